@@ -1,0 +1,139 @@
+// What the service does in a second, each figure beside its yardstick in the same run. The two take turns, the best round of
+// each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
+import { execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import autocannon from 'autocannon';
+import { until } from '../test/helpers/processes.ts';
+import { freePort, scratch, startServer, type Server } from '../test/long/support.ts';
+
+const ROUNDS = Number(process.argv[2] ?? 3);
+const SECONDS = 4;
+
+interface Load {
+  connections: number;
+  method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+async function perSecond(url: string, load: Load): Promise<number> {
+  const result = await autocannon({ url, duration: SECONDS, ...load });
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} failed`);
+  return result.requests.total / result.duration;
+}
+
+interface Figure {
+  name: string;
+  expected: number | null;
+  ours: () => Promise<number>;
+  yardstick: () => Promise<number>;
+}
+
+async function measure({ name, expected, ours, yardstick }: Figure): Promise<void> {
+  await ours();
+  await yardstick();
+  let [best, bestYardstick] = [0, 0];
+  for (let round = 0; round < ROUNDS; round++) {
+    best = Math.max(best, await ours());
+    bestYardstick = Math.max(bestYardstick, await yardstick());
+  }
+  const ratio = best / bestYardstick;
+  const verdict =
+    expected === null
+      ? ''
+      : `   expected at least ${expected.toFixed(2)}${ratio < expected ? ': BELOW' : ''}`;
+  console.log(
+    `${name.padEnd(62)} ${best.toFixed(0).padStart(6)}/s  ${bestYardstick.toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)}${verdict}`,
+  );
+}
+
+/** The bare server; answers its address. */
+async function startBare(document: string): Promise<string> {
+  const child = spawn(process.execPath, ['bench/bare-server.ts'], {
+    env: { PATH: process.env.PATH, DOCUMENT: document },
+  });
+  process.on('exit', () => child.kill());
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await until('the bare server listens', () => said.includes('\n'));
+  return (JSON.parse(said) as { address: string }).address;
+}
+
+const start = async (more: Record<string, string>): Promise<Server> => {
+  return startServer({
+    EXECUTION_DATA_DIR: join(scratch(), 'data'),
+    EXECUTION_PORT: await freePort(),
+    ...more,
+  });
+};
+const json = { 'content-type': 'application/json' };
+const spec = JSON.stringify({ kind: 'exec', program: '/bin/true', args: [] });
+const spawnLoop = (stdio: string) => async () =>
+  Number(
+    execFileSync(process.execPath, ['bench/spawn-loop.ts', String(SECONDS), '64', stdio], {
+      encoding: 'utf8',
+    }),
+  );
+
+console.log(`${''.padEnd(62)} ${'execd'.padStart(8)}  ${'yardstick'.padStart(8)}  ratio`);
+
+const polled = await start({});
+const done = await polled.call<{ id: string }>('POST', '/v1/executions', JSON.parse(spec), {
+  prefer: 'wait=10',
+});
+const bare = await startBare(JSON.stringify(done));
+const poll = () => perSecond(`${polled.url}/v1/executions/${done.id}`, { connections: 64 });
+await measure({
+  name: 'polls, beside a bare Fastify GET route of a small object',
+  expected: 0.6,
+  ours: poll,
+  yardstick: () => perSecond(`${bare}/small/x`, { connections: 64 }),
+});
+await measure({
+  name: 'polls, beside a bare Fastify GET route of the same document',
+  expected: null,
+  ours: poll,
+  yardstick: () => perSecond(`${bare}/document/x`, { connections: 64 }),
+});
+await polled.stop();
+
+const queueing = await start({ EXECUTION_MAX_CONCURRENT: '1', EXECUTION_MAX_QUEUED: '10000000' });
+await queueing.submit({ kind: 'exec', program: 'sleep', args: ['3600'] });
+await measure({
+  name: 'durable submits, beside a bare Fastify POST route with a schema',
+  expected: 0.12,
+  ours: () =>
+    perSecond(`${queueing.url}/v1/executions`, {
+      connections: 128,
+      method: 'POST',
+      headers: json,
+      body: spec,
+    }),
+  yardstick: () =>
+    perSecond(`${bare}/submit`, { connections: 128, method: 'POST', headers: json, body: spec }),
+});
+await queueing.kill();
+
+const running = await start({});
+const run = () =>
+  perSecond(`${running.url}/v1/executions`, {
+    connections: 64,
+    method: 'POST',
+    headers: { ...json, prefer: 'wait=60' },
+    body: spec,
+  });
+await measure({
+  name: 'executions of /bin/true, beside a bare loop of child_process.spawn',
+  expected: 0.5,
+  ours: run,
+  yardstick: spawnLoop('pipe'),
+});
+await measure({
+  name: 'the same, beside a loop that takes no output',
+  expected: null,
+  ours: run,
+  yardstick: spawnLoop('ignore'),
+});
+await running.stop();
+process.exit();

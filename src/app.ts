@@ -1,0 +1,211 @@
+// Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
+import { accessSync, constants } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { systemClock } from './clock.ts';
+import { type Config, isLoopback } from './config.ts';
+import { createIdGenerator, createTraceIds } from './domain/ids.ts';
+import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
+import type { SpecLimits } from './domain/spec.ts';
+import { Engine } from './engine/engine.ts';
+import type { EnginePolicy } from './engine/policy.ts';
+import { metricsPortRoutes } from './http/routes/ops.ts';
+import { buildServer } from './http/server.ts';
+import { FileJournal, journalPath } from './journal/file.ts';
+import { readKeysFile } from './keys-file.ts';
+import { eventLog } from './observe/event-log.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { CommandRunner } from './runners/command.ts';
+import { toCommand } from './runners/to-command.ts';
+import { SqliteStore } from './store/sqlite/store.ts';
+import { VERSION } from './version.ts';
+
+/** What the process is, as far as the app needs to know. */
+export interface Runtime {
+  execPath: string;
+  pid: number;
+}
+
+/** Parts that a test may put in place of the real ones. */
+export interface Overrides {
+  clock?: Clock;
+  store?: (real: Store) => Store;
+  runner?: (real: Runner) => Runner;
+  journal?: (real: Journal) => Journal;
+}
+
+export interface App {
+  server: FastifyInstance;
+  engine: Engine;
+  /** Opens everything and begins to listen; answers the address. */
+  start(): Promise<string>;
+  /** Where the metrics port listens; null when there is none. */
+  metricsAddress(): string | null;
+  /** Drains, and ends everything in order. A second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds the service.
+ *
+ * @throws ConfigError when the keys file is not usable
+ */
+export async function buildApp(
+  config: Config,
+  log: Logger,
+  runtime: Runtime,
+  overrides: Overrides = {},
+): Promise<App> {
+  const clock = overrides.clock ?? systemClock;
+  const keys =
+    config.EXECUTION_API_KEYS_FILE === undefined ? null : readKeysFile(config.EXECUTION_API_KEYS_FILE);
+  const dataDir = resolve(config.EXECUTION_DATA_DIR);
+  const logDir =
+    config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
+  const workDir = (epoch: number) => `${dataDir}/work/${epoch}`;
+  const policy = policyOf(config);
+  const traces = createTraceIds();
+
+  const store: Store = new SqliteStore({
+    dir: dataDir,
+    now: () => clock.now(),
+    maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
+    owner: `pid ${runtime.pid}`,
+  });
+  const journal: Journal = new FileJournal(logDir);
+  const runner: Runner = new CommandRunner({
+    hostCommand: [runtime.execPath, ...HOST_FLAGS, hostPath()],
+    workDir,
+    scratchRoot: scratchRoot(dataDir),
+    journalPath: (name) => journalPath(logDir, name),
+    clock,
+    log,
+  });
+  const engine = new Engine({
+    store: overrides.store?.(store) ?? store,
+    runner: overrides.runner?.(runner) ?? runner,
+    journal: overrides.journal?.(journal) ?? journal,
+    clock,
+    log,
+    policy,
+    newId: createIdGenerator(() => clock.now()),
+    newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
+    drainMs: config.EXECUTION_DRAIN_SECS * 1000,
+    cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
+    retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
+    maxRetained: config.EXECUTION_MAX_RETAINED,
+    toCommand: (execution, epoch) => {
+      const spanId = () => traces.spanId();
+      return toCommand(execution, { path: config.EXECUTION_PATH, workDir: workDir(epoch), spanId });
+    },
+  });
+  const metrics = createMetrics({
+    version: VERSION,
+    gauges: () => engine.stats(),
+    isReady: () => engine.whyNotReady() === null,
+  });
+  engine.listen((event, execution) => metrics.onEvent(event, execution));
+  engine.listen(eventLog(log));
+
+  const server = await buildServer({
+    engine,
+    clock,
+    log,
+    version: VERSION,
+    limits: limitsOf(config),
+    gate: {
+      isLoopback: isLoopback(config.EXECUTION_HOST),
+      allowedHosts: config.EXECUTION_ALLOWED_HOSTS,
+      keys,
+      now: () => clock.now(),
+    },
+    scrape: metrics,
+    onRequest: (...facts) => metrics.onRequest(...facts),
+    onRefused: (type) => metrics.onRefused(type),
+    logPath: (runId, attempt) => journal.path({ runId, attempt }),
+  });
+  const metricsServer = metricsServerOf({ engine, clock, version: VERSION, scrape: metrics });
+
+  let metricsAddress: string | null = null;
+  let stopping: Promise<void> | null = null;
+  async function stop(): Promise<void> {
+    await engine.drain();
+    await engine.close();
+    await server.close();
+    await metricsServer.close();
+    log.info({}, 'Stopped');
+  }
+
+  return {
+    server,
+    engine,
+    async start() {
+      const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
+      try {
+        await engine.start();
+        if (metricsPort !== undefined)
+          metricsAddress = await metricsServer.listen({ host, port: metricsPort });
+        const address = await server.listen({ host, port });
+        log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
+        return address;
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+    metricsAddress: () => metricsAddress,
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+/** A small host forks fast: its heap is kept small. */
+const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
+
+/** A file system in memory, which every Linux has there; else the data directory. */
+function scratchRoot(dataDir: string): string {
+  const inMemory = '/dev/shm';
+  try {
+    accessSync(inMemory, constants.W_OK);
+    return inMemory;
+  } catch {
+    return dataDir;
+  }
+}
+
+function hostPath(): string {
+  // The same source runs as .ts in development and as .js when built.
+  return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
+}
+
+/** Only probes and metrics, which are public there. */
+function metricsServerOf(options: Parameters<typeof metricsPortRoutes>[1]): FastifyInstance {
+  const app = fastify({ logger: false });
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  metricsPortRoutes(app, options);
+  return app;
+}
+
+function policyOf(config: Config): EnginePolicy {
+  return {
+    attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
+    graceMs: config.EXECUTION_KILL_GRACE_MS,
+    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
+    oversized: config.EXECUTION_OVERSIZED_OUTPUT,
+    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
+    onLimit: config.EXECUTION_ON_LIMIT,
+    slots: config.EXECUTION_MAX_CONCURRENT,
+    maxQueued: config.EXECUTION_MAX_QUEUED,
+  };
+}
+
+export function limitsOf(config: Config): SpecLimits {
+  return {
+    maxAttemptMs: config.EXECUTION_MAX_TIMEOUT * 1000,
+    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
+    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
+  };
+}

@@ -1,0 +1,262 @@
+// Configuration: one schema for the environment, read once, loudly. All problems come in one message; an unknown
+// EXECUTION_ name is a problem too, because a typo must not silently leave a default in place.
+import { z } from 'zod';
+
+const whole = (min: number, max: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+const path = z.string().min(1, 'must not be empty');
+
+const DAY = 86_400;
+const GIB = 1024 ** 3;
+
+/** Every setting: its schema, its default as it stands in the environment, its unit, and what it is for. */
+const SETTINGS = {
+  EXECUTION_HOST: {
+    schema: z.string().min(1),
+    default: '127.0.0.1',
+    unit: 'address',
+    about: 'Where to listen. Anything but loopback needs EXECUTION_API_KEYS_FILE.',
+  },
+  EXECUTION_PORT: {
+    schema: whole(0, 65_535),
+    default: '8080',
+    unit: 'port',
+    about: 'Where to listen. 0 takes any free port and logs it.',
+  },
+  EXECUTION_METRICS_PORT: {
+    schema: whole(0, 65_535).optional(),
+    default: undefined,
+    unit: 'port',
+    about:
+      'Serves /metrics and the probes on a port of their own, without a key. Unset: on the main port only.',
+  },
+  EXECUTION_ALLOWED_HOSTS: {
+    schema: z.string().transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+    default: '',
+    unit: 'host names, comma-separated',
+    about:
+      'Further names that the Host header may have on a loopback address, for instance of a local proxy.',
+  },
+  EXECUTION_API_KEYS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'API keys (docs/api-keys.md). Unset: no keys, loopback only, everyone on this machine is the user "local".',
+  },
+  EXECUTION_DATA_DIR: {
+    schema: path,
+    default: './data',
+    unit: 'path',
+    about: 'Holds the store, the logs and the private directories. One server at a time.',
+  },
+  EXECUTION_LOG_DIR: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Where the logs of executions go. Unset: logs/ in the data directory.',
+  },
+  EXECUTION_LOG_LEVEL: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    default: 'info',
+    unit: 'level',
+    about: "The server's own log.",
+  },
+  EXECUTION_LOG_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: "Where the server's own log goes. Unset: standard output.",
+  },
+  EXECUTION_PATH: {
+    schema: path,
+    default: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    unit: 'directories, colon-separated',
+    about: "PATH of the executed commands. They never see the server's own environment.",
+  },
+  EXECUTION_MAX_CONCURRENT: {
+    schema: whole(1, 100_000),
+    default: '100',
+    unit: 'executions',
+    about: 'Slots: how many executions run at a time.',
+  },
+  EXECUTION_MAX_QUEUED: {
+    schema: whole(0, 10_000_000),
+    default: '100000',
+    unit: 'executions',
+    about: 'How many may wait for a slot. More are answered 429.',
+  },
+  EXECUTION_ON_LIMIT: {
+    schema: z.enum(['queue', 'reject']),
+    default: 'queue',
+    unit: 'queue | reject',
+    about: 'What happens without a free slot, unless the request says otherwise.',
+  },
+  EXECUTION_DEFAULT_TIMEOUT: {
+    schema: whole(1, 7 * DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'Limit of one attempt, unless the request has its own.',
+  },
+  EXECUTION_MAX_TIMEOUT: {
+    schema: whole(1, 7 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about: 'Greatest attempt and idle limit that a request may ask for; more is refused.',
+  },
+  EXECUTION_KILL_GRACE_MS: {
+    schema: whole(0, 600_000),
+    default: '5000',
+    unit: 'milliseconds',
+    about: 'Between SIGTERM and SIGKILL.',
+  },
+  EXECUTION_MAX_OUTPUT_BYTES: {
+    schema: whole(0, 1024 * GIB),
+    default: '10485760',
+    unit: 'bytes',
+    about: 'What a log keeps of one attempt, both streams together, and the most that a request may ask for.',
+  },
+  EXECUTION_OVERSIZED_OUTPUT: {
+    schema: z.enum(['truncate', 'fail', 'spool']),
+    default: 'truncate',
+    unit: 'truncate | fail | spool',
+    about: 'What happens to more output than that, unless the request says otherwise.',
+  },
+  EXECUTION_SPOOL_MAX_BYTES: {
+    schema: whole(0, 1024 * GIB),
+    default: '1073741824',
+    unit: 'bytes',
+    about: 'What a log keeps of one attempt with the strategy "spool".',
+  },
+  EXECUTION_AUTO_CLEANUP: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Whether finished executions are removed by themselves.',
+  },
+  EXECUTION_CLEANUP_INTERVAL: {
+    schema: whole(1, DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'How often.',
+  },
+  EXECUTION_RETENTION_SECS: {
+    schema: whole(0, 3650 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about: 'How long an execution and its log stay after its end.',
+  },
+  EXECUTION_MAX_RETAINED: {
+    schema: whole(0, 100_000_000),
+    default: '100000',
+    unit: 'executions',
+    about: 'How many finished executions stay; the oldest ends go first.',
+  },
+  EXECUTION_MAX_IN_MEMORY: {
+    schema: whole(1, 10_000_000),
+    default: '1000',
+    unit: 'executions',
+    about: 'How many are kept in memory for reading. Bounds memory only: all others are read from the store.',
+  },
+  EXECUTION_SYNC_INTERVAL_MS: {
+    schema: whole(10, 5000),
+    default: '5000',
+    unit: 'milliseconds',
+    about: 'How far the stored counters of running executions may lag behind.',
+  },
+  EXECUTION_DRAIN_SECS: {
+    schema: whole(0, 7 * DAY),
+    default: '30',
+    unit: 'seconds',
+    about: 'How long running executions may go on after SIGTERM.',
+  },
+} as const satisfies Record<string, Setting>;
+
+interface Setting {
+  schema: z.ZodType;
+  default: string | undefined;
+  unit: string;
+  about: string;
+}
+
+type SettingName = keyof typeof SETTINGS;
+
+/** Set by the service for the commands that it runs; ignored, so that execd can run inside execd. */
+const IGNORED = ['EXECUTION_ID', 'EXECUTION_ATTEMPT'];
+
+export type Config = Readonly<{ [name in SettingName]: z.output<(typeof SETTINGS)[name]['schema']> }>;
+
+/** All problems of an environment, one a line. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the configuration.
+ *
+ * @param env the environment of the process; an empty value counts as unset
+ * @throws ConfigError with every problem
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const problems: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('EXECUTION_') || name in SETTINGS || IGNORED.includes(name)) continue;
+    problems.push(`${name}: there is no such setting`);
+  }
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const text = env[name] === '' ? undefined : env[name];
+    const parsed = setting.schema.safeParse(text ?? setting.default);
+    if (parsed.success) config[name] = parsed.data;
+    else
+      problems.push(
+        ...parsed.error.issues.map((issue) => `${name}: ${issue.message} (unit: ${setting.unit})`),
+      );
+  }
+  if (problems.length === 0) problems.push(...contradictions(config as Config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config) as Config;
+}
+
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {
+    problems.push('EXECUTION_DEFAULT_TIMEOUT: must not be greater than EXECUTION_MAX_TIMEOUT');
+  }
+  if (!isLoopback(config.EXECUTION_HOST) && config.EXECUTION_API_KEYS_FILE === undefined) {
+    problems.push(
+      `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address: without EXECUTION_API_KEYS_FILE anyone ` +
+        'who reaches it could run commands',
+    );
+  }
+  return problems;
+}
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** `.env.example`: every setting with its default and unit. */
+export function envExample(): string {
+  const lines = ['# Every setting with its default. Unset or empty means the default.', ''];
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    lines.push(`# ${setting.about}`, `# Unit: ${setting.unit}`);
+    lines.push(setting.default === undefined ? `#${name}=` : `${name}=${setting.default}`, '');
+  }
+  return lines.join('\n');
+}

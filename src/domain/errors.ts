@@ -1,0 +1,145 @@
+// The catalogue: every error that a client can meet, as a refused request (with an HTTP status) or as the end of
+// an execution (without one). Nothing else may be answered. docs/errors.md lists the same rows; a test compares.
+
+export const ERROR_CODES = {
+  E001: 'VALIDATION_ERROR',
+  E002: 'TIMEOUT_ERROR',
+  E003: 'EXECUTION_ERROR',
+  E004: 'CANCELLED_ERROR',
+  E005: 'RETRY_EXHAUSTED',
+  E006: 'DATABASE_ERROR',
+  E007: 'DSL_EVALUATION_ERROR',
+} as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export type ErrorClass = 'client' | 'timeout' | 'execution' | 'system';
+/** Whose fault it is: the caller's (or the command's), or the service's. */
+export type Fault = 'user' | 'system';
+
+const CLASSES: Record<ErrorCode, ErrorClass> = {
+  E001: 'client',
+  E002: 'timeout',
+  E003: 'execution',
+  E004: 'system',
+  E005: 'system',
+  E006: 'system',
+  E007: 'system',
+};
+
+export function classOf(code: ErrorCode): ErrorClass {
+  return CLASSES[code];
+}
+
+interface Entry {
+  code: ErrorCode;
+  /** HTTP status of a refused request; null for the end of an execution. */
+  status: number | null;
+  fault: Fault;
+  /** Whether the same request or run may succeed when it is tried again unchanged. */
+  retryable: boolean;
+  title: string;
+}
+
+function refused(status: number, title: string, retryable = false): Entry & { status: number } {
+  const code = status === 503 ? 'E006' : status >= 500 ? 'E003' : 'E001';
+  return { code, status, fault: status >= 500 ? 'system' : 'user', retryable, title };
+}
+
+function end(code: ErrorCode, fault: Fault, retryable: boolean, title: string): Entry & { status: null } {
+  return { code, status: null, fault, retryable, title };
+}
+
+export const CATALOGUE = {
+  // refused requests
+  validation: refused(400, 'The request does not fit the schema'),
+  malformed_json: refused(400, 'The body is not JSON'),
+  invalid_utf8: refused(400, 'The body is not valid UTF-8'),
+  too_deep: refused(400, 'The body is nested too deeply'),
+  invalid_cursor: refused(400, 'The cursor is not one of this listing'),
+  invalid_range: refused(400, 'The Range header cannot be used here'),
+  invalid_idempotency_key: refused(400, 'The Idempotency-Key cannot be used'),
+  malformed_request: refused(400, 'The request is not valid HTTP'),
+  unauthorized: refused(401, 'A valid API key is required'),
+  forbidden: refused(403, 'The API key does not have the scope for this'),
+  command_not_allowed: refused(403, 'The API key may not run this'),
+  host_not_allowed: refused(403, 'The Host header names a host that is not allowed'),
+  origin_not_allowed: refused(403, 'Requests from web pages of other origins are refused'),
+  not_found: refused(404, 'There is no such execution'),
+  route_not_found: refused(404, 'There is no such route'),
+  method_not_allowed: refused(405, 'The route does not have this method'),
+  request_timeout: refused(408, 'The request did not arrive in time', true),
+  execution_finished: refused(409, 'The execution has already finished'),
+  execution_not_finished: refused(409, 'The execution has not finished'),
+  execution_removed: refused(410, 'The execution was removed'),
+  log_read_failed: refused(410, 'The log is gone'),
+  body_too_large: refused(413, 'The body is too large'),
+  unsupported_media_type: refused(415, 'The body must be application/json'),
+  unsupported_encoding: refused(415, 'Compressed bodies are not accepted'),
+  range_not_satisfiable: refused(416, 'The range lies outside the log'),
+  idempotency_key_reused: refused(422, 'The Idempotency-Key was used with another body'),
+  queue_full: refused(429, 'The queue is full', true),
+  limit_reached: refused(429, 'No slot is free', true),
+  headers_too_large: refused(431, 'The headers are too large'),
+  internal_error: refused(500, 'The server failed to answer', true),
+  shutting_down: { ...refused(503, 'The server is shutting down', true), code: 'E003' },
+  store_unavailable: refused(503, 'The store does not accept writes', true),
+  // ends of executions
+  exit_code: end('E003', 'user', true, 'The command exited with another code than 0'),
+  signal: end('E003', 'user', true, 'The command was ended by a signal'),
+  output_not_json: end('E003', 'user', false, 'The output is not the JSON that was asked for'),
+  output_too_large: end('E003', 'user', false, 'The output is too large to be parsed'),
+  program_not_found: end('E003', 'user', false, 'The program does not exist'),
+  program_not_executable: end('E003', 'user', false, 'The program is not an executable file'),
+  interpreter_not_found: end('E003', 'user', false, 'The interpreter that the file names does not exist'),
+  cwd_not_found: end('E003', 'user', false, 'The working directory does not exist'),
+  cwd_not_directory: end('E003', 'user', false, 'The working directory is not a directory'),
+  cwd_not_accessible: end('E003', 'user', false, 'The working directory cannot be entered'),
+  arguments_too_long: end('E003', 'user', false, 'The argument list is too long for the system'),
+  resources_unavailable: end('E003', 'system', true, 'The system could not start another process'),
+  journal_write_failed: end('E003', 'system', true, 'The log could not be created'),
+  spawn_error: end('E003', 'system', true, 'The process could not be started'),
+  queue_timeout: end('E002', 'system', true, 'Not started in time'),
+  attempt_timeout: end('E002', 'user', true, 'The attempt took too long'),
+  total_timeout: end('E002', 'user', false, 'The execution took too long'),
+  idle_timeout: end('E002', 'user', true, 'The command was silent for too long'),
+  output_limit: end('E003', 'user', false, 'The command wrote more than it may'),
+  cancelled: end('E004', 'user', false, 'The execution was cancelled'),
+  lost: end('E003', 'system', false, 'The attempt was interrupted'),
+  internal: end('E003', 'system', true, 'The service failed to carry the attempt through'),
+} as const satisfies Record<string, Entry>;
+export type ErrorType = keyof typeof CATALOGUE;
+
+type Refusal<T extends ErrorType = ErrorType> = T extends ErrorType
+  ? (typeof CATALOGUE)[T]['status'] extends number
+    ? T
+    : never
+  : never;
+/** The types that a request can be refused with. */
+export type RefusalType = Refusal;
+
+/** One wrong field of a request. */
+export interface FieldProblem {
+  /** JSON Pointer into the body (RFC 6901), or `?name` for a query parameter, or the header's name. */
+  field: string;
+  message: string;
+}
+
+/** A refused request. Routes and engine throw it; the error handler turns it into a problem document. */
+export class RefusedError extends Error {
+  readonly type: RefusalType;
+  readonly fields: readonly FieldProblem[];
+  /** Seconds after which the client may try again. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(
+    type: RefusalType,
+    detail: string,
+    options: { fields?: readonly FieldProblem[]; retryAfterS?: number; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause });
+    this.name = 'RefusedError';
+    this.type = type;
+    this.fields = options.fields ?? [];
+    this.retryAfterS = options.retryAfterS;
+  }
+}

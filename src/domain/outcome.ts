@@ -1,0 +1,137 @@
+// How an attempt or an execution ended. Everything else that is said about the end (status, error code, class,
+// fault, whether a retry makes sense) is a pure function of the outcome and is never stored beside it.
+import { CATALOGUE, type ErrorType, type ErrorCode, type Fault } from './errors.ts';
+
+/** Every cause an end can have. First cause wins: it is decided once and never repaired afterwards. */
+export const CAUSES = [
+  'exited',
+  'signalled',
+  'http_response',
+  'spawn_failed',
+  'queue_timeout',
+  'attempt_timeout',
+  'total_timeout',
+  'idle_timeout',
+  'output_limit',
+  'resource_limit',
+  'cancelled',
+  'circuit_open',
+  'dependency_failed',
+  'no_credit',
+  'lost',
+  'internal',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+export const FINAL_STATUSES = ['completed', 'failed', 'cancelled', 'timed_out'] as const;
+export type FinalStatus = (typeof FINAL_STATUSES)[number];
+
+/** What became of the processes of an attempt that ran. */
+export interface ProcessEnd {
+  /** Exit code of the leader, null when a signal ended it. */
+  exitCode: number | null;
+  /** Name of the signal that ended the leader, for instance `SIGTERM`. */
+  signal: string | null;
+  /** True when SIGKILL had to be sent. */
+  forced: boolean;
+  /** Processes of the attempt that outlived its leader and were killed. */
+  leftoverProcesses: number;
+  /** Processes that could not be proven dead; 0 means that the tree was seen empty. */
+  survivors: number;
+}
+
+export const SPAWN_FAILURES = [
+  'program_not_found',
+  'program_not_executable',
+  'interpreter_not_found',
+  'cwd_not_found',
+  'cwd_not_directory',
+  'cwd_not_accessible',
+  'arguments_too_long',
+  'resources_unavailable',
+  'journal_write_failed',
+  'spawn_error',
+] as const;
+export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
+
+export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'shutdown'] as const;
+export type LostDetail = (typeof LOST_DETAILS)[number];
+
+/** Causes that stop a running attempt; `process` is null when it had not started yet. */
+export type StopCause = 'attempt_timeout' | 'total_timeout' | 'idle_timeout' | 'output_limit' | 'cancelled';
+
+export type Outcome =
+  | { cause: 'exited'; exitCode: number; process: ProcessEnd; resultError: ResultError | null }
+  | { cause: 'signalled'; signal: string; process: ProcessEnd }
+  | { cause: 'spawn_failed'; reason: SpawnFailure; message: string }
+  | { cause: 'queue_timeout'; limitMs: number }
+  | {
+      cause: 'attempt_timeout' | 'total_timeout' | 'idle_timeout';
+      limitMs: number;
+      process: ProcessEnd | null;
+    }
+  | { cause: 'output_limit'; limitBytes: number; process: ProcessEnd | null }
+  | { cause: 'cancelled'; reason: string | null; process: ProcessEnd | null }
+  | { cause: 'lost'; detail: LostDetail }
+  | { cause: 'internal'; message: string; process: ProcessEnd | null };
+
+/** Why the asked-for `result` could not be made from the output of a command that exited with 0. */
+export type ResultError = 'output_not_json' | 'output_too_large';
+
+/** What an outcome means. */
+export interface Verdict {
+  status: FinalStatus;
+  /** Null exactly when the status is `completed`. */
+  error: { code: ErrorCode; type: ErrorType; fault: Fault; retryable: boolean; message: string } | null;
+}
+
+/** The one place where an outcome is judged. */
+export function judge(outcome: Outcome): Verdict {
+  switch (outcome.cause) {
+    case 'exited':
+      if (outcome.exitCode !== 0) {
+        return ended('failed', 'exit_code', `The command exited with code ${outcome.exitCode}.`);
+      }
+      if (outcome.resultError === null) return { status: 'completed', error: null };
+      return ended('failed', outcome.resultError, RESULT_MESSAGES[outcome.resultError]);
+    case 'signalled':
+      return ended('failed', 'signal', `The command was ended by ${outcome.signal}.`);
+    case 'spawn_failed':
+      return ended('failed', outcome.reason, outcome.message);
+    case 'queue_timeout':
+      return ended('timed_out', 'queue_timeout', `Not started within ${outcome.limitMs} ms.`);
+    case 'attempt_timeout':
+      return ended('timed_out', 'attempt_timeout', `The attempt ran longer than ${outcome.limitMs} ms.`);
+    case 'total_timeout':
+      return ended('timed_out', 'total_timeout', `Not finished within ${outcome.limitMs} ms of submission.`);
+    case 'idle_timeout':
+      return ended('timed_out', 'idle_timeout', `No output for ${outcome.limitMs} ms.`);
+    case 'output_limit':
+      return ended('failed', 'output_limit', `The output went over ${outcome.limitBytes} bytes.`);
+    case 'cancelled':
+      return ended('cancelled', 'cancelled', outcome.reason ?? 'The execution was cancelled.');
+    case 'lost':
+      return ended('failed', 'lost', LOST_MESSAGES[outcome.detail]);
+    case 'internal':
+      return ended('failed', 'internal', outcome.message);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const LOST_MESSAGES: Record<LostDetail, string> = {
+  server_crash: 'The server ended while the attempt ran; its processes were killed.',
+  reboot: 'The machine was restarted while the attempt ran.',
+  runner_host_died: 'The runner host died while the attempt ran; its processes were killed.',
+  shutdown: 'The server was shut down and the attempt did not end within the drain time.',
+};
+
+const RESULT_MESSAGES: Record<ResultError, string> = {
+  output_not_json: 'The command exited with 0, but its standard output is not JSON.',
+  output_too_large: 'The command exited with 0, but its standard output is too large to be parsed.',
+};
+
+function ended(status: Exclude<FinalStatus, 'completed'>, type: ErrorType, message: string): Verdict {
+  const { code, fault, retryable } = CATALOGUE[type];
+  return { status, error: { code, type, fault, retryable, message } };
+}

@@ -1,0 +1,414 @@
+// The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { LifecycleEvent } from './events.ts';
+import type {
+  Attempt,
+  Execution,
+  FinishedExecution,
+  OutputTotals,
+  PendingExecution,
+  Resources,
+  Result,
+  Status,
+  Timeouts,
+} from './execution.ts';
+import type { ExecutionId } from './ids.ts';
+import type { StoredPhase } from './lifecycle.ts';
+import type { LostDetail, Outcome } from './outcome.ts';
+import type { Kind } from './spec.ts';
+
+// ---------------------------------------------------------------------------------------------- clock
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** The only source of time and timers. */
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. Stored times come from it. */
+  now(): number;
+  /** Monotonic clock, milliseconds. Durations and waits come from it. */
+  monotonic(): number;
+  /** Calls `fn` once after `ms`; the timer does not keep the process alive. */
+  timer(ms: number, fn: () => void): Timer;
+  /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** The server's own log: facts, then one sentence. */
+export interface Log {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+// ---------------------------------------------------------------------------------------------- store
+
+/** Who makes a claim, and where: recorded on the attempt, read by recovery. */
+export interface Claimant {
+  /** Name of the runner host. */
+  runner: string;
+  at: number;
+}
+
+/**
+ * A new execution. `claim` gives it a slot in the same group: then it is never in the queue.
+ * Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed.
+ */
+export interface AcceptPart {
+  type: 'accept';
+  execution: Omit<PendingExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
+  claim: Claimant | null;
+  maxQueued: number;
+}
+
+/**
+ * One key, one execution. Refused with `key_replayed` (same hash), `key_reused` (other hash) or `key_gone` (the
+ * execution was removed) when the user has the key already; comes before the accept that it guards.
+ */
+export interface IdempotencyPart {
+  type: 'idempotency';
+  userId: string;
+  key: string;
+  bodyHash: string;
+  executionId: ExecutionId;
+  at: number;
+  expiresAt: number;
+}
+
+/** Claims up to `limit` queued executions, in the order that the store decides. */
+export interface ClaimNextPart {
+  type: 'claim_next';
+  limit: number;
+  claim: Claimant;
+}
+
+/** A user's wish to cancel. A queued execution ends by it; a live one is marked and then stopped. */
+export interface CancelPart {
+  type: 'cancel';
+  userId: string;
+  executionId: ExecutionId;
+  reason: string | null;
+  at: number;
+}
+
+/** The end of a run. `attempt` is its number, 0 when it never was claimed; with any other one it is stale. */
+export interface SettlePart {
+  type: 'settle';
+  executionId: ExecutionId;
+  attempt: number;
+  outcome: Outcome;
+  result: Result;
+  at: number;
+  /** Facts of the attempt; null when there was none. */
+  end: AttemptEnd | null;
+}
+
+export interface AttemptEnd {
+  startedAt: number | null;
+  endedAt: number;
+  output: OutputTotals;
+  resources: Resources | null;
+  logComplete: boolean;
+}
+
+/** Gives a claimed attempt that never started back to the queue. Its number stays used. */
+export interface RequeuePart {
+  type: 'requeue';
+  executionId: ExecutionId;
+  attempt: number;
+  at: number;
+}
+
+/** Changes of a live execution, decided on what it was at a revision; stale at any other. */
+export interface PatchPart {
+  type: 'patch';
+  userId: string;
+  executionId: ExecutionId;
+  revision: number;
+  priority: number | null;
+  timeouts: Timeouts | null;
+  at: number;
+}
+
+/** Removes a finished execution; its idempotency key keeps pointing at it. `userId` null is the service itself. */
+export interface RemovePart {
+  type: 'remove';
+  userId: string | null;
+  executionId: ExecutionId;
+}
+
+/** Counters of a live attempt. Write-behind: may be lost in a crash, is never older than what it replaces. */
+export interface ProgressPart {
+  type: 'progress';
+  executionId: ExecutionId;
+  attempt: number;
+  startedAt: number;
+  output: OutputTotals;
+}
+
+export type Part =
+  | AcceptPart
+  | IdempotencyPart
+  | ClaimNextPart
+  | CancelPart
+  | SettlePart
+  | RequeuePart
+  | PatchPart
+  | RemovePart
+  | ProgressPart;
+
+/** One fact: all of its parts are written, or none. */
+export type Group = readonly Part[];
+
+export type GroupRefusal =
+  | { reason: 'queue_full' }
+  | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
+  | { reason: 'key_reused' }
+  | { reason: 'not_found' }
+  /** The lifecycle does not have this move from here; `execution` is the current state. */
+  | { reason: 'illegal'; execution: Execution };
+
+export type GroupResult =
+  /** `executions`: the new state of each one touched (of removed ones, the last), in the order of the parts. */
+  | { status: 'applied'; executions: Execution[]; events: LifecycleEvent[] }
+  /** Made for an attempt that is no longer the current one, or for an execution that has finished. */
+  | { status: 'stale' }
+  | ({ status: 'refused' } & GroupRefusal);
+
+export interface ListFilter {
+  /** Null lists every user's. */
+  userId: string | null;
+  status?: readonly Status[] | undefined;
+  phase?: readonly StoredPhase[] | undefined;
+  kind?: readonly Kind[] | undefined;
+  taskId?: string | undefined;
+  label?: readonly { name: string; value: string }[] | undefined;
+  createdFrom?: number | undefined;
+  createdTo?: number | undefined;
+  finishedFrom?: number | undefined;
+  finishedTo?: number | undefined;
+}
+
+export interface StoreCounts {
+  pending: number;
+  running: number;
+  finished: Record<FinishedExecution['status'], number>;
+  /** When the oldest queued execution entered the queue; null when the queue is empty. */
+  oldestQueuedAt: number | null;
+}
+
+export interface StoreStats {
+  /** Executions in the queue, as of the last commit. */
+  queued: number;
+  /** Transactions since open. */
+  commits: number;
+  /** Groups in them. */
+  groups: number;
+  /** Groups waiting for their commit. */
+  waiting: number;
+  /** How long they took, all together, seconds. */
+  commitSeconds: number;
+}
+
+/** A claim that no settle followed, found at open. */
+export interface InterruptedAttempt {
+  execution: Execution;
+  attempt: Attempt;
+  /** True when the machine has been restarted since: files that were not synced may be gone. */
+  isOtherBoot: boolean;
+}
+
+/** What the store knows of itself once it is open. */
+export interface StoreIdentity {
+  /** Made once with the store; marks the processes that it started. */
+  instanceId: string;
+  /** Grows by one with every open. */
+  epoch: number;
+}
+
+/** Thrown by `commit` and by reads when the store itself fails; nothing of the group was written. */
+export class StoreError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreError';
+  }
+}
+
+export interface Store {
+  open(): Promise<StoreIdentity>;
+  /** The claims of earlier epochs that have not ended. */
+  interrupted(): Promise<InterruptedAttempt[]>;
+  /**
+   * The one way to write. Each group is all-or-nothing; groups of concurrent callers share a transaction; it resolves
+   * when they are durable. Rejects with `StoreError` when the transaction could not be written.
+   */
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  /** Null when there is none, or when it is not this user's. Null as user is the service itself. */
+  get(userId: string | null, id: ExecutionId): Promise<Execution | null>;
+  /** Newest first. `after` is the id of the last item of the page before. */
+  list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]>;
+  /** Lifecycle events of one execution with a greater sequence, in order. */
+  events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]>;
+  /** How many queued executions are ahead; null when it is not queued. */
+  queuePosition(id: ExecutionId): Promise<number | null>;
+  /** Executions that wait in the queue and have a queue or total limit, for timers after a restart. */
+  queuedWithDeadline(): Promise<PendingExecution[]>;
+  /** Ids of finished executions to remove: those that ended before, then the oldest ends above the count. */
+  expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]>;
+  /** Which of these runs the store knows no attempt of. */
+  missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
+  /** Removes idempotency keys that ended before; answers how many. */
+  expireKeys(before: number): Promise<number>;
+  counts(): Promise<StoreCounts>;
+  stats(): StoreStats;
+  /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */
+  probe(): Promise<void>;
+  /** Writes what is waiting, then closes. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+// --------------------------------------------------------------------------------------------- runner
+
+/** What to start, field by field. The runner adds nothing to it. */
+export interface Command {
+  program: string;
+  args: readonly string[];
+  /** `NAME=value` lines; the whole environment of the process. */
+  env: readonly string[];
+  /** Null is the private directory. */
+  cwd: string | null;
+  /** Made before the start and removed after the end. */
+  privateDir: string;
+  /** A file that is written before the start: the inline source of a script. */
+  script: { path: string; source: string } | null;
+  /** Null is /dev/null. */
+  stdin: Uint8Array | null;
+}
+
+/** Run and number: what names an attempt everywhere. */
+export interface AttemptName {
+  runId: ExecutionId;
+  attempt: number;
+}
+
+export interface AttemptStart extends AttemptName {
+  command: Command;
+  /** Bytes that the log keeps. */
+  keepBytes: number;
+  /** Whether to stop the attempt when it writes more. */
+  failOnLimit: boolean;
+  attemptMs: number;
+  /** Null is off. */
+  idleMs: number | null;
+  graceMs: number;
+}
+
+export interface AttemptListener {
+  started(pid: number, at: number): void;
+  growth(output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>): void;
+}
+
+/** The end of an attempt, as the runner host saw it. */
+export type AttemptReport =
+  | {
+      type: 'ended';
+      outcome: Outcome;
+      end: AttemptEnd;
+      /** The last bytes of each stream. */
+      tails: { stdout: string; stderr: string };
+    }
+  /** The host died. `isStarted` is what it had told; the journal knows more. Its processes are proven dead. */
+  | { type: 'interrupted'; detail: LostDetail; isStarted: boolean };
+
+export interface RunningAttempt {
+  /** Never rejects. */
+  ended: Promise<AttemptReport>;
+  /** Stops the attempt; before its start, nothing is executed. The first cause wins. */
+  stop(outcome: StopRequest): void;
+  /** Moves the attempt and idle limits; both count from the start and from the last output. */
+  extend(attemptMs: number, idleMs: number | null): void;
+}
+
+export type StopRequest =
+  | { cause: 'cancelled'; reason: string | null }
+  | { cause: 'total_timeout'; limitMs: number }
+  | { cause: 'lost'; detail: 'shutdown' };
+
+export interface RunnerStatus {
+  name: string;
+  pid: number | null;
+  /** Times that the host was started again after it had died. */
+  restarts: number;
+  isReady: boolean;
+}
+
+export interface Runner {
+  /** Starts the host; resolves when it answers. */
+  start(identity: StoreIdentity): Promise<void>;
+  /**
+   * To be called once, before the first run: kills what earlier servers left of these attempts, proves it, and
+   * removes their private directories. Answers how many processes were found.
+   */
+  sweep(attempts: readonly AttemptName[]): Promise<number>;
+  run(start: AttemptStart, listener: AttemptListener): RunningAttempt;
+  status(): RunnerStatus;
+  /** Ends the host and with it everything that it still runs. */
+  stop(): Promise<void>;
+}
+
+// -------------------------------------------------------------------------------------------- journal
+
+export type StreamName = 'stdout' | 'stderr';
+
+/** One piece of output, in the order of arrival. */
+export interface LogRecord {
+  /** From 1, per attempt. */
+  seq: number;
+  stream: StreamName;
+  /** Milliseconds since the epoch. */
+  time: number;
+  /** Where its first byte stands in the attempt's log. */
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** Where in a log to begin. */
+export type LogStart =
+  | { from: 'offset'; offset: number }
+  | { from: 'since'; time: number }
+  | { from: 'tail'; lines: number; stream: StreamName | 'all' };
+
+/** The log of one attempt. A snapshot: it ends where the log ended when it was opened; `refresh` moves the end. */
+export interface AttemptLog {
+  /** Bytes that are there. */
+  readonly size: number;
+  readonly records: number;
+  /** Takes in what has been written since; true when there was something. */
+  refresh(): Promise<boolean>;
+  /** Offset at which a start lies. */
+  locate(start: LogStart): Promise<number>;
+  /** Records from an offset up to the end; the first one may be cut to begin there. */
+  read(offset: number): AsyncIterable<LogRecord>;
+  /** Bytes of each stream, counted from the index. */
+  totals(): Promise<Record<StreamName, number>>;
+  close(): Promise<void>;
+}
+
+export interface Journal {
+  /** Makes the directories; to be called once, before anything else. */
+  prepare(): Promise<void>;
+  /** Null when the attempt has no log. */
+  open(name: AttemptName): Promise<AttemptLog | null>;
+  exists(name: AttemptName): Promise<boolean>;
+  /** Where the log lies, for administrators. */
+  path(name: AttemptName): string;
+  remove(name: AttemptName): Promise<void>;
+  /** All logs that are there, in batches. */
+  all(): AsyncIterable<AttemptName[]>;
+}
+
+// -------------------------------------------------------------------------------------------- publish
+
+/** Called after the fact is stored; never throws. */
+export type Publish = (event: LifecycleEvent, execution: Execution) => void;

@@ -1,0 +1,178 @@
+// What a caller can change of an execution after its acceptance: cancel it, extend it, remove it.
+import type { Caller } from '../domain/access.ts';
+import { type FieldProblem, RefusedError } from '../domain/errors.ts';
+import type { Execution, Timeouts } from '../domain/execution.ts';
+import { isFinished, lastAttemptNumber } from '../domain/execution.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import { isExecutionId } from '../domain/ids.ts';
+import type { Clock, Group, GroupResult, Journal, ListFilter, Log, Store } from '../domain/ports.ts';
+import type { TimeoutsSpec } from '../domain/spec.ts';
+import { removeLogs } from './janitor.ts';
+import type { LiveRuns } from './live-runs.ts';
+import { queueDeadline } from './policy.ts';
+import type { Queries } from './queries.ts';
+import { notChanged, stored } from './refusals.ts';
+import { setTotalClock } from './run-execution.ts';
+
+export interface ChangesDeps {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  live: LiveRuns;
+  queries: Queries;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+}
+
+/** Executions that are cancelled in one commit. */
+const CANCEL_BATCH = 500;
+
+export class Changes {
+  readonly #deps: ChangesDeps;
+
+  constructor(deps: ChangesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Asks for an execution to be cancelled. Asking again changes nothing.
+   *
+   * @throws RefusedError `not_found`, `execution_finished`
+   */
+  async cancel(caller: Caller, id: ExecutionId, reason: string | null): Promise<Execution> {
+    const [result] = await this.#cancelAll(caller.userId, [id], reason);
+    if (result?.status === 'applied') return result.executions[0] as Execution;
+    if (
+      result?.status === 'refused' &&
+      result.reason === 'illegal' &&
+      result.execution.status === 'cancelled'
+    ) {
+      return result.execution;
+    }
+    throw notChanged(result, id, 'it cannot be cancelled any more');
+  }
+
+  /** Cancels everything live that fits; answers how many ended at once and how many are being stopped. */
+  async cancelMany(
+    filter: ListFilter & { userId: string },
+    reason: string | null,
+  ): Promise<{ cancelled: number; canceling: number }> {
+    const live: ListFilter = { ...filter, status: filter.status ?? ['pending', 'running'] };
+    const answer = { cancelled: 0, canceling: 0 };
+    let after: ExecutionId | null = null;
+    for (;;) {
+      const page: Execution[] = await stored(this.#deps.store.list(live, CANCEL_BATCH, after));
+      const ids = page.filter((execution) => !isFinished(execution)).map(({ id }) => id);
+      for (const result of await this.#cancelAll(filter.userId, ids, reason)) {
+        if (result.status === 'applied')
+          answer[result.executions.every(isFinished) ? 'cancelled' : 'canceling'] += 1;
+      }
+      after = page.at(-1)?.id ?? null;
+      if (after === null || page.length < CANCEL_BATCH) return answer;
+    }
+  }
+
+  /**
+   * Changes the priority, or extends the limits, of a live execution.
+   *
+   * @throws RefusedError `not_found`, `execution_finished`, `validation` for a limit that is not an extension
+   */
+  async patch(
+    caller: Caller,
+    id: ExecutionId,
+    change: { priority: number | null; timeouts: TimeoutsSpec | null },
+  ): Promise<Execution> {
+    const { timeouts: before, revision } = await this.#deps.queries.own(caller, id);
+    const timeouts = change.timeouts === null ? null : extended(before, change.timeouts);
+    const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
+    const [result] = await stored(this.#deps.commit([[{ type: 'patch', ...of, ...change, timeouts }]]));
+    // It has changed in between, and what was decided may not hold any more.
+    if (result?.status === 'stale') return this.patch(caller, id, change);
+    if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be changed any more');
+    const execution = result.executions[0] as Execution;
+    if (timeouts !== null) this.#extendLive(execution, timeouts);
+    return execution;
+  }
+
+  /** @throws RefusedError `not_found`, `execution_not_finished` */
+  async remove(caller: Caller, id: ExecutionId): Promise<void> {
+    const part = { type: 'remove', userId: caller.userId, executionId: id } as const;
+    const [result] = isExecutionId(id) ? await stored(this.#deps.commit([[part]])) : [];
+    if (result?.status === 'refused' && result.reason === 'illegal') {
+      throw new RefusedError(
+        'execution_not_finished',
+        `The execution ${id} has not finished; cancel it first.`,
+      );
+    }
+    if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
+    for (const execution of result.executions) await removeLogs(execution, this.#deps.journal);
+  }
+
+  /**
+   * Ends a queued execution that has waited too long. Nothing happens when it was claimed or cancelled meanwhile.
+   *
+   * @throws StoreError
+   */
+  async expire(execution: Execution): Promise<void> {
+    const deadline = queueDeadline(execution);
+    if (deadline === null) return;
+    const { cause, limitMs } = deadline;
+    const outcome = cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
+    const fence = {
+      executionId: execution.id,
+      attempt: lastAttemptNumber(execution),
+      at: this.#deps.clock.now(),
+    };
+    await this.#deps.commit([[{ type: 'settle', ...fence, outcome, result: null, end: null }]]);
+  }
+
+  async #cancelAll(
+    userId: string,
+    ids: readonly ExecutionId[],
+    reason: string | null,
+  ): Promise<GroupResult[]> {
+    const at = this.#deps.clock.now();
+    const wanted = ids.filter(isExecutionId);
+    const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason, at }]);
+    const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
+    for (const result of results) {
+      if (result.status !== 'applied') continue;
+      for (const { id, phase } of result.executions) {
+        if (phase === 'canceling') this.#deps.live.stop(id, { cause: 'cancelled', reason });
+      }
+    }
+    return results;
+  }
+
+  #extendLive(execution: Execution, { attemptMs, idleMs, totalMs }: Timeouts): void {
+    const run = this.#deps.live.get(execution.id);
+    if (run === undefined) return;
+    run.attempt?.extend(attemptMs, idleMs);
+    if (totalMs !== null) setTotalClock(run, execution.createdAt + totalMs, totalMs, this.#deps);
+  }
+}
+
+/** The limits after an extension; a shorter one would be a stop in disguise. */
+function extended(before: Timeouts, change: TimeoutsSpec): Timeouts {
+  const after: Timeouts = {
+    queueMs: change.queue_ms ?? before.queueMs,
+    attemptMs: change.attempt_ms ?? before.attemptMs,
+    totalMs: change.total_ms ?? before.totalMs,
+    idleMs: change.idle_ms ?? before.idleMs,
+  };
+  const names = {
+    queueMs: 'queue_ms',
+    attemptMs: 'attempt_ms',
+    totalMs: 'total_ms',
+    idleMs: 'idle_ms',
+  } as const;
+  const fields = (Object.keys(names) as (keyof Timeouts)[]).flatMap((name): FieldProblem[] => {
+    const old = before[name] ?? Infinity;
+    if ((after[name] ?? Infinity) >= old) return [];
+    const message = old === Infinity ? 'is off, and cannot be set any more' : `must not be less than ${old}`;
+    return [{ field: `/timeouts/${names[name]}`, message }];
+  });
+  if (fields.length > 0)
+    throw new RefusedError('validation', 'Limits can be extended, not shortened.', { fields });
+  return after;
+}

@@ -1,0 +1,387 @@
+// The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
+// its parts here, and nothing runs before `start`.
+import type { Caller } from '../domain/access.ts';
+import { RefusedError } from '../domain/errors.ts';
+import type { Execution, RunningExecution, Trace } from '../domain/execution.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import type {
+  AttemptLog,
+  Clock,
+  Command,
+  Group,
+  GroupResult,
+  Journal,
+  ListFilter,
+  Log,
+  Runner,
+  RunnerStatus,
+  Store,
+  StoreCounts,
+  StoreStats,
+} from '../domain/ports.ts';
+import type { TimeoutsSpec } from '../domain/spec.ts';
+import { Changes } from './changes.ts';
+import { Committer } from './committer.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Listener } from './event-bus.ts';
+import { EventBus } from './event-bus.ts';
+import { Janitor } from './janitor.ts';
+import { LiveRuns } from './live-runs.ts';
+import type { EnginePolicy } from './policy.ts';
+import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
+import type { LogItem, LogQuery } from './read-log.ts';
+import { recover } from './recovery.ts';
+import { AWAY_RETRY_S, stored } from './refusals.ts';
+import { runExecution, type RunDeps } from './run-execution.ts';
+import { Scheduler } from './scheduler.ts';
+import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
+import { Waiters } from './waiters.ts';
+import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
+
+export type { ExecutionView, WaitFor } from './queries.ts';
+export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
+export type { Submission, Submitted } from './submit.ts';
+
+export interface EngineDeps {
+  store: Store;
+  runner: Runner;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  newId: () => ExecutionId;
+  newTrace: () => Trace;
+  policy: EnginePolicy;
+  syncIntervalMs: number;
+  drainMs: number;
+  /** Null: finished executions are removed on demand only. */
+  cleanupIntervalMs: number | null;
+  retentionMs: number;
+  maxRetained: number;
+  toCommand: (execution: RunningExecution, epoch: number) => Command;
+}
+
+export interface EngineStats {
+  counts: StoreCounts;
+  /** Age of the oldest queued execution, milliseconds; 0 when none waits. */
+  queueAgeMs: number;
+  concurrency: { max: number; running: number; pending: number; available: number };
+  writeBehind: WriteBehindStats;
+  store: StoreStats;
+  runner: RunnerStatus;
+  waiting: { polls: number; logFollowers: number };
+}
+
+type EngineState = 'new' | 'open' | 'draining' | 'stopped';
+
+export class Engine {
+  readonly #deps: EngineDeps;
+  readonly #bus: EventBus;
+  readonly #live = new LiveRuns();
+  readonly #changed: Waiters;
+  readonly #growth: Waiters;
+  readonly #committer: Committer;
+  readonly #scheduler: Scheduler;
+  readonly #writeBehind: WriteBehind;
+  readonly #deadlines: Deadlines;
+  readonly #janitor: Janitor;
+  readonly #queries: Queries;
+  readonly #changes: Changes;
+  readonly #running = new Set<Promise<void>>();
+  /** Aborts what is tried again and again, at the end. */
+  readonly #closing = new AbortController();
+  #state: EngineState = 'new';
+  #epoch = 0;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+    const { store, journal, clock, log, policy } = deps;
+    const live = this.#live;
+    const publish: Listener = (event, execution) => this.#publish(event, execution);
+    const commit = this.#commit;
+    this.#bus = new EventBus(log);
+    this.#changed = new Waiters(clock);
+    this.#growth = new Waiters(clock);
+    this.#committer = new Committer({ store, clock, log, publish });
+    this.#scheduler = new Scheduler({
+      slots: policy.slots,
+      store,
+      clock,
+      log,
+      commit,
+      claimant: () => this.#claimant(),
+      run: (execution) => this.#run(execution),
+    });
+    this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
+    this.#deadlines = new Deadlines(clock, (execution) => void this.#expire(execution));
+    const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
+    const intervalMs = cleanupIntervalMs ?? 0;
+    this.#janitor = new Janitor({ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs });
+    const isOpen = () => this.#state === 'open';
+    const waiters = { changes: this.#changed, growth: this.#growth };
+    this.#queries = new Queries({ store, journal, clock, live, ...waiters, isOpen });
+    this.#changes = new Changes({ store, journal, clock, log, live, queries: this.#queries, commit });
+  }
+
+  listen(listener: Listener): () => void {
+    return this.#bus.listen(listener);
+  }
+
+  // ------------------------------------------------------------------------------------------- life
+
+  /** Opens the store, makes good what an earlier end has interrupted, and begins to run what is queued. */
+  async start(): Promise<void> {
+    const { store, runner, journal, clock, log } = this.#deps;
+    await journal.prepare();
+    const identity = await store.open();
+    this.#epoch = identity.epoch;
+    await runner.start(identity);
+    await recover({ store, runner, journal, clock, log, commit: this.#commit });
+    for (const execution of await store.queuedWithDeadline()) this.#deadlines.follow(execution);
+    this.#writeBehind.start();
+    if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
+    this.#state = 'open';
+    this.#scheduler.open();
+  }
+
+  /**
+   * Stops to accept and to claim, lets what runs go on until the drain time is over, then stops it as lost. What is
+   * queued stays queued. Reading goes on until `close`.
+   */
+  async drain(): Promise<void> {
+    if (this.#state !== 'open') return;
+    const { clock, log, drainMs } = this.#deps;
+    this.#state = 'draining';
+    this.#scheduler.close();
+    this.#deadlines.clear();
+    log.info({ running: this.#running.size, drain_ms: drainMs }, 'Draining');
+    const isIdle = new AbortController();
+    const timeUp = clock.sleep(drainMs, isIdle.signal).catch(() => undefined);
+    await Promise.race([this.#idle().then(() => isIdle.abort()), timeUp]);
+    for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
+    await this.#idle();
+    await this.#janitor.stop();
+    await this.#writeBehind.stop();
+  }
+
+  /** Answers all who wait, and ends the runner and the store. */
+  async close(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    this.#scheduler.close();
+    this.#closing.abort(new Error('the server is shutting down'));
+    this.#changed.close();
+    this.#growth.close();
+    await this.#janitor.stop();
+    await this.#deps.runner.stop();
+    await this.#deps.store.close();
+  }
+
+  /** What is wrong with each part; null where nothing is. */
+  health(): { store: string | null; runnerHost: string | null; intake: string | null } {
+    return {
+      store: this.#committer.failure?.message ?? null,
+      runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
+      intake:
+        this.#state === 'open'
+          ? null
+          : `the server is ${this.#state === 'new' ? 'starting' : 'shutting down'}`,
+    };
+  }
+
+  /** Null when new executions are accepted. A full queue is no reason: it is answered 429. */
+  whyNotReady(): string | null {
+    const { store, runnerHost, intake } = this.health();
+    return intake ?? store ?? runnerHost;
+  }
+
+  // ------------------------------------------------------------------------------------------ submit
+
+  /**
+   * Accepts an execution.
+   *
+   * @throws RefusedError, also when the store cannot be written
+   */
+  async submit(caller: Caller, submission: Submission): Promise<Submitted> {
+    const [answer] = await this.submitAll(caller, [submission]);
+    if (answer === undefined || answer instanceof RefusedError) throw answer ?? new TypeError('no answer');
+    return answer;
+  }
+
+  /** Accepts many, each with its own answer, in one commit. */
+  async submitAll(caller: Caller, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]> {
+    if (this.#state !== 'open') {
+      const detail = 'The server does not accept executions now.';
+      throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
+    }
+    return stored(submitAll(caller, submissions, this.#submitDeps()));
+  }
+
+  /** A new execution with the spec of another one. */
+  async rerun(
+    caller: Caller,
+    id: ExecutionId,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
+    const { spec } = await this.#queries.own(caller, id);
+    return this.submit(caller, { spec, rerunOf: id, ...options });
+  }
+
+  // ------------------------------------------------------------------------------- read (see Queries)
+
+  get(caller: Caller, id: ExecutionId): Promise<ExecutionView> {
+    return this.#queries.get(caller, id);
+  }
+
+  list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
+    return this.#queries.list(filter, limit, after);
+  }
+
+  wait(
+    caller: Caller,
+    id: ExecutionId,
+    wait: WaitFor,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<ExecutionView> {
+    return this.#queries.wait(caller, id, wait, timeoutMs, signal);
+  }
+
+  readLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<LogItem, void, undefined>> {
+    return this.#queries.readLog(caller, id, query, signal);
+  }
+
+  openLog(caller: Caller, id: ExecutionId, attempt: number | null): Promise<AttemptLog | null> {
+    return this.#queries.openLog(caller, id, attempt);
+  }
+
+  // ----------------------------------------------------------------------------- change (see Changes)
+
+  async cancel(caller: Caller, id: ExecutionId, reason: string | null): Promise<ExecutionView> {
+    return this.#queries.view(await this.#changes.cancel(caller, id, reason));
+  }
+
+  cancelMany(
+    filter: ListFilter & { userId: string },
+    reason: string | null,
+  ): Promise<{ cancelled: number; canceling: number }> {
+    return this.#changes.cancelMany(filter, reason);
+  }
+
+  async patch(
+    caller: Caller,
+    id: ExecutionId,
+    change: { priority: number | null; timeouts: TimeoutsSpec | null },
+  ): Promise<ExecutionView> {
+    return this.#queries.view(await this.#changes.patch(caller, id, change));
+  }
+
+  remove(caller: Caller, id: ExecutionId): Promise<void> {
+    return this.#changes.remove(caller, id);
+  }
+
+  // --------------------------------------------------------------------------------------- operation
+
+  async stats(): Promise<EngineStats> {
+    const { store, runner, policy, clock } = this.#deps;
+    const counts = await stored(store.counts());
+    const { oldestQueuedAt, pending } = counts;
+    const running = this.#scheduler.inUse;
+    const available = Math.max(0, this.#scheduler.free);
+    return {
+      counts,
+      queueAgeMs: oldestQueuedAt === null ? 0 : Math.max(0, clock.now() - oldestQueuedAt),
+      concurrency: { max: policy.slots, running, pending, available },
+      writeBehind: this.#writeBehind.stats(),
+      store: store.stats(),
+      runner: runner.status(),
+      waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
+    };
+  }
+
+  /** Removes what has been kept long enough; answers how many executions. */
+  cleanup(): Promise<number> {
+    return stored(this.#janitor.sweepOnce());
+  }
+
+  /** Writes the counters that are waiting; answers how many. */
+  flush(): Promise<number> {
+    return this.#writeBehind.flush();
+  }
+
+  // ---------------------------------------------------------------------------------------- internal
+
+  readonly #commit = (groups: readonly Group[]): Promise<GroupResult[]> => this.#committer.commit(groups);
+
+  #publish(event: Parameters<Listener>[0], execution: Execution): void {
+    this.#deadlines.follow(execution);
+    this.#changed.notify(execution.id);
+    this.#growth.notify(execution.id);
+    this.#bus.publish(event, execution);
+  }
+
+  #run(execution: RunningExecution): void {
+    const running = runExecution(execution, this.#runDeps()).catch((error: unknown) => {
+      this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run was given up');
+      this.#scheduler.release();
+    });
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #expire(execution: Execution): Promise<void> {
+    try {
+      await this.#changes.expire(execution);
+    } catch (error) {
+      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'An expiry could not be stored');
+      this.#deps.clock.timer(EXPIRY_RETRY_MS, () => void this.#expire(execution));
+    }
+  }
+
+  #claimant() {
+    return { runner: this.#deps.runner.status().name, at: this.#deps.clock.now() };
+  }
+
+  #submitDeps(): SubmitDeps {
+    const { store, clock, policy, newId, newTrace } = this.#deps;
+    return {
+      store,
+      clock,
+      policy,
+      newId,
+      newTrace,
+      scheduler: this.#scheduler,
+      claimant: () => this.#claimant(),
+      commit: this.#commit,
+      run: (execution) => this.#run(execution),
+    };
+  }
+
+  #runDeps(): RunDeps {
+    const { store, runner, journal, clock, log, policy, toCommand } = this.#deps;
+    return {
+      policy,
+      clock,
+      log,
+      runner,
+      journal,
+      live: this.#live,
+      scheduler: this.#scheduler,
+      writeBehind: this.#writeBehind,
+      growth: this.#growth,
+      toCommand: (execution) => toCommand(execution, this.#epoch),
+      current: (id) => store.get(null, id),
+      signal: this.#closing.signal,
+    };
+  }
+}
+
+const EXPIRY_RETRY_MS = 1000;

@@ -1,0 +1,60 @@
+// What becomes of an attempt whose end nobody saw, because the server, the runner host or the machine went down.
+import type { RunningExecution } from '../domain/execution.ts';
+import { lastAttemptNumber, NO_OUTPUT } from '../domain/execution.ts';
+import type { LostDetail, Outcome } from '../domain/outcome.ts';
+import type { AttemptEnd, Clock, Group, Journal } from '../domain/ports.ts';
+
+export interface Interruption {
+  /** The absence of a log proves that it never started: the host creates it before it forks. */
+  mayBeUnstarted: boolean;
+  /** When its process was started, as far as it is known. */
+  startedAt: number | null;
+  detail: LostDetail;
+}
+
+/**
+ * The group that settles it. To be made only when its processes are proven dead. What never started goes back to the
+ * queue; what was being cancelled is cancelled, because that came first; all else is lost, because nobody can know how
+ * far it came.
+ */
+export async function interruptedGroup(
+  execution: RunningExecution,
+  { mayBeUnstarted, startedAt, detail }: Interruption,
+  { journal, clock }: { journal: Journal; clock: Clock },
+): Promise<Group> {
+  const attempt = lastAttemptNumber(execution);
+  const at = clock.now();
+  const fence = { executionId: execution.id, attempt, at };
+  const isUnstarted = mayBeUnstarted && !(await journal.exists({ runId: execution.runId, attempt }));
+  if (isUnstarted && execution.phase === 'starting') return [{ type: 'requeue', ...fence }];
+  const outcome: Outcome =
+    execution.phase === 'canceling'
+      ? { cause: 'cancelled', reason: execution.cancel?.reason ?? null, process: null }
+      : { cause: 'lost', detail };
+  const end = { ...(await lostEnd(execution, journal)), startedAt, endedAt: at };
+  return [{ type: 'settle', ...fence, outcome, result: null, end }];
+}
+
+/** What the log tells of an attempt that nobody saw the end of. */
+async function lostEnd(
+  execution: RunningExecution,
+  journal: Journal,
+): Promise<Pick<AttemptEnd, 'output' | 'resources' | 'logComplete'>> {
+  const end = { resources: null, logComplete: false };
+  const log = await journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
+  if (log === null) return { ...end, output: NO_OUTPUT };
+  try {
+    const { stdout, stderr } = await log.totals();
+    const kept = { stdoutKeptBytes: stdout, stderrKeptBytes: stderr };
+    const output = {
+      stdoutBytes: stdout,
+      stderrBytes: stderr,
+      ...kept,
+      records: log.records,
+      truncated: false,
+    };
+    return { ...end, output };
+  } finally {
+    await log.close();
+  }
+}

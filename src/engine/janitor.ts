@@ -1,0 +1,94 @@
+// Retention: finished executions go by age since their end and by count, never live ones; each leaves with its log. The
+// record goes first, so that a crash in between leaves a log without a record, which the next sweep removes.
+import type { ExecutionId } from '../domain/ids.ts';
+import type { Execution } from '../domain/execution.ts';
+import type { Clock, Group, GroupResult, Journal, Log, Store } from '../domain/ports.ts';
+
+export interface JanitorDeps {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  retentionMs: number;
+  maxRetained: number;
+  intervalMs: number;
+}
+
+const BATCH = 500;
+
+export class Janitor {
+  readonly #deps: JanitorDeps;
+  readonly #stop = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(deps: JanitorDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sweeps now and then in the background, until `stop`. A failed sweep is logged; the next one tries again. */
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  /** Removes what has been kept long enough; answers how many executions. */
+  async sweepOnce(): Promise<number> {
+    const { store, clock, retentionMs, maxRetained } = this.#deps;
+    let removed = 0;
+    for (;;) {
+      const ids = await store.expired(clock.now() - retentionMs, maxRetained, BATCH);
+      if (ids.length === 0) break;
+      const gone = await this.#remove(ids);
+      removed += gone;
+      if (gone === 0 || this.#stop.signal.aborted) break;
+    }
+    await store.expireKeys(clock.now());
+    if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
+    return removed;
+  }
+
+  /** Removes the logs of executions that are not in the store. */
+  async removeOrphanedLogs(): Promise<number> {
+    const { store, journal } = this.#deps;
+    let removed = 0;
+    for await (const names of journal.all()) {
+      if (this.#stop.signal.aborted) break;
+      const missing = new Set(await store.missing([...new Set(names.map(({ runId }) => runId))]));
+      for (const name of names.filter(({ runId }) => missing.has(runId))) {
+        await journal.remove(name);
+        removed += 1;
+      }
+    }
+    return removed;
+  }
+
+  async #remove(ids: readonly ExecutionId[]): Promise<number> {
+    const groups = ids.map((executionId): Group => [{ type: 'remove', userId: null, executionId }]);
+    const results = await this.#deps.commit(groups);
+    const removed = results.flatMap((result) => (result.status === 'applied' ? result.executions : []));
+    for (const execution of removed) await removeLogs(execution, this.#deps.journal);
+    return removed.length;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, intervalMs } = this.#deps;
+    const { signal } = this.#stop;
+    await this.removeOrphanedLogs().catch((error: unknown) =>
+      log.warn({ err: error }, 'Orphaned logs were left'),
+    );
+    while (!signal.aborted) {
+      await this.sweepOnce().catch((error: unknown) => log.error({ err: error }, 'The cleanup failed'));
+      await clock.sleep(intervalMs, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Removes the logs of an execution that has just been removed. */
+export async function removeLogs({ runId, attempts }: Execution, journal: Journal): Promise<void> {
+  for (const { number } of attempts) await journal.remove({ runId, attempt: number });
+}

@@ -1,0 +1,172 @@
+// Reading: what is stored, refined by what this process knows of its live attempts, at once or when it has changed.
+import type { Caller } from '../domain/access.ts';
+import { RefusedError } from '../domain/errors.ts';
+import type { Execution, Phase } from '../domain/execution.ts';
+import { isFinished, startedAt } from '../domain/execution.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import { isExecutionId } from '../domain/ids.ts';
+import { shownPhase } from '../domain/lifecycle.ts';
+import type { AttemptLog, Clock, Journal, ListFilter, Store } from '../domain/ports.ts';
+import type { LiveRuns } from './live-runs.ts';
+import { readLog, type LogItem, type LogQuery } from './read-log.ts';
+import { notFound, stored, unavailable } from './refusals.ts';
+import type { Waiters } from './waiters.ts';
+
+/** An execution as a reader sees it: what is stored, and what this process knows beyond it. */
+export interface ExecutionView {
+  execution: Execution;
+  phase: Phase;
+  startedAt: number | null;
+  /** Bytes written so far by the live attempt; null when there is none here. */
+  live: { stdoutBytes: number; stderrBytes: number } | null;
+  /** Null unless it waits in the queue. */
+  queue: { position: number; reason: 'no_free_slot' | 'shutting_down' } | null;
+}
+
+export type WaitFor = { until: 'finished' } | { until: 'revision'; after: number };
+
+export interface QueriesDeps {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  live: LiveRuns;
+  /** Woken by each move of an execution. */
+  changes: Waiters;
+  /** Woken by each move, and when a live attempt has written something. */
+  growth: Waiters;
+  isOpen(): boolean;
+}
+
+export class Queries {
+  readonly #deps: QueriesDeps;
+
+  constructor(deps: QueriesDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws RefusedError `not_found` */
+  async own(caller: Caller, id: ExecutionId): Promise<Execution> {
+    let execution: Execution | null = null;
+    try {
+      if (isExecutionId(id)) execution = await this.#deps.store.get(caller.userId, id);
+    } catch (error) {
+      throw unavailable(error);
+    }
+    if (execution === null) throw notFound(id);
+    return execution;
+  }
+
+  /** @throws RefusedError `not_found` */
+  async get(caller: Caller, id: ExecutionId): Promise<ExecutionView> {
+    return this.view(await this.own(caller, id));
+  }
+
+  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
+    const executions = await stored(this.#deps.store.list(filter, limit, after));
+    return Promise.all(executions.map(async (execution) => this.view(execution)));
+  }
+
+  /** The state as soon as it is what is waited for, or as it is when the time is up. */
+  async wait(
+    caller: Caller,
+    id: ExecutionId,
+    wait: WaitFor,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<ExecutionView> {
+    const { clock, changes } = this.#deps;
+    const isReached = ({ execution }: ExecutionView) =>
+      isFinished(execution) || (wait.until === 'revision' && execution.revision > wait.after);
+    const endsAt = clock.monotonic() + timeoutMs;
+    const watch = changes.watch(id);
+    try {
+      for (;;) {
+        const view = await this.get(caller, id);
+        const leftMs = endsAt - clock.monotonic();
+        if (isReached(view) || leftMs <= 0 || !(await watch.next(leftMs, signal))) return view;
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  view(execution: Execution): ExecutionView | Promise<ExecutionView> {
+    if (execution.status === 'pending') return this.#queuedView(execution);
+    const run = execution.status === 'running' ? this.#deps.live.get(execution.id) : undefined;
+    return {
+      execution,
+      phase: shownPhase(execution, run?.stage ?? null),
+      startedAt: run?.startedAt ?? startedAt(execution),
+      live: run?.output ?? null,
+      queue: null,
+    };
+  }
+
+  /**
+   * Reads, or follows, the log of an execution.
+   *
+   * @throws RefusedError when there is none such, before the first item
+   */
+  async readLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<LogItem, void, undefined>> {
+    await this.#checkLogs(await this.own(caller, id), query.attempt);
+    return this.#followLog(caller, id, query, signal);
+  }
+
+  /**
+   * The log of one attempt, the last one unless it is named; to be closed by the caller. Null when it has none yet.
+   *
+   * @throws RefusedError
+   */
+  async openLog(caller: Caller, id: ExecutionId, attempt: number | null): Promise<AttemptLog | null> {
+    const execution = await this.own(caller, id);
+    await this.#checkLogs(execution, attempt);
+    const number = attempt ?? execution.attempts.at(-1)?.number;
+    return number === undefined ? null : this.#deps.journal.open({ runId: execution.runId, attempt: number });
+  }
+
+  async *#followLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogItem, void, undefined> {
+    const { store, journal, growth } = this.#deps;
+    const current = () => store.get(caller.userId, id);
+    const watch = growth.watch(id);
+    try {
+      const execution = await current();
+      if (execution !== null) yield* readLog(execution, query, { journal, watch, signal, current });
+    } finally {
+      watch.close();
+    }
+  }
+
+  async #queuedView(execution: Execution): Promise<ExecutionView> {
+    const position = await this.#deps.store.queuePosition(execution.id);
+    const reason = this.#deps.isOpen() ? 'no_free_slot' : 'shutting_down';
+    return {
+      execution,
+      phase: execution.phase,
+      startedAt: startedAt(execution),
+      live: null,
+      queue: position === null ? null : { position, reason },
+    };
+  }
+
+  async #checkLogs({ attempts, runId, id, phase }: Execution, only: number | null): Promise<void> {
+    if (only !== null && phase === 'done' && !attempts.some(({ number }) => number === only)) {
+      throw new RefusedError('not_found', `The execution ${id} has no attempt ${only}.`);
+    }
+    for (const { number, output, endedAt } of attempts) {
+      if (only !== null && number !== only) continue;
+      const hasNone = endedAt === null || output.stdoutKeptBytes + output.stderrKeptBytes === 0;
+      if (hasNone || (await this.#deps.journal.exists({ runId, attempt: number }))) continue;
+      throw new RefusedError('log_read_failed', `The log of attempt ${number} of ${id} is gone.`);
+    }
+  }
+}

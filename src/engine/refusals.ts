@@ -1,0 +1,38 @@
+// How what went wrong below is refused above.
+import { RefusedError } from '../domain/errors.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import type { GroupResult } from '../domain/ports.ts';
+import { StoreError } from '../domain/ports.ts';
+
+/** When a client should try again while the server or its store is away, seconds. */
+export const AWAY_RETRY_S = 5;
+
+/** Turns a failure of the store into its refusal. */
+export async function stored<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+export function unavailable(cause: unknown): unknown {
+  if (!(cause instanceof StoreError)) return cause;
+  const detail = 'The store cannot be used now; nothing was changed.';
+  return new RefusedError('store_unavailable', detail, { cause, retryAfterS: AWAY_RETRY_S });
+}
+
+export function notFound(id: ExecutionId): RefusedError {
+  return new RefusedError('not_found', `There is no execution ${id}.`);
+}
+
+/** The refusal of a change that the store did not make. */
+export function notChanged(result: GroupResult | undefined, id: ExecutionId, what: string): RefusedError {
+  if (result?.status === 'refused' && result.reason === 'illegal') {
+    return new RefusedError(
+      'execution_finished',
+      `The execution ${id} is ${result.execution.status}: ${what}.`,
+    );
+  }
+  return notFound(id);
+}

@@ -1,0 +1,63 @@
+// Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { CATALOGUE, RefusedError, type RefusalType } from '../domain/errors.ts';
+import type { Log } from '../domain/ports.ts';
+import type { z } from 'zod';
+import type { problem } from './schemas.ts';
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+/** The document of a refusal. */
+export function toProblem(error: RefusedError): z.infer<typeof problem> {
+  const { status, title, code, retryable } = CATALOGUE[error.type];
+  return {
+    type: `urn:execd:error:${error.type}`,
+    title,
+    status,
+    code,
+    detail: error.message,
+    retryable,
+    ...(error.fields.length > 0 ? { errors: [...error.fields] } : {}),
+  };
+}
+
+export function sendProblem(reply: FastifyReply, error: RefusedError): FastifyReply {
+  const body = toProblem(error);
+  if (error.retryAfterS !== undefined) reply.header('retry-after', String(error.retryAfterS));
+  if (error.type === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  return reply.code(body.status).type(PROBLEM_TYPE).send(JSON.stringify(body));
+}
+
+/** Fastify's own refusals, as they stand in the catalogue. */
+const OF_FASTIFY: Record<string, [RefusalType, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than this route accepts.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['malformed_json', 'The body is not JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed_request',
+    'The body is not as long as Content-Length says.',
+  ],
+  FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL cannot be decoded.'],
+};
+
+export function errorHandler(log: Log, onRefused: (type: string) => void) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    const refused = asRefusal(error);
+    if (CATALOGUE[refused.type].status >= 500) {
+      log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'A request failed');
+    }
+    onRefused(refused.type);
+    sendProblem(reply, refused);
+  };
+}
+
+/** What a failure is refused as; what is not known is a fault of the server. */
+export function asRefusal(error: FastifyError): RefusedError {
+  if (error instanceof RefusedError) return error;
+  const known = OF_FASTIFY[error.code];
+  if (known !== undefined) return new RefusedError(...known);
+  return new RefusedError('internal_error', 'The server failed to answer; its log says why.', {
+    cause: error,
+  });
+}

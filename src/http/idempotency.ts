@@ -1,0 +1,39 @@
+// Idempotency keys (draft-ietf-httpapi-idempotency-key-header-07): what stands for "the same request".
+import { hash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { RefusedError } from '../domain/errors.ts';
+import { idempotencyKey } from '../domain/spec.ts';
+
+/** SHA-256 of a JSON value, whatever the order of its keys and its white space (RFC 8785). */
+export function bodyHash(value: unknown): string {
+  return hash('sha256', canonical(value));
+}
+
+/** The JSON Canonicalization Scheme (RFC 8785): sorted keys; numbers and strings as ECMAScript writes them. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const entries = Object.entries(value as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}
+
+/**
+ * The key of a request with what it stands for; null without one.
+ *
+ * @throws RefusedError
+ */
+export function idempotencyOf(
+  request: FastifyRequest,
+  standsFor: () => unknown,
+): { key: string; bodyHash: string } | null {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  const parsed = idempotencyKey.safeParse(key);
+  if (!parsed.success) {
+    throw new RefusedError(
+      'invalid_idempotency_key',
+      'The Idempotency-Key has 1 to 255 printable ASCII characters.',
+    );
+  }
+  return { key: parsed.data, bodyHash: bodyHash(standsFor()) };
+}

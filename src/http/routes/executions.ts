@@ -1,0 +1,336 @@
+// Executions: submit, read, list, change, cancel, run again, remove.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
+import { type Execution, isFinished } from '../../domain/execution.ts';
+import type { Spec } from '../../domain/spec.ts';
+import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
+import { toProblem } from '../error-handler.ts';
+import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
+import { bodyHash, idempotencyOf } from '../idempotency.ts';
+import { cursorAfter, readCursor, toFilter } from '../listing.ts';
+import {
+  batchAnswer,
+  bulkCancelAnswer,
+  bulkCancelBody,
+  cancelBody,
+  execution,
+  executionList,
+  getQuery,
+  idParams,
+  listQuery,
+  MAX_WAIT_S,
+  problem,
+  type RequestSchemas,
+  stepResult,
+} from '../schemas.ts';
+import { etagOf, toStepResult, toWire } from '../wire.ts';
+import { refusalOf } from '../zod-adapter.ts';
+import type { z } from 'zod';
+
+export interface ExecutionRoutesOptions {
+  engine: Engine;
+  requests: RequestSchemas;
+  logPath: (runId: string, attempt: number) => string;
+}
+
+const ACCEPT_HEADERS = {
+  'idempotency-key': 'the same key with the same request is the same execution, for 24 hours',
+  prefer: `wait=N: answer when it has finished, or after N seconds (at most ${MAX_WAIT_S})`,
+  traceparent: 'W3C trace context; the command goes on with it',
+};
+const BATCH_BODY_BYTES = 16 * 1024 * 1024;
+/** When a client that did not wait should look for the first time, seconds. */
+const FIRST_LOOK_S = '1';
+
+interface Params {
+  Params: z.infer<typeof idParams>;
+}
+
+export function executionRoutes(
+  app: FastifyInstance,
+  { engine, requests, logPath }: ExecutionRoutesOptions,
+): void {
+  const errors = { '4xx': problem, '5xx': problem };
+  const oneOf = { params: idParams, tags: ['executions'] };
+
+  /** Bodies of finished executions, which never change; with and without what only administrators see. */
+  const finished = { withPath: new WeakMap<Execution, string>(), plain: new WeakMap<Execution, string>() };
+
+  /** An execution as this caller may see it. */
+  function send(request: FastifyRequest, reply: FastifyReply, view: ExecutionView): FastifyReply {
+    const isAdmin = request.caller.scopes.has('admin');
+    const bodies = isAdmin ? finished.withPath : finished.plain;
+    let body = bodies.get(view.execution);
+    if (body === undefined) {
+      const { runId, attempts } = view.execution;
+      const last = attempts.at(-1);
+      body = JSON.stringify(toWire(view, isAdmin && last !== undefined ? logPath(runId, last.number) : null));
+      if (isFinished(view.execution)) bodies.set(view.execution, body);
+    }
+    reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
+    return reply.send(body);
+  }
+
+  /** Answers an accepted execution: 200 when it has finished, else 202, after the wait that was asked for. */
+  async function sendAccepted(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    submitted: Submitted,
+  ): Promise<FastifyReply> {
+    const { id } = submitted.execution;
+    const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
+    const view =
+      waitS === null
+        ? await engine.get(request.caller, id)
+        : await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
+    const isDone = isFinished(view.execution);
+    if (waitS !== null) reply.header('preference-applied', `wait=${waitS}`);
+    if (submitted.isReplay) reply.header('idempotency-replayed', 'true');
+    if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
+    reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
+    return send(request, reply, view);
+  }
+
+  app.route<{ Body: Spec }>({
+    method: 'POST',
+    url: '/v1/executions',
+    config: { access: 'submit', headers: ACCEPT_HEADERS },
+    schema: {
+      summary: 'Submit an execution',
+      tags: ['executions'],
+      body: requests.spec,
+      response: { 200: execution, 202: execution, ...errors },
+    },
+    async handler(request, reply) {
+      const submitted = await engine.submit(request.caller, {
+        spec: request.body,
+        trace: readTraceparent(request.headers.traceparent),
+        idempotency: idempotencyOf(request, () => request.body),
+        rerunOf: null,
+      });
+      return sendAccepted(request, reply, submitted);
+    },
+  });
+
+  app.route<{ Body: { executions: unknown[] } }>({
+    method: 'POST',
+    url: '/v1/executions/batch',
+    bodyLimit: BATCH_BODY_BYTES,
+    config: { access: 'submit' },
+    schema: {
+      summary: 'Submit up to 1,000 executions together',
+      tags: ['executions'],
+      body: requests.batch,
+      response: { 200: batchAnswer, ...errors },
+    },
+    async handler(request) {
+      if (request.headers['idempotency-key'] !== undefined) {
+        throw new RefusedError(
+          'invalid_idempotency_key',
+          'A batch takes no Idempotency-Key header: give each item its own idempotency_key.',
+        );
+      }
+      const trace = readTraceparent(request.headers.traceparent);
+      const drafts = request.body.executions.map((item, i) => toSubmission(item, i, trace, requests));
+      const wanted = drafts.flatMap((draft) => (draft instanceof RefusedError ? [] : [draft]));
+      const answers = await engine.submitAll(request.caller, wanted);
+      const items: object[] = [];
+      for (const draft of drafts) {
+        items.push(await batchItem(request, draft instanceof RefusedError ? draft : answers.shift()));
+      }
+      return { items };
+    },
+  });
+
+  async function batchItem(
+    request: FastifyRequest,
+    answer: Submitted | RefusedError | undefined,
+  ): Promise<object> {
+    if (answer === undefined) throw new TypeError('an item of the batch has no answer');
+    if (answer instanceof RefusedError) {
+      const document = toProblem(answer);
+      return { status: document.status, problem: document };
+    }
+    const view = await engine.get(request.caller, answer.execution.id);
+    const status = isFinished(view.execution) ? 200 : 202;
+    return { status, execution: toWire(view, null), replayed: answer.isReplay };
+  }
+
+  app.route<{ Querystring: z.output<typeof listQuery> }>({
+    method: 'GET',
+    url: '/v1/executions',
+    config: { access: 'read' },
+    schema: {
+      summary: 'List executions, newest first',
+      tags: ['executions'],
+      querystring: listQuery,
+      response: { 200: executionList, ...errors },
+    },
+    async handler(request) {
+      const { limit, cursor, ...query } = request.query;
+      const filter = toFilter(request.caller.userId, query);
+      const after = cursor === undefined ? null : readCursor(cursor, filter);
+      // One more than asked for tells whether there is another page.
+      const views = await engine.list(filter, limit + 1, after);
+      const page = views.slice(0, limit);
+      const last = page.at(-1);
+      const hasMore = views.length > limit && last !== undefined;
+      return {
+        items: page.map((view) => toWire(view, null)),
+        next_cursor: hasMore ? cursorAfter(last.execution.id, filter) : null,
+      };
+    },
+  });
+
+  app.route<Params & { Querystring: z.output<typeof getQuery> }>({
+    method: 'GET',
+    url: '/v1/executions/:id',
+    config: { access: 'read', headers: { 'if-none-match': 'an ETag; unchanged is a 304' } },
+    schema: {
+      ...oneOf,
+      summary: 'Read an execution, at once or when it has changed or finished',
+      querystring: getQuery,
+      response: { 200: execution, 304: { description: 'It is as If-None-Match says' }, ...errors },
+    },
+    async handler(request, reply) {
+      const { caller, params, query } = request;
+      const { wait, after_revision: after } = query;
+      if (after !== undefined && wait === undefined) {
+        const fields: FieldProblem[] = [{ field: '?after_revision', message: 'goes with wait' }];
+        throw new RefusedError('validation', 'after_revision goes with wait.', { fields });
+      }
+      const until =
+        after === undefined ? ({ until: 'finished' } as const) : ({ until: 'revision', after } as const);
+      const view =
+        wait === undefined
+          ? await engine.get(caller, params.id)
+          : await engine.wait(caller, params.id, until, wait * 1000, request.signal);
+      const etag = etagOf(view);
+      if (matchesEtag(request.headers['if-none-match'], etag))
+        return reply.code(304).header('etag', etag).send();
+      return send(request, reply, view);
+    },
+  });
+
+  app.route<Params>({
+    method: 'GET',
+    url: '/v1/executions/:id/result',
+    config: { access: 'read' },
+    schema: {
+      ...oneOf,
+      summary: 'The step result of an execution, in every state',
+      response: { 200: stepResult, ...errors },
+    },
+    handler: async ({ caller, params }) => toStepResult(await engine.get(caller, params.id)),
+  });
+
+  app.route<Params & { Body: z.output<RequestSchemas['patch']> }>({
+    method: 'PATCH',
+    url: '/v1/executions/:id',
+    config: { access: 'submit' },
+    schema: {
+      ...oneOf,
+      summary: 'Change the priority or extend the limits of a live execution',
+      body: requests.patch,
+      response: { 200: execution, ...errors },
+    },
+    async handler(request, reply) {
+      const { priority = null, timeouts = null } = request.body;
+      return send(
+        request,
+        reply,
+        await engine.patch(request.caller, request.params.id, { priority, timeouts }),
+      );
+    },
+  });
+
+  app.route<Params & { Body: z.output<typeof cancelBody> | undefined }>({
+    method: 'POST',
+    url: '/v1/executions/:id/cancel',
+    config: { access: 'cancel' },
+    schema: {
+      ...oneOf,
+      summary: 'Cancel an execution',
+      response: { 200: execution, 202: execution, ...errors },
+    },
+    async handler(request, reply) {
+      const { reason = null } = parseOptional(cancelBody, request.body);
+      const view = await engine.cancel(request.caller, request.params.id, reason);
+      return send(request, reply.code(isFinished(view.execution) ? 200 : 202), view);
+    },
+  });
+
+  app.route<{ Body: z.output<typeof bulkCancelBody> }>({
+    method: 'POST',
+    url: '/v1/executions/cancel',
+    config: { access: 'cancel' },
+    schema: {
+      summary: 'Cancel all live executions that fit a filter',
+      tags: ['executions'],
+      body: bulkCancelBody,
+      response: { 202: bulkCancelAnswer, ...errors },
+    },
+    async handler(request, reply) {
+      const { reason = null, labels, status, kind, ...rest } = request.body;
+      const label = Object.entries(labels ?? {}).map(([name, value]) => ({ name, value }));
+      const { userId } = request.caller;
+      const filter = { ...toFilter(userId, { ...rest, status, kind, label }), userId };
+      return reply.code(202).send(await engine.cancelMany(filter, reason));
+    },
+  });
+
+  app.route<Params>({
+    method: 'POST',
+    url: '/v1/executions/:id/rerun',
+    config: { access: 'submit', headers: ACCEPT_HEADERS },
+    schema: {
+      ...oneOf,
+      summary: 'Submit a new execution with the spec of another one',
+      response: { 200: execution, 202: execution, ...errors },
+    },
+    async handler(request, reply) {
+      const { id } = request.params;
+      const submitted = await engine.rerun(request.caller, id, {
+        trace: readTraceparent(request.headers.traceparent),
+        idempotency: idempotencyOf(request, () => ({ rerun_of: id })),
+      });
+      return sendAccepted(request, reply, submitted);
+    },
+  });
+
+  app.route<Params>({
+    method: 'DELETE',
+    url: '/v1/executions/:id',
+    config: { access: 'cancel' },
+    schema: {
+      ...oneOf,
+      summary: 'Remove a finished execution and its log',
+      response: { 204: { description: 'Removed' }, ...errors },
+    },
+    async handler(request, reply) {
+      await engine.remove(request.caller, request.params.id);
+      return reply.code(204).send();
+    },
+  });
+}
+
+/** One item of a batch, or why it cannot be one. */
+function toSubmission(
+  item: unknown,
+  index: number,
+  trace: Submission['trace'],
+  requests: RequestSchemas,
+): Submission | RefusedError {
+  const parsed = requests.batchItem.safeParse(item);
+  if (!parsed.success) return refusalOf(parsed.error, 'body', [`executions`, index]);
+  const { idempotency_key: key, ...spec } = parsed.data;
+  const idempotency = key === undefined ? null : { key, bodyHash: bodyHash(spec) };
+  return { spec, trace, idempotency, rerunOf: null };
+}
+
+/** A body that may be left out. */
+function parseOptional<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
+  const parsed = schema.safeParse(body ?? {});
+  if (parsed.success) return parsed.data;
+  throw refusalOf(parsed.error, 'body');
+}

@@ -1,0 +1,257 @@
+// Logs: replay, then follow. The log is pulled as fast as the client takes it and never faster; a client that takes
+// nothing for a while is cut off, and can go on at its cursor.
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RefusedError } from '../../domain/errors.ts';
+import type { AttemptLog, Clock, LogStart } from '../../domain/ports.ts';
+import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
+import { type ByteRange, readRange } from '../headers.ts';
+import { idParams, type LogsQuery, logsQuery, problem } from '../schemas.ts';
+import { isoTime } from '../wire.ts';
+import type { z } from 'zod';
+
+export interface LogRoutesOptions {
+  engine: Engine;
+  clock: Clock;
+}
+
+/** How long a client may take nothing. */
+const STALL_MS = 30_000;
+
+const CONTENT_TYPES = {
+  text: 'text/plain; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  raw: 'application/octet-stream',
+};
+
+export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOptions): void {
+  app.route<LogsRoute>({
+    method: 'GET',
+    url: '/v1/executions/:id/logs',
+    config: { access: 'read', headers: { range: 'with format=raw: one range of bytes' } },
+    schema: {
+      summary: 'Read or follow the log of an execution',
+      tags: ['logs'],
+      params: idParams,
+      querystring: logsQuery,
+      response: {
+        200: { description: 'The log', content: contentOf(Object.values(CONTENT_TYPES)) },
+        206: { description: 'A part of the log', content: contentOf([CONTENT_TYPES.raw]) },
+        '4xx': problem,
+        '5xx': problem,
+      },
+    },
+    async handler(request, reply) {
+      const { params, query, caller } = request;
+      const { range } = request.headers;
+      if (range !== undefined) return sendRange(request, reply, range);
+      const items = await engine.readLog(caller, params.id, toLogQuery(query), request.signal);
+      begin(reply, 200, {
+        'content-type': CONTENT_TYPES[query.format],
+        'x-accel-buffering': 'no',
+        trailer: 'Log-End',
+        ...(query.format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
+      });
+      await pump(reply.raw, formatted(items, query.format), clock);
+    },
+  });
+
+  async function sendRange(request: LogsRequest, reply: FastifyReply, header: string): Promise<void> {
+    const { params, query, caller } = request;
+    checkRangeQuery(query);
+    const log = await engine.openLog(caller, params.id, query.attempt ?? null);
+    const size = log?.size ?? 0;
+    let range: ByteRange;
+    try {
+      range = readRange(header, size);
+    } catch (error) {
+      await log?.close();
+      reply.header('content-range', `bytes */${size}`);
+      throw error;
+    }
+    begin(reply, 206, {
+      'content-type': CONTENT_TYPES.raw,
+      'accept-ranges': 'bytes',
+      'content-range': `bytes ${range.first}-${range.last}/${size}`,
+      'content-length': range.last - range.first + 1,
+    });
+    await pump(reply.raw, slice(log, range), clock);
+  }
+}
+
+interface LogsRoute {
+  Params: z.infer<typeof idParams>;
+  Querystring: LogsQuery;
+}
+type LogsRequest = FastifyRequest<LogsRoute>;
+
+/** Takes the answer out of Fastify's hands, to write it piece by piece. */
+function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
+  reply.hijack();
+  const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+  reply.raw.writeHead(status, { ...always, ...headers });
+  reply.raw.flushHeaders();
+}
+
+function contentOf(types: string[]): Record<string, { schema: object }> {
+  const text = { schema: { type: 'string' } };
+  return Object.fromEntries(
+    types.map((type): [string, { schema: object }] => [type.replace(/;.*/, ''), text]),
+  );
+}
+
+function toLogQuery(query: LogsQuery): LogQuery {
+  const starts = ['cursor', 'since', 'tail'] as const;
+  const given = starts.filter((name) => query[name] !== undefined);
+  if (given.length > 1) {
+    const fields = given.map((name) => ({
+      field: `?${name}`,
+      message: `only one of ${starts.join(', ')} may be given`,
+    }));
+    throw new RefusedError('validation', 'The log can be read from one place only.', { fields });
+  }
+  return {
+    stream: query.stream,
+    attempt: query.attempt ?? null,
+    start: startOf(query),
+    follow: query.follow === 'true',
+    limitBytes: query.limit_bytes ?? null,
+  };
+}
+
+function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery['start'] {
+  if (cursor !== undefined) {
+    const [number, offset] = cursor.split('.').map(Number) as [number, number];
+    if (attempt !== undefined && attempt !== number) {
+      const fields = [{ field: '?cursor', message: `is not one of attempt ${attempt}` }];
+      throw new RefusedError('invalid_cursor', 'The cursor belongs to another attempt.', { fields });
+    }
+    return { attempt: number, at: { from: 'offset', offset } };
+  }
+  const at: LogStart =
+    since !== undefined
+      ? { from: 'since', time: since }
+      : tail !== undefined
+        ? { from: 'tail', lines: tail, stream }
+        : { from: 'offset', offset: 0 };
+  return { attempt: null, at };
+}
+
+// ---------------------------------------------------------------------------------------- formats
+
+/** A piece for the wire, or, as the last one, what the trailer says. */
+type Piece = { bytes: Uint8Array | string } | { end: string };
+
+async function* formatted(items: AsyncIterable<LogItem>, format: LogsQuery['format']): AsyncGenerator<Piece> {
+  const decoder = new TextDecoder();
+  for await (const item of items) {
+    if (item.type === 'end') {
+      const end = JSON.stringify(toEndWire(item));
+      if (format === 'ndjson') yield { bytes: `${end}\n` };
+      if (format === 'text') yield { bytes: decoder.decode() };
+      yield { end };
+    } else if (format === 'raw') {
+      yield { bytes: item.record.bytes };
+    } else if (format === 'text') {
+      yield { bytes: decoder.decode(item.record.bytes, { stream: true }) };
+    } else {
+      yield { bytes: `${JSON.stringify(toRecordWire(item))}\n` };
+    }
+  }
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
+  const { seq, stream, time, bytes } = record;
+  return { seq, attempt, stream, time: isoTime(time), ...textOrBase64(bytes), cursor: cursorText(cursor) };
+}
+
+/** Bytes without loss: as text when they are valid UTF-8. */
+function textOrBase64(bytes: Uint8Array): { text: string } | { base64: string } {
+  try {
+    return { text: strict.decode(bytes) };
+  } catch {
+    return { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64') };
+  }
+}
+
+function toEndWire(end: LogEnd): object {
+  return {
+    end: true,
+    complete: end.complete,
+    records: end.records,
+    stdout_bytes: end.stdoutBytes,
+    stderr_bytes: end.stderrBytes,
+    stdout_kept_bytes: end.stdoutKeptBytes,
+    stderr_kept_bytes: end.stderrKeptBytes,
+    cursor: cursorText(end.cursor),
+  };
+}
+
+const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${offset}`;
+
+// ------------------------------------------------------------------------------------------ output
+
+/** Writes what comes, waiting for the client; closes the connection of one that has stopped to read. */
+async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      if ('end' in piece) {
+        response.addTrailers({ 'Log-End': piece.end });
+        break;
+      }
+      if (piece.bytes.length === 0) continue;
+      const isTaken = response.write(piece.bytes);
+      if (!isTaken && !(await drained(response, clock))) break;
+    }
+    response.end();
+  } catch {
+    // The log became unreadable on the way: an unfinished body tells the client that it does not have everything.
+    response.destroy();
+  }
+}
+
+/** False when the client has gone, or has taken nothing for too long and is cut off. */
+function drained(response: ServerResponse, clock: Clock): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const settle = (isOpen: boolean) => {
+      timer.cancel();
+      response.off('drain', onDrain);
+      response.off('close', onClose);
+      resolve(isOpen);
+    };
+    const onDrain = () => settle(true);
+    const onClose = () => settle(false);
+    const timer = clock.timer(STALL_MS, () => response.destroy());
+    response.on('drain', onDrain);
+    response.on('close', onClose);
+  });
+}
+
+// ------------------------------------------------------------------------------------------- range
+
+function checkRangeQuery(query: LogsQuery): void {
+  const isPlain =
+    query.format === 'raw' &&
+    query.stream === 'all' &&
+    query.follow === 'false' &&
+    [query.cursor, query.since, query.tail, query.limit_bytes].every((value) => value === undefined);
+  if (isPlain) return;
+  throw new RefusedError('invalid_range', 'Range goes with format=raw and attempt only.');
+}
+
+/** The bytes of a range; closes the log at the end. */
+async function* slice(log: AttemptLog | null, { first, last }: ByteRange): AsyncGenerator<Piece> {
+  if (log === null) return;
+  try {
+    for await (const { offset, bytes } of log.read(first)) {
+      const left = last + 1 - offset;
+      if (left <= 0) break;
+      yield { bytes: bytes.length > left ? bytes.subarray(0, left) : bytes };
+    }
+  } finally {
+    await log.close();
+  }
+}

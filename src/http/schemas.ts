@@ -1,0 +1,347 @@
+// The wire: every body, query and answer as a schema. Requests are validated with them; answers are typed by them, and
+// the OpenAPI document is made of them.
+import { z } from 'zod';
+import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
+import { PHASES, STATUSES } from '../domain/execution.ts';
+import { CAUSES } from '../domain/outcome.ts';
+import type { SpecLimits } from '../domain/spec.ts';
+import {
+  batchItemSchema,
+  KINDS,
+  OVERSIZED,
+  priority,
+  specSchema,
+  taskId,
+  timeoutsSchema,
+} from '../domain/spec.ts';
+
+const time = z.iso.datetime({ precision: 3 });
+const count = z.int().min(0);
+const ms = z.int().min(0);
+const errorType = z.enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]]);
+const errorCode = z.enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES]);
+
+// ---------------------------------------------------------------------------------------- answers
+
+export const problem = z
+  .strictObject({
+    type: z.string().describe('URN of the error type: urn:execd:error:TYPE'),
+    title: z.string(),
+    status: z.int(),
+    code: errorCode,
+    detail: z.string(),
+    retryable: z.boolean(),
+    errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
+  })
+  .describe('An error as RFC 9457 has it.');
+
+const processEnd = z.strictObject({
+  exit_code: z.int().nullable(),
+  signal: z.string().nullable(),
+  forced: z.boolean().describe('SIGKILL had to be sent'),
+  leftover_processes: count.describe('processes that outlived the leader and were killed'),
+  survivors: count.describe('processes that could not be proven dead'),
+});
+
+const outcome = z
+  .strictObject({
+    cause: z.enum(CAUSES),
+    exit_code: z.int().optional(),
+    signal: z.string().optional(),
+    reason: z.string().nullable().optional(),
+    message: z.string().optional(),
+    detail: z.string().optional(),
+    limit_ms: ms.optional(),
+    limit_bytes: count.optional(),
+    process: processEnd.nullable().optional(),
+  })
+  .describe('How an attempt or an execution ended. The cause says which other fields there are.');
+
+const output = z.strictObject({
+  stdout_bytes: count.describe('bytes that were written'),
+  stderr_bytes: count,
+  stdout_kept_bytes: count.describe('bytes that the log keeps'),
+  stderr_kept_bytes: count,
+  truncated: z.boolean().describe('the log does not keep all that was written'),
+  strategy: z.enum(OVERSIZED),
+  max_bytes: count,
+  log_path: z.string().optional().describe('for administrators'),
+});
+
+const resources = z.strictObject({ cpu_ms: ms.nullable(), max_rss_bytes: count.nullable() });
+
+const attempt = z.strictObject({
+  number: z.int().min(1),
+  runner: z.string(),
+  claimed_at: time,
+  started_at: time.nullable(),
+  ended_at: time.nullable(),
+  outcome: outcome.nullable(),
+  stdout_bytes: count,
+  stderr_bytes: count,
+  resources: resources.nullable(),
+});
+
+const executionError = z.strictObject({
+  code: errorCode,
+  class: z.enum(['client', 'timeout', 'execution', 'system']),
+  type: errorType,
+  fault: z.enum(['user', 'system']),
+  message: z.string(),
+  details: outcome,
+  retryable: z.boolean(),
+});
+
+const timeoutsShape = {
+  queue_ms: ms.nullable(),
+  attempt_ms: ms,
+  total_ms: ms.nullable(),
+  idle_ms: ms.nullable(),
+};
+
+export const execution = z.strictObject({
+  id: z.string(),
+  status: z.enum(STATUSES),
+  phase: z.enum(PHASES),
+  revision: z.int().min(1),
+  kind: z.enum(KINDS),
+  spec: z.record(z.string(), z.unknown()).describe('what was asked for, as it was sent'),
+  user_id: z.string(),
+  task_id: z.string().nullable(),
+  labels: z.record(z.string(), z.string()),
+  priority: z.int(),
+  timeouts: z.strictObject(timeoutsShape),
+  run_id: z.string(),
+  rerun_of: z.string().nullable(),
+  attempts: z.array(attempt),
+  outcome: outcome.nullable(),
+  error: executionError.nullable(),
+  result: z
+    .unknown()
+    .describe('parsed output if asked for, else {"stdout", "stderr"}: the end of each stream'),
+  output,
+  resources: resources.nullable(),
+  timestamps: z.strictObject({
+    created: time,
+    queued: time,
+    started: time.nullable(),
+    finished: time.nullable(),
+  }),
+  queue: z.strictObject({ position: count, reason: z.enum(['no_free_slot', 'shutting_down']) }).nullable(),
+  cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
+  trace_id: z.string(),
+  isolation: z.enum(['none']),
+});
+export type ExecutionWire = z.infer<typeof execution>;
+export type OutcomeWire = z.infer<typeof outcome>;
+export type AttemptWire = z.infer<typeof attempt>;
+
+export const executionList = z.strictObject({
+  items: z.array(execution),
+  next_cursor: z.string().nullable(),
+});
+
+export const batchAnswer = z.strictObject({
+  items: z.array(
+    z.union([
+      z.strictObject({ status: z.int(), execution, replayed: z.boolean() }),
+      z.strictObject({ status: z.int(), problem }),
+    ]),
+  ),
+});
+
+export const stepResult = z.strictObject({
+  step: z.string(),
+  result: z.unknown(),
+  completed: z.boolean(),
+  message: z.string(),
+  status: z.enum(STATUSES),
+  error_code: errorCode.nullable(),
+  error_message: z.string().nullable(),
+});
+
+export const bulkCancelAnswer = z.strictObject({
+  cancelled: count.describe('ended at once'),
+  canceling: count.describe('being stopped'),
+});
+
+export const stats = z.strictObject({
+  executions: z.record(z.enum(STATUSES), count),
+  concurrency: z.strictObject({ max: count, running: count, pending: count, available: count }),
+  queue: z.strictObject({ depth: count, oldest_age_ms: ms }),
+  write_behind: z.strictObject({ waiting: count, lag_ms: ms, flushes: count, failures: count }),
+  store: z.strictObject({ commits: count, groups: count, waiting: count, commit_ms_mean: z.number() }),
+  runner_host: z.strictObject({
+    name: z.string(),
+    pid: z.int().nullable(),
+    restarts: count,
+    ready: z.boolean(),
+  }),
+  waiting: z.strictObject({ polls: count, log_followers: count }),
+});
+
+const component = z.strictObject({ status: z.enum(['healthy', 'unhealthy']), detail: z.string().nullable() });
+export const health = z.strictObject({
+  status: z.enum(['healthy', 'unhealthy']),
+  timestamp: time,
+  version: z.string(),
+  error: z.string().nullable(),
+  components: z.strictObject({ store: component, runner_host: component, intake: component }),
+});
+
+export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
+export const removed = z.strictObject({ removed: count });
+export const flushed = z.strictObject({ flushed: count });
+
+// --------------------------------------------------------------------------------------- requests
+
+/** What stands in the OpenAPI document in place of a schema that transforms what it reads. */
+const shownAs = <T extends z.ZodType>(json: object, schema: T): T => schema.meta({ shownAs: json });
+
+/** Several values of one parameter, separated by commas or by repeating it. */
+const list = <T extends z.ZodEnum>(item: T) =>
+  shownAs(
+    {
+      type: 'array',
+      items: { type: 'string', enum: item.options },
+      description: 'several, separated by commas',
+    },
+    z.preprocess(
+      (value) => (typeof value === 'string' ? value.split(',') : value),
+      z.array(item).min(1).max(50),
+    ),
+  );
+const digits = (min: number, max: number, description: string) =>
+  shownAs(
+    { type: 'integer', minimum: min, maximum: max, description },
+    z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a whole number')
+      .transform(Number)
+      .pipe(z.int().min(min).max(max)),
+  );
+/** A point in time: RFC 3339 with an offset, to milliseconds since the epoch. */
+const instant = shownAs(
+  { type: 'string', format: 'date-time' },
+  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+);
+const labelPair = z
+  .string()
+  .regex(/^[^=]+=/, 'must be name=value')
+  .transform((text) => {
+    const at = text.indexOf('=');
+    return { name: text.slice(0, at), value: text.slice(at + 1) };
+  });
+const labelPairs = shownAs(
+  { type: 'array', items: { type: 'string' }, description: 'name=value; repeated, all must fit' },
+  z.preprocess((value) => [value].flat(), z.array(labelPair).min(1).max(20)),
+);
+
+/** `running` is every live attempt that is not being cancelled: how far it is, nobody stores. */
+const LISTED_PHASES = ['queued', 'running', 'canceling', 'done'] as const;
+
+const filterShape = {
+  status: list(z.enum(STATUSES)).optional(),
+  phase: list(z.enum(LISTED_PHASES)).optional(),
+  kind: list(z.enum(KINDS)).optional(),
+  task_id: taskId.optional(),
+  label: labelPairs.optional(),
+  created_after: instant.optional(),
+  created_before: instant.optional(),
+  finished_after: instant.optional(),
+  finished_before: instant.optional(),
+};
+
+export const MAX_PAGE = 1000;
+export const listQuery = z.strictObject({
+  ...filterShape,
+  limit: digits(1, MAX_PAGE, 'items of a page').default(50),
+  cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+});
+export type ListQuery = z.infer<typeof listQuery>;
+
+/** Longest wait of a long poll and of `Prefer: wait`, seconds. */
+export const MAX_WAIT_S = 60;
+export const getQuery = z.strictObject({
+  wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
+  after_revision: digits(0, Number.MAX_SAFE_INTEGER, 'with wait: until its revision is greater').optional(),
+});
+
+export const logsQuery = z.strictObject({
+  stream: z.enum(['all', 'stdout', 'stderr']).default('all'),
+  format: z.enum(['text', 'ndjson', 'raw']).default('text'),
+  follow: z.enum(['true', 'false']).default('false'),
+  attempt: digits(1, 1_000_000, 'this attempt only').optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,7}\.\d{1,15}$/, 'must be attempt.offset')
+    .optional()
+    .describe('go on from here: attempt.offset'),
+  since: instant.optional(),
+  tail: digits(0, 10_000_000, 'the last lines of the last attempt').optional(),
+  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'stop after so many bytes').optional(),
+});
+export type LogsQuery = z.infer<typeof logsQuery>;
+
+export const idParams = z.strictObject({ id: z.string().max(100) });
+const reason = z.string().min(1).max(1000).optional();
+
+export const cancelBody = z.strictObject({ reason });
+export const bulkCancelBody = z
+  .strictObject({
+    all: z.literal(true).optional(),
+    status: z
+      .array(z.enum(['pending', 'running']))
+      .min(1)
+      .optional(),
+    kind: z.array(z.enum(KINDS)).min(1).optional(),
+    task_id: taskId.optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    created_after: instant.optional(),
+    created_before: instant.optional(),
+    reason,
+  })
+  .refine(({ reason: _, ...filter }) => Object.keys(filter).length > 0, {
+    error: 'at least one filter is needed, or "all": true',
+  });
+
+/** The request bodies that depend on the configured maxima. */
+export function requestSchemas(limits: SpecLimits) {
+  return {
+    spec: specSchema(limits),
+    batchItem: batchItemSchema(limits),
+    batch: z.strictObject({ executions: z.array(z.unknown().describe('a BatchItem')).min(1).max(1000) }),
+    patch: z
+      .strictObject({ priority: priority.optional(), timeouts: timeoutsSchema(limits).optional() })
+      .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change' }),
+  };
+}
+export type RequestSchemas = ReturnType<typeof requestSchemas>;
+
+/** Everything that stands under its own name in the OpenAPI document. */
+export function components(requests: RequestSchemas): Record<string, z.ZodType> {
+  return {
+    Problem: problem,
+    ProcessEnd: processEnd,
+    Outcome: outcome,
+    Output: output,
+    Attempt: attempt,
+    ExecutionError: executionError,
+    Execution: execution,
+    ExecutionList: executionList,
+    BatchAnswer: batchAnswer,
+    StepResult: stepResult,
+    BulkCancelAnswer: bulkCancelAnswer,
+    Stats: stats,
+    Health: health,
+    Probe: probe,
+    Removed: removed,
+    Flushed: flushed,
+    CancelRequest: cancelBody,
+    BulkCancelRequest: bulkCancelBody,
+    Spec: requests.spec,
+    BatchItem: requests.batchItem,
+    BatchRequest: requests.batch,
+    PatchRequest: requests.patch,
+  };
+}

@@ -1,0 +1,120 @@
+// The HTTP server: puts plugins and routes together. It translates, and decides nothing.
+import fastify, { type FastifyInstance } from 'fastify';
+import { RefusedError } from '../domain/errors.ts';
+import type { Clock, Log } from '../domain/ports.ts';
+import type { SpecLimits } from '../domain/spec.ts';
+import type { Engine } from '../engine/engine.ts';
+import { asRefusal, errorHandler, PROBLEM_TYPE, sendProblem, toProblem } from './error-handler.ts';
+import { acceptJsonOnly } from './json-body.ts';
+import { gate, type GateOptions } from './plugins/gate.ts';
+import { openapi } from './plugins/openapi.ts';
+import { executionRoutes } from './routes/executions.ts';
+import { logRoutes } from './routes/logs.ts';
+import { opsRoutes, type Scrape } from './routes/ops.ts';
+import { requestSchemas } from './schemas.ts';
+import { validatorCompiler } from './zod-adapter.ts';
+
+export interface ServerOptions {
+  engine: Engine;
+  clock: Clock;
+  log: Log;
+  version: string;
+  limits: SpecLimits;
+  gate: GateOptions;
+  scrape: Scrape;
+  onRequest(method: string, route: string, status: number, seconds: number): void;
+  onRefused: (type: string) => void;
+  /** Path of an execution's log; shown to administrators. */
+  logPath: (runId: string, attempt: number) => string;
+}
+
+const BODY_BYTES = 1024 * 1024;
+
+export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, engine, version, limits } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES,
+    requestTimeout: 30_000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    http: { headersTimeout: 15_000 },
+    // Ids are looked up, whatever they are; a request line is bounded by the size of the headers.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRefusal(error)),
+    // Followers and long polls are ended by the engine before the server is closed; idle connections need not be waited for.
+    forceCloseConnections: 'idle',
+    clientErrorHandler(error, socket) {
+      answerBadRequest(error, socket);
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler as never);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(errorHandler(log, options.onRefused));
+  app.setNotFoundHandler({}, (request, reply) => {
+    options.onRefused('route_not_found');
+    sendProblem(
+      reply,
+      new RefusedError('route_not_found', `There is no route ${request.method} ${request.url}.`),
+    );
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    done();
+  });
+  gate(app, options.gate);
+  acceptJsonOnly(app);
+  const requests = requestSchemas(limits);
+  await openapi(app, version, requests);
+  const methodsOf = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsOf.get(url) ?? new Set();
+    for (const one of [method].flat()) methods.add(one);
+    methodsOf.set(url, methods);
+  });
+  executionRoutes(app, { ...options, requests });
+  logRoutes(app, options);
+  opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
+  refuseOtherMethods(app, methodsOf);
+  return app;
+}
+
+/** What is not HTTP is answered too, before the connection is closed. */
+function answerBadRequest(
+  error: Error & { code?: string },
+  socket: { writable: boolean; end(text: string): void; destroy(): void },
+) {
+  if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
+  const type =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'malformed_request';
+  const problem = toProblem(new RefusedError(type, 'The request could not be read.'));
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+/** A known path with another method is a 405 that says which there are, not a 404. */
+function refuseOtherMethods(app: FastifyInstance, methodsOf: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of [...methodsOf]) {
+    const allowed = [...methods].sort().join(', ');
+    app.route({
+      method: METHODS.filter((method) => !methods.has(method)),
+      url,
+      config: { access: 'public' },
+      schema: { hide: true },
+      handler: (request, reply) => {
+        reply.header('allow', allowed);
+        throw new RefusedError('method_not_allowed', `${request.method} is not one of ${allowed}.`);
+      },
+    });
+  }
+}

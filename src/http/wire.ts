@@ -1,0 +1,174 @@
+// From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
+import { classOf } from '../domain/errors.ts';
+import type { Attempt, Execution, OutputTotals, Result } from '../domain/execution.ts';
+import { isFinished, NO_OUTPUT } from '../domain/execution.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { judge } from '../domain/outcome.ts';
+import type { z } from 'zod';
+import type { ExecutionView } from '../engine/engine.ts';
+import type { AttemptWire, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
+
+export const isoTime = (ms: number): string => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+
+/** Snake-cases the keys of a flat object. */
+const SNAKE: Record<string, string> = {
+  exitCode: 'exit_code',
+  limitMs: 'limit_ms',
+  limitBytes: 'limit_bytes',
+};
+
+function toOutcome(outcome: Outcome): OutcomeWire {
+  const wire: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(outcome)) {
+    if (name === 'process' || name === 'resultError') continue;
+    wire[SNAKE[name] ?? name] = value;
+  }
+  if ('process' in outcome) {
+    const end = outcome.process;
+    wire.process =
+      end === null
+        ? null
+        : {
+            exit_code: end.exitCode,
+            signal: end.signal,
+            forced: end.forced,
+            leftover_processes: end.leftoverProcesses,
+            survivors: end.survivors,
+          };
+  }
+  return wire as OutcomeWire;
+}
+
+function toAttempt(attempt: Attempt): AttemptWire {
+  return {
+    number: attempt.number,
+    runner: attempt.runner,
+    claimed_at: isoTime(attempt.claimedAt),
+    started_at: isoOrNull(attempt.startedAt),
+    ended_at: isoOrNull(attempt.endedAt),
+    outcome: attempt.outcome === null ? null : toOutcome(attempt.outcome),
+    stdout_bytes: attempt.output.stdoutBytes,
+    stderr_bytes: attempt.output.stderrBytes,
+    resources: toResources(attempt),
+  };
+}
+
+function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
+  const resources = attempt?.resources ?? null;
+  return resources === null ? null : { cpu_ms: resources.cpuMs, max_rss_bytes: resources.maxRssBytes };
+}
+
+function toResult(result: Result): unknown {
+  if (result === null) return null;
+  return result.type === 'json' ? result.value : { stdout: result.stdout, stderr: result.stderr };
+}
+
+/** Counters as a reader sees them: of a live attempt, what this process has been told last. */
+function outputOf({ execution, live }: ExecutionView): OutputTotals {
+  const stored = execution.attempts.at(-1)?.output ?? NO_OUTPUT;
+  return live === null ? stored : { ...stored, ...live };
+}
+
+/**
+ * An execution.
+ *
+ * @param logPath where the log of the last attempt lies; null to leave it out
+ */
+export function toWire(view: ExecutionView, logPath: string | null): ExecutionWire {
+  const { execution } = view;
+  const output = outputOf(view);
+  const outcome = isFinished(execution) ? execution.outcome : null;
+  return {
+    id: execution.id,
+    status: execution.status,
+    phase: view.phase,
+    revision: execution.revision,
+    kind: execution.spec.kind,
+    spec: execution.spec,
+    user_id: execution.userId,
+    task_id: execution.taskId,
+    labels: execution.labels,
+    priority: execution.priority,
+    timeouts: {
+      queue_ms: execution.timeouts.queueMs,
+      attempt_ms: execution.timeouts.attemptMs,
+      total_ms: execution.timeouts.totalMs,
+      idle_ms: execution.timeouts.idleMs,
+    },
+    run_id: execution.runId,
+    rerun_of: execution.rerunOf,
+    attempts: execution.attempts.map(toAttempt),
+    outcome: outcome === null ? null : toOutcome(outcome),
+    error: outcome === null ? null : toError(outcome),
+    result: isFinished(execution) ? toResult(execution.result) : null,
+    output: {
+      stdout_bytes: output.stdoutBytes,
+      stderr_bytes: output.stderrBytes,
+      stdout_kept_bytes: output.stdoutKeptBytes,
+      stderr_kept_bytes: output.stderrKeptBytes,
+      truncated: output.truncated,
+      strategy: execution.outputPolicy.oversized,
+      max_bytes: execution.outputPolicy.maxBytes,
+      ...(logPath === null ? {} : { log_path: logPath }),
+    },
+    resources: toResources(execution.attempts.at(-1)),
+    timestamps: {
+      created: isoTime(execution.createdAt),
+      queued: isoTime(execution.queuedAt),
+      started: isoOrNull(view.startedAt),
+      finished: isFinished(execution) ? isoTime(execution.finishedAt) : null,
+    },
+    queue: view.queue,
+    cancel: toCancel(execution),
+    trace_id: execution.trace.traceId,
+    isolation: execution.isolation,
+  };
+}
+
+function toError(outcome: Outcome): ExecutionWire['error'] {
+  const { error } = judge(outcome);
+  if (error === null) return null;
+  const { code, type, fault, message, retryable } = error;
+  return { code, class: classOf(code), type, fault, message, details: toDetails(outcome), retryable };
+}
+
+/** The facts of the cause; those of the processes stand in the outcome. */
+function toDetails(outcome: Outcome): OutcomeWire {
+  const { process: _process, ...details } = toOutcome(outcome);
+  return details;
+}
+
+function toCancel(execution: Execution): ExecutionWire['cancel'] {
+  if (execution.status === 'pending' || execution.cancel === null) return null;
+  return { at: isoTime(execution.cancel.at), reason: execution.cancel.reason };
+}
+
+const MESSAGES: Record<Execution['status'], string> = {
+  pending: 'The execution waits for a slot.',
+  running: 'The execution is running.',
+  completed: 'The execution completed.',
+  failed: 'The execution failed.',
+  cancelled: 'The execution was cancelled.',
+  timed_out: 'The execution timed out.',
+};
+
+/** The step-result shape of the execution models. */
+export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepResult> {
+  const error = isFinished(execution) ? judge(execution.outcome).error : null;
+  return {
+    step: execution.spec.kind,
+    result: isFinished(execution) ? toResult(execution.result) : null,
+    completed: execution.status === 'completed',
+    message: MESSAGES[execution.status],
+    status: execution.status,
+    error_code: error?.code ?? null,
+    error_message: error?.message ?? null,
+  };
+}
+
+/** Weak: over what is stored, and the counters. */
+export function etagOf(view: ExecutionView): string {
+  const { stdoutBytes, stderrBytes } = outputOf(view);
+  return `W/"${view.execution.revision}-${view.phase}-${stdoutBytes}-${stderrBytes}"`;
+}

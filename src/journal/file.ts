@@ -1,0 +1,273 @@
+// Reads the journals that a runner host on this machine writes. A reader holds two descriptors and one block: however
+// long the log and however slow the client, memory stays flat. It never follows a link.
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import type { AttemptLog, AttemptName, Journal, LogRecord, LogStart, StreamName } from '../domain/ports.ts';
+import {
+  decodeRecord,
+  INDEX_ENDING,
+  INDEX_MAGIC,
+  LOG_ENDING,
+  RECORD_BYTES,
+  type IndexRecord,
+} from '../runner-host/journal-format.ts';
+
+const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const SHARDS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+/** Index records and log bytes that are read at a time. */
+const BLOCK_RECORDS = 512;
+const BLOCK_BYTES = 256 * 1024;
+
+/** Where the log of an attempt lies, without its ending. Runs are spread over 256 directories. */
+export function journalPath(dir: string, { runId, attempt }: AttemptName): string {
+  return `${dir}/${runId.slice(-2)}/${runId}.${attempt}`;
+}
+
+export class FileJournal implements Journal {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async prepare(): Promise<void> {
+    for (const shard of SHARDS) await mkdir(`${this.#dir}/${shard}`, { recursive: true, mode: 0o750 });
+  }
+
+  async open(name: AttemptName): Promise<AttemptLog | null> {
+    return FileLog.open(journalPath(this.#dir, name));
+  }
+
+  async exists(name: AttemptName): Promise<boolean> {
+    return stat(this.path(name)).then(
+      () => true,
+      (error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      },
+    );
+  }
+
+  path(name: AttemptName): string {
+    return journalPath(this.#dir, name) + LOG_ENDING;
+  }
+
+  async remove(name: AttemptName): Promise<void> {
+    const path = journalPath(this.#dir, name);
+    await rm(path + INDEX_ENDING, { force: true });
+    await rm(path + LOG_ENDING, { force: true });
+  }
+
+  async *all(): AsyncGenerator<AttemptName[]> {
+    for (const shard of SHARDS) {
+      const names = await readdir(`${this.#dir}/${shard}`);
+      const logs = names.flatMap((name) => /^([0-9a-f-]{36})\.(\d+)\.log$/.exec(name) ?? []);
+      const found: AttemptName[] = [];
+      for (let i = 0; i < logs.length; i += 3) {
+        found.push({ runId: logs[i + 1] as string, attempt: Number(logs[i + 2]) });
+      }
+      if (found.length > 0) yield found;
+    }
+  }
+}
+
+class FileLog implements AttemptLog {
+  size = 0;
+  records = 0;
+  readonly #path: string;
+  readonly #log: FileHandle;
+  #index: FileHandle | null = null;
+
+  private constructor(path: string, log: FileHandle) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  static async open(path: string): Promise<FileLog | null> {
+    const log = await openFile(path + LOG_ENDING);
+    if (log === null) return null;
+    const opened = new FileLog(path, log);
+    try {
+      await opened.refresh();
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  async refresh(): Promise<boolean> {
+    this.#index ??= await openFile(this.#path + INDEX_ENDING);
+    if (this.#index === null) return false;
+    const { size } = await this.#index.stat();
+    const records = Math.max(0, Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES));
+    if (records <= this.records) return false;
+    const [last] = await this.#recordsAt(records - 1, 1);
+    if (last === undefined) return false;
+    this.records = records;
+    this.size = last.offset + last.length;
+    return true;
+  }
+
+  async locate(start: LogStart): Promise<number> {
+    switch (start.from) {
+      case 'offset':
+        return Math.min(start.offset, this.size);
+      case 'since': {
+        const first = await this.#search((record) => record.time >= start.time);
+        return first === null ? this.size : first.record.offset;
+      }
+      case 'tail':
+        return this.#tail(start.lines, start.stream);
+      default:
+        return start satisfies never;
+    }
+  }
+
+  async *read(offset: number): AsyncGenerator<LogRecord> {
+    const first = await this.#search((record) => record.offset + record.length > offset);
+    if (first === null) return;
+    let skip = offset - first.record.offset;
+    for (let at = first.at; at < this.records;) {
+      const block = await this.#recordsAt(at, Math.min(BLOCK_RECORDS, this.records - at));
+      if (block.length === 0) return;
+      for await (const [record, bytes] of this.#withBytes(block)) {
+        at += 1;
+        yield {
+          seq: at,
+          stream: record.stream,
+          time: record.time,
+          offset: record.offset + skip,
+          bytes: skip === 0 ? bytes : bytes.subarray(skip),
+        };
+        skip = 0;
+      }
+    }
+  }
+
+  async totals(): Promise<Record<StreamName, number>> {
+    const totals = { stdout: 0, stderr: 0 };
+    for (let at = 0; at < this.records; at += BLOCK_RECORDS) {
+      const block = await this.#recordsAt(at, Math.min(BLOCK_RECORDS, this.records - at));
+      for (const { stream, length } of block) totals[stream] += length;
+    }
+    return totals;
+  }
+
+  async close(): Promise<void> {
+    await this.#log.close();
+    await this.#index?.close();
+  }
+
+  /** First record that fulfils a condition which, once true, stays true. */
+  async #search(isAt: (record: IndexRecord) => boolean): Promise<{ at: number; record: IndexRecord } | null> {
+    let low = 0;
+    let high = this.records;
+    let found: { at: number; record: IndexRecord } | null = null;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const [record] = await this.#recordsAt(middle, 1);
+      if (record !== undefined && isAt(record)) {
+        found = { at: middle, record };
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return found;
+  }
+
+  /** Offset of the record or line at which the last `lines` lines of a stream begin. */
+  async #tail(lines: number, stream: StreamName | 'all'): Promise<number> {
+    if (lines === 0) return this.size;
+    // The newline that ends the last line does not begin another one.
+    let wanted = lines + 1;
+    let isLastByte = true;
+    for (let end = this.records; end > 0; end -= BLOCK_RECORDS) {
+      const from = Math.max(0, end - BLOCK_RECORDS);
+      const block = await this.#recordsAt(from, end - from);
+      for (const record of block.reverse()) {
+        if (stream !== 'all' && record.stream !== stream) continue;
+        const bytes = await this.#bytes(record.offset, record.length);
+        if (isLastByte && bytes.at(-1) !== NEWLINE) wanted -= 1;
+        isLastByte = false;
+        for (
+          let at = bytes.lastIndexOf(NEWLINE);
+          at >= 0;
+          at = at === 0 ? -1 : bytes.lastIndexOf(NEWLINE, at - 1)
+        ) {
+          wanted -= 1;
+          if (wanted === 0) return record.offset + at + 1;
+        }
+      }
+    }
+    return 0;
+  }
+
+  async #recordsAt(at: number, count: number): Promise<IndexRecord[]> {
+    if (this.#index === null) return [];
+    const buffer = Buffer.allocUnsafe(count * RECORD_BYTES);
+    const { bytesRead } = await this.#index.read(
+      buffer,
+      0,
+      buffer.length,
+      INDEX_MAGIC.length + at * RECORD_BYTES,
+    );
+    const records: IndexRecord[] = [];
+    for (let i = 0; (i + 1) * RECORD_BYTES <= bytesRead; i++) {
+      const record = decodeRecord(buffer, i * RECORD_BYTES);
+      if (record === null) break;
+      records.push(record);
+    }
+    return records;
+  }
+
+  /** Records with their bytes: neighbours are read together. */
+  async *#withBytes(records: IndexRecord[]): AsyncGenerator<[IndexRecord, Buffer]> {
+    for (let i = 0; i < records.length;) {
+      const first = records[i] as IndexRecord;
+      let end = i;
+      let length = 0;
+      do {
+        length += (records[end] as IndexRecord).length;
+        end += 1;
+      } while (end < records.length && length + (records[end] as IndexRecord).length <= BLOCK_BYTES);
+      const bytes = await this.#bytes(first.offset, length);
+      for (; i < end; i++) {
+        const record = records[i] as IndexRecord;
+        const from = record.offset - first.offset;
+        yield [record, bytes.subarray(from, from + record.length)];
+      }
+    }
+  }
+
+  async #bytes(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#log.read(buffer, filled, length - filled, offset + filled);
+      if (bytesRead === 0) throw new Error(`the log ${this.#path} is shorter than its index says`);
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+}
+
+const NEWLINE = 0x0a;
+
+/** Opens a regular file for reading; null when it is not there. */
+async function openFile(path: string): Promise<FileHandle | null> {
+  try {
+    const file = await open(path, READ_FILE);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    throw new Error(`${path} is not a file`);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

@@ -1,0 +1,197 @@
+// Prometheus metrics. It listens to lifecycle events and asks for gauges when it is scraped; labels are closed sets,
+// never a user, an id or a command. Names without the prefix are those of the source systems.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { LifecycleEvent } from '../domain/events.ts';
+import type { Attempt, Execution, FinishedExecution } from '../domain/execution.ts';
+import { isFinished } from '../domain/execution.ts';
+import { judge } from '../domain/outcome.ts';
+import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports.ts';
+
+/** What is asked for at each scrape. */
+export interface Gauges {
+  counts: StoreCounts;
+  queueAgeMs: number;
+  concurrency: { max: number; running: number };
+  writeBehind: { lagMs: number; failures: number };
+  store: StoreStats;
+  runner: RunnerStatus;
+  waiting: { polls: number; logFollowers: number };
+}
+
+export interface MetricsOptions {
+  version: string;
+  gauges: () => Promise<Gauges>;
+  isReady: () => boolean;
+}
+
+export interface Metrics {
+  onEvent(event: LifecycleEvent, execution: Execution): void;
+  onRequest(method: string, route: string, status: number, seconds: number): void;
+  onRefused(type: string): void;
+  contentType: string;
+  /** The text of a scrape. */
+  render(): Promise<string>;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600];
+const HTTP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name, help, labelNames, registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[] = [],
+  ) => new Histogram({ name, help, buckets, labelNames, registers });
+
+  const duration = histogram(
+    'operation_duration_seconds',
+    'How long attempts ran, from the start of the process to its end.',
+    SECONDS,
+    ['operation_type'],
+  );
+  const timeouts = counter('timeout_errors_total', 'Executions that timed out.', ['operation_type']);
+  const activeRuns = gauge('execution_manager_active_runs', 'Attempts that hold a slot.');
+  const poolSize = gauge('execution_manager_pool_size', 'Slots.');
+  const utilization = gauge('execution_manager_utilization_ratio', 'Attempts that hold a slot, per slot.');
+
+  const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
+  const finished = counter('execd_executions_finished_total', 'Executions ended.', [
+    'kind',
+    'status',
+    'cause',
+    'fault',
+  ]);
+  const lost = counter('execd_attempts_lost_total', 'Attempts that were interrupted.', ['detail']);
+  const refused = counter('execd_requests_refused_total', 'Requests that were refused.', ['type']);
+  const queueWait = histogram('execd_queue_wait_seconds', 'From entering the queue to the claim.', SECONDS);
+  const spawn = histogram('execd_spawn_seconds', 'From the claim to the start of the process.', SECONDS);
+  const outputBytes = counter('execd_output_bytes_total', 'Bytes that processes wrote.', ['stream']);
+  const truncated = counter('execd_output_truncated_total', 'Attempts whose log does not keep all output.');
+  const leftovers = counter(
+    'execd_leftover_processes_total',
+    'Processes that outlived their leader and were killed.',
+  );
+  const survivors = counter('execd_surviving_processes_total', 'Processes that could not be killed.');
+  const http = histogram('execd_http_request_duration_seconds', 'Answering of requests.', HTTP_SECONDS, [
+    'method',
+    'route',
+    'code',
+  ]);
+
+  const executions = gauge('execd_executions', 'Executions in the store.', ['status']);
+  const queueAge = gauge('execd_queue_oldest_age_seconds', 'Age of the oldest queued execution.');
+  const lag = gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.');
+  const lagFailures = counter('execd_write_behind_failures_total', 'Failed writes of counters.');
+  const commits = counter('execd_store_commits_total', 'Transactions of the store.');
+  const groups = counter('execd_store_groups_total', 'Groups in the transactions of the store.');
+  const commitSeconds = counter(
+    'execd_store_commit_seconds_total',
+    'Time spent in transactions of the store.',
+  );
+  const waitingGroups = gauge('execd_store_groups_waiting', 'Groups that wait for their transaction.');
+  const restarts = counter(
+    'execd_runner_host_restarts_total',
+    'Times that a dead runner host was started again.',
+  );
+  const ready = gauge('execd_ready', '1 when new executions are accepted.');
+  const polls = gauge('execd_long_polls', 'Requests that wait for an execution.');
+  const followers = gauge('execd_log_followers', 'Readers of logs.');
+  gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
+
+  const requests = new Map<string, { observe(seconds: number): void }>();
+
+  function onAttempt(execution: Execution, attempt: Attempt): void {
+    const { startedAt, endedAt, output } = attempt;
+    outputBytes.inc({ stream: 'stdout' }, output.stdoutBytes);
+    outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);
+    if (output.truncated) truncated.inc();
+    if (startedAt === null || endedAt === null) return;
+    spawn.observe((startedAt - attempt.claimedAt) / 1000);
+    duration.observe({ operation_type: execution.spec.kind }, (endedAt - startedAt) / 1000);
+  }
+
+  function onFinished({ outcome, spec, status }: FinishedExecution): void {
+    const fault = judge(outcome).error?.fault ?? 'none';
+    finished.inc({ kind: spec.kind, status, cause: outcome.cause, fault });
+    if (status === 'timed_out') timeouts.inc({ operation_type: spec.kind });
+    if ('process' in outcome && outcome.process !== null) {
+      leftovers.inc(outcome.process.leftoverProcesses);
+      survivors.inc(outcome.process.survivors);
+    }
+  }
+
+  function onEvent(event: LifecycleEvent, execution: Execution): void {
+    const attempt = execution.attempts.at(-1);
+    switch (event.type) {
+      case 'accepted':
+        return accepted.inc({ kind: execution.spec.kind });
+      case 'started':
+        if (attempt !== undefined) queueWait.observe((attempt.claimedAt - execution.queuedAt) / 1000);
+        return;
+      case 'lost':
+        if (attempt?.outcome?.cause === 'lost') lost.inc({ detail: attempt.outcome.detail });
+        return;
+      default:
+        if (event.type !== execution.status || !isFinished(execution)) return;
+        if (attempt !== undefined) onAttempt(execution, attempt);
+        onFinished(execution);
+    }
+  }
+
+  /** Counters that are kept elsewhere are set to what stands there. */
+  function raiseTo(metric: Counter, value: number): void {
+    metric.reset();
+    metric.inc(value);
+  }
+
+  async function collect(): Promise<void> {
+    ready.set(options.isReady() ? 1 : 0);
+    const now = await options.gauges();
+    activeRuns.set(now.concurrency.running);
+    poolSize.set(now.concurrency.max);
+    utilization.set(now.concurrency.running / now.concurrency.max);
+    const { pending, running, finished: ends } = now.counts;
+    for (const [status, count] of Object.entries({ pending, running, ...ends }))
+      executions.set({ status }, count);
+    queueAge.set(now.queueAgeMs / 1000);
+    lag.set(now.writeBehind.lagMs / 1000);
+    raiseTo(lagFailures, now.writeBehind.failures);
+    raiseTo(commits, now.store.commits);
+    raiseTo(groups, now.store.groups);
+    raiseTo(commitSeconds, now.store.commitSeconds);
+    waitingGroups.set(now.store.waiting);
+    raiseTo(restarts, now.runner.restarts);
+    polls.set(now.waiting.polls);
+    followers.set(now.waiting.logFollowers);
+  }
+
+  return {
+    onEvent,
+    onRequest(method, route, status, seconds) {
+      // The child is looked up once for each of the few combinations: that is most of what an observation costs.
+      const name = `${method} ${status} ${route}`;
+      let child = requests.get(name);
+      if (child === undefined) {
+        child = http.labels({ method, route, code: status });
+        requests.set(name, child);
+      }
+      child.observe(seconds);
+    },
+    onRefused: (type) => refused.inc({ type }),
+    contentType: registry.contentType,
+    async render() {
+      // A store that cannot be read leaves the last values: the rest of a scrape is then needed most.
+      await collect().catch(() => undefined);
+      return registry.metrics();
+    },
+  };
+}

@@ -1,0 +1,149 @@
+// Writes the journal of one attempt. Bytes are never put out of order, and never recorded before they are written.
+// Writing runs beside the loop: while one buffer is being written the other one fills, and when that is full too, the
+// pipes are not read. A slow disk therefore stops the command, and nothing else.
+import { Buffer } from 'node:buffer';
+import { close, constants, openSync, write } from 'node:fs';
+import { promisify } from 'node:util';
+import {
+  encodeRecords,
+  INDEX_ENDING,
+  INDEX_MAGIC,
+  type IndexRecord,
+  type JournalStream,
+  LOG_ENDING,
+  MAX_RECORD_BYTES,
+} from './journal-format.ts';
+
+const closeAsync = promisify(close);
+const NEW_FILE =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_APPEND;
+
+/** From here on a buffer counts as full; it has room for one more piece of a pipe. */
+const FULL_BYTES = 65_536;
+const BUFFER_BYTES = FULL_BYTES + 65_536 + 16;
+/** Buffers that wait for their next use; a host with little output needs few, however many attempts it runs. */
+const spare: Buffer[] = [];
+const MAX_SPARE = 16;
+
+/** Bytes on their way to the log, with their records. */
+interface Batch {
+  buffer: Buffer;
+  length: number;
+  records: IndexRecord[];
+}
+
+export class JournalWriter {
+  /** Bytes that are in the log and recorded, by stream. */
+  readonly kept: Record<JournalStream, number> = { stdout: 0, stderr: 0 };
+  records = 0;
+  readonly #path: string;
+  readonly #logFd: number;
+  readonly #onFailure: (error: Error) => void;
+  #indexFd: number | null = null;
+  /** Where the next byte will stand in the log. */
+  #offset = 0;
+  #filling: Batch | null = null;
+  #writing: Promise<void> | null = null;
+  #hasFailed = false;
+  #onDrained: (() => void) | null = null;
+
+  /**
+   * Creates the log; it must not exist. The index comes with the first bytes.
+   *
+   * @param path      without its ending
+   * @param onFailure called at most once; nothing is written afterwards
+   */
+  constructor(path: string, onFailure: (error: Error) => void) {
+    this.#path = path;
+    this.#onFailure = onFailure;
+    this.#logFd = openSync(path + LOG_ENDING, NEW_FILE, 0o640);
+  }
+
+  /** Bytes that were appended, written or not. */
+  get size(): number {
+    return this.#offset;
+  }
+
+  /** Whether nothing more must be appended until it has drained. */
+  get isFull(): boolean {
+    return (this.#filling?.length ?? 0) >= FULL_BYTES;
+  }
+
+  /** Takes a copy of at most one piece of a pipe; `time` is that of its arrival, ms since the epoch. */
+  append(stream: JournalStream, bytes: Uint8Array, time: number): void {
+    if (this.#hasFailed) return;
+    this.#filling ??= { buffer: spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES), length: 0, records: [] };
+    const batch = this.#filling;
+    batch.buffer.set(bytes, batch.length);
+    batch.length += bytes.length;
+    const last = batch.records.at(-1);
+    // What came from one stream without a break is one record, with the time of its first bytes.
+    if (last?.stream === stream && last.length + bytes.length <= MAX_RECORD_BYTES)
+      last.length += bytes.length;
+    else batch.records.push({ offset: this.#offset, length: bytes.length, stream, time });
+    this.#offset += bytes.length;
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Calls `fn` once, when there is room again. */
+  whenDrained(fn: () => void): void {
+    this.#onDrained = fn;
+    if (this.#writing === null) this.#drained();
+  }
+
+  /** Writes what is left and closes. Never rejects. */
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await closeAsync(this.#logFd);
+    if (this.#indexFd !== null) await closeAsync(this.#indexFd);
+  }
+
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      const batch = this.#filling;
+      if (batch === null) break;
+      this.#filling = null;
+      this.#drained();
+      try {
+        await this.#write(batch);
+      } catch (error) {
+        this.#hasFailed = true;
+        this.#filling = null;
+        this.#onFailure(error as Error);
+      }
+      if (spare.length < MAX_SPARE) spare.push(batch.buffer);
+    }
+    this.#writing = null;
+    this.#drained();
+  }
+
+  async #write({ buffer, length, records }: Batch): Promise<void> {
+    await writeFully(this.#logFd, buffer.subarray(0, length));
+    const index = encodeRecords(records);
+    if (this.#indexFd === null) {
+      this.#indexFd = openSync(this.#path + INDEX_ENDING, NEW_FILE, 0o640);
+      await writeFully(this.#indexFd, Buffer.concat([INDEX_MAGIC, index]));
+    } else {
+      await writeFully(this.#indexFd, index);
+    }
+    for (const { stream, length: recorded } of records) this.kept[stream] += recorded;
+    this.records += records.length;
+  }
+
+  #drained(): void {
+    const fn = this.#onDrained;
+    this.#onDrained = null;
+    fn?.();
+  }
+}
+
+/** Writes all bytes: a single call may write fewer, on a disk that is nearly full. */
+async function writeFully(fd: number, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await writeOnce(fd, bytes.subarray(at));
+}
+
+function writeOnce(fd: number, bytes: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, (error, written) => (error === null ? resolve(written) : reject(error)));
+  });
+}

@@ -1,0 +1,80 @@
+// Pipes for the output of user processes. Node's own are sockets, which programs cannot open again by
+// name (`echo x > /dev/stderr` fails with ENXIO, nodejs/node#21941). Node cannot make a pipe, but it can open a FIFO;
+// made in batches by mkfifo(1) and unlinked once open, they are as good.
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface PipeEnds {
+  /** Non-blocking. */
+  readFd: number;
+  /** Blocking; goes to the process and must be closed here after the spawn. */
+  writeFd: number;
+}
+
+/** The first batch is small, for a host that will not need many; each one is twice the one before, up to the last. */
+const FIRST_BATCH = 16;
+const LAST_BATCH = 256;
+
+export class PipePool {
+  readonly #dir: string;
+  #paths: string[] = [];
+  #made = 0;
+  #batch = FIRST_BATCH;
+  #making: Promise<void> | null = null;
+
+  /** @param dir an empty directory of this pool alone */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * Makes a pipe.
+   *
+   * @throws the error of mkfifo or open, when the system has no more files, space or processes
+   */
+  async take(): Promise<PipeEnds> {
+    while (this.#paths.length === 0) await this.#refill();
+    const path = this.#paths.pop() as string;
+    if (this.#paths.length < this.#batch / 4) this.#refill().catch(() => undefined);
+    // The reader first: without one, opening the other end would block.
+    const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return { readFd, writeFd: openSync(path, constants.O_WRONLY) };
+    } catch (error) {
+      closeSync(readFd);
+      throw error;
+    } finally {
+      unlinkSync(path);
+    }
+  }
+
+  #refill(): Promise<void> {
+    this.#making ??= this.#make().finally(() => {
+      this.#making = null;
+    });
+    return this.#making;
+  }
+
+  #make(): Promise<void> {
+    const paths = Array.from({ length: this.#batch }, () => join(this.#dir, `pipe-${this.#made++}`));
+    this.#batch = Math.min(this.#batch * 2, LAST_BATCH);
+    return new Promise((resolve, reject) => {
+      const child = spawn('mkfifo', ['--', ...paths], {
+        env: { PATH: '/usr/bin:/bin' },
+        stdio: 'ignore',
+      });
+      child.on('error', reject);
+      child.on('exit', (code) => {
+        if (code !== 0) return reject(new Error(`mkfifo ended with ${code}`));
+        this.#paths.push(...paths);
+        resolve();
+      });
+    });
+  }
+}
+
+export function closePipe({ readFd, writeFd }: PipeEnds): void {
+  closeSync(readFd);
+  closeSync(writeFd);
+}

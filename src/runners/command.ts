@@ -1,0 +1,381 @@
+// Client of the runner host: turns attempts into frames and frames into reports. It supervises the host: one that dies
+// is started again, sweeps what the old one left, and only then are its attempts reported as interrupted.
+import { mkdirSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { AttemptEnd } from '../domain/ports.ts';
+import type {
+  AttemptListener,
+  AttemptName,
+  AttemptReport,
+  AttemptStart,
+  Clock,
+  Log,
+  Runner,
+  RunnerStatus,
+  RunningAttempt,
+  StopRequest,
+  StoreIdentity,
+} from '../domain/ports.ts';
+import { NO_OUTPUT } from '../domain/execution.ts';
+import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
+import type { Exited, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
+import { TAIL_BYTES } from '../runner-host/protocol.ts';
+import { HostProcess } from './host-process.ts';
+
+export interface CommandRunnerOptions {
+  /** Program and arguments of the host. */
+  hostCommand: readonly [string, ...string[]];
+  /** Holds the private directories of this epoch and nothing else. */
+  workDir: (epoch: number) => string;
+  /** Where hosts may make small files that live for a moment; best in memory. */
+  scratchRoot: string;
+  /** Where the host writes the log of an attempt: a path without its ending. */
+  journalPath: (name: AttemptName) => string;
+  clock: Clock;
+  log: Log;
+}
+
+/** An attempt that has been asked for and has not ended. */
+interface Live {
+  name: AttemptName;
+  start: AttemptStart;
+  listener: AttemptListener;
+  /** Ended by the report. */
+  report: (report: AttemptReport) => void;
+  /** The start frame has been sent to this host. */
+  host: HostProcess | null;
+  isStarted: boolean;
+  stop: StopRequest | null;
+}
+
+const STOP_MS = 15_000;
+const RESTART_MS = [0, 100, 500, 2000, 5000];
+
+export class CommandRunner implements Runner {
+  readonly #options: CommandRunnerOptions;
+  readonly #live = new Map<number, Live>();
+  /** Called with null when the host dies before it has answered. */
+  readonly #sweeps = new Map<number, (killed: number | null) => void>();
+  #host: HostProcess | null = null;
+  #status: RunnerStatus = { name: 'unknown', pid: null, restarts: 0, isReady: false };
+  #identity: StoreIdentity | null = null;
+  #nextRef = 1;
+  #hostNumber = 0;
+  #failuresInARow = 0;
+  #isStopping = false;
+  #stopped: () => void = () => undefined;
+
+  constructor(options: CommandRunnerOptions) {
+    this.#options = options;
+  }
+
+  async start(identity: StoreIdentity): Promise<void> {
+    this.#identity = identity;
+    mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 });
+    const host = this.#startHost();
+    await host.ready;
+  }
+
+  async sweep(attempts: readonly AttemptName[]): Promise<number> {
+    const killed = await this.#sweep(attempts);
+    if (killed === null) throw new Error('the runner host died while it swept');
+    return killed;
+  }
+
+  run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
+    const ref = this.#nextRef;
+    this.#nextRef = ref === 0xffff_ffff ? 1 : ref + 1;
+    let report: (report: AttemptReport) => void = () => undefined;
+    const ended = new Promise<AttemptReport>((resolve) => {
+      report = (value) => {
+        this.#live.delete(ref);
+        resolve(value);
+      };
+    });
+    const live: Live = { name: start, start, listener, report, host: null, isStarted: false, stop: null };
+    this.#live.set(ref, live);
+    if (this.#status.isReady) this.#sendStart(ref, live);
+    return {
+      ended,
+      stop: (request) => this.#stop(ref, live, request),
+      extend: (attemptMs, idleMs) => {
+        Object.assign(live.start, { attemptMs, idleMs });
+        live.host?.send({ type: 'deadline', ref, attemptMs, idleMs: idleMs ?? 0 });
+      },
+    };
+  }
+
+  status(): RunnerStatus {
+    return { ...this.#status };
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#host === null) return;
+    const timer = this.#options.clock.timer(STOP_MS, () => this.#host?.kill('it did not end'));
+    await new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+      this.#host?.close();
+    });
+    timer.cancel();
+  }
+
+  // ---------------------------------------------------------------------------------------- attempts
+
+  #sendStart(ref: number, live: Live): void {
+    const { start } = live;
+    live.host = this.#host;
+    this.#host?.send({
+      type: 'start',
+      ref,
+      marker: this.#marker(start),
+      journal: this.#options.journalPath(start),
+      program: start.command.program,
+      args: [...start.command.args],
+      env: [...start.command.env],
+      cwd: start.command.cwd ?? '',
+      privateDir: start.command.privateDir,
+      script: start.command.script,
+      stdin: start.command.stdin,
+      keepBytes: start.keepBytes,
+      failOnLimit: start.failOnLimit,
+      attemptMs: start.attemptMs,
+      idleMs: start.idleMs ?? 0,
+      graceMs: start.graceMs,
+    });
+  }
+
+  #stop(ref: number, live: Live, request: StopRequest): void {
+    if (live.stop !== null || !this.#live.has(ref)) return;
+    live.stop = request;
+    if (live.host === null) {
+      const outcome = stopOutcome(request, null);
+      return live.report({
+        type: 'ended',
+        outcome,
+        end: notStarted(this.#options.clock.now()),
+        tails: NO_TAILS,
+      });
+    }
+    const cause: StopFrameCause = request.cause === 'lost' ? 'shutdown' : request.cause;
+    live.host.send({ type: 'stop', ref, cause, graceMs: live.start.graceMs });
+  }
+
+  #onFrame(frame: ToServer): void {
+    if (frame.type === 'swept') {
+      if (frame.survivors > 0)
+        this.#options.log.warn(frame, 'Processes of interrupted attempts could not be killed');
+      this.#sweeps.get(frame.id)?.(frame.killed);
+      this.#sweeps.delete(frame.id);
+    }
+    if (!('ref' in frame)) return;
+    const live = this.#live.get(frame.ref);
+    if (live === undefined) return;
+    switch (frame.type) {
+      case 'started':
+        live.isStarted = true;
+        return live.listener.started(frame.pid, frame.at);
+      case 'growth':
+        return live.listener.growth(frame);
+      case 'start_failed':
+        return live.report(startFailed(frame, this.#options.clock.now()));
+      case 'exited':
+        return live.report(exited(frame, live));
+      default:
+        frame satisfies never;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- host
+
+  #startHost(): HostProcess {
+    if (this.#identity === null) throw new TypeError('the runner has not been started');
+    this.#hostNumber += 1;
+    const host: HostProcess = new HostProcess({
+      command: this.#options.hostCommand,
+      instance: this.#identity.instanceId,
+      scratchDir: this.#scratchDir(),
+      clock: this.#options.clock,
+      onFrame: (frame) => this.#onFrame(frame),
+      onDeath: (reason) => this.#onDeath(reason),
+      onLine: (line) => this.#options.log.warn({ line }, 'The runner host says'),
+    });
+    this.#host = host;
+    host.ready.then(
+      ({ name, pid }) => {
+        this.#failuresInARow = 0;
+        Object.assign(this.#status, { name, pid });
+        if (this.#hostNumber === 1) this.#becomeReady();
+      },
+      () => undefined,
+    );
+    return host;
+  }
+
+  #becomeReady(): void {
+    this.#status.isReady = true;
+    for (const [ref, live] of this.#live) if (live.host === null) this.#sendStart(ref, live);
+  }
+
+  #onDeath(reason: string): void {
+    this.#host = null;
+    Object.assign(this.#status, { pid: null, isReady: false });
+    for (const resolve of this.#sweeps.values()) resolve(null);
+    this.#sweeps.clear();
+    if (this.#isStopping) return this.#stopped();
+    this.#options.log.warn({ reason }, 'The runner host died and is started again');
+    this.#status.restarts += 1;
+    const waitMs = RESTART_MS[Math.min(this.#failuresInARow++, RESTART_MS.length - 1)] as number;
+    this.#options.clock.timer(waitMs, () => void this.#replace());
+  }
+
+  /** A new host: sweeps what the dead one left, then its attempts are reported, then new ones may start. */
+  async #replace(): Promise<void> {
+    if (this.#isStopping) return;
+    try {
+      await this.#startHost().ready;
+    } catch {
+      // It died again, which has led here again.
+      return;
+    }
+    const orphaned = [...this.#live.values()].filter(
+      (live) => live.host !== null && live.host !== this.#host,
+    );
+    const killed = await this.#sweep(orphaned.map((live) => live.name));
+    if (killed === null) return;
+    for (const { report, isStarted } of orphaned) {
+      report({ type: 'interrupted', detail: 'runner_host_died', isStarted });
+    }
+    this.#becomeReady();
+  }
+
+  /** Kills what is left of these attempts, and removes all that hosts before this one have left. */
+  #sweep(attempts: readonly AttemptName[]): Promise<number | null> {
+    const id = this.#nextRef++;
+    const markers = attempts.map((name) => this.#marker(name));
+    return new Promise((resolve) => {
+      this.#sweeps.set(id, resolve);
+      this.#host?.send({ type: 'sweep', id, markers, paths: this.#leftBehind() });
+    });
+  }
+
+  #leftBehind(): string[] {
+    const work = this.#workDir();
+    const scratch = this.#options.scratchRoot;
+    const scratchDirs = entries(scratch).filter((path) =>
+      path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
+    );
+    return [...entries(dirname(work)), ...entries(work), ...scratchDirs].filter(
+      (path) => path !== work && path !== this.#scratchDir(),
+    );
+  }
+
+  #marker({ runId, attempt }: AttemptName): string {
+    return `EXECD_RUN=${this.#identity?.instanceId}/${runId}/${attempt}`;
+  }
+
+  #workDir(): string {
+    return this.#options.workDir(this.#identity?.epoch ?? 0);
+  }
+
+  #scratchDir(): string {
+    return `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity?.epoch}-${this.#hostNumber}`;
+  }
+
+  #scratchPrefix(): string {
+    return `execd-${this.#identity?.instanceId}-`;
+  }
+}
+
+// ----------------------------------------------------------------------------------------- reports
+
+type LostOutcome = Extract<Outcome, { cause: 'lost' }>;
+
+const NO_TAILS = { stdout: '', stderr: '' };
+
+function entries(dir: string): string[] {
+  return readdirSync(dir).map((name) => `${dir}/${name}`);
+}
+
+function notStarted(endedAt: number): AttemptEnd {
+  return { startedAt: null, endedAt, output: NO_OUTPUT, resources: null, logComplete: true };
+}
+
+function startFailed(frame: StartFailed, now: number): AttemptReport {
+  const outcome: Outcome = { cause: 'spawn_failed', reason: frame.reason, message: frame.message };
+  return { type: 'ended', outcome, end: notStarted(now), tails: NO_TAILS };
+}
+
+function exited(frame: Exited, live: Live): AttemptReport {
+  const keptBytes = frame.stdoutKept + frame.stderrKept;
+  const isMeasured = frame.cpuMs >= 0;
+  return {
+    type: 'ended',
+    outcome: exitOutcome(frame, live),
+    end: {
+      startedAt: frame.isStarted ? frame.startedAt : null,
+      endedAt: frame.endedAt,
+      output: {
+        stdoutBytes: frame.stdoutBytes,
+        stderrBytes: frame.stderrBytes,
+        stdoutKeptBytes: frame.stdoutKept,
+        stderrKeptBytes: frame.stderrKept,
+        records: frame.records,
+        truncated: keptBytes < frame.stdoutBytes + frame.stderrBytes,
+      },
+      resources: isMeasured ? { cpuMs: frame.cpuMs, maxRssBytes: frame.maxRssBytes } : null,
+      logComplete: frame.cause !== 'journal_failed',
+    },
+    tails: { stdout: tailText(frame.stdoutTail), stderr: tailText(frame.stderrTail) },
+  };
+}
+
+function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
+  const process: ProcessEnd | null = frame.isStarted
+    ? {
+        exitCode: frame.exitCode === -1 ? null : frame.exitCode,
+        signal: frame.signal === '' ? null : frame.signal,
+        forced: frame.forced,
+        leftoverProcesses: frame.leftovers,
+        survivors: frame.survivors,
+      }
+    : null;
+  switch (frame.cause) {
+    case 'exited':
+      if (process === null) break;
+      return { cause: 'exited', exitCode: frame.exitCode, process, resultError: null };
+    case 'signalled':
+      if (process === null) break;
+      return { cause: 'signalled', signal: frame.signal, process };
+    case 'attempt_timeout':
+      return { cause: 'attempt_timeout', limitMs: start.attemptMs, process };
+    case 'idle_timeout':
+      return { cause: 'idle_timeout', limitMs: start.idleMs ?? 0, process };
+    case 'output_limit':
+      return { cause: 'output_limit', limitBytes: start.keepBytes, process };
+    case 'cancelled':
+    case 'total_timeout':
+    case 'shutdown':
+      // Nobody here has asked for it: the host itself was told to end.
+      return stopOutcome(stop ?? { cause: 'lost', detail: 'runner_host_died' }, process);
+    case 'journal_failed':
+      return { cause: 'internal', message: frame.message, process };
+    default:
+      frame.cause satisfies never;
+  }
+  return {
+    cause: 'internal',
+    message: `The runner host reported "${frame.cause}" without its facts.`,
+    process,
+  };
+}
+
+function stopOutcome(request: StopRequest | LostOutcome, process: ProcessEnd | null): Outcome {
+  return request.cause === 'lost' ? request : { ...request, process };
+}
+
+/** The end of a stream as text. A tail that was cut out of a longer stream may begin within a character. */
+function tailText(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  return bytes.length === TAIL_BYTES ? text.replace(/^\ufffd{1,3}/, '') : text;
+}

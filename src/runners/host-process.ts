@@ -1,0 +1,118 @@
+// The runner host as a child process: starts it, speaks frames with it, and tells when it has died.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import type { Clock } from '../domain/ports.ts';
+import {
+  Decoder,
+  encode,
+  type Frame,
+  type Ready,
+  type ToHost,
+  type ToServer,
+} from '../runner-host/protocol.ts';
+
+export interface HostProcessOptions {
+  /** Program and arguments of the host. */
+  command: readonly [string, ...string[]];
+  /** Identity of the store. */
+  instance: string;
+  /** Made here; belongs to this host alone. */
+  scratchDir: string;
+  clock: Clock;
+  onFrame(frame: ToServer): void;
+  /** Called once, however it ended; nothing comes afterwards. */
+  onDeath(reason: string): void;
+  /** A line that the host wrote to its standard error. */
+  onLine(line: string): void;
+}
+
+const READY_MS = 10_000;
+
+export class HostProcess {
+  readonly #child: ChildProcess;
+  readonly #options: HostProcessOptions;
+  readonly #ready: Promise<Ready>;
+  #isDead = false;
+  #lastWord = '';
+
+  /** Starts the host. In a session of its own, so that a Ctrl-C in the terminal reaches the server only. */
+  constructor(options: HostProcessOptions) {
+    this.#options = options;
+    mkdirSync(options.scratchDir, { recursive: true, mode: 0o700 });
+    const [program, ...args] = options.command;
+    this.#child = spawn(program, args, {
+      // No trace of the server's environment: its children could read it there.
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin', EXECD_HOST: options.instance },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#ready = new Promise((resolve, reject) => {
+      const timer = options.clock.timer(READY_MS, () => this.kill('it did not answer'));
+      this.#listen((frame) => {
+        timer.cancel();
+        resolve(frame);
+      });
+      const died = (reason: string) => {
+        timer.cancel();
+        reject(new Error(`the runner host ended: ${reason}`));
+        this.#died(reason);
+      };
+      this.#child.once('error', (error) => died(error.message));
+      // Not "exit": what the host has said before its death is to be heard first.
+      this.#child.once('close', (code, signal) => died(this.#lastWord || (signal ?? `exit code ${code}`)));
+    });
+    this.#ready.catch(() => undefined);
+    this.send({ type: 'hello', instance: options.instance, scratchDir: options.scratchDir });
+  }
+
+  /** Resolves when the host has answered; rejects when it dies before that. */
+  get ready(): Promise<Ready> {
+    return this.#ready;
+  }
+
+  send(frame: ToHost): void {
+    if (!this.#isDead) this.#child.stdin?.write(encode(frame));
+  }
+
+  /** Ends the host, which kills everything that it still runs before it is gone. */
+  close(): void {
+    this.#child.stdin?.end();
+  }
+
+  kill(reason: string): void {
+    this.#lastWord ||= reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  #listen(ready: (frame: Ready) => void): void {
+    const { stdin, stdout, stderr } = this.#child;
+    const decoder = new Decoder();
+    // A host that has gone is seen by its exit; what could not be written to it is no news.
+    stdin?.on('error', () => undefined);
+    stdout?.on('data', (piece: Buffer) => {
+      let frames: Frame[];
+      try {
+        frames = decoder.push(piece);
+      } catch (error) {
+        return this.kill((error as Error).message);
+      }
+      for (const frame of frames as ToServer[]) {
+        if (frame.type === 'ready') ready(frame);
+        else if (frame.type === 'failure') this.#lastWord = frame.message;
+        if (!this.#isDead) this.#options.onFrame(frame);
+      }
+    });
+    let line = '';
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (line + text).split('\n');
+      line = lines.pop()?.slice(-4096) ?? '';
+      for (const whole of lines) this.#options.onLine(whole);
+    });
+  }
+
+  #died(reason: string): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    this.#options.onDeath(reason);
+  }
+}

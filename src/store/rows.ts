@@ -1,0 +1,182 @@
+// How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
+// alone, the rest is JSON.
+import type {
+  Attempt,
+  Execution,
+  Isolation,
+  OutputPolicy,
+  OutputTotals,
+  Resources,
+  Result,
+  Status,
+  Timeouts,
+  Trace,
+} from '../domain/execution.ts';
+import { NO_OUTPUT } from '../domain/execution.ts';
+import type { LifecycleEvent, EventType } from '../domain/events.ts';
+import type { StoredPhase } from '../domain/lifecycle.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type { AcceptPart } from '../domain/ports.ts';
+import type { Kind, Spec } from '../domain/spec.ts';
+
+export interface ExecutionRow {
+  /** Order of acceptance, and so the order in the queue within a priority. */
+  seq: number;
+  id: string;
+  user_id: string;
+  run_id: string;
+  kind: Kind;
+  task_id: string | null;
+  spec: string;
+  /** JSON of `StaticFacts`. */
+  facts: string;
+  priority: number;
+  /** JSON of `Timeouts`. */
+  timeouts: string;
+  phase: StoredPhase;
+  status: Status;
+  revision: number;
+  event_sequence: number;
+  /** Number of the last claimed attempt, 0 before the first. */
+  attempt: number;
+  created_at: number;
+  queued_at: number;
+  cancel_at: number | null;
+  cancel_reason: string | null;
+  finished_at: number | null;
+  /** JSON of the outcome, and of the result, once it has finished. */
+  outcome: string | null;
+  result: string | null;
+}
+
+interface StaticFacts {
+  labels: Record<string, string>;
+  outputPolicy: OutputPolicy;
+  trace: Trace;
+  rerunOf: string | null;
+  isolation: Isolation;
+}
+
+export interface AttemptRow {
+  run_id: string;
+  number: number;
+  /** The store's epoch at the claim. */
+  epoch: number;
+  claimed_at: number;
+  runner: string;
+  started_at: number | null;
+  ended_at: number | null;
+  outcome: string | null;
+  output: string | null;
+  resources: string | null;
+  log_complete: number | null;
+}
+
+export interface EventRow {
+  position: number;
+  execution_id: string;
+  sequence: number;
+  type: EventType;
+  at: number;
+  attempt: number;
+}
+
+/** The row of a new execution, before its first group gives it a sequence. */
+export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
+  const { labels, outputPolicy, trace, rerunOf, isolation } = execution;
+  const facts: StaticFacts = { labels, outputPolicy, trace, rerunOf, isolation };
+  return {
+    id: execution.id,
+    user_id: execution.userId,
+    run_id: execution.runId,
+    kind: execution.spec.kind,
+    task_id: execution.taskId,
+    spec: JSON.stringify(execution.spec),
+    facts: JSON.stringify(facts),
+    priority: execution.priority,
+    timeouts: JSON.stringify(execution.timeouts),
+    phase: 'queued',
+    status: 'pending',
+    revision: 0,
+    event_sequence: 0,
+    attempt: 0,
+    created_at: execution.createdAt,
+    queued_at: execution.queuedAt,
+    cancel_at: null,
+    cancel_reason: null,
+    finished_at: null,
+    outcome: null,
+    result: null,
+  };
+}
+
+function parseOr(json: string | null, absent: unknown): unknown {
+  return json === null ? absent : JSON.parse(json);
+}
+
+/** Reads an execution from its row and the rows of its run's attempts, ordered by number. */
+export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]): Execution {
+  const facts = {
+    ...(JSON.parse(row.facts) as StaticFacts),
+    id: row.id,
+    userId: row.user_id,
+    runId: row.run_id,
+    spec: JSON.parse(row.spec) as Spec,
+    taskId: row.task_id,
+    priority: row.priority,
+    timeouts: JSON.parse(row.timeouts) as Timeouts,
+    revision: row.revision,
+    eventSequence: row.event_sequence,
+    createdAt: row.created_at,
+    queuedAt: row.queued_at,
+    attempts: attempts.map(toAttempt),
+  };
+  const cancel = row.cancel_at === null ? null : { at: row.cancel_at, reason: row.cancel_reason };
+  switch (row.phase) {
+    case 'queued':
+      return { ...facts, status: 'pending', phase: 'queued', queueSequence: row.seq };
+    case 'starting':
+    case 'canceling':
+      return { ...facts, status: 'running', phase: row.phase, cancel };
+    case 'done': {
+      if (
+        row.outcome === null ||
+        row.finished_at === null ||
+        row.status === 'pending' ||
+        row.status === 'running'
+      ) {
+        throw new TypeError(`execution ${row.id} is finished without an outcome`);
+      }
+      return {
+        ...facts,
+        status: row.status,
+        phase: 'done',
+        outcome: JSON.parse(row.outcome) as Outcome,
+        result: parseOr(row.result, null) as Result,
+        cancel,
+        finishedAt: row.finished_at,
+      };
+    }
+    default:
+      return row.phase satisfies never;
+  }
+}
+
+export function toAttempt(row: AttemptRow): Attempt {
+  return {
+    number: row.number,
+    claimedAt: row.claimed_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    runner: row.runner,
+    outcome: parseOr(row.outcome, null) as Outcome | null,
+    output: parseOr(row.output, NO_OUTPUT) as OutputTotals,
+    resources: parseOr(row.resources, null) as Resources | null,
+    logComplete: row.log_complete === null ? null : row.log_complete === 1,
+  };
+}
+
+export function toEvent(row: EventRow): LifecycleEvent {
+  const { position, execution_id: executionId, sequence, type, at, attempt } = row;
+  return { position, executionId, sequence, type, at, attempt };
+}

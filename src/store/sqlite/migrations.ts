@@ -1,0 +1,117 @@
+// Schema of the embedded store. Forward-only: a step is never edited once released; each runs in a transaction, after
+// a copy of the file has been made. `PRAGMA user_version` counts the steps that a file has had.
+import { rmSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../../domain/ports.ts';
+
+const INITIAL = `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE epochs (epoch INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, opened_at INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE executions (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    user_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    task_id TEXT,
+    spec TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    timeouts TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    status TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    event_sequence INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    queued_at INTEGER NOT NULL,
+    cancel_at INTEGER,
+    cancel_reason TEXT,
+    finished_at INTEGER,
+    outcome TEXT,
+    result TEXT
+  ) STRICT;
+  CREATE INDEX executions_queue ON executions (priority DESC, seq) WHERE phase = 'queued';
+  CREATE INDEX executions_live ON executions (seq) WHERE phase IN ('starting', 'canceling');
+  CREATE INDEX executions_by_user ON executions (user_id, id);
+  CREATE INDEX executions_by_task ON executions (user_id, task_id, id) WHERE task_id IS NOT NULL;
+  CREATE INDEX executions_unsuccessful ON executions (user_id, status, id)
+    WHERE status IN ('failed', 'cancelled', 'timed_out');
+  CREATE INDEX executions_finished ON executions (finished_at) WHERE finished_at IS NOT NULL;
+
+  CREATE TABLE labels (
+    user_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (user_id, name, value, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE attempts (
+    run_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    runner TEXT NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    outcome TEXT,
+    output TEXT,
+    resources TEXT,
+    log_complete INTEGER,
+    PRIMARY KEY (run_id, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    execution_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    attempt INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX events_by_execution ON events (execution_id, sequence);
+
+  CREATE TABLE idempotency (
+    user_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    execution_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+`;
+
+export const MIGRATIONS: readonly string[] = [INITIAL];
+
+/**
+ * Brings a database to the newest schema.
+ *
+ * @param db    open for writing, not in a transaction
+ * @param file  path of the database; the copy of an older one stands beside it
+ * @throws StoreError when the schema is newer than this program
+ */
+export function migrate(db: DatabaseSync, file: string, migrations = MIGRATIONS): void {
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version > migrations.length) {
+    throw new StoreError(
+      `the store ${file} has schema ${version}, but this program knows only ${migrations.length}: use a newer execd`,
+    );
+  }
+  if (version > 0 && version < migrations.length) {
+    const backup = `${file}.schema-${version}.backup`;
+    rmSync(backup, { force: true });
+    db.prepare('VACUUM INTO ?').run(backup);
+  }
+  for (let step = version; step < migrations.length; step++) {
+    try {
+      db.exec(`BEGIN IMMEDIATE; ${migrations[step]}; PRAGMA user_version = ${step + 1}; COMMIT`);
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

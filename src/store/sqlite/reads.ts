@@ -1,0 +1,152 @@
+// Reads of the embedded store, on a connection of their own that cannot write.
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { LifecycleEvent } from '../../domain/events.ts';
+import type { InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
+import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
+import { toAttempt, toEvent, toExecution } from '../rows.ts';
+
+const UNSUCCESSFUL: readonly Status[] = [
+  'failed',
+  'cancelled',
+  'timed_out',
+] satisfies FinishedExecution['status'][];
+
+export class Reads {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file, { readOnly: true });
+  }
+
+  close(): void {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  get(id: ExecutionId): Execution | null {
+    const row = this.#one('SELECT * FROM executions WHERE id = ?', id) as ExecutionRow | undefined;
+    return row === undefined ? null : this.#execution(row);
+  }
+
+  /** Claims of earlier epochs that have not ended. */
+  interrupted(epoch: number, bootId: string): InterruptedAttempt[] {
+    const rows = this.#all(
+      `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
+    ) as ExecutionRow[];
+    return rows.flatMap((row) => {
+      const attempt = this.#attempts(row).at(-1);
+      if (attempt === undefined || attempt.epoch >= epoch) return [];
+      const boot = this.#one('SELECT boot_id FROM epochs WHERE epoch = ?', attempt.epoch) as {
+        boot_id: string;
+      };
+      const isOtherBoot = boot.boot_id !== bootId;
+      return [{ execution: this.#execution(row), attempt: toAttempt(attempt), isOtherBoot }];
+    });
+  }
+
+  list(filter: ListFilter, limit: number, after: ExecutionId | null): Execution[] {
+    const { where, values } = conditions(filter, after);
+    const text = `SELECT e.* FROM executions e ${where} ORDER BY e.id DESC LIMIT ?`;
+    return (this.#all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  events(id: ExecutionId, afterSequence: number): LifecycleEvent[] {
+    const text = 'SELECT * FROM events WHERE execution_id = ? AND sequence > ? ORDER BY sequence';
+    return (this.#all(text, id, afterSequence) as EventRow[]).map(toEvent);
+  }
+
+  queue(): { id: string; priority: number; seq: number }[] {
+    const text = `SELECT id, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
+    return this.#all(text) as { id: string; priority: number; seq: number }[];
+  }
+
+  oldestQueuedAt(): number | null {
+    const text = `SELECT min(queued_at) AS oldest FROM executions WHERE phase = 'queued'`;
+    return (this.#one(text) as { oldest: number | null }).oldest;
+  }
+
+  queuedWithDeadline(): Execution[] {
+    const text = `SELECT * FROM executions WHERE phase = 'queued'
+      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL)`;
+    return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
+  expired(finishedBefore: number, surplus: number, limit: number): ExecutionId[] {
+    const text = `SELECT id, finished_at FROM executions WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?`;
+    const rows = this.#all(text, limit) as { id: string; finished_at: number }[];
+    return rows.filter((row, i) => row.finished_at < finishedBefore || i < surplus).map((row) => row.id);
+  }
+
+  missing(ids: readonly ExecutionId[]): ExecutionId[] {
+    return ids.filter((id) => this.#one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
+  }
+
+  #execution(row: ExecutionRow): Execution {
+    return toExecution(row, this.#attempts(row));
+  }
+
+  #attempts(row: ExecutionRow): AttemptRow[] {
+    if (row.attempt === 0) return [];
+    return this.#all('SELECT * FROM attempts WHERE run_id = ? ORDER BY number', row.run_id) as AttemptRow[];
+  }
+
+  #all(text: string, ...values: SQLInputValue[]): unknown[] {
+    return this.#statement(text).all(...values);
+  }
+
+  #one(text: string, ...values: SQLInputValue[]): unknown {
+    return this.#statement(text).get(...values);
+  }
+
+  /** Texts come from here only, so the number of statements is small and fixed by the filters that exist. */
+  #statement(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+/** The WHERE of a listing, with the values of its holes. */
+function conditions(
+  filter: ListFilter,
+  after: ExecutionId | null,
+): { where: string; values: SQLInputValue[] } {
+  const terms: string[] = [];
+  const values: SQLInputValue[] = [];
+  const add = (term: string, ...more: SQLInputValue[]) => {
+    terms.push(term);
+    values.push(...more);
+  };
+  const oneOf = (column: string, allowed: readonly string[]) => {
+    // The list travels as one JSON value, so that its length does not make another statement.
+    add(`${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(allowed));
+  };
+  if (filter.userId !== null) add('e.user_id = ?', filter.userId);
+  if (filter.status !== undefined) {
+    oneOf('e.status', filter.status);
+    // Repeats the condition of the partial index, without which the planner may not use it.
+    const isRare = filter.status.every((status) => UNSUCCESSFUL.includes(status));
+    if (isRare) add(`e.status IN ('failed', 'cancelled', 'timed_out')`);
+  }
+  if (filter.phase !== undefined) oneOf('e.phase', filter.phase);
+  if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
+  if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);
+  for (const { name, value } of filter.label ?? []) {
+    add(
+      'EXISTS (SELECT 1 FROM labels l WHERE l.user_id = e.user_id AND l.name = ? AND l.value = ? AND l.id = e.id)',
+    );
+    values.push(name, value);
+  }
+  if (filter.createdFrom !== undefined) add('e.created_at >= ?', filter.createdFrom);
+  if (filter.createdTo !== undefined) add('e.created_at < ?', filter.createdTo);
+  if (filter.finishedFrom !== undefined) add('e.finished_at >= ?', filter.finishedFrom);
+  if (filter.finishedTo !== undefined) add('e.finished_at < ?', filter.finishedTo);
+  if (after !== null) add('e.id < ?', after);
+  return { where: terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`, values };
+}

@@ -1,0 +1,309 @@
+// The embedded store: SQLite in WAL mode with synchronous=FULL. Writes go through one worker thread, which commits all
+// the groups that have gathered while it was busy with the commit before; reads run here, on the caller's thread.
+// It must never answer a write before it is on the disk.
+import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { LRUCache } from 'lru-cache';
+import type { Execution, PendingExecution } from '../../domain/execution.ts';
+import type { LifecycleEvent } from '../../domain/events.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type {
+  Group,
+  GroupResult,
+  InterruptedAttempt,
+  ListFilter,
+  Store,
+  StoreCounts,
+  StoreIdentity,
+  StoreStats,
+} from '../../domain/ports.ts';
+import { StoreError } from '../../domain/ports.ts';
+import { newRow, toEvent, toExecution } from '../rows.ts';
+import type { Counts, GroupReply, WriterPart } from './groups.ts';
+import { takeLock } from './lock.ts';
+import { QueueOrder } from './queue-order.ts';
+import { Reads } from './reads.ts';
+import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
+
+export interface SqliteStoreOptions {
+  /** Directory of the store; made when it is not there. */
+  dir: string;
+  /** Wall clock, ms since the epoch. */
+  now: () => number;
+  /** Executions kept in memory for reading. */
+  maxInMemory: number;
+  /** Told to another server that tries to open the directory. */
+  owner: string;
+}
+
+/** Bytes of specs and results that the read cache holds at most. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+interface Waiting {
+  groups: readonly Group[];
+  resolve: (results: GroupResult[]) => void;
+  reject: (error: unknown) => void;
+}
+
+export class SqliteStore implements Store {
+  readonly #options: SqliteStoreOptions;
+  readonly #cache: LRUCache<ExecutionId, Execution>;
+  readonly #queue = new QueueOrder();
+  readonly #stats: StoreStats = { queued: 0, commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
+  #replies: {
+    to: WriterRequest['type'];
+    resolve: (reply: WriterReply) => void;
+    reject: (error: StoreError) => void;
+  }[] = [];
+  #gathered: Waiting[] = [];
+  #writing: Promise<void> | null = null;
+  #worker: Worker | null = null;
+  #reads: Reads | null = null;
+  #releaseLock: (() => void) | null = null;
+  #failure: StoreError | null = null;
+  #counts: Counts | null = null;
+  #epoch = 0;
+  #bootId = '';
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.#cache = new LRUCache({
+      max: Math.max(1, options.maxInMemory),
+      maxSize: CACHE_BYTES,
+      sizeCalculation: approximateSize,
+    });
+  }
+
+  async open(): Promise<StoreIdentity> {
+    const { dir, now, owner } = this.#options;
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#releaseLock = takeLock(join(dir, 'lock'), owner);
+    try {
+      const file = join(dir, 'execd.db');
+      this.#bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+      this.#worker = this.#startWorker();
+      const opened = await this.#call({
+        type: 'open',
+        file,
+        bootId: this.#bootId,
+        now: now(),
+        instanceId: crypto.randomUUID(),
+      });
+      if (opened.type !== 'opened') throw unexpected(opened);
+      this.#epoch = opened.epoch;
+      this.#counts = opened.counts;
+      this.#reads = new Reads(file);
+      for (const { id, priority, seq } of this.#reads.queue()) this.#queue.put(id, priority, seq);
+      return { instanceId: opened.instanceId, epoch: opened.epoch };
+    } catch (error) {
+      await this.#shut();
+      throw error;
+    }
+  }
+
+  async interrupted(): Promise<InterruptedAttempt[]> {
+    return this.#read((reads) => reads.interrupted(this.#epoch, this.#bootId));
+  }
+
+  commit(groups: readonly Group[]): Promise<GroupResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#gathered.push({ groups, resolve, reject });
+      this.#stats.waiting += groups.length;
+      this.#writing ??= this.#writeGathered();
+    });
+  }
+
+  async get(userId: string | null, id: ExecutionId): Promise<Execution | null> {
+    let execution = this.#cache.get(id) ?? null;
+    if (execution === null) {
+      execution = this.#read((reads) => reads.get(id));
+      if (execution !== null) this.#cache.set(id, execution);
+    }
+    return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
+  }
+
+  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]> {
+    return this.#read((reads) => reads.list(filter, limit, after));
+  }
+
+  async events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]> {
+    if ((await this.get(userId, id)) === null) return [];
+    return this.#read((reads) => reads.events(id, afterSequence));
+  }
+
+  async queuePosition(id: ExecutionId): Promise<number | null> {
+    return this.#queue.position(id);
+  }
+
+  async queuedWithDeadline(): Promise<PendingExecution[]> {
+    const queued = this.#read((reads) => reads.queuedWithDeadline());
+    return queued.filter((execution) => execution.status === 'pending');
+  }
+
+  async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
+    const { finished } = await this.counts();
+    const surplus = Object.values(finished).reduce((sum, n) => sum + n, 0) - keepAtMost;
+    return this.#read((reads) => reads.expired(finishedBefore, surplus, limit));
+  }
+
+  async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
+    return this.#read((reads) => reads.missing(ids));
+  }
+
+  async expireKeys(before: number): Promise<number> {
+    const reply = await this.#call({ type: 'expire_keys', before });
+    if (reply.type !== 'expired') throw unexpected(reply);
+    return reply.count;
+  }
+
+  async counts(): Promise<StoreCounts> {
+    if (this.#counts === null) throw new StoreError('the store is not open');
+    return { ...this.#counts, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
+  }
+
+  stats(): StoreStats {
+    return { ...this.#stats, queued: this.#counts?.pending ?? 0 };
+  }
+
+  async probe(): Promise<void> {
+    const reply = await this.#call({ type: 'probe', now: this.#options.now() });
+    if (reply.type !== 'probed') throw unexpected(reply);
+  }
+
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#shut();
+  }
+
+  /** Commits what has gathered until nothing is left. Never rejects. */
+  async #writeGathered(): Promise<void> {
+    while (this.#gathered.length > 0) {
+      const batch = this.#gathered;
+      this.#gathered = [];
+      try {
+        const results = await this.#write(batch.flatMap((waiting) => waiting.groups));
+        for (const { groups, resolve, reject } of batch) {
+          const own = results.splice(0, groups.length);
+          const failure = own.find((result) => result instanceof StoreError);
+          if (failure === undefined) resolve(own as GroupResult[]);
+          else reject(failure);
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+      for (const { groups } of batch) this.#stats.waiting -= groups.length;
+    }
+    this.#writing = null;
+  }
+
+  /** One transaction. A group that the database itself refused is answered with its error. */
+  async #write(groups: Group[]): Promise<(GroupResult | StoreError)[]> {
+    const reply = await this.#call({
+      type: 'commit',
+      groups: groups.map((group) => group.map(toWriterPart)),
+    });
+    if (reply.type !== 'committed') throw unexpected(reply);
+    this.#counts = reply.counts;
+    this.#stats.commits += 1;
+    this.#stats.groups += groups.length;
+    this.#stats.commitSeconds += reply.seconds;
+    return reply.replies.map((answer, i) => this.#result(groups[i] as Group, answer));
+  }
+
+  #result(group: Group, reply: GroupReply | GroupFailure): GroupResult | StoreError {
+    if (reply.status === 'stale') return reply;
+    if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
+    if (reply.status === 'refused') {
+      if (reply.reason !== 'illegal') return reply;
+      const execution = toExecution(reply.current.row, reply.current.attempts);
+      return { status: 'refused', reason: 'illegal', execution };
+    }
+    const isRemoval = group.some((part) => part.type === 'remove');
+    const executions = reply.touched.map(({ row, attempts }) => {
+      const execution = toExecution(row, attempts);
+      if (isRemoval) this.#cache.delete(execution.id);
+      else this.#cache.set(execution.id, execution);
+      if (execution.phase === 'queued')
+        this.#queue.put(execution.id, execution.priority, execution.queueSequence);
+      else this.#queue.delete(execution.id);
+      return execution;
+    });
+    return { status: 'applied', executions, events: reply.events.map(toEvent) };
+  }
+
+  #read<T>(query: (reads: Reads) => T): T {
+    if (this.#reads === null) throw new StoreError('the store is not open');
+    try {
+      return query(this.#reads);
+    } catch (error) {
+      throw new StoreError('the store could not be read', { cause: error });
+    }
+  }
+
+  #startWorker(): Worker {
+    // The same source runs as .ts in development and as .js when built.
+    const worker = new Worker(new URL(`./writer${extname(import.meta.url)}`, import.meta.url));
+    worker.on('message', (reply: WriterReply) => {
+      const waiting = this.#replies.shift();
+      if (reply.type !== 'failed') return waiting?.resolve(reply);
+      const done = waiting?.to === 'open' ? 'opened' : 'written';
+      const error = new StoreError(`the store could not be ${done}: ${reply.message}`);
+      if (reply.isFatal) this.#failure = error;
+      waiting?.reject(error);
+    });
+    worker.on('error', (error) => this.#fail(new StoreError('the writer thread failed', { cause: error })));
+    worker.on('exit', () => this.#fail(new StoreError('the writer thread has ended')));
+    return worker;
+  }
+
+  #fail(error: StoreError): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#replies.splice(0)) reject(error);
+  }
+
+  #call(request: WriterRequest): Promise<WriterReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) return reject(this.#failure);
+      if (this.#worker === null) return reject(new StoreError('the store is not open'));
+      this.#replies.push({ to: request.type, resolve, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  async #shut(): Promise<void> {
+    const worker = this.#worker;
+    if (worker !== null) {
+      await this.#call({ type: 'close' }).catch(() => undefined);
+      this.#worker = null;
+      await worker.terminate();
+    }
+    this.#reads?.close();
+    this.#releaseLock?.();
+  }
+}
+
+function toWriterPart(part: Group[number]): WriterPart {
+  if (part.type !== 'accept') return part;
+  const { execution, ...rest } = part;
+  return { ...rest, row: newRow(execution), labels: Object.entries(execution.labels) };
+}
+
+function approximateSize(execution: Execution): number {
+  const { spec } = execution;
+  let bytes = 2048;
+  for (const value of Object.values(spec)) bytes += sizeOf(value);
+  if (execution.phase === 'done') bytes += sizeOf(execution.result);
+  return bytes;
+}
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length * 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  return Object.entries(value).reduce((sum, [name, item]) => sum + name.length + sizeOf(item), 16);
+}
+
+function unexpected(reply: WriterReply): StoreError {
+  return new StoreError(`the writer answered "${reply.type}"`);
+}

@@ -1,0 +1,153 @@
+// The writer thread: owns the only connection that writes. It takes all the groups that have gathered, carries them
+// out in one transaction, and answers when that is on the disk.
+import { parentPort } from 'node:worker_threads';
+import { DatabaseSync } from 'node:sqlite';
+import type { Counts, GroupReply, WriterPart } from './groups.ts';
+import { GroupWriter } from './groups.ts';
+import { migrate } from './migrations.ts';
+
+export interface OpenRequest {
+  type: 'open';
+  file: string;
+  bootId: string;
+  now: number;
+  /** Used when the store is new. */
+  instanceId: string;
+}
+export interface CommitRequest {
+  type: 'commit';
+  groups: (readonly WriterPart[])[];
+}
+export type WriterRequest =
+  | OpenRequest
+  | CommitRequest
+  | { type: 'expire_keys'; before: number }
+  | { type: 'probe'; now: number }
+  | { type: 'close' };
+
+export type WriterReply =
+  | { type: 'opened'; epoch: number; instanceId: string; counts: Counts }
+  | { type: 'committed'; replies: (GroupReply | GroupFailure)[]; counts: Counts; seconds: number }
+  | { type: 'expired'; count: number }
+  | { type: 'probed' }
+  | { type: 'closed' }
+  /** `isFatal`: what has been answered may not be on the disk; the writer takes nothing more. */
+  | { type: 'failed'; message: string; isFatal: boolean };
+
+/** A group that the database itself refused; its neighbours are not touched by it. */
+export interface GroupFailure {
+  status: 'failed';
+  message: string;
+}
+
+// Primary result codes (https://www.sqlite.org/rescode.html) that concern the whole file, not one group.
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+const SQLITE_IOERR_FSYNC = 1034;
+const SQLITE_IOERR_DIR_FSYNC = 1290;
+
+let db: DatabaseSync | null = null;
+let writer: GroupWriter | null = null;
+
+function open(request: OpenRequest): WriterReply {
+  db = new DatabaseSync(request.file);
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
+  migrate(db, request.file);
+  db.exec('BEGIN IMMEDIATE');
+  db.prepare(`INSERT OR IGNORE INTO meta (name, value) VALUES ('instance_id', ?)`).run(request.instanceId);
+  const { value } = db.prepare(`SELECT value FROM meta WHERE name = 'instance_id'`).get() as {
+    value: string;
+  };
+  const { lastInsertRowid } = db
+    .prepare('INSERT INTO epochs (boot_id, opened_at) VALUES (?, ?)')
+    .run(request.bootId, request.now);
+  db.exec('COMMIT');
+  const epoch = Number(lastInsertRowid);
+  writer = new GroupWriter(db, epoch);
+  return { type: 'opened', epoch, instanceId: value, counts: writer.counts };
+}
+
+function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
+  const started = performance.now();
+  const counts = writer.counts;
+  try {
+    const replies = transaction(db, writer, groups);
+    return {
+      type: 'committed',
+      replies,
+      counts: writer.counts,
+      seconds: (performance.now() - started) / 1000,
+    };
+  } catch (error) {
+    writer.counts = counts;
+    if (db.isTransaction) db.exec('ROLLBACK');
+    if (isFileError(error)) return failed(error);
+    if (groups.length === 1) {
+      const replies = [{ status: 'failed' as const, message: messageOf(error) }];
+      return { type: 'committed', replies, counts, seconds: (performance.now() - started) / 1000 };
+    }
+  }
+  // One group among them broke the transaction: each gets its own, so that only that one fails.
+  const replies: (GroupReply | GroupFailure)[] = [];
+  for (const group of groups) {
+    const alone = commit(db, writer, [group]);
+    if (alone.type !== 'committed') return alone;
+    replies.push(...alone.replies);
+  }
+  return { type: 'committed', replies, counts: writer.counts, seconds: (performance.now() - started) / 1000 };
+}
+
+function transaction(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): GroupReply[] {
+  db.exec('BEGIN IMMEDIATE');
+  const replies = groups.map((group) => {
+    // A single part looks before it writes, so only longer groups can have something to undo.
+    if (group.length === 1) return writer.apply(group);
+    db.exec('SAVEPOINT one');
+    const reply = writer.apply(group);
+    db.exec(reply.status === 'applied' ? 'RELEASE one' : 'ROLLBACK TO one; RELEASE one');
+    return reply;
+  });
+  db.exec('COMMIT');
+  return replies;
+}
+
+function isFileError(error: unknown): boolean {
+  const code = codeOf(error) & 0xff;
+  return code === SQLITE_IOERR || code === SQLITE_FULL;
+}
+
+function failed(error: unknown): WriterReply {
+  // After a failed fsync the kernel may have dropped the dirty pages: a second one would lie (cf. PostgreSQL, 2018).
+  const isFatal = [SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC].includes(codeOf(error));
+  return { type: 'failed', message: messageOf(error), isFatal };
+}
+
+const codeOf = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function answer(request: WriterRequest): WriterReply {
+  if (request.type === 'open') return open(request);
+  if (request.type === 'close') {
+    db?.close();
+    return { type: 'closed' };
+  }
+  if (db === null || writer === null) throw new Error('the store is not open');
+  if (request.type === 'commit') return commit(db, writer, request.groups);
+  if (request.type === 'probe') {
+    db.prepare(`INSERT OR REPLACE INTO meta (name, value) VALUES ('probed_at', ?)`).run(String(request.now));
+    return { type: 'probed' };
+  }
+  const { changes } = db.prepare('DELETE FROM idempotency WHERE expires_at <= ?').run(request.before);
+  return { type: 'expired', count: Number(changes) };
+}
+
+parentPort?.on('message', (request: WriterRequest) => {
+  let reply: WriterReply;
+  try {
+    reply = answer(request);
+  } catch (error) {
+    reply = failed(error);
+  }
+  parentPort?.postMessage(reply);
+  if (request.type === 'close') parentPort?.close();
+});

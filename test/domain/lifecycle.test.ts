@@ -1,0 +1,109 @@
+import t from 'tap';
+import fc from 'fast-check';
+import {
+  type Move,
+  MOVES,
+  type StoredPhase,
+  STORED_PHASES,
+  statusOf,
+  transition,
+} from '../../src/domain/lifecycle.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+
+const ATTEMPT = 3;
+
+/** What each pair leads to, written down independently of the table. */
+const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
+  queued: {
+    claim: 'starting',
+    cancel: 'done',
+    settle: 'done',
+    requeue: 'illegal',
+    patch: 'queued',
+    remove: 'illegal',
+  },
+  starting: {
+    claim: 'illegal',
+    cancel: 'canceling',
+    settle: 'done',
+    requeue: 'queued',
+    patch: 'starting',
+    remove: 'illegal',
+  },
+  canceling: {
+    claim: 'illegal',
+    cancel: 'canceling',
+    settle: 'done',
+    requeue: 'illegal',
+    patch: 'canceling',
+    remove: 'illegal',
+  },
+  done: {
+    claim: 'stale',
+    cancel: 'illegal',
+    settle: 'stale',
+    requeue: 'stale',
+    patch: 'illegal',
+    remove: 'gone',
+  },
+};
+
+function move(type: Move['type'], attempt: number): Move {
+  if (type === 'claim') return { type, attempt: attempt + 1 };
+  if (type === 'settle' || type === 'requeue') return { type, attempt };
+  return { type };
+}
+
+for (const phase of STORED_PHASES) {
+  for (const type of MOVES) {
+    const expected = EXPECTED[phase][type];
+    t.test(`${type} of an execution that is ${phase} leads to: ${expected}`, async (t) => {
+      const result = transition({ phase, attempt: ATTEMPT }, move(type, ATTEMPT));
+      t.equal(result.legal ? result.phase : result.why, expected);
+    });
+  }
+}
+
+t.test('a move for another attempt than the last one is stale in every phase', async (t) => {
+  for (const phase of STORED_PHASES) {
+    for (const type of ['claim', 'settle', 'requeue'] as const) {
+      for (const attempt of [ATTEMPT - 1, ATTEMPT + 1]) {
+        t.same(transition({ phase, attempt: ATTEMPT }, move(type, attempt)), { legal: false, why: 'stale' });
+      }
+    }
+  }
+});
+
+t.test('the status follows from the phase and the outcome', async (t) => {
+  const process = { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 };
+  const ok: Outcome = { cause: 'exited', exitCode: 0, process, resultError: null };
+  t.equal(statusOf('queued', null), 'pending');
+  t.equal(statusOf('starting', null), 'running');
+  t.equal(statusOf('canceling', null), 'running');
+  t.equal(statusOf('done', ok), 'completed');
+  t.equal(statusOf('done', { cause: 'cancelled', reason: null, process: null }), 'cancelled');
+  t.throws(() => statusOf('done', null), 'a finished execution must have an outcome');
+});
+
+t.test('whatever is tried in whatever order, an end is final and attempt numbers only grow', async (t) => {
+  const anyMove = fc.record({ type: fc.constantFrom(...MOVES), attempt: fc.integer({ min: 0, max: 6 }) });
+  fc.assert(
+    fc.property(fc.array(anyMove, { maxLength: 40 }), (moves) => {
+      let phase: StoredPhase | 'gone' = 'queued';
+      let attempt = 0;
+      let hasEnded = false;
+      for (const wanted of moves) {
+        if (phase === 'gone') break;
+        const result = transition({ phase, attempt }, wanted);
+        if (!result.legal) continue;
+        if (hasEnded && result.phase !== 'gone') return false;
+        if (wanted.type === 'claim' && wanted.attempt !== attempt + 1) return false;
+        if (wanted.type === 'claim') attempt = wanted.attempt;
+        phase = result.phase;
+        hasEnded ||= phase === 'done';
+      }
+      return true;
+    }),
+  );
+  t.pass('no walk left the table');
+});

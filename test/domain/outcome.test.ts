@@ -1,0 +1,150 @@
+import t from 'tap';
+import { CATALOGUE, classOf, ERROR_CODES } from '../../src/domain/errors.ts';
+import {
+  judge,
+  LOST_DETAILS,
+  type Outcome,
+  type ProcessEnd,
+  SPAWN_FAILURES,
+} from '../../src/domain/outcome.ts';
+
+const process: ProcessEnd = {
+  exitCode: 0,
+  signal: 'SIGTERM',
+  forced: false,
+  leftoverProcesses: 0,
+  survivors: 0,
+};
+
+interface Row {
+  outcome: Outcome;
+  status: string;
+  code: string | null;
+  class: string | null;
+  fault: string | null;
+  type: string | null;
+}
+
+const row = (
+  outcome: Outcome,
+  status: string,
+  code: string,
+  kind: string,
+  fault: string,
+  type: string,
+): Row => {
+  return { outcome, status, code, class: kind, fault, type };
+};
+
+const ROWS: Row[] = [
+  {
+    outcome: { cause: 'exited', exitCode: 0, process, resultError: null },
+    status: 'completed',
+    code: null,
+    class: null,
+    fault: null,
+    type: null,
+  },
+  row(
+    { cause: 'exited', exitCode: 3, process, resultError: null },
+    'failed',
+    'E003',
+    'execution',
+    'user',
+    'exit_code',
+  ),
+  row(
+    { cause: 'exited', exitCode: 0, process, resultError: 'output_not_json' },
+    ...(['failed', 'E003', 'execution', 'user', 'output_not_json'] as const),
+  ),
+  row({ cause: 'signalled', signal: 'SIGSEGV', process }, 'failed', 'E003', 'execution', 'user', 'signal'),
+  row({ cause: 'queue_timeout', limitMs: 5 }, 'timed_out', 'E002', 'timeout', 'system', 'queue_timeout'),
+  row(
+    { cause: 'attempt_timeout', limitMs: 5, process },
+    'timed_out',
+    'E002',
+    'timeout',
+    'user',
+    'attempt_timeout',
+  ),
+  row(
+    { cause: 'total_timeout', limitMs: 5, process },
+    'timed_out',
+    'E002',
+    'timeout',
+    'user',
+    'total_timeout',
+  ),
+  row({ cause: 'idle_timeout', limitMs: 5, process }, 'timed_out', 'E002', 'timeout', 'user', 'idle_timeout'),
+  row(
+    { cause: 'output_limit', limitBytes: 5, process },
+    'failed',
+    'E003',
+    'execution',
+    'user',
+    'output_limit',
+  ),
+  row(
+    { cause: 'cancelled', reason: null, process: null },
+    'cancelled',
+    'E004',
+    'system',
+    'user',
+    'cancelled',
+  ),
+  row(
+    { cause: 'internal', message: 'x', process: null },
+    'failed',
+    'E003',
+    'execution',
+    'system',
+    'internal',
+  ),
+];
+
+for (const { outcome, status, code, class: kind, fault, type } of ROWS) {
+  t.test(`an outcome of cause ${outcome.cause} (${type ?? 'success'}) means ${status}`, async (t) => {
+    const verdict = judge(outcome);
+    t.equal(verdict.status, status);
+    t.equal(verdict.error?.code ?? null, code);
+    t.equal(verdict.error?.type ?? null, type);
+    t.equal(verdict.error?.fault ?? null, fault);
+    t.equal(verdict.error === null ? null : classOf(verdict.error.code), kind);
+    t.equal(
+      verdict.error === null,
+      status === 'completed',
+      'an error stands exactly beside an unsuccessful end',
+    );
+  });
+}
+
+t.test('a command that exits with 0 on the signal of its timeout has still timed out', async (t) => {
+  t.equal(
+    judge({ cause: 'attempt_timeout', limitMs: 1, process: { ...process, exitCode: 0 } }).status,
+    'timed_out',
+  );
+});
+
+t.test('each way to fail before the start has its own error', async (t) => {
+  for (const reason of SPAWN_FAILURES) {
+    const { error } = judge({ cause: 'spawn_failed', reason, message: 'why' });
+    t.equal(error?.type, reason);
+    t.equal(error?.message, 'why');
+  }
+});
+
+t.test('a lost attempt is a failure of the system, whatever interrupted it', async (t) => {
+  for (const detail of LOST_DETAILS) {
+    const { status, error } = judge({ cause: 'lost', detail });
+    t.equal(status, 'failed');
+    t.equal(error?.fault, 'system');
+    t.equal(error?.retryable, false, 'nobody knows how far it came');
+  }
+});
+
+t.test('every code of the catalogue is one of the seven, and has a class', async (t) => {
+  for (const { code } of Object.values(CATALOGUE)) {
+    t.ok(code in ERROR_CODES);
+    t.type(classOf(code), 'string');
+  }
+});

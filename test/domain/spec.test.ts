@@ -1,0 +1,109 @@
+import t from 'tap';
+import { batchItemSchema, MAX_ARGUMENT_BYTES, specSchema } from '../../src/domain/spec.ts';
+
+const limits = { maxAttemptMs: 3_600_000, maxOutputBytes: 10_485_760, spoolMaxBytes: 1_073_741_824 };
+const schema = specSchema(limits);
+
+/** Paths of what is wrong. */
+function problems(spec: unknown): string[] {
+  const parsed = schema.safeParse(spec);
+  return parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => [...issue.path, ...keysOf(issue)].join('.'));
+}
+const keysOf = (issue: object): string[] => (issue as { keys?: string[] }).keys ?? [];
+
+const exec = (more: object) => ({ kind: 'exec', program: 'true', ...more });
+
+t.test('every kind is accepted with its parameters', async (t) => {
+  const good = [
+    { kind: 'exec', program: '/usr/bin/make', args: ['-j2'], cwd: '/src', env: { CC: 'gcc' }, stdin: 'text' },
+    { kind: 'shell', command: 'echo $HOME', shell: 'sh' },
+    { kind: 'script', path: '/opt/run.sh', args: ['x'] },
+    { kind: 'script', source: '#!/bin/sh\necho', env: {} },
+    { kind: 'script', source: 'print(1)', interpreter: 'python3' },
+    { kind: 'aws_cli', service: 's3api', operation: 'list-buckets', profile: 'p', region: 'eu-west-1' },
+    exec({
+      stdin: { base64: 'AAEC' },
+      labels: { team: 'infra' },
+      priority: -5,
+      on_limit: 'reject',
+      task_id: 't',
+    }),
+    exec({ timeouts: { queue_ms: 1, attempt_ms: 3_600_000, total_ms: 604_800_000, idle_ms: 1 } }),
+    exec({ output: { max_bytes: 10_485_760, oversized: 'fail', parse: 'json' } }),
+    exec({ output: { max_bytes: 1_073_741_824, oversized: 'spool' } }),
+  ];
+  for (const spec of good) t.same(problems(spec), [], JSON.stringify(spec));
+});
+
+const BAD: [string, unknown, string][] = [
+  ['a kind that there is not', { kind: 'fortran' }, 'kind'],
+  ['no kind', { program: 'true' }, 'kind'],
+  ['an unknown field', exec({ uid: 0 }), 'uid'],
+  ['a field of another kind', exec({ command: 'x' }), 'command'],
+  ['a feature that is not there: cache', exec({ cache: { mode: 'read_write' } }), 'cache'],
+  ['a feature that is not there: retry', exec({ retry: { attempts: 3 } }), 'retry'],
+  ['a feature that is not there: webhook', exec({ webhook: { url: 'https://x' } }), 'webhook'],
+  ['a feature that is not there: limits', exec({ limits: { cpu_s: 1 } }), 'limits'],
+  ['a feature that is not there: concurrency_key', exec({ concurrency_key: 'x' }), 'concurrency_key'],
+  ['a number for a program', { kind: 'exec', program: 5 }, 'program'],
+  ['a list for a program', { kind: 'exec', program: ['ls'] }, 'program'],
+  ['an empty program', { kind: 'exec', program: '' }, 'program'],
+  ['NUL in the program', { kind: 'exec', program: 'a\0b' }, 'program'],
+  ['NUL in an argument', exec({ args: ['ok', 'a\0b'] }), 'args.1'],
+  ['a lone surrogate in an argument', exec({ args: ['\ud800'] }), 'args.0'],
+  ['a number among the arguments', exec({ args: ['a', 5] }), 'args.1'],
+  ['an argument that is too long', exec({ args: ['x'.repeat(MAX_ARGUMENT_BYTES + 1)] }), 'args.0'],
+  [
+    'an argument that is too long in bytes',
+    exec({ args: ['é'.repeat(MAX_ARGUMENT_BYTES / 2 + 1)] }),
+    'args.0',
+  ],
+  ['arguments that are too long together', exec({ args: Array(11).fill('x'.repeat(100_000)) }), 'args'],
+  ['NUL in an environment value', exec({ env: { A: 'a\0b' } }), 'env.A'],
+  ['an environment name with =', exec({ env: { 'A=B': 'x' } }), 'env.A=B'],
+  ['an empty environment name', exec({ env: { '': 'x' } }), 'env.'],
+  ['a reserved environment name', exec({ env: { EXECUTION_ID: 'x' } }), 'env.EXECUTION_ID'],
+  ['the marker as an environment name', exec({ env: { EXECD_RUN: 'x' } }), 'env.EXECD_RUN'],
+  ['a relative working directory', exec({ cwd: 'src' }), 'cwd'],
+  ['NUL in the working directory', exec({ cwd: '/a\0b' }), 'cwd'],
+  ['stdin that is not base64', exec({ stdin: { base64: '***' } }), 'stdin.base64'],
+  ['a label name with a space', exec({ labels: { 'a b': 'x' } }), 'labels.a b'],
+  ['a fractional priority', exec({ priority: 1.5 }), 'priority'],
+  ['a priority out of bounds', exec({ priority: 1001 }), 'priority'],
+  ['an attempt limit over the maximum', exec({ timeouts: { attempt_ms: 3_600_001 } }), 'timeouts.attempt_ms'],
+  ['an idle limit over the maximum', exec({ timeouts: { idle_ms: 3_600_001 } }), 'timeouts.idle_ms'],
+  ['a total limit over a week', exec({ timeouts: { total_ms: 604_800_001 } }), 'timeouts.total_ms'],
+  ['a limit of zero', exec({ timeouts: { attempt_ms: 0 } }), 'timeouts.attempt_ms'],
+  ['a limit as text', exec({ timeouts: { attempt_ms: '10' } }), 'timeouts.attempt_ms'],
+  ['an unknown clock', exec({ timeouts: { wall_ms: 10 } }), 'timeouts.wall_ms'],
+  ['more output than may be kept', exec({ output: { max_bytes: 10_485_761 } }), 'output.max_bytes'],
+  ['a script without path and source', { kind: 'script' }, 'source'],
+  ['a script with path and source', { kind: 'script', path: '/x', source: '#!/bin/sh' }, 'source'],
+  ['a source that nothing can run', { kind: 'script', source: 'echo' }, 'interpreter'],
+  [
+    'an aws operation that is an option',
+    { kind: 'aws_cli', service: 's3', operation: '--debug' },
+    'operation',
+  ],
+  ['null for a list', exec({ args: null }), 'args'],
+  ['an array for the whole', [], ''],
+];
+
+for (const [what, spec, path] of BAD) {
+  t.test(`${what} is refused by its name`, async (t) => {
+    t.ok(problems(spec).includes(path), `${JSON.stringify(problems(spec))} names ${path}`);
+  });
+}
+
+t.test('several wrong fields are named together', async (t) => {
+  const found = problems(exec({ args: [1], env: { A: 2 }, priority: 'high', nice: 3 }));
+  t.same(new Set(found), new Set(['args.0', 'env.A', 'priority', 'nice']));
+});
+
+t.test('an item of a batch takes a key of its own, a single request does not', async (t) => {
+  const item = exec({ idempotency_key: 'k1' });
+  t.ok(batchItemSchema(limits).safeParse(item).success);
+  t.same(problems(item), ['idempotency_key']);
+});

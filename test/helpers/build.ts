@@ -1,0 +1,161 @@
+// A service of its own for a test: a real server with its runner host, store and logs in a directory that is gone
+// afterwards. Nothing of it outlives the test.
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import { type App, buildApp, type Overrides } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { answerCheck, type CheckAnswer } from './openapi-check.ts';
+import { withEnvironment } from './processes.ts';
+import { tempDir } from './temp.ts';
+
+export interface Answer<Body = unknown> {
+  status: number;
+  headers: Headers;
+  body: Body;
+  text: string;
+}
+
+export interface Service {
+  app: App;
+  url: string;
+  dataDir: string;
+  /** Lines of the server's own log. */
+  lines: { msg: string; level: number }[];
+  call<Body = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<Body>>;
+  /** Submits, and answers the execution as it is then. */
+  submit(spec: object, headers?: Record<string, string>): Promise<ExecutionWire>;
+  /** Submits, and waits for the end. */
+  run(spec: object, headers?: Record<string, string>): Promise<ExecutionWire>;
+  /** Waits for the end. */
+  finished(id: string): Promise<ExecutionWire>;
+  /** Waits until the execution is in a phase. */
+  inPhase(id: string, phase: ExecutionWire['phase']): Promise<ExecutionWire>;
+  stop(): Promise<void>;
+}
+
+export const RUNTIME = { execPath: process.execPath, pid: process.pid };
+
+export async function service(
+  t: Test,
+  env: Record<string, string> = {},
+  overrides: Overrides = {},
+): Promise<Service> {
+  const dataDir = env.EXECUTION_DATA_DIR ?? tempDir(t);
+  const lines: Service['lines'] = [];
+  const sink = { write: (line: string) => void lines.push(JSON.parse(line) as Service['lines'][number]) };
+  const config = loadConfig({
+    EXECUTION_PORT: '0',
+    EXECUTION_DATA_DIR: dataDir,
+    EXECUTION_KILL_GRACE_MS: '1000',
+    ...env,
+  });
+  const app = await buildApp(config, pino({ level: 'debug' }, sink), RUNTIME, overrides);
+  let hasStopped = false;
+  const stop = async () => {
+    hasStopped = true;
+    await app.stop();
+  };
+  t.teardown(async () => {
+    if (!hasStopped) {
+      // What still runs is not worth waiting for.
+      const list = await app.engine.list({ userId: null, status: ['pending', 'running'] }, 10_000, null);
+      const users = new Set(list.map(({ execution }) => execution.userId));
+      for (const userId of users) await app.engine.cancelMany({ userId }, 'the test is over');
+      await stop();
+    }
+    const left = withEnvironment(`${dataDir}/work`);
+    if (left.length > 0) throw new Error(`processes have outlived the test: ${left.join(', ')}`);
+  });
+  const url = await app.start();
+  let check: CheckAnswer | null = null;
+
+  const call: Service['call'] = async <Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Body>> => {
+    const isText = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await fetch(url + path, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
+    const parsed = isJson ? (JSON.parse(text) as Body) : (text as Body);
+    check ??= answerCheck(await (await fetch(`${url}/openapi.json`)).json());
+    if (isJson) check(method, path.split('?')[0] ?? '', response.status, parsed);
+    return { status: response.status, headers: response.headers, body: parsed, text };
+  };
+  const expect = async (answer: Promise<Answer<ExecutionWire>>): Promise<ExecutionWire> => {
+    const { status, body, text } = await answer;
+    if (status >= 300) throw new Error(`${status}: ${text}`);
+    return body;
+  };
+  const finished = async (id: string): Promise<ExecutionWire> => {
+    for (;;) {
+      const execution = await expect(call('GET', `/v1/executions/${id}?wait=30`));
+      if (execution.phase === 'done') return execution;
+    }
+  };
+  const submit: Service['submit'] = (spec, headers) => expect(call('POST', '/v1/executions', spec, headers));
+  return {
+    app,
+    url,
+    dataDir,
+    lines,
+    call,
+    finished,
+    stop,
+    submit,
+    run: async (spec, headers) => finished((await submit(spec, headers)).id),
+    async inPhase(id, phase) {
+      const giveUpAt = Date.now() + 20_000;
+      for (;;) {
+        const execution = await expect(call('GET', `/v1/executions/${id}`));
+        if (execution.phase === phase) return execution;
+        if (execution.phase === 'done' || Date.now() > giveUpAt) throw new Error(`it is ${execution.phase}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+  };
+}
+
+export const shell = (command: string, more: object = {}) => ({ kind: 'shell', command, ...more });
+
+/** A request by hand, for headers that fetch does not send; answers when the body has come. */
+export function rawRequest(
+  url: string,
+  options: { method?: string; path?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<{
+  status: number;
+  headers: IncomingMessage['headers'];
+  trailers: IncomingMessage['trailers'];
+  body: Buffer;
+}> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      url + (options.path ?? ''),
+      { method: options.method ?? 'GET', headers: options.headers },
+      (response) => {
+        const pieces: Buffer[] = [];
+        response.on('data', (piece: Buffer) => pieces.push(piece));
+        response.on('error', reject);
+        response.on('end', () => {
+          const { statusCode: status = 0, headers, trailers } = response;
+          resolve({ status, headers, trailers, body: Buffer.concat(pieces) });
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end(options.body);
+  });
+}

@@ -1,0 +1,55 @@
+// A clock whose timers go off when the test says so. The wall clock follows: it begins at the real time, so that ids and
+// stored times look as ever.
+import type { Clock } from '../../src/domain/ports.ts';
+
+export interface FakeClock extends Clock {
+  /** Moves time on; timers that are due go off in their order, with room in between for what they set going. */
+  advance(ms: number): Promise<void>;
+  /** Whether a timer of this length is waiting. */
+  hasTimer(ms: number): boolean;
+  readonly waiting: number;
+}
+
+export function fakeClock(startsAt = Date.now()): FakeClock {
+  let elapsed = 0;
+  const timers = new Set<{ at: number; ms: number; fn: () => void }>();
+  const settle = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+
+  const clock: FakeClock = {
+    now: () => startsAt + elapsed,
+    monotonic: () => elapsed,
+    timer(ms, fn) {
+      const timer = { at: elapsed + ms, ms, fn };
+      timers.add(timer);
+      return { cancel: () => timers.delete(timer) };
+    },
+    sleep(ms, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted === true) return reject(signal.reason);
+        const timer = clock.timer(ms, resolve);
+        signal?.addEventListener('abort', () => {
+          timer.cancel();
+          reject(signal.reason);
+        });
+      });
+    },
+    async advance(ms) {
+      const until = elapsed + ms;
+      for (;;) {
+        await settle();
+        const [next] = [...timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
+        if (next === undefined) break;
+        timers.delete(next);
+        elapsed = Math.max(elapsed, next.at);
+        next.fn();
+      }
+      elapsed = until;
+      await settle();
+    },
+    hasTimer: (ms) => [...timers].some((timer) => timer.ms === ms),
+    get waiting() {
+      return timers.size;
+    },
+  };
+  return clock;
+}

@@ -1,0 +1,107 @@
+// An engine with a real store and logs, a clock and a runner that the test moves.
+import type { Test } from 'tap';
+import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import type { Execution } from '../../src/domain/execution.ts';
+import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
+import type { Journal, Log, Store } from '../../src/domain/ports.ts';
+import type { Spec } from '../../src/domain/spec.ts';
+import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
+import { FileJournal } from '../../src/journal/file.ts';
+import { SqliteStore } from '../../src/store/sqlite/store.ts';
+import { type FakeClock, fakeClock } from './clock.ts';
+import { type FakeRunner, fakeRunner } from './fake-runner.ts';
+import { tempDir } from './temp.ts';
+
+export interface EngineWorld {
+  engine: Engine;
+  store: Store;
+  runner: FakeRunner;
+  clock: FakeClock;
+  journal: Journal;
+  dir: string;
+  log: { level: string; message: string; facts: Record<string, unknown> }[];
+  submit(spec?: Partial<Spec>): Promise<Execution>;
+  get(id: string): Promise<Execution>;
+}
+
+export interface WorldOptions {
+  slots?: number;
+  maxQueued?: number;
+  dir?: string;
+  clock?: FakeClock;
+  /** Puts something between the engine and the store. */
+  wrap?: (store: Store) => Store;
+  deps?: Partial<EngineDeps>;
+}
+
+export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<EngineWorld> {
+  const dir = options.dir ?? tempDir(t);
+  const clock = options.clock ?? fakeClock();
+  const runner = fakeRunner();
+  const lines: EngineWorld['log'] = [];
+  const write = (level: string) => (facts: object, message: string) =>
+    void lines.push({ level, message, facts: facts as Record<string, unknown> });
+  const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+  const real = new SqliteStore({ dir, now: () => clock.now(), maxInMemory: 100, owner: '' });
+  const store = options.wrap?.(real) ?? real;
+  const journal = new FileJournal(`${dir}/logs`);
+  const traces = createTraceIds();
+  const engine = new Engine({
+    store,
+    runner,
+    journal,
+    clock,
+    log,
+    newId: createIdGenerator(() => clock.now()),
+    newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    policy: {
+      attemptMs: 300_000,
+      graceMs: 5000,
+      maxOutputBytes: 1000,
+      oversized: 'truncate',
+      spoolMaxBytes: 5000,
+      onLimit: 'queue',
+      slots: options.slots ?? 2,
+      maxQueued: options.maxQueued ?? 1000,
+    },
+    syncIntervalMs: 5000,
+    drainMs: 30_000,
+    cleanupIntervalMs: null,
+    retentionMs: 3_600_000,
+    maxRetained: 1000,
+    toCommand: () => ({
+      program: 'true',
+      args: [],
+      env: [],
+      cwd: null,
+      privateDir: '/nowhere',
+      script: null,
+      stdin: null,
+    }),
+    ...options.deps,
+  });
+  t.teardown(() => engine.close());
+  await engine.start();
+  return {
+    engine,
+    store,
+    runner,
+    clock,
+    journal,
+    dir,
+    log: lines,
+    async submit(spec = {}) {
+      const whole = { kind: 'exec', program: 'true', ...spec } as Spec;
+      const { execution } = await engine.submit(LOCAL_CALLER, {
+        spec: whole,
+        trace: null,
+        idempotency: null,
+        rerunOf: null,
+      });
+      return execution;
+    },
+    async get(id) {
+      return (await engine.get(LOCAL_CALLER, id)).execution;
+    },
+  };
+}

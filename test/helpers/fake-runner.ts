@@ -1,0 +1,79 @@
+// A runner whose attempts begin and end when the test says so.
+import { NO_OUTPUT } from '../../src/domain/execution.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import type {
+  AttemptListener,
+  AttemptName,
+  AttemptReport,
+  AttemptStart,
+  Runner,
+  RunnerStatus,
+  RunningAttempt,
+  StopRequest,
+} from '../../src/domain/ports.ts';
+import { EXIT_0 } from './records.ts';
+
+export interface FakeAttempt {
+  start: AttemptStart;
+  stops: StopRequest[];
+  extensions: [number, number | null][];
+  begin(at?: number): void;
+  grow(stdoutBytes: number): void;
+  end(outcome?: Outcome): void;
+  interrupt(isStarted: boolean): void;
+}
+
+export interface FakeRunner extends Runner {
+  /** Attempts that were asked for and have not ended, oldest first. */
+  live: FakeAttempt[];
+  /** How many were live at the same time, at most. */
+  most: number;
+  swept: AttemptName[];
+  /** Called with each new attempt. */
+  onRun: (attempt: FakeAttempt) => void;
+}
+
+export function fakeRunner(): FakeRunner {
+  const runner: FakeRunner = {
+    live: [],
+    most: 0,
+    swept: [],
+    onRun: () => undefined,
+    start: async () => undefined,
+    stop: async () => undefined,
+    status: (): RunnerStatus => ({ name: 'fake', pid: 1, restarts: 0, isReady: true }),
+    sweep: async (attempts) => {
+      runner.swept.push(...attempts);
+      return 0;
+    },
+    run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
+      let report: (report: AttemptReport) => void = () => undefined;
+      const ended = new Promise<AttemptReport>((resolve) => (report = resolve));
+      const leave = (one: AttemptReport) => {
+        runner.live = runner.live.filter((other) => other !== attempt);
+        report(one);
+      };
+      const attempt: FakeAttempt = {
+        start,
+        stops: [],
+        extensions: [],
+        begin: (at = 1) => listener.started(42, at),
+        grow: (stdoutBytes) => listener.growth({ stdoutBytes, stderrBytes: 0 }),
+        end(outcome = EXIT_0) {
+          const end = { startedAt: 1, endedAt: 2, output: NO_OUTPUT, resources: null, logComplete: true };
+          leave({ type: 'ended', outcome, end, tails: { stdout: '', stderr: '' } });
+        },
+        interrupt: (isStarted) => leave({ type: 'interrupted', detail: 'runner_host_died', isStarted }),
+      };
+      runner.live.push(attempt);
+      runner.most = Math.max(runner.most, runner.live.length);
+      runner.onRun(attempt);
+      return {
+        ended,
+        stop: (request) => void attempt.stops.push(request),
+        extend: (attemptMs, idleMs) => void attempt.extensions.push([attemptMs, idleMs]),
+      };
+    },
+  };
+  return runner;
+}

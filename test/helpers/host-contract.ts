@@ -1,0 +1,775 @@
+// What every runner host must do. The suite speaks raw frames to an executable and looks at files and processes; it shares
+// no code with any host. It must be passed before the server trusts a host.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { isAlive, until, withEnvironment } from './processes.ts';
+import { raw, rawFrame, type RawExited, type RawReply, type RawStart, readReply } from './raw-frames.ts';
+import { smallDisk, tempDir } from './temp.ts';
+
+const PATH = 'PATH=/usr/local/bin:/usr/bin:/bin';
+
+/** A host under test. */
+class Host {
+  readonly dir: string;
+  readonly instance: string;
+  readonly #child: ChildProcess;
+  readonly #replies: RawReply[] = [];
+  #wake: () => void = () => undefined;
+  #nextRef = 1;
+  #unread = Buffer.alloc(0);
+  exit: { code: number | null; signal: string | null } | null = null;
+
+  constructor(t: Test, command: readonly [string, ...string[]], dir = tempDir(t)) {
+    this.dir = dir;
+    this.instance = `instance-${Math.random().toString(36).slice(2)}`;
+    const [program, ...args] = command;
+    this.#child = spawn(program, args, {
+      env: {
+        PATH: '/usr/local/bin:/usr/bin:/bin',
+        EXECD_HOST: this.instance,
+        SECRET_OF_THE_SERVER: 'hunter2',
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    });
+    this.#child.stdout?.on('data', (piece: Buffer) => this.#take(piece));
+    this.#child.stdin?.on('error', () => undefined);
+    this.#child.on('close', (code, signal) => {
+      this.exit = { code, signal };
+      this.#wake();
+    });
+    t.teardown(async () => {
+      this.#child.kill('SIGKILL');
+      await until('the host is gone', () => this.exit !== null);
+      for (const pid of withEnvironment(this.instance)) process.kill(pid, 'SIGKILL');
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Says hello and waits for the answer. */
+  async greet(): Promise<this> {
+    mkdirSync(join(this.dir, 'scratch'), { recursive: true });
+    this.write(raw.hello(this.instance, join(this.dir, 'scratch')));
+    await this.next('ready');
+    return this;
+  }
+
+  write(bytes: Buffer): void {
+    this.#child.stdin?.write(bytes);
+  }
+
+  hangUp(): void {
+    this.#child.stdin?.end();
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  marker(ref: number): string {
+    return `EXECD_RUN=${this.instance}/run/${ref}`;
+  }
+
+  /** The frame that starts a command of bash. */
+  frame(command: string, more: Partial<RawStart> = {}): { ref: number; bytes: Buffer } {
+    const ref = this.#nextRef++;
+    const bytes = raw.start({
+      ref,
+      marker: this.marker(ref),
+      journal: this.path(ref),
+      program: 'bash',
+      args: ['-c', command],
+      env: [PATH],
+      cwd: '',
+      privateDir: join(this.dir, `private-${ref}`),
+      script: null,
+      stdin: null,
+      keepBytes: 1_000_000,
+      failOnLimit: false,
+      attemptMs: 60_000,
+      idleMs: 0,
+      graceMs: 2000,
+      ...more,
+    });
+    return { ref, bytes };
+  }
+
+  start(command: string, more: Partial<RawStart> = {}): number {
+    const { ref, bytes } = this.frame(command, more);
+    this.write(bytes);
+    return ref;
+  }
+
+  async run(command: string, more: Partial<RawStart> = {}): Promise<RawExited> {
+    return this.exited(this.start(command, more));
+  }
+
+  exited(ref: number): Promise<RawExited> {
+    return this.next('exited', (reply) => reply.ref === ref);
+  }
+
+  path(ref: number): string {
+    return join(this.dir, `journal-${ref}`);
+  }
+
+  log(ref: number): string {
+    return readFileSync(`${this.path(ref)}.log`, 'latin1');
+  }
+
+  /** Waits for a frame, and takes it out of those that have come. */
+  async next<T extends RawReply['type']>(
+    type: T,
+    isIt: (reply: Extract<RawReply, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<RawReply, { type: T }>> {
+    const giveUpAt = Date.now() + 20_000;
+    for (;;) {
+      const at = this.#replies.findIndex(
+        (one) => one.type === type && isIt(one as Extract<RawReply, { type: T }>),
+      );
+      if (at >= 0) return this.#replies.splice(at, 1)[0] as Extract<RawReply, { type: T }>;
+      if (this.exit !== null)
+        throw new Error(`the host ended with ${JSON.stringify(this.exit)} before "${type}"`);
+      if (Date.now() > giveUpAt)
+        throw new Error(`no "${type}" came; there was ${JSON.stringify(this.#replies)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 1000);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async gone(): Promise<{ code: number | null; signal: string | null }> {
+    await until('the host ends', () => this.exit !== null);
+    return this.exit as { code: number | null; signal: string | null };
+  }
+
+  #take(piece: Buffer): void {
+    this.#unread = Buffer.concat([this.#unread, piece]);
+    while (this.#unread.length >= 4 && this.#unread.length >= 4 + this.#unread.readUInt32BE()) {
+      const end = 4 + this.#unread.readUInt32BE();
+      this.#replies.push(readReply(this.#unread.subarray(4, end)));
+      this.#unread = this.#unread.subarray(end);
+    }
+    this.#wake();
+  }
+}
+
+/** Reads an index by hand: offset, length, stream, time. */
+function readIndex(path: string): { offset: number; length: number; stream: number; time: number }[] {
+  const bytes = readFileSync(`${path}.idx`);
+  if (bytes.subarray(0, 8).toString('latin1') !== 'EXJIDX1\n')
+    throw new Error('the index does not begin as it must');
+  const records = [];
+  for (let at = 8; at + 24 <= bytes.length; at += 24) {
+    records.push({
+      offset: Number(bytes.readBigUInt64BE(at)),
+      length: bytes.readUInt32BE(at + 8),
+      stream: bytes.readUInt8(at + 12),
+      time: Number(bytes.readBigInt64BE(at + 16)),
+    });
+  }
+  return records;
+}
+
+export function hostContract(t: Test, command: readonly [string, ...string[]]): void {
+  const greeted = (t: Test, dir?: string) => new Host(t, command, dir).greet();
+  results(t, greeted);
+  journal(t, greeted);
+  environment(t, greeted);
+  failures(t, greeted);
+  clocks(t, greeted);
+  stops(t, greeted);
+  trees(t, greeted);
+  disks(t, greeted);
+  endings(t, greeted, command);
+}
+
+type Greeted = (t: Test, dir?: string) => Promise<Host>;
+
+function results(t: Test, greeted: Greeted): void {
+  t.test('a command ends with its exit code, its output and its times', async (t) => {
+    const host = await greeted(t);
+    const before = Date.now();
+    const ref = host.start('echo out; echo err >&2; exit 7');
+    const started = await host.next('started');
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'exited', isStarted: true, exitCode: 7, signal: '', forced: false, survivors: 0 });
+    t.match(end, { stdoutBytes: 4, stderrBytes: 4, stdoutKept: 4, stderrKept: 4 });
+    t.equal(end.stdoutTail.toString(), 'out\n');
+    t.equal(end.stderrTail.toString(), 'err\n');
+    t.ok(started.at >= before && started.at <= end.endedAt && end.endedAt <= Date.now());
+    t.equal(end.startedAt, started.at);
+    t.ok(started.pid > 1);
+  });
+
+  t.test('a command that a signal ends is reported with the name of the signal', async (t) => {
+    const host = await greeted(t);
+    t.match(await host.run('kill -SEGV $$'), { cause: 'signalled', exitCode: -1, signal: 'SIGSEGV' });
+  });
+
+  t.test('many at a time end each with its own result', async (t) => {
+    const host = await greeted(t);
+    const refs = Array.from({ length: 60 }, (_, i) => [i, host.start(`echo ${i}; exit ${i}`)] as const);
+    for (const [i, ref] of refs) {
+      const end = await host.exited(ref);
+      t.equal(end.exitCode, i);
+      t.equal(host.log(ref), `${i}\n`);
+    }
+  });
+
+  t.test('growth is told while the command runs, and never more often than every 50 ms', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('for i in $(seq 100); do echo x; sleep 0.005; done');
+    const first = await host.next('growth');
+    t.equal(first.ref, ref);
+    const end = await host.exited(ref);
+    let count = 1;
+    for (;;) {
+      const more = await Promise.race([host.next('growth'), Promise.resolve(null)]);
+      if (more === null) break;
+      count += 1;
+    }
+    t.ok(count <= (end.endedAt - end.startedAt) / 50 + 2, `${count} in ${end.endedAt - end.startedAt} ms`);
+  });
+}
+
+function journal(t: Test, greeted: Greeted): void {
+  t.test('the journal holds every byte of both streams, and its index says which is which', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('for i in $(seq 200); do echo out-$i; echo err-$i >&2; done');
+    const end = await host.exited(ref);
+    const log = host.log(ref);
+    const records = readIndex(host.path(ref));
+    t.equal(records.length, end.records);
+    const streams = { 1: '', 2: '' };
+    let offset = 0;
+    for (const record of records) {
+      t.equal(record.offset, offset, 'records follow one another without a gap');
+      streams[record.stream as 1 | 2] += log.slice(offset, offset + record.length);
+      offset += record.length;
+      t.ok(record.time >= end.startedAt && record.time <= end.endedAt + 1000);
+    }
+    t.equal(offset, log.length);
+    const lines = (name: string) => Array.from({ length: 200 }, (_, i) => `${name}-${i + 1}\n`).join('');
+    t.equal(streams[1], lines('out'));
+    t.equal(streams[2], lines('err'));
+  });
+
+  t.test('bytes are kept as they are: NUL, invalid UTF-8, no newline at the end', async (t) => {
+    const host = await greeted(t);
+    const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const file = join(host.dir, 'all-bytes');
+    writeFileSync(file, Buffer.concat(Array(100).fill(all) as Buffer[]));
+    const ref = host.start(`cat ${file}`);
+    const end = await host.exited(ref);
+    t.equal(end.stdoutBytes, 25_600);
+    t.ok(readFileSync(`${host.path(ref)}.log`).equals(readFileSync(file)));
+  });
+
+  t.test('a character that comes in two pieces is one piece in the journal', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(`printf 'a\\303'; sleep 0.2; printf '\\251b'; sleep 0.2; printf '\\360\\237'`);
+    await host.exited(ref);
+    const log = host.log(ref);
+    const pieces = readIndex(host.path(ref)).map(({ offset, length }) => log.slice(offset, offset + length));
+    t.equal(pieces.join(''), 'a\xc3\xa9b\xf0\x9f', 'what is never finished is kept too');
+    t.same(pieces.slice(0, 2), ['a', '\xc3\xa9b']);
+  });
+
+  t.test('output over the limit is counted but not kept, and its end is still told', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('head -c 300000 /dev/zero | tr "\\0" x; echo the end', { keepBytes: 1000 });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'exited', exitCode: 0, stdoutBytes: 300_008, stdoutKept: 1000 });
+    t.equal(host.log(ref), 'x'.repeat(1000));
+    t.equal(end.stdoutTail.length, 4096);
+    t.ok(end.stdoutTail.toString().endsWith('xxthe end\n'));
+  });
+
+  t.test('where output over the limit is to fail, the command is ended by it', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('yes', { keepBytes: 5000, failOnLimit: true });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'output_limit', stdoutKept: 5000, survivors: 0 });
+    t.equal(host.log(ref).length, 5000);
+    t.match(await host.run('printf 12345', { keepBytes: 5, failOnLimit: true }), {
+      cause: 'exited',
+      stdoutKept: 5,
+    });
+  });
+
+  t.test(
+    'a journal that is there already is never written: the same attempt does not run twice',
+    async (t) => {
+      const host = await greeted(t);
+      const { ref, bytes } = host.frame('touch ran-twice; echo new');
+      writeFileSync(`${host.path(ref)}.log`, 'old');
+      host.write(bytes);
+      t.match(await host.next('start_failed'), { ref, reason: 'journal_write_failed' });
+      t.equal(host.log(ref), 'old');
+      t.same(findFiles(host.dir, 'ran-twice'), []);
+    },
+  );
+
+  t.test('the journal is there before the command is: its absence proves that nothing has run', async (t) => {
+    const host = await greeted(t);
+    const { ref, bytes } = host.frame('');
+    const probe = `test -e ${host.path(ref)}.log && echo there`;
+    host.write(bytes);
+    await host.exited(ref);
+    const second = host.frame('');
+    const own = host.frame(`test -e ${host.path(second.ref + 1)}.log && echo there; ${probe}`);
+    host.write(own.bytes);
+    const end = await host.exited(own.ref);
+    t.equal(end.stdoutTail.toString(), 'there\nthere\n');
+  });
+}
+
+function findFiles(dir: string, name: string): string[] {
+  return (readdirSync(dir, { recursive: true }) as string[]).filter((path) => path.endsWith(name));
+}
+
+function environment(t: Test, greeted: Greeted): void {
+  t.test('the command sees the environment it was given, the marker, and nothing else', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('', { program: '/usr/bin/env', args: [], env: [PATH, 'A=b=c', 'EMPTY='] });
+    const end = await host.exited(ref);
+    t.same(
+      end.stdoutTail.toString().trim().split('\n').sort(),
+      ['A=b=c', 'EMPTY=', host.marker(ref), PATH].sort(),
+    );
+  });
+
+  t.test('it has no descriptors but its three, and they are pipes that can be opened by name', async (t) => {
+    const host = await greeted(t);
+    const end = await host.run(
+      'ls /proc/self/fd | wc -l; echo x > /dev/stderr; echo y > /dev/stdout; stat -Lc %F /dev/fd/1',
+    );
+    // ls has a fourth: the directory that it reads.
+    t.equal(end.stdoutTail.toString(), '4\ny\nfifo\n');
+    t.equal(end.stderrTail.toString(), 'x\n');
+  });
+
+  t.test('earlier output does not vanish when a script truncates its own output', async (t) => {
+    const host = await greeted(t);
+    const end = await host.run('echo first; echo second > /dev/stdout; echo third');
+    t.equal(end.stdoutTail.toString(), 'first\nsecond\nthird\n');
+  });
+
+  t.test('without input, reading ends at once', async (t) => {
+    const host = await greeted(t);
+    t.match(await host.run('cat; echo $?'), { stdoutBytes: 2 });
+  });
+
+  t.test('input arrives whole, and one that nobody reads blocks nobody', async (t) => {
+    const host = await greeted(t);
+    const stdin = Buffer.alloc(3_000_000, 'input\0\xff');
+    const sum = createHash('sha256').update(stdin).digest('hex');
+    for (const how of ['cat', 'cat /dev/stdin', 'head -c 3000000 <&0']) {
+      const end = await host.run(`${how} | sha256sum | cut -c1-64`, { stdin });
+      t.equal(end.stdoutTail.toString(), `${sum}\n`, how);
+    }
+    t.match(await host.run('exit 4', { stdin }), { exitCode: 4 });
+  });
+
+  t.test('it runs in the directory it was given, or in a private one that is gone afterwards', async (t) => {
+    const host = await greeted(t);
+    mkdirSync(join(host.dir, 'given'));
+    t.equal(
+      (await host.run('pwd', { cwd: join(host.dir, 'given') })).stdoutTail.toString(),
+      `${host.dir}/given\n`,
+    );
+    const ref = host.start('pwd; stat -c %a .; mkdir -p a/b; touch a/b/c; chmod 0 a; ln -s / link');
+    const end = await host.exited(ref);
+    const dir = join(host.dir, `private-${ref}`);
+    t.equal(end.stdoutTail.toString(), `${dir}\n700\n`);
+    await until('the private directory is gone', () => !existsSync(dir));
+    t.ok(existsSync('/etc/passwd'), 'links are not followed');
+  });
+
+  t.test('one command does not find what another one has left, also when nothing was left', async (t) => {
+    const host = await greeted(t);
+    for (const command of ['true', 'touch mine', 'chmod 777 .', 'true']) await host.run(command);
+    const end = await host.run('ls -A | wc -l; stat -c %a .');
+    t.equal(end.stdoutTail.toString(), '0\n700\n');
+    await until('no private directory stays', () =>
+      findFiles(host.dir, '').every((path) => !path.startsWith('private-')),
+    );
+  });
+
+  t.test('an inline script is a file of its own, runnable, and gone afterwards', async (t) => {
+    const host = await greeted(t);
+    const path = join(host.dir, 'the.script');
+    const source = '#!/bin/bash\necho "$0 $1"; ls -A | wc -l';
+    const end = await host.run('', { program: path, args: ['arg'], script: { path, source } });
+    t.equal(end.stdoutTail.toString(), `${path} arg\n0\n`);
+    await until('the script is gone', () => !existsSync(path));
+  });
+}
+
+function failures(t: Test, greeted: Greeted): void {
+  const failing: [string, Partial<RawStart>, string, RegExp][] = [
+    [
+      'a program that is not on the path',
+      { program: 'no-such-program' },
+      'program_not_found',
+      /no-such-program/,
+    ],
+    [
+      'a program that is not there',
+      { program: '/no/such/program' },
+      'program_not_found',
+      /\/no\/such\/program/,
+    ],
+    ['a directory as program', { program: '/tmp' }, 'program_not_executable', /\/tmp/],
+    [
+      'a program that nobody may execute',
+      { program: '/etc/passwd' },
+      'program_not_executable',
+      /\/etc\/passwd/,
+    ],
+    ['a working directory that is not there', { cwd: '/no/such/dir' }, 'cwd_not_found', /\/no\/such\/dir/],
+    ['a file as working directory', { cwd: '/etc/passwd' }, 'cwd_not_directory', /\/etc\/passwd/],
+    ['a path through a file', { cwd: '/etc/passwd/x' }, 'cwd_not_directory', /\/etc\/passwd/],
+    ['an argument that is too long', { args: ['x'.repeat(200_000)] }, 'arguments_too_long', /long/],
+  ];
+  for (const [what, more, reason, message] of failing) {
+    t.test(`${what} is told apart: ${reason}`, async (t) => {
+      const host = await greeted(t);
+      const ref = host.start('true', more);
+      const reply = await host.next('start_failed');
+      t.match(reply, { ref, reason });
+      t.match(reply.message, message);
+      t.match(await host.run('echo alive'), { stdoutBytes: 6 }, 'the host goes on');
+    });
+  }
+
+  t.test('an interpreter that is not there is told apart from a program that is not there', async (t) => {
+    const host = await greeted(t);
+    const file = join(host.dir, 'script');
+    writeFileSync(file, '#!/no/such/interpreter\n');
+    chmodSync(file, 0o755);
+    host.start('', { program: file, args: [] });
+    t.match(await host.next('start_failed'), { reason: 'interpreter_not_found', message: /script/ });
+  });
+
+  t.test('nothing of a failed start is left', async (t) => {
+    const host = await greeted(t);
+    const path = join(host.dir, 'left.script');
+    const ref = host.start('', { cwd: '/no/such', script: { path, source: 'x' }, stdin: Buffer.from('x') });
+    await host.next('start_failed');
+    t.notOk(existsSync(path));
+    t.notOk(existsSync(join(host.dir, `private-${ref}`)));
+    t.notOk(existsSync(`${host.path(ref)}.log`));
+  });
+}
+
+function clocks(t: Test, greeted: Greeted): void {
+  t.test('an attempt that takes too long is ended, and what it wrote is kept', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('echo before; sleep 60', { attemptMs: 300 });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'attempt_timeout', signal: 'SIGTERM', forced: false, survivors: 0 });
+    t.equal(host.log(ref), 'before\n');
+  });
+
+  t.test('silence for too long ends it, output in time does not', async (t) => {
+    const host = await greeted(t);
+    t.match(await host.run('echo x; sleep 60', { idleMs: 300 }), { cause: 'idle_timeout' });
+    const busy = 'for i in $(seq 8); do echo $i; sleep 0.1; done';
+    t.match(await host.run(busy, { idleMs: 600 }), { cause: 'exited', exitCode: 0 });
+  });
+
+  t.test('new limits take the place of the old ones while it runs', async (t) => {
+    const host = await greeted(t);
+    const longer = host.start('sleep 1; echo done', { attemptMs: 500, idleMs: 500 });
+    await host.next('started');
+    host.write(raw.deadline(longer, 60_000, 0));
+    t.match(await host.exited(longer), { cause: 'exited', exitCode: 0 });
+    const shorter = host.start('sleep 60', { attemptMs: 60_000 });
+    await host.next('started');
+    host.write(raw.deadline(shorter, 100, 0));
+    t.match(await host.exited(shorter), { cause: 'attempt_timeout' });
+  });
+
+  t.test('a command that cleans up on SIGTERM and exits with 0 keeps the first cause', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "echo cleaned; exit 0" TERM; echo ready; while :; do sleep 0.05; done', {
+      attemptMs: 400,
+    });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'attempt_timeout', exitCode: 0, forced: false });
+    t.equal(end.stdoutTail.toString(), 'ready\ncleaned\n');
+  });
+}
+
+function stops(t: Test, greeted: Greeted): void {
+  t.test('a stop in the same breath as the start: nothing is executed', async (t) => {
+    const host = await greeted(t);
+    const { ref, bytes } = host.frame(`touch ${host.dir}/executed`);
+    host.write(Buffer.concat([bytes, raw.stop(ref, 'cancelled', 1000)]));
+    t.match(await host.exited(ref), { cause: 'cancelled', isStarted: false, exitCode: -1 });
+    t.notOk(existsSync(join(host.dir, 'executed')));
+    t.notOk(existsSync(`${host.path(ref)}.log`));
+  });
+
+  t.test('a stop of an attempt that there is not is no matter', async (t) => {
+    const host = await greeted(t);
+    host.write(raw.stop(99, 'cancelled', 0));
+    host.write(raw.deadline(99, 1, 1));
+    t.match(await host.run('echo alive'), { stdoutBytes: 6 });
+  });
+
+  for (const cause of ['cancelled', 'total_timeout', 'shutdown'] as const) {
+    t.test(`a stop is reported with its cause: ${cause}`, async (t) => {
+      const host = await greeted(t);
+      const ref = host.start('sleep 60');
+      await host.next('started');
+      host.write(raw.stop(ref, cause, 2000));
+      t.match(await host.exited(ref), { cause, isStarted: true, signal: 'SIGTERM', forced: false });
+    });
+  }
+
+  t.test('who ignores SIGTERM is killed after the grace', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "" TERM; echo ready; while :; do sleep 0.1; done');
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 300));
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'cancelled', signal: 'SIGKILL', forced: true, survivors: 0 });
+    t.ok(end.endedAt - end.startedAt >= 300, 'not before the grace was over');
+  });
+
+  t.test('a stopped process is woken for its SIGTERM', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "echo woken; exit" TERM; echo ready; kill -STOP $$; echo never');
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 5000));
+    t.match(await host.exited(ref), { cause: 'cancelled', forced: false });
+    t.match(host.log(ref), /woken/);
+  });
+
+  t.test('the first cause wins, however many follow', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "sleep 0.3" TERM; echo ready; while :; do sleep 0.05; done', {
+      attemptMs: 600,
+    });
+    await host.next('growth');
+    host.write(Buffer.concat([raw.stop(ref, 'cancelled', 500), raw.stop(ref, 'shutdown', 0)]));
+    t.match(await host.exited(ref), { cause: 'cancelled' });
+  });
+}
+
+function trees(t: Test, greeted: Greeted): void {
+  const FAMILY = 'sleep 100 & setsid sleep 100 & (sleep 100 & exec sleep 100) & echo ready; sleep 100';
+
+  t.test('a cancel ends the whole tree, also children in sessions of their own', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(FAMILY);
+    await host.next('growth');
+    await until('the family is there', () => withEnvironment(host.marker(ref)).length >= 5);
+    host.write(raw.stop(ref, 'cancelled', 2000));
+    t.match(await host.exited(ref), { cause: 'cancelled', survivors: 0 });
+    t.same(withEnvironment(host.marker(ref)), []);
+  });
+
+  t.test('a timeout ends the whole tree too', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(FAMILY, { attemptMs: 500 });
+    t.match(await host.exited(ref), { cause: 'attempt_timeout', survivors: 0 });
+    t.same(withEnvironment(host.marker(ref)), []);
+  });
+
+  t.test('children that ignore SIGTERM are killed after the grace, and counted', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('(trap "" TERM; echo ready; while :; do sleep 0.1; done) & sleep 100');
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 300));
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'cancelled', forced: true, survivors: 0 });
+    t.ok(end.leftovers >= 1);
+    t.same(withEnvironment(host.marker(ref)), []);
+  });
+
+  t.test('what outlives a normal end is killed and counted, and does not hold the end up', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('sleep 100 & setsid sleep 100 > /dev/null 2>&1 & echo done');
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'exited', exitCode: 0, leftovers: 2, survivors: 0 });
+    t.ok(end.endedAt - end.startedAt < 60_000);
+    t.same(withEnvironment(host.marker(ref)), []);
+    t.equal(host.log(ref), 'done\n');
+  });
+
+  t.test('what a child writes just after the end of its parent is still kept', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('(sleep 0.05; echo late) & echo early');
+    await host.exited(ref);
+    t.equal(host.log(ref), 'early\nlate\n');
+  });
+
+  t.test('a member of the group without the marker is found by its group', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('env -i sleep 100 & echo $!; sleep 100', { attemptMs: 500 });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'attempt_timeout', survivors: 0 });
+    t.notOk(isAlive(Number(host.log(ref))));
+  });
+
+  t.test('other attempts are left alone', async (t) => {
+    const host = await greeted(t);
+    const bystander = host.start('echo up; sleep 1; echo still here');
+    await host.next('growth');
+    const victim = host.start('sleep 100');
+    await host.next('started', (reply) => reply.ref === victim);
+    host.write(raw.stop(victim, 'cancelled', 100));
+    await host.exited(victim);
+    t.match(await host.exited(bystander), { exitCode: 0, leftovers: 0 });
+    t.equal(host.log(bystander), 'up\nstill here\n');
+  });
+
+  t.test(
+    'a sweep kills what carries a marker, and older hosts of the instance, and nothing else',
+    async (t) => {
+      const old = await greeted(t);
+      const ref = old.start('setsid sleep 100 & sleep 100');
+      const other = old.start('sleep 100');
+      await old.next('started', (reply) => reply.ref === ref);
+      const { pid: bystander } = await old.next('started', (reply) => reply.ref === other);
+      await until('the family is there', () => withEnvironment(old.marker(ref)).length >= 2);
+      const host = await greetedAs(t, greeted, old.instance);
+      mkdirSync(join(host.dir, 'left/behind'), { recursive: true });
+      host.write(raw.sweep(1, [old.marker(ref)], [join(host.dir, 'left')]));
+      const swept = await host.next('swept');
+      t.match(swept, { id: 1, survivors: 0 });
+      t.ok(swept.killed >= 2);
+      t.same(withEnvironment(old.marker(ref)), []);
+      t.ok(old.exit !== null || !isAlive(old.pid), 'the older host is dead');
+      t.ok(isAlive(bystander), 'what was not named lives on');
+      await until('what it was told to remove is gone', () => !existsSync(join(host.dir, 'left')));
+      host.write(raw.sweep(2, [old.marker(other)], []));
+      await host.next('swept');
+      t.notOk(isAlive(bystander));
+    },
+  );
+}
+
+/** A second host that says it belongs to the same instance as another one. */
+async function greetedAs(t: Test, greeted: Greeted, instance: string): Promise<Host> {
+  const host = await greeted(t);
+  mkdirSync(join(host.dir, 'scratch-2'), { recursive: true });
+  host.write(raw.hello(instance, join(host.dir, 'scratch-2')));
+  await host.next('ready');
+  return host;
+}
+
+function disks(t: Test, greeted: Greeted): void {
+  t.test(
+    'a full disk ends the attempt with that cause, keeps what fitted, and the host goes on',
+    async (t) => {
+      const disk = smallDisk(t, 256 * 1024);
+      if (disk === null) {
+        t.pass('only a privileged user can mount a small disk');
+        return;
+      }
+      const host = await greeted(t);
+      const journal = join(disk, 'journal');
+      const end = await host.run('yes 0123456789', { journal, keepBytes: 100_000_000 });
+      t.match(end, { cause: 'journal_failed', survivors: 0 });
+      t.match(end.message, /ENOSPC|[Nn]o space/);
+      const log = readFileSync(`${journal}.log`, 'latin1');
+      t.ok(end.stdoutKept > 0 && end.stdoutKept <= statSync(`${journal}.log`).size);
+      t.ok('0123456789\n'.repeat(30_000).startsWith(log.slice(0, end.stdoutKept)), 'a byte-exact prefix');
+      t.match(await host.run('echo alive'), { cause: 'exited', stdoutKept: 6 });
+      host.start('true', { journal: join(disk, 'another') });
+      const reply = await Promise.race([host.next('start_failed'), host.next('exited')]);
+      t.ok(
+        reply.type === 'start_failed' ? reply.reason === 'journal_write_failed' : reply.cause === 'exited',
+      );
+    },
+  );
+}
+
+function endings(t: Test, greeted: Greeted, command: readonly [string, ...string[]]): void {
+  t.test('when the server is gone, the host kills everything and ends', async (t) => {
+    const host = await greeted(t);
+    const refs = Array.from({ length: 5 }, () =>
+      host.start('trap "" TERM; setsid sleep 100 & echo ready; sleep 100'),
+    );
+    for (const ref of refs) await host.next('growth', (reply) => reply.ref === ref);
+    host.hangUp();
+    t.match(await host.gone(), { code: 0 });
+    t.same(withEnvironment(`${host.instance}/run/`), []);
+    t.same(
+      findFiles(host.dir, '').filter((path) => path.startsWith('private-')),
+      [],
+    );
+  });
+
+  t.test('what the server had asked for in its last breath does not outlive it', async (t) => {
+    const host = await greeted(t);
+    const { bytes } = host.frame('trap "" TERM; sleep 100');
+    host.write(bytes);
+    host.hangUp();
+    t.match(await host.gone(), { code: 0 });
+    t.same(withEnvironment(`${host.instance}/run/`), []);
+  });
+
+  const malformed: [string, Buffer][] = [
+    ['a frame of another version', rawFrame(0x03, Buffer.alloc(9), 2)],
+    ['a frame of unknown type', rawFrame(0x7f, Buffer.alloc(0))],
+    ['a frame that ends within a field', rawFrame(0x03, Buffer.alloc(3))],
+    ['a frame that is longer than its fields', rawFrame(0x03, Buffer.alloc(20))],
+    ['a frame that claims gigabytes', Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 3])],
+    ['a frame with a code that there is not', rawFrame(0x03, Buffer.from([0, 0, 0, 1, 9, 0, 0, 0, 0]))],
+    ['a frame that only a host sends', rawFrame(0x86, Buffer.alloc(12))],
+    ['noise', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ];
+  for (const [what, bytes] of malformed) {
+    t.test(`after ${what} the host says so, kills everything and ends with an error`, async (t) => {
+      const host = await greeted(t);
+      host.start('echo ready; sleep 100');
+      await host.next('growth');
+      host.write(bytes);
+      const { message } = await host.next('failure');
+      t.ok(message.length > 0);
+      const { code } = await host.gone();
+      t.ok(code !== 0 && code !== null);
+      t.same(withEnvironment(`${host.instance}/run/`), []);
+    });
+  }
+
+  t.test('a host that is not greeted first says so and ends', async (t) => {
+    const host = new Host(t, command);
+    host.start('true');
+    t.match(await host.next('failure'), { message: /hello/ });
+    await host.gone();
+  });
+
+  t.test('frames that come byte by byte are understood', async (t) => {
+    const host = await greeted(t);
+    const { ref, bytes } = host.frame('echo slow');
+    for (const byte of bytes) {
+      host.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    t.match(await host.exited(ref), { stdoutBytes: 5 });
+  });
+}

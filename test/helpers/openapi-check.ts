@@ -1,0 +1,52 @@
+// Checks answers against the OpenAPI document that the server itself gives out.
+import type { ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+
+interface Document {
+  paths: Record<
+    string,
+    Record<string, { responses: Record<string, { content?: Record<string, { schema?: object }> }> }>
+  >;
+  components: { schemas: Record<string, object> };
+}
+
+/** Throws when a JSON answer is not what the document says for its route and status. */
+export type CheckAnswer = (method: string, path: string, status: number, body: unknown) => void;
+
+export function answerCheck(document: unknown): CheckAnswer {
+  const { paths, components } = document as Document;
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  (formats as unknown as (ajv: Ajv2020) => void)(ajv);
+  ajv.addSchema({ $id: 'doc', components });
+  const compiled = new Map<string, ValidateFunction>();
+  const routes = Object.keys(paths).map((path) => ({
+    path,
+    pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
+    literals: path.split('/').filter((part) => !part.startsWith('{')).length,
+  }));
+  routes.sort((a, b) => b.literals - a.literals);
+
+  return (method, path, status, body) => {
+    const route = routes.find(({ pattern }) => pattern.test(path))?.path;
+    if (route === undefined) return;
+    const responses = paths[route]?.[method.toLowerCase()]?.responses;
+    if (responses === undefined) return;
+    const response = responses[String(status)] ?? responses[`${String(status)[0]}XX`];
+    if (response === undefined) throw new Error(`${method} ${route} does not document the status ${status}`);
+    const schema =
+      response.content?.['application/json']?.schema ??
+      response.content?.['application/problem+json']?.schema;
+    if (schema === undefined) return;
+    const name = `${method} ${route} ${status}`;
+    let validate = compiled.get(name);
+    if (validate === undefined) {
+      validate = ajv.compile(
+        JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"doc#/components')) as object,
+      );
+      compiled.set(name, validate);
+    }
+    if (!validate(body))
+      throw new Error(`${name}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(body)}`);
+  };
+}

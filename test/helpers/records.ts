@@ -1,0 +1,66 @@
+// Small records for tests of stores and engines.
+import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
+import { NO_OUTPUT } from '../../src/domain/execution.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports.ts';
+import type { Spec } from '../../src/domain/spec.ts';
+
+const nextId = createIdGenerator(() => Date.now());
+const traces = createTraceIds();
+
+type NewExecution = AcceptPart['execution'];
+
+export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {}): NewExecution {
+  const id = more.id ?? nextId();
+  return {
+    id,
+    runId: id,
+    userId: 'ann',
+    spec: { kind: 'exec', program: 'true' },
+    taskId: null,
+    labels: {},
+    priority: 0,
+    timeouts: { queueMs: null, attemptMs: 300_000, totalMs: null, idleMs: null },
+    outputPolicy: { maxBytes: 1000, oversized: 'truncate' },
+    trace: { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
+    rerunOf: null,
+    isolation: 'none',
+    createdAt: 1000,
+    queuedAt: 1000,
+    status: 'pending',
+    phase: 'queued',
+    ...more,
+  };
+}
+
+export function accept(execution: NewExecution, more: Partial<AcceptPart> = {}): AcceptPart {
+  return { type: 'accept', execution, claim: null, maxQueued: 1_000_000, ...more };
+}
+
+export const EXIT_0: Outcome = {
+  cause: 'exited',
+  exitCode: 0,
+  process: { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 },
+  resultError: null,
+};
+
+export const END: AttemptEnd = {
+  startedAt: 2100,
+  endedAt: 2900,
+  output: { ...NO_OUTPUT, stdoutBytes: 5, stdoutKeptBytes: 5, records: 1 },
+  resources: null,
+  logComplete: true,
+};
+
+export function settle(executionId: string, attempt: number, more: Partial<SettlePart> = {}): SettlePart {
+  return {
+    type: 'settle',
+    executionId,
+    attempt,
+    outcome: EXIT_0,
+    result: { type: 'tails', stdout: 'hi\n', stderr: '' },
+    at: 3000,
+    end: attempt === 0 ? null : END,
+    ...more,
+  };
+}

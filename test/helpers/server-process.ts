@@ -1,0 +1,99 @@
+// A server as a process of its own, as it is shipped.
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Test } from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { until } from './processes.ts';
+
+export interface ServerProcess {
+  url: string;
+  pid: number;
+  /** What it has written to its standard output so far. */
+  output(): string;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  get<T = ExecutionWire>(path: string): Promise<T>;
+  submit(spec: object, headers?: Record<string, string>): Promise<ExecutionWire>;
+  finished(id: string): Promise<ExecutionWire>;
+  signal(signal: NodeJS.Signals): void;
+  /** Stops to read its standard output and error, as a log collector that has died. */
+  closeOutput(): void;
+  /** Waits for the end of the process. */
+  ended(): Promise<{ code: number | null; signal: string | null }>;
+}
+
+export interface ServerOptions {
+  program?: string[];
+}
+
+interface Started {
+  child: ChildProcess;
+  said: { out: string; err: string };
+  exit: { code: number | null; signal: string | null } | null;
+}
+
+/** Starts a program of the project with this environment and nothing else. */
+export function start(t: Test, env: Record<string, string>, program: string[] = ['dist/main.js']): Started {
+  const child = spawn(process.execPath, program, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const started: Started = { child, said: { out: '', err: '' }, exit: null };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (started.said.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (started.said.err += text));
+  child.on('close', (code, signal) => (started.exit = { code, signal }));
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await until('the server is gone', () => started.exit !== null);
+  });
+  return started;
+}
+
+export async function server(
+  t: Test,
+  env: Record<string, string>,
+  options: ServerOptions = {},
+): Promise<ServerProcess> {
+  const started = start(t, { EXECUTION_PORT: '0', EXECUTION_KILL_GRACE_MS: '1000', ...env }, options.program);
+  const { child, said } = started;
+  const address = () => /"address":"([^"]+)"/.exec(said.out)?.[1];
+  await until('it listens', () => {
+    if (started.exit !== null)
+      throw new Error(`it ended with ${JSON.stringify(started.exit)}: ${said.out}${said.err}`);
+    return address() !== undefined;
+  });
+  const url = address() ?? '';
+  const get = async <T>(path: string): Promise<T> => (await (await fetch(url + path)).json()) as T;
+  const post = (path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(url + path, {
+      method: 'POST',
+      ...(body === undefined
+        ? { headers }
+        : { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+    });
+  return {
+    url,
+    pid: child.pid ?? 0,
+    output: () => said.out,
+    get,
+    post,
+    async submit(spec, headers) {
+      const response = await post('/v1/executions', spec, headers);
+      if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+      return (await response.json()) as ExecutionWire;
+    },
+    async finished(id) {
+      for (;;) {
+        const execution = await get<ExecutionWire>(`/v1/executions/${id}?wait=30`);
+        if (execution.phase === 'done') return execution;
+      }
+    },
+    signal: (signal) => void child.kill(signal),
+    closeOutput() {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
+    async ended() {
+      await until('it ends', () => started.exit !== null);
+      return started.exit as { code: number | null; signal: string | null };
+    },
+  };
+}

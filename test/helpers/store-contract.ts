@@ -1,0 +1,681 @@
+// What every store must do, whatever it is made of. A new implementation passes this suite before anything is built on
+// it; a new rule is written here first.
+import type { Test } from 'tap';
+import fc from 'fast-check';
+import type { Execution } from '../../src/domain/execution.ts';
+import { isFinished, lastAttemptNumber } from '../../src/domain/execution.ts';
+import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
+import { accept, END, newExecution, settle } from './records.ts';
+
+export interface StoreWorld {
+  store: Store;
+  /** Closes the store, and opens the same one again as a server of its own would. */
+  reopen(): Promise<Store>;
+}
+
+type MakeWorld = (t: Test) => Promise<StoreWorld>;
+
+const CLAIM = { runner: 'test', at: 2000 };
+
+function applied(result: GroupResult | undefined): Execution[] {
+  if (result?.status !== 'applied')
+    throw new Error(`expected an applied group, got ${JSON.stringify(result)}`);
+  return result.executions;
+}
+
+async function one(store: Store, group: Group): Promise<GroupResult> {
+  const [result] = await store.commit([group]);
+  return result as GroupResult;
+}
+
+/** Accepts executions; answers their ids. */
+async function given(store: Store, ...executions: ReturnType<typeof newExecution>[]): Promise<string[]> {
+  const results = await store.commit(executions.map((execution) => [accept(execution)]));
+  return results.map((result) => (applied(result)[0] as Execution).id);
+}
+
+async function claim(store: Store, limit = 1): Promise<Execution[]> {
+  return applied(await one(store, [{ type: 'claim_next', limit, claim: CLAIM }]));
+}
+
+async function givenRunning(store: Store, more: Parameters<typeof newExecution>[0] = {}): Promise<string> {
+  const execution = newExecution(more);
+  applied(await one(store, [accept(execution, { claim: CLAIM })]));
+  return execution.id;
+}
+
+async function get(store: Store, id: string, user: string | null = 'ann'): Promise<Execution> {
+  const execution = await store.get(user, id);
+  if (execution === null) throw new Error(`there is no ${id}`);
+  return execution;
+}
+
+const cancel = (executionId: string, userId = 'ann') =>
+  ({ type: 'cancel', userId, executionId, reason: 'because', at: 2500 }) as const;
+const requeue = (executionId: string, attempt: number) =>
+  ({ type: 'requeue', executionId, attempt, at: 2600 }) as const;
+const remove = (executionId: string, userId: string | null = 'ann') =>
+  ({ type: 'remove', userId, executionId }) as const;
+const progress = (executionId: string, attempt: number, stdoutBytes: number) =>
+  ({
+    type: 'progress',
+    executionId,
+    attempt,
+    startedAt: 2050,
+    output: { ...END.output, stdoutBytes },
+  }) as const;
+
+function key(executionId: string, more: Partial<IdempotencyPart> = {}): IdempotencyPart {
+  const base = {
+    type: 'idempotency',
+    userId: 'ann',
+    key: 'k',
+    bodyHash: 'h',
+    at: 1000,
+    expiresAt: 5000,
+  } as const;
+  return { ...base, executionId, ...more };
+}
+
+export function storeContract(t: Test, makeWorld: MakeWorld): void {
+  acceptance(t, makeWorld);
+  claims(t, makeWorld);
+  fences(t, makeWorld);
+  cancels(t, makeWorld);
+  keys(t, makeWorld);
+  listing(t, makeWorld);
+  history(t, makeWorld);
+  retention(t, makeWorld);
+  restarts(t, makeWorld);
+  anyOrder(t, makeWorld);
+}
+
+function acceptance(t: Test, makeWorld: MakeWorld): void {
+  t.test('what is accepted is read back as it was given', async (t) => {
+    const { store } = await makeWorld(t);
+    const execution = newExecution({
+      spec: {
+        kind: 'shell',
+        command: 'printf "\\u00e9 🎉"',
+        env: { A: 'ü', B: '' },
+        stdin: 'a\0b',
+        priority: 3,
+      },
+      labels: { team: 'infra', 'a/b.c': '' },
+      taskId: 'build-42',
+      priority: 3,
+      timeouts: { queueMs: 1, attemptMs: 2, totalMs: 3, idleMs: 4 },
+      rerunOf: newExecution().id,
+    });
+    await given(store, execution);
+    const read = await get(store, execution.id);
+    t.match(read, execution);
+    t.match(read, { revision: 1, eventSequence: 2, attempts: [] });
+  });
+
+  t.test('an execution that takes a slot is claimed in the group of its acceptance', async (t) => {
+    const { store } = await makeWorld(t);
+    const execution = newExecution();
+    const [accepted] = applied(await one(store, [accept(execution, { claim: CLAIM })]));
+    t.match(accepted, { status: 'running', phase: 'starting', revision: 1 });
+    t.match(accepted?.attempts, [{ number: 1, claimedAt: 2000, runner: 'test', outcome: null }]);
+    t.same(await claim(store, 10), [], 'it is not in the queue');
+  });
+
+  t.test('a full queue refuses what would have to wait, and only that', async (t) => {
+    const { store } = await makeWorld(t);
+    await given(store, newExecution(), newExecution());
+    const waits = await one(store, [accept(newExecution(), { maxQueued: 2 })]);
+    t.match(waits, { status: 'refused', reason: 'queue_full' });
+    applied(await one(store, [accept(newExecution(), { maxQueued: 2, claim: CLAIM })]));
+    await claim(store);
+    applied(await one(store, [accept(newExecution(), { maxQueued: 2 })]));
+  });
+
+  t.test('1,000 concurrent acceptances take at most 50 commits', async (t) => {
+    const { store } = await makeWorld(t);
+    const before = store.stats();
+    const ids = Array.from({ length: 1000 }, () => newExecution());
+    const results = await Promise.all(ids.map((execution) => store.commit([[accept(execution)]])));
+    const after = store.stats();
+    t.ok(results.every(([result]) => result?.status === 'applied'));
+    t.equal(after.groups - before.groups, 1000);
+    t.ok(after.commits - before.commits <= 50, `${after.commits - before.commits} commits`);
+    t.equal((await store.counts()).pending, 1000);
+  });
+
+  t.test('a refused group leaves its neighbours in the same commit as they are', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b, c] = [newExecution(), newExecution(), newExecution()];
+    const results = await store.commit([
+      [accept(a)],
+      [key(b.id, { key: 'x' }), accept(b, { maxQueued: 0 })],
+      [accept(c)],
+      [cancel(a.id, 'somebody else')],
+    ]);
+    t.same(
+      results.map((result) => result.status),
+      ['applied', 'refused', 'applied', 'refused'],
+    );
+    t.equal(await store.get('ann', b.id), null);
+    t.equal((await store.counts()).pending, 2);
+    const again = await one(store, [key(b.id, { key: 'x' }), accept(b)]);
+    t.equal(again.status, 'applied', 'the refused group has left no key');
+  });
+}
+
+function claims(t: Test, makeWorld: MakeWorld): void {
+  t.test('the highest priority is claimed first, and within it the oldest', async (t) => {
+    const { store } = await makeWorld(t);
+    const low = newExecution({ priority: -1 });
+    const [first, second] = [newExecution(), newExecution()];
+    const high = newExecution({ priority: 10 });
+    await given(store, low, first, second, high);
+    const order = [high.id, first.id, second.id, low.id];
+    t.same(await Promise.all(order.map((id) => store.queuePosition(id))), [0, 1, 2, 3]);
+    const claimed = [...(await claim(store)), ...(await claim(store, 2)), ...(await claim(store, 5))];
+    t.same(
+      claimed.map(({ id }) => id),
+      order,
+    );
+    t.equal(await store.queuePosition(low.id), null);
+  });
+
+  t.test('no execution is claimed twice, however many claim at once', async (t) => {
+    const { store } = await makeWorld(t);
+    await given(store, ...Array.from({ length: 50 }, () => newExecution()));
+    const claimed = (await Promise.all(Array.from({ length: 30 }, () => claim(store, 3)))).flat();
+    t.equal(claimed.length, 50);
+    t.equal(new Set(claimed.map(({ id }) => id)).size, 50);
+    t.ok(claimed.every((execution) => lastAttemptNumber(execution) === 1));
+  });
+
+  t.test('what was given back keeps its place, and its next claim has the next number', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b] = await given(store, newExecution(), newExecution());
+    await claim(store);
+    applied(await one(store, [requeue(a as string, 1)]));
+    t.match(await get(store, a as string), {
+      status: 'pending',
+      queuedAt: 2600,
+      attempts: [{ number: 1, endedAt: 2600 }],
+    });
+    const [first, second] = await claim(store, 2);
+    t.same([first?.id, second?.id], [a, b]);
+    t.same(
+      first?.attempts.map(({ number }) => number),
+      [1, 2],
+    );
+  });
+
+  t.test('a changed priority changes the place in the queue', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b] = await given(store, newExecution(), newExecution());
+    const patch = { type: 'patch', userId: 'ann', executionId: b as string, timeouts: null, at: 1 } as const;
+    t.equal(
+      (await one(store, [{ ...patch, revision: 7, priority: 5 }])).status,
+      'stale',
+      'decided on another state',
+    );
+    applied(await one(store, [{ ...patch, revision: 1, priority: 5 }]));
+    t.equal(await store.queuePosition(a as string), 1);
+    t.equal((await claim(store))[0]?.id, b);
+  });
+
+  t.test('new limits are stored', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const timeouts = { queueMs: null, attemptMs: 999, totalMs: 5, idleMs: null };
+    const patch = {
+      type: 'patch',
+      userId: 'ann',
+      executionId: id,
+      revision: 1,
+      priority: null,
+      timeouts,
+      at: 1,
+    } as const;
+    applied(await one(store, [patch]));
+    t.match(await get(store, id), { timeouts, revision: 2, priority: 0 });
+  });
+}
+
+function fences(t: Test, makeWorld: MakeWorld): void {
+  t.test('an execution is settled once; the second end is stale', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    applied(await one(store, [settle(id, 1)]));
+    const late = settle(id, 1, { outcome: { cause: 'lost', detail: 'server_crash' } });
+    t.same(await one(store, [late]), { status: 'stale' });
+    t.match(await get(store, id), {
+      status: 'completed',
+      outcome: { cause: 'exited' },
+      finishedAt: 3000,
+      revision: 2,
+    });
+    t.match((await get(store, id)).attempts, [
+      { startedAt: 2100, endedAt: 2900, output: END.output, logComplete: true },
+    ]);
+  });
+
+  t.test('two ends at the same time: one is applied', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const results = await Promise.all([1, 2, 3].map(() => one(store, [settle(id, 1)])));
+    t.same(results.map(({ status }) => status).sort(), ['applied', 'stale', 'stale']);
+  });
+
+  t.test('what speaks for another attempt than the current one changes nothing', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    applied(await one(store, [requeue(id, 1)]));
+    await claim(store);
+    const before = await get(store, id);
+    for (const part of [settle(id, 1), settle(id, 3), settle(id, 0), requeue(id, 1), progress(id, 1, 77)]) {
+      t.same(await one(store, [part]), { status: 'stale' }, part.type);
+    }
+    t.same(await get(store, id), before);
+    applied(await one(store, [settle(id, 2)]));
+  });
+
+  t.test('a queued execution can end unclaimed, unless it was claimed meanwhile', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b] = await given(store, newExecution(), newExecution());
+    const outcome = { cause: 'queue_timeout', limitMs: 5 } as const;
+    await claim(store);
+    const end = { outcome, result: null, end: null };
+    t.same(await one(store, [settle(a as string, 0, end)]), { status: 'stale' });
+    applied(await one(store, [settle(b as string, 0, end)]));
+    t.match(await get(store, b as string), { status: 'timed_out', outcome, attempts: [] });
+    t.equal(await store.queuePosition(b as string), null);
+  });
+
+  t.test('counters are kept, do not count as a revision, and never outlive the end', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    applied(await one(store, [progress(id, 1, 1)]));
+    applied(await one(store, [progress(id, 1, 42)]));
+    t.match(await get(store, id), {
+      revision: 1,
+      attempts: [{ startedAt: 2050, output: { stdoutBytes: 42 } }],
+    });
+    applied(await one(store, [settle(id, 1)]));
+    t.same(await one(store, [progress(id, 1, 99)]), { status: 'stale' });
+    t.match((await get(store, id)).attempts, [{ output: END.output }]);
+  });
+}
+
+function cancels(t: Test, makeWorld: MakeWorld): void {
+  t.test('a queued execution ends by its cancel', async (t) => {
+    const { store } = await makeWorld(t);
+    const [id] = (await given(store, newExecution())) as [string];
+    const [cancelled] = applied(await one(store, [cancel(id)]));
+    t.match(cancelled, {
+      status: 'cancelled',
+      outcome: { cause: 'cancelled', reason: 'because', process: null },
+    });
+    t.same(await claim(store), [], 'it cannot be claimed any more');
+    const again = await one(store, [cancel(id)]);
+    t.match(again, { status: 'refused', reason: 'illegal', execution: { status: 'cancelled' } });
+  });
+
+  t.test('a live execution is marked, once, and keeps the first reason', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const [marked] = applied(await one(store, [cancel(id)]));
+    t.match(marked, {
+      status: 'running',
+      phase: 'canceling',
+      revision: 2,
+      cancel: { at: 2500, reason: 'because' },
+    });
+    const [again] = applied(await one(store, [{ ...cancel(id), reason: 'other', at: 2700 }]));
+    t.same(again, marked);
+    t.match(await one(store, [requeue(id, 1)]), { status: 'refused', reason: 'illegal' });
+    applied(
+      await one(store, [
+        settle(id, 1, { outcome: { cause: 'cancelled', reason: 'because', process: null } }),
+      ]),
+    );
+    t.match(await get(store, id), { status: 'cancelled', cancel: { reason: 'because' } });
+  });
+
+  t.test("nobody can cancel, change, remove or read another user's execution", async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const patch = {
+      type: 'patch',
+      executionId: id,
+      revision: 1,
+      priority: 1,
+      timeouts: null,
+      at: 1,
+    } as const;
+    for (const part of [cancel(id, 'bob'), remove(id, 'bob'), { ...patch, userId: 'bob' }]) {
+      t.same(await one(store, [part]), { status: 'refused', reason: 'not_found' });
+    }
+    t.equal(await store.get('bob', id), null);
+    t.same(await store.events('bob', id, 0), []);
+    t.same(await store.list({ userId: 'bob' }, 10, null), []);
+    t.equal((await get(store, id)).revision, 1);
+  });
+}
+
+function keys(t: Test, makeWorld: MakeWorld): void {
+  t.test('one key, one execution, however many come with it at once', async (t) => {
+    const { store } = await makeWorld(t);
+    const tries = Array.from({ length: 20 }, () => newExecution());
+    const results = await Promise.all(
+      tries.map((execution) => one(store, [key(execution.id), accept(execution)])),
+    );
+    const first = tries[results.findIndex(({ status }) => status === 'applied')];
+    t.equal(results.filter(({ status }) => status === 'applied').length, 1);
+    const rest = results.filter(({ status }) => status !== 'applied');
+    t.ok(rest.every((result) => result.status === 'refused' && result.reason === 'key_replayed'));
+    t.match(rest[0], { executionId: first?.id });
+    t.equal((await store.counts()).pending, 1);
+  });
+
+  t.test('a key with another body is refused; of another user it is another key', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b, c] = [newExecution(), newExecution(), newExecution({ userId: 'bob' })];
+    applied(await one(store, [key(a.id), accept(a)]));
+    t.same(await one(store, [key(b.id, { bodyHash: 'other' }), accept(b)]), {
+      status: 'refused',
+      reason: 'key_reused',
+    });
+    applied(await one(store, [key(c.id, { userId: 'bob' }), accept(c)]));
+  });
+
+  t.test('a key ends with its time, and outlives its execution until then', async (t) => {
+    const { store } = await makeWorld(t);
+    const [a, b] = [newExecution(), newExecution()];
+    applied(await one(store, [key(a.id), accept(a)]));
+    applied(await one(store, [cancel(a.id)]));
+    applied(await one(store, [remove(a.id)]));
+    t.same(await one(store, [key(b.id, { at: 4999 }), accept(b)]), {
+      status: 'refused',
+      reason: 'key_gone',
+      executionId: a.id,
+    });
+    applied(await one(store, [key(b.id, { at: 5000, expiresAt: 9000 }), accept(b)]));
+    t.equal(await store.expireKeys(8999), 0);
+    t.equal(await store.expireKeys(9000), 1);
+  });
+}
+
+function listing(t: Test, makeWorld: MakeWorld): void {
+  t.test('lists are newest first, a page at a time, and hold only what fits', async (t) => {
+    const { store } = await makeWorld(t);
+    const all = Array.from({ length: 7 }, (_, i) =>
+      newExecution({
+        createdAt: 1000 + i,
+        taskId: i % 2 === 0 ? 'even' : null,
+        labels: i === 3 ? { team: 'infra', tier: 'a' } : { team: 'web' },
+        spec: i === 5 ? { kind: 'shell', command: 'x' } : { kind: 'exec', program: 'true' },
+      }),
+    );
+    const ids = await given(store, ...all);
+    await given(store, newExecution({ userId: 'bob' }));
+    applied(await one(store, [cancel(ids[1] as string)]));
+    await claim(store);
+    const list = async (filter: object, limit = 100, after: string | null = null) =>
+      (await store.list({ userId: 'ann', ...filter }, limit, after)).map(({ id }) => ids.indexOf(id));
+
+    t.same(await list({}), [6, 5, 4, 3, 2, 1, 0]);
+    t.same(await list({}, 3), [6, 5, 4]);
+    t.same(await list({}, 3, ids[4] ?? ''), [3, 2, 1]);
+    t.same(await list({ status: ['cancelled'] }), [1]);
+    t.same(await list({ status: ['running', 'cancelled'] }), [1, 0]);
+    t.same(await list({ phase: ['starting'] }), [0]);
+    t.same(await list({ kind: ['shell'] }), [5]);
+    t.same(await list({ taskId: 'even' }), [6, 4, 2, 0]);
+    t.same(await list({ label: [{ name: 'team', value: 'web' }] }), [6, 5, 4, 2, 1, 0]);
+    t.same(
+      await list({
+        label: [
+          { name: 'team', value: 'infra' },
+          { name: 'tier', value: 'a' },
+        ],
+      }),
+      [3],
+    );
+    t.same(
+      await list({
+        label: [
+          { name: 'team', value: 'web' },
+          { name: 'tier', value: 'a' },
+        ],
+      }),
+      [],
+    );
+    t.same(await list({ createdFrom: 1002, createdTo: 1004 }), [3, 2]);
+    t.same(await list({ finishedFrom: 2500, finishedTo: 2501 }), [1]);
+    t.equal((await store.list({ userId: null }, 100, null)).length, 8, 'the service sees every user');
+  });
+
+  t.test('counts and the age of the queue follow what happens', async (t) => {
+    const { store } = await makeWorld(t);
+    await given(store, newExecution({ queuedAt: 500 }), newExecution(), newExecution({ queuedAt: 700 }));
+    t.match(await store.counts(), { pending: 3, running: 0, oldestQueuedAt: 500 });
+    const [first] = await claim(store);
+    t.match(await store.counts(), { pending: 2, running: 1, oldestQueuedAt: 700 });
+    t.equal(store.stats().queued, 2);
+    applied(await one(store, [settle(first?.id ?? '', 1)]));
+    const finished = { completed: 1, failed: 0, cancelled: 0, timed_out: 0 };
+    t.match(await store.counts(), { pending: 2, running: 0, finished });
+  });
+
+  t.test('queued executions with a limit of their waiting are found', async (t) => {
+    const { store } = await makeWorld(t);
+    const clocks = { queueMs: null, attemptMs: 1, totalMs: null, idleMs: null };
+    const [, queue, total] = await given(
+      store,
+      newExecution(),
+      newExecution({ timeouts: { ...clocks, queueMs: 5 } }),
+      newExecution({ timeouts: { ...clocks, totalMs: 5 } }),
+    );
+    const found = await store.queuedWithDeadline();
+    t.same(found.map(({ id }) => id).sort(), [queue, total].sort());
+  });
+}
+
+function history(t: Test, makeWorld: MakeWorld): void {
+  t.test(
+    'each group that touches an execution grows its revision by one and announces itself without a gap',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      const [id] = (await given(store, newExecution())) as [string];
+      const seen = [await get(store, id)];
+      for (const group of [
+        [{ type: 'claim_next', limit: 1, claim: CLAIM }],
+        [requeue(id, 1)],
+        [{ type: 'claim_next', limit: 1, claim: CLAIM }],
+        [cancel(id)],
+        [settle(id, 2, { outcome: { cause: 'lost', detail: 'server_crash' } })],
+      ] satisfies Group[]) {
+        seen.push(...applied(await one(store, group)));
+      }
+      t.same(
+        seen.map(({ revision }) => revision),
+        [1, 2, 3, 4, 5, 6],
+      );
+      const events = await store.events('ann', id, 0);
+      t.same(
+        events.map(({ type }) => type),
+        ['accepted', 'queued', 'started', 'queued', 'started', 'status_changed', 'lost', 'failed'],
+      );
+      t.same(
+        events.map(({ sequence }) => sequence),
+        [1, 2, 3, 4, 5, 6, 7, 8],
+      );
+      t.same(
+        (await store.events('ann', id, 6)).map(({ type }) => type),
+        ['lost', 'failed'],
+      );
+      t.equal((await get(store, id)).eventSequence, 8);
+    },
+  );
+
+  t.test(
+    'positions grow over all executions in the order of the commits, and are never given out twice',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const first = await one(store, [accept(newExecution())]);
+      const second = await one(store, [accept(newExecution(), { claim: CLAIM })]);
+      const positions = [first, second].flatMap((result) =>
+        result.status === 'applied' ? result.events.map(({ position }) => position) : [],
+      );
+      t.same(
+        positions,
+        [...positions].sort((a, b) => a - b),
+      );
+      const id = applied(second)[0]?.id as string;
+      applied(await one(store, [settle(id, 1)]));
+      applied(await one(store, [remove(id)]));
+      const again = await reopen();
+      const third = await one(again, [accept(newExecution())]);
+      const last = third.status === 'applied' ? (third.events[0]?.position ?? 0) : 0;
+      t.ok(last > (positions.at(-1) ?? 0) + 1, 'not even those of what was removed');
+    },
+  );
+}
+
+function retention(t: Test, makeWorld: MakeWorld): void {
+  t.test('only what has finished can be removed, and then nothing of it is left', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store, { labels: { a: 'b' } });
+    t.match(await one(store, [remove(id)]), {
+      status: 'refused',
+      reason: 'illegal',
+      execution: { status: 'running' },
+    });
+    applied(await one(store, [settle(id, 1)]));
+    t.same(await store.missing([id, newExecution().id]).then((ids) => ids.length), 1);
+    const [last] = applied(await one(store, [remove(id)]));
+    t.equal(last?.attempts.length, 1, 'the answer says which logs there were');
+    t.equal(await store.get(null, id), null);
+    t.same(await store.events(null, id, 0), []);
+    t.same(await store.list({ userId: null, label: [{ name: 'a', value: 'b' }] }, 10, null), []);
+    t.same(await store.missing([id]), [id]);
+    t.same(await one(store, [remove(id)]), { status: 'refused', reason: 'not_found' });
+    t.match(await store.counts(), { running: 0, finished: { completed: 0 } });
+  });
+
+  t.test(
+    'what has expired is what ended too long ago, and the oldest ends above the count, never what lives',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      const ids: string[] = [];
+      for (const at of [9000, 3000, 7000, 5000]) {
+        const id = await givenRunning(store, { createdAt: 1 });
+        applied(await one(store, [settle(id, 1, { at })]));
+        ids.push(id);
+      }
+      await givenRunning(store, { createdAt: 1 });
+      await given(store, newExecution({ createdAt: 1 }));
+      const [at9, at3, at7, at5] = ids;
+      t.same(await store.expired(3000, 100, 10), []);
+      t.same(await store.expired(5001, 100, 10), [at3, at5], 'counted from the end, not from the beginning');
+      t.same(await store.expired(0, 1, 10), [at3, at5, at7]);
+      t.same(await store.expired(0, 0, 2), [at3, at5], 'no more than asked for');
+      t.same(await store.expired(10_000, 0, 10), [at3, at5, at7, at9]);
+    },
+  );
+}
+
+function restarts(t: Test, makeWorld: MakeWorld): void {
+  t.test(
+    'everything is there after a restart, and every restart is an epoch of the same store',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const [queued] = (await given(store, newExecution({ priority: 2 }))) as [string];
+      const running = await givenRunning(store);
+      const done = await givenRunning(store);
+      applied(await one(store, [settle(done, 1)]));
+      applied(await one(store, [progress(running, 1, 42)]));
+      const before = await Promise.all([queued, done].map((id) => get(store, id)));
+      const again = await reopen();
+      t.same(await Promise.all([queued, done].map((id) => get(again, id))), before);
+      t.match((await get(again, running)).attempts, [{ startedAt: 2050, output: { stdoutBytes: 42 } }]);
+      t.match(await again.counts(), { pending: 1, running: 1, finished: { completed: 1 } });
+      t.equal(await again.queuePosition(queued), 0);
+    },
+  );
+
+  t.test(
+    'claims of earlier epochs without an end are found as interrupted, those of this one are not',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const running = await givenRunning(store);
+      const canceling = await givenRunning(store);
+      applied(await one(store, [cancel(canceling)]));
+      await given(store, newExecution());
+      t.same(await store.interrupted(), []);
+      const again = await reopen();
+      await claim(again);
+      const interrupted = await again.interrupted();
+      t.same(
+        interrupted.map(({ execution, attempt, isOtherBoot }) => [execution.id, attempt.number, isOtherBoot]),
+        [
+          [running, 1, false],
+          [canceling, 1, false],
+        ],
+      );
+    },
+  );
+}
+
+function anyOrder(t: Test, makeWorld: MakeWorld): void {
+  t.test('whatever is done in whatever order, the counts are right and an end is final', async (t) => {
+    const { store } = await makeWorld(t);
+    const ends = new Map<string, string>();
+    const ids: string[] = [];
+    const step = fc.record({
+      what: fc.constantFrom('accept', 'claimed', 'claim', 'cancel', 'settle', 'requeue', 'remove'),
+      which: fc.nat(30),
+      attempt: fc.integer({ min: 0, max: 3 }),
+    });
+    const groupOf = ({ what, which, attempt }: { what: string; which: number; attempt: number }): Group => {
+      const id = ids[which % Math.max(1, ids.length)] ?? newExecution().id;
+      if (what === 'accept' || what === 'claimed') {
+        const execution = newExecution();
+        ids.push(execution.id);
+        return [accept(execution, { claim: what === 'claimed' ? CLAIM : null })];
+      }
+      if (what === 'claim') return [{ type: 'claim_next', limit: 2, claim: CLAIM }];
+      if (what === 'cancel') return [cancel(id)];
+      if (what === 'settle') return [settle(id, attempt)];
+      return what === 'requeue' ? [requeue(id, attempt)] : [remove(id)];
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const groups = steps.map(groupOf);
+        const results = await store.commit(groups);
+        results.forEach((result, i) => {
+          if (result.status !== 'applied') return;
+          const isRemoval = groups[i]?.[0]?.type === 'remove';
+          for (const execution of result.executions) {
+            const known = ends.get(execution.id);
+            if (known !== undefined && (!isFinished(execution) || execution.status !== known))
+              throw new Error('an end changed');
+            if (isRemoval) ends.delete(execution.id);
+            else if (isFinished(execution)) ends.set(execution.id, execution.status);
+          }
+        });
+        const stored = await store.list({ userId: null }, 100_000, null);
+        const counts = await store.counts();
+        const count = (status: string) => stored.filter((execution) => execution.status === status).length;
+        if (count('pending') !== counts.pending || count('running') !== counts.running)
+          throw new Error('counts are off');
+        if (count('completed') !== counts.finished.completed) throw new Error('counts of ends are off');
+        const waiting = stored.filter(({ status }) => status === 'pending');
+        const positions = await Promise.all(waiting.map(({ id }) => store.queuePosition(id)));
+        positions.sort((a, b) => (a ?? -1) - (b ?? -1));
+        if (positions.some((position, i) => position !== i)) throw new Error('positions are off');
+      }),
+      { numRuns: 40 },
+    );
+    t.pass();
+  });
+}

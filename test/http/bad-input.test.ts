@@ -1,0 +1,223 @@
+import { connect } from 'node:net';
+import t, { type Test } from 'tap';
+import { type Answer, rawRequest, service, shell } from '../helpers/build.ts';
+
+interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  errors?: { field: string; message: string }[];
+}
+
+/** That an answer is a problem of this type, and a whole one. */
+function isProblem(t: Test, answer: Answer<Problem>, status: number, type: string): void {
+  t.equal(answer.status, status, answer.text);
+  t.match(answer.headers.get('content-type'), /^application\/problem\+json/);
+  t.match(answer.body, { type: `urn:execd:error:${type}`, status, code: /^E00\d$/ });
+  t.ok(answer.body.title.length > 0 && answer.body.detail.length > 0);
+  t.notMatch(answer.text, /node_modules|\.ts:|at [A-Z]/, 'nothing of the inside gets out');
+}
+
+const exec = (more: object) => ({ kind: 'exec', program: 'true', ...more });
+
+const BODIES: [string, unknown, number, string, string | null][] = [
+  ['an unknown field', exec({ uid: 0 }), 400, 'validation', '/uid'],
+  ['an unknown field in depth', exec({ timeouts: { wall_ms: 1 } }), 400, 'validation', '/timeouts/wall_ms'],
+  ['another kind than there is', { kind: 'http', url: 'http://x' }, 400, 'validation', '/kind'],
+  ['no kind', {}, 400, 'validation', '/kind'],
+  ['a wrong type', exec({ args: 'x' }), 400, 'validation', '/args'],
+  ['NUL in an argument', exec({ args: ['a\0b'] }), 400, 'validation', '/args/0'],
+  ['NUL in the environment', exec({ env: { A: '\0' } }), 400, 'validation', '/env/A'],
+  ['= in an environment name', exec({ env: { 'A=B': '' } }), 400, 'validation', '/env/A=B'],
+  ['/ and ~ in a name', exec({ env: { 'a/b~c': 5 } }), 400, 'validation', '/env/a~1b~0c'],
+  ['an argument that is too long', exec({ args: ['x'.repeat(131_072)] }), 400, 'validation', '/args/0'],
+  [
+    'a limit over the maximum',
+    exec({ timeouts: { attempt_ms: 3_600_001 } }),
+    400,
+    'validation',
+    '/timeouts/attempt_ms',
+  ],
+  ['stdin of a wrong form', exec({ stdin: { text: 'x' } }), 400, 'validation', '/stdin/base64'],
+  ['a list for the whole', [], 400, 'validation', ''],
+  ['text for the whole', '"true"', 400, 'validation', ''],
+  ['null for the whole', 'null', 400, 'validation', ''],
+  ['half a document', '{"kind": ', 400, 'malformed_json', null],
+  ['two documents', '{} {}', 400, 'malformed_json', null],
+  ['no document', '', 400, 'malformed_json', null],
+  [
+    'a poisoned prototype',
+    '{"kind":"exec","program":"true","env":{"__proto__":{"a":"b"}}}',
+    400,
+    'malformed_json',
+    null,
+  ],
+  [
+    'a number that is none',
+    '{"kind":"exec","program":"true","priority":1e400}',
+    400,
+    'validation',
+    '/priority',
+  ],
+  ['invalid UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 400, 'invalid_utf8', null],
+  ['a hundred thousand lists', '['.repeat(100_000), 400, 'too_deep', null],
+  ['a deep object', `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, 400, 'too_deep', null],
+  ['too much', exec({ stdin: 'x'.repeat(1_100_000) }), 413, 'body_too_large', null],
+];
+
+t.test('a wrong body gets its own clear refusal, and the server lives', async (t) => {
+  const { call } = await service(t);
+  for (const [what, body, status, type, field] of BODIES) {
+    await t.test(what, async (t) => {
+      const answer = await call<Problem>('POST', '/v1/executions', body);
+      isProblem(t, answer, status, type);
+      if (field !== null)
+        t.ok(
+          answer.body.errors?.some((one) => one.field === field),
+          `${answer.text} names ${field}`,
+        );
+    });
+  }
+  const several = await call<Problem>(
+    'POST',
+    '/v1/executions',
+    exec({ args: [1], env: { A: 2 }, priority: 'x', nice: 1 }),
+  );
+  t.same(several.body.errors?.map(({ field }) => field).sort(), ['/args/0', '/env/A', '/nice', '/priority']);
+  t.match(
+    (await call('GET', '/v1/stats')).body,
+    { executions: { pending: 0, running: 0, completed: 0 } },
+    'nothing was accepted',
+  );
+  t.equal((await call('POST', '/v1/executions', shell('true'), { prefer: 'wait=9' })).status, 200);
+});
+
+const REQUESTS: [string, string, string, number, string][] = [
+  ['an unknown id', 'GET', '/v1/executions/01900000-0000-7000-8000-000000000000', 404, 'not_found'],
+  ['an id that is none', 'GET', '/v1/executions/..%2F..%2Fetc%2Fpasswd', 404, 'not_found'],
+  ['a very long id', 'GET', `/v1/executions/${'x'.repeat(3000)}`, 404, 'not_found'],
+  ['the log of an unknown id', 'GET', '/v1/executions/nope/logs', 404, 'not_found'],
+  ['the result of an unknown id', 'GET', '/v1/executions/nope/result', 404, 'not_found'],
+  ['cancel of an unknown id', 'POST', '/v1/executions/nope/cancel', 404, 'not_found'],
+  ['rerun of an unknown id', 'POST', '/v1/executions/nope/rerun', 404, 'not_found'],
+  ['removal of an unknown id', 'DELETE', '/v1/executions/nope', 404, 'not_found'],
+  ['an unknown route', 'GET', '/v1/nothing', 404, 'route_not_found'],
+  ['another method', 'PUT', '/v1/executions', 405, 'method_not_allowed'],
+  ['another method of one', 'POST', '/v1/executions/nope', 405, 'method_not_allowed'],
+  ['a path that cannot be decoded', 'GET', '/v1/executions/%ff', 400, 'malformed_request'],
+  ['a cursor that is none', 'GET', '/v1/executions?cursor=abc', 400, 'invalid_cursor'],
+  [
+    'a cursor of another shape',
+    'GET',
+    `/v1/executions?cursor=${Buffer.from('[1,2,3]').toString('base64url')}`,
+    400,
+    'invalid_cursor',
+  ],
+  ['an unknown filter', 'GET', '/v1/executions?user=bob', 400, 'validation'],
+  ['an unknown status', 'GET', '/v1/executions?status=done', 400, 'validation'],
+  ['a limit of 0', 'GET', '/v1/executions?limit=0', 400, 'validation'],
+  ['a limit that is no number', 'GET', '/v1/executions?limit=many', 400, 'validation'],
+  ['a time that is none', 'GET', '/v1/executions?created_after=yesterday', 400, 'validation'],
+  ['a label without a value', 'GET', '/v1/executions?label=team', 400, 'validation'],
+  ['a wait that is too long', 'GET', '/v1/executions/nope?wait=61', 400, 'validation'],
+  ['a revision without a wait', 'GET', '/v1/executions/nope?after_revision=1', 400, 'validation'],
+  ['a negative wait', 'GET', '/v1/executions/nope?wait=-1', 400, 'validation'],
+  ['an unknown format', 'GET', '/v1/executions/nope/logs?format=html', 400, 'validation'],
+  ['a log cursor that is none', 'GET', '/v1/executions/nope/logs?cursor=abc', 400, 'validation'],
+  ['a log cursor and a tail', 'GET', '/v1/executions/nope/logs?cursor=1.0&tail=5', 400, 'validation'],
+  [
+    'a log cursor of another attempt',
+    'GET',
+    '/v1/executions/nope/logs?cursor=1.0&attempt=2',
+    400,
+    'invalid_cursor',
+  ],
+];
+
+t.test('a wrong request gets its own clear refusal', async (t) => {
+  const { call } = await service(t);
+  for (const [what, method, path, status, type] of REQUESTS) {
+    await t.test(what, async (t) => isProblem(t, await call<Problem>(method, path), status, type));
+  }
+  const put = await call('PUT', '/v1/executions');
+  t.equal(put.headers.get('allow'), 'GET, HEAD, POST');
+});
+
+t.test('only JSON is taken, uncompressed', async (t) => {
+  const { call, url } = await service(t);
+  const body = JSON.stringify(shell('true'));
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/json; charset=utf-16',
+    'x',
+  ]) {
+    const answer = await call<Problem>('POST', '/v1/executions', body, { 'content-type': type });
+    isProblem(t, answer, 415, 'unsupported_media_type');
+  }
+  const none = await rawRequest(url, { method: 'POST', path: '/v1/executions', body });
+  t.match(none, { status: 415 });
+  const packed = await call<Problem>('POST', '/v1/executions', body, { 'content-encoding': 'gzip' });
+  isProblem(t, packed, 415, 'unsupported_encoding');
+  const utf8 = await call('POST', '/v1/executions', body, {
+    'content-type': 'application/json; charset=UTF-8',
+    prefer: 'wait=9',
+  });
+  t.equal(utf8.status, 200);
+});
+
+t.test('what is not HTTP is answered, and ends its own connection only', async (t) => {
+  const { url, call } = await service(t);
+  const head = 'POST /v1/executions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+  const cases: [string, RegExp][] = [
+    ['nonsense\r\n\r\n', /^HTTP\/1\.1 400 /],
+    [`${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde`, /^HTTP\/1\.1 400 /],
+    [`${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, /^HTTP\/1\.1 400 /],
+    [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(40_000)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
+  ];
+  for (const [text, expected] of cases) {
+    const answer = await speak(url, text);
+    t.match(answer, expected);
+    t.match(answer, /urn:execd:error:/);
+  }
+  t.equal((await call('GET', '/livez')).status, 200);
+});
+
+/** Sends bytes as they are, and reads until the connection ends. */
+function speak(url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (piece: string) => (answer += piece));
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
+
+t.test('a client that goes away while it waits leaves nothing behind', async (t) => {
+  const { url, submit, call } = await service(t);
+  const { id } = await submit(shell('sleep 60'));
+  const waiting = async () =>
+    (await call<{ waiting: { polls: number } }>('GET', '/v1/stats')).body.waiting.polls;
+  const controllers = Array.from({ length: 20 }, () => new AbortController());
+  const polls = controllers.map(({ signal }) =>
+    fetch(`${url}/v1/executions/${id}?wait=60`, { signal }).catch(() => null),
+  );
+  await eventually(async () => (await waiting()) === 20);
+  controllers.forEach((controller) => controller.abort());
+  await Promise.all(polls);
+  await eventually(async () => (await waiting()) === 0);
+  t.pass('nobody waits any more');
+});
+
+async function eventually(isTrue: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (await isTrue()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('it never came true');
+}

@@ -1,0 +1,570 @@
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { service, shell } from '../helpers/build.ts';
+import { until, withEnvironment } from '../helpers/processes.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+t.test('a submitted command is answered at once, runs, and tells how it ended', async (t) => {
+  const { call, finished } = await service(t);
+  const spec = shell('echo out; echo err >&2', { task_id: 'b-1', labels: { a: 'b' }, priority: 2 });
+  const answer = await call<ExecutionWire>('POST', '/v1/executions', spec);
+  t.equal(answer.status, 202);
+  t.equal(answer.headers.get('location'), `/v1/executions/${answer.body.id}`);
+  t.ok(Number(answer.headers.get('retry-after')) > 0);
+  t.match(answer.headers.get('etag'), /^W\/"/);
+  t.match(answer.body, {
+    spec,
+    kind: 'shell',
+    user_id: 'local',
+    run_id: answer.body.id,
+    outcome: null,
+    result: null,
+  });
+  const end = await finished(answer.body.id);
+  t.match(end, {
+    status: 'completed',
+    phase: 'done',
+    task_id: 'b-1',
+    labels: { a: 'b' },
+    priority: 2,
+    error: null,
+    outcome: { cause: 'exited', exit_code: 0 },
+    result: { stdout: 'out\n', stderr: 'err\n' },
+    output: { stdout_bytes: 4, stderr_bytes: 4, truncated: false, strategy: 'truncate' },
+    isolation: 'none',
+  });
+  const { created, queued, started, finished: ended } = end.timestamps;
+  t.same([created, queued, started, ended], [created, queued, started, ended].sort());
+  t.match(end.attempts, [{ number: 1, runner: 'node', outcome: { cause: 'exited' } }]);
+});
+
+t.test('each kind runs', async (t) => {
+  const { run, dataDir } = await service(t);
+  const bin = tempDir(t);
+  writeFileSync(join(bin, 'aws'), '#!/bin/sh\necho "$@"; echo $AWS_PAGER');
+  chmodSync(join(bin, 'aws'), 0o755);
+  writeFileSync(join(bin, 'script.sh'), '#!/bin/sh\necho from a file: "$@"');
+  chmodSync(join(bin, 'script.sh'), 0o755);
+  const stdout = async (spec: object) => {
+    const { status, result } = await run(spec);
+    return [status, (result as { stdout: string }).stdout];
+  };
+  t.same(await stdout({ kind: 'exec', program: 'printf', args: ['%s|', 'a b', ''] }), ['completed', 'a b||']);
+  t.same(await stdout({ kind: 'exec', program: '/bin/echo', args: ['$HOME', '*'] }), [
+    'completed',
+    '$HOME *\n',
+  ]);
+  t.same(await stdout(shell('echo $((1+1)) ${BASH_VERSION:+bash}')), ['completed', '2 bash\n']);
+  t.same(await stdout(shell('echo ${BASH_VERSION:-sh}', { shell: 'sh' })), ['completed', 'sh\n']);
+  t.same(await stdout({ kind: 'script', path: join(bin, 'script.sh'), args: ['x'] }), [
+    'completed',
+    'from a file: x\n',
+  ]);
+  t.same(await stdout({ kind: 'script', path: join(bin, 'script.sh'), interpreter: 'cat' }), [
+    'completed',
+    '#!/bin/sh\necho from a file: "$@"',
+  ]);
+  t.same(await stdout({ kind: 'script', source: '#!/bin/sh\necho inline "$@"', args: ['1 2'] }), [
+    'completed',
+    'inline 1 2\n',
+  ]);
+  t.same(await stdout({ kind: 'script', source: 'print(6*7)', interpreter: 'python3' }), [
+    'completed',
+    '42\n',
+  ]);
+  t.same(
+    await stdout({
+      kind: 'aws_cli',
+      service: 's3api',
+      operation: 'list-buckets',
+      args: ['--query', 'Buckets[].Name'],
+      profile: 'prod',
+      region: 'eu-west-1',
+      env: { PATH: `${bin}:/bin` },
+    }),
+    ['completed', 's3api list-buckets --query Buckets[].Name --profile prod --region eu-west-1\n\n'],
+  );
+  t.notOk(existsSync(join(dataDir, 'work/1/script')), 'no script stays');
+});
+
+t.test('a command gets its input, its directory and a clean environment, and knows who it is', async (t) => {
+  const { run, dataDir } = await service(t);
+  const dir = tempDir(t);
+  const text = await run(shell('cat; pwd', { stdin: 'text\0ü', cwd: dir }));
+  t.equal((text.result as { stdout: string }).stdout, `text\0ü${dir}\n`);
+  const binary = await run(
+    shell('od -An -tx1', { stdin: { base64: Buffer.from([0, 255, 128]).toString('base64') } }),
+  );
+  t.equal((binary.result as { stdout: string }).stdout, ' 00 ff 80\n');
+  const { id, result, trace_id } = await run({
+    kind: 'exec',
+    program: 'env',
+    env: { A: 'b', PATH: '/usr/bin:/bin' },
+  });
+  const env = Object.fromEntries(
+    (result as { stdout: string }).stdout
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  ) as Record<string, string>;
+  const own = `${dataDir}/work/1/${id}.1`;
+  t.match(env, {
+    A: 'b',
+    PATH: '/usr/bin:/bin',
+    HOME: own,
+    TMPDIR: own,
+    LANG: 'C.UTF-8',
+    EXECUTION_ID: id,
+    EXECUTION_ATTEMPT: '1',
+  });
+  t.match(env.TRACEPARENT, new RegExp(`^00-${trace_id}-[0-9a-f]{16}-01$`));
+  const names = [
+    'A',
+    'PATH',
+    'HOME',
+    'TMPDIR',
+    'LANG',
+    'EXECUTION_ID',
+    'EXECUTION_ATTEMPT',
+    'TRACEPARENT',
+    'EXECD_RUN',
+  ];
+  t.same(Object.keys(env).sort(), names.sort(), 'and nothing of the server');
+});
+
+t.test('the trace of the request goes on in the command', async (t) => {
+  const { run } = await service(t);
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const print = shell('echo $TRACEPARENT');
+  const end = await run(print, { traceparent: `00-${trace}-b7ad6b7169203331-00` });
+  t.equal(end.trace_id, trace);
+  t.match(
+    (end.result as { stdout: string }).stdout,
+    new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-00\n$`),
+  );
+  for (const bad of [
+    'nonsense',
+    `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `ff-${trace}-b7ad6b7169203331-01`,
+  ]) {
+    t.not((await run(print, { traceparent: bad })).trace_id, trace);
+  }
+});
+
+t.test('Prefer: wait answers with the end, or as it is when the time is up', async (t) => {
+  const { call } = await service(t);
+  const done = await call<ExecutionWire>('POST', '/v1/executions', shell('sleep 0.1'), {
+    prefer: 'respond-async, wait=20',
+  });
+  t.equal(done.status, 200);
+  t.equal(done.headers.get('preference-applied'), 'wait=20');
+  t.equal(done.body.status, 'completed');
+  t.equal(done.headers.get('retry-after'), null);
+  const not = await call<ExecutionWire>('POST', '/v1/executions', shell('sleep 60'), { prefer: 'wait=0' });
+  t.equal(not.status, 202);
+  t.equal(not.headers.get('preference-applied'), 'wait=0');
+  t.equal(not.body.status, 'running');
+  const most = await call('POST', '/v1/executions', shell('true'), { prefer: 'wait=9999' });
+  t.equal(most.headers.get('preference-applied'), 'wait=60', 'it says what it has made of it');
+});
+
+t.test('one Idempotency-Key makes one execution, in its current state', async (t) => {
+  const { call } = await service(t);
+  const post = (body: unknown, key: string) =>
+    call<ExecutionWire>('POST', '/v1/executions', body, { 'idempotency-key': key, prefer: 'wait=10' });
+  const [first, ...others] = await Promise.all(
+    Array.from({ length: 10 }, () => post(shell('echo once', { labels: { a: '1', b: '2' } }), 'k1')),
+  );
+  t.ok(others.every(({ body }) => body.id === first?.body.id));
+  const replay = await call<ExecutionWire>(
+    'POST',
+    '/v1/executions',
+    '{"labels":{"b":"2","a":"1"}, "command":"echo once","kind":"shell"}',
+    {
+      'idempotency-key': 'k1',
+    },
+  );
+  t.equal(replay.status, 200, 'it has finished by now');
+  t.equal(replay.headers.get('idempotency-replayed'), 'true');
+  t.equal(replay.body.id, first?.body.id, 'the order of keys and the white space are no matter');
+  t.equal(first?.headers.get('idempotency-replayed') ?? null, null);
+  t.match(await post(shell('echo twice'), 'k1'), {
+    status: 422,
+    body: { type: 'urn:execd:error:idempotency_key_reused' },
+  });
+  t.match(await post(shell('true'), 'a b'), {
+    status: 400,
+    body: { type: 'urn:execd:error:invalid_idempotency_key' },
+  });
+  t.match(await post({ kind: 'shell' }, 'k2'), { status: 400 });
+  t.equal((await post(shell('true'), 'k2')).status, 200, 'a refused request has left no key');
+  await call('DELETE', `/v1/executions/${replay.body.id}`);
+  t.match(await post(shell('echo once', { labels: { a: '1', b: '2' } }), 'k1'), {
+    status: 410,
+    body: { type: 'urn:execd:error:execution_removed' },
+  });
+});
+
+t.test('a long poll ends when the execution has finished, or has changed', async (t) => {
+  const { call, submit } = await service(t);
+  const { id } = await submit(shell('sleep 0.3; echo done'));
+  const waited = await call<ExecutionWire>('GET', `/v1/executions/${id}?wait=30`);
+  t.equal(waited.body.status, 'completed');
+  const running = await submit(shell('sleep 60'));
+  const unchanged = await call<ExecutionWire>('GET', `/v1/executions/${running.id}?wait=0`);
+  t.equal(unchanged.body.status, 'running');
+  const poll = call<ExecutionWire>(
+    'GET',
+    `/v1/executions/${running.id}?wait=30&after_revision=${running.revision}`,
+  );
+  await call('PATCH', `/v1/executions/${running.id}`, { priority: 7 });
+  t.match((await poll).body, { revision: running.revision + 1, priority: 7 });
+  const old = await call<ExecutionWire>('GET', `/v1/executions/${running.id}?wait=30&after_revision=1`);
+  t.equal(old.body.revision, running.revision + 1, 'what has changed already is answered at once');
+});
+
+t.test('an ETag changes with the state and answers 304 until then', async (t) => {
+  const { call, submit, finished } = await service(t);
+  const { id } = await submit(shell('sleep 0.2; echo x'));
+  const first = await call('GET', `/v1/executions/${id}`);
+  await finished(id);
+  const second = await call('GET', `/v1/executions/${id}`, undefined, {
+    'if-none-match': first.headers.get('etag') ?? '',
+  });
+  t.equal(second.status, 200);
+  for (const tag of [second.headers.get('etag') ?? '', `"x", ${second.headers.get('etag')}`, '*']) {
+    const third = await call('GET', `/v1/executions/${id}`, undefined, { 'if-none-match': tag });
+    t.equal(third.status, 304);
+    t.equal(third.text, '');
+    t.equal(third.headers.get('etag'), second.headers.get('etag'));
+  }
+});
+
+t.test('the step result has its shape in every state', async (t) => {
+  const { call, submit, run } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const result = async (id: string) => (await call('GET', `/v1/executions/${id}/result`)).body;
+  const good = await run(shell('echo hi'));
+  t.match(await result(good.id), {
+    step: 'shell',
+    result: { stdout: 'hi\n', stderr: '' },
+    completed: true,
+    status: 'completed',
+    error_code: null,
+    error_message: null,
+  });
+  const bad = await run(shell('exit 2'));
+  t.match(await result(bad.id), {
+    completed: false,
+    status: 'failed',
+    error_code: 'E003',
+    error_message: 'The command exited with code 2.',
+  });
+  const running = await submit(shell('sleep 60'));
+  const pending = await submit(shell('true'));
+  t.match(await result(running.id), { completed: false, status: 'running', result: null, error_code: null });
+  t.match(await result(pending.id), { completed: false, status: 'pending', result: null, error_code: null });
+  const cancelled = await call('POST', `/v1/executions/${pending.id}/cancel`);
+  t.equal(cancelled.status, 200);
+  t.match(await result(pending.id), { status: 'cancelled', error_code: 'E004' });
+});
+
+t.test(
+  'JSON output becomes the result when it was asked for, and what is not JSON is a failure',
+  async (t) => {
+    const { run } = await service(t);
+    const json = { output: { parse: 'json' } };
+    t.same((await run(shell('echo \'{"a": [1, null, "é"]}\'; echo noise >&2', json))).result, {
+      a: [1, null, 'é'],
+    });
+    t.match(await run(shell('echo null', json)), { status: 'completed', result: null });
+    t.match(await run(shell('echo nope', json)), {
+      status: 'failed',
+      error: { type: 'output_not_json', code: 'E003' },
+      result: { stdout: 'nope\n' },
+    });
+    t.match(await run(shell('printf "\\"\\377\\""', json)), { error: { type: 'output_not_json' } });
+    t.match(
+      await run(shell('exit 3', json)),
+      { error: { type: 'exit_code' } },
+      'the command has failed first',
+    );
+    t.match(await run(shell('head -c 2000000 /dev/zero', json)), { error: { type: 'output_too_large' } });
+  },
+);
+
+t.test('a cancel ends what waits at once, and what runs after its processes are dead', async (t) => {
+  const { call, submit, inPhase, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const running = await submit(shell('echo begun; sleep 60 & setsid sleep 60 & sleep 60'));
+  const queued = await submit(shell('true'));
+  t.match(queued.queue, { position: 0, reason: 'no_free_slot' });
+  await inPhase(running.id, 'running');
+  const cancel = (id: string, body?: object) =>
+    call<ExecutionWire>('POST', `/v1/executions/${id}/cancel`, body);
+  const ended = await cancel(queued.id, { reason: 'not needed' });
+  t.match(ended, {
+    status: 200,
+    body: { status: 'cancelled', outcome: { reason: 'not needed', process: null }, attempts: [] },
+  });
+  await until('the family is there', () => withEnvironment(running.id).length >= 4);
+  const stopping = await cancel(running.id, { reason: 'enough' });
+  t.match(stopping, {
+    status: 202,
+    body: { status: 'running', phase: 'canceling', cancel: { reason: 'enough' } },
+  });
+  const end = await finished(running.id);
+  t.match(end, {
+    status: 'cancelled',
+    outcome: { cause: 'cancelled', reason: 'enough', process: { survivors: 0 } },
+  });
+  t.same(withEnvironment(running.id), []);
+  t.equal((end.result as { stdout: string }).stdout, 'begun\n', 'what it wrote is kept');
+  t.equal((await cancel(running.id)).status, 200, 'asking again changes nothing');
+  t.match(await cancel((await submit(shell('true'), { prefer: 'wait=9' })).id), {
+    status: 409,
+    body: { type: 'urn:execd:error:execution_finished' },
+  });
+});
+
+t.test('many are cancelled by a filter', async (t) => {
+  const { call, submit, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '2' });
+  const sleep = (labels: object) => submit(shell('sleep 60', { labels }));
+  const [a, b] = [await sleep({ g: 'x' }), await sleep({ g: 'y' })];
+  const [c, d] = [await sleep({ g: 'x' }), await sleep({ g: 'y' })];
+  const answer = await call('POST', '/v1/executions/cancel', { labels: { g: 'x' }, reason: 'x is over' });
+  t.match(answer, { status: 202, body: { cancelled: 1, canceling: 1 } });
+  t.match(await finished(a.id), { status: 'cancelled', outcome: { reason: 'x is over' } });
+  t.match(await finished(c.id), { status: 'cancelled' });
+  t.match((await call('GET', `/v1/executions/${b.id}`)).body, { status: 'running' });
+  t.match(
+    await call('POST', '/v1/executions/cancel', { reason: 'oops' }),
+    { status: 400 },
+    'not everything by mistake',
+  );
+  t.match(await call('POST', '/v1/executions/cancel', { all: true }), {
+    body: { cancelled: 0, canceling: 2 },
+  });
+  await finished(b.id);
+  await finished(d.id);
+});
+
+t.test('priority decides who is next, and can be changed while it waits', async (t) => {
+  const { call, submit, run, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const log = join(tempDir(t), 'order');
+  const gate = await submit(shell(`until [ -e ${log}.go ]; do sleep 0.02; done`));
+  const mark = (name: string, priority: number) => submit(shell(`echo ${name} >> ${log}`, { priority }));
+  const ids = [await mark('low', -5), await mark('first', 0), await mark('second', 0), await mark('high', 9)];
+  const raised = await mark('raised', -9);
+  const answer = await call<ExecutionWire>('PATCH', `/v1/executions/${raised.id}`, { priority: 50 });
+  t.match(answer.body, { priority: 50, queue: { position: 0 } });
+  writeFileSync(`${log}.go`, '');
+  for (const { id } of [gate, ...ids, raised]) await finished(id);
+  const { result } = await run(shell(`tr '\\n' ' ' < ${log}`));
+  t.equal((result as { stdout: string }).stdout, 'raised high first second low ');
+});
+
+t.test('limits of a live execution can be extended, not shortened', async (t) => {
+  const { call, submit, finished } = await service(t);
+  const live = await submit(shell('sleep 1.2; echo done', { timeouts: { attempt_ms: 700, total_ms: 900 } }));
+  const patch = (timeouts: object) => call('PATCH', `/v1/executions/${live.id}`, { timeouts });
+  t.match(await patch({ attempt_ms: 100, idle_ms: 5 }), {
+    status: 400,
+    body: { errors: [{ field: '/timeouts/attempt_ms' }, { field: '/timeouts/idle_ms' }] },
+  });
+  t.match(await patch({ attempt_ms: 60_000, total_ms: 60_000 }), {
+    status: 200,
+    body: { timeouts: { attempt_ms: 60_000 } },
+  });
+  t.match(await finished(live.id), { status: 'completed' });
+  t.match(await patch({ attempt_ms: 70_000 }), {
+    status: 409,
+    body: { type: 'urn:execd:error:execution_finished' },
+  });
+  t.match(await patch({ attempt_ms: 3_600_001 }), { status: 400 });
+});
+
+t.test('each clock ends an execution with its own cause', async (t) => {
+  const { submit, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
+  const timed = (timeouts: object, command = 'echo begun; sleep 60') => submit(shell(command, { timeouts }));
+  const attempt = await timed({ attempt_ms: 300 });
+  const total = await timed({ total_ms: 300 });
+  const idle = await timed({ idle_ms: 300 });
+  const blocker = await timed({ attempt_ms: 1500 });
+  const queue = await timed({ queue_ms: 200 });
+  const totalInQueue = await timed({ queue_ms: 5000, total_ms: 200 });
+  for (const [one, cause] of [
+    [attempt, 'attempt_timeout'],
+    [total, 'total_timeout'],
+    [idle, 'idle_timeout'],
+    [queue, 'queue_timeout'],
+    [totalInQueue, 'total_timeout'],
+  ] as const) {
+    const end = await finished(one.id);
+    t.match(
+      end,
+      { status: 'timed_out', outcome: { cause }, error: { code: 'E002', class: 'timeout', type: cause } },
+      cause,
+    );
+  }
+  t.match(await finished(queue.id), { attempts: [], timestamps: { started: null } });
+  t.match(await finished(blocker.id), { result: { stdout: 'begun\n' } });
+});
+
+t.test('where no slot is free, a request may be refused instead of queued, exactly', async (t) => {
+  const { call, submit } = await service(t, { EXECUTION_MAX_CONCURRENT: '3', EXECUTION_MAX_QUEUED: '2' });
+  const reject = shell('sleep 60', { on_limit: 'reject' });
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, () => call<ExecutionWire>('POST', '/v1/executions', reject)),
+  );
+  const accepted = answers.filter(({ status }) => status === 202);
+  const refused = answers.filter(({ status }) => status === 429);
+  t.equal(accepted.length, 3);
+  t.equal(refused.length, 27);
+  t.ok(accepted.every(({ body }) => body.status === 'running'));
+  t.match(refused[0]?.body, { type: 'urn:execd:error:limit_reached', retryable: true });
+  t.ok(Number(refused[0]?.headers.get('retry-after')) >= 1);
+  await submit(shell('true'));
+  await submit(shell('true'));
+  const full = await call('POST', '/v1/executions', shell('true'));
+  t.match(full, { status: 429, body: { type: 'urn:execd:error:queue_full' } });
+  t.ok(Number(full.headers.get('retry-after')) >= 1);
+  t.match((await call('GET', '/readyz')).status, 200, 'a full queue is no reason not to be ready');
+});
+
+t.test('a batch is accepted together, and each item has its own answer in its place', async (t) => {
+  const { call, finished } = await service(t);
+  const executions = [
+    { ...shell('echo 0'), idempotency_key: 'i0' },
+    { kind: 'shell' },
+    shell('echo 2'),
+    { ...shell('echo 0'), idempotency_key: 'i0' },
+    5,
+    { ...shell('echo other'), idempotency_key: 'i0' },
+  ];
+  const answer = await call<{
+    items: { status: number; execution?: ExecutionWire; problem?: { errors: { field: string }[] } }[];
+  }>('POST', '/v1/executions/batch', { executions });
+  t.equal(answer.status, 200);
+  const { items } = answer.body;
+  t.same(
+    items.map(({ status }) => status),
+    [202, 400, 202, 202, 400, 422],
+  );
+  t.equal(items[1]?.problem?.errors[0]?.field, '/executions/1/command');
+  t.equal(items[3]?.execution?.id, items[0]?.execution?.id);
+  t.match(items[3], { replayed: true });
+  t.equal(((await finished(items[2]?.execution?.id ?? '')).result as { stdout: string }).stdout, '2\n');
+  t.match(await call('POST', '/v1/executions/batch', { executions }, { 'idempotency-key': 'k' }), {
+    status: 400,
+  });
+  t.match(await call('POST', '/v1/executions/batch', { executions: [] }), { status: 400 });
+  t.match(await call('POST', '/v1/executions/batch', { executions: Array(1001).fill(shell('true')) }), {
+    status: 400,
+  });
+});
+
+t.test('a thousand in one batch take few commits, and all run', async (t) => {
+  const { call } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const stats = async () =>
+    (await call<{ store: { commits: number } }>('GET', '/v1/stats')).body.store.commits;
+  const before = await stats();
+  const executions = Array.from({ length: 1000 }, () => shell('sleep 60'));
+  const { body } = await call<{ items: { status: number }[] }>('POST', '/v1/executions/batch', {
+    executions,
+  });
+  t.ok(body.items.every(({ status }) => status === 202));
+  t.ok((await stats()) - before <= 5);
+});
+
+t.test('a rerun is a new execution of the same spec', async (t) => {
+  const { call, run } = await service(t);
+  const first = await run(shell('echo again', { labels: { a: 'b' }, timeouts: { attempt_ms: 5000 } }));
+  const rerun = (headers: Record<string, string>) =>
+    call<ExecutionWire>('POST', `/v1/executions/${first.id}/rerun`, undefined, headers);
+  const second = await rerun({ prefer: 'wait=10', 'idempotency-key': 'r' });
+  t.match(second, {
+    status: 200,
+    body: { rerun_of: first.id, spec: first.spec, labels: { a: 'b' }, result: { stdout: 'again\n' } },
+  });
+  t.not(second.body.id, first.id);
+  t.equal((await rerun({ 'idempotency-key': 'r' })).body.id, second.body.id);
+  const other = await run(shell('true'));
+  const reused = await call('POST', `/v1/executions/${other.id}/rerun`, undefined, {
+    'idempotency-key': 'r',
+  });
+  t.equal(reused.status, 422, 'the key stands for the rerun of another execution');
+});
+
+t.test('lists have pages, and a cursor belongs to its filter', async (t) => {
+  const { call, run } = await service(t);
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++)
+    ids.unshift((await run(shell('true', { task_id: 't', labels: { n: String(i) } }))).id);
+  await run(shell('exit 1'));
+  const list = async (query: string) =>
+    (await call<{ items: ExecutionWire[]; next_cursor: string | null }>('GET', `/v1/executions?${query}`))
+      .body;
+  const first = await list('task_id=t&limit=2');
+  t.same(
+    first.items.map(({ id }) => id),
+    ids.slice(0, 2),
+  );
+  const second = await list(`task_id=t&limit=2&cursor=${first.next_cursor}`);
+  const third = await list(`task_id=t&limit=2&cursor=${second.next_cursor}`);
+  t.same(
+    [...second.items, ...third.items].map(({ id }) => id),
+    ids.slice(2),
+  );
+  t.equal(third.next_cursor, null);
+  t.equal((await list('status=failed')).items.length, 1);
+  t.equal((await list('status=failed,completed&limit=1000')).items.length, 6);
+  t.equal((await list('label=n=3')).items[0]?.id, ids[1]);
+  t.equal((await list('label=n=3&label=n=4')).items.length, 0);
+  t.equal((await list('kind=exec')).items.length, 0);
+  const at = second.items[0]?.timestamps.created ?? '';
+  t.equal((await list(`task_id=t&created_after=${at}`)).items.length, 3);
+  t.equal((await list(`task_id=t&created_before=${at}`)).items.length, 2);
+  const mismatch = await call('GET', `/v1/executions?task_id=u&cursor=${first.next_cursor}`);
+  t.match(mismatch, { status: 400, body: { type: 'urn:execd:error:invalid_cursor' } });
+});
+
+t.test('what has finished can be removed, with its log, and what lives cannot', async (t) => {
+  const { call, run, submit } = await service(t);
+  const done = await run(shell('echo x'));
+  t.ok(existsSync(done.output.log_path ?? ''));
+  const live = await submit(shell('sleep 60'));
+  t.match(await call('DELETE', `/v1/executions/${live.id}`), {
+    status: 409,
+    body: { type: 'urn:execd:error:execution_not_finished' },
+  });
+  const gone = await call('DELETE', `/v1/executions/${done.id}`);
+  t.match(gone, { status: 204, text: '' });
+  t.notOk(existsSync(done.output.log_path ?? ''));
+  t.match(await call('GET', `/v1/executions/${done.id}`), { status: 404 });
+  t.match(await call('DELETE', `/v1/executions/${done.id}`), { status: 404 });
+});
+
+t.test('what cannot be started fails with its own cause', async (t) => {
+  const { run } = await service(t);
+  const dir = tempDir(t);
+  writeFileSync(join(dir, 'plain'), 'echo');
+  mkdirSync(join(dir, 'closed'));
+  const cases: [object, string][] = [
+    [{ kind: 'exec', program: 'definitely-not-here' }, 'program_not_found'],
+    [{ kind: 'exec', program: join(dir, 'plain') }, 'program_not_executable'],
+    [{ kind: 'exec', program: 'true', cwd: '/no/such/dir' }, 'cwd_not_found'],
+    [{ kind: 'exec', program: 'true', cwd: '/etc/passwd' }, 'cwd_not_directory'],
+    [{ kind: 'script', source: '#!/no/such/interpreter\n' }, 'interpreter_not_found'],
+    [{ kind: 'shell', command: 'true', shell: 'fishy' }, 'program_not_found'],
+  ];
+  for (const [spec, type] of cases) {
+    const end = await run(spec);
+    t.match(end, {
+      status: 'failed',
+      error: { code: 'E003', type, fault: 'user' },
+      outcome: { cause: 'spawn_failed', reason: type },
+    });
+    t.match(end, { timestamps: { started: null }, result: null });
+  }
+});

@@ -1,0 +1,268 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { rawRequest, service, shell } from '../helpers/build.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+t.test('on loopback, only names of the loopback are answered', async (t) => {
+  const { url } = await service(t, { EXECUTION_ALLOWED_HOSTS: 'ci.internal, Proxy.Local' });
+  const { port } = new URL(url);
+  const status = async (host: string) =>
+    (await rawRequest(url, { path: '/v1/executions', headers: { host } })).status;
+  for (const host of [
+    `127.0.0.1:${port}`,
+    'localhost',
+    'LOCALHOST:1',
+    '[::1]:80',
+    '127.9.9.9',
+    'ci.internal:5',
+  ]) {
+    t.equal(await status(host), 200, host);
+  }
+  for (const host of [
+    'evil.test',
+    `evil.test:${port}`,
+    '127.0.0.1.evil.test',
+    'localhost.evil.test',
+    '10.0.0.1',
+  ]) {
+    t.equal(await status(host), 403, host);
+  }
+  const { body } = await rawRequest(url, { path: '/livez', headers: { host: 'evil.test' } });
+  t.match(JSON.parse(body.toString()), { type: 'urn:execd:error:host_not_allowed' });
+});
+
+t.test('a web page of another origin cannot make it run anything', async (t) => {
+  const { url, call } = await service(t);
+  const { host } = new URL(url);
+  const post = (origin: string) =>
+    rawRequest(url, {
+      method: 'POST',
+      path: '/v1/executions',
+      headers: { host, origin, 'content-type': 'application/json' },
+      body: JSON.stringify(shell('true')),
+    });
+  for (const origin of ['https://evil.test', 'null', 'http://localhost:1', 'not an origin']) {
+    const { status, body, headers } = await post(origin);
+    t.equal(status, 403, origin);
+    t.match(JSON.parse(body.toString()), { type: 'urn:execd:error:origin_not_allowed' });
+    t.notOk('access-control-allow-origin' in headers);
+  }
+  t.match((await call('GET', '/v1/stats')).body, { executions: { pending: 0, running: 0, completed: 0 } });
+  t.equal((await post(`http://${host}`)).status, 202, 'its own pages may');
+  const form = await rawRequest(url, {
+    method: 'POST',
+    path: '/v1/executions',
+    headers: { host, 'content-type': 'text/plain' },
+    body: JSON.stringify(shell('true')),
+  });
+  t.equal(form.status, 415, 'nor can a form');
+});
+
+// ------------------------------------------------------------------------------------------ keys
+
+const SECRET = 's'.repeat(40);
+const token = (id: string) => `ek_${id}_${SECRET}`;
+const bearer = (id: string) => ({ authorization: `Bearer ${token(id)}` });
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+interface KeyOptions {
+  user?: string;
+  scopes?: string[];
+  may_run?: unknown;
+  expires_at?: string;
+}
+
+function keysFile(t: Test, keys: Record<string, KeyOptions>, mode = 0o600): string {
+  const file = join(tempDir(t), 'keys.json');
+  const list = Object.entries(keys).map(([id, options]) => ({
+    id,
+    sha256: sha256(token(id)),
+    user: id,
+    scopes: ['submit', 'read', 'cancel', 'admin'],
+    may_run: 'any',
+    ...options,
+  }));
+  writeFileSync(file, JSON.stringify({ keys: list }));
+  chmodSync(file, mode);
+  return file;
+}
+
+t.test('with keys, every route asks for one, but the probes and the documents', async (t) => {
+  const { app, url } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {} }) });
+  const routes = routesOf(app.server.printRoutes({ commonPrefix: false }));
+  const open: string[] = [];
+  for (const [method, path] of routes) {
+    const target = path.replace(':id', 'x').replace('*', 'x');
+    const hasBody = method === 'POST' || method === 'PATCH';
+    const body = hasBody ? { headers: { 'content-type': 'application/json' }, body: '{}' } : {};
+    const { status } = await rawRequest(url, { method, path: target, ...body });
+    if (status !== 401 && status !== 405) open.push(`${method} ${path}`);
+  }
+  t.ok(routes.length > 20, `${routes.length} routes`);
+  const others = open.filter((route) => !route.includes(' /docs')).sort();
+  const isPublic = ['/health', '/livez', '/openapi.json', '/readyz'].flatMap((path) => [
+    `GET ${path}`,
+    `HEAD ${path}`,
+  ]);
+  t.same(others, isPublic.sort());
+});
+
+/** Method and path of every route of Fastify's own listing. */
+function routesOf(tree: string): [string, string][] {
+  const routes: [string, string][] = [];
+  const parents: string[] = [];
+  for (const line of tree.split('\n')) {
+    const match = /^((?:│? {3,4}|│ {3})*)(?:├──|└──) (\S+)(?: \(([A-Z, ]+)\))?/.exec(line);
+    if (match === null) continue;
+    const [, indent = '', part = '', methods] = match;
+    const depth = indent.length / 4;
+    parents.length = depth;
+    parents[depth] = part;
+    const path = parents.join('').replaceAll('//', '/');
+    for (const method of methods?.split(', ') ?? []) routes.push([method, path]);
+  }
+  return routes.filter(([method]) => ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'].includes(method));
+}
+
+t.test('only a right key is accepted', async (t) => {
+  const { call } = await service(t, {
+    EXECUTION_API_KEYS_FILE: keysFile(t, {
+      ann: {},
+      late: { expires_at: '2020-01-01T00:00:00Z' },
+      soon: { expires_at: '2999-01-01T00:00:00Z' },
+    }),
+  });
+  const list = (headers: Record<string, string>) => call('GET', '/v1/executions', undefined, headers);
+  t.equal((await list(bearer('ann'))).status, 200);
+  t.equal((await list(bearer('soon'))).status, 200);
+  t.equal((await list({ authorization: `bearer ${token('ann')}` })).status, 200, 'the scheme has no case');
+  const bad: [string, Record<string, string>][] = [
+    ['none', {}],
+    ['empty', { authorization: '' }],
+    ['without a scheme', { authorization: token('ann') }],
+    ['another scheme', { authorization: `Basic ${Buffer.from(token('ann')).toString('base64')}` }],
+    ['a wrong secret', { authorization: `Bearer ${token('ann').slice(0, -1)}x` }],
+    ['a longer secret', { authorization: `Bearer ${token('ann')}s` }],
+    ['an unknown id', bearer('bob')],
+    ['an expired key', bearer('late')],
+    ['the hash instead of the key', { authorization: `Bearer ek_ann_${sha256(token('ann'))}` }],
+  ];
+  for (const [what, headers] of bad) {
+    const answer = await list(headers);
+    t.match(answer, { status: 401, body: { type: 'urn:execd:error:unauthorized' } }, what);
+    t.equal(answer.headers.get('www-authenticate'), 'Bearer');
+  }
+  t.equal(
+    (await call('GET', `/v1/executions?access_token=${token('ann')}`)).status,
+    401,
+    'a key in the URL is none',
+  );
+});
+
+t.test('a key can do what its scopes say, and run what it may', async (t) => {
+  const { call } = await service(t, {
+    EXECUTION_API_KEYS_FILE: keysFile(t, {
+      reader: { user: 'ann', scopes: ['read'] },
+      submitter: {
+        user: 'ann',
+        scopes: ['submit', 'read'],
+        may_run: [{ program: '/bin/echo', env: ['LANG'] }],
+      },
+      canceller: { user: 'ann', scopes: ['cancel'] },
+    }),
+  });
+  const status = async (method: string, path: string, id: string, body?: unknown) =>
+    (await call(method, path, body, bearer(id))).status;
+  t.equal(await status('GET', '/v1/executions', 'reader'), 200);
+  t.equal(await status('GET', '/metrics', 'reader'), 200);
+  t.equal(await status('POST', '/v1/executions', 'reader', shell('true')), 403);
+  t.equal(await status('GET', '/v1/executions', 'canceller'), 403);
+  t.equal(await status('POST', '/v1/executions/cancel', 'canceller', { all: true }), 202);
+  t.equal(await status('POST', '/v1/admin/cleanup', 'submitter'), 403);
+  const allowed = { kind: 'exec', program: '/bin/echo', args: ['hi'], env: { LANG: 'C' } };
+  t.equal(await status('POST', '/v1/executions', 'submitter', allowed), 202);
+  for (const body of [
+    shell('true'),
+    { ...allowed, program: '/bin/sh' },
+    { ...allowed, env: { LD_PRELOAD: '/x' } },
+  ]) {
+    const answer = await call('POST', '/v1/executions', body, bearer('submitter'));
+    t.match(answer, { status: 403, body: { type: 'urn:execd:error:command_not_allowed' } });
+  }
+  const batch = await call<{ items: { status: number }[] }>(
+    'POST',
+    '/v1/executions/batch',
+    { executions: [allowed, shell('true')] },
+    bearer('submitter'),
+  );
+  t.same(
+    batch.body.items.map(({ status }) => status),
+    [202, 403],
+  );
+});
+
+t.test("another user's execution is not there, on any route", async (t) => {
+  const { call } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {} }) });
+  const { body } = await call<{ id: string }>('POST', '/v1/executions', shell('echo secret; sleep 60'), {
+    ...bearer('ann'),
+    'idempotency-key': 'same',
+  });
+  const path = `/v1/executions/${body.id}`;
+  const asBob: [string, string, unknown?][] = [
+    ['GET', path],
+    ['GET', `${path}?wait=1`],
+    ['GET', `${path}/result`],
+    ['GET', `${path}/logs`],
+    ['GET', `${path}/logs?follow=true`],
+    ['PATCH', path, { priority: 1 }],
+    ['POST', `${path}/cancel`],
+    ['POST', `${path}/rerun`],
+    ['DELETE', path],
+  ];
+  for (const [method, target, payload] of asBob) {
+    const answer = await call(method, target, payload, bearer('bob'));
+    t.match(answer, { status: 404, body: { type: 'urn:execd:error:not_found' } }, `${method} ${target}`);
+  }
+  t.match(await call('GET', '/v1/executions', undefined, bearer('bob')), { body: { items: [] } });
+  t.match(await call('POST', '/v1/executions/cancel', { all: true }, bearer('bob')), {
+    body: { cancelled: 0, canceling: 0 },
+  });
+  const own = await call<{ id: string }>('POST', '/v1/executions', shell('true'), {
+    ...bearer('bob'),
+    'idempotency-key': 'same',
+  });
+  t.equal(own.status, 202, 'their keys do not meet');
+  t.match(await call('GET', path, undefined, bearer('ann')), { body: { status: 'running', user_id: 'ann' } });
+});
+
+t.test('only administrators see where a log lies', async (t) => {
+  const { call } = await service(t, {
+    EXECUTION_API_KEYS_FILE: keysFile(t, {
+      admin: { user: 'ann' },
+      plain: { user: 'ann', scopes: ['submit', 'read'] },
+    }),
+  });
+  const { body } = await call<{ id: string }>('POST', '/v1/executions', shell('true'), {
+    ...bearer('plain'),
+    prefer: 'wait=9',
+  });
+  t.notMatch(JSON.stringify(body), /log_path/);
+  const seen = await call('GET', `/v1/executions/${body.id}`, undefined, bearer('admin'));
+  t.match(seen.body, { output: { log_path: /\.log$/ } });
+  const hidden = await call('GET', `/v1/executions/${body.id}`, undefined, bearer('plain'));
+  t.notMatch(hidden.text, /log_path/);
+});
+
+t.test('a keys file that is not safe or not right stops the start, with every reason', async (t) => {
+  const fails = async (file: string, pattern: RegExp) =>
+    t.rejects(service(t, { EXECUTION_API_KEYS_FILE: file }), { name: 'ConfigError', message: pattern });
+  await fails(keysFile(t, { ann: {} }, 0o644), /every user of this machine/);
+  await fails('/no/such/file', /no such file/);
+  await fails(keysFile(t, {}), /at least one key/);
+  await fails(keysFile(t, { ann: { scopes: ['root'], may_run: 'everything' } }), /scopes[^]*may_run/);
+  const file = join(tempDir(t), 'keys.json');
+  writeFileSync(file, 'not json', { mode: 0o600 });
+  await fails(file, /EXECUTION_API_KEYS_FILE/);
+});

@@ -1,0 +1,371 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
+import { fakeClock } from '../helpers/clock.ts';
+import { until } from '../helpers/processes.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+interface Line {
+  seq?: number;
+  attempt?: number;
+  stream?: string;
+  time?: string;
+  text?: string;
+  base64?: string;
+  cursor?: string;
+  end?: boolean;
+  complete?: boolean;
+  records?: number;
+  stdout_bytes?: number;
+  stderr_bytes?: number;
+  stdout_kept_bytes?: number;
+}
+
+const lines = (text: string): Line[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+
+const bytesOf = (line: Line): Buffer =>
+  Buffer.from(line.text ?? line.base64 ?? '', line.text === undefined ? 'base64' : 'utf8');
+
+async function logOf({ call }: Service, id: string, query = ''): Promise<string> {
+  const { status, text } = await call('GET', `/v1/executions/${id}/logs${query}`);
+  if (status !== 200) throw new Error(`${status}: ${text}`);
+  return text;
+}
+
+t.test('a log is read as text, as records and as bytes, by stream', async (t) => {
+  const s = await service(t);
+  const { id } = await s.run(shell('echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three'));
+  t.equal(await logOf(s, id), 'one\ntwo\nthree\n');
+  t.equal(await logOf(s, id, '?stream=stdout'), 'one\nthree\n');
+  t.equal(await logOf(s, id, '?stream=stderr'), 'two\n');
+  t.equal(await logOf(s, id, '?format=raw'), 'one\ntwo\nthree\n');
+  const records = lines(await logOf(s, id, '?format=ndjson'));
+  t.match(records, [
+    { seq: 1, attempt: 1, stream: 'stdout', text: 'one\n', cursor: '1.4' },
+    { seq: 2, attempt: 1, stream: 'stderr', text: 'two\n', cursor: '1.8' },
+    { seq: 3, attempt: 1, stream: 'stdout', text: 'three\n', cursor: '1.14' },
+    { end: true, complete: true, records: 3, stdout_bytes: 10, stderr_bytes: 4, stdout_kept_bytes: 10 },
+  ]);
+  t.ok(records[0]?.time !== undefined && records[0].time < (records[1]?.time ?? ''));
+  const types = {
+    text: /^text\/plain; charset=utf-8$/,
+    ndjson: /^application\/x-ndjson/,
+    raw: /^application\/octet-stream$/,
+  };
+  for (const [format, type] of Object.entries(types)) {
+    const { headers } = await s.call('GET', `/v1/executions/${id}/logs?format=${format}`);
+    t.match(headers.get('content-type'), type);
+    t.equal(headers.get('x-content-type-options'), 'nosniff');
+  }
+});
+
+t.test('every byte comes back: exact as bytes, without loss as records, readable as text', async (t) => {
+  const s = await service(t);
+  const file = join(tempDir(t), 'bytes');
+  const bytes = Buffer.concat([
+    Buffer.from('text with é and 🎉\n\0\x1b[31m'),
+    Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
+    Buffer.alloc(300_000, 'é'),
+    Buffer.from([0xe2, 0x82]),
+  ]);
+  writeFileSync(file, bytes);
+  const { id } = await s.run({ kind: 'exec', program: 'cat', args: [file] });
+  const raw = await rawRequest(s.url, { path: `/v1/executions/${id}/logs?format=raw` });
+  t.ok(raw.body.equals(bytes));
+  const records = lines(await logOf(s, id, '?format=ndjson'));
+  t.ok(Buffer.concat(records.map(bytesOf)).equals(bytes));
+  t.ok(records.some(({ text }) => text !== undefined) && records.some(({ base64 }) => base64 !== undefined));
+  const text = await rawRequest(s.url, { path: `/v1/executions/${id}/logs` });
+  t.equal(text.body.toString(), new TextDecoder().decode(bytes));
+});
+
+t.test('reading begins where it is told: at a cursor, at a time, at the last lines', async (t) => {
+  const s = await service(t);
+  const { id } = await s.run(shell('for i in 1 2 3 4 5; do echo line $i; sleep 0.05; done; echo e >&2'));
+  const records = lines(await logOf(s, id, '?format=ndjson'));
+  t.equal(await logOf(s, id, `?cursor=${records[1]?.cursor}`), 'line 3\nline 4\nline 5\ne\n');
+  t.equal(await logOf(s, id, '?cursor=1.3'), 'e 1\nline 2\nline 3\nline 4\nline 5\ne\n');
+  t.equal(await logOf(s, id, '?cursor=2.0'), '');
+  t.equal(await logOf(s, id, `?since=${records[3]?.time}`), 'line 4\nline 5\ne\n');
+  t.equal(await logOf(s, id, '?tail=2'), 'line 5\ne\n');
+  t.equal(await logOf(s, id, '?tail=2&stream=stdout'), 'line 4\nline 5\n');
+  t.equal(await logOf(s, id, '?tail=0'), '');
+  const limited = lines(await logOf(s, id, '?format=ndjson&limit_bytes=9'));
+  t.match(limited.at(-1), { end: true, complete: false, cursor: '1.9' });
+  const rest = await logOf(s, id, `?cursor=${limited.at(-1)?.cursor}`);
+  t.equal(limited.map(({ text }) => text ?? '').join('') + rest, await logOf(s, id));
+});
+
+t.test('ranges of bytes are those of RFC 9110', async (t) => {
+  const s = await service(t);
+  const { id } = await s.run(shell('printf 0123456789'));
+  const path = `/v1/executions/${id}/logs?format=raw`;
+  const range = (value: string) => rawRequest(s.url, { path, headers: { range: value } });
+  for (const [value, body, contentRange] of [
+    ['bytes=2-4', '234', 'bytes 2-4/10'],
+    ['bytes=0-0', '0', 'bytes 0-0/10'],
+    ['bytes=7-', '789', 'bytes 7-9/10'],
+    ['bytes=-3', '789', 'bytes 7-9/10'],
+    ['bytes=-99', '0123456789', 'bytes 0-9/10'],
+    ['bytes=5-99', '56789', 'bytes 5-9/10'],
+  ] as const) {
+    const answer = await range(value);
+    t.equal(answer.status, 206, value);
+    t.equal(answer.body.toString(), body, value);
+    t.equal(answer.headers['content-range'], contentRange);
+    t.equal(answer.headers['content-length'], String(body.length));
+  }
+  for (const value of ['bytes=10-', 'bytes=99-100', 'bytes=-0']) {
+    const answer = await range(value);
+    t.equal(answer.status, 416, value);
+    t.equal(answer.headers['content-range'], 'bytes */10');
+    t.match(JSON.parse(answer.body.toString()), { type: 'urn:execd:error:range_not_satisfiable' });
+  }
+  for (const value of [
+    'bytes=4-2',
+    'bytes=a-b',
+    'lines=1-2',
+    'bytes=0-1,3-4',
+    'bytes=-',
+    'bytes=99999999999999999999-',
+  ]) {
+    const answer = await range(value);
+    t.equal(answer.status, 400, value);
+    t.match(JSON.parse(answer.body.toString()), { type: 'urn:execd:error:invalid_range' });
+  }
+  for (const query of [
+    'format=text',
+    'format=raw&stream=stdout',
+    'format=raw&follow=true',
+    'format=raw&tail=1',
+  ]) {
+    const answer = await rawRequest(s.url, {
+      path: `/v1/executions/${id}/logs?${query}`,
+      headers: { range: 'bytes=0-1' },
+    });
+    t.equal(answer.status, 400, query);
+  }
+  t.equal((await rawRequest(s.url, { path })).headers['accept-ranges'], 'bytes');
+});
+
+t.test('a follower gets what there was, what comes, and the totals at the end', async (t) => {
+  const s = await service(t);
+  const go = join(tempDir(t), 'go');
+  const { id } = await s.submit(
+    shell(`echo early; until [ -e ${go} ]; do sleep 0.01; done; echo late; echo err >&2`),
+  );
+  await s.inPhase(id, 'running');
+  const following = rawRequest(s.url, { path: `/v1/executions/${id}/logs?follow=true&format=ndjson` });
+  const asText = rawRequest(s.url, { path: `/v1/executions/${id}/logs?follow=true` });
+  await until('they follow', async () => (await followers(s)) === 2);
+  writeFileSync(go, '');
+  const { body, trailers } = await following;
+  const records = lines(body.toString());
+  t.equal(Buffer.concat(records.map(bytesOf)).toString(), 'early\nlate\nerr\n');
+  t.match(records.at(-1), { end: true, complete: true, stdout_bytes: 11, stderr_bytes: 4 });
+  t.same(JSON.parse(trailers['log-end'] ?? 'null'), records.at(-1), 'the trailer says the same');
+  const text = await asText;
+  t.equal(text.body.toString(), 'early\nlate\nerr\n');
+  t.match(JSON.parse(text.trailers['log-end'] ?? 'null'), { complete: true });
+  await until('nobody follows any more', async () => (await followers(s)) === 0);
+});
+
+async function followers({ call }: Service): Promise<number> {
+  return (await call<{ waiting: { log_followers: number } }>('GET', '/v1/stats')).body.waiting.log_followers;
+}
+
+t.test(
+  'a follower may come before there is anything, and wait in the queue with the execution',
+  async (t) => {
+    const s = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+    const go = join(tempDir(t), 'go');
+    const gate = await s.submit(shell(`until [ -e ${go} ]; do sleep 0.01; done`));
+    const { id } = await s.submit(shell('echo at last'));
+    const cancelled = await s.submit(shell('echo never'));
+    const following = [id, cancelled.id].map((one) => logOf(s, one, '?follow=true'));
+    await until('they follow', async () => (await followers(s)) === 2);
+    t.equal(await logOf(s, id), '', 'without following, no attempt yet is an empty log');
+    t.match(lines(await logOf(s, id, '?format=ndjson')), [{ end: true, complete: false, records: 0 }]);
+    await s.call('POST', `/v1/executions/${cancelled.id}/cancel`);
+    writeFileSync(go, '');
+    await s.finished(gate.id);
+    t.same(await Promise.all(following), ['at last\n', '']);
+  },
+);
+
+t.test('a follower that is cut goes on at its cursor and misses nothing', async (t) => {
+  const s = await service(t);
+  const count = 20_000;
+  const { id } = await s.submit(
+    shell(`for i in $(seq ${count}); do echo out $i; [ $((i % 7)) = 0 ] && echo err $i >&2; done; true`),
+  );
+  let cursor = '1.0';
+  let received = Buffer.alloc(0);
+  let cuts = 0;
+  for (;;) {
+    const { body, isWhole } = await cut(
+      s.url,
+      `/v1/executions/${id}/logs?follow=true&format=ndjson&cursor=${cursor}`,
+      20_000,
+    );
+    const whole = body.slice(0, body.lastIndexOf('\n') + 1);
+    const records = lines(whole);
+    received = Buffer.concat([received, ...records.map(bytesOf)]);
+    cursor = records.at(-1)?.cursor ?? cursor;
+    if (records.at(-1)?.end === true) {
+      t.match(records.at(-1), { complete: true });
+      break;
+    }
+    if (!isWhole) cuts += 1;
+  }
+  t.ok(cuts > 5, `${cuts} cuts`);
+  const direct = await rawRequest(s.url, { path: `/v1/executions/${id}/logs?format=raw` });
+  t.ok(received.equals(direct.body), 'each byte came once, in order');
+  t.match(await s.finished(id), { output: { stdout_bytes: received.length - stderrOf(direct.body) } });
+});
+
+const stderrOf = (log: Buffer): number =>
+  log
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith('err'))
+    .reduce((sum, line) => sum + line.length + 1, 0);
+
+/** Reads an answer and drops the connection after so many bytes. */
+function cut(url: string, path: string, bytes: number): Promise<{ body: string; isWhole: boolean }> {
+  return new Promise((resolve, reject) => {
+    const request = get(url + path, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        body += piece;
+        if (body.length < bytes) return;
+        request.destroy();
+        resolve({ body, isWhole: false });
+      });
+      response.on('end', () => resolve({ body, isWhole: true }));
+    });
+    request.on('error', reject);
+  });
+}
+
+t.test('a client that does not read is cut off, and costs the run and the memory nothing', async (t) => {
+  const clock = fakeClock();
+  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: String(64 * 1024 * 1024) }, { clock });
+  const { id } = await s.submit(shell('head -c 50000000 /dev/zero | tr "\\0" x'));
+  const { hostname, port } = new URL(s.url);
+  const socket = connect(Number(port), hostname);
+  t.teardown(() => socket.destroy());
+  let isClosed = false;
+  socket.on('close', () => (isClosed = true));
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write(`GET /v1/executions/${id}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const end = await s.finished(id);
+  t.match(end, { status: 'completed', output: { stdout_bytes: 50_000_000, truncated: false } });
+  await until(
+    'the server waits for the reader',
+    async () => clock.hasTimer(30_000) && (await followers(s)) === 1,
+  );
+  await clock.advance(29_000);
+  t.equal(await followers(s), 1);
+  await clock.advance(2000);
+  await until('the reader is cut off', async () => (await followers(s)) === 0);
+  socket.resume();
+  await until('its connection is closed', () => isClosed);
+});
+
+t.test('each strategy for too much output does what it says', async (t) => {
+  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '2000', EXECUTION_SPOOL_MAX_BYTES: '100000' });
+  const print = (bytes: number, output: object) =>
+    s.run(shell(`head -c ${bytes} /dev/zero | tr "\\0" x; printf END`, { output }));
+  const size = async (id: string) =>
+    (await rawRequest(s.url, { path: `/v1/executions/${id}/logs?format=raw` })).body.length;
+
+  const truncated = await print(5000, {});
+  t.match(truncated, {
+    status: 'completed',
+    output: {
+      stdout_bytes: 5003,
+      stdout_kept_bytes: 2000,
+      truncated: true,
+      strategy: 'truncate',
+      max_bytes: 2000,
+    },
+  });
+  t.equal(await size(truncated.id), 2000);
+  t.match((truncated.result as { stdout: string }).stdout, /xEND$/, 'the result shows the end all the same');
+  t.match(lines(await logOf(s, truncated.id, '?format=ndjson')).at(-1), {
+    complete: true,
+    stdout_bytes: 5003,
+    stdout_kept_bytes: 2000,
+  });
+
+  const failed = await print(5000, { oversized: 'fail', max_bytes: 1000 });
+  t.match(failed, {
+    status: 'failed',
+    outcome: { cause: 'output_limit', limit_bytes: 1000 },
+    error: { type: 'output_limit' },
+  });
+  t.equal(await size(failed.id), 1000);
+
+  const spooled = await print(50_000, { oversized: 'spool' });
+  t.match(spooled, {
+    status: 'completed',
+    output: { stdout_kept_bytes: 50_003, truncated: false, max_bytes: 100_000 },
+  });
+  t.equal(await size(spooled.id), 50_003);
+  t.ok((spooled.result as { stdout: string }).stdout.length <= 4096, 'only the end is in the result');
+  t.match(await print(200_000, { oversized: 'spool' }), {
+    output: { stdout_bytes: 200_003, stdout_kept_bytes: 100_000, truncated: true },
+  });
+  t.match(
+    await print(0, { max_bytes: 3, oversized: 'fail' }),
+    { status: 'completed' },
+    'exactly the limit is not over it',
+  );
+});
+
+t.test('a log that is gone is a 410, an attempt that there is not a 404', async (t) => {
+  const s = await service(t);
+  const { id, output } = await s.run(shell('echo x'));
+  t.match(await s.call('GET', `/v1/executions/${id}/logs?attempt=2`), { status: 404 });
+  t.equal(await logOf(s, id, '?attempt=1'), 'x\n');
+  rmSync(output.log_path ?? '');
+  for (const query of ['', '?follow=true', '?format=ndjson', '?attempt=1']) {
+    const answer = await s.call('GET', `/v1/executions/${id}/logs${query}`);
+    t.match(answer, { status: 410, body: { type: 'urn:execd:error:log_read_failed' } });
+  }
+});
+
+t.test('the log of a real build through the API is that of the same build by hand', async (t) => {
+  const s = await service(t);
+  const project = join(tempDir(t), 'project');
+  mkdirSync(project);
+  writeFileSync(
+    join(project, 'Makefile'),
+    'all: a b\n\t@echo linked $^ >&2\n%: %.src\n\tcp $< $@\n\t@sha256sum $@ | cut -c1-64\nclean:\n\trm -f a b\n',
+  );
+  for (const name of ['a', 'b'])
+    writeFileSync(join(project, `${name}.src`), createHash('sha512').update(name).digest());
+  const make = { kind: 'exec', program: 'make', args: ['--no-print-directory'], cwd: project };
+  const viaApi = await s.run(make);
+  const log = readFileSync(viaApi.output.log_path ?? '');
+  await s.run({ ...make, args: ['clean'] });
+  const { execFileSync } = await import('node:child_process');
+  const byHand = execFileSync('bash', ['-c', 'make --no-print-directory 2>&1'], {
+    cwd: project,
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  const sorted = (text: Buffer) => text.toString().split('\n').sort();
+  t.same(sorted(log), sorted(byHand));
+  t.ok(dirname(viaApi.output.log_path ?? '').length > 0);
+});

@@ -1,0 +1,217 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { VERSION } from '../../src/version.ts';
+import { fakeClock } from '../helpers/clock.ts';
+import { rawRequest, service, shell } from '../helpers/build.ts';
+import { until } from '../helpers/processes.ts';
+
+t.test('probes and health tell what they are for', async (t) => {
+  const { call } = await service(t);
+  t.match(await call('GET', '/livez'), { status: 200, body: { status: 'ok', reason: null } });
+  t.match(await call('GET', '/readyz'), { status: 200, body: { status: 'ok' } });
+  const health = await call('GET', '/health');
+  t.match(health, {
+    status: 200,
+    body: {
+      status: 'healthy',
+      version: VERSION,
+      error: null,
+      components: {
+        store: { status: 'healthy' },
+        runner_host: { status: 'healthy' },
+        intake: { status: 'healthy' },
+      },
+    },
+  });
+});
+
+t.test('statistics count what is there', async (t) => {
+  const { call, run, submit, inPhase } = await service(t, { EXECUTION_MAX_CONCURRENT: '2' });
+  await run(shell('true'));
+  await run(shell('exit 1'));
+  const [a, b] = [await submit(shell('sleep 60')), await submit(shell('sleep 60'))];
+  await submit(shell('true'));
+  await inPhase(a.id, 'running');
+  await inPhase(b.id, 'running');
+  const { body } = await call('GET', '/v1/stats');
+  t.match(body, {
+    executions: { pending: 1, running: 2, completed: 1, failed: 1, cancelled: 0, timed_out: 0 },
+    concurrency: { max: 2, running: 2, pending: 1, available: 0 },
+    queue: { depth: 1 },
+    runner_host: { name: 'node', restarts: 0, ready: true },
+  });
+  t.match(await call('GET', '/v1/executions?phase=running'), {
+    body: { items: [{ id: b.id }, { id: a.id }] },
+  });
+});
+
+t.test('metrics have the names of the source and ours, and count', async (t) => {
+  const { call, run, submit, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
+  await run(shell('echo hello; echo err >&2'));
+  await run(shell('exit 3'));
+  await run(shell('sleep 60', { timeouts: { attempt_ms: 100 } }));
+  await run({ kind: 'exec', program: 'nope' });
+  const { id } = await submit(shell('sleep 60'));
+  await call('POST', `/v1/executions/${id}/cancel`);
+  await finished(id);
+  await call('POST', '/v1/executions', { kind: 'nope' });
+  const { text, headers } = await call('GET', '/metrics');
+  t.match(headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+  for (const line of [
+    'operation_duration_seconds_count{operation_type="shell"} 4',
+    'timeout_errors_total{operation_type="shell"} 1',
+    'execution_manager_active_runs 0',
+    'execution_manager_pool_size 4',
+    'execution_manager_utilization_ratio 0',
+    'execd_executions_accepted_total{kind="shell"} 4',
+    'execd_executions_finished_total{kind="shell",status="completed",cause="exited",fault="none"} 1',
+    'execd_executions_finished_total{kind="shell",status="failed",cause="exited",fault="user"} 1',
+    'execd_executions_finished_total{kind="shell",status="cancelled",cause="cancelled",fault="user"} 1',
+    'execd_executions_finished_total{kind="exec",status="failed",cause="spawn_failed",fault="user"} 1',
+    'execd_requests_refused_total{type="validation"} 1',
+    'execd_output_bytes_total{stream="stdout"} 6',
+    'execd_output_bytes_total{stream="stderr"} 4',
+    'execd_executions{status="completed"} 1',
+    'execd_ready 1',
+    'execd_runner_host_restarts_total 0',
+    `execd_build_info{version="${VERSION}"} 1`,
+  ]) {
+    t.ok(text.split('\n').includes(line), line);
+  }
+  t.match(
+    text,
+    /^execd_http_request_duration_seconds_count\{method="POST",route="\/v1\/executions",code="202"\} 5$/m,
+  );
+  t.notMatch(text, new RegExp(id), 'no id is ever a label');
+});
+
+t.test('the metrics do not grow with what strangers ask for', async (t) => {
+  const { call } = await service(t);
+  const series = async () =>
+    (await call('GET', '/metrics')).text.split('\n').filter((line) => line.includes('_http_')).length;
+  await call('GET', '/no/such/0');
+  await call('GET', '/v1/executions/x0');
+  await series();
+  const before = await series();
+  for (let i = 1; i < 50; i++)
+    await Promise.all([call('GET', `/no/such/${i}`), call('GET', `/v1/executions/x${i}`)]);
+  t.equal(await series(), before);
+});
+
+t.test('every metric has a help text, and a name by the rules of Prometheus', async (t) => {
+  const { call, run } = await service(t);
+  await run(shell('true'));
+  const { text } = await call('GET', '/metrics');
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
+    name: name ?? '',
+    type: type ?? '',
+  }));
+  t.ok(types.length > 30);
+  for (const { name, type } of types) {
+    t.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'));
+    if (name.startsWith('nodejs_') || name.startsWith('process_')) continue;
+    t.equal(type === 'counter', name.endsWith('_total'), `${name} is a ${type}`);
+    t.notMatch(name, /(_ms|_milliseconds|_kb)(_|$)/, 'base units only');
+  }
+});
+
+t.test('the metrics port needs no key and has nothing else', async (t) => {
+  const { app } = await service(t, { EXECUTION_METRICS_PORT: '0' });
+  const address = app.metricsAddress();
+  const get = (path: string) => rawRequest(address ?? '', { path });
+  t.equal((await get('/metrics')).status, 200);
+  t.equal((await get('/livez')).status, 200);
+  t.equal((await get('/readyz')).status, 200);
+  t.equal((await get('/v1/executions')).status, 404);
+});
+
+t.test('retention removes by age since the end and by count, with logs and never what lives', async (t) => {
+  const clock = fakeClock();
+  const s = await service(
+    t,
+    { EXECUTION_RETENTION_SECS: '100', EXECUTION_MAX_RETAINED: '3', EXECUTION_AUTO_CLEANUP: 'false' },
+    { clock },
+  );
+  const cleanup = async () => (await s.call('POST', '/v1/admin/cleanup')).body;
+  const old = await s.run(shell('echo old'));
+  const live = await s.submit(shell('sleep 60'));
+  await s.inPhase(live.id, 'running');
+  await clock.advance(99_000);
+  const young = await s.run(shell('echo young'));
+  t.same(await cleanup(), { removed: 0 });
+  await clock.advance(2000);
+  t.same(await cleanup(), { removed: 1 });
+  t.equal((await s.call('GET', `/v1/executions/${old.id}`)).status, 404);
+  t.notOk(existsSync(old.output.log_path ?? ''));
+  t.ok(existsSync(young.output.log_path ?? ''));
+  const more = [];
+  for (let i = 0; i < 4; i++) more.push(await s.run(shell('true')));
+  t.same(await cleanup(), { removed: 2 });
+  t.equal((await s.call('GET', `/v1/executions/${young.id}`)).status, 404, 'the oldest ends go first');
+  t.equal((await s.call('GET', `/v1/executions/${more[1]?.id}`)).status, 200);
+  t.match((await s.call('GET', `/v1/executions/${live.id}`)).body, { status: 'running' });
+  t.ok(s.lines.some(({ msg }) => msg === 'Cleanup removed 2 executions'));
+});
+
+t.test('the cleanup runs by itself, and removes logs that nobody knows', async (t) => {
+  const clock = fakeClock();
+  const s = await service(
+    t,
+    { EXECUTION_RETENTION_SECS: '10', EXECUTION_CLEANUP_INTERVAL: '300' },
+    { clock },
+  );
+  const { id } = await s.run(shell('true'));
+  await until('the cleanup sleeps', () => clock.hasTimer(300_000));
+  await clock.advance(300_000);
+  await until('it is gone', async () => (await s.call('GET', `/v1/executions/${id}`)).status === 404);
+  await s.stop();
+  const stray = join(s.dataDir, 'logs', 'ab', '01900000-0000-7000-8000-0000000000ab.1.log');
+  mkdirSync(join(stray, '..'), { recursive: true });
+  writeFileSync(stray, 'x');
+  await service(t, { EXECUTION_DATA_DIR: s.dataDir });
+  await until('the stray log is gone', () => !existsSync(stray));
+});
+
+t.test(
+  'counters of running executions can be flushed, and are at the latest after the interval',
+  async (t) => {
+    const clock = fakeClock();
+    const s = await service(t, { EXECUTION_SYNC_INTERVAL_MS: '5000' }, { clock });
+    const { id } = await s.submit(shell('echo hello; sleep 60'));
+    await until('it has written', async () => {
+      const { body } = await s.call<{ output: { stdout_bytes: number } }>('GET', `/v1/executions/${id}`);
+      return body.output.stdout_bytes === 6;
+    });
+    t.match(await s.call('GET', '/v1/stats'), { body: { write_behind: { waiting: 1 } } });
+    t.match(await s.call('POST', '/v1/admin/flush'), { body: { flushed: 1 } });
+    t.match(await s.call('GET', '/v1/stats'), {
+      body: { write_behind: { waiting: 0, lag_ms: 0, failures: 0 } },
+    });
+    t.ok(s.lines.some(({ msg }) => msg === 'Synced 1 outputs and 1 statuses'));
+    t.ok(s.lines.some(({ msg }) => msg === 'Sync manager started'));
+    await s.call('POST', `/v1/executions/${id}/cancel`);
+    await s.stop();
+    t.ok(s.lines.some(({ msg }) => msg === 'Sync manager stopped'));
+  },
+);
+
+t.test('nothing is left of what has run', async (t) => {
+  const s = await service(t);
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) => s.run(shell(i % 2 === 0 ? 'true' : 'touch file; mkdir -p a/b/c'))),
+  );
+  await until('no private directory is left', () => readdirSync(join(s.dataDir, 'work/1')).length === 0);
+  t.pass();
+});
+
+t.test('the documents are served', async (t) => {
+  const { call } = await service(t);
+  const { body } = await call('GET', '/openapi.json');
+  t.match(body, { openapi: '3.1.0', info: { title: 'execd', version: VERSION } });
+  const docs = await call('GET', '/docs');
+  t.equal(docs.status, 200);
+  t.match(docs.headers.get('content-type'), /text\/html/);
+  t.match(docs.text, /swagger-ui/);
+  t.match(docs.headers.get('content-security-policy'), /default-src 'self'/);
+});

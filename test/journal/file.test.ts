@@ -1,0 +1,241 @@
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports.ts';
+import { FileJournal, journalPath } from '../../src/journal/file.ts';
+import { JournalWriter } from '../../src/runner-host/journal-writer.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const NAME = { runId: '01900000-0000-7000-8000-0000000000ab', attempt: 1 };
+
+interface Piece {
+  stream: StreamName;
+  bytes: Buffer;
+  time: number;
+}
+
+const piece = (stream: StreamName, text: string, time = 1): Piece => ({
+  stream,
+  bytes: Buffer.from(text),
+  time,
+});
+
+async function write(path: string, pieces: Piece[]): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const writer = new JournalWriter(path, (error) => {
+    throw error;
+  });
+  for (const { stream, bytes, time } of pieces) {
+    writer.append(stream, bytes, time);
+    // Each piece is a record of its own only when the one before has been written.
+    await new Promise<void>((resolve) => writer.whenDrained(resolve));
+  }
+  await writer.close();
+}
+
+async function opened(t: Test, pieces: Piece[]): Promise<AttemptLog> {
+  const dir = tempDir(t);
+  await write(journalPath(dir, NAME), pieces);
+  const log = await new FileJournal(dir).open(NAME);
+  if (log === null) throw new Error('the log is not there');
+  t.teardown(() => log.close());
+  return log;
+}
+
+async function all(items: AsyncIterable<LogRecord>): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const record of items) records.push(record);
+  return records;
+}
+
+const textOf = (records: LogRecord[], stream: StreamName | 'all' = 'all') =>
+  Buffer.concat(
+    records.filter((record) => stream === 'all' || record.stream === stream).map(({ bytes }) => bytes),
+  ).toString();
+
+t.test('records are read with their streams, times, sequence and places', async (t) => {
+  const log = await opened(t, [
+    piece('stdout', 'one\n', 5),
+    piece('stderr', 'two\n', 7),
+    piece('stdout', 'three\n', 9),
+  ]);
+  t.match(await all(log.read(0)), [
+    { seq: 1, stream: 'stdout', time: 5, offset: 0 },
+    { seq: 2, stream: 'stderr', time: 7, offset: 4 },
+    { seq: 3, stream: 'stdout', time: 9, offset: 8 },
+  ]);
+  t.equal(log.size, 14);
+  t.equal(log.records, 3);
+  t.same(await log.totals(), { stdout: 10, stderr: 4 });
+});
+
+t.test('reading begins anywhere, also within a record, and ends at the end', async (t) => {
+  const log = await opened(t, [piece('stdout', 'abcdef'), piece('stderr', 'ghij')]);
+  const [first, second] = await all(log.read(4));
+  t.match(first, { seq: 1, offset: 4 });
+  t.equal(Buffer.from(first?.bytes ?? []).toString(), 'ef');
+  t.equal(Buffer.from(second?.bytes ?? []).toString(), 'ghij');
+  t.same(await all(log.read(10)), []);
+  t.same(await all(log.read(1e15)), []);
+  t.equal(await log.locate({ from: 'offset', offset: 1e15 }), 10);
+});
+
+t.test('a place in time is that of the first record that is not older', async (t) => {
+  const log = await opened(t, [
+    piece('stdout', 'aa', 10),
+    piece('stdout', 'bb', 20),
+    piece('stderr', 'cc', 20),
+    piece('stdout', 'dd', 30),
+  ]);
+  for (const [time, offset] of [
+    [0, 0],
+    [10, 0],
+    [11, 2],
+    [20, 2],
+    [21, 6],
+    [30, 6],
+    [31, 8],
+  ] as const) {
+    t.equal(await log.locate({ from: 'since', time }), offset, `since ${time}`);
+  }
+});
+
+t.test('the last lines are counted by their newlines, of the stream that is asked for', async (t) => {
+  const log = await opened(t, [
+    piece('stdout', 'o1\no2\n'),
+    piece('stderr', 'e1\n'),
+    piece('stdout', 'o3\no4'),
+    piece('stderr', 'e2\n'),
+  ]);
+  const tail = async (lines: number, stream: StreamName | 'all') =>
+    textOf(await all(log.read(await log.locate({ from: 'tail', lines, stream }))), stream);
+  t.equal(await tail(0, 'all'), '');
+  t.equal(await tail(1, 'stdout'), 'o4');
+  t.equal(await tail(2, 'stdout'), 'o3\no4');
+  t.equal(await tail(3, 'stdout'), 'o2\no3\no4');
+  t.equal(await tail(1, 'stderr'), 'e2\n');
+  t.equal(await tail(2, 'stderr'), 'e1\ne2\n');
+  t.equal(await tail(99, 'stderr'), 'e1\ne2\n');
+  t.equal(await tail(99, 'all'), 'o1\no2\ne1\no3\no4e2\n');
+});
+
+t.test('whatever was written, every way to read it gives the same bytes', async (t) => {
+  const anyPiece = fc.record({
+    stream: fc.constantFrom('stdout' as const, 'stderr' as const),
+    bytes: fc
+      .string({ unit: fc.constantFrom('a', 'é', '\n', '\0'), minLength: 1, maxLength: 8 })
+      .map((text) => Buffer.from(text)),
+    time: fc.constant(1),
+  });
+  let run = 0;
+  const dir = tempDir(t);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyPiece, { maxLength: 12 }),
+      fc.nat(60),
+      fc.nat(12),
+      async (pieces, offset, lines) => {
+        const name = { ...NAME, attempt: ++run };
+        await write(journalPath(dir, name), pieces);
+        const log = await new FileJournal(dir).open(name);
+        if (log === null) return pieces.length === 0;
+        const bytes = (stream: StreamName | 'all') =>
+          Buffer.concat(
+            pieces.filter((one) => stream === 'all' || one.stream === stream).map((one) => one.bytes),
+          );
+        const read = Buffer.concat((await all(log.read(offset))).map((record) => record.bytes));
+        if (!read.equals(bytes('all').subarray(offset))) return false;
+        for (const stream of ['all', 'stdout', 'stderr'] as const) {
+          const from = await log.locate({ from: 'tail', lines, stream });
+          const expected = bytes(stream)
+            .toString()
+            .split(/(?<=\n)/)
+            .slice(lines === 0 ? Infinity : -lines)
+            .join('');
+          if (textOf(await all(log.read(from)), stream) !== expected) return false;
+        }
+        await log.close();
+        return true;
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.pass();
+});
+
+t.test('a log that grows is taken in by and by', async (t) => {
+  const dir = tempDir(t);
+  const path = journalPath(dir, NAME);
+  mkdirSync(dirname(path), { recursive: true });
+  const writer = new JournalWriter(path, () => undefined);
+  const log = await new FileJournal(dir).open(NAME);
+  if (log === null) throw new Error('the log is not there');
+  t.equal(log.size, 0, 'it is there before its first bytes');
+  t.equal(await log.refresh(), false);
+  for (const text of ['one', 'two']) {
+    const from = log.size;
+    writer.append('stdout', Buffer.from(text), 1);
+    await new Promise<void>((resolve) => writer.whenDrained(resolve));
+    t.equal(await log.refresh(), true);
+    t.equal(textOf(await all(log.read(from))), text);
+  }
+  await writer.close();
+  await log.close();
+});
+
+t.test(
+  'what the index does not cover is not there, and a log shorter than its index is an error',
+  async (t) => {
+    const dir = tempDir(t);
+    const path = journalPath(dir, NAME);
+    await write(path, [piece('stdout', 'whole'), piece('stdout', 'torn')]);
+    const journal = new FileJournal(dir);
+    truncateSync(`${path}.idx`, 8 + 24 + 10);
+    const log = await journal.open(NAME);
+    t.equal(textOf(await all(log?.read(0) ?? emptyLog())), 'whole');
+    await log?.close();
+    truncateSync(`${path}.log`, 3);
+    const short = await journal.open(NAME);
+    await t.rejects(all(short?.read(0) ?? emptyLog()), /shorter than its index/);
+    await short?.close();
+  },
+);
+
+async function* emptyLog(): AsyncGenerator<LogRecord> {
+  // Nothing: only to satisfy the types.
+}
+
+t.test('links are not followed, and what is not a file is not opened', async (t) => {
+  const dir = tempDir(t);
+  const journal = new FileJournal(dir);
+  await journal.prepare();
+  const path = journalPath(dir, NAME);
+  symlinkSync('/etc/passwd', `${path}.log`);
+  await t.rejects(journal.open(NAME), { code: 'ELOOP' });
+  rmSync(`${path}.log`);
+  mkdirSync(`${path}.log`);
+  await t.rejects(journal.open(NAME), /not a file/);
+});
+
+t.test('logs are found and removed by their names, and nothing else is', async (t) => {
+  const dir = tempDir(t);
+  const journal = new FileJournal(dir);
+  await journal.prepare();
+  const other = { runId: '01900000-0000-7000-8000-0000000000cd', attempt: 3 };
+  for (const name of [NAME, { ...NAME, attempt: 2 }, other])
+    await write(journalPath(dir, name), [piece('stdout', 'x')]);
+  writeFileSync(`${dir}/ab/README`, 'not a log');
+  const names = [];
+  for await (const batch of journal.all()) names.push(...batch);
+  t.same(
+    names.sort((a, b) => a.attempt - b.attempt),
+    [NAME, { ...NAME, attempt: 2 }, other],
+  );
+  t.equal(await journal.exists(NAME), true);
+  await journal.remove(NAME);
+  await journal.remove(NAME);
+  t.equal(await journal.exists(NAME), false);
+  t.equal(await journal.open(NAME), null);
+  t.equal(await journal.exists(other), true);
+});

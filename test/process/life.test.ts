@@ -1,0 +1,261 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
+import { server, start } from '../helpers/server-process.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const shell = (command: string, more: object = {}) => ({ kind: 'shell', command, ...more });
+const data = (dir: string, more: Record<string, string> = {}) => ({
+  EXECUTION_DATA_DIR: join(dir, 'data'),
+  ...more,
+});
+
+t.test(
+  'SIGTERM drains: no new work, reads go on, what runs may end, what is queued stays, exit 0',
+  async (t) => {
+    const dir = tempDir(t);
+    const go = join(dir, 'go');
+    const first = await server(t, data(dir, { EXECUTION_MAX_CONCURRENT: '1', EXECUTION_DRAIN_SECS: '60' }));
+    const running = await first.submit(
+      shell(`echo begun; until [ -e ${go} ]; do sleep 0.02; done; echo ended`),
+    );
+    const queued = await first.submit(shell('echo later'));
+    await until(
+      'it runs',
+      async () => (await first.get(`/v1/executions/${running.id}`)).output.stdout_bytes > 0,
+    );
+    first.signal('SIGTERM');
+    await until('it is not ready any more', async () => (await fetch(`${first.url}/readyz`)).status === 503);
+    const refused = await first.post('/v1/executions', shell('true'));
+    t.equal(refused.status, 503);
+    t.ok(Number(refused.headers.get('retry-after')) > 0);
+    t.match(await refused.json(), { type: 'urn:execd:error:shutting_down', code: 'E003' });
+    t.match(await first.get(`/v1/executions/${queued.id}`), {
+      status: 'pending',
+      queue: { reason: 'shutting_down' },
+    });
+    t.equal((await fetch(`${first.url}/livez`)).status, 200);
+    const polling = first.get(`/v1/executions/${running.id}?wait=30`);
+    writeFileSync(go, '');
+    t.match(await polling, { status: 'completed', result: { stdout: 'begun\nended\n' } });
+    t.same(await first.ended(), { code: 0, signal: null });
+    const second = await server(t, data(dir));
+    t.match(await second.finished(queued.id), { status: 'completed', attempts: [{ number: 1 }] });
+    t.match(await second.get(`/v1/executions/${running.id}`), { status: 'completed' });
+  },
+);
+
+t.test('what does not end within the drain time is stopped as lost by the shutdown', async (t) => {
+  const dir = tempDir(t);
+  const first = await server(t, data(dir, { EXECUTION_DRAIN_SECS: '0' }));
+  const polite = await first.submit(
+    shell('trap "echo bye; exit 0" TERM; echo begun; while :; do sleep 0.02; done'),
+  );
+  const stubborn = await first.submit(shell('trap "" TERM; echo begun; while :; do sleep 0.02; done'));
+  for (const { id } of [polite, stubborn]) {
+    await until('it runs', async () => (await first.get(`/v1/executions/${id}`)).output.stdout_bytes > 0);
+  }
+  const following = fetch(`${first.url}/v1/executions/${polite.id}/logs?follow=true`).then((response) =>
+    response.text(),
+  );
+  first.signal('SIGTERM');
+  t.same(await first.ended(), { code: 0, signal: null });
+  t.match(await following, /^begun\n/, 'a follower is let go');
+  t.same(withEnvironment(`${dir}/data/`), []);
+  const second = await server(t, data(dir));
+  for (const { id } of [polite, stubborn]) {
+    t.match(await second.get(`/v1/executions/${id}`), {
+      status: 'failed',
+      outcome: { cause: 'lost', detail: 'shutdown' },
+      output: { stdout_bytes: /^\d+$/ },
+    });
+  }
+});
+
+t.test('a second signal ends at once; the next start makes good what that interrupts', async (t) => {
+  const dir = tempDir(t);
+  const first = await server(t, data(dir, { EXECUTION_DRAIN_SECS: '600' }));
+  const { id } = await first.submit(shell('echo begun; sleep 600'));
+  await until('it runs', async () => (await first.get(`/v1/executions/${id}`)).output.stdout_bytes > 0);
+  first.signal('SIGINT');
+  await until('it drains', () => first.output().includes('Draining'));
+  first.signal('SIGTERM');
+  t.same(await first.ended(), { code: 143, signal: null });
+  const second = await server(t, data(dir));
+  t.match(await second.get(`/v1/executions/${id}`), { outcome: { cause: 'lost', detail: 'server_crash' } });
+  t.same(withEnvironment(`${dir}/data/work/1`), []);
+});
+
+t.test(
+  'kill -9 under load: every accepted execution ends once, what was queued runs exactly once, no orphan survives',
+  async (t) => {
+    const dir = tempDir(t);
+    const accepted = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const killed = await server(t, data(dir, { EXECUTION_MAX_CONCURRENT: '8' }));
+      const submitting = Array.from({ length: 40 }, async () => {
+        const { id } = await killed.submit(
+          shell(
+            `echo $EXECUTION_ID >> ${dir}/runs; setsid sleep 0.${round} & sleep 0.0$((RANDOM % 9)); echo $EXECUTION_ID >> ${dir}/ends`,
+          ),
+        );
+        accepted.add(id);
+      });
+      await Promise.race([
+        Promise.allSettled(submitting),
+        new Promise((resolve) => setTimeout(resolve, 100 + round * 150)),
+      ]);
+      killed.signal('SIGKILL');
+      await Promise.allSettled(submitting);
+      await killed.ended();
+    }
+    const last = await server(t, data(dir));
+    const count = (file: string) => {
+      const path = join(dir, file);
+      const counts = new Map<string, number>();
+      for (const id of existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [])
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+      return counts;
+    };
+    const ends = [];
+    for (const id of accepted) ends.push(await last.finished(id));
+    const [runs, completions] = [count('runs'), count('ends')];
+    t.ok(accepted.size > 20, `${accepted.size} were accepted`);
+    for (const { id, status, outcome } of ends) {
+      if (status === 'completed') t.equal(completions.get(id), 1, `${id} ran once`);
+      else t.match(outcome, { cause: 'lost' });
+      t.ok((runs.get(id) ?? 0) <= 1, `${id} never ran twice`);
+    }
+    t.same(withEnvironment(`${dir}/data/`), []);
+    t.same(readdirSync(join(dir, 'data/work')), ['4'], 'nothing is left of the epochs before');
+  },
+);
+
+t.test(
+  'a runner host that dies is replaced: what ran is lost and dead, what had not started runs',
+  async (t) => {
+    const dir = tempDir(t);
+    const it = await server(t, data(dir));
+    const victims = [];
+    for (let i = 0; i < 3; i++)
+      victims.push(await it.submit(shell('trap "" TERM; setsid sleep 600 & echo begun; sleep 600')));
+    for (const { id } of victims) {
+      await until('it runs', async () => (await it.get(`/v1/executions/${id}`)).output.stdout_bytes > 0);
+    }
+    const { runner_host: before } = await it.get<{ runner_host: { pid: number } }>('/v1/stats');
+    process.kill(before.pid, 'SIGKILL');
+    const next = await it.submit(shell('echo alive'));
+    for (const { id } of victims) {
+      t.match(await it.finished(id), {
+        status: 'failed',
+        outcome: { cause: 'lost', detail: 'runner_host_died' },
+        error: { fault: 'system' },
+        output: { stdout_bytes: 6 },
+      });
+    }
+    t.match(await it.finished(next.id), { status: 'completed' });
+    t.same(
+      victims.flatMap(({ id }) => withEnvironment(id)),
+      [],
+    );
+    t.match(await it.get('/v1/stats'), {
+      runner_host: { restarts: 1, ready: true },
+      concurrency: { running: 0 },
+    });
+    t.equal((await fetch(`${it.url}/readyz`)).status, 200);
+    await until('its private directories are gone', () => readdirSync(join(dir, 'data/work/1')).length === 0);
+  },
+);
+
+t.test('a stopped host is ended in the end, whatever it does', async (t) => {
+  const it = await server(t, data(tempDir(t)));
+  const { runner_host: host } = await it.get<{ runner_host: { pid: number } }>('/v1/stats');
+  it.signal('SIGTERM');
+  t.same(await it.ended(), { code: 0, signal: null });
+  t.notOk(isAlive(host.pid));
+});
+
+t.test('a start that cannot be is refused with every reason, and exit code 78', async (t) => {
+  const dir = tempDir(t);
+  const cases: [string, Record<string, string>, RegExp][] = [
+    [
+      'beyond loopback without keys',
+      { EXECUTION_HOST: '0.0.0.0' },
+      /EXECUTION_HOST: 0\.0\.0\.0 is not a loopback address/,
+    ],
+    [
+      'an unknown setting',
+      { EXECUTION_MAX_CONCURENT: '5' },
+      /EXECUTION_MAX_CONCURENT: there is no such setting/,
+    ],
+    ['a setting of a feature that is not there', { EXECUTION_CACHE_SIZE: '5' }, /EXECUTION_CACHE_SIZE/],
+    [
+      'several at once',
+      { EXECUTION_PORT: 'x', EXECUTION_LOG_LEVEL: 'loud' },
+      /EXECUTION_PORT[^]*EXECUTION_LOG_LEVEL/,
+    ],
+    [
+      'a default over the maximum',
+      { EXECUTION_DEFAULT_TIMEOUT: '99', EXECUTION_MAX_TIMEOUT: '9' },
+      /must not be greater/,
+    ],
+  ];
+  for (const [what, env, message] of cases) {
+    const started = start(t, data(dir, env));
+    await until('it ends', () => started.exit !== null);
+    t.match(started, { exit: { code: 78 }, said: { err: message } }, what);
+    t.notMatch(started.said.err, / {4}at /, 'no stack trace');
+  }
+  t.notOk(existsSync(join(dir, 'data')));
+});
+
+t.test('two servers cannot share a data directory', async (t) => {
+  const dir = tempDir(t);
+  const first = await server(t, data(dir));
+  const second = start(t, data(dir, { EXECUTION_PORT: '0' }));
+  await until('it ends', () => second.exit !== null);
+  t.match(second, {
+    exit: { code: 70 },
+    said: { err: new RegExp(`in use by another execd \\(pid ${first.pid}\\)`) },
+  });
+  t.match(await first.submit(shell('true')), { status: /running|completed/ }, 'the first one does not mind');
+});
+
+t.test('it runs inside itself', async (t) => {
+  const dir = tempDir(t);
+  const outer = await server(t, data(dir));
+  const inner = join(dir, 'inner');
+  mkdirSync(inner);
+  const { id } = await outer.submit(
+    shell(`exec ${process.execPath} dist/main.js`, {
+      cwd: process.cwd(),
+      env: { EXECUTION_DATA_DIR: inner, EXECUTION_PORT: '0' },
+    }),
+  );
+  const log = async () => (await fetch(`${outer.url}/v1/executions/${id}/logs`)).text();
+  await until('the inner one listens', async () => (await log()).includes('Listening on'));
+  const url = /"address":"([^"]+)"/.exec(await log())?.[1];
+  const response = await fetch(`${url}/v1/executions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'wait=20' },
+    body: JSON.stringify(shell('echo from within; sleep 600 & true')),
+  });
+  t.match(await response.json(), { status: 'completed', result: { stdout: 'from within\n' } });
+  await outer.post(`/v1/executions/${id}/cancel`);
+  t.match(await outer.finished(id), {
+    status: 'cancelled',
+    outcome: { process: { exit_code: 0, survivors: 0 } },
+  });
+  t.same(withEnvironment(inner), []);
+});
+
+t.test('a log that nobody takes any more does not end the server', async (t) => {
+  const it = await server(t, data(tempDir(t)));
+  it.closeOutput();
+  for (let i = 0; i < 3; i++) await it.finished((await it.submit(shell('true'))).id);
+  it.signal('SIGHUP');
+  const execution = await it.submit(shell('true'));
+  t.match(await it.finished(execution.id), { status: 'completed' } satisfies Partial<ExecutionWire>);
+});

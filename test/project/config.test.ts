@@ -1,0 +1,72 @@
+import t from 'tap';
+import { ConfigError, isLoopback, loadConfig } from '../../src/config.ts';
+
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+t.test('without any setting the defaults are those of the documents', async (t) => {
+  t.match(loadConfig({}), {
+    EXECUTION_HOST: '127.0.0.1',
+    EXECUTION_PORT: 8080,
+    EXECUTION_MAX_CONCURRENT: 100,
+    EXECUTION_DEFAULT_TIMEOUT: 300,
+    EXECUTION_MAX_TIMEOUT: 3600,
+    EXECUTION_RETENTION_SECS: 3600,
+    EXECUTION_MAX_OUTPUT_BYTES: 10_485_760,
+    EXECUTION_OVERSIZED_OUTPUT: 'truncate',
+    EXECUTION_AUTO_CLEANUP: true,
+    EXECUTION_SYNC_INTERVAL_MS: 5000,
+    EXECUTION_DRAIN_SECS: 30,
+    EXECUTION_API_KEYS_FILE: undefined,
+  });
+  t.throws(() => Object.assign(loadConfig({}), { EXECUTION_PORT: 1 }), 'it is frozen');
+});
+
+t.test('an empty value is as good as none, other names are no concern', async (t) => {
+  t.same(loadConfig({ EXECUTION_PORT: '', PATH: '/bin', HOME: '/' }), loadConfig({}));
+  t.same(
+    loadConfig({ EXECUTION_ID: 'x', EXECUTION_ATTEMPT: '1' }),
+    loadConfig({}),
+    'it may run inside itself',
+  );
+});
+
+t.test('every problem is named with its setting, all in one message', async (t) => {
+  const found = problems({
+    EXECUTION_PORT: '70000',
+    EXECUTION_MAX_CONCURRENT: '0',
+    EXECUTION_ON_LIMIT: 'drop',
+    EXECUTION_AUTO_CLEANUP: 'yes',
+    EXECUTION_RETENTION_SECS: '1.5',
+    EXECUTION_SYNC_INTERVAL_MS: '5001',
+    EXECUTION_PROT: '1',
+  });
+  t.same(found.map((line) => line.slice(0, line.indexOf(':'))).sort(), [
+    'EXECUTION_AUTO_CLEANUP',
+    'EXECUTION_MAX_CONCURRENT',
+    'EXECUTION_ON_LIMIT',
+    'EXECUTION_PORT',
+    'EXECUTION_PROT',
+    'EXECUTION_RETENTION_SECS',
+    'EXECUTION_SYNC_INTERVAL_MS',
+  ]);
+});
+
+t.test('beyond loopback keys are required, on loopback they are not', async (t) => {
+  for (const host of ['127.0.0.1', 'localhost', '::1', '127.5.5.5']) {
+    t.ok(isLoopback(host));
+    t.same(problems({ EXECUTION_HOST: host }), []);
+  }
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.test', 'example.test']) {
+    t.notOk(isLoopback(host));
+    t.match(problems({ EXECUTION_HOST: host }), [/EXECUTION_API_KEYS_FILE/]);
+    t.same(problems({ EXECUTION_HOST: host, EXECUTION_API_KEYS_FILE: '/keys.json' }), []);
+  }
+});

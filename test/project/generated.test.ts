@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { openapiText } from '../../scripts/openapi.ts';
+import { withTables } from '../../scripts/docs.ts';
+import { envExample, loadConfig } from '../../src/config.ts';
+import { VERSION } from '../../src/version.ts';
+
+const read = (path: string) => readFileSync(path, 'utf8');
+
+t.test('openapi/openapi.json is what the code says (npm run generate)', async (t) => {
+  t.equal(read('openapi/openapi.json'), await openapiText());
+});
+
+t.test(
+  'every reference of the OpenAPI document leads somewhere, and every operation says what it is',
+  async (t) => {
+    const text = read('openapi/openapi.json');
+    const document = JSON.parse(text) as {
+      components: { schemas: Record<string, unknown> };
+      paths: Record<string, Record<string, { summary?: string; responses: Record<string, unknown> }>>;
+    };
+    for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+      t.ok(name in document.components.schemas, name);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const [method, { summary, responses }] of Object.entries(methods)) {
+        t.ok(summary !== undefined && Object.keys(responses).length > 0, `${method} ${path}`);
+      }
+    }
+  },
+);
+
+t.test('docs/errors.md lists the catalogue, no more and no less (npm run generate)', async (t) => {
+  t.equal(read('docs/errors.md'), withTables(read('docs/errors.md')));
+});
+
+t.test('.env.example is what the code says (npm run generate), and is itself a configuration', async (t) => {
+  t.equal(read('.env.example'), envExample());
+  const env = Object.fromEntries(
+    read('.env.example')
+      .split('\n')
+      .filter((line) => /^[A-Z]/.test(line))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  ) as Record<string, string>;
+  t.same(loadConfig(env), loadConfig({}), 'the defaults are the defaults');
+});
+
+t.test('the version is the same everywhere', async (t) => {
+  const { version, engines, optionalDependencies } = JSON.parse(read('package.json')) as {
+    version: string;
+    engines: { node: string };
+    optionalDependencies: Record<string, string>;
+  };
+  t.equal(VERSION, version);
+  t.match(read('CHANGELOG.md'), `## ${version}`);
+  t.equal(engines.node, '>=24');
+  t.ok(Object.values(optionalDependencies).every((pinned) => /^24\.\d+\.\d+$/.test(pinned)));
+});
+
+t.test('packages are pinned exactly, and the lock file names no download addresses', async (t) => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
+    string,
+    Record<string, string>
+  >;
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
+    t.match(version, /^\d+\.\d+\.\d+$/, name);
+  t.notMatch(read('package-lock.json'), /"resolved": "http/);
+});
+
+t.test('nothing in the project names the machine that it was made on', async (t) => {
+  if (!existsSync('.git')) return;
+  const files = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).trim().split('\n');
+  const machine = new RegExp(['/wor', 'k/(main|shared)|/ro', 'ot/|/tmp/bash_', 'jobs'].join(''));
+  for (const file of files) {
+    if (!existsSync(file) || file === 'package-lock.json') continue;
+    t.notMatch(read(file), machine, file);
+  }
+});

@@ -1,0 +1,88 @@
+// Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
+// anything, and ids and times for any id and time.
+import { spawnSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ERROR_CODES } from '../../src/domain/errors.ts';
+import { server } from '../helpers/server-process.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+interface Step {
+  command: string;
+  expected: string;
+}
+
+/** The commands of all ```console blocks, with what stands below each. */
+function stepsOf(text: string): Step[] {
+  const steps: Step[] = [];
+  for (const [, block = ''] of text.matchAll(/```console\n([^]*?)```/g)) {
+    let isCommand = false;
+    for (const line of block.split('\n').slice(0, -1)) {
+      const last = steps.at(-1);
+      if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: '' });
+      else if (last !== undefined && isCommand) last.command += `\n${line}`;
+      else if (last !== undefined) last.expected += `${line}\n`;
+      isCommand = /\\$/.test(line) && (line.startsWith('$ ') || isCommand);
+    }
+  }
+  return steps;
+}
+
+const ANYTHING: [RegExp, string][] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '[0-9a-f-]{36}'],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\\\.\d{3}Z/g, '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'],
+  [/…/g, '[^]*?'],
+];
+
+function pattern(expected: string): RegExp {
+  let source = expected.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  for (const [what, by] of ANYTHING) source = source.replace(what, by);
+  return new RegExp(`^${source}$`);
+}
+
+/** Runs all commands in one shell, so that variables go on; answers what each has said. */
+function runAll(steps: Step[], url: string, cwd: string): string[] {
+  const mark = '<<<end of a step>>>';
+  const script = steps.map(
+    ({ command }) => `${command.replaceAll('localhost:8080', new URL(url).host)}\necho; echo '${mark}'`,
+  );
+  const { stdout } = spawnSync('bash', ['-c', script.join('\n')], { cwd, encoding: 'utf8', timeout: 60_000 });
+  return stdout
+    .replaceAll('\r', '')
+    .split(mark)
+    .map((text) => text.trim());
+}
+
+for (const file of ['README.md', ...globSync('docs/*.md')]) {
+  const steps = stepsOf(readFileSync(file, 'utf8'));
+  if (steps.length === 0) continue;
+  t.test(`${file}: every command answers what stands there`, async (t) => {
+    const dir = tempDir(t);
+    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data') });
+    const said = runAll(steps, url, dir);
+    steps.forEach(({ command, expected }, i) => {
+      t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);
+    });
+  });
+}
+
+t.test('every file, script and setting that the documents name is there', async (t) => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  const settings = readFileSync('.env.example', 'utf8');
+  const others: string[] = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', ...Object.values(ERROR_CODES)];
+  for (const file of ['README.md', ...globSync('docs/*.md')]) {
+    const text = readFileSync(file, 'utf8');
+    for (const [, name = ''] of text.matchAll(/`npm run ([a-z:-]+)`/g))
+      t.ok(name in scripts, `${file}: npm run ${name}`);
+    for (const [, path = ''] of text.matchAll(/`((?:src|test|docs|scripts|bench|k8s)\/[\w./-]+)`/g)) {
+      t.ok(globSync(path).length > 0, `${file}: ${path}`);
+    }
+    for (const [, path = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
+      t.ok(globSync(join(file, '..', path)).length > 0, `${file}: ${path}`);
+    }
+    for (const [name] of text.matchAll(/\bEXECUTION_[A-Z_]+[A-Z]\b/g)) {
+      t.ok(others.includes(name) || settings.includes(`${name}=`), `${file}: ${name}`);
+    }
+  }
+});

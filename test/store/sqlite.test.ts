@@ -1,0 +1,174 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import t, { type Test } from 'tap';
+import { StoreError } from '../../src/domain/ports.ts';
+import { migrate, MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
+import { SqliteStore } from '../../src/store/sqlite/store.ts';
+import { accept, newExecution } from '../helpers/records.ts';
+import { storeContract } from '../helpers/store-contract.ts';
+import { smallDisk, tempDir } from '../helpers/temp.ts';
+
+async function openStore(t: Test, dir: string): Promise<SqliteStore> {
+  const store = new SqliteStore({ dir, now: () => Date.now(), maxInMemory: 50, owner: 'pid 1' });
+  t.teardown(() => store.close());
+  await store.open();
+  return store;
+}
+
+storeContract(t, async (t) => {
+  const dir = tempDir(t);
+  const store = await openStore(t, dir);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      return openStore(t, dir);
+    },
+  };
+});
+
+t.test('a second server on the same directory is refused, by the name of the first', async (t) => {
+  const dir = tempDir(t);
+  const first = await openStore(t, dir);
+  const second = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: 'pid 2' });
+  await t.rejects(second.open(), { message: /in use by another execd \(pid 1\)/ });
+  await first.close();
+  await second.open();
+  await second.close();
+});
+
+t.test('the instance stays and the epoch grows', async (t) => {
+  const dir = tempDir(t);
+  const open = async () => {
+    const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+    const identity = await store.open();
+    await store.close();
+    return identity;
+  };
+  const [first, second] = [await open(), await open()];
+  t.equal(first.instanceId, second.instanceId);
+  t.equal(second.epoch, first.epoch + 1);
+});
+
+t.test('after a restart of the machine an interrupted attempt is known to be of another boot', async (t) => {
+  const dir = tempDir(t);
+  const store = await openStore(t, dir);
+  await store.commit([[accept(newExecution(), { claim: { runner: 'test', at: 1 } })]]);
+  await store.close();
+  const db = new DatabaseSync(join(dir, 'execd.db'));
+  db.exec(`UPDATE epochs SET boot_id = 'another'`);
+  db.close();
+  const again = await openStore(t, dir);
+  t.match(await again.interrupted(), [{ isOtherBoot: true }]);
+});
+
+t.test('a store of a newer program is not touched', async (t) => {
+  const dir = tempDir(t);
+  await (await openStore(t, dir)).close();
+  const file = join(dir, 'execd.db');
+  const db = new DatabaseSync(file);
+  db.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
+  db.close();
+  const before = readFileSync(file);
+  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  await t.rejects(store.open(), { message: /schema 2, but this program knows only 1: use a newer execd/ });
+  t.ok(readFileSync(file).equals(before));
+});
+
+t.test(
+  'an older store is copied before it is migrated, and a step that fails leaves it as it was',
+  async (t) => {
+    const file = join(tempDir(t), 'execd.db');
+    const db = new DatabaseSync(file);
+    t.teardown(() => db.close());
+    const version = () => (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    migrate(db, file, ['CREATE TABLE a (x)']);
+    db.exec('INSERT INTO a VALUES (1)');
+    const steps = ['', 'ALTER TABLE a ADD COLUMN y', 'UPDATE nothing SET x = 1'];
+    t.throws(() => migrate(db, file, steps), /nothing/);
+    t.equal(version(), 2, 'the step before it is done');
+    const backup = new DatabaseSync(`${file}.schema-1.backup`, { readOnly: true });
+    t.same({ ...backup.prepare('SELECT * FROM a').get() }, { x: 1 });
+    backup.close();
+    t.throws(
+      () => migrate(db, file, steps),
+      /nothing/,
+      'a second try finds no obstacle in the copy of the first',
+    );
+  },
+);
+
+t.test('a file that is no database is refused with a clear error', async (t) => {
+  const dir = tempDir(t);
+  writeFileSync(join(dir, 'execd.db'), 'this is not a database, however long it may be'.repeat(100));
+  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  await t.rejects(store.open(), { name: 'StoreError', message: /not a database/ });
+  const next = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  await t.rejects(next.open(), { message: /not a database/ }, 'the failed start has given the lock back');
+});
+
+t.test(
+  'on a full disk a write is refused whole, reading goes on, and with room writing does too',
+  async (t) => {
+    const dir = smallDisk(t, 1024 * 1024);
+    if (dir === null) {
+      t.pass('only a privileged user can mount a small disk');
+      return;
+    }
+    const store = await openStore(t, dir);
+    const [first] = await store.commit([[accept(newExecution())]]);
+    t.equal(first?.status, 'applied');
+    const filler = join(dir, 'filler');
+    fillDisk(filler);
+    const big = newExecution({ spec: { kind: 'exec', program: 'x'.repeat(100_000) } });
+    await t.rejects(store.commit([[accept(big)]]), StoreError);
+    await t.rejects(store.probe(), StoreError);
+    t.equal(await store.get(null, big.id), null);
+    t.equal((await store.counts()).pending, 1, 'what was not written is not counted');
+    writeFileSync(filler, '');
+    await store.probe();
+    const [again] = await store.commit([[accept(big)]]);
+    t.equal(again?.status, 'applied');
+  },
+);
+
+function fillDisk(file: string): void {
+  for (let size = 512 * 1024; size >= 1024; size /= 2) {
+    for (;;) {
+      try {
+        writeFileSync(file, Buffer.alloc(size), { flag: 'a' });
+      } catch {
+        break;
+      }
+    }
+  }
+}
+
+t.test('a group that the database itself refuses fails alone', async (t) => {
+  const store = await openStore(t, tempDir(t));
+  const twice = newExecution();
+  await store.commit([[accept(twice)]]);
+  const good = newExecution();
+  const [bad, ok] = await Promise.allSettled([
+    store.commit([[accept(twice)]]),
+    store.commit([[accept(good)]]),
+  ]);
+  t.equal(bad.status, 'rejected');
+  t.equal(ok.status, 'fulfilled');
+  t.ok(await store.get(null, good.id));
+});
+
+t.test('closing writes what is waiting, and can be done twice', async (t) => {
+  const dir = tempDir(t);
+  const store = await openStore(t, dir);
+  const execution = newExecution();
+  const written = store.commit([[accept(execution)]]);
+  await store.close();
+  await store.close();
+  await written;
+  await t.rejects(store.commit([[accept(newExecution())]]), StoreError);
+  const again = await openStore(t, dir);
+  t.ok(await again.get(null, execution.id));
+  t.ok(existsSync(join(dir, 'lock')));
+});
