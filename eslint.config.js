@@ -61,7 +61,11 @@ export default tseslint.config(
       // Tests of one file run one after the other without being awaited.
       '@typescript-eslint/no-floating-promises': [
         'error',
-        { allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }] },
+        {
+          allowForKnownSafePromises: [
+            { from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' },
+          ],
+        },
       ],
       '@typescript-eslint/unbound-method': 'off',
     },
