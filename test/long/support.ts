@@ -47,8 +47,12 @@ export async function startServer(env: Record<string, string>, flags: string[] =
   let out = '';
   let hasEnded = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out = (out + text).slice(-10_000)));
-  child.on('close', () => (hasEnded = true));
-  process.on('exit', () => child.kill('SIGKILL'));
+  const endChild = () => child.kill('SIGKILL');
+  process.on('exit', endChild);
+  child.on('close', () => {
+    hasEnded = true;
+    process.off('exit', endChild);
+  });
   const port = env.EXECUTION_PORT;
   const address = () =>
     port === undefined ? /"address":"([^"]+)"/.exec(out)?.[1] : `http://127.0.0.1:${port}`;
