@@ -1,7 +1,8 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
 import type { ExecutionId } from './ids.ts';
-import type { FinalStatus, Outcome } from './outcome.ts';
-import type { OversizedStrategy, Spec } from './spec.ts';
+import type { Fault } from './errors.ts';
+import type { Cause, FinalStatus, Outcome } from './outcome.ts';
+import type { OversizedStrategy, Spec, Work } from './spec.ts';
 
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -78,6 +79,36 @@ export interface OutputPolicy {
   oversized: OversizedStrategy;
 }
 
+/** Which ends of an attempt are tried again. */
+export interface RetryOn {
+  causes: readonly Cause[];
+  exitCodes: readonly number[];
+  httpStatuses: readonly number[];
+  faults: readonly Fault[];
+}
+
+/** How often, and after which wait, a failed attempt is made again. */
+export interface RetryPolicy {
+  /** Tries in all. */
+  attempts: number;
+  /** Seconds; doubled with each try. */
+  multiplier: number;
+  minMs: number;
+  maxMs: number;
+  /** Part of the wait that is random, 0 to 1. */
+  jitter: number;
+  /** Null is what may help: see `mayRetry`. */
+  retryOn: RetryOn | null;
+}
+
+/** Slots are counted apart for what takes a process and for what only waits for an answer. */
+export const POOLS = ['process', 'http'] as const;
+export type Pool = (typeof POOLS)[number];
+
+export function poolOf(work: Work): Pool {
+  return work.kind === 'http' ? 'http' : 'process';
+}
+
 /** W3C trace context that the execution belongs to (trace-id, parent-id, flags; lower-case hex). */
 export interface Trace {
   traceId: string;
@@ -95,6 +126,12 @@ interface Facts {
   priority: number;
   timeouts: Timeouts;
   outputPolicy: OutputPolicy;
+  /** What runs: the spec itself, or what its operation has made of it. */
+  work: Work;
+  /** Null is one attempt. */
+  retry: RetryPolicy | null;
+  /** An interrupted attempt may be made again. */
+  retrySafe: boolean;
   trace: Trace;
   rerunOf: ExecutionId | null;
   isolation: Isolation;
@@ -112,12 +149,22 @@ export interface CancelRequest {
   reason: string | null;
 }
 
-export interface PendingExecution extends Facts {
+export interface QueuedExecution extends Facts {
   status: 'pending';
   phase: 'queued';
   /** Order in the queue within its priority. */
   queueSequence: number;
 }
+
+/** Waits for its backoff to be over. */
+export interface ScheduledExecution extends Facts {
+  status: 'pending';
+  phase: 'scheduled_retry';
+  /** When it enters the queue again, ms since the epoch. */
+  retryAt: number;
+}
+
+export type PendingExecution = QueuedExecution | ScheduledExecution;
 
 export interface RunningExecution extends Facts {
   status: 'running';
@@ -127,7 +174,22 @@ export interface RunningExecution extends Facts {
 
 /** The value that a finished execution yields. */
 export type Result =
-  { type: 'tails'; stdout: string; stderr: string } | { type: 'json'; value: unknown } | null;
+  | { type: 'tails'; stdout: string; stderr: string }
+  | { type: 'json'; value: unknown }
+  | ({ type: 'http' } & HttpResponse & { body: HttpBody })
+  | null;
+
+/** The head of an HTTP answer. Repeated headers are joined as RFC 9110 §5.2 has it, but `set-cookie`. */
+export interface HttpResponse {
+  status: number;
+  headers: Record<string, string | string[]>;
+  /** Of the answer, after redirects. */
+  url: string;
+}
+
+/** The body of an HTTP answer: its first bytes when it is too large for a result; the log keeps more. */
+export type HttpBody =
+  { text: string; truncated: boolean } | { base64: string; truncated: boolean } | { json: unknown };
 
 export interface FinishedExecution extends Facts {
   status: FinalStatus;
@@ -142,6 +204,16 @@ export type Execution = PendingExecution | RunningExecution | FinishedExecution;
 
 export function isFinished(execution: Execution): execution is FinishedExecution {
   return execution.phase === 'done';
+}
+
+/** Name of the operation, null when none was asked for. */
+export function operationOf({ spec }: Pick<Execution, 'spec'>): string | null {
+  return spec.kind === 'operation' ? spec.name : null;
+}
+
+/** What metrics and messages call it: its operation, else its kind. */
+export function operationType(execution: Pick<Execution, 'spec'>): string {
+  return operationOf(execution) ?? execution.spec.kind;
 }
 
 /** The number of the last attempt that was claimed; 0 before the first. */

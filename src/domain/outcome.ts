@@ -7,6 +7,7 @@ export const CAUSES = [
   'exited',
   'signalled',
   'http_response',
+  'request_failed',
   'spawn_failed',
   'queue_timeout',
   'attempt_timeout',
@@ -54,15 +55,50 @@ export const SPAWN_FAILURES = [
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 
+/** Why an HTTP request got no answer, or none that could be used. */
+export const REQUEST_FAILURES = [
+  'egress_denied',
+  'dns_failed',
+  'connect_failed',
+  'tls_failed',
+  'connection_lost',
+  'invalid_response',
+  'too_many_redirects',
+  'journal_write_failed',
+] as const;
+export type RequestFailure = (typeof REQUEST_FAILURES)[number];
+
 export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'shutdown'] as const;
 export type LostDetail = (typeof LOST_DETAILS)[number];
 
 /** Causes that stop a running attempt; `process` is null when it had not started yet. */
 export type StopCause = 'attempt_timeout' | 'total_timeout' | 'idle_timeout' | 'output_limit' | 'cancelled';
 
-export type Outcome =
+export type Outcome = Ending & {
+  /** Present when it would have been retried, but for this. */
+  exhausted?: Exhausted;
+};
+
+export interface Exhausted {
+  /** Tries that were made. */
+  attempts: number;
+  /** `attempts`: all that were allowed; `budget`: the operation had too many retries of late. */
+  by: 'attempts' | 'budget';
+}
+
+type Ending =
   | { cause: 'exited'; exitCode: number; process: ProcessEnd; resultError: ResultError | null }
   | { cause: 'signalled'; signal: string; process: ProcessEnd }
+  | {
+      cause: 'http_response';
+      status: number;
+      isExpected: boolean;
+      /** What the answer said of when to come again (RFC 9110 §10.2.3), milliseconds; null when nothing. */
+      retryAfterMs: number | null;
+      resultError: ResultError | null;
+    }
+  | { cause: 'request_failed'; reason: RequestFailure; message: string }
+  | { cause: 'circuit_open'; circuit: string; retryAfterMs: number }
   | { cause: 'spawn_failed'; reason: SpawnFailure; message: string }
   | { cause: 'queue_timeout'; limitMs: number }
   | {
@@ -87,6 +123,24 @@ export interface Verdict {
 
 /** The one place where an outcome is judged. */
 export function judge(outcome: Outcome): Verdict {
+  const verdict = judgeEnding(outcome);
+  if (verdict.error === null || outcome.exhausted === undefined) return verdict;
+  const { attempts, by } = outcome.exhausted;
+  const why =
+    by === 'attempts'
+      ? `All ${attempts} attempts failed.`
+      : `Failed after ${attempts} attempts: too many retries.`;
+  const { code, retryable } = CATALOGUE.retry_exhausted;
+  const message = `${why} The last one: ${verdict.error.message}`;
+  return { ...verdict, error: { ...verdict.error, code, type: 'retry_exhausted', retryable, message } };
+}
+
+/** HTTP statuses that may be different the next time: what the client cannot help (RFC 9110 §15.6, §15.5.9; RFC 6585 §4). */
+export function isTransientStatus(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
+}
+
+function judgeEnding(outcome: Outcome): Verdict {
   switch (outcome.cause) {
     case 'exited':
       if (outcome.exitCode !== 0) {
@@ -94,6 +148,23 @@ export function judge(outcome: Outcome): Verdict {
       }
       if (outcome.resultError === null) return { status: 'completed', error: null };
       return ended('failed', outcome.resultError, RESULT_MESSAGES[outcome.resultError]);
+    case 'http_response':
+      if (!outcome.isExpected) {
+        const type = isTransientStatus(outcome.status) ? 'http_unavailable' : 'http_status';
+        return ended('failed', type, `The server answered with status ${outcome.status}.`);
+      }
+      if (outcome.resultError === null) return { status: 'completed', error: null };
+      return ended('failed', outcome.resultError, RESULT_MESSAGES[outcome.resultError]);
+    case 'request_failed':
+      return ended('failed', outcome.reason, outcome.message);
+    case 'circuit_open': {
+      const seconds = Math.ceil(outcome.retryAfterMs / 1000);
+      return ended(
+        'failed',
+        'circuit_open',
+        `The circuit ${outcome.circuit} is open for another ${seconds} s.`,
+      );
+    }
     case 'signalled':
       return ended('failed', 'signal', `The command was ended by ${outcome.signal}.`);
     case 'spawn_failed':
@@ -127,8 +198,8 @@ const LOST_MESSAGES: Record<LostDetail, string> = {
 };
 
 const RESULT_MESSAGES: Record<ResultError, string> = {
-  output_not_json: 'The command exited with 0, but its standard output is not JSON.',
-  output_too_large: 'The command exited with 0, but its standard output is too large to be parsed.',
+  output_not_json: 'It succeeded, but its output is not JSON.',
+  output_too_large: 'It succeeded, but its output is too large to be parsed.',
 };
 
 function ended(status: Exclude<FinalStatus, 'completed'>, type: ErrorType, message: string): Verdict {

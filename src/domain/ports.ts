@@ -4,8 +4,11 @@ import type {
   Attempt,
   Execution,
   FinishedExecution,
+  HttpResponse,
   OutputTotals,
   PendingExecution,
+  Pool,
+  QueuedExecution,
   Resources,
   Result,
   Status,
@@ -14,7 +17,7 @@ import type {
 import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
-import type { Kind } from './spec.ts';
+import type { HttpWork, Kind } from './spec.ts';
 
 // ---------------------------------------------------------------------------------------------- clock
 
@@ -57,7 +60,7 @@ export interface Claimant {
  */
 export interface AcceptPart {
   type: 'accept';
-  execution: Omit<PendingExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
+  execution: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
   claim: Claimant | null;
   maxQueued: number;
 }
@@ -76,9 +79,10 @@ export interface IdempotencyPart {
   expiresAt: number;
 }
 
-/** Claims up to `limit` queued executions, in the order that the store decides. */
+/** Claims up to `limit` queued executions of a pool, in the order that the store decides. */
 export interface ClaimNextPart {
   type: 'claim_next';
+  pool: Pool;
   limit: number;
   claim: Claimant;
 }
@@ -120,6 +124,25 @@ export interface RequeuePart {
   at: number;
 }
 
+/** Ends an attempt that is to be made again at `retryAt`, ms since the epoch. */
+export interface RetryPart {
+  type: 'retry';
+  executionId: ExecutionId;
+  attempt: number;
+  outcome: Outcome;
+  at: number;
+  end: AttemptEnd;
+  retryAt: number;
+}
+
+/** The backoff is over: back to the queue. */
+export interface DuePart {
+  type: 'due';
+  executionId: ExecutionId;
+  attempt: number;
+  at: number;
+}
+
 /** Changes of a live execution, decided on what it was at a revision; stale at any other. */
 export interface PatchPart {
   type: 'patch';
@@ -154,6 +177,8 @@ export type Part =
   | CancelPart
   | SettlePart
   | RequeuePart
+  | RetryPart
+  | DuePart
   | PatchPart
   | RemovePart
   | ProgressPart;
@@ -182,6 +207,7 @@ export interface ListFilter {
   status?: readonly Status[] | undefined;
   phase?: readonly StoredPhase[] | undefined;
   kind?: readonly Kind[] | undefined;
+  operation?: string | undefined;
   taskId?: string | undefined;
   label?: readonly { name: string; value: string }[] | undefined;
   createdFrom?: number | undefined;
@@ -192,6 +218,8 @@ export interface ListFilter {
 
 export interface StoreCounts {
   pending: number;
+  /** Those of the pending that wait for their backoff. */
+  scheduledRetry: number;
   running: number;
   finished: Record<FinishedExecution['status'], number>;
   /** When the oldest queued execution entered the queue; null when the queue is empty. */
@@ -199,8 +227,8 @@ export interface StoreCounts {
 }
 
 export interface StoreStats {
-  /** Executions in the queue, as of the last commit. */
-  queued: number;
+  /** Executions in the queue of each pool, as of the last commit. */
+  queued: Record<Pool, number>;
   /** Transactions since open. */
   commits: number;
   /** Groups in them. */
@@ -252,8 +280,8 @@ export interface Store {
   events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]>;
   /** How many queued executions are ahead; null when it is not queued. */
   queuePosition(id: ExecutionId): Promise<number | null>;
-  /** Executions that wait in the queue and have a queue or total limit, for timers after a restart. */
-  queuedWithDeadline(): Promise<PendingExecution[]>;
+  /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */
+  pendingWithTimer(): Promise<PendingExecution[]>;
   /** Ids of finished executions to remove: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]>;
   /** Which of these runs the store knows no attempt of. */
@@ -304,8 +332,22 @@ export interface AttemptStart extends AttemptName {
   graceMs: number;
 }
 
+/** An HTTP request as an attempt. */
+export interface RequestStart extends AttemptName {
+  work: HttpWork;
+  /** Sent along, so that the other side knows which attempt of what this is. */
+  executionId: ExecutionId;
+  traceparent: string;
+  /** Bytes of the answer's body that the log keeps. */
+  keepBytes: number;
+  failOnLimit: boolean;
+  attemptMs: number;
+  idleMs: number | null;
+}
+
 export interface AttemptListener {
-  started(pid: number, at: number): void;
+  /** `pid` is null where there is no process. */
+  started(pid: number | null, at: number): void;
   growth(output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>): void;
 }
 
@@ -317,6 +359,8 @@ export type AttemptReport =
       end: AttemptEnd;
       /** The last bytes of each stream. */
       tails: { stdout: string; stderr: string };
+      /** Of an HTTP request that was answered. */
+      response: HttpResponse | null;
     }
   /** The host died. `isStarted` is what it had told; the journal knows more. Its processes are proven dead. */
   | { type: 'interrupted'; detail: LostDetail; isStarted: boolean };
@@ -334,6 +378,13 @@ export type StopRequest =
   | { cause: 'cancelled'; reason: string | null }
   | { cause: 'total_timeout'; limitMs: number }
   | { cause: 'lost'; detail: 'shutdown' };
+
+/** Makes HTTP requests. Their bodies go to the log as standard output. */
+export interface HttpRunner {
+  run(start: RequestStart, listener: AttemptListener): RunningAttempt;
+  /** Ends idle connections; running attempts have been stopped before. */
+  close(): Promise<void>;
+}
 
 export interface RunnerStatus {
   name: string;

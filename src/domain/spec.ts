@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { CAUSES, type Cause } from './outcome.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
@@ -21,6 +22,12 @@ export interface SpecLimits {
   /** Greatest `output.max_bytes` with `spool`, bytes. */
   spoolMaxBytes: number;
 }
+
+/** What nobody can name in `retry_on`: these are never retried. */
+const NEVER_RETRIED = ['cancelled', 'total_timeout', 'queue_timeout', 'no_credit', 'circuit_open'] as const;
+const RETRIABLE = CAUSES.filter((cause) => !(NEVER_RETRIED as readonly string[]).includes(cause)) as [
+  Exclude<Cause, (typeof NEVER_RETRIED)[number]>,
+];
 
 const utf8Length = (text: string): number => {
   let bytes = text.length;
@@ -105,22 +112,166 @@ function argumentBytes(spec: object): number {
   return bytes;
 }
 
+/**
+ * When and how a failed attempt is made again. The wait after the n-th attempt is `multiplier` · 2^(n−1) seconds, at
+ * least `min_ms` and at most `max_ms` (tenacity's wait_exponential), less a random part of at most `jitter` of it.
+ */
+export const retry = z
+  .strictObject({
+    attempts: z.int().min(1).max(100).optional().describe('tries in all; default 3'),
+    multiplier: z.number().min(0).max(3600).optional().describe('seconds; default 1.0'),
+    min_ms: z.int().min(0).max(WEEK_MS).optional().describe('least wait; default 1000'),
+    max_ms: z.int().min(0).max(WEEK_MS).optional().describe('greatest wait; default 10000'),
+    jitter: z.number().min(0).max(1).optional().describe('part of the wait that is random; default 0.5'),
+    retry_on: z
+      .strictObject({
+        causes: z.array(z.enum(RETRIABLE)).max(50).optional(),
+        exit_codes: z.array(z.int().min(1).max(255)).max(255).optional(),
+        http_statuses: z.array(z.int().min(100).max(599)).max(500).optional(),
+        faults: z
+          .array(z.enum(['user', 'system']))
+          .max(2)
+          .optional(),
+      })
+      .refine(
+        (on) => Object.keys(on).length > 0,
+        'name at least one of causes, exit_codes, http_statuses, faults',
+      )
+      .optional()
+      .describe(
+        'default: other exit codes than 0, signals, attempt and idle timeouts, system faults, HTTP 408, 429 and 5xx',
+      ),
+  })
+  .refine(({ min_ms = 1000, max_ms = 10_000 }) => min_ms <= max_ms, {
+    path: ['max_ms'],
+    error: 'must not be less than min_ms (1000 by default)',
+  });
+export type RetrySpec = z.infer<typeof retry>;
+
+/** A lost attempt may have done some of its work, so that it is made again only when the client says that it may. */
+const isLostRetrySafe = (spec: {
+  retry?: RetrySpec | undefined;
+  retry_safe?: boolean | undefined;
+}): boolean => spec.retry_safe === true || !(spec.retry?.retry_on?.causes ?? []).includes('lost');
+
 /** The fields that every kind shares. */
 function sharedShape(limits: SpecLimits) {
   return {
-    cwd: absolutePath.optional().describe('working directory; default: a private one, removed afterwards'),
-    env: env
-      .optional()
-      .describe('added to PATH, HOME, TMPDIR, LANG, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT'),
-    stdin: stdin.optional().describe('default: none'),
     task_id: taskId.optional().describe("the client's own grouping"),
     labels: labels.optional(),
     priority: priority.optional().describe('higher runs earlier; default 0'),
     on_limit: z.enum(['queue', 'reject']).optional().describe('what happens when no slot is free'),
     timeouts: timeoutsSchema(limits).optional(),
     output: outputSchema(limits).optional(),
+    retry: retry.optional().describe('default: one attempt'),
+    retry_safe: z.boolean().optional().describe('an attempt that was interrupted may be made again'),
   };
 }
+
+/** The fields of the kinds that run a process. */
+const processShape = {
+  cwd: absolutePath.optional().describe('working directory; default: a private one, removed afterwards'),
+  env: env
+    .optional()
+    .describe('added to PATH, HOME, TMPDIR, LANG, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT'),
+  stdin: stdin.optional().describe('default: none'),
+};
+
+// RFC 9110 §5.1 and §5.5; what the connection is made of (§7.6.1) belongs to the service.
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, 'is not the name of a header')
+  .refine((name) => !CONNECTION_HEADERS.has(name.toLowerCase()), 'this header is set by the service')
+  .refine((name) => !name.toLowerCase().startsWith('execution-'), 'this header is set by the service');
+const headerValue = z
+  .string()
+  .max(8192)
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'a header must not contain control characters, nor any beyond U+00FF');
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  ...[
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+    'keep-alive',
+    'proxy-authorization',
+    'proxy-connection',
+  ],
+  ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
+]);
+
+const httpUrl = z
+  .string()
+  .max(8192)
+  .superRefine((text, context) => {
+    const problem = urlProblem(text);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
+
+/** Null for a URL that can be asked. */
+function urlProblem(text: string): string | null {
+  // The WHATWG parser would drop these silently.
+  if (/[\0-\x20\x7f\\]/.test(text)) return 'must not contain white space, control characters or a backslash';
+  const url = URL.parse(text);
+  if (url === null) return 'must be an absolute URL';
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must be an http or https URL';
+  if (url.username !== '' || url.password !== '') return 'must not contain a user or password';
+  return url.hash === '' ? null : 'must not contain a fragment';
+}
+
+const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const queryValue = z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+
+/** Parameters of an HTTP call. */
+const httpShape = {
+  kind: z.literal('http'),
+  method: z.enum(HTTP_METHODS).optional().describe('default: GET'),
+  url: httpUrl,
+  headers: z.record(headerName, headerValue).optional(),
+  query: z
+    .record(z.string(), z.union([queryValue, z.array(queryValue).max(1000)]))
+    .optional()
+    .describe('added to the URL'),
+  body: z
+    .union([
+      z.strictObject({ json: z.unknown() }),
+      z.strictObject({ text: queryValue }),
+      z.strictObject({ base64: z.base64() }),
+    ])
+    .optional()
+    .describe('json and text set a content type unless the headers do'),
+  expect: z
+    .strictObject({
+      statuses: z
+        .array(
+          z.union([
+            z.int().min(100).max(599),
+            z.string().regex(/^[1-5]xx$/, 'must be a status, or a class such as "2xx"'),
+          ]),
+        )
+        .min(1)
+        .max(500),
+    })
+    .optional()
+    .describe('statuses that are a success; default: 2xx'),
+  max_redirects: z.int().min(0).max(20).optional().describe('default: 5'),
+  tls: z
+    .strictObject({
+      ca: z.string().max(200_000).optional().describe('certificates to trust besides the usual ones, PEM'),
+      server_name: z.string().min(1).max(253).optional(),
+      verify: z.boolean().optional().describe('default: true'),
+    })
+    .optional(),
+};
+
+export const operationName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'is 1 to 100 of a-z 0-9 _ . - and begins with a letter');
+const operationShape = {
+  kind: z.literal('operation'),
+  name: operationName,
+  params: z.record(z.string(), z.unknown()).optional(),
+};
 
 /** The parameters of each kind. */
 function kindShapes() {
@@ -156,15 +307,16 @@ function kindShapes() {
   };
 }
 
-export const KINDS = ['exec', 'shell', 'script', 'aws_cli'] as const;
+export const KINDS = ['exec', 'shell', 'script', 'aws_cli', 'http', 'operation'] as const;
 export type Kind = (typeof KINDS)[number];
 
 function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
+  const ofProcess = { ...processShape, ...shared };
   const kinds = kindShapes();
   const script = z
-    .strictObject({ ...kinds.script, ...shared })
+    .strictObject({ ...kinds.script, ...ofProcess })
     .refine((spec) => (spec.path === undefined) !== (spec.source === undefined), {
       path: ['source'],
       error: 'exactly one of path and source must be given',
@@ -178,11 +330,17 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
     );
   return z
     .discriminatedUnion('kind', [
-      z.strictObject({ ...kinds.exec, ...shared }),
-      z.strictObject({ ...kinds.shell, ...shared }),
+      z.strictObject({ ...kinds.exec, ...ofProcess }),
+      z.strictObject({ ...kinds.shell, ...ofProcess }),
       script,
-      z.strictObject({ ...kinds.aws_cli, ...shared }),
+      z.strictObject({ ...kinds.aws_cli, ...ofProcess }),
+      z.strictObject({ ...httpShape, ...shared }),
+      z.strictObject({ ...operationShape, ...shared }),
     ])
+    .refine(isLostRetrySafe, {
+      path: ['retry', 'retry_on', 'causes'],
+      error: '"lost" is retried only with "retry_safe": true',
+    })
     .refine((spec) => argumentBytes(spec) <= MAX_ARGUMENTS_BYTES, {
       path: ['args'],
       error: `argument list too long: program, arguments and environment take at most ${MAX_ARGUMENTS_BYTES} bytes together`,
@@ -196,6 +354,10 @@ export function specSchema(limits: SpecLimits) {
 
 /** What the client asked for. Immutable once accepted. */
 export type Spec = z.infer<ReturnType<typeof specSchema>>;
+/** What can be carried out as it stands: an operation becomes one of these. */
+export type Work = Exclude<Spec, { kind: 'operation' }>;
+export type HttpWork = Extract<Work, { kind: 'http' }>;
+export type ProcessWork = Exclude<Work, { kind: 'http' }>;
 export type TimeoutsSpec = NonNullable<Spec['timeouts']>;
 
 /** 1 to 255 printable ASCII characters (draft-ietf-httpapi-idempotency-key-header-07 leaves the form open). */

@@ -2,46 +2,45 @@
 import type { RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Command } from '../domain/ports.ts';
-import type { Spec } from '../domain/spec.ts';
+import type { ProcessWork } from '../domain/spec.ts';
 
 export interface CommandOptions {
   /** PATH of commands that bring none of their own. */
   path: string;
   /** Directory in which each attempt gets its private one. */
   workDir: string;
-  /** A new W3C span id. */
-  spanId: () => string;
+  /** The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/). */
+  traceparent: string;
 }
 
-/** Builds the command of the last claimed attempt of an execution. */
-export function toCommand(execution: RunningExecution, { path, workDir, spanId }: CommandOptions): Command {
-  const { spec, trace } = execution;
+/** Builds the command of the last claimed attempt of an execution, which does this work. */
+export function toCommand(execution: RunningExecution, work: ProcessWork, options: CommandOptions): Command {
+  const { path, workDir, traceparent } = options;
   const attempt = lastAttemptNumber(execution);
   const privateDir = `${workDir}/${execution.runId}.${attempt}`;
-  const script = spec.kind === 'script' && spec.source !== undefined ? spec.source : null;
+  const script = work.kind === 'script' && work.source !== undefined ? work.source : null;
   const scriptPath = `${privateDir}.script`;
   const env = {
     PATH: path,
     HOME: privateDir,
     TMPDIR: privateDir,
     LANG: 'C.UTF-8',
-    // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
-    TRACEPARENT: `00-${trace.traceId}-${spanId()}-${trace.flags}`,
-    ...spec.env,
+    TRACEPARENT: traceparent,
+    ...work.env,
     EXECUTION_ID: execution.id,
     EXECUTION_ATTEMPT: String(attempt),
   };
   return {
-    ...programOf(spec, scriptPath),
+    ...programOf(work, scriptPath),
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    cwd: spec.cwd ?? null,
+    cwd: work.cwd ?? null,
     privateDir,
     script: script === null ? null : { path: scriptPath, source: script },
-    stdin: stdinOf(spec),
+    stdin: stdinOf(work),
   };
 }
 
-function programOf(spec: Spec, scriptPath: string): Pick<Command, 'program' | 'args'> {
+function programOf(spec: ProcessWork, scriptPath: string): Pick<Command, 'program' | 'args'> {
   switch (spec.kind) {
     case 'exec':
       return { program: spec.program, args: spec.args ?? [] };
@@ -65,7 +64,7 @@ function programOf(spec: Spec, scriptPath: string): Pick<Command, 'program' | 'a
   }
 }
 
-function stdinOf(spec: Spec): Uint8Array | null {
+function stdinOf(spec: ProcessWork): Uint8Array | null {
   if (spec.stdin === undefined) return null;
   return typeof spec.stdin === 'string'
     ? Buffer.from(spec.stdin, 'utf8')
