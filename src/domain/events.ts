@@ -43,7 +43,10 @@ export function moveEvents(move: MoveType, outcome: Outcome | null): EventType[]
     case 'claim':
       return ['started'];
     case 'requeue':
+    case 'due':
       return ['queued'];
+    case 'retry':
+      return ['retry_scheduled'];
     case 'patch':
       return ['status_changed'];
     case 'cancel':

@@ -77,6 +77,8 @@ export interface Timeouts {
 export interface OutputPolicy {
   maxBytes: number;
   oversized: OversizedStrategy;
+  /** What the output is made into; null leaves it as it is. */
+  parse: 'json' | null;
 }
 
 /** Which ends of an attempt are tried again. */

@@ -1,9 +1,11 @@
 // The table of legal moves, pure. The engine asks it before it decides; every store compares-and-sets on it.
 //
 //   accept → queued ──claim──→ starting ──cancel──→ canceling ──settle──→ done ──remove──→ (gone)
-//              │ ↑               │ │                                        ↑
-//              │ └───requeue─────┘ └──────────────settle───────────────────┤
-//              └───────────────────cancel, settle──────────────────────────┘
+//             │ ↑ ↑             │ │ │                                       ↑
+//             │ │ └───requeue───┘ │ └────────────────settle─────────────────┤
+//             │ │                 │retry                                    │
+//             │ └due─ scheduled_retry ──────────cancel, settle──────────────┤
+//             └────────────────────cancel, settle───────────────────────────┘
 //
 // `running` and `finishing` are views of `starting` that live in memory only (see `shownPhase`).
 import type { Execution, Phase, Status } from './execution.ts';
@@ -11,22 +13,30 @@ import type { Outcome } from './outcome.ts';
 import { judge } from './outcome.ts';
 
 /** The phases that a store records. */
-export const STORED_PHASES = ['queued', 'starting', 'canceling', 'done'] as const;
+export const STORED_PHASES = ['queued', 'scheduled_retry', 'starting', 'canceling', 'done'] as const;
 export type StoredPhase = (typeof STORED_PHASES)[number];
 
-export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'patch', 'remove'] as const;
+export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'retry', 'due', 'patch', 'remove'] as const;
 export type MoveType = (typeof MOVES)[number];
 
 /** Phases after each legal move; a pair that is not here is refused. `gone` is the end of the record itself. */
 const TABLE: Record<StoredPhase, Partial<Record<MoveType, StoredPhase | 'gone'>>> = {
   queued: { claim: 'starting', cancel: 'done', settle: 'done', patch: 'queued' },
-  starting: { cancel: 'canceling', settle: 'done', requeue: 'queued', patch: 'starting' },
+  scheduled_retry: { due: 'queued', cancel: 'done', settle: 'done', patch: 'scheduled_retry' },
+  starting: {
+    cancel: 'canceling',
+    settle: 'done',
+    requeue: 'queued',
+    retry: 'scheduled_retry',
+    patch: 'starting',
+  },
   canceling: { cancel: 'canceling', settle: 'done', patch: 'canceling' },
   done: { remove: 'gone' },
 };
 
 export type Move =
-  { type: 'claim' | 'requeue' | 'settle'; attempt: number } | { type: 'cancel' | 'patch' | 'remove' };
+  | { type: 'claim' | 'requeue' | 'settle' | 'retry' | 'due'; attempt: number }
+  | { type: 'cancel' | 'patch' | 'remove' };
 
 export type Transition =
   | { legal: true; phase: StoredPhase | 'gone' }
@@ -53,6 +63,7 @@ export function transition(state: { phase: StoredPhase; attempt: number }, move:
 export function statusOf(phase: StoredPhase, outcome: Outcome | null): Status {
   switch (phase) {
     case 'queued':
+    case 'scheduled_retry':
       return 'pending';
     case 'starting':
     case 'canceling':
@@ -70,7 +81,7 @@ export type LiveStage = 'waiting' | 'running' | 'ended';
 
 /** The phase that a reader sees: the stored one, refined by what is known of the live attempt. */
 export function shownPhase(execution: Execution, stage: LiveStage | null): Phase {
-  if (execution.phase === 'done' || execution.phase === 'queued') return execution.phase;
+  if (execution.status !== 'running') return execution.phase;
   if (stage === 'ended') return 'finishing';
   if (execution.phase === 'canceling') return 'canceling';
   return stage === 'running' ? 'running' : 'starting';

@@ -9,7 +9,7 @@ import type { Clock, Group, GroupResult, Journal, ListFilter, Log, Store } from 
 import type { TimeoutsSpec } from '../domain/spec.ts';
 import { removeLogs } from './janitor.ts';
 import type { LiveRuns } from './live-runs.ts';
-import { queueDeadline } from './policy.ts';
+import { pendingDeadline } from './policy.ts';
 import type { Queries } from './queries.ts';
 import { notChanged, stored } from './refusals.ts';
 import { setTotalClock } from './run-execution.ts';
@@ -109,12 +109,12 @@ export class Changes {
   }
 
   /**
-   * Ends a queued execution that has waited too long. Nothing happens when it was claimed or cancelled meanwhile.
+   * Ends a pending execution that has waited too long. Nothing happens when it was claimed or cancelled meanwhile.
    *
    * @throws StoreError
    */
   async expire(execution: Execution): Promise<void> {
-    const deadline = queueDeadline(execution);
+    const deadline = pendingDeadline(execution);
     if (deadline === null) return;
     const { cause, limitMs } = deadline;
     const outcome = cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
@@ -124,6 +124,18 @@ export class Changes {
       at: this.#deps.clock.now(),
     };
     await this.#deps.commit([[{ type: 'settle', ...fence, outcome, result: null, end: null }]]);
+  }
+
+  /**
+   * Gives an execution whose backoff is over back to the queue. Nothing happens when it has moved on meanwhile.
+   *
+   * @throws StoreError
+   */
+  async due(execution: Execution): Promise<void> {
+    const attempt = lastAttemptNumber(execution);
+    await this.#deps.commit([
+      [{ type: 'due', executionId: execution.id, attempt, at: this.#deps.clock.now() }],
+    ]);
   }
 
   async #cancelAll(

@@ -1,30 +1,40 @@
-// Timers of queued executions that may wait only so long. They live in memory; a restart reads them from the store.
+// Timers of pending executions: a limit that runs out, or a backoff that is over, whichever comes first. They live in
+// memory; a restart reads them from the store.
 import type { Execution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Clock, Timer } from '../domain/ports.ts';
-import { queueDeadline } from './policy.ts';
+import { pendingDeadline } from './policy.ts';
+
+export interface DeadlineActions {
+  /** A pending execution has waited too long; it may have moved on meanwhile. */
+  expire(execution: Execution): void;
+  /** A backoff is over. */
+  due(execution: Execution): void;
+}
 
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #expire: (execution: Execution) => void;
+  readonly #actions: DeadlineActions;
   readonly #timers = new Map<ExecutionId, Timer>();
 
-  /** @param expire called when a queued execution has waited too long; it may have moved on meanwhile */
-  constructor(clock: Clock, expire: (execution: Execution) => void) {
+  constructor(clock: Clock, actions: DeadlineActions) {
     this.#clock = clock;
-    this.#expire = expire;
+    this.#actions = actions;
   }
 
-  /** Takes in the newest state of an execution: sets its timer while it is queued, and clears it afterwards. */
+  /** Takes in the newest state of an execution: sets its timer while it is pending, and clears it afterwards. */
   follow(execution: Execution): void {
     this.#timers.get(execution.id)?.cancel();
     this.#timers.delete(execution.id);
-    if (execution.phase !== 'queued') return;
-    const deadline = queueDeadline(execution);
-    if (deadline === null) return;
-    const timer = this.#clock.timer(Math.max(0, deadline.at - this.#clock.now()), () => {
+    if (execution.status !== 'pending') return;
+    const expiresAt = pendingDeadline(execution)?.at ?? Infinity;
+    const dueAt = execution.phase === 'scheduled_retry' ? execution.retryAt : Infinity;
+    const at = Math.min(expiresAt, dueAt);
+    if (at === Infinity) return;
+    const timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => {
       this.#timers.delete(execution.id);
-      this.#expire(execution);
+      if (expiresAt <= dueAt) this.#actions.expire(execution);
+      else this.#actions.due(execution);
     });
     this.#timers.set(execution.id, timer);
   }

@@ -2,7 +2,8 @@
 // its parts here, and nothing runs before `start`.
 import type { Caller } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, RunningExecution, Trace } from '../domain/execution.ts';
+import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
+import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type {
   AttemptLog,
@@ -10,6 +11,7 @@ import type {
   Command,
   Group,
   GroupResult,
+  HttpRunner,
   Journal,
   ListFilter,
   Log,
@@ -19,7 +21,7 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../domain/ports.ts';
-import type { TimeoutsSpec } from '../domain/spec.ts';
+import type { ProcessWork, TimeoutsSpec } from '../domain/spec.ts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
@@ -27,6 +29,7 @@ import type { Listener } from './event-bus.ts';
 import { EventBus } from './event-bus.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
+import { Policies, type PolicySource } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
 import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
@@ -45,26 +48,43 @@ export type { Submission, Submitted } from './submit.ts';
 export interface EngineDeps {
   store: Store;
   runner: Runner;
+  requests: HttpRunner;
   journal: Journal;
   clock: Clock;
   log: Log;
+  /** 0 to 1, for jitter. */
+  random: () => number;
   newId: () => ExecutionId;
   newTrace: () => Trace;
   policy: EnginePolicy;
+  policies: PolicySource;
+  /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
+  resolve: SubmitDeps['resolve'];
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
   cleanupIntervalMs: number | null;
   retentionMs: number;
   maxRetained: number;
-  toCommand: (execution: RunningExecution, epoch: number) => Command;
+  toCommand: (
+    execution: RunningExecution,
+    work: ProcessWork,
+    options: { epoch: number; traceparent: string },
+  ) => Command;
+}
+
+export interface Concurrency {
+  max: number;
+  running: number;
+  pending: number;
+  available: number;
 }
 
 export interface EngineStats {
   counts: StoreCounts;
   /** Age of the oldest queued execution, milliseconds; 0 when none waits. */
   queueAgeMs: number;
-  concurrency: { max: number; running: number; pending: number; available: number };
+  concurrency: Record<Pool, Concurrency>;
   writeBehind: WriteBehindStats;
   store: StoreStats;
   runner: RunnerStatus;
@@ -80,10 +100,11 @@ export class Engine {
   readonly #changed: Waiters;
   readonly #growth: Waiters;
   readonly #committer: Committer;
-  readonly #scheduler: Scheduler;
+  readonly #schedulers: Record<Pool, Scheduler>;
   readonly #writeBehind: WriteBehind;
   readonly #deadlines: Deadlines;
   readonly #janitor: Janitor;
+  readonly #policies: Policies;
   readonly #queries: Queries;
   readonly #changes: Changes;
   readonly #running = new Set<Promise<void>>();
@@ -102,17 +123,24 @@ export class Engine {
     this.#changed = new Waiters(clock);
     this.#growth = new Waiters(clock);
     this.#committer = new Committer({ store, clock, log, publish });
-    this.#scheduler = new Scheduler({
-      slots: policy.slots,
-      store,
-      clock,
-      log,
-      commit,
-      claimant: () => this.#claimant(),
-      run: (execution) => this.#run(execution),
-    });
+    const scheduler = (pool: Pool) =>
+      new Scheduler({
+        pool,
+        slots: policy.slots[pool],
+        store,
+        clock,
+        log,
+        commit,
+        claimant: () => this.#claimant(),
+        run: (execution) => this.#run(execution),
+      });
+    this.#schedulers = { process: scheduler('process'), http: scheduler('http') };
+    this.#policies = new Policies(deps.policies, () => clock.monotonic());
     this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
-    this.#deadlines = new Deadlines(clock, (execution) => void this.#expire(execution));
+    this.#deadlines = new Deadlines(clock, {
+      expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
+      due: (execution) => void this.#onTime(execution, (one) => this.#due(one)),
+    });
     const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
     this.#janitor = new Janitor({ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs });
@@ -130,17 +158,17 @@ export class Engine {
 
   /** Opens the store, makes good what an earlier end has interrupted, and begins to run what is queued. */
   async start(): Promise<void> {
-    const { store, runner, journal, clock, log } = this.#deps;
+    const { store, runner, journal, clock, log, random } = this.#deps;
     await journal.prepare();
     const identity = await store.open();
     this.#epoch = identity.epoch;
     await runner.start(identity);
-    await recover({ store, runner, journal, clock, log, commit: this.#commit });
-    for (const execution of await store.queuedWithDeadline()) this.#deadlines.follow(execution);
+    await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
+    for (const execution of await store.pendingWithTimer()) this.#deadlines.follow(execution);
     this.#writeBehind.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
     this.#state = 'open';
-    this.#scheduler.open();
+    for (const pool of POOLS) this.#schedulers[pool].open();
   }
 
   /**
@@ -151,7 +179,7 @@ export class Engine {
     if (this.#state !== 'open') return;
     const { clock, log, drainMs } = this.#deps;
     this.#state = 'draining';
-    this.#scheduler.close();
+    for (const pool of POOLS) this.#schedulers[pool].close();
     this.#deadlines.clear();
     log.info({ running: this.#running.size, drain_ms: drainMs }, 'Draining');
     const isIdle = new AbortController();
@@ -167,12 +195,13 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    this.#scheduler.close();
+    for (const pool of POOLS) this.#schedulers[pool].close();
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();
     await this.#janitor.stop();
     await this.#deps.runner.stop();
+    await this.#deps.requests.close();
     await this.#deps.store.close();
   }
 
@@ -289,15 +318,20 @@ export class Engine {
   async stats(): Promise<EngineStats> {
     const { store, runner, policy, clock } = this.#deps;
     const counts = await stored(store.counts());
-    const { oldestQueuedAt, pending } = counts;
-    const running = this.#scheduler.inUse;
-    const available = Math.max(0, this.#scheduler.free);
+    const { oldestQueuedAt } = counts;
+    const storeStats = store.stats();
+    const concurrency = (pool: Pool): Concurrency => ({
+      max: policy.slots[pool],
+      running: this.#schedulers[pool].inUse,
+      pending: storeStats.queued[pool],
+      available: Math.max(0, this.#schedulers[pool].free),
+    });
     return {
       counts,
       queueAgeMs: oldestQueuedAt === null ? 0 : Math.max(0, clock.now() - oldestQueuedAt),
-      concurrency: { max: policy.slots, running, pending, available },
+      concurrency: { process: concurrency('process'), http: concurrency('http') },
       writeBehind: this.#writeBehind.stats(),
-      store: store.stats(),
+      store: storeStats,
       runner: runner.status(),
       waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
     };
@@ -325,9 +359,10 @@ export class Engine {
   }
 
   #run(execution: RunningExecution): void {
-    const running = runExecution(execution, this.#runDeps()).catch((error: unknown) => {
+    const scheduler = this.#schedulers[poolOf(execution.work)];
+    const running = runExecution(execution, this.#runDeps(scheduler)).catch((error: unknown) => {
       this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run was given up');
-      this.#scheduler.release();
+      scheduler.release();
     });
     this.#running.add(running);
     void running.finally(() => this.#running.delete(running));
@@ -337,12 +372,18 @@ export class Engine {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  async #expire(execution: Execution): Promise<void> {
+  async #due(execution: Execution): Promise<void> {
+    await this.#changes.due(execution);
+    this.#schedulers[poolOf(execution.work)].fill();
+  }
+
+  /** Does what is due to a pending execution, however often it takes. */
+  async #onTime(execution: Execution, act: (execution: Execution) => Promise<void>): Promise<void> {
     try {
-      await this.#changes.expire(execution);
+      await act(execution);
     } catch (error) {
-      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'An expiry could not be stored');
-      this.#deps.clock.timer(EXPIRY_RETRY_MS, () => void this.#expire(execution));
+      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'A timer could not be stored');
+      this.#deps.clock.timer(TIMER_RETRY_MS, () => void this.#onTime(execution, act));
     }
   }
 
@@ -351,37 +392,44 @@ export class Engine {
   }
 
   #submitDeps(): SubmitDeps {
-    const { store, clock, policy, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, newId, newTrace } = this.#deps;
     return {
       store,
+      resolve,
       clock,
       policy,
       newId,
       newTrace,
-      scheduler: this.#scheduler,
+      schedulers: this.#schedulers,
+      policies: this.#policies,
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
     };
   }
 
-  #runDeps(): RunDeps {
-    const { store, runner, journal, clock, log, policy, toCommand } = this.#deps;
+  #runDeps(scheduler: Scheduler): RunDeps {
+    const { store, runner, requests, journal, clock, log, policy, random, newTrace, toCommand } = this.#deps;
     return {
       policy,
       clock,
       log,
+      random,
+      newTrace,
       runner,
+      requests,
       journal,
       live: this.#live,
-      scheduler: this.#scheduler,
+      scheduler,
+      policies: this.#policies,
       writeBehind: this.#writeBehind,
       growth: this.#growth,
-      toCommand: (execution) => toCommand(execution, this.#epoch),
+      toCommand: (execution, work, traceparent) =>
+        toCommand(execution, work, { epoch: this.#epoch, traceparent }),
       current: (id) => store.get(null, id),
       signal: this.#closing.signal,
     };
   }
 }
 
-const EXPIRY_RETRY_MS = 1000;
+const TIMER_RETRY_MS = 1000;

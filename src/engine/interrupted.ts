@@ -1,8 +1,9 @@
 // What becomes of an attempt whose end nobody saw, because the server, the runner host or the machine went down.
 import type { RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber, NO_OUTPUT } from '../domain/execution.ts';
-import type { LostDetail, Outcome } from '../domain/outcome.ts';
+import type { Exhausted, LostDetail, Outcome } from '../domain/outcome.ts';
 import type { AttemptEnd, Clock, Group, Journal } from '../domain/ports.ts';
+import { decideRetry } from './policies/retry.ts';
 
 export interface Interruption {
   /** The absence of a log proves that it never started: the host creates it before it forks. */
@@ -15,12 +16,12 @@ export interface Interruption {
 /**
  * The group that settles it. To be made only when its processes are proven dead. What never started goes back to the
  * queue; what was being cancelled is cancelled, because that came first; all else is lost, because nobody can know how
- * far it came.
+ * far it came, and made again only where the client has said that it may be.
  */
 export async function interruptedGroup(
   execution: RunningExecution,
   { mayBeUnstarted, startedAt, detail }: Interruption,
-  { journal, clock }: { journal: Journal; clock: Clock },
+  { journal, clock, random }: { journal: Journal; clock: Clock; random: () => number },
 ): Promise<Group> {
   const attempt = lastAttemptNumber(execution);
   const at = clock.now();
@@ -32,7 +33,16 @@ export async function interruptedGroup(
       ? { cause: 'cancelled', reason: execution.cancel?.reason ?? null, process: null }
       : { cause: 'lost', detail };
   const end = { ...(await lostEnd(execution, journal)), startedAt, endedAt: at };
-  return [{ type: 'settle', ...fence, outcome, result: null, end }];
+  // A budget guards a dependency against its callers; this is the fault of neither.
+  const decision = decideRetry(execution, outcome, null, random);
+  if (decision.retry) return [{ type: 'retry', ...fence, outcome, end, retryAt: at + decision.waitMs }];
+  return [
+    { type: 'settle', ...fence, outcome: withExhausted(outcome, decision.exhausted), result: null, end },
+  ];
+}
+
+export function withExhausted(outcome: Outcome, exhausted: Exhausted | null): Outcome {
+  return exhausted === null ? outcome : { ...outcome, exhausted };
 }
 
 /** What the log tells of an attempt that nobody saw the end of. */

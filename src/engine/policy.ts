@@ -1,9 +1,10 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
 import type { Caller } from '../domain/access.ts';
-import type { Execution, OutputPolicy, Timeouts, Trace } from '../domain/execution.ts';
+import type { Execution, OutputPolicy, Pool, Timeouts, Trace } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
-import type { OversizedStrategy, Spec } from '../domain/spec.ts';
+import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
+import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
 /** The configured defaults and limits. */
 export interface EnginePolicy {
@@ -13,11 +14,18 @@ export interface EnginePolicy {
   oversized: OversizedStrategy;
   spoolMaxBytes: number;
   onLimit: 'queue' | 'reject';
-  slots: number;
+  slots: Record<Pool, number>;
   maxQueued: number;
+  retry: RetryDefaults;
 }
 
-export function resolveTimeouts(spec: Spec, policy: EnginePolicy): Timeouts {
+/** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
+export type Settings = Pick<
+  Spec,
+  'timeouts' | 'output' | 'retry' | 'retry_safe' | 'priority' | 'on_limit' | 'labels' | 'task_id'
+>;
+
+function resolveTimeouts(spec: Settings, policy: EnginePolicy): Timeouts {
   const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
   return {
     queueMs: queue_ms ?? null,
@@ -27,15 +35,17 @@ export function resolveTimeouts(spec: Spec, policy: EnginePolicy): Timeouts {
   };
 }
 
-export function resolveOutput(spec: Spec, policy: EnginePolicy): OutputPolicy {
+function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
   const oversized = spec.output?.oversized ?? policy.oversized;
   const most = oversized === 'spool' ? policy.spoolMaxBytes : policy.maxOutputBytes;
-  return { oversized, maxBytes: spec.output?.max_bytes ?? most };
+  return { oversized, maxBytes: spec.output?.max_bytes ?? most, parse: spec.output?.parse ?? null };
 }
 
 export interface Acceptance {
   id: ExecutionId;
   spec: Spec;
+  work: Work;
+  settings: Settings;
   caller: Caller;
   trace: Trace;
   rerunOf: ExecutionId | null;
@@ -44,17 +54,20 @@ export interface Acceptance {
 
 /** The record of a new execution. */
 export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
-  const { id, spec, caller, trace, rerunOf, now } = acceptance;
+  const { id, spec, work, settings, caller, trace, rerunOf, now } = acceptance;
   return {
     id,
     runId: id,
     userId: caller.userId,
     spec,
-    taskId: spec.task_id ?? null,
-    labels: spec.labels ?? {},
-    priority: spec.priority ?? 0,
-    timeouts: resolveTimeouts(spec, policy),
-    outputPolicy: resolveOutput(spec, policy),
+    taskId: settings.task_id ?? null,
+    labels: settings.labels ?? {},
+    priority: settings.priority ?? 0,
+    timeouts: resolveTimeouts(settings, policy),
+    outputPolicy: resolveOutput(settings, policy),
+    work,
+    retry: resolveRetry(settings.retry, policy.retry),
+    retrySafe: settings.retry_safe ?? false,
     trace,
     rerunOf,
     isolation: 'none',
@@ -65,14 +78,15 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
   };
 }
 
-/** When a queued execution ends unstarted, ms since the epoch, and of which limit; null when never. */
-export function queueDeadline(
+/** When a pending execution ends without another attempt, ms since the epoch, and of which limit; null when never. */
+export function pendingDeadline(
   execution: Execution,
 ): { at: number; cause: 'queue_timeout' | 'total_timeout'; limitMs: number } | null {
   const { queueMs, totalMs } = execution.timeouts;
-  const queueAt = queueMs === null ? Infinity : execution.queuedAt + queueMs;
+  // Who waits for a backoff is not in the queue.
+  const queueAt = queueMs === null || execution.phase !== 'queued' ? Infinity : execution.queuedAt + queueMs;
   const totalAt = totalMs === null ? Infinity : execution.createdAt + totalMs;
-  if (queueMs !== null && queueAt <= totalAt)
+  if (queueMs !== null && queueAt < Infinity && queueAt <= totalAt)
     return { at: queueAt, cause: 'queue_timeout', limitMs: queueMs };
   return totalMs === null ? null : { at: totalAt, cause: 'total_timeout', limitMs: totalMs };
 }

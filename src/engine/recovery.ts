@@ -9,10 +9,12 @@ export interface RecoveryDeps {
   journal: Journal;
   clock: Clock;
   log: Log;
+  random: () => number;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
 }
 
-export async function recover({ store, runner, journal, clock, log, commit }: RecoveryDeps): Promise<void> {
+export async function recover(deps: RecoveryDeps): Promise<void> {
+  const { store, runner, commit, log } = deps;
   const interrupted = await store.interrupted();
   const names = interrupted.map(({ execution, attempt }) => ({
     runId: execution.runId,
@@ -25,14 +27,22 @@ export async function recover({ store, runner, journal, clock, log, commit }: Re
     const detail = isOtherBoot ? 'reboot' : 'server_crash';
     // After a restart of the machine the absence of a log proves nothing: logs are not synced.
     const interruption = { mayBeUnstarted: !isOtherBoot, startedAt: attempt.startedAt, detail } as const;
-    groups.push(await interruptedGroup(execution, interruption, { journal, clock }));
+    groups.push(await interruptedGroup(execution, interruption, deps));
   }
   const results = await commit(groups);
   if (groups.length === 0) return;
   const requeued = groups.filter((group) => group[0]?.type === 'requeue').length;
+  const retried = groups.filter((group) => group[0]?.type === 'retry').length;
   const stale = results.filter((result) => result.status !== 'applied').length;
   log.warn(
-    { interrupted: groups.length, requeued, lost: groups.length - requeued, stale, killed_processes: killed },
+    {
+      interrupted: groups.length,
+      requeued,
+      retried,
+      lost: groups.length - requeued - retried,
+      stale,
+      killed_processes: killed,
+    },
     'Interrupted attempts were recovered',
   );
 }

@@ -1,24 +1,28 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
-import type { Execution, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
+import type { Execution, Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Outcome, ResultError } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import type {
+  AttemptListener,
   AttemptReport,
-  AttemptStart,
   Clock,
   Command,
   Group,
+  HttpRunner,
   Journal,
   Log,
   RunningAttempt,
   Runner,
-  SettlePart,
 } from '../domain/ports.ts';
-import { interruptedGroup } from './interrupted.ts';
+import type { ProcessWork } from '../domain/spec.ts';
+import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
+import type { Policies } from './policies/policies.ts';
+import { decideRetry, type RetryDecision } from './policies/retry.ts';
 import type { EnginePolicy } from './policy.ts';
+import { resultOf } from './result.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Waiters } from './waiters.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -28,21 +32,23 @@ export interface RunDeps {
   clock: Clock;
   log: Log;
   runner: Runner;
+  requests: HttpRunner;
   journal: Journal;
   live: LiveRuns;
   scheduler: Scheduler;
   writeBehind: WriteBehind;
   /** Woken when a live attempt has written something or has moved on. */
   growth: Waiters;
-  toCommand(execution: RunningExecution): Command;
+  policies: Policies;
+  toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
+  newTrace(): Trace;
+  random(): number;
   /** The stored state of an execution. */
   current(id: ExecutionId): Promise<Execution | null>;
   /** Aborts when the engine gives up; what is not stored then will be found by the next recovery. */
   signal: AbortSignal;
 }
 
-/** Standard output that is parsed as a result may have so many bytes. */
-export const MAX_RESULT_BYTES = 1024 * 1024;
 const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
 
 /** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
@@ -50,11 +56,28 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   const began = deps.clock.monotonic();
   const run = deps.live.begin(execution);
   armTotalClock(run, execution, deps);
+  const pass = deps.policies.admit(execution);
+  if ('outcome' in pass) return settle(run, () => refusedGroup(execution, pass.outcome, deps), deps);
   const attempt = launch(run, execution, deps);
   const report = await attempt.ended;
   run.stage = 'ended';
-  await settle(run, () => conclude(run, execution, report, deps), deps);
-  deps.scheduler.noteDuration(deps.clock.monotonic() - began);
+  const lastedMs = deps.clock.monotonic() - began;
+  pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
+  await settle(run, ending(run, execution, report, deps), deps);
+  deps.scheduler.noteDuration(lastedMs);
+}
+
+/** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */
+async function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDeps): Promise<Group> {
+  const fence = { executionId: execution.id, attempt: lastAttemptNumber(execution), at: deps.clock.now() };
+  const settle = { type: 'settle', ...fence, result: null, end: null } as const;
+  const { phase, cancel } = await stillRunning(execution, deps);
+  if (phase === 'starting')
+    return [
+      { type: 'requeue', ...fence },
+      { ...settle, outcome },
+    ];
+  return [{ ...settle, outcome: { cause: 'cancelled', reason: cancel?.reason ?? null, process: null } }];
 }
 
 function armTotalClock(run: LiveRun, execution: RunningExecution, deps: RunDeps): void {
@@ -76,17 +99,7 @@ export function setTotalClock(
 }
 
 function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
-  const { timeouts, outputPolicy } = execution;
-  const start: AttemptStart = {
-    ...run.name,
-    command: deps.toCommand(execution),
-    keepBytes: outputPolicy.maxBytes,
-    failOnLimit: outputPolicy.oversized === 'fail',
-    attemptMs: timeouts.attemptMs,
-    idleMs: timeouts.idleMs,
-    graceMs: deps.policy.graceMs,
-  };
-  const attempt = deps.runner.run(start, {
+  const attempt = start(run, execution, deps, {
     started(pid, at) {
       Object.assign(run, { stage: 'running', pid, startedAt: at });
       noteProgress(run, deps, true);
@@ -101,6 +114,30 @@ function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): Runni
   return attempt;
 }
 
+/** Hands the work to the runner that can do it. */
+function start(
+  run: LiveRun,
+  execution: RunningExecution,
+  deps: RunDeps,
+  listener: AttemptListener,
+): RunningAttempt {
+  const { timeouts, outputPolicy, work, trace } = execution;
+  // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
+  const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
+  const shared = {
+    ...run.name,
+    keepBytes: outputPolicy.maxBytes,
+    failOnLimit: outputPolicy.oversized === 'fail',
+    attemptMs: timeouts.attemptMs,
+    idleMs: timeouts.idleMs,
+  };
+  if (work.kind === 'http') {
+    return deps.requests.run({ ...shared, work, executionId: execution.id, traceparent }, listener);
+  }
+  const command = deps.toCommand(execution, work, traceparent);
+  return deps.runner.run({ ...shared, command, graceMs: deps.policy.graceMs }, listener);
+}
+
 function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {
   const { id, name, startedAt, output } = run;
   if (startedAt !== null) {
@@ -112,70 +149,53 @@ function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {
   deps.growth.notify(id);
 }
 
-/** Makes the group that ends the attempt. */
-async function conclude(
+/** Makes the group that ends an attempt, from what the execution is at each call. */
+function ending(
   run: LiveRun,
   execution: RunningExecution,
   report: AttemptReport,
   deps: RunDeps,
-): Promise<Group> {
+): () => Promise<Group> {
   if (report.type === 'interrupted') {
-    // It may have been cancelled since it was claimed: then it must not go back to the queue.
-    const current = await deps.current(execution.id);
     const { isStarted, detail } = report;
     const interruption = { mayBeUnstarted: !isStarted, startedAt: run.startedAt, detail };
-    return interruptedGroup(current?.status === 'running' ? current : execution, interruption, deps);
+    // It may have been cancelled since it was claimed: then it must not go back to the queue.
+    return async () => interruptedGroup(await stillRunning(execution, deps), interruption, deps);
   }
-  const { outcome, result } = await withResult(execution, report, deps);
-  const settle: SettlePart = {
-    type: 'settle',
-    executionId: execution.id,
-    attempt: lastAttemptNumber(execution),
-    outcome,
-    result,
-    at: deps.clock.now(),
-    end: report.end,
+  let concluded: Concluded | null = null;
+  return async () => {
+    concluded ??= await conclude(execution, report, deps);
+    const { outcome, result, decision } = concluded;
+    const at = deps.clock.now();
+    const end = { executionId: execution.id, attempt: lastAttemptNumber(execution), at, end: report.end };
+    // Who has asked for a cancel wants no further attempt.
+    if (decision.retry && (await stillRunning(execution, deps)).phase === 'starting') {
+      return [{ type: 'retry', ...end, outcome, retryAt: at + decision.waitMs }];
+    }
+    const exhausted = decision.retry ? null : decision.exhausted;
+    return [{ type: 'settle', ...end, outcome: withExhausted(outcome, exhausted), result }];
   };
-  return [settle];
 }
 
-/** The result that the client asked for: parsed output, or the end of each stream. */
-async function withResult(
+interface Concluded {
+  outcome: Outcome;
+  result: Result;
+  decision: RetryDecision;
+}
+
+async function conclude(
   execution: RunningExecution,
   report: Extract<AttemptReport, { type: 'ended' }>,
   deps: RunDeps,
-): Promise<{ outcome: Outcome; result: Result }> {
-  const { outcome, end, tails } = report;
-  const tailsResult: Result = end.startedAt === null ? null : { type: 'tails', ...tails };
-  const isWanted =
-    execution.spec.output?.parse === 'json' && outcome.cause === 'exited' && outcome.exitCode === 0;
-  if (!isWanted) return { outcome, result: tailsResult };
-  const parsed = await parseOutput(execution, end.output, deps);
-  if ('value' in parsed) return { outcome, result: { type: 'json', value: parsed.value } };
-  return { outcome: { ...outcome, resultError: parsed.error }, result: tailsResult };
+): Promise<Concluded> {
+  const { outcome, result } = await resultOf(execution, report, deps);
+  const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), deps.random);
+  return { outcome, result, decision };
 }
 
-async function parseOutput(
-  execution: RunningExecution,
-  output: OutputTotals,
-  deps: Pick<RunDeps, 'journal' | 'log'>,
-): Promise<{ value: unknown } | { error: ResultError }> {
-  if (output.truncated || output.stdoutBytes > MAX_RESULT_BYTES) return { error: 'output_too_large' };
-  const log = await deps.journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
-  if (log === null) return { error: 'output_not_json' };
-  try {
-    const decoder = new TextDecoder('utf-8', { fatal: true });
-    let text = '';
-    for await (const { stream, bytes } of log.read(0)) {
-      if (stream === 'stdout') text += decoder.decode(bytes, { stream: true });
-    }
-    return { value: JSON.parse(text + decoder.decode()) as unknown };
-  } catch (error) {
-    deps.log.debug({ err: error, execution_id: execution.id }, 'The output is not JSON');
-    return { error: 'output_not_json' };
-  } finally {
-    await log.close();
-  }
+async function stillRunning(execution: RunningExecution, deps: RunDeps): Promise<RunningExecution> {
+  const current = await deps.current(execution.id);
+  return current?.status === 'running' ? current : execution;
 }
 
 /** Stores the end, however often it takes, and gives back what the attempt held. */

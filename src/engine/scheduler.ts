@@ -1,9 +1,10 @@
 // Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
 // decides. Counting is synchronous, so that no two callers can take the same slot.
-import type { RunningExecution } from '../domain/execution.ts';
+import type { Pool, RunningExecution } from '../domain/execution.ts';
 import type { Claimant, Clock, Group, GroupResult, Log, Store } from '../domain/ports.ts';
 
 export interface SchedulerDeps {
+  pool: Pool;
   slots: number;
   store: Pick<Store, 'stats'>;
   clock: Clock;
@@ -37,6 +38,10 @@ export class Scheduler {
     return this.#deps.slots - this.#inUse;
   }
 
+  get #queued(): number {
+    return this.#deps.store.stats().queued[this.#deps.pool];
+  }
+
   open(): void {
     this.#isOpen = true;
     this.fill();
@@ -49,7 +54,7 @@ export class Scheduler {
 
   /** Takes a slot for a new execution, if it need not wait behind others. */
   tryReserve(): boolean {
-    if (!this.#isOpen || this.free <= 0 || this.#deps.store.stats().queued > 0) return false;
+    if (!this.#isOpen || this.free <= 0 || this.#queued > 0) return false;
     this.#inUse += 1;
     return true;
   }
@@ -110,7 +115,7 @@ export class Scheduler {
 
   /** When a client should ask again: the mean duration of the attempts that are ahead, 1 to 60 seconds. */
   retryAfterS(): number {
-    const ahead = this.#deps.store.stats().queued + 1;
+    const ahead = this.#queued + 1;
     const seconds = ((this.#meanMs ?? 1000) * ahead) / this.#deps.slots / 1000;
     return Math.min(60, Math.max(1, Math.ceil(seconds)));
   }
@@ -132,11 +137,11 @@ export class Scheduler {
   /** How many to claim, with so many slots about to be free. */
   #wanted(freed: number): number {
     if (!this.#isOpen) return 0;
-    return Math.max(0, Math.min(this.free + freed, this.#deps.store.stats().queued));
+    return Math.max(0, Math.min(this.free + freed, this.#queued));
   }
 
   #claimGroup(limit: number): Group {
-    return [{ type: 'claim_next', limit, claim: this.#deps.claimant() }];
+    return [{ type: 'claim_next', pool: this.#deps.pool, limit, claim: this.#deps.claimant() }];
   }
 
   #start(result: GroupResult | undefined): void {

@@ -2,12 +2,14 @@
 import type { Caller } from '../domain/access.ts';
 import { whyNotAllowed } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, RunningExecution, Trace } from '../domain/execution.ts';
+import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
+import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
-import type { Spec } from '../domain/spec.ts';
+import type { Spec, Work } from '../domain/spec.ts';
+import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
-import { newExecution } from './policy.ts';
+import { newExecution, type Settings } from './policy.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -29,7 +31,10 @@ export interface SubmitDeps {
   policy: EnginePolicy;
   clock: Clock;
   store: Store;
-  scheduler: Scheduler;
+  schedulers: Record<Pool, Scheduler>;
+  policies: Policies;
+  /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
+  resolve(spec: Spec): { work: Work; settings: Settings };
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -50,13 +55,13 @@ export async function submitAll(
   submissions: readonly Submission[],
   deps: SubmitDeps,
 ): Promise<(Submitted | RefusedError)[]> {
-  const drafts = submissions.map((submission) => draft(caller, submission, deps));
+  const drafts = submissions.map((submission) => tryDraft(caller, submission, deps));
   const groups = drafts.flatMap((one) => (one instanceof RefusedError ? [] : [one.group]));
   let results: GroupResult[];
   try {
     results = groups.length === 0 ? [] : await deps.commit(groups);
   } catch (error) {
-    for (const one of drafts) if (!(one instanceof RefusedError) && one.hasSlot) deps.scheduler.release();
+    for (const one of drafts) if (!(one instanceof RefusedError)) one.slot?.release();
     throw error;
   }
   let next = 0;
@@ -65,64 +70,78 @@ export async function submitAll(
     if (one instanceof RefusedError) answers.push(one);
     else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
   }
-  deps.scheduler.fill();
+  for (const pool of POOLS) deps.schedulers[pool].fill();
   return answers;
 }
 
 interface Draft {
   group: Group;
-  hasSlot: boolean;
+  scheduler: Scheduler;
+  /** The scheduler whose slot it holds; null without one. */
+  slot: Scheduler | null;
 }
 
-function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | RefusedError {
+function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | RefusedError {
+  try {
+    return draft(caller, submission, deps);
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}
+
+/** @throws RefusedError */
+function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft {
   const { spec, rerunOf, idempotency } = submission;
   const notAllowed = whyNotAllowed(caller, spec);
-  if (notAllowed !== null) return new RefusedError('command_not_allowed', notAllowed);
-  const hasSlot = deps.scheduler.tryReserve();
-  if (!hasSlot && (spec.on_limit ?? deps.policy.onLimit) === 'reject') {
-    return new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
-      retryAfterS: deps.scheduler.retryAfterS(),
+  if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
+  const { work, settings } = deps.resolve(spec);
+  const scheduler = deps.schedulers[poolOf(work)];
+  const refusal = deps.policies.refusal({ spec, work });
+  const hasSlot = refusal === null && scheduler.tryReserve();
+  if (refusal === null && !hasSlot && (settings.on_limit ?? deps.policy.onLimit) === 'reject') {
+    throw new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
+      retryAfterS: scheduler.retryAfterS(),
     });
   }
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
-  const execution = newExecution({ id: deps.newId(), spec, caller, trace, rerunOf, now }, deps.policy);
+  const acceptance = { id: deps.newId(), spec, work, settings, caller, trace, rerunOf, now };
+  const execution = newExecution(acceptance, deps.policy);
   const group: Part[] = [];
   if (idempotency !== null) {
     const { key, bodyHash } = idempotency;
     const lifetime = { at: now, expiresAt: now + KEY_LIFETIME_MS };
-    group.push({
-      type: 'idempotency',
-      userId: caller.userId,
-      key,
-      bodyHash,
-      executionId: execution.id,
-      ...lifetime,
-    });
+    const { userId } = caller;
+    group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
   }
   const claim = hasSlot ? deps.claimant() : null;
   group.push({ type: 'accept', execution, claim, maxQueued: deps.policy.maxQueued });
-  return { group, hasSlot };
+  if (refusal !== null) {
+    const end = { executionId: execution.id, attempt: 0, at: now, result: null, end: null };
+    group.push({ type: 'settle', outcome: refusal, ...end });
+  }
+  return { group, scheduler, slot: hasSlot ? scheduler : null };
 }
 
 async function conclude(
   caller: Caller,
-  { hasSlot }: Draft,
+  { scheduler, slot }: Draft,
   result: GroupResult,
   deps: SubmitDeps,
 ): Promise<Submitted | RefusedError> {
-  const execution = result.status === 'applied' ? result.executions[0] : undefined;
+  const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
     if (execution.status === 'running') deps.run(execution);
     return { execution, isReplay: false };
   }
-  if (hasSlot) deps.scheduler.release();
+  slot?.release();
   if (result.status !== 'refused')
     return new RefusedError('internal_error', 'The store did not take the execution.');
   switch (result.reason) {
     case 'queue_full':
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
-        retryAfterS: deps.scheduler.retryAfterS(),
+        retryAfterS: scheduler.retryAfterS(),
       });
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');

@@ -13,6 +13,7 @@ export function toFilter(userId: string, query: Omit<ListQuery, 'limit' | 'curso
     status: query.status,
     phase: query.phase?.map((phase) => (phase === 'running' ? 'starting' : phase)),
     kind: query.kind,
+    operation: query.operation,
     taskId: query.task_id,
     label: query.label,
     createdFrom: query.created_after,

@@ -8,6 +8,7 @@ import type { SpecLimits } from '../domain/spec.ts';
 import {
   batchItemSchema,
   KINDS,
+  operationName,
   OVERSIZED,
   priority,
   specSchema,
@@ -53,6 +54,14 @@ const outcome = z
     detail: z.string().optional(),
     limit_ms: ms.optional(),
     limit_bytes: count.optional(),
+    status: z.int().optional().describe('of the HTTP answer'),
+    expected: z.boolean().optional(),
+    retry_after_ms: ms.nullable().optional(),
+    circuit: z.string().optional(),
+    exhausted: z
+      .strictObject({ attempts: z.int().min(1), by: z.enum(['attempts', 'budget']) })
+      .optional()
+      .describe('it would have been retried, but for this'),
     process: processEnd.nullable().optional(),
   })
   .describe('How an attempt or an execution ended. The cause says which other fields there are.');
@@ -105,12 +114,20 @@ export const execution = z.strictObject({
   phase: z.enum(PHASES),
   revision: z.int().min(1),
   kind: z.enum(KINDS),
+  operation: z.string().nullable(),
   spec: z.record(z.string(), z.unknown()).describe('what was asked for, as it was sent'),
   user_id: z.string(),
   task_id: z.string().nullable(),
   labels: z.record(z.string(), z.string()),
   priority: z.int(),
   timeouts: z.strictObject(timeoutsShape),
+  retry: z
+    .strictObject({
+      attempts: z.int().min(1).describe('tries in all'),
+      used: count,
+      next_at: time.nullable().describe('when the next try enters the queue'),
+    })
+    .nullable(),
   run_id: z.string(),
   rerun_of: z.string().nullable(),
   attempts: z.array(attempt),
@@ -118,7 +135,9 @@ export const execution = z.strictObject({
   error: executionError.nullable(),
   result: z
     .unknown()
-    .describe('parsed output if asked for, else {"stdout", "stderr"}: the end of each stream'),
+    .describe(
+      'parsed output if asked for, else {"stdout", "stderr"}: the end of each stream; of an HTTP call {"status", "headers", "url", "body"}',
+    ),
   output,
   resources: resources.nullable(),
   timestamps: z.strictObject({
@@ -165,9 +184,12 @@ export const bulkCancelAnswer = z.strictObject({
   canceling: count.describe('being stopped'),
 });
 
+const slots = z.strictObject({ max: count, running: count, pending: count, available: count });
+
 export const stats = z.strictObject({
   executions: z.record(z.enum(STATUSES), count),
-  concurrency: z.strictObject({ max: count, running: count, pending: count, available: count }),
+  concurrency: slots.describe('of what takes a process'),
+  http_concurrency: slots.describe('of HTTP calls'),
   queue: z.strictObject({ depth: count, oldest_age_ms: ms }),
   write_behind: z.strictObject({ waiting: count, lag_ms: ms, flushes: count, failures: count }),
   store: z.strictObject({ commits: count, groups: count, waiting: count, commit_ms_mean: z.number() }),
@@ -238,12 +260,13 @@ const labelPairs = shownAs(
 );
 
 /** `running` is every live attempt that is not being cancelled: how far it is, nobody stores. */
-const LISTED_PHASES = ['queued', 'running', 'canceling', 'done'] as const;
+const LISTED_PHASES = ['queued', 'scheduled_retry', 'running', 'canceling', 'done'] as const;
 
 const filterShape = {
   status: list(z.enum(STATUSES)).optional(),
   phase: list(z.enum(LISTED_PHASES)).optional(),
   kind: list(z.enum(KINDS)).optional(),
+  operation: operationName.optional(),
   task_id: taskId.optional(),
   label: labelPairs.optional(),
   created_after: instant.optional(),

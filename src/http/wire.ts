@@ -1,7 +1,7 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
 import type { Attempt, Execution, OutputTotals, Result } from '../domain/execution.ts';
-import { isFinished, NO_OUTPUT } from '../domain/execution.ts';
+import { isFinished, NO_OUTPUT, operationOf, operationType } from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import type { z } from 'zod';
@@ -16,6 +16,8 @@ const SNAKE: Record<string, string> = {
   exitCode: 'exit_code',
   limitMs: 'limit_ms',
   limitBytes: 'limit_bytes',
+  isExpected: 'expected',
+  retryAfterMs: 'retry_after_ms',
 };
 
 function toOutcome(outcome: Outcome): OutcomeWire {
@@ -61,7 +63,8 @@ function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
 
 function toResult(result: Result): unknown {
   if (result === null) return null;
-  return result.type === 'json' ? result.value : { stdout: result.stdout, stderr: result.stderr };
+  const { type, ...value } = result;
+  return type === 'json' ? result.value : value;
 }
 
 /** Counters as a reader sees them: of a live attempt, what this process has been told last. */
@@ -85,6 +88,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     phase: view.phase,
     revision: execution.revision,
     kind: execution.spec.kind,
+    operation: operationOf(execution),
     spec: execution.spec,
     user_id: execution.userId,
     task_id: execution.taskId,
@@ -96,6 +100,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
       total_ms: execution.timeouts.totalMs,
       idle_ms: execution.timeouts.idleMs,
     },
+    retry: toRetry(execution),
     run_id: execution.runId,
     rerun_of: execution.rerunOf,
     attempts: execution.attempts.map(toAttempt),
@@ -126,6 +131,14 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
   };
 }
 
+function toRetry(execution: Execution): ExecutionWire['retry'] {
+  const { retry } = execution;
+  if (retry === null) return null;
+  const tries = execution.attempts.filter(({ outcome }) => outcome !== null).length;
+  const next = execution.phase === 'scheduled_retry' ? isoTime(execution.retryAt) : null;
+  return { attempts: retry.attempts, used: tries, next_at: next };
+}
+
 function toError(outcome: Outcome): ExecutionWire['error'] {
   const { error } = judge(outcome);
   if (error === null) return null;
@@ -145,7 +158,7 @@ function toCancel(execution: Execution): ExecutionWire['cancel'] {
 }
 
 const MESSAGES: Record<Execution['status'], string> = {
-  pending: 'The execution waits for a slot.',
+  pending: 'The execution waits.',
   running: 'The execution is running.',
   completed: 'The execution completed.',
   failed: 'The execution failed.',
@@ -157,7 +170,7 @@ const MESSAGES: Record<Execution['status'], string> = {
 export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepResult> {
   const error = isFinished(execution) ? judge(execution.outcome).error : null;
   return {
-    step: execution.spec.kind,
+    step: operationType(execution),
     result: isFinished(execution) ? toResult(execution.result) : null,
     completed: execution.status === 'completed',
     message: MESSAGES[execution.status],

@@ -2,7 +2,7 @@
 import { classOf } from '../domain/errors.ts';
 import type { LifecycleEvent } from '../domain/events.ts';
 import type { Execution } from '../domain/execution.ts';
-import { isFinished } from '../domain/execution.ts';
+import { isFinished, operationType } from '../domain/execution.ts';
 import { judge } from '../domain/outcome.ts';
 import type { Log } from '../domain/ports.ts';
 
@@ -16,10 +16,12 @@ export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution
     };
     if (!isFinished(execution) || event.type === 'lost') {
       if (event.type === 'lost') log.warn(facts, 'An attempt was lost');
+      else if (event.type === 'retry_scheduled') log.info(facts, retryMessage(event, execution));
       else log.debug(facts, `Execution ${event.type}`);
       return;
     }
     const { error } = judge(execution.outcome);
+    if (execution.outcome.exhausted !== undefined) log.warn(facts, 'Retry count exceeded');
     const end = {
       ...facts,
       kind: execution.spec.kind,
@@ -32,4 +34,14 @@ export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution
     if (error?.fault === 'system') log.warn(end, `Execution ${execution.status}`);
     else log.info(end, `Execution ${execution.status}`);
   };
+}
+
+/** The source's words: Retry n/max for OP after Ns: CAUSE. */
+function retryMessage(event: LifecycleEvent, execution: Execution): string {
+  if (execution.phase !== 'scheduled_retry' || execution.retry === null) return 'Retry';
+  const tries = execution.attempts.filter(({ outcome }) => outcome !== null);
+  const seconds = (execution.retryAt - event.at) / 1000;
+  const cause = tries.at(-1)?.outcome?.cause ?? 'unknown';
+  const most = execution.retry.attempts - 1;
+  return `Retry ${tries.length}/${most} for ${operationType(execution)} after ${seconds}s: ${cause}`;
 }

@@ -2,8 +2,8 @@
 // never a user, an id or a command. Names without the prefix are those of the source systems.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LifecycleEvent } from '../domain/events.ts';
-import type { Attempt, Execution, FinishedExecution } from '../domain/execution.ts';
-import { isFinished } from '../domain/execution.ts';
+import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution.ts';
+import { isFinished, operationType } from '../domain/execution.ts';
 import { judge } from '../domain/outcome.ts';
 import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports.ts';
 
@@ -11,7 +11,7 @@ import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports.ts';
 export interface Gauges {
   counts: StoreCounts;
   queueAgeMs: number;
-  concurrency: { max: number; running: number };
+  concurrency: Record<Pool, { max: number; running: number }>;
   writeBehind: { lagMs: number; failures: number };
   store: StoreStats;
   runner: RunnerStatus;
@@ -62,6 +62,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const activeRuns = gauge('execution_manager_active_runs', 'Attempts that hold a slot.');
   const poolSize = gauge('execution_manager_pool_size', 'Slots.');
   const utilization = gauge('execution_manager_utilization_ratio', 'Attempts that hold a slot, per slot.');
+
+  const httpRuns = gauge('execd_http_active_runs', 'HTTP calls that hold a slot.');
+  const httpSlots = gauge('execd_http_slots', 'Slots for HTTP calls.');
+  const retries = counter('retry_attempts_total', 'Attempts that are made again.', ['operation_type']);
+  const retried = counter('execd_retried_executions_total', 'Executions that took more than one try.', [
+    'result',
+  ]);
+  const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for their backoff.');
 
   const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
   const finished = counter('execd_executions_finished_total', 'Executions ended.', [
@@ -116,13 +124,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
     if (output.truncated) truncated.inc();
     if (startedAt === null || endedAt === null) return;
     spawn.observe((startedAt - attempt.claimedAt) / 1000);
-    duration.observe({ operation_type: execution.spec.kind }, (endedAt - startedAt) / 1000);
+    duration.observe({ operation_type: operationType(execution) }, (endedAt - startedAt) / 1000);
   }
 
-  function onFinished({ outcome, spec, status }: FinishedExecution): void {
+  function onFinished(execution: FinishedExecution): void {
+    const { outcome, spec, status } = execution;
     const fault = judge(outcome).error?.fault ?? 'none';
     finished.inc({ kind: spec.kind, status, cause: outcome.cause, fault });
-    if (status === 'timed_out') timeouts.inc({ operation_type: spec.kind });
+    if (status === 'timed_out') timeouts.inc({ operation_type: operationType(execution) });
+    if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
+      retried.inc({ result: status });
+    }
     if ('process' in outcome && outcome.process !== null) {
       leftovers.inc(outcome.process.leftoverProcesses);
       survivors.inc(outcome.process.survivors);
@@ -137,12 +149,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
       case 'started':
         if (attempt !== undefined) queueWait.observe((attempt.claimedAt - execution.queuedAt) / 1000);
         return;
+      case 'retry_scheduled':
+        retries.inc({ operation_type: operationType(execution) });
+        if (attempt !== undefined) onAttempt(execution, attempt);
+        return;
       case 'lost':
         if (attempt?.outcome?.cause === 'lost') lost.inc({ detail: attempt.outcome.detail });
         return;
       default:
         if (event.type !== execution.status || !isFinished(execution)) return;
-        if (attempt !== undefined) onAttempt(execution, attempt);
+        // One that was given back has told nothing.
+        if (attempt !== undefined && attempt.outcome !== null) onAttempt(execution, attempt);
         onFinished(execution);
     }
   }
@@ -156,9 +173,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
   async function collect(): Promise<void> {
     ready.set(options.isReady() ? 1 : 0);
     const now = await options.gauges();
-    activeRuns.set(now.concurrency.running);
-    poolSize.set(now.concurrency.max);
-    utilization.set(now.concurrency.running / now.concurrency.max);
+    const { process, http: calls } = now.concurrency;
+    activeRuns.set(process.running);
+    poolSize.set(process.max);
+    utilization.set(process.running / process.max);
+    httpRuns.set(calls.running);
+    httpSlots.set(calls.max);
+    scheduled.set(now.counts.scheduledRetry);
     const { pending, running, finished: ends } = now.counts;
     for (const [status, count] of Object.entries({ pending, running, ...ends }))
       executions.set({ status }, count);

@@ -155,6 +155,7 @@ export class CommandRunner implements Runner {
         outcome,
         end: notStarted(this.#options.clock.now()),
         tails: NO_TAILS,
+        response: null,
       });
     }
     const cause: StopFrameCause = request.cause === 'lost' ? 'shutdown' : request.cause;
@@ -303,7 +304,7 @@ function notStarted(endedAt: number): AttemptEnd {
 
 function startFailed(frame: StartFailed, now: number): AttemptReport {
   const outcome: Outcome = { cause: 'spawn_failed', reason: frame.reason, message: frame.message };
-  return { type: 'ended', outcome, end: notStarted(now), tails: NO_TAILS };
+  return { type: 'ended', outcome, end: notStarted(now), tails: NO_TAILS, response: null };
 }
 
 function exited(frame: Exited, live: Live): AttemptReport {
@@ -327,6 +328,7 @@ function exited(frame: Exited, live: Live): AttemptReport {
       logComplete: frame.cause !== 'journal_failed',
     },
     tails: { stdout: tailText(frame.stdoutTail), stderr: tailText(frame.stderrTail) },
+    response: null,
   };
 }
 

@@ -6,18 +6,20 @@ import type {
   Isolation,
   OutputPolicy,
   OutputTotals,
+  Pool,
   Resources,
   Result,
+  RetryPolicy,
   Status,
   Timeouts,
   Trace,
 } from '../domain/execution.ts';
-import { NO_OUTPUT } from '../domain/execution.ts';
+import { NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
 import type { LifecycleEvent, EventType } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { AcceptPart } from '../domain/ports.ts';
-import type { Kind, Spec } from '../domain/spec.ts';
+import type { Kind, Spec, Work } from '../domain/spec.ts';
 
 export interface ExecutionRow {
   /** Order of acceptance, and so the order in the queue within a priority. */
@@ -26,6 +28,8 @@ export interface ExecutionRow {
   user_id: string;
   run_id: string;
   kind: Kind;
+  operation: string | null;
+  pool: Pool;
   task_id: string | null;
   spec: string;
   /** JSON of `StaticFacts`. */
@@ -41,6 +45,8 @@ export interface ExecutionRow {
   attempt: number;
   created_at: number;
   queued_at: number;
+  /** When a scheduled retry is due. */
+  retry_at: number | null;
   cancel_at: number | null;
   cancel_reason: string | null;
   finished_at: number | null;
@@ -52,6 +58,10 @@ export interface ExecutionRow {
 interface StaticFacts {
   labels: Record<string, string>;
   outputPolicy: OutputPolicy;
+  /** Null when it is the spec itself. */
+  work: Work | null;
+  retry: RetryPolicy | null;
+  retrySafe: boolean;
   trace: Trace;
   rerunOf: string | null;
   isolation: Isolation;
@@ -83,13 +93,16 @@ export interface EventRow {
 
 /** The row of a new execution, before its first group gives it a sequence. */
 export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
-  const { labels, outputPolicy, trace, rerunOf, isolation } = execution;
-  const facts: StaticFacts = { labels, outputPolicy, trace, rerunOf, isolation };
+  const { labels, outputPolicy, retry, retrySafe, trace, rerunOf, isolation } = execution;
+  const work = execution.work === execution.spec ? null : execution.work;
+  const facts: StaticFacts = { labels, outputPolicy, work, retry, retrySafe, trace, rerunOf, isolation };
   return {
     id: execution.id,
     user_id: execution.userId,
     run_id: execution.runId,
     kind: execution.spec.kind,
+    operation: operationOf(execution),
+    pool: poolOf(execution.work),
     task_id: execution.taskId,
     spec: JSON.stringify(execution.spec),
     facts: JSON.stringify(facts),
@@ -102,6 +115,7 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     attempt: 0,
     created_at: execution.createdAt,
     queued_at: execution.queuedAt,
+    retry_at: null,
     cancel_at: null,
     cancel_reason: null,
     finished_at: null,
@@ -116,12 +130,16 @@ function parseOr(json: string | null, absent: unknown): unknown {
 
 /** Reads an execution from its row and the rows of its run's attempts, ordered by number. */
 export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]): Execution {
+  const { work, ...stored } = JSON.parse(row.facts) as StaticFacts;
+  const spec = JSON.parse(row.spec) as Spec;
   const facts = {
-    ...(JSON.parse(row.facts) as StaticFacts),
+    ...stored,
     id: row.id,
     userId: row.user_id,
     runId: row.run_id,
-    spec: JSON.parse(row.spec) as Spec,
+    spec,
+    // Only an operation is another work than its spec.
+    work: work ?? (spec as Work),
     taskId: row.task_id,
     priority: row.priority,
     timeouts: JSON.parse(row.timeouts) as Timeouts,
@@ -135,6 +153,9 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
   switch (row.phase) {
     case 'queued':
       return { ...facts, status: 'pending', phase: 'queued', queueSequence: row.seq };
+    case 'scheduled_retry':
+      if (row.retry_at === null) throw new TypeError(`execution ${row.id} waits for no time`);
+      return { ...facts, status: 'pending', phase: 'scheduled_retry', retryAt: row.retry_at };
     case 'starting':
     case 'canceling':
       return { ...facts, status: 'running', phase: row.phase, cancel };

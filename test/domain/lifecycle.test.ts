@@ -19,7 +19,19 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     cancel: 'done',
     settle: 'done',
     requeue: 'illegal',
+    retry: 'illegal',
+    due: 'illegal',
     patch: 'queued',
+    remove: 'illegal',
+  },
+  scheduled_retry: {
+    claim: 'illegal',
+    cancel: 'done',
+    settle: 'done',
+    requeue: 'illegal',
+    retry: 'illegal',
+    due: 'queued',
+    patch: 'scheduled_retry',
     remove: 'illegal',
   },
   starting: {
@@ -27,6 +39,8 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     cancel: 'canceling',
     settle: 'done',
     requeue: 'queued',
+    retry: 'scheduled_retry',
+    due: 'illegal',
     patch: 'starting',
     remove: 'illegal',
   },
@@ -35,6 +49,8 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     cancel: 'canceling',
     settle: 'done',
     requeue: 'illegal',
+    retry: 'illegal',
+    due: 'illegal',
     patch: 'canceling',
     remove: 'illegal',
   },
@@ -43,6 +59,8 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     cancel: 'illegal',
     settle: 'stale',
     requeue: 'stale',
+    retry: 'stale',
+    due: 'stale',
     patch: 'illegal',
     remove: 'gone',
   },
@@ -50,8 +68,8 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
 
 function move(type: Move['type'], attempt: number): Move {
   if (type === 'claim') return { type, attempt: attempt + 1 };
-  if (type === 'settle' || type === 'requeue') return { type, attempt };
-  return { type };
+  if (type === 'cancel' || type === 'patch' || type === 'remove') return { type };
+  return { type, attempt };
 }
 
 for (const phase of STORED_PHASES) {
@@ -66,7 +84,7 @@ for (const phase of STORED_PHASES) {
 
 t.test('a move for another attempt than the last one is stale in every phase', async (t) => {
   for (const phase of STORED_PHASES) {
-    for (const type of ['claim', 'settle', 'requeue'] as const) {
+    for (const type of ['claim', 'settle', 'requeue', 'retry', 'due'] as const) {
       for (const attempt of [ATTEMPT - 1, ATTEMPT + 1]) {
         t.same(transition({ phase, attempt: ATTEMPT }, move(type, attempt)), { legal: false, why: 'stale' });
       }
@@ -78,6 +96,7 @@ t.test('the status follows from the phase and the outcome', async (t) => {
   const process = { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 };
   const ok: Outcome = { cause: 'exited', exitCode: 0, process, resultError: null };
   t.equal(statusOf('queued', null), 'pending');
+  t.equal(statusOf('scheduled_retry', null), 'pending');
   t.equal(statusOf('starting', null), 'running');
   t.equal(statusOf('canceling', null), 'running');
   t.equal(statusOf('done', ok), 'completed');

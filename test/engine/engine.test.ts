@@ -72,7 +72,7 @@ t.test(
     );
     t.match(await get(id), { status: 'running' });
     t.equal(runner.live.length, 0);
-    t.equal((await engine.stats()).concurrency.running, 1);
+    t.equal((await engine.stats()).concurrency.process.running, 1);
     t.equal(engine.whyNotReady(), 'no space left');
     const refused = await submit().catch((error: unknown) => error);
     t.match(refused, { type: 'store_unavailable', retryAfterS: 5 });
@@ -119,7 +119,7 @@ t.test('a refused acceptance gives its slot back', async (t) => {
   const { engine, submit } = await engineWorld(t, { wrap, slots: 1 });
   failing.on = true;
   await t.rejects(submit(), RefusedError);
-  t.equal((await engine.stats()).concurrency.available, 1);
+  t.equal((await engine.stats()).concurrency.process.available, 1);
 });
 
 t.test(

@@ -4,13 +4,21 @@ import { LOCAL_CALLER } from '../../src/domain/access.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import type { Journal, Log, Store } from '../../src/domain/ports.ts';
-import type { Spec } from '../../src/domain/spec.ts';
+import type { Spec, Work } from '../../src/domain/spec.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
+import type { PolicySource } from '../../src/engine/policies/policies.ts';
 import { FileJournal } from '../../src/journal/file.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
-import { type FakeRunner, fakeRunner } from './fake-runner.ts';
+import { fakeRequests, type FakeRunner, fakeRunner } from './fake-runner.ts';
 import { tempDir } from './temp.ts';
+
+export const NO_POLICIES: PolicySource = {
+  circuitOf: () => null,
+  circuitNames: () => [],
+  retryBudgetOf: () => ({ ratio: 0.2, perSecond: 1, burst: 10 }),
+  adaptiveTimeoutOf: () => null,
+};
 
 export interface EngineWorld {
   engine: Engine;
@@ -49,9 +57,13 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const engine = new Engine({
     store,
     runner,
+    requests: fakeRequests(runner),
     journal,
     clock,
     log,
+    random: () => 0,
+    resolve: (spec) => ({ work: spec as Work, settings: spec }),
+    policies: NO_POLICIES,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
     policy: {
@@ -61,7 +73,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       oversized: 'truncate',
       spoolMaxBytes: 5000,
       onLimit: 'queue',
-      slots: options.slots ?? 2,
+      slots: { process: options.slots ?? 2, http: 2 },
+      retry: { attempts: 3, multiplier: 1 },
       maxQueued: options.maxQueued ?? 1000,
     },
     syncIntervalMs: 5000,

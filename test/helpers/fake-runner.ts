@@ -6,6 +6,8 @@ import type {
   AttemptName,
   AttemptReport,
   AttemptStart,
+  HttpRunner,
+  RequestStart,
   Runner,
   RunnerStatus,
   RunningAttempt,
@@ -14,7 +16,7 @@ import type {
 import { EXIT_0 } from './records.ts';
 
 export interface FakeAttempt {
-  start: AttemptStart;
+  start: AttemptStart | RequestStart;
   stops: StopRequest[];
   extensions: [number, number | null][];
   begin(at?: number): void;
@@ -23,7 +25,8 @@ export interface FakeAttempt {
   interrupt(isStarted: boolean): void;
 }
 
-export interface FakeRunner extends Runner {
+export interface FakeRunner extends Omit<Runner, 'run'> {
+  run(start: AttemptStart | RequestStart, listener: AttemptListener): RunningAttempt;
   /** Attempts that were asked for and have not ended, oldest first. */
   live: FakeAttempt[];
   /** How many were live at the same time, at most. */
@@ -46,7 +49,7 @@ export function fakeRunner(): FakeRunner {
       runner.swept.push(...attempts);
       return 0;
     },
-    run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
+    run(start, listener): RunningAttempt {
       let report: (report: AttemptReport) => void = () => undefined;
       const ended = new Promise<AttemptReport>((resolve) => (report = resolve));
       const leave = (one: AttemptReport) => {
@@ -61,7 +64,7 @@ export function fakeRunner(): FakeRunner {
         grow: (stdoutBytes) => listener.growth({ stdoutBytes, stderrBytes: 0 }),
         end(outcome = EXIT_0) {
           const end = { startedAt: 1, endedAt: 2, output: NO_OUTPUT, resources: null, logComplete: true };
-          leave({ type: 'ended', outcome, end, tails: { stdout: '', stderr: '' } });
+          leave({ type: 'ended', outcome, end, tails: { stdout: '', stderr: '' }, response: null });
         },
         interrupt: (isStarted) => leave({ type: 'interrupted', detail: 'runner_host_died', isStarted }),
       };
@@ -76,4 +79,9 @@ export function fakeRunner(): FakeRunner {
     },
   };
   return runner;
+}
+
+/** HTTP requests as attempts of the same runner. */
+export function fakeRequests(runner: FakeRunner): HttpRunner {
+  return { run: (start, listener) => runner.run(start, listener), close: async () => undefined };
 }

@@ -3,7 +3,7 @@ import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import { NO_OUTPUT } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports.ts';
-import type { Spec } from '../../src/domain/spec.ts';
+import type { Spec, Work } from '../../src/domain/spec.ts';
 
 const nextId = createIdGenerator(() => Date.now());
 const traces = createTraceIds();
@@ -12,16 +12,20 @@ type NewExecution = AcceptPart['execution'];
 
 export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {}): NewExecution {
   const id = more.id ?? nextId();
+  const spec: Spec = more.spec ?? { kind: 'exec', program: 'true' };
   return {
     id,
     runId: id,
     userId: 'ann',
-    spec: { kind: 'exec', program: 'true' },
+    spec,
+    work: spec as Work,
+    retry: null,
+    retrySafe: false,
     taskId: null,
     labels: {},
     priority: 0,
     timeouts: { queueMs: null, attemptMs: 300_000, totalMs: null, idleMs: null },
-    outputPolicy: { maxBytes: 1000, oversized: 'truncate' },
+    outputPolicy: { maxBytes: 1000, oversized: 'truncate', parse: null },
     trace: { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
     rerunOf: null,
     isolation: 'none',

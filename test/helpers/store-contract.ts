@@ -35,7 +35,7 @@ async function given(store: Store, ...executions: ReturnType<typeof newExecution
 }
 
 async function claim(store: Store, limit = 1): Promise<Execution[]> {
-  return applied(await one(store, [{ type: 'claim_next', limit, claim: CLAIM }]));
+  return applied(await one(store, [{ type: 'claim_next', pool: 'process', limit, claim: CLAIM }]));
 }
 
 async function givenRunning(store: Store, more: Parameters<typeof newExecution>[0] = {}): Promise<string> {
@@ -475,7 +475,7 @@ function listing(t: Test, makeWorld: MakeWorld): void {
       newExecution({ timeouts: { ...clocks, queueMs: 5 } }),
       newExecution({ timeouts: { ...clocks, totalMs: 5 } }),
     );
-    const found = await store.queuedWithDeadline();
+    const found = await store.pendingWithTimer();
     t.same(found.map(({ id }) => id).sort(), [queue, total].sort());
   });
 }
@@ -488,9 +488,9 @@ function history(t: Test, makeWorld: MakeWorld): void {
       const [id] = (await given(store, newExecution())) as [string];
       const seen = [await get(store, id)];
       for (const group of [
-        [{ type: 'claim_next', limit: 1, claim: CLAIM }],
+        [{ type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM }],
         [requeue(id, 1)],
-        [{ type: 'claim_next', limit: 1, claim: CLAIM }],
+        [{ type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM }],
         [cancel(id)],
         [settle(id, 2, { outcome: { cause: 'lost', detail: 'server_crash' } })],
       ] satisfies Group[]) {
@@ -643,7 +643,7 @@ function anyOrder(t: Test, makeWorld: MakeWorld): void {
         ids.push(execution.id);
         return [accept(execution, { claim: what === 'claimed' ? CLAIM : null })];
       }
-      if (what === 'claim') return [{ type: 'claim_next', limit: 2, claim: CLAIM }];
+      if (what === 'claim') return [{ type: 'claim_next', pool: 'process', limit: 2, claim: CLAIM }];
       if (what === 'cancel') return [cancel(id)];
       if (what === 'settle') return [settle(id, attempt)];
       return what === 'requeue' ? [requeue(id, attempt)] : [remove(id)];

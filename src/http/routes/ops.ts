@@ -111,7 +111,8 @@ function adminRoutes(app: FastifyInstance, engine: Engine): void {
       const { commits, groups, waiting, commitSeconds } = now.store;
       return {
         executions: { pending, running, ...finished },
-        concurrency: now.concurrency,
+        concurrency: now.concurrency.process,
+        http_concurrency: now.concurrency.http,
         queue: { depth: pending, oldest_age_ms: now.queueAgeMs },
         write_behind: {
           waiting: now.writeBehind.waiting,

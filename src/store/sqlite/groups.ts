@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventType } from '../../domain/events.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
-import type { FinishedExecution } from '../../domain/execution.ts';
+import { type FinishedExecution, type Pool, POOLS } from '../../domain/execution.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
@@ -31,7 +31,8 @@ export type Undone =
 export type GroupReply = { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[] } | Undone;
 
 export interface Counts {
-  pending: number;
+  queued: Record<Pool, number>;
+  scheduledRetry: number;
   running: number;
   finished: Record<FinishedExecution['status'], number>;
 }
@@ -45,6 +46,8 @@ const EXECUTION_COLUMNS = [
     'user_id',
     'run_id',
     'kind',
+    'operation',
+    'pool',
     'task_id',
     'spec',
     'facts',
@@ -53,7 +56,16 @@ const EXECUTION_COLUMNS = [
     'phase',
     'status',
   ],
-  ...['revision', 'event_sequence', 'attempt', 'created_at', 'queued_at', 'cancel_at', 'cancel_reason'],
+  ...[
+    'revision',
+    'event_sequence',
+    'attempt',
+    'created_at',
+    'queued_at',
+    'retry_at',
+    'cancel_at',
+    'cancel_reason',
+  ],
   ...['finished_at', 'outcome', 'result'],
 ] as const satisfies (keyof ExecutionRow)[];
 
@@ -77,7 +89,8 @@ export class GroupWriter {
   /** Carries out one group. The caller undoes what it wrote when the reply is not `applied`. */
   apply(group: readonly WriterPart[]): GroupReply {
     const work: Work = { touched: [], events: [] };
-    const before = { ...this.counts, finished: { ...this.counts.finished } };
+    const { queued, finished } = this.counts;
+    const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
     for (const part of group) {
       const undone = this.#part(part, work);
       if (undone === null) continue;
@@ -101,6 +114,10 @@ export class GroupWriter {
         return this.#settle(part, work);
       case 'requeue':
         return this.#requeue(part, work);
+      case 'retry':
+        return this.#retry(part, work);
+      case 'due':
+        return this.#due(part, work);
       case 'patch':
         return this.#patch(part, work);
       case 'remove':
@@ -114,8 +131,8 @@ export class GroupWriter {
 
   #accept(part: Extract<WriterPart, { type: 'accept' }>, work: Work): Undone | null {
     const isClaimed = part.claim !== null;
-    if (!isClaimed && this.counts.pending >= part.maxQueued)
-      return { status: 'refused', reason: 'queue_full' };
+    const { process, http } = this.counts.queued;
+    if (!isClaimed && process + http >= part.maxQueued) return { status: 'refused', reason: 'queue_full' };
     const attempts: AttemptRow[] = [];
     const fresh = { ...part.row, revision: 1 };
     if (part.claim !== null) {
@@ -148,7 +165,7 @@ export class GroupWriter {
   }
 
   #claimNext(part: ports.ClaimNextPart, work: Work): null {
-    const rows = this.#sql.queue.all(part.limit) as unknown as ExecutionRow[];
+    const rows = this.#sql.queue.all(part.pool, part.limit) as unknown as ExecutionRow[];
     for (const row of rows) {
       const number = row.attempt + 1;
       this.#insertAttempt(row.run_id, number, part.claim);
@@ -164,7 +181,7 @@ export class GroupWriter {
       work.touched.push(this.#withAttempts(row));
       return null;
     }
-    if (row.phase !== 'queued') {
+    if (row.phase === 'starting') {
       const changes = { cancel_at: part.at, cancel_reason: part.reason };
       return this.#move(row, { type: 'cancel' }, part.at, changes, work);
     }
@@ -177,22 +194,41 @@ export class GroupWriter {
     const row = this.#row(part.executionId);
     if (row === undefined) return STALE;
     const move: Move = { type: 'settle', attempt: part.attempt };
-    const { legal } = transition(row, move);
-    if (legal && part.end !== null) {
-      const { startedAt, endedAt, output, resources, logComplete } = part.end;
-      this.#sql.endAttempt.run(
-        startedAt,
-        endedAt,
-        JSON.stringify(part.outcome),
-        JSON.stringify(output),
-        resources === null ? null : JSON.stringify(resources),
-        logComplete ? 1 : 0,
-        row.run_id,
-        part.attempt,
-      );
-    }
+    if (transition(row, move).legal && part.end !== null) this.#endAttempt(row, part, part.end);
     const result = part.result === null ? null : JSON.stringify(part.result);
     return this.#move(row, move, part.at, { ...finished(part.outcome, part.at), result }, work, part.outcome);
+  }
+
+  #endAttempt(
+    row: ExecutionRow,
+    { attempt, outcome }: ports.SettlePart | ports.RetryPart,
+    { startedAt, endedAt, output, resources, logComplete }: ports.AttemptEnd,
+  ): void {
+    this.#sql.endAttempt.run(
+      startedAt,
+      endedAt,
+      JSON.stringify(outcome),
+      JSON.stringify(output),
+      resources === null ? null : JSON.stringify(resources),
+      logComplete ? 1 : 0,
+      row.run_id,
+      attempt,
+    );
+  }
+
+  #retry(part: ports.RetryPart, work: Work): Undone | null {
+    const row = this.#row(part.executionId);
+    if (row === undefined) return STALE;
+    const move: Move = { type: 'retry', attempt: part.attempt };
+    if (transition(row, move).legal) this.#endAttempt(row, part, part.end);
+    return this.#move(row, move, part.at, { retry_at: part.retryAt }, work);
+  }
+
+  #due(part: ports.DuePart, work: Work): Undone | null {
+    const row = this.#row(part.executionId);
+    if (row === undefined) return STALE;
+    const move: Move = { type: 'due', attempt: part.attempt };
+    return this.#move(row, move, part.at, { queued_at: part.at, retry_at: null }, work);
   }
 
   #requeue(part: ports.RequeuePart, work: Work): Undone | null {
@@ -271,7 +307,16 @@ export class GroupWriter {
     });
     this.#sql.updateExecution.run(
       ...[row.priority, row.timeouts, row.phase, row.status, row.revision, row.event_sequence, row.attempt],
-      ...[row.queued_at, row.cancel_at, row.cancel_reason, row.finished_at, row.outcome, row.result, row.seq],
+      ...[
+        row.queued_at,
+        row.retry_at,
+        row.cancel_at,
+        row.cancel_reason,
+        row.finished_at,
+        row.outcome,
+        row.result,
+      ],
+      row.seq,
     );
     this.#insertEvents(row, before, events, at, work);
     work.touched.push(this.#withAttempts(row));
@@ -318,8 +363,7 @@ export class GroupWriter {
   }
 
   #count(row: ExecutionRow, by: 1 | -1): void {
-    if (row.status === 'pending' || row.status === 'running') this.counts[row.status] += by;
-    else this.counts.finished[row.status] += by;
+    addTo(this.counts, row, by);
   }
 }
 
@@ -327,17 +371,26 @@ function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 
   return { outcome: JSON.stringify(outcome), finished_at: at };
 }
 
-export function readCounts(db: DatabaseSync): Counts {
-  const zero = Object.fromEntries(FINAL_STATUSES.map((status) => [status, 0])) as Counts['finished'];
-  const counts: Counts = { pending: 0, running: 0, finished: zero };
-  const rows = db.prepare('SELECT status, count(*) AS n FROM executions GROUP BY status').all();
-  for (const { status, n } of rows as {
-    status: keyof Counts['finished'] | 'pending' | 'running';
-    n: number;
-  }[]) {
-    if (status === 'pending' || status === 'running') counts[status] = n;
-    else counts.finished[status] = n;
-  }
+function addTo(counts: Counts, row: Pick<ExecutionRow, 'status' | 'phase' | 'pool'>, by: number): void {
+  if (row.phase === 'scheduled_retry') counts.scheduledRetry += by;
+  else if (row.status === 'pending') counts.queued[row.pool] += by;
+  else if (row.status === 'running') counts.running += by;
+  else counts.finished[row.status] += by;
+}
+
+function readCounts(db: DatabaseSync): Counts {
+  const zero = <K extends string>(names: readonly K[]) =>
+    Object.fromEntries(names.map((name) => [name, 0])) as Record<K, number>;
+  const counts: Counts = {
+    queued: zero(POOLS),
+    scheduledRetry: 0,
+    running: 0,
+    finished: zero(FINAL_STATUSES),
+  };
+  const rows = db
+    .prepare('SELECT status, phase, pool, count(*) AS n FROM executions GROUP BY status, phase, pool')
+    .all() as unknown as (Pick<ExecutionRow, 'status' | 'phase' | 'pool'> & { n: number })[];
+  for (const row of rows) addTo(counts, row, row.n);
   return counts;
 }
 
@@ -348,10 +401,10 @@ function prepareAll(db: DatabaseSync) {
     insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
     getExecution: 'SELECT * FROM executions WHERE id = ?',
     updateExecution: `UPDATE executions SET priority = ?, timeouts = ?, phase = ?, status = ?, revision = ?,
-      event_sequence = ?, attempt = ?, queued_at = ?, cancel_at = ?, cancel_reason = ?, finished_at = ?, outcome = ?,
+      event_sequence = ?, attempt = ?, queued_at = ?, retry_at = ?, cancel_at = ?, cancel_reason = ?, finished_at = ?, outcome = ?,
       result = ? WHERE seq = ?`,
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
-    queue: `SELECT * FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq LIMIT ?`,
+    queue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? ORDER BY priority DESC, seq LIMIT ?`,
     insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
     deleteLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
     insertAttempt: 'INSERT INTO attempts (run_id, number, epoch, claimed_at, runner) VALUES (?, ?, ?, ?, ?)',

@@ -15,6 +15,8 @@ const INITIAL = `
     user_id TEXT NOT NULL,
     run_id TEXT NOT NULL,
     kind TEXT NOT NULL,
+    operation TEXT,
+    pool TEXT NOT NULL,
     task_id TEXT,
     spec TEXT NOT NULL,
     facts TEXT NOT NULL,
@@ -27,16 +29,19 @@ const INITIAL = `
     attempt INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     queued_at INTEGER NOT NULL,
+    retry_at INTEGER,
     cancel_at INTEGER,
     cancel_reason TEXT,
     finished_at INTEGER,
     outcome TEXT,
     result TEXT
   ) STRICT;
-  CREATE INDEX executions_queue ON executions (priority DESC, seq) WHERE phase = 'queued';
+  CREATE INDEX executions_queue ON executions (pool, priority DESC, seq) WHERE phase = 'queued';
+  CREATE INDEX executions_scheduled ON executions (retry_at) WHERE phase = 'scheduled_retry';
   CREATE INDEX executions_live ON executions (seq) WHERE phase IN ('starting', 'canceling');
   CREATE INDEX executions_by_user ON executions (user_id, id);
   CREATE INDEX executions_by_task ON executions (user_id, task_id, id) WHERE task_id IS NOT NULL;
+  CREATE INDEX executions_by_operation ON executions (user_id, operation, id) WHERE operation IS NOT NULL;
   CREATE INDEX executions_unsuccessful ON executions (user_id, status, id)
     WHERE status IN ('failed', 'cancelled', 'timed_out');
   CREATE INDEX executions_finished ON executions (finished_at) WHERE finished_at IS NOT NULL;

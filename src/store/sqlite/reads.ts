@@ -57,9 +57,9 @@ export class Reads {
     return (this.#all(text, id, afterSequence) as EventRow[]).map(toEvent);
   }
 
-  queue(): { id: string; priority: number; seq: number }[] {
-    const text = `SELECT id, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
-    return this.#all(text) as { id: string; priority: number; seq: number }[];
+  queue(): Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[] {
+    const text = `SELECT id, pool, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
+    return this.#all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[];
   }
 
   oldestQueuedAt(): number | null {
@@ -67,9 +67,9 @@ export class Reads {
     return (this.#one(text) as { oldest: number | null }).oldest;
   }
 
-  queuedWithDeadline(): Execution[] {
-    const text = `SELECT * FROM executions WHERE phase = 'queued'
-      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL)`;
+  pendingWithTimer(): Execution[] {
+    const text = `SELECT * FROM executions WHERE phase = 'scheduled_retry' OR (phase = 'queued'
+      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL))`;
     return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
@@ -136,6 +136,7 @@ function conditions(
   }
   if (filter.phase !== undefined) oneOf('e.phase', filter.phase);
   if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
+  if (filter.operation !== undefined) add('e.operation = ?', filter.operation);
   if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);
   for (const { name, value } of filter.label ?? []) {
     add(

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
-import type { Execution, PendingExecution } from '../../domain/execution.ts';
+import { type Execution, type PendingExecution, type Pool, poolOf } from '../../domain/execution.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
@@ -50,8 +50,8 @@ interface Waiting {
 export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
-  readonly #queue = new QueueOrder();
-  readonly #stats: StoreStats = { queued: 0, commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
+  readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
+  readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
   #replies: {
     to: WriterRequest['type'];
     resolve: (reply: WriterReply) => void;
@@ -95,7 +95,8 @@ export class SqliteStore implements Store {
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
       this.#reads = new Reads(file);
-      for (const { id, priority, seq } of this.#reads.queue()) this.#queue.put(id, priority, seq);
+      for (const { id, pool, priority, seq } of this.#reads.queue())
+        this.#queues[pool].put(id, priority, seq);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
       await this.#shut();
@@ -134,12 +135,12 @@ export class SqliteStore implements Store {
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
-    return this.#queue.position(id);
+    return this.#queues.process.position(id) ?? this.#queues.http.position(id);
   }
 
-  async queuedWithDeadline(): Promise<PendingExecution[]> {
-    const queued = this.#read((reads) => reads.queuedWithDeadline());
-    return queued.filter((execution) => execution.status === 'pending');
+  async pendingWithTimer(): Promise<PendingExecution[]> {
+    const pending = this.#read((reads) => reads.pendingWithTimer());
+    return pending.filter((execution) => execution.status === 'pending');
   }
 
   async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
@@ -160,11 +161,13 @@ export class SqliteStore implements Store {
 
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
-    return { ...this.#counts, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
+    const { queued, ...others } = this.#counts;
+    const pending = queued.process + queued.http + others.scheduledRetry;
+    return { ...others, pending, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
   }
 
   stats(): StoreStats {
-    return { ...this.#stats, queued: this.#counts?.pending ?? 0 };
+    return { ...this.#stats, queued: this.#counts?.queued ?? NONE_QUEUED };
   }
 
   async probe(): Promise<void> {
@@ -225,9 +228,9 @@ export class SqliteStore implements Store {
       const execution = toExecution(row, attempts);
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
-      if (execution.phase === 'queued')
-        this.#queue.put(execution.id, execution.priority, execution.queueSequence);
-      else this.#queue.delete(execution.id);
+      const queue = this.#queues[poolOf(execution.work)];
+      if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
+      else queue.delete(execution.id);
       return execution;
     });
     return { status: 'applied', executions, events: reply.events.map(toEvent) };
@@ -283,6 +286,8 @@ export class SqliteStore implements Store {
     this.#releaseLock?.();
   }
 }
+
+const NONE_QUEUED = { process: 0, http: 0 };
 
 function toWriterPart(part: Group[number]): WriterPart {
   if (part.type !== 'accept') return part;

@@ -1,0 +1,110 @@
+// What operations, programs and hosts have in common between their executions: circuits, retry budgets, observed times.
+// All of it is memory of this process, and begins anew with it.
+import type { Execution } from '../../domain/execution.ts';
+import { operationOf } from '../../domain/execution.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
+import { callEnd, Circuits, type Circuit, type CircuitSettings } from './circuits.ts';
+import { RetryBudget, type RetryBudgetSettings } from './retry.ts';
+
+/** What is configured now. Asked each time, so that a reload takes effect. */
+export interface PolicySource {
+  circuitOf(execution: Pick<Execution, 'spec' | 'work'>): { name: string; settings: CircuitSettings } | null;
+  /** Names of all circuits that there can be. */
+  circuitNames(): string[];
+  retryBudgetOf(operation: string): RetryBudgetSettings;
+  adaptiveTimeoutOf(operation: string): AdaptiveTimeoutSettings | null;
+}
+
+/** An attempt that was let through. */
+export interface Pass {
+  /** To be called once, with how it ended; null when nobody knows. */
+  done(outcome: Outcome | null, durationMs: number): void;
+}
+
+export class Policies {
+  readonly circuits: Circuits;
+  readonly #source: PolicySource;
+  readonly #nowMs: () => number;
+  readonly #budgets = new Map<string, { settings: string; budget: RetryBudget }>();
+  readonly #adaptive = new Map<string, { settings: string; timeout: AdaptiveTimeout }>();
+
+  /** @param nowMs a monotonic clock */
+  constructor(source: PolicySource, nowMs: () => number) {
+    this.#source = source;
+    this.#nowMs = nowMs;
+    this.circuits = new Circuits(nowMs);
+  }
+
+  /** What ends an execution before it has begun; null when nothing does. Counts it as refused. */
+  refusal(execution: Pick<Execution, 'spec' | 'work'>): Outcome | null {
+    const circuit = this.#circuit(execution);
+    if (circuit === null || circuit.waitMs === null) return null;
+    return circuitOpen(circuit, circuit.reject().waitMs);
+  }
+
+  /** Lets an attempt through, or says how it ends instead. */
+  admit(execution: Execution): Pass | { outcome: Outcome } {
+    const circuit = this.#circuit(execution);
+    let tell: (outcome: Outcome | null) => void = () => undefined;
+    if (circuit !== null) {
+      const ticket = circuit.admit();
+      if ('waitMs' in ticket) return { outcome: circuitOpen(circuit, ticket.waitMs) };
+      tell = (outcome) =>
+        circuit.record(ticket, outcome === null ? 'ignored' : callEnd(outcome, circuit.settings));
+    }
+    const operation = operationOf(execution);
+    if (execution.attempts.length === 1) this.budgetOf(execution)?.earn();
+    return {
+      done: (outcome, durationMs) => {
+        tell(outcome);
+        const isTimed = outcome?.cause === 'attempt_timeout' || (outcome !== null && isSuccess(outcome));
+        if (operation !== null && isTimed) this.adaptiveTimeout(operation)?.note(durationMs);
+      },
+    };
+  }
+
+  /** Null where there is no operation: its retries are then as asked for. */
+  budgetOf(execution: Pick<Execution, 'spec'>): RetryBudget | null {
+    const operation = operationOf(execution);
+    if (operation === null) return null;
+    const settings = this.#source.retryBudgetOf(operation);
+    const known = this.#budgets.get(operation);
+    if (known?.settings === JSON.stringify(settings)) return known.budget;
+    const budget = new RetryBudget(settings, this.#nowMs);
+    this.#budgets.set(operation, { settings: JSON.stringify(settings), budget });
+    return budget;
+  }
+
+  /** Null when the operation has none. */
+  adaptiveTimeout(operation: string): AdaptiveTimeout | null {
+    const settings = this.#source.adaptiveTimeoutOf(operation);
+    if (settings === null) return null;
+    const known = this.#adaptive.get(operation);
+    if (known?.settings === JSON.stringify(settings)) return known.timeout;
+    const timeout = new AdaptiveTimeout(settings);
+    this.#adaptive.set(operation, { settings: JSON.stringify(settings), timeout });
+    return timeout;
+  }
+
+  /** Forgets what is not configured any more. */
+  prune(): void {
+    this.circuits.keep(new Set(this.#source.circuitNames()));
+  }
+
+  #circuit(execution: Pick<Execution, 'spec' | 'work'>): Circuit | null {
+    const found = this.#source.circuitOf(execution);
+    return found === null ? null : this.circuits.get(found.name, found.settings);
+  }
+}
+
+function circuitOpen(circuit: Circuit, waitMs: number): Outcome {
+  return { cause: 'circuit_open', circuit: circuit.name, retryAfterMs: Math.ceil(waitMs) };
+}
+
+function isSuccess(outcome: Outcome): boolean {
+  return (
+    (outcome.cause === 'exited' && outcome.exitCode === 0) ||
+    (outcome.cause === 'http_response' && outcome.isExpected)
+  );
+}

@@ -1,0 +1,180 @@
+// Retry: which ends of an attempt are tried again, after which wait, and how many retries an operation may make of late.
+import { CATALOGUE } from '../../domain/errors.ts';
+import type { Execution, RetryPolicy } from '../../domain/execution.ts';
+import type { Exhausted, Outcome } from '../../domain/outcome.ts';
+import { isTransientStatus, judge } from '../../domain/outcome.ts';
+import type { RetrySpec } from '../../domain/spec.ts';
+
+/** What holds where a `retry` block says nothing. */
+export interface RetryDefaults {
+  attempts: number;
+  /** Seconds. */
+  multiplier: number;
+}
+
+export function resolveRetry(spec: RetrySpec | undefined, defaults: RetryDefaults): RetryPolicy | null {
+  if (spec === undefined) return null;
+  const on = spec.retry_on;
+  return {
+    attempts: spec.attempts ?? defaults.attempts,
+    multiplier: spec.multiplier ?? defaults.multiplier,
+    minMs: spec.min_ms ?? 1000,
+    maxMs: spec.max_ms ?? 10_000,
+    jitter: spec.jitter ?? 0.5,
+    retryOn:
+      on === undefined
+        ? null
+        : {
+            causes: on.causes ?? [],
+            exitCodes: on.exit_codes ?? [],
+            httpStatuses: on.http_statuses ?? [],
+            faults: on.faults ?? [],
+          },
+  };
+}
+
+/** Whether this end is one that is tried again, however many tries are left. */
+export function isRetried(execution: Pick<Execution, 'retry' | 'retrySafe'>, outcome: Outcome): boolean {
+  const { retry, retrySafe } = execution;
+  const { status, error } = judge(outcome);
+  if (retry === null || error === null || status === 'cancelled') return false;
+  switch (outcome.cause) {
+    case 'total_timeout':
+    case 'queue_timeout':
+    case 'circuit_open':
+      return false;
+    case 'lost':
+      if (!retrySafe) return false;
+      break;
+    default:
+  }
+  const { retryOn } = retry;
+  if (retryOn === null) return isHelped(outcome);
+  return (
+    retryOn.causes.includes(outcome.cause) ||
+    retryOn.faults.includes(error.fault) ||
+    (outcome.cause === 'exited' && retryOn.exitCodes.includes(outcome.exitCode)) ||
+    (outcome.cause === 'http_response' && retryOn.httpStatuses.includes(outcome.status))
+  );
+}
+
+/** What another try may help: without `retry_on` these are tried again. */
+function isHelped(outcome: Outcome): boolean {
+  switch (outcome.cause) {
+    case 'exited':
+      return outcome.exitCode !== 0;
+    case 'http_response':
+      return isTransientStatus(outcome.status);
+    case 'signalled':
+    case 'attempt_timeout':
+    case 'idle_timeout':
+    case 'lost':
+      return true;
+    case 'request_failed':
+    case 'spawn_failed':
+      return CATALOGUE[outcome.reason].fault === 'system';
+    default:
+      return judge(outcome).error?.fault === 'system';
+  }
+}
+
+/**
+ * The wait before the next try, milliseconds: tenacity's wait_exponential, `multiplier` · 2^(n−1) s between a floor and
+ * a ceiling, less a random part of it, so that many that failed together do not come again together. A server that says
+ * when to come again is not asked earlier.
+ *
+ * @param tries  tries made so far, from 1
+ * @param random 0 to 1
+ */
+export function retryWaitMs(
+  policy: RetryPolicy,
+  tries: number,
+  retryAfterMs: number | null,
+  random: number,
+): number {
+  const exponential = policy.multiplier * 1000 * 2 ** (tries - 1);
+  const wait = Math.min(policy.maxMs, Math.max(policy.minMs, exponential));
+  return Math.max(Math.round(wait * (1 - policy.jitter * random)), retryAfterMs ?? 0);
+}
+
+/** Tries of a run whose ends are stored. */
+export function triesOf({ attempts }: Pick<Execution, 'attempts'>): number {
+  return attempts.filter((attempt) => attempt.outcome !== null).length;
+}
+
+export interface RetryBudgetSettings {
+  /** Retries that each first try earns. */
+  ratio: number;
+  /** Retries that each second earns. */
+  perSecond: number;
+  /** Retries that can be saved up; as many are there at the start. */
+  burst: number;
+}
+
+/**
+ * How many retries an operation may make: a share of its executions and a trickle, so that a dependency that fails for
+ * everybody is not asked several times as often as when it works.
+ */
+export class RetryBudget {
+  readonly #settings: RetryBudgetSettings;
+  readonly #nowMs: () => number;
+  #tokens: number;
+  #filledAt: number;
+
+  /** @param nowMs a monotonic clock */
+  constructor(settings: RetryBudgetSettings, nowMs: () => number) {
+    this.#settings = settings;
+    this.#nowMs = nowMs;
+    this.#tokens = settings.burst;
+    this.#filledAt = nowMs();
+  }
+
+  /** An execution has begun. */
+  earn(): void {
+    this.#fill();
+    this.#add(this.#settings.ratio);
+  }
+
+  /** Takes a retry; false when none is left. */
+  spend(): boolean {
+    this.#fill();
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #fill(): void {
+    const now = this.#nowMs();
+    this.#add(((now - this.#filledAt) / 1000) * this.#settings.perSecond);
+    this.#filledAt = now;
+  }
+
+  #add(tokens: number): void {
+    this.#tokens = Math.min(this.#settings.burst, this.#tokens + tokens);
+  }
+}
+
+/** What is decided about a failed attempt. */
+export type RetryDecision = { retry: true; waitMs: number } | { retry: false; exhausted: Exhausted | null };
+
+/**
+ * Decides whether an attempt that has ended is made again.
+ *
+ * @param budget null where retries are not limited together
+ */
+export function decideRetry(
+  execution: Execution,
+  outcome: Outcome,
+  budget: RetryBudget | null,
+  random: () => number,
+): RetryDecision {
+  const policy = execution.retry;
+  if (policy === null || !isRetried(execution, outcome)) return { retry: false, exhausted: null };
+  const attempts = triesOf(execution) + 1;
+  // One try was all that was asked for: nothing was used up.
+  if (policy.attempts === 1) return { retry: false, exhausted: null };
+  if (attempts >= policy.attempts) return { retry: false, exhausted: { attempts, by: 'attempts' } };
+  if (budget !== null && !budget.spend()) return { retry: false, exhausted: { attempts, by: 'budget' } };
+  const retryAfterMs = outcome.cause === 'http_response' ? outcome.retryAfterMs : null;
+  return { retry: true, waitMs: retryWaitMs(policy, attempts, retryAfterMs, random()) };
+}

@@ -1,0 +1,102 @@
+// What an attempt yields: parsed output if that was asked for, the answer of a server, or the end of each stream.
+import type { HttpBody, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
+import { lastAttemptNumber } from '../domain/execution.ts';
+import type { Outcome, ResultError } from '../domain/outcome.ts';
+import { judge } from '../domain/outcome.ts';
+import type { AttemptReport, Journal, Log } from '../domain/ports.ts';
+
+/** Output that is parsed as a result may have so many bytes. */
+export const MAX_RESULT_BYTES = 1024 * 1024;
+/** Of a body that is not parsed, a result holds so many bytes. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+type Ended = Extract<AttemptReport, { type: 'ended' }>;
+type Deps = { journal: Journal; log: Log };
+
+/** The result of an attempt, and its outcome, which is another one when the result could not be made. */
+export async function resultOf(
+  execution: RunningExecution,
+  report: Ended,
+  deps: Deps,
+): Promise<{ outcome: Outcome; result: Result }> {
+  const { outcome, end } = report;
+  const isParsed = execution.outputPolicy.parse === 'json' && judge(outcome).error === null;
+  const parsed = isParsed ? await parseOutput(execution, end.output, deps) : null;
+  const failed = parsed !== null && 'error' in parsed ? parsed.error : null;
+  return {
+    outcome: failed === null ? outcome : withResultError(outcome, failed),
+    result: await makeResult(execution, report, parsed !== null && 'value' in parsed ? parsed : null, deps),
+  };
+}
+
+async function makeResult(
+  execution: RunningExecution,
+  { end, tails, response }: Ended,
+  parsed: { value: unknown } | null,
+  deps: Deps,
+): Promise<Result> {
+  if (response !== null) {
+    const body = parsed === null ? await rawBody(execution, end.output, deps) : { json: parsed.value };
+    return { type: 'http', ...response, body };
+  }
+  if (parsed !== null) return { type: 'json', value: parsed.value };
+  return end.startedAt === null ? null : { type: 'tails', ...tails };
+}
+
+function withResultError(outcome: Outcome, resultError: ResultError): Outcome {
+  return outcome.cause === 'exited' || outcome.cause === 'http_response'
+    ? { ...outcome, resultError }
+    : outcome;
+}
+
+async function parseOutput(
+  execution: RunningExecution,
+  output: OutputTotals,
+  deps: Deps,
+): Promise<{ value: unknown } | { error: ResultError }> {
+  if (output.truncated || output.stdoutBytes > MAX_RESULT_BYTES) return { error: 'output_too_large' };
+  try {
+    const bytes = await standardOutput(execution, MAX_RESULT_BYTES, deps.journal);
+    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
+  } catch (error) {
+    deps.log.debug({ err: error, execution_id: execution.id }, 'The output is not JSON');
+    return { error: 'output_not_json' };
+  }
+}
+
+/** The first bytes of a body, as text where they are text. */
+async function rawBody(execution: RunningExecution, output: OutputTotals, deps: Deps): Promise<HttpBody> {
+  const bytes = await standardOutput(execution, MAX_BODY_BYTES, deps.journal);
+  const truncated = output.stdoutBytes > bytes.length;
+  try {
+    // A body that was cut may end within a character.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: truncated });
+    return { text, truncated };
+  } catch {
+    return { base64: Buffer.from(bytes).toString('base64'), truncated };
+  }
+}
+
+/** The first bytes of standard output that the log of the last attempt keeps. */
+async function standardOutput(
+  execution: RunningExecution,
+  limit: number,
+  journal: Journal,
+): Promise<Uint8Array> {
+  const log = await journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
+  if (log === null) return new Uint8Array();
+  try {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const { stream, bytes } of log.read(0)) {
+      if (stream !== 'stdout') continue;
+      // What is read is shared with the next piece.
+      pieces.push(Uint8Array.from(bytes.subarray(0, limit - length)));
+      length += bytes.length;
+      if (length >= limit) break;
+    }
+    return Buffer.concat(pieces);
+  } finally {
+    await log.close();
+  }
+}
