@@ -15,8 +15,10 @@ const keysOf = (issue: object): string[] => (issue as { keys?: string[] }).keys 
 
 const exec = (more: object) => ({ kind: 'exec', program: 'true', ...more });
 
+const http = (more: object) => ({ kind: 'http', url: 'http://example.com/', ...more });
+
 t.test('every kind is accepted with its parameters', async (t) => {
-  const good = [
+  const good: unknown[] = [
     { kind: 'exec', program: '/usr/bin/make', args: ['-j2'], cwd: '/src', env: { CC: 'gcc' }, stdin: 'text' },
     { kind: 'shell', command: 'echo $HOME', shell: 'sh' },
     { kind: 'script', path: '/opt/run.sh', args: ['x'] },
@@ -34,6 +36,19 @@ t.test('every kind is accepted with its parameters', async (t) => {
     exec({ output: { max_bytes: 10_485_760, oversized: 'fail', parse: 'json' } }),
     exec({ output: { max_bytes: 1_073_741_824, oversized: 'spool' } }),
   ];
+  good.push(
+    exec({ retry: {}, retry_safe: true }),
+    exec({ retry: { retry_on: { causes: ['lost', 'attempt_timeout'] } }, retry_safe: true }),
+    http({}),
+    http({
+      method: 'POST',
+      body: { json: null },
+      headers: { 'x-a': 'b\tc' },
+      query: { a: ['1', '2'], b: '' },
+    }),
+    http({ expect: { statuses: [200, '3xx'] }, max_redirects: 0, tls: { verify: false } }),
+    { kind: 'operation', name: 'resize.image', params: { width: 5, nested: [null] } },
+  );
   for (const spec of good) t.same(problems(spec), [], JSON.stringify(spec));
 });
 
@@ -43,7 +58,6 @@ const BAD: [string, unknown, string][] = [
   ['an unknown field', exec({ uid: 0 }), 'uid'],
   ['a field of another kind', exec({ command: 'x' }), 'command'],
   ['a feature that is not there: cache', exec({ cache: { mode: 'read_write' } }), 'cache'],
-  ['a feature that is not there: retry', exec({ retry: { attempts: 3 } }), 'retry'],
   ['a feature that is not there: webhook', exec({ webhook: { url: 'https://x' } }), 'webhook'],
   ['a feature that is not there: limits', exec({ limits: { cpu_s: 1 } }), 'limits'],
   ['a feature that is not there: concurrency_key', exec({ concurrency_key: 'x' }), 'concurrency_key'],
@@ -87,6 +101,34 @@ const BAD: [string, unknown, string][] = [
     { kind: 'aws_cli', service: 's3', operation: '--debug' },
     'operation',
   ],
+  ['no attempts', exec({ retry: { attempts: 0 } }), 'retry.attempts'],
+  ['a ceiling below the floor', exec({ retry: { min_ms: 5000, max_ms: 4000 } }), 'retry.max_ms'],
+  ['a ceiling below the default floor', exec({ retry: { max_ms: 999 } }), 'retry.max_ms'],
+  ['a jitter above one', exec({ retry: { jitter: 1.1 } }), 'retry.jitter'],
+  ['an empty retry_on', exec({ retry: { retry_on: {} } }), 'retry.retry_on'],
+  [
+    'a cause that is never retried',
+    exec({ retry: { retry_on: { causes: ['cancelled'] } } }),
+    'retry.retry_on.causes.0',
+  ],
+  ['lost without retry_safe', exec({ retry: { retry_on: { causes: ['lost'] } } }), 'retry.retry_on.causes'],
+  ['a call without a URL', { kind: 'http' }, 'url'],
+  ['a relative URL', http({ url: '/x' }), 'url'],
+  ['a URL of another scheme', http({ url: 'file:///etc/passwd' }), 'url'],
+  ['a URL with a password', http({ url: 'http://u:p@h/' }), 'url'],
+  ['a URL with a fragment', http({ url: 'http://h/#x' }), 'url'],
+  ['a URL with a line break', http({ url: 'http://h/\r\nx' }), 'url'],
+  ['an unknown method', http({ method: 'BREW' }), 'method'],
+  ['a header with a line break', http({ headers: { 'x-a': 'a\r\nb: c' } }), 'headers.x-a'],
+  ['a header name with a space', http({ headers: { 'x a': 'b' } }), 'headers.x a'],
+  ['a header of the connection', http({ headers: { 'Content-Length': '5' } }), 'headers.Content-Length'],
+  ['a header that the service sets', http({ headers: { 'Execution-Id': '5' } }), 'headers.Execution-Id'],
+  ['two bodies', http({ body: { text: 'a', json: 1 } }), 'body'],
+  ['a status that there is not', http({ expect: { statuses: [99] } }), 'expect.statuses.0'],
+  ['too many redirects', http({ max_redirects: 21 }), 'max_redirects'],
+  ['an environment for a call', http({ env: { A: 'x' } }), 'env'],
+  ['an operation without a name', { kind: 'operation' }, 'name'],
+  ['an operation with a program', { kind: 'operation', name: 'x', program: 'y' }, 'program'],
   ['null for a list', exec({ args: null }), 'args'],
   ['an array for the whole', [], ''],
 ];

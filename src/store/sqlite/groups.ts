@@ -207,7 +207,8 @@ export class GroupWriter {
     this.#sql.endAttempt.run(
       startedAt,
       endedAt,
-      JSON.stringify(outcome),
+      // What was used up is the execution's, not the attempt's.
+      JSON.stringify({ ...outcome, exhausted: undefined }),
       JSON.stringify(output),
       resources === null ? null : JSON.stringify(resources),
       logComplete ? 1 : 0,
