@@ -55,6 +55,7 @@ export const CATALOGUE = {
   malformed_json: refused(400, 'The body is not JSON'),
   invalid_utf8: refused(400, 'The body is not valid UTF-8'),
   too_deep: refused(400, 'The body is nested too deeply'),
+  too_many_members: refused(400, 'The objects of the body have too many members'),
   invalid_cursor: refused(400, 'The cursor is not one of this listing'),
   invalid_range: refused(400, 'The Range header cannot be used here'),
   invalid_idempotency_key: refused(400, 'The Idempotency-Key cannot be used'),

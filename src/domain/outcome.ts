@@ -199,7 +199,7 @@ const LOST_MESSAGES: Record<LostDetail, string> = {
 
 const RESULT_MESSAGES: Record<ResultError, string> = {
   output_not_json: 'It succeeded, but its output is not JSON.',
-  output_too_large: 'It succeeded, but its output is too large to be parsed.',
+  output_too_large: 'It succeeded, but its output is too large, or nested too deeply, to be parsed.',
 };
 
 function ended(status: Exclude<FinalStatus, 'completed'>, type: ErrorType, message: string): Verdict {

@@ -39,7 +39,7 @@ const utf8Length = (text: string): number => {
 };
 
 /** A string that can be handed to a program: no NUL, no lone surrogate (which UTF-8 cannot carry). */
-const osString = z
+export const osString = z
   .string()
   .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
   .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (it contains a lone surrogate)');
@@ -59,7 +59,9 @@ const envName = z
   .refine((name) => name.isWellFormed(), 'must be well-formed Unicode')
   .refine((name) => !RESERVED_ENV.test(name), 'this environment name is reserved for the service');
 
-const env = z.record(envName, argument);
+const env = z
+  .record(envName, argument)
+  .refine((all) => Object.keys(all).length <= 1000, 'at most 1000 environment names');
 const stdin = z.union([
   z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
   z.strictObject({ base64: z.base64() }),

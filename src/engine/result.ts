@@ -2,11 +2,14 @@
 import type { HttpBody, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Outcome, ResultError } from '../domain/outcome.ts';
+import { measureJson } from '../domain/json.ts';
 import { judge } from '../domain/outcome.ts';
 import type { AttemptReport, Journal, Log } from '../domain/ports.ts';
 
 /** Output that is parsed as a result may have so many bytes. */
-export const MAX_RESULT_BYTES = 1024 * 1024;
+const MAX_RESULT_BYTES = 1024 * 1024;
+/** Whoever reads or copies a value goes through its levels one within the other. */
+const MAX_RESULT_DEPTH = 200;
 /** Of a body that is not parsed, a result holds so many bytes. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -57,6 +60,8 @@ async function parseOutput(
   if (output.truncated || output.stdoutBytes > MAX_RESULT_BYTES) return { error: 'output_too_large' };
   try {
     const bytes = await standardOutput(execution, MAX_RESULT_BYTES, deps.journal);
+    const { depth } = measureJson(bytes, { depth: MAX_RESULT_DEPTH, members: Infinity });
+    if (depth > MAX_RESULT_DEPTH) return { error: 'output_too_large' };
     return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
   } catch (error) {
     deps.log.debug({ err: error, execution_id: execution.id }, 'The output is not JSON');

@@ -79,6 +79,8 @@ interface Draft {
   scheduler: Scheduler;
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
+  /** It may not wait, and there is no slot: only the answer to an earlier request with its key can be given. */
+  isRejected: boolean;
 }
 
 function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | RefusedError {
@@ -99,11 +101,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const scheduler = deps.schedulers[poolOf(work)];
   const refusal = deps.policies.refusal({ spec, work });
   const hasSlot = refusal === null && scheduler.tryReserve();
-  if (refusal === null && !hasSlot && (settings.on_limit ?? deps.policy.onLimit) === 'reject') {
-    throw new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
-      retryAfterS: scheduler.retryAfterS(),
-    });
-  }
+  const isRejected = refusal === null && !hasSlot && (settings.on_limit ?? deps.policy.onLimit) === 'reject';
+  // With a key it may be the second time, and then the answer is the first execution: the store knows.
+  if (isRejected && idempotency === null) throw limitReached(scheduler);
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const acceptance = { id: deps.newId(), spec, work, settings, caller, trace, rerunOf, now };
@@ -116,17 +116,23 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
   }
   const claim = hasSlot ? deps.claimant() : null;
-  group.push({ type: 'accept', execution, claim, maxQueued: deps.policy.maxQueued });
+  group.push({ type: 'accept', execution, claim, maxQueued: isRejected ? 0 : deps.policy.maxQueued });
   if (refusal !== null) {
     const end = { executionId: execution.id, attempt: 0, at: now, result: null, end: null };
     group.push({ type: 'settle', outcome: refusal, ...end });
   }
-  return { group, scheduler, slot: hasSlot ? scheduler : null };
+  return { group, scheduler, slot: hasSlot ? scheduler : null, isRejected };
+}
+
+function limitReached(scheduler: Scheduler): RefusedError {
+  return new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
+    retryAfterS: scheduler.retryAfterS(),
+  });
 }
 
 async function conclude(
   caller: Caller,
-  { scheduler, slot }: Draft,
+  { scheduler, slot, isRejected }: Draft,
   result: GroupResult,
   deps: SubmitDeps,
 ): Promise<Submitted | RefusedError> {
@@ -140,6 +146,7 @@ async function conclude(
     return new RefusedError('internal_error', 'The store did not take the execution.');
   switch (result.reason) {
     case 'queue_full':
+      if (isRejected) return limitReached(scheduler);
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
         retryAfterS: scheduler.retryAfterS(),
       });

@@ -2,19 +2,12 @@
 import { hash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
+import { canonicalJson } from '../domain/json.ts';
 import { idempotencyKey } from '../domain/spec.ts';
 
 /** SHA-256 of a JSON value, whatever the order of its keys and its white space (RFC 8785). */
 export function bodyHash(value: unknown): string {
-  return hash('sha256', canonical(value));
-}
-
-/** The JSON Canonicalization Scheme (RFC 8785): sorted keys; numbers and strings as ECMAScript writes them. */
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  const entries = Object.entries(value as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+  return hash('sha256', canonicalJson(value));
 }
 
 /**

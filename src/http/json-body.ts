@@ -3,8 +3,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
+import { measureJson } from '../domain/json.ts';
 
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
+/** Each may become a problem of its own, and costs far more then than its bytes. */
+const MAX_MEMBERS = 50_000;
 
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -16,8 +19,13 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
-    if (depthOf(body) > MAX_DEPTH) {
+    const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: MAX_MEMBERS });
+    if (depth > MAX_DEPTH) {
       return done(new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`));
+    }
+    if (members > MAX_MEMBERS) {
+      const detail = `The objects of the body have more than ${MAX_MEMBERS} members together.`;
+      return done(new RefusedError('too_many_members', detail));
     }
     void parse(request, body.toString('utf8'), (error, value: unknown) => {
       if (error === null) done(null, value);
@@ -29,31 +37,4 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN = new Set([0x5b, 0x7b]);
-const CLOSE = new Set([0x5d, 0x7d]);
-
-/** How deep arrays and objects are nested, without parsing; stops counting once it is too deep. */
-export function depthOf(body: Uint8Array): number {
-  let depth = 0;
-  let deepest = 0;
-  let isInString = false;
-  for (let i = 0; i < body.length && deepest <= MAX_DEPTH; i++) {
-    const byte = body[i] as number;
-    if (isInString) {
-      if (byte === BACKSLASH) i += 1;
-      else if (byte === QUOTE) isInString = false;
-    } else if (byte === QUOTE) {
-      isInString = true;
-    } else if (OPEN.has(byte)) {
-      depth += 1;
-      deepest = Math.max(deepest, depth);
-    } else if (CLOSE.has(byte)) {
-      depth -= 1;
-    }
-  }
-  return deepest;
 }

@@ -9,6 +9,7 @@ import {
   batchItemSchema,
   KINDS,
   operationName,
+  osString,
   OVERSIZED,
   priority,
   specSchema,
@@ -307,7 +308,7 @@ export const logsQuery = z.strictObject({
 export type LogsQuery = z.infer<typeof logsQuery>;
 
 export const idParams = z.strictObject({ id: z.string().max(100) });
-const reason = z.string().min(1).max(1000).optional();
+const reason = osString.min(1).max(1000).optional();
 
 export const cancelBody = z.strictObject({ reason });
 export const bulkCancelBody = z
@@ -319,7 +320,10 @@ export const bulkCancelBody = z
       .optional(),
     kind: z.array(z.enum(KINDS)).min(1).optional(),
     task_id: taskId.optional(),
-    labels: z.record(z.string(), z.string()).optional(),
+    labels: z
+      .record(z.string(), z.string())
+      .refine((labels) => Object.keys(labels).length > 0, 'name at least one label')
+      .optional(),
     created_after: instant.optional(),
     created_before: instant.optional(),
     reason,

@@ -100,13 +100,16 @@ class FileLog implements AttemptLog {
     this.#index ??= await openFile(this.#path + INDEX_ENDING);
     if (this.#index === null) return false;
     const { size } = await this.#index.stat();
-    const records = Math.max(0, Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES));
-    if (records <= this.records) return false;
-    const [last] = await this.#recordsAt(records - 1, 1);
-    if (last === undefined) return false;
-    this.records = records;
-    this.size = last.offset + last.length;
-    return true;
+    let records = Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES);
+    // After a crash of the machine the last ones may be zeros.
+    for (; records > this.records; records--) {
+      const [last] = await this.#recordsAt(records - 1, 1);
+      if (last === undefined) continue;
+      this.records = records;
+      this.size = last.offset + last.length;
+      return true;
+    }
+    return false;
   }
 
   async locate(start: LogStart): Promise<number> {

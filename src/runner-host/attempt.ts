@@ -52,6 +52,8 @@ export class Attempt {
   readonly #start: Start;
   readonly #host: HostContext;
   #cause: EndCause | null = null;
+  /** The leader has ended before anything stopped it. */
+  #hasExited = false;
   #message = '';
   #graceMs: number;
   #attemptMs: number;
@@ -93,6 +95,7 @@ export class Attempt {
 
   /** Stops the attempt; before its start, nothing is executed. */
   stop({ cause, graceMs }: Pick<Stop, 'cause' | 'graceMs'>): void {
+    if (this.#hasExited) return;
     if (this.#cause === null) this.#graceMs = graceMs;
     this.#end(cause);
   }
@@ -100,7 +103,7 @@ export class Attempt {
   extend({ attemptMs, idleMs }: Deadline): void {
     this.#attemptMs = attemptMs;
     this.#idleMs = idleMs;
-    if (this.#running !== null && this.#cause === null) this.#armClocks();
+    if (this.#running !== null && this.#cause === null && !this.#hasExited) this.#armClocks();
   }
 
   /** Decides the cause, once, and has the attempt ended. */
@@ -240,12 +243,17 @@ export class Attempt {
     const { exited, journal, stdout, stderr } = running;
     const isStopped = await Promise.race([exited.then(() => false), this.#stopRequested.then(() => true)]);
     const proof = { forced: false, leftovers: 0, survivors: 0 };
+    this.#hasExited = !isStopped;
+    // The command has ended by itself: no clock and no cancel comes first any more.
+    if (!isStopped) this.#disarmClocks();
     if (isStopped) proof.forced = await this.#terminate(running);
     else await within(DRAIN_MS, Promise.all([stdout.ended, stderr.ended]));
     Object.assign(proof, await this.#killAll(running));
     const exit = await within(PROOF_MS, exited);
     const endedAt = Date.now();
-    await Promise.all([stdout.finish(QUIET_MS), stderr.finish(QUIET_MS)]);
+    const ends = await Promise.all([stdout.finish(QUIET_MS), stderr.finish(QUIET_MS)]);
+    // Something that was not found still held a pipe.
+    if (ends.includes(false)) proof.survivors = Math.max(1, proof.survivors);
     await journal.close();
     this.#end(exit?.signal != null ? 'signalled' : 'exited');
     return this.#report(running, exit ?? { code: null, signal: null }, endedAt, proof);

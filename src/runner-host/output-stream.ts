@@ -10,6 +10,8 @@ import { TAIL_BYTES } from './protocol.ts';
 const HEADROOM = 4;
 /** What Linux gives of a pipe at once. */
 const READ_BYTES = 65_536;
+/** What a process without privileges can make a pipe hold (fs.pipe-max-size, pipe(7)). */
+const MAX_PIPE_BYTES = 1_048_576;
 const shared = Buffer.allocUnsafeSlow(HEADROOM + READ_BYTES);
 
 export class OutputStream {
@@ -65,17 +67,28 @@ export class OutputStream {
     this.#socket.resume();
   }
 
-  /** Reads to the end; gives up on a pipe that something still holds once it has been silent for that long. */
-  async finish(quietMs: number): Promise<void> {
+  /**
+   * Reads to the end. Gives up on a pipe that something still holds once it has been silent for `quietMs`, or when all
+   * that can have been in it was read, or after ten times `quietMs`: whoever holds it may go on writing for ever.
+   *
+   * @returns whether it came to its end
+   */
+  async finish(quietMs: number): Promise<boolean> {
     let seen = -1;
+    let ticks = 0;
+    let hasGivenUp = false;
+    const most = this.bytes + MAX_PIPE_BYTES;
     const watch = setInterval(() => {
       // A full journal backlog also makes it silent, but then there is more to come.
-      if (this.#isPaused) return;
-      if (seen === this.bytes) this.#socket.destroy();
+      if (this.#isPaused && this.bytes < most) return;
+      ticks += 1;
+      hasGivenUp = seen === this.bytes || this.bytes >= most || ticks >= 20;
       seen = this.bytes;
+      if (hasGivenUp) this.#socket.destroy();
     }, quietMs / 2);
     await this.ended;
     clearInterval(watch);
+    return !hasGivenUp;
   }
 
   /** Takes in what stands in the shared buffer. */

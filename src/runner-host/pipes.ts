@@ -2,7 +2,7 @@
 // name (`echo x > /dev/stderr` fails with ENXIO, nodejs/node#21941). Node cannot make a pipe, but it can open a FIFO;
 // made in batches by mkfifo(1) and unlinked once open, they are as good.
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface PipeEnds {
@@ -34,6 +34,18 @@ export class PipePool {
    * @throws the error of mkfifo or open, when the system has no more files, space or processes
    */
   async take(): Promise<PipeEnds> {
+    try {
+      return await this.#take();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // Somebody has emptied the directory, or removed it: what was made is gone.
+      this.#paths = [];
+      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      return this.#take();
+    }
+  }
+
+  async #take(): Promise<PipeEnds> {
     while (this.#paths.length === 0) await this.#refill();
     const path = this.#paths.pop() as string;
     if (this.#paths.length < this.#batch / 4) this.#refill().catch(() => undefined);
@@ -45,7 +57,7 @@ export class PipePool {
       closeSync(readFd);
       throw error;
     } finally {
-      unlinkSync(path);
+      rmSync(path, { force: true });
     }
   }
 
@@ -57,6 +69,7 @@ export class PipePool {
   }
 
   #make(): Promise<void> {
+    if (!existsSync(this.#dir)) mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const paths = Array.from({ length: this.#batch }, () => join(this.#dir, `pipe-${this.#made++}`));
     this.#batch = Math.min(this.#batch * 2, LAST_BATCH);
     return new Promise((resolve, reject) => {

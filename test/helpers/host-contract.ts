@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -194,6 +195,7 @@ export function hostContract(t: Test, command: readonly [string, ...string[]]): 
   journal(t, greeted);
   environment(t, greeted);
   failures(t, greeted);
+  leftBehind(t, greeted);
   clocks(t, greeted);
   stops(t, greeted);
   trees(t, greeted);
@@ -481,6 +483,33 @@ function failures(t: Test, greeted: Greeted): void {
   });
 }
 
+function leftBehind(t: Test, greeted: Greeted): void {
+  const LEAVES: [string, string][] = [
+    ['ten thousand files', 'for i in $(seq 10000); do : > f$i; done'],
+    [
+      'a tree deeper than a path can be',
+      'for i in $(seq 600); do mkdir dddddddddd && cd -P dddddddddd; done; : > bottom',
+    ],
+    ['directories without permissions', 'mkdir -p a/b/c && touch a/b/c/f && chmod 000 a/b/c a/b a'],
+  ];
+  for (const [what, command] of LEAVES) {
+    t.test(`${what} in the private directory are removed with it`, async (t) => {
+      const host = await greeted(t);
+      const ref = host.start(command);
+      t.match(await host.exited(ref), { cause: 'exited', exitCode: 0 });
+      await until('it is gone', () => !existsSync(join(host.dir, `private-${ref}`)));
+    });
+  }
+
+  t.test('a host whose scratch directory was emptied makes its pipes anew', async (t) => {
+    const host = await greeted(t);
+    t.match(await host.run('true'), { exitCode: 0 });
+    rmSync(join(host.dir, 'scratch'), { recursive: true });
+    for (let i = 0; i < 20; i++)
+      t.match(await host.run('echo x'), { cause: 'exited', exitCode: 0, stdoutBytes: 2 });
+  });
+}
+
 function clocks(t: Test, greeted: Greeted): void {
   t.test('an attempt that takes too long is ended, and what it wrote is kept', async (t) => {
     const host = await greeted(t);
@@ -631,6 +660,28 @@ function trees(t: Test, greeted: Greeted): void {
     const end = await host.exited(ref);
     t.match(end, { cause: 'attempt_timeout', survivors: 0 });
     t.notOk(isAlive(Number(host.log(ref))));
+  });
+
+  t.test('a daemon that escaped and goes on writing does not hold the end up, and is told of', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(
+      'setsid env -i sh -c "echo \\$\\$; while :; do echo x; sleep 0.05; done" & sleep 0.1; exit 0',
+    );
+    const end = await host.exited(ref);
+    const daemon = Number(/^\d+/.exec(host.log(ref))?.[0]);
+    t.teardown(() => process.kill(daemon, 'SIGKILL'));
+    t.match(end, { cause: 'exited', exitCode: 0 });
+    t.ok(end.survivors >= 1 || !isAlive(daemon), 'it is dead, or counted as a survivor');
+    t.equal(host.log(ref).length, end.stdoutKept);
+  });
+
+  t.test('what ended by itself is not ended by a clock or a cancel that comes after', async (t) => {
+    const host = await greeted(t);
+    const idle = host.start('sleep 100 & exit 4', { idleMs: 50 });
+    const ref = host.start('sleep 100 & echo begun; exit 5');
+    await host.next('started', (reply) => reply.ref === ref);
+    t.match(await host.exited(idle), { cause: 'exited', exitCode: 4, leftovers: 1 });
+    t.match(await host.exited(ref), { cause: 'exited', exitCode: 5 });
   });
 
   t.test('other attempts are left alone', async (t) => {

@@ -568,3 +568,44 @@ t.test('what cannot be started fails with its own cause', async (t) => {
     t.match(end, { timestamps: { started: null }, result: null });
   }
 });
+
+t.test(
+  'the second request with a key gets its execution also where no slot is free for a new one',
+  async (t) => {
+    const s = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+    const spec = shell('sleep 60', { on_limit: 'reject' });
+    const post = (key: string) =>
+      s.call<ExecutionWire>('POST', '/v1/executions', spec, { 'idempotency-key': key });
+    const first = await post('k1');
+    t.equal(first.status, 202);
+    const second = await post('k1');
+    t.equal(second.status, 202, second.text);
+    t.equal(second.body.id, first.body.id);
+    t.equal(second.headers.get('idempotency-replayed'), 'true');
+    const other = await post('k2');
+    t.equal(other.status, 429);
+    t.match(other.body, { type: 'urn:execd:error:limit_reached' });
+    t.ok(other.headers.get('retry-after'));
+  },
+);
+
+t.test('a cancel by no label is refused, and cancels nothing', async (t) => {
+  const s = await service(t);
+  const { id } = await s.submit(shell('sleep 60'));
+  const { status, body } = await s.call('POST', '/v1/executions/cancel', { labels: {} });
+  t.equal(status, 400);
+  t.match(body, { errors: [{ field: '/labels' }] });
+  t.match((await s.call('GET', `/v1/executions/${id}`)).body, { status: /pending|running/ });
+});
+
+t.test('output that is JSON but nested too deeply is no result, and harms nobody', async (t) => {
+  const s = await service(t);
+  for (const depth of [201, 3000, 20_000]) {
+    const command = `printf '[%.0s' $(seq ${depth}); printf ']%.0s' $(seq ${depth})`;
+    const done = await s.run(shell(command, { output: { parse: 'json' } }));
+    t.match(done, { status: 'failed', error: { type: 'output_too_large' } });
+  }
+  const fine = `printf '[%.0s' $(seq 200); printf ']%.0s' $(seq 200)`;
+  t.match(await s.run(shell(fine, { output: { parse: 'json' } })), { status: 'completed' });
+  t.match(await s.run(shell('true')), { status: 'completed' });
+});

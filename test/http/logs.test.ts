@@ -369,3 +369,23 @@ t.test('the log of a real build through the API is that of the same build by han
   t.same(sorted(log), sorted(byHand));
   t.ok(dirname(viaApi.output.log_path ?? '').length > 0);
 });
+
+t.test('a client of HTTP/1.0 gets the log, and one that asks for the head is not kept waiting', async (t) => {
+  const s = await service(t);
+  const { id } = await s.run(shell('echo one'));
+  const { id: live } = await s.submit(shell('sleep 60'));
+  const { hostname, port } = new URL(s.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`GET /v1/executions/${id}/logs HTTP/1.0\r\nHost: ${hostname}\r\n\r\n`);
+  let answer = '';
+  for await (const piece of socket) answer += String(piece);
+  t.match(answer, /^HTTP\/1\.1 200 [^]*\r\n\r\none\n$/);
+  for (const path of [`${id}/logs`, `${live}/logs?follow=true`, `${live}/logs?format=raw&follow=true`]) {
+    const { status, body } = await rawRequest(s.url, { method: 'HEAD', path: `/v1/executions/${path}` });
+    t.match({ status, length: body.length }, { status: 200, length: 0 });
+  }
+  await until('nobody follows any more', async () => {
+    const { body } = await s.call<{ waiting: { log_followers: number } }>('GET', '/v1/stats');
+    return body.waiting.log_followers === 0;
+  });
+});

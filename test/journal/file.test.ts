@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -238,4 +238,16 @@ t.test('logs are found and removed by their names, and nothing else is', async (
   t.equal(await journal.exists(NAME), false);
   t.equal(await journal.open(NAME), null);
   t.equal(await journal.exists(other), true);
+});
+
+t.test('records of zeros at the end of an index hide nothing of what came before', async (t) => {
+  const dir = tempDir(t);
+  const path = journalPath(dir, NAME);
+  await write(path, [piece('stdout', 'one\n'), piece('stderr', 'two\n', 2)]);
+  appendFileSync(`${path}.idx`, Buffer.alloc(24 * 3));
+  const zeros = await new FileJournal(dir).open(NAME);
+  t.match(zeros, { records: 2, size: 8 });
+  await zeros?.close();
+});
+  await short?.close();
 });

@@ -46,10 +46,12 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
       const { range } = request.headers;
       if (range !== undefined) return sendRange(request, reply, range);
       const items = await engine.readLog(caller, params.id, toLogQuery(query), request.signal);
+      // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
+      const hasTrailer = request.method === 'GET' && request.raw.httpVersion !== '1.0';
       begin(reply, 200, {
         'content-type': CONTENT_TYPES[query.format],
         'x-accel-buffering': 'no',
-        trailer: 'Log-End',
+        ...(hasTrailer ? { trailer: 'Log-End' } : {}),
         ...(query.format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
       });
       await pump(reply.raw, formatted(items, query.format), clock);
@@ -89,8 +91,14 @@ type LogsRequest = FastifyRequest<LogsRoute>;
 function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
   const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
-  reply.raw.writeHead(status, { ...always, ...headers });
-  reply.raw.flushHeaders();
+  try {
+    reply.raw.writeHead(status, { ...always, ...headers });
+    reply.raw.flushHeaders();
+  } catch (error) {
+    // Nobody else answers from here on.
+    reply.raw.destroy();
+    throw error;
+  }
 }
 
 function contentOf(types: string[]): Record<string, { schema: object }> {
@@ -197,6 +205,7 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
   try {
     for await (const piece of pieces) {
+      if (response.req.method === 'HEAD') break;
       if ('end' in piece) {
         response.addTrailers({ 'Log-End': piece.end });
         break;

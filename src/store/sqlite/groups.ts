@@ -14,7 +14,10 @@ import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 /** Parts as the writer takes them: a new execution travels as its row, made by the caller's thread. */
 export type WriterPart =
   | (Omit<ports.AcceptPart, 'execution'> & { row: Omit<ExecutionRow, 'seq'>; labels: [string, string][] })
-  | Exclude<ports.Part, ports.AcceptPart>;
+  | WriterSettle
+  | Exclude<ports.Part, ports.AcceptPart | ports.SettlePart>;
+
+type WriterSettle = Omit<ports.SettlePart, 'result'> & { result: string | null };
 
 export interface RowWithAttempts {
   row: ExecutionRow;
@@ -190,18 +193,18 @@ export class GroupWriter {
     return this.#move(row, { type: 'cancel' }, part.at, changes, work, outcome);
   }
 
-  #settle(part: ports.SettlePart, work: Work): Undone | null {
+  #settle(part: WriterSettle, work: Work): Undone | null {
     const row = this.#row(part.executionId);
     if (row === undefined) return STALE;
     const move: Move = { type: 'settle', attempt: part.attempt };
     if (transition(row, move).legal && part.end !== null) this.#endAttempt(row, part, part.end);
-    const result = part.result === null ? null : JSON.stringify(part.result);
-    return this.#move(row, move, part.at, { ...finished(part.outcome, part.at), result }, work, part.outcome);
+    const changes = { ...finished(part.outcome, part.at), result: part.result };
+    return this.#move(row, move, part.at, changes, work, part.outcome);
   }
 
   #endAttempt(
     row: ExecutionRow,
-    { attempt, outcome }: ports.SettlePart | ports.RetryPart,
+    { attempt, outcome }: WriterSettle | ports.RetryPart,
     { startedAt, endedAt, output, resources, logComplete }: ports.AttemptEnd,
   ): void {
     this.#sql.endAttempt.run(

@@ -270,8 +270,12 @@ export class SqliteStore implements Store {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) return reject(this.#failure);
       if (this.#worker === null) return reject(new StoreError('the store is not open'));
+      try {
+        this.#worker.postMessage(request);
+      } catch (error) {
+        return reject(new StoreError('the request could not be handed to the writer', { cause: error }));
+      }
       this.#replies.push({ to: request.type, resolve, reject });
-      this.#worker.postMessage(request);
     });
   }
 
@@ -290,6 +294,10 @@ export class SqliteStore implements Store {
 const NONE_QUEUED = { process: 0, http: 0 };
 
 function toWriterPart(part: Group[number]): WriterPart {
+  // A result travels as its text: the writer has no use for its parts.
+  if (part.type === 'settle') {
+    return { ...part, result: part.result === null ? null : JSON.stringify(part.result) };
+  }
   if (part.type !== 'accept') return part;
   const { execution, ...rest } = part;
   return { ...rest, row: newRow(execution), labels: Object.entries(execution.labels) };
