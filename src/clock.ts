@@ -1,12 +1,20 @@
 // The only source of time and timers of the server. Others are handed a Clock; tests hand in one that they move.
 import type { Clock } from './domain/ports.ts';
 
+/** More would go off at once (Node's timers are 32-bit). */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   timer(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, MAX_TIMEOUT_MS);
+      timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : fn()), stepMs);
+      timer.unref();
+    };
+    wait(ms);
     return { cancel: () => clearTimeout(timer) };
   },
   sleep(ms, signal) {

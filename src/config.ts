@@ -35,7 +35,7 @@ const SETTINGS = {
     schema: z.string().transform((text) =>
       text
         .split(',')
-        .map((name) => name.trim())
+        .map((name) => name.trim().toLowerCase())
         .filter((name) => name !== ''),
     ),
     default: '',

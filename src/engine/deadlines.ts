@@ -27,13 +27,16 @@ export class Deadlines {
     this.#timers.get(execution.id)?.cancel();
     this.#timers.delete(execution.id);
     if (execution.status !== 'pending') return;
-    const expiresAt = pendingDeadline(execution)?.at ?? Infinity;
-    const dueAt = execution.phase === 'scheduled_retry' ? execution.retryAt : Infinity;
-    const at = Math.min(expiresAt, dueAt);
-    if (at === Infinity) return;
-    const timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => {
+    const now = this.#clock.now();
+    const deadline = pendingDeadline(execution);
+    // A limit never takes longer than itself, whatever the wall clock has done.
+    const expiresInMs = deadline === null ? Infinity : Math.min(deadline.limitMs, deadline.at - now);
+    const dueInMs = execution.phase === 'scheduled_retry' ? execution.retryAt - now : Infinity;
+    const waitMs = Math.min(expiresInMs, dueInMs);
+    if (waitMs === Infinity) return;
+    const timer = this.#clock.timer(Math.max(0, waitMs), () => {
       this.#timers.delete(execution.id);
-      if (expiresAt <= dueAt) this.#actions.expire(execution);
+      if (expiresInMs <= dueInMs) this.#actions.expire(execution);
       else this.#actions.due(execution);
     });
     this.#timers.set(execution.id, timer);

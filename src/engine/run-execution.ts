@@ -93,9 +93,14 @@ export function setTotalClock(
   deps: Pick<RunDeps, 'clock' | 'live'>,
 ): void {
   run.totalTimer?.cancel();
-  run.totalTimer = deps.clock.timer(Math.max(0, dueAt - deps.clock.now()), () => {
+  run.totalTimer = deps.clock.timer(remaining(dueAt, limitMs, deps.clock), () => {
     deps.live.stop(run.id, { cause: 'total_timeout', limitMs });
   });
+}
+
+/** Time that is left of a limit, milliseconds; never more than the limit itself, whatever the wall clock has done. */
+function remaining(dueAt: number, limitMs: number, clock: Clock): number {
+  return Math.min(limitMs, Math.max(0, dueAt - clock.now()));
 }
 
 function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {

@@ -1,7 +1,7 @@
 // Private directories. Most commands leave theirs untouched; such a one is handed on to the next attempt instead of being
 // removed and made anew, which is dear where inodes of the recent past must not be used again (ext4). Untouched means
 // that not even its change time has moved: no entry, permission or attribute of it is other than it was.
-import { lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { removeTree } from './remove-tree.ts';
 
 /** How long unused directories are kept once the host has nothing to do. */
@@ -65,7 +65,8 @@ function changedAt(path: string): bigint {
 
 function isUntouched(path: string, madeAt: bigint): boolean {
   try {
-    return changedAt(path) === madeAt;
+    // Before Linux 6.13 the change time moves by the tick only, so that an entry of the same tick must be looked for.
+    return changedAt(path) === madeAt && readdirSync(path).length === 0;
   } catch {
     return false;
   }

@@ -609,3 +609,25 @@ t.test('output that is JSON but nested too deeply is no result, and harms nobody
   t.match(await s.run(shell(fine, { output: { parse: 'json' } })), { status: 'completed' });
   t.match(await s.run(shell('true')), { status: 'completed' });
 });
+
+t.test('a page of large executions ends early, and the next ones bring the rest', async (t) => {
+  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '20000000' });
+  const command = `printf '["%01000000d"]' 0`;
+  const ids: string[] = [];
+  for (let i = 0; i < 10; i++) ids.unshift((await s.run(shell(command, { output: { parse: 'json' } }))).id);
+  const seen: string[] = [];
+  const lengths: number[] = [];
+  for (let cursor: string | null = null; ;) {
+    const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const { body } = await s.call<{ items: ExecutionWire[]; next_cursor: string | null }>(
+      'GET',
+      `/v1/executions?limit=1000${query}`,
+    );
+    seen.push(...body.items.map(({ id }) => id));
+    lengths.push(body.items.length);
+    cursor = body.next_cursor;
+    if (cursor === null) break;
+  }
+  t.same(seen, ids);
+  t.same(lengths, [8, 2]);
+});

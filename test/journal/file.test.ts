@@ -249,5 +249,3 @@ t.test('records of zeros at the end of an index hide nothing of what came before
   t.match(zeros, { records: 2, size: 8 });
   await zeros?.close();
 });
-  await short?.close();
-});

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution.ts';
+import type { ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
 import { toProblem } from '../error-handler.ts';
@@ -39,6 +40,9 @@ const ACCEPT_HEADERS = {
   traceparent: 'W3C trace context; the command goes on with it',
 };
 const BATCH_BODY_BYTES = 16 * 1024 * 1024;
+/** Executions that a listing reads at a time, and characters at which it ends a page early. */
+const LIST_READ = 50;
+const PAGE_BYTES = 8 * 1024 * 1024;
 /** When a client that did not wait should look for the first time, seconds. */
 const FIRST_LOOK_S = '1';
 
@@ -89,6 +93,33 @@ export function executionRoutes(
     if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
     return send(request, reply, view);
+  }
+
+  /**
+   * A page as JSON texts, and the id after which the next one begins; null when it is the last. It is bounded by bytes
+   * too: specs and results can be large.
+   */
+  async function readPage(
+    filter: ListFilter,
+    limit: number,
+    after: string | null,
+  ): Promise<{ items: string[]; nextAfter: string | null }> {
+    const items: string[] = [];
+    let bytes = 0;
+    for (let last = after; ;) {
+      // One more than asked for tells whether there is another page.
+      const wanted = Math.min(LIST_READ, limit + 1 - items.length);
+      const views = await engine.list(filter, wanted, last);
+      for (const view of views) {
+        const item = items.length < limit ? JSON.stringify(toWire(view, null)) : '';
+        bytes += item.length;
+        if (items.length === limit || (items.length > 0 && bytes > PAGE_BYTES))
+          return { items, nextAfter: last };
+        items.push(item);
+        last = view.execution.id;
+      }
+      if (views.length < wanted) return { items, nextAfter: null };
+    }
   }
 
   app.route<{ Body: Spec }>({
@@ -166,19 +197,14 @@ export function executionRoutes(
       querystring: listQuery,
       response: { 200: executionList, ...errors },
     },
-    async handler(request) {
+    async handler(request, reply) {
       const { limit, cursor, ...query } = request.query;
       const filter = toFilter(request.caller.userId, query);
       const after = cursor === undefined ? null : readCursor(cursor, filter);
-      // One more than asked for tells whether there is another page.
-      const views = await engine.list(filter, limit + 1, after);
-      const page = views.slice(0, limit);
-      const last = page.at(-1);
-      const hasMore = views.length > limit && last !== undefined;
-      return {
-        items: page.map((view) => toWire(view, null)),
-        next_cursor: hasMore ? cursorAfter(last.execution.id, filter) : null,
-      };
+      const { items, nextAfter } = await readPage(filter, limit, after);
+      const nextCursor = nextAfter === null ? null : cursorAfter(nextAfter, filter);
+      reply.type('application/json; charset=utf-8');
+      return reply.send(`{"items":[${items.join(',')}],"next_cursor":${JSON.stringify(nextCursor)}}`);
     },
   });
 
