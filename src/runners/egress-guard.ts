@@ -99,6 +99,9 @@ function denialOf(address: string): string | null {
 
 // ------------------------------------------------------------------------------------ the allow-list
 
+/** Of a host, as the URL parser leaves it: lower case, punycode. */
+const NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
 function bad(entry: string, why: string): Error {
   return new Error(`"${entry}" cannot stand in the list of allowed destinations: ${why}.`);
 }
@@ -107,12 +110,12 @@ function bad(entry: string, why: string): Error {
 function splitEntry(entry: string): { host: string; port: number | null } {
   const [, written = '', digits] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{1,5}))?$/.exec(entry) ?? [];
   const port = digits === undefined ? null : Number(digits);
-  const url = written === '' ? null : URL.parse(`http://${written}/`);
-  if (url === null || /[\s@?#\\%*]/.test(entry)) {
+  const url = /[\s@?#\\%*]/.test(entry) ? null : URL.parse(`http://${written}/`);
+  const host = withoutDot(bare(url?.hostname ?? ''));
+  if (isIP(host) === 0 && !NAME.test(host)) {
     throw bad(entry, 'write name, name:port, address, address:port, [IPv6]:port or network/bits');
   }
   if (port !== null && (port < 1 || port > 65_535)) throw bad(entry, 'a port is 1 to 65535');
-  const host = withoutDot(bare(url.hostname));
   // 127.1 and the like: whoever reads the configuration should see what it permits.
   if (isIP(host) !== 0 && isIP(bare(written)) === 0) throw bad(entry, `write the address as ${host}`);
   return { host, port };
