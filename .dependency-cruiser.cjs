@@ -27,8 +27,8 @@ module.exports = {
     ),
     room(
       'runners',
-      ['^src/domain/', '^src/runner-host/protocol\\.ts$'],
-      'A runner shares the protocol with the host.',
+      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer)\\.ts$'],
+      'A runner shares the protocol with the host; requests, which have no host, write their journal themselves.',
     ),
     room('runner-host', [], 'The host imports nothing of the server: it must stay small.'),
     room(

@@ -1,0 +1,289 @@
+// Makes HTTP requests as attempts. The log is created first and exclusively: where there is none, nothing was sent. Then
+// one request after the other, as redirects ask for it, each through the egress guard. Whatever ends the attempt, the
+// first cause wins, and nothing of it is left: no connection, no timer, no open file.
+import type { Buffer } from 'node:buffer';
+import { type HttpResponse, NO_OUTPUT } from '../domain/execution.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type {
+  AttemptListener,
+  AttemptName,
+  AttemptReport,
+  Clock,
+  HttpRunner,
+  RequestStart,
+  RunningAttempt,
+  StopRequest,
+  Timer,
+} from '../domain/ports.ts';
+import { EgressGuard } from './egress-guard.ts';
+import { Connections, Exchange } from './exchange.ts';
+import { Connector, type Lookup } from './guarded-connect.ts';
+import { RequestError } from './request-error.ts';
+import {
+  type AnswerHead,
+  firstMessage,
+  isExpected,
+  type Message,
+  redirectOf,
+  retryAfterMs,
+} from './request-message.ts';
+import { ResponseLog } from './response-log.ts';
+
+export interface RequestRunnerOptions {
+  /** Where the log of an attempt is written: a path without its ending. */
+  journalPath: (name: AttemptName) => string;
+  clock: Clock;
+  /** Destinations that may be reached although they are not public; see `EgressGuard`. */
+  egressAllow: readonly string[];
+  /** Default: the resolver of the system. */
+  lookup?: Lookup;
+}
+
+/** Growth is told at most this often, milliseconds. */
+const GROWTH_MS = 50;
+
+export class RequestRunner implements HttpRunner {
+  readonly #options: RequestRunnerOptions;
+  readonly #connections: Connections;
+
+  /** Throws an Error that names a bad entry of the allow-list. */
+  constructor(options: RequestRunnerOptions) {
+    this.#options = options;
+    const { clock, lookup } = options;
+    const guard = new EgressGuard(options.egressAllow);
+    this.#connections = new Connections(guard, new Connector({ guard, clock, lookup }));
+  }
+
+  run(start: RequestStart, listener: AttemptListener): RunningAttempt {
+    const attempt = new RequestAttempt(start, listener, this.#options, this.#connections);
+    return {
+      ended: attempt.run(),
+      stop: (request) => attempt.stop(request),
+      extend: (attemptMs, idleMs) => attempt.extend(attemptMs, idleMs),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#connections.close();
+  }
+}
+
+class RequestAttempt {
+  readonly #start: RequestStart;
+  readonly #listener: AttemptListener;
+  readonly #options: RequestRunnerOptions;
+  readonly #connections: Connections;
+  readonly #clock: Clock;
+  #outcome: Outcome | null = null;
+  #settle: () => void = () => undefined;
+  readonly #settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
+  #log: ResponseLog | null = null;
+  #exchange: Exchange | null = null;
+  #redirects = 0;
+  #response: HttpResponse | null = null;
+  #attemptMs: number;
+  #idleMs: number | null;
+  #startedAt = 0;
+  #activeAt = 0;
+  #attemptTimer: Timer | null = null;
+  #idleTimer: Timer | null = null;
+  #growthTimer: Timer | null = null;
+
+  constructor(
+    start: RequestStart,
+    listener: AttemptListener,
+    options: RequestRunnerOptions,
+    connections: Connections,
+  ) {
+    this.#start = start;
+    this.#listener = listener;
+    this.#options = options;
+    this.#connections = connections;
+    this.#clock = options.clock;
+    this.#attemptMs = start.attemptMs;
+    this.#idleMs = start.idleMs;
+  }
+
+  /** Carries the attempt through. Never rejects. */
+  async run(): Promise<AttemptReport> {
+    // Whoever has just asked for it can still stop it.
+    await Promise.resolve();
+    if (this.#outcome !== null) return this.#notStarted(this.#outcome);
+    try {
+      this.#log = this.#createLog();
+    } catch (error) {
+      return this.#notStarted({
+        cause: 'request_failed',
+        reason: 'journal_write_failed',
+        message: `The log could not be created: ${(error as Error).message}.`,
+      });
+    }
+    return this.#carryThrough(this.#log);
+  }
+
+  stop(request: StopRequest): void {
+    this.#end(request.cause === 'lost' ? request : { ...request, process: null });
+  }
+
+  extend(attemptMs: number, idleMs: number | null): void {
+    this.#attemptMs = attemptMs;
+    this.#idleMs = idleMs;
+    if (this.#log !== null && this.#outcome === null) this.#armClocks();
+  }
+
+  /** Decides the outcome, once. */
+  #end(outcome: Outcome): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = outcome;
+    this.#disarmClocks();
+    this.#exchange?.destroy();
+    this.#settle();
+  }
+
+  async #carryThrough(log: ResponseLog): Promise<AttemptReport> {
+    const startedAt = this.#clock.now();
+    this.#startedAt = this.#activeAt = this.#clock.monotonic();
+    this.#armClocks();
+    this.#listener.started(null, startedAt);
+    this.#attempting(() => this.#send(firstMessage(this.#start)));
+    await this.#settled;
+    const endedAt = this.#clock.now();
+    await log.close();
+    return {
+      type: 'ended',
+      outcome: this.#outcome as unknown as Outcome,
+      end: { startedAt, endedAt, output: log.totals, resources: null, logComplete: log.isComplete },
+      tails: { stdout: log.tail, stderr: '' },
+      response: this.#response,
+    };
+  }
+
+  #notStarted(outcome: Outcome): AttemptReport {
+    const endedAt = this.#clock.now();
+    return {
+      type: 'ended',
+      outcome,
+      end: { startedAt: null, endedAt, output: NO_OUTPUT, resources: null, logComplete: true },
+      tails: { stdout: '', stderr: '' },
+      response: null,
+    };
+  }
+
+  // ------------------------------------------------------------------------------------- the exchange
+
+  #send(message: Message): void {
+    if (this.#outcome !== null) return;
+    this.#exchange = new Exchange(this.#connections, message, {
+      head: (head) => this.#attempting(() => this.#answered(message, head)),
+      data: (bytes) => this.#take(bytes),
+      end: () => void this.#complete(),
+      failed: (error) => this.#failed(error),
+      active: () => this.#isActive(),
+    });
+  }
+
+  #answered(message: Message, head: AnswerHead): void {
+    this.#isActive();
+    const next = redirectOf(message, head, { work: this.#start.work, followed: this.#redirects });
+    if (next === null) {
+      this.#response = { ...head, url: message.url.href };
+      return;
+    }
+    // What a redirect says besides is of no interest.
+    this.#exchange?.destroy();
+    this.#redirects += 1;
+    this.#send(next);
+  }
+
+  #take(bytes: Buffer): void {
+    const log = this.#log as ResponseLog;
+    this.#isActive();
+    if (!log.take(bytes)) this.#exchange?.pause();
+    this.#growthTimer ??= this.#clock.timer(GROWTH_MS, () => {
+      this.#growthTimer = null;
+      this.#listener.growth({ stdoutBytes: log.bytes, stderrBytes: 0 });
+    });
+    if (this.#start.failOnLimit && log.isOverLimit) {
+      this.#end({ cause: 'output_limit', limitBytes: this.#start.keepBytes, process: null });
+    }
+  }
+
+  /** All has been received; it counts once it has been written. */
+  async #complete(): Promise<void> {
+    await this.#log?.close();
+    const { work } = this.#start;
+    const response = this.#response as HttpResponse;
+    this.#end({
+      cause: 'http_response',
+      status: response.status,
+      isExpected: isExpected(work, response.status),
+      retryAfterMs: retryAfterMs(response, this.#clock.now()),
+      resultError: null,
+    });
+  }
+
+  #failed(error: Error): void {
+    const { message } = error;
+    if (error instanceof RequestError) this.#end({ cause: 'request_failed', reason: error.reason, message });
+    else
+      this.#end({ cause: 'internal', message: `The request could not be made: ${message}.`, process: null });
+  }
+
+  #attempting(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+  }
+
+  #createLog(): ResponseLog {
+    return new ResponseLog({
+      path: this.#options.journalPath(this.#start),
+      keepBytes: this.#start.keepBytes,
+      clock: this.#clock,
+      onFailure: (error) =>
+        this.#end({
+          cause: 'request_failed',
+          reason: 'journal_write_failed',
+          message: `The log could not be written: ${error.message}.`,
+        }),
+      onRoom: () => {
+        this.#isActive();
+        this.#exchange?.resume();
+      },
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------- clocks
+
+  #isActive(): void {
+    this.#activeAt = this.#clock.monotonic();
+  }
+
+  #armClocks(): void {
+    this.#attemptTimer?.cancel();
+    this.#idleTimer?.cancel();
+    const limitMs = this.#attemptMs;
+    const ranMs = this.#clock.monotonic() - this.#startedAt;
+    this.#attemptTimer = this.#clock.timer(Math.max(0, limitMs - ranMs), () =>
+      this.#end({ cause: 'attempt_timeout', limitMs, process: null }),
+    );
+    if (this.#idleMs !== null) this.#armIdleClock(this.#idleMs);
+  }
+
+  /** Traffic only moves a time stamp; the timer looks at it when it goes off. */
+  #armIdleClock(limitMs: number): void {
+    const leftMs = this.#activeAt + limitMs - this.#clock.monotonic();
+    if (leftMs <= 0) this.#end({ cause: 'idle_timeout', limitMs, process: null });
+    else this.#idleTimer = this.#clock.timer(leftMs, () => this.#armIdleClock(limitMs));
+  }
+
+  #disarmClocks(): void {
+    this.#attemptTimer?.cancel();
+    this.#idleTimer?.cancel();
+    this.#growthTimer?.cancel();
+  }
+}

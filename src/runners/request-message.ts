@@ -1,0 +1,175 @@
+// The messages of an HTTP request, pure: what is sent, whether and how a redirect is followed, what an answer means.
+import { Buffer } from 'node:buffer';
+import type { HttpResponse } from '../domain/execution.ts';
+import type { RequestStart } from '../domain/ports.ts';
+import type { HttpWork } from '../domain/spec.ts';
+import { WEEK_MS } from '../domain/spec.ts';
+import type { TlsOptions } from './guarded-connect.ts';
+import { RequestError } from './request-error.ts';
+
+/** One request that is sent: the first one, or what a redirect has made of it. */
+export interface Message {
+  method: string;
+  url: URL;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  body: Buffer | null;
+  tls: TlsOptions | undefined;
+}
+
+export interface AnswerHead {
+  status: number;
+  headers: HttpResponse['headers'];
+}
+
+const DEFAULT_REDIRECTS = 5;
+
+/** The request as the client has asked for it. */
+export function firstMessage({ work, executionId, attempt, traceparent }: RequestStart): Message {
+  const { body, contentType } = encodeBody(work.body);
+  const given = Object.entries(work.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+  return {
+    method: work.method ?? 'GET',
+    url: withQuery(new URL(work.url), work.query ?? {}),
+    headers: {
+      'user-agent': 'execd',
+      // What is logged is what was sent; a client that can unpack asks for it.
+      'accept-encoding': 'identity',
+      ...(contentType === null ? {} : { 'content-type': contentType }),
+      ...(Object.fromEntries(given) as Record<string, string>),
+      traceparent,
+      'execution-id': executionId,
+      'execution-attempt': String(attempt),
+    },
+    body,
+    tls: work.tls,
+  };
+}
+
+function encodeBody(body: HttpWork['body']): { body: Buffer | null; contentType: string | null } {
+  if (body === undefined) return { body: null, contentType: null };
+  if ('base64' in body) return { body: Buffer.from(body.base64, 'base64'), contentType: null };
+  if ('text' in body) return { body: Buffer.from(body.text), contentType: 'text/plain; charset=utf-8' };
+  return { body: Buffer.from(JSON.stringify(body.json ?? null)), contentType: 'application/json' };
+}
+
+/** Adds pairs behind the query that the URL has, which stays as it was written. */
+function withQuery(url: URL, query: NonNullable<HttpWork['query']>): URL {
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  if (pairs.length === 0) return url;
+  const added = new URLSearchParams(pairs as [string, string][]).toString();
+  url.search = url.search === '' ? added : `${url.search}&${added}`;
+  return url;
+}
+
+// ------------------------------------------------------------------------------------------ redirects
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+const ABOUT_THE_BODY = ['content-encoding', 'content-language', 'content-location', 'content-type'];
+
+/**
+ * The request that a redirect asks for (WHATWG fetch, HTTP-redirect fetch); null when the answer is the end.
+ *
+ * @param followed how many redirects have been followed
+ */
+export function redirectOf(
+  message: Message,
+  { status, headers }: AnswerHead,
+  { work, followed }: { work: HttpWork; followed: number },
+): Message | null {
+  const most = work.max_redirects ?? DEFAULT_REDIRECTS;
+  const { location } = headers;
+  if (!REDIRECTS.has(status) || typeof location !== 'string' || most === 0) return null;
+  if (work.expect !== undefined && isExpected(work, status)) return null;
+  const { host } = message.url;
+  if (followed >= most) {
+    const message = `${host} redirected once more after ${most} redirects.`;
+    throw new RequestError('too_many_redirects', message);
+  }
+  const url = targetOf(location, message.url);
+  const isSameOrigin = url.origin === message.url.origin;
+  const becomesGet =
+    status === 303
+      ? message.method !== 'GET' && message.method !== 'HEAD'
+      : (status === 301 || status === 302) && message.method === 'POST';
+  return {
+    method: becomesGet ? 'GET' : message.method,
+    url,
+    headers: without(message.headers, [
+      ...(becomesGet ? ABOUT_THE_BODY : []),
+      ...(isSameOrigin ? [] : CREDENTIALS),
+    ]),
+    body: becomesGet ? null : message.body,
+    tls: isSameOrigin ? message.tls : withoutServerName(message.tls),
+  };
+}
+
+function targetOf(location: string, base: URL): URL {
+  const url = URL.parse(location, base.href);
+  if (url === null) {
+    throw new RequestError(
+      'invalid_response',
+      `${base.host} redirected to ${JSON.stringify(location.slice(0, 200))}, which is not a URL.`,
+    );
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new RequestError(
+      'egress_denied',
+      `${base.host} redirected to "${url.protocol}", which is not followed.`,
+    );
+  }
+  if (base.protocol === 'https:' && url.protocol === 'http:') {
+    throw new RequestError('egress_denied', `${base.host} redirected from https to http://${url.host}.`);
+  }
+  // The answer of a server must not make this one send a password, nor is a fragment ever sent.
+  Object.assign(url, { username: '', password: '', hash: '' });
+  return url;
+}
+
+/** The name belongs to the server that the client has asked, not to the one that it is sent on to. */
+function withoutServerName(tls: TlsOptions | undefined): TlsOptions | undefined {
+  if (tls === undefined) return undefined;
+  const { server_name: _, ...rest } = tls;
+  return rest;
+}
+
+function without(headers: Message['headers'], names: readonly string[]): Message['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
+}
+
+// -------------------------------------------------------------------------------------------- answers
+
+/** Whether a status is one that the client takes for a success. */
+export function isExpected({ expect }: HttpWork, status: number): boolean {
+  const statuses = expect?.statuses ?? ['2xx'];
+  return statuses.includes(status) || statuses.includes(`${Math.floor(status / 100)}xx`);
+}
+
+/** Headers from the names and values that follow each other on the wire. */
+export function collectHeaders(raw: readonly string[]): HttpResponse['headers'] {
+  const headers = new Map<string, string | string[]>();
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    const value = raw[i + 1] as string;
+    const before = headers.get(name);
+    // Its values may contain commas, so that they cannot be joined (RFC 6265 §3).
+    if (name === 'set-cookie') headers.set(name, [before ?? [], value].flat());
+    else headers.set(name, before === undefined ? value : `${before.toString()}, ${value}`);
+  }
+  return Object.fromEntries(headers);
+}
+
+const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
+
+/** What Retry-After says (RFC 9110 §10.2.3): milliseconds from now, at most a week; null when nothing that is valid. */
+export function retryAfterMs({ headers }: AnswerHead, now: number): number | null {
+  const value = headers['retry-after'];
+  if (typeof value !== 'string') return null;
+  let waitMs = NaN;
+  if (/^\d+$/.test(value)) waitMs = Number(value) * 1000;
+  else if (HTTP_DATE.test(value)) waitMs = Date.parse(value) - now;
+  else if (ASCTIME.test(value)) waitMs = Date.parse(`${value} GMT`) - now;
+  return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), WEEK_MS);
+}
