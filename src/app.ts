@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
-import { type Config, isLoopback } from './config.ts';
+import { type Config, ConfigError, isLoopback } from './config.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
-import type { SpecLimits } from './domain/spec.ts';
+import type { SpecLimits, Work } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { metricsPortRoutes } from './http/routes/ops.ts';
@@ -18,6 +18,7 @@ import { readKeysFile } from './keys-file.ts';
 import { eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
+import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { VERSION } from './version.ts';
@@ -83,9 +84,19 @@ export async function buildApp(
     clock,
     log,
   });
+  const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
     runner: overrides.runner?.(runner) ?? runner,
+    requests,
+    random: () => Math.random(),
+    resolve: (spec) => ({ work: spec as Work, settings: spec }),
+    policies: {
+      circuitOf: () => null,
+      circuitNames: () => [],
+      retryBudgetOf: () => ({ ratio: 0.2, perSecond: 1, burst: 10 }),
+      adaptiveTimeoutOf: () => null,
+    },
     journal: overrides.journal?.(journal) ?? journal,
     clock,
     log,
@@ -97,10 +108,8 @@ export async function buildApp(
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
     retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
     maxRetained: config.EXECUTION_MAX_RETAINED,
-    toCommand: (execution, epoch) => {
-      const spanId = () => traces.spanId();
-      return toCommand(execution, { path: config.EXECUTION_PATH, workDir: workDir(epoch), spanId });
-    },
+    toCommand: (execution, work, { epoch, traceparent }) =>
+      toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: workDir(epoch), traceparent }),
   });
   const metrics = createMetrics({
     version: VERSION,
@@ -161,6 +170,15 @@ export async function buildApp(
   };
 }
 
+/** @throws ConfigError for an entry of the allow-list that is none */
+function requestRunner(config: Config, options: Omit<RequestRunnerOptions, 'egressAllow'>): RequestRunner {
+  try {
+    return new RequestRunner({ ...options, egressAllow: config.EXECUTION_EGRESS_ALLOW });
+  } catch (error) {
+    throw new ConfigError([`EXECUTION_EGRESS_ALLOW: ${(error as Error).message}`]);
+  }
+}
+
 /** A small host forks fast: its heap is kept small. */
 const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
 
@@ -197,7 +215,8 @@ function policyOf(config: Config): EnginePolicy {
     oversized: config.EXECUTION_OVERSIZED_OUTPUT,
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
     onLimit: config.EXECUTION_ON_LIMIT,
-    slots: config.EXECUTION_MAX_CONCURRENT,
+    slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
+    retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
     maxQueued: config.EXECUTION_MAX_QUEUED,
   };
 }

@@ -7,6 +7,12 @@ const whole = (min: number, max: number) =>
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 const path = z.string().min(1, 'must not be empty');
 
+const commaSeparated = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
 const DAY = 86_400;
 const GIB = 1024 ** 3;
 
@@ -32,12 +38,7 @@ const SETTINGS = {
       'Serves /metrics and the probes on a port of their own, without a key. Unset: on the main port only.',
   },
   EXECUTION_ALLOWED_HOSTS: {
-    schema: z.string().transform((text) =>
-      text
-        .split(',')
-        .map((name) => name.trim().toLowerCase())
-        .filter((name) => name !== ''),
-    ),
+    schema: z.string().transform((text) => commaSeparated(text.toLowerCase())),
     default: '',
     unit: 'host names, comma-separated',
     about:
@@ -86,6 +87,12 @@ const SETTINGS = {
     unit: 'executions',
     about: 'Slots: how many executions run at a time.',
   },
+  EXECUTION_MAX_CONCURRENT_HTTP: {
+    schema: whole(1, 100_000),
+    default: '10000',
+    unit: 'executions',
+    about: 'Slots of HTTP calls, which take no process.',
+  },
   EXECUTION_MAX_QUEUED: {
     schema: whole(0, 10_000_000),
     default: '100000',
@@ -109,6 +116,29 @@ const SETTINGS = {
     default: '3600',
     unit: 'seconds',
     about: 'Greatest attempt and idle limit that a request may ask for; more is refused.',
+  },
+  EXECUTION_RETRY_ATTEMPTS: {
+    schema: whole(1, 100),
+    default: '3',
+    unit: 'attempts',
+    about: 'Tries in all, where a request asks for retries without saying how many.',
+  },
+  EXECUTION_RETRY_BACKOFF: {
+    schema: z
+      .string()
+      .regex(/^\d+(\.\d+)?$/, 'must be a number')
+      .transform(Number)
+      .pipe(z.number().max(3600)),
+    default: '1.0',
+    unit: 'seconds',
+    about: 'The wait before the second attempt, doubled with each further one, where a request does not say.',
+  },
+  EXECUTION_EGRESS_ALLOW: {
+    schema: z.string().transform(commaSeparated),
+    default: '',
+    unit: 'hosts, networks, comma-separated',
+    about:
+      'Destinations that HTTP calls may reach although they are not public, such as 10.0.0.0/8 or db.local:8080.',
   },
   EXECUTION_KILL_GRACE_MS: {
     schema: whole(0, 600_000),

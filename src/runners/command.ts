@@ -49,6 +49,8 @@ interface Live {
 }
 
 const STOP_MS = 15_000;
+/** A host that has lived so long is not in a loop of dying. */
+const STABLE_MS = 10_000;
 const RESTART_MS = [0, 100, 500, 2000, 5000];
 
 export class CommandRunner implements Runner {
@@ -62,6 +64,8 @@ export class CommandRunner implements Runner {
   #nextRef = 1;
   #hostNumber = 0;
   #failuresInARow = 0;
+  /** When the host answered, on the monotonic clock. */
+  #readyAt = Infinity;
   #isStopping = false;
   #stopped: () => void = () => undefined;
 
@@ -204,7 +208,7 @@ export class CommandRunner implements Runner {
     this.#host = host;
     host.ready.then(
       ({ name, pid }) => {
-        this.#failuresInARow = 0;
+        this.#readyAt = this.#options.clock.monotonic();
         Object.assign(this.#status, { name, pid });
         if (this.#hostNumber === 1) this.#becomeReady();
       },
@@ -226,6 +230,9 @@ export class CommandRunner implements Runner {
     if (this.#isStopping) return this.#stopped();
     this.#options.log.warn({ reason }, 'The runner host died and is started again');
     this.#status.restarts += 1;
+    // What kills it may be what it was told to do, and it is told again.
+    if (this.#options.clock.monotonic() - this.#readyAt > STABLE_MS) this.#failuresInARow = 0;
+    this.#readyAt = Infinity;
     const waitMs = RESTART_MS[Math.min(this.#failuresInARow++, RESTART_MS.length - 1)] as number;
     this.#options.clock.timer(waitMs, () => void this.#replace());
   }

@@ -130,6 +130,8 @@ t.test(
     await store.probe();
     const [again] = await store.commit([[accept(big)]]);
     t.equal(again?.status, 'applied');
+    t.equal((await store.counts()).pending, 2, 'nor is it later');
+    t.same(store.stats().queued, { process: 2, http: 0 });
   },
 );
 

@@ -45,16 +45,20 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
       const { params, query, caller } = request;
       const { range } = request.headers;
       if (range !== undefined) return sendRange(request, reply, range);
-      const items = await engine.readLog(caller, params.id, toLogQuery(query), request.signal);
+      const isHead = request.method === 'HEAD';
+      const logQuery = toLogQuery(query);
+      const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, request.signal);
+      if (isHead) await engine.get(caller, params.id);
       // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
-      const hasTrailer = request.method === 'GET' && request.raw.httpVersion !== '1.0';
+      const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
       begin(reply, 200, {
         'content-type': CONTENT_TYPES[query.format],
         'x-accel-buffering': 'no',
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
         ...(query.format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
       });
-      await pump(reply.raw, formatted(items, query.format), clock);
+      if (items === null) reply.raw.end();
+      else await pump(reply.raw, formatted(items, query.format), clock);
     },
   });
 
@@ -205,7 +209,6 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
   try {
     for await (const piece of pieces) {
-      if (response.req.method === 'HEAD') break;
       if ('end' in piece) {
         response.addTrailers({ 'Log-End': piece.end });
         break;

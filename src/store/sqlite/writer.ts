@@ -69,7 +69,7 @@ function open(request: OpenRequest): WriterReply {
 
 function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
   const started = performance.now();
-  const counts = writer.counts;
+  const counts = structuredClone(writer.counts);
   try {
     const replies = transaction(db, writer, groups);
     return {
