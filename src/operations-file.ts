@@ -229,6 +229,8 @@ function oddity(whole: unknown): string | null {
     if (depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
     if (typeof value === 'number' && !Number.isFinite(value)) return `holds ${value}, which JSON cannot`;
     if (typeof value !== 'object' || value === null) return null;
+    // Objects and schemas drop it silently.
+    if (Object.hasOwn(value, '__proto__')) return 'has a key __proto__';
     for (const one of Object.values(value)) {
       const problem = visit(one, depth + 1);
       if (problem !== null) return problem;

@@ -207,15 +207,13 @@ function sampleIssues(template: RunTemplate, schema: SpecSchema): Issue[] {
   const { value, problems } = fillTree(template, sampleOf);
   const unfit = problems.map(({ field, message }) => ({ path: ['run'], message: `${field}: ${message}` }));
   const { success, error } = schema.safeParse(value);
-  const issues = success
-    ? []
-    : issuesOf(error).map(({ path, message }) => ({ path: ['run', ...path], message }));
-  return [...unfit, ...issues, ...programIssues((value as JsonSchema).program)];
+  const issues = [...(success ? [] : issuesOf(error)), ...programIssues((value as JsonSchema).program)];
+  return [...unfit, ...issues.map(({ path, message }) => ({ path: ['run', ...path], message }))];
 }
 
 function programIssues(program: unknown): Issue[] {
   const isRelative = typeof program === 'string' && program.includes('/') && !program.startsWith('/');
-  return isRelative ? [{ path: ['run', 'program'], message: RELATIVE }] : [];
+  return isRelative ? [{ path: ['program'], message: RELATIVE }] : [];
 }
 const RELATIVE = 'must be an absolute path, or a name without a slash';
 
