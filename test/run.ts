@@ -18,7 +18,17 @@ const CHECKS = [
 ] as const;
 
 /** Folders whose files share a process. */
-const GROUPS = ['domain', 'operations', 'engine', 'journal', 'store', 'runner-host', 'http', 'process', 'project'];
+const GROUPS = [
+  'domain',
+  'operations',
+  'engine',
+  'journal',
+  'store',
+  'runner-host',
+  'http',
+  'process',
+  'project',
+];
 const GROUP_TIMEOUT_MS = 300_000;
 
 let passed = 0;

@@ -38,12 +38,15 @@ function resolve(schema: unknown, root: JsonSchema): JsonSchema | null {
 export function schemaOf(slot: Slot, params: ParamsSchema): JsonSchema | 'unknown' | 'none' {
   let current: JsonSchema | null = params;
   for (const key of [slot.param, ...slot.path]) {
-    const { properties, additionalProperties, items, prefixItems }: JsonSchema = current;
+    const { type, properties, additionalProperties, items, prefixItems }: JsonSchema = current;
     let next: unknown;
-    if (isSchema(properties) && Object.hasOwn(properties, key)) next = properties[key];
-    else if (isSchema(properties) && additionalProperties === false) return 'none';
-    else if (/^\d+$/.test(key))
+    // Without its one type, a schema leaves a way around what it says of the parts.
+    if (type === 'object' && isSchema(properties)) {
+      if (Object.hasOwn(properties, key)) next = properties[key];
+      else if (additionalProperties === false) return 'none';
+    } else if (type === 'array' && /^\d+$/.test(key)) {
       next = (Array.isArray(prefixItems) ? (prefixItems[Number(key)] as unknown) : undefined) ?? items;
+    }
     current = resolve(next, params);
     if (current === null) return 'unknown';
   }
@@ -58,14 +61,11 @@ export function closedSet(schema: JsonSchema | 'unknown' | 'none'): readonly unk
 }
 
 /**
- * Whether a value may begin with "-" where a program would take it for an option: the schema says so, of the value or of
- * the items of a list, or lists every value itself.
+ * Whether a value may begin with "-" where a program would take it for an option: its schema says so, or lists every
+ * value itself.
  */
-export function allowsDash(schema: JsonSchema | 'unknown' | 'none', params: ParamsSchema): boolean {
-  if (!isSchema(schema)) return false;
-  const items = resolve(schema.items, params);
-  const isAllowed = (one: JsonSchema) => one['x-allow-dash'] === true || closedSet(one) !== null;
-  return isAllowed(schema) || (items !== null && isAllowed(items));
+export function allowsDash(schema: JsonSchema | 'unknown' | 'none'): boolean {
+  return isSchema(schema) && (schema['x-allow-dash'] === true || closedSet(schema) !== null);
 }
 
 /** `userId` and `user-id` are both `PARAM_USER_ID`. */

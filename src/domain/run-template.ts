@@ -354,9 +354,10 @@ function textOf(value: unknown, slot: Slot, { place }: TextNode, filling: Fillin
   return place === 'url' ? encodeURIComponent(text) : text;
 }
 
-/** A value must not become an option of the program; `declared` is the slot whose schema speaks for it. */
-function checkDash(text: string, slot: Slot, filling: Filling, declared = slot): void {
-  if (!text.startsWith('-') || allowsDash(schemaOf(declared, filling.params), filling.params)) return;
+/** A value must not become an option of the program. For an item of a list, the list may speak too. */
+function checkDash(text: string, slot: Slot, filling: Filling, list = slot): void {
+  const isAllowed = [slot, list].some((one) => allowsDash(schemaOf(one, filling.params)));
+  if (!text.startsWith('-') || isAllowed) return;
   complain(filling, slot, 'must not begin with "-": the program would take it for an option');
 }
 

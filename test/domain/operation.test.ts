@@ -126,6 +126,9 @@ t.test('nor do the items of a list', async (t) => {
   refusesField(t, argsOf(list(string), { p: ['a', '-b'] }), '/params/p/1', /"-"/);
   t.same(argsOf(list({ enum: ['-b'] }), { p: ['-b'] }), ['-b']);
   t.same(argsOf(list({ ...string, 'x-allow-dash': true }), { p: ['-b'] }), ['-b']);
+  const either = { type: ['array', 'string'], items: { enum: ['-b'] } };
+  const eitherFile = fileWith(exec('{{p}}'), { p: either });
+  refusesField(t, argsOf(eitherFile, { p: '-x' }), '/params/p', /"-"/);
   const referred = {
     properties: { p: { type: 'array', items: { $ref: '#/$defs/flag' } } },
     required: ['p'],
@@ -149,6 +152,13 @@ t.test('what decides what runs is one of a closed set', async (t) => {
   for (const run of runs) t.match(problemsOf(fileWith(run, { p: string })), [decides], JSON.stringify(run));
   const choice = fileWith({ kind: 'exec', program: '/bin/{{p}}' }, { p: { enum: ['ls', 'cat'] } });
   t.match(made(choice, { p: 'cat' }), { program: '/bin/cat' });
+});
+
+t.test('a closed set that a value of another type gets around is none', async (t) => {
+  const list = (type: unknown) =>
+    fileWith({ kind: 'exec', program: '{{p.0}}' }, { p: { type, items: { enum: ['ls'] } } });
+  t.same(problemsOf(list('array')), []);
+  t.match(problemsOf(list(['array', 'object'])), [/decides what runs/]);
 });
 
 t.test('a program is absolute or a name', async (t) => {
