@@ -1,10 +1,11 @@
 // Operations: what a client may ask for by name. A file defines them: their parameters, what they run, and their
 // policies. Here are the words of that file and what they mean; reading it is not done here.
 import { z } from 'zod';
+import { compileRun } from './compile-run.ts';
 import { type FieldProblem, RefusedError } from './errors.ts';
 import { type Issue, issuesOf } from './issues.ts';
 import type { ParamsSchema } from './params-schema.ts';
-import { compileRun, fillRun, type RunTemplate } from './run-template.ts';
+import { fillRun, type RunTemplate } from './fill-run.ts';
 import {
   KINDS,
   labels,

@@ -70,7 +70,7 @@ export const operation = z
     name: z.string(),
     description: z.string(),
     params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters'),
-    kind: z.enum(KINDS).describe('of what it runs'),
+    kind: z.enum(KINDS).exclude(['operation']).describe('of what it runs'),
     policy: operationPolicy,
   })
   .describe('An operation that can be asked for by its name.');

@@ -1,22 +1,12 @@
-// What an operation runs, as a tree of texts with slots. Compiled once, when the file is read, so that a mistake is found
-// then; filled for each request. What fills a slot stays one argument, one URL component, one value: nothing that a
-// parameter holds is ever read as a template, a shell's text or an option.
+// Fills what an operation runs with the parameters of a request. What fills a slot stays one argument, one URL component,
+// one value: nothing that a parameter holds is ever read as a template, a shell's text or an option.
 import type { FieldProblem } from './errors.ts';
 import { type Issue, issuesOf, pointer } from './issues.ts';
-import {
-  allowsDash,
-  closedSet,
-  environmentName,
-  type JsonSchema,
-  type ParamsSchema,
-  schemaOf,
-} from './params-schema.ts';
+import { allowsDash, type JsonSchema, type ParamsSchema, schemaOf } from './params-schema.ts';
 import type { specSchema, Spec } from './spec.ts';
 import {
-  holdsSlot,
   isDotSegment,
   lookUp,
-  parseTemplate,
   type Slot,
   slotsOf,
   type Template,
@@ -24,20 +14,20 @@ import {
   urlSegments,
 } from './template.ts';
 
-type SpecSchema = ReturnType<typeof specSchema>;
+export type SpecSchema = ReturnType<typeof specSchema>;
 
 /**
  * Where a slot stands, which decides what may fill it. `choice` is what decides what runs: only a parameter that is one
  * of a closed set may stand there.
  */
-type Place = 'choice' | 'argument' | 'text' | 'path' | 'base64' | 'query' | 'url' | 'json';
+export type Place = 'choice' | 'argument' | 'text' | 'path' | 'base64' | 'query' | 'url' | 'json';
 
-interface TextNode {
+export interface TextNode {
   type: 'text';
   template: Template;
   place: Place;
 }
-type Node =
+export type Node =
   | { type: 'literal'; value: unknown }
   | TextNode
   | { type: 'list'; items: readonly Node[] }
@@ -52,177 +42,12 @@ export interface RunTemplate {
   environment: readonly (readonly [string, string])[];
 }
 
-const PLACES: readonly [RegExp, Place][] = [
-  [/^(program|path|interpreter|shell|service|operation|method)$/, 'choice'],
-  [/^(args\/\d+|profile|region)$/, 'argument'],
-  [/^(stdin|env\/[^/]*|headers\/[^/]*|body\/text)$/, 'text'],
-  [/^cwd$/, 'path'],
-  [/^(stdin|body)\/base64$/, 'base64'],
-  [/^query\/[^/]*(\/\d+)?$/, 'query'],
-  [/^url$/, 'url'],
-  [/^body\/json(\/|$)/, 'json'],
-];
-
-/** The place of a text; null where no slot may stand: a command, the source of a script, and what is not listed. */
-function placeOf(path: readonly PropertyKey[]): Place | null {
-  // Keys are the author's, and may hold slashes.
-  const text = path.map((key) => String(key).replaceAll('/', '|')).join('/');
-  return PLACES.find(([where]) => where.test(text))?.[1] ?? null;
-}
-
-// ---------------------------------------------------------------------------------------------- compile
-
-/** The parameters reach these by the environment. */
-const HAS_ENVIRONMENT = new Set(['shell', 'script']);
-
-interface Compilation {
-  params: ParamsSchema;
-  issues: Issue[];
-  used: Set<string>;
-}
-
-/**
- * Takes apart what an operation runs.
- *
- * @param schema of a request: the run, filled with samples, must fit it
- * @returns what is wrong, with paths below the operation; none when it can be used
- */
-export function compileRun(
-  run: JsonSchema,
-  params: ParamsSchema,
-  schema: SpecSchema,
-): { template: RunTemplate; issues: Issue[] } {
-  const work: Compilation = { params, issues: [], used: new Set() };
-  const kind = String(run.kind);
-  const environment: [string, string][] = [];
-  if (HAS_ENVIRONMENT.has(kind)) {
-    for (const name of Object.keys(params.properties)) environment.push([name, environmentName(name)]);
-    work.issues.push(...environmentIssues(environment, run));
-  }
-  const root = compileNode(run, [], work);
-  const template: RunTemplate = { kind, root, params, environment };
-  work.issues.push(...policyFields(run, schema));
-  if (work.issues.length === 0) work.issues.push(...sampleIssues(template, schema));
-  if (!HAS_ENVIRONMENT.has(kind)) {
-    for (const name of Object.keys(params.properties)) {
-      if (!work.used.has(name)) {
-        work.issues.push({ path: ['params', 'properties', name], message: 'no slot uses this parameter' });
-      }
-    }
-  }
-  return { template, issues: work.issues };
-}
-
-function environmentIssues(environment: readonly [string, string][], run: JsonSchema): Issue[] {
-  const own = Object.keys(run.env ?? {});
-  return environment.flatMap(([name, variable], i) => {
-    const path = ['params', 'properties', name];
-    const other = environment.find(([, one], j) => j < i && one === variable);
-    if (other !== undefined)
-      return [{ path, message: `is ${variable} in the environment, as ${other[0]} is` }];
-    return own.includes(variable) ? [{ path: ['run', 'env', variable], message: 'is a parameter' }] : [];
-  });
-}
-
-/** What every kind of request has beside its own fields is a policy: it stands beside `run`, not in it. */
-function policyFields(run: JsonSchema, schema: SpecSchema): Issue[] {
-  const { kind: _kind, name: _name, params: _params, ...policies } = schema.options[5].shape;
-  return Object.keys(run)
-    .filter((key) => key in policies)
-    .map((key) => ({ path: ['run', key], message: `unknown field: ${key} stands beside run, if anywhere` }));
-}
-
-function compileNode(value: unknown, path: readonly PropertyKey[], work: Compilation): Node {
-  if (typeof value === 'string') return compileText(value, path, work);
-  if (typeof value !== 'object' || value === null) return { type: 'literal', value };
-  if (Array.isArray(value)) {
-    return { type: 'list', items: value.map((item, i) => compileNode(item, [...path, i], work)) };
-  }
-  const entries = Object.entries(value).map(([key, one]) => {
-    if (holdsSlot(key)) work.issues.push({ path: ['run', ...path, key], message: 'a name takes no slots' });
-    return [key, compileNode(one, [...path, key], work)] as const;
-  });
-  return { type: 'map', entries };
-}
-
-function compileText(text: string, path: readonly PropertyKey[], work: Compilation): Node {
-  const complain = (message: string) => void work.issues.push({ path: ['run', ...path], message });
-  const place = placeOf(path);
-  if (place === null) {
-    const isCode = path[0] === 'command' || path[0] === 'source';
-    if (holdsSlot(text)) {
-      complain(`takes no slots${isCode ? ': parameters are in the environment, as PARAM_NAME' : ''}`);
-    }
-    return { type: 'literal', value: text };
-  }
-  const template = parseTemplate(text);
-  if (typeof template === 'string') {
-    complain(template);
-    return { type: 'literal', value: text };
-  }
-  const node: TextNode = { type: 'text', template, place };
-  for (const slot of slotsOf(template)) {
-    work.used.add(slot.param);
-    const problem = slotProblem(slot, place, work.params);
-    if (problem !== null) complain(`${slot.text} ${problem}`);
-  }
-  if (place === 'url') originProblems(template, work.params).forEach(complain);
-  return slotsOf(template).length === 0 ? { type: 'literal', value: template[0] } : node;
-}
-
-function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | null {
-  if (!Object.hasOwn(params.properties, slot.param)) return 'names no parameter';
-  const schema = schemaOf(slot, params);
-  if (schema === 'none') return 'names nothing that the parameter can have';
-  const isThere = params.required.includes(slot.param) || 'default' in (params.properties[slot.param] ?? {});
-  if (!isThere && !slot.isOptional) {
-    return `may be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
-  }
-  return place === 'choice' && closedSet(schema) === null
-    ? 'decides what runs: its parameter needs an enum'
-    : null;
-}
-
-/** Nothing but a closed set may decide which server is asked. */
-function originProblems(template: Template, params: ParamsSchema): string[] {
-  const [scheme, empty, host] = urlSegments(template, () => 'x');
-  const isAbsolute =
-    /^https?:$/i.test(scheme?.text ?? '') && scheme?.slots.length === 0 && empty?.text === '';
-  if (!isAbsolute || host === undefined || host.text === '' || host.text.includes('\\')) {
-    return ['must begin with http:// or https:// and a host'];
-  }
-  return host.slots
-    .filter((slot) => closedSet(schemaOf(slot, params)) === null)
-    .map((slot) => `${slot.text} decides which host is asked: its parameter needs an enum`);
-}
-
-/** What the request's own schema says of the run with a sample in each slot. */
-function sampleIssues(template: RunTemplate, schema: SpecSchema): Issue[] {
-  const sampleOf: ValueOf = (slot, { place, template: { length } }) => {
-    const [first] = closedSet(schemaOf(slot, template.params)) ?? [];
-    if (first !== undefined) return first;
-    if (place === 'path' && length === 1) return '/x';
-    return place === 'base64' ? 'eHh4' : 'x';
-  };
-  const { value, problems } = fillTree(template, sampleOf);
-  const unfit = problems.map(({ field, message }) => ({ path: ['run'], message: `${field}: ${message}` }));
-  const { success, error } = schema.safeParse(value);
-  const issues = [...(success ? [] : issuesOf(error)), ...programIssues((value as JsonSchema).program)];
-  return [...unfit, ...issues.map(({ path, message }) => ({ path: ['run', ...path], message }))];
-}
-
-function programIssues(program: unknown): Issue[] {
-  const isRelative = typeof program === 'string' && program.includes('/') && !program.startsWith('/');
-  return isRelative ? [{ path: ['program'], message: RELATIVE }] : [];
-}
-const RELATIVE = 'must be an absolute path, or a name without a slash';
-
-// ---------------------------------------------------------------------------------------------- fill
+// ---------------------------------------------------------------------------------------------- tree
 
 /** Takes the place of what is not there. */
 const ABSENT = Symbol('absent');
 
-type ValueOf = (slot: Slot, node: TextNode) => unknown;
+export type ValueOf = (slot: Slot, node: TextNode) => unknown;
 type Path = readonly PropertyKey[];
 
 /** Which slots have filled which place. */
@@ -244,7 +69,7 @@ interface Filled {
   origins: readonly Origin[];
 }
 
-function fillTree({ root, params }: RunTemplate, valueOf: ValueOf): Filled {
+export function fillTree({ root, params }: RunTemplate, valueOf: ValueOf): Filled {
   const filling: Filling = { valueOf, params, problems: [], origins: [] };
   return { value: fillNode(root, [], filling), problems: filling.problems, origins: filling.origins };
 }
@@ -434,3 +259,10 @@ function inRequest(
   if (fields.size === 0) return [{ field: '/params', message: `${path.map(String).join('.')}: ${message}` }];
   return [...fields].map((field) => ({ field, message }));
 }
+
+/** A program is found on the PATH or stands where it says; a directory that nobody named decides nothing. */
+export function programIssues(program: unknown): Issue[] {
+  const isRelative = typeof program === 'string' && program.includes('/') && !program.startsWith('/');
+  return isRelative ? [{ path: ['program'], message: RELATIVE }] : [];
+}
+const RELATIVE = 'must be an absolute path, or a name without a slash';
