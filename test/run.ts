@@ -20,6 +20,7 @@ const CHECKS = [
 /** Folders whose files share a process. */
 const GROUPS = [
   'domain',
+  'operations',
   'engine',
   'journal',
   'store',

@@ -1,0 +1,164 @@
+// The operations file: JSON or YAML, read at start and again when asked to. It is checked whole before anything of it is
+// used: every problem is told at once, with its line, and a bad file never takes the place of a good one.
+import { readFileSync, statSync } from 'node:fs';
+import { ConfigError } from './config.ts';
+import { RefusedError } from './domain/errors.ts';
+import { dotted, type Issue, issuesOf } from './domain/issues.ts';
+import {
+  type CheckedParams,
+  type CircuitDefinition,
+  definitionReader,
+  NO_OPERATIONS,
+  type Operation,
+  type Operations,
+  operationsFileSchema,
+} from './domain/operation.ts';
+import type { SpecLimits } from './domain/spec.ts';
+import { checkWith, paramsValidators } from './params-validators.ts';
+import { type FileProblem, parseYaml, type Read } from './read-yaml.ts';
+
+const SETTING = 'EXECUTION_OPERATIONS_FILE';
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** A registry with `check` by name. It never changes. */
+export interface OperationRegistry extends Operations {
+  check(name: string, params: Readonly<Record<string, unknown>>): CheckedParams;
+}
+
+/** The operations that apply now: reads go to the registry that was loaded last. */
+export interface LiveOperations extends OperationRegistry {
+  /**
+   * Reads the file at start.
+   *
+   * @throws ConfigError with every problem
+   */
+  load(): void;
+  /**
+   * Reads the file again. When it cannot be used, what was there stays.
+   *
+   * @throws RefusedError `invalid_operations_file` with every problem
+   */
+  reload(): { operations: number; circuits: number };
+}
+
+/** @param path null: there are no operations */
+export function liveOperations(path: string | null, limits: SpecLimits): LiveOperations {
+  let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
+  /** Problems; none when the registry has been replaced. */
+  const replace = (): FileProblem[] => {
+    if (path === null) return [];
+    const read = readOperationsFile(path, limits);
+    if ('problems' in read) return read.problems;
+    current = read.registry;
+    return [];
+  };
+  return {
+    get: (name) => current.get(name),
+    all: () => current.all(),
+    check: (name, params) => current.check(name, params),
+    get circuits() {
+      return current.circuits;
+    },
+    load() {
+      const problems = replace();
+      if (problems.length === 0) return;
+      throw new ConfigError(problems.map((one) => `${SETTING}: ${inFile(path, one)}`));
+    },
+    reload() {
+      const problems = replace();
+      if (problems.length === 0)
+        return { operations: current.all().length, circuits: current.circuits.length };
+      const fields = problems.map(({ path, line, message }) => ({
+        field: path,
+        message: line === null ? message : `line ${line}: ${message}`,
+      }));
+      const detail = `${path} has ${problems.length} problem(s); the operations are as they were.`;
+      throw new RefusedError('invalid_operations_file', detail, { fields });
+    },
+  };
+}
+
+function inFile(file: string | null, { path, line, message }: FileProblem): string {
+  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
+}
+
+function noSuchOperation(name: string): CheckedParams {
+  return { ok: false, problems: [{ field: '/name', message: `there is no operation ${name}` }] };
+}
+
+/** Reads and checks a file. */
+export function readOperationsFile(path: string, limits: SpecLimits): Read<{ registry: OperationRegistry }> {
+  const whole = (message: string) => ({ problems: [{ path: '', line: null, message }] });
+  try {
+    const { size, mode } = statSync(path);
+    // What stands here runs: whoever can write it can run anything. Bit 1: writable by others than owner and group.
+    if ((mode & 0o002) !== 0) return whole('can be changed by every user of this machine: chmod o-w it');
+    if (size > MAX_FILE_BYTES) return whole(`is larger than ${MAX_FILE_BYTES} bytes`);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    return parseOperations(text, limits);
+  } catch (error) {
+    return whole((error as Error).message);
+  }
+}
+
+/** Checks the text of a file. */
+export function parseOperations(text: string, limits: SpecLimits): Read<{ registry: OperationRegistry }> {
+  const parsed = parseYaml(text);
+  if ('problems' in parsed) return parsed;
+  const outline = operationsFileSchema.safeParse(parsed.value ?? undefined);
+  const issues: Issue[] = outline.success ? [] : issuesOf(outline.error);
+  const { circuits = [], operations = definitionsOf(parsed.value) } = outline.data ?? {};
+  const { schema, read } = definitionReader(limits);
+  const validators = paramsValidators();
+  const usable: Operation[] = [];
+  for (const [name, raw] of Object.entries(operations)) {
+    const { definition, params, template, issues: found } = read(raw);
+    const { validate, issues: wrong } = validators(params);
+    for (const { path, message } of [...found, ...wrong]) {
+      issues.push({ path: ['operations', name, ...path], message });
+    }
+    if (definition === null || template === null || validate === null) continue;
+    usable.push({ name, definition, template, schema, check: checkWith(validate) });
+  }
+  if (issues.length === 0) return { registry: registryOf(usable, circuits) };
+  return { problems: inOrder(issues, parsed.lineOf) };
+}
+
+/** The definitions of a file whose outline is wrong. */
+function definitionsOf(value: unknown): Record<string, unknown> {
+  const { operations } = (value ?? {}) as { operations?: unknown };
+  return typeof operations === 'object' && operations !== null && !Array.isArray(operations)
+    ? (operations as Record<string, unknown>)
+    : {};
+}
+
+function inOrder(issues: readonly Issue[], lineOf: (path: readonly PropertyKey[]) => number): FileProblem[] {
+  return issues
+    .map(({ path, message }) => ({ path: dotted(path), line: lineOf(path), message }))
+    .sort((a, b) => a.line - b.line);
+}
+
+function registryOf(
+  operations: readonly Operation[],
+  circuits: readonly CircuitDefinition[],
+): OperationRegistry {
+  const sorted = [...operations].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { definition, template } of sorted) {
+    deepFreeze(definition);
+    deepFreeze(template);
+  }
+  const byName = new Map(sorted.map((operation) => [operation.name, Object.freeze(operation)]));
+  return Object.freeze({
+    get: (name: string) => byName.get(name),
+    all: () => sorted,
+    circuits: deepFreeze([...circuits]),
+    check: (name: string, params: Readonly<Record<string, unknown>>) =>
+      byName.get(name)?.check(params) ?? noSuchOperation(name),
+  });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
+  return value;
+}

@@ -1,0 +1,95 @@
+// YAML and JSON without surprises: one reading of every text, bounded, with the line of each value.
+import { isAlias, isMap, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+
+/** How often the file may use an anchor, and how many values it may have with all of them followed. */
+const MAX_ALIASES = 100;
+const MAX_VALUES = 200_000;
+const MAX_DEPTH = 100;
+
+/** One thing that is wrong with the file. */
+export interface FileProblem {
+  /** For instance `operations.resize.run.args[1]`; empty for the whole file. */
+  path: string;
+  /** Null when there is no such place. */
+  line: number | null;
+  message: string;
+}
+
+/** What was read, or everything that is wrong with it. */
+export type Read<T> = T | { problems: FileProblem[] };
+
+export interface ParsedYaml {
+  value: unknown;
+  /** The line of a place, or of the nearest place above it. */
+  lineOf: (path: readonly PropertyKey[]) => number;
+}
+
+/** YAML 1.2 with the core schema, of which JSON is a part. */
+export function parseYaml(text: string): Read<ParsedYaml> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: true,
+    stringKeys: true,
+    merge: false,
+    resolveKnownTags: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  const said = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS);
+  const at = (message: string, line: number | null = null): FileProblem => ({ path: '', line, message });
+  if (said.length > 0) {
+    return { problems: said.map(({ message, pos }) => at(message, lines.linePos(pos[0]).line)) };
+  }
+  if (document.directives.yaml.version !== '1.2') return { problems: [at('must be YAML 1.2')] };
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    return { problems: [at((error as Error).message)] };
+  }
+  const problem = oddity(value);
+  if (problem !== null) return { problems: [at(problem)] };
+  return { value, lineOf: (path) => lines.linePos(placeIn(document, path)).line };
+}
+const MAX_SYNTAX_ERRORS = 50;
+
+/** What JSON could not hold: numbers that are none, values that contain themselves or grow beyond measure. */
+function oddity(whole: unknown): string | null {
+  let values = 0;
+  const visit = (value: unknown, depth: number): string | null => {
+    values += 1;
+    if (values > MAX_VALUES) return `has more than ${MAX_VALUES} values, with its aliases followed`;
+    if (depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
+    if (typeof value === 'number' && !Number.isFinite(value)) return `holds ${value}, which JSON cannot`;
+    if (typeof value !== 'object' || value === null) return null;
+    // Objects and schemas drop it silently.
+    if (Object.hasOwn(value, '__proto__')) return 'has a key __proto__';
+    for (const one of Object.values(value)) {
+      const problem = visit(one, depth + 1);
+      if (problem !== null) return problem;
+    }
+    return null;
+  };
+  return visit(whole, 0);
+}
+
+/** Offset of a place in the text: of its key, where it has one. */
+function placeIn(document: Document, path: readonly PropertyKey[]): number {
+  let node = document.contents as Node | null | undefined;
+  let offset = node?.range?.[0] ?? 0;
+  for (const key of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap<Node, Node>(node)) {
+      const pair = node.items.find(({ key: one }) => String(one) === String(key));
+      if (pair === undefined) break;
+      offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq<Node>(node)) {
+      node = node.items[Number(key)];
+      offset = node?.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}

@@ -1,0 +1,101 @@
+import fastify from 'fastify';
+import t from 'tap';
+import { RefusedError } from '../../src/domain/errors.ts';
+import type { PolicyDefaults } from '../../src/domain/operation.ts';
+import { errorHandler } from '../../src/http/error-handler.ts';
+import { operation, operationList } from '../../src/http/operation-schemas.ts';
+import { gate } from '../../src/http/plugins/gate.ts';
+import { operationRoutes, type OperationRoutesOptions } from '../../src/http/routes/operations.ts';
+import { validatorCompiler } from '../../src/http/zod-adapter.ts';
+import { fileWith, registryOf } from '../helpers/operations.ts';
+
+const silent = () => undefined;
+const log = { debug: silent, info: silent, warn: silent, error: silent };
+const defaults: PolicyDefaults = {
+  attemptMs: 300_000,
+  onLimit: 'queue',
+  oversized: 'truncate',
+  maxOutputBytes: 10,
+  spoolMaxBytes: 99,
+  retryAttempts: 3,
+  retryMultiplier: 1,
+  cacheTtlS: 3600,
+};
+
+/** The routes on a server of their own; asks and answers in this process. */
+function asking(more: Partial<OperationRoutesOptions> = {}) {
+  const run = { kind: 'exec', program: 'x', args: ['{{p}}'] };
+  const policy = {
+    description: 'does x',
+    adaptive_timeout: {},
+    retry: { retry_on: { exit_codes: [7] } },
+    circuit: {},
+    cache: {},
+  };
+  const operations = registryOf(fileWith(run, { p: { type: 'string' } }, policy));
+  const app = fastify();
+  app.setValidatorCompiler(validatorCompiler as never);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(errorHandler(log, silent));
+  gate(app, { isLoopback: false, allowedHosts: [], keys: null, now: () => 0 });
+  const reload = () => ({ operations: 1, circuits: 0 });
+  operationRoutes(app, { operations, defaults, adaptiveTimeoutMs: () => 1234, reload, ...more });
+  return async (method: 'GET' | 'POST', url: string) => {
+    const { statusCode: status, body } = await app.inject({ method, url });
+    return { status, body: JSON.parse(body) as unknown };
+  };
+}
+
+t.test('operations are listed and read, with their policy as it applies', async (t) => {
+  const ask = asking();
+  const one = await ask('GET', '/v1/operations/op');
+  t.match(one, {
+    status: 200,
+    body: {
+      name: 'op',
+      description: 'does x',
+      kind: 'exec',
+      params: {
+        type: 'object',
+        properties: { p: { type: 'string' } },
+        required: ['p'],
+        additionalProperties: false,
+      },
+      policy: {
+        timeouts: { attempt_ms: 300_000, total_ms: null },
+        adaptive_timeout: { factor: 3, current_ms: 1234 },
+        retry: { attempts: 3, retry_on: { exit_codes: [7] } },
+        cache: { ttl_s: 3600 },
+      },
+    },
+  });
+  t.ok(operation.safeParse(one.body).success, 'it is as the schema says');
+  const list = await ask('GET', '/v1/operations');
+  t.same(list.body, { items: [one.body] });
+  t.ok(operationList.safeParse(list.body).success);
+});
+
+t.test('an operation that there is not is a 404', async (t) => {
+  const ask = asking();
+  for (const name of ['nope', 'constructor', 'a%2Fb', 'x'.repeat(90)]) {
+    t.match(await ask('GET', `/v1/operations/${name}`), {
+      status: 404,
+      body: { type: 'urn:execd:error:operation_not_found' },
+    });
+  }
+});
+
+t.test('the file is read again, and what is wrong with it is told', async (t) => {
+  t.same(await asking()('POST', '/v1/admin/reload'), { status: 200, body: { operations: 1, circuits: 0 } });
+  const fields = [
+    { field: 'operations.op.cost', message: 'line 3: unknown field' },
+    { field: 'x', message: 'line 9: unknown field' },
+  ];
+  const reload = () => {
+    throw new RefusedError('invalid_operations_file', 'It has 2 problems.', { fields });
+  };
+  t.match(await asking({ reload })('POST', '/v1/admin/reload'), {
+    status: 422,
+    body: { type: 'urn:execd:error:invalid_operations_file', errors: fields },
+  });
+});
