@@ -7,9 +7,12 @@ import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
+import type { RefusedError } from './domain/errors.ts';
+import type { PolicyDefaults } from './domain/operation.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
-import type { SpecLimits, Work } from './domain/spec.ts';
+import type { SpecLimits } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
+import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { metricsPortRoutes } from './http/routes/ops.ts';
 import { buildServer } from './http/server.ts';
@@ -21,6 +24,7 @@ import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
+import { liveOperations } from './operations-file.ts';
 import { VERSION } from './version.ts';
 
 /** What the process is, as far as the app needs to know. */
@@ -42,6 +46,8 @@ export interface App {
   engine: Engine;
   /** Opens everything and begins to listen; answers the address. */
   start(): Promise<string>;
+  /** Reads the operations again; what is wrong with them is logged, and nothing has changed. */
+  reload(): void;
   /** Where the metrics port listens; null when there is none. */
   metricsAddress(): string | null;
   /** Drains, and ends everything in order. A second call waits for the first. */
@@ -84,19 +90,16 @@ export async function buildApp(
     clock,
     log,
   });
+  const operations = liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config));
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
     runner: overrides.runner?.(runner) ?? runner,
     requests,
     random: () => Math.random(),
-    resolve: (spec) => ({ work: spec as Work, settings: spec }),
-    policies: {
-      circuitOf: () => null,
-      circuitNames: () => [],
-      retryBudgetOf: () => ({ ratio: 0.2, perSecond: 1, burst: 10 }),
-      adaptiveTimeoutOf: () => null,
-    },
+    resolve: (spec) => resolveSpec(operations, spec),
+    policies: policySource(operations),
+    cache: { maxEntries: config.EXECUTION_CACHE_SIZE, maxBytes: config.EXECUTION_CACHE_MAX_BYTES },
     journal: overrides.journal?.(journal) ?? journal,
     clock,
     log,
@@ -132,11 +135,25 @@ export async function buildApp(
       now: () => clock.now(),
     },
     scrape: metrics,
+    operations: {
+      operations,
+      defaults: operationDefaults(config),
+      adaptiveTimeoutMs: (name) => engine.adaptiveTimeoutMs(name),
+      reload,
+    },
     onRequest: (...facts) => metrics.onRequest(...facts),
     onRefused: (type) => metrics.onRefused(type),
     logPath: (runId, attempt) => journal.path({ runId, attempt }),
   });
   const metricsServer = metricsServerOf({ engine, clock, version: VERSION, scrape: metrics });
+
+  /** Throws RefusedError when the file is not usable; then nothing has changed. */
+  function reload(): { operations: number; circuits: number } {
+    const counts = operations.reload();
+    engine.forgetPolicies();
+    log.info(counts, 'Operations reloaded');
+    return counts;
+  }
 
   let metricsAddress: string | null = null;
   let stopping: Promise<void> | null = null;
@@ -154,6 +171,7 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
+        operations.load();
         await engine.start();
         if (metricsPort !== undefined)
           metricsAddress = await metricsServer.listen({ host, port: metricsPort });
@@ -163,6 +181,13 @@ export async function buildApp(
       } catch (error) {
         await stop();
         throw error;
+      }
+    },
+    reload() {
+      try {
+        reload();
+      } catch (error) {
+        log.error({ err: error, fields: (error as RefusedError).fields }, 'The operations stay as they were');
       }
     },
     metricsAddress: () => metricsAddress,
@@ -207,6 +232,20 @@ function metricsServerOf(options: Parameters<typeof metricsPortRoutes>[1]): Fast
   return app;
 }
 
+/** What applies where an operation says nothing, for readers. */
+function operationDefaults(config: Config): PolicyDefaults {
+  return {
+    attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
+    onLimit: config.EXECUTION_ON_LIMIT,
+    oversized: config.EXECUTION_OVERSIZED_OUTPUT,
+    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
+    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
+    retryAttempts: config.EXECUTION_RETRY_ATTEMPTS,
+    retryMultiplier: config.EXECUTION_RETRY_BACKOFF,
+    cacheTtlS: config.EXECUTION_CACHE_TTL,
+  };
+}
+
 function policyOf(config: Config): EnginePolicy {
   return {
     attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
@@ -216,6 +255,7 @@ function policyOf(config: Config): EnginePolicy {
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
+    cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
     retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
     maxQueued: config.EXECUTION_MAX_QUEUED,
   };

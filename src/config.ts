@@ -140,6 +140,30 @@ const SETTINGS = {
     about:
       'Destinations that HTTP calls may reach although they are not public, such as 10.0.0.0/8 or db.local:8080.',
   },
+  EXECUTION_CACHE_SIZE: {
+    schema: whole(0, 10_000_000),
+    default: '1000',
+    unit: 'results',
+    about: 'Results that are kept for requests that ask for it. 0 turns the cache off.',
+  },
+  EXECUTION_CACHE_MAX_BYTES: {
+    schema: whole(1024, 64 * GIB),
+    default: '67108864',
+    unit: 'bytes',
+    about: 'Memory that they may take. One of them takes at most a quarter of it.',
+  },
+  EXECUTION_CACHE_TTL: {
+    schema: whole(0, 3650 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about: 'How long a result is kept, where neither request nor operation says. 0 is for ever.',
+  },
+  EXECUTION_OPERATIONS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Operations, JSON or YAML (docs/operations.md). Read again on SIGHUP and POST /v1/admin/reload.',
+  },
   EXECUTION_KILL_GRACE_MS: {
     schema: whole(0, 600_000),
     default: '5000',

@@ -61,7 +61,7 @@ function stopOnSignals(app: App): void {
       );
     });
   }
-  process.on('SIGHUP', () => undefined);
+  process.on('SIGHUP', () => app.reload());
 }
 
 function fail(code: number, message: string): void {

@@ -68,6 +68,7 @@ export const CATALOGUE = {
   origin_not_allowed: refused(403, 'Requests from web pages of other origins are refused'),
   not_found: refused(404, 'There is no such execution'),
   operation_not_found: refused(404, 'There is no such operation'),
+  cache_entry_not_found: refused(404, 'Nothing is kept under this key'),
   circuit_not_found: refused(404, 'There is no such circuit'),
   route_not_found: refused(404, 'There is no such route'),
   method_not_allowed: refused(405, 'The route does not have this method'),

@@ -32,8 +32,9 @@ export interface LifecycleEvent {
   attempt: number;
 }
 
-/** The events of a new execution. One that takes a free slot at once never was in the queue. */
-export function acceptEvents(isClaimed: boolean): EventType[] {
+/** The events of a new execution. One that takes a free slot, or ends, at once never was in the queue. */
+export function acceptEvents(isClaimed: boolean, outcome: Outcome | null): EventType[] {
+  if (outcome !== null) return ['accepted', judge(outcome).status];
   return ['accepted', isClaimed ? 'started' : 'queued'];
 }
 

@@ -1,5 +1,6 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
 import type { ExecutionId } from './ids.ts';
+import type { CacheUse } from './cache.ts';
 import type { Fault } from './errors.ts';
 import type { Cause, FinalStatus, Outcome } from './outcome.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
@@ -134,6 +135,8 @@ interface Facts {
   retry: RetryPolicy | null;
   /** An interrupted attempt may be made again. */
   retrySafe: boolean;
+  /** Null: its result is neither looked up nor kept. */
+  cache: CacheUse | null;
   trace: Trace;
   rerunOf: ExecutionId | null;
   isolation: Isolation;
@@ -166,7 +169,13 @@ export interface ScheduledExecution extends Facts {
   retryAt: number;
 }
 
-export type PendingExecution = QueuedExecution | ScheduledExecution;
+/** Takes part in the run of another execution, and ends with it. */
+export interface JoinedExecution extends Facts {
+  status: 'pending';
+  phase: 'joined';
+}
+
+export type PendingExecution = QueuedExecution | ScheduledExecution | JoinedExecution;
 
 export interface RunningExecution extends Facts {
   status: 'running';
@@ -216,6 +225,16 @@ export function operationOf({ spec }: Pick<Execution, 'spec'>): string | null {
 /** What metrics and messages call it: its operation, else its kind. */
 export function operationType(execution: Pick<Execution, 'spec'>): string {
   return operationOf(execution) ?? execution.spec.kind;
+}
+
+/** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */
+export function leavesResult(execution: Execution): execution is FinishedExecution {
+  const { cache, attempts } = execution;
+  if (cache === null || cache.mode === 'read' || cache.status === 'hit') return false;
+  if (!isFinished(execution) || execution.status !== 'completed') return false;
+  const { result } = execution;
+  const isCut = result?.type === 'http' && 'truncated' in result.body && result.body.truncated;
+  return !isCut && attempts.at(-1)?.output.truncated !== true;
 }
 
 /** The number of the last attempt that was claimed; 0 before the first. */

@@ -7,13 +7,26 @@
 //             │ └due─ scheduled_retry ──────────cancel, settle──────────────┤
 //             └────────────────────cancel, settle───────────────────────────┘
 //
+// An execution that joins the run of another one is `joined` until that run ends. When the one that began the run leaves
+// it, another one takes its place: it is promoted to whatever phase the run is in.
+//
+//   join → joined ──promote──→ queued, scheduled_retry, starting
+//            └────cancel, settle──→ done
+//
 // `running` and `finishing` are views of `starting` that live in memory only (see `shownPhase`).
 import type { Execution, Phase, Status } from './execution.ts';
 import type { Outcome } from './outcome.ts';
 import { judge } from './outcome.ts';
 
 /** The phases that a store records. */
-export const STORED_PHASES = ['queued', 'scheduled_retry', 'starting', 'canceling', 'done'] as const;
+export const STORED_PHASES = [
+  'joined',
+  'queued',
+  'scheduled_retry',
+  'starting',
+  'canceling',
+  'done',
+] as const;
 export type StoredPhase = (typeof STORED_PHASES)[number];
 
 export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'retry', 'due', 'patch', 'remove'] as const;
@@ -21,6 +34,7 @@ export type MoveType = (typeof MOVES)[number];
 
 /** Phases after each legal move; a pair that is not here is refused. `gone` is the end of the record itself. */
 const TABLE: Record<StoredPhase, Partial<Record<MoveType, StoredPhase | 'gone'>>> = {
+  joined: { cancel: 'done', settle: 'done', patch: 'joined' },
   queued: { claim: 'starting', cancel: 'done', settle: 'done', patch: 'queued' },
   scheduled_retry: { due: 'queued', cancel: 'done', settle: 'done', patch: 'scheduled_retry' },
   starting: {
@@ -62,6 +76,7 @@ export function transition(state: { phase: StoredPhase; attempt: number }, move:
 /** The status that belongs to a stored phase; `done` takes it from its outcome. */
 export function statusOf(phase: StoredPhase, outcome: Outcome | null): Status {
   switch (phase) {
+    case 'joined':
     case 'queued':
     case 'scheduled_retry':
       return 'pending';
@@ -79,9 +94,14 @@ export function statusOf(phase: StoredPhase, outcome: Outcome | null): Status {
 /** What the runner host has reported of a live attempt beyond what the store records. */
 export type LiveStage = 'waiting' | 'running' | 'ended';
 
+/** Who takes part in another one's run waits for it like in a queue. */
+function waitingPhase(phase: Exclude<Execution, { status: 'running' }>['phase']): Phase {
+  return phase === 'joined' ? 'queued' : phase;
+}
+
 /** The phase that a reader sees: the stored one, refined by what is known of the live attempt. */
 export function shownPhase(execution: Execution, stage: LiveStage | null): Phase {
-  if (execution.status !== 'running') return execution.phase;
+  if (execution.status !== 'running') return waitingPhase(execution.phase);
   if (stage === 'ended') return 'finishing';
   if (execution.phase === 'canceling') return 'canceling';
   return stage === 'running' ? 'running' : 'starting';

@@ -7,6 +7,7 @@ import { type Issue, issuesOf } from './issues.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
 import {
+  cache,
   KINDS,
   labels,
   operationName,
@@ -103,20 +104,6 @@ const RUN_KINDS = KINDS.filter((kind) => kind !== 'operation');
 /** What it runs, in the words of a request; texts may hold slots, so that its fields are checked when it is compiled. */
 const run = z.looseObject({ kind: z.enum(RUN_KINDS) });
 
-/** How results are kept and shared. */
-export const cachePolicy = z.strictObject({
-  mode: z.enum(['read_write', 'read', 'write', 'refresh', 'bypass']).default('read_write'),
-  ttl_s: z.number().min(0).max(315_360_000).optional().describe('0 never expires'),
-  scope: z.enum(['task', 'user', 'global']).optional().describe('who shares it; default: task, else user'),
-  key_exclude: z
-    .array(z.string().min(1).max(255))
-    .max(100)
-    .default([])
-    .describe('fields that do not tell results apart'),
-  salt: z.string().max(255).optional().describe('another salt is another result'),
-});
-export type CachePolicy = z.infer<typeof cachePolicy>;
-
 function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'>) {
   const ms = z.int().min(1).max(maxAttemptMs);
   return z
@@ -155,7 +142,7 @@ export function operationSchema(limits: SpecLimits) {
       retry_safe: z.boolean().optional(),
       circuit: breaker.optional(),
       concurrency: z.int().min(1).max(100_000).optional().describe('how many run at a time'),
-      cache: cachePolicy.optional(),
+      cache: cache.optional(),
       cacheable: z.boolean().optional(),
       priority: priority.optional(),
       on_limit,
@@ -275,6 +262,7 @@ export function policiesOver(
     retry: over(own.retry, definition.retry),
     output: over(own.output, definition.output),
     labels: over(own.labels, definition.labels),
+    cache: over(own.cache, definition.cache),
   };
   return present(merged);
 }
@@ -374,7 +362,8 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
       cache === undefined
         ? null
         : {
-            ...cache,
+            mode: cache.mode ?? 'read_write',
+            key_exclude: cache.key_exclude ?? [],
             ttl_s: cache.ttl_s ?? defaults.cacheTtlS,
             scope: cache.scope ?? null,
             salt: cache.salt ?? null,

@@ -55,14 +55,17 @@ export interface Claimant {
 }
 
 /**
- * A new execution. `claim` gives it a slot in the same group: then it is never in the queue.
- * Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed.
+ * A new execution. `claim` gives it a slot in the same group: then it is never in the queue. Refused with `queue_full`
+ * when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
+ * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt.
  */
 export interface AcceptPart {
   type: 'accept';
   execution: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
   claim: Claimant | null;
   maxQueued: number;
+  joins: boolean;
+  end: { outcome: Outcome; result: Result } | null;
 }
 
 /**
@@ -87,7 +90,10 @@ export interface ClaimNextPart {
   claim: Claimant;
 }
 
-/** A user's wish to cancel. A queued execution ends by it; a live one is marked and then stopped. */
+/**
+ * A user's wish to cancel. One that waits ends by it, and so does one that shares its run, which goes on for the others;
+ * any other live one is marked and then stopped.
+ */
 export interface CancelPart {
   type: 'cancel';
   userId: string;
@@ -96,9 +102,14 @@ export interface CancelPart {
   at: number;
 }
 
-/** The end of a run. `attempt` is its number, 0 when it never was claimed; with any other one it is stale. */
+/**
+ * The end of a run, and of all executions that take part in it. `attempt` is its number, 0 when it never was claimed; with
+ * any other one it is stale. An end that is only the first one's own (lost, cancelled, total limit) puts those that joined
+ * into the queue, as one new run.
+ */
 export interface SettlePart {
   type: 'settle';
+  /** Any execution of the run. */
   executionId: ExecutionId;
   attempt: number;
   outcome: Outcome;
@@ -143,6 +154,18 @@ export interface DuePart {
   at: number;
 }
 
+/**
+ * Ends one execution that has waited too long; the run goes on for others that take part in it. Refused as `illegal` when
+ * it runs alone: then the run is to be stopped.
+ */
+export interface ExpirePart {
+  type: 'expire';
+  executionId: ExecutionId;
+  outcome:
+    { cause: 'queue_timeout'; limitMs: number } | { cause: 'total_timeout'; limitMs: number; process: null };
+  at: number;
+}
+
 /** Changes of a live execution, decided on what it was at a revision; stale at any other. */
 export interface PatchPart {
   type: 'patch';
@@ -179,6 +202,7 @@ export type Part =
   | RequeuePart
   | RetryPart
   | DuePart
+  | ExpirePart
   | PatchPart
   | RemovePart
   | ProgressPart;
@@ -187,7 +211,7 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' }
+  | { reason: 'queue_full' | 'run_gone' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
   | { reason: 'key_reused' }
   | { reason: 'not_found' }
@@ -220,6 +244,8 @@ export interface StoreCounts {
   pending: number;
   /** Those of the pending that wait for their backoff. */
   scheduledRetry: number;
+  /** Those of the pending that take part in the run of another one. */
+  joined: number;
   running: number;
   finished: Record<FinishedExecution['status'], number>;
   /** When the oldest queued execution entered the queue; null when the queue is empty. */

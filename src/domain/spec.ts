@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { CAUSES, type Cause } from './outcome.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
@@ -150,6 +151,28 @@ export const retry = z
   });
 export type RetrySpec = z.infer<typeof retry>;
 
+/** Whether, and how, earlier results of the same work are used. */
+export const cache = z.strictObject({
+  mode: z
+    .enum(CACHE_MODES)
+    .optional()
+    .describe(
+      'read_write (default); read: nothing is stored; write: nothing is looked up; refresh: makes the result anew; bypass: no cache',
+    ),
+  ttl_s: z.number().min(0).max(315_360_000).optional().describe('how long its result is kept; 0 is for ever'),
+  scope: z
+    .enum(CACHE_SCOPES)
+    .optional()
+    .describe('who shares the result; default: the task when task_id is given, else the user'),
+  key_exclude: z
+    .array(z.string().min(1).max(255))
+    .max(100)
+    .optional()
+    .describe('fields that do not tell results apart, such as env.BUILD_ID'),
+  salt: z.string().max(255).optional().describe('another salt is another result'),
+});
+export type CacheSpec = z.infer<typeof cache>;
+
 /** A lost attempt may have done some of its work, so that it is made again only when the client says that it may. */
 const isLostRetrySafe = (spec: {
   retry?: RetrySpec | undefined;
@@ -167,6 +190,7 @@ function sharedShape(limits: SpecLimits) {
     output: outputSchema(limits).optional(),
     retry: retry.optional().describe('default: one attempt'),
     retry_safe: z.boolean().optional().describe('an attempt that was interrupted may be made again'),
+    cache: cache.optional().describe('default: no cache'),
   };
 }
 
@@ -339,6 +363,10 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
       z.strictObject({ ...httpShape, ...shared }),
       z.strictObject({ ...operationShape, ...shared }),
     ])
+    .refine((spec) => spec.cache?.scope !== 'task' || spec.task_id !== undefined, {
+      path: ['cache', 'scope'],
+      error: 'the scope "task" needs a task_id',
+    })
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
       error: '"lost" is retried only with "retry_safe": true',

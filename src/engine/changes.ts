@@ -5,14 +5,23 @@ import type { Execution, Timeouts } from '../domain/execution.ts';
 import { isFinished, lastAttemptNumber } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { isExecutionId } from '../domain/ids.ts';
-import type { Clock, Group, GroupResult, Journal, ListFilter, Log, Store } from '../domain/ports.ts';
+import type {
+  Clock,
+  ExpirePart,
+  Group,
+  GroupResult,
+  Journal,
+  ListFilter,
+  Log,
+  Store,
+} from '../domain/ports.ts';
 import type { TimeoutsSpec } from '../domain/spec.ts';
 import { removeLogs } from './janitor.ts';
 import type { LiveRuns } from './live-runs.ts';
-import { pendingDeadline } from './policy.ts';
+import type { Joins } from './policies/joins.ts';
+import { deadlineOf } from './policy.ts';
 import type { Queries } from './queries.ts';
 import { notChanged, stored } from './refusals.ts';
-import { setTotalClock } from './run-execution.ts';
 
 export interface ChangesDeps {
   store: Store;
@@ -20,6 +29,7 @@ export interface ChangesDeps {
   clock: Clock;
   log: Log;
   live: LiveRuns;
+  joins: Joins;
   queries: Queries;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
 }
@@ -65,7 +75,7 @@ export class Changes {
       const ids = page.filter((execution) => !isFinished(execution)).map(({ id }) => id);
       for (const result of await this.#cancelAll(filter.userId, ids, reason)) {
         if (result.status === 'applied')
-          answer[result.executions.every(isFinished) ? 'cancelled' : 'canceling'] += 1;
+          answer[result.executions[0]?.phase === 'done' ? 'cancelled' : 'canceling'] += 1;
       }
       after = page.at(-1)?.id ?? null;
       if (after === null || page.length < CANCEL_BATCH) return answer;
@@ -105,25 +115,31 @@ export class Changes {
       );
     }
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
-    for (const execution of result.executions) await removeLogs(execution, this.#deps.journal);
+    for (const execution of result.executions) await removeLogs(execution, this.#deps);
   }
 
   /**
-   * Ends a pending execution that has waited too long. Nothing happens when it was claimed or cancelled meanwhile.
+   * Ends an execution that has taken too long. Nothing happens when it has ended meanwhile.
    *
    * @throws StoreError
    */
   async expire(execution: Execution): Promise<void> {
-    const deadline = pendingDeadline(execution);
+    const deadline = deadlineOf(execution);
     if (deadline === null) return;
     const { cause, limitMs } = deadline;
-    const outcome = cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
-    const fence = {
-      executionId: execution.id,
-      attempt: lastAttemptNumber(execution),
-      at: this.#deps.clock.now(),
-    };
-    await this.#deps.commit([[{ type: 'settle', ...fence, outcome, result: null, end: null }]]);
+    const stop = () => this.#deps.live.stop(execution.runId, { cause: 'total_timeout', limitMs });
+    const { joins } = this.#deps;
+    // Whoever runs alone is stopped at once, whether the store can be written or not.
+    if (execution.status === 'running' && !joins.isShared(execution.runId)) {
+      joins.withdraw(execution.runId);
+      return stop();
+    }
+    const outcome: ExpirePart['outcome'] =
+      cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
+    const part = { executionId: execution.id, outcome, at: this.#deps.clock.now() };
+    const [result] = await this.#deps.commit([[{ type: 'expire', ...part }]]);
+    const isAlone = result?.status === 'refused' && result.reason === 'illegal';
+    if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop();
   }
 
   /**
@@ -149,18 +165,16 @@ export class Changes {
     const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
     for (const result of results) {
       if (result.status !== 'applied') continue;
-      for (const { id, phase } of result.executions) {
-        if (phase === 'canceling') this.#deps.live.stop(id, { cause: 'cancelled', reason });
+      for (const { runId, phase } of result.executions) {
+        if (phase === 'canceling') this.#deps.live.stop(runId, { cause: 'cancelled', reason });
       }
     }
     return results;
   }
 
-  #extendLive(execution: Execution, { attemptMs, idleMs, totalMs }: Timeouts): void {
-    const run = this.#deps.live.get(execution.id);
-    if (run === undefined) return;
-    run.attempt?.extend(attemptMs, idleMs);
-    if (totalMs !== null) setTotalClock(run, execution.createdAt + totalMs, totalMs, this.#deps);
+  #extendLive(execution: Execution, { attemptMs, idleMs }: Timeouts): void {
+    if (execution.status !== 'running') return;
+    this.#deps.live.get(execution.runId)?.attempt?.extend(attemptMs, idleMs);
   }
 }
 

@@ -1,12 +1,12 @@
-// Timers of pending executions: a limit that runs out, or a backoff that is over, whichever comes first. They live in
-// memory; a restart reads them from the store.
+// Timers of live executions: a limit that runs out, or a backoff that is over, whichever comes first. They live in memory;
+// a restart reads them from the store. The limits of an attempt are the runner's.
 import type { Execution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Clock, Timer } from '../domain/ports.ts';
-import { pendingDeadline } from './policy.ts';
+import { deadlineOf } from './policy.ts';
 
 export interface DeadlineActions {
-  /** A pending execution has waited too long; it may have moved on meanwhile. */
+  /** An execution has taken too long; it may have moved on meanwhile. */
   expire(execution: Execution): void;
   /** A backoff is over. */
   due(execution: Execution): void;
@@ -22,13 +22,13 @@ export class Deadlines {
     this.#actions = actions;
   }
 
-  /** Takes in the newest state of an execution: sets its timer while it is pending, and clears it afterwards. */
+  /** Takes in the newest state of an execution: sets its timer while it lives, and clears it afterwards. */
   follow(execution: Execution): void {
     this.#timers.get(execution.id)?.cancel();
     this.#timers.delete(execution.id);
-    if (execution.status !== 'pending') return;
+    if (execution.phase === 'done' || execution.phase === 'canceling') return;
     const now = this.#clock.now();
-    const deadline = pendingDeadline(execution);
+    const deadline = deadlineOf(execution);
     // A limit never takes longer than itself, whatever the wall clock has done.
     const expiresInMs = deadline === null ? Infinity : Math.min(deadline.limitMs, deadline.at - now);
     const dueInMs = execution.phase === 'scheduled_retry' ? execution.retryAt - now : Infinity;

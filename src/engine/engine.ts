@@ -27,6 +27,17 @@ import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Listener } from './event-bus.ts';
 import { EventBus } from './event-bus.ts';
+import { LateAccepts } from './late-accepts.ts';
+import {
+  type CacheEntry,
+  type CacheFilter,
+  type CacheSettings,
+  type CacheStats,
+  entryOf,
+  ResultCache,
+} from './policies/cache.ts';
+import type { CircuitView } from './policies/circuits.ts';
+import { Joins } from './policies/joins.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
@@ -43,6 +54,8 @@ import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
 
 export type { ExecutionView, WaitFor } from './queries.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
+export type { CacheStats } from './policies/cache.ts';
+export type { CircuitView } from './policies/circuits.ts';
 export type { Submission, Submitted } from './submit.ts';
 
 export interface EngineDeps {
@@ -58,6 +71,7 @@ export interface EngineDeps {
   newTrace: () => Trace;
   policy: EnginePolicy;
   policies: PolicySource;
+  cache: CacheSettings;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
   syncIntervalMs: number;
@@ -89,6 +103,7 @@ export interface EngineStats {
   store: StoreStats;
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
+  cache: CacheStats;
 }
 
 type EngineState = 'new' | 'open' | 'draining' | 'stopped';
@@ -105,6 +120,9 @@ export class Engine {
   readonly #deadlines: Deadlines;
   readonly #janitor: Janitor;
   readonly #policies: Policies;
+  readonly #cache: ResultCache;
+  readonly #joins = new Joins();
+  readonly #late: LateAccepts;
   readonly #queries: Queries;
   readonly #changes: Changes;
   readonly #running = new Set<Promise<void>>();
@@ -136,6 +154,8 @@ export class Engine {
       });
     this.#schedulers = { process: scheduler('process'), http: scheduler('http') };
     this.#policies = new Policies(deps.policies, () => clock.monotonic());
+    this.#cache = new ResultCache(deps.cache, () => clock.now());
+    this.#late = new LateAccepts({ commit, clock, log });
     this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
     this.#deadlines = new Deadlines(clock, {
       expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
@@ -146,8 +166,12 @@ export class Engine {
     this.#janitor = new Janitor({ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs });
     const isOpen = () => this.#state === 'open';
     const waiters = { changes: this.#changed, growth: this.#growth };
-    this.#queries = new Queries({ store, journal, clock, live, ...waiters, isOpen });
-    this.#changes = new Changes({ store, journal, clock, log, live, queries: this.#queries, commit });
+    this.#queries = new Queries({ store, journal, clock, live, late: this.#late, ...waiters, isOpen });
+    this.#changes = new Changes({
+      ...{ store, journal, clock, log, live, commit },
+      joins: this.#joins,
+      queries: this.#queries,
+    });
   }
 
   listen(listener: Listener): () => void {
@@ -164,7 +188,10 @@ export class Engine {
     this.#epoch = identity.epoch;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
-    for (const execution of await store.pendingWithTimer()) this.#deadlines.follow(execution);
+    for (const execution of await store.pendingWithTimer()) {
+      this.#deadlines.follow(execution);
+      this.#joins.follow(execution);
+    }
     this.#writeBehind.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
     this.#state = 'open';
@@ -180,7 +207,6 @@ export class Engine {
     const { clock, log, drainMs } = this.#deps;
     this.#state = 'draining';
     for (const pool of POOLS) this.#schedulers[pool].close();
-    this.#deadlines.clear();
     log.info({ running: this.#running.size, drain_ms: drainMs }, 'Draining');
     const isIdle = new AbortController();
     const timeUp = clock.sleep(drainMs, isIdle.signal).catch(() => undefined);
@@ -188,6 +214,7 @@ export class Engine {
     for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
     await this.#idle();
     await this.#janitor.stop();
+    await this.#late.close();
     await this.#writeBehind.stop();
   }
 
@@ -196,6 +223,7 @@ export class Engine {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     for (const pool of POOLS) this.#schedulers[pool].close();
+    this.#deadlines.clear();
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();
@@ -259,6 +287,11 @@ export class Engine {
 
   get(caller: Caller, id: ExecutionId): Promise<ExecutionView> {
     return this.#queries.get(caller, id);
+  }
+
+  /** An execution as a reader sees it now. */
+  async view(execution: Execution): Promise<ExecutionView> {
+    return this.#queries.view(execution);
   }
 
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
@@ -334,7 +367,46 @@ export class Engine {
       store: storeStats,
       runner: runner.status(),
       waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
+      cache: this.#cache.stats(),
     };
+  }
+
+  cacheStats(): CacheStats {
+    return this.#cache.stats();
+  }
+
+  /** A kept result that the caller may see: their own, or one that is everybody's. */
+  cacheEntry(caller: Caller, key: string): CacheEntry | null {
+    const entry = this.#cache.peek(key);
+    return entry?.userId === null || entry?.userId === caller.userId ? entry : null;
+  }
+
+  /** Forgets kept results; answers how many. */
+  forget(filter: CacheFilter): number {
+    const { length } = this.#cache.remove(filter);
+    this.#deps.log.info({ removed: length }, 'Cache cleared');
+    return length;
+  }
+
+  circuits(): CircuitView[] {
+    return this.#policies.circuits.all().map((circuit) => circuit.view());
+  }
+
+  /** Closes a circuit; null when there is none of the name. */
+  resetCircuit(name: string): CircuitView | null {
+    const circuit = this.#policies.circuits.find(name);
+    circuit?.reset();
+    return circuit?.view() ?? null;
+  }
+
+  /** The limit of an operation's attempts that follows what was observed, milliseconds; null while there is none. */
+  adaptiveTimeoutMs(operation: string): number | null {
+    return this.#policies.adaptiveTimeout(operation)?.currentMs ?? null;
+  }
+
+  /** To be called when what is configured has changed. */
+  forgetPolicies(): void {
+    this.#policies.prune();
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -353,9 +425,18 @@ export class Engine {
 
   #publish(event: Parameters<Listener>[0], execution: Execution): void {
     this.#deadlines.follow(execution);
+    this.#joins.follow(execution);
+    this.#keepResult(execution);
     this.#changed.notify(execution.id);
     this.#growth.notify(execution.id);
+    if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
     this.#bus.publish(event, execution);
+  }
+
+  /** Puts what a run has made into the cache; hits have come from there. */
+  #keepResult(execution: Execution): void {
+    const entry = entryOf(execution);
+    if (entry !== null && this.#cache.peek(entry.key)?.runId !== entry.runId) this.#cache.put(entry);
   }
 
   #run(execution: RunningExecution): void {
@@ -402,6 +483,9 @@ export class Engine {
       newTrace,
       schedulers: this.#schedulers,
       policies: this.#policies,
+      cache: this.#cache,
+      joins: this.#joins,
+      late: this.#late,
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
@@ -409,7 +493,7 @@ export class Engine {
   }
 
   #runDeps(scheduler: Scheduler): RunDeps {
-    const { store, runner, requests, journal, clock, log, policy, random, newTrace, toCommand } = this.#deps;
+    const { runner, requests, journal, clock, log, policy, random, newTrace, toCommand } = this.#deps;
     return {
       policy,
       clock,
@@ -426,7 +510,6 @@ export class Engine {
       growth: this.#growth,
       toCommand: (execution, work, traceparent) =>
         toCommand(execution, work, { epoch: this.#epoch, traceparent }),
-      current: (id) => store.get(null, id),
       signal: this.#closing.signal,
     };
   }

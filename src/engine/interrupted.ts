@@ -25,7 +25,7 @@ export async function interruptedGroup(
 ): Promise<Group> {
   const attempt = lastAttemptNumber(execution);
   const at = clock.now();
-  const fence = { executionId: execution.id, attempt, at };
+  const fence = { executionId: execution.runId, attempt, at };
   const isUnstarted = mayBeUnstarted && !(await journal.exists({ runId: execution.runId, attempt }));
   if (isUnstarted && execution.phase === 'starting') return [{ type: 'requeue', ...fence }];
   const outcome: Outcome =

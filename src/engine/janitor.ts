@@ -71,7 +71,7 @@ export class Janitor {
     const groups = ids.map((executionId): Group => [{ type: 'remove', userId: null, executionId }]);
     const results = await this.#deps.commit(groups);
     const removed = results.flatMap((result) => (result.status === 'applied' ? result.executions : []));
-    for (const execution of removed) await removeLogs(execution, this.#deps.journal);
+    for (const execution of removed) await removeLogs(execution, this.#deps);
     return removed.length;
   }
 
@@ -88,7 +88,11 @@ export class Janitor {
   }
 }
 
-/** Removes the logs of an execution that has just been removed. */
-export async function removeLogs({ runId, attempts }: Execution, journal: Journal): Promise<void> {
+/** Removes the logs of an execution that has just been removed, unless others took part in its run. */
+export async function removeLogs(
+  { runId, attempts, cache }: Execution,
+  { store, journal }: Pick<JanitorDeps, 'store' | 'journal'>,
+): Promise<void> {
+  if (cache !== null && (await store.missing([runId])).length === 0) return;
   for (const { number } of attempts) await journal.remove({ runId, attempt: number });
 }

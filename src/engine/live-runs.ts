@@ -3,9 +3,10 @@ import type { OutputTotals, RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { LiveStage } from '../domain/lifecycle.ts';
-import type { AttemptName, RunningAttempt, StopRequest, Timer } from '../domain/ports.ts';
+import type { AttemptName, RunningAttempt, StopRequest } from '../domain/ports.ts';
 
 export interface LiveRun {
+  /** The run; its executions may come and go. */
   readonly id: ExecutionId;
   readonly name: AttemptName;
   stage: LiveStage;
@@ -15,12 +16,11 @@ export interface LiveRun {
   attempt: RunningAttempt | null;
   /** Asked for before the attempt was handed to the runner. */
   stop: StopRequest | null;
-  totalTimer: Timer | null;
 }
 
 export class LiveRuns {
   readonly #runs = new Map<ExecutionId, LiveRun>();
-  /** Stops of executions whose claim has been stored but has not been heard of here yet. */
+  /** Stops of runs whose claim has been stored but has not been heard of here yet. */
   readonly #early = new Map<ExecutionId, StopRequest>();
 
   get size(): number {
@@ -36,24 +36,23 @@ export class LiveRuns {
   }
 
   begin(execution: RunningExecution): LiveRun {
-    const { id, runId } = execution;
+    const { runId } = execution;
     const run: LiveRun = {
-      id,
+      id: runId,
       name: { runId, attempt: lastAttemptNumber(execution) },
       stage: 'waiting',
       pid: null,
       startedAt: null,
       output: { stdoutBytes: 0, stderrBytes: 0 },
       attempt: null,
-      stop: this.#early.get(id) ?? null,
-      totalTimer: null,
+      stop: this.#early.get(runId) ?? null,
     };
-    this.#early.delete(id);
-    this.#runs.set(id, run);
+    this.#early.delete(runId);
+    this.#runs.set(runId, run);
     return run;
   }
 
-  /** Stops a live execution; the first request wins. */
+  /** Stops a live run; the first request wins. */
   stop(id: ExecutionId, request: StopRequest): void {
     const run = this.#runs.get(id);
     if (run === undefined) {
@@ -65,7 +64,6 @@ export class LiveRuns {
   }
 
   end(run: LiveRun): void {
-    run.totalTimer?.cancel();
     // A run that was given back to the queue may have been claimed again already.
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
   }

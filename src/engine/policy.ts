@@ -4,6 +4,7 @@ import type { Execution, OutputPolicy, Pool, Timeouts, Trace } from '../domain/e
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
+import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
 /** The configured defaults and limits. */
@@ -17,19 +18,21 @@ export interface EnginePolicy {
   slots: Record<Pool, number>;
   maxQueued: number;
   retry: RetryDefaults;
+  /** How long results are kept, milliseconds; null for ever. */
+  cacheTtlMs: number | null;
 }
 
 /** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
 export type Settings = Pick<
   Spec,
-  'timeouts' | 'output' | 'retry' | 'retry_safe' | 'priority' | 'on_limit' | 'labels' | 'task_id'
+  'timeouts' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
 >;
 
-function resolveTimeouts(spec: Settings, policy: EnginePolicy): Timeouts {
+function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: number | null): Timeouts {
   const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
   return {
     queueMs: queue_ms ?? null,
-    attemptMs: attempt_ms ?? policy.attemptMs,
+    attemptMs: adaptiveMs ?? attempt_ms ?? policy.attemptMs,
     totalMs: total_ms ?? null,
     idleMs: idle_ms ?? null,
   };
@@ -46,6 +49,10 @@ export interface Acceptance {
   spec: Spec;
   work: Work;
   settings: Settings;
+  /** What tells its result apart from others. */
+  identity: unknown;
+  /** Of its operation, while the request names no limit of its own, milliseconds. */
+  adaptiveMs: number | null;
   caller: Caller;
   trace: Trace;
   rerunOf: ExecutionId | null;
@@ -54,20 +61,26 @@ export interface Acceptance {
 
 /** The record of a new execution. */
 export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
-  const { id, spec, work, settings, caller, trace, rerunOf, now } = acceptance;
+  const { id, spec, work, settings, identity, caller, trace, rerunOf, now } = acceptance;
+  const { userId } = caller;
+  const taskId = settings.task_id ?? null;
+  const timeouts = resolveTimeouts(settings, policy, acceptance.adaptiveMs);
+  const outputPolicy = resolveOutput(settings, policy);
+  const subject = { userId, taskId, identity, timeouts, output: outputPolicy };
   return {
     id,
     runId: id,
-    userId: caller.userId,
+    userId,
     spec,
-    taskId: settings.task_id ?? null,
+    taskId,
     labels: settings.labels ?? {},
     priority: settings.priority ?? 0,
-    timeouts: resolveTimeouts(settings, policy),
-    outputPolicy: resolveOutput(settings, policy),
+    timeouts,
+    outputPolicy,
     work,
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
+    cache: cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }),
     trace,
     rerunOf,
     isolation: 'none',
@@ -78,12 +91,12 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
   };
 }
 
-/** When a pending execution ends without another attempt, ms since the epoch, and of which limit; null when never. */
-export function pendingDeadline(
+/** When a live execution has taken too long, ms since the epoch, and of which limit; null when never. */
+export function deadlineOf(
   execution: Execution,
 ): { at: number; cause: 'queue_timeout' | 'total_timeout'; limitMs: number } | null {
   const { queueMs, totalMs } = execution.timeouts;
-  // Who waits for a backoff is not in the queue.
+  // Who waits for a backoff, or for another one's run, is not in the queue.
   const queueAt = queueMs === null || execution.phase !== 'queued' ? Infinity : execution.queuedAt + queueMs;
   const totalAt = totalMs === null ? Infinity : execution.createdAt + totalMs;
   if (queueMs !== null && queueAt < Infinity && queueAt <= totalAt)

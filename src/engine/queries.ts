@@ -8,6 +8,7 @@ import { isExecutionId } from '../domain/ids.ts';
 import { shownPhase } from '../domain/lifecycle.ts';
 import type { AttemptLog, Clock, Journal, ListFilter, Store } from '../domain/ports.ts';
 import type { LiveRuns } from './live-runs.ts';
+import type { LateAccepts } from './late-accepts.ts';
 import { readLog, type LogItem, type LogQuery } from './read-log.ts';
 import { notFound, stored, unavailable } from './refusals.ts';
 import type { Waiters } from './waiters.ts';
@@ -20,7 +21,7 @@ export interface ExecutionView {
   /** Bytes written so far by the live attempt; null when there is none here. */
   live: { stdoutBytes: number; stderrBytes: number } | null;
   /** Null unless it waits in the queue. */
-  queue: { position: number; reason: 'no_free_slot' | 'shutting_down' } | null;
+  queue: { position: number | null; reason: 'no_free_slot' | 'shutting_down' | 'joined' } | null;
 }
 
 export type WaitFor = { until: 'finished' } | { until: 'revision'; after: number };
@@ -34,6 +35,8 @@ export interface QueriesDeps {
   changes: Waiters;
   /** Woken by each move, and when a live attempt has written something. */
   growth: Waiters;
+  /** Answers that are not stored yet. */
+  late: LateAccepts;
   isOpen(): boolean;
 }
 
@@ -48,7 +51,7 @@ export class Queries {
   async own(caller: Caller, id: ExecutionId): Promise<Execution> {
     let execution: Execution | null = null;
     try {
-      if (isExecutionId(id)) execution = await this.#deps.store.get(caller.userId, id);
+      if (isExecutionId(id)) execution = await this.#find(caller, id);
     } catch (error) {
       throw unavailable(error);
     }
@@ -92,7 +95,7 @@ export class Queries {
 
   view(execution: Execution): ExecutionView | Promise<ExecutionView> {
     if (execution.status === 'pending') return this.#queuedView(execution);
-    const run = execution.status === 'running' ? this.#deps.live.get(execution.id) : undefined;
+    const run = execution.status === 'running' ? this.#deps.live.get(execution.runId) : undefined;
     return {
       execution,
       phase: shownPhase(execution, run?.stage ?? null),
@@ -113,8 +116,9 @@ export class Queries {
     query: LogQuery,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<LogItem, void, undefined>> {
-    await this.#checkLogs(await this.own(caller, id), query.attempt);
-    return this.#followLog(caller, id, query, signal);
+    const execution = await this.own(caller, id);
+    await this.#checkLogs(execution, query.attempt);
+    return this.#followLog(caller, execution, query, signal);
   }
 
   /**
@@ -131,13 +135,13 @@ export class Queries {
 
   async *#followLog(
     caller: Caller,
-    id: ExecutionId,
+    { id, runId }: Execution,
     query: LogQuery,
     signal: AbortSignal,
   ): AsyncGenerator<LogItem, void, undefined> {
-    const { store, journal, growth } = this.#deps;
-    const current = () => store.get(caller.userId, id);
-    const watch = growth.watch(id);
+    const { journal, growth } = this.#deps;
+    const current = () => this.#find(caller, id);
+    const watch = growth.watch(runId);
     try {
       const execution = await current();
       if (execution !== null) yield* readLog(execution, query, { journal, watch, signal, current });
@@ -146,15 +150,25 @@ export class Queries {
     }
   }
 
+  /** What has been answered may still be on its way to the store. */
+  async #find(caller: Caller, id: ExecutionId): Promise<Execution | null> {
+    return this.#deps.late.get(caller.userId, id) ?? this.#deps.store.get(caller.userId, id);
+  }
+
   async #queuedView(execution: Execution): Promise<ExecutionView> {
     const position = await this.#deps.store.queuePosition(execution.id);
     const reason = this.#deps.isOpen() ? 'no_free_slot' : 'shutting_down';
+    const isJoined = execution.phase === 'joined';
     return {
       execution,
-      phase: execution.phase,
+      phase: shownPhase(execution, null),
       startedAt: startedAt(execution),
       live: null,
-      queue: position === null ? null : { position, reason },
+      queue: isJoined
+        ? { position: null, reason: 'joined' }
+        : position === null
+          ? null
+          : { position, reason },
     };
   }
 

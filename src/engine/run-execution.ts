@@ -1,8 +1,7 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
-import type { Execution, Result, RunningExecution, Trace } from '../domain/execution.ts';
+import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
-import type { ExecutionId } from '../domain/ids.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type {
   AttemptListener,
@@ -43,8 +42,6 @@ export interface RunDeps {
   toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
-  /** The stored state of an execution. */
-  current(id: ExecutionId): Promise<Execution | null>;
   /** Aborts when the engine gives up; what is not stored then will be found by the next recovery. */
   signal: AbortSignal;
 }
@@ -55,52 +52,30 @@ const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
   const began = deps.clock.monotonic();
   const run = deps.live.begin(execution);
-  armTotalClock(run, execution, deps);
   const pass = deps.policies.admit(execution);
-  if ('outcome' in pass) return settle(run, () => refusedGroup(execution, pass.outcome, deps), deps);
+  if ('outcome' in pass) {
+    return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
+  }
   const attempt = launch(run, execution, deps);
   const report = await attempt.ended;
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
-  await settle(run, ending(run, execution, report, deps), deps);
+  await settle(run, execution, ending(run, execution, report, deps), deps);
   deps.scheduler.noteDuration(lastedMs);
 }
 
 /** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */
-async function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDeps): Promise<Group> {
-  const fence = { executionId: execution.id, attempt: lastAttemptNumber(execution), at: deps.clock.now() };
+function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDeps): Group {
+  const fence = { executionId: execution.runId, attempt: lastAttemptNumber(execution), at: deps.clock.now() };
   const settle = { type: 'settle', ...fence, result: null, end: null } as const;
-  const { phase, cancel } = await stillRunning(execution, deps);
-  if (phase === 'starting')
+  if (execution.phase === 'starting')
     return [
       { type: 'requeue', ...fence },
       { ...settle, outcome },
     ];
-  return [{ ...settle, outcome: { cause: 'cancelled', reason: cancel?.reason ?? null, process: null } }];
-}
-
-function armTotalClock(run: LiveRun, execution: RunningExecution, deps: RunDeps): void {
-  const { totalMs } = execution.timeouts;
-  if (totalMs !== null) setTotalClock(run, execution.createdAt + totalMs, totalMs, deps);
-}
-
-/** Sets, or moves, the limit of the whole execution. */
-export function setTotalClock(
-  run: LiveRun,
-  dueAt: number,
-  limitMs: number,
-  deps: Pick<RunDeps, 'clock' | 'live'>,
-): void {
-  run.totalTimer?.cancel();
-  run.totalTimer = deps.clock.timer(remaining(dueAt, limitMs, deps.clock), () => {
-    deps.live.stop(run.id, { cause: 'total_timeout', limitMs });
-  });
-}
-
-/** Time that is left of a limit, milliseconds; never more than the limit itself, whatever the wall clock has done. */
-function remaining(dueAt: number, limitMs: number, clock: Clock): number {
-  return Math.min(limitMs, Math.max(0, dueAt - clock.now()));
+  const reason = execution.cancel?.reason ?? null;
+  return [{ ...settle, outcome: { cause: 'cancelled', reason, process: null } }];
 }
 
 function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
@@ -154,27 +129,23 @@ function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {
   deps.growth.notify(id);
 }
 
-/** Makes the group that ends an attempt, from what the execution is at each call. */
-function ending(
-  run: LiveRun,
-  execution: RunningExecution,
-  report: AttemptReport,
-  deps: RunDeps,
-): () => Promise<Group> {
+/** Makes the group that ends an attempt of an execution as it is then. */
+type Ending = (now: RunningExecution) => Promise<Group>;
+
+function ending(run: LiveRun, execution: RunningExecution, report: AttemptReport, deps: RunDeps): Ending {
   if (report.type === 'interrupted') {
     const { isStarted, detail } = report;
     const interruption = { mayBeUnstarted: !isStarted, startedAt: run.startedAt, detail };
-    // It may have been cancelled since it was claimed: then it must not go back to the queue.
-    return async () => interruptedGroup(await stillRunning(execution, deps), interruption, deps);
+    return (now) => interruptedGroup(now, interruption, deps);
   }
   let concluded: Concluded | null = null;
-  return async () => {
+  return async (now) => {
     concluded ??= await conclude(execution, report, deps);
     const { outcome, result, decision } = concluded;
     const at = deps.clock.now();
-    const end = { executionId: execution.id, attempt: lastAttemptNumber(execution), at, end: report.end };
+    const end = { executionId: now.runId, attempt: lastAttemptNumber(now), at, end: report.end };
     // Who has asked for a cancel wants no further attempt.
-    if (decision.retry && (await stillRunning(execution, deps)).phase === 'starting') {
+    if (decision.retry && now.phase === 'starting') {
       return [{ type: 'retry', ...end, outcome, retryAt: at + decision.waitMs }];
     }
     const exhausted = decision.retry ? null : decision.exhausted;
@@ -198,20 +169,23 @@ async function conclude(
   return { outcome, result, decision };
 }
 
-async function stillRunning(execution: RunningExecution, deps: RunDeps): Promise<RunningExecution> {
-  const current = await deps.current(execution.id);
-  return current?.status === 'running' ? current : execution;
-}
-
 /** Stores the end, however often it takes, and gives back what the attempt held. */
-async function settle(run: LiveRun, makeGroup: () => Promise<Group>, deps: RunDeps): Promise<void> {
+async function settle(
+  run: LiveRun,
+  execution: RunningExecution,
+  makeGroup: Ending,
+  deps: RunDeps,
+): Promise<void> {
+  let now = execution;
   for (let tries = 0; !deps.signal.aborted; tries++) {
     try {
-      const group = await makeGroup();
+      const group = await makeGroup(now);
       deps.writeBehind.drop(run.id);
-      const { status } = await deps.scheduler.claimWith(group);
-      // Refused: the execution has moved on while the group was made, and another group is due.
-      if (status !== 'refused') break;
+      const result = await deps.scheduler.claimWith(group);
+      // The execution has moved on since it was looked at, and another group is due.
+      if (result.status !== 'refused' || result.reason !== 'illegal' || result.execution.status !== 'running')
+        break;
+      now = result.execution;
     } catch (error) {
       const waitMs = SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number;
       deps.log.warn(

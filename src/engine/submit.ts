@@ -5,11 +5,15 @@ import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
-import type { Spec, Work } from '../domain/spec.ts';
+import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import type { Spec } from '../domain/spec.ts';
+import type { LateAccepts } from './late-accepts.ts';
+import type { ResultCache } from './policies/cache.ts';
+import type { Joins } from './policies/joins.ts';
+import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
-import { newExecution, type Settings } from './policy.ts';
+import { newExecution } from './policy.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -27,6 +31,8 @@ export interface Submitted {
   isReplay: boolean;
 }
 
+type NewExecution = AcceptPart['execution'];
+
 export interface SubmitDeps {
   policy: EnginePolicy;
   clock: Clock;
@@ -34,7 +40,10 @@ export interface SubmitDeps {
   schedulers: Record<Pool, Scheduler>;
   policies: Policies;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
-  resolve(spec: Spec): { work: Work; settings: Settings };
+  resolve(spec: Spec): Resolved;
+  cache: ResultCache;
+  joins: Joins;
+  late: LateAccepts;
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -56,26 +65,30 @@ export async function submitAll(
   deps: SubmitDeps,
 ): Promise<(Submitted | RefusedError)[]> {
   const drafts = submissions.map((submission) => tryDraft(caller, submission, deps));
-  const groups = drafts.flatMap((one) => (one instanceof RefusedError ? [] : [one.group]));
+  const groups = drafts.flatMap((one) => ('group' in one ? [one.group] : []));
   let results: GroupResult[];
   try {
     results = groups.length === 0 ? [] : await deps.commit(groups);
   } catch (error) {
-    for (const one of drafts) if (!(one instanceof RefusedError)) one.slot?.release();
+    for (const one of drafts) if ('group' in one) undo(one, deps);
     throw error;
   }
   let next = 0;
   const answers: (Submitted | RefusedError)[] = [];
   for (const one of drafts) {
-    if (one instanceof RefusedError) answers.push(one);
-    else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
+    if ('group' in one) answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
+    else answers.push(one);
   }
   for (const pool of POOLS) deps.schedulers[pool].fill();
   return answers;
 }
 
+/** What is to be stored before it is answered. */
 interface Draft {
+  submission: Submission;
   group: Group;
+  executionId: ExecutionId;
+  runId: ExecutionId;
   scheduler: Scheduler;
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
@@ -83,7 +96,9 @@ interface Draft {
   isRejected: boolean;
 }
 
-function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | RefusedError {
+type Drafted = Draft | Submitted | RefusedError;
+
+function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Drafted {
   try {
     return draft(caller, submission, deps);
   } catch (error) {
@@ -92,36 +107,109 @@ function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Dra
   }
 }
 
+function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
+  slot?.release();
+  deps.joins.withdraw(executionId);
+}
+
 /** @throws RefusedError */
-function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft {
-  const { spec, rerunOf, idempotency } = submission;
-  const notAllowed = whyNotAllowed(caller, spec);
-  if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
-  const { work, settings } = deps.resolve(spec);
-  const scheduler = deps.schedulers[poolOf(work)];
-  const refusal = deps.policies.refusal({ spec, work });
-  const hasSlot = refusal === null && scheduler.tryReserve();
-  const isRejected = refusal === null && !hasSlot && (settings.on_limit ?? deps.policy.onLimit) === 'reject';
-  // With a key it may be the second time, and then the answer is the first execution: the store knows.
-  if (isRejected && idempotency === null) throw limitReached(scheduler);
-  const now = deps.clock.now();
-  const trace = submission.trace ?? deps.newTrace();
-  const acceptance = { id: deps.newId(), spec, work, settings, caller, trace, rerunOf, now };
-  const execution = newExecution(acceptance, deps.policy);
+function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
+  const { idempotency } = submission;
+  const execution = accepted(caller, submission, deps);
+  const beginning = begin(execution, submission, deps);
+  const { outcome, result } = beginning.end ?? {};
+  const isHit = execution.cache?.status === 'hit';
+  // A hit has nothing to lose but its own record, which may follow.
+  if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
+    return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
+  }
+  const { scheduler, slot, isRejected } = beginning;
   const group: Part[] = [];
   if (idempotency !== null) {
     const { key, bodyHash } = idempotency;
-    const lifetime = { at: now, expiresAt: now + KEY_LIFETIME_MS };
+    const lifetime = { at: execution.createdAt, expiresAt: execution.createdAt + KEY_LIFETIME_MS };
     const { userId } = caller;
     group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
   }
-  const claim = hasSlot ? deps.claimant() : null;
-  group.push({ type: 'accept', execution, claim, maxQueued: isRejected ? 0 : deps.policy.maxQueued });
-  if (refusal !== null) {
-    const end = { executionId: execution.id, attempt: 0, at: now, result: null, end: null };
-    group.push({ type: 'settle', outcome: refusal, ...end });
+  const maxQueued = isRejected ? 0 : deps.policy.maxQueued;
+  const claim = slot === null ? null : deps.claimant();
+  const { joins, end } = beginning;
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
+  const { id: executionId, runId } = execution;
+  return { submission, group, executionId, runId, scheduler, slot, isRejected };
+}
+
+/**
+ * The record of a new execution, before it is known how it begins.
+ *
+ * @throws RefusedError
+ */
+function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
+  const { spec, rerunOf } = submission;
+  const notAllowed = whyNotAllowed(caller, spec);
+  if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
+  if (spec.cache?.scope === 'global' && !caller.scopes.has('admin')) {
+    throw new RefusedError(
+      'forbidden',
+      'Results are shared between users by administrators and operations only.',
+    );
   }
-  return { group, scheduler, slot: hasSlot ? scheduler : null, isRejected };
+  const resolved = deps.resolve(spec);
+  const now = deps.clock.now();
+  const trace = submission.trace ?? deps.newTrace();
+  const hasOwnLimit = spec.timeouts?.attempt_ms !== undefined;
+  const adaptiveMs =
+    spec.kind === 'operation' && !hasOwnLimit
+      ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
+      : null;
+  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
+  return newExecution(acceptance, deps.policy);
+}
+
+type Beginning = Pick<Draft, 'scheduler' | 'slot' | 'isRejected'> & Pick<AcceptPart, 'joins' | 'end'>;
+
+/**
+ * How an execution begins: with an earlier result, in the run of another one, not at all because its circuit is open, or
+ * with a slot or a place in the queue. Sets its run, and how it takes part in the cache.
+ *
+ * @throws RefusedError
+ */
+function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
+  const scheduler = deps.schedulers[poolOf(execution.work)];
+  const idle = { scheduler, slot: null, isRejected: false, joins: false, end: null };
+  const found = findResult(execution, deps);
+  if (found !== null) return { ...idle, ...found };
+  const outcome = deps.policies.refusal(execution);
+  if (outcome !== null) return { ...idle, end: { outcome, result: null } };
+  const hasSlot = scheduler.tryReserve();
+  const onLimit = execution.work.on_limit ?? deps.policy.onLimit;
+  const isRejected = !hasSlot && onLimit === 'reject';
+  // With a key it may be the second time, and then the answer is the first execution: the store knows.
+  if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
+  const { cache, userId, runId } = execution;
+  if (cache !== null && !isRejected) deps.joins.offer(userId, cache.key, runId);
+  return { ...idle, slot: hasSlot ? scheduler : null, isRejected };
+}
+
+/** What spares an execution its own run: an earlier result, or a run that is under way. */
+function findResult(
+  execution: NewExecution,
+  deps: SubmitDeps,
+): Pick<Beginning, 'end'> | Pick<Beginning, 'joins'> | null {
+  const { cache, userId } = execution;
+  if (cache === null) return null;
+  if (cache.mode === 'refresh') deps.cache.remove({ key: cache.key });
+  if (cache.mode === 'write' || cache.mode === 'refresh') return null;
+  const entry = deps.cache.find(cache.key);
+  if (entry !== null) {
+    execution.cache = { ...cache, status: 'hit', storedAt: entry.storedAt };
+    return { end: { outcome: entry.outcome, result: entry.result } };
+  }
+  const runId = deps.joins.find(userId, cache.key);
+  if (runId === null) return null;
+  execution.cache = { ...cache, status: 'joined' };
+  execution.runId = runId;
+  return { joins: true };
 }
 
 function limitReached(scheduler: Scheduler): RefusedError {
@@ -132,19 +220,27 @@ function limitReached(scheduler: Scheduler): RefusedError {
 
 async function conclude(
   caller: Caller,
-  { scheduler, slot, isRejected }: Draft,
+  one: Draft,
   result: GroupResult,
   deps: SubmitDeps,
 ): Promise<Submitted | RefusedError> {
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
     if (execution.status === 'running') deps.run(execution);
+    if (execution.cache?.status === 'joined') deps.cache.countJoin();
     return { execution, isReplay: false };
   }
-  slot?.release();
+  undo(one, deps);
+  const { scheduler, isRejected } = one;
   if (result.status !== 'refused')
     return new RefusedError('internal_error', 'The store did not take the execution.');
   switch (result.reason) {
+    case 'run_gone': {
+      // It has ended in between: its result is there, or another run is due.
+      deps.joins.withdraw(one.runId);
+      const [answer] = await submitAll(caller, [one.submission], deps);
+      return answer as Submitted | RefusedError;
+    }
     case 'queue_full':
       if (isRejected) return limitReached(scheduler);
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {

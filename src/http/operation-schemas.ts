@@ -1,8 +1,8 @@
 // The wire of operations: what a reader is told of them. Definitions themselves are never written by HTTP.
 import { z } from 'zod';
 import type { Operation, EffectivePolicy } from '../domain/operation.ts';
-import { breaker, cachePolicy } from '../domain/operation.ts';
-import { KINDS, OVERSIZED, retry } from '../domain/spec.ts';
+import { breaker } from '../domain/operation.ts';
+import { cache, KINDS, OVERSIZED, retry } from '../domain/spec.ts';
 
 const ms = z.int().min(0);
 const count = z.int().min(0);
@@ -43,12 +43,9 @@ export const operationPolicy = z
     concurrency: count.nullable().describe('how many run at a time; null: as many as there are slots'),
     cache: z
       .strictObject({
-        mode: cachePolicy.shape.mode.unwrap(),
+        mode: cache.shape.mode.unwrap(),
         ttl_s: z.number().describe('0 never expires'),
-        scope: cachePolicy.shape.scope
-          .unwrap()
-          .nullable()
-          .describe('null: task when there is one, else user'),
+        scope: cache.shape.scope.unwrap().nullable().describe('null: task when there is one, else user'),
         key_exclude: z.array(z.string()),
         salt: z.string().nullable(),
       })

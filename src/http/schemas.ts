@@ -2,8 +2,10 @@
 // the OpenAPI document is made of them.
 import { z } from 'zod';
 import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
+import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
+import { operationComponents } from './operation-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import {
   batchItemSchema,
@@ -129,6 +131,18 @@ export const execution = z.strictObject({
       next_at: time.nullable().describe('when the next try enters the queue'),
     })
     .nullable(),
+  cache: z
+    .strictObject({
+      mode: z.enum(CACHE_MODES),
+      key: z.string().nullable(),
+      scope: z.enum(CACHE_SCOPES).nullable(),
+      ttl_s: z.number().nullable().describe('null never expires'),
+      status: z
+        .enum(['hit', 'joined', 'miss', 'stored', 'bypass'])
+        .describe('stored: a miss whose result is kept; joined: it took part in the run run_id'),
+      stored_at: time.nullable().describe('of a hit'),
+    })
+    .nullable(),
   run_id: z.string(),
   rerun_of: z.string().nullable(),
   attempts: z.array(attempt),
@@ -147,7 +161,12 @@ export const execution = z.strictObject({
     started: time.nullable(),
     finished: time.nullable(),
   }),
-  queue: z.strictObject({ position: count, reason: z.enum(['no_free_slot', 'shutting_down']) }).nullable(),
+  queue: z
+    .strictObject({
+      position: count.nullable(),
+      reason: z.enum(['no_free_slot', 'shutting_down', 'joined']),
+    })
+    .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
   trace_id: z.string(),
   isolation: z.enum(['none']),
@@ -185,6 +204,40 @@ export const bulkCancelAnswer = z.strictObject({
   canceling: count.describe('being stopped'),
 });
 
+export const cacheStats = z.strictObject({
+  entries: count,
+  max_entries: count,
+  bytes: count,
+  hits: count,
+  misses: count,
+  hit_ratio: z.number().min(0).max(1).nullable().describe('null before the first look'),
+  joined: count.describe('executions that took part in the run of another one'),
+  stores: count,
+  evictions: count,
+  expirations: count,
+});
+
+export const cacheEntry = z.strictObject({
+  key: z.string(),
+  operation: z.string().nullable(),
+  run_id: z.string(),
+  result: z.unknown(),
+  stored_at: time,
+  age_s: z.number(),
+  ttl_s: z.number().nullable().describe('what is left; null never expires'),
+});
+
+export const circuit = z.strictObject({
+  name: z.string(),
+  state: z.enum(['closed', 'open', 'half_open']),
+  calls: count.describe('that are counted now'),
+  failures: count,
+  opened: count.describe('times that it has opened'),
+  rejected: count.describe('executions that it has refused'),
+  next_probe_ms: ms.nullable().describe('until the next probe is let through; null unless it is open'),
+});
+export const circuitList = z.strictObject({ items: z.array(circuit) });
+
 const slots = z.strictObject({ max: count, running: count, pending: count, available: count });
 
 export const stats = z.strictObject({
@@ -201,6 +254,7 @@ export const stats = z.strictObject({
     ready: z.boolean(),
   }),
   waiting: z.strictObject({ polls: count, log_followers: count }),
+  cache: cacheStats,
 });
 
 const component = z.strictObject({ status: z.enum(['healthy', 'unhealthy']), detail: z.string().nullable() });
@@ -208,6 +262,7 @@ export const health = z.strictObject({
   status: z.enum(['healthy', 'unhealthy']),
   timestamp: time,
   version: z.string(),
+  cache_size: count,
   error: z.string().nullable(),
   components: z.strictObject({ store: component, runner_host: component, intake: component }),
 });
@@ -307,6 +362,15 @@ export const logsQuery = z.strictObject({
 });
 export type LogsQuery = z.infer<typeof logsQuery>;
 
+export const keyParams = z.strictObject({ key: z.string().max(200) });
+export const circuitParams = z.strictObject({ name: z.string().max(5000) });
+export const cacheFilter = z.strictObject({
+  key: z.string().max(200).optional(),
+  operation: operationName.optional(),
+  user: z.string().max(255).optional().describe('for administrators; default: their own'),
+  all: z.enum(['true']).optional().describe('for administrators: of all users'),
+});
+
 export const idParams = z.strictObject({ id: z.string().max(100) });
 const reason = osString.min(1).max(1000).optional();
 
@@ -338,6 +402,12 @@ export function requestSchemas(limits: SpecLimits) {
     spec: specSchema(limits),
     batchItem: batchItemSchema(limits),
     batch: z.strictObject({ executions: z.array(z.unknown().describe('a BatchItem')).min(1).max(1000) }),
+    warm: z.strictObject({
+      executions: z
+        .array(z.unknown().describe('a Spec with a cache block, or of an operation that has one'))
+        .min(1)
+        .max(1000),
+    }),
     patch: z
       .strictObject({ priority: priority.optional(), timeouts: timeoutsSchema(limits).optional() })
       .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change' }),
@@ -366,9 +436,15 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Flushed: flushed,
     CancelRequest: cancelBody,
     BulkCancelRequest: bulkCancelBody,
+    CacheStats: cacheStats,
+    CacheEntry: cacheEntry,
+    Circuit: circuit,
+    CircuitList: circuitList,
+    ...operationComponents,
     Spec: requests.spec,
     BatchItem: requests.batchItem,
     BatchRequest: requests.batch,
     PatchRequest: requests.patch,
+    WarmRequest: requests.warm,
   };
 }

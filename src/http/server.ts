@@ -8,8 +8,10 @@ import { asRefusal, errorHandler, PROBLEM_TYPE, sendProblem, toProblem } from '.
 import { acceptJsonOnly } from './json-body.ts';
 import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
+import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { logRoutes } from './routes/logs.ts';
+import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { opsRoutes, type Scrape } from './routes/ops.ts';
 import { requestSchemas } from './schemas.ts';
 import { validatorCompiler } from './zod-adapter.ts';
@@ -22,6 +24,7 @@ export interface ServerOptions {
   limits: SpecLimits;
   gate: GateOptions;
   scrape: Scrape;
+  operations: OperationRoutesOptions;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -75,6 +78,9 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
+  cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
+  circuitRoutes(app, { engine });
+  operationRoutes(app, options.operations);
   opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
   refuseOtherMethods(app, methodsOf);
   return app;

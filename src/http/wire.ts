@@ -1,12 +1,12 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
 import type { Attempt, Execution, OutputTotals, Result } from '../domain/execution.ts';
-import { isFinished, NO_OUTPUT, operationOf, operationType } from '../domain/execution.ts';
+import { isFinished, leavesResult, NO_OUTPUT, operationOf, operationType } from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import type { z } from 'zod';
-import type { ExecutionView } from '../engine/engine.ts';
-import type { AttemptWire, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
+import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
+import type { AttemptWire, cacheStats, circuit, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
@@ -61,7 +61,7 @@ function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
   return resources === null ? null : { cpu_ms: resources.cpuMs, max_rss_bytes: resources.maxRssBytes };
 }
 
-function toResult(result: Result): unknown {
+export function toResult(result: Result): unknown {
   if (result === null) return null;
   const { type, ...value } = result;
   return type === 'json' ? result.value : value;
@@ -101,6 +101,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
       idle_ms: execution.timeouts.idleMs,
     },
     retry: toRetry(execution),
+    cache: toCache(execution),
     run_id: execution.runId,
     rerun_of: execution.rerunOf,
     attempts: execution.attempts.map(toAttempt),
@@ -128,6 +129,22 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     cancel: toCancel(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
+  };
+}
+
+function toCache(execution: Execution): ExecutionWire['cache'] {
+  const { cache, work } = execution;
+  if (cache === null) {
+    if (work.cache?.mode !== 'bypass') return null;
+    return { mode: 'bypass', key: null, scope: null, ttl_s: null, status: 'bypass', stored_at: null };
+  }
+  return {
+    mode: cache.mode,
+    key: cache.key,
+    scope: cache.scope,
+    ttl_s: cache.ttlMs === null ? null : cache.ttlMs / 1000,
+    status: cache.status === 'miss' && leavesResult(execution) ? 'stored' : cache.status,
+    stored_at: isoOrNull(cache.storedAt),
   };
 }
 
@@ -184,4 +201,20 @@ export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepR
 export function etagOf(view: ExecutionView): string {
   const { stdoutBytes, stderrBytes } = outputOf(view);
   return `W/"${view.execution.revision}-${view.phase}-${stdoutBytes}-${stderrBytes}"`;
+}
+
+export function toCacheStats(stats: CacheStats): z.infer<typeof cacheStats> {
+  const { entries, maxEntries, bytes, hits, misses, joined, stores, evictions, expirations } = stats;
+  const looks = hits + misses;
+  const hit_ratio = looks === 0 ? null : hits / looks;
+  return {
+    ...{ entries, max_entries: maxEntries, bytes, hits, misses, hit_ratio },
+    ...{ joined, stores, evictions, expirations },
+  };
+}
+
+export function toCircuit(view: CircuitView): z.infer<typeof circuit> {
+  const { name, state, calls, failures, opened, rejected, nextProbeMs } = view;
+  const next_probe_ms = nextProbeMs === null ? null : Math.ceil(nextProbeMs);
+  return { name, state, calls, failures, opened, rejected, next_probe_ms };
 }

@@ -16,6 +16,7 @@ export interface Gauges {
   store: StoreStats;
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
+  cache: { entries: number; bytes: number; evictions: number; expirations: number };
 }
 
 export interface MetricsOptions {
@@ -70,6 +71,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'result',
   ]);
   const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for their backoff.');
+
+  const hits = counter('cache_hits_total', 'Executions answered with an earlier result.', ['operation_type']);
+  const misses = counter('cache_misses_total', 'Executions that found no earlier result.', [
+    'operation_type',
+  ]);
+  const joins = counter('execd_cache_joined_total', 'Executions that took part in the run of another one.', [
+    'operation_type',
+  ]);
+  const cacheSize = gauge('cache_size', 'Results that are kept.');
+  const cacheBytes = gauge('execd_cache_bytes', 'Memory that kept results take, roughly.');
+  const evictions = counter('execd_cache_evictions_total', 'Results that made room for others.');
+  const expirations = counter('execd_cache_expirations_total', 'Results whose time was over.');
 
   const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
   const finished = counter('execd_executions_finished_total', 'Executions ended.', [
@@ -127,6 +140,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
     duration.observe({ operation_type: operationType(execution) }, (endedAt - startedAt) / 1000);
   }
 
+  function onCache(execution: Execution): void {
+    const { cache } = execution;
+    // What looks nothing up misses nothing.
+    if (cache === null || cache.mode === 'write' || cache.mode === 'refresh') return;
+    const counter = { hit: hits, miss: misses, joined: joins }[cache.status];
+    counter.inc({ operation_type: operationType(execution) });
+  }
+
   function onFinished(execution: FinishedExecution): void {
     const { outcome, spec, status } = execution;
     const fault = judge(outcome).error?.fault ?? 'none';
@@ -145,6 +166,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     const attempt = execution.attempts.at(-1);
     switch (event.type) {
       case 'accepted':
+        onCache(execution);
         return accepted.inc({ kind: execution.spec.kind });
       case 'started':
         if (attempt !== undefined) queueWait.observe((attempt.claimedAt - execution.queuedAt) / 1000);
@@ -191,6 +213,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(commitSeconds, now.store.commitSeconds);
     waitingGroups.set(now.store.waiting);
     raiseTo(restarts, now.runner.restarts);
+    cacheSize.set(now.cache.entries);
+    cacheBytes.set(now.cache.bytes);
+    raiseTo(evictions, now.cache.evictions);
+    raiseTo(expirations, now.cache.expirations);
     polls.set(now.waiting.polls);
     followers.set(now.waiting.logFollowers);
   }

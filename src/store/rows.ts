@@ -1,5 +1,6 @@
 // How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
 // alone, the rest is JSON.
+import type { CacheUse } from '../domain/cache.ts';
 import type {
   Attempt,
   Execution,
@@ -62,6 +63,7 @@ interface StaticFacts {
   work: Work | null;
   retry: RetryPolicy | null;
   retrySafe: boolean;
+  cache: CacheUse | null;
   trace: Trace;
   rerunOf: string | null;
   isolation: Isolation;
@@ -93,9 +95,11 @@ export interface EventRow {
 
 /** The row of a new execution, before its first group gives it a sequence. */
 export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
-  const { labels, outputPolicy, retry, retrySafe, trace, rerunOf, isolation } = execution;
+  const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const facts: StaticFacts = { labels, outputPolicy, work, retry, retrySafe, trace, rerunOf, isolation };
+  const facts: StaticFacts = {
+    ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation },
+  };
   return {
     id: execution.id,
     user_id: execution.userId,
@@ -153,6 +157,8 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
   switch (row.phase) {
     case 'queued':
       return { ...facts, status: 'pending', phase: 'queued', queueSequence: row.seq };
+    case 'joined':
+      return { ...facts, status: 'pending', phase: 'joined' };
     case 'scheduled_retry':
       if (row.retry_at === null) throw new TypeError(`execution ${row.id} waits for no time`);
       return { ...facts, status: 'pending', phase: 'scheduled_retry', retryAt: row.retry_at };

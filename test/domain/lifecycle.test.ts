@@ -14,6 +14,16 @@ const ATTEMPT = 3;
 
 /** What each pair leads to, written down independently of the table. */
 const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
+  joined: {
+    claim: 'illegal',
+    cancel: 'done',
+    settle: 'done',
+    requeue: 'illegal',
+    retry: 'illegal',
+    due: 'illegal',
+    patch: 'joined',
+    remove: 'illegal',
+  },
   queued: {
     claim: 'starting',
     cancel: 'done',
@@ -96,6 +106,7 @@ t.test('the status follows from the phase and the outcome', async (t) => {
   const process = { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 };
   const ok: Outcome = { cause: 'exited', exitCode: 0, process, resultError: null };
   t.equal(statusOf('queued', null), 'pending');
+  t.equal(statusOf('joined', null), 'pending');
   t.equal(statusOf('scheduled_retry', null), 'pending');
   t.equal(statusOf('starting', null), 'running');
   t.equal(statusOf('canceling', null), 'running');

@@ -4,7 +4,9 @@ import { LOCAL_CALLER } from '../../src/domain/access.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import type { Journal, Log, Store } from '../../src/domain/ports.ts';
-import type { Spec, Work } from '../../src/domain/spec.ts';
+import { NO_OPERATIONS } from '../../src/domain/operation.ts';
+import type { Spec } from '../../src/domain/spec.ts';
+import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
 import type { PolicySource } from '../../src/engine/policies/policies.ts';
 import { FileJournal } from '../../src/journal/file.ts';
@@ -62,7 +64,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     clock,
     log,
     random: () => 0,
-    resolve: (spec) => ({ work: spec as Work, settings: spec }),
+    resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
+    cache: { maxEntries: 100, maxBytes: 10_000_000 },
     policies: NO_POLICIES,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
@@ -75,6 +78,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },
+      cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },
     syncIntervalMs: 5000,

@@ -21,6 +21,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     work: spec as Work,
     retry: null,
     retrySafe: false,
+    cache: null,
     taskId: null,
     labels: {},
     priority: 0,
@@ -38,7 +39,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
 }
 
 export function accept(execution: NewExecution, more: Partial<AcceptPart> = {}): AcceptPart {
-  return { type: 'accept', execution, claim: null, maxQueued: 1_000_000, ...more };
+  return { type: 'accept', execution, claim: null, joins: false, end: null, maxQueued: 1_000_000, ...more };
 }
 
 export const EXIT_0: Outcome = {

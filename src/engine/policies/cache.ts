@@ -1,7 +1,8 @@
 // Results of earlier runs, in memory: bounded by count, by bytes and by time. Only what succeeded and is whole is kept;
 // null and empty results are results.
 import { LRUCache } from 'lru-cache';
-import type { Result } from '../../domain/execution.ts';
+import type { Execution, Result } from '../../domain/execution.ts';
+import { leavesResult, operationOf } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 
@@ -10,8 +11,8 @@ export interface CacheEntry {
   key: string;
   userId: string | null;
   operation: string | null;
-  /** The execution whose run made it. */
-  source: ExecutionId;
+  /** The run that made it. */
+  runId: ExecutionId;
   outcome: Outcome;
   result: Result;
   /** Milliseconds since the epoch. */
@@ -151,4 +152,21 @@ function sizeOf(entry: CacheEntry): number {
   return (
     512 + 2 * (entry.key.length + JSON.stringify(entry.result).length + JSON.stringify(entry.outcome).length)
   );
+}
+
+/** What an execution leaves for others; null when it leaves nothing: it has failed, is not whole, or is not to be kept. */
+export function entryOf(execution: Execution): CacheEntry | null {
+  const { cache, runId, userId } = execution;
+  if (cache === null || !leavesResult(execution)) return null;
+  const { result, outcome, finishedAt } = execution;
+  return {
+    key: cache.key,
+    userId: cache.scope === 'global' ? null : userId,
+    operation: operationOf(execution),
+    runId,
+    outcome,
+    result,
+    storedAt: finishedAt,
+    expiresAt: cache.ttlMs === null ? null : finishedAt + cache.ttlMs,
+  };
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution.ts';
-import type { ListFilter } from '../../domain/ports.ts';
+import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
 import { toProblem } from '../error-handler.ts';
@@ -32,6 +32,7 @@ export interface ExecutionRoutesOptions {
   engine: Engine;
   requests: RequestSchemas;
   logPath: (runId: string, attempt: number) => string;
+  clock: Clock;
 }
 
 const ACCEPT_HEADERS = {
@@ -52,7 +53,7 @@ interface Params {
 
 export function executionRoutes(
   app: FastifyInstance,
-  { engine, requests, logPath }: ExecutionRoutesOptions,
+  { engine, requests, logPath, clock }: ExecutionRoutesOptions,
 ): void {
   const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['executions'] };
@@ -85,12 +86,16 @@ export function executionRoutes(
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     const view =
       waitS === null
-        ? await engine.get(request.caller, id)
+        ? await engine.view(submitted.execution)
         : await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
     const isDone = isFinished(view.execution);
     if (waitS !== null) reply.header('preference-applied', `wait=${waitS}`);
     if (submitted.isReplay) reply.header('idempotency-replayed', 'true');
     if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
+    const storedAt = view.execution.cache?.storedAt ?? null;
+    // RFC 9111 §5.1
+    if (storedAt !== null)
+      reply.header('age', String(Math.max(0, Math.floor((clock.now() - storedAt) / 1000))));
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
     return send(request, reply, view);
   }

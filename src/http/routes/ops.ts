@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../domain/ports.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { flushed, health, probe, problem, removed, stats } from '../schemas.ts';
-import { isoTime } from '../wire.ts';
+import { isoTime, toCacheStats } from '../wire.ts';
 import type { z } from 'zod';
 
 /** Renders the metrics. */
@@ -89,6 +89,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: error === null ? 'healthy' : 'unhealthy',
       timestamp: isoTime(clock.now()),
       version,
+      cache_size: engine.cacheStats().entries,
       error,
       components: { store: component(store), runner_host: component(runnerHost), intake: component(intake) },
     };
@@ -114,6 +115,7 @@ function adminRoutes(app: FastifyInstance, engine: Engine): void {
         concurrency: now.concurrency.process,
         http_concurrency: now.concurrency.http,
         queue: { depth: pending, oldest_age_ms: now.queueAgeMs },
+        cache: toCacheStats(now.cache),
         write_behind: {
           waiting: now.writeBehind.waiting,
           lag_ms: Math.round(now.writeBehind.lagMs),

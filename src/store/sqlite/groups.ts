@@ -11,12 +11,15 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 
-/** Parts as the writer takes them: a new execution travels as its row, made by the caller's thread. */
+/** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
 export type WriterPart =
-  | (Omit<ports.AcceptPart, 'execution'> & { row: Omit<ExecutionRow, 'seq'>; labels: [string, string][] })
-  | WriterSettle
-  | Exclude<ports.Part, ports.AcceptPart | ports.SettlePart>;
+  WriterAccept | WriterSettle | Exclude<ports.Part, ports.AcceptPart | ports.SettlePart>;
 
+type WriterAccept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
+  row: Omit<ExecutionRow, 'seq'>;
+  labels: [string, string][];
+  end: { outcome: Outcome; result: string | null } | null;
+};
 type WriterSettle = Omit<ports.SettlePart, 'result'> & { result: string | null };
 
 export interface RowWithAttempts {
@@ -27,7 +30,7 @@ export interface RowWithAttempts {
 /** A group that changes nothing, and why. */
 export type Undone =
   | { status: 'stale' }
-  | { status: 'refused'; reason: 'queue_full' | 'key_reused' | 'not_found' }
+  | { status: 'refused'; reason: 'queue_full' | 'run_gone' | 'key_reused' | 'not_found' }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
@@ -36,6 +39,7 @@ export type GroupReply = { status: 'applied'; touched: RowWithAttempts[]; events
 export interface Counts {
   queued: Record<Pool, number>;
   scheduledRetry: number;
+  joined: number;
   running: number;
   finished: Record<FinishedExecution['status'], number>;
 }
@@ -71,6 +75,30 @@ const EXECUTION_COLUMNS = [
   ],
   ...['finished_at', 'outcome', 'result'],
 ] as const satisfies (keyof ExecutionRow)[];
+
+/** Those that change after the acceptance. */
+const CHANGING_COLUMNS = [
+  ...[
+    'run_id',
+    'priority',
+    'timeouts',
+    'phase',
+    'status',
+    'revision',
+    'event_sequence',
+    'attempt',
+    'queued_at',
+  ],
+  ...['retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome', 'result'],
+] as const satisfies (keyof ExecutionRow)[];
+
+/** Ends that are those of one execution, not of the run that it shares. */
+const OWN_ENDS: ReadonlySet<Outcome['cause']> = new Set([
+  'lost',
+  'cancelled',
+  'total_timeout',
+  'queue_timeout',
+]);
 
 /** What a group has changed so far. */
 interface Work {
@@ -121,6 +149,8 @@ export class GroupWriter {
         return this.#retry(part, work);
       case 'due':
         return this.#due(part, work);
+      case 'expire':
+        return this.#expire(part, work);
       case 'patch':
         return this.#patch(part, work);
       case 'remove':
@@ -132,17 +162,25 @@ export class GroupWriter {
     }
   }
 
-  #accept(part: Extract<WriterPart, { type: 'accept' }>, work: Work): Undone | null {
-    const isClaimed = part.claim !== null;
-    const { process, http } = this.counts.queued;
-    if (!isClaimed && process + http >= part.maxQueued) return { status: 'refused', reason: 'queue_full' };
-    const attempts: AttemptRow[] = [];
+  #accept(part: WriterAccept, work: Work): Undone | null {
+    const { claim, end, joins } = part;
     const fresh = { ...part.row, revision: 1 };
-    if (part.claim !== null) {
+    const attempts: AttemptRow[] = [];
+    if (end !== null) {
+      Object.assign(fresh, { phase: 'done', status: statusOf('done', end.outcome) });
+      Object.assign(fresh, finished(end.outcome, fresh.created_at), { result: end.result });
+    } else if (joins) {
+      const owner = this.#owner(fresh.run_id);
+      if (owner === undefined || owner.phase === 'canceling')
+        return { status: 'refused', reason: 'run_gone' };
+      fresh.phase = 'joined';
+    } else if (claim !== null) {
       Object.assign(fresh, { phase: 'starting', status: 'running', attempt: 1 });
-      attempts.push(this.#insertAttempt(fresh.run_id, 1, part.claim));
+      attempts.push(this.#insertAttempt(fresh.run_id, 1, claim));
+    } else if (this.counts.queued.process + this.counts.queued.http >= part.maxQueued) {
+      return { status: 'refused', reason: 'queue_full' };
     }
-    const events = acceptEvents(isClaimed);
+    const events = acceptEvents(claim !== null, end?.outcome ?? null);
     fresh.event_sequence = events.length;
     const { lastInsertRowid } = this.#sql.insertExecution.run(
       ...EXECUTION_COLUMNS.map((name) => fresh[name]),
@@ -184,22 +222,76 @@ export class GroupWriter {
       work.touched.push(this.#withAttempts(row));
       return null;
     }
-    if (row.phase === 'starting') {
-      const changes = { cancel_at: part.at, cancel_reason: part.reason };
-      return this.#move(row, { type: 'cancel' }, part.at, changes, work);
+    const asked = { cancel_at: part.at, cancel_reason: part.reason };
+    const others = this.#others(row);
+    if (row.phase === 'starting' && others.length === 0) {
+      return this.#move(row, { type: 'cancel' }, part.at, asked, work);
     }
     const outcome: Outcome = { cause: 'cancelled', reason: part.reason, process: null };
-    const changes = { cancel_at: part.at, cancel_reason: part.reason, ...finished(outcome, part.at) };
-    return this.#move(row, { type: 'cancel' }, part.at, changes, work, outcome);
+    return this.#leave(row, others, { type: 'cancel' }, { outcome, at: part.at, changes: asked }, work);
+  }
+
+  #expire(part: ports.ExpirePart, work: Work): Undone | null {
+    const row = this.#row(part.executionId);
+    if (row === undefined) return STALE;
+    const others = this.#others(row);
+    const mayLeave =
+      part.outcome.cause === 'queue_timeout'
+        ? row.phase === 'queued'
+        : row.phase !== 'canceling' && (row.phase !== 'starting' || others.length > 0);
+    if (!mayLeave) return { status: 'refused', reason: 'illegal', current: this.#withAttempts(row) };
+    const end = { outcome: part.outcome, at: part.at, changes: {} };
+    return this.#leave(row, others, { type: 'settle', attempt: row.attempt }, end, work);
+  }
+
+  /** Ends one execution; where others take part in its run, the next of them takes its place. */
+  #leave(
+    row: ExecutionRow,
+    others: ExecutionRow[],
+    move: Move,
+    { outcome, at, changes }: { outcome: Outcome; at: number; changes: Partial<ExecutionRow> },
+    work: Work,
+  ): Undone | null {
+    const before = { ...row };
+    const undone = this.#move(row, move, at, { ...changes, ...finished(outcome, at) }, work, outcome);
+    const [next] = others;
+    if (undone !== null || next === undefined || before.phase === 'joined') return undone;
+    const { phase, attempt, queued_at, retry_at } = before;
+    const event = { starting: 'started', scheduled_retry: 'retry_scheduled' }[phase as string] ?? 'queued';
+    this.#write(next, { phase, attempt, queued_at, retry_at }, [event as EventType], at, work);
+    return null;
   }
 
   #settle(part: WriterSettle, work: Work): Undone | null {
-    const row = this.#row(part.executionId);
+    const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
+    const others = this.#others(row);
     const move: Move = { type: 'settle', attempt: part.attempt };
     if (transition(row, move).legal && part.end !== null) this.#endAttempt(row, part, part.end);
-    const changes = { ...finished(part.outcome, part.at), result: part.result };
-    return this.#move(row, move, part.at, changes, work, part.outcome);
+    const { outcome, at, result } = part;
+    const changes = { ...finished(outcome, at), result };
+    const undone = this.#move(row, move, at, changes, work, outcome);
+    if (undone !== null || others.length === 0) return undone;
+    if (OWN_ENDS.has(outcome.cause)) return this.#beginAnew(others, at, work);
+    for (const other of others) {
+      const ending = { ...changes, attempt: row.attempt };
+      this.#move(other, { type: 'settle', attempt: other.attempt }, at, ending, work, outcome);
+    }
+    return null;
+  }
+
+  /** Makes one new run of those that joined one whose end is not theirs. */
+  #beginAnew(others: ExecutionRow[], at: number, work: Work): null {
+    const [first, ...rest] = others as [ExecutionRow, ...ExecutionRow[]];
+    this.#write(
+      first,
+      { phase: 'queued', run_id: first.id, attempt: 0, queued_at: at },
+      ['queued'],
+      at,
+      work,
+    );
+    for (const other of rest) this.#write(other, { run_id: first.id }, ['status_changed'], at, work);
+    return null;
   }
 
   #endAttempt(
@@ -221,7 +313,7 @@ export class GroupWriter {
   }
 
   #retry(part: ports.RetryPart, work: Work): Undone | null {
-    const row = this.#row(part.executionId);
+    const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
     const move: Move = { type: 'retry', attempt: part.attempt };
     if (transition(row, move).legal) this.#endAttempt(row, part, part.end);
@@ -229,14 +321,14 @@ export class GroupWriter {
   }
 
   #due(part: ports.DuePart, work: Work): Undone | null {
-    const row = this.#row(part.executionId);
+    const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
     const move: Move = { type: 'due', attempt: part.attempt };
     return this.#move(row, move, part.at, { queued_at: part.at, retry_at: null }, work);
   }
 
   #requeue(part: ports.RequeuePart, work: Work): Undone | null {
-    const row = this.#row(part.executionId);
+    const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
     const move: Move = { type: 'requeue', attempt: part.attempt };
     if (transition(row, move).legal) this.#sql.giveBackAttempt.run(part.at, row.run_id, part.attempt);
@@ -264,24 +356,21 @@ export class GroupWriter {
     for (const [name, value] of Object.entries(labels))
       this.#sql.deleteLabel.run(row.user_id, name, value, row.id);
     this.#sql.deleteEvents.run(row.id);
-    this.#sql.deleteAttempts.run(row.run_id);
     this.#sql.deleteExecution.run(row.seq);
+    // Attempts belong to the run, and stay as long as somebody refers to it.
+    const isShared = this.#row(row.run_id) !== undefined || this.#sql.sharing.get(row.run_id) !== undefined;
+    if (!isShared) this.#sql.deleteAttempts.run(row.run_id);
     work.touched.push(last);
     this.#count(row, -1);
     return null;
   }
 
   #progress(part: ports.ProgressPart, work: Work): Undone | null {
-    const { startedAt, output, executionId, attempt } = part;
-    const { changes } = this.#sql.progress.run(
-      startedAt,
-      JSON.stringify(output),
-      attempt,
-      executionId,
-      attempt,
-    );
-    const row = changes === 0 ? undefined : this.#row(executionId);
+    const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
+    const { startedAt, output, attempt } = part;
+    const { changes } = this.#sql.progress.run(startedAt, JSON.stringify(output), row.run_id, attempt);
+    if (changes === 0) return STALE;
     work.touched.push(this.#withAttempts(row));
     return null;
   }
@@ -300,32 +389,42 @@ export class GroupWriter {
     if (!next.legal || next.phase === 'gone') {
       return { status: 'refused', reason: 'illegal', current: this.#withAttempts(row) };
     }
-    this.#count(row, -1);
+    const status = statusOf(next.phase satisfies StoredPhase, outcome);
     const events = moveEvents(move.type, outcome);
+    this.#write(row, { ...changes, phase: next.phase, status }, events, at, work);
+    return null;
+  }
+
+  /** Writes a changed row, and announces it. The status of a live one follows from its phase. */
+  #write(
+    row: ExecutionRow,
+    changes: Partial<ExecutionRow>,
+    events: EventType[],
+    at: number,
+    work: Work,
+  ): void {
+    this.#count(row, -1);
     const before = row.event_sequence;
-    Object.assign(row, changes, {
-      phase: next.phase satisfies StoredPhase,
-      status: statusOf(next.phase, outcome),
-      revision: row.revision + 1,
-      event_sequence: before + events.length,
-    });
-    this.#sql.updateExecution.run(
-      ...[row.priority, row.timeouts, row.phase, row.status, row.revision, row.event_sequence, row.attempt],
-      ...[
-        row.queued_at,
-        row.retry_at,
-        row.cancel_at,
-        row.cancel_reason,
-        row.finished_at,
-        row.outcome,
-        row.result,
-      ],
-      row.seq,
-    );
+    Object.assign(row, changes, { revision: row.revision + 1, event_sequence: before + events.length });
+    if (row.phase !== 'done') row.status = statusOf(row.phase, null);
+    this.#sql.updateExecution.run(...CHANGING_COLUMNS.map((name) => row[name]), row.seq);
     this.#insertEvents(row, before, events, at, work);
     work.touched.push(this.#withAttempts(row));
     this.#count(row, 1);
-    return null;
+  }
+
+  /** The execution that stands for a run, which is named by any of those that take part: the first that has not left it. */
+  #owner(id: string): ExecutionRow | undefined {
+    const row = this.#row(id);
+    if (row !== undefined && row.phase !== 'done' && row.phase !== 'joined') return row;
+    const runId = row?.run_id ?? id;
+    return (this.#sql.owner.get(runId) as ExecutionRow | undefined) ?? row;
+  }
+
+  /** Those that have joined the run of an execution, in the order in which they came. */
+  #others(row: ExecutionRow): ExecutionRow[] {
+    if (row.phase === 'joined' || row.phase === 'done') return [];
+    return this.#sql.joined.all(row.run_id) as unknown as ExecutionRow[];
   }
 
   #row(id: string): ExecutionRow | undefined {
@@ -377,6 +476,7 @@ function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 
 
 function addTo(counts: Counts, row: Pick<ExecutionRow, 'status' | 'phase' | 'pool'>, by: number): void {
   if (row.phase === 'scheduled_retry') counts.scheduledRetry += by;
+  else if (row.phase === 'joined') counts.joined += by;
   else if (row.status === 'pending') counts.queued[row.pool] += by;
   else if (row.status === 'running') counts.running += by;
   else counts.finished[row.status] += by;
@@ -388,6 +488,7 @@ function readCounts(db: DatabaseSync): Counts {
   const counts: Counts = {
     queued: zero(POOLS),
     scheduledRetry: 0,
+    joined: 0,
     running: 0,
     finished: zero(FINAL_STATUSES),
   };
@@ -404,9 +505,11 @@ function prepareAll(db: DatabaseSync) {
   const sql = {
     insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
     getExecution: 'SELECT * FROM executions WHERE id = ?',
-    updateExecution: `UPDATE executions SET priority = ?, timeouts = ?, phase = ?, status = ?, revision = ?,
-      event_sequence = ?, attempt = ?, queued_at = ?, retry_at = ?, cancel_at = ?, cancel_reason = ?, finished_at = ?, outcome = ?,
-      result = ? WHERE seq = ?`,
+    updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
+    owner: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id
+      AND phase IN ('queued', 'scheduled_retry', 'starting', 'canceling')`,
+    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq`,
+    sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
     queue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? ORDER BY priority DESC, seq LIMIT ?`,
     insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
@@ -417,8 +520,7 @@ function prepareAll(db: DatabaseSync) {
       log_complete = ? WHERE run_id = ? AND number = ?`,
     giveBackAttempt: 'UPDATE attempts SET ended_at = ? WHERE run_id = ? AND number = ?',
     deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
-    progress: `UPDATE attempts SET started_at = ?, output = ? WHERE number = ? AND ended_at IS NULL
-      AND run_id = (SELECT run_id FROM executions WHERE id = ? AND attempt = ? AND phase <> 'done')`,
+    progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
     insertEvent: 'INSERT INTO events (execution_id, sequence, type, at, attempt) VALUES (?, ?, ?, ?, ?)',
     deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
     getKey: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',

@@ -39,6 +39,7 @@ const INITIAL = `
   CREATE INDEX executions_queue ON executions (pool, priority DESC, seq) WHERE phase = 'queued';
   CREATE INDEX executions_scheduled ON executions (retry_at) WHERE phase = 'scheduled_retry';
   CREATE INDEX executions_live ON executions (seq) WHERE phase IN ('starting', 'canceling');
+  CREATE INDEX executions_shared ON executions (run_id, seq) WHERE run_id <> id;
   CREATE INDEX executions_by_user ON executions (user_id, id);
   CREATE INDEX executions_by_task ON executions (user_id, task_id, id) WHERE task_id IS NOT NULL;
   CREATE INDEX executions_by_operation ON executions (user_id, operation, id) WHERE operation IS NOT NULL;

@@ -68,7 +68,7 @@ export class Reads {
   }
 
   pendingWithTimer(): Execution[] {
-    const text = `SELECT * FROM executions WHERE phase = 'scheduled_retry' OR (phase = 'queued'
+    const text = `SELECT * FROM executions WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
       AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL))`;
     return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }

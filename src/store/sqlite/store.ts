@@ -162,7 +162,7 @@ export class SqliteStore implements Store {
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
-    const pending = queued.process + queued.http + others.scheduledRetry;
+    const pending = queued.process + queued.http + others.scheduledRetry + others.joined;
     return { ...others, pending, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
   }
 
@@ -299,8 +299,9 @@ function toWriterPart(part: Group[number]): WriterPart {
     return { ...part, result: part.result === null ? null : JSON.stringify(part.result) };
   }
   if (part.type !== 'accept') return part;
-  const { execution, ...rest } = part;
-  return { ...rest, row: newRow(execution), labels: Object.entries(execution.labels) };
+  const { execution, end, ...rest } = part;
+  const ending = end === null ? null : { ...end, result: JSON.stringify(end.result) };
+  return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
 }
 
 function approximateSize(execution: Execution): number {

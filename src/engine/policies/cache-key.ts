@@ -1,0 +1,62 @@
+// What tells one result from another: everything that affects it, in a form that is the same in every process.
+import { hash } from 'node:crypto';
+import type { CacheScope, CacheUse } from '../../domain/cache.ts';
+import type { OutputPolicy, Timeouts } from '../../domain/execution.ts';
+import { canonicalJson } from '../../domain/json.ts';
+import type { CacheSpec } from '../../domain/spec.ts';
+
+/** Grows when what goes into a key changes, so that entries of an older version are not found. */
+const KEY_VERSION = 1;
+
+export interface CacheSubject {
+  userId: string;
+  taskId: string | null;
+  /** What is to be done. */
+  identity: unknown;
+  timeouts: Timeouts;
+  output: OutputPolicy;
+}
+
+/** How an execution takes part in the cache; null when it does not. `ttlMs` is the default. */
+export function cacheUse(
+  spec: CacheSpec | undefined,
+  subject: CacheSubject,
+  defaults: { ttlMs: number | null },
+): CacheUse | null {
+  if (spec === undefined || spec.mode === 'bypass') return null;
+  const scope = spec.scope ?? (subject.taskId === null ? 'user' : 'task');
+  const ttlMs = spec.ttl_s === undefined ? defaults.ttlMs : spec.ttl_s === 0 ? null : spec.ttl_s * 1000;
+  const key = cacheKey(spec, scope, subject);
+  return { mode: spec.mode ?? 'read_write', key, scope, ttlMs, status: 'miss', storedAt: null };
+}
+
+/** SHA-256 (hexadecimal) of the canonical JSON (RFC 8785) of all that the result depends on. */
+function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): string {
+  const { userId, taskId, identity, timeouts, output } = subject;
+  const owner = { task: { userId, taskId }, user: { userId }, global: {} }[scope];
+  const whole = {
+    version: KEY_VERSION,
+    owner,
+    identity: (spec.key_exclude ?? []).reduce(without, identity),
+    // How long it may wait says nothing about what comes out.
+    limits: { attemptMs: timeouts.attemptMs, idleMs: timeouts.idleMs, totalMs: timeouts.totalMs },
+    output,
+    salt: spec.salt ?? null,
+  };
+  return hash('sha256', canonicalJson(whole));
+}
+
+/** A value without the field at a dotted path. Names may hold dots themselves: the longest one that is there is taken. */
+export function without(value: unknown, path: string): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const object = value as Record<string, unknown>;
+  if (Object.hasOwn(object, path)) {
+    const { [path]: _, ...others } = object;
+    return others;
+  }
+  const name = Object.keys(object)
+    .filter((one) => path.startsWith(`${one}.`))
+    .sort((a, b) => b.length - a.length)[0];
+  if (name === undefined) return value;
+  return { ...object, [name]: without(object[name], path.slice(name.length + 1)) };
+}

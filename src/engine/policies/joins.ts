@@ -1,0 +1,68 @@
+// Runs that others can join, and who takes part in them. It mirrors what the store has: who is attached to a run is
+// decided there.
+import type { Execution } from '../../domain/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+
+export class Joins {
+  /** By user and key: the runs that identical work may join. */
+  readonly #open = new Map<string, ExecutionId>();
+  readonly #names = new Map<ExecutionId, string>();
+  /** Executions that take part in a run besides the one that stands for it. */
+  readonly #joined = new Map<ExecutionId, Set<ExecutionId>>();
+  readonly #runs = new Map<ExecutionId, ExecutionId>();
+
+  /** The run that work with this key can join. Only finished results are shared between users. */
+  find(userId: string, key: string): ExecutionId | null {
+    return this.#open.get(nameOf(userId, key)) ?? null;
+  }
+
+  /** Offers a run to those that come after it. */
+  offer(userId: string, key: string, runId: ExecutionId): void {
+    const name = nameOf(userId, key);
+    this.#open.set(name, runId);
+    this.#names.set(runId, name);
+  }
+
+  /** Nobody is to join a run any more. */
+  withdraw(runId: ExecutionId): void {
+    const name = this.#names.get(runId);
+    this.#names.delete(runId);
+    if (name !== undefined && this.#open.get(name) === runId) this.#open.delete(name);
+  }
+
+  /** Takes in the newest state of an execution. */
+  follow(execution: Execution): void {
+    if (execution.cache === null) return;
+    const { id, runId, phase } = execution;
+    const before = this.#runs.get(id);
+    if (before !== undefined && (phase !== 'joined' || before !== runId)) this.#detach(id, before);
+    if (before !== undefined && before !== runId) {
+      // The run has ended without those that had joined it, and one of them has begun another.
+      this.withdraw(before);
+      if (phase === 'queued') this.offer(execution.userId, execution.cache.key, runId);
+    }
+    if (phase === 'joined' && before !== runId) this.#attach(id, runId);
+    if (phase === 'canceling') this.withdraw(runId);
+    if (phase === 'done' && !this.isShared(runId)) this.withdraw(runId);
+  }
+
+  /** Whether others take part in a run. */
+  isShared(runId: ExecutionId): boolean {
+    return this.#joined.has(runId);
+  }
+
+  #attach(id: ExecutionId, runId: ExecutionId): void {
+    this.#runs.set(id, runId);
+    const ids = this.#joined.get(runId) ?? new Set();
+    this.#joined.set(runId, ids.add(id));
+  }
+
+  #detach(id: ExecutionId, runId: ExecutionId): void {
+    this.#runs.delete(id);
+    const ids = this.#joined.get(runId);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#joined.delete(runId);
+  }
+}
+
+const nameOf = (userId: string, key: string): string => `${userId}\0${key}`;

@@ -1,0 +1,97 @@
+// What the operations file says, as the engine needs it.
+import type { Work } from '../../domain/spec.ts';
+import type { Spec } from '../../domain/spec.ts';
+import { type BreakerSettings, type Operations, resolveOperation } from '../../domain/operation.ts';
+import { RefusedError } from '../../domain/errors.ts';
+import type { Settings } from '../policy.ts';
+import type { CircuitSettings } from './circuits.ts';
+import type { PolicySource } from './policies.ts';
+
+/** What a request asks for. */
+export interface Resolved {
+  work: Work;
+  /** The policies of the request over those of its operation. */
+  settings: Settings;
+  /** What tells its result apart from others: the work, or the operation with its parameters. */
+  identity: unknown;
+}
+
+/**
+ * What a spec asks for: itself, or what its operation makes of it.
+ *
+ * @throws RefusedError `unknown_operation`, `validation`
+ */
+export function resolveSpec(operations: Operations, spec: Spec): Resolved {
+  if (spec.kind !== 'operation') return { work: spec, settings: spec, identity: ownFields(spec) };
+  const { operation, params, work } = resolveOperation(operations, spec);
+  const { name, definition } = operation;
+  if (spec.cache !== undefined && spec.cache.mode !== 'bypass' && !definition.cacheable) {
+    const fields = [{ field: '/cache', message: `results of ${name} are not to be kept` }];
+    throw new RefusedError('validation', `The operation ${name} is not cacheable.`, { fields });
+  }
+  return { work, settings: work, identity: { operation: name, run: definition.run, params } };
+}
+
+/** Fields that change how it is carried out, but not what comes out. */
+const POLICY_FIELDS: ReadonlySet<string> = new Set([
+  ...['task_id', 'labels', 'priority', 'on_limit', 'retry', 'retry_safe', 'cache', 'timeouts', 'output'],
+]);
+
+function ownFields(work: Work): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(work).filter(([name]) => !POLICY_FIELDS.has(name)));
+}
+
+/** Policies from the operations as they are now. */
+export function policySource(operations: Operations): PolicySource {
+  return {
+    circuitOf({ spec, work }) {
+      const definition = spec.kind === 'operation' ? operations.get(spec.name)?.definition : undefined;
+      if (spec.kind === 'operation' && definition?.circuit !== undefined) {
+        return { name: `operation:${spec.name}`, settings: toSettings(definition.circuit) };
+      }
+      const target = targetOf(work);
+      const found = operations.circuits.find((one) => target.includes(nameOf(one)));
+      return found === undefined ? null : { name: nameOf(found), settings: toSettings(found) };
+    },
+    circuitNames: () => [
+      ...operations
+        .all()
+        .flatMap(({ name, definition }) => (definition.circuit ? [`operation:${name}`] : [])),
+      ...operations.circuits.map(nameOf),
+    ],
+    retryBudgetOf(operation) {
+      const budget = operations.get(operation)?.definition.retry_budget;
+      if (budget === undefined) return { ratio: 0.2, perSecond: 1, burst: 10 };
+      return { ratio: budget.ratio, perSecond: budget.per_second, burst: budget.burst };
+    },
+    adaptiveTimeoutOf(operation) {
+      const settings = operations.get(operation)?.definition.adaptive_timeout;
+      if (settings === undefined) return null;
+      const { factor, min_ms: minMs, max_ms: maxMs, min_samples: minSamples } = settings;
+      return { factor, minMs, maxMs, minSamples };
+    },
+  };
+}
+
+const nameOf = (one: { program?: string | undefined; host?: string | undefined }): string =>
+  one.program === undefined ? `host:${one.host}` : `program:${one.program}`;
+
+/** Names of the circuits that work may belong to. */
+function targetOf(work: Work): string[] {
+  if (work.kind === 'http') return [`host:${new URL(work.url).host}`];
+  return work.kind === 'exec' ? [`program:${work.program}`] : [];
+}
+
+function toSettings(settings: BreakerSettings): CircuitSettings {
+  const { open_ms: openMs, probes, count_user_faults: countUserFaults } = settings;
+  const trip =
+    settings.type === 'consecutive'
+      ? { type: settings.type, failures: settings.failures }
+      : {
+          type: settings.type,
+          ratio: settings.ratio,
+          minCalls: settings.min_calls,
+          windowMs: settings.window_ms,
+        };
+  return { trip, openMs, probes, countUserFaults };
+}
