@@ -132,16 +132,16 @@ export class Exchange {
     const request = isSecure ? requestHttps(options) : requestHttp(options);
     // Their bytes are bounded already; more than 2000 of them would otherwise be dropped silently.
     request.maxHeadersCount = 0;
-    request.once('response', (response) => this.#answered(response));
+    request.once('response', (response) => this.#answered(request, response));
     request.once('upgrade', (_response, socket) => {
       socket.destroy();
       this.#fail(
         new RequestError('invalid_response', `${this.#name} changed to a protocol that was not asked for.`),
       );
     });
-    request.on('error', (error) => this.#broken(error));
+    request.on('error', (error) => this.#broken(request, error));
     request.once('close', () => {
-      if (this.#response === null) this.#broken(new Error('it was closed'));
+      if (this.#response === null) this.#broken(request, new Error('it was closed'));
     });
     this.#sendBody(request);
     return request;
@@ -166,29 +166,30 @@ export class Exchange {
 
   // -------------------------------------------------------------------------------------------- answer
 
-  #answered(response: IncomingMessage): void {
-    response.on('error', (error) => this.#broken(error));
+  #answered(request: ClientRequest, response: IncomingMessage): void {
+    response.on('error', (error) => this.#broken(request, error));
     if (this.#isOver) return;
     this.#response = response;
     response.on('data', (bytes: Buffer) => {
       if (!this.#isOver) this.#listener.data(bytes);
     });
-    response.once('end', () => this.#ended(response));
+    response.once('end', () => this.#ended(request, response));
     this.#listener.head({ status: response.statusCode ?? 0, headers: collectHeaders(response.rawHeaders) });
   }
 
-  #ended(response: IncomingMessage): void {
+  #ended(request: ClientRequest, response: IncomingMessage): void {
     if (this.#isOver) return;
-    if (!response.complete) return this.#broken(new Error('it ended within the answer'));
+    if (!response.complete) return this.#broken(request, new Error('aborted'));
     this.#isOver = true;
     // The rest of the request interests nobody; node:http would go on sending it.
-    if (!this.#request.writableEnded) this.#request.destroy();
+    if (!request.writableEnded) request.destroy();
     this.#listener.end();
   }
 
-  #broken(error: Error): void {
-    if (this.#isOver) return;
-    const wasKept = this.#request.reusedSocket && this.#response === null && CLOSED.has(codeOf(error));
+  #broken(request: ClientRequest, error: Error): void {
+    // One that was sent again fails a second time when its connection closes.
+    if (this.#isOver || request !== this.#request) return;
+    const wasKept = request.reusedSocket && this.#response === null && CLOSED.has(codeOf(error));
     if (!wasKept) return this.#fail(exchangeError(error, this.#name));
     try {
       this.#request = this.#send(false);

@@ -72,7 +72,9 @@ export class Connector {
       const tcp = opening.connectTcp(addresses);
       tcp.once('connect', () => {
         try {
-          this.#guard.check(peer, tcp.remoteAddress ?? '');
+          // It has none when the other side has closed already.
+          if (tcp.remoteAddress === undefined) throw new Error('the other side closed the connection');
+          this.#guard.check(peer, tcp.remoteAddress);
           if (tls === null) opening.finish(tcp);
           else opening.connectTls(tcp, tls, () => this.#context(tls.ca ?? ''));
         } catch (error) {
