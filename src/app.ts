@@ -131,11 +131,14 @@ export async function buildApp(
 
   let metricsAddress: string | null = null;
   let stopping: Promise<void> | null = null;
-  async function stop(): Promise<void> {
+  async function end(): Promise<void> {
     await engine.drain();
     await engine.close();
     await server.close();
     await metricsServer.close();
+  }
+  async function stop(): Promise<void> {
+    await end();
     log.info({}, 'Stopped');
   }
 
@@ -149,10 +152,12 @@ export async function buildApp(
         if (metricsPort !== undefined)
           metricsAddress = await metricsServer.listen({ host, port: metricsPort });
         const address = await server.listen({ host, port });
+        // Only now: a start that ends at a busy port must not have begun to run anything.
+        engine.open();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
         return address;
       } catch (error) {
-        await stop();
+        await end();
         throw error;
       }
     },

@@ -81,7 +81,7 @@ export const CATALOGUE = {
   limit_reached: refused(429, 'No slot is free', true),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to answer', true),
-  shutting_down: { ...refused(503, 'The server is shutting down', true), code: 'E003' },
+  shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
   store_unavailable: refused(503, 'The store does not accept writes', true),
   // ends of executions
   exit_code: end('E003', 'user', true, 'The command exited with another code than 0'),

@@ -57,6 +57,13 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   deps.scheduler.noteDuration(deps.clock.monotonic() - began);
 }
 
+/** Gives a claimed execution back to the queue, without having handed it to the runner; its slot too. Never rejects. */
+export async function giveBack(execution: RunningExecution, deps: RunDeps): Promise<void> {
+  const run = deps.live.begin(execution);
+  const unstarted: AttemptReport = { type: 'interrupted', detail: 'shutdown', isStarted: false };
+  await settle(run, () => conclude(run, execution, unstarted, deps), deps);
+}
+
 function armTotalClock(run: LiveRun, execution: RunningExecution, deps: RunDeps): void {
   const { totalMs } = execution.timeouts;
   if (totalMs !== null) setTotalClock(run, execution.createdAt + totalMs, totalMs, deps);

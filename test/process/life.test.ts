@@ -211,6 +211,31 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
   t.notOk(existsSync(join(dir, 'data')));
 });
 
+t.test('a start that fails at a busy port runs nothing; the next one runs each once', async (t) => {
+  const dir = tempDir(t);
+  const ran = join(dir, 'ran');
+  const first = await server(t, data(dir, { EXECUTION_MAX_CONCURRENT: '1' }));
+  await first.submit(shell('sleep 600'));
+  const queued = [];
+  for (let i = 0; i < 3; i++) queued.push(await first.submit(shell(`echo ${i} >> ${ran}`)));
+  first.signal('SIGKILL');
+  await first.ended();
+  const other = await server(t, data(join(dir, 'other')));
+  const { port } = new URL(other.url);
+  for (let i = 0; i < 3; i++) {
+    const failed = start(t, data(dir, { EXECUTION_PORT: port }));
+    await until('it ends', () => failed.exit !== null);
+    t.match(failed.said.err, /in use/);
+  }
+  t.notOk(existsSync(ran));
+  const last = await server(t, data(dir));
+  for (const { id } of queued) {
+    t.match(await last.finished(id), { status: 'completed', attempts: [{ number: 1 }] });
+    t.equal((await last.get(`/v1/executions/${id}`)).attempts.length, 1);
+  }
+  t.same(readFileSync(ran, 'utf8').trim().split('\n').sort(), ['0', '1', '2']);
+});
+
 t.test('two servers cannot share a data directory', async (t) => {
   const dir = tempDir(t);
   const first = await server(t, data(dir));
