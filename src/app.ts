@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
-import { type Config, isLoopback } from './config.ts';
+import { type Config, ConfigError, isLoopback } from './config.ts';
+import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
@@ -39,7 +40,11 @@ export interface Overrides {
 export interface App {
   server: FastifyInstance;
   engine: Engine;
-  /** Opens everything and begins to listen; answers the address. */
+  /**
+   * Opens everything and begins to listen; answers the address.
+   *
+   * @throws ConfigError when a directory cannot be used, or a port cannot be listened on
+   */
   start(): Promise<string>;
   /** Where the metrics port listens; null when there is none. */
   metricsAddress(): string | null;
@@ -148,10 +153,16 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
+        makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
+        makeDirectory(
+          config.EXECUTION_LOG_DIR === undefined ? 'EXECUTION_DATA_DIR' : 'EXECUTION_LOG_DIR',
+          logDir,
+          0o750,
+        );
         await engine.start();
         if (metricsPort !== undefined)
-          metricsAddress = await metricsServer.listen({ host, port: metricsPort });
-        const address = await server.listen({ host, port });
+          metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
+        const address = await listen(server, 'EXECUTION_PORT', host, port);
         // Only now: a start that ends at a busy port must not have begun to run anything.
         engine.open();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
@@ -164,6 +175,28 @@ export async function buildApp(
     metricsAddress: () => metricsAddress,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** @throws ConfigError that names the setting that stands against it */
+async function listen(
+  server: FastifyInstance,
+  setting: 'EXECUTION_PORT' | 'EXECUTION_METRICS_PORT',
+  host: string,
+  port: number,
+): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    switch (code) {
+      case 'EADDRINUSE':
+        throw new ConfigError([`${setting}: port ${port} of ${host} is in use already`]);
+      case 'EACCES':
+        throw new ConfigError([`${setting}: this user may not listen on port ${port}`]);
+      default:
+        throw new ConfigError([`EXECUTION_HOST: ${host} cannot be listened on (${message})`]);
+    }
+  }
 }
 
 /** A small host forks fast: its heap is kept small. */

@@ -243,6 +243,10 @@ function contradictions(config: Config): string[] {
         'who reaches it could run commands',
     );
   }
+  const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
+  if (port !== 0 && port === metricsPort) {
+    problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');
+  }
   return problems;
 }
 

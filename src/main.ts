@@ -16,10 +16,17 @@ async function main(): Promise<void> {
     import('./config.ts'),
     import('pino'),
   ]);
+  const openLog = (file: string | undefined) => {
+    try {
+      return pino.destination({ dest: file ?? 1, sync: true });
+    } catch (error) {
+      throw new ConfigError([`EXECUTION_LOG_FILE: ${(error as Error).message}`]);
+    }
+  };
   let app: App;
   try {
     const config = loadConfig(process.env);
-    const destination = pino.destination({ dest: config.EXECUTION_LOG_FILE ?? 1, sync: true });
+    const destination = openLog(config.EXECUTION_LOG_FILE);
     // A log that nobody takes any more must not end the service.
     destination.on('error', () => undefined);
     const options = {

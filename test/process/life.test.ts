@@ -179,6 +179,7 @@ t.test('a stopped host is ended in the end, whatever it does', async (t) => {
 
 t.test('a start that cannot be is refused with every reason, and exit code 78', async (t) => {
   const dir = tempDir(t);
+  const other = await server(t, data(join(dir, 'other')));
   const cases: [string, Record<string, string>, RegExp][] = [
     [
       'beyond loopback without keys',
@@ -197,6 +198,37 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
       /EXECUTION_PORT[^]*EXECUTION_LOG_LEVEL/,
     ],
     [
+      'a data directory that cannot be made',
+      { EXECUTION_DATA_DIR: '/proc/nope' },
+      /EXECUTION_DATA_DIR: .*\/proc\/nope/,
+    ],
+    [
+      'a data directory in a file',
+      { EXECUTION_DATA_DIR: '/etc/passwd/data' },
+      /EXECUTION_DATA_DIR: .*not a directory/,
+    ],
+    ['a log directory that takes nothing', { EXECUTION_LOG_DIR: '/proc' }, /EXECUTION_LOG_DIR: .*\/proc/],
+    [
+      'a log file that cannot be opened',
+      { EXECUTION_LOG_FILE: '/proc/nope/x' },
+      /EXECUTION_LOG_FILE: .*no such file/,
+    ],
+    [
+      'a port in use',
+      { EXECUTION_PORT: new URL(other.url).port },
+      /EXECUTION_PORT: port \d+ of 127\.0\.0\.1 is in use/,
+    ],
+    [
+      'a metrics port in use',
+      { EXECUTION_METRICS_PORT: new URL(other.url).port },
+      /EXECUTION_METRICS_PORT: port \d+ /,
+    ],
+    [
+      'an address of another machine',
+      { EXECUTION_HOST: '127.0.0.999', EXECUTION_PORT: '0' },
+      /EXECUTION_HOST: 127\.0\.0\.999 cannot/,
+    ],
+    [
       'a default over the maximum',
       { EXECUTION_DEFAULT_TIMEOUT: '99', EXECUTION_MAX_TIMEOUT: '9' },
       /must not be greater/,
@@ -207,8 +239,8 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
     await until('it ends', () => started.exit !== null);
     t.match(started, { exit: { code: 78 }, said: { err: message } }, what);
     t.notMatch(started.said.err, / {4}at /, 'no stack trace');
+    t.notMatch(started.said.out, /Draining|Stopped/, 'what has not begun does not end');
   }
-  t.notOk(existsSync(join(dir, 'data')));
 });
 
 t.test('a start that fails at a busy port runs nothing; the next one runs each once', async (t) => {
