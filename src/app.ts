@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
@@ -12,8 +12,7 @@ import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
 import type { EnginePolicy } from './engine/policy.ts';
-import { metricsPortRoutes } from './http/routes/ops.ts';
-import { buildServer } from './http/server.ts';
+import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
 import { eventLog } from './observe/event-log.ts';
@@ -132,7 +131,14 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
     logPath: (runId, attempt) => journal.path({ runId, attempt }),
   });
-  const metricsServer = metricsServerOf({ engine, clock, version: VERSION, scrape: metrics });
+  const metricsServer = buildMetricsServer({
+    engine,
+    clock,
+    log,
+    version: VERSION,
+    scrape: metrics,
+    onRefused: (type) => metrics.onRefused(type),
+  });
 
   let metricsAddress: string | null = null;
   let stopping: Promise<void> | null = null;
@@ -216,15 +222,6 @@ function scratchRoot(dataDir: string): string {
 function hostPath(): string {
   // The same source runs as .ts in development and as .js when built.
   return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
-}
-
-/** Only probes and metrics, which are public there. */
-function metricsServerOf(options: Parameters<typeof metricsPortRoutes>[1]): FastifyInstance {
-  const app = fastify({ logger: false });
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
-  metricsPortRoutes(app, options);
-  return app;
 }
 
 function policyOf(config: Config): EnginePolicy {

@@ -55,7 +55,7 @@ export const CATALOGUE = {
   malformed_json: refused(400, 'The body is not JSON'),
   invalid_utf8: refused(400, 'The body is not valid UTF-8'),
   too_deep: refused(400, 'The body is nested too deeply'),
-  invalid_cursor: refused(400, 'The cursor is not one of this listing'),
+  invalid_cursor: refused(400, 'The cursor is not one of this listing or log'),
   invalid_range: refused(400, 'The Range header cannot be used here'),
   invalid_idempotency_key: refused(400, 'The Idempotency-Key cannot be used'),
   malformed_request: refused(400, 'The request is not valid HTTP'),
@@ -64,7 +64,7 @@ export const CATALOGUE = {
   command_not_allowed: refused(403, 'The API key may not run this'),
   host_not_allowed: refused(403, 'The Host header names a host that is not allowed'),
   origin_not_allowed: refused(403, 'Requests from web pages of other origins are refused'),
-  not_found: refused(404, 'There is no such execution'),
+  not_found: refused(404, 'There is no such execution or attempt'),
   route_not_found: refused(404, 'There is no such route'),
   method_not_allowed: refused(405, 'The route does not have this method'),
   request_timeout: refused(408, 'The request did not arrive in time', true),
@@ -122,6 +122,13 @@ export interface FieldProblem {
   /** JSON Pointer into the body (RFC 6901), or `?name` for a query parameter, or the header's name. */
   field: string;
   message: string;
+}
+
+const QUOTED_CHARS = 100;
+
+/** What a client has sent, for a message: in quotes, and not longer than a glance. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text);
 }
 
 /** A refused request. Routes and engine throw it; the error handler turns it into a problem document. */
