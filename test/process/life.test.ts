@@ -32,6 +32,8 @@ t.test(
     t.equal(refused.status, 503);
     t.ok(Number(refused.headers.get('retry-after')) > 0);
     t.match(await refused.json(), { type: 'urn:execd:error:shutting_down', code: 'E003' });
+    await until('it is logged', () => first.output().includes('A request was refused'));
+    t.notMatch(first.output(), /"level":50|"stack"/, 'a refusal that is expected is no failure');
     t.match(await first.get(`/v1/executions/${queued.id}`), {
       status: 'pending',
       queue: { reason: 'shutting_down' },
@@ -81,8 +83,10 @@ t.test('a second signal ends at once; the next start makes good what that interr
   await until('it runs', async () => (await first.get(`/v1/executions/${id}`)).output.stdout_bytes > 0);
   first.signal('SIGINT');
   await until('it drains', () => first.output().includes('Draining'));
+  t.match(first.output(), /a second signal ends it at once/);
   first.signal('SIGTERM');
   t.same(await first.ended(), { code: 143, signal: null });
+  t.match(first.output(), /Ended at once by a second signal/);
   const second = await server(t, data(dir));
   t.match(await second.get(`/v1/executions/${id}`), { outcome: { cause: 'lost', detail: 'server_crash' } });
   t.same(withEnvironment(`${dir}/data/work/1`), []);
