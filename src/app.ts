@@ -2,10 +2,11 @@
 import { accessSync, constants } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
+import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
@@ -14,8 +15,7 @@ import type { SpecLimits } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
-import { metricsPortRoutes } from './http/routes/ops.ts';
-import { buildServer } from './http/server.ts';
+import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
 import { eventLog } from './observe/event-log.ts';
@@ -44,7 +44,11 @@ export interface Overrides {
 export interface App {
   server: FastifyInstance;
   engine: Engine;
-  /** Opens everything and begins to listen; answers the address. */
+  /**
+   * Opens everything and begins to listen; answers the address.
+   *
+   * @throws ConfigError when a directory cannot be used, or a port cannot be listened on
+   */
   start(): Promise<string>;
   /** Reads the operations again; what is wrong with them is logged, and nothing has changed. */
   reload(): void;
@@ -145,7 +149,14 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
     logPath: (runId, attempt) => journal.path({ runId, attempt }),
   });
-  const metricsServer = metricsServerOf({ engine, clock, version: VERSION, scrape: metrics });
+  const metricsServer = buildMetricsServer({
+    engine,
+    clock,
+    log,
+    version: VERSION,
+    scrape: metrics,
+    onRefused: (type) => metrics.onRefused(type),
+  });
 
   /** Throws RefusedError when the file is not usable; then nothing has changed. */
   function reload(): { operations: number; circuits: number } {
@@ -157,11 +168,14 @@ export async function buildApp(
 
   let metricsAddress: string | null = null;
   let stopping: Promise<void> | null = null;
-  async function stop(): Promise<void> {
+  async function end(): Promise<void> {
     await engine.drain();
     await engine.close();
     await server.close();
     await metricsServer.close();
+  }
+  async function stop(): Promise<void> {
+    await end();
     log.info({}, 'Stopped');
   }
 
@@ -172,14 +186,22 @@ export async function buildApp(
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
         operations.load();
+        makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
+        makeDirectory(
+          config.EXECUTION_LOG_DIR === undefined ? 'EXECUTION_DATA_DIR' : 'EXECUTION_LOG_DIR',
+          logDir,
+          0o750,
+        );
         await engine.start();
         if (metricsPort !== undefined)
-          metricsAddress = await metricsServer.listen({ host, port: metricsPort });
-        const address = await server.listen({ host, port });
+          metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
+        const address = await listen(server, 'EXECUTION_PORT', host, port);
+        // Only now: a start that ends at a busy port must not have begun to run anything.
+        engine.open();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
         return address;
       } catch (error) {
-        await stop();
+        await end();
         throw error;
       }
     },
@@ -204,6 +226,28 @@ function requestRunner(config: Config, options: Omit<RequestRunnerOptions, 'egre
   }
 }
 
+/** @throws ConfigError that names the setting that stands against it */
+async function listen(
+  server: FastifyInstance,
+  setting: 'EXECUTION_PORT' | 'EXECUTION_METRICS_PORT',
+  host: string,
+  port: number,
+): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    switch (code) {
+      case 'EADDRINUSE':
+        throw new ConfigError([`${setting}: port ${port} of ${host} is in use already`]);
+      case 'EACCES':
+        throw new ConfigError([`${setting}: this user may not listen on port ${port}`]);
+      default:
+        throw new ConfigError([`EXECUTION_HOST: ${host} cannot be listened on (${message})`]);
+    }
+  }
+}
+
 /** A small host forks fast: its heap is kept small. */
 const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
 
@@ -221,15 +265,6 @@ function scratchRoot(dataDir: string): string {
 function hostPath(): string {
   // The same source runs as .ts in development and as .js when built.
   return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
-}
-
-/** Only probes and metrics, which are public there. */
-function metricsServerOf(options: Parameters<typeof metricsPortRoutes>[1]): FastifyInstance {
-  const app = fastify({ logger: false });
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
-  metricsPortRoutes(app, options);
-  return app;
 }
 
 /** What applies where an operation says nothing, for readers. */

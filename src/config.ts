@@ -1,9 +1,14 @@
 // Configuration: one schema for the environment, read once, loudly. All problems come in one message; an unknown
 // EXECUTION_ name is a problem too, because a typo must not silently leave a default in place.
 import { z } from 'zod';
+import { fieldMessage } from './domain/field-messages.ts';
 
 const whole = (min: number, max: number) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 const path = z.string().min(1, 'must not be empty');
 
@@ -76,7 +81,10 @@ const SETTINGS = {
     about: "Where the server's own log goes. Unset: standard output.",
   },
   EXECUTION_PATH: {
-    schema: path,
+    schema: path.refine(
+      (text) => text.split(':').every((dir) => dir.startsWith('/')),
+      'must be absolute paths',
+    ),
     default: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     unit: 'directories, colon-separated',
     about: "PATH of the executed commands. They never see the server's own environment.",
@@ -274,7 +282,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   }
   for (const [name, setting] of Object.entries(SETTINGS)) {
     const text = env[name] === '' ? undefined : env[name];
-    const parsed = setting.schema.safeParse(text ?? setting.default);
+    const parsed = setting.schema.safeParse(text ?? setting.default, { error: fieldMessage });
     if (parsed.success) config[name] = parsed.data;
     else
       problems.push(
@@ -296,6 +304,10 @@ function contradictions(config: Config): string[] {
       `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address: without EXECUTION_API_KEYS_FILE anyone ` +
         'who reaches it could run commands',
     );
+  }
+  const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
+  if (port !== 0 && port === metricsPort) {
+    problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');
   }
   return problems;
 }

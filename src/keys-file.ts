@@ -3,6 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { SCOPES } from './domain/access.ts';
 import { ConfigError } from './config.ts';
+import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
+import { jsonProblem } from './http/json-problem.ts';
 import type { ApiKey } from './http/plugins/gate.ts';
 
 const keysFile = z.strictObject({
@@ -13,15 +15,21 @@ const keysFile = z.strictObject({
         sha256: z.string().regex(/^[0-9a-f]{64}$/, 'is the SHA-256 of the whole key, in lower-case hex'),
         user: z.string().min(1).max(255),
         scopes: z.array(z.enum(SCOPES)).min(1),
-        may_run: z.union([
-          z.literal('any'),
-          z.array(
-            z.strictObject({
-              program: z.string().regex(/^\//, 'must be an absolute path'),
-              env: z.array(z.string()).default([]),
-            }),
-          ),
-        ]),
+        may_run: z.union(
+          [
+            z.literal('any'),
+            z.array(
+              z.strictObject({
+                program: z.string().regex(/^\//, 'must be an absolute path'),
+                env: z.array(z.string()).default([]),
+              }),
+            ),
+          ],
+          {
+            error: ({ input }) =>
+              input === undefined ? 'is required' : 'must be "any" or a list of programs',
+          },
+        ),
         expires_at: z.iso.datetime({ offset: true }).optional(),
       }),
     )
@@ -46,11 +54,15 @@ export function readKeysFile(path: string): ApiKey[] {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError([`${name}: ${(error as Error).message}`]);
   }
-  const parsed = keysFile.safeParse(parseJson(text));
+  const problem = jsonProblem(text);
+  if (problem !== null) {
+    const { message, line, column } = problem;
+    throw new ConfigError([`${name}: ${path} is not JSON: ${message} (line ${line}, column ${column})`]);
+  }
+  const parsed = keysFile.safeParse(JSON.parse(text), { error: fieldMessage });
   if (!parsed.success) {
-    throw new ConfigError(
-      parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`),
-    );
+    const fields = fieldProblems(parsed.error, 'body');
+    throw new ConfigError(fields.map((field) => `${name}: ${sentenceOf([field], 'the file')}`));
   }
   const { keys } = parsed.data;
   const twice = keys.find((key, i) => keys.findIndex(({ id }) => id === key.id) !== i);
@@ -61,12 +73,4 @@ export function readKeysFile(path: string): ApiKey[] {
     expiresAt: expires === undefined ? null : Date.parse(expires),
     caller: { userId: user, scopes: new Set(scopes), mayRun },
   }));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 // The process: environment, signals, exit code. The only file of the server that touches `process`.
+import type { Logger } from 'pino';
 import type { App } from './app.ts';
 
 // Exit codes of sysexits.h.
@@ -16,10 +17,18 @@ async function main(): Promise<void> {
     import('./config.ts'),
     import('pino'),
   ]);
+  const openLog = (file: string | undefined) => {
+    try {
+      return pino.destination({ dest: file ?? 1, sync: true });
+    } catch (error) {
+      throw new ConfigError([`EXECUTION_LOG_FILE: ${(error as Error).message}`]);
+    }
+  };
   let app: App;
+  let log: Logger;
   try {
     const config = loadConfig(process.env);
-    const destination = pino.destination({ dest: config.EXECUTION_LOG_FILE ?? 1, sync: true });
+    const destination = openLog(config.EXECUTION_LOG_FILE);
     // A log that nobody takes any more must not end the service.
     destination.on('error', () => undefined);
     const options = {
@@ -27,7 +36,7 @@ async function main(): Promise<void> {
       redact: REDACTED,
       serializers: { err: serializeError },
     };
-    const log = pino(options, destination);
+    log = pino(options, destination);
     process.on('uncaughtException', (error) => {
       log.fatal({ err: error }, 'A fault in the program');
       process.exit(EXIT_SOFTWARE);
@@ -37,7 +46,7 @@ async function main(): Promise<void> {
   } catch (error) {
     return fail(error instanceof ConfigError ? EXIT_CONFIG : EXIT_SOFTWARE, (error as Error).message);
   }
-  stopOnSignals(app);
+  stopOnSignals(app, log);
 }
 
 const REDACTED = ['req.headers.authorization', 'headers.authorization', 'env', 'spec.env', 'spec.stdin'];
@@ -49,12 +58,16 @@ function serializeError(error: Error & { code?: unknown }): object {
 }
 
 /** The first signal drains; the second ends at once, and the next start makes good what that interrupts. */
-function stopOnSignals(app: App): void {
+function stopOnSignals(app: App, log: Logger): void {
   let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (isStopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
+      if (isStopping) {
+        log.warn({ signal }, 'Ended at once by a second signal; what still runs is killed, and lost');
+        process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
+      }
       isStopping = true;
+      log.info({ signal }, 'Stopping when what runs has ended; a second signal ends it at once');
       app.stop().then(
         () => process.exit(0),
         (error: unknown) => fail(EXIT_SOFTWARE, String(error)),

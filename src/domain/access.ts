@@ -1,4 +1,5 @@
 // Who asks, and what they may do. The user comes from the credential, never from the body.
+import { quoted } from './errors.ts';
 import type { Spec } from './spec.ts';
 
 export const SCOPES = ['submit', 'read', 'cancel', 'admin'] as const;
@@ -29,7 +30,9 @@ export function whyNotAllowed(caller: Caller, spec: Spec): string | null {
   if (caller.mayRun === 'any') return null;
   if (spec.kind !== 'exec') return `This key may run listed programs by "exec" only, not "${spec.kind}".`;
   const allowed = caller.mayRun.find(({ program }) => program === spec.program);
-  if (allowed === undefined) return `This key may not run ${spec.program}.`;
+  if (allowed === undefined) {
+    return `This key may not run ${quoted(spec.program)}; a program must be given as its list has it, by absolute path.`;
+  }
   const name = Object.keys(spec.env ?? {}).find((name) => !allowed.env.includes(name));
-  return name === undefined ? null : `This key may not set ${name} for ${spec.program}.`;
+  return name === undefined ? null : `This key may not set ${quoted(name)} for ${spec.program}.`;
 }

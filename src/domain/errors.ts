@@ -56,7 +56,7 @@ export const CATALOGUE = {
   invalid_utf8: refused(400, 'The body is not valid UTF-8'),
   too_deep: refused(400, 'The body is nested too deeply'),
   too_many_members: refused(400, 'The objects of the body have too many members'),
-  invalid_cursor: refused(400, 'The cursor is not one of this listing'),
+  invalid_cursor: refused(400, 'The cursor is not one of this listing or log'),
   invalid_range: refused(400, 'The Range header cannot be used here'),
   invalid_idempotency_key: refused(400, 'The Idempotency-Key cannot be used'),
   unknown_operation: refused(400, 'There is no such operation'),
@@ -66,7 +66,7 @@ export const CATALOGUE = {
   command_not_allowed: refused(403, 'The API key may not run this'),
   host_not_allowed: refused(403, 'The Host header names a host that is not allowed'),
   origin_not_allowed: refused(403, 'Requests from web pages of other origins are refused'),
-  not_found: refused(404, 'There is no such execution'),
+  not_found: refused(404, 'There is no such execution or attempt'),
   operation_not_found: refused(404, 'There is no such operation'),
   cache_entry_not_found: refused(404, 'Nothing is kept under this key'),
   circuit_not_found: refused(404, 'There is no such circuit'),
@@ -87,7 +87,7 @@ export const CATALOGUE = {
   limit_reached: refused(429, 'No slot is free', true),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to answer', true),
-  shutting_down: { ...refused(503, 'The server is shutting down', true), code: 'E003' },
+  shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
   store_unavailable: refused(503, 'The store does not accept writes', true),
   // ends of executions
   exit_code: end('E003', 'user', true, 'The command exited with another code than 0'),
@@ -139,6 +139,13 @@ export interface FieldProblem {
   /** JSON Pointer into the body (RFC 6901), or `?name` for a query parameter, or the header's name. */
   field: string;
   message: string;
+}
+
+const QUOTED_CHARS = 100;
+
+/** What a client has sent, for a message: in quotes, and not longer than a glance. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text);
 }
 
 /** A refused request. Routes and engine throw it; the error handler turns it into a problem document. */

@@ -77,15 +77,20 @@ export const labels = z
 
 export const priority = z.int().min(-1000).max(1000);
 export const taskId = osString.min(1).max(255);
-const wholeMs = (max: number) => z.int().min(1).max(max);
+const wholeMs = (max: number, setting?: string) =>
+  z
+    .int()
+    .min(1)
+    .max(max, setting === undefined ? undefined : `must be at most ${max} (${setting})`);
 
 /** The four clocks, milliseconds. `idle_ms`: no output for that long. */
 export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
+  const maxTimeout = wholeMs(limits.maxAttemptMs, 'EXECUTION_MAX_TIMEOUT');
   return z.strictObject({
     queue_ms: wholeMs(WEEK_MS).optional().describe('waiting for a slot'),
-    attempt_ms: wholeMs(limits.maxAttemptMs).optional().describe('one attempt, from start to end'),
+    attempt_ms: maxTimeout.optional().describe('one attempt, from start to end'),
     total_ms: wholeMs(WEEK_MS).optional().describe('everything, from submission to end'),
-    idle_ms: wholeMs(limits.maxAttemptMs).optional().describe('no output for so long'),
+    idle_ms: maxTimeout.optional().describe('no output for so long'),
   });
 }
 
@@ -101,7 +106,7 @@ function outputSchema(limits: SpecLimits) {
     })
     .refine((output) => output.oversized === 'spool' || (output.max_bytes ?? 0) <= limits.maxOutputBytes, {
       path: ['max_bytes'],
-      error: `at most ${limits.maxOutputBytes} bytes unless oversized is "spool"`,
+      error: `must be at most ${limits.maxOutputBytes} (EXECUTION_MAX_OUTPUT_BYTES) unless oversized is "spool"`,
     });
 }
 
@@ -348,7 +353,8 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
       error: 'exactly one of path and source must be given',
     })
     .refine(
-      (spec) => spec.source === undefined || spec.interpreter !== undefined || spec.source.startsWith('#!'),
+      ({ source, path, interpreter }) =>
+        source === undefined || path !== undefined || interpreter !== undefined || source.startsWith('#!'),
       {
         path: ['interpreter'],
         error: 'must be given unless the source begins with "#!"',

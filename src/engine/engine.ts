@@ -46,7 +46,7 @@ import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
 import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
-import { runExecution, type RunDeps } from './run-execution.ts';
+import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
 import { Waiters } from './waiters.ts';
@@ -106,7 +106,7 @@ export interface EngineStats {
   cache: CacheStats;
 }
 
-type EngineState = 'new' | 'open' | 'draining' | 'stopped';
+type EngineState = 'new' | 'ready' | 'open' | 'draining' | 'stopped';
 
 export class Engine {
   readonly #deps: EngineDeps;
@@ -125,7 +125,8 @@ export class Engine {
   readonly #late: LateAccepts;
   readonly #queries: Queries;
   readonly #changes: Changes;
-  readonly #running = new Set<Promise<void>>();
+  /** What a drain waits for: runs, and submits, which may have claimed a slot. */
+  readonly #underWay = new Set<Promise<void>>();
   /** Aborts what is tried again and again, at the end. */
   readonly #closing = new AbortController();
   #state: EngineState = 'new';
@@ -180,7 +181,7 @@ export class Engine {
 
   // ------------------------------------------------------------------------------------------- life
 
-  /** Opens the store, makes good what an earlier end has interrupted, and begins to run what is queued. */
+  /** Opens the store and makes good what an earlier end has interrupted. Accepts and claims nothing before `open`. */
   async start(): Promise<void> {
     const { store, runner, journal, clock, log, random } = this.#deps;
     await journal.prepare();
@@ -194,25 +195,32 @@ export class Engine {
     }
     this.#writeBehind.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
+    this.#state = 'ready';
+  }
+
+  /** Begins to accept, and to run what is queued. */
+  open(): void {
+    if (this.#state !== 'ready') return;
     this.#state = 'open';
     for (const pool of POOLS) this.#schedulers[pool].open();
   }
 
   /**
    * Stops to accept and to claim, lets what runs go on until the drain time is over, then stops it as lost. What is
-   * queued stays queued. Reading goes on until `close`.
+   * queued stays queued, and what a claim still brings goes back there. Reading goes on until `close`.
    */
   async drain(): Promise<void> {
     if (this.#state !== 'open') return;
     const { clock, log, drainMs } = this.#deps;
     this.#state = 'draining';
-    for (const pool of POOLS) this.#schedulers[pool].close();
-    log.info({ running: this.#running.size, drain_ms: drainMs }, 'Draining');
+    const claimed = Promise.all(POOLS.map((pool) => this.#schedulers[pool].close()));
+    log.info({ running: this.#live.size, drain_ms: drainMs }, 'Draining');
     const isIdle = new AbortController();
     const timeUp = clock.sleep(drainMs, isIdle.signal).catch(() => undefined);
-    await Promise.race([this.#idle().then(() => isIdle.abort()), timeUp]);
+    const idle = claimed.then(() => this.#idle());
+    await Promise.race([idle.then(() => isIdle.abort()), timeUp]);
     for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
-    await this.#idle();
+    await idle;
     await this.#janitor.stop();
     await this.#late.close();
     await this.#writeBehind.stop();
@@ -222,7 +230,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    for (const pool of POOLS) this.#schedulers[pool].close();
+    for (const pool of POOLS) void this.#schedulers[pool].close();
     this.#deadlines.clear();
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
@@ -239,9 +247,7 @@ export class Engine {
       store: this.#committer.failure?.message ?? null,
       runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
       intake:
-        this.#state === 'open'
-          ? null
-          : `the server is ${this.#state === 'new' ? 'starting' : 'shutting down'}`,
+        this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };
   }
 
@@ -267,10 +273,12 @@ export class Engine {
   /** Accepts many, each with its own answer, in one commit. */
   async submitAll(caller: Caller, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]> {
     if (this.#state !== 'open') {
-      const detail = 'The server does not accept executions now.';
+      const detail = `The server is ${this.#isStarting() ? 'starting' : 'shutting down'} and accepts no executions.`;
       throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
     }
-    return stored(submitAll(caller, submissions, this.#submitDeps()));
+    const submitted = submitAll(caller, submissions, this.#submitDeps());
+    this.#track(submitted);
+    return stored(submitted);
   }
 
   /** A new execution with the spec of another one. */
@@ -433,24 +441,37 @@ export class Engine {
     this.#bus.publish(event, execution);
   }
 
+  #isStarting(): boolean {
+    return this.#state === 'new' || this.#state === 'ready';
+  }
+
   /** Puts what a run has made into the cache; hits have come from there. */
   #keepResult(execution: Execution): void {
     const entry = entryOf(execution);
     if (entry !== null && this.#cache.peek(entry.key)?.runId !== entry.runId) this.#cache.put(entry);
   }
 
+  /** Runs what has been claimed. What comes when the drain has begun goes back to the queue: nothing of it has started. */
   #run(execution: RunningExecution): void {
+    const carry = this.#state === 'open' ? runExecution : giveBack;
     const scheduler = this.#schedulers[poolOf(execution.work)];
-    const running = runExecution(execution, this.#runDeps(scheduler)).catch((error: unknown) => {
+    const carried = carry(execution, this.#runDeps(scheduler)).catch((error: unknown) => {
       this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run was given up');
       scheduler.release();
     });
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    this.#track(carried);
+  }
+
+  #track(work: Promise<unknown>): void {
+    const ended: Promise<void> = work.then(
+      () => void this.#underWay.delete(ended),
+      () => void this.#underWay.delete(ended),
+    );
+    this.#underWay.add(ended);
   }
 
   async #idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   async #due(execution: Execution): Promise<void> {

@@ -118,6 +118,7 @@ export class Queries {
   ): Promise<AsyncGenerator<LogItem, void, undefined>> {
     const execution = await this.own(caller, id);
     await this.#checkLogs(execution, query.attempt);
+    await this.#checkCursor(execution, query);
     return this.#followLog(caller, execution, query, signal);
   }
 
@@ -170,6 +171,31 @@ export class Queries {
           ? null
           : { position, reason },
     };
+  }
+
+  /** A place that is not there now is refused: who goes on at it would believe to have everything. */
+  async #checkCursor(
+    { attempts, runId, phase }: Execution,
+    { start, attempt: only }: LogQuery,
+  ): Promise<void> {
+    if (start.attempt === null || start.at.from !== 'offset') return;
+    const { attempt: number } = start;
+    const { offset } = start.at;
+    const last = attempts.at(-1)?.number ?? 0;
+    let isThere = offset === 0;
+    let message = `the log of attempt ${number} does not reach that far`;
+    if (attempts.some((attempt) => attempt.number === number)) {
+      const log = await this.#deps.journal.open({ runId, attempt: number });
+      isThere = offset <= (log?.size ?? 0);
+      await log?.close();
+    } else {
+      // Handed out while the next attempt, or the one that is waited for, has not begun.
+      isThere &&= (number === last + 1 && (last === 0 || phase !== 'done')) || number === only;
+      message = `there is no attempt ${number}`;
+    }
+    if (isThere) return;
+    const fields = [{ field: '?cursor', message }];
+    throw new RefusedError('invalid_cursor', `The cursor cannot be used: ${message}.`, { fields });
   }
 
   async #checkLogs({ attempts, runId, id, phase }: Execution, only: number | null): Promise<void> {

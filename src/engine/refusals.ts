@@ -1,6 +1,7 @@
 // How what went wrong below is refused above.
-import { RefusedError } from '../domain/errors.ts';
+import { quoted, RefusedError } from '../domain/errors.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import { isExecutionId } from '../domain/ids.ts';
 import type { GroupResult } from '../domain/ports.ts';
 import { StoreError } from '../domain/ports.ts';
 
@@ -23,7 +24,7 @@ export function unavailable(cause: unknown): unknown {
 }
 
 export function notFound(id: ExecutionId): RefusedError {
-  return new RefusedError('not_found', `There is no execution ${id}.`);
+  return new RefusedError('not_found', `There is no execution ${isExecutionId(id) ? id : quoted(id)}.`);
 }
 
 /** The refusal of a change that the store did not make. */

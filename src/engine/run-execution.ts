@@ -78,6 +78,13 @@ function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDe
   return [{ ...settle, outcome: { cause: 'cancelled', reason, process: null } }];
 }
 
+/** Gives a claimed execution back to the queue, without having handed it to the runner; its slot too. Never rejects. */
+export async function giveBack(execution: RunningExecution, deps: RunDeps): Promise<void> {
+  const run = deps.live.begin(execution);
+  const unstarted: AttemptReport = { type: 'interrupted', detail: 'shutdown', isStarted: false };
+  await settle(run, execution, ending(run, execution, unstarted, deps), deps);
+}
+
 function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
   const attempt = start(run, execution, deps, {
     started(pid, at) {

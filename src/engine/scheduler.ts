@@ -24,6 +24,8 @@ export class Scheduler {
   #inUse = 0;
   #isOpen = false;
   #isFilling = false;
+  /** The claim that is being committed. */
+  #claiming: Promise<void> = Promise.resolve();
   #meanMs: number | null = null;
 
   constructor(deps: SchedulerDeps) {
@@ -47,9 +49,10 @@ export class Scheduler {
     this.fill();
   }
 
-  /** Claims nothing any more. */
-  close(): void {
+  /** Claims nothing any more; returns when a claim that was under way has come back and been handed to `run`. */
+  async close(): Promise<void> {
     this.#isOpen = false;
+    await this.#claiming;
   }
 
   /** Takes a slot for a new execution, if it need not wait behind others. */
@@ -68,7 +71,7 @@ export class Scheduler {
   fill(): void {
     if (this.#isFilling || this.#wanted(0) === 0) return;
     this.#isFilling = true;
-    this.#claim().then(
+    this.#claiming = this.#claim().then(
       () => {
         this.#isFilling = false;
         this.fill();

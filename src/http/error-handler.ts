@@ -1,5 +1,5 @@
 // Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, RefusedError, type RefusalType } from '../domain/errors.ts';
 import type { Log } from '../domain/ports.ts';
 import type { z } from 'zod';
@@ -32,8 +32,6 @@ export function sendProblem(reply: FastifyReply, error: RefusedError): FastifyRe
 const OF_FASTIFY: Record<string, [RefusalType, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than this route accepts.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty.'],
-  FST_ERR_CTP_INVALID_JSON_BODY: ['malformed_json', 'The body is not JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_request',
     'The body is not as long as Content-Length says.',
@@ -44,13 +42,34 @@ const OF_FASTIFY: Record<string, [RefusalType, string]> = {
 export function errorHandler(log: Log, onRefused: (type: string) => void) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const refused = asRefusal(error);
-    if (CATALOGUE[refused.type].status >= 500) {
-      log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'A request failed');
+    const facts = { method: request.method, route: request.routeOptions.url };
+    if (refused.type === 'internal_error') log.error({ err: error, ...facts }, 'A request failed');
+    else if (CATALOGUE[refused.type].status >= 500) {
+      const { message: detail, cause } = refused;
+      const because = cause instanceof Error ? cause.message : undefined;
+      log.info({ ...facts, type: refused.type, detail, because }, 'A request was refused');
     }
     onRefused(refused.type);
     sendProblem(reply, refused);
   };
 }
+
+/** Refuses what no route is there for, before its body is looked at. */
+export function refuseUnknownRoutes(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const path = request.url.replace(/\?.*$/s, '');
+    // Else it would be an execution with an empty id.
+    const hasSlash = path.startsWith('/v1/') && path.endsWith('/');
+    if (!request.is404 && !hasSlash) return done();
+    const hint = hasSlash
+      ? 'paths have no slash at their end'
+      : 'the API is under /v1, and shown under /docs';
+    const shown = path.length > MAX_SHOWN_PATH ? `${path.slice(0, MAX_SHOWN_PATH)}…` : path;
+    done(new RefusedError('route_not_found', `There is no route ${request.method} ${shown}; ${hint}.`));
+  });
+}
+
+const MAX_SHOWN_PATH = 200;
 
 /** What a failure is refused as; what is not known is a fault of the server. */
 export function asRefusal(error: FastifyError): RefusedError {

@@ -1,9 +1,11 @@
 // The one body type: JSON in UTF-8. Looked over as bytes before it is parsed, because the parser neither minds invalid
-// UTF-8 nor how deep it has to go.
+// UTF-8 nor how deep it has to go. An empty body is none.
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
+import { pointer } from '../domain/field-messages.ts';
+import { jsonProblem } from './json-problem.ts';
 
 const MAX_DEPTH = 32;
 /** Each may become a problem of its own, and costs far more then than its bytes. */
@@ -18,6 +20,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     if (charset !== undefined && charset.toLowerCase() !== 'utf-8') {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
+    if (body.length === 0) return done(null, undefined);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: MAX_MEMBERS });
     if (depth > MAX_DEPTH) {
@@ -27,14 +30,41 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       const detail = `The objects of the body have more than ${MAX_MEMBERS} members together.`;
       return done(new RefusedError('too_many_members', detail));
     }
-    void parse(request, body.toString('utf8'), (error, value: unknown) => {
-      if (error === null) done(null, value);
-      else done(new RefusedError('malformed_json', error.message));
-    });
+    const text = body.toString('utf8');
+    void parse(request, text, (error, value: unknown) =>
+      done(error === null ? null : whyRefused(text), value),
+    );
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const encoding = request.headers['content-encoding'];
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });
+}
+
+/** The parser refuses what is not JSON, and names that would change what an object is. */
+function whyRefused(text: string): RefusedError {
+  const problem = jsonProblem(text);
+  if (problem !== null) {
+    const { message, line, column } = problem;
+    return new RefusedError(
+      'malformed_json',
+      `The body is not JSON: ${message} (line ${line}, column ${column}).`,
+    );
+  }
+  const field = pointer(pathToPoison(JSON.parse(text)) ?? [], 'body');
+  const fields = [{ field, message: 'this name cannot be used' }];
+  return new RefusedError('validation', `${field}: this name cannot be used`, { fields });
+}
+
+function pathToPoison(value: unknown): string[] | null {
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [name, inner] of Object.entries(value) as [string, unknown][]) {
+    const isObject = typeof inner === 'object' && inner !== null;
+    const isPoison =
+      name === '__proto__' || (name === 'constructor' && isObject && Object.hasOwn(inner, 'prototype'));
+    const below = isPoison ? [] : pathToPoison(inner);
+    if (below !== null) return [name, ...below];
+  }
+  return null;
 }

@@ -276,6 +276,9 @@ export const flushed = z.strictObject({ flushed: count });
 /** What stands in the OpenAPI document in place of a schema that transforms what it reads. */
 const shownAs = <T extends z.ZodType>(json: object, schema: T): T => schema.meta({ shownAs: json });
 
+/** For what is said about the whole: not when a part of it is wrong already. */
+const hasNoIssues = ({ issues }: { issues: unknown[] }) => issues.length === 0;
+
 /** Several values of one parameter, separated by commas or by repeating it. */
 const list = <T extends z.ZodEnum>(item: T) =>
   shownAs(
@@ -374,7 +377,18 @@ export const cacheFilter = z.strictObject({
 export const idParams = z.strictObject({ id: z.string().max(100) });
 const reason = osString.min(1).max(1000).optional();
 
-export const cancelBody = z.strictObject({ reason });
+/** A body that may be left out. */
+const optional = <T extends z.ZodType>(schema: T, name: string) =>
+  z
+    .preprocess((body) => body ?? {}, schema)
+    .meta({ isOptional: true, shownAs: { $ref: `#/components/schemas/${name}` } });
+
+/** For routes that say nothing of their query or body: they take none, and refuse what they would ignore. */
+export const noQuery = z.strictObject({});
+export const noBody = z.preprocess((body) => body ?? {}, z.strictObject({}));
+
+const cancelRequest = z.strictObject({ reason });
+export const cancelBody = optional(cancelRequest, 'CancelRequest');
 export const bulkCancelBody = z
   .strictObject({
     all: z.literal(true).optional(),
@@ -394,6 +408,7 @@ export const bulkCancelBody = z
   })
   .refine(({ reason: _, ...filter }) => Object.keys(filter).length > 0, {
     error: 'at least one filter is needed, or "all": true',
+    when: hasNoIssues,
   });
 
 /** The request bodies that depend on the configured maxima. */
@@ -401,16 +416,21 @@ export function requestSchemas(limits: SpecLimits) {
   return {
     spec: specSchema(limits),
     batchItem: batchItemSchema(limits),
-    batch: z.strictObject({ executions: z.array(z.unknown().describe('a BatchItem')).min(1).max(1000) }),
+    batch: z.strictObject({
+      executions: z
+        .array(shownAs({ $ref: '#/components/schemas/BatchItem' }, z.unknown()))
+        .min(1)
+        .max(1000),
+    }),
     warm: z.strictObject({
       executions: z
-        .array(z.unknown().describe('a Spec with a cache block, or of an operation that has one'))
+        .array(shownAs({ $ref: '#/components/schemas/Spec' }, z.unknown()))
         .min(1)
         .max(1000),
     }),
     patch: z
       .strictObject({ priority: priority.optional(), timeouts: timeoutsSchema(limits).optional() })
-      .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change' }),
+      .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change', when: hasNoIssues }),
   };
 }
 export type RequestSchemas = ReturnType<typeof requestSchemas>;
@@ -434,7 +454,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Probe: probe,
     Removed: removed,
     Flushed: flushed,
-    CancelRequest: cancelBody,
+    CancelRequest: cancelRequest,
     BulkCancelRequest: bulkCancelBody,
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,

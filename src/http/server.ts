@@ -4,7 +4,14 @@ import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import type { Engine } from '../engine/engine.ts';
-import { asRefusal, errorHandler, PROBLEM_TYPE, sendProblem, toProblem } from './error-handler.ts';
+import {
+  asRefusal,
+  errorHandler,
+  PROBLEM_TYPE,
+  refuseUnknownRoutes,
+  sendProblem,
+  toProblem,
+} from './error-handler.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
@@ -12,8 +19,8 @@ import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { logRoutes } from './routes/logs.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
-import { opsRoutes, type Scrape } from './routes/ops.ts';
-import { requestSchemas } from './schemas.ts';
+import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
+import { noBody, noQuery, requestSchemas } from './schemas.ts';
 import { validatorCompiler } from './zod-adapter.ts';
 
 export interface ServerOptions {
@@ -54,22 +61,17 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.onRefused));
-  app.setNotFoundHandler({}, (request, reply) => {
-    options.onRefused('route_not_found');
-    sendProblem(
-      reply,
-      new RefusedError('route_not_found', `There is no route ${request.method} ${request.url}.`),
-    );
-  });
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
   gate(app, options.gate);
+  refuseUnknownRoutes(app);
   acceptJsonOnly(app);
   const requests = requestSchemas(limits);
   await openapi(app, version, requests);
+  refuseWhatIsIgnored(app);
   const methodsOf = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const methods = methodsOf.get(url) ?? new Set();
@@ -84,6 +86,38 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
   refuseOtherMethods(app, methodsOf);
   return app;
+}
+
+/** The metrics port: only probes and metrics, which are public there. */
+export function buildMetricsServer(
+  options: OpsRoutesOptions & Pick<ServerOptions, 'log' | 'onRefused'>,
+): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRefusal(error)),
+    clientErrorHandler(error, socket) {
+      answerBadRequest(error, socket);
+    },
+  });
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(errorHandler(options.log, options.onRefused));
+  refuseUnknownRoutes(app);
+  metricsPortRoutes(app, options);
+  return app;
+}
+
+/** A route that says nothing of a query or a body takes none. Public ones are tolerant: balancers add parameters. */
+function refuseWhatIsIgnored(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access === 'public') return;
+    const takesBody = ['POST', 'PUT', 'PATCH', 'DELETE'].some((method) => route.method.includes(method));
+    route.schema = {
+      ...(route.config?.anyQuery === true ? {} : { querystring: noQuery }),
+      ...(takesBody ? { body: noBody } : {}),
+      ...route.schema,
+    };
+  });
 }
 
 /** What is not HTTP is answered too, before the connection is closed. */
@@ -117,10 +151,12 @@ function refuseOtherMethods(app: FastifyInstance, methodsOf: ReadonlyMap<string,
       url,
       config: { access: 'public' },
       schema: { hide: true },
-      handler: (request, reply) => {
+      // Before a body is looked at, which may be of another type.
+      onRequest: (request, reply, done) => {
         reply.header('allow', allowed);
-        throw new RefusedError('method_not_allowed', `${request.method} is not one of ${allowed}.`);
+        done(new RefusedError('method_not_allowed', `${request.method} is not one of ${allowed}.`));
       },
+      handler: () => undefined,
     });
   }
 }

@@ -31,7 +31,11 @@ export class FileJournal implements Journal {
   }
 
   async prepare(): Promise<void> {
-    for (const shard of SHARDS) await mkdir(`${this.#dir}/${shard}`, { recursive: true, mode: 0o750 });
+    for (const dir of [this.#dir, ...SHARDS.map((shard) => `${this.#dir}/${shard}`)]) {
+      await mkdir(dir, { mode: 0o750 }).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      });
+    }
   }
 
   async open(name: AttemptName): Promise<AttemptLog | null> {

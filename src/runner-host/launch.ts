@@ -2,7 +2,16 @@
 // system's own answer is ambiguous: execve gives ENOENT for a missing program, a missing interpreter and a missing
 // working directory alike.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
 import type { StartFailure, Start } from './protocol.ts';
@@ -78,8 +87,21 @@ function findProgram(start: Start, cwd: string): string {
   if (denied !== null) {
     throw new LaunchError('program_not_executable', `The program ${denied} is not an executable file.`);
   }
-  const where = program.includes('/') ? '' : ` on the PATH ${path}`;
-  throw new LaunchError('program_not_found', `The program ${program} was not found${where}.`);
+  throw new LaunchError('program_not_found', whyNotFound(program, path));
+}
+
+function whyNotFound(program: string, path: string): string {
+  const where = program.startsWith('/')
+    ? ''
+    : program.includes('/')
+      ? ' below the working directory'
+      : ` on the PATH ${path}`;
+  const hint = program.startsWith('~')
+    ? ' "~" is not expanded: give the whole path.'
+    : /\s/.test(program)
+      ? ' Arguments go into args; a command line is of the kind shell.'
+      : '';
+  return `The program ${JSON.stringify(program)} was not found${where}.${hint}`;
 }
 
 function look(file: string): 'executable' | 'not_executable' | 'missing' {
@@ -144,11 +166,11 @@ export async function launch(
       stdio: [stdio[0] ?? 'ignore', stdio[1], stdio[2]],
     });
   } catch (error) {
-    throw launchError(error as NodeJS.ErrnoException, target);
+    throw launchError(error as NodeJS.ErrnoException, start, target);
   }
   if (child.pid !== undefined) return child as ChildProcess & { pid: number };
   const error = await new Promise<NodeJS.ErrnoException>((resolve) => child.once('error', resolve));
-  throw launchError(error, target);
+  throw launchError(error, start, target);
 }
 
 // Error numbers of Linux (errno(3)).
@@ -163,7 +185,23 @@ const ENFILE = -23;
 const EMFILE = -24;
 const ETXTBSY = -26;
 
-function launchError(error: NodeJS.ErrnoException, { file }: Target): LaunchError {
+/** What a file names behind "#!", in quotes; empty where it does not. */
+function interpreterOf(file: string): string {
+  const start = Buffer.alloc(256);
+  let fd;
+  try {
+    fd = openSync(file, constants.O_RDONLY);
+    const text = start.toString('utf8', 0, readSync(fd, start));
+    const name = /^#![ \t]*([^ \t\n]+)/.exec(text)?.[1];
+    return name === undefined ? '' : `${JSON.stringify(name)} `;
+  } catch {
+    return '';
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function launchError(error: NodeJS.ErrnoException, start: Start, { file }: Target): LaunchError {
   switch (error.errno) {
     case E2BIG:
       return new LaunchError(
@@ -172,7 +210,10 @@ function launchError(error: NodeJS.ErrnoException, { file }: Target): LaunchErro
       );
     case ENOENT:
     case ENOTDIR:
-      return new LaunchError('interpreter_not_found', `The interpreter that ${file} names was not found.`);
+      return new LaunchError(
+        'interpreter_not_found',
+        `The interpreter ${interpreterOf(file)}that ${file === start.script?.path ? 'the script' : file} names was not found.`,
+      );
     case EACCES:
     case ENOEXEC:
     case ETXTBSY:

@@ -5,6 +5,7 @@ import { type Group, type GroupResult, type Store, StoreError } from '../../src/
 import { engineWorld } from '../helpers/engine-world.ts';
 import type { FakeAttempt } from '../helpers/fake-runner.ts';
 import { until } from '../helpers/processes.ts';
+import { accept, newExecution } from '../helpers/records.ts';
 
 /** A store that fails while it is told to, for the groups that it is told to. */
 function flaky(): {
@@ -305,6 +306,81 @@ t.test('a client is told to come back when there may be room', async (t) => {
   const { retryAfterS } = refused as RefusedError;
   t.ok(retryAfterS !== undefined && retryAfterS > 10 && retryAfterS <= 60, `${retryAfterS} s`);
 });
+
+/** A store whose commits of such groups are made, and answered when the test says so. */
+function held(type: Group[0]['type']): {
+  wrap: (store: Store) => Store;
+  isOn: boolean;
+  waiting: (() => void)[];
+} {
+  const state = { isOn: false, waiting: [] as (() => void)[] };
+  const wrap = (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        const value = Reflect.get(target, name) as unknown;
+        if (name === 'commit') {
+          return async (groups: readonly Group[]): Promise<GroupResult[]> => {
+            const results = await target.commit(groups);
+            if (state.isOn && groups.some((group) => group.some((part) => part.type === type))) {
+              await new Promise<void>((resolve) => state.waiting.push(resolve));
+            }
+            return results;
+          };
+        }
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  return Object.assign(state, { wrap });
+}
+
+t.test('before it is opened nothing is accepted, and nothing that is queued is claimed', async (t) => {
+  const first = await engineWorld(t, { slots: 1 });
+  await first.submit();
+  const queued = await first.submit();
+  await first.engine.close();
+  const { dir, clock } = first;
+  const second = await engineWorld(t, { dir, clock, isOpen: false });
+  t.match(await second.submit().catch((error: unknown) => error), { type: 'shutting_down', retryAfterS: 5 });
+  t.equal(second.engine.whyNotReady(), 'the server is starting');
+  await second.engine.drain();
+  t.same(second.runner.live, []);
+  await second.engine.close();
+  const third = await engineWorld(t, { dir, clock });
+  await until('it runs', () => third.runner.live.some(({ start }) => start.runId === queued.id));
+  t.match(await third.get(queued.id), { attempts: [{ number: 1 }] }, 'it had not been claimed before');
+});
+
+for (const [what, type] of [
+  ['a claim', 'claim_next'],
+  ['an end that claims the next', 'settle'],
+  ['an acceptance', 'accept'],
+] as const) {
+  t.test(`${what} that is under way when the drain begins gives back what it claims`, async (t) => {
+    const commits = held(type);
+    const world = await engineWorld(t, { slots: 1, wrap: commits.wrap, isOpen: type !== 'claim_next' });
+    const { engine, runner, store, submit } = world;
+    let answered: Promise<unknown> = Promise.resolve();
+    if (type === 'settle') {
+      await submit();
+      await submit();
+    } else if (type === 'claim_next') {
+      const queued = { ...newExecution(), timeouts: { ...newExecution().timeouts, queueMs: 60_000 } };
+      await store.commit([[accept(queued)]]);
+    }
+    commits.isOn = true;
+    if (type === 'settle') runner.live[0]?.end();
+    else if (type === 'claim_next') engine.open();
+    else answered = submit();
+    await until('it is under way', () => commits.waiting.length === 1);
+    t.match(await store.counts(), { running: 1 });
+    const draining = engine.drain();
+    commits.isOn = false;
+    commits.waiting.forEach((go) => go());
+    await Promise.all([draining, answered]);
+    t.same(runner.live, [], 'nothing was started');
+    t.match(await store.counts(), { pending: 1, running: 0 });
+  });
+}
 
 t.test('a drain waits for what runs, then stops it as lost', async (t) => {
   const { engine, runner, clock, submit, get } = await engineWorld(t, { slots: 2 });

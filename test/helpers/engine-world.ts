@@ -39,6 +39,8 @@ export interface WorldOptions {
   maxQueued?: number;
   dir?: string;
   clock?: FakeClock;
+  /** False: it is started, and left for the test to open. */
+  isOpen?: boolean;
   /** Puts something between the engine and the store. */
   wrap?: (store: Store) => Store;
   deps?: Partial<EngineDeps>;
@@ -99,6 +101,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   });
   t.teardown(() => engine.close());
   await engine.start();
+  if (options.isOpen !== false) engine.open();
   return {
     engine,
     store,

@@ -60,13 +60,20 @@ const BODIES: [string, unknown, number, string, string | null][] = [
   ['null for the whole', 'null', 400, 'validation', ''],
   ['half a document', '{"kind": ', 400, 'malformed_json', null],
   ['two documents', '{} {}', 400, 'malformed_json', null],
-  ['no document', '', 400, 'malformed_json', null],
+  ['no document', '', 400, 'validation', ''],
   [
     'a poisoned prototype',
     '{"kind":"exec","program":"true","env":{"__proto__":{"a":"b"}}}',
     400,
-    'malformed_json',
-    null,
+    'validation',
+    '/env/__proto__',
+  ],
+  [
+    'a poisoned constructor',
+    '{"kind":"exec","program":"true","env":{"constructor":{"prototype":"b"}}}',
+    400,
+    'validation',
+    '/env/constructor',
   ],
   [
     'a number that is none',
@@ -118,6 +125,10 @@ const REQUESTS: [string, string, string, number, string][] = [
   ['rerun of an unknown id', 'POST', '/v1/executions/nope/rerun', 404, 'not_found'],
   ['removal of an unknown id', 'DELETE', '/v1/executions/nope', 404, 'not_found'],
   ['an unknown route', 'GET', '/v1/nothing', 404, 'route_not_found'],
+  ['a slash at the end', 'POST', '/v1/executions/', 404, 'route_not_found'],
+  ['a parameter where there are none', 'POST', '/v1/executions?wait=10', 400, 'validation'],
+  ['a parameter of maintenance', 'POST', '/v1/admin/flush?now=1', 400, 'validation'],
+  ['a parameter of the statistics', 'GET', '/v1/stats?x=1', 400, 'validation'],
   ['another method', 'PUT', '/v1/executions', 405, 'method_not_allowed'],
   ['another method of one', 'POST', '/v1/executions/nope', 405, 'method_not_allowed'],
   ['a path that cannot be decoded', 'GET', '/v1/executions/%ff', 400, 'malformed_request'],
@@ -157,6 +168,109 @@ t.test('a wrong request gets its own clear refusal', async (t) => {
   }
   const put = await call('PUT', '/v1/executions');
   t.equal(put.headers.get('allow'), 'GET, HEAD, POST');
+});
+
+const SENTENCES: [string, unknown, string | RegExp][] = [
+  ['a field that is missing', { kind: 'shell' }, '/command: is required'],
+  ['no kind', {}, '/kind: is required; it must be one of "exec", "shell", "script", "aws_cli"'],
+  ['another kind', { kind: 'http' }, '/kind: must be one of "exec", "shell", "script", "aws_cli"'],
+  ['a list for an object', exec({ env: [] }), '/env: must be an object, not a list'],
+  ['a number for a string', exec({ program: 5 }), '/program: must be a string, not a number'],
+  ['a fraction', exec({ priority: 1.5 }), '/priority: must be a whole number'],
+  [
+    'too large a number',
+    '{"kind":"exec","program":"true","priority":1e400}',
+    '/priority: is too large for a number',
+  ],
+  ['too much', exec({ priority: 1001 }), '/priority: must be at most 1000'],
+  ['too little', exec({ priority: -1001 }), '/priority: must be at least -1000'],
+  ['another word', exec({ on_limit: 'drop' }), '/on_limit: must be one of "queue", "reject"'],
+  [
+    'a limit over the maximum',
+    exec({ timeouts: { attempt_ms: 3_600_001 } }),
+    '/timeouts/attempt_ms: must be at most 3600000 (EXECUTION_MAX_TIMEOUT)',
+  ],
+  ['a key in the body', exec({ idempotency_key: 'k' }), /^\/idempotency_key: .* header Idempotency-Key$/],
+  ['a list for the whole', [], 'the body: must be an object, not a list'],
+  ['nothing', '', 'the body: is required'],
+  [
+    'a script from two places',
+    { kind: 'script', path: '/x', source: 'echo' },
+    '/source: exactly one of path and source must be given',
+  ],
+  [
+    'single quotes',
+    "{'kind': 'exec'}",
+    'The body is not JSON: a name in double quotes was expected, not "\'" (line 1, column 2).',
+  ],
+  [
+    'a comma too much',
+    '{\n  "kind": "exec",\n}',
+    'The body is not JSON: a comma too much before "}" (line 2, column 17).',
+  ],
+];
+
+t.test('a refusal says what is wrong in words of its own', async (t) => {
+  const { call } = await service(t);
+  for (const [what, body, detail] of SENTENCES) {
+    const answer = await call<Problem>('POST', '/v1/executions', body);
+    t.match(answer.body, { detail }, what);
+  }
+  const long = await call<Problem>('POST', '/v1/executions', `{"kind": ${'x'.repeat(50_000)}`);
+  t.ok(long.text.length < 500, 'what was sent is not repeated');
+  const patched = await call<Problem>('PATCH', '/v1/executions/nope', { command: 'x' });
+  t.equal(patched.body.detail, '/command: unknown field');
+  const empty = await call<Problem>('PATCH', '/v1/executions/nope', {});
+  t.equal(empty.body.detail, 'the body: nothing to change');
+  const status = await call<Problem>('GET', '/v1/executions?status=done');
+  t.match(status.body.errors, [{ field: '?status', message: /^must be one of "pending"/ }]);
+  for (const path of ['/executions', '/', `/v1/${'x'.repeat(5000)}`]) {
+    const { text, body } = await call<Problem>('GET', path);
+    t.match(body.detail, /^There is no route GET .*; the API is under \/v1, and shown under \/docs\.$/);
+    t.ok(text.length < 500);
+  }
+  t.match((await call<Problem>('GET', '/v1/executions/')).body.detail, /no slash at their end/);
+});
+
+t.test('what a route would ignore is refused by its name', async (t) => {
+  const { call, run } = await service(t);
+  const { id } = await run(shell('true'));
+  const cases: [string, string, unknown, string][] = [
+    ['POST', `/v1/executions/${id}/rerun`, { args: ['x'] }, '/args'],
+    ['POST', '/v1/admin/cleanup', { older_than: 5 }, '/older_than'],
+    ['POST', '/v1/admin/flush', [], ''],
+    ['DELETE', `/v1/executions/${id}`, { force: true }, '/force'],
+    ['POST', `/v1/executions/${id}/cancel?force=1`, undefined, '?force'],
+    ['POST', '/v1/executions?wait=5', shell('true'), '?wait'],
+    ['DELETE', `/v1/executions/${id}?x=1`, undefined, '?x'],
+    ['GET', `/v1/executions/${id}/result?x=1`, undefined, '?x'],
+  ];
+  for (const [method, path, body, field] of cases) {
+    const answer = await call<Problem>(method, path, body);
+    isProblem(t, answer, 400, 'validation');
+    t.match(answer.body.errors, [{ field }], `${method} ${path}`);
+  }
+  for (const path of ['/livez?x=1', '/readyz?x=1', '/health?x=1', '/metrics?x=1', '/openapi.json?x=1']) {
+    t.equal((await call('GET', path)).status, 200, path);
+  }
+});
+
+t.test('a body that may be left out may be empty too', async (t) => {
+  const { call, submit, finished } = await service(t);
+  const { id } = await submit(shell('sleep 60'));
+  t.equal((await call('POST', `/v1/executions/${id}/cancel`, '')).status, 202);
+  await finished(id);
+  for (const body of ['', {}, undefined]) {
+    t.equal((await call('POST', `/v1/executions/${id}/rerun`, body)).status, 202);
+    t.equal((await call('POST', '/v1/admin/cleanup', body)).status, 200);
+  }
+});
+
+t.test('another method, and an unknown route, are refused before the body is looked at', async (t) => {
+  const { url } = await service(t);
+  const send = (method: string, path: string) => rawRequest(url, { method, path, body: 'x' });
+  t.equal((await send('PUT', '/v1/executions/x')).status, 405);
+  t.equal((await send('POST', '/v1/nothing')).status, 404);
 });
 
 t.test('only JSON is taken, uncompressed', async (t) => {

@@ -550,20 +550,30 @@ t.test('what cannot be started fails with its own cause', async (t) => {
   const dir = tempDir(t);
   writeFileSync(join(dir, 'plain'), 'echo');
   mkdirSync(join(dir, 'closed'));
-  const cases: [object, string][] = [
-    [{ kind: 'exec', program: 'definitely-not-here' }, 'program_not_found'],
+  const cases: [object, string, RegExp?][] = [
+    [
+      { kind: 'exec', program: 'definitely-not-here' },
+      'program_not_found',
+      /^The program "definitely-not-here" was not found on the PATH \/\S+\.$/,
+    ],
+    [{ kind: 'exec', program: 'ls -la' }, 'program_not_found', /"ls -la" .* Arguments go into args; /],
+    [{ kind: 'exec', program: '~/x' }, 'program_not_found', /"~\/x" was not found .* "~" is not expanded/],
     [{ kind: 'exec', program: join(dir, 'plain') }, 'program_not_executable'],
     [{ kind: 'exec', program: 'true', cwd: '/no/such/dir' }, 'cwd_not_found'],
     [{ kind: 'exec', program: 'true', cwd: '/etc/passwd' }, 'cwd_not_directory'],
-    [{ kind: 'script', source: '#!/no/such/interpreter\n' }, 'interpreter_not_found'],
+    [
+      { kind: 'script', source: '#!/no/such/interpreter -x\n' },
+      'interpreter_not_found',
+      /^The interpreter "\/no\/such\/interpreter" that the script names was not found\.$/,
+    ],
     [{ kind: 'shell', command: 'true', shell: 'fishy' }, 'program_not_found'],
   ];
-  for (const [spec, type] of cases) {
+  for (const [spec, type, message = /./] of cases) {
     const end = await run(spec);
     t.match(end, {
       status: 'failed',
       error: { code: 'E003', type, fault: 'user' },
-      outcome: { cause: 'spawn_failed', reason: type },
+      outcome: { cause: 'spawn_failed', reason: type, message },
     });
     t.match(end, { timestamps: { started: null }, result: null });
   }

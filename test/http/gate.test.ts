@@ -30,7 +30,10 @@ t.test('on loopback, only names of the loopback are answered', async (t) => {
     t.equal(await status(host), 403, host);
   }
   const { body } = await rawRequest(url, { path: '/livez', headers: { host: 'evil.test' } });
-  t.match(JSON.parse(body.toString()), { type: 'urn:execd:error:host_not_allowed' });
+  t.match(JSON.parse(body.toString()), {
+    type: 'urn:execd:error:host_not_allowed',
+    detail: 'The host "evil.test" is none of this server\'s names; EXECUTION_ALLOWED_HOSTS can add it.',
+  });
 });
 
 t.test('a web page of another origin cannot make it run anything', async (t) => {
@@ -262,7 +265,19 @@ t.test('a keys file that is not safe or not right stops the start, with every re
   await fails('/no/such/file', /no such file/);
   await fails(keysFile(t, {}), /at least one key/);
   await fails(keysFile(t, { ann: { scopes: ['root'], may_run: 'everything' } }), /scopes[^]*may_run/);
+  await fails(
+    keysFile(t, { ann: { may_run: 'all' } }),
+    /\/keys\/0\/may_run: must be "any" or a list of programs/,
+  );
+  await fails(keysFile(t, { ann: { may_run: undefined } }), /\/keys\/0\/may_run: is required/);
+  await fails(
+    keysFile(t, { ann: { may_run: [{ program: 'make' }] } }),
+    /\/may_run\/0\/program: must be an absolute/,
+  );
   const file = join(tempDir(t), 'keys.json');
   writeFileSync(file, 'not json', { mode: 0o600 });
-  await fails(file, /EXECUTION_API_KEYS_FILE/);
+  await fails(
+    file,
+    /EXECUTION_API_KEYS_FILE: .* is not JSON: a value was expected, not "n" \(line 1, column 1\)/,
+  );
 });

@@ -123,7 +123,9 @@ t.test('the metrics port needs no key and has nothing else', async (t) => {
   t.equal((await get('/metrics')).status, 200);
   t.equal((await get('/livez')).status, 200);
   t.equal((await get('/readyz')).status, 200);
-  t.equal((await get('/v1/executions')).status, 404);
+  const unknown = await get('/v1/executions');
+  t.match(unknown.headers['content-type'], /^application\/problem\+json/);
+  t.match(JSON.parse(unknown.body.toString()), { status: 404, type: 'urn:execd:error:route_not_found' });
 });
 
 t.test('retention removes by age since the end and by count, with logs and never what lives', async (t) => {
@@ -214,4 +216,9 @@ t.test('the documents are served', async (t) => {
   t.match(docs.headers.get('content-type'), /text\/html/);
   t.match(docs.text, /swagger-ui/);
   t.match(docs.headers.get('content-security-policy'), /default-src 'self'/);
+  t.notMatch(
+    docs.headers.get('content-security-policy'),
+    /upgrade-insecure-requests/,
+    'it is served by plain HTTP',
+  );
 });

@@ -32,6 +32,8 @@ t.test(
     t.equal(refused.status, 503);
     t.ok(Number(refused.headers.get('retry-after')) > 0);
     t.match(await refused.json(), { type: 'urn:execd:error:shutting_down', code: 'E003' });
+    await until('it is logged', () => first.output().includes('A request was refused'));
+    t.notMatch(first.output(), /"level":50|"stack"/, 'a refusal that is expected is no failure');
     t.match(await first.get(`/v1/executions/${queued.id}`), {
       status: 'pending',
       queue: { reason: 'shutting_down' },
@@ -81,8 +83,10 @@ t.test('a second signal ends at once; the next start makes good what that interr
   await until('it runs', async () => (await first.get(`/v1/executions/${id}`)).output.stdout_bytes > 0);
   first.signal('SIGINT');
   await until('it drains', () => first.output().includes('Draining'));
+  t.match(first.output(), /a second signal ends it at once/);
   first.signal('SIGTERM');
   t.same(await first.ended(), { code: 143, signal: null });
+  t.match(first.output(), /Ended at once by a second signal/);
   const second = await server(t, data(dir));
   t.match(await second.get(`/v1/executions/${id}`), { outcome: { cause: 'lost', detail: 'server_crash' } });
   t.same(withEnvironment(`${dir}/data/work/1`), []);
@@ -179,6 +183,7 @@ t.test('a stopped host is ended in the end, whatever it does', async (t) => {
 
 t.test('a start that cannot be is refused with every reason, and exit code 78', async (t) => {
   const dir = tempDir(t);
+  const other = await server(t, data(join(dir, 'other')));
   const cases: [string, Record<string, string>, RegExp][] = [
     [
       'beyond loopback without keys',
@@ -197,6 +202,37 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
       /EXECUTION_PORT[^]*EXECUTION_LOG_LEVEL/,
     ],
     [
+      'a data directory that cannot be made',
+      { EXECUTION_DATA_DIR: '/proc/nope' },
+      /EXECUTION_DATA_DIR: .*\/proc\/nope/,
+    ],
+    [
+      'a data directory in a file',
+      { EXECUTION_DATA_DIR: '/etc/passwd/data' },
+      /EXECUTION_DATA_DIR: .*not a directory/,
+    ],
+    ['a log directory that takes nothing', { EXECUTION_LOG_DIR: '/proc' }, /EXECUTION_LOG_DIR: .*\/proc/],
+    [
+      'a log file that cannot be opened',
+      { EXECUTION_LOG_FILE: '/proc/nope/x' },
+      /EXECUTION_LOG_FILE: .*no such file/,
+    ],
+    [
+      'a port in use',
+      { EXECUTION_PORT: new URL(other.url).port },
+      /EXECUTION_PORT: port \d+ of 127\.0\.0\.1 is in use/,
+    ],
+    [
+      'a metrics port in use',
+      { EXECUTION_METRICS_PORT: new URL(other.url).port },
+      /EXECUTION_METRICS_PORT: port \d+ /,
+    ],
+    [
+      'an address of another machine',
+      { EXECUTION_HOST: '127.0.0.999', EXECUTION_PORT: '0' },
+      /EXECUTION_HOST: 127\.0\.0\.999 cannot/,
+    ],
+    [
       'a default over the maximum',
       { EXECUTION_DEFAULT_TIMEOUT: '99', EXECUTION_MAX_TIMEOUT: '9' },
       /must not be greater/,
@@ -207,8 +243,33 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
     await until('it ends', () => started.exit !== null);
     t.match(started, { exit: { code: 78 }, said: { err: message } }, what);
     t.notMatch(started.said.err, / {4}at /, 'no stack trace');
+    t.notMatch(started.said.out, /Draining|Stopped/, 'what has not begun does not end');
   }
-  t.notOk(existsSync(join(dir, 'data')));
+});
+
+t.test('a start that fails at a busy port runs nothing; the next one runs each once', async (t) => {
+  const dir = tempDir(t);
+  const ran = join(dir, 'ran');
+  const first = await server(t, data(dir, { EXECUTION_MAX_CONCURRENT: '1' }));
+  await first.submit(shell('sleep 600'));
+  const queued = [];
+  for (let i = 0; i < 3; i++) queued.push(await first.submit(shell(`echo ${i} >> ${ran}`)));
+  first.signal('SIGKILL');
+  await first.ended();
+  const other = await server(t, data(join(dir, 'other')));
+  const { port } = new URL(other.url);
+  for (let i = 0; i < 3; i++) {
+    const failed = start(t, data(dir, { EXECUTION_PORT: port }));
+    await until('it ends', () => failed.exit !== null);
+    t.match(failed.said.err, /in use/);
+  }
+  t.notOk(existsSync(ran));
+  const last = await server(t, data(dir));
+  for (const { id } of queued) {
+    t.match(await last.finished(id), { status: 'completed', attempts: [{ number: 1 }] });
+    t.equal((await last.get(`/v1/executions/${id}`)).attempts.length, 1);
+  }
+  t.same(readFileSync(ran, 'utf8').trim().split('\n').sort(), ['0', '1', '2']);
 });
 
 t.test('two servers cannot share a data directory', async (t) => {

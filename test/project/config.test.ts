@@ -41,7 +41,8 @@ t.test('an empty value is as good as none, other names are no concern', async (t
 t.test('every problem is named with its setting, all in one message', async (t) => {
   const found = problems({
     EXECUTION_PORT: '70000',
-    EXECUTION_MAX_CONCURRENT: '0',
+    EXECUTION_MAX_CONCURRENT: '-1',
+    EXECUTION_PATH: '/bin:bin',
     EXECUTION_ON_LIMIT: 'drop',
     EXECUTION_AUTO_CLEANUP: 'yes',
     EXECUTION_RETENTION_SECS: '1.5',
@@ -52,10 +53,20 @@ t.test('every problem is named with its setting, all in one message', async (t) 
     'EXECUTION_AUTO_CLEANUP',
     'EXECUTION_MAX_CONCURRENT',
     'EXECUTION_ON_LIMIT',
+    'EXECUTION_PATH',
     'EXECUTION_PORT',
     'EXECUTION_PROT',
     'EXECUTION_RETENTION_SECS',
     'EXECUTION_SYNC_INTERVAL_MS',
+  ]);
+});
+
+t.test('a problem says what is wrong, not what the schema is called', async (t) => {
+  const found = problems({ EXECUTION_MAX_CONCURRENT: '-1', EXECUTION_ON_LIMIT: 'x', EXECUTION_PATH: 'bin' });
+  t.same(found, [
+    'EXECUTION_PATH: must be absolute paths (unit: directories, colon-separated)',
+    'EXECUTION_MAX_CONCURRENT: must be at least 1 (unit: executions)',
+    'EXECUTION_ON_LIMIT: must be one of "queue", "reject" (unit: queue | reject)',
   ]);
 });
 

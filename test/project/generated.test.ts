@@ -22,6 +22,22 @@ t.test(
     };
     for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
       t.ok(name in document.components.schemas, name);
+    t.match(document, {
+      components: {
+        schemas: { BatchRequest: { properties: { executions: { items: { $ref: /BatchItem$/ } } } } },
+      },
+      paths: {
+        '/v1/executions': { post: { requestBody: { required: true } } },
+        '/v1/executions/{id}/cancel': {
+          post: {
+            requestBody: {
+              required: false,
+              content: { 'application/json': { schema: { $ref: /CancelRequest$/ } } },
+            },
+          },
+        },
+      },
+    });
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const [method, { summary, responses }] of Object.entries(methods)) {
         t.ok(summary !== undefined && Object.keys(responses).length > 0, `${method} ${path}`);

@@ -5,7 +5,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, LOCAL_CALLER, type Scope } from '../../domain/access.ts';
-import { RefusedError } from '../../domain/errors.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
 
 /** A key as the keys file has it: never the key itself. */
 export interface ApiKey {
@@ -34,6 +34,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a caller needs to use the route. */
     access?: Scope | 'public';
+    /** Query parameters that it does not know are no matter. */
+    anyQuery?: boolean;
     /** Request headers that mean something to the route, with their description. */
     headers?: Record<string, string>;
   }
@@ -61,7 +63,8 @@ function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) 
     if (host !== undefined && host === lastAllowed) return null;
     const name = (host ?? '').toLowerCase().replace(/:\d*$/, '');
     if (!LOOPBACK_NAME.test(name) && !allowedHosts.includes(name)) {
-      return new RefusedError('host_not_allowed', `The host "${host ?? ''}" is not one of this server.`);
+      const detail = `The host ${quoted(host ?? '')} is none of this server's names; EXECUTION_ALLOWED_HOSTS can add it.`;
+      return new RefusedError('host_not_allowed', detail);
     }
     lastAllowed = host;
     return null;
@@ -70,7 +73,8 @@ function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) 
 
 function checkOrigin({ headers: { origin, host } }: FastifyRequest): RefusedError | null {
   if (origin === undefined || URL.parse(origin)?.host === host) return null;
-  return new RefusedError('origin_not_allowed', `Requests of pages from ${origin} are refused.`);
+  const detail = `Pages from ${quoted(origin)} are refused; only those from ${quoted(host ?? '')} may send requests.`;
+  return new RefusedError('origin_not_allowed', detail);
 }
 
 type Authenticate = (authorization: string | undefined) => Caller | RefusedError;

@@ -4,7 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { z } from 'zod';
-import { components, problem, type RequestSchemas } from '../schemas.ts';
+import { components, noBody, noQuery, problem, type RequestSchemas } from '../schemas.ts';
 
 type JsonSchema = Record<string, unknown>;
 
@@ -26,18 +26,26 @@ export async function openapi(
       security: [{ apiKey: [] }],
     },
     transform: ({ schema, url, route }) => {
-      const { hide, ...rest } = schema;
+      const { hide, body, querystring, ...rest } = schema;
       const { access, headers } = route.config ?? {};
+      const shown = {
+        ...rest,
+        ...(body === undefined || body === noBody ? {} : { body }),
+        ...(querystring === undefined || querystring === noQuery ? {} : { querystring }),
+      };
       return {
         schema: {
           ...(hide === undefined ? {} : { hide }),
-          ...toJsonSchemas(rest, names),
+          ...toJsonSchemas(shown, names),
+          ...(isOptional(body) ? { [OPTIONAL_BODY]: true } : {}),
           ...(headers === undefined ? {} : { headers: headerSchema(headers) }),
           ...(access === 'public' ? { security: [] } : {}),
         },
         url,
       };
     },
+    transformObject: (document) =>
+      withOptionalBodies((document as { openapiObject: OpenApi }).openapiObject) as never,
   });
   await app.register(async (docs) => {
     docs.addHook('onRoute', (route) => {
@@ -46,7 +54,7 @@ export async function openapi(
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
       uiConfig: { deepLinking: true },
-      staticCSP: true,
+      staticCSP: CONTENT_POLICY,
     });
   });
   app.route({
@@ -56,6 +64,31 @@ export async function openapi(
     schema: { hide: true },
     handler: async () => app.swagger(),
   });
+}
+
+/** Without upgrade-insecure-requests: over plain HTTP, which is what this server speaks, a page would stay empty. */
+const CONTENT_POLICY =
+  "default-src 'self'; base-uri 'self'; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; " +
+  "script-src 'self'; script-src-attr 'none'; style-src 'self'";
+
+interface OpenApi {
+  paths?: Record<string, Record<string, { requestBody?: { required: boolean } }>>;
+}
+
+/** Marks an operation until the document is made: the plugin takes every body for required. */
+const OPTIONAL_BODY = 'x-optional-body';
+
+function isOptional(body: unknown): boolean {
+  return body instanceof z.ZodType && z.globalRegistry.get(body)?.isOptional === true;
+}
+
+function withOptionalBodies(document: OpenApi): OpenApi {
+  for (const operation of Object.values(document.paths ?? {}).flatMap((methods) => Object.values(methods))) {
+    if (!Reflect.has(operation, OPTIONAL_BODY)) continue;
+    Reflect.deleteProperty(operation, OPTIONAL_BODY);
+    if (operation.requestBody !== undefined) operation.requestBody.required = false;
+  }
+  return document;
 }
 
 const CONVERSION = {

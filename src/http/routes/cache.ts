@@ -19,7 +19,7 @@ import {
   type RequestSchemas,
 } from '../schemas.ts';
 import { isoTime, toCacheStats, toCircuit, toResult, toWire } from '../wire.ts';
-import { refusalOf } from '../zod-adapter.ts';
+import { fit } from '../zod-adapter.ts';
 
 export interface CacheRoutesOptions {
   engine: Engine;
@@ -115,9 +115,9 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
 
 /** A spec whose result is to be made anew and kept. */
 function warming(requests: RequestSchemas, item: unknown, i: number): Spec | RefusedError {
-  const parsed = requests.spec.safeParse(item);
-  if (!parsed.success) return refusalOf(parsed.error, 'body', ['executions', i]);
-  const spec = parsed.data as Spec;
+  const fitted = fit(requests.spec, item, 'body', ['executions', i]);
+  if ('error' in fitted) return fitted.error;
+  const spec = fitted.value;
   if (spec.cache === undefined && spec.kind !== 'operation') {
     const fields = [
       { field: `/executions/${i}/cache`, message: 'is required: it says for whom and how long' },

@@ -25,7 +25,7 @@ import {
   stepResult,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
-import { refusalOf } from '../zod-adapter.ts';
+import { fit } from '../zod-adapter.ts';
 import type { z } from 'zod';
 
 export interface ExecutionRoutesOptions {
@@ -275,17 +275,18 @@ export function executionRoutes(
     },
   });
 
-  app.route<Params & { Body: z.output<typeof cancelBody> | undefined }>({
+  app.route<Params & { Body: z.output<typeof cancelBody> }>({
     method: 'POST',
     url: '/v1/executions/:id/cancel',
     config: { access: 'cancel' },
     schema: {
       ...oneOf,
       summary: 'Cancel an execution',
+      body: cancelBody,
       response: { 200: execution, 202: execution, ...errors },
     },
     async handler(request, reply) {
-      const { reason = null } = parseOptional(cancelBody, request.body);
+      const { reason = null } = request.body;
       const view = await engine.cancel(request.caller, request.params.id, reason);
       return send(request, reply.code(isFinished(view.execution) ? 200 : 202), view);
     },
@@ -352,16 +353,9 @@ function toSubmission(
   trace: Submission['trace'],
   requests: RequestSchemas,
 ): Submission | RefusedError {
-  const parsed = requests.batchItem.safeParse(item);
-  if (!parsed.success) return refusalOf(parsed.error, 'body', [`executions`, index]);
-  const { idempotency_key: key, ...spec } = parsed.data;
+  const fitted = fit(requests.batchItem, item, 'body', ['executions', index]);
+  if ('error' in fitted) return fitted.error;
+  const { idempotency_key: key, ...spec } = fitted.value;
   const idempotency = key === undefined ? null : { key, bodyHash: bodyHash(spec) };
   return { spec, trace, idempotency, rerunOf: null };
-}
-
-/** A body that may be left out. */
-function parseOptional<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  const parsed = schema.safeParse(body ?? {});
-  if (parsed.success) return parsed.data;
-  throw refusalOf(parsed.error, 'body');
 }

@@ -35,7 +35,7 @@ function metricsRoute(app: FastifyInstance, { scrape }: OpsRoutesOptions, access
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { access },
+    config: { access, anyQuery: true },
     schema: {
       summary: 'Prometheus metrics',
       tags: ['operation'],

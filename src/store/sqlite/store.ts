@@ -1,7 +1,6 @@
 // The embedded store: SQLite in WAL mode with synchronous=FULL. Writes go through one worker thread, which commits all
 // the groups that have gathered while it was busy with the commit before; reads run here, on the caller's thread.
 // It must never answer a write before it is on the disk.
-import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -78,7 +77,6 @@ export class SqliteStore implements Store {
 
   async open(): Promise<StoreIdentity> {
     const { dir, now, owner } = this.#options;
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
       const file = join(dir, 'execd.db');

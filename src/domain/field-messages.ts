@@ -1,0 +1,129 @@
+// What is wrong with each field, in words for the one who sent it.
+import type { z } from 'zod';
+import type { FieldProblem } from './errors.ts';
+
+/** How a value is called: JSON's own types, and what stands for a missing one. */
+function nameOf(input: unknown): string {
+  if (input === null) return 'null';
+  if (Array.isArray(input)) return 'a list';
+  return typeof input === 'object' ? 'an object' : `a ${typeof input}`;
+}
+
+const EXPECTED: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+const ITEMS: Record<string, string> = { string: 'characters', array: 'items' };
+
+/** Takes the place of zod's own messages: pass it as `error` when parsing. A schema's own message goes before. */
+export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
+  const { input } = issue;
+  switch (issue.code) {
+    case 'invalid_type': {
+      if (input === undefined) return 'is required';
+      const expected = EXPECTED[issue.expected] ?? `a ${issue.expected}`;
+      if (typeof input !== 'number') return `must be ${expected}, not ${nameOf(input)}`;
+      if (!Number.isFinite(input)) return 'is too large for a number';
+      return issue.expected === 'int' ? 'must be a whole number' : `must be ${expected}, not a number`;
+    }
+    case 'invalid_value':
+      return input === undefined ? 'is required' : oneOf(issue.values);
+    case 'invalid_union': {
+      const { discriminator, options } = issue;
+      if (typeof discriminator !== 'string' || !Array.isArray(options)) return undefined;
+      const given = (input as Record<string, unknown> | null)?.[discriminator];
+      return given === undefined ? `is required; it ${oneOf(options)}` : oneOf(options);
+    }
+    case 'too_big': {
+      const unit = ITEMS[issue.origin];
+      return unit === undefined
+        ? `must be at most ${issue.maximum}`
+        : `must have at most ${issue.maximum} ${unit}`;
+    }
+    case 'too_small': {
+      const unit = ITEMS[issue.origin];
+      if (unit === undefined) return `must be at least ${issue.minimum}`;
+      return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} ${unit}`;
+    }
+    case 'invalid_format':
+      return FORMATS[issue.format] ?? `must be a ${issue.format}`;
+    default:
+      return undefined;
+  }
+}
+
+const FORMATS: Record<string, string> = {
+  datetime: 'must be a time with an offset, as 2027-01-01T00:00:00Z (RFC 3339)',
+  base64: 'must be base64',
+  regex: 'does not have the form that is needed',
+};
+
+function oneOf(values: readonly unknown[]): string {
+  const names = values.map((value) => (typeof value === 'string' ? `"${value}"` : String(value)));
+  return names.length === 1 ? `must be ${names[0]}` : `must be one of ${names.join(', ')}`;
+}
+
+const MAX_FIELDS = 100;
+/** What zod says of a union that has no message of its own. */
+const UNNAMED = 'Invalid input';
+
+/**
+ * Every wrong field of a body or a query.
+ *
+ * @param prefix where the value stands in the body
+ */
+export function fieldProblems(
+  error: z.ZodError,
+  place: 'body' | 'querystring',
+  prefix: readonly PropertyKey[] = [],
+): FieldProblem[] {
+  return error.issues
+    .flatMap((issue) => problemsOf({ ...issue, path: [...prefix, ...issue.path] }, place))
+    .slice(0, MAX_FIELDS);
+}
+
+function problemsOf(issue: z.core.$ZodIssue, place: 'body' | 'querystring'): FieldProblem[] {
+  const field = pointer(issue.path, place);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({
+        field: pointer([...issue.path, key], place),
+        message: place === 'body' ? (ELSEWHERE[key] ?? 'unknown field') : 'unknown parameter',
+      }));
+    case 'invalid_union': {
+      // The branch that came closest says what is wrong.
+      const branches = [...issue.errors].sort((a, b) => a.length - b.length);
+      const nearest =
+        branches.find((problems) => problems.some((one) => one.code !== 'invalid_type')) ?? branches[0] ?? [];
+      const isOfNone = nearest.every((one) => one.path.length === 0) && issue.message !== UNNAMED;
+      if (nearest.length === 0 || isOfNone) return [{ field, message: issue.message }];
+      return nearest.flatMap((one) => problemsOf({ ...one, path: [...issue.path, ...one.path] }, place));
+    }
+    case 'invalid_key':
+      return issue.issues.map(({ message }) => ({ field, message }));
+    default:
+      return [{ field, message: issue.message }];
+  }
+}
+
+/** Fields that have their place elsewhere. */
+const ELSEWHERE: Record<string, string> = {
+  idempotency_key: 'unknown field; a single request has it as the header Idempotency-Key',
+};
+
+/** JSON Pointer (RFC 6901) into a body; `?name` for a query. */
+export function pointer(path: readonly PropertyKey[], place: 'body' | 'querystring'): string {
+  if (place === 'querystring') return `?${String(path[0] ?? '')}`;
+  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** All of them in one sentence. */
+export function sentenceOf(fields: readonly FieldProblem[], whole = 'the body'): string {
+  return fields.map(({ field, message }) => `${field === '' ? whole : field}: ${message}`).join('; ');
+}
