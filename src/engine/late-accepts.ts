@@ -11,7 +11,10 @@ export interface LateAcceptsDeps {
   log: Log;
 }
 
-type Entry = { part: AcceptPart; execution: FinishedExecution };
+interface Entry {
+  part: AcceptPart;
+  execution: FinishedExecution;
+}
 
 /** Beyond so many, answers wait for the store again. */
 const MAX_WAITING = 10_000;

@@ -14,7 +14,10 @@ const MAX_RESULT_DEPTH = 200;
 const MAX_BODY_BYTES = 64 * 1024;
 
 type Ended = Extract<AttemptReport, { type: 'ended' }>;
-type Deps = { journal: Journal; log: Log };
+interface Deps {
+  journal: Journal;
+  log: Log;
+}
 
 /** The result of an attempt, and its outcome, which is another one when the result could not be made. */
 export async function resultOf(

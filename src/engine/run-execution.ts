@@ -172,7 +172,7 @@ async function conclude(
   deps: RunDeps,
 ): Promise<Concluded> {
   const { outcome, result } = await resultOf(execution, report, deps);
-  const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), deps.random);
+  const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), () => deps.random());
   return { outcome, result, decision };
 }
 

@@ -173,7 +173,11 @@ t.test('a wrong request gets its own clear refusal', async (t) => {
 const SENTENCES: [string, unknown, string | RegExp][] = [
   ['a field that is missing', { kind: 'shell' }, '/command: is required'],
   ['no kind', {}, '/kind: is required; it must be one of "exec", "shell", "script", "aws_cli"'],
-  ['another kind', { kind: 'http' }, '/kind: must be one of "exec", "shell", "script", "aws_cli"'],
+  [
+    'another kind',
+    { kind: 'fortran' },
+    '/kind: must be one of "exec", "shell", "script", "aws_cli", "http", "operation"',
+  ],
   ['a list for an object', exec({ env: [] }), '/env: must be an object, not a list'],
   ['a number for a string', exec({ program: 5 }), '/program: must be a string, not a number'],
   ['a fraction', exec({ priority: 1.5 }), '/priority: must be a whole number'],

@@ -385,14 +385,18 @@ t.test('limits of a live execution can be extended, not shortened', async (t) =>
 });
 
 t.test('each clock ends an execution with its own cause', async (t) => {
-  const { submit, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
+  const { submit, finished, inPhase } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
   const timed = (timeouts: object, command = 'echo begun; sleep 60') => submit(shell(command, { timeouts }));
-  const attempt = await timed({ attempt_ms: 300 });
-  const total = await timed({ total_ms: 300 });
-  const idle = await timed({ idle_ms: 300 });
-  const blocker = await timed({ attempt_ms: 1500 });
-  const queue = await timed({ queue_ms: 200 });
-  const totalInQueue = await timed({ queue_ms: 5000, total_ms: 200 });
+  const blocker = await timed({ attempt_ms: 60_000 });
+  const queue = await timed({ queue_ms: 50 });
+  const totalInQueue = await timed({ queue_ms: 5000, total_ms: 50 });
+  await inPhase(queue.id, 'done');
+  await inPhase(totalInQueue.id, 'done');
+  const other = await service(t);
+  const limited = (timeouts: object) => other.submit(shell('echo begun; sleep 60', { timeouts }));
+  const attempt = await limited({ attempt_ms: 300 });
+  const total = await limited({ total_ms: 300 });
+  const idle = await limited({ idle_ms: 300 });
   for (const [one, cause] of [
     [attempt, 'attempt_timeout'],
     [total, 'total_timeout'],
@@ -400,7 +404,8 @@ t.test('each clock ends an execution with its own cause', async (t) => {
     [queue, 'queue_timeout'],
     [totalInQueue, 'total_timeout'],
   ] as const) {
-    const end = await finished(one.id);
+    const isQueued = one === queue || one === totalInQueue;
+    const end = await (isQueued ? finished(one.id) : other.finished(one.id));
     t.match(
       end,
       { status: 'timed_out', outcome: { cause }, error: { code: 'E002', class: 'timeout', type: cause } },
@@ -408,7 +413,8 @@ t.test('each clock ends an execution with its own cause', async (t) => {
     );
   }
   t.match(await finished(queue.id), { attempts: [], timestamps: { started: null } });
-  t.match(await finished(blocker.id), { result: { stdout: 'begun\n' } });
+  t.match(await other.finished(attempt.id), { result: { stdout: 'begun\n' } });
+  t.match((await inPhase(blocker.id, 'running')).status, 'running');
 });
 
 t.test('where no slot is free, a request may be refused instead of queued, exactly', async (t) => {

@@ -39,7 +39,7 @@ export class Policies {
   /** What ends an execution before it has begun; null when nothing does. Counts it as refused. */
   refusal(execution: Pick<Execution, 'spec' | 'work'>): Outcome | null {
     const circuit = this.#circuit(execution);
-    if (circuit === null || circuit.waitMs === null) return null;
+    if (circuit?.waitMs == null) return null;
     return circuitOpen(circuit, circuit.reject().waitMs);
   }
 

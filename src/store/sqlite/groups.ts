@@ -252,10 +252,18 @@ export class GroupWriter {
     { outcome, at, changes }: { outcome: Outcome; at: number; changes: Partial<ExecutionRow> },
     work: Work,
   ): Undone | null {
+    const undone = this.#whyNot(row, move);
+    if (undone !== null) return undone;
     const before = { ...row };
-    const undone = this.#move(row, move, at, { ...changes, ...finished(outcome, at) }, work, outcome);
+    const end = {
+      ...changes,
+      ...finished(outcome, at),
+      phase: 'done',
+      status: statusOf('done', outcome),
+    } as const;
+    this.#write(row, end, moveEvents('settle', outcome), at, work);
     const [next] = others;
-    if (undone !== null || next === undefined || before.phase === 'joined') return undone;
+    if (next === undefined || before.phase === 'joined') return null;
     const { phase, attempt, queued_at, retry_at } = before;
     const event = { starting: 'started', scheduled_retry: 'retry_scheduled' }[phase as string] ?? 'queued';
     this.#write(next, { phase, attempt, queued_at, retry_at }, [event as EventType], at, work);
@@ -384,15 +392,21 @@ export class GroupWriter {
     work: Work,
     outcome: Outcome | null = null,
   ): Undone | null {
+    const undone = this.#whyNot(row, move);
     const next = transition(row, move);
-    if (!next.legal && next.why === 'stale') return STALE;
-    if (!next.legal || next.phase === 'gone') {
-      return { status: 'refused', reason: 'illegal', current: this.#withAttempts(row) };
-    }
+    if (undone !== null || !next.legal || next.phase === 'gone') return undone;
     const status = statusOf(next.phase satisfies StoredPhase, outcome);
     const events = moveEvents(move.type, outcome);
     this.#write(row, { ...changes, phase: next.phase, status }, events, at, work);
     return null;
+  }
+
+  /** Null when the lifecycle has this move. */
+  #whyNot(row: ExecutionRow, move: Move): Undone | null {
+    const next = transition(row, move);
+    if (next.legal) return null;
+    if (next.why === 'stale') return STALE;
+    return { status: 'refused', reason: 'illegal', current: this.#withAttempts(row) };
   }
 
   /** Writes a changed row, and announces it. The status of a live one follows from its phase. */

@@ -1,0 +1,309 @@
+import t from 'tap';
+import { type Caller, LOCAL_CALLER } from '../../src/domain/access.ts';
+import { RefusedError } from '../../src/domain/errors.ts';
+import type { Execution } from '../../src/domain/execution.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import type { Spec } from '../../src/domain/spec.ts';
+import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
+import { until } from '../helpers/processes.ts';
+import { EXIT_0 } from '../helpers/records.ts';
+
+const CACHED = { cache: {} } satisfies Partial<Spec>;
+const FAILED = { ...EXIT_0, exitCode: 7 } as Outcome;
+
+const statusOf = (execution: Execution) => execution.cache?.status;
+
+/** Ends the live attempt, and waits until all of these have ended. */
+async function endRun(world: EngineWorld, ids: string[], outcome: Outcome = EXIT_0): Promise<void> {
+  world.runner.live[0]?.begin();
+  world.runner.live[0]?.end(outcome);
+  await until('all have ended', async () => {
+    const all = await Promise.all(ids.map((id) => world.store.get(null, id)));
+    return all.every((one) => one?.phase === 'done');
+  });
+}
+
+async function asUser(world: EngineWorld, userId: string, spec: Partial<Spec>): Promise<Execution> {
+  const caller: Caller = { ...LOCAL_CALLER, userId };
+  const whole = { kind: 'exec', program: 'true', ...spec } as Spec;
+  const submission = { spec: whole, trace: null, idempotency: null, rerunOf: null };
+  return (await world.engine.submit(caller, submission)).execution;
+}
+
+t.test('a thousand identical requests at once are one run, and end together', async (t) => {
+  const world = await engineWorld(t);
+  const all = await Promise.all(Array.from({ length: 1000 }, () => world.submit(CACHED)));
+  t.equal(world.runner.live.length, 1);
+  t.equal(all.filter((one) => statusOf(one) === 'miss').length, 1);
+  t.equal(all.filter((one) => statusOf(one) === 'joined').length, 999);
+  t.equal(new Set(all.map(({ runId }) => runId)).size, 1);
+  t.match((await world.engine.stats()).concurrency.process, { running: 1, pending: 0 }, 'they hold no slot');
+  await endRun(
+    world,
+    all.map(({ id }) => id),
+  );
+  for (const { id } of all) {
+    const one = await world.get(id);
+    t.match(one, { status: 'completed', attempts: [{ number: 1 }] });
+  }
+  t.equal(world.engine.cacheStats().joined, 999);
+  const later = await world.submit(CACHED);
+  t.match(later, { status: 'completed', phase: 'done', cache: { status: 'hit' }, attempts: [] });
+  t.equal(world.runner.live.length, 0);
+});
+
+t.test('without a cache block each request is a run of its own', async (t) => {
+  const world = await engineWorld(t, { slots: 50 });
+  await Promise.all(Array.from({ length: 50 }, () => world.submit()));
+  t.equal(world.runner.live.length, 50);
+});
+
+t.test('cancel ends one of those that share a run, and the last to leave ends the run', async (t) => {
+  const world = await engineWorld(t);
+  const all = await Promise.all(Array.from({ length: 10 }, () => world.submit(CACHED)));
+  const last = all.at(-1)?.id ?? '';
+  // The one that began the run is among those that leave first.
+  for (const { id } of all.slice(0, 9)) {
+    await world.engine.cancel(LOCAL_CALLER, id, null);
+    t.match(await world.get(id), { status: 'cancelled' });
+  }
+  t.same(world.runner.live[0]?.stops, [], 'the run goes on');
+  t.match(await world.get(last), { status: 'running', phase: 'starting', attempts: [{ number: 1 }] });
+  await world.engine.cancel(LOCAL_CALLER, last, 'enough');
+  t.match(world.runner.live[0]?.stops, [{ cause: 'cancelled' }]);
+  await endRun(world, [last], { cause: 'cancelled', reason: 'enough', process: null });
+  t.match(await world.get(last), { status: 'cancelled', outcome: { reason: 'enough' } });
+  const next = await world.submit(CACHED);
+  t.equal(statusOf(next), 'miss', 'a cancelled run leaves nothing');
+  await endRun(world, [next.id]);
+});
+
+t.test('when the one that began a run has left it, its end is that of the others', async (t) => {
+  const world = await engineWorld(t);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => world.submit(CACHED)));
+  await world.engine.cancel(LOCAL_CALLER, first?.id ?? '', null);
+  const late = await world.submit(CACHED);
+  t.equal(statusOf(late), 'joined', 'and it can still be joined');
+  await endRun(
+    world,
+    [second, third, late].map((one) => one?.id ?? ''),
+  );
+  t.match(await world.get(second?.id ?? ''), { status: 'completed', attempts: [{ number: 1 }] });
+  t.match(await world.get(first?.id ?? ''), { status: 'cancelled' });
+  t.equal(statusOf(await world.submit(CACHED)), 'hit');
+});
+
+t.test('a total limit ends the one whose it is, and the run only when nobody shares it', async (t) => {
+  const world = await engineWorld(t);
+  const spec = { ...CACHED, timeouts: { total_ms: 1000 } };
+  const first = await world.submit(spec);
+  await world.clock.advance(500);
+  const second = await world.submit(spec);
+  t.equal(statusOf(second), 'joined');
+  await world.clock.advance(500);
+  await until('the first has ended', async () => (await world.get(first.id)).phase === 'done');
+  t.match(await world.get(first.id), { status: 'timed_out', outcome: { cause: 'total_timeout' } });
+  t.same(world.runner.live[0]?.stops, []);
+  await world.clock.advance(500);
+  t.match(world.runner.live[0]?.stops, [{ cause: 'total_timeout', limitMs: 1000 }]);
+  await endRun(world, [second.id], { cause: 'total_timeout', limitMs: 1000, process: null });
+});
+
+t.test('those that joined a run that is lost run again, as one', async (t) => {
+  const world = await engineWorld(t, { slots: 5 });
+  const all = await Promise.all(Array.from({ length: 5 }, () => world.submit(CACHED)));
+  const [first, ...others] = all.map(({ id }) => id) as [string, ...string[]];
+  world.runner.live[0]?.begin();
+  world.runner.live[0]?.interrupt(true);
+  await until('the first is lost', async () => (await world.get(first)).phase === 'done');
+  t.match(await world.get(first), { status: 'failed', outcome: { cause: 'lost' } });
+  await until('another run has begun', () => world.runner.live.length === 1);
+  const late = await world.submit(CACHED);
+  t.equal(statusOf(late), 'joined');
+  await endRun(world, [...others, late.id]);
+  for (const id of others) t.match(await world.get(id), { status: 'completed', attempts: { length: 1 } });
+});
+
+t.test('a failed run ends all that share it, and leaves nothing behind', async (t) => {
+  const world = await engineWorld(t);
+  const [first, second] = await Promise.all([world.submit(CACHED), world.submit(CACHED)]);
+  await endRun(world, [first?.id ?? '', second?.id ?? ''], FAILED);
+  t.match(await world.get(second?.id ?? ''), { status: 'failed', outcome: { exitCode: 7 } });
+  t.equal(statusOf(await world.submit(CACHED)), 'miss');
+});
+
+t.test('retries of a shared run are shared too', async (t) => {
+  const world = await engineWorld(t);
+  const spec = { ...CACHED, retry: { attempts: 2, jitter: 0 } };
+  const [first, second] = await Promise.all([world.submit(spec), world.submit(spec)]);
+  const ids = [first?.id ?? '', second?.id ?? ''];
+  world.runner.live[0]?.begin();
+  world.runner.live[0]?.end(FAILED);
+  await until('it waits', async () => (await world.get(ids[0] ?? '')).phase === 'scheduled_retry');
+  await world.engine.cancel(LOCAL_CALLER, ids[0] ?? '', null);
+  t.match(await world.get(ids[1] ?? ''), { phase: 'scheduled_retry' }, 'the other one has taken its place');
+  await world.clock.advance(1000);
+  await until('it is tried again', () => world.runner.live.length === 1);
+  await endRun(world, ids);
+  t.match(await world.get(ids[1] ?? ''), { status: 'completed', attempts: { length: 2 } });
+});
+
+t.test('never the result of another user, task, work, limit or salt', async (t) => {
+  const world = await engineWorld(t, { slots: 50 });
+  const base = { program: 'echo', args: ['1'], cache: {} } as Partial<Spec>;
+  const others: [string, Partial<Spec>][] = [
+    ['ann', base],
+    ['bob', base],
+    ['ann', { ...base, args: ['2'] } as Partial<Spec>],
+    ['ann', { ...base, env: { A: '1' } } as Partial<Spec>],
+    ['ann', { ...base, task_id: 't1' }],
+    ['ann', { ...base, task_id: 't2' }],
+    ['ann', { ...base, cache: { salt: 'x' } }],
+    ['ann', { ...base, timeouts: { attempt_ms: 5 } }],
+    ['ann', { ...base, output: { max_bytes: 5 } }],
+  ];
+  const keys = new Set<string | undefined>();
+  for (const [user, spec] of others) {
+    const one = await asUser(world, user, spec);
+    t.equal(statusOf(one), 'miss', JSON.stringify([user, spec]));
+    keys.add(one.cache?.key);
+  }
+  t.equal(keys.size, others.length);
+  const same = await asUser(world, 'ann', { ...base, labels: { a: 'b' }, priority: 5 });
+  t.equal(statusOf(same), 'joined', 'what does not change the result does not matter');
+  const task = await asUser(world, 'ann', { ...base, task_id: 't3', cache: { scope: 'user' } });
+  t.equal(statusOf(task), 'joined', 'nor does the task, when the scope is the user');
+});
+
+t.test('fields that are excluded do not tell results apart', async (t) => {
+  const world = await engineWorld(t);
+  const spec = (id: string) => ({
+    env: { BUILD_ID: id, CC: 'gcc' },
+    cache: { key_exclude: ['env.BUILD_ID'] },
+  });
+  const first = await world.submit(spec('1'));
+  t.equal(statusOf(await world.submit(spec('2'))), 'joined');
+  t.equal(first.cache?.key.length, 64);
+});
+
+t.test('a global result is shared when it has finished, a global run is not', async (t) => {
+  const world = await engineWorld(t, { slots: 5 });
+  const spec = { cache: { scope: 'global' } } satisfies Partial<Spec>;
+  const first = await asUser(world, 'ann', spec);
+  t.equal(statusOf(await asUser(world, 'ann', spec)), 'joined');
+  const other = await asUser(world, 'bob', spec);
+  t.equal(statusOf(other), 'miss');
+  t.equal(first.cache?.key, other.cache?.key);
+  await endRun(world, [first.id]);
+  t.equal(statusOf(await asUser(world, 'carl', spec)), 'hit');
+  const caller: Caller = { ...LOCAL_CALLER, scopes: new Set(['submit', 'read']) };
+  const submission = {
+    spec: { kind: 'exec', program: 'true', ...spec } as Spec,
+    trace: null,
+    idempotency: null,
+    rerunOf: null,
+  };
+  await t.rejects(world.engine.submit(caller, submission), RefusedError);
+});
+
+t.test('each mode does what it says', async (t) => {
+  const world = await engineWorld(t, { slots: 20 });
+  const submit = (mode: 'read_write' | 'read' | 'write' | 'refresh' | 'bypass') =>
+    world.submit({ cache: { mode } });
+  const read = await submit('read');
+  await endRun(world, [read.id]);
+  t.equal(world.engine.cacheStats().entries, 0, 'read stores nothing');
+  const write = await submit('write');
+  const another = await submit('write');
+  t.same([statusOf(write), statusOf(another)], ['miss', 'miss'], 'write neither looks up nor joins');
+  await endRun(world, [write.id]);
+  await endRun(world, [another.id]);
+  t.equal(statusOf(await submit('read')), 'hit');
+  t.equal(statusOf(await submit('read_write')), 'hit');
+  const refresh = await submit('refresh');
+  t.equal(statusOf(refresh), 'miss');
+  t.equal(world.engine.cacheStats().entries, 0, 'nobody reads the old one while the new one is made');
+  t.equal(statusOf(await submit('read_write')), 'joined');
+  const bypass = await submit('bypass');
+  t.equal(bypass.cache, null);
+  await endRun(world, [refresh.id]);
+  t.equal(statusOf(await submit('read_write')), 'hit');
+});
+
+t.test('a result expires after its time, and never with 0', async (t) => {
+  const world = await engineWorld(t);
+  const short = { cache: { ttl_s: 10 } } satisfies Partial<Spec>;
+  const first = await world.submit(short);
+  await endRun(world, [first.id]);
+  await world.clock.advance(9999);
+  t.equal(statusOf(await world.submit(short)), 'hit');
+  await world.clock.advance(1);
+  const again = await world.submit({ cache: { ttl_s: 0 } });
+  t.equal(statusOf(again), 'miss');
+  await endRun(world, [again.id]);
+  await world.clock.advance(3_000_000_000);
+  t.equal(statusOf(await world.submit(short)), 'hit', 'the new entry has its own time');
+  t.equal(world.engine.cacheStats().expirations, 1);
+});
+
+t.test('a hit can be read before it is stored, and is stored', async (t) => {
+  const world = await engineWorld(t);
+  const first = await world.submit(CACHED);
+  await endRun(world, [first.id]);
+  const hit = await world.submit(CACHED);
+  t.match(await world.get(hit.id), { id: hit.id, status: 'completed', cache: { status: 'hit' } });
+  await until('it is stored', async () => (await world.store.get(null, hit.id)) !== null);
+  const { queueSequence: _, ...stored } = { queueSequence: 0, ...(await world.store.get(null, hit.id)) };
+  t.same(stored, hit, 'as it was answered');
+  t.same(
+    (await world.store.events(null, hit.id, 0)).map(({ type }) => type),
+    ['accepted', 'completed'],
+  );
+});
+
+t.test('hits outlive a restart', async (t) => {
+  const world = await engineWorld(t);
+  const first = await world.submit(CACHED);
+  await endRun(world, [first.id]);
+  const hits = await Promise.all(Array.from({ length: 50 }, () => world.submit(CACHED)));
+  await world.engine.drain();
+  const stored = await Promise.all(hits.map(({ id }) => world.store.get(null, id)));
+  t.ok(stored.every((one) => one?.status === 'completed'));
+});
+
+t.test('the logs of a shared run stay until nobody refers to it', async (t) => {
+  const world = await engineWorld(t);
+  const removed: string[] = [];
+  const remove = world.journal.remove.bind(world.journal);
+  world.journal.remove = async (name) => {
+    removed.push(`${name.runId}.${name.attempt}`);
+    await remove(name);
+  };
+  const [first, second] = await Promise.all([world.submit(CACHED), world.submit(CACHED)]);
+  const ids = [first?.id ?? '', second?.id ?? ''] as const;
+  await endRun(world, [...ids]);
+  await world.engine.remove(LOCAL_CALLER, ids[0]);
+  t.same(removed, []);
+  t.match(await world.get(ids[1]), { attempts: [{ number: 1 }] });
+  await world.engine.remove(LOCAL_CALLER, ids[1]);
+  t.same(removed, [`${ids[0]}.1`]);
+});
+
+t.test('entries are forgotten by key, operation and user', async (t) => {
+  const world = await engineWorld(t, { slots: 9 });
+  for (const user of ['ann', 'bob']) {
+    for (const arg of ['1', '2']) {
+      const one = await asUser(world, user, { args: [arg], cache: {} } as Partial<Spec>);
+      world.runner.live[0]?.begin();
+      world.runner.live[0]?.end();
+      await until(
+        'it is stored',
+        async () => world.engine.cacheEntry({ ...LOCAL_CALLER, userId: user }, one.cache?.key ?? '') !== null,
+      );
+    }
+  }
+  t.equal(world.engine.cacheStats().entries, 4);
+  t.equal(world.engine.forget({ userId: 'ann', operation: 'none' }), 0);
+  t.equal(world.engine.forget({ userId: 'ann' }), 2);
+  t.equal(world.engine.forget({}), 2);
+});

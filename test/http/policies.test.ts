@@ -1,0 +1,386 @@
+// Policies as a client meets them: HTTP calls and their failures, retries, circuits, the cache, operations.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { service, type Service, shell } from '../helpers/build.ts';
+import { until } from '../helpers/processes.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+interface Target {
+  url: string;
+  port: number;
+  requests: IncomingMessage[];
+}
+
+/** A server that answers the n-th request, from 1, as it is told. */
+async function target(
+  t: Test,
+  answer: (n: number, request: IncomingMessage, response: ServerResponse) => void,
+): Promise<Target> {
+  const requests: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    answer(requests.length, request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, requests };
+}
+
+const ALLOW = { EXECUTION_EGRESS_ALLOW: '127.0.0.1' };
+const FAST = { attempts: 3, min_ms: 1, max_ms: 2 };
+const call = (url: string, more: object = {}) => ({ kind: 'http', url, ...more });
+
+t.test('an HTTP call answers with status, headers and body, and its body is in the log', async (t) => {
+  const { url, requests } = await target(t, (_n, request, response) => {
+    response
+      .writeHead(201, { 'content-type': 'text/plain', 'x-made': 'yes' })
+      .end(`you sent ${request.method}`);
+  });
+  const s = await service(t, ALLOW);
+  const spec = call(`${url}/a?b=1`, { method: 'PUT', query: { c: ['2', '3'] }, body: { json: { d: null } } });
+  const done = await s.run(spec);
+  t.match(done, {
+    status: 'completed',
+    outcome: { cause: 'http_response', status: 201, expected: true },
+    result: { status: 201, headers: { 'x-made': 'yes' }, body: { text: 'you sent PUT', truncated: false } },
+    attempts: [{ number: 1, runner: /./ }],
+  });
+  const { text } = await s.call('GET', `/v1/executions/${done.id}/logs`);
+  t.equal(text, 'you sent PUT');
+  t.match(requests[0], {
+    url: '/a?b=1&c=2&c=3',
+    headers: { 'execution-id': done.id, 'execution-attempt': '1' },
+  });
+});
+
+t.test('a body is parsed where that was asked for', async (t) => {
+  const { url } = await target(t, (n, _request, response) => response.end(n === 1 ? '{"a": [null]}' : 'no'));
+  const s = await service(t, ALLOW);
+  const json = call(url, { output: { parse: 'json' } });
+  t.match(await s.run(json), { status: 'completed', result: { status: 200, body: { json: { a: [null] } } } });
+  t.match(await s.run(json), { status: 'failed', error: { code: 'E003', type: 'output_not_json' } });
+});
+
+t.test('a target that fails twice and then works is asked three times', async (t) => {
+  const { url, requests } = await target(t, (n, _request, response) => {
+    response.writeHead(n < 3 ? 503 : 200).end(`answer ${n}`);
+  });
+  const s = await service(t, ALLOW);
+  const done = await s.run(call(url, { retry: FAST }));
+  t.match(done, {
+    status: 'completed',
+    retry: { attempts: 3, used: 3, next_at: null },
+    attempts: [
+      { number: 1, outcome: { cause: 'http_response', status: 503 } },
+      { number: 2, outcome: { status: 503 } },
+      { number: 3, outcome: { status: 200 } },
+    ],
+  });
+  t.equal(requests.length, 3);
+  t.same(
+    requests.map(({ headers }) => headers['execution-attempt']),
+    ['1', '2', '3'],
+  );
+  const first = await s.call('GET', `/v1/executions/${done.id}/logs?attempt=1`);
+  t.equal(first.text, 'answer 1', 'each attempt has its log');
+  const { text } = await s.call('GET', '/metrics');
+  t.match(text, /retry_attempts_total\{operation_type="http"\} 2/);
+  t.ok(s.lines.some(({ msg }) => /^Retry 1\/2 for http after [\d.]+s: http_response$/.test(msg)));
+});
+
+t.test('attempts that are used up are E005 and keep the last cause', async (t) => {
+  const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
+  const s = await service(t, ALLOW);
+  t.match(await s.run(call(url, { retry: FAST })), {
+    status: 'failed',
+    outcome: { cause: 'http_response', status: 500, exhausted: { attempts: 3, by: 'attempts' } },
+    error: { code: 'E005', class: 'system', type: 'retry_exhausted', details: { status: 500 } },
+  });
+  t.ok(s.lines.some(({ msg }) => msg === 'Retry count exceeded'));
+});
+
+t.test('a status that another try does not help is not tried again', async (t) => {
+  const { url, requests } = await target(t, (_n, _request, response) => response.writeHead(404).end());
+  const s = await service(t, ALLOW);
+  t.match(await s.run(call(url, { retry: FAST })), {
+    status: 'failed',
+    error: { code: 'E003', type: 'http_status' },
+  });
+  t.equal(requests.length, 1);
+  t.match(await s.run(call(url, { expect: { statuses: ['4xx'] } })), { status: 'completed' });
+});
+
+t.test('how a target can fail, and what each failure is called', async (t) => {
+  const s = await service(t, { ...ALLOW, EXECUTION_MAX_OUTPUT_BYTES: '1000' });
+  const hangs = await target(t, () => undefined);
+  t.match(await s.run(call(hangs.url, { timeouts: { attempt_ms: 50 } })), {
+    status: 'timed_out',
+    outcome: { cause: 'attempt_timeout' },
+  });
+  const resets = await target(t, (_n, _request, response) => response.socket?.destroy());
+  t.match(await s.run(call(resets.url)), { outcome: { cause: 'request_failed', reason: 'connection_lost' } });
+  const endless = await target(t, (_n, _request, response) => {
+    const more = () => response.write('x'.repeat(10_000)) && setImmediate(more);
+    response.on('drain', more);
+    more();
+  });
+  t.match(await s.run(call(endless.url, { output: { oversized: 'fail' } })), {
+    status: 'failed',
+    outcome: { cause: 'output_limit' },
+    output: { stdout_kept_bytes: 1000 },
+  });
+  const inward = await target(t, (_n, _request, response) => {
+    response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end();
+  });
+  t.match(await s.run(call(inward.url, { retry: FAST })), {
+    outcome: { cause: 'request_failed', reason: 'egress_denied' },
+    attempts: { length: 1 },
+  });
+  t.match(await s.run(call('http://127.0.0.1:1/')), { outcome: { reason: 'connect_failed' } });
+  t.match(await s.run(call('http://[::1]/')), { outcome: { reason: 'egress_denied' } });
+});
+
+t.test('nothing but public addresses is reached unless it is allowed', async (t) => {
+  const { url, requests } = await target(t, (_n, _request, response) => response.end());
+  const s = await service(t);
+  t.match(await s.run(call(url)), { outcome: { cause: 'request_failed', reason: 'egress_denied' } });
+  t.equal(requests.length, 0);
+});
+
+t.test('a call that waits for its answer is cancelled at once', async (t) => {
+  const { url, requests } = await target(t, () => undefined);
+  const s = await service(t, ALLOW);
+  const { id } = await s.submit(call(url));
+  await until('it was asked', () => requests.length === 1);
+  await s.call('POST', `/v1/executions/${id}/cancel`);
+  t.match(await s.finished(id), { status: 'cancelled', outcome: { cause: 'cancelled', process: null } });
+});
+
+// ----------------------------------------------------------------------------------------- operations
+
+async function withOperations(
+  t: Test,
+  operations: object,
+  env: Record<string, string> = {},
+): Promise<[Service, string]> {
+  const file = join(tempDir(t), 'operations.json');
+  writeFileSync(file, JSON.stringify(operations), { mode: 0o600 });
+  return [await service(t, { ...ALLOW, ...env, EXECUTION_OPERATIONS_FILE: file }), file];
+}
+
+const GREET = {
+  description: 'Greets',
+  params: {
+    properties: { name: { type: 'string' }, times: { type: 'integer', default: 1 } },
+    required: ['name'],
+  },
+  run: { kind: 'exec', program: 'echo', args: ['hello {{name}}', '{{times}}'] },
+};
+
+t.test('an operation runs by its name, with its parameters', async (t) => {
+  const [s] = await withOperations(t, { operations: { greet: GREET } });
+  const done = await s.run({ kind: 'operation', name: 'greet', params: { name: '$(id); ann' } });
+  t.match(done, {
+    status: 'completed',
+    kind: 'operation',
+    operation: 'greet',
+    result: { stdout: 'hello $(id); ann 1\n' },
+  });
+  const wrong = await s.call('POST', '/v1/executions', {
+    kind: 'operation',
+    name: 'greet',
+    params: { nam: 1 },
+  });
+  t.equal(wrong.status, 400);
+  t.match(JSON.stringify(wrong.body), /\/params/);
+  const unknown = await s.call('POST', '/v1/executions', { kind: 'operation', name: 'none' });
+  t.match(unknown, { status: 400, body: { type: 'urn:execd:error:unknown_operation' } });
+  const { body } = await s.call<{ items: { name: string; params: object }[] }>('GET', '/v1/operations');
+  t.match(body.items, [{ name: 'greet', description: 'Greets', params: { type: 'object' } }]);
+  const listed = await s.call<{ items: ExecutionWire[] }>('GET', '/v1/executions?operation=greet');
+  t.same(
+    listed.body.items.map(({ id }) => id),
+    [done.id],
+  );
+  const result = await s.call('GET', `/v1/executions/${done.id}/result`);
+  t.match(result.body, { step: 'greet', completed: true });
+});
+
+t.test('operations are read again on demand, whole or not at all', async (t) => {
+  const [s, file] = await withOperations(t, { operations: { greet: GREET } });
+  writeFileSync(file, JSON.stringify({ operations: { greet: GREET, other: { run: { kind: 'exec' } } } }));
+  const bad = await s.call('POST', '/v1/admin/reload');
+  t.match(bad, { status: 422, body: { type: 'urn:execd:error:invalid_operations_file' } });
+  t.equal((await s.call('GET', '/v1/operations/other')).status, 404);
+  t.equal((await s.call('GET', '/v1/operations/greet')).status, 200);
+  writeFileSync(file, JSON.stringify({ operations: { other: GREET } }));
+  t.match(await s.call('POST', '/v1/admin/reload'), { status: 200, body: { operations: 1 } });
+  t.equal((await s.call('GET', '/v1/operations/greet')).status, 404);
+  t.match(await s.run({ kind: 'operation', name: 'other', params: { name: 'bob' } }), {
+    status: 'completed',
+  });
+});
+
+t.test(
+  'a dead target opens the circuit, retries stay within the budget, and it recovers by itself',
+  async (t) => {
+    let isDead = true;
+    const { url, requests } = await target(t, (_n, _request, response) => {
+      response.writeHead(isDead ? 503 : 200).end('ok');
+    });
+    const operation = {
+      run: { kind: 'http', url },
+      retry: { attempts: 5, min_ms: 1, max_ms: 2 },
+      retry_budget: { ratio: 0, per_second: 0, burst: 10 },
+      circuit: { type: 'consecutive', failures: 150, open_ms: 300 },
+    };
+    const [s] = await withOperations(t, { operations: { ask: operation } });
+    const all = await Promise.all(
+      Array.from({ length: 200 }, () => s.submit({ kind: 'operation', name: 'ask' })),
+    );
+    const ends = await Promise.all(all.map(({ id }) => s.finished(id)));
+    t.ok(ends.every(({ status }) => status === 'failed'));
+    t.ok(requests.length <= 210, `${requests.length} requests for 200 callers`);
+    t.ok(ends.some(({ outcome }) => outcome?.exhausted?.by === 'budget'));
+    const { body } = await s.call<{ items: object[] }>('GET', '/v1/circuits');
+    t.match(body.items, [{ name: 'operation:ask', opened: 1, state: /open/ }]);
+    const refused = await s.run({ kind: 'operation', name: 'ask' });
+    if (refused.outcome?.cause === 'circuit_open') {
+      t.match(refused, {
+        status: 'failed',
+        attempts: [],
+        error: { code: 'E003', type: 'circuit_open', retryable: true },
+      });
+    }
+    isDead = false;
+    await until('it works again', async () => {
+      const one = await s.run({ kind: 'operation', name: 'ask' });
+      return one.status === 'completed';
+    });
+    const after = await s.call<{ items: object[] }>('GET', '/v1/circuits');
+    t.match(after.body.items, [{ state: 'closed' }]);
+  },
+);
+
+t.test('a circuit can be closed by hand, by those who may', async (t) => {
+  const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
+  const operation = { run: { kind: 'http', url }, circuit: { failures: 1, open_ms: 3_600_000 } };
+  const [s] = await withOperations(t, { operations: { ask: operation } });
+  await s.run({ kind: 'operation', name: 'ask' });
+  const open = await s.call<ExecutionWire>('POST', '/v1/executions', { kind: 'operation', name: 'ask' });
+  t.equal(open.status, 200, 'it has ended already');
+  t.match(open.body, {
+    status: 'failed',
+    attempts: [],
+    outcome: { cause: 'circuit_open', circuit: 'operation:ask' },
+  });
+  t.match(await s.call('POST', '/v1/circuits/operation:ask/reset'), {
+    status: 200,
+    body: { state: 'closed' },
+  });
+  t.match(await s.run({ kind: 'operation', name: 'ask' }), { outcome: { cause: 'http_response' } });
+  t.match(await s.call('POST', '/v1/circuits/none/reset'), { status: 404 });
+});
+
+t.test('the limit of an operation follows what was observed', async (t) => {
+  const operation = {
+    run: { kind: 'exec', program: 'true' },
+    adaptive_timeout: { factor: 2, min_ms: 5000, max_ms: 9000, min_samples: 2 },
+  };
+  const [s] = await withOperations(t, { operations: { quick: operation } });
+  const run = (more: object = {}) => s.run({ kind: 'operation', name: 'quick', ...more });
+  t.match(await run(), { timeouts: { attempt_ms: 300_000 } });
+  await run();
+  t.match((await s.call('GET', '/v1/operations/quick')).body, {
+    policy: { adaptive_timeout: { current_ms: 5000 } },
+  });
+  t.match(await run(), { timeouts: { attempt_ms: 5000 } });
+  t.match(await run({ timeouts: { attempt_ms: 7000 } }), { timeouts: { attempt_ms: 7000 } });
+});
+
+// ---------------------------------------------------------------------------------------------- cache
+
+t.test('a hit answers at once, with its age, and says where it comes from', async (t) => {
+  const s = await service(t);
+  const spec = shell('date +%N; echo counted >> count', { cwd: tempDir(t), cache: {} });
+  const first = await s.run(spec);
+  t.match(first.cache, { mode: 'read_write', status: 'stored', scope: 'user', ttl_s: 3600, stored_at: null });
+  const hit = await s.call<ExecutionWire>('POST', '/v1/executions', spec);
+  t.equal(hit.status, 200);
+  t.equal(hit.headers.get('age'), '0');
+  t.match(hit.body, { status: 'completed', cache: { status: 'hit', key: first.cache?.key ?? '' } });
+  t.same(hit.body.result, first.result);
+  const again = await s.call<ExecutionWire>('GET', `/v1/executions/${hit.body.id}`);
+  t.same(again.body, hit.body);
+  const keyed = await s.call<ExecutionWire>('POST', '/v1/executions', spec, { 'idempotency-key': 'k' });
+  t.match(keyed, { status: 200, body: { cache: { status: 'hit' } } });
+  const metrics = await s.call('GET', '/metrics');
+  t.match(metrics.text, /cache_misses_total\{operation_type="shell"\} 1/);
+  t.match(metrics.text, /cache_size 1/);
+  t.match((await s.call('GET', '/health')).body, { cache_size: 1 });
+  t.match((await s.call('GET', '/v1/stats')).body, { cache: { hits: 2, misses: 1, entries: 1 } });
+});
+
+t.test('the cache can be looked at, filled and emptied', async (t) => {
+  const [s] = await withOperations(t, {
+    operations: {
+      cached: {
+        params: { properties: { n: { type: 'integer' } } },
+        run: { kind: 'exec', program: 'echo', args: ['{{n?}}'] },
+        cache: { ttl_s: 0 },
+      },
+      plain: { run: { kind: 'exec', program: 'true' } },
+    },
+  });
+  const operation = (n: number) => ({ kind: 'operation', name: 'cached', params: { n } });
+  const warmed = await s.call<{ items: { status: number; execution?: ExecutionWire }[] }>(
+    'POST',
+    '/v1/cache/warm',
+    {
+      executions: [
+        operation(1),
+        shell('echo x', { cache: {} }),
+        shell('echo y'),
+        { kind: 'operation', name: 'plain' },
+      ],
+    },
+  );
+  t.same(
+    warmed.body.items.map(({ status }) => status),
+    [202, 202, 400, 400],
+  );
+  for (const { execution } of warmed.body.items) if (execution !== undefined) await s.finished(execution.id);
+  const hit = await s.call<ExecutionWire>('POST', '/v1/executions', operation(1));
+  t.match(hit, { status: 200, body: { cache: { status: 'hit', ttl_s: null } } });
+  const key = hit.body.cache?.key ?? '';
+  t.match((await s.call('GET', `/v1/cache/${key}`)).body, {
+    key,
+    operation: 'cached',
+    result: { stdout: '1\n' },
+    ttl_s: null,
+  });
+  t.match(await s.call('GET', '/v1/cache/none'), { status: 404 });
+  t.match((await s.call('GET', '/v1/cache')).body, { entries: 2, hits: 1, hit_ratio: 1 });
+  t.same((await s.call('DELETE', '/v1/cache?operation=cached')).body, { removed: 1 });
+  t.same((await s.call('DELETE', `/v1/cache?key=${key}`)).body, { removed: 0 });
+  t.same((await s.call('DELETE', '/v1/cache?all=true')).body, { removed: 1 });
+  t.match((await s.run(operation(1))).cache, { status: 'stored' });
+});
+
+t.test('what fails or does not fit is not kept', async (t) => {
+  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '100' });
+  for (const command of ['exit 1', 'seq 1000', 'kill $$']) {
+    const spec = shell(command, { cache: {} });
+    const first = await s.run(spec);
+    const second = await s.run(spec);
+    t.same([first.cache?.status, second.cache?.status], ['miss', 'miss'], command);
+  }
+});
