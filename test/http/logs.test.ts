@@ -263,6 +263,8 @@ function cut(url: string, path: string, bytes: number): Promise<{ body: string; 
   return new Promise((resolve, reject) => {
     const request = get(url + path, (response) => {
       let body = '';
+      if (response.statusCode !== 200)
+        response.on('end', () => reject(new Error(`${response.statusCode}: ${path}: ${body}`)));
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
         body += piece;
