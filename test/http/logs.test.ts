@@ -268,7 +268,8 @@ function cut(url: string, path: string, bytes: number): Promise<{ body: string; 
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
         body += piece;
-        if (body.length < bytes) return;
+        // One line may be longer than that, when the host was late; without a whole one there is no way on.
+        if (body.length < bytes || !body.includes('\n')) return;
         request.destroy();
         resolve({ body, isWhole: false });
       });
