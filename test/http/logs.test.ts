@@ -263,10 +263,13 @@ function cut(url: string, path: string, bytes: number): Promise<{ body: string; 
   return new Promise((resolve, reject) => {
     const request = get(url + path, (response) => {
       let body = '';
+      if (response.statusCode !== 200)
+        response.on('end', () => reject(new Error(`${response.statusCode}: ${path}: ${body}`)));
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
         body += piece;
-        if (body.length < bytes) return;
+        // One line may be longer than that, when the host was late; without a whole one there is no way on.
+        if (body.length < bytes || !body.includes('\n')) return;
         request.destroy();
         resolve({ body, isWhole: false });
       });
