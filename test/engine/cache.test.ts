@@ -80,16 +80,20 @@ t.test('cancel ends one of those that share a run, and the last to leave ends th
 
 t.test('when the one that began a run has left it, its end is that of the others', async (t) => {
   const world = await engineWorld(t);
-  const [first, second, third] = await Promise.all([1, 2, 3].map(() => world.submit(CACHED)));
-  await world.engine.cancel(LOCAL_CALLER, first?.id ?? '', null);
+  const [first, second, third] = await Promise.all([
+    world.submit(CACHED),
+    world.submit(CACHED),
+    world.submit(CACHED),
+  ]);
+  await world.engine.cancel(LOCAL_CALLER, first.id, null);
   const late = await world.submit(CACHED);
   t.equal(statusOf(late), 'joined', 'and it can still be joined');
   await endRun(
     world,
-    [second, third, late].map((one) => one?.id ?? ''),
+    [second, third, late].map((one) => one.id),
   );
-  t.match(await world.get(second?.id ?? ''), { status: 'completed', attempts: [{ number: 1 }] });
-  t.match(await world.get(first?.id ?? ''), { status: 'cancelled' });
+  t.match(await world.get(second.id), { status: 'completed', attempts: [{ number: 1 }] });
+  t.match(await world.get(first.id), { status: 'cancelled' });
   t.equal(statusOf(await world.submit(CACHED)), 'hit');
 });
 
@@ -127,8 +131,8 @@ t.test('those that joined a run that is lost run again, as one', async (t) => {
 t.test('a failed run ends all that share it, and leaves nothing behind', async (t) => {
   const world = await engineWorld(t);
   const [first, second] = await Promise.all([world.submit(CACHED), world.submit(CACHED)]);
-  await endRun(world, [first?.id ?? '', second?.id ?? ''], FAILED);
-  t.match(await world.get(second?.id ?? ''), { status: 'failed', outcome: { exitCode: 7 } });
+  await endRun(world, [first.id, second.id], FAILED);
+  t.match(await world.get(second.id), { status: 'failed', outcome: { exitCode: 7 } });
   t.equal(statusOf(await world.submit(CACHED)), 'miss');
 });
 
@@ -136,16 +140,16 @@ t.test('retries of a shared run are shared too', async (t) => {
   const world = await engineWorld(t);
   const spec = { ...CACHED, retry: { attempts: 2, jitter: 0 } };
   const [first, second] = await Promise.all([world.submit(spec), world.submit(spec)]);
-  const ids = [first?.id ?? '', second?.id ?? ''];
+  const ids: [string, string] = [first.id, second.id];
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end(FAILED);
-  await until('it waits', async () => (await world.get(ids[0] ?? '')).phase === 'scheduled_retry');
-  await world.engine.cancel(LOCAL_CALLER, ids[0] ?? '', null);
-  t.match(await world.get(ids[1] ?? ''), { phase: 'scheduled_retry' }, 'the other one has taken its place');
+  await until('it waits', async () => (await world.get(ids[0])).phase === 'scheduled_retry');
+  await world.engine.cancel(LOCAL_CALLER, ids[0], null);
+  t.match(await world.get(ids[1]), { phase: 'scheduled_retry' }, 'the other one has taken its place');
   await world.clock.advance(1000);
   await until('it is tried again', () => world.runner.live.length === 1);
   await endRun(world, ids);
-  t.match(await world.get(ids[1] ?? ''), { status: 'completed', attempts: { length: 2 } });
+  t.match(await world.get(ids[1]), { status: 'completed', attempts: { length: 2 } });
 });
 
 t.test('never the result of another user, task, work, limit or salt', async (t) => {
@@ -154,8 +158,8 @@ t.test('never the result of another user, task, work, limit or salt', async (t) 
   const others: [string, Partial<Spec>][] = [
     ['ann', base],
     ['bob', base],
-    ['ann', { ...base, args: ['2'] } as Partial<Spec>],
-    ['ann', { ...base, env: { A: '1' } } as Partial<Spec>],
+    ['ann', { ...base, args: ['2'] }],
+    ['ann', { ...base, env: { A: '1' } }],
     ['ann', { ...base, task_id: 't1' }],
     ['ann', { ...base, task_id: 't2' }],
     ['ann', { ...base, cache: { salt: 'x' } }],
@@ -280,7 +284,7 @@ t.test('the logs of a shared run stay until nobody refers to it', async (t) => {
     await remove(name);
   };
   const [first, second] = await Promise.all([world.submit(CACHED), world.submit(CACHED)]);
-  const ids = [first?.id ?? '', second?.id ?? ''] as const;
+  const ids = [first.id, second.id] as const;
   await endRun(world, [...ids]);
   await world.engine.remove(LOCAL_CALLER, ids[0]);
   t.same(removed, []);
@@ -293,7 +297,7 @@ t.test('entries are forgotten by key, operation and user', async (t) => {
   const world = await engineWorld(t, { slots: 9 });
   for (const user of ['ann', 'bob']) {
     for (const arg of ['1', '2']) {
-      const one = await asUser(world, user, { args: [arg], cache: {} } as Partial<Spec>);
+      const one = await asUser(world, user, { args: [arg], cache: {} });
       world.runner.live[0]?.begin();
       world.runner.live[0]?.end();
       await until(

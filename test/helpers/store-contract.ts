@@ -2,8 +2,9 @@
 // it; a new rule is written here first.
 import type { Test } from 'tap';
 import fc from 'fast-check';
+import type { CacheUse } from '../../src/domain/cache.ts';
 import type { Execution } from '../../src/domain/execution.ts';
-import { isFinished, lastAttemptNumber } from '../../src/domain/execution.ts';
+import { isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
 import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
@@ -87,6 +88,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   keys(t, makeWorld);
   listing(t, makeWorld);
   retries(t, makeWorld);
+  joins(t, makeWorld);
   history(t, makeWorld);
   retention(t, makeWorld);
   restarts(t, makeWorld);
@@ -575,6 +577,130 @@ function retries(t: Test, makeWorld: MakeWorld): void {
       );
     },
   );
+}
+
+function joins(t: Test, makeWorld: MakeWorld): void {
+  const use: CacheUse = {
+    mode: 'read_write',
+    key: 'k',
+    scope: 'user',
+    ttlMs: null,
+    status: 'joined',
+    storedAt: null,
+  };
+  const joining = (runId: string) => accept(newExecution({ runId, cache: use }), { joins: true });
+  const expire = (executionId: string) =>
+    ({
+      type: 'expire',
+      executionId,
+      at: 2500,
+      outcome: { cause: 'total_timeout', limitMs: 5, process: null },
+    }) as const;
+
+  async function joined(store: Store, runId: string): Promise<string> {
+    return (applied(await one(store, [joining(runId)]))[0] as Execution).id;
+  }
+
+  t.test('who joins a run ends with it, and has its attempts then', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const other = await joined(store, id);
+    t.match(await get(store, other), { status: 'pending', phase: 'joined', runId: id, attempts: [] });
+    t.match(await store.counts(), { pending: 1, joined: 1, running: 1 });
+    t.same(await claim(store), [], 'it is in no queue');
+    t.same(
+      applied(await one(store, [settle(id, 1)])).map((one) => one.id),
+      [id, other],
+    );
+    t.match(await get(store, other), {
+      status: 'completed',
+      attempts: [{ number: 1 }],
+      result: { stdout: 'hi\n' },
+    });
+    t.match(await store.counts(), { pending: 0, joined: 0, running: 0, finished: { completed: 2 } });
+  });
+
+  t.test('a run that has ended, is being stopped or is not there cannot be joined', async (t) => {
+    const { store } = await makeWorld(t);
+    const ended = await givenRunning(store);
+    applied(await one(store, [settle(ended, 1)]));
+    const stopped = await givenRunning(store);
+    applied(await one(store, [cancel(stopped)]));
+    for (const id of [ended, stopped, newExecution().id]) {
+      t.match(await one(store, [joining(id)]), { status: 'refused', reason: 'run_gone' }, id);
+    }
+  });
+
+  t.test(
+    'who leaves a shared run ends alone; the next one stands for it, and any of them names it',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      const id = await givenRunning(store);
+      const [second, third] = [await joined(store, id), await joined(store, id)];
+      t.match(applied(await one(store, [cancel(id)])), [
+        { id, status: 'cancelled' },
+        { id: second, status: 'running', phase: 'starting', runId: id, attempts: [{ number: 1 }] },
+      ]);
+      t.match(applied(await one(store, [expire(third)])), [{ id: third, status: 'timed_out' }]);
+      t.match(
+        await one(store, [expire(second)]),
+        { status: 'refused', reason: 'illegal' },
+        'the last one is stopped',
+      );
+      const progress = {
+        type: 'progress',
+        executionId: id,
+        attempt: 1,
+        startedAt: 5,
+        output: NO_OUTPUT,
+      } as const;
+      t.match(applied(await one(store, [progress])), [{ id: second }]);
+      t.match(applied(await one(store, [settle(id, 1)])), [{ id: second, status: 'completed' }]);
+      t.equal((await one(store, [settle(id, 1)])).status, 'stale');
+      t.match(await get(store, id), { status: 'cancelled' });
+    },
+  );
+
+  t.test('those who joined a run that is lost begin another one together', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const [second, third] = [await joined(store, id), await joined(store, id)];
+    const lost: Outcome = { cause: 'lost', detail: 'server_crash' };
+    applied(await one(store, [settle(id, 1, { outcome: lost, result: null })]));
+    t.match(await get(store, id), { status: 'failed' });
+    t.match(await get(store, second), { phase: 'queued', runId: second, attempts: [] });
+    t.match(await get(store, third), { phase: 'joined', runId: second });
+    t.match(await claim(store), [{ id: second, attempts: [{ number: 1 }] }]);
+    t.match(applied(await one(store, [settle(second, 1)])), [
+      { id: second },
+      { id: third, status: 'completed' },
+    ]);
+  });
+
+  t.test('the attempts of a shared run stay until the last of those who shared it is removed', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenRunning(store);
+    const other = await joined(store, id);
+    applied(await one(store, [settle(id, 1)]));
+    applied(await one(store, [{ type: 'remove', userId: null, executionId: id }]));
+    t.match(await get(store, other), { attempts: [{ number: 1 }] });
+    t.same(await store.missing([id]), []);
+    applied(await one(store, [{ type: 'remove', userId: null, executionId: other }]));
+    t.same(await store.missing([id]), [id]);
+  });
+
+  t.test('an execution that ends with its acceptance is whole from the first moment', async (t) => {
+    const { store } = await makeWorld(t);
+    const end = { outcome: EXIT_0, result: { type: 'json', value: [1] } } as const;
+    const execution = newExecution({ cache: { ...use, status: 'hit', storedAt: 5 } });
+    const [done] = applied(await one(store, [accept(execution, { end, maxQueued: 0 })]));
+    t.match(done, { status: 'completed', phase: 'done', revision: 1, attempts: [], result: end.result });
+    t.match(await store.counts(), { pending: 0, finished: { completed: 1 } });
+    t.same(
+      (await store.events(null, execution.id, 0)).map(({ type }) => type),
+      ['accepted', 'completed'],
+    );
+  });
 }
 
 function history(t: Test, makeWorld: MakeWorld): void {

@@ -195,7 +195,7 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
       { EXECUTION_MAX_CONCURENT: '5' },
       /EXECUTION_MAX_CONCURENT: there is no such setting/,
     ],
-    ['a setting of a feature that is not there', { EXECUTION_CACHE_SIZE: '5' }, /EXECUTION_CACHE_SIZE/],
+    ['a setting of a feature that is not there', { EXECUTION_ROLE: 'api' }, /EXECUTION_ROLE/],
     [
       'several at once',
       { EXECUTION_PORT: 'x', EXECUTION_LOG_LEVEL: 'loud' },

@@ -170,9 +170,9 @@ export class GroupWriter {
       Object.assign(fresh, { phase: 'done', status: statusOf('done', end.outcome) });
       Object.assign(fresh, finished(end.outcome, fresh.created_at), { result: end.result });
     } else if (joins) {
-      const owner = this.#owner(fresh.run_id);
-      if (owner === undefined || owner.phase === 'canceling')
-        return { status: 'refused', reason: 'run_gone' };
+      const phase = this.#owner(fresh.run_id)?.phase;
+      const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
+      if (!isOpen) return { status: 'refused', reason: 'run_gone' };
       fresh.phase = 'joined';
     } else if (claim !== null) {
       Object.assign(fresh, { phase: 'starting', status: 'running', attempt: 1 });
