@@ -103,7 +103,11 @@ export async function buildApp(
     random: () => Math.random(),
     resolve: (spec) => resolveSpec(operations, spec),
     policies: policySource(operations),
-    cache: { maxEntries: config.EXECUTION_CACHE_SIZE, maxBytes: config.EXECUTION_CACHE_MAX_BYTES },
+    cache: {
+      maxEntries: config.EXECUTION_CACHE_SIZE,
+      maxBytes: config.EXECUTION_CACHE_MAX_BYTES,
+      isPersistent: config.EXECUTION_CACHE_PERSIST,
+    },
     journal: overrides.journal?.(journal) ?? journal,
     clock,
     log,

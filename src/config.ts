@@ -166,6 +166,12 @@ const SETTINGS = {
     unit: 'seconds',
     about: 'How long a result is kept, where neither request nor operation says. 0 is for ever.',
   },
+  EXECUTION_CACHE_PERSIST: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about: 'Whether kept results outlive a restart.',
+  },
   EXECUTION_OPERATIONS_FILE: {
     schema: path.optional(),
     default: undefined,

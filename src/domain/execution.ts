@@ -135,6 +135,8 @@ interface Facts {
   retry: RetryPolicy | null;
   /** An interrupted attempt may be made again. */
   retrySafe: boolean;
+  /** At most so many with the same key run at a time; null where nothing but the slots limits them. */
+  concurrency: { key: string; limit: number } | null;
   /** Null: its result is neither looked up nor kept. */
   cache: CacheUse | null;
   trace: Trace;

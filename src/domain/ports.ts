@@ -55,8 +55,8 @@ export interface Claimant {
 }
 
 /**
- * A new execution. `claim` gives it a slot in the same group: then it is never in the queue. Refused with `queue_full`
- * when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
+ * A new execution. `claim` gives it a slot in the same group: then it is never in the queue, unless as many with its
+ * concurrency key run as may. Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
  * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt.
  */
 export interface AcceptPart {
@@ -184,6 +184,31 @@ export interface RemovePart {
   executionId: ExecutionId;
 }
 
+/** Whose the entry is: only they can read it by its key or remove it. Null shares it with everybody. */
+export interface CacheEntry {
+  key: string;
+  userId: string | null;
+  operation: string | null;
+  /** The run that made it. */
+  runId: ExecutionId;
+  outcome: Outcome;
+  result: Result;
+  /** Milliseconds since the epoch. */
+  storedAt: number;
+  /** Null never expires. */
+  expiresAt: number | null;
+}
+
+/** Kept results, for the next start. Losing one costs another run and nothing else. */
+export interface CachePart {
+  type: 'cache';
+  put: readonly CacheEntry[];
+  /** Keys. */
+  drop: readonly string[];
+  /** The newest that stay; null leaves all. */
+  keepAtMost: number | null;
+}
+
 /** Counters of a live attempt. Write-behind: may be lost in a crash, is never older than what it replaces. */
 export interface ProgressPart {
   type: 'progress';
@@ -203,6 +228,7 @@ export type Part =
   | RetryPart
   | DuePart
   | ExpirePart
+  | CachePart
   | PatchPart
   | RemovePart
   | ProgressPart;
@@ -314,6 +340,8 @@ export interface Store {
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Removes idempotency keys that ended before; answers how many. */
   expireKeys(before: number): Promise<number>;
+  /** Kept results, newest first. */
+  cacheEntries(limit: number): Promise<CacheEntry[]>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */
@@ -473,8 +501,11 @@ export interface AttemptLog {
 }
 
 export interface Journal {
-  /** Makes the directories; to be called once, before anything else. */
-  prepare(): Promise<void>;
+  /**
+   * Makes the directories, for the store with this id; to be called once, before anything else. Rejects when they hold
+   * the logs of another store, which would be taken for logs without a record.
+   */
+  prepare(instanceId: string): Promise<void>;
   /** Null when the attempt has no log. */
   open(name: AttemptName): Promise<AttemptLog | null>;
   exists(name: AttemptName): Promise<boolean>;

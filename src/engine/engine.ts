@@ -7,6 +7,8 @@ import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type {
   AttemptLog,
+  CacheEntry,
+  CachePart,
   Clock,
   Command,
   Group,
@@ -29,7 +31,6 @@ import type { Listener } from './event-bus.ts';
 import { EventBus } from './event-bus.ts';
 import { LateAccepts } from './late-accepts.ts';
 import {
-  type CacheEntry,
   type CacheFilter,
   type CacheSettings,
   type CacheStats,
@@ -71,7 +72,10 @@ export interface EngineDeps {
   newTrace: () => Trace;
   policy: EnginePolicy;
   policies: PolicySource;
-  cache: CacheSettings;
+  cache: CacheSettings & {
+    /** Whether results outlive a restart. */
+    isPersistent: boolean;
+  };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
   syncIntervalMs: number;
@@ -164,7 +168,10 @@ export class Engine {
     });
     const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
-    this.#janitor = new Janitor({ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs });
+    this.#janitor = new Janitor({
+      ...{ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs },
+      sweepCache: () => this.#sweepCache(),
+    });
     const isOpen = () => this.#state === 'open';
     const waiters = { changes: this.#changed, growth: this.#growth };
     this.#queries = new Queries({ store, journal, clock, live, late: this.#late, ...waiters, isOpen });
@@ -184,14 +191,18 @@ export class Engine {
   /** Opens the store and makes good what an earlier end has interrupted. Accepts and claims nothing before `open`. */
   async start(): Promise<void> {
     const { store, runner, journal, clock, log, random } = this.#deps;
-    await journal.prepare();
     const identity = await store.open();
+    await journal.prepare(identity.instanceId);
     this.#epoch = identity.epoch;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
     for (const execution of await store.pendingWithTimer()) {
       this.#deadlines.follow(execution);
       this.#joins.follow(execution);
+    }
+    if (this.#deps.cache.isPersistent) {
+      const kept = await store.cacheEntries(this.#deps.cache.maxEntries);
+      for (const entry of kept.reverse()) this.#cache.put(entry);
     }
     this.#writeBehind.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
@@ -391,9 +402,10 @@ export class Engine {
 
   /** Forgets kept results; answers how many. */
   forget(filter: CacheFilter): number {
-    const { length } = this.#cache.remove(filter);
-    this.#deps.log.info({ removed: length }, 'Cache cleared');
-    return length;
+    const removed = this.#cache.remove(filter);
+    this.#persist({ put: [], drop: removed });
+    this.#deps.log.info({ removed: removed.length }, 'Cache cleared');
+    return removed.length;
   }
 
   circuits(): CircuitView[] {
@@ -448,7 +460,26 @@ export class Engine {
   /** Puts what a run has made into the cache; hits have come from there. */
   #keepResult(execution: Execution): void {
     const entry = entryOf(execution);
-    if (entry !== null && this.#cache.peek(entry.key)?.runId !== entry.runId) this.#cache.put(entry);
+    if (entry === null || this.#cache.peek(entry.key)?.runId === entry.runId) return;
+    if (this.#cache.put(entry)) this.#persist({ put: [entry], drop: [] });
+  }
+
+  /** Tells the store what has changed in the cache, where that outlives a restart. */
+  #persist(change: Pick<CachePart, 'put' | 'drop'>, keepAtMost: number | null = null): void {
+    if (
+      !this.#deps.cache.isPersistent ||
+      (change.put.length + change.drop.length === 0 && keepAtMost === null)
+    )
+      return;
+    const written = this.#commit([[{ type: 'cache', ...change, keepAtMost }]]).catch((error: unknown) => {
+      this.#deps.log.warn({ err: error }, 'Kept results could not be stored');
+    });
+    this.#track(written);
+  }
+
+  /** Removes results whose time is over. */
+  #sweepCache(): void {
+    this.#persist({ put: [], drop: this.#cache.sweep() }, this.#deps.cache.maxEntries);
   }
 
   /** Runs what has been claimed. What comes when the drain has begun goes back to the queue: nothing of it has started. */

@@ -13,6 +13,8 @@ export interface JanitorDeps {
   retentionMs: number;
   maxRetained: number;
   intervalMs: number;
+  /** Removes kept results whose time is over. */
+  sweepCache(): void;
 }
 
 const BATCH = 500;
@@ -48,6 +50,7 @@ export class Janitor {
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
     await store.expireKeys(clock.now());
+    this.#deps.sweepCache();
     if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
     return removed;
   }

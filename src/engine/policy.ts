@@ -53,6 +53,7 @@ export interface Acceptance {
   identity: unknown;
   /** Of its operation, while the request names no limit of its own, milliseconds. */
   adaptiveMs: number | null;
+  concurrency: { key: string; limit: number } | null;
   caller: Caller;
   trace: Trace;
   rerunOf: ExecutionId | null;
@@ -80,6 +81,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     work,
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
+    concurrency: acceptance.concurrency,
     cache: cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }),
     trace,
     rerunOf,

@@ -24,6 +24,8 @@ export class Scheduler {
   #inUse = 0;
   #isOpen = false;
   #isFilling = false;
+  /** Something has changed since the last claim was sent. */
+  #isDue = false;
   /** The claim that is being committed. */
   #claiming: Promise<void> = Promise.resolve();
   #meanMs: number | null = null;
@@ -69,12 +71,15 @@ export class Scheduler {
 
   /** Claims for the free slots, in the background. */
   fill(): void {
+    this.#isDue = true;
     if (this.#isFilling || this.#wanted(0) === 0) return;
     this.#isFilling = true;
+    this.#isDue = false;
     this.#claiming = this.#claim().then(
-      () => {
+      (claimed) => {
         this.#isFilling = false;
-        this.fill();
+        // What waits although a slot is free waits for its concurrency key: asking again would change nothing.
+        if (claimed > 0 || this.#isDue) this.fill();
       },
       (error: unknown) => {
         this.#deps.log.error({ err: error }, 'Queued executions could not be claimed');
@@ -106,8 +111,7 @@ export class Scheduler {
     const [own, claimed] = results;
     // A refused group has freed nothing: its caller will try again with another one.
     this.#inUse -= own?.status === 'refused' ? others : others + 1;
-    this.#start(claimed);
-    this.fill();
+    if (this.#start(claimed) === wanted) this.fill();
     return own as GroupResult;
   }
 
@@ -123,7 +127,8 @@ export class Scheduler {
     return Math.min(60, Math.max(1, Math.ceil(seconds)));
   }
 
-  async #claim(): Promise<void> {
+  /** Claims for the free slots; answers how many came. */
+  async #claim(): Promise<number> {
     const wanted = this.#wanted(0);
     this.#inUse += wanted;
     let results: GroupResult[];
@@ -134,7 +139,7 @@ export class Scheduler {
       throw error;
     }
     this.#inUse -= wanted;
-    this.#start(results[0]);
+    return this.#start(results[0]);
   }
 
   /** How many to claim, with so many slots about to be free. */
@@ -147,12 +152,14 @@ export class Scheduler {
     return [{ type: 'claim_next', pool: this.#deps.pool, limit, claim: this.#deps.claimant() }];
   }
 
-  #start(result: GroupResult | undefined): void {
-    if (result?.status !== 'applied') return;
-    for (const execution of result.executions) {
-      if (execution.status !== 'running') continue;
+  /** Runs what was claimed; answers how many. */
+  #start(result: GroupResult | undefined): number {
+    if (result?.status !== 'applied') return 0;
+    const claimed = result.executions.filter((execution) => execution.status === 'running');
+    for (const execution of claimed) {
       this.#inUse += 1;
       this.#deps.run(execution);
     }
+    return claimed.length;
   }
 }

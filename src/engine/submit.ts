@@ -92,8 +92,7 @@ interface Draft {
   scheduler: Scheduler;
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
-  /** It may not wait, and there is no slot: only the answer to an earlier request with its key can be given. */
-  isRejected: boolean;
+  mayWait: boolean;
 }
 
 type Drafted = Draft | Submitted | RefusedError;
@@ -123,7 +122,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
     return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
   }
-  const { scheduler, slot, isRejected } = beginning;
+  const { scheduler, slot } = beginning;
   const group: Part[] = [];
   if (idempotency !== null) {
     const { key, bodyHash } = idempotency;
@@ -131,12 +130,14 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     const { userId } = caller;
     group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
   }
-  const maxQueued = isRejected ? 0 : deps.policy.maxQueued;
+  // What has a slot may still have to wait for its concurrency key.
+  const mayWait = (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
+  const maxQueued = mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
   const { joins, end } = beginning;
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
   const { id: executionId, runId } = execution;
-  return { submission, group, executionId, runId, scheduler, slot, isRejected };
+  return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
 
 /**
@@ -166,7 +167,7 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   return newExecution(acceptance, deps.policy);
 }
 
-type Beginning = Pick<Draft, 'scheduler' | 'slot' | 'isRejected'> & Pick<AcceptPart, 'joins' | 'end'>;
+type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 'end'>;
 
 /**
  * How an execution begins: with an earlier result, in the run of another one, not at all because its circuit is open, or
@@ -176,7 +177,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot' | 'isRejected'> & Pick<AcceptP
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
   const scheduler = deps.schedulers[poolOf(execution.work)];
-  const idle = { scheduler, slot: null, isRejected: false, joins: false, end: null };
+  const idle = { scheduler, slot: null, joins: false, end: null };
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
@@ -188,7 +189,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;
   if (cache !== null && !isRejected) deps.joins.offer(userId, cache.key, runId);
-  return { ...idle, slot: hasSlot ? scheduler : null, isRejected };
+  return { ...idle, slot: hasSlot ? scheduler : null };
 }
 
 /** What spares an execution its own run: an earlier result, or a run that is under way. */
@@ -227,11 +228,12 @@ async function conclude(
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
     if (execution.status === 'running') deps.run(execution);
+    else one.slot?.release();
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
     return { execution, isReplay: false };
   }
   undo(one, deps);
-  const { scheduler, isRejected } = one;
+  const { scheduler } = one;
   if (result.status !== 'refused')
     return new RefusedError('internal_error', 'The store did not take the execution.');
   switch (result.reason) {
@@ -242,7 +244,7 @@ async function conclude(
       return answer as Submitted | RefusedError;
     }
     case 'queue_full':
-      if (isRejected) return limitReached(scheduler);
+      if (!one.mayWait) return limitReached(scheduler);
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
         retryAfterS: scheduler.retryAfterS(),
       });

@@ -1,7 +1,7 @@
 // Reads the journals that a runner host on this machine writes. A reader holds two descriptors and one block: however
 // long the log and however slow the client, memory stays flat. It never follows a link.
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { AttemptLog, AttemptName, Journal, LogRecord, LogStart, StreamName } from '../domain/ports.ts';
 import {
   decodeRecord,
@@ -18,6 +18,9 @@ const SHARDS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, 
 const BLOCK_RECORDS = 512;
 const BLOCK_BYTES = 256 * 1024;
 
+/** Says whose logs these are. */
+const OWNER_FILE = 'store-id';
+
 /** Where the log of an attempt lies, without its ending. Runs are spread over 256 directories. */
 export function journalPath(dir: string, { runId, attempt }: AttemptName): string {
   return `${dir}/${runId.slice(-2)}/${runId}.${attempt}`;
@@ -30,12 +33,27 @@ export class FileJournal implements Journal {
     this.#dir = dir;
   }
 
-  async prepare(): Promise<void> {
+  async prepare(instanceId: string): Promise<void> {
     for (const dir of [this.#dir, ...SHARDS.map((shard) => `${this.#dir}/${shard}`)]) {
       await mkdir(dir, { mode: 0o750 }).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       });
     }
+    await this.#claimFor(instanceId);
+  }
+
+  async #claimFor(instanceId: string): Promise<void> {
+    const file = `${this.#dir}/${OWNER_FILE}`;
+    const owner = await readFile(file, 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    });
+    if (owner === null) return writeFile(file, `${instanceId}\n`, { mode: 0o640 });
+    if (owner.trim() === instanceId) return;
+    throw new Error(
+      `EXECUTION_LOG_DIR: ${this.#dir} holds the logs of another store (${owner.trim()}). ` +
+        `Give this one a directory of its own, or remove ${file} if that store is gone.`,
+    );
   }
 
   async open(name: AttemptName): Promise<AttemptLog | null> {

@@ -31,6 +31,8 @@ export interface ExecutionRow {
   kind: Kind;
   operation: string | null;
   pool: Pool;
+  concurrency_key: string | null;
+  concurrency_limit: number | null;
   task_id: string | null;
   spec: string;
   /** JSON of `StaticFacts`. */
@@ -107,6 +109,8 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     kind: execution.spec.kind,
     operation: operationOf(execution),
     pool: poolOf(execution.work),
+    concurrency_key: execution.concurrency?.key ?? null,
+    concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,
     spec: JSON.stringify(execution.spec),
     facts: JSON.stringify(facts),
@@ -144,6 +148,7 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
     spec,
     // Only an operation is another work than its spec.
     work: work ?? (spec as Work),
+    concurrency: concurrencyOf(row),
     taskId: row.task_id,
     priority: row.priority,
     timeouts: JSON.parse(row.timeouts) as Timeouts,
@@ -187,6 +192,13 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
     default:
       return row.phase satisfies never;
   }
+}
+
+function concurrencyOf({
+  concurrency_key: key,
+  concurrency_limit: limit,
+}: ExecutionRow): Execution['concurrency'] {
+  return key === null || limit === null ? null : { key, limit };
 }
 
 export function toAttempt(row: AttemptRow): Attempt {

@@ -67,7 +67,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     log,
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
-    cache: { maxEntries: 100, maxBytes: 10_000_000 },
+    cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false },
     policies: NO_POLICIES,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),

@@ -21,6 +21,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     work: spec as Work,
     retry: null,
     retrySafe: false,
+    concurrency: null,
     cache: null,
     taskId: null,
     labels: {},

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { CacheUse } from '../../src/domain/cache.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
-import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
+import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
@@ -89,6 +89,8 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   listing(t, makeWorld);
   retries(t, makeWorld);
   joins(t, makeWorld);
+  concurrency(t, makeWorld);
+  keptResults(t, makeWorld);
   history(t, makeWorld);
   retention(t, makeWorld);
   restarts(t, makeWorld);
@@ -700,6 +702,87 @@ function joins(t: Test, makeWorld: MakeWorld): void {
       (await store.events(null, execution.id, 0)).map(({ type }) => type),
       ['accepted', 'completed'],
     );
+  });
+}
+
+function concurrency(t: Test, makeWorld: MakeWorld): void {
+  const keyed = (key: string, limit = 2) => newExecution({ concurrency: { key, limit } });
+
+  t.test(
+    'of those with one concurrency key no more run than may, and they hold up nobody else',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      const [a1, a2, a3, b1, free] = (await given(
+        store,
+        ...[keyed('a'), keyed('a'), keyed('a'), keyed('b', 1), newExecution()],
+      )) as [string, string, string, string, string];
+      t.same(
+        (await claim(store, 10)).map(({ id }) => id),
+        [a1, a2, b1, free],
+      );
+      t.same(await claim(store, 10), []);
+      t.same(store.stats().queued, { process: 1, http: 0 });
+      applied(await one(store, [cancel(a2)]));
+      t.same(await claim(store, 10), [], 'one that is being stopped still runs');
+      const next = { type: 'claim_next', pool: 'process', limit: 5, claim: CLAIM } as const;
+      const [, claimed] = await store.commit([[settle(a1, 1)], [next]]);
+      t.same(
+        applied(claimed).map(({ id }) => id),
+        [a3],
+        'the end of one makes room in the same transaction',
+      );
+    },
+  );
+
+  t.test('a slot does not help where as many run as may', async (t) => {
+    const { store } = await makeWorld(t);
+    const results = await store.commit([1, 2, 3].map(() => [accept(keyed('a'), { claim: CLAIM })]));
+    t.same(
+      results.map((result) => applied(result)[0]?.phase),
+      ['starting', 'starting', 'queued'],
+    );
+    const refused = await one(store, [accept(keyed('a'), { claim: CLAIM, maxQueued: 0 })]);
+    t.match(refused, { status: 'refused', reason: 'queue_full' });
+    t.match((await store.list({ userId: 'ann' }, 1, null))[0], { concurrency: { key: 'a', limit: 2 } });
+  });
+
+  t.test('priority decides among those with keys and those without', async (t) => {
+    const { store } = await makeWorld(t);
+    const ids = await given(
+      store,
+      newExecution({ priority: 1 }),
+      newExecution({ priority: 3, concurrency: { key: 'a', limit: 1 } }),
+      newExecution({ priority: 2 }),
+      newExecution({ priority: 4, concurrency: { key: 'a', limit: 1 } }),
+    );
+    const order = (await claim(store, 2)).map(({ id }) => ids.indexOf(id));
+    t.same(order, [3, 2]);
+  });
+}
+
+function keptResults(t: Test, makeWorld: MakeWorld): void {
+  t.test('kept results outlive the store, the newest first, and no more than asked for', async (t) => {
+    const world = await makeWorld(t);
+    const entry = (key: string, storedAt: number): CacheEntry => ({
+      ...{ key, userId: 'ann', operation: null, runId: 'r', outcome: EXIT_0, result: null },
+      ...{ storedAt, expiresAt: null },
+    });
+    const cache = (more: object) =>
+      ({ type: 'cache', put: [], drop: [], keepAtMost: null, ...more }) as const;
+    const put = ['a', 'b', 'c', 'd'].map((key, i) => entry(key, i));
+    applied(await one(world.store, [cache({ put })]));
+    applied(await one(world.store, [cache({ put: [entry('a', 9)], drop: ['d', 'none'] })]));
+    const store = await world.reopen();
+    t.same(
+      (await store.cacheEntries(10)).map(({ key, storedAt }) => [key, storedAt]),
+      [
+        ['a', 9],
+        ['c', 2],
+        ['b', 1],
+      ],
+    );
+    applied(await one(store, [cache({ keepAtMost: 1 })]));
+    t.same(await store.cacheEntries(10), [entry('a', 9)]);
   });
 }
 

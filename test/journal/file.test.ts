@@ -209,7 +209,7 @@ async function* emptyLog(): AsyncGenerator<LogRecord> {
 t.test('links are not followed, and what is not a file is not opened', async (t) => {
   const dir = tempDir(t);
   const journal = new FileJournal(dir);
-  await journal.prepare();
+  await journal.prepare('store-1');
   const path = journalPath(dir, NAME);
   symlinkSync('/etc/passwd', `${path}.log`);
   await t.rejects(journal.open(NAME), { code: 'ELOOP' });
@@ -221,7 +221,7 @@ t.test('links are not followed, and what is not a file is not opened', async (t)
 t.test('logs are found and removed by their names, and nothing else is', async (t) => {
   const dir = tempDir(t);
   const journal = new FileJournal(dir);
-  await journal.prepare();
+  await journal.prepare('store-1');
   const other = { runId: '01900000-0000-7000-8000-0000000000cd', attempt: 3 };
   for (const name of [NAME, { ...NAME, attempt: 2 }, other])
     await write(journalPath(dir, name), [piece('stdout', 'x')]);
@@ -248,4 +248,11 @@ t.test('records of zeros at the end of an index hide nothing of what came before
   const zeros = await new FileJournal(dir).open(NAME);
   t.match(zeros, { records: 2, size: 8 });
   await zeros?.close();
+});
+
+t.test('logs of another store are not touched: its directory is refused', async (t) => {
+  const dir = tempDir(t);
+  await new FileJournal(dir).prepare('store-1');
+  await new FileJournal(dir).prepare('store-1');
+  await t.rejects(new FileJournal(dir).prepare('store-2'), /EXECUTION_LOG_DIR: .* another store \(store-1\)/);
 });

@@ -1,25 +1,8 @@
 // Results of earlier runs, in memory: bounded by count, by bytes and by time. Only what succeeded and is whole is kept;
 // null and empty results are results.
 import { LRUCache } from 'lru-cache';
-import type { Execution, Result } from '../../domain/execution.ts';
-import { leavesResult, operationOf } from '../../domain/execution.ts';
-import type { ExecutionId } from '../../domain/ids.ts';
-import type { Outcome } from '../../domain/outcome.ts';
-
-/** Whose the entry is: only they can read it by its key or remove it. Null shares it with everybody. */
-export interface CacheEntry {
-  key: string;
-  userId: string | null;
-  operation: string | null;
-  /** The run that made it. */
-  runId: ExecutionId;
-  outcome: Outcome;
-  result: Result;
-  /** Milliseconds since the epoch. */
-  storedAt: number;
-  /** Null never expires. */
-  expiresAt: number | null;
-}
+import type { CacheEntry } from '../../domain/ports.ts';
+import { type Execution, leavesResult, operationOf } from '../../domain/execution.ts';
 
 export interface CacheSettings {
   /** Entries; 0 turns the cache off. */

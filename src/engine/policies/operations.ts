@@ -14,6 +14,8 @@ export interface Resolved {
   settings: Settings;
   /** What tells its result apart from others: the work, or the operation with its parameters. */
   identity: unknown;
+  /** At most so many of its key run at a time. */
+  concurrency: { key: string; limit: number } | null;
 }
 
 /**
@@ -22,14 +24,18 @@ export interface Resolved {
  * @throws RefusedError `unknown_operation`, `validation`
  */
 export function resolveSpec(operations: Operations, spec: Spec): Resolved {
-  if (spec.kind !== 'operation') return { work: spec, settings: spec, identity: ownFields(spec) };
+  if (spec.kind !== 'operation') {
+    return { work: spec, settings: spec, identity: ownFields(spec), concurrency: null };
+  }
   const { operation, params, work } = resolveOperation(operations, spec);
   const { name, definition } = operation;
   if (spec.cache !== undefined && spec.cache.mode !== 'bypass' && !definition.cacheable) {
     const fields = [{ field: '/cache', message: `results of ${name} are not to be kept` }];
     throw new RefusedError('validation', `The operation ${name} is not cacheable.`, { fields });
   }
-  return { work, settings: work, identity: { operation: name, run: definition.run, params } };
+  const limit = definition.concurrency;
+  const concurrency = limit === undefined ? null : { key: `operation:${name}`, limit };
+  return { work, settings: work, identity: { operation: name, run: definition.run, params }, concurrency };
 }
 
 /** Fields that change how it is carried out, but not what comes out. */

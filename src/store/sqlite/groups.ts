@@ -55,6 +55,8 @@ const EXECUTION_COLUMNS = [
     'kind',
     'operation',
     'pool',
+    'concurrency_key',
+    'concurrency_limit',
     'task_id',
     'spec',
     'facts',
@@ -151,6 +153,8 @@ export class GroupWriter {
         return this.#due(part, work);
       case 'expire':
         return this.#expire(part, work);
+      case 'cache':
+        return this.#cache(part);
       case 'patch':
         return this.#patch(part, work);
       case 'remove':
@@ -163,8 +167,9 @@ export class GroupWriter {
   }
 
   #accept(part: WriterAccept, work: Work): Undone | null {
-    const { claim, end, joins } = part;
+    const { end, joins } = part;
     const fresh = { ...part.row, revision: 1 };
+    const claim = this.#mayRun(fresh) ? part.claim : null;
     const attempts: AttemptRow[] = [];
     if (end !== null) {
       Object.assign(fresh, { phase: 'done', status: statusOf('done', end.outcome) });
@@ -206,13 +211,34 @@ export class GroupWriter {
   }
 
   #claimNext(part: ports.ClaimNextPart, work: Work): null {
-    const rows = this.#sql.queue.all(part.pool, part.limit) as unknown as ExecutionRow[];
-    for (const row of rows) {
+    for (const row of this.#nextRows(part)) {
       const number = row.attempt + 1;
       this.#insertAttempt(row.run_id, number, part.claim);
       this.#move(row, { type: 'claim', attempt: number }, part.claim.at, { attempt: number }, work);
     }
     return null;
+  }
+
+  /** Who is next: those without a key, and of each key as many as may still run, in one order. */
+  #nextRows({ pool, limit }: ports.ClaimNextPart): ExecutionRow[] {
+    const rows = this.#sql.queue.all(pool, limit) as unknown as ExecutionRow[];
+    const keys = this.#sql.waitingKeys.all(pool) as { key: string }[];
+    if (keys.length === 0) return rows;
+    for (const { key } of keys) {
+      const [first, ...others] = this.#sql.keyedQueue.all(pool, key, limit) as unknown as ExecutionRow[];
+      if (first === undefined) continue;
+      const free = (first.concurrency_limit ?? Infinity) - this.#running(key);
+      rows.push(...[first, ...others].slice(0, Math.max(0, free)));
+    }
+    return rows.sort((a, b) => b.priority - a.priority || a.seq - b.seq).slice(0, limit);
+  }
+
+  #running(key: string): number {
+    return (this.#sql.running.get(key) as { n: number }).n;
+  }
+
+  #mayRun({ concurrency_key: key, concurrency_limit: limit }: Omit<ExecutionRow, 'seq'>): boolean {
+    return key === null || limit === null || this.#running(key) < limit;
   }
 
   #cancel(part: ports.CancelPart, work: Work): Undone | null {
@@ -373,6 +399,13 @@ export class GroupWriter {
     return null;
   }
 
+  #cache({ put, drop, keepAtMost }: ports.CachePart): null {
+    for (const entry of put) this.#sql.putCache.run(entry.key, JSON.stringify(entry), entry.storedAt);
+    for (const key of drop) this.#sql.dropCache.run(key);
+    if (keepAtMost !== null) this.#sql.trimCache.run(keepAtMost);
+    return null;
+  }
+
   #progress(part: ports.ProgressPart, work: Work): Undone | null {
     const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
@@ -525,7 +558,25 @@ function prepareAll(db: DatabaseSync) {
     joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq`,
     sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
-    queue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? ORDER BY priority DESC, seq LIMIT ?`,
+    queue: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ?
+      ORDER BY priority DESC, seq LIMIT ?`,
+    keyedQueue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? AND concurrency_key = ?
+      ORDER BY priority DESC, seq LIMIT ?`,
+    // Jumps from key to key, however many wait with each.
+    waitingKeys: `WITH RECURSIVE keys (key) AS (
+        SELECT min(concurrency_key) FROM executions
+          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(concurrency_key) FROM executions
+          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL AND concurrency_key > key)
+        FROM keys WHERE key IS NOT NULL)
+      SELECT key FROM keys WHERE key IS NOT NULL`,
+    running: `SELECT count(*) AS n FROM executions
+      WHERE concurrency_key = ? AND phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL`,
+    putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
+    dropCache: 'DELETE FROM cache WHERE key = ?',
+    trimCache: `DELETE FROM cache WHERE key IN (
+      SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ?)`,
     insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
     deleteLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
     insertAttempt: 'INSERT INTO attempts (run_id, number, epoch, claimed_at, runner) VALUES (?, ?, ?, ?, ?)',

@@ -17,6 +17,8 @@ const INITIAL = `
     kind TEXT NOT NULL,
     operation TEXT,
     pool TEXT NOT NULL,
+    concurrency_key TEXT,
+    concurrency_limit INTEGER,
     task_id TEXT,
     spec TEXT NOT NULL,
     facts TEXT NOT NULL,
@@ -36,7 +38,12 @@ const INITIAL = `
     outcome TEXT,
     result TEXT
   ) STRICT;
-  CREATE INDEX executions_queue ON executions (pool, priority DESC, seq) WHERE phase = 'queued';
+  CREATE INDEX executions_queue ON executions (pool, priority DESC, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NULL;
+  CREATE INDEX executions_queue_keyed ON executions (pool, concurrency_key, priority DESC, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NOT NULL;
+  CREATE INDEX executions_keyed ON executions (concurrency_key)
+    WHERE phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL;
   CREATE INDEX executions_scheduled ON executions (retry_at) WHERE phase = 'scheduled_retry';
   CREATE INDEX executions_live ON executions (seq) WHERE phase IN ('starting', 'canceling');
   CREATE INDEX executions_shared ON executions (run_id, seq) WHERE run_id <> id;
@@ -79,6 +86,13 @@ const INITIAL = `
     attempt INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX events_by_execution ON events (execution_id, sequence);
+
+  CREATE TABLE cache (
+    key TEXT PRIMARY KEY,
+    entry TEXT NOT NULL,
+    stored_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cache_by_age ON cache (stored_at);
 
   CREATE TABLE idempotency (
     user_id TEXT NOT NULL,

@@ -3,7 +3,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
-import type { InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
+import type { CacheEntry, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 import { toAttempt, toEvent, toExecution } from '../rows.ts';
 
@@ -78,6 +78,13 @@ export class Reads {
     const text = `SELECT id, finished_at FROM executions WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?`;
     const rows = this.#all(text, limit) as { id: string; finished_at: number }[];
     return rows.filter((row, i) => row.finished_at < finishedBefore || i < surplus).map((row) => row.id);
+  }
+
+  cacheEntries(limit: number): CacheEntry[] {
+    const rows = this.#all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ?', limit) as {
+      entry: string;
+    }[];
+    return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);
   }
 
   missing(ids: readonly ExecutionId[]): ExecutionId[] {

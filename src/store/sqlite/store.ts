@@ -9,6 +9,7 @@ import { type Execution, type PendingExecution, type Pool, poolOf } from '../../
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
+  CacheEntry,
   Group,
   GroupResult,
   InterruptedAttempt,
@@ -149,6 +150,10 @@ export class SqliteStore implements Store {
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     return this.#read((reads) => reads.missing(ids));
+  }
+
+  async cacheEntries(limit: number): Promise<CacheEntry[]> {
+    return this.#read((reads) => reads.cacheEntries(limit));
   }
 
   async expireKeys(before: number): Promise<number> {

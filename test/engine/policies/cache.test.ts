@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import fc from 'fast-check';
 import { cacheUse, without } from '../../../src/engine/policies/cache-key.ts';
-import { type CacheEntry, ResultCache } from '../../../src/engine/policies/cache.ts';
+import type { CacheEntry } from '../../../src/domain/ports.ts';
+import { ResultCache } from '../../../src/engine/policies/cache.ts';
 import { EXIT_0 } from '../../helpers/records.ts';
 
 const entry = (key: string, more: Partial<CacheEntry> = {}): CacheEntry => ({
