@@ -25,6 +25,7 @@ import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { liveOperations } from './operations-file.ts';
+import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
 
 /** What the process is, as far as the app needs to know. */
@@ -172,7 +173,12 @@ export async function buildApp(
 
   let metricsAddress: string | null = null;
   let stopping: Promise<void> | null = null;
+  /** Aborts what goes on beside requests. */
+  const ending = new AbortController();
+  let warming: Promise<void> = Promise.resolve();
   async function end(): Promise<void> {
+    ending.abort();
+    await warming;
     await engine.drain();
     await engine.close();
     await server.close();
@@ -203,6 +209,7 @@ export async function buildApp(
         // Only now: a start that ends at a busy port must not have begun to run anything.
         engine.open();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
+        warming = warmUp(operations, engine, log, ending.signal);
         return address;
       } catch (error) {
         await end();

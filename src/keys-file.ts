@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { SCOPES } from './domain/access.ts';
 import { ConfigError } from './config.ts';
+import { operationName } from './domain/spec.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
 import { jsonProblem } from './http/json-problem.ts';
 import type { ApiKey } from './http/plugins/gate.ts';
@@ -19,15 +20,18 @@ const keysFile = z.strictObject({
           [
             z.literal('any'),
             z.array(
-              z.strictObject({
-                program: z.string().regex(/^\//, 'must be an absolute path'),
-                env: z.array(z.string()).default([]),
-              }),
+              z.union([
+                z.strictObject({
+                  program: z.string().regex(/^\//, 'must be an absolute path'),
+                  env: z.array(z.string()).default([]),
+                }),
+                z.strictObject({ operation: operationName }),
+              ]),
             ),
           ],
           {
             error: ({ input }) =>
-              input === undefined ? 'is required' : 'must be "any" or a list of programs',
+              input === undefined ? 'is required' : 'must be "any" or a list of programs and operations',
           },
         ),
         expires_at: z.iso.datetime({ offset: true }).optional(),

@@ -12,10 +12,15 @@ export interface AllowedProgram {
   env: readonly string[];
 }
 
+/** An operation that a key may run, with any parameters that it takes. */
+export interface AllowedOperation {
+  operation: string;
+}
+
 export interface Caller {
   userId: string;
   scopes: ReadonlySet<Scope>;
-  mayRun: 'any' | readonly AllowedProgram[];
+  mayRun: 'any' | readonly (AllowedProgram | AllowedOperation)[];
 }
 
 /** Everyone on this machine, where there are no keys. */
@@ -28,8 +33,15 @@ export const LOCAL_CALLER: Caller = Object.freeze({
 /** Null when the caller may run this, else what stands against it. */
 export function whyNotAllowed(caller: Caller, spec: Spec): string | null {
   if (caller.mayRun === 'any') return null;
-  if (spec.kind !== 'exec') return `This key may run listed programs by "exec" only, not "${spec.kind}".`;
-  const allowed = caller.mayRun.find(({ program }) => program === spec.program);
+  if (spec.kind === 'operation') {
+    const isAllowed = caller.mayRun.some((one) => 'operation' in one && one.operation === spec.name);
+    return isAllowed ? null : `This key may not run the operation ${spec.name}.`;
+  }
+  if (spec.kind !== 'exec') {
+    return `This key may run listed operations, and listed programs by "exec", not "${spec.kind}".`;
+  }
+  const programs = caller.mayRun.filter((one) => 'program' in one);
+  const allowed = programs.find(({ program }) => program === spec.program);
   if (allowed === undefined) {
     return `This key may not run ${quoted(spec.program)}; a program must be given as its list has it, by absolute path.`;
   }

@@ -18,6 +18,7 @@ import {
   type Spec,
   type SpecLimits,
   specSchema,
+  taskId,
   timeoutsSchema,
   WEEK_MS,
   type Work,
@@ -144,6 +145,17 @@ export function operationSchema(limits: SpecLimits) {
       concurrency: z.int().min(1).max(100_000).optional().describe('how many run at a time'),
       cache: cache.optional(),
       cacheable: z.boolean().optional(),
+      warm: z
+        .array(
+          z.strictObject({
+            params: z.record(z.string(), z.unknown()).default({}),
+            user: z.string().min(1).max(255).default('local'),
+            task_id: taskId.optional(),
+          }),
+        )
+        .max(1000)
+        .optional()
+        .describe('run at start, so that its results are there'),
       priority: priority.optional(),
       on_limit,
       output,
@@ -152,6 +164,10 @@ export function operationSchema(limits: SpecLimits) {
     .refine(({ cache, cacheable }) => cache === undefined || cacheable !== false, {
       path: ['cacheable'],
       error: 'must not be false beside cache',
+    })
+    .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
+      path: ['warm'],
+      error: 'needs a cache block: else nothing is kept',
     })
     .transform((one) => ({ ...one, cacheable: one.cacheable ?? one.cache !== undefined }));
 }

@@ -173,8 +173,19 @@ export class Engine {
       sweepCache: () => this.#sweepCache(),
     });
     const isOpen = () => this.#state === 'open';
+    const whyWaiting = ({ concurrency, work }: Execution) =>
+      concurrency !== null && this.#schedulers[poolOf(work)].free > 0 ? 'concurrency_limit' : 'no_free_slot';
     const waiters = { changes: this.#changed, growth: this.#growth };
-    this.#queries = new Queries({ store, journal, clock, live, late: this.#late, ...waiters, isOpen });
+    this.#queries = new Queries({
+      store,
+      journal,
+      clock,
+      live,
+      late: this.#late,
+      ...waiters,
+      isOpen,
+      whyWaiting,
+    });
     this.#changes = new Changes({
       ...{ store, journal, clock, log, live, commit },
       joins: this.#joins,

@@ -21,7 +21,10 @@ export interface ExecutionView {
   /** Bytes written so far by the live attempt; null when there is none here. */
   live: { stdoutBytes: number; stderrBytes: number } | null;
   /** Null unless it waits in the queue. */
-  queue: { position: number | null; reason: 'no_free_slot' | 'shutting_down' | 'joined' } | null;
+  queue: {
+    position: number | null;
+    reason: 'no_free_slot' | 'concurrency_limit' | 'shutting_down' | 'joined';
+  } | null;
 }
 
 export type WaitFor = { until: 'finished' } | { until: 'revision'; after: number };
@@ -38,6 +41,8 @@ export interface QueriesDeps {
   /** Answers that are not stored yet. */
   late: LateAccepts;
   isOpen(): boolean;
+  /** Why an execution waits in the queue. */
+  whyWaiting(execution: Execution): 'no_free_slot' | 'concurrency_limit';
 }
 
 export class Queries {
@@ -158,7 +163,7 @@ export class Queries {
 
   async #queuedView(execution: Execution): Promise<ExecutionView> {
     const position = await this.#deps.store.queuePosition(execution.id);
-    const reason = this.#deps.isOpen() ? 'no_free_slot' : 'shutting_down';
+    const reason = this.#deps.isOpen() ? this.#deps.whyWaiting(execution) : 'shutting_down';
     const isJoined = execution.phase === 'joined';
     return {
       execution,

@@ -29,3 +29,12 @@ t.test(
     );
   },
 );
+
+t.test('a key may be given operations, and runs them by their names alone', async (t) => {
+  const operator: Caller = { ...caller, mayRun: [{ operation: 'deploy' }] };
+  t.equal(whyNotAllowed(operator, { kind: 'operation', name: 'deploy', params: { a: 1 } }), null);
+  t.match(whyNotAllowed(operator, { kind: 'operation', name: 'destroy' }), /destroy/);
+  t.match(whyNotAllowed(operator, { kind: 'exec', program: '/usr/bin/make' }), /make/);
+  t.match(whyNotAllowed(operator, { kind: 'http', url: 'http://example.com/' }), /http/);
+  t.match(whyNotAllowed(caller, { kind: 'operation', name: 'deploy' }), /deploy/);
+});

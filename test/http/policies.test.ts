@@ -1,7 +1,7 @@
 // Policies as a client meets them: HTTP calls and their failures, retries, circuits, the cache, operations.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
@@ -383,4 +383,63 @@ t.test('what fails or does not fit is not kept', async (t) => {
     const second = await s.run(spec);
     t.same([first.cache?.status, second.cache?.status], ['miss', 'miss'], command);
   }
+});
+
+t.test('no more of an operation run than may, and what waits says why', async (t) => {
+  const [s] = await withOperations(t, {
+    operations: { one: { run: { kind: 'exec', program: 'sleep', args: ['60'] }, concurrency: 1 } },
+  });
+  const first = await s.submit({ kind: 'operation', name: 'one' });
+  const second = await s.submit({ kind: 'operation', name: 'one' });
+  t.match(await s.inPhase(second.id, 'queued'), { queue: { position: 0, reason: 'concurrency_limit' } });
+  t.match(await s.run(shell('true')), { status: 'completed' }, 'others are not held up');
+  const refused = await s.call('POST', '/v1/executions', {
+    kind: 'operation',
+    name: 'one',
+    on_limit: 'reject',
+  });
+  t.match(refused, { status: 429, body: { type: 'urn:execd:error:limit_reached' } });
+  const idle = await s.call<{ store: { commits: number } }>('GET', '/v1/stats');
+  await s.run(shell('true'));
+  const later = await s.call<{ store: { commits: number } }>('GET', '/v1/stats');
+  t.ok(later.body.store.commits - idle.body.store.commits < 20, 'nobody asks for it again and again');
+  await s.call('POST', `/v1/executions/${first.id}/cancel`);
+  await s.inPhase(second.id, 'running');
+});
+
+t.test('what the operations file names is warm soon after the start, also after a restart', async (t) => {
+  const file = join(tempDir(t), 'operations.json');
+  const count = join(tempDir(t), 'count');
+  const script = `#!/bin/sh\necho "$1"\necho ran >> ${count}\n`;
+  const operation = {
+    params: { properties: { n: { type: 'integer' } } },
+    run: { kind: 'script', source: script, args: ['{{n?}}'] },
+    cache: {},
+    warm: [{ params: { n: 7 } }, { params: { n: 'seven' } }],
+  };
+  writeFileSync(file, JSON.stringify({ operations: { count: operation } }), { mode: 0o600 });
+  const env = {
+    EXECUTION_OPERATIONS_FILE: file,
+    EXECUTION_DATA_DIR: tempDir(t),
+    EXECUTION_CACHE_PERSIST: 'true',
+  };
+  const warm = async (s: Service) => {
+    const spec = { kind: 'operation', name: 'count', params: { n: 7 } };
+    await until(
+      'it is kept',
+      async () => (await s.call<{ entries: number }>('GET', '/v1/cache')).body.entries === 1,
+    );
+    t.match((await s.call('POST', '/v1/executions', spec)).body, {
+      cache: { status: 'hit' },
+      result: { stdout: '7\n' },
+    });
+  };
+  const first = await service(t, env);
+  await warm(first);
+  await until('the other is told of', () =>
+    first.lines.some(({ msg }) => msg === 'Warm-up operation failed'),
+  );
+  await first.stop();
+  await warm(await service(t, env));
+  t.equal(readFileSync(count, 'utf8'), 'ran\n', 'it ran once');
 });
