@@ -1,15 +1,15 @@
 // Carries out groups inside the writer's transaction. Every part looks before it writes, and asks the lifecycle
 // table; what it answers, not an exception, says that a group is to be undone.
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { EventType } from '../../domain/events.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
-import { type FinishedExecution, type Pool, POOLS } from '../../domain/execution.ts';
-import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
+import { addTo, type Counts, readCounts } from './counts.ts';
+import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
 export type WriterPart =
@@ -36,63 +36,8 @@ export type Undone =
 
 export type GroupReply = { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[] } | Undone;
 
-export interface Counts {
-  queued: Record<Pool, number>;
-  scheduledRetry: number;
-  joined: number;
-  running: number;
-  finished: Record<FinishedExecution['status'], number>;
-}
-
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
-
-const EXECUTION_COLUMNS = [
-  ...[
-    'id',
-    'user_id',
-    'run_id',
-    'kind',
-    'operation',
-    'pool',
-    'concurrency_key',
-    'concurrency_limit',
-    'task_id',
-    'spec',
-    'facts',
-    'priority',
-    'timeouts',
-    'phase',
-    'status',
-  ],
-  ...[
-    'revision',
-    'event_sequence',
-    'attempt',
-    'created_at',
-    'queued_at',
-    'retry_at',
-    'cancel_at',
-    'cancel_reason',
-  ],
-  ...['finished_at', 'outcome', 'result'],
-] as const satisfies (keyof ExecutionRow)[];
-
-/** Those that change after the acceptance. */
-const CHANGING_COLUMNS = [
-  ...[
-    'run_id',
-    'priority',
-    'timeouts',
-    'phase',
-    'status',
-    'revision',
-    'event_sequence',
-    'attempt',
-    'queued_at',
-  ],
-  ...['retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome', 'result'],
-] as const satisfies (keyof ExecutionRow)[];
 
 /** Ends that are those of one execution, not of the run that it shares. */
 const OWN_ENDS: ReadonlySet<Outcome['cause']> = new Set([
@@ -111,11 +56,11 @@ interface Work {
 export class GroupWriter {
   counts: Counts;
   readonly #epoch: number;
-  readonly #sql: ReturnType<typeof prepareAll>;
+  readonly #sql: ReturnType<typeof prepareStatements>;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
-    this.#sql = prepareAll(db);
+    this.#sql = prepareStatements(db);
     this.counts = readCounts(db);
   }
 
@@ -519,80 +464,4 @@ export class GroupWriter {
 
 function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 'finished_at'> {
   return { outcome: JSON.stringify(outcome), finished_at: at };
-}
-
-function addTo(counts: Counts, row: Pick<ExecutionRow, 'status' | 'phase' | 'pool'>, by: number): void {
-  if (row.phase === 'scheduled_retry') counts.scheduledRetry += by;
-  else if (row.phase === 'joined') counts.joined += by;
-  else if (row.status === 'pending') counts.queued[row.pool] += by;
-  else if (row.status === 'running') counts.running += by;
-  else counts.finished[row.status] += by;
-}
-
-function readCounts(db: DatabaseSync): Counts {
-  const zero = <K extends string>(names: readonly K[]) =>
-    Object.fromEntries(names.map((name) => [name, 0])) as Record<K, number>;
-  const counts: Counts = {
-    queued: zero(POOLS),
-    scheduledRetry: 0,
-    joined: 0,
-    running: 0,
-    finished: zero(FINAL_STATUSES),
-  };
-  const rows = db
-    .prepare('SELECT status, phase, pool, count(*) AS n FROM executions GROUP BY status, phase, pool')
-    .all() as unknown as (Pick<ExecutionRow, 'status' | 'phase' | 'pool'> & { n: number })[];
-  for (const row of rows) addTo(counts, row, row.n);
-  return counts;
-}
-
-function prepareAll(db: DatabaseSync) {
-  const columns = EXECUTION_COLUMNS.join(', ');
-  const holes = EXECUTION_COLUMNS.map(() => '?').join(', ');
-  const sql = {
-    insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
-    getExecution: 'SELECT * FROM executions WHERE id = ?',
-    updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
-    owner: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id
-      AND phase IN ('queued', 'scheduled_retry', 'starting', 'canceling')`,
-    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq`,
-    sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
-    deleteExecution: 'DELETE FROM executions WHERE seq = ?',
-    queue: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ?
-      ORDER BY priority DESC, seq LIMIT ?`,
-    keyedQueue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? AND concurrency_key = ?
-      ORDER BY priority DESC, seq LIMIT ?`,
-    // Jumps from key to key, however many wait with each.
-    waitingKeys: `WITH RECURSIVE keys (key) AS (
-        SELECT min(concurrency_key) FROM executions
-          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL
-        UNION ALL
-        SELECT (SELECT min(concurrency_key) FROM executions
-          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL AND concurrency_key > key)
-        FROM keys WHERE key IS NOT NULL)
-      SELECT key FROM keys WHERE key IS NOT NULL`,
-    running: `SELECT count(*) AS n FROM executions
-      WHERE concurrency_key = ? AND phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL`,
-    putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
-    dropCache: 'DELETE FROM cache WHERE key = ?',
-    trimCache: `DELETE FROM cache WHERE key IN (
-      SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ?)`,
-    insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
-    deleteLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
-    insertAttempt: 'INSERT INTO attempts (run_id, number, epoch, claimed_at, runner) VALUES (?, ?, ?, ?, ?)',
-    getAttempts: 'SELECT * FROM attempts WHERE run_id = ? ORDER BY number',
-    endAttempt: `UPDATE attempts SET started_at = ?, ended_at = ?, outcome = ?, output = ?, resources = ?,
-      log_complete = ? WHERE run_id = ? AND number = ?`,
-    giveBackAttempt: 'UPDATE attempts SET ended_at = ? WHERE run_id = ? AND number = ?',
-    deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
-    progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
-    insertEvent: 'INSERT INTO events (execution_id, sequence, type, at, attempt) VALUES (?, ?, ?, ?, ?)',
-    deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
-    getKey: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
-    putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
-      VALUES (?, ?, ?, ?, ?)`,
-  };
-  return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, db.prepare(text)])) as {
-    [name in keyof typeof sql]: StatementSync;
-  };
 }

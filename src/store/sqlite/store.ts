@@ -21,7 +21,8 @@ import type {
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
 import { newRow, toEvent, toExecution } from '../rows.ts';
-import type { Counts, GroupReply, WriterPart } from './groups.ts';
+import type { Counts } from './counts.ts';
+import type { GroupReply, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';

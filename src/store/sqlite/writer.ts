@@ -2,7 +2,8 @@
 // out in one transaction, and answers when that is on the disk.
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
-import type { Counts, GroupReply, WriterPart } from './groups.ts';
+import type { Counts } from './counts.ts';
+import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';
 import { migrate } from './migrations.ts';
 

@@ -1,0 +1,103 @@
+// The statements of the writer, and the columns that they write.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { ExecutionRow } from '../rows.ts';
+
+/** Those that a new execution is written with. */
+export const EXECUTION_COLUMNS = [
+  ...[
+    'id',
+    'user_id',
+    'run_id',
+    'kind',
+    'operation',
+    'pool',
+    'concurrency_key',
+    'concurrency_limit',
+    'task_id',
+    'spec',
+    'facts',
+    'priority',
+    'timeouts',
+    'phase',
+    'status',
+  ],
+  ...[
+    'revision',
+    'event_sequence',
+    'attempt',
+    'created_at',
+    'queued_at',
+    'retry_at',
+    'cancel_at',
+    'cancel_reason',
+  ],
+  ...['finished_at', 'outcome', 'result'],
+] as const satisfies (keyof ExecutionRow)[];
+
+/** Those that change after the acceptance. */
+export const CHANGING_COLUMNS = [
+  ...[
+    'run_id',
+    'priority',
+    'timeouts',
+    'phase',
+    'status',
+    'revision',
+    'event_sequence',
+    'attempt',
+    'queued_at',
+  ],
+  ...['retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome', 'result'],
+] as const satisfies (keyof ExecutionRow)[];
+
+/** Prepares them all. */
+export function prepareStatements(db: DatabaseSync) {
+  const columns = EXECUTION_COLUMNS.join(', ');
+  const holes = EXECUTION_COLUMNS.map(() => '?').join(', ');
+  const sql = {
+    insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
+    getExecution: 'SELECT * FROM executions WHERE id = ?',
+    updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
+    owner: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id
+      AND phase IN ('queued', 'scheduled_retry', 'starting', 'canceling')`,
+    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq`,
+    sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
+    deleteExecution: 'DELETE FROM executions WHERE seq = ?',
+    queue: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ?
+      ORDER BY priority DESC, seq LIMIT ?`,
+    keyedQueue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? AND concurrency_key = ?
+      ORDER BY priority DESC, seq LIMIT ?`,
+    // Jumps from key to key, however many wait with each.
+    waitingKeys: `WITH RECURSIVE keys (key) AS (
+        SELECT min(concurrency_key) FROM executions
+          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(concurrency_key) FROM executions
+          WHERE phase = 'queued' AND pool = ?1 AND concurrency_key IS NOT NULL AND concurrency_key > key)
+        FROM keys WHERE key IS NOT NULL)
+      SELECT key FROM keys WHERE key IS NOT NULL`,
+    running: `SELECT count(*) AS n FROM executions
+      WHERE concurrency_key = ? AND phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL`,
+    putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
+    dropCache: 'DELETE FROM cache WHERE key = ?',
+    trimCache: `DELETE FROM cache WHERE key IN (
+      SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ?)`,
+    insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
+    deleteLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
+    insertAttempt: 'INSERT INTO attempts (run_id, number, epoch, claimed_at, runner) VALUES (?, ?, ?, ?, ?)',
+    getAttempts: 'SELECT * FROM attempts WHERE run_id = ? ORDER BY number',
+    endAttempt: `UPDATE attempts SET started_at = ?, ended_at = ?, outcome = ?, output = ?, resources = ?,
+      log_complete = ? WHERE run_id = ? AND number = ?`,
+    giveBackAttempt: 'UPDATE attempts SET ended_at = ? WHERE run_id = ? AND number = ?',
+    deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
+    progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
+    insertEvent: 'INSERT INTO events (execution_id, sequence, type, at, attempt) VALUES (?, ?, ?, ?, ?)',
+    deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
+    getKey: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
+    putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
+      VALUES (?, ?, ?, ?, ?)`,
+  };
+  return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, db.prepare(text)])) as {
+    [name in keyof typeof sql]: StatementSync;
+  };
+}
