@@ -233,7 +233,7 @@ export class Engine {
    */
   async drain(): Promise<void> {
     if (this.#state !== 'open') return;
-    const { clock, log, drainMs } = this.#deps;
+    const { clock, log, drainMs, policy } = this.#deps;
     this.#state = 'draining';
     const claimed = Promise.all(POOLS.map((pool) => this.#schedulers[pool].close()));
     log.info({ running: this.#live.size, drain_ms: drainMs }, 'Draining');
@@ -242,7 +242,14 @@ export class Engine {
     const idle = claimed.then(() => this.#idle());
     await Promise.race([idle.then(() => isIdle.abort()), timeUp]);
     for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
-    await idle;
+    const isDone = new AbortController();
+    const giveUp = clock.sleep(policy.graceMs + LAST_ENDS_MS, isDone.signal).then(
+      () =>
+        log.error({ running: this.#live.size }, 'Ends could not be stored; the next start makes them good'),
+      () => undefined,
+    );
+    await Promise.race([idle.then(() => isDone.abort()), giveUp]);
+    this.#closing.abort(new Error('the server is shutting down'));
     await this.#janitor.stop();
     await this.#late.close();
     await this.#writeBehind.stop();
@@ -579,3 +586,5 @@ export class Engine {
 }
 
 const TIMER_RETRY_MS = 1000;
+/** After what is still running was stopped: how long its ends may take to be proven and stored. */
+const LAST_ENDS_MS = 30_000;

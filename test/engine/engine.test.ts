@@ -401,3 +401,30 @@ t.test('a drain waits for what runs, then stops it as lost', async (t) => {
   t.match(await get(queued.id), { status: 'pending' });
   t.equal(runner.live.length, 0, 'nothing was started any more');
 });
+
+t.test(
+  'a drain ends although the store stays broken; the next start makes good what that left',
+  async (t) => {
+    const { wrap, failing } = flaky();
+    const world = await engineWorld(t, { wrap });
+    const { id } = await world.submit();
+    failing.on = true;
+    const drained = world.engine.drain();
+    await until('it waits', () => world.clock.hasTimer(30_000));
+    await world.clock.advance(30_000);
+    await until('the attempt is stopped', () => world.runner.live[0]?.stops.length === 1);
+    world.runner.live[0]?.end({ cause: 'lost', detail: 'shutdown' });
+    await until('its end cannot be stored', () => failing.on && world.clock.hasTimer(35_000));
+    await world.clock.advance(60_000);
+    await drained;
+    t.ok(world.log.some(({ message }) => message.startsWith('Ends could not be stored')));
+    failing.on = false;
+    await world.engine.close();
+    const next = await engineWorld(t, { dir: world.dir, clock: world.clock });
+    await until('it runs again, having left no log', () => next.runner.live.length === 1);
+    t.match(await next.get(id), {
+      status: 'running',
+      attempts: [{ number: 1, outcome: null }, { number: 2 }],
+    });
+  },
+);
