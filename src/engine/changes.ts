@@ -17,6 +17,7 @@ import type {
 } from '../domain/ports.ts';
 import type { TimeoutsSpec } from '../domain/spec.ts';
 import { removeLogs } from './janitor.ts';
+import type { LateAccepts } from './late-accepts.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { Joins } from './policies/joins.ts';
 import { deadlineOf } from './policy.ts';
@@ -30,6 +31,8 @@ export interface ChangesDeps {
   log: Log;
   live: LiveRuns;
   joins: Joins;
+  /** Answers that are not stored yet. */
+  late: LateAccepts;
   queries: Queries;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
 }
@@ -50,6 +53,7 @@ export class Changes {
    * @throws RefusedError `not_found`, `execution_finished`
    */
   async cancel(caller: Caller, id: ExecutionId, reason: string | null): Promise<Execution> {
+    await this.#deps.late.stored(id);
     const [result] = await this.#cancelAll(caller.userId, [id], reason);
     if (result?.status === 'applied') return result.executions[0] as Execution;
     if (
@@ -92,6 +96,7 @@ export class Changes {
     id: ExecutionId,
     change: { priority: number | null; timeouts: TimeoutsSpec | null },
   ): Promise<Execution> {
+    await this.#deps.late.stored(id);
     const { timeouts: before, revision } = await this.#deps.queries.own(caller, id);
     const timeouts = change.timeouts === null ? null : extended(before, change.timeouts);
     const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
@@ -106,6 +111,7 @@ export class Changes {
 
   /** @throws RefusedError `not_found`, `execution_not_finished` */
   async remove(caller: Caller, id: ExecutionId): Promise<void> {
+    await this.#deps.late.stored(id);
     const part = { type: 'remove', userId: caller.userId, executionId: id } as const;
     const [result] = isExecutionId(id) ? await stored(this.#deps.commit([[part]])) : [];
     if (result?.status === 'refused' && result.reason === 'illegal') {

@@ -189,6 +189,7 @@ export class Engine {
     this.#changes = new Changes({
       ...{ store, journal, clock, log, live, commit },
       joins: this.#joins,
+      late: this.#late,
       queries: this.#queries,
     });
   }

@@ -63,6 +63,11 @@ export class LateAccepts {
     return execution;
   }
 
+  /** Resolves when this one is stored, or cannot be. */
+  async stored(id: ExecutionId): Promise<void> {
+    if (this.#waiting.has(id)) await this.#flushing;
+  }
+
   /** Resolves when all are stored, or cannot be. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -265,6 +265,16 @@ t.test('a hit can be read before it is stored, and is stored', async (t) => {
   );
 });
 
+t.test('a hit can be removed, and not be cancelled, from the first moment', async (t) => {
+  const world = await engineWorld(t);
+  const first = await world.submit(CACHED);
+  await endRun(world, [first.id]);
+  const [one, other] = [await world.submit(CACHED), await world.submit(CACHED)];
+  await t.rejects(world.engine.cancel(LOCAL_CALLER, one.id, null), { type: 'execution_finished' });
+  await world.engine.remove(LOCAL_CALLER, other.id);
+  await t.rejects(world.get(other.id), { type: 'not_found' });
+});
+
 t.test('hits outlive a restart', async (t) => {
   const world = await engineWorld(t);
   const first = await world.submit(CACHED);
