@@ -113,6 +113,7 @@ const BAD: [string, unknown, string][] = [
     'retry.retry_on.causes.0',
   ],
   ['lost without retry_safe', exec({ retry: { retry_on: { causes: ['lost'] } } }), 'retry.retry_on.causes'],
+  ['a time to live below zero', exec({ cache: { ttl_s: -1 } }), 'cache.ttl_s'],
   ['a call without a URL', { kind: 'http' }, 'url'],
   ['a relative URL', http({ url: '/x' }), 'url'],
   ['a URL of another scheme', http({ url: 'file:///etc/passwd' }), 'url'],
