@@ -155,6 +155,24 @@ t.test('nothing but public addresses is reached unless it is allowed', async (t)
   t.equal(requests.length, 0);
 });
 
+t.test('each attempt has its own limit, and all of them together have one', async (t) => {
+  const s = await service(t, { EXECUTION_KILL_GRACE_MS: '100' });
+  const slow = shell('sleep 30 & sleep 30', { timeouts: { attempt_ms: 100 }, retry: FAST });
+  const done = await s.run(slow);
+  t.match(done, {
+    status: 'timed_out',
+    outcome: { cause: 'attempt_timeout', limit_ms: 100, process: { survivors: 0 } },
+    error: { code: 'E005', details: { exhausted: { attempts: 3, by: 'attempts' } } },
+    attempts: { length: 3 },
+  });
+  const hasty = { ...slow, retry: { ...FAST, attempts: 100 }, timeouts: { attempt_ms: 100, total_ms: 350 } };
+  const cut = await s.run(hasty);
+  t.match(cut, { status: 'timed_out', outcome: { cause: 'total_timeout', limit_ms: 350 } });
+  t.ok(cut.attempts.length > 1 && cut.attempts.length < 5, `${cut.attempts.length} attempts`);
+  const metrics = await s.call('GET', '/metrics');
+  t.match(metrics.text, /timeout_errors_total\{operation_type="shell"\} 2/);
+});
+
 t.test('a call that waits for its answer is cancelled at once', async (t) => {
   const { url, requests } = await target(t, () => undefined);
   const s = await service(t, ALLOW);
@@ -373,6 +391,26 @@ t.test('the cache can be looked at, filled and emptied', async (t) => {
   t.same((await s.call('DELETE', `/v1/cache?key=${key}`)).body, { removed: 0 });
   t.same((await s.call('DELETE', '/v1/cache?all=true')).body, { removed: 1 });
   t.match((await s.run(operation(1))).cache, { status: 'stored' });
+});
+
+t.test('two operations with equal parameters never share a result', async (t) => {
+  const same = {
+    params: { properties: { text: { type: 'string' } }, required: ['text'] },
+    run: { kind: 'exec', program: 'printenv', args: ['EXECUTION_ID'], env: { TEXT: '{{text}}' } },
+    cache: {},
+  };
+  const [s] = await withOperations(t, { operations: { one: same, other: same } });
+  const run = (name: string, more: object = {}) =>
+    s.run({ kind: 'operation', name, params: { text: 'a' }, ...more });
+  const one = await run('one');
+  const other = await run('other');
+  const ofTask = await run('one', { task_id: 't' });
+  t.same(
+    [one, other, ofTask].map(({ cache }) => cache?.status),
+    ['stored', 'stored', 'stored'],
+  );
+  t.equal(new Set([one, other, ofTask].map(({ result }) => JSON.stringify(result))).size, 3);
+  t.match(await run('one'), { cache: { status: 'hit' }, result: one.result });
 });
 
 t.test('what fails or does not fit is not kept', async (t) => {

@@ -131,3 +131,8 @@ t.test('a budget allows a share of the executions, a trickle, and a burst', asyn
   now = 1_000_000;
   t.equal(spent(5), 2, 'never more than the burst');
 });
+
+t.test('those that have failed together do not come again together', async (t) => {
+  const waits = [0, 0.25, 0.5, 1].map((random) => retryWaitMs(policyOf({}), 2, null, random));
+  t.same(waits, [2000, 1750, 1500, 1000]);
+});
