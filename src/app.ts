@@ -301,6 +301,7 @@ function policyOf(config: Config): EnginePolicy {
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
+    hasCache: config.EXECUTION_CACHE_SIZE > 0,
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
     retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
     maxQueued: config.EXECUTION_MAX_QUEUED,

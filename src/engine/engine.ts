@@ -108,6 +108,7 @@ export interface EngineStats {
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
   cache: CacheStats;
+  circuits: CircuitView[];
 }
 
 type EngineState = 'new' | 'ready' | 'open' | 'draining' | 'stopped';
@@ -406,6 +407,7 @@ export class Engine {
       runner: runner.status(),
       waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
       cache: this.#cache.stats(),
+      circuits: this.circuits(),
     };
   }
 

@@ -18,6 +18,8 @@ export interface EnginePolicy {
   slots: Record<Pool, number>;
   maxQueued: number;
   retry: RetryDefaults;
+  /** False: a cache block is without effect. */
+  hasCache: boolean;
   /** How long results are kept, milliseconds; null for ever. */
   cacheTtlMs: number | null;
 }
@@ -67,7 +69,9 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
   const taskId = settings.task_id ?? null;
   const timeouts = resolveTimeouts(settings, policy, acceptance.adaptiveMs);
   const outputPolicy = resolveOutput(settings, policy);
-  const subject = { userId, taskId, identity, timeouts, output: outputPolicy };
+  // What is observed moves the limit of the attempts, but makes no other result.
+  const asked = resolveTimeouts(settings, policy, null);
+  const subject = { userId, taskId, identity, timeouts: asked, output: outputPolicy };
   return {
     id,
     runId: id,
@@ -82,7 +86,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
     concurrency: acceptance.concurrency,
-    cache: cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }),
+    cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
     trace,
     rerunOf,
     isolation: 'none',

@@ -207,7 +207,10 @@ function findResult(
     return { end: { outcome: entry.outcome, result: entry.result } };
   }
   const runId = deps.joins.find(userId, cache.key);
-  if (runId === null) return null;
+  if (runId === null) {
+    deps.cache.countMiss();
+    return null;
+  }
   execution.cache = { ...cache, status: 'joined' };
   execution.runId = runId;
   return { joins: true };

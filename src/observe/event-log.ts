@@ -14,7 +14,8 @@ export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution
       event: event.type,
       attempt: event.attempt,
     };
-    if (!isFinished(execution) || event.type === 'lost') {
+    // What is answered from the cache has ended with its acceptance.
+    if (!isFinished(execution) || event.type !== execution.status) {
       if (event.type === 'lost') log.warn(facts, 'An attempt was lost');
       else if (event.type === 'retry_scheduled') log.info(facts, retryMessage(event, execution));
       else log.debug(facts, `Execution ${event.type}`);

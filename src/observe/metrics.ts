@@ -17,6 +17,8 @@ export interface Gauges {
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
+  /** Their names come from the operations file: a closed set. */
+  circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
 }
 
 export interface MetricsOptions {
@@ -78,6 +80,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
   ]);
   const joins = counter('execd_cache_joined_total', 'Executions that took part in the run of another one.', [
     'operation_type',
+  ]);
+  const circuitState = gauge('execd_circuit_state', '0 closed, 1 half open, 2 open.', ['circuit']);
+  const circuitOpened = counter('execd_circuit_opened_total', 'Times that a circuit has opened.', [
+    'circuit',
+  ]);
+  const circuitRejected = counter('execd_circuit_rejected_total', 'Executions that a circuit has refused.', [
+    'circuit',
   ]);
   const cacheSize = gauge('cache_size', 'Results that are kept.');
   const cacheBytes = gauge('execd_cache_bytes', 'Memory that kept results take, roughly.');
@@ -213,6 +222,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(commitSeconds, now.store.commitSeconds);
     waitingGroups.set(now.store.waiting);
     raiseTo(restarts, now.runner.restarts);
+    for (const metric of [circuitState, circuitOpened, circuitRejected]) metric.reset();
+    for (const { name: circuit, state, opened, rejected } of now.circuits) {
+      circuitState.set({ circuit }, { closed: 0, half_open: 1, open: 2 }[state]);
+      circuitOpened.inc({ circuit }, opened);
+      circuitRejected.inc({ circuit }, rejected);
+    }
     cacheSize.set(now.cache.entries);
     cacheBytes.set(now.cache.bytes);
     raiseTo(evictions, now.cache.evictions);

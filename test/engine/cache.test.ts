@@ -53,17 +53,17 @@ t.test('a thousand identical requests at once are one run, and end together', as
 });
 
 t.test('without a cache block each request is a run of its own', async (t) => {
-  const world = await engineWorld(t, { slots: 50 });
-  await Promise.all(Array.from({ length: 50 }, () => world.submit()));
-  t.equal(world.runner.live.length, 50);
+  const world = await engineWorld(t, { slots: 1000 });
+  await Promise.all(Array.from({ length: 1000 }, () => world.submit()));
+  t.equal(world.runner.live.length, 1000);
 });
 
 t.test('cancel ends one of those that share a run, and the last to leave ends the run', async (t) => {
   const world = await engineWorld(t);
-  const all = await Promise.all(Array.from({ length: 10 }, () => world.submit(CACHED)));
+  const all = await Promise.all(Array.from({ length: 1000 }, () => world.submit(CACHED)));
   const last = all.at(-1)?.id ?? '';
   // The one that began the run is among those that leave first.
-  for (const { id } of all.slice(0, 9)) {
+  for (const { id } of all.slice(0, 999)) {
     await world.engine.cancel(LOCAL_CALLER, id, null);
     t.match(await world.get(id), { status: 'cancelled' });
   }
@@ -270,9 +270,9 @@ t.test('a hit can be removed, and not be cancelled, from the first moment', asyn
   const first = await world.submit(CACHED);
   await endRun(world, [first.id]);
   const [one, other] = [await world.submit(CACHED), await world.submit(CACHED)];
-  await t.rejects(world.engine.cancel(LOCAL_CALLER, one.id, null), { type: 'execution_finished' });
+  await t.rejects(world.engine.cancel(LOCAL_CALLER, one.id, null), /is completed/);
   await world.engine.remove(LOCAL_CALLER, other.id);
-  await t.rejects(world.get(other.id), { type: 'not_found' });
+  await t.rejects(world.get(other.id), /There is no execution/);
 });
 
 t.test('hits outlive a restart', async (t) => {
@@ -320,4 +320,14 @@ t.test('entries are forgotten by key, operation and user', async (t) => {
   t.equal(world.engine.forget({ userId: 'ann', operation: 'none' }), 0);
   t.equal(world.engine.forget({ userId: 'ann' }), 2);
   t.equal(world.engine.forget({}), 2);
+});
+
+t.test('with the cache off a block is without effect', async (t) => {
+  const world = await engineWorld(t, { slots: 5, hasCache: false });
+  const both = await Promise.all([world.submit(CACHED), world.submit(CACHED)]);
+  t.same(
+    both.map(({ cache }) => cache),
+    [null, null],
+  );
+  t.equal(world.runner.live.length, 2);
 });

@@ -37,6 +37,7 @@ export interface EngineWorld {
 export interface WorldOptions {
   slots?: number;
   maxQueued?: number;
+  hasCache?: boolean;
   dir?: string;
   clock?: FakeClock;
   /** False: it is started, and left for the test to open. */
@@ -80,6 +81,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },
+      hasCache: options.hasCache ?? true,
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },

@@ -283,6 +283,10 @@ t.test(
       const one = await s.run({ kind: 'operation', name: 'ask' });
       return one.status === 'completed';
     });
+    t.match(
+      (await s.call('GET', '/metrics')).text,
+      /execd_circuit_opened_total\{circuit="operation:ask"\} [1-9]/,
+    );
     const after = await s.call<{ items: object[] }>('GET', '/v1/circuits');
     t.match(after.body.items, [{ state: 'closed' }]);
   },
@@ -421,6 +425,19 @@ t.test('what fails or does not fit is not kept', async (t) => {
     const second = await s.run(spec);
     t.same([first.cache?.status, second.cache?.status], ['miss', 'miss'], command);
   }
+});
+
+t.test('a limit that moves does not make other results', async (t) => {
+  const operation = {
+    run: { kind: 'exec', program: 'true' },
+    adaptive_timeout: { min_ms: 5000, max_ms: 9000, min_samples: 1 },
+    cache: {},
+  };
+  const [s] = await withOperations(t, { operations: { both: operation } });
+  const run = (more: object = {}) => s.run({ kind: 'operation', name: 'both', ...more });
+  await run({ cache: { mode: 'write' } });
+  await run({ cache: { mode: 'write' } });
+  t.match(await run(), { cache: { status: 'hit' } });
 });
 
 t.test('no more of an operation run than may, and what waits says why', async (t) => {

@@ -58,12 +58,16 @@ export class ResultCache {
           });
   }
 
-  /** Looks up a result, and counts a hit or a miss. */
+  /** Looks up a result, and counts a hit. */
   find(key: string): CacheEntry | null {
     const entry = this.#fresh(key, true);
-    if (entry === null) this.#counts.misses += 1;
-    else this.#counts.hits += 1;
+    if (entry !== null) this.#counts.hits += 1;
     return entry;
+  }
+
+  /** Counts an execution that found neither a result nor a run to join. */
+  countMiss(): void {
+    this.#counts.misses += 1;
   }
 
   /** Looks without counting, and without making the entry younger. */
