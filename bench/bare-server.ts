@@ -8,20 +8,21 @@ app.get('/small/:id', {
   handler: async (request) => ({ id: (request.params as { id: string }).id }),
 });
 app.get('/document/:id', async () => document);
-app.post('/submit', {
-  schema: {
-    body: {
-      type: 'object',
-      required: ['kind', 'program'],
-      additionalProperties: false,
-      properties: {
-        kind: { type: 'string' },
-        program: { type: 'string' },
-        args: { type: 'array', items: { type: 'string' } },
-      },
-    },
+const body = {
+  type: 'object',
+  required: ['kind', 'program'],
+  additionalProperties: false,
+  properties: {
+    kind: { type: 'string' },
+    program: { type: 'string' },
+    args: { type: 'array', items: { type: 'string' } },
+    cache: { type: 'object' },
   },
+};
+app.post('/submit', {
+  schema: { body },
   handler: async (request, reply) =>
     reply.code(202).send({ id: 'x', kind: (request.body as { kind: string }).kind }),
 });
+app.post('/document', { schema: { body }, handler: async () => document });
 console.log(JSON.stringify({ address: await app.listen({ host: '127.0.0.1', port: 0 }) }));

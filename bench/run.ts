@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { until } from '../test/helpers/processes.ts';
 import { freePort, scratch, startServer, type Server } from '../test/long/support.ts';
+import { measureHitRatio } from './zipf.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 3);
 const SECONDS = 4;
@@ -114,6 +115,30 @@ await measure({
     perSecond(`${bare}/submit`, { connections: 128, method: 'POST', headers: json, body: spec }),
 });
 await queueing.kill();
+
+const caching = await start({});
+const cachedSpec = { kind: 'exec', program: '/bin/true', args: [], cache: {} };
+const cached = JSON.stringify(cachedSpec);
+await caching.call('POST', '/v1/executions', cachedSpec, { prefer: 'wait=10' });
+const hit = await caching.submit(cachedSpec);
+if (hit.cache?.status !== 'hit') throw new Error('a request that was to be a hit is none');
+const bareHits = await startBare(JSON.stringify(hit));
+const post = (url: string) => () =>
+  perSecond(url, { connections: 128, method: 'POST', headers: json, body: cached });
+await measure({
+  name: 'hits, beside a bare Fastify POST route of the same document',
+  expected: 0.35,
+  ours: post(`${caching.url}/v1/executions`),
+  yardstick: post(`${bareHits}/document`),
+});
+await measure({
+  name: 'hits, beside a bare Fastify POST route of a small object',
+  expected: null,
+  ours: post(`${caching.url}/v1/executions`),
+  yardstick: post(`${bareHits}/submit`),
+});
+await caching.stop();
+await measureHitRatio();
 
 const running = await start({});
 const run = () =>
