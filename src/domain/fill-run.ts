@@ -115,6 +115,7 @@ function fillText(node: TextNode, path: Path, filling: Filling): unknown {
     return value === ABSENT ? '' : textOf(value, piece, node, filling);
   });
   if (place === 'url') checkSegments(template, node, filling);
+  if (place === 'path') checkNames(template, texts, filling);
   if (place === 'argument') {
     const first = template[texts.findIndex((text) => text !== '')];
     if (first !== undefined && typeof first !== 'string') checkDash(texts.join(''), first, filling);
@@ -184,6 +185,15 @@ function checkDash(text: string, slot: Slot, filling: Filling, list = slot): voi
   const isAllowed = [slot, list].some((one) => allowsDash(schemaOf(one, filling.params)));
   if (!text.startsWith('-') || isAllowed) return;
   complain(filling, slot, 'must not begin with "-": the program would take it for an option');
+}
+
+/** A part of a directory's path that a parameter makes is one name, and leads nowhere else. */
+function checkNames(template: Template, texts: readonly string[], filling: Filling): void {
+  template.forEach((slot, i) => {
+    const text = texts[i] ?? '';
+    if (typeof slot === 'string' || !(text.includes('/') || isDotSegment(text) || text === '')) return;
+    complain(filling, slot, 'must not be empty, "." or "..", nor contain "/": it is a name in a path');
+  });
 }
 
 /** Segments of a URL's path that parameters make must stay segments: none is empty, "." or "..". */

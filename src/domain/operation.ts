@@ -112,7 +112,7 @@ function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'
       factor: z.number().min(1).max(100).default(3).describe('times the 99th percentile of what was seen'),
       min_ms: ms.default(Math.min(1000, maxAttemptMs)),
       max_ms: ms.default(maxAttemptMs),
-      min_samples: z.int().min(1).max(10_000).default(20).describe('attempts seen before it applies'),
+      min_samples: z.int().min(1).max(256).default(20).describe('attempts seen before it applies'),
     })
     .refine(({ min_ms, max_ms }) => min_ms <= max_ms, {
       path: ['max_ms'],

@@ -14,18 +14,28 @@ export interface LateAcceptsDeps {
 interface Entry {
   part: AcceptPart;
   execution: FinishedExecution;
+  bytes: number;
+  tries: number;
 }
 
-/** Beyond so many, answers wait for the store again. */
+/** Beyond so many, or so many bytes, answers wait for the store again. */
 const MAX_WAITING = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
 /** Stored together. */
 const BATCH = 1000;
+const BATCH_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 1000;
+const MAX_TRIES = 10;
 
 export class LateAccepts {
   readonly #deps: LateAcceptsDeps;
   readonly #waiting = new Map<ExecutionId, Entry>();
+  /** Sizes of results, which many answers share. */
+  readonly #sizes = new WeakMap<object, number>();
+  #bytes = 0;
   #flushing: Promise<void> | null = null;
+  /** The batch that is being stored. */
+  #batch: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(deps: LateAcceptsDeps) {
@@ -33,7 +43,7 @@ export class LateAccepts {
   }
 
   get hasRoom(): boolean {
-    return this.#waiting.size < MAX_WAITING && !this.#isClosed;
+    return this.#waiting.size < MAX_WAITING && this.#bytes < MAX_BYTES && !this.#isClosed;
   }
 
   get(userId: string | null, id: ExecutionId): FinishedExecution | null {
@@ -51,41 +61,86 @@ export class LateAccepts {
       ...{ outcome, result, finishedAt: record.createdAt },
     };
     const part: AcceptPart = {
-      type: 'accept',
-      execution: record,
-      claim: null,
-      joins: false,
-      end,
-      maxQueued: 0,
+      ...{ type: 'accept', execution: record, claim: null, joins: false, end, maxQueued: 0 },
     };
-    this.#waiting.set(record.id, { part, execution });
+    const bytes = this.#sizeOf(result);
+    this.#bytes += bytes;
+    this.#waiting.set(record.id, { part, execution, bytes, tries: 0 });
     this.#flushing ??= this.#flush();
     return execution;
   }
 
-  /** Resolves when this one is stored, or cannot be. */
+  /** Resolves when this one is stored, or is given up. */
   async stored(id: ExecutionId): Promise<void> {
-    if (this.#waiting.has(id)) await this.#flushing;
+    while (this.#waiting.has(id) && !this.#isClosed) await this.#batch;
+  }
+
+  /** Resolves when all that wait now are stored, or given up. */
+  async allStored(): Promise<void> {
+    const last = [...this.#waiting.keys()].at(-1);
+    if (last !== undefined) await this.stored(last);
   }
 
   /** Resolves when all are stored, or cannot be. */
   async close(): Promise<void> {
+    await this.allStored();
     this.#isClosed = true;
     await this.#flushing;
   }
 
   async #flush(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting].slice(0, BATCH);
-      try {
-        await this.#deps.commit(batch.map(([, { part }]) => [part]));
-        for (const [id] of batch) this.#waiting.delete(id);
-      } catch (error) {
-        this.#deps.log.warn({ err: error, entries: batch.length }, 'Cached answers could not be stored yet');
-        if (this.#isClosed) break;
-        await this.#deps.clock.sleep(RETRY_MS);
-      }
+      const isStored = this.#store(this.#next());
+      this.#batch = isStored.then(() => undefined);
+      if (await isStored) continue;
+      if (this.#isClosed) break;
+      this.#batch = this.#deps.clock.sleep(RETRY_MS);
+      await this.#batch;
     }
     this.#flushing = null;
+  }
+
+  #next(): [ExecutionId, Entry][] {
+    const batch: [ExecutionId, Entry][] = [];
+    let bytes = 0;
+    for (const one of this.#waiting) {
+      bytes += one[1].bytes;
+      if (batch.length > 0 && (batch.length === BATCH || bytes > BATCH_BYTES)) break;
+      batch.push(one);
+    }
+    return batch;
+  }
+
+  /** Stores a batch; false when something of it is still to be stored. Each is a call of its own, so that it fails alone. */
+  async #store(batch: [ExecutionId, Entry][]): Promise<boolean> {
+    const results = await Promise.allSettled(batch.map(([, { part }]) => this.#deps.commit([[part]])));
+    let hasFailed = false;
+    batch.forEach(([id, entry], i) => {
+      const result = results[i];
+      entry.tries += 1;
+      if (result?.status === 'rejected' && entry.tries < MAX_TRIES) {
+        hasFailed = true;
+        return;
+      }
+      if (result?.status === 'rejected') {
+        this.#deps.log.error(
+          { err: result.reason as unknown, execution_id: id },
+          'A cached answer could not be stored',
+        );
+      }
+      this.#waiting.delete(id);
+      this.#bytes -= entry.bytes;
+    });
+    return !hasFailed;
+  }
+
+  #sizeOf(result: FinishedExecution['result']): number {
+    if (result === null) return 1000;
+    let size = this.#sizes.get(result);
+    if (size === undefined) {
+      size = 1000 + JSON.stringify(result).length;
+      this.#sizes.set(result, size);
+    }
+    return size;
   }
 }

@@ -70,6 +70,7 @@ export class Queries {
   }
 
   async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
+    await this.#deps.late.allStored();
     const executions = await stored(this.#deps.store.list(filter, limit, after));
     return Promise.all(executions.map(async (execution) => this.view(execution)));
   }

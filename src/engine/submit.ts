@@ -149,13 +149,12 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   const { spec, rerunOf } = submission;
   const notAllowed = whyNotAllowed(caller, spec);
   if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
-  if (spec.cache?.scope === 'global' && !caller.scopes.has('admin')) {
-    throw new RefusedError(
-      'forbidden',
-      'Results are shared between users by administrators and operations only.',
-    );
-  }
   const resolved = deps.resolve(spec);
+  const isShared = resolved.settings.cache?.scope === 'global';
+  if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
+    const detail = 'What is shared between users is changed by administrators and operations only.';
+    throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
+  }
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const hasOwnLimit = spec.timeouts?.attempt_ms !== undefined;
@@ -165,6 +164,22 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
       : null;
   const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
   return newExecution(acceptance, deps.policy);
+}
+
+/** A result does not tell how often it was tried for, but who joins a run gets its tries. */
+function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
+  return `${key} ${JSON.stringify([retry, retrySafe])}`;
+}
+
+/** Each of them gets the result, in one transaction. */
+function mostJoined({ outputPolicy }: NewExecution): number {
+  return outputPolicy.parse === 'json' ? 64 : 1000;
+}
+
+/** Whether a request takes results as they are, and has no say in how they are made and kept. */
+function onlyUses({ cache }: Spec): boolean {
+  const { mode = 'read_write', ...others } = cache ?? {};
+  return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
 }
 
 type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 'end'>;
@@ -188,7 +203,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;
-  if (cache !== null && !isRejected) deps.joins.offer(userId, cache.key, runId);
+  if (cache !== null && !isRejected) deps.joins.offer(userId, joinKey(execution, cache.key), runId);
   return { ...idle, slot: hasSlot ? scheduler : null };
 }
 
@@ -206,7 +221,7 @@ function findResult(
     execution.cache = { ...cache, status: 'hit', storedAt: entry.storedAt };
     return { end: { outcome: entry.outcome, result: entry.result } };
   }
-  const runId = deps.joins.find(userId, cache.key);
+  const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));
   if (runId === null) {
     deps.cache.countMiss();
     return null;

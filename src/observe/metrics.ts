@@ -139,7 +139,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   const requests = new Map<string, { observe(seconds: number): void }>();
 
+  let lastAttempt = '';
+  /** The end of an attempt, once, however many executions share it: they are told of one after the other. */
   function onAttempt(execution: Execution, attempt: Attempt): void {
+    const name = `${execution.runId} ${attempt.number}`;
+    if (name === lastAttempt) return;
+    lastAttempt = name;
     const { startedAt, endedAt, output } = attempt;
     outputBytes.inc({ stream: 'stdout' }, output.stdoutBytes);
     outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);

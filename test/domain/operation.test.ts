@@ -493,3 +493,11 @@ t.test('whatever a text is, the command of a shell is the one of the file', asyn
   );
   t.pass();
 });
+
+t.test('a parameter in the path of a directory is one name', async (t) => {
+  const file = fileWith({ ...exec('a'), cwd: '/srv/{{p}}/in' }, { p: string });
+  t.match(made(file, { p: 'ann' }), { cwd: '/srv/ann/in' });
+  for (const p of ['../../etc', '..', '.', '', 'a/b']) {
+    refusesField(t, made(file, { p }), '/params/p', /name in a path/);
+  }
+});

@@ -4,6 +4,8 @@ import { RefusedError } from '../../src/domain/errors.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec } from '../../src/domain/spec.ts';
+import { NO_OPERATIONS } from '../../src/domain/operation.ts';
+import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { until } from '../helpers/processes.ts';
 import { EXIT_0 } from '../helpers/records.ts';
@@ -208,6 +210,90 @@ t.test('a global result is shared when it has finished, a global run is not', as
     rerunOf: null,
   };
   await t.rejects(world.engine.submit(caller, submission), RefusedError);
+});
+
+t.test('who takes a shared result has no say in how it is made and kept', async (t) => {
+  const shared = { scope: 'global' } as const;
+  const world = await engineWorld(t, {
+    slots: 9,
+    deps: {
+      // As of an operation whose results are shared.
+      resolve: (spec) => {
+        const settings = { ...spec, cache: { ...shared, ...spec.cache } };
+        return { ...resolveSpec(NO_OPERATIONS, spec), settings };
+      },
+    },
+  });
+  const caller: Caller = { ...LOCAL_CALLER, scopes: new Set(['submit', 'read']) };
+  const submit = (cache: Spec['cache']) => {
+    const spec = { kind: 'exec', program: 'true', ...(cache === undefined ? {} : { cache }) } as Spec;
+    return world.engine.submit(caller, { spec, trace: null, idempotency: null, rerunOf: null });
+  };
+  for (const cache of [
+    { key_exclude: ['args'] },
+    { ttl_s: 0 },
+    { mode: 'refresh' },
+    { mode: 'write' },
+    { salt: 'x' },
+  ] as const) {
+    await t.rejects(submit(cache as Spec['cache']), RefusedError, JSON.stringify(cache));
+  }
+  for (const cache of [undefined, {}, { mode: 'read' }, { mode: 'read_write' }] as const) {
+    t.ok((await submit(cache)).execution.cache);
+  }
+});
+
+t.test('large results in answers that are not stored yet are bounded', async (t) => {
+  const world = await engineWorld(t);
+  const value = 'x'.repeat(1_000_000);
+  const first = await world.submit(CACHED);
+  world.runner.live[0]?.begin();
+  world.runner.live[0]?.end();
+  await until('it has ended', async () => (await world.get(first.id)).phase === 'done');
+  const entry = world.engine.cacheEntry(LOCAL_CALLER, first.cache?.key ?? '');
+  if (entry === null) throw new Error('nothing is kept');
+  entry.result = { type: 'json', value };
+  const hits = await Promise.all(Array.from({ length: 40 }, () => world.submit(CACHED)));
+  t.ok(hits.every((hit) => statusOf(hit) === 'hit'));
+  const unstored = await Promise.all(hits.map(({ id }) => world.store.get(null, id)));
+  t.ok(unstored.filter((one) => one === null).length <= 17, 'the others have waited for the store');
+  const listed = await world.engine.list({ userId: 'local' }, 100, null);
+  t.equal(listed.length, 41, 'and a listing has them all');
+});
+
+t.test(
+  'what is left out of a key is part of it, so that nobody makes the result of another request',
+  async (t) => {
+    const world = await engineWorld(t, { slots: 5 });
+    const evil = await world.submit({ env: { NAME: 'evil' }, cache: { key_exclude: ['env.NAME'] } });
+    const plain = await world.submit({ env: {}, cache: {} });
+    t.not(evil.cache?.key, plain.cache?.key);
+  },
+);
+
+t.test('each gets the tries that it has asked for', async (t) => {
+  const world = await engineWorld(t, { slots: 5 });
+  const first = await world.submit(CACHED);
+  const second = await world.submit({ ...CACHED, retry: { attempts: 3 } });
+  t.same([statusOf(first), statusOf(second)], ['miss', 'miss']);
+  t.equal(first.cache?.key, second.cache?.key, 'a result is a result');
+  t.equal(statusOf(await world.submit({ ...CACHED, retry: { attempts: 3 } })), 'joined');
+});
+
+t.test('a run takes so many, and the next one the others', async (t) => {
+  const world = await engineWorld(t, { slots: 5 });
+  const spec = { cache: {}, output: { parse: 'json' } } satisfies Partial<Spec>;
+  const all = await Promise.all(Array.from({ length: 100 }, () => world.submit(spec)));
+  t.equal(all.filter((one) => statusOf(one) === 'miss').length, 2);
+  t.equal(world.runner.live.length, 2);
+});
+
+t.test('those who join are counted among those who wait', async (t) => {
+  const world = await engineWorld(t, { slots: 1, maxQueued: 2 });
+  await world.submit(CACHED);
+  await world.submit(CACHED);
+  await world.submit(CACHED);
+  await t.rejects(world.submit(CACHED), /waiting already/);
 });
 
 t.test('each mode does what it says', async (t) => {

@@ -38,6 +38,8 @@ function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): st
     version: KEY_VERSION,
     owner,
     identity: (spec.key_exclude ?? []).reduce(without, identity),
+    // Whoever leaves out other fields asks for another thing.
+    excluded: [...(spec.key_exclude ?? [])].sort(),
     // How long it may wait says nothing about what comes out.
     limits: { attemptMs: timeouts.attemptMs, idleMs: timeouts.idleMs, totalMs: timeouts.totalMs },
     output,

@@ -91,10 +91,11 @@ export class ResultCache {
   /** Removes entries; answers their keys. */
   remove({ userId, key, operation }: CacheFilter): string[] {
     const removed: string[] = [];
-    for (const entry of this.#entries?.values() ?? []) {
+    const only = key === undefined ? null : (this.#entries?.peek(key) ?? null);
+    const entries = key === undefined ? (this.#entries?.values() ?? []) : only === null ? [] : [only];
+    for (const entry of entries) {
       const fits =
         (userId === undefined || entry.userId === userId) &&
-        (key === undefined || entry.key === key) &&
         (operation === undefined || entry.operation === operation);
       if (fits) removed.push(entry.key);
     }

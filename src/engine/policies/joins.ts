@@ -7,18 +7,28 @@ export class Joins {
   /** By user and key: the runs that identical work may join. */
   readonly #open = new Map<string, ExecutionId>();
   readonly #names = new Map<ExecutionId, string>();
+  /** How many have asked to join each. */
+  readonly #asked = new Map<ExecutionId, number>();
   /** Executions that take part in a run besides the one that stands for it. */
   readonly #joined = new Map<ExecutionId, Set<ExecutionId>>();
   readonly #runs = new Map<ExecutionId, ExecutionId>();
 
-  /** The run that work with this key can join. Only finished results are shared between users. */
-  find(userId: string, key: string): ExecutionId | null {
-    return this.#open.get(nameOf(userId, key)) ?? null;
+  /** The run that work with this key can join, unless `most` have joined it. Only finished results are shared between users. */
+  find(userId: string, key: string, most: number): ExecutionId | null {
+    const runId = this.#open.get(nameOf(userId, key));
+    if (runId === undefined) return null;
+    const joining = (this.#asked.get(runId) ?? 0) + 1;
+    if (joining > most) return null;
+    this.#asked.set(runId, joining);
+    return runId;
   }
 
   /** Offers a run to those that come after it. */
   offer(userId: string, key: string, runId: ExecutionId): void {
-    const name = nameOf(userId, key);
+    this.#offerAs(nameOf(userId, key), runId);
+  }
+
+  #offerAs(name: string, runId: ExecutionId): void {
     this.#open.set(name, runId);
     this.#names.set(runId, name);
   }
@@ -27,6 +37,7 @@ export class Joins {
   withdraw(runId: ExecutionId): void {
     const name = this.#names.get(runId);
     this.#names.delete(runId);
+    this.#asked.delete(runId);
     if (name !== undefined && this.#open.get(name) === runId) this.#open.delete(name);
   }
 
@@ -38,8 +49,9 @@ export class Joins {
     if (before !== undefined && (phase !== 'joined' || before !== runId)) this.#detach(id, before);
     if (before !== undefined && before !== runId) {
       // The run has ended without those that had joined it, and one of them has begun another.
+      const name = this.#names.get(before);
       this.withdraw(before);
-      if (phase === 'queued') this.offer(execution.userId, execution.cache.key, runId);
+      if (phase === 'queued' && name !== undefined) this.#offerAs(name, runId);
     }
     if (phase === 'joined' && before !== runId) this.#attach(id, runId);
     if (phase === 'canceling') this.withdraw(runId);

@@ -84,7 +84,7 @@ const nameOf = (one: { program?: string | undefined; host?: string | undefined }
 
 /** Names of the circuits that work may belong to. */
 function targetOf(work: Work): string[] {
-  if (work.kind === 'http') return [`host:${new URL(work.url).host}`];
+  if (work.kind === 'http') return [`host:${new URL(work.url).host.replace(/\.(?=:|$)/, '')}`];
   return work.kind === 'exec' ? [`program:${work.program}`] : [];
 }
 

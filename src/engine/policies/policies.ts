@@ -58,7 +58,10 @@ export class Policies {
     return {
       done: (outcome, durationMs) => {
         tell(outcome);
-        const isTimed = outcome?.cause === 'attempt_timeout' || (outcome !== null && isSuccess(outcome));
+        // A limit that the request has set itself says nothing about the operation.
+        const hasOwnLimit = execution.spec.timeouts?.attempt_ms !== undefined;
+        const isTimed =
+          outcome !== null && (isSuccess(outcome) || (outcome.cause === 'attempt_timeout' && !hasOwnLimit));
         if (operation !== null && isTimed) this.adaptiveTimeout(operation)?.note(durationMs);
       },
     };

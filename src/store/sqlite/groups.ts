@@ -25,6 +25,8 @@ type WriterSettle = Omit<ports.SettlePart, 'result'> & { result: string | null }
 export interface RowWithAttempts {
   row: ExecutionRow;
   attempts: AttemptRow[];
+  /** Its result is left out here: it is that of the first row of the reply. */
+  hasResultOfFirst?: boolean;
 }
 
 /** A group that changes nothing, and why. */
@@ -123,6 +125,7 @@ export class GroupWriter {
       const phase = this.#owner(fresh.run_id)?.phase;
       const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
       if (!isOpen) return { status: 'refused', reason: 'run_gone' };
+      if (this.counts.joined >= part.maxQueued) return { status: 'refused', reason: 'queue_full' };
       fresh.phase = 'joined';
     } else if (claim !== null) {
       Object.assign(fresh, { phase: 'starting', status: 'running', attempt: 1 });
@@ -194,7 +197,7 @@ export class GroupWriter {
       return null;
     }
     const asked = { cancel_at: part.at, cancel_reason: part.reason };
-    const others = this.#others(row);
+    const others = this.#others(row, 1);
     if (row.phase === 'starting' && others.length === 0) {
       return this.#move(row, { type: 'cancel' }, part.at, asked, work);
     }
@@ -205,7 +208,7 @@ export class GroupWriter {
   #expire(part: ports.ExpirePart, work: Work): Undone | null {
     const row = this.#row(part.executionId);
     if (row === undefined) return STALE;
-    const others = this.#others(row);
+    const others = this.#others(row, 1);
     const mayLeave =
       part.outcome.cause === 'queue_timeout'
         ? row.phase === 'queued'
@@ -244,7 +247,7 @@ export class GroupWriter {
   #settle(part: WriterSettle, work: Work): Undone | null {
     const row = this.#owner(part.executionId);
     if (row === undefined) return STALE;
-    const others = this.#others(row);
+    const others = this.#others(row, -1);
     const move: Move = { type: 'settle', attempt: part.attempt };
     if (transition(row, move).legal && part.end !== null) this.#endAttempt(row, part, part.end);
     const { outcome, at, result } = part;
@@ -255,6 +258,10 @@ export class GroupWriter {
     for (const other of others) {
       const ending = { ...changes, attempt: row.attempt };
       this.#move(other, { type: 'settle', attempt: other.attempt }, at, ending, work, outcome);
+      // The result may be large; the caller has it once already.
+      const told = work.touched.at(-1) as RowWithAttempts;
+      told.row = { ...told.row, result: null };
+      told.hasResultOfFirst = true;
     }
     return null;
   }
@@ -413,10 +420,10 @@ export class GroupWriter {
     return (this.#sql.owner.get(runId) as ExecutionRow | undefined) ?? row;
   }
 
-  /** Those that have joined the run of an execution, in the order in which they came. */
-  #others(row: ExecutionRow): ExecutionRow[] {
+  /** The first of those that have joined the run of an execution, in the order in which they came; -1 is all. */
+  #others(row: ExecutionRow, limit: number): ExecutionRow[] {
     if (row.phase === 'joined' || row.phase === 'done') return [];
-    return this.#sql.joined.all(row.run_id) as unknown as ExecutionRow[];
+    return this.#sql.joined.all(row.run_id, limit) as unknown as ExecutionRow[];
   }
 
   #row(id: string): ExecutionRow | undefined {

@@ -60,7 +60,7 @@ export function prepareStatements(db: DatabaseSync) {
     updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
     owner: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id
       AND phase IN ('queued', 'scheduled_retry', 'starting', 'canceling')`,
-    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq`,
+    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq LIMIT ?`,
     sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
     queue: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ?

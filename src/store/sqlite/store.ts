@@ -228,8 +228,13 @@ export class SqliteStore implements Store {
       return { status: 'refused', reason: 'illegal', execution };
     }
     const isRemoval = group.some((part) => part.type === 'remove');
-    const executions = reply.touched.map(({ row, attempts }) => {
+    let first: Execution | null = null;
+    const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
       const execution = toExecution(row, attempts);
+      if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
+        execution.result = first.result;
+      }
+      first ??= execution;
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
       const queue = this.#queues[poolOf(execution.work)];
