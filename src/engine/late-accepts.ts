@@ -71,7 +71,8 @@ export class LateAccepts {
 
   async #flush(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting].slice(0, BATCH);
+      const batch: [ExecutionId, Entry][] = [];
+      for (const one of this.#waiting) if (batch.push(one) === BATCH) break;
       try {
         await this.#deps.commit(batch.map(([, { part }]) => [part]));
         for (const [id] of batch) this.#waiting.delete(id);
