@@ -111,27 +111,28 @@ export class LateAccepts {
     return batch;
   }
 
-  /** Stores a batch; false when something of it is still to be stored. Each is a call of its own, so that it fails alone. */
+  /** Stores a batch; false when something of it is still to be stored. After a failure each is tried alone. */
   async #store(batch: [ExecutionId, Entry][]): Promise<boolean> {
-    const results = await Promise.allSettled(batch.map(([, { part }]) => this.#deps.commit([[part]])));
-    let hasFailed = false;
-    batch.forEach(([id, entry], i) => {
-      const result = results[i];
-      entry.tries += 1;
-      if (result?.status === 'rejected' && entry.tries < MAX_TRIES) {
-        hasFailed = true;
-        return;
-      }
-      if (result?.status === 'rejected') {
-        this.#deps.log.error(
-          { err: result.reason as unknown, execution_id: id },
-          'A cached answer could not be stored',
-        );
-      }
+    const isFirst = batch.every(([, { tries }]) => tries === 0);
+    const calls = isFirst ? [batch] : batch.map((one) => [one]);
+    const stored = await Promise.all(calls.map((call) => this.#commit(call)));
+    return stored.every(Boolean);
+  }
+
+  async #commit(batch: [ExecutionId, Entry][]): Promise<boolean> {
+    try {
+      await this.#deps.commit(batch.map(([, { part }]) => [part]));
+    } catch (error) {
+      for (const [, entry] of batch) entry.tries += 1;
+      if (batch.some(([, { tries }]) => tries < MAX_TRIES)) return false;
+      const ids = batch.map(([id]) => id);
+      this.#deps.log.error({ err: error, execution_ids: ids }, 'A cached answer could not be stored');
+    }
+    for (const [id, { bytes }] of batch) {
       this.#waiting.delete(id);
-      this.#bytes -= entry.bytes;
-    });
-    return !hasFailed;
+      this.#bytes -= bytes;
+    }
+    return true;
   }
 
   #sizeOf(result: FinishedExecution['result']): number {

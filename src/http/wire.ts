@@ -8,7 +8,14 @@ import type { z } from 'zod';
 import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
 import type { AttemptWire, cacheStats, circuit, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
 
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+/** The time that was written last: those of an execution often are the same, and writing one is dear. */
+let last = { ms: 0, text: new Date(0).toISOString() };
+
+export function isoTime(ms: number): string {
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
+}
+
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 /** Snake-cases the keys of a flat object. */

@@ -2,7 +2,7 @@
 // Writing runs beside the loop: while one buffer is being written the other one fills, and when that is full too, the
 // pipes are not read. A slow disk therefore stops the command, and nothing else.
 import { Buffer } from 'node:buffer';
-import { close, constants, openSync, write } from 'node:fs';
+import { close, closeSync, constants, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import {
   encodeRecords,
@@ -15,8 +15,8 @@ import {
 } from './journal-format.ts';
 
 const closeAsync = promisify(close);
-const NEW_FILE =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_APPEND;
+const APPEND = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_APPEND;
+const NEW_FILE = APPEND | constants.O_CREAT | constants.O_EXCL;
 
 /** From here on a buffer counts as full; it has room for one more piece of a pipe. */
 const FULL_BYTES = 65_536;
@@ -37,9 +37,11 @@ export class JournalWriter {
   readonly kept: Record<JournalStream, number> = { stdout: 0, stderr: 0 };
   records = 0;
   readonly #path: string;
-  readonly #logFd: number;
   readonly #onFailure: (error: Error) => void;
+  /** Open from the first bytes on: thousands of attempts may wait for theirs. */
+  #logFd: number | null = null;
   #indexFd: number | null = null;
+  #hasIndex = false;
   /** Where the next byte will stand in the log. */
   #offset = 0;
   #filling: Batch | null = null;
@@ -56,7 +58,7 @@ export class JournalWriter {
   constructor(path: string, onFailure: (error: Error) => void) {
     this.#path = path;
     this.#onFailure = onFailure;
-    this.#logFd = openSync(path + LOG_ENDING, NEW_FILE, 0o640);
+    closeSync(openSync(path + LOG_ENDING, NEW_FILE, 0o640));
   }
 
   /** Bytes that were appended, written or not. */
@@ -85,17 +87,23 @@ export class JournalWriter {
     this.#writing ??= this.#writeAll();
   }
 
+  /** Whether there is something to write, or a file is open. */
+  get isBusy(): boolean {
+    return this.#writing !== null || this.#logFd !== null;
+  }
+
   /** Calls `fn` once, when there is room again. */
   whenDrained(fn: () => void): void {
     this.#onDrained = fn;
     if (this.#writing === null) this.#drained();
   }
 
-  /** Writes what is left and closes. Never rejects. */
+  /** Writes what is left and closes the files; what is appended later opens them again. */
   async close(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
-    await closeAsync(this.#logFd);
-    if (this.#indexFd !== null) await closeAsync(this.#indexFd);
+    const open = [this.#logFd, this.#indexFd];
+    this.#logFd = this.#indexFd = null;
+    for (const fd of open) if (fd !== null) await closeAsync(fd);
   }
 
   async #writeAll(): Promise<void> {
@@ -118,13 +126,16 @@ export class JournalWriter {
   }
 
   async #write({ buffer, length, records }: Batch): Promise<void> {
+    this.#logFd ??= openSync(this.#path + LOG_ENDING, APPEND);
     await writeFully(this.#logFd, buffer.subarray(0, length));
     const index = encodeRecords(records);
-    if (this.#indexFd === null) {
-      this.#indexFd = openSync(this.#path + INDEX_ENDING, NEW_FILE, 0o640);
-      await writeFully(this.#indexFd, Buffer.concat([INDEX_MAGIC, index]));
-    } else {
+    if (this.#hasIndex) {
+      this.#indexFd ??= openSync(this.#path + INDEX_ENDING, APPEND);
       await writeFully(this.#indexFd, index);
+    } else {
+      this.#indexFd = openSync(this.#path + INDEX_ENDING, NEW_FILE, 0o640);
+      this.#hasIndex = true;
+      await writeFully(this.#indexFd, Buffer.concat([INDEX_MAGIC, index]));
     }
     for (const { stream, length: recorded } of records) this.kept[stream] += recorded;
     this.records += records.length;

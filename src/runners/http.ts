@@ -28,6 +28,7 @@ import {
   retryAfterMs,
 } from './request-message.ts';
 import { ResponseLog } from './response-log.ts';
+import { Turns } from './turns.ts';
 
 export interface RequestRunnerOptions {
   /** Where the log of an attempt is written: a path without its ending. */
@@ -39,12 +40,15 @@ export interface RequestRunnerOptions {
   lookup?: Lookup;
 }
 
+/** Logs that are written at a time. More would only wait for the disk, with files and buffers of their own. */
+const LOGS_AT_ONCE = 32;
 /** Growth is told at most this often, milliseconds. */
 const GROWTH_MS = 50;
 
 export class RequestRunner implements HttpRunner {
   readonly #options: RequestRunnerOptions;
   readonly #connections: Connections;
+  readonly #turns = new Turns(LOGS_AT_ONCE);
 
   /** Throws an Error that names a bad entry of the allow-list. */
   constructor(options: RequestRunnerOptions) {
@@ -55,7 +59,7 @@ export class RequestRunner implements HttpRunner {
   }
 
   run(start: RequestStart, listener: AttemptListener): RunningAttempt {
-    const attempt = new RequestAttempt(start, listener, this.#options, this.#connections);
+    const attempt = new RequestAttempt(start, listener, this.#options, this.#connections, this.#turns);
     return {
       ended: attempt.run(),
       stop: (request) => attempt.stop(request),
@@ -73,6 +77,7 @@ class RequestAttempt {
   readonly #listener: AttemptListener;
   readonly #options: RequestRunnerOptions;
   readonly #connections: Connections;
+  readonly #turns: Turns;
   readonly #clock: Clock;
   #outcome: Outcome | null = null;
   #settle: () => void = () => undefined;
@@ -96,11 +101,13 @@ class RequestAttempt {
     listener: AttemptListener,
     options: RequestRunnerOptions,
     connections: Connections,
+    turns: Turns,
   ) {
     this.#start = start;
     this.#listener = listener;
     this.#options = options;
     this.#connections = connections;
+    this.#turns = turns;
     this.#clock = options.clock;
     this.#attemptMs = start.attemptMs;
     this.#idleMs = start.idleMs;
@@ -244,6 +251,7 @@ class RequestAttempt {
       path: this.#options.journalPath(this.#start),
       keepBytes: this.#start.keepBytes,
       clock: this.#clock,
+      turns: this.#turns,
       onFailure: (error) =>
         this.#end({
           cause: 'request_failed',

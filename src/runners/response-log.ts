@@ -6,12 +6,15 @@ import type { Clock } from '../domain/ports.ts';
 import { MAX_RECORD_BYTES, unfinishedUtf8 } from '../runner-host/journal-format.ts';
 import { JournalWriter } from '../runner-host/journal-writer.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
+import type { Turns } from './turns.ts';
 
 export interface ResponseLogOptions {
   /** Without its ending; nothing may be there. */
   path: string;
   keepBytes: number;
   clock: Clock;
+  /** Who writes; files are open in a turn only. */
+  turns: Turns;
   /** Called at most once; the log is incomplete then. */
   onFailure: (error: Error) => void;
   /** Called when there is room again, after `take` has answered false. */
@@ -30,6 +33,9 @@ export class ResponseLog {
   /** What has arrived and found no room; no more than what was read at once. */
   #waiting: Buffer[] = [];
   #isBlocked = false;
+  #hasTurn = false;
+  /** Under way until all that was appended is written and the turn is over. */
+  #resting: Promise<void> | null = null;
   #onUnblocked: (() => void) | null = null;
   #tail: Buffer = Buffer.alloc(0);
   #closed: Promise<void> | null = null;
@@ -88,17 +94,30 @@ export class ResponseLog {
   }
 
   async #finish(): Promise<void> {
+    await this.#unblocked();
+    if (this.#carried.length > 0) this.#waiting.push(this.#carried);
+    this.#write();
+    await this.#unblocked();
+    await this.#resting;
+  }
+
+  async #unblocked(): Promise<void> {
     if (this.#isBlocked) await new Promise<void>((resolve) => (this.#onUnblocked = resolve));
-    this.#append(this.#carried);
-    try {
-      await this.#journal.close();
-    } catch (error) {
-      this.isComplete = false;
-      this.#options.onFailure(error as Error);
-    }
   }
 
   #write(): void {
+    this.#isBlocked = false;
+    if (this.#waiting.length === 0) return;
+    const { turns } = this.#options;
+    this.#hasTurn ||= turns.tryTake();
+    if (!this.#hasTurn) {
+      this.#isBlocked = true;
+      turns.wait(() => {
+        this.#hasTurn = true;
+        this.#unblock();
+      });
+      return;
+    }
     for (;;) {
       const piece = this.#journal.isFull ? undefined : this.#waiting.shift();
       if (piece === undefined) break;
@@ -106,6 +125,22 @@ export class ResponseLog {
     }
     this.#isBlocked = this.#journal.isFull;
     if (this.#isBlocked) this.#journal.whenDrained(() => this.#unblock());
+    this.#resting ??= this.#rest();
+  }
+
+  /** Ends the turn when all is written. */
+  async #rest(): Promise<void> {
+    // Not before the caller has kept the promise.
+    await Promise.resolve();
+    try {
+      while (this.#journal.isBusy) await this.#journal.close();
+    } catch (error) {
+      this.isComplete = false;
+      this.#options.onFailure(error as Error);
+    }
+    this.#resting = null;
+    this.#hasTurn = false;
+    this.#options.turns.end();
   }
 
   #unblock(): void {

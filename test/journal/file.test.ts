@@ -1,4 +1,13 @@
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  globSync,
+  mkdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -162,6 +171,41 @@ t.test('whatever was written, every way to read it gives the same bytes', async 
     { numRuns: 60 },
   );
   t.pass();
+});
+
+t.test('a log is held open only once there is something to write', async (t) => {
+  const path = journalPath(tempDir(t), NAME);
+  mkdirSync(dirname(path), { recursive: true });
+  const writer = new JournalWriter(path, () => undefined);
+  t.equal(openBelow(path), 0);
+  writer.append('stdout', Buffer.from('x'), 1);
+  await new Promise<void>((resolve) => writer.whenDrained(resolve));
+  t.equal(openBelow(path), 2, 'the log and its index');
+  await writer.close();
+  t.equal(openBelow(path), 0);
+});
+
+/** Files that this process has open under names that begin so. */
+function openBelow(path: string): number {
+  return globSync('/proc/self/fd/*').filter((fd) => {
+    try {
+      return readlinkSync(fd).startsWith(path);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+t.test('a log that was removed before its first bytes is an error, not another file', async (t) => {
+  const path = journalPath(tempDir(t), NAME);
+  mkdirSync(dirname(path), { recursive: true });
+  const errors: Error[] = [];
+  const writer = new JournalWriter(path, (error) => errors.push(error));
+  for (const file of globSync(`${path}*`)) rmSync(file);
+  writer.append('stdout', Buffer.from('x'), 1);
+  await writer.close();
+  t.match(errors, [{ code: 'ENOENT' }]);
+  t.strictSame(globSync(`${path}*`), []);
 });
 
 t.test('a log that grows is taken in by and by', async (t) => {

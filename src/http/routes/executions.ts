@@ -70,7 +70,9 @@ export function executionRoutes(
       const { runId, attempts } = view.execution;
       const last = attempts.at(-1);
       body = JSON.stringify(toWire(view, isAdmin && last !== undefined ? logPath(runId, last.number) : null));
-      if (isFinished(view.execution)) bodies.set(view.execution, body);
+      // A hit is mostly answered once: remembering each one costs more than it spares.
+      if (isFinished(view.execution) && view.execution.cache?.status !== 'hit')
+        bodies.set(view.execution, body);
     }
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
     return reply.send(body);
