@@ -2,7 +2,7 @@
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
 import type { Fault } from './errors.ts';
-import type { Cause, FinalStatus, Outcome } from './outcome.ts';
+import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
 
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
@@ -227,6 +227,18 @@ export function operationOf({ spec }: Pick<Execution, 'spec'>): string | null {
 /** What metrics and messages call it: its operation, else its kind. */
 export function operationType(execution: Pick<Execution, 'spec'>): string {
   return operationOf(execution) ?? execution.spec.kind;
+}
+
+/** A new execution that has ended with its acceptance, as every store has it from the first moment. */
+export function endedAtOnce(
+  record: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>,
+  { outcome, result }: { outcome: Outcome; result: Result },
+): FinishedExecution {
+  return {
+    ...record,
+    ...{ status: judge(outcome).status, phase: 'done', revision: 1, eventSequence: 2, attempts: [] },
+    ...{ cancel: null, outcome, result, finishedAt: record.createdAt },
+  };
 }
 
 /** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */

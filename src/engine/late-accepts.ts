@@ -1,9 +1,8 @@
 // Executions that were answered from the cache, on their way to the store. Nothing is lost with one but its record: no
 // work, no money, no promise of a key. They can be read from here until they are stored.
-import type { FinishedExecution } from '../domain/execution.ts';
+import { endedAtOnce, type FinishedExecution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Clock, Group, GroupResult, Log } from '../domain/ports.ts';
-import { judge } from '../domain/outcome.ts';
 
 export interface LateAcceptsDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
@@ -24,6 +23,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** Stored together. */
 const BATCH = 1000;
 const BATCH_BYTES = 4 * 1024 * 1024;
+/** A batch of more than so many is a sign of many to come. */
+const BUSY = 16;
+const GATHER_MS = 50;
 const RETRY_MS = 1000;
 const MAX_TRIES = 10;
 
@@ -36,6 +38,9 @@ export class LateAccepts {
   #flushing: Promise<void> | null = null;
   /** The batch that is being stored. */
   #batch: Promise<void> = Promise.resolve();
+  /** Callers that wait for something to be stored. */
+  #urgent = 0;
+  #gathering: AbortController | null = null;
   #isClosed = false;
 
   constructor(deps: LateAcceptsDeps) {
@@ -53,17 +58,11 @@ export class LateAccepts {
 
   /** Takes in an execution that has ended with its acceptance; answers it as the store will have it. */
   add(record: AcceptPart['execution'], end: NonNullable<AcceptPart['end']>): FinishedExecution {
-    const { outcome, result } = end;
-    const { status } = judge(outcome);
-    const execution: FinishedExecution = {
-      ...record,
-      ...{ status, phase: 'done', revision: 1, eventSequence: 2, attempts: [], cancel: null },
-      ...{ outcome, result, finishedAt: record.createdAt },
-    };
+    const execution = endedAtOnce(record, end);
     const part: AcceptPart = {
       ...{ type: 'accept', execution: record, claim: null, joins: false, end, maxQueued: 0 },
     };
-    const bytes = this.#sizeOf(result);
+    const bytes = this.#sizeOf(end.result);
     this.#bytes += bytes;
     this.#waiting.set(record.id, { part, execution, bytes, tries: 0 });
     this.#flushing ??= this.#flush();
@@ -72,7 +71,10 @@ export class LateAccepts {
 
   /** Resolves when this one is stored, or is given up. */
   async stored(id: ExecutionId): Promise<void> {
+    this.#urgent += 1;
+    this.#gathering?.abort();
     while (this.#waiting.has(id) && !this.#isClosed) await this.#batch;
+    this.#urgent -= 1;
   }
 
   /** Resolves when all that wait now are stored, or given up. */
@@ -90,14 +92,26 @@ export class LateAccepts {
 
   async #flush(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const isStored = this.#store(this.#next());
+      const batch = this.#next();
+      const isStored = this.#store(batch);
       this.#batch = isStored.then(() => undefined);
-      if (await isStored) continue;
-      if (this.#isClosed) break;
-      this.#batch = this.#deps.clock.sleep(RETRY_MS);
-      await this.#batch;
+      if (!(await isStored)) {
+        if (this.#isClosed) break;
+        this.#batch = this.#deps.clock.sleep(RETRY_MS);
+        await this.#batch;
+      } else if (batch.length > BUSY && this.#waiting.size < BATCH) {
+        await this.#gather();
+      }
     }
     this.#flushing = null;
+  }
+
+  /** Where many come, lets more come together, unless somebody waits for what is there. */
+  async #gather(): Promise<void> {
+    if (this.#urgent > 0) return;
+    this.#gathering = new AbortController();
+    await this.#deps.clock.sleep(GATHER_MS, this.#gathering.signal).catch(() => undefined);
+    this.#gathering = null;
   }
 
   #next(): [ExecutionId, Entry][] {

@@ -141,7 +141,8 @@ export class GroupWriter {
     const row: ExecutionRow = { ...fresh, seq: Number(lastInsertRowid) };
     for (const [name, value] of part.labels) this.#sql.insertLabel.run(row.user_id, name, value, row.id);
     this.#insertEvents(row, 0, events, row.created_at, work);
-    work.touched.push({ row, attempts });
+    // What has ended with its acceptance is known to the caller already.
+    if (end === null) work.touched.push({ row, attempts });
     this.#count(row, 1);
     return null;
   }

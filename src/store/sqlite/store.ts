@@ -5,7 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
-import { type Execution, type PendingExecution, type Pool, poolOf } from '../../domain/execution.ts';
+import {
+  endedAtOnce,
+  type Execution,
+  type PendingExecution,
+  type Pool,
+  poolOf,
+} from '../../domain/execution.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
@@ -228,6 +234,12 @@ export class SqliteStore implements Store {
       return { status: 'refused', reason: 'illegal', execution };
     }
     const isRemoval = group.some((part) => part.type === 'remove');
+    const ended = group.find((part) => part.type === 'accept' && part.end !== null);
+    if (ended?.type === 'accept' && ended.end !== null) {
+      const execution = endedAtOnce(ended.execution, ended.end);
+      this.#cache.set(execution.id, execution);
+      return { status: 'applied', executions: [execution], events: reply.events.map(toEvent) };
+    }
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
       const execution = toExecution(row, attempts);
