@@ -222,3 +222,17 @@ t.test('the documents are served', async (t) => {
     'it is served by plain HTTP',
   );
 });
+
+t.test('what ends in _total is a counter, and everything says what it is', async (t) => {
+  const s = await service(t);
+  await s.run(shell('true'));
+  const { text } = await s.call('GET', '/metrics');
+  const types = new Map(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type]) => [name, type]),
+  );
+  const helps = new Set([...text.matchAll(/^# HELP (\S+) \S/gm)].map(([, name = '']) => name));
+  for (const [name, type] of types) {
+    t.equal(name.endsWith('_total'), type === 'counter', name);
+    t.ok(helps.has(name), name);
+  }
+});
