@@ -14,6 +14,7 @@ import {
   type OversizedStrategy,
   priority,
   retry,
+  RETRY_DEFAULTS,
   type RetrySpec,
   type Spec,
   type SpecLimits,
@@ -402,9 +403,9 @@ function withRetryDefaults(spec: RetrySpec, defaults: PolicyDefaults) {
   return {
     attempts: spec.attempts ?? defaults.retryAttempts,
     multiplier: spec.multiplier ?? defaults.retryMultiplier,
-    min_ms: spec.min_ms ?? 1000,
-    max_ms: spec.max_ms ?? 10_000,
-    jitter: spec.jitter ?? 0.5,
+    min_ms: spec.min_ms ?? RETRY_DEFAULTS.minMs,
+    max_ms: spec.max_ms ?? RETRY_DEFAULTS.maxMs,
+    jitter: spec.jitter ?? RETRY_DEFAULTS.jitter,
     retry_on: spec.retry_on ?? null,
   };
 }

@@ -120,6 +120,9 @@ function argumentBytes(spec: object): number {
   return bytes;
 }
 
+/** What holds where a `retry` block says nothing, and no setting does: the source's floor and ceiling. */
+export const RETRY_DEFAULTS = { minMs: 1000, maxMs: 10_000, jitter: 0.5 } as const;
+
 /**
  * When and how a failed attempt is made again. The wait after the n-th attempt is `multiplier` · 2^(n−1) seconds, at
  * least `min_ms` and at most `max_ms` (tenacity's wait_exponential), less a random part of at most `jitter` of it.
@@ -150,7 +153,7 @@ export const retry = z
         'default: other exit codes than 0, signals, attempt and idle timeouts, system faults, HTTP 408, 429 and 5xx',
       ),
   })
-  .refine(({ min_ms = 1000, max_ms = 10_000 }) => min_ms <= max_ms, {
+  .refine(({ min_ms = RETRY_DEFAULTS.minMs, max_ms = RETRY_DEFAULTS.maxMs }) => min_ms <= max_ms, {
     path: ['max_ms'],
     error: 'must not be less than min_ms (1000 by default)',
   });

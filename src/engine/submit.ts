@@ -130,11 +130,11 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     const { userId } = caller;
     group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
   }
-  // What has a slot may still have to wait for its concurrency key.
-  const mayWait = (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
+  const { joins, end } = beginning;
+  // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
+  const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
   const maxQueued = mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  const { joins, end } = beginning;
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
   const { id: executionId, runId } = execution;
   return { submission, group, executionId, runId, scheduler, slot, mayWait };

@@ -288,6 +288,14 @@ t.test('a run takes so many, and the next one the others', async (t) => {
   t.equal(world.runner.live.length, 2);
 });
 
+t.test('who joins a run needs no slot, so that there is nothing to reject', async (t) => {
+  const world = await engineWorld(t, { slots: 1 });
+  const spec = { ...CACHED, on_limit: 'reject' } satisfies Partial<Spec>;
+  t.equal(statusOf(await world.submit(spec)), 'miss');
+  t.equal(statusOf(await world.submit(spec)), 'joined');
+  await t.rejects(world.submit({ ...spec, cache: { salt: 'other' } }), /No slot is free/);
+});
+
 t.test('those who join are counted among those who wait', async (t) => {
   const world = await engineWorld(t, { slots: 1, maxQueued: 2 });
   await world.submit(CACHED);

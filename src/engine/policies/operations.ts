@@ -1,6 +1,5 @@
 // What the operations file says, as the engine needs it.
-import type { Work } from '../../domain/spec.ts';
-import type { Spec } from '../../domain/spec.ts';
+import type { Spec, Work } from '../../domain/spec.ts';
 import { type BreakerSettings, type Operations, resolveOperation } from '../../domain/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Settings } from '../policy.ts';

@@ -3,7 +3,7 @@ import { CATALOGUE } from '../../domain/errors.ts';
 import type { Execution, RetryPolicy } from '../../domain/execution.ts';
 import type { Exhausted, Outcome } from '../../domain/outcome.ts';
 import { isTransientStatus, judge } from '../../domain/outcome.ts';
-import type { RetrySpec } from '../../domain/spec.ts';
+import { RETRY_DEFAULTS, type RetrySpec } from '../../domain/spec.ts';
 
 /** What holds where a `retry` block says nothing. */
 export interface RetryDefaults {
@@ -18,9 +18,9 @@ export function resolveRetry(spec: RetrySpec | undefined, defaults: RetryDefault
   return {
     attempts: spec.attempts ?? defaults.attempts,
     multiplier: spec.multiplier ?? defaults.multiplier,
-    minMs: spec.min_ms ?? 1000,
-    maxMs: spec.max_ms ?? 10_000,
-    jitter: spec.jitter ?? 0.5,
+    minMs: spec.min_ms ?? RETRY_DEFAULTS.minMs,
+    maxMs: spec.max_ms ?? RETRY_DEFAULTS.maxMs,
+    jitter: spec.jitter ?? RETRY_DEFAULTS.jitter,
     retryOn:
       on === undefined
         ? null
