@@ -172,7 +172,7 @@ class ScopeCheck {
   readonly #names: ReadonlyMap<string, number>;
   readonly #context: Context;
   readonly #before: number[][];
-  #ancestors: Ancestors | null = null;
+  #ancestors: Ancestors | 'none' | null = null;
   /** Steps whose condition can never be true. */
   readonly #skipped = new Set<number>();
 
@@ -192,12 +192,11 @@ class ScopeCheck {
 
   check(at: Path): void {
     const steps = this.#steps.map((step, i) => ({ step, path: [...at, 'steps', i] as Path, number: i }));
-    const conditions = steps.map(({ step, path, number }) => {
-      if (typeof step?.when !== 'string') return;
+    for (const { step, path, number } of steps) {
+      if (typeof step?.when !== 'string') continue;
       const condition = this.#condition(step.when, ['steps', 'plan'], number, [...path, 'when']);
       if (condition?.constant === false) this.#skipped.add(number);
-    });
-    void conditions;
+    }
     for (const { step, path, number } of steps) if (step !== null) this.#step(step, path, number);
     for (const found of this.#find(this.#plan.outputs, [...at, 'outputs']))
       this.#reference(found, [...at, 'outputs'], ['steps', 'plan'], null);
@@ -253,8 +252,10 @@ class ScopeCheck {
       return name === undefined ? 'a step is to be named' : `there is no step ${JSON.stringify(name)}`;
     if (number === null) return null;
     if (other === number) return 'a step does not know its own result';
-    this.#ancestors ??= new Ancestors(this.#before);
-    if (!this.#ancestors.has(number, other)) return `the step ${name} does not end before this one`;
+    // Where steps go round in a circle, none is before another.
+    this.#ancestors ??= levelsOf(this.#before) === null ? 'none' : new Ancestors(this.#before);
+    if (this.#ancestors !== 'none' && !this.#ancestors.has(number, other))
+      return `the step ${name} does not end before this one`;
     return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
   }
 
