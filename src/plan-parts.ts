@@ -7,9 +7,9 @@ import { type Spec, type SpecLimits, specSchema } from './domain/spec.ts';
 
 export interface PlanParts {
   conditions: Conditions;
-  check(plan: PlanDraft): PlanReport;
+  check: (plan: PlanDraft) => PlanReport;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse(spec: Record<string, unknown>): { spec: Spec } | { wrong: string };
+  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
 }
 
 /** How plans are checked, and their values worked out. */

@@ -4,7 +4,14 @@ import { type Condition, ConditionError, type Conditions } from './conditions.ts
 import type { FieldProblem } from './errors.ts';
 import { fieldMessage, fieldProblems, pointer } from './field-messages.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
-import { MAX_PLAN_DEPTH, MAX_STEPS, type planRequest, STEP_FIELDS, stepSchemas, type StepSpec } from './plan.ts';
+import {
+  MAX_PLAN_DEPTH,
+  MAX_STEPS,
+  type planRequest,
+  STEP_FIELDS,
+  stepSchemas,
+  type StepSpec,
+} from './plan.ts';
 import { findReferences, type FoundReference, hasReferences, type Reference } from './references.ts';
 import type { SpecLimits } from './spec.ts';
 
@@ -46,7 +53,7 @@ export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: 
 interface Context {
   schemas: ReturnType<typeof stepSchemas>;
   conditions: Conditions;
-  add(path: Path, message: string): void;
+  add: (path: Path, message: string) => void;
   /** Steps so far. */
   steps: number;
 }
@@ -74,7 +81,8 @@ function checkPlan(plan: PlanDraft, at: Path, depth: number, context: Context): 
   }
   new ScopeCheck(plan, steps, names, before, context).check(at);
   steps.forEach((step, i) => {
-    if (step?.kind === 'plan') checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
+    if (step?.kind === 'plan')
+      checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
   });
   return levels?.map((level) => level.map((i) => nameOf(steps[i], i))) ?? null;
 }
@@ -101,17 +109,22 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
   if (step.on_limit === 'reject') add([...at, 'on_limit'], 'a step waits for its slot');
   const items = (step.foreach as { items?: unknown } | undefined)?.items;
   const isList = Array.isArray(items) || (typeof items === 'string' && hasReferences(items));
-  if (step.foreach !== undefined && !isList) add([...at, 'foreach', 'items'], 'must be a list, or a reference to one');
+  if (step.foreach !== undefined && !isList)
+    add([...at, 'foreach', 'items'], 'must be a list, or a reference to one');
   return typeof step.name === 'string' && Array.isArray(step.depends_on ?? []) ? step : null;
 }
 
 const splitField = (field: string): string[] =>
-  field.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  field
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 
 /** Whether what is wrong may be put right by a reference: where the wrong value is one. */
 function isExcused(issue: z.core.$ZodIssue, step: StepSpec): boolean {
   const [first] = issue.path;
-  if (first === undefined || !isFilledIn(step, String(first)) || issue.code === 'unrecognized_keys') return false;
+  if (first === undefined || !isFilledIn(step, String(first)) || issue.code === 'unrecognized_keys')
+    return false;
   let value: unknown = step;
   for (const key of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
   if (typeof value === 'string') return hasReferences(value);
@@ -147,7 +160,8 @@ function orderOf(
     (step?.depends_on ?? []).forEach((name, k) => {
       const path = [...at, 'steps', i, 'depends_on', k];
       const j = names.get(name);
-      if (strategy.type !== 'dependency_graph') add(path, `goes with the strategy dependency_graph, not ${strategy.type}`);
+      if (strategy.type !== 'dependency_graph')
+        add(path, `goes with the strategy dependency_graph, not ${strategy.type}`);
       else if (j === undefined) add(path, `there is no step ${JSON.stringify(name)}`);
       else link(i, j, path);
     });
@@ -217,10 +231,19 @@ class ScopeCheck {
       for (const found of this.#find(foreach.items, [...path, 'foreach', 'items']))
         this.#reference(found, [...path, 'foreach', 'items'], ['steps', 'plan'], number);
     if (typeof loop?.condition === 'string')
-      this.#condition(loop.condition, ['steps', 'plan', 'iteration', 'previous'], number, [...path, 'while', 'condition']);
+      this.#condition(loop.condition, ['steps', 'plan', 'iteration', 'previous'], number, [
+        ...path,
+        'while',
+        'condition',
+      ]);
     if (outputs !== undefined && step.kind !== 'plan')
       for (const found of this.#find(outputs, [...path, 'outputs']))
-        this.#reference(found, [...path, 'outputs'], [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')], number);
+        this.#reference(
+          found,
+          [...path, 'outputs'],
+          [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')],
+          number,
+        );
   }
 
   #find(value: unknown, path: Path): FoundReference[] {
@@ -232,11 +255,19 @@ class ScopeCheck {
   }
 
   /** @param number of the step that it stands in; null in the outputs of the plan */
-  #reference({ at, reference }: FoundReference, path: Path, roots: readonly string[], number: number | null): void {
+  #reference(
+    { at, reference }: FoundReference,
+    path: Path,
+    roots: readonly string[],
+    number: number | null,
+  ): void {
     const place = [...path, ...at];
     const { root, path: way } = reference;
     if (!roots.includes(root)) {
-      this.#context.add(place, `${reference.text}: there is no ${JSON.stringify(root)} here; there are ${roots.join(', ')}`);
+      this.#context.add(
+        place,
+        `${reference.text}: there is no ${JSON.stringify(root)} here; there are ${roots.join(', ')}`,
+      );
     } else if (root === 'steps') {
       const why = this.#whyNotStep(way[0], number) ?? this.#whyNotFact(reference);
       if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
@@ -262,7 +293,8 @@ class ScopeCheck {
   #whyNotFact({ path }: Reference): string | null {
     const [name, fact, output] = path;
     if (fact === undefined) return null;
-    if (!STEP_FACTS.has(fact)) return `a step has ${[...STEP_FACTS].join(', ')}, but no ${JSON.stringify(fact)}`;
+    if (!STEP_FACTS.has(fact))
+      return `a step has ${[...STEP_FACTS].join(', ')}, but no ${JSON.stringify(fact)}`;
     if (fact !== 'outputs' || output === undefined) return null;
     const step = this.#steps[this.#names.get(String(name)) ?? -1];
     const isThere = Object.hasOwn(step?.outputs ?? {}, output);
@@ -273,12 +305,15 @@ class ScopeCheck {
     const [first, name] = path;
     if (first !== 'params' && first !== 'id') return 'a plan has params and id';
     if (first === 'id' || name === undefined || fallback !== null) return null;
-    return Object.hasOwn(this.#plan.params ?? {}, name) ? null : `the plan has no parameter ${JSON.stringify(name)}`;
+    return Object.hasOwn(this.#plan.params ?? {}, name)
+      ? null
+      : `the plan has no parameter ${JSON.stringify(name)}`;
   }
 
   /** What a shell reads must not be able to become another command. */
   #quoted(step: StepSpec, name: string, { at, reference }: FoundReference, path: Path): void {
-    const isShell = (step.kind === 'shell' && name === 'command') || (step.kind === 'script' && name === 'source');
+    const isShell =
+      (step.kind === 'shell' && name === 'command') || (step.kind === 'script' && name === 'source');
     if (!isShell || reference.filters.at(-1) === 'quote') return;
     const message = `${reference.text} would be read by the shell: hand it over in env, or end it with "| quote"`;
     this.#context.add([...path, ...at], message);

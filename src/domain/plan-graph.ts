@@ -56,7 +56,10 @@ export function graphOf(plan: PlanSpec): Graph {
     name: step.name,
     step,
     before: before[i] as number[],
-    runIf: strategy.type === 'serial' && strategy.stop_on_error === false ? (step.run_if ?? 'always') : (step.run_if ?? 'success'),
+    runIf:
+      strategy.type === 'serial' && strategy.stop_on_error === false
+        ? (step.run_if ?? 'always')
+        : (step.run_if ?? 'success'),
     continueOnError: step.continue_on_error ?? false,
     round: null,
   }));
@@ -65,7 +68,14 @@ export function graphOf(plan: PlanSpec): Graph {
 
 /** One round of a loop: the same step under a name of its own. */
 export function roundOf(step: StepSpec, index: number, round: Readonly<Record<string, unknown>>): Node {
-  return { name: `${step.name}[${index}]`, step, before: [], runIf: 'success', continueOnError: false, round };
+  return {
+    name: `${step.name}[${index}]`,
+    step,
+    before: [],
+    runIf: 'success',
+    continueOnError: false,
+    round,
+  };
 }
 
 /** The steps by level: each level needs only steps of those before. Null when they go round in a circle. */
@@ -171,7 +181,7 @@ export function criticalPath(
       via[i] = j;
     }
     total[i] = longest + (durationMs[i] ?? 0);
-    if (last === -1 || (total[i] as number) > (total[last] as number)) last = i;
+    if (last === -1 || total[i] > (total[last] as number)) last = i;
   }
   const steps: number[] = [];
   for (let i = last; i !== -1; i = via[i] as number) steps.push(i);

@@ -8,7 +8,13 @@ import type { Graph, Node } from './plan-graph.ts';
 import { followersOf } from './plan-graph.ts';
 import type { FinalStatus } from './outcome.ts';
 
-export const SKIP_REASONS = ['dependency_failed', 'condition_false', 'nothing_failed', 'stopped', 'cancelled'] as const;
+export const SKIP_REASONS = [
+  'dependency_failed',
+  'condition_false',
+  'nothing_failed',
+  'stopped',
+  'cancelled',
+] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 type EndStatus = FinalStatus | 'skipped';
@@ -131,6 +137,8 @@ export class PlanState {
 
   /** Steps that have ended otherwise than well, but for those that were skipped: why the plan has failed. */
   failed(): number[] {
-    return this.#steps.flatMap(({ status, isWell }, i) => (!isWell && !['pending', 'running', 'skipped'].includes(status) ? [i] : []));
+    return this.#steps.flatMap(({ status, isWell }, i) =>
+      !isWell && !['pending', 'running', 'skipped'].includes(status) ? [i] : [],
+    );
   }
 }

@@ -25,7 +25,9 @@ const stepName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ - and begins with a letter or _');
 const condition = z.string().min(1).max(MAX_CONDITION);
-const outputs = z.record(stepName, z.unknown()).describe('names for what comes out; values may be references');
+const outputs = z
+  .record(stepName, z.unknown())
+  .describe('names for what comes out; values may be references');
 const maxConcurrency = z.int().min(1).max(MAX_STEPS).nullable().optional();
 
 export const RUN_IFS = ['success', 'failure', 'always'] as const;
@@ -34,13 +36,20 @@ export type RunIf = (typeof RUN_IFS)[number];
 /** What a step has beside its spec. */
 const stepShape = {
   name: stepName,
-  depends_on: z.array(stepName).max(MAX_STEPS).optional().describe('with dependency_graph: steps that end before'),
+  depends_on: z
+    .array(stepName)
+    .max(MAX_STEPS)
+    .optional()
+    .describe('with dependency_graph: steps that end before'),
   run_if: z
     .enum(RUN_IFS)
     .optional()
     .describe('what the steps before must have come to: success (default), failure (of any), always'),
   when: condition.optional().describe('CEL; the step is skipped when it is false'),
-  continue_on_error: z.boolean().optional().describe('its failure is none of the plan, nor of the steps after it'),
+  continue_on_error: z
+    .boolean()
+    .optional()
+    .describe('its failure is none of the plan, nor of the steps after it'),
   outputs: outputs.optional(),
   foreach: z
     .strictObject({
@@ -59,7 +68,6 @@ const stepShape = {
     .describe('run again and again as ${iteration}, knowing ${previous}'),
 };
 export const STEP_FIELDS = Object.keys(stepShape) as (keyof typeof stepShape)[];
-const stepFields = z.strictObject(stepShape);
 
 const strategy = z.discriminatedUnion('type', [
   z.strictObject({
@@ -71,7 +79,10 @@ const strategy = z.discriminatedUnion('type', [
     type: z.literal('dependency_graph'),
     max_concurrency: maxConcurrency,
     dependencies: z
-      .record(z.string().regex(/^(0|[1-9]\d{0,4})$/, 'must be the index of a step'), z.array(z.int().min(0)).max(MAX_STEPS))
+      .record(
+        z.string().regex(/^(0|[1-9]\d{0,4})$/, 'must be the index of a step'),
+        z.array(z.int().min(0)).max(MAX_STEPS),
+      )
       .optional()
       .describe('index of a step: indices of those that end before; beside depends_on'),
   }),
@@ -80,7 +91,10 @@ const strategy = z.discriminatedUnion('type', [
 const planShape = {
   description: osString.max(2000).optional(),
   strategy,
-  params: z.record(z.string().min(1).max(100), z.unknown()).optional().describe('for the steps, as ${plan.params.NAME}'),
+  params: z
+    .record(z.string().min(1).max(100), z.unknown())
+    .optional()
+    .describe('for the steps, as ${plan.params.NAME}'),
   steps: z.array(z.unknown()).min(1),
   outputs: outputs.optional().describe('the result of the plan; values may be references to its steps'),
   task_id: taskId.optional(),
@@ -90,7 +104,7 @@ const planShape = {
 };
 const planFields = z.strictObject(planShape);
 
-export type StepFields = z.infer<typeof stepFields>;
+export type StepFields = z.infer<z.ZodObject<typeof stepShape>>;
 /** A step as it was written: any value beside its own fields may be, or hold, references. */
 export type StepSpec = StepFields & { kind: Kind } & Record<string, unknown>;
 

@@ -114,7 +114,8 @@ export interface MarkStepsPart {
 }
 
 export type StepMark = { step: string } & (
-  { status: 'skipped'; reason: SkipReason; outcome: null } | { status: 'failed'; reason: null; outcome: Outcome }
+  | { status: 'skipped'; reason: SkipReason; outcome: null }
+  | { status: 'failed'; reason: null; outcome: Outcome }
 );
 
 /**

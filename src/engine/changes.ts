@@ -194,7 +194,8 @@ export class Changes {
   /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
   #stopLive(executions: readonly Execution[], reason: string | null): void {
     for (const { runId, phase, spec } of executions) {
-      if (phase === 'canceling' && spec.kind !== 'plan') this.#deps.live.stop(runId, { cause: 'cancelled', reason });
+      if (phase === 'canceling' && spec.kind !== 'plan')
+        this.#deps.live.stop(runId, { cause: 'cancelled', reason });
     }
   }
 

@@ -204,7 +204,14 @@ function acceptedPlan(
 ): NewExecution {
   const plan = submission.plan ?? null;
   const from = { caller, trace: trace ?? deps.newTrace(), rerunOf, redriveOf: redrive?.of ?? null, plan };
-  const what = { spec, work: spec, settings: spec as Settings, identity: null, adaptiveMs: null, concurrency: null };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as Settings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
   return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
 }
 

@@ -11,7 +11,15 @@ const count = z.int().min(0);
 const ms = z.int().min(0);
 
 const STEP_STATUSES = [...STATUSES, 'skipped'] as const;
-const STEP_PHASES = ['waiting', 'joined', 'queued', 'scheduled_retry', 'running', 'canceling', 'done'] as const;
+const STEP_PHASES = [
+  'waiting',
+  'joined',
+  'queued',
+  'scheduled_retry',
+  'running',
+  'canceling',
+  'done',
+] as const;
 
 const endError = z
   .strictObject({

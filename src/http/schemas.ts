@@ -351,7 +351,14 @@ export const listQuery = z.strictObject({
 });
 export type ListQuery = z.infer<typeof listQuery>;
 
-const { phase: _phase, kind: _kind, operation: _operation, plan_id: _plan, step: _step, ...planFilters } = filterShape;
+const {
+  phase: _phase,
+  kind: _kind,
+  operation: _operation,
+  plan_id: _plan,
+  step: _step,
+  ...planFilters
+} = filterShape;
 export const planListQuery = z.strictObject({
   ...planFilters,
   limit: digits(1, 200, 'items of a page').default(50),

@@ -1,7 +1,14 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
 import type { Attempt, Execution, OutputTotals } from '../domain/execution.ts';
-import { isFinished, leavesResult, NO_OUTPUT, operationOf, operationType, resultValue } from '../domain/execution.ts';
+import {
+  isFinished,
+  leavesResult,
+  NO_OUTPUT,
+  operationOf,
+  operationType,
+  resultValue,
+} from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import type { z } from 'zod';

@@ -22,13 +22,19 @@ export interface PlanLogEnd {
   stdoutBytes: number;
   stderrBytes: number;
 }
-export type PlanLogItem = { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> } | PlanLogEnd;
+export type PlanLogItem =
+  { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> } | PlanLogEnd;
 
 export interface PlanLogDeps {
   store: Pick<Store, 'steps' | 'get'>;
   /** Woken by each move of the plan and of its steps. */
   changes: Waiters;
-  readLog(caller: Caller, id: ExecutionId, query: LogQuery, signal: AbortSignal): Promise<AsyncGenerator<LogItem, void, undefined>>;
+  readLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<LogItem, void, undefined>>;
 }
 
 /** Steps that are followed at a time; others wait for one of these to end. */
@@ -46,7 +52,14 @@ export async function* readPlanLog(
   const watch = deps.changes.watch(planId);
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
-  const end: PlanLogEnd = { type: 'end', complete: true, steps: 0, records: 0, stdoutBytes: 0, stderrBytes: 0 };
+  const end: PlanLogEnd = {
+    type: 'end',
+    complete: true,
+    steps: 0,
+    records: 0,
+    stdoutBytes: 0,
+    stderrBytes: 0,
+  };
   try {
     const readers = new Readers(query.follow ? AT_A_TIME : 1);
     const seen = new Set<ExecutionId>();
@@ -55,7 +68,13 @@ export async function* readPlanLog(
       for (const { step, executionId } of await stepsOf(planId, null, deps)) {
         if (seen.has(executionId) || (query.step !== null && query.step !== step)) continue;
         seen.add(executionId);
-        const logQuery = { stream: query.stream, attempt: null, start: FROM_START, follow: query.follow, limitBytes: null };
+        const logQuery = {
+          stream: query.stream,
+          attempt: null,
+          start: FROM_START,
+          follow: query.follow,
+          limitBytes: null,
+        };
         readers.add(step, () => deps.readLog(caller, executionId, logQuery, both));
       }
       const news = isOver || !query.follow ? null : watch.next(RECHECK_MS, both);
@@ -103,7 +122,10 @@ async function stepsOf(
   return found;
 }
 
-type Read = { step: string; item: LogItem };
+interface Read {
+  step: string;
+  item: LogItem;
+}
 
 /** Reads from many logs, a bounded number at a time: of each one item is held until it is taken. */
 class Readers {

@@ -1,8 +1,7 @@
 // What a plan yields: its outputs, or the values of its rounds when it is a loop.
 import type { Result } from '../../domain/execution.ts';
 import type { Node } from '../../domain/plan-graph.ts';
-import type { LivePlan } from './plan-run.ts';
-import { fill, type PrepareDeps } from './prepare.ts';
+import { fill, type LivePlan, type PrepareDeps } from './prepare.ts';
 import type { Fact, StepValue } from './values.ts';
 
 /** As large as the result of a step may be: 1 MiB of JSON. */
@@ -20,7 +19,10 @@ export async function planResult(plan: LivePlan, nodes: readonly Node[], deps: P
     if (outputs === undefined) return null;
     return { type: 'json', value: await fill(outputs, null, deps) };
   }
-  if (!('items' in loop)) return nodes.length === 0 ? null : { type: 'json', value: await roundResult(nodes.length - 1, nodes, deps) };
+  if (!('items' in loop))
+    return nodes.length === 0
+      ? null
+      : { type: 'json', value: await roundResult(nodes.length - 1, nodes, deps) };
   const values: unknown[] = [];
   let bytes = 0;
   for (let i = 0; i < nodes.length; i++) {

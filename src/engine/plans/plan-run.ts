@@ -1,20 +1,49 @@
 // One live plan: begins what is due, takes in what has ended, and ends the plan. It is told of ends after they are stored,
 // and keeps nothing that the store does not have: after a crash it is made anew from there.
+import type { Conditions } from '../../domain/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type Result, type RunningExecution } from '../../domain/execution.ts';
+import { type Execution, isFinished, type Result } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import { graphOf, type Node, roundOf } from '../../domain/plan-graph.ts';
 import { PlanState } from '../../domain/plan-state.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
-import { type Group, type GroupResult, type Part, type StepMark, type StepRecord, StoreError } from '../../domain/ports.ts';
-import { StepNotTaken, type Submission, type Submitted } from '../submit.ts';
+import {
+  type Clock,
+  type Group,
+  type GroupResult,
+  type Journal,
+  type Log,
+  type Part,
+  type StepMark,
+  type StepRecord,
+  type Store,
+  StoreError,
+} from '../../domain/ports.ts';
+import type { Spec } from '../../domain/spec.ts';
+import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../submit.ts';
 import { planResult } from './plan-result.ts';
-import { goesOn, messageOf, prepare, type PrepareDeps } from './prepare.ts';
+import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
 import { type EndedStep, type Fact, stepValue, type StepValue } from './values.ts';
-import type { PlanRunDeps } from './plans.ts';
 
-export type LivePlan = RunningExecution & { spec: PlanSpec };
+/** What a plan needs of the world to go on. */
+export interface PlanRunDeps {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  conditions: Conditions;
+  /** A spec whose values are known, if it is one; else what is wrong with it. */
+  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  submit: (plan: LivePlan, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
+  /** What a plan that is a step takes over from the same step of an earlier plan. */
+  redriveStep: (of: ExecutionId, step: string, spec: PlanSpec) => Promise<Redrive | null>;
+  /** Stops a plan, and what lives of it. */
+  stop: (plan: ExecutionId, outcome: Outcome) => Promise<void>;
+  isOpen: () => boolean;
+  ended: (id: ExecutionId) => void;
+}
 
 /** Steps that are submitted in one commit. */
 const BATCH = 200;
@@ -150,7 +179,11 @@ export class PlanRun {
   }
 
   async #giveUp({ message }: Error): Promise<void> {
-    const outcome: Outcome = { cause: 'internal', message: `The plan could not go on: ${message}`, process: null };
+    const outcome: Outcome = {
+      cause: 'internal',
+      message: `The plan could not go on: ${message}`,
+      process: null,
+    };
     await this.#deps.stop(this.id, outcome).catch(() => undefined);
   }
 
@@ -173,7 +206,8 @@ export class PlanRun {
       const due = this.#state.next();
       if (due !== null) {
         const spec = due.skip === null ? await this.#prepared(due.step) : null;
-        if (due.skip !== null) this.#mark({ step: this.#nameOf(due.step), status: 'skipped', reason: due.skip, outcome: null });
+        if (due.skip !== null)
+          this.#mark({ step: this.#nameOf(due.step), status: 'skipped', reason: due.skip, outcome: null });
         if (spec !== null) begun.push({ step: due.step, spec });
       }
       if (due !== null && begun.length + this.#marks.length < BATCH) continue;
@@ -266,7 +300,8 @@ export class PlanRun {
   /** The next round of a loop on a condition, if there is to be one. */
   async #extend(): Promise<boolean> {
     const { loop } = this.#plan.spec;
-    if (loop === undefined || 'items' in loop || this.#loopEnd !== null || !this.#state.hasEnded) return false;
+    if (loop === undefined || 'items' in loop || this.#loopEnd !== null || !this.#state.hasEnded)
+      return false;
     const iteration = this.#state.nodes.length;
     if (this.#state.failed().length > 0) {
       this.#loopEnd = 'done';
@@ -300,7 +335,7 @@ export class PlanRun {
     });
     if (left.length > 0) group.push({ type: 'mark_steps', planId: this.id, marks: left, at });
     group.push({ type: 'settle', executionId: this.id, attempt: 0, outcome, result, at, end: null });
-    await commit([group as Group]);
+    await commit([group]);
     this.#end();
   }
 
@@ -347,11 +382,16 @@ export class PlanRun {
     if (value === undefined) {
       const { step, round } = this.#state.nodes[i] as Node;
       const executionId = this.#executions[i] ?? null;
-      const ended: EndedStep = { step, round, status: state.status, executionId, outcome: this.#outcomes.get(i) ?? null };
+      const ended: EndedStep = {
+        step,
+        round,
+        status: state.status,
+        executionId,
+        outcome: this.#outcomes.get(i) ?? null,
+      };
       value = stepValue(ended, facts, this.#deps);
       this.#values.set(key, value);
     }
     return value;
   }
 }
-

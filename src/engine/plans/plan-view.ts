@@ -9,7 +9,15 @@ import type { PlanSpec } from '../../domain/plan.ts';
 import type { StepRecord } from '../../domain/ports.ts';
 import type { Kind } from '../../domain/spec.ts';
 
-export const COUNTED = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out', 'skipped'] as const;
+export const COUNTED = [
+  'pending',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'timed_out',
+  'skipped',
+] as const;
 export type StepStatus = (typeof COUNTED)[number];
 
 export interface StepView {
@@ -63,7 +71,9 @@ export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], n
     counts,
     progress: counts.total === 0 ? (isFinished(plan) ? 1 : 0) : ended / counts.total,
     criticalPath:
-      ended === 0 ? null : { steps: path.steps.map((i) => (steps[i] as StepView).name), durationMs: path.durationMs },
+      ended === 0
+        ? null
+        : { steps: path.steps.map((i) => (steps[i] as StepView).name), durationMs: path.durationMs },
     durationMs: (isFinished(plan) ? plan.finishedAt : now) - plan.createdAt,
     steps,
   };
@@ -97,16 +107,36 @@ function stepView(
   if (record === undefined) {
     return {
       ...shared,
-      ...{ status: 'pending', phase: 'waiting', executionId: null, attempts: 0, skipReason: null, outcome: null },
+      ...{
+        status: 'pending',
+        phase: 'waiting',
+        executionId: null,
+        attempts: 0,
+        skipReason: null,
+        outcome: null,
+      },
       ...{ keptFrom: null, startedAt: null, finishedAt: null, durationMs: null },
     };
   }
-  const { executionId, status, phase, attempts, skipReason, outcome, keptFrom, createdAt, finishedAt } = record;
+  const { executionId, status, phase, attempts, skipReason, outcome, keptFrom, createdAt, finishedAt } =
+    record;
   // A plan begins with its acceptance; what was taken over has taken its time elsewhere.
   const startedAt = record.kind === 'plan' ? createdAt : record.startedAt;
-  const durationMs = startedAt === null || finishedAt === null || keptFrom !== null ? null : finishedAt - startedAt;
+  const durationMs =
+    startedAt === null || finishedAt === null || keptFrom !== null ? null : finishedAt - startedAt;
   return {
     ...shared,
-    ...{ status, phase, executionId, attempts, skipReason, outcome, keptFrom, startedAt, finishedAt, durationMs },
+    ...{
+      status,
+      phase,
+      executionId,
+      attempts,
+      skipReason,
+      outcome,
+      keptFrom,
+      startedAt,
+      finishedAt,
+      durationMs,
+    },
   };
 }

@@ -1,53 +1,30 @@
 // Plans: what is asked for in many steps. Holds those that are live, and answers for all of them.
 import type { Caller } from '../../domain/access.ts';
-import type { Conditions } from '../../domain/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type RunningExecution } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { canonicalJson } from '../../domain/json.ts';
-import type { Outcome } from '../../domain/outcome.ts';
 import type { PlanDraft, PlanReport } from '../../domain/plan-check.ts';
 import { graphOf, levelsOf } from '../../domain/plan-graph.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
-import type { Clock, Group, GroupResult, Journal, ListFilter, Log, Store } from '../../domain/ports.ts';
-import type { Spec } from '../../domain/spec.ts';
+import type { ListFilter } from '../../domain/ports.ts';
 import type { Queries } from '../queries.ts';
 import { stored } from '../refusals.ts';
 import type { Redrive, Submission, Submitted } from '../submit.ts';
 import type { Waiters } from '../waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
-import { PlanRun, type LivePlan } from './plan-run.ts';
+import { PlanRun, type PlanRunDeps } from './plan-run.ts';
+import type { LivePlan } from './prepare.ts';
 import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
 
 /** What the engine hands to plans. */
-export interface PlansDeps {
-  store: Store;
-  journal: Journal;
-  clock: Clock;
-  log: Log;
+export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended'> {
   queries: Queries;
-  conditions: Conditions;
-  check(plan: PlanDraft): PlanReport;
-  /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse(spec: Record<string, unknown>): { spec: Spec } | { wrong: string };
-  newId(): ExecutionId;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
-  submitAll(caller: Caller, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]>;
-  /** Stops a plan, and what lives of it. */
-  stop(plan: ExecutionId, outcome: Outcome): Promise<void>;
-  isOpen(): boolean;
+  check: (plan: PlanDraft) => PlanReport;
+  newId: () => ExecutionId;
+  submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
   /** Woken by each move of a plan and of its steps. */
   changes: Waiters;
-}
-
-export interface PlanRunDeps extends Pick<
-  PlansDeps,
-  'store' | 'journal' | 'clock' | 'log' | 'conditions' | 'parse' | 'commit' | 'isOpen' | 'stop'
-> {
-  submit(plan: LivePlan, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]>;
-  /** What a plan that is a step takes over from the same step of an earlier plan. */
-  redriveStep(of: ExecutionId, step: string, spec: PlanSpec): Promise<Redrive | null>;
-  ended(id: ExecutionId): void;
 }
 
 type PlanExecution = Execution & { spec: PlanSpec };
@@ -87,7 +64,8 @@ export class Plans {
   /** Takes in the newest state of any execution. */
   follow(execution: Execution): void {
     if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.follow(execution);
-    if (execution.plan !== null && isFinished(execution)) this.#live.get(execution.plan.id)?.stepEnded(execution);
+    if (execution.plan !== null && isFinished(execution))
+      this.#live.get(execution.plan.id)?.stepEnded(execution);
   }
 
   #runDeps(): PlanRunDeps {
@@ -131,7 +109,9 @@ export class Plans {
   async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<PlanView[]> {
     const { store, clock } = this.#deps;
     const found = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
-    const views = found.map(async (plan) => summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock.now()));
+    const views = found.map(async (plan) =>
+      summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock.now()),
+    );
     return stored(Promise.all(views));
   }
 
@@ -148,7 +128,11 @@ export class Plans {
   }
 
   /** The whole of a plan once more. */
-  async rerun(caller: Caller, id: ExecutionId, options: Pick<Submission, 'trace' | 'idempotency'>): Promise<Submitted> {
+  async rerun(
+    caller: Caller,
+    id: ExecutionId,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
     const { spec } = await this.own(caller, id);
     return this.#submit(caller, { spec, rerunOf: id, ...options });
   }
@@ -158,10 +142,16 @@ export class Plans {
    *
    * @throws RefusedError `not_found`, `execution_not_finished`, `plan_completed`
    */
-  async redrive(caller: Caller, id: ExecutionId, options: Pick<Submission, 'trace' | 'idempotency'>): Promise<Submitted> {
+  async redrive(
+    caller: Caller,
+    id: ExecutionId,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
     const plan = await this.own(caller, id);
-    if (!isFinished(plan)) throw new RefusedError('execution_not_finished', `The plan ${id} has not finished; cancel it first.`);
-    if (plan.status === 'completed') throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
+    if (!isFinished(plan))
+      throw new RefusedError('execution_not_finished', `The plan ${id} has not finished; cancel it first.`);
+    if (plan.status === 'completed')
+      throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
     const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };
     return this.#submit(caller, { spec: plan.spec, rerunOf: null, redrive, ...options });
   }
@@ -209,10 +199,10 @@ export class Plans {
     for (const i of orderOf(nodes.map(({ before }) => before))) {
       const node = nodes[i];
       const record = records.get(node?.name ?? '');
-      const isAfterKept = node?.before.every((j) => kept[j] === true) ?? false;
+      const isAfterKept = node?.before.every((j) => kept[j]) ?? false;
       const isSkipped = record?.skipReason === 'condition_false' || record?.skipReason === 'nothing_failed';
       kept[i] = isAfterKept && (isSkipped || (record?.status === 'completed' && record.executionId !== null));
-      if (kept[i] !== true || isSkipped || record?.executionId == null) continue;
+      if (!kept[i] || isSkipped || record?.executionId == null) continue;
       copies.push(...(await this.#copies(record.executionId, planId)));
     }
     return copies;

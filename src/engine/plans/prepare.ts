@@ -2,27 +2,36 @@
 // be is an end of the step, not an exception.
 import type { Condition, Conditions } from '../../domain/conditions.ts';
 import { ConditionError } from '../../domain/conditions.ts';
-import type { Execution } from '../../domain/execution.ts';
+import type { RunningExecution } from '../../domain/execution.ts';
 import type { EvaluationFailure, Outcome } from '../../domain/outcome.ts';
 import { isFilledIn } from '../../domain/plan-check.ts';
 import type { Node } from '../../domain/plan-graph.ts';
 import { bodyOf, isLoop, type Loop, MAX_ROUNDS, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
 import type { StepMark } from '../../domain/ports.ts';
-import { findReferences, readPath, type Reference, resolve, UnresolvedError } from '../../domain/references.ts';
+import {
+  findReferences,
+  readPath,
+  type Reference,
+  resolve,
+  UnresolvedError,
+} from '../../domain/references.ts';
 import type { Spec } from '../../domain/spec.ts';
 import { type Fact, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };
 
+/** A plan that has not ended. */
+export type LivePlan = RunningExecution & { spec: PlanSpec };
+
 export interface PrepareDeps {
-  plan: Execution & { spec: PlanSpec };
+  plan: LivePlan;
   conditions: Conditions;
   /** A step of the plan that has ended; undefined when there is none of the name. */
-  valueOf(name: string, facts: ReadonlySet<Fact>): Promise<StepValue | undefined>;
+  valueOf: (name: string, facts: ReadonlySet<Fact>) => Promise<StepValue | undefined>;
   /** Round `i` of the loop that the plan is. */
-  roundValue(i: number, facts: ReadonlySet<Fact>): Promise<StepValue>;
+  roundValue: (i: number, facts: ReadonlySet<Fact>) => Promise<StepValue>;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse(spec: Record<string, unknown>): { spec: Spec } | { wrong: string };
+  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
 }
 
 /** Bytes that references may put into one step. */
@@ -49,7 +58,11 @@ export async function prepare(node: Node, deps: PrepareDeps): Promise<Prepared> 
 }
 
 /** Whether a loop on a condition goes on to this round. Throws ConditionError, ValueError, UnresolvedError. */
-export async function goesOn(loop: Extract<Loop, { condition: string }>, iteration: number, deps: PrepareDeps): Promise<boolean> {
+export async function goesOn(
+  loop: Extract<Loop, { condition: string }>,
+  iteration: number,
+  deps: PrepareDeps,
+): Promise<boolean> {
   const previous = iteration === 0 ? null : await deps.roundValue(iteration - 1, factsOf(loop.condition));
   return isTrue(loop.condition, { iteration, previous, steps: loop.steps }, deps);
 }
@@ -78,7 +91,11 @@ async function isTrue(source: string, scope: Record<string, unknown>, deps: Prep
 }
 
 /** The steps that a condition reads. */
-async function stepsFor(condition: Condition, source: string, { plan, valueOf }: PrepareDeps): Promise<StepValue> {
+async function stepsFor(
+  condition: Condition,
+  source: string,
+  { plan, valueOf }: PrepareDeps,
+): Promise<StepValue> {
   if (!condition.roots.includes('steps')) return {};
   const values: StepValue = {};
   for (const name of condition.steps ?? plan.spec.steps.map((step) => step.name)) {
@@ -115,7 +132,8 @@ async function loopOf(step: StepSpec, deps: PrepareDeps): Promise<PlanSpec> {
 async function overItems(foreach: StepSpec['foreach'], deps: PrepareDeps): Promise<Loop> {
   const { items } = await fill({ items: foreach?.items }, null, deps);
   if (!Array.isArray(items)) throw new ValueError('the items of foreach are no list');
-  if (items.length > MAX_ROUNDS) throw new ValueError(`foreach takes at most ${MAX_ROUNDS} items, not ${items.length}`);
+  if (items.length > MAX_ROUNDS)
+    throw new ValueError(`foreach takes at most ${MAX_ROUNDS} items, not ${items.length}`);
   return { items, stopOnError: foreach?.stop_on_error ?? false };
 }
 
@@ -151,15 +169,21 @@ export async function fill(
   let bytes = 0;
   const scope = ({ root, path }: Reference): unknown => {
     const found = readPath(known[root], path);
-    bytes += typeof found === 'string' ? found.length : found === undefined ? 0 : JSON.stringify(found).length;
-    if (bytes > MAX_FILLED_BYTES) throw new ValueError(`references put more than ${MAX_FILLED_BYTES} bytes into the step`);
+    bytes +=
+      typeof found === 'string' ? found.length : found === undefined ? 0 : JSON.stringify(found).length;
+    if (bytes > MAX_FILLED_BYTES)
+      throw new ValueError(`references put more than ${MAX_FILLED_BYTES} bytes into the step`);
     return found;
   };
   return resolve(value, scope, round === LATER ? isLater : undefined) as Record<string, unknown>;
 }
 
 /** The roots of references, with what they lead to. */
-async function lookUp(references: readonly Reference[], round: Node['round'], deps: PrepareDeps): Promise<StepValue> {
+async function lookUp(
+  references: readonly Reference[],
+  round: Node['round'],
+  deps: PrepareDeps,
+): Promise<StepValue> {
   const { id, spec } = deps.plan;
   const facts = new Map<string, Set<Fact>>();
   const previousFacts = new Set<Fact>();
@@ -178,13 +202,14 @@ async function lookUp(references: readonly Reference[], round: Node['round'], de
     if (value !== undefined) steps[name] = value;
   }
   const iteration = round?.iteration;
-  const readsPrevious = references.some(({ root }) => root === 'previous') && typeof iteration === 'number' && iteration > 0;
+  const readsPrevious =
+    references.some(({ root }) => root === 'previous') && typeof iteration === 'number' && iteration > 0;
   const previous = readsPrevious ? await deps.roundValue(iteration - 1, previousFacts) : null;
   return { steps, plan: { id, params: spec.params ?? {} }, previous, ...round };
 }
 
 /** What a step has of its plan, unless it says otherwise. */
-function inherit(body: object, { spec }: Execution & { spec: PlanSpec }): Record<string, unknown> {
+function inherit(body: object, { spec }: LivePlan): Record<string, unknown> {
   const { task_id, priority, labels } = spec;
   return {
     ...(task_id === undefined ? {} : { task_id }),

@@ -62,7 +62,9 @@ export async function stepValue(
   if (facts.has('outputs')) {
     if (step.kind === 'plan') value.outputs = value.result;
     else if (step.outputs !== undefined && status === 'completed')
-      value.outputs = resolve(step.outputs, ({ root, path }) => readPath((root in { ...round } ? round : value)?.[root], path));
+      value.outputs = resolve(step.outputs, ({ root, path }) =>
+        readPath((root in { ...round } ? round : value)?.[root], path),
+      );
   }
   return value;
 }
@@ -78,14 +80,16 @@ async function textOf(execution: Execution, stream: StreamName, journal: Journal
   const written = (stream === 'stdout' ? last?.output.stdoutBytes : last?.output.stderrBytes) ?? 0;
   if (last === undefined || written === 0) return '';
   const kept = stream === 'stdout' ? last.output.stdoutKeptBytes : last.output.stderrKeptBytes;
-  if (written > MAX_TEXT_BYTES) throw new ValueError(`${stream} of ${execution.plan?.step} is larger than ${MAX_TEXT_BYTES} bytes`);
+  if (written > MAX_TEXT_BYTES)
+    throw new ValueError(`${stream} of ${execution.plan?.step} is larger than ${MAX_TEXT_BYTES} bytes`);
   if (kept < written) throw new ValueError(`${stream} of ${execution.plan?.step} was not kept whole`);
   const log = await journal.open({ runId: execution.runId, attempt: last.number });
   if (log === null) throw new ValueError(`the log of ${execution.plan?.step} is gone`);
   try {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     let text = '';
-    for await (const record of log.read(0)) if (record.stream === stream) text += decoder.decode(record.bytes, { stream: true });
+    for await (const record of log.read(0))
+      if (record.stream === stream) text += decoder.decode(record.bytes, { stream: true });
     return text + decoder.decode();
   } finally {
     await log.close();

@@ -206,7 +206,11 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 // ------------------------------------------------------------------------------------------ output
 
 /** Writes what comes, waiting for the client; closes the connection of one that has stopped to read. */
-export async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
+export async function pump(
+  response: ServerResponse,
+  pieces: AsyncIterable<Piece>,
+  clock: Clock,
+): Promise<void> {
   try {
     for await (const piece of pieces) {
       if ('end' in piece) {

@@ -11,7 +11,10 @@ const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', ndjson: 'application/
 /** A longer line is cut. */
 const MAX_LINE = 16 * 1024;
 
-export function planLogRoutes(app: FastifyInstance, { engine, clock }: { engine: Engine; clock: Clock }): void {
+export function planLogRoutes(
+  app: FastifyInstance,
+  { engine, clock }: { engine: Engine; clock: Clock },
+): void {
   app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanLogsQuery }>({
     method: 'GET',
     url: '/v1/plans/:id/logs',
@@ -39,12 +42,20 @@ export function planLogRoutes(app: FastifyInstance, { engine, clock }: { engine:
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
       });
       if (isHead) reply.raw.end();
-      else await pump(reply.raw, formatted(engine.plans.readLog(caller, params.id, logQuery, request.signal), query.format), clock);
+      else
+        await pump(
+          reply.raw,
+          formatted(engine.plans.readLog(caller, params.id, logQuery, request.signal), query.format),
+          clock,
+        );
     },
   });
 }
 
-async function* formatted(items: AsyncIterable<PlanLogItem>, format: PlanLogsQuery['format']): AsyncGenerator<Piece> {
+async function* formatted(
+  items: AsyncIterable<PlanLogItem>,
+  format: PlanLogsQuery['format'],
+): AsyncGenerator<Piece> {
   const lines = new Lines();
   for await (const one of items) {
     if (one.type === 'end') {
@@ -66,7 +77,10 @@ async function* formatted(items: AsyncIterable<PlanLogItem>, format: PlanLogsQue
 
 /** Whole lines, each behind the name of its step. */
 class Lines {
-  readonly #open = new Map<string, { step: string; decoder: InstanceType<typeof TextDecoder>; text: string }>();
+  readonly #open = new Map<
+    string,
+    { step: string; decoder: InstanceType<typeof TextDecoder>; text: string }
+  >();
 
   take(step: string, stream: string, bytes: Uint8Array): string {
     const key = `${step} ${stream}`;
@@ -86,6 +100,8 @@ class Lines {
 
   /** Lines that have no end. */
   rest(): string {
-    return [...this.#open.values()].map(({ step, text }) => (text === '' ? '' : `[${step}] ${text}\n`)).join('');
+    return [...this.#open.values()]
+      .map(({ step, text }) => (text === '' ? '' : `[${step}] ${text}\n`))
+      .join('');
   }
 }

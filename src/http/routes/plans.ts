@@ -35,7 +35,11 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
     return reply.send(JSON.stringify(toPlanWire(view, hasSteps)));
   }
 
-  async function sendAccepted(request: FastifyRequest, reply: FastifyReply, submitted: Submitted): Promise<FastifyReply> {
+  async function sendAccepted(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    submitted: Submitted,
+  ): Promise<FastifyReply> {
     const { id } = submitted.execution;
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     if (waitS !== null) {
@@ -98,7 +102,10 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
     },
     async handler(request) {
       const { limit, cursor, ...query } = request.query;
-      const filter = { ...toFilter(request.caller.userId, { ...query, kind: ['plan'] }), isRoot: true as const };
+      const filter = {
+        ...toFilter(request.caller.userId, { ...query, kind: ['plan'] }),
+        isRoot: true as const,
+      };
       const after = cursor === undefined ? null : readCursor(cursor, filter);
       const views = await plans.list(filter, limit + 1, after);
       const page = views.slice(0, limit);
@@ -125,7 +132,8 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
         await engine.wait(caller, params.id, { until: 'finished' }, query.wait * 1000, request.signal);
       const view = await plans.get(caller, params.id);
       const etag = planEtag(view);
-      if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).header('etag', etag).send();
+      if (matchesEtag(request.headers['if-none-match'], etag))
+        return reply.code(304).header('etag', etag).send();
       return send(reply, view, query.steps !== 'false');
     },
   });

@@ -34,7 +34,14 @@ export type Undone =
   | { status: 'stale' }
   | {
       status: 'refused';
-      reason: 'queue_full' | 'run_gone' | 'key_reused' | 'not_found' | 'plan_closed' | 'step_exists' | 'step_of_plan';
+      reason:
+        | 'queue_full'
+        | 'run_gone'
+        | 'key_reused'
+        | 'not_found'
+        | 'plan_closed'
+        | 'step_exists'
+        | 'step_of_plan';
     }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
@@ -219,7 +226,11 @@ export class GroupWriter {
     return this.#cancelRow(row, part, work);
   }
 
-  #cancelRow(row: ExecutionRow, { at, reason }: Pick<ports.CancelPart, 'at' | 'reason'>, work: Work): Undone | null {
+  #cancelRow(
+    row: ExecutionRow,
+    { at, reason }: Pick<ports.CancelPart, 'at' | 'reason'>,
+    work: Work,
+  ): Undone | null {
     const asked = { cancel_at: at, cancel_reason: reason };
     const outcome: Outcome = { cause: 'cancelled', reason, process: null };
     if (row.kind === 'plan') return this.#stopPlan(row, { outcome, at, asked, why: reason }, work);
@@ -242,14 +253,20 @@ export class GroupWriter {
   /** Decides how a plan ends, and stops what lives of it. */
   #stopPlan(
     row: ExecutionRow,
-    { outcome, at, asked, why }: { outcome: Outcome; at: number; asked: Partial<ExecutionRow>; why: string | null },
+    {
+      outcome,
+      at,
+      asked,
+      why,
+    }: { outcome: Outcome; at: number; asked: Partial<ExecutionRow>; why: string | null },
     work: Work,
   ): Undone | null {
     const decided = { ...asked, outcome: JSON.stringify(outcome) };
     const undone = this.#move(row, { type: 'cancel' }, at, decided, work);
     if (undone !== null) return undone;
     for (const step of this.#sql.liveSteps.all(row.id) as unknown as ExecutionRow[]) {
-      if (step.phase !== 'canceling') this.#cancelRow(step, { at, reason: why ?? 'The plan was cancelled.' }, work);
+      if (step.phase !== 'canceling')
+        this.#cancelRow(step, { at, reason: why ?? 'The plan was cancelled.' }, work);
     }
     return null;
   }
@@ -259,16 +276,28 @@ export class GroupWriter {
     if (planId === null) return null;
     const plan = this.#sql.planPhase.get(planId) as { phase: StoredPhase } | undefined;
     if (plan?.phase !== 'starting') return { status: 'refused', reason: 'plan_closed' };
-    return this.#sql.stepOf.get(planId, step) === undefined ? null : { status: 'refused', reason: 'step_exists' };
+    return this.#sql.stepOf.get(planId, step) === undefined
+      ? null
+      : { status: 'refused', reason: 'step_exists' };
   }
 
   #markSteps({ planId, marks, at }: ports.MarkStepsPart, work: Work): Undone | null {
     const row = this.#row(planId);
     if (row === undefined || row.phase === 'done') return STALE;
     for (const { step, status, reason, outcome } of marks) {
-      this.#sql.insertMark.run(planId, step, status, reason, outcome === null ? null : JSON.stringify(outcome), at);
+      this.#sql.insertMark.run(
+        planId,
+        step,
+        status,
+        reason,
+        outcome === null ? null : JSON.stringify(outcome),
+        at,
+      );
     }
-    const events = marks.map(({ step, status }): StepEvent => ({ type: status === 'skipped' ? status : 'status_changed', step }));
+    const events = marks.map(({ step, status }): StepEvent => ({
+      type: status === 'skipped' ? status : 'status_changed',
+      step,
+    }));
     this.#write(row, {}, events, at, work);
     return null;
   }
@@ -288,7 +317,8 @@ export class GroupWriter {
         ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
       };
       this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
-      for (const [name, value] of Object.entries(facts.labels)) this.#sql.insertLabel.run(copy.user_id, name, value, id);
+      for (const [name, value] of Object.entries(facts.labels))
+        this.#sql.insertLabel.run(copy.user_id, name, value, id);
       this.#insertEvents(copy, 0, events, at, { touched: [], events: [] });
       if (row.kind === 'plan') this.#sql.copyMarks.run(id, source);
       this.#count(copy, 1);

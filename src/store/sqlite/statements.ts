@@ -93,7 +93,8 @@ export function prepareStatements(db: DatabaseSync) {
     giveBackAttempt: 'UPDATE attempts SET ended_at = ? WHERE run_id = ? AND number = ?',
     deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
     progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
-    insertEvent: 'INSERT INTO events (execution_id, sequence, type, at, attempt, step) VALUES (?, ?, ?, ?, ?, ?)',
+    insertEvent:
+      'INSERT INTO events (execution_id, sequence, type, at, attempt, step) VALUES (?, ?, ?, ?, ?, ?)',
     deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
     liveSteps: `SELECT * FROM executions WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`,
     allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',
