@@ -1,5 +1,6 @@
 // What `| name` does to the value of a reference. Nothing here runs what it is given: `quote` is what makes a value safe in
 // the text of a shell.
+import { describeType } from './json.ts';
 
 export const FILTERS = ['trim', 'lines', 'json', 'parse', 'quote'] as const;
 /**
@@ -36,7 +37,7 @@ export function applyFilter(filter: Filter, value: unknown): unknown {
 }
 
 function textFor(filter: Filter, value: unknown): string {
-  if (typeof value !== 'string') throw new FilterError(`${filter} takes a text, not ${describe(value)}`);
+  if (typeof value !== 'string') throw new FilterError(`${filter} takes a text, not ${describeType(value)}`);
   return checkLength(filter, value);
 }
 
@@ -93,26 +94,10 @@ function quote(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return `'${String(value)}'`;
   if (typeof value !== 'string') {
     throw new FilterError(
-      `quote takes a text, a number, a boolean or a list of them, not ${describe(value)}`,
+      `quote takes a text, a number, a boolean or a list of them, not ${describeType(value)}`,
     );
   }
   if (value.includes('\0'))
     throw new FilterError('quote takes no text with a NUL: no word of a shell has one');
   return `'${checkLength('quote', value).replaceAll("'", `'\\''`)}'`;
-}
-
-/** The type of a JSON value, in the words of a message. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  switch (typeof value) {
-    case 'string':
-      return 'a text';
-    case 'number':
-      return 'a number';
-    case 'boolean':
-      return 'a boolean';
-    default:
-      return 'an object';
-  }
 }

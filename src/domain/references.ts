@@ -1,6 +1,7 @@
 // References in any text of a value: found before anything runs, resolved when what they name is there. What is inserted is
 // data: it is never read as a template again, and in a shell's text it is a word only through the filter `quote`.
-import { applyFilter, describe, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
+import { describeType } from './json.ts';
+import { applyFilter, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
 import {
   escapeText,
   parseTemplate,
@@ -162,7 +163,7 @@ class Resolution {
     const value = this.#valueOf(reference);
     if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value);
-    throw this.#error(reference, `is ${describe(value)}, which has no text of its own: use "| json"`);
+    throw this.#error(reference, `is ${describeType(value)}, which has no text of its own: use "| json"`);
   }
 
   #valueOf(reference: Reference): unknown {
