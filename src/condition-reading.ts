@@ -182,10 +182,7 @@ class Reader implements Reading {
   }
 
   #item([object, index]: readonly [ASTNode, ASTNode], bound: Bound): void {
-    if (this.#isSteps(object, bound) && index.op === 'value' && typeof index.args === 'string') {
-      this.#steps.add(index.args);
-      return;
-    }
+    if (index.op === 'value' && typeof index.args === 'string') return this.#field(object, index.args, bound);
     this.visit(object, bound);
     this.visit(index, bound);
   }

@@ -102,19 +102,24 @@ function retryOnMaps(program: ParseResult, scope: Scope, error: unknown): unknow
   return program(maps as Scope);
 }
 
-/** Fields that are found in any object. Only where a field has such a name, objects become maps. */
-const INHERITED = ['constructor', '__proto__'];
-
+/**
+ * Objects that have a field `constructor` become maps. A field `__proto__` is left out: compared with another object, it
+ * would be compared with what that one inherits, so that `{"__proto__": {}}` would equal any object of one field.
+ */
 function asMaps(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map(asMaps);
     return items.some((item, i) => item !== value[i]) ? items : value;
   }
-  const entries = Object.entries(value);
-  const mapped = entries.map(([key, child]) => [key, asMaps(child)] as const);
-  if (INHERITED.some((name) => Object.hasOwn(value, name))) return new Map(mapped);
-  return mapped.some(([, child], i) => child !== entries[i]?.[1]) ? Object.fromEntries(mapped) : value;
+  const before = Object.entries(value);
+  const entries = before
+    .filter(([key]) => key !== '__proto__')
+    .map(([key, child]) => [key, asMaps(child)] as const);
+  if (Object.hasOwn(value, 'constructor')) return new Map(entries);
+  const isSame =
+    entries.length === before.length && entries.every(([, child], i) => child === before[i]?.[1]);
+  return isSame ? value : Object.fromEntries(entries);
 }
 
 function asBoolean(value: unknown): boolean {
@@ -138,8 +143,9 @@ function createRunBounded(): RunBounded {
   };
 }
 
+/** The error belongs to the context of the script, so it is no instance of this one's Error. */
 const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+  (error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 function asConditionError(error: unknown, source: string): ConditionError {
   if (error instanceof ConditionError) return error;
