@@ -1,7 +1,6 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
 import { accessSync, constants } from 'node:fs';
-import { extname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
@@ -18,6 +17,7 @@ import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
+import { chooseHost } from './choose-host.ts';
 import { eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
@@ -63,7 +63,7 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file is not usable
+ * @throws ConfigError when the keys file is not usable, or the runner host that was asked for is not there
  */
 export async function buildApp(
   config: Config,
@@ -89,7 +89,7 @@ export async function buildApp(
   });
   const journal: Journal = new FileJournal(logDir);
   const runner: Runner = new CommandRunner({
-    hostCommand: [runtime.execPath, ...HOST_FLAGS, hostPath()],
+    hostCommand: chooseHost(config.EXECUTION_RUNNER_HOST, runtime.execPath, log),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
@@ -261,9 +261,6 @@ async function listen(
   }
 }
 
-/** A small host forks fast: its heap is kept small. */
-const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
-
 /** A file system in memory, which every Linux has there; else the data directory. */
 function scratchRoot(dataDir: string): string {
   const inMemory = '/dev/shm';
@@ -273,11 +270,6 @@ function scratchRoot(dataDir: string): string {
   } catch {
     return dataDir;
   }
-}
-
-function hostPath(): string {
-  // The same source runs as .ts in development and as .js when built.
-  return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
 }
 
 /** What applies where an operation says nothing, for readers. */

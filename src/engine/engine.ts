@@ -288,9 +288,10 @@ export class Engine {
   }
 
   /** What is wrong with each part; null where nothing is. */
-  health(): { store: string | null; runnerHost: string | null; intake: string | null } {
+  health(): { store: string | null; runnerHost: string | null; hostName: string; intake: string | null } {
     return {
       store: this.#committer.failure?.message ?? null,
+      hostName: this.#deps.runner.status().name,
       runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,

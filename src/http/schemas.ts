@@ -271,7 +271,11 @@ export const health = z.strictObject({
   version: z.string(),
   cache_size: count,
   error: z.string().nullable(),
-  components: z.strictObject({ store: component, runner_host: component, intake: component }),
+  components: z.strictObject({
+    store: component,
+    runner_host: component.extend({ name: z.string().describe('native or node') }),
+    intake: component,
+  }),
 });
 
 export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
