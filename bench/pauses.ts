@@ -8,7 +8,9 @@ const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 histogram.enable();
 
 process.on('SIGUSR2', () => {
-  const [p99, max] = [histogram.percentile(99), histogram.max].map((ns) => Math.max(0, ns / 1e6 - RESOLUTION_MS));
+  const [p99, max] = [histogram.percentile(99), histogram.max].map((ns) =>
+    Math.max(0, ns / 1e6 - RESOLUTION_MS),
+  );
   histogram.reset();
   writeFileSync(`${file}.new`, JSON.stringify({ p99, max }));
   renameSync(`${file}.new`, file);
