@@ -90,7 +90,7 @@ function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBoun
   return {
     steps: reading.steps === null ? null : [...reading.steps],
     roots: [...reading.roots],
-    constant: reading.roots.size === 0 ? evaluate({}) : null,
+    constant: reading.roots.size === 0 && isCheap ? evaluate({}) : null,
     evaluate,
   };
 }

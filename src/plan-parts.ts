@@ -3,12 +3,12 @@ import type { z } from 'zod';
 import { celConditions } from './conditions.ts';
 import type { Conditions } from './domain/conditions.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
-import { type PlanDraft, planChecker, type PlanReport } from './domain/plan-check.ts';
+import { type PlanCheck, type PlanDraft, planChecker } from './domain/plan-check.ts';
 import { type Spec, type SpecLimits, specSchema } from './domain/spec.ts';
 
 export interface PlanParts {
   conditions: Conditions;
-  check: (plan: PlanDraft) => PlanReport;
+  check: (plan: PlanDraft) => PlanCheck;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
 }

@@ -13,7 +13,7 @@ export interface Condition {
   steps: readonly string[] | null;
   /** Roots that it reads. */
   roots: readonly string[];
-  /** Its value where it reads nothing at all, else null. */
+  /** Its value where it reads nothing at all and is soon worked out, else null. */
   constant: boolean | null;
   /**
    * @param scope plain JSON by root

@@ -5,6 +5,7 @@ import type { FieldProblem } from './errors.ts';
 import { fieldMessage, fieldProblems, pointer } from './field-messages.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
+  MAX_DEPENDENCIES,
   MAX_PLAN_DEPTH,
   MAX_STEPS,
   type planRequest,
@@ -36,16 +37,19 @@ const STEP_FACTS: ReadonlySet<unknown> = new Set([
 ]);
 const OWN_ROOTS = ['result', 'stdout', 'stderr', 'exit_code'];
 
+/** A check in pieces, each of which takes a few milliseconds at most: between any two, others may have their turn. */
+export type PlanCheck = Generator<undefined, PlanReport>;
+
 /** Checks plans under the configured maxima. */
-export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: PlanDraft) => PlanReport {
+export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: PlanDraft) => PlanCheck {
   const schemas = stepSchemas(limits);
-  return (plan) => {
+  return function* check(plan) {
     const problems: FieldProblem[] = [];
     const add = (path: Path, message: string) => {
       if (problems.length < MAX_PROBLEMS) problems.push({ field: pointer(path, 'body'), message });
     };
-    const context = { schemas, conditions, add, steps: 0 };
-    const levels = checkPlan(plan, [], 1, context);
+    const context = { schemas, conditions, add, steps: 0, dependencies: 0 };
+    const levels = yield* checkPlan(plan, [], 1, context);
     return { problems, levels };
   };
 }
@@ -56,10 +60,17 @@ interface Context {
   add: (path: Path, message: string) => void;
   /** Steps so far. */
   steps: number;
+  /** Dependencies so far. */
+  dependencies: number;
 }
 
 /** Checks a plan, and those in it; answers its levels. */
-function checkPlan(plan: PlanDraft, at: Path, depth: number, context: Context): string[][] | null {
+function* checkPlan(
+  plan: PlanDraft,
+  at: Path,
+  depth: number,
+  context: Context,
+): Generator<undefined, string[][] | null> {
   const { add } = context;
   context.steps += plan.steps.length;
   if (context.steps > MAX_STEPS) {
@@ -70,20 +81,25 @@ function checkPlan(plan: PlanDraft, at: Path, depth: number, context: Context): 
     add(at, `plans are nested at most ${MAX_PLAN_DEPTH} deep`);
     return null;
   }
-  const steps = plan.steps.map((step, i) => checkFields(step, [...at, 'steps', i], context));
+  const steps: (StepSpec | null)[] = [];
+  for (const [i, step] of plan.steps.entries()) {
+    steps.push(checkFields(step, [...at, 'steps', i], context));
+    yield;
+  }
   const names = numbersOf(steps, at, add);
-  const before = orderOf(plan, steps, names, at, add);
+  const before = yield* orderOf(plan, steps, names, at, context);
   const levels = levelsOf(before);
   if (levels === null) {
     const circle = (circleOf(before) ?? []).map((i) => nameOf(steps[i], i));
     const first = names.get(circle[0] ?? '') ?? 0;
     add([...at, 'steps', first, 'depends_on'], `goes round in a circle: ${circle.join(' -> ')}`);
   }
-  new ScopeCheck(plan, steps, names, before, context).check(at);
-  steps.forEach((step, i) => {
+  const ancestors = levels === null ? null : yield* Ancestors.of(before, levels);
+  yield* new ScopeCheck(plan, steps, names, ancestors, context).check(at);
+  for (const [i, step] of steps.entries()) {
     if (step?.kind === 'plan')
-      checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
-  });
+      yield* checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
+  }
   return levels?.map((level) => level.map((i) => nameOf(steps[i], i))) ?? null;
 }
 
@@ -144,19 +160,23 @@ function numbersOf(steps: readonly (StepSpec | null)[], at: Path, add: Context['
 }
 
 /** For each step those right before it, as far as they are right. */
-function orderOf(
+function* orderOf(
   { strategy }: PlanDraft,
   steps: readonly (StepSpec | null)[],
   names: ReadonlyMap<string, number>,
   at: Path,
-  add: Context['add'],
-): number[][] {
-  const before = steps.map((_, i) => (strategy.type === 'serial' && i > 0 ? [i - 1] : []));
+  context: Context,
+): Generator<undefined, number[][]> {
+  const { add } = context;
+  const before = steps.map((_, i) => new Set(strategy.type === 'serial' && i > 0 ? [i - 1] : []));
   const link = (i: number, j: number, path: Path) => {
-    if (i === j) add(path, 'a step cannot depend on itself');
-    else if (!(before[i] as number[]).includes(j)) (before[i] as number[]).push(j);
+    if (i === j) return add(path, 'a step cannot depend on itself');
+    context.dependencies += 1;
+    if (context.dependencies <= MAX_DEPENDENCIES) return void before[i]?.add(j);
+    if (context.dependencies === MAX_DEPENDENCIES + 1)
+      add(path, `at most ${MAX_DEPENDENCIES} dependencies, with those of the plans in it`);
   };
-  steps.forEach((step, i) => {
+  for (const [i, step] of steps.entries()) {
     (step?.depends_on ?? []).forEach((name, k) => {
       const path = [...at, 'steps', i, 'depends_on', k];
       const j = names.get(name);
@@ -165,18 +185,21 @@ function orderOf(
       else if (j === undefined) add(path, `there is no step ${JSON.stringify(name)}`);
       else link(i, j, path);
     });
-  });
-  if (strategy.type !== 'dependency_graph') return before;
-  for (const [index, others] of Object.entries(strategy.dependencies ?? {})) {
+    yield;
+  }
+  const indices = strategy.type === 'dependency_graph' ? Object.entries(strategy.dependencies ?? {}) : [];
+  for (const [index, others] of indices) {
     const path = [...at, 'strategy', 'dependencies', index];
     if (Number(index) >= steps.length) add(path, `there is no step ${index}`);
     else
       others.forEach((j, k) => {
-        if (j >= steps.length) add([...path, k], `there is no step ${j}`);
+        if (!Number.isInteger(j) || j < 0) add([...path, k], 'must be the index of a step');
+        else if (j >= steps.length) add([...path, k], `there is no step ${j}`);
         else link(Number(index), j, [...path, k]);
       });
+    yield;
   }
-  return before;
+  return before.map((one) => [...one]);
 }
 
 /** Whether references and conditions lead to what is known by then. */
@@ -185,8 +208,8 @@ class ScopeCheck {
   readonly #steps: readonly (StepSpec | null)[];
   readonly #names: ReadonlyMap<string, number>;
   readonly #context: Context;
-  readonly #before: number[][];
-  #ancestors: Ancestors | 'none' | null = null;
+  /** Null where steps go round in a circle: none is before another. */
+  readonly #ancestors: Ancestors | null;
   /** Steps whose condition can never be true. */
   readonly #skipped = new Set<number>();
 
@@ -194,24 +217,28 @@ class ScopeCheck {
     plan: PlanDraft,
     steps: readonly (StepSpec | null)[],
     names: ReadonlyMap<string, number>,
-    before: number[][],
+    ancestors: Ancestors | null,
     context: Context,
   ) {
     this.#plan = plan;
     this.#steps = steps;
     this.#names = names;
-    this.#before = before;
+    this.#ancestors = ancestors;
     this.#context = context;
   }
 
-  check(at: Path): void {
+  *check(at: Path): Generator<undefined, void> {
     const steps = this.#steps.map((step, i) => ({ step, path: [...at, 'steps', i] as Path, number: i }));
     for (const { step, path, number } of steps) {
       if (typeof step?.when !== 'string') continue;
       const condition = this.#condition(step.when, ['steps', 'plan'], number, [...path, 'when']);
       if (condition?.constant === false) this.#skipped.add(number);
+      yield;
     }
-    for (const { step, path, number } of steps) if (step !== null) this.#step(step, path, number);
+    for (const { step, path, number } of steps) {
+      if (step !== null) this.#step(step, path, number);
+      yield;
+    }
     for (const found of this.#find(this.#plan.outputs, [...at, 'outputs']))
       this.#reference(found, [...at, 'outputs'], ['steps', 'plan'], null);
   }
@@ -283,9 +310,7 @@ class ScopeCheck {
       return name === undefined ? 'a step is to be named' : `there is no step ${JSON.stringify(name)}`;
     if (number === null) return null;
     if (other === number) return 'a step does not know its own result';
-    // Where steps go round in a circle, none is before another.
-    this.#ancestors ??= levelsOf(this.#before) === null ? 'none' : new Ancestors(this.#before);
-    if (this.#ancestors !== 'none' && !this.#ancestors.has(number, other))
+    if (this.#ancestors?.has(number, other) === false)
       return `the step ${name} does not end before this one`;
     return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
   }

@@ -141,13 +141,27 @@ export class Ancestors {
   readonly #words: number;
   readonly #bits: Uint32Array;
 
-  /** @param before without circles; with one, nothing is said of its steps */
-  constructor(before: readonly (readonly number[])[]) {
-    this.#words = Math.ceil(before.length / 32);
-    this.#bits = new Uint32Array(this.#words * before.length);
-    for (const level of levelsOf(before) ?? []) {
-      for (const i of level) for (const j of before[i] as number[]) this.#add(i, j);
+  private constructor(size: number) {
+    this.#words = Math.ceil(size / 32);
+    this.#bits = new Uint32Array(this.#words * size);
+  }
+
+  /** Works them out, in pieces of a few milliseconds. */
+  static *of(
+    before: readonly (readonly number[])[],
+    levels: readonly (readonly number[])[],
+  ): Generator<undefined, Ancestors> {
+    const ancestors = new Ancestors(before.length);
+    let left = PIECE_OF_ANCESTORS;
+    for (const i of levels.flat()) {
+      for (const j of before[i] as number[]) {
+        ancestors.#add(i, j);
+        if (--left > 0) continue;
+        left = PIECE_OF_ANCESTORS;
+        yield;
+      }
     }
+    return ancestors;
   }
 
   #add(step: number, before: number): void {
@@ -164,6 +178,9 @@ export class Ancestors {
     return ((this.#bits[step * this.#words + (before >>> 5)] as number) & (1 << (before & 31))) !== 0;
   }
 }
+
+/** Dependencies; each costs as many words as there are steps by 32. */
+const PIECE_OF_ANCESTORS = 2000;
 
 /** A longest way through the graph, by what each step has taken, milliseconds. */
 export function criticalPath(

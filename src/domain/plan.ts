@@ -14,6 +14,8 @@ import {
 
 /** Steps of a plan, with those of the plans in it. */
 export const MAX_STEPS = 10_000;
+/** Dependencies of its steps, likewise. */
+export const MAX_DEPENDENCIES = 200_000;
 /** How deep plans may be nested; the outermost is 1. */
 export const MAX_PLAN_DEPTH = 5;
 /** Rounds of a loop. */
@@ -81,7 +83,11 @@ const strategy = z.discriminatedUnion('type', [
     dependencies: z
       .record(
         z.string().regex(/^(0|[1-9]\d{0,4})$/, 'must be the index of a step'),
-        z.array(z.int().min(0)).max(MAX_STEPS),
+        // Looked at one by one with the steps: each may be a problem of its own.
+        z
+          .array(z.custom<number>())
+          .max(MAX_STEPS)
+          .meta({ items: { type: 'integer', minimum: 0 } }),
       )
       .optional()
       .describe('index of a step: indices of those that end before; beside depends_on'),

@@ -169,10 +169,18 @@ function parseOr(json: string | null, absent: unknown): unknown {
   return json === null ? absent : JSON.parse(json);
 }
 
-/** Reads an execution from its row and the rows of its run's attempts, ordered by number. */
-export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]): Execution {
+/**
+ * Reads an execution from its row and the rows of its run's attempts, ordered by number.
+ *
+ * @param known its spec, where it was read before
+ */
+export function toExecution(
+  row: ExecutionRow,
+  attempts: readonly AttemptRow[],
+  known?: Execution['spec'],
+): Execution {
   const { work, ...stored } = JSON.parse(row.facts) as StaticFacts;
-  const spec = JSON.parse(row.spec) as Spec | PlanSpec;
+  const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
   const facts = {
     ...{ redriveOf: null, keptFrom: null, caller: null },
     ...stored,

@@ -22,6 +22,7 @@ import {
 } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../submit.ts';
+import { Turns } from '../turns.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
 import { type EndedStep, type Fact, stepValue, type StepValue } from './values.ts';
@@ -202,7 +203,10 @@ export class PlanRun {
   /** Begins the steps that are due, and marks those that are to be skipped. */
   async #beginDue(): Promise<void> {
     let begun: { step: number; spec: Submission['spec'] }[] = [];
+    // Conditions and references of hundreds of steps take their time.
+    const turns = new Turns(this.#deps.clock);
     while (!this.#isStopping) {
+      if (turns.isOver) await turns.next();
       const due = this.#state.next();
       if (due !== null) {
         const spec = due.skip === null ? await this.#prepared(due.step) : null;

@@ -4,13 +4,14 @@ import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type RunningExecution } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { canonicalJson } from '../../domain/json.ts';
-import type { PlanDraft, PlanReport } from '../../domain/plan-check.ts';
+import type { PlanCheck, PlanDraft, PlanReport } from '../../domain/plan-check.ts';
 import { graphOf, levelsOf } from '../../domain/plan-graph.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
 import type { ListFilter } from '../../domain/ports.ts';
 import type { Queries } from '../queries.ts';
 import { stored } from '../refusals.ts';
 import type { Redrive, Submission, Submitted } from '../submit.ts';
+import { inTurns } from '../turns.ts';
 import type { Waiters } from '../waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';
@@ -20,7 +21,7 @@ import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
 /** What the engine hands to plans. */
 export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended'> {
   queries: Queries;
-  check: (plan: PlanDraft) => PlanReport;
+  check: (plan: PlanDraft) => PlanCheck;
   newId: () => ExecutionId;
   submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
   /** Woken by each move of a plan and of its steps. */
@@ -80,8 +81,8 @@ export class Plans {
   // ---------------------------------------------------------------------------------------- requests
 
   /** Every problem of a plan, without beginning anything. */
-  check(plan: PlanDraft): PlanReport {
-    return this.#deps.check(plan);
+  check(plan: PlanDraft): Promise<PlanReport> {
+    return inTurns(this.#deps.check(plan), this.#deps.clock);
   }
 
   /** @throws RefusedError `validation` with every problem, and whatever an execution is refused with */
@@ -90,7 +91,7 @@ export class Plans {
     plan: PlanDraft,
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
-    const { problems } = this.check(plan);
+    const { problems } = await this.check(plan);
     if (problems.length > 0) {
       const many = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
       const [first] = problems;

@@ -30,7 +30,7 @@ import type {
 import { StoreError } from '../../domain/ports.ts';
 import { newRow, toEvent, toExecution } from '../rows.ts';
 import type { Counts } from './counts.ts';
-import type { GroupReply, WriterPart } from './groups.ts';
+import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
@@ -60,6 +60,7 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
+  readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
   #replies: {
     to: WriterRequest['type'];
@@ -81,7 +82,7 @@ export class SqliteStore implements Store {
     this.#cache = new LRUCache({
       max: Math.max(1, options.maxInMemory),
       maxSize: CACHE_BYTES,
-      sizeCalculation: approximateSize,
+      sizeCalculation: (execution) => this.#sizeOf(execution),
     });
   }
 
@@ -245,7 +246,7 @@ export class SqliteStore implements Store {
     if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
     if (reply.status === 'refused') {
       if (reply.reason !== 'illegal') return reply;
-      const execution = toExecution(reply.current.row, reply.current.attempts);
+      const execution = this.#known(reply.current);
       return { status: 'refused', reason: 'illegal', execution };
     }
     const isRemoval = group.some((part) => part.type === 'remove');
@@ -257,7 +258,7 @@ export class SqliteStore implements Store {
     }
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
-      const execution = toExecution(row, attempts);
+      const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
       }
@@ -272,6 +273,22 @@ export class SqliteStore implements Store {
       return execution;
     });
     return { status: 'applied', executions, events: reply.events.map(toEvent) };
+  }
+
+  /** What was asked for never changes, and may be long: it is read once. */
+  #known({ row, attempts }: RowWithAttempts): Execution {
+    return toExecution(row, attempts, this.#cache.peek(row.id)?.spec);
+  }
+
+  /** Approximate bytes in memory. */
+  #sizeOf(execution: Execution): number {
+    const { spec } = execution;
+    let bytes = this.#specSizes.get(spec);
+    if (bytes === undefined) {
+      bytes = sizeOf(spec);
+      this.#specSizes.set(spec, bytes);
+    }
+    return 2048 + bytes + (execution.phase === 'done' ? sizeOf(execution.result) : 0);
   }
 
   #read<T>(query: (reads: Reads) => T): T {
@@ -340,14 +357,6 @@ function toWriterPart(part: Group[number]): WriterPart {
   const { execution, end, ...rest } = part;
   const ending = end === null ? null : { ...end, result: JSON.stringify(end.result) };
   return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
-}
-
-function approximateSize(execution: Execution): number {
-  const { spec } = execution;
-  let bytes = 2048;
-  for (const value of Object.values(spec)) bytes += sizeOf(value);
-  if (execution.phase === 'done') bytes += sizeOf(execution.result);
-  return bytes;
 }
 
 function sizeOf(value: unknown): number {
