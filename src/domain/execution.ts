@@ -1,6 +1,7 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
+import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
@@ -139,6 +140,8 @@ interface Facts {
   concurrency: { key: string; limit: number } | null;
   /** Null: its result is neither looked up nor kept. */
   cache: CacheUse | null;
+  /** Null: it is free. */
+  cost: Cost | null;
   trace: Trace;
   rerunOf: ExecutionId | null;
   isolation: Isolation;

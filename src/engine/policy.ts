@@ -7,6 +7,9 @@ import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
 import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
+/** How long idempotency keys are kept. */
+export const KEY_LIFETIME_MS = 24 * 3600 * 1000;
+
 /** The configured defaults and limits. */
 export interface EnginePolicy {
   attemptMs: number;
@@ -87,6 +90,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     retrySafe: settings.retry_safe ?? false,
     concurrency: acceptance.concurrency,
     cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
+    cost: null,
     trace,
     rerunOf,
     isolation: 'none',

@@ -7,13 +7,15 @@ import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
 import type { Spec } from '../domain/spec.ts';
+import type { CreditSource } from './credits/credit-source.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
-import { newExecution } from './policy.ts';
+import { KEY_LIFETIME_MS, newExecution } from './policy.ts';
+import { insufficientCredits } from './refusals.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -23,6 +25,8 @@ export interface Submission {
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
+  /** Nobody is charged for it. */
+  isFree?: boolean;
 }
 
 export interface Submitted {
@@ -31,7 +35,7 @@ export interface Submitted {
   isReplay: boolean;
 }
 
-type NewExecution = AcceptPart['execution'];
+export type NewExecution = AcceptPart['execution'];
 
 export interface SubmitDeps {
   policy: EnginePolicy;
@@ -44,6 +48,8 @@ export interface SubmitDeps {
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
+  /** Null: credits are off. */
+  credits: CreditSource | null;
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -51,8 +57,6 @@ export interface SubmitDeps {
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
 }
-
-const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
  * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused.
@@ -117,9 +121,11 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   const { outcome, result } = beginning.end ?? {};
+  const pricing = price(execution, beginning, submission, deps);
   const isHit = execution.cache?.status === 'hit';
-  // A hit has nothing to lose but its own record, which may follow.
-  if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
+  // A free hit has nothing to lose but its own record, which may follow.
+  const mayFollow = isHit && idempotency === null && execution.cost === null && deps.late.hasRoom;
+  if (mayFollow && outcome !== undefined && result !== undefined) {
     return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
   }
   const { scheduler, slot } = beginning;
@@ -135,7 +141,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
   const maxQueued = mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing });
   const { id: executionId, runId } = execution;
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
@@ -145,7 +151,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  *
  * @throws RefusedError
  */
-function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
+export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
   const notAllowed = whyNotAllowed(caller, spec);
   if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
@@ -166,13 +172,28 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   return newExecution(acceptance, deps.policy);
 }
 
+/** Sets what an execution costs; answers how it is counted. */
+export function price(
+  execution: NewExecution,
+  { joins }: Pick<Beginning, 'joins'>,
+  { isFree = false }: Submission,
+  { credits }: Pick<SubmitDeps, 'credits'>,
+): Pick<AcceptPart, 'pricing'> {
+  if (credits === null || isFree) return {};
+  const as = execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
+  const quote = credits.quote(execution, as);
+  if (quote === null) return {};
+  execution.cost = quote.cost;
+  return { pricing: { windows: quote.windows, lowBalance: credits.lowBalance() } };
+}
+
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
-function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
+export function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
   return `${key} ${JSON.stringify([retry, retrySafe])}`;
 }
 
 /** Each of them gets the result, in one transaction. */
-function mostJoined({ outputPolicy }: NewExecution): number {
+export function mostJoined({ outputPolicy }: NewExecution): number {
   return outputPolicy.parse === 'json' ? 64 : 1000;
 }
 
@@ -231,7 +252,13 @@ function findResult(
   return { joins: true };
 }
 
-function limitReached(scheduler: Scheduler): RefusedError {
+export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
+  return new RefusedError('queue_full', `${maxQueued} executions are waiting already.`, {
+    retryAfterS: scheduler.retryAfterS(),
+  });
+}
+
+export function limitReached(scheduler: Scheduler): RefusedError {
   return new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
     retryAfterS: scheduler.retryAfterS(),
   });
@@ -263,9 +290,9 @@ async function conclude(
     }
     case 'queue_full':
       if (!one.mayWait) return limitReached(scheduler);
-      return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
-        retryAfterS: scheduler.retryAfterS(),
-      });
+      return queueFull(scheduler, deps.policy.maxQueued);
+    case 'no_credit':
+      return insufficientCredits(result);
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
     case 'key_gone':

@@ -85,6 +85,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },
+    credits: null,
+    chargeWorkers: 2,
     syncIntervalMs: 5000,
     drainMs: 30_000,
     cleanupIntervalMs: null,

@@ -2,9 +2,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution.ts';
+import type { PolicyDefaults } from '../../domain/operation.ts';
 import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
+import { toDryRun } from '../dry-run-wire.ts';
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
@@ -23,6 +25,8 @@ import {
   problem,
   type RequestSchemas,
   stepResult,
+  submitAnswer,
+  submitQuery,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
 import { fit } from '../zod-adapter.ts';
@@ -33,6 +37,7 @@ export interface ExecutionRoutesOptions {
   requests: RequestSchemas;
   logPath: (runId: string, attempt: number) => string;
   clock: Clock;
+  operations: { defaults: Pick<PolicyDefaults, 'onLimit'> };
 }
 
 const ACCEPT_HEADERS = {
@@ -53,7 +58,7 @@ interface Params {
 
 export function executionRoutes(
   app: FastifyInstance,
-  { engine, requests, logPath, clock }: ExecutionRoutesOptions,
+  { engine, requests, logPath, clock, operations }: ExecutionRoutesOptions,
 ): void {
   const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['executions'] };
@@ -129,23 +134,29 @@ export function executionRoutes(
     }
   }
 
-  app.route<{ Body: Spec }>({
+  app.route<{ Body: Spec; Querystring: z.output<typeof submitQuery> }>({
     method: 'POST',
     url: '/v1/executions',
     config: { access: 'submit', headers: ACCEPT_HEADERS },
     schema: {
       summary: 'Submit an execution',
       tags: ['executions'],
+      querystring: submitQuery,
       body: requests.spec,
-      response: { 200: execution, 202: execution, ...errors },
+      response: { 200: submitAnswer, 202: execution, ...errors },
     },
     async handler(request, reply) {
-      const submitted = await engine.submit(request.caller, {
-        spec: request.body,
-        trace: readTraceparent(request.headers.traceparent),
-        idempotency: idempotencyOf(request, () => request.body),
-        rerunOf: null,
-      });
+      const idempotency = idempotencyOf(request, () => request.body);
+      const trace = readTraceparent(request.headers.traceparent);
+      const submission = { spec: request.body, trace, idempotency, rerunOf: null };
+      if (request.query.dry_run === 'true') {
+        if (idempotency !== null) {
+          throw new RefusedError('invalid_idempotency_key', 'A dry run stores nothing and takes no key.');
+        }
+        const answer = await engine.dryRun(request.caller, submission);
+        return reply.send(toDryRun(request.body, answer, operations.defaults.onLimit));
+      }
+      const submitted = await engine.submit(request.caller, submission);
       return sendAccepted(request, reply, submitted);
     },
   });
