@@ -1,5 +1,7 @@
 // Fifty rounds of kill -9 while executions are accepted, run, cancelled and charged. After each one the books are checked
 // as they lie on the disk; at the end every execution has been charged exactly once, for what it came to be.
+//
+//   npm run test:credits -- 10    so many rounds (50)
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -133,7 +135,7 @@ for (let round = 1; round <= ROUNDS; round++) {
 check(killedWithDue > 0, `killed in the middle of charging in ${killedWithDue} of ${ROUNDS} rounds`);
 
 const last = await startServer(env);
-let [ended, wrong] = [0, 0];
+let [ended, wrong, charged] = [0, 0, 0];
 const items: ExecutionWire[] = [];
 let cursor: string | null = null;
 do {
@@ -151,6 +153,7 @@ for (const { id } of items) {
   const execution = await last.finished(id);
   const { cost } = execution;
   ended += 1;
+  charged += cost?.charged ?? 0;
   if (cost === null || cost.charged === null || !expected(execution).includes(cost.charged)) {
     wrong += 1;
     if (wrong < 5)
@@ -165,9 +168,9 @@ const missing = [...accepted].filter((id) => !items.some((one) => one.id === id)
 check(missing.length === 0, `all ${accepted.size} that a client was told of are there`);
 const account = await last.call<{ balance: number; reserved: number }>('GET', '/v1/accounts/local');
 check(account.reserved === 0, 'nothing is reserved any more');
-const charged = items.reduce((sum, { id: _, cost }) => sum + (cost?.charged ?? 0), 0);
-console.log(
-  `${granted} granted at least, ${charged} charged when the list was read, balance ${account.balance}`,
+check(
+  account.balance === granted - charged,
+  `${granted} granted, ${charged} charged, balance ${account.balance}`,
 );
 await last.stop();
 const books = audit(ROUNDS + 1);
