@@ -60,7 +60,7 @@ async function world(t: Test, more: Record<string, string> = {}): Promise<World>
       let now = await s.finished(id);
       await until('it is charged', async () => {
         now = await s.finished(id);
-        return now.cost === null || now.cost.charged !== null;
+        return now.cost?.charged !== null;
       });
       return now;
     },

@@ -54,12 +54,17 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
     .map((text) => text.trim());
 }
 
+/** What the examples of a document say they need. */
+const SETTINGS: Record<string, Record<string, string>> = {
+  'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
+};
+
 for (const file of ['README.md', ...globSync('docs/*.md')]) {
   const steps = stepsOf(readFileSync(file, 'utf8'));
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
     const dir = tempDir(t);
-    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data') });
+    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data'), ...SETTINGS[file] });
     const said = runAll(steps, url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);
