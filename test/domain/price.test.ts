@@ -189,7 +189,7 @@ t.test('whatever happens, a charge is a whole number from 0 to what was reserved
         });
         if (!Number.isSafeInteger(reserved) || reserved < 0) throw new Error(`${reserved} is reserved`);
         const all = attempts.map(({ ms, bytes, outcome }) => tried(ms, bytes, outcome));
-        const charged = amountDue(costOf(rates, reserved), as as 'run', end, all, attemptMs);
+        const charged = amountDue(costOf(rates, reserved), as, end, all, attemptMs);
         if (!Number.isSafeInteger(charged) || charged < 0 || charged > reserved)
           throw new Error(`${charged} of ${reserved} is charged`);
       },
