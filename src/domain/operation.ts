@@ -9,7 +9,7 @@ import { fillRun, type RunTemplate } from './fill-run.ts';
 import { priceSchema } from './price.ts';
 import {
   cache,
-  KINDS,
+  SPEC_KINDS,
   labels,
   operationName,
   type OversizedStrategy,
@@ -103,7 +103,7 @@ const paramsSchema = z
   })
   .transform((schema) => schema as ParamsSchema);
 
-const RUN_KINDS = KINDS.filter((kind) => kind !== 'operation');
+const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
 /** What it runs, in the words of a request; texts may hold slots, so that its fields are checked when it is compiled. */
 const run = z.looseObject({ kind: z.enum(RUN_KINDS) });
 

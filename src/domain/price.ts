@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Cost, MAX_CREDITS, type Rates, type Window } from './cost.ts';
 import type { Attempt, Execution } from './execution.ts';
 import { judge, type Outcome } from './outcome.ts';
-import { KINDS, type Kind } from './spec.ts';
+import { SPEC_KINDS } from './spec.ts';
 
 /** Greatest number in a price. */
 export const MAX_PRICE = 1_000_000_000;
@@ -40,19 +40,22 @@ export const priceSchema = z.strictObject({
 });
 export type Price = z.infer<typeof priceSchema>;
 
-/** What has a price by its kind; an operation has one of its own, or that of what it runs. */
-const PRICED_KINDS = KINDS.filter((kind) => kind !== 'operation');
-type PricedKind = Exclude<Kind, 'operation'>;
+/** Kinds that run; an operation has a price of its own, or that of what it runs. */
+const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
+type RunKind = Exclude<(typeof SPEC_KINDS)[number], 'operation'>;
+/** A plan runs nothing itself: its steps are executions of their own, each with its price. */
+const planPriceSchema = priceSchema.pick({ per_run: true, every: true });
 
 /** The credits file. */
 export const creditsFileSchema = z.strictObject({
   prices: z
     .strictObject(
-      Object.fromEntries(PRICED_KINDS.map((kind) => [kind, priceSchema.optional()])) as Record<
-        PricedKind,
+      Object.fromEntries(RUN_KINDS.map((kind) => [kind, priceSchema.optional()])) as Record<
+        RunKind,
         z.ZodOptional<typeof priceSchema>
       >,
     )
+    .extend({ plan: planPriceSchema.optional() })
     .default({}),
   every: everySchema.optional(),
   low_balance: z.int().min(1).max(MAX_CREDITS).optional(),
@@ -62,7 +65,7 @@ export type CreditsFile = z.infer<typeof creditsFileSchema>;
 // ---------------------------------------------------------------------------------------------- arithmetic
 
 /** How an execution begins, as far as its price is concerned. */
-export type PricedAs = 'run' | 'joined' | 'hit';
+export type PricedAs = 'run' | 'joined' | 'hit' | 'plan';
 
 /** What decides how long an execution can run, and how much it can write. */
 export type Bounds = Pick<Execution, 'timeouts' | 'outputPolicy' | 'retry'>;
@@ -70,10 +73,10 @@ export type Bounds = Pick<Execution, 'timeouts' | 'outputPolicy' | 'retry'>;
 /**
  * What is reserved for a new execution, and the counters that may add to it; null when it is free.
  *
- * @param every counts all executions of the user
+ * @param every counts all executions of the user but plans
  */
 export function quote(
-  price: Price | null,
+  price: Partial<Price> | null,
   every: Every | null,
   as: PricedAs,
   bounds: Bounds,
@@ -84,19 +87,20 @@ export function quote(
     as === 'hit'
       ? { base: hit, perSecond: 0, perMb: 0, joined: 0 }
       : { base: per_run, perSecond: per_second, perMb: per_mb, joined };
-  const windows = as === 'run' ? windowsOf(price, every, name) : [];
+  const windows = [
+    ...windowOf('all', as === 'run' ? every : null),
+    ...windowOf(name, as === 'run' || as === 'plan' ? price?.every : null),
+  ];
   // Who joins a run may come to stand for it, when those before it leave: it reserves as much as a run.
   const reserved = Math.max(reservation(rates, bounds), as === 'joined' ? joined : 0);
   if (reserved === 0 && windows.length === 0) return null;
   return { cost: { rates, reserved, charged: null, balanceAfter: null }, windows };
 }
 
-function windowsOf(price: Price | null, every: Every | null, name: string): Window[] {
-  const toWindow = (name: string, one: Every | null | undefined): Window[] =>
-    one == null
-      ? []
-      : [{ name, executions: one.executions, windowMs: one.window_s * MS_OF_SECOND, credits: one.credits }];
-  return [...toWindow('all', every), ...toWindow(name, price?.every)];
+function windowOf(name: string, every: Every | null | undefined): Window[] {
+  if (every == null) return [];
+  const { executions, window_s, credits } = every;
+  return [{ name, executions, windowMs: window_s * MS_OF_SECOND, credits }];
 }
 
 /** The most that a run can cost: all of its attempts as long, and as talkative, as they may be. */
@@ -127,7 +131,7 @@ export function amountDue(
   attemptMs: number,
 ): number {
   if (as === 'left' || isSystemFault(outcome)) return 0;
-  if (as === 'hit') return Math.min(rates.base, reserved);
+  if (as === 'hit' || as === 'plan') return Math.min(rates.base, reserved);
   if (as === 'joined') return Math.min(rates.joined, reserved);
   let [ms, bytes] = [0, 0];
   const started = attempts.filter(({ startedAt }) => startedAt !== null);

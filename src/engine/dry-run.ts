@@ -11,6 +11,7 @@ import {
   limitReached,
   mostJoined,
   type NewExecution,
+  onLimitOf,
   price,
   queueFull,
   type Submission,
@@ -27,6 +28,8 @@ export interface DryRun {
   begins: WouldBegin | null;
   /** With everything that applies to it; null when that could not be made out. */
   execution: NewExecution | null;
+  /** What happens when no slot is free. */
+  onLimit: 'queue' | 'reject';
   /** Null when it would be free. */
   cost: { reserved: number; available: number } | null;
 }
@@ -38,7 +41,7 @@ export async function dryRun(caller: Caller, submission: Submission, deps: Submi
     execution = accepted(caller, submission, deps);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { refusal: error, begins: null, execution: null, cost: null };
+    return { refusal: error, begins: null, execution: null, onLimit: deps.policy.onLimit, cost: null };
   }
   const found = beginning(execution, deps);
   const begins = found instanceof RefusedError ? null : found;
@@ -51,21 +54,22 @@ export async function dryRun(caller: Caller, submission: Submission, deps: Submi
     ? insufficientCredits({ reason: 'no_credit', needed: cost.reserved, available: cost.available })
     : null;
   const refusal = found instanceof RefusedError ? found : short;
-  return { refusal, begins: refusal === null ? begins : null, execution, cost };
+  const onLimit = onLimitOf(execution, deps.policy);
+  return { refusal, begins: refusal === null ? begins : null, execution, onLimit, cost };
 }
 
 function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | RefusedError {
-  const { cache, userId, work } = execution;
+  const { cache, userId } = execution;
   if (cache !== null && cache.mode !== 'write' && cache.mode !== 'refresh') {
     if (deps.cache.peek(cache.key) !== null) return 'hit';
     const runId = deps.joins.peek(userId, joinKey(execution, cache.key), mostJoined(execution));
     if (runId !== null) return 'joined';
   }
   if (deps.policies.isOpen(execution)) return 'refused_by_circuit';
-  const scheduler = deps.schedulers[poolOf(work)];
+  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   if (scheduler.hasRoom) return 'running';
-  const { onLimit, maxQueued } = deps.policy;
-  if ((work.on_limit ?? onLimit) === 'reject') return limitReached(scheduler);
+  const { maxQueued } = deps.policy;
+  if (onLimitOf(execution, deps.policy) === 'reject') return limitReached(scheduler);
   const { queued } = deps.store.stats();
   const waiting = POOLS.reduce((sum, pool) => sum + queued[pool], 0);
   return waiting >= maxQueued ? queueFull(scheduler, maxQueued) : 'queued';

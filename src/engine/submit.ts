@@ -2,10 +2,11 @@
 import type { Caller } from '../domain/access.ts';
 import { whyNotAllowed } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
+import type { Execution, Pool, RunningExecution, StepOf, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
 import type { LateAccepts } from './late-accepts.ts';
@@ -13,13 +14,13 @@ import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
-import type { EnginePolicy } from './policy.ts';
+import type { EnginePolicy, Settings } from './policy.ts';
 import { KEY_LIFETIME_MS, newExecution } from './policy.ts';
 import { insufficientCredits } from './refusals.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
-  spec: Spec;
+  spec: Spec | PlanSpec;
   /** Parsed traceparent of the request; null starts a new trace. */
   trace: Trace | null;
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
@@ -27,6 +28,25 @@ export interface Submission {
   rerunOf: ExecutionId | null;
   /** Nobody is charged for it. */
   isFree?: boolean;
+  /** The plan that it is to be a step of. */
+  plan?: StepOf;
+  /** A plan to go on from. */
+  redrive?: Redrive;
+}
+
+export interface Redrive {
+  of: ExecutionId;
+  /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
+  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId | null }[];
+}
+
+/** A step that the store did not take: its plan begins no more, or has it already. */
+export class StepNotTaken extends RefusedError {
+  readonly reason: 'plan_closed' | 'step_exists';
+  constructor(reason: StepNotTaken['reason']) {
+    super('internal_error', 'The plan does not take this step.');
+    this.reason = reason;
+  }
 }
 
 export interface Submitted {
@@ -56,6 +76,8 @@ export interface SubmitDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
+  /** Begins a plan that has been accepted. */
+  beginPlan(execution: RunningExecution): void;
 }
 
 /**
@@ -124,8 +146,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const pricing = price(execution, beginning, submission, deps);
   const isHit = execution.cache?.status === 'hit';
   // A free hit has nothing to lose but its own record, which may follow.
-  const mayFollow = isHit && idempotency === null && execution.cost === null && deps.late.hasRoom;
-  if (mayFollow && outcome !== undefined && result !== undefined) {
+  const hasOthers = idempotency !== null || execution.plan !== null || execution.cost !== null;
+  const mayBeLate = isHit && !hasOthers && deps.late.hasRoom;
+  if (mayBeLate && outcome !== undefined && result !== undefined) {
     return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
   }
   const { scheduler, slot } = beginning;
@@ -138,10 +161,16 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   }
   const { joins, end } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
-  const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
-  const maxQueued = mayWait ? deps.policy.maxQueued : 0;
+  const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
+  // Who takes a plan in takes in its steps.
+  const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing });
+  const copies = submission.redrive?.copies ?? [];
+  if (copies.length > 0) {
+    const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
+    group.push({ type: 'keep_steps', copies: kept, at: execution.createdAt });
+  }
   const { id: executionId, runId } = execution;
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
@@ -153,6 +182,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  */
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
+  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const notAllowed = whyNotAllowed(caller, spec);
   if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
   const resolved = deps.resolve(spec);
@@ -168,8 +198,33 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
     spec.kind === 'operation' && !hasOwnLimit
       ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
       : null;
-  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
-  return newExecution(acceptance, deps.policy);
+  const plan = submission.plan ?? null;
+  const from = { caller, trace, rerunOf, redriveOf: null, plan, now };
+  return newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+}
+
+function acceptedPlan(
+  caller: Caller,
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  deps: SubmitDeps,
+): NewExecution {
+  const plan = submission.plan ?? null;
+  const from = { caller, trace: trace ?? deps.newTrace(), rerunOf, redriveOf: redrive?.of ?? null, plan };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as Settings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
+  return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
+}
+
+/** What happens when no slot is free. A step has its place in the plan, and waits. */
+export function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+  if (plan !== null || work.kind === 'plan') return 'queue';
+  return work.on_limit ?? policy.onLimit;
 }
 
 /** Sets what an execution costs; answers how it is counted. */
@@ -180,7 +235,8 @@ export function price(
   { credits }: Pick<SubmitDeps, 'credits'>,
 ): Pick<AcceptPart, 'pricing'> {
   if (credits === null || isFree) return {};
-  const as = execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
+  const isPlan = execution.work.kind === 'plan';
+  const as = isPlan ? 'plan' : execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
   const quote = credits.quote(execution, as);
   if (quote === null) return {};
   execution.cost = quote.cost;
@@ -212,15 +268,15 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 
  * @throws RefusedError
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
-  const scheduler = deps.schedulers[poolOf(execution.work)];
+  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null };
+  if (execution.work.kind === 'plan') return idle;
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
   if (outcome !== null) return { ...idle, end: { outcome, result: null } };
   const hasSlot = scheduler.tryReserve();
-  const onLimit = execution.work.on_limit ?? deps.policy.onLimit;
-  const isRejected = !hasSlot && onLimit === 'reject';
+  const isRejected = !hasSlot && onLimitOf(execution, deps.policy) === 'reject';
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;
@@ -272,8 +328,9 @@ async function conclude(
 ): Promise<Submitted | RefusedError> {
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
-    if (execution.status === 'running') deps.run(execution);
-    else one.slot?.release();
+    if (execution.status !== 'running') one.slot?.release();
+    else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
+    else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
     return { execution, isReplay: false };
   }
@@ -293,6 +350,9 @@ async function conclude(
       return queueFull(scheduler, deps.policy.maxQueued);
     case 'no_credit':
       return insufficientCredits(result);
+    case 'plan_closed':
+    case 'step_exists':
+      return new StepNotTaken(result.reason);
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
     case 'key_gone':

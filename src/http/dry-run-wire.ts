@@ -6,11 +6,9 @@ import { toProblem } from './error-handler.ts';
 import type { dryRun } from './schemas.ts';
 import { toCache, toTimeouts } from './wire.ts';
 
-/** @param onLimit what happens without a free slot where neither request nor operation says */
 export function toDryRun(
   spec: Spec,
-  { refusal, begins, execution, cost }: DryRun,
-  onLimit: 'queue' | 'reject',
+  { refusal, begins, execution, onLimit, cost }: DryRun,
 ): z.infer<typeof dryRun> {
   return {
     dry_run: true,
@@ -25,8 +23,8 @@ export function toDryRun(
   };
 }
 
-function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: 'queue' | 'reject') {
-  const { timeouts, retry, retrySafe, outputPolicy, concurrency, priority, work } = execution;
+function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['onLimit']) {
+  const { timeouts, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
   return {
     timeouts: toTimeouts(timeouts),
     retry:
@@ -47,6 +45,6 @@ function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: 'queue' 
     },
     concurrency,
     priority,
-    on_limit: work.on_limit ?? onLimit,
+    on_limit: onLimit,
   };
 }

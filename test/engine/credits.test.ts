@@ -394,3 +394,69 @@ t.test('users see their own account, administrators all, and only what is there'
   t.match(await accounts.get(LOCAL_CALLER, 'ann'), { balance: 7 });
   t.match(await accounts.entries(ANN, 'ann', 10, null), [{ amount: 7, note: 'hello', by: 'local' }]);
 });
+
+const STEP = { kind: 'exec', program: 'true' } as const;
+
+t.test('a plan is free, and each of its steps is an execution that is paid for', async (t) => {
+  const world = await creditWorld(t);
+  await world.grant(25);
+  const steps = ['a', 'b', 'c'].map((name) => ({ ...STEP, name }));
+  const plan = { strategy: { type: 'serial' } as const, steps };
+  const options = { trace: null, idempotency: null };
+  const { execution } = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
+  t.equal(execution.cost, null);
+  for (let i = 0; i < 2; i++) {
+    await until('a step runs', () => world.runner.live.length === 1);
+    world.end();
+    await until('it has ended', () => world.runner.live.length === 0);
+    await until(
+      'it is charged',
+      () => world.events.filter(({ type }) => type === 'charged').length === i + 1,
+    );
+  }
+  // There are 5 left.
+  t.match(await ended(world, execution.id), {
+    status: 'failed',
+    outcome: { cause: 'steps_ended', steps: ['c'] },
+  });
+  const { steps: views } = await world.engine.plans.get(LOCAL_CALLER, execution.id);
+  t.match(views[2], {
+    status: 'failed',
+    executionId: null,
+    outcome: { cause: 'no_credit', message: /10 credits; 5/ },
+  });
+  t.same(await world.balance(), { balance: 5, reserved: 0 });
+  await world.grant(10);
+  const again = await world.engine.plans.redrive(LOCAL_CALLER, execution.id, options);
+  await until('the step runs', () => world.runner.live.length === 1);
+  world.end();
+  t.match(await ended(world, again.execution.id), { status: 'completed' });
+  await until('it is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
+  t.same(await world.balance(), { balance: 5, reserved: 0 }, 'what was taken over is not paid for again');
+  const { steps: kept } = await world.engine.plans.get(LOCAL_CALLER, again.execution.id);
+  t.equal((await world.get(kept[0]?.executionId ?? '')).cost, null);
+});
+
+t.test('a plan has a price if it is given one, for itself and apart from that of its steps', async (t) => {
+  const world = await creditWorld(t, {
+    prices: { plan: { per_run: 4 } },
+    every: { executions: 2, credits: 1 },
+  });
+  await world.grant(100);
+  const plan = { strategy: { type: 'serial' } as const, steps: [{ ...STEP, name: 'a' }] };
+  const options = { trace: null, idempotency: null };
+  const { execution } = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
+  t.match(execution.cost, { reserved: 4, charged: null });
+  await until('the step runs', () => world.runner.live.length === 1);
+  world.end();
+  await ended(world, execution.id);
+  const second = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
+  await until('the step runs', () => world.runner.live.length === 1);
+  t.same(await world.balance(), { balance: 96, reserved: 5 }, 'the second step is the second execution');
+  await world.engine.cancel(LOCAL_CALLER, second.execution.id, null);
+  world.end({ cause: 'cancelled', reason: null, process: null });
+  t.match(await ended(world, second.execution.id), { status: 'cancelled' });
+  await until('all is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
+  const amounts = (await world.charges()).map(([, amount]) => amount);
+  t.same(amounts.sort(), [-1, -4, -4]);
+});

@@ -15,7 +15,7 @@ export interface CreditSource {
 
 /** @param file the credits file as it is now */
 export function creditSource(operations: Operations, file: () => CreditsFile): CreditSource {
-  const priceOf = ({ spec, work }: NewExecution): { price: Price | null; name: string } => {
+  const priceOf = ({ spec, work }: NewExecution): { price: Partial<Price> | null; name: string } => {
     const own = spec.kind === 'operation' ? operations.get(spec.name)?.definition.cost : undefined;
     if (spec.kind === 'operation' && own !== undefined) return { price: own, name: `operation:${spec.name}` };
     return { price: file().prices[work.kind] ?? null, name: `kind:${work.kind}` };

@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution.ts';
-import type { PolicyDefaults } from '../../domain/operation.ts';
 import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
@@ -37,10 +36,9 @@ export interface ExecutionRoutesOptions {
   requests: RequestSchemas;
   logPath: (runId: string, attempt: number) => string;
   clock: Clock;
-  operations: { defaults: Pick<PolicyDefaults, 'onLimit'> };
 }
 
-const ACCEPT_HEADERS = {
+export const ACCEPT_HEADERS = {
   'idempotency-key': 'the same key with the same request is the same execution, for 24 hours',
   prefer: `wait=N: answer when it has finished, or after N seconds (at most ${MAX_WAIT_S})`,
   traceparent: 'W3C trace context; the command goes on with it',
@@ -50,7 +48,7 @@ const BATCH_BODY_BYTES = 16 * 1024 * 1024;
 const LIST_READ = 50;
 const PAGE_BYTES = 8 * 1024 * 1024;
 /** When a client that did not wait should look for the first time, seconds. */
-const FIRST_LOOK_S = '1';
+export const FIRST_LOOK_S = '1';
 
 interface Params {
   Params: z.infer<typeof idParams>;
@@ -58,7 +56,7 @@ interface Params {
 
 export function executionRoutes(
   app: FastifyInstance,
-  { engine, requests, logPath, clock, operations }: ExecutionRoutesOptions,
+  { engine, requests, logPath, clock }: ExecutionRoutesOptions,
 ): void {
   const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['executions'] };
@@ -154,7 +152,7 @@ export function executionRoutes(
           throw new RefusedError('invalid_idempotency_key', 'A dry run stores nothing and takes no key.');
         }
         const answer = await engine.dryRun(request.caller, submission);
-        return reply.send(toDryRun(request.body, answer, operations.defaults.onLimit));
+        return reply.send(toDryRun(request.body, answer));
       }
       const submitted = await engine.submit(request.caller, submission);
       return sendAccepted(request, reply, submitted);
