@@ -134,6 +134,17 @@ t.test('a price makes rates, for each way to begin', async (t) => {
   t.equal(quote(null, null, 'run', BOUNDS, 'kind:exec'), null);
 });
 
+t.test('a plan has a price of its own, and does not count as an execution of all', async (t) => {
+  const price = { per_run: 4, every: { executions: 2, window_s: 60, credits: 5 } };
+  const every = { executions: 100, window_s: 60, credits: 1 };
+  const plan = quote(price, every, 'plan', BOUNDS, 'kind:plan');
+  t.match(plan, { cost: { reserved: 4 }, windows: { length: 1, 0: { name: 'kind:plan' } } });
+  const cost = costOf({ base: 4 });
+  const ended: Outcome = { cause: 'steps_ended', failed: 1, steps: ['a'] };
+  t.equal(amountDue(cost, 'plan', ended, [], 0), 4, 'it has run, though nothing of its own');
+  t.equal(amountDue(cost, 'plan', LOST, [], 0), 0);
+});
+
 t.test('only runs count in windows: those of the price, and those of all executions', async (t) => {
   const every = { executions: 100, window_s: 60, credits: 1 };
   const price = priceSchema.parse({ every: { executions: 2, credits: 5 } });
@@ -151,6 +162,10 @@ t.test('negative, fractional and huge prices are refused by name', async (t) => 
     t.same(parsed.error?.issues[0]?.path, ['prices', 'exec', 'per_run'], String(wrong));
   }
   t.notOk(priceSchema.safeParse({ per_hour: 1 }).success);
+  t.notOk(
+    creditsFileSchema.safeParse({ prices: { plan: { per_second: 1 } } }).success,
+    'a plan runs nothing',
+  );
   t.notOk(
     creditsFileSchema.safeParse({ prices: { operation: { per_run: 1 } } }).success,
     'it has that of its kind',
