@@ -247,6 +247,8 @@ t.test('a grant is made once for each key, and checked', async (t) => {
     );
   }
   t.match(await grant({ amount: 1, balance: 2 }), { status: 400, body: { errors: [{ field: '/balance' }] } });
+  const nobody = await s.call('POST', `/v1/accounts/${'x'.repeat(256)}/grants`, { amount: 1 });
+  t.equal(nobody.status, 404);
   t.match(await s.account('ann'), { balance: 60 });
 });
 

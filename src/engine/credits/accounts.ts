@@ -31,6 +31,8 @@ export interface Granted {
   isReplay: boolean;
 }
 
+const MAX_USER_CHARS = 255;
+
 export class Accounts {
   readonly #deps: AccountsDeps;
 
@@ -77,6 +79,8 @@ export class Accounts {
     const { credits, clock, newId, commit, store } = this.#deps;
     if (credits === null) throw creditsAreOff();
     const { userId, amount, note, idempotency } = grant;
+    // No key can be of such a user.
+    if (userId.length > MAX_USER_CHARS) throw notFound(userId);
     const [grantId, at] = [newId(), clock.now()];
     const group: Part[] = [];
     if (idempotency !== null) {
