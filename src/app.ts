@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
+import { liveCredits } from './credits-file.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
@@ -11,6 +12,7 @@ import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
+import { creditSource } from './engine/credits/credit-source.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
@@ -18,7 +20,7 @@ import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
 import { chooseHost } from './choose-host.ts';
-import { eventLog } from './observe/event-log.ts';
+import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
@@ -96,7 +98,13 @@ export async function buildApp(
     clock,
     log,
   });
-  const operations = liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config));
+  const creditsPath = config.EXECUTION_CREDITS_FILE ?? null;
+  const prices = liveCredits(creditsPath);
+  const operations = liveOperations(
+    config.EXECUTION_OPERATIONS_FILE ?? null,
+    limitsOf(config),
+    creditsPath !== null,
+  );
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
@@ -116,6 +124,8 @@ export async function buildApp(
     policy,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    credits: creditsPath === null ? null : creditSource(operations, () => prices.now()),
+    chargeWorkers: config.EXECUTION_CHARGE_WORKERS,
     plans: planParts(limitsOf(config)),
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
@@ -132,6 +142,8 @@ export async function buildApp(
   });
   engine.listen((event, execution) => metrics.onEvent(event, execution));
   engine.listen(eventLog(log));
+  engine.listenToAccounts((event) => metrics.onAccount(event));
+  engine.listenToAccounts(accountLog(log));
 
   const server = await buildServer({
     engine,
@@ -165,9 +177,11 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
   });
 
-  /** Throws RefusedError when the file is not usable; then nothing has changed. */
+  /** Throws RefusedError when a file is not usable; then nothing has changed. */
   function reload(): { operations: number; circuits: number } {
+    const usePrices = prices.reread();
     const counts = operations.reload();
+    usePrices();
     engine.forgetPolicies();
     log.info(counts, 'Operations reloaded');
     return counts;
@@ -197,6 +211,7 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
+        prices.load();
         operations.load();
         makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
         makeDirectory(

@@ -185,6 +185,19 @@ const SETTINGS = {
     about:
       'What starts the commands: the native host (npm run build:native), the Node host, or native where it was built and works.',
   },
+  EXECUTION_CREDITS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'What executions cost, JSON or YAML (docs/credits.md). Unset: credits are off, everything is free.',
+  },
+  EXECUTION_CHARGE_WORKERS: {
+    schema: whole(1, 64),
+    default: '2',
+    unit: 'workers',
+    about: 'How many charge finished executions at a time.',
+  },
   EXECUTION_KILL_GRACE_MS: {
     schema: whole(0, 600_000),
     default: '5000',

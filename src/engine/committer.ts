@@ -1,13 +1,15 @@
 // The way from a decision to the world: first the store remembers, then it is announced.
 import type { Execution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Clock, Group, GroupResult, Log, Publish, Store } from '../domain/ports.ts';
+import { accountEvents } from '../domain/account.ts';
+import type { Clock, Group, GroupResult, Log, Publish, PublishAccount, Store } from '../domain/ports.ts';
 
 export interface CommitterDeps {
   store: Pick<Store, 'commit' | 'probe'>;
   clock: Clock;
   log: Log;
   publish: Publish;
+  publishAccount: PublishAccount;
 }
 
 const PROBE_MS = 1000;
@@ -37,6 +39,7 @@ export class Committer {
     this.#worked();
     for (const result of results) {
       if (result.status !== 'applied') continue;
+      for (const event of (result.entries ?? []).flatMap(accountEvents)) this.#deps.publishAccount(event);
       const touched = new Map<ExecutionId, Execution>(
         result.executions.map((execution) => [execution.id, execution]),
       );

@@ -60,6 +60,11 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
     .map((text) => text.trim());
 }
 
+/** What the examples of a document say they need. */
+const SETTINGS: Record<string, Record<string, string>> = {
+  'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
+};
+
 for (const file of ['README.md', ...globSync('docs/*.md')]) {
   const steps = stepsOf(readFileSync(file, 'utf8'));
   if (steps.length === 0) continue;
@@ -67,7 +72,7 @@ for (const file of ['README.md', ...globSync('docs/*.md')]) {
     const dir = tempDir(t);
     // What the commands use of the checkout; they leave nothing there.
     for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(dir, name));
-    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data') });
+    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data'), ...SETTINGS[file] });
     const said = runAll(steps, url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);

@@ -13,6 +13,8 @@ import {
   poolOf,
   type RunningExecution,
 } from '../../domain/execution.ts';
+import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts';
+import type { Window } from '../../domain/cost.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
@@ -28,7 +30,8 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
-import { newRow, toEvent, toExecution } from '../rows.ts';
+import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
+import * as accounts from './account-reads.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -179,6 +182,30 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.cacheEntries(limit));
   }
 
+  async account(userId: string): Promise<Account | null> {
+    return this.#read((reads) => accounts.readAccount(reads, userId));
+  }
+
+  async entries(userId: string, limit: number, before: number | null): Promise<LedgerEntry[]> {
+    return this.#read((reads) => accounts.readEntries(reads, userId, limit, before));
+  }
+
+  async grant(grantId: ExecutionId): Promise<LedgerEntry | null> {
+    return this.#read((reads) => accounts.readGrant(reads, grantId));
+  }
+
+  async dueCharges(shard: number, shards: number, limit: number): Promise<ExecutionId[]> {
+    return this.#read((reads) => accounts.readDueCharges(reads, shard, shards, limit));
+  }
+
+  async windowCredits(userId: string, windows: readonly Window[], at: number): Promise<number> {
+    return this.#read((reads) => accounts.readWindowCredits(reads, userId, windows, at));
+  }
+
+  async creditTotals(): Promise<CreditTotals> {
+    return this.#read((reads) => accounts.readTotals(reads));
+  }
+
   async expireKeys(before: number): Promise<number> {
     const reply = await this.#call({ type: 'expire_keys', before });
     if (reply.type !== 'expired') throw unexpected(reply);
@@ -253,8 +280,13 @@ export class SqliteStore implements Store {
     const ended = group.find((part) => part.type === 'accept' && part.end !== null);
     if (ended?.type === 'accept' && ended.end !== null) {
       const execution = endedAtOnce(ended.execution, ended.end);
+      const row = reply.touched[0]?.row;
+      execution.cost = row === undefined ? null : costOf(row);
       this.#cache.set(execution.id, execution);
-      return { status: 'applied', executions: [execution], events: reply.events.map(toEvent) };
+      return {
+        ...{ status: 'applied', executions: [execution], events: reply.events.map(toEvent) },
+        ...this.#entriesOf(reply.entries),
+      };
     }
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
@@ -272,7 +304,24 @@ export class SqliteStore implements Store {
       else queue.delete(execution.id);
       return execution;
     });
-    return { status: 'applied', executions, events: reply.events.map(toEvent) };
+    return {
+      ...{ status: 'applied', executions, events: reply.events.map(toEvent) },
+      ...this.#entriesOf(reply.entries),
+    };
+  }
+
+  /** What was added to the ledger; executions in memory are told what they were charged. */
+  #entriesOf(rows: readonly LedgerRow[] | undefined): { entries?: LedgerEntry[] } {
+    if (rows === undefined) return {};
+    const entries = rows.map(toEntry);
+    for (const { subjectId, amount, balanceAfter } of entries) {
+      const known = this.#cache.peek(subjectId);
+      // One that was read between the commit and its answer has it already.
+      if (known?.cost?.charged !== null) continue;
+      const cost = { ...known.cost, charged: Math.abs(amount), balanceAfter };
+      this.#cache.set(subjectId, { ...known, revision: known.revision + 1, cost });
+    }
+    return { entries };
   }
 
   /** What was asked for never changes, and may be long: it is read once. */
