@@ -310,8 +310,7 @@ class ScopeCheck {
       return name === undefined ? 'a step is to be named' : `there is no step ${JSON.stringify(name)}`;
     if (number === null) return null;
     if (other === number) return 'a step does not know its own result';
-    if (this.#ancestors?.has(number, other) === false)
-      return `the step ${name} does not end before this one`;
+    if (this.#ancestors?.has(number, other) === false) return `the step ${name} does not end before this one`;
     return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
   }
 
