@@ -86,6 +86,7 @@ export async function buildApp(
   const store: Store = new SqliteStore({
     dir: dataDir,
     now: () => clock.now(),
+    pause: () => clock.sleep(0),
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
     owner: `pid ${runtime.pid}`,
   });

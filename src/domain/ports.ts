@@ -420,8 +420,12 @@ export interface Store extends AccountReads {
   queuePosition(id: ExecutionId): Promise<number | null>;
   /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */
   pendingWithTimer(): Promise<PendingExecution[]>;
-  /** Ids of finished executions to remove, steps left aside: those that ended before, then the oldest ends above the count. */
-  expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]>;
+  /** Finished executions to remove, steps left aside: those that ended before, then the oldest ends above the count. */
+  expired(
+    finishedBefore: number,
+    keepAtMost: number,
+    limit: number,
+  ): Promise<{ id: ExecutionId; kind: Kind }[]>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Plans that have not ended. */

@@ -1,4 +1,5 @@
 // The way from a decision to the world: first the store remembers, then it is announced.
+import type { LifecycleEvent } from '../domain/events.ts';
 import type { Execution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { accountEvents } from '../domain/account.ts';
@@ -13,9 +14,17 @@ export interface CommitterDeps {
 }
 
 const PROBE_MS = 1000;
+/** Events that are announced without a pause. */
+const PIECE = 500;
 
 export class Committer {
   readonly #deps: CommitterDeps;
+  readonly #untold: {
+    results: GroupResult[];
+    resolve: (results: GroupResult[]) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
+  #isTelling = false;
   #failure: Error | null = null;
 
   constructor(deps: CommitterDeps) {
@@ -37,18 +46,41 @@ export class Committer {
       throw error;
     }
     this.#worked();
-    for (const result of results) {
-      if (result.status !== 'applied') continue;
-      for (const event of (result.entries ?? []).flatMap(accountEvents)) this.#deps.publishAccount(event);
-      const touched = new Map<ExecutionId, Execution>(
-        result.executions.map((execution) => [execution.id, execution]),
-      );
-      for (const event of result.events) {
-        const execution = touched.get(event.executionId);
-        if (execution !== undefined) this.#deps.publish(event, execution);
+    for (const result of results)
+      if (result.status === 'applied')
+        for (const event of (result.entries ?? []).flatMap(accountEvents)) this.#deps.publishAccount(event);
+    if (!this.#isTelling && eventsIn(results) <= PIECE) {
+      for (const result of results)
+        for (const [event, execution] of newsIn(result)) this.#deps.publish(event, execution);
+      return results;
+    }
+    // What was stored first is told first, however long that takes.
+    return new Promise((resolve, reject) => {
+      this.#untold.push({ results, resolve, reject });
+      if (!this.#isTelling) void this.#tell();
+    });
+  }
+
+  /** Announces what is much, in turns with everybody else. */
+  async #tell(): Promise<void> {
+    this.#isTelling = true;
+    let left = PIECE;
+    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
+      const { results, resolve, reject } = next;
+      try {
+        for (const [event, execution] of results.flatMap((result) => [...newsIn(result)])) {
+          this.#deps.publish(event, execution);
+          left -= 1;
+          if (left > 0) continue;
+          await this.#deps.clock.sleep(0);
+          left = PIECE;
+        }
+        resolve(results);
+      } catch (error) {
+        reject(error);
       }
     }
-    return results;
+    this.#isTelling = false;
   }
 
   #worked(): void {
@@ -74,5 +106,20 @@ export class Committer {
         () => this.#probeLater(),
       );
     });
+  }
+}
+
+const eventsIn = (results: readonly GroupResult[]): number =>
+  results.reduce((sum, result) => sum + (result.status === 'applied' ? result.events.length : 0), 0);
+
+/** What a group has to tell, in order. */
+function* newsIn(result: GroupResult): Generator<[LifecycleEvent, Execution]> {
+  if (result.status !== 'applied') return;
+  const touched = new Map<ExecutionId, Execution>(
+    result.executions.map((execution) => [execution.id, execution]),
+  );
+  for (const event of result.events) {
+    const execution = touched.get(event.executionId);
+    if (execution !== undefined) yield [event, execution];
   }
 }

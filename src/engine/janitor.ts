@@ -43,9 +43,14 @@ export class Janitor {
     const { store, clock, retentionMs, maxRetained } = this.#deps;
     let removed = 0;
     for (;;) {
-      const ids = await store.expired(clock.now() - retentionMs, maxRetained, BATCH);
-      if (ids.length === 0) break;
-      const gone = await this.#remove(ids);
+      const found = await store.expired(clock.now() - retentionMs, maxRetained, BATCH);
+      if (found.length === 0) break;
+      let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
+      // Each with thousands of steps, perhaps: others are to write in between.
+      for (const plan of found.filter(({ kind }) => kind === 'plan')) {
+        if (this.#stop.signal.aborted) break;
+        gone += await this.#remove([plan]);
+      }
       removed += gone;
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
@@ -70,8 +75,9 @@ export class Janitor {
     return removed;
   }
 
-  async #remove(ids: readonly ExecutionId[]): Promise<number> {
-    const groups = ids.map((executionId): Group => [{ type: 'remove', userId: null, executionId }]);
+  async #remove(found: readonly { id: ExecutionId }[]): Promise<number> {
+    if (found.length === 0) return 0;
+    const groups = found.map(({ id }): Group => [{ type: 'remove', userId: null, executionId: id }]);
     const results = await this.#deps.commit(groups);
     const removed = results.flatMap((result) => (result.status === 'applied' ? result.executions : []));
     for (const execution of removed) await removeLogs(execution, this.#deps);

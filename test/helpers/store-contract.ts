@@ -9,6 +9,7 @@ import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
 import { creditsContract } from './credits-contract.ts';
+import { plans } from './plan-contract.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
 
 export interface StoreWorld {
@@ -94,6 +95,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   keptResults(t, makeWorld);
   history(t, makeWorld);
   retention(t, makeWorld);
+  plans(t, makeWorld);
   restarts(t, makeWorld);
   creditsContract(t, makeWorld);
   anyOrder(t, makeWorld);
@@ -883,11 +885,13 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       await givenRunning(store, { createdAt: 1 });
       await given(store, newExecution({ createdAt: 1 }));
       const [at9, at3, at7, at5] = ids;
-      t.same(await store.expired(3000, 100, 10), []);
-      t.same(await store.expired(5001, 100, 10), [at3, at5], 'counted from the end, not from the beginning');
-      t.same(await store.expired(0, 1, 10), [at3, at5, at7]);
-      t.same(await store.expired(0, 0, 2), [at3, at5], 'no more than asked for');
-      t.same(await store.expired(10_000, 0, 10), [at3, at5, at7, at9]);
+      const expired = async (...range: Parameters<Store['expired']>) =>
+        (await store.expired(...range)).map(({ id }) => id);
+      t.same(await expired(3000, 100, 10), []);
+      t.same(await expired(5001, 100, 10), [at3, at5], 'counted from the end, not from the beginning');
+      t.same(await expired(0, 1, 10), [at3, at5, at7]);
+      t.same(await expired(0, 0, 2), [at3, at5], 'no more than asked for');
+      t.same(await expired(10_000, 0, 10), [at3, at5, at7, at9]);
     },
   );
 }

@@ -4,6 +4,7 @@ import type { Execution, FinishedExecution, Status } from '../../domain/executio
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { CacheEntry, InterruptedAttempt, ListFilter, StepRecord } from '../../domain/ports.ts';
+import type { Kind } from '../../domain/spec.ts';
 import type { AttemptRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
 import { toAttempt, toEvent, toExecution, toStep } from '../rows.ts';
 
@@ -74,11 +75,13 @@ export class Reads {
   }
 
   /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
-  expired(finishedBefore: number, surplus: number, limit: number): ExecutionId[] {
-    const text = `SELECT id, finished_at FROM executions
+  expired(finishedBefore: number, surplus: number, limit: number): { id: ExecutionId; kind: Kind }[] {
+    const text = `SELECT id, kind, finished_at FROM executions
       WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ?`;
-    const rows = this.all(text, limit) as { id: string; finished_at: number }[];
-    return rows.filter((row, i) => row.finished_at < finishedBefore || i < surplus).map((row) => row.id);
+    const rows = this.all(text, limit) as { id: string; kind: Kind; finished_at: number }[];
+    return rows
+      .filter((row, i) => row.finished_at < finishedBefore || i < surplus)
+      .map(({ id, kind }) => ({ id, kind }));
   }
 
   livePlans(): Execution[] {

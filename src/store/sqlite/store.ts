@@ -44,12 +44,16 @@ export interface SqliteStoreOptions {
   dir: string;
   /** Wall clock, ms since the epoch. */
   now: () => number;
+  /** Lets others have their turn. */
+  pause: () => Promise<void>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Told to another server that tries to open the directory. */
   owner: string;
 }
 
+/** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
+const PIECE = 250;
 /** Bytes of specs and results that the read cache holds at most. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
@@ -155,7 +159,9 @@ export class SqliteStore implements Store {
     return pending.filter((execution) => execution.status === 'pending');
   }
 
-  async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
+  async expired(
+    ...[finishedBefore, keepAtMost, limit]: Parameters<Store['expired']>
+  ): ReturnType<Store['expired']> {
     const { finished, finishedSteps } = await this.counts();
     const roots = Object.values(finished).reduce((sum, n) => sum + n, -finishedSteps);
     const surplus = roots - keepAtMost;
@@ -265,10 +271,13 @@ export class SqliteStore implements Store {
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
     this.#stats.commitSeconds += reply.seconds;
-    return reply.replies.map((answer, i) => this.#result(groups[i] as Group, answer));
+    const results: (GroupResult | StoreError)[] = [];
+    for (const [i, answer] of reply.replies.entries())
+      results.push(await this.#result(groups[i] as Group, answer));
+    return results;
   }
 
-  #result(group: Group, reply: GroupReply | GroupFailure): GroupResult | StoreError {
+  async #result(group: Group, reply: GroupReply | GroupFailure): Promise<GroupResult | StoreError> {
     if (reply.status === 'stale') return reply;
     if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
     if (reply.status === 'refused') {
@@ -289,7 +298,9 @@ export class SqliteStore implements Store {
       };
     }
     let first: Execution | null = null;
-    const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
+    const executions: Execution[] = [];
+    for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
+      if (i % PIECE === PIECE - 1) await this.#options.pause();
       const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
@@ -297,13 +308,13 @@ export class SqliteStore implements Store {
       first ??= execution;
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
+      executions.push(execution);
       const pool = poolOf(execution.work);
-      if (pool === null) return execution;
+      if (pool === null) continue;
       const queue = this.#queues[pool];
       if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
       else queue.delete(execution.id);
-      return execution;
-    });
+    }
     return {
       ...{ status: 'applied', executions, events: reply.events.map(toEvent) },
       ...this.#entriesOf(reply.entries),

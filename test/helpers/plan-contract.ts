@@ -1,0 +1,334 @@
+// What every store must do for plans; a part of the store's contract.
+import type { Test } from 'tap';
+import type { Execution } from '../../src/domain/execution.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import type { PlanSpec } from '../../src/domain/plan.ts';
+import type { Group, GroupResult, StepMark, Store } from '../../src/domain/ports.ts';
+import { accept, newExecution, settle } from './records.ts';
+import type { StoreWorld } from './store-contract.ts';
+
+const SPEC: PlanSpec = {
+  kind: 'plan',
+  strategy: { type: 'parallel' },
+  steps: [{ name: 'a', kind: 'exec', program: 'true' }],
+};
+const CLAIM = { runner: 'test', at: 2000 };
+const DONE: Outcome = { cause: 'steps_ended', failed: 0, steps: [] };
+const TOO_LONG: Outcome = { cause: 'total_timeout', limitMs: 5, process: null };
+
+const planRecord = (more: Parameters<typeof newExecution>[0] = {}) =>
+  newExecution({ ...more, spec: SPEC as never, work: SPEC });
+const stepRecord = (planId: string, step: string, more: Parameters<typeof newExecution>[0] = {}) =>
+  newExecution({ plan: { id: planId, step }, ...more });
+const stop = (executionId: string) =>
+  ({ type: 'stop_plan', executionId, outcome: TOO_LONG, at: 2500 }) as const;
+const mark = (planId: string, ...marks: StepMark[]) =>
+  ({ type: 'mark_steps', planId, marks, at: 2600 }) as const;
+const skipped = (step: string): StepMark => ({
+  step,
+  status: 'skipped',
+  reason: 'dependency_failed',
+  outcome: null,
+});
+const ended = (planId: string) => settle(planId, 0, { outcome: DONE, result: null });
+
+async function one(store: Store, group: Group): Promise<GroupResult> {
+  const [result] = await store.commit([group]);
+  return result as GroupResult;
+}
+
+async function applied(store: Store, ...group: Group): Promise<Execution[]> {
+  const result = await one(store, group);
+  if (result.status !== 'applied')
+    throw new Error(`expected an applied group, got ${JSON.stringify(result)}`);
+  return result.executions;
+}
+
+async function givenPlan(store: Store, more: Parameters<typeof newExecution>[0] = {}): Promise<string> {
+  const record = planRecord(more);
+  await applied(store, accept(record));
+  return record.id;
+}
+
+/** A step of a plan that has completed. */
+async function givenDone(store: Store, planId: string, step: string, more: object = {}): Promise<string> {
+  const record = stepRecord(planId, step, more);
+  await applied(store, accept(record, { claim: CLAIM }));
+  await applied(store, settle(record.id, 1));
+  return record.id;
+}
+
+const statuses = async (store: Store, planId: string) =>
+  Object.fromEntries((await store.steps(planId)).map(({ step, status }) => [step, status]));
+
+export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): void {
+  t.test('a plan lives from its acceptance, in no queue, and is found live until it has ended', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const id = await givenPlan(store);
+    t.match(await store.get('ann', id), {
+      status: 'running',
+      phase: 'starting',
+      attempts: [],
+      decided: null,
+    });
+    t.equal(await store.queuePosition(id), null);
+    t.same(await store.interrupted(), [], 'and is no attempt that could be interrupted');
+    t.same(
+      (await store.livePlans()).map((plan) => plan.id),
+      [id],
+    );
+    const again = await reopen();
+    t.match(await again.livePlans(), [{ id, spec: SPEC }]);
+    t.same(await again.interrupted(), []);
+    await applied(again, ended(id));
+    t.same(await again.livePlans(), []);
+    t.match(await again.get('ann', id), { status: 'completed', outcome: DONE });
+    t.same(await one(again, [ended(id)]), { status: 'stale' }, 'once');
+  });
+
+  t.test('a live plan takes each step once, one that ends or has ended takes none', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenPlan(store);
+    await applied(store, accept(stepRecord(id, 'a'), { claim: CLAIM }));
+    const refused = async (planId: string, step: string, reason: string) =>
+      t.match(await one(store, [accept(stepRecord(planId, step))]), { status: 'refused', reason });
+    await refused(id, 'a', 'step_exists');
+    await refused(newExecution().id, 'a', 'plan_closed');
+    const other = await givenPlan(store);
+    await applied(store, accept(stepRecord(other, 'a')));
+    await applied(store, stop(id));
+    await refused(id, 'b', 'plan_closed');
+    await applied(store, ended(other));
+    await refused(other, 'b', 'plan_closed');
+    t.match(await store.counts(), { running: 2 }, 'what was refused is not counted');
+  });
+
+  t.test(
+    'stopping a plan decides its end, ends what waits and marks what runs, also in plans in it',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const id = await givenPlan(store);
+      const inner = planRecord({ plan: { id, step: 'inner' } });
+      await applied(store, accept(inner));
+      const [running, waiting] = [stepRecord(id, 'runs'), stepRecord(inner.id, 'waits')];
+      await applied(store, accept(running, { claim: CLAIM }));
+      await applied(store, accept(waiting));
+      const done = await givenDone(store, id, 'done');
+      const touched = await applied(store, stop(id));
+      t.same(new Set(touched.map((one) => one.id)), new Set([id, inner.id, running.id, waiting.id]));
+      t.match(await store.get(null, id), {
+        phase: 'canceling',
+        status: 'running',
+        decided: TOO_LONG,
+        cancel: null,
+      });
+      t.match(await store.get(null, inner.id), { phase: 'canceling', decided: { cause: 'cancelled' } });
+      t.match(await store.get(null, running.id), { phase: 'canceling' });
+      t.match(await store.get(null, waiting.id), { phase: 'done', status: 'cancelled' });
+      t.match(await store.get(null, done), { status: 'completed' });
+      t.match(await one(store, [stop(id)]), { status: 'refused', reason: 'illegal' }, 'the first decides');
+      t.same(await one(store, [stop(newExecution().id)]), { status: 'stale' });
+      const again = await reopen();
+      t.match(await again.livePlans(), [
+        { id, decided: TOO_LONG },
+        { id: inner.id, decided: { cause: 'cancelled' } },
+      ]);
+    },
+  );
+
+  t.test('steps that end without an execution are marked once, while the plan lives', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const id = await givenPlan(store);
+    const outcome: Outcome = { cause: 'step_refused', message: 'no' };
+    const failed: StepMark = { step: 'f', status: 'failed', reason: null, outcome };
+    const [plan] = await applied(store, mark(id, skipped('s'), failed));
+    await applied(store, mark(id, { step: 's', status: 'skipped', reason: 'stopped', outcome: null }));
+    const steps = [
+      { step: 'f', executionId: null, kind: null, phase: 'done', status: 'failed', outcome, attempts: 0 },
+      { step: 's', status: 'skipped', skipReason: 'dependency_failed', outcome: null, finishedAt: 2600 },
+    ];
+    t.match(
+      (await store.steps(id)).sort((a, b) => (a.step < b.step ? -1 : 1)),
+      steps,
+    );
+    const events = await store.events(null, id, 0);
+    t.match(
+      events.filter(({ step }) => step !== null).slice(0, 2),
+      [
+        { type: 'skipped', step: 's' },
+        { type: 'status_changed', step: 'f' },
+      ],
+      'and the plan tells of them',
+    );
+    t.equal(plan?.revision, 2);
+    await applied(store, stop(id));
+    await applied(store, mark(id, skipped('t')));
+    await applied(store, ended(id));
+    t.same(await one(store, [mark(id, skipped('late'))]), { status: 'stale' });
+    t.same(await statuses(await reopen(), id), { f: 'failed', s: 'skipped', t: 'skipped' });
+  });
+
+  t.test('steps are told in the order of their beginning, with how they stand, and counted', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenPlan(store);
+    const done = await givenDone(store, id, 'z');
+    const running = stepRecord(id, 'a');
+    await applied(store, accept(running, { claim: CLAIM }));
+    await applied(store, accept(planRecord({ plan: { id, step: 'inner' } })));
+    await applied(store, accept(stepRecord(id, 'toString')));
+    await applied(store, mark(id, skipped('m'), skipped('__proto__')));
+    t.match(await store.steps(id), [
+      {
+        step: 'z',
+        executionId: done,
+        kind: 'exec',
+        status: 'completed',
+        attempts: 1,
+        startedAt: 2100,
+        finishedAt: 3000,
+      },
+      {
+        step: 'a',
+        executionId: running.id,
+        status: 'running',
+        phase: 'starting',
+        outcome: null,
+        finishedAt: null,
+      },
+      { step: 'inner', kind: 'plan', status: 'running', attempts: 0 },
+      { step: 'toString', status: 'pending', phase: 'queued' },
+      { status: 'skipped' },
+      { status: 'skipped' },
+    ]);
+    t.same(await store.stepCounts(id), { completed: 1, running: 2, pending: 1, skipped: 2 });
+    t.same(await store.stepCounts(running.id), {}, 'what is no plan has none');
+    t.same(await store.steps(newExecution().id), []);
+  });
+
+  t.test('lists can be of the steps of one plan, of one name, or of what is no step', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenPlan(store);
+    const a = await givenDone(store, id, 'a');
+    const b = await givenDone(store, id, 'b');
+    const inner = planRecord({ plan: { id, step: 'inner' } });
+    await applied(store, accept(inner));
+    const alone = newExecution();
+    await applied(store, accept(alone));
+    const ids = async (filter: object) =>
+      new Set((await store.list({ userId: 'ann', ...filter }, 10, null)).map((one) => one.id));
+    t.same(await ids({ planId: id }), new Set([a, b, inner.id]));
+    t.same(await ids({ planId: id, step: 'b' }), new Set([b]));
+    t.same(await ids({ isRoot: true }), new Set([id, alone.id]));
+    t.same(await ids({ isRoot: true, kind: ['plan'] }), new Set([id]));
+    t.same(await ids({ kind: ['plan'] }), new Set([id, inner.id]));
+    t.same(await store.list({ userId: 'bob', planId: id }, 10, null), []);
+  });
+
+  t.test(
+    'only whole plans expire and are counted, and with one all that belongs to it is gone',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      const id = await givenPlan(store, { labels: { of: 'plan' } });
+      const inner = planRecord({ plan: { id, step: 'inner' } });
+      await applied(store, accept(inner));
+      const leaf = await givenDone(store, inner.id, 'leaf', { labels: { of: 'leaf' } });
+      await applied(store, mark(inner.id, skipped('s')));
+      t.match(await one(store, [{ type: 'remove', userId: null, executionId: leaf }]), {
+        reason: 'step_of_plan',
+      });
+      t.same(await store.expired(1e15, 0, 10), [], 'the step has finished, the plan has not');
+      await applied(store, ended(inner.id));
+      t.match(await one(store, [{ type: 'remove', userId: 'ann', executionId: id }]), { reason: 'illegal' });
+      await applied(store, ended(id));
+      const alone = newExecution();
+      await applied(store, accept(alone, { claim: CLAIM }), settle(alone.id, 1, { at: 9000 }));
+      t.match(await store.counts(), { finished: { completed: 4 }, finishedSteps: 2 });
+      t.same(await store.expired(0, 1, 10), [{ id, kind: 'plan' }], 'two are kept, and one may be');
+      t.same(await store.expired(0, 2, 10), []);
+      t.match(await one(store, [{ type: 'remove', userId: 'bob', executionId: id }]), {
+        reason: 'not_found',
+      });
+      const gone = await applied(store, { type: 'remove', userId: 'ann', executionId: id });
+      t.same(new Set(gone.map((one) => one.id)), new Set([id, inner.id, leaf]), 'its logs are to follow');
+      for (const one of [id, inner.id, leaf]) {
+        t.equal(await store.get(null, one), null);
+        t.same(await store.steps(one), []);
+        t.same(await store.events(null, one, 0), []);
+      }
+      t.same(await store.missing([leaf]), [leaf]);
+      t.same(await store.list({ userId: null, label: [{ name: 'of', value: 'leaf' }] }, 10, null), []);
+      t.match(await store.counts(), { finished: { completed: 1 }, finishedSteps: 0, running: 0 });
+    },
+  );
+
+  t.test(
+    'a plan takes over finished steps with all that belongs to them, and they outlive their source',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const first = await givenPlan(store);
+      const a = await givenDone(store, first, 'a', { labels: { x: 'y' } });
+      const inner = planRecord({ plan: { id: first, step: 'inner' } });
+      await applied(store, accept(inner));
+      const leaf = await givenDone(store, inner.id, 'leaf');
+      await applied(store, mark(inner.id, skipped('s')));
+      await applied(store, ended(inner.id));
+      const live = stepRecord(first, 'live');
+      await applied(store, accept(live));
+      const second = planRecord({ redriveOf: first });
+      const [copyOfA, copyOfInner, copyOfLeaf] = [newExecution().id, newExecution().id, newExecution().id];
+      const copies = [
+        { source: a, id: copyOfA, planId: second.id },
+        { source: inner.id, id: copyOfInner, planId: second.id },
+        { source: leaf, id: copyOfLeaf, planId: copyOfInner },
+        { source: live.id, id: newExecution().id, planId: second.id },
+        { source: newExecution().id, id: newExecution().id, planId: second.id },
+      ];
+      await applied(store, accept(second), { type: 'keep_steps', copies, at: 5000 });
+      t.same(
+        await statuses(store, second.id),
+        { a: 'completed', inner: 'completed' },
+        'what is gone, or lives, is left out',
+      );
+      t.same(await statuses(store, copyOfInner), { leaf: 'completed', s: 'skipped' });
+      t.match(await store.steps(second.id), [
+        { step: 'a', executionId: copyOfA, keptFrom: a, attempts: 1 },
+        {},
+      ]);
+      t.match(await one(store, [accept(stepRecord(second.id, 'a'))]), { reason: 'step_exists' });
+      t.match(await store.counts(), { finished: { completed: 6 }, finishedSteps: 6 });
+      await applied(store, stop(first));
+      await applied(store, ended(first));
+      await applied(store, { type: 'remove', userId: null, executionId: first });
+      const again = await reopen();
+      t.match(await again.get('ann', copyOfA), {
+        status: 'completed',
+        keptFrom: a,
+        attempts: [{ number: 1 }],
+        labels: { x: 'y' },
+      });
+      t.same(await again.missing([a]), [], 'its log stays with it');
+      t.match(await again.list({ userId: 'ann', label: [{ name: 'x', value: 'y' }] }, 10, null), [
+        { id: copyOfA },
+      ]);
+      await applied(again, ended(second.id));
+      await applied(again, { type: 'remove', userId: null, executionId: second.id });
+      t.same(await again.missing([a]), [a]);
+      t.match(await again.counts(), { finished: { completed: 0, cancelled: 0 }, finishedSteps: 0 });
+    },
+  );
+
+  t.test('a step can be cancelled and changed alone; a plan can be given more time', async (t) => {
+    const { store } = await makeWorld(t);
+    const id = await givenPlan(store);
+    const waiting = stepRecord(id, 'a');
+    await applied(store, accept(waiting));
+    const patch = { type: 'patch', userId: 'ann', revision: 1, at: 2500 } as const;
+    const timeouts = { queueMs: null, attemptMs: 1, totalMs: 99, idleMs: null };
+    await applied(store, { ...patch, executionId: waiting.id, priority: 7, timeouts: null });
+    await applied(store, { ...patch, executionId: id, priority: null, timeouts });
+    t.match(await store.get(null, id), { timeouts: { totalMs: 99 }, spec: SPEC });
+    await applied(store, { type: 'cancel', userId: 'ann', executionId: waiting.id, reason: 'no', at: 2600 });
+    t.same(await statuses(store, id), { a: 'cancelled' });
+    t.match(await store.get(null, id), { phase: 'starting' }, 'which is none of the plan');
+  });
+}
