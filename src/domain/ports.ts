@@ -6,6 +6,7 @@ import type {
   FinishedExecution,
   HttpResponse,
   OutputTotals,
+  OwnFacts,
   PendingExecution,
   Pool,
   QueuedExecution,
@@ -66,6 +67,17 @@ export interface AcceptPart {
   maxQueued: number;
   joins: boolean;
   end: { outcome: Outcome; result: Result } | null;
+}
+
+/**
+ * Executions that ended with their acceptance and are alike: each is `like`, but for what is its own. One that is stored
+ * already stays as it is, so that who does not know whether it is may write it again. Never refused; stands alone in its
+ * group.
+ */
+export interface AnswersPart {
+  type: 'answers';
+  like: FinishedExecution;
+  each: readonly OwnFacts[];
 }
 
 /**
@@ -220,6 +232,7 @@ export interface ProgressPart {
 
 export type Part =
   | AcceptPart
+  | AnswersPart
   | IdempotencyPart
   | ClaimNextPart
   | CancelPart

@@ -47,6 +47,7 @@ import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
 import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
+import { Repeats } from './repeats.ts';
 import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
@@ -128,6 +129,8 @@ export class Engine {
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
+  readonly #repeats = new Repeats();
+  readonly #submitDeps: SubmitDeps;
   readonly #queries: Queries;
   readonly #changes: Changes;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
@@ -193,6 +196,7 @@ export class Engine {
       late: this.#late,
       queries: this.#queries,
     });
+    this.#submitDeps = this.#toSubmitDeps();
   }
 
   listen(listener: Listener): () => void {
@@ -307,7 +311,8 @@ export class Engine {
       const detail = `The server is ${this.#isStarting() ? 'starting' : 'shutting down'} and accepts no executions.`;
       throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
     }
-    const submitted = submitAll(caller, submissions, this.#submitDeps());
+    const submitted = submitAll(caller, submissions, this.#submitDeps);
+    if (!(submitted instanceof Promise)) return submitted;
     this.#track(submitted);
     return stored(submitted);
   }
@@ -448,6 +453,7 @@ export class Engine {
   /** To be called when what is configured has changed. */
   forgetPolicies(): void {
     this.#policies.prune();
+    this.#repeats.forget();
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -545,7 +551,7 @@ export class Engine {
     return { runner: this.#deps.runner.status().name, at: this.#deps.clock.now() };
   }
 
-  #submitDeps(): SubmitDeps {
+  #toSubmitDeps(): SubmitDeps {
     const { store, clock, policy, resolve, newId, newTrace } = this.#deps;
     return {
       store,
@@ -559,6 +565,7 @@ export class Engine {
       cache: this.#cache,
       joins: this.#joins,
       late: this.#late,
+      repeats: this.#repeats,
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),

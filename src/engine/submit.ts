@@ -3,9 +3,18 @@ import type { Caller } from '../domain/access.ts';
 import { whyNotAllowed } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
-import { poolOf, POOLS } from '../domain/execution.ts';
+import { endedAtOnce, poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import type {
+  AcceptPart,
+  CacheEntry,
+  Claimant,
+  Clock,
+  Group,
+  GroupResult,
+  Part,
+  Store,
+} from '../domain/ports.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
@@ -14,6 +23,7 @@ import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
 import { newExecution } from './policy.ts';
+import type { Repeats } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -23,12 +33,16 @@ export interface Submission {
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
+  /** The spec object has come before, may come again, and never changes. */
+  isRepeated?: boolean;
 }
 
 export interface Submitted {
   execution: Execution;
   /** The key was known: this is the execution of the first request with it. */
   isReplay: boolean;
+  /** The same object for all that a repeated spec is answered with alike, as `alike` has it; null where none is known. */
+  like: object | null;
 }
 
 type NewExecution = AcceptPart['execution'];
@@ -44,6 +58,7 @@ export interface SubmitDeps {
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
+  repeats: Repeats;
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -55,29 +70,41 @@ export interface SubmitDeps {
 const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
- * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused.
+ * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
+ * promise only where something is to be stored first.
  *
  * @throws StoreError when nothing could be written
  */
-export async function submitAll(
+export function submitAll(
   caller: Caller,
   submissions: readonly Submission[],
   deps: SubmitDeps,
-): Promise<(Submitted | RefusedError)[]> {
+): (Submitted | RefusedError)[] | Promise<(Submitted | RefusedError)[]> {
   const drafts = submissions.map((submission) => tryDraft(caller, submission, deps));
-  const groups = drafts.flatMap((one) => ('group' in one ? [one.group] : []));
+  return drafts.every(isAnswer) ? drafts : store(caller, drafts, deps);
+}
+
+const isAnswer = (drafted: Drafted): drafted is Submitted | RefusedError => !('group' in drafted);
+
+/** @throws StoreError when nothing could be written */
+async function store(
+  caller: Caller,
+  drafts: Drafted[],
+  deps: SubmitDeps,
+): Promise<(Submitted | RefusedError)[]> {
+  const groups = drafts.flatMap((one) => (isAnswer(one) ? [] : [one.group]));
   let results: GroupResult[];
   try {
-    results = groups.length === 0 ? [] : await deps.commit(groups);
+    results = await deps.commit(groups);
   } catch (error) {
-    for (const one of drafts) if ('group' in one) undo(one, deps);
+    for (const one of drafts) if (!isAnswer(one)) undo(one, deps);
     throw error;
   }
   let next = 0;
   const answers: (Submitted | RefusedError)[] = [];
   for (const one of drafts) {
-    if ('group' in one) answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
-    else answers.push(one);
+    if (isAnswer(one)) answers.push(one);
+    else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
   }
   for (const pool of POOLS) deps.schedulers[pool].fill();
   return answers;
@@ -114,13 +141,14 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
   const { idempotency } = submission;
+  // A hit has nothing to lose but its own record, which may follow.
+  const mayFollow = idempotency === null && deps.late.hasRoom;
+  const again = mayFollow ? answerAgain(caller, submission, deps) : null;
+  if (again !== null) return again;
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
-  const { outcome, result } = beginning.end ?? {};
-  const isHit = execution.cache?.status === 'hit';
-  // A hit has nothing to lose but its own record, which may follow.
-  if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
-    return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
+  if (beginning.hit !== null && mayFollow) {
+    return answerFirst(caller, submission, { execution, entry: beginning.hit }, deps);
   }
   const { scheduler, slot } = beginning;
   const group: Part[] = [];
@@ -140,6 +168,46 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
 
+/** The answer to a spec that was answered before from the same kept result; null when it is to be worked out. */
+function answerAgain(
+  caller: Caller,
+  { spec, trace, rerunOf, isRepeated }: Submission,
+  deps: SubmitDeps,
+): Submitted | null {
+  if (isRepeated !== true || rerunOf !== null) return null;
+  const known = deps.repeats.find(spec, caller, adaptiveLimit(spec, deps));
+  if (known === null || deps.cache.peek(known.entry.key) !== known.entry) return null;
+  // That it was found counts.
+  deps.cache.find(known.entry.key);
+  const own = { id: deps.newId(), trace: trace ?? deps.newTrace(), at: deps.clock.now() };
+  return { execution: deps.late.add(known.answer, own), isReplay: false, like: known.answer };
+}
+
+/** Answers from a kept result, and remembers how, where the same spec may come again. */
+function answerFirst(
+  caller: Caller,
+  { spec, isRepeated }: Submission,
+  { execution, entry }: { execution: NewExecution; entry: CacheEntry },
+  deps: SubmitDeps,
+): Submitted {
+  const answer = deps.late.toAnswer(endedAtOnce(execution, entry));
+  const mayRepeat = isRepeated === true && execution.rerunOf === null;
+  if (mayRepeat)
+    deps.repeats.remember(spec, { caller, adaptiveMs: adaptiveLimit(spec, deps), entry, answer });
+  const { id, trace, createdAt: at } = execution;
+  return {
+    execution: deps.late.add(answer, { id, trace, at }),
+    isReplay: false,
+    like: mayRepeat ? answer : null,
+  };
+}
+
+/** The limit of the attempts that follows what was observed, milliseconds; null where the request names one, or there is none. */
+function adaptiveLimit(spec: Spec, { policies }: SubmitDeps): number | null {
+  if (spec.kind !== 'operation' || spec.timeouts?.attempt_ms !== undefined) return null;
+  return policies.adaptiveTimeout(spec.name)?.currentMs ?? null;
+}
+
 /**
  * The record of a new execution, before it is known how it begins.
  *
@@ -157,11 +225,7 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   }
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
-  const hasOwnLimit = spec.timeouts?.attempt_ms !== undefined;
-  const adaptiveMs =
-    spec.kind === 'operation' && !hasOwnLimit
-      ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
-      : null;
+  const adaptiveMs = adaptiveLimit(spec, deps);
   const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
   return newExecution(acceptance, deps.policy);
 }
@@ -182,7 +246,11 @@ function onlyUses({ cache }: Spec): boolean {
   return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
 }
 
-type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 'end'>;
+type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
+  Pick<AcceptPart, 'joins' | 'end'> & {
+    /** The kept result that it ends with. */
+    hit: CacheEntry | null;
+  };
 
 /**
  * How an execution begins: with an earlier result, in the run of another one, not at all because its circuit is open, or
@@ -192,7 +260,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
   const scheduler = deps.schedulers[poolOf(execution.work)];
-  const idle = { scheduler, slot: null, joins: false, end: null };
+  const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
@@ -211,7 +279,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
 function findResult(
   execution: NewExecution,
   deps: SubmitDeps,
-): Pick<Beginning, 'end'> | Pick<Beginning, 'joins'> | null {
+): Pick<Beginning, 'end' | 'hit'> | Pick<Beginning, 'joins'> | null {
   const { cache, userId } = execution;
   if (cache === null) return null;
   if (cache.mode === 'refresh') deps.cache.remove({ key: cache.key });
@@ -219,7 +287,7 @@ function findResult(
   const entry = deps.cache.find(cache.key);
   if (entry !== null) {
     execution.cache = { ...cache, status: 'hit', storedAt: entry.storedAt };
-    return { end: { outcome: entry.outcome, result: entry.result } };
+    return { end: { outcome: entry.outcome, result: entry.result }, hit: entry };
   }
   const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));
   if (runId === null) {
@@ -248,7 +316,7 @@ async function conclude(
     if (execution.status === 'running') deps.run(execution);
     else one.slot?.release();
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
-    return { execution, isReplay: false };
+    return { execution, isReplay: false, like: null };
   }
   undo(one, deps);
   const { scheduler } = one;
@@ -275,7 +343,7 @@ async function conclude(
       );
     case 'key_replayed': {
       const first = await deps.store.get(caller.userId, result.executionId);
-      if (first !== null) return { execution: first, isReplay: true };
+      if (first !== null) return { execution: first, isReplay: true, like: null };
       return new RefusedError(
         'execution_removed',
         `The execution ${result.executionId} of this key was removed.`,

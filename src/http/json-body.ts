@@ -6,6 +6,14 @@ import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
 import { jsonProblem } from './json-problem.ts';
+import type { KnownBodies } from './known-bodies.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The bodies that the route has come to know, and need not read again. */
+    knownBodies?: KnownBodies;
+  }
+}
 
 const MAX_DEPTH = 32;
 /** Each may become a problem of its own, and costs far more then than its bytes. */
@@ -21,6 +29,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
     if (body.length === 0) return done(null, undefined);
+    const known = request.routeOptions.config.knownBodies?.find(request, body) ?? null;
+    if (known !== null) return done(null, known);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: MAX_MEMBERS });
     if (depth > MAX_DEPTH) {

@@ -4,9 +4,11 @@ import type { CacheUse } from '../domain/cache.ts';
 import type {
   Attempt,
   Execution,
+  FinishedExecution,
   Isolation,
   OutputPolicy,
   OutputTotals,
+  OwnFacts,
   Pool,
   Resources,
   Result,
@@ -95,13 +97,17 @@ export interface EventRow {
   attempt: number;
 }
 
-/** The row of a new execution, before its first group gives it a sequence. */
-export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
+/** A row that the store has not given a sequence yet. */
+export type NewRow = Omit<ExecutionRow, 'seq'>;
+
+function factsOf(execution: AcceptPart['execution'] | FinishedExecution): StaticFacts {
   const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const facts: StaticFacts = {
-    ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation },
-  };
+  return { labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation };
+}
+
+/** The row of a new execution, before its first group gives it a sequence. */
+export function newRow(execution: AcceptPart['execution'] | FinishedExecution): NewRow {
   return {
     id: execution.id,
     user_id: execution.userId,
@@ -113,7 +119,7 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,
     spec: JSON.stringify(execution.spec),
-    facts: JSON.stringify(facts),
+    facts: JSON.stringify(factsOf(execution)),
     priority: execution.priority,
     timeouts: JSON.stringify(execution.timeouts),
     phase: 'queued',
@@ -130,6 +136,35 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     outcome: null,
     result: null,
   };
+}
+
+/** What the rows of executions that ended alike have in common; each gets the rest by `ownAnswer`. */
+export interface AnswerRow {
+  row: NewRow;
+  /** The facts as JSON, without their first brace and the trace. */
+  facts: string;
+}
+
+export function answerRow(execution: FinishedExecution): AnswerRow {
+  const { trace: _, ...facts } = factsOf(execution);
+  const { status, revision, eventSequence, outcome, result } = execution;
+  const row: NewRow = {
+    ...newRow(execution),
+    ...{ phase: 'done', status, revision, event_sequence: eventSequence },
+    ...{ outcome: JSON.stringify(outcome), result: result === null ? null : JSON.stringify(result) },
+  };
+  return { row, facts: JSON.stringify(facts).slice(1) };
+}
+
+/** Those in which rows of executions that ended alike differ. */
+export const OWN_COLUMNS = ['id', 'run_id', 'facts', 'created_at', 'queued_at', 'finished_at'] as const;
+
+export function ownAnswer(
+  { facts }: AnswerRow,
+  { id, trace, at }: OwnFacts,
+): Pick<NewRow, (typeof OWN_COLUMNS)[number]> {
+  const own = `{"trace":${JSON.stringify(trace)},${facts}`;
+  return { id, run_id: id, facts: own, created_at: at, queued_at: at, finished_at: at };
 }
 
 function parseOr(json: string | null, absent: unknown): unknown {

@@ -5,9 +5,11 @@ import { type Execution, isFinished } from '../../domain/execution.ts';
 import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
+import { AlikeBodies } from '../alike.ts';
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
+import { KnownBodies } from '../known-bodies.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
@@ -25,7 +27,7 @@ import {
   stepResult,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
-import { fit } from '../zod-adapter.ts';
+import { fit, knowing } from '../zod-adapter.ts';
 import type { z } from 'zod';
 
 export interface ExecutionRoutesOptions {
@@ -61,9 +63,11 @@ export function executionRoutes(
   /** Bodies of finished executions, which never change; with and without what only administrators see. */
   const finished = { withPath: new WeakMap<Execution, string>(), plain: new WeakMap<Execution, string>() };
 
-  /** An execution as this caller may see it. */
-  function send(request: FastifyRequest, reply: FastifyReply, view: ExecutionView): FastifyReply {
-    const isAdmin = request.caller.scopes.has('admin');
+  const knownBodies = new KnownBodies();
+  const alikeBodies = new AlikeBodies();
+
+  function bodyOf({ caller }: FastifyRequest, view: ExecutionView): string {
+    const isAdmin = caller.scopes.has('admin');
     const bodies = isAdmin ? finished.withPath : finished.plain;
     let body = bodies.get(view.execution);
     if (body === undefined) {
@@ -74,6 +78,16 @@ export function executionRoutes(
       if (isFinished(view.execution) && view.execution.cache?.status !== 'hit')
         bodies.set(view.execution, body);
     }
+    return body;
+  }
+
+  /** An execution as this caller may see it. */
+  function send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    view: ExecutionView,
+    body = bodyOf(request, view),
+  ): FastifyReply {
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
     return reply.send(body);
   }
@@ -87,7 +101,7 @@ export function executionRoutes(
     const { id } = submitted.execution;
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     const view =
-      waitS === null
+      waitS === null || isFinished(submitted.execution)
         ? await engine.view(submitted.execution)
         : await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
     const isDone = isFinished(view.execution);
@@ -99,7 +113,15 @@ export function executionRoutes(
     if (storedAt !== null)
       reply.header('age', String(Math.max(0, Math.floor((clock.now() - storedAt) / 1000))));
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
-    return send(request, reply, view);
+    const { like } = submitted;
+    // Answers from the cache have no log whose place could be shown.
+    if (like === null) return send(request, reply, view);
+    return send(
+      request,
+      reply,
+      view,
+      alikeBodies.body(like, view, () => toWire(view, null)),
+    );
   }
 
   /**
@@ -132,7 +154,8 @@ export function executionRoutes(
   app.route<{ Body: Spec }>({
     method: 'POST',
     url: '/v1/executions',
-    config: { access: 'submit', headers: ACCEPT_HEADERS },
+    config: { access: 'submit', headers: ACCEPT_HEADERS, knownBodies },
+    validatorCompiler: knowing(knownBodies) as never,
     schema: {
       summary: 'Submit an execution',
       tags: ['executions'],
@@ -140,12 +163,17 @@ export function executionRoutes(
       response: { 200: execution, 202: execution, ...errors },
     },
     async handler(request, reply) {
+      const isRepeated = knownBodies.has(request.body);
       const submitted = await engine.submit(request.caller, {
         spec: request.body,
         trace: readTraceparent(request.headers.traceparent),
         idempotency: idempotencyOf(request, () => request.body),
         rerunOf: null,
+        isRepeated,
       });
+      // Of all that repeats itself, what is answered from the cache spends most of its time on being read.
+      if (!isRepeated && submitted.execution.cache?.status === 'hit')
+        knownBodies.learn(request, request.body);
       return sendAccepted(request, reply, submitted);
     },
   });

@@ -7,16 +7,24 @@ import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
-import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
+import type { AnswerRow, AttemptRow, EventRow, ExecutionRow, NewRow } from '../rows.ts';
+import { AnswerWriter } from './answers.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
 export type WriterPart =
-  WriterAccept | WriterSettle | Exclude<ports.Part, ports.AcceptPart | ports.SettlePart>;
+  | WriterAccept
+  | WriterAnswers
+  | WriterSettle
+  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart>;
 
+export type WriterAnswers = Omit<ports.AnswersPart, 'like'> & {
+  like: AnswerRow;
+  labels: [string, string][];
+};
 type WriterAccept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
-  row: Omit<ExecutionRow, 'seq'>;
+  row: NewRow;
   labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;
 };
@@ -36,7 +44,8 @@ export type Undone =
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
-export type GroupReply = { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[] } | Undone;
+export type GroupReply =
+  | { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[]; answers: number[] } | Undone;
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
@@ -53,22 +62,26 @@ const OWN_ENDS: ReadonlySet<Outcome['cause']> = new Set([
 interface Work {
   touched: RowWithAttempts[];
   events: EventRow[];
+  /** Positions of the first events of answers. */
+  answers: number[];
 }
 
 export class GroupWriter {
   counts: Counts;
   readonly #epoch: number;
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #answers: AnswerWriter;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
     this.#sql = prepareStatements(db);
+    this.#answers = new AnswerWriter(db);
     this.counts = readCounts(db);
   }
 
   /** Carries out one group. The caller undoes what it wrote when the reply is not `applied`. */
   apply(group: readonly WriterPart[]): GroupReply {
-    const work: Work = { touched: [], events: [] };
+    const work: Work = { touched: [], events: [], answers: [] };
     const { queued, finished } = this.counts;
     const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
     for (const part of group) {
@@ -84,6 +97,9 @@ export class GroupWriter {
     switch (part.type) {
       case 'accept':
         return this.#accept(part, work);
+      case 'answers':
+        work.answers.push(...this.#answers.write(part, this.counts));
+        return null;
       case 'idempotency':
         return this.#idempotency(part);
       case 'claim_next':
@@ -186,7 +202,7 @@ export class GroupWriter {
     return (this.#sql.running.get(key) as { n: number }).n;
   }
 
-  #mayRun({ concurrency_key: key, concurrency_limit: limit }: Omit<ExecutionRow, 'seq'>): boolean {
+  #mayRun({ concurrency_key: key, concurrency_limit: limit }: NewRow): boolean {
     return key === null || limit === null || this.#running(key) < limit;
   }
 
