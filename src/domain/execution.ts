@@ -249,8 +249,9 @@ export interface OwnFacts {
   at: number;
 }
 
-/** An execution that ended with its acceptance as another one did. */
+/** An execution that ended with its acceptance as another one did, or that one itself. */
 export function alike(other: FinishedExecution, { id, trace, at }: OwnFacts): FinishedExecution {
+  if (id === other.id) return other;
   return { ...other, id, runId: id, trace, createdAt: at, queuedAt: at, finishedAt: at };
 }
 

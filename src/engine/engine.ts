@@ -29,6 +29,7 @@ import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Listener } from './event-bus.ts';
 import { EventBus } from './event-bus.ts';
+import { Hits } from './hits.ts';
 import { LateAccepts } from './late-accepts.ts';
 import {
   type CacheFilter,
@@ -47,7 +48,6 @@ import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
 import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
-import { Repeats } from './repeats.ts';
 import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
@@ -129,7 +129,7 @@ export class Engine {
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
-  readonly #repeats = new Repeats();
+  readonly #hits: Hits;
   readonly #submitDeps: SubmitDeps;
   readonly #queries: Queries;
   readonly #changes: Changes;
@@ -165,6 +165,10 @@ export class Engine {
     this.#policies = new Policies(deps.policies, () => clock.monotonic());
     this.#cache = new ResultCache(deps.cache, () => clock.now());
     this.#late = new LateAccepts({ commit, clock, log });
+    this.#hits = new Hits({
+      ...{ late: this.#late, cache: this.#cache, policies: this.#policies, clock },
+      ...{ newId: deps.newId, newTrace: deps.newTrace },
+    });
     this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
     this.#deadlines = new Deadlines(clock, {
       expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
@@ -453,7 +457,7 @@ export class Engine {
   /** To be called when what is configured has changed. */
   forgetPolicies(): void {
     this.#policies.prune();
-    this.#repeats.forget();
+    this.#hits.forget();
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -564,8 +568,7 @@ export class Engine {
       policies: this.#policies,
       cache: this.#cache,
       joins: this.#joins,
-      late: this.#late,
-      repeats: this.#repeats,
+      hits: this.#hits,
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),

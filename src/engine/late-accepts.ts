@@ -71,12 +71,10 @@ export class LateAccepts {
     return { like: execution, bytes: 1000 + asked + this.#sizeOf(result) };
   }
 
-  /** Takes in an answer; what it says is the execution as the store will have it. */
-  add(answer: Answer, own: OwnFacts): FinishedExecution {
+  add(answer: Answer, own: OwnFacts): void {
     this.#bytes += answer.bytes;
     this.#waiting.set(own.id, { answer, own, tries: 0 });
     this.#flushing ??= this.#flush();
-    return alike(answer.like, own);
   }
 
   /** Resolves when this one is stored, or is given up. */

@@ -3,7 +3,7 @@ import type { Caller } from '../domain/access.ts';
 import { whyNotAllowed } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
-import { endedAtOnce, poolOf, POOLS } from '../domain/execution.ts';
+import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type {
   AcceptPart,
@@ -16,14 +16,13 @@ import type {
   Store,
 } from '../domain/ports.ts';
 import type { Spec } from '../domain/spec.ts';
-import type { LateAccepts } from './late-accepts.ts';
+import type { Hits } from './hits.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy } from './policy.ts';
 import { newExecution } from './policy.ts';
-import type { Repeats } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -33,7 +32,7 @@ export interface Submission {
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
-  /** The spec object has come before, may come again, and never changes. */
+  /** The spec has come before, may come again as the same object, and never changes; only with `rerunOf` null. */
   isRepeated?: boolean;
 }
 
@@ -41,8 +40,8 @@ export interface Submitted {
   execution: Execution;
   /** The key was known: this is the execution of the first request with it. */
   isReplay: boolean;
-  /** The same object for all that a repeated spec is answered with alike, as `alike` has it; null where none is known. */
-  like: object | null;
+  /** The same object for all that are alike, as domain/execution.ts has it; none where nobody knows. */
+  like?: object;
 }
 
 type NewExecution = AcceptPart['execution'];
@@ -57,8 +56,7 @@ export interface SubmitDeps {
   resolve(spec: Spec): Resolved;
   cache: ResultCache;
   joins: Joins;
-  late: LateAccepts;
-  repeats: Repeats;
+  hits: Hits;
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -140,15 +138,15 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
 
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
-  const { idempotency } = submission;
+  const { idempotency, spec, trace, isRepeated = false } = submission;
   // A hit has nothing to lose but its own record, which may follow.
-  const mayFollow = idempotency === null && deps.late.hasRoom;
-  const again = mayFollow ? answerAgain(caller, submission, deps) : null;
-  if (again !== null) return again;
+  const mayFollow = idempotency === null && deps.hits.hasRoom;
+  const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
+  if (again !== null) return { ...again, isReplay: false };
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   if (beginning.hit !== null && mayFollow) {
-    return answerFirst(caller, submission, { execution, entry: beginning.hit }, deps);
+    return { ...deps.hits.first(caller, execution, beginning.hit, isRepeated), isReplay: false };
   }
   const { scheduler, slot } = beginning;
   const group: Part[] = [];
@@ -168,46 +166,6 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
 
-/** The answer to a spec that was answered before from the same kept result; null when it is to be worked out. */
-function answerAgain(
-  caller: Caller,
-  { spec, trace, rerunOf, isRepeated }: Submission,
-  deps: SubmitDeps,
-): Submitted | null {
-  if (isRepeated !== true || rerunOf !== null) return null;
-  const known = deps.repeats.find(spec, caller, adaptiveLimit(spec, deps));
-  if (known === null || deps.cache.peek(known.entry.key) !== known.entry) return null;
-  // That it was found counts.
-  deps.cache.find(known.entry.key);
-  const own = { id: deps.newId(), trace: trace ?? deps.newTrace(), at: deps.clock.now() };
-  return { execution: deps.late.add(known.answer, own), isReplay: false, like: known.answer };
-}
-
-/** Answers from a kept result, and remembers how, where the same spec may come again. */
-function answerFirst(
-  caller: Caller,
-  { spec, isRepeated }: Submission,
-  { execution, entry }: { execution: NewExecution; entry: CacheEntry },
-  deps: SubmitDeps,
-): Submitted {
-  const answer = deps.late.toAnswer(endedAtOnce(execution, entry));
-  const mayRepeat = isRepeated === true && execution.rerunOf === null;
-  if (mayRepeat)
-    deps.repeats.remember(spec, { caller, adaptiveMs: adaptiveLimit(spec, deps), entry, answer });
-  const { id, trace, createdAt: at } = execution;
-  return {
-    execution: deps.late.add(answer, { id, trace, at }),
-    isReplay: false,
-    like: mayRepeat ? answer : null,
-  };
-}
-
-/** The limit of the attempts that follows what was observed, milliseconds; null where the request names one, or there is none. */
-function adaptiveLimit(spec: Spec, { policies }: SubmitDeps): number | null {
-  if (spec.kind !== 'operation' || spec.timeouts?.attempt_ms !== undefined) return null;
-  return policies.adaptiveTimeout(spec.name)?.currentMs ?? null;
-}
-
 /**
  * The record of a new execution, before it is known how it begins.
  *
@@ -225,7 +183,7 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   }
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
-  const adaptiveMs = adaptiveLimit(spec, deps);
+  const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
   return newExecution(acceptance, deps.policy);
 }
@@ -316,7 +274,7 @@ async function conclude(
     if (execution.status === 'running') deps.run(execution);
     else one.slot?.release();
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
-    return { execution, isReplay: false, like: null };
+    return { execution, isReplay: false };
   }
   undo(one, deps);
   const { scheduler } = one;
@@ -343,7 +301,7 @@ async function conclude(
       );
     case 'key_replayed': {
       const first = await deps.store.get(caller.userId, result.executionId);
-      if (first !== null) return { execution: first, isReplay: true, like: null };
+      if (first !== null) return { execution: first, isReplay: true };
       return new RefusedError(
         'execution_removed',
         `The execution ${result.executionId} of this key was removed.`,

@@ -6,14 +6,6 @@ import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
 import { jsonProblem } from './json-problem.ts';
-import type { KnownBodies } from './known-bodies.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The bodies that the route has come to know, and need not read again. */
-    knownBodies?: KnownBodies;
-  }
-}
 
 const MAX_DEPTH = 32;
 /** Each may become a problem of its own, and costs far more then than its bytes. */
@@ -22,6 +14,7 @@ const MAX_MEMBERS = 50_000;
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  app.decorateRequest('smallBody', null);
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     const charset = /charset\s*=\s*"?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1];

@@ -100,14 +100,26 @@ export interface EventRow {
 /** A row that the store has not given a sequence yet. */
 export type NewRow = Omit<ExecutionRow, 'seq'>;
 
-function factsOf(execution: AcceptPart['execution'] | FinishedExecution): StaticFacts {
-  const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
+type Accepted = AcceptPart['execution'] | FinishedExecution;
+
+/** The facts as JSON, without the brace that opens it and the trace. */
+function factsOf(execution: Accepted): string {
+  const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  return { labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation };
+  const facts: Omit<StaticFacts, 'trace'> = {
+    ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation },
+  };
+  return JSON.stringify(facts).slice(1);
 }
 
+const withTrace = (facts: string, trace: Trace): string => `{"trace":${JSON.stringify(trace)},${facts}`;
+
 /** The row of a new execution, before its first group gives it a sequence. */
-export function newRow(execution: AcceptPart['execution'] | FinishedExecution): NewRow {
+export function newRow(execution: Accepted): NewRow {
+  return { ...commonRow(execution), facts: withTrace(factsOf(execution), execution.trace) };
+}
+
+function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
   return {
     id: execution.id,
     user_id: execution.userId,
@@ -119,7 +131,6 @@ export function newRow(execution: AcceptPart['execution'] | FinishedExecution): 
     concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,
     spec: JSON.stringify(execution.spec),
-    facts: JSON.stringify(factsOf(execution)),
     priority: execution.priority,
     timeouts: JSON.stringify(execution.timeouts),
     phase: 'queued',
@@ -139,21 +150,23 @@ export function newRow(execution: AcceptPart['execution'] | FinishedExecution): 
 }
 
 /** What the rows of executions that ended alike have in common; each gets the rest by `ownAnswer`. */
-export interface AnswerRow {
-  row: NewRow;
-  /** The facts as JSON, without their first brace and the trace. */
+export interface AnswerRow extends Omit<NewRow, 'facts'> {
+  /** Without its beginning, which is each one's own. */
   facts: string;
 }
 
+/** @param execution that has ended with its acceptance */
 export function answerRow(execution: FinishedExecution): AnswerRow {
-  const { trace: _, ...facts } = factsOf(execution);
   const { status, revision, eventSequence, outcome, result } = execution;
-  const row: NewRow = {
-    ...newRow(execution),
-    ...{ phase: 'done', status, revision, event_sequence: eventSequence },
-    ...{ outcome: JSON.stringify(outcome), result: result === null ? null : JSON.stringify(result) },
-  };
-  return { row, facts: JSON.stringify(facts).slice(1) };
+  const row = commonRow(execution);
+  const text = result === null ? null : JSON.stringify(result);
+  const end = { outcome: JSON.stringify(outcome), result: text };
+  const facts = factsOf(execution);
+  return Object.assign(
+    row,
+    { phase: 'done', status, revision, event_sequence: eventSequence, facts } as const,
+    end,
+  );
 }
 
 /** Those in which rows of executions that ended alike differ. */
@@ -163,8 +176,7 @@ export function ownAnswer(
   { facts }: AnswerRow,
   { id, trace, at }: OwnFacts,
 ): Pick<NewRow, (typeof OWN_COLUMNS)[number]> {
-  const own = `{"trace":${JSON.stringify(trace)},${facts}`;
-  return { id, run_id: id, facts: own, created_at: at, queued_at: at, finished_at: at };
+  return { id, run_id: id, facts: withTrace(facts, trace), created_at: at, queued_at: at, finished_at: at };
 }
 
 function parseOr(json: string | null, absent: unknown): unknown {

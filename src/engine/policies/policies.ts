@@ -3,6 +3,7 @@
 import type { Execution } from '../../domain/execution.ts';
 import { operationOf } from '../../domain/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
+import type { Spec } from '../../domain/spec.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
 import { callEnd, Circuits, type Circuit, type CircuitSettings } from './circuits.ts';
 import { RetryBudget, type RetryBudgetSettings } from './retry.ts';
@@ -88,6 +89,15 @@ export class Policies {
     const timeout = new AdaptiveTimeout(settings);
     this.#adaptive.set(operation, { settings: JSON.stringify(settings), timeout });
     return timeout;
+  }
+
+  /**
+   * The limit of the attempts that follows what was observed, milliseconds; null where there is none, or the request
+   * names its own.
+   */
+  adaptiveLimitMs(spec: Spec): number | null {
+    if (spec.kind !== 'operation' || spec.timeouts?.attempt_ms !== undefined) return null;
+    return this.adaptiveTimeout(spec.name)?.currentMs ?? null;
   }
 
   /** Forgets what is not configured any more. */

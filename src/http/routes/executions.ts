@@ -115,7 +115,7 @@ export function executionRoutes(
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
     const { like } = submitted;
     // Answers from the cache have no log whose place could be shown.
-    if (like === null) return send(request, reply, view);
+    if (like === undefined) return send(request, reply, view);
     return send(
       request,
       reply,

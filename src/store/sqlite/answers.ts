@@ -1,9 +1,14 @@
 // Writes executions that ended with their acceptance, many alike at a time.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { OWN_COLUMNS, ownAnswer } from '../rows.ts';
+import type { AnswersPart } from '../../domain/ports.ts';
+import { type AnswerRow, OWN_COLUMNS, ownAnswer } from '../rows.ts';
 import { addTo, type Counts } from './counts.ts';
-import type { WriterAnswers } from './groups.ts';
 import { EXECUTION_COLUMNS } from './statements.ts';
+
+export type WriterAnswers = Omit<AnswersPart, 'like'> & {
+  like: AnswerRow;
+  labels: [string, string][];
+};
 
 export class AnswerWriter {
   readonly #insert: StatementSync;
@@ -24,8 +29,7 @@ export class AnswerWriter {
 
   /** Writes those that are not there yet; answers the position of the first event of each. */
   write({ like, labels, each }: WriterAnswers, counts: Counts): number[] {
-    const { row } = like;
-    const values = EXECUTION_COLUMNS.map((name) => row[name]);
+    const values = EXECUTION_COLUMNS.map((name) => like[name]);
     return each.map((one) => {
       const own = ownAnswer(like, one);
       for (const [name, place] of OWN_PLACES) values[place] = own[name];
@@ -33,9 +37,9 @@ export class AnswerWriter {
       if (this.#insert.run(...values).changes === 0) {
         return (this.#position.get(id) as { position: number }).position;
       }
-      for (const [name, value] of labels) this.#insertLabel.run(row.user_id, name, value, id);
-      addTo(counts, row, 1);
-      return Number(this.#insertEvents.run(id, at, id, row.status, at).lastInsertRowid) - 1;
+      for (const [name, value] of labels) this.#insertLabel.run(like.user_id, name, value, id);
+      addTo(counts, like, 1);
+      return Number(this.#insertEvents.run(id, at, id, like.status, at).lastInsertRowid) - 1;
     });
   }
 }

@@ -7,8 +7,8 @@ import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
-import type { AnswerRow, AttemptRow, EventRow, ExecutionRow, NewRow } from '../rows.ts';
-import { AnswerWriter } from './answers.ts';
+import type { AttemptRow, EventRow, ExecutionRow, NewRow } from '../rows.ts';
+import { AnswerWriter, type WriterAnswers } from './answers.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
@@ -19,10 +19,6 @@ export type WriterPart =
   | WriterSettle
   | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart>;
 
-export type WriterAnswers = Omit<ports.AnswersPart, 'like'> & {
-  like: AnswerRow;
-  labels: [string, string][];
-};
 type WriterAccept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
   row: NewRow;
   labels: [string, string][];
@@ -45,7 +41,7 @@ export type Undone =
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
 export type GroupReply =
-  | { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[]; answers: number[] } | Undone;
+  { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[]; answers: number[] } | Undone;
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };

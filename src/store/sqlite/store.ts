@@ -6,15 +6,13 @@ import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
 import {
-  alike,
   endedAtOnce,
   type Execution,
-  type FinishedExecution,
   type PendingExecution,
   type Pool,
   poolOf,
 } from '../../domain/execution.ts';
-import { acceptEvents, type LifecycleEvent } from '../../domain/events.ts';
+import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AnswersPart,
@@ -29,7 +27,8 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
-import { type AnswerRow, answerRow, newRow, toEvent, toExecution } from '../rows.ts';
+import { newRow, toEvent, toExecution } from '../rows.ts';
+import { AnswerSender, written } from './answer-sender.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -60,8 +59,7 @@ interface Waiting {
 export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
-  /** Of answers that keep coming. */
-  readonly #answerRows = new WeakMap<FinishedExecution, AnswerRow>();
+  readonly #answers = new AnswerSender();
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
   readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
   #replies: {
@@ -220,7 +218,9 @@ export class SqliteStore implements Store {
   async #write(groups: Group[]): Promise<(GroupResult | StoreError)[]> {
     const reply = await this.#call({
       type: 'commit',
-      groups: groups.map((group) => group.map((part) => this.#toWriterPart(part))),
+      groups: groups.map((group) =>
+        group.map((part) => (part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part))),
+      ),
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
@@ -228,14 +228,6 @@ export class SqliteStore implements Store {
     this.#stats.groups += groups.length;
     this.#stats.commitSeconds += reply.seconds;
     return reply.replies.map((answer, i) => this.#result(groups[i] as Group, answer));
-  }
-
-  #toWriterPart(part: Group[number]): WriterPart {
-    if (part.type !== 'answers') return toWriterPart(part);
-    const { like: execution, ...rest } = part;
-    let like = this.#answerRows.get(execution);
-    if (like === undefined) this.#answerRows.set(execution, (like = answerRow(execution)));
-    return { ...rest, like, labels: Object.entries(execution.labels) };
   }
 
   #result(group: Group, reply: GroupReply | GroupFailure): GroupResult | StoreError {
@@ -254,7 +246,7 @@ export class SqliteStore implements Store {
       return { status: 'applied', executions: [execution], events: reply.events.map(toEvent) };
     }
     const [only] = group;
-    if (only?.type === 'answers') return answered(only, reply.answers);
+    if (only?.type === 'answers') return written(only, reply.answers);
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
       const execution = toExecution(row, attempts);
@@ -328,17 +320,6 @@ export class SqliteStore implements Store {
 }
 
 const NONE_QUEUED = { process: 0, http: 0 };
-
-/** What answers look like that were written; they are not kept in memory, since most are never read. */
-function answered({ like, each }: AnswersPart, positions: readonly number[]): GroupResult {
-  const types = acceptEvents(false, like.outcome);
-  const events = each.flatMap(({ id, at }, i) =>
-    types.map((type, n) => ({
-      ...{ position: (positions[i] as number) + n, executionId: id, sequence: n + 1, type, at, attempt: 0 },
-    })),
-  );
-  return { status: 'applied', executions: each.map((own) => alike(like, own)), events };
-}
 
 function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
   // A result travels as its text: the writer has no use for its parts.
