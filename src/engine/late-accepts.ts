@@ -26,8 +26,8 @@ interface Entry {
 /** Beyond so many, or so many bytes, answers wait for the store again. */
 const MAX_WAITING = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Stored together. */
-const BATCH = 1000;
+/** Stored together: many, since a transaction has its price, but not so many that others wait long for theirs. */
+const BATCH = 3000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** A batch of more than so many is a sign of many to come. */
 const BUSY = 16;

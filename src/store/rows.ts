@@ -8,7 +8,6 @@ import type {
   Isolation,
   OutputPolicy,
   OutputTotals,
-  OwnFacts,
   Pool,
   Resources,
   Result,
@@ -112,11 +111,16 @@ function factsOf(execution: Accepted): string {
   return JSON.stringify(facts).slice(1);
 }
 
-const withTrace = (facts: string, trace: Trace): string => `{"trace":${JSON.stringify(trace)},${facts}`;
+/** A trace as JSON: it is hexadecimal digits only. */
+export function traceText({ traceId, parentId, flags }: Trace): string {
+  return `{"traceId":"${traceId}","parentId":"${parentId}","flags":"${flags}"}`;
+}
+
+const withTrace = (facts: string, trace: string): string => `{"trace":${trace},${facts}`;
 
 /** The row of a new execution, before its first group gives it a sequence. */
 export function newRow(execution: Accepted): NewRow {
-  return { ...commonRow(execution), facts: withTrace(factsOf(execution), execution.trace) };
+  return { ...commonRow(execution), facts: withTrace(factsOf(execution), traceText(execution.trace)) };
 }
 
 function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
@@ -174,7 +178,7 @@ export const OWN_COLUMNS = ['id', 'run_id', 'facts', 'created_at', 'queued_at', 
 
 export function ownAnswer(
   { facts }: AnswerRow,
-  { id, trace, at }: OwnFacts,
+  { id, trace, at }: { id: string; trace: string; at: number },
 ): Pick<NewRow, (typeof OWN_COLUMNS)[number]> {
   return { id, run_id: id, facts: withTrace(facts, trace), created_at: at, queued_at: at, finished_at: at };
 }

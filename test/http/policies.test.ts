@@ -381,8 +381,9 @@ t.test('a request that keeps coming is answered like the first time, however oft
   t.equal(keyed[0]?.body.id, keyed[1]?.body.id, 'with a key it is one execution');
   t.match(await s.call('POST', '/v1/executions/batch', spec), { status: 400 }, 'only where it was known');
   t.match(await s.call('POST', '/v1/executions?x=1', spec), { status: 400 });
+  await s.call('GET', '/v1/executions');
   const metrics = await s.call('GET', '/metrics');
-  t.match(metrics.text, /cache_hits_total\{operation_type="shell"\} 9/);
+  t.match(metrics.text, /cache_hits_total\{operation_type="shell"\} 9/, 'when they are stored');
   t.match(metrics.text, /execd_executions_accepted_total\{kind="shell"\} 10/);
 });
 

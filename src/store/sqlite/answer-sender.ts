@@ -2,19 +2,22 @@
 import { acceptEvents } from '../../domain/events.ts';
 import { alike, type FinishedExecution } from '../../domain/execution.ts';
 import type { AnswersPart, GroupResult } from '../../domain/ports.ts';
-import { type AnswerRow, answerRow } from '../rows.ts';
+import { type AnswerRow, answerRow, traceText } from '../rows.ts';
 import type { WriterAnswers } from './answers.ts';
 
 export class AnswerSender {
   /** Of answers that keep coming. */
   readonly #rows = new WeakMap<FinishedExecution, AnswerRow>();
 
-  toWriter({ like: execution, ...rest }: AnswersPart): WriterAnswers {
+  toWriter({ type, like: execution, each }: AnswersPart): WriterAnswers {
     const known = this.#rows.get(execution);
     const like = known ?? answerRow(execution);
     // One that comes alone most likely is the only one.
-    if (known === undefined && rest.each.length > 1) this.#rows.set(execution, like);
-    return { ...rest, like, labels: Object.entries(execution.labels) };
+    if (known === undefined && each.length > 1) this.#rows.set(execution, like);
+    const ids = each.map(({ id }) => id);
+    const traces = each.map(({ trace }) => traceText(trace));
+    const times = each.map(({ at }) => at);
+    return { type, like, labels: Object.entries(execution.labels), ids, traces, times };
   }
 }
 
