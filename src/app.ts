@@ -25,6 +25,7 @@ import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { liveOperations } from './operations-file.ts';
+import { planParts } from './plan-parts.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
 
@@ -115,6 +116,7 @@ export async function buildApp(
     policy,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    plans: planParts(limitsOf(config)),
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,

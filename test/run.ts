@@ -21,6 +21,7 @@ const CHECKS = [
 const GROUPS = [
   'domain',
   'operations',
+  'plans',
   'engine',
   'journal',
   'store',

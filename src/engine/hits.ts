@@ -4,7 +4,6 @@ import type { Caller } from '../domain/access.ts';
 import { alike, endedAtOnce, type FinishedExecution, type Trace } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, CacheEntry, Clock } from '../domain/ports.ts';
-import type { Spec } from '../domain/spec.ts';
 import type { Answer, LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Policies } from './policies/policies.ts';
@@ -24,6 +23,8 @@ export interface Hit {
   like?: object;
 }
 
+type Asked = FinishedExecution['spec'];
+
 interface Repeat {
   caller: Caller;
   adaptiveMs: number | null;
@@ -37,7 +38,7 @@ const MAX_REMEMBERED_BYTES = 6 * 1024;
 export class Hits {
   readonly #deps: HitsDeps;
   /** By specs that nobody changes any more; whoever says so keeps a bounded number of them. */
-  #repeats = new WeakMap<Spec, Repeat>();
+  #repeats = new WeakMap<Asked, Repeat>();
 
   constructor(deps: HitsDeps) {
     this.#deps = deps;
@@ -49,7 +50,7 @@ export class Hits {
   }
 
   /** The answer to a repeated spec, out of what it was answered with before; null when it is to be worked out. */
-  again(caller: Caller, spec: Spec, trace: Trace | null): Hit | null {
+  again(caller: Caller, spec: Asked, trace: Trace | null): Hit | null {
     const { late, cache, policies, clock, newId, newTrace } = this.#deps;
     const known = this.#repeats.get(spec);
     if (known?.caller !== caller || known.adaptiveMs !== policies.adaptiveLimitMs(spec)) return null;

@@ -3,7 +3,6 @@
 import type { Execution } from '../../domain/execution.ts';
 import { operationOf } from '../../domain/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import type { Spec } from '../../domain/spec.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
 import { callEnd, Circuits, type Circuit, type CircuitSettings } from './circuits.ts';
 import { RetryBudget, type RetryBudgetSettings } from './retry.ts';
@@ -60,7 +59,8 @@ export class Policies {
       done: (outcome, durationMs) => {
         tell(outcome);
         // A limit that the request has set itself says nothing about the operation.
-        const hasOwnLimit = execution.spec.timeouts?.attempt_ms !== undefined;
+        const { spec } = execution;
+        const hasOwnLimit = spec.kind === 'operation' && spec.timeouts?.attempt_ms !== undefined;
         const isTimed =
           outcome !== null && (isSuccess(outcome) || (outcome.cause === 'attempt_timeout' && !hasOwnLimit));
         if (operation !== null && isTimed) this.adaptiveTimeout(operation)?.note(durationMs);
@@ -95,7 +95,7 @@ export class Policies {
    * The limit of the attempts that follows what was observed, milliseconds; null where there is none, or the request
    * names its own.
    */
-  adaptiveLimitMs(spec: Spec): number | null {
+  adaptiveLimitMs(spec: Execution['spec']): number | null {
     if (spec.kind !== 'operation' || spec.timeouts?.attempt_ms !== undefined) return null;
     return this.adaptiveTimeout(spec.name)?.currentMs ?? null;
   }

@@ -30,7 +30,15 @@ export function written({ like, each }: AnswersPart, positions: readonly number[
   const types = acceptEvents(false, like.outcome);
   const events = each.flatMap(({ id, at }, i) =>
     types.map((type, n) => ({
-      ...{ position: (positions[i] as number) + n, executionId: id, sequence: n + 1, type, at, attempt: 0 },
+      ...{
+        position: (positions[i] as number) + n,
+        executionId: id,
+        sequence: n + 1,
+        type,
+        at,
+        attempt: 0,
+        step: null,
+      },
     })),
   );
   // They are not kept in memory: most are never read again.

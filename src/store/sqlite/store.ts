@@ -11,6 +11,7 @@ import {
   type PendingExecution,
   type Pool,
   poolOf,
+  type RunningExecution,
 } from '../../domain/execution.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -21,6 +22,7 @@ import type {
   GroupResult,
   InterruptedAttempt,
   ListFilter,
+  StepRecord,
   Store,
   StoreCounts,
   StoreIdentity,
@@ -105,7 +107,7 @@ export class SqliteStore implements Store {
       this.#counts = opened.counts;
       this.#reads = new Reads(file);
       for (const { id, pool, priority, seq } of this.#reads.queue())
-        this.#queues[pool].put(id, priority, seq);
+        if (pool !== 'none') this.#queues[pool].put(id, priority, seq);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
       await this.#shut();
@@ -153,13 +155,26 @@ export class SqliteStore implements Store {
   }
 
   async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
-    const { finished } = await this.counts();
-    const surplus = Object.values(finished).reduce((sum, n) => sum + n, 0) - keepAtMost;
+    const { finished, finishedSteps } = await this.counts();
+    const roots = Object.values(finished).reduce((sum, n) => sum + n, -finishedSteps);
+    const surplus = roots - keepAtMost;
     return this.#read((reads) => reads.expired(finishedBefore, surplus, limit));
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     return this.#read((reads) => reads.missing(ids));
+  }
+
+  async livePlans(): Promise<RunningExecution[]> {
+    return this.#read((reads) => reads.livePlans()).filter((plan) => plan.status === 'running');
+  }
+
+  async steps(planId: ExecutionId): Promise<StepRecord[]> {
+    return this.#read((reads) => reads.steps(planId));
+  }
+
+  async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
+    return this.#read((reads) => reads.stepCounts(planId));
   }
 
   async cacheEntries(limit: number): Promise<CacheEntry[]> {
@@ -256,7 +271,9 @@ export class SqliteStore implements Store {
       first ??= execution;
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
-      const queue = this.#queues[poolOf(execution.work)];
+      const pool = poolOf(execution.work);
+      if (pool === null) return execution;
+      const queue = this.#queues[pool];
       if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
       else queue.delete(execution.id);
       return execution;
