@@ -1,10 +1,10 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
 import { accessSync, constants } from 'node:fs';
-import { extname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
+import { liveCredits } from './credits-file.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
@@ -12,13 +12,15 @@ import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
+import { creditSource } from './engine/credits/credit-source.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
-import { eventLog } from './observe/event-log.ts';
+import { chooseHost } from './choose-host.ts';
+import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
@@ -63,7 +65,7 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file is not usable
+ * @throws ConfigError when the keys file is not usable, or the runner host that was asked for is not there
  */
 export async function buildApp(
   config: Config,
@@ -90,14 +92,20 @@ export async function buildApp(
   });
   const journal: Journal = new FileJournal(logDir);
   const runner: Runner = new CommandRunner({
-    hostCommand: [runtime.execPath, ...HOST_FLAGS, hostPath()],
+    hostCommand: chooseHost(config.EXECUTION_RUNNER_HOST, runtime.execPath, log),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
     clock,
     log,
   });
-  const operations = liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config));
+  const creditsPath = config.EXECUTION_CREDITS_FILE ?? null;
+  const prices = liveCredits(creditsPath);
+  const operations = liveOperations(
+    config.EXECUTION_OPERATIONS_FILE ?? null,
+    limitsOf(config),
+    creditsPath !== null,
+  );
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
@@ -117,6 +125,8 @@ export async function buildApp(
     policy,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    credits: creditsPath === null ? null : creditSource(operations, () => prices.now()),
+    chargeWorkers: config.EXECUTION_CHARGE_WORKERS,
     plans: planParts(limitsOf(config)),
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
@@ -133,6 +143,8 @@ export async function buildApp(
   });
   engine.listen((event, execution) => metrics.onEvent(event, execution));
   engine.listen(eventLog(log));
+  engine.listenToAccounts((event) => metrics.onAccount(event));
+  engine.listenToAccounts(accountLog(log));
 
   const server = await buildServer({
     engine,
@@ -166,9 +178,11 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
   });
 
-  /** Throws RefusedError when the file is not usable; then nothing has changed. */
+  /** Throws RefusedError when a file is not usable; then nothing has changed. */
   function reload(): { operations: number; circuits: number } {
+    const usePrices = prices.reread();
     const counts = operations.reload();
+    usePrices();
     engine.forgetPolicies();
     log.info(counts, 'Operations reloaded');
     return counts;
@@ -198,6 +212,7 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
+        prices.load();
         operations.load();
         makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
         makeDirectory(
@@ -262,9 +277,6 @@ async function listen(
   }
 }
 
-/** A small host forks fast: its heap is kept small. */
-const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
-
 /** A file system in memory, which every Linux has there; else the data directory. */
 function scratchRoot(dataDir: string): string {
   const inMemory = '/dev/shm';
@@ -274,11 +286,6 @@ function scratchRoot(dataDir: string): string {
   } catch {
     return dataDir;
   }
-}
-
-function hostPath(): string {
-  // The same source runs as .ts in development and as .js when built.
-  return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
 }
 
 /** What applies where an operation says nothing, for readers. */

@@ -178,6 +178,26 @@ const SETTINGS = {
     unit: 'path',
     about: 'Operations, JSON or YAML (docs/operations.md). Read again on SIGHUP and POST /v1/admin/reload.',
   },
+  EXECUTION_RUNNER_HOST: {
+    schema: z.enum(['auto', 'native', 'node']),
+    default: 'auto',
+    unit: 'auto | native | node',
+    about:
+      'What starts the commands: the native host (npm run build:native), the Node host, or native where it was built and works.',
+  },
+  EXECUTION_CREDITS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'What executions cost, JSON or YAML (docs/credits.md). Unset: credits are off, everything is free.',
+  },
+  EXECUTION_CHARGE_WORKERS: {
+    schema: whole(1, 64),
+    default: '2',
+    unit: 'workers',
+    about: 'How many charge finished executions at a time.',
+  },
   EXECUTION_KILL_GRACE_MS: {
     schema: whole(0, 600_000),
     default: '5000',

@@ -1,6 +1,5 @@
 // The operations file: JSON or YAML, read at start and again when asked to. It is checked whole before anything of it is
 // used: every problem is told at once, with its line, and a bad file never takes the place of a good one.
-import { readFileSync, statSync } from 'node:fs';
 import { ConfigError } from './config.ts';
 import { RefusedError } from './domain/errors.ts';
 import { dotted, type Issue, issuesOf } from './domain/issues.ts';
@@ -15,7 +14,7 @@ import {
 } from './domain/operation.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { checkWith, paramsValidators } from './params-validators.ts';
-import { type FileProblem, parseYaml, type Read } from './read-yaml.ts';
+import { type FileProblem, inFile, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_OPERATIONS_FILE';
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
@@ -40,14 +39,22 @@ export interface LiveOperations extends OperationRegistry {
   reload(): { operations: number; circuits: number };
 }
 
-/** @param path null: there are no operations */
-export function liveOperations(path: string | null, limits: SpecLimits): LiveOperations {
+/**
+ * @param path       null: there are no operations
+ * @param hasCredits false: an operation with a cost is refused, because nobody would be charged
+ */
+export function liveOperations(path: string | null, limits: SpecLimits, hasCredits = false): LiveOperations {
   let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
   /** Problems; none when the registry has been replaced. */
   const replace = (): FileProblem[] => {
     if (path === null) return [];
     const read = readOperationsFile(path, limits);
     if ('problems' in read) return read.problems;
+    const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
+    if (!hasCredits && priced.length > 0) {
+      const message = 'nobody would be charged: EXECUTION_CREDITS_FILE is not set';
+      return priced.map(({ name }) => ({ path: dotted(['operations', name, 'cost']), line: null, message }));
+    }
     current = read.registry;
     return [];
   };
@@ -77,27 +84,14 @@ export function liveOperations(path: string | null, limits: SpecLimits): LiveOpe
   };
 }
 
-function inFile(file: string | null, { path, line, message }: FileProblem): string {
-  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
-}
-
 function noSuchOperation(name: string): CheckedParams {
   return { ok: false, problems: [{ field: '/name', message: `there is no operation ${name}` }] };
 }
 
 /** Reads and checks a file. */
 export function readOperationsFile(path: string, limits: SpecLimits): Read<{ registry: OperationRegistry }> {
-  const whole = (message: string) => ({ problems: [{ path: '', line: null, message }] });
-  try {
-    const { size, mode } = statSync(path);
-    // What stands here runs: whoever can write it can run anything. Bit 1: writable by others than owner and group.
-    if ((mode & 0o002) !== 0) return whole('can be changed by every user of this machine: chmod o-w it');
-    if (size > MAX_FILE_BYTES) return whole(`is larger than ${MAX_FILE_BYTES} bytes`);
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-    return parseOperations(text, limits);
-  } catch (error) {
-    return whole((error as Error).message);
-  }
+  const read = readGuarded(path, MAX_FILE_BYTES);
+  return 'problems' in read ? read : parseOperations(read.text, limits);
 }
 
 /** Checks the text of a file. */

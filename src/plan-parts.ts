@@ -1,4 +1,5 @@
 // What the engine needs to carry out plans, made of the domain's rules and a library for conditions.
+import type { z } from 'zod';
 import { celConditions } from './conditions.ts';
 import type { Conditions } from './domain/conditions.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
@@ -12,6 +13,25 @@ export interface PlanParts {
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
 }
 
+/**
+ * A reference has the type of its value: where a text is needed, a number or a boolean is written as one. Whatever else was
+ * of a wrong type has been refused with the plan.
+ */
+function withTexts(spec: Record<string, unknown>, { issues }: z.ZodError): Record<string, unknown> {
+  const copy = structuredClone(spec);
+  for (const { code, path } of issues) {
+    if (code !== 'invalid_type' && code !== 'invalid_union') continue;
+    let place: unknown = copy;
+    for (const key of path.slice(0, -1)) place = (place as Record<PropertyKey, unknown>)[key];
+    const last = path.at(-1);
+    if (typeof place !== 'object' || place === null || last === undefined) continue;
+    const value = (place as Record<PropertyKey, unknown>)[last];
+    if (typeof value === 'number' || typeof value === 'boolean')
+      (place as Record<PropertyKey, unknown>)[last] = String(value);
+  }
+  return copy;
+}
+
 /** How plans are checked, and their values worked out. */
 export function planParts(limits: SpecLimits): PlanParts {
   const conditions = celConditions();
@@ -20,7 +40,8 @@ export function planParts(limits: SpecLimits): PlanParts {
     conditions,
     check: planChecker(limits, conditions),
     parse(spec) {
-      const parsed = schema.safeParse(spec, { error: fieldMessage });
+      let parsed = schema.safeParse(spec, { error: fieldMessage });
+      if (!parsed.success) parsed = schema.safeParse(withTexts(spec, parsed.error), { error: fieldMessage });
       if (parsed.success) return { spec: parsed.data };
       return { wrong: sentenceOf(fieldProblems(parsed.error, 'body')) };
     },

@@ -1,4 +1,5 @@
 // YAML and JSON without surprises: one reading of every text, bounded, with the line of each value.
+import { readFileSync, statSync } from 'node:fs';
 import { isAlias, isMap, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 
 /** How often the file may use an anchor, and how many values it may have with all of them followed. */
@@ -22,6 +23,29 @@ export interface ParsedYaml {
   value: unknown;
   /** The line of a place, or of the nearest place above it. */
   lineOf: (path: readonly PropertyKey[]) => number;
+}
+
+/** One problem with a file as a whole. */
+export function wholeFile(message: string): { problems: FileProblem[] } {
+  return { problems: [{ path: '', line: null, message }] };
+}
+
+/** Reads a file that decides what the service does: whoever can write it has the service in their hands. */
+export function readGuarded(path: string, maxBytes: number): Read<{ text: string }> {
+  try {
+    const { size, mode } = statSync(path);
+    // Bit 1: writable by others than owner and group.
+    if ((mode & 0o002) !== 0) return wholeFile('can be changed by every user of this machine: chmod o-w it');
+    if (size > maxBytes) return wholeFile(`is larger than ${maxBytes} bytes`);
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)) };
+  } catch (error) {
+    return wholeFile((error as Error).message);
+  }
+}
+
+/** A problem as a reader of the file finds it. */
+export function inFile(file: string | null, { path, line, message }: FileProblem): string {
+  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
 /** YAML 1.2 with the core schema, of which JSON is a part. */

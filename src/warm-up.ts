@@ -47,6 +47,7 @@ async function warm({ spec, caller }: Item, engine: Engine, log: Log, signal: Ab
       trace: null,
       idempotency: null,
       rerunOf: null,
+      isFree: true,
     });
     let now = execution;
     while (now.phase !== 'done' && !signal.aborted) {

@@ -2,6 +2,7 @@
 import type { Caller, Scope } from './access.ts';
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
+import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
 import type { PlanSpec } from './plan.ts';
@@ -157,6 +158,8 @@ interface Facts {
   concurrency: { key: string; limit: number } | null;
   /** Null: its result is neither looked up nor kept. */
   cache: CacheUse | null;
+  /** Null: it is free. */
+  cost: Cost | null;
   trace: Trace;
   rerunOf: ExecutionId | null;
   /** Of a plan: the one whose completed steps it has taken over. */

@@ -6,6 +6,7 @@ import { type FieldProblem, RefusedError } from './errors.ts';
 import { type Issue, issuesOf } from './issues.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
+import { priceSchema } from './price.ts';
 import {
   cache,
   SPEC_KINDS,
@@ -157,6 +158,7 @@ export function operationSchema(limits: SpecLimits) {
         .max(1000)
         .optional()
         .describe('run at start, so that its results are there'),
+      cost: priceSchema.optional(),
       priority: priority.optional(),
       on_limit,
       output,
@@ -395,6 +397,7 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
       parse: output?.parse ?? null,
     },
     labels: definition.labels ?? {},
+    cost: definition.cost ?? null,
   };
 }
 export type EffectivePolicy = ReturnType<typeof effectivePolicy>;

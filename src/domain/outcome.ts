@@ -110,6 +110,8 @@ type Ending =
   | { cause: 'evaluation_failed'; reason: EvaluationFailure; message: string }
   /** A step that was not accepted once its values were known. */
   | { cause: 'step_refused'; message: string }
+  /** A step that its plan could not begin, because there was too little credit for it. */
+  | { cause: 'no_credit'; message: string }
   | { cause: 'request_failed'; reason: RequestFailure; message: string }
   | { cause: 'circuit_open'; circuit: string; retryAfterMs: number }
   | { cause: 'spawn_failed'; reason: SpawnFailure; message: string }
@@ -177,6 +179,8 @@ function judgeEnding(outcome: Outcome): Verdict {
       return ended('failed', EVALUATION_ERRORS[outcome.reason], outcome.message);
     case 'step_refused':
       return ended('failed', 'step_refused', outcome.message);
+    case 'no_credit':
+      return ended('failed', 'no_credit', outcome.message);
     case 'circuit_open': {
       const seconds = Math.ceil(outcome.retryAfterMs / 1000);
       return ended(

@@ -1,4 +1,6 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { AccountEvent, AccountReads, ChargePart, GrantPart, LedgerEntry } from './account.ts';
+import type { Window } from './cost.ts';
 import type { LifecycleEvent } from './events.ts';
 import type {
   Attempt,
@@ -59,9 +61,10 @@ export interface Claimant {
 /**
  * A new execution. `claim` gives it a slot in the same group: then it is never in the queue, unless as many with its
  * concurrency key run as may. Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
- * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt. A plan
- * is live from the first moment. A step is refused with `plan_closed` when its plan ends or has ended, and with
- * `step_exists` when it has been accepted before.
+ * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt. What
+ * it may cost is reserved with it; refused with `no_credit` when the user has less. A plan is live from the first moment. A
+ * step is refused with `plan_closed` when its plan ends or has ended, and with `step_exists` when it has been accepted
+ * before.
  */
 export interface AcceptPart {
   type: 'accept';
@@ -70,6 +73,8 @@ export interface AcceptPart {
   maxQueued: number;
   joins: boolean;
   end: { outcome: Outcome; result: Result } | null;
+  /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
+  pricing?: { windows: readonly Window[]; lowBalance: number | null };
 }
 
 /**
@@ -213,6 +218,8 @@ export interface PatchPart {
   revision: number;
   priority: number | null;
   timeouts: Timeouts | null;
+  /** What is to be reserved from now on; refused with `no_credit` when the user has less. */
+  reserved?: number;
   at: number;
 }
 
@@ -273,7 +280,9 @@ export type Part =
   | CachePart
   | PatchPart
   | RemovePart
-  | ProgressPart;
+  | ProgressPart
+  | GrantPart
+  | ChargePart;
 
 /** One fact: all of its parts are written, or none. */
 export type Group = readonly Part[];
@@ -284,13 +293,21 @@ export type GroupRefusal =
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
   | { reason: 'key_reused' }
+  | { reason: 'no_credit'; needed: number; available: number }
+  | { reason: 'balance_limit' }
   | { reason: 'not_found' }
   /** The lifecycle does not have this move from here; `execution` is the current state. */
   | { reason: 'illegal'; execution: Execution };
 
 export type GroupResult =
   /** `executions`: the new state of each one touched (of removed ones, the last), in the order of the parts. */
-  | { status: 'applied'; executions: Execution[]; events: LifecycleEvent[] }
+  | {
+      status: 'applied';
+      executions: Execution[];
+      events: LifecycleEvent[];
+      /** What was added to the ledger. */
+      entries?: LedgerEntry[];
+    }
   /** Made for an attempt that is no longer the current one, or for an execution that has finished. */
   | { status: 'stale' }
   | ({ status: 'refused' } & GroupRefusal);
@@ -384,7 +401,7 @@ export class StoreError extends Error {
   }
 }
 
-export interface Store {
+export interface Store extends AccountReads {
   open(): Promise<StoreIdentity>;
   /** The claims of earlier epochs that have not ended. */
   interrupted(): Promise<InterruptedAttempt[]>;
@@ -599,3 +616,5 @@ export interface Journal {
 
 /** Called after the fact is stored; never throws. */
 export type Publish = (event: LifecycleEvent, execution: Execution) => void;
+/** The same for what happens to accounts. */
+export type PublishAccount = (event: AccountEvent) => void;

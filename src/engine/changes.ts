@@ -16,6 +16,7 @@ import type {
   Store,
 } from '../domain/ports.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { reservation } from '../domain/price.ts';
 import type { TimeoutsSpec } from '../domain/spec.ts';
 import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
@@ -90,7 +91,8 @@ export class Changes {
   /**
    * Changes the priority, or extends the limits, of a live execution.
    *
-   * @throws RefusedError `not_found`, `execution_finished`, `validation` for a limit that is not an extension
+   * @throws RefusedError `not_found`, `execution_finished`, `insufficient_credits`, `validation` for a limit that is not an
+   * extension
    */
   async patch(
     caller: Caller,
@@ -98,10 +100,12 @@ export class Changes {
     change: { priority: number | null; timeouts: TimeoutsSpec | null },
   ): Promise<Execution> {
     await this.#deps.late.stored(id);
-    const { timeouts: before, revision } = await this.#deps.queries.own(caller, id);
-    const timeouts = change.timeouts === null ? null : extended(before, change.timeouts);
+    const before = await this.#deps.queries.own(caller, id);
+    const { revision } = before;
+    const timeouts = change.timeouts === null ? null : extended(before.timeouts, change.timeouts);
     const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
-    const [result] = await stored(this.#deps.commit([[{ type: 'patch', ...of, ...change, timeouts }]]));
+    const part = { type: 'patch', ...of, ...change, timeouts, ...reservationFor(before, timeouts) } as const;
+    const [result] = await stored(this.#deps.commit([[part]]));
     // It has changed in between, and what was decided may not hold any more.
     if (result?.status === 'stale') return this.patch(caller, id, change);
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be changed any more');
@@ -203,6 +207,13 @@ export class Changes {
     if (execution.status !== 'running') return;
     this.#deps.live.get(execution.runId)?.attempt?.extend(attemptMs, idleMs);
   }
+}
+
+/** Who may run longer may come to cost more. */
+function reservationFor(execution: Execution, timeouts: Timeouts | null): { reserved?: number } {
+  const { cost } = execution;
+  if (cost === null || timeouts === null) return {};
+  return { reserved: reservation(cost.rates, { ...execution, timeouts }) };
 }
 
 /** The limits after an extension; a shorter one would be a stop in disguise. */

@@ -1,6 +1,7 @@
 // The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
 // its parts here, and nothing runs before `start`.
 import type { Caller } from '../domain/access.ts';
+import type { CreditTotals } from '../domain/account.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
@@ -24,10 +25,14 @@ import type {
   StoreStats,
 } from '../domain/ports.ts';
 import type { ProcessWork, TimeoutsSpec } from '../domain/spec.ts';
+import { Accounts } from './credits/accounts.ts';
+import { Charges } from './credits/charges.ts';
+import type { CreditSource } from './credits/credit-source.ts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Listener } from './event-bus.ts';
+import type { AccountListener, Listener } from './event-bus.ts';
+import { dryRun, type DryRun } from './dry-run.ts';
 import { EventBus } from './event-bus.ts';
 import { LateAccepts } from './late-accepts.ts';
 import {
@@ -61,6 +66,8 @@ export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from './policies/circuits.ts';
 export type { Submission, Submitted } from './submit.ts';
+export type { DryRun, WouldBegin } from './dry-run.ts';
+export type { Granted } from './credits/accounts.ts';
 
 export interface EngineDeps {
   store: Store;
@@ -81,6 +88,9 @@ export interface EngineDeps {
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
+  /** Null: credits are off. What executions owe from before is charged. */
+  credits: CreditSource | null;
+  chargeWorkers: number;
   /** What plans are made of: how they are checked, and their values worked out. */
   plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions'>;
   syncIntervalMs: number;
@@ -114,6 +124,7 @@ export interface EngineStats {
   waiting: { polls: number; logFollowers: number };
   cache: CacheStats;
   circuits: CircuitView[];
+  charges: { failures: number } & CreditTotals;
 }
 
 type EngineState = 'new' | 'ready' | 'open' | 'draining' | 'stopped';
@@ -135,6 +146,9 @@ export class Engine {
   readonly #late: LateAccepts;
   readonly #queries: Queries;
   readonly #changes: Changes;
+  readonly #charges: Charges;
+  /** Credits: read and granted. */
+  readonly accounts: Accounts;
   readonly plans: Plans;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
   readonly #underWay = new Set<Promise<void>>();
@@ -152,7 +166,10 @@ export class Engine {
     this.#bus = new EventBus(log);
     this.#changed = new Waiters(clock);
     this.#growth = new Waiters(clock);
-    this.#committer = new Committer({ store, clock, log, publish });
+    this.#committer = new Committer({
+      ...{ store, clock, log, publish },
+      publishAccount: (event) => this.#bus.publishAccount(event),
+    });
     const scheduler = (pool: Pool) =>
       new Scheduler({
         pool,
@@ -179,6 +196,12 @@ export class Engine {
       ...{ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs },
       sweepCache: () => this.#sweepCache(),
     });
+    const { credits, newId, chargeWorkers: workers } = deps;
+    this.#charges = new Charges({
+      ...{ store, clock, log, commit, workers },
+      lowBalance: () => credits?.lowBalance() ?? null,
+    });
+    this.accounts = new Accounts({ store, clock, commit, credits, newId });
     const isOpen = () => this.#state === 'open';
     const whyWaiting = ({ concurrency, work }: Execution) =>
       concurrency !== null && this.#schedulerOf(work).free > 0 ? 'concurrency_limit' : 'no_free_slot';
@@ -212,6 +235,10 @@ export class Engine {
     return this.#bus.listen(listener);
   }
 
+  listenToAccounts(listener: AccountListener): () => void {
+    return this.#bus.listenToAccounts(listener);
+  }
+
   // ------------------------------------------------------------------------------------------- life
 
   /** Opens the store and makes good what an earlier end has interrupted. Accepts and claims nothing before `open`. */
@@ -232,6 +259,7 @@ export class Engine {
       for (const entry of kept.reverse()) this.#cache.put(entry);
     }
     this.#writeBehind.start();
+    this.#charges.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
     this.#state = 'ready';
   }
@@ -270,6 +298,7 @@ export class Engine {
     await this.#janitor.stop();
     await this.#late.close();
     await this.#writeBehind.stop();
+    await this.#charges.stop();
   }
 
   /** Answers all who wait, and ends the runner and the store. */
@@ -282,15 +311,17 @@ export class Engine {
     this.#changed.close();
     this.#growth.close();
     await this.#janitor.stop();
+    await this.#charges.stop();
     await this.#deps.runner.stop();
     await this.#deps.requests.close();
     await this.#deps.store.close();
   }
 
   /** What is wrong with each part; null where nothing is. */
-  health(): { store: string | null; runnerHost: string | null; intake: string | null } {
+  health(): { store: string | null; runnerHost: string | null; hostName: string; intake: string | null } {
     return {
       store: this.#committer.failure?.message ?? null,
+      hostName: this.#deps.runner.status().name,
       runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
@@ -325,13 +356,20 @@ export class Engine {
     caller: Caller,
     submissions: readonly Submission[],
   ): Promise<(Submitted | RefusedError)[]> {
-    if (this.#state !== 'open') {
-      const detail = `The server is ${this.#isStarting() ? 'starting' : 'shutting down'} and accepts no executions.`;
-      throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
-    }
+    this.#checkOpen();
     const submitted = submitAll(caller, submissions, this.#submitDeps());
     this.#track(submitted);
     return submitted;
+  }
+
+  /**
+   * What would become of a submission now; nothing is changed by it.
+   *
+   * @throws RefusedError when nothing is accepted now, or the store cannot be read
+   */
+  async dryRun(caller: Caller, submission: Submission): Promise<DryRun> {
+    this.#checkOpen();
+    return dryRun(caller, submission, this.#submitDeps());
   }
 
   /** A new execution with the spec of another one. */
@@ -430,6 +468,7 @@ export class Engine {
       waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
       cache: this.#cache.stats(),
       circuits: this.circuits(),
+      charges: { failures: this.#charges.failures, ...(await stored(store.creditTotals())) },
     };
   }
 
@@ -491,11 +530,18 @@ export class Engine {
     this.#joins.follow(execution);
     this.plans.follow(execution);
     this.#keepResult(execution);
+    this.#charges.note(execution);
     this.#changed.notify(execution.id);
     this.#growth.notify(execution.id);
     if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
     if (execution.plan !== null) this.#changed.notify(execution.plan.id);
     this.#bus.publish(event, execution);
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'open') return;
+    const detail = `The server is ${this.#isStarting() ? 'starting' : 'shutting down'} and accepts no executions.`;
+    throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
   }
 
   #isStarting(): boolean {
@@ -574,7 +620,7 @@ export class Engine {
   }
 
   #submitDeps(): SubmitDeps {
-    const { store, clock, policy, resolve, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, credits, newId, newTrace } = this.#deps;
     return {
       store,
       resolve,
@@ -587,6 +633,7 @@ export class Engine {
       cache: this.#cache,
       joins: this.#joins,
       late: this.#late,
+      credits,
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),

@@ -8,6 +8,9 @@ import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
 import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
+/** How long idempotency keys are kept. */
+export const KEY_LIFETIME_MS = 24 * 3600 * 1000;
+
 /** The configured defaults and limits. */
 export interface EnginePolicy {
   attemptMs: number;
@@ -91,6 +94,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     retrySafe: settings.retry_safe ?? false,
     concurrency: acceptance.concurrency,
     cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
+    cost: null,
     trace,
     rerunOf,
     redriveOf,

@@ -2,7 +2,7 @@
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { isExecutionId } from '../domain/ids.ts';
-import type { GroupResult } from '../domain/ports.ts';
+import type { GroupRefusal, GroupResult } from '../domain/ports.ts';
 import { StoreError } from '../domain/ports.ts';
 
 /** When a client should try again while the server or its store is away, seconds. */
@@ -27,8 +27,20 @@ export function notFound(id: ExecutionId): RefusedError {
   return new RefusedError('not_found', `There is no execution ${isExecutionId(id) ? id : quoted(id)}.`);
 }
 
+/** The refusal of what may cost more than there is. */
+export function insufficientCredits({
+  needed,
+  available,
+}: Extract<GroupRefusal, { reason: 'no_credit' }>): RefusedError {
+  return new RefusedError(
+    'insufficient_credits',
+    `This needs ${needed} credits; ${available} are available.`,
+  );
+}
+
 /** The refusal of a change that the store did not make. */
 export function notChanged(result: GroupResult | undefined, id: ExecutionId, what: string): RefusedError {
+  if (result?.status === 'refused' && result.reason === 'no_credit') return insufficientCredits(result);
   if (result?.status === 'refused' && result.reason === 'illegal') {
     return new RefusedError(
       'execution_finished',

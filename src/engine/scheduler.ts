@@ -59,9 +59,14 @@ export class Scheduler {
 
   /** Takes a slot for a new execution, if it need not wait behind others. */
   tryReserve(): boolean {
-    if (!this.#isOpen || this.free <= 0 || this.#queued > 0) return false;
+    if (!this.hasRoom) return false;
     this.#inUse += 1;
     return true;
+  }
+
+  /** Whether a new execution would get a slot at once. */
+  get hasRoom(): boolean {
+    return this.#isOpen && this.free > 0 && this.#queued === 0;
   }
 
   release(): void {

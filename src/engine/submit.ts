@@ -8,13 +8,15 @@ import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
+import type { CreditSource } from './credits/credit-source.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { EnginePolicy, Settings } from './policy.ts';
-import { newExecution } from './policy.ts';
+import { KEY_LIFETIME_MS, newExecution } from './policy.ts';
+import { insufficientCredits } from './refusals.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -24,6 +26,8 @@ export interface Submission {
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
+  /** Nobody is charged for it. */
+  isFree?: boolean;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
   /** A plan to go on from. */
@@ -51,7 +55,7 @@ export interface Submitted {
   isReplay: boolean;
 }
 
-type NewExecution = AcceptPart['execution'];
+export type NewExecution = AcceptPart['execution'];
 
 export interface SubmitDeps {
   policy: EnginePolicy;
@@ -64,6 +68,8 @@ export interface SubmitDeps {
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
+  /** Null: credits are off. */
+  credits: CreditSource | null;
   newId(): ExecutionId;
   newTrace(): Trace;
   claimant(): Claimant;
@@ -73,8 +79,6 @@ export interface SubmitDeps {
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
-
-const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
  * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused.
@@ -139,9 +143,11 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   const { outcome, result } = beginning.end ?? {};
+  const pricing = price(execution, beginning, submission, deps);
   const isHit = execution.cache?.status === 'hit';
-  // A hit has nothing to lose but its own record, which may follow.
-  const mayBeLate = isHit && idempotency === null && execution.plan === null && deps.late.hasRoom;
+  // A free hit has nothing to lose but its own record, which may follow.
+  const hasOthers = idempotency !== null || execution.plan !== null || execution.cost !== null;
+  const mayBeLate = isHit && !hasOthers && deps.late.hasRoom;
   if (mayBeLate && outcome !== undefined && result !== undefined) {
     return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
   }
@@ -159,7 +165,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   // Who takes a plan in takes in its steps.
   const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing });
   const copies = submission.redrive?.copies ?? [];
   if (copies.length > 0) {
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
@@ -174,7 +180,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  *
  * @throws RefusedError
  */
-function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
+export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
   if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const notAllowed = whyNotAllowed(caller, spec);
@@ -216,18 +222,34 @@ function acceptedPlan(
 }
 
 /** What happens when no slot is free. A step has its place in the plan, and waits. */
-function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+export function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
   if (plan !== null || work.kind === 'plan') return 'queue';
   return work.on_limit ?? policy.onLimit;
 }
 
+/** Sets what an execution costs; answers how it is counted. */
+export function price(
+  execution: NewExecution,
+  { joins }: Pick<Beginning, 'joins'>,
+  { isFree = false }: Submission,
+  { credits }: Pick<SubmitDeps, 'credits'>,
+): Pick<AcceptPart, 'pricing'> {
+  if (credits === null || isFree) return {};
+  const isPlan = execution.work.kind === 'plan';
+  const as = isPlan ? 'plan' : execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
+  const quote = credits.quote(execution, as);
+  if (quote === null) return {};
+  execution.cost = quote.cost;
+  return { pricing: { windows: quote.windows, lowBalance: credits.lowBalance() } };
+}
+
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
-function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
+export function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
   return `${key} ${JSON.stringify([retry, retrySafe])}`;
 }
 
 /** Each of them gets the result, in one transaction. */
-function mostJoined({ outputPolicy }: NewExecution): number {
+export function mostJoined({ outputPolicy }: NewExecution): number {
   return outputPolicy.parse === 'json' ? 64 : 1000;
 }
 
@@ -286,7 +308,13 @@ function findResult(
   return { joins: true };
 }
 
-function limitReached(scheduler: Scheduler): RefusedError {
+export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
+  return new RefusedError('queue_full', `${maxQueued} executions are waiting already.`, {
+    retryAfterS: scheduler.retryAfterS(),
+  });
+}
+
+export function limitReached(scheduler: Scheduler): RefusedError {
   return new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
     retryAfterS: scheduler.retryAfterS(),
   });
@@ -319,9 +347,9 @@ async function conclude(
     }
     case 'queue_full':
       if (!one.mayWait) return limitReached(scheduler);
-      return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
-        retryAfterS: scheduler.retryAfterS(),
-      });
+      return queueFull(scheduler, deps.policy.maxQueued);
+    case 'no_credit':
+      return insufficientCredits(result);
     case 'plan_closed':
     case 'step_exists':
       return new StepNotTaken(result.reason);

@@ -25,21 +25,36 @@ export function toFilter(userId: string, query: Partial<Omit<ListQuery, 'limit' 
   };
 }
 
-/** Opaque: version, last id, hash of the filter. */
-export function cursorAfter(lastId: string, filter: ListFilter): string {
-  return Buffer.from(JSON.stringify([CURSOR_VERSION, lastId, filterHash(filter)])).toString('base64url');
+/** Opaque: version, last id or position, hash of the filter. */
+export function cursorAfter(last: string | number, filter: object): string {
+  return Buffer.from(JSON.stringify([CURSOR_VERSION, last, filterHash(filter)])).toString('base64url');
 }
 
 /** @throws RefusedError `invalid_cursor` for anything that was not made for this filter */
 export function readCursor(cursor: string, filter: ListFilter): string {
-  const [version, lastId, ofFilter] = decode(cursor);
-  if (version !== CURSOR_VERSION || typeof lastId !== 'string' || !isExecutionId(lastId)) {
-    throw new RefusedError('invalid_cursor', 'The cursor was not made by this server.');
-  }
+  const lastId = read(cursor, filter);
+  if (typeof lastId !== 'string' || !isExecutionId(lastId)) throw notOurs();
+  return lastId;
+}
+
+/** The same for a listing in the order of positions. */
+export function readPosition(cursor: string, filter: object): number {
+  const last = read(cursor, filter);
+  if (typeof last !== 'number' || !Number.isSafeInteger(last)) throw notOurs();
+  return last;
+}
+
+function read(cursor: string, filter: object): unknown {
+  const [version, last, ofFilter] = decode(cursor);
+  if (version !== CURSOR_VERSION) throw notOurs();
   if (ofFilter !== filterHash(filter)) {
     throw new RefusedError('invalid_cursor', 'The cursor belongs to a listing with other filters.');
   }
-  return lastId;
+  return last;
+}
+
+function notOurs(): RefusedError {
+  return new RefusedError('invalid_cursor', 'The cursor was not made by this server.');
 }
 
 function decode(cursor: string): unknown[] {
@@ -51,6 +66,6 @@ function decode(cursor: string): unknown[] {
   }
 }
 
-function filterHash(filter: ListFilter): string {
+function filterHash(filter: object): string {
   return hash('sha256', JSON.stringify(Object.entries(filter).sort()), 'base64url').slice(0, 16);
 }

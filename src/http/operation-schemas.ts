@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Operation, EffectivePolicy } from '../domain/operation.ts';
 import { breaker } from '../domain/operation.ts';
+import { priceSchema } from '../domain/price.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../domain/spec.ts';
 
 const ms = z.int().min(0);
@@ -59,6 +60,7 @@ export const operationPolicy = z
       parse: z.literal('json').nullable(),
     }),
     labels: z.record(z.string(), z.string()),
+    cost: priceSchema.nullable().describe('null: the price of the kind that it runs'),
   })
   .describe('What applies where a request says nothing else, with every default. Null is off.');
 

@@ -5,6 +5,7 @@ import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
+import { accountComponents, cost } from './account-schemas.ts';
 import { operationComponents } from './operation-schemas.ts';
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
@@ -146,6 +147,7 @@ export const execution = z.strictObject({
       stored_at: time.nullable().describe('of a hit'),
     })
     .nullable(),
+  cost: cost.nullable().describe('null: it is free'),
   plan_id: z.string().nullable().describe('the plan that it is a step of'),
   step: z.string().nullable(),
   run_id: z.string(),
@@ -181,6 +183,55 @@ export const execution = z.strictObject({
 export type ExecutionWire = z.infer<typeof execution>;
 export type OutcomeWire = z.infer<typeof outcome>;
 export type AttemptWire = z.infer<typeof attempt>;
+
+export const dryRun = z
+  .strictObject({
+    dry_run: z.literal(true),
+    accepted: z.boolean().describe('whether it would be accepted now'),
+    problem: problem.nullable().describe('why it would not be'),
+    begins: z
+      .enum(['hit', 'joined', 'running', 'queued', 'refused_by_circuit'])
+      .nullable()
+      .describe('how it would begin; refused_by_circuit: it would fail at once'),
+    kind: z.enum(KINDS),
+    operation: z.string().nullable(),
+    policy: z
+      .strictObject({
+        timeouts: z.strictObject(timeoutsShape),
+        retry: z
+          .strictObject({
+            attempts: z.int().min(1),
+            multiplier: z.number(),
+            min_ms: ms,
+            max_ms: ms,
+            jitter: z.number(),
+          })
+          .nullable(),
+        retry_safe: z.boolean(),
+        output: z.strictObject({
+          max_bytes: count,
+          oversized: z.enum(OVERSIZED),
+          parse: z.literal('json').nullable(),
+        }),
+        concurrency: z.strictObject({ key: z.string(), limit: count }).nullable(),
+        priority: z.int(),
+        on_limit: z.enum(['queue', 'reject']),
+      })
+      .nullable()
+      .describe('what would apply to it; null when the request cannot be made out'),
+    cache: execution.shape.cache,
+    cost: z
+      .strictObject({
+        reserved: count.describe('the most that it can cost'),
+        available: z.int().describe('what the account has for it'),
+      })
+      .nullable()
+      .describe('null: it is free'),
+  })
+  .describe('What would become of a request now; nothing was stored.');
+
+/** The answer to a submit. */
+export const submitAnswer = z.union([execution, dryRun]);
 
 export const executionList = z.strictObject({
   items: z.array(execution),
@@ -271,7 +322,11 @@ export const health = z.strictObject({
   version: z.string(),
   cache_size: count,
   error: z.string().nullable(),
-  components: z.strictObject({ store: component, runner_host: component, intake: component }),
+  components: z.strictObject({
+    store: component,
+    runner_host: component.extend({ name: z.string().describe('native or node') }),
+    intake: component,
+  }),
 });
 
 export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
@@ -344,10 +399,15 @@ const filterShape = {
 };
 
 export const MAX_PAGE = 1000;
-export const listQuery = z.strictObject({
-  ...filterShape,
+const pageShape = {
   limit: digits(1, MAX_PAGE, 'items of a page').default(50),
   cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+};
+/** Of listings without filters. */
+export const pageQuery = z.strictObject(pageShape);
+export const listQuery = z.strictObject({
+  ...filterShape,
+  ...pageShape,
 });
 export type ListQuery = z.infer<typeof listQuery>;
 
@@ -367,6 +427,9 @@ export const planListQuery = z.strictObject({
 
 /** Longest wait of a long poll and of `Prefer: wait`, seconds. */
 export const MAX_WAIT_S = 60;
+export const submitQuery = z.strictObject({
+  dry_run: z.enum(['true', 'false']).optional().describe('true: only say what would become of it'),
+});
 export const getQuery = z.strictObject({
   wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
   after_revision: digits(0, Number.MAX_SAFE_INTEGER, 'with wait: until its revision is greater').optional(),
@@ -490,6 +553,9 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Circuit: circuit,
     CircuitList: circuitList,
     ...operationComponents,
+    ...accountComponents,
+    DryRun: dryRun,
+    SubmitAnswer: submitAnswer,
     ...planComponents(requests.limits),
     Spec: requests.spec,
     BatchItem: requests.batchItem,

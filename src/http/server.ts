@@ -15,6 +15,7 @@ import {
 import { acceptJsonOnly } from './json-body.ts';
 import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
+import { accountRoutes } from './routes/accounts.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { logRoutes } from './routes/logs.ts';
@@ -86,6 +87,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   planLogRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
+  accountRoutes(app, { engine });
   operationRoutes(app, options.operations);
   opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
   refuseOtherMethods(app, methodsOf);

@@ -1,6 +1,6 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
-import type { Attempt, Execution, OutputTotals } from '../domain/execution.ts';
+import type { Attempt, Execution, OutputTotals, Timeouts } from '../domain/execution.ts';
 import {
   isFinished,
   leavesResult,
@@ -102,14 +102,10 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     task_id: execution.taskId,
     labels: execution.labels,
     priority: execution.priority,
-    timeouts: {
-      queue_ms: execution.timeouts.queueMs,
-      attempt_ms: execution.timeouts.attemptMs,
-      total_ms: execution.timeouts.totalMs,
-      idle_ms: execution.timeouts.idleMs,
-    },
+    timeouts: toTimeouts(execution.timeouts),
     retry: toRetry(execution),
-    cache: toCache(execution),
+    cache: toCache(execution, execution.cache?.status === 'miss' && leavesResult(execution)),
+    cost: toCost(execution.cost),
     plan_id: execution.plan?.id ?? null,
     step: execution.plan?.step ?? null,
     run_id: execution.runId,
@@ -144,7 +140,26 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
   };
 }
 
-function toCache(execution: Execution): ExecutionWire['cache'] {
+export function toTimeouts({ queueMs, attemptMs, totalMs, idleMs }: Timeouts): ExecutionWire['timeouts'] {
+  return { queue_ms: queueMs, attempt_ms: attemptMs, total_ms: totalMs, idle_ms: idleMs };
+}
+
+function toCost(cost: Execution['cost']): ExecutionWire['cost'] {
+  if (cost === null) return null;
+  const { reserved, charged, balanceAfter } = cost;
+  return {
+    reserved,
+    charged,
+    refunded: charged === null ? null : reserved - charged,
+    balance_after: balanceAfter,
+  };
+}
+
+/** @param isStored whether its result is kept for others */
+export function toCache(
+  execution: Pick<Execution, 'cache' | 'work'>,
+  isStored: boolean,
+): ExecutionWire['cache'] {
   const { cache, work } = execution;
   if (cache === null) {
     if (work.kind === 'plan' || work.cache?.mode !== 'bypass') return null;
@@ -155,7 +170,7 @@ function toCache(execution: Execution): ExecutionWire['cache'] {
     key: cache.key,
     scope: cache.scope,
     ttl_s: cache.ttlMs === null ? null : cache.ttlMs / 1000,
-    status: cache.status === 'miss' && leavesResult(execution) ? 'stored' : cache.status,
+    status: isStored ? 'stored' : cache.status,
     stored_at: isoOrNull(cache.storedAt),
   };
 }

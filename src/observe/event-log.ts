@@ -1,5 +1,6 @@
 // Writes lifecycle events into the server's own log. It listens and never speaks back.
 import { classOf } from '../domain/errors.ts';
+import type { AccountEvent } from '../domain/account.ts';
 import type { LifecycleEvent } from '../domain/events.ts';
 import type { Execution } from '../domain/execution.ts';
 import { isFinished, operationType } from '../domain/execution.ts';
@@ -34,6 +35,17 @@ export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution
     };
     if (error?.fault === 'system') log.warn(end, `Execution ${execution.status}`);
     else log.info(end, `Execution ${execution.status}`);
+  };
+}
+
+/** What happens to accounts: what somebody has to know is a warning. */
+export function accountLog(log: Log): (event: AccountEvent) => void {
+  return ({ type, entry }) => {
+    const { userId: user_id, amount, balanceAfter: balance, subjectId, by, crossed: threshold } = entry;
+    if (type === 'low_balance') log.warn({ user_id, balance, threshold }, 'The balance is low');
+    else if (type === 'granted')
+      log.info({ user_id, amount, balance, grant_id: subjectId, by }, 'Credits granted');
+    else log.debug({ user_id, amount, balance, execution_id: subjectId }, `An execution was ${type}`);
   };
 }
 

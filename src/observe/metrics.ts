@@ -1,6 +1,7 @@
 // Prometheus metrics. It listens to lifecycle events and asks for gauges when it is scraped; labels are closed sets,
 // never a user, an id or a command. Names without the prefix are those of the source systems.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AccountEvent, CreditTotals } from '../domain/account.ts';
 import type { LifecycleEvent } from '../domain/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution.ts';
 import { isFinished, operationType } from '../domain/execution.ts';
@@ -19,6 +20,7 @@ export interface Gauges {
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
+  charges: { failures: number } & CreditTotals;
 }
 
 export interface MetricsOptions {
@@ -29,6 +31,7 @@ export interface MetricsOptions {
 
 export interface Metrics {
   onEvent(event: LifecycleEvent, execution: Execution): void;
+  onAccount(event: AccountEvent): void;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused(type: string): void;
   contentType: string;
@@ -141,6 +144,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const followers = gauge('execd_log_followers', 'Readers of logs.');
   gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
 
+  const granted = counter('execd_credits_granted_total', 'Credits given to users.');
+  const charged = counter('execd_credits_charged_total', 'Credits charged for executions.');
+  const refunded = counter('execd_credits_refunded_total', 'Credits that were reserved, and came back.');
+  const charges = counter(
+    'execd_charges_total',
+    'Executions for which credits were reserved, as they ended.',
+    ['result'],
+  );
+  const lowBalances = counter('execd_low_balances_total', 'Times that an account fell below the threshold.');
+  const chargeFailures = counter('execd_charge_failures_total', 'Charges that could not be stored at once.');
+  const chargesDue = gauge('execd_charges_due', 'Executions that have ended and are not charged yet.');
+  const reserved = gauge(
+    'execd_credits_reserved',
+    'Credits reserved for executions that are not charged yet.',
+  );
+
   const requests = new Map<string, { observe(seconds: number): void }>();
 
   let lastAttempt = '';
@@ -204,6 +223,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }
   }
 
+  function onAccount({ type, entry }: AccountEvent): void {
+    switch (type) {
+      case 'granted':
+        return granted.inc(Math.max(0, entry.amount));
+      case 'charged':
+      case 'refunded':
+        charges.inc({ result: type });
+        charged.inc(-entry.amount);
+        return refunded.inc(entry.reserved + entry.amount);
+      case 'low_balance':
+        return lowBalances.inc();
+      default:
+        return type satisfies never;
+    }
+  }
+
   /** Counters that are kept elsewhere are set to what stands there. */
   function raiseTo(metric: Counter, value: number): void {
     metric.reset();
@@ -237,6 +272,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       circuitOpened.inc({ circuit }, opened);
       circuitRejected.inc({ circuit }, rejected);
     }
+    raiseTo(chargeFailures, now.charges.failures);
+    chargesDue.set(now.charges.due);
+    reserved.set(now.charges.reserved);
     cacheSize.set(now.cache.entries);
     cacheBytes.set(now.cache.bytes);
     raiseTo(evictions, now.cache.evictions);
@@ -247,6 +285,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   return {
     onEvent,
+    onAccount,
     onRequest(method, route, status, seconds) {
       // The child is looked up once for each of the few combinations: that is most of what an observation costs.
       const name = `${method} ${status} ${route}`;

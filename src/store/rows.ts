@@ -1,6 +1,8 @@
 // How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
 // alone, the rest is JSON.
+import type { EntryKind, LedgerEntry } from '../domain/account.ts';
 import type { CacheUse } from '../domain/cache.ts';
+import type { Cost } from '../domain/cost.ts';
 import type {
   Attempt,
   Execution,
@@ -62,6 +64,8 @@ export interface ExecutionRow {
   /** JSON of the outcome, and of the result, once it has finished; the outcome of a plan as soon as it is decided. */
   outcome: string | null;
   result: string | null;
+  /** JSON of `Cost`; null when it is free. */
+  cost: string | null;
 }
 
 interface StaticFacts {
@@ -94,6 +98,20 @@ export interface AttemptRow {
   output: string | null;
   resources: string | null;
   log_complete: number | null;
+}
+
+export interface LedgerRow {
+  position: number;
+  user_id: string;
+  kind: EntryKind;
+  amount: number;
+  balance_after: number;
+  reserved: number;
+  subject_id: string;
+  note: string | null;
+  by_user: string | null;
+  at: number;
+  crossed: number | null;
 }
 
 export interface EventRow {
@@ -162,6 +180,7 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     finished_at: null,
     outcome: null,
     result: null,
+    cost: execution.cost === null ? null : JSON.stringify(execution.cost),
   };
 }
 
@@ -200,6 +219,7 @@ export function toExecution(
     createdAt: row.created_at,
     queuedAt: row.queued_at,
     attempts: attempts.map(toAttempt),
+    cost: costOf(row),
   };
   const cancel = row.cancel_at === null ? null : { at: row.cancel_at, reason: row.cancel_reason };
   switch (row.phase) {
@@ -241,6 +261,10 @@ export function toExecution(
   }
 }
 
+export function costOf({ cost }: Pick<ExecutionRow, 'cost'>): Cost | null {
+  return parseOr(cost, null) as Cost | null;
+}
+
 function concurrencyOf({
   concurrency_key: key,
   concurrency_limit: limit,
@@ -260,6 +284,12 @@ export function toAttempt(row: AttemptRow): Attempt {
     resources: parseOr(row.resources, null) as Resources | null,
     logComplete: row.log_complete === null ? null : row.log_complete === 1,
   };
+}
+
+export function toEntry(row: LedgerRow): LedgerEntry {
+  const { position, kind, amount, reserved, note, at, crossed } = row;
+  const { user_id: userId, balance_after: balanceAfter, subject_id: subjectId, by_user: by } = row;
+  return { position, userId, kind, amount, balanceAfter, reserved, subjectId, note, by, at, crossed };
 }
 
 export function toStep(row: StepRow): StepRecord {

@@ -315,7 +315,7 @@ t.test('names that nobody declared and parameters that nobody uses are typing er
   t.match(problemsOf(fileWith({ ...exec(), retry: {} })), [
     /run\.retry: unknown field: retry stands beside run/,
   ]);
-  t.match(problemsOf(fileWith(exec(), {}, { cost: 1 })), ['operations.op.cost: unknown field']);
+  t.match(problemsOf(fileWith(exec(), {}, { price: 1 })), ['operations.op.price: unknown field']);
 });
 
 t.test('what was made must fit a request, and says which parameter did not', async (t) => {

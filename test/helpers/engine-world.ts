@@ -59,7 +59,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const real = new SqliteStore({
     dir,
     now: () => clock.now(),
-    pause: () => Promise.resolve(),
+
     maxInMemory: 100,
     owner: '',
   });
@@ -92,6 +92,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },
+    credits: null,
+    chargeWorkers: 2,
     plans: planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }),
     syncIntervalMs: 5000,
     drainMs: 30_000,

@@ -23,6 +23,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     retrySafe: false,
     concurrency: null,
     cache: null,
+    cost: null,
     taskId: null,
     labels: {},
     priority: 0,

@@ -8,6 +8,7 @@ import { isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execu
 import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
+import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
 
@@ -96,6 +97,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   retention(t, makeWorld);
   plans(t, makeWorld);
   restarts(t, makeWorld);
+  creditsContract(t, makeWorld);
   anyOrder(t, makeWorld);
 }
 

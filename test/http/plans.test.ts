@@ -1,10 +1,13 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import type { PlanWire } from '../../src/http/plan-schemas.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { type Answer, service, type Service } from '../helpers/build.ts';
 import { tempDir } from '../helpers/temp.ts';
+
+// A compiler runs in one of them.
+t.setTimeout(300_000);
 
 type Step = NonNullable<PlanWire['steps']>[number];
 interface Problem {
@@ -123,7 +126,12 @@ t.test('plans', async (t) => {
           name: 'text',
           kind: 'exec',
           program: 'echo',
-          args: ['n=${steps.make.result.n}', '$${literal}', '${steps.make.result.list[1]}'],
+          args: [
+            'n=${steps.make.result.n}',
+            '$${literal}',
+            '${steps.make.result.list[1]}',
+            '${steps.make.result.n}',
+          ],
         },
       ],
       outputs: {
@@ -138,7 +146,7 @@ t.test('plans', async (t) => {
       n: 3,
       list: [1, 'two'],
       quoted: `'; touch /tmp/pwned; echo '`,
-      text: 'n=3 ${literal} two',
+      text: 'n=3 ${literal} two 3',
     });
     const typed = await world.call<ExecutionWire>(
       'GET',
@@ -366,6 +374,30 @@ t.test('plans', async (t) => {
       error: { code: 'E007', type: 'items_unusable' },
     });
     t.match(step(done, 'huge'), { error: { code: 'E007', message: /at most 10000 items, not 10001/ } });
+  });
+
+  t.test('an operation is a step like any other', async (t) => {
+    const file = join(tempDir(t), 'operations.yaml');
+    writeFileSync(
+      file,
+      'operations:\n  greet:\n    description: Greets\n    params: {properties: {name: {type: string}}, required: [name]}\n    run: {kind: exec, program: echo, args: ["hello {{name}}"]}\n',
+    );
+    const other = await service(t, { EXECUTION_OPERATIONS_FILE: file });
+    const done = await run(other, {
+      strategy: { type: 'serial' },
+      params: { who: 'Ann' },
+      steps: [
+        { name: 'a', kind: 'operation', operation: 'greet', params: { name: '${plan.params.who}' } },
+        { name: 'b', kind: 'operation', operation: 'greet', params: { name: 3 }, continue_on_error: true },
+      ],
+      outputs: { said: '${steps.a.stdout | trim}' },
+    });
+    t.match(done, { status: 'completed', result: { said: 'hello Ann' } });
+    t.match(step(done, 'b'), {
+      status: 'failed',
+      execution_id: null,
+      error: { code: 'E001', type: 'step_refused' },
+    });
   });
 
   t.test('one key is one plan', async (t) => {

@@ -285,7 +285,8 @@ export class PlanRun {
       if (answer.reason === 'plan_closed') this.#state.putBack(step);
       else void this.#look(step);
     } else if (answer instanceof Error) {
-      const outcome: Outcome = { cause: 'step_refused', message: answer.message };
+      const isShort = answer instanceof RefusedError && answer.type === 'insufficient_credits';
+      const outcome: Outcome = { cause: isShort ? 'no_credit' : 'step_refused', message: answer.message };
       this.#mark({ step: this.#nameOf(step), status: 'failed', reason: null, outcome });
       this.#isDue = true;
     } else {

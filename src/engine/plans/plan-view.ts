@@ -58,7 +58,7 @@ export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], n
   if (step !== undefined)
     for (const { step: name } of records) if (!known.has(name)) nodes.push({ name, before: [], step });
   const steps = nodes.map((node) => stepView(node, nodes, byName.get(node.name)));
-  const counts = Object.fromEntries([...COUNTED, 'total'].map((name) => [name, 0])) as PlanView['counts'];
+  const counts = Object.fromEntries(['total', ...COUNTED].map((name) => [name, 0])) as PlanView['counts'];
   for (const { status } of steps) counts[status] += 1;
   counts.total = steps.length;
   const ended = counts.total - counts.pending - counts.running;
@@ -89,7 +89,7 @@ export function summaryOf(
   const sum = Object.values(begun).reduce((n, m) => n + m, 0);
   const total = loop === undefined ? steps.length : 'items' in loop ? loop.items.length : sum;
   const zero = Object.fromEntries(COUNTED.map((name) => [name, 0])) as Record<StepStatus, number>;
-  const counts = { ...zero, ...begun, total, pending: (begun.pending ?? 0) + total - sum };
+  const counts = { total, ...zero, ...begun, pending: (begun.pending ?? 0) + total - sum };
   return {
     ...{ plan, counts, criticalPath: null, steps: [] },
     progress: total === 0 ? (isFinished(plan) ? 1 : 0) : (total - counts.pending - counts.running) / total,

@@ -15,12 +15,15 @@ export class Joins {
 
   /** The run that work with this key can join, unless `most` have joined it. Only finished results are shared between users. */
   find(userId: string, key: string, most: number): ExecutionId | null {
-    const runId = this.#open.get(nameOf(userId, key));
-    if (runId === undefined) return null;
-    const joining = (this.#asked.get(runId) ?? 0) + 1;
-    if (joining > most) return null;
-    this.#asked.set(runId, joining);
+    const runId = this.peek(userId, key, most);
+    if (runId !== null) this.#asked.set(runId, (this.#asked.get(runId) ?? 0) + 1);
     return runId;
+  }
+
+  /** The same, without taking part in it. */
+  peek(userId: string, key: string, most: number): ExecutionId | null {
+    const runId = this.#open.get(nameOf(userId, key));
+    return runId === undefined || (this.#asked.get(runId) ?? 0) >= most ? null : runId;
   }
 
   /** Offers a run to those that come after it. */

@@ -43,6 +43,11 @@ export class Policies {
     return circuitOpen(circuit, circuit.reject().waitMs);
   }
 
+  /** Whether the circuit of an execution is open. */
+  isOpen(execution: Pick<Execution, 'spec' | 'work'>): boolean {
+    return this.#circuit(execution)?.waitMs != null;
+  }
+
   /** Lets an attempt through, or says how it ends instead. */
   admit(execution: Execution): Pass | { outcome: Outcome } {
     const circuit = this.#circuit(execution);

@@ -5,6 +5,7 @@ import { type Execution, isFinished } from '../../domain/execution.ts';
 import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
+import { toDryRun } from '../dry-run-wire.ts';
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
@@ -23,6 +24,8 @@ import {
   problem,
   type RequestSchemas,
   stepResult,
+  submitAnswer,
+  submitQuery,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
 import { fit } from '../zod-adapter.ts';
@@ -129,23 +132,29 @@ export function executionRoutes(
     }
   }
 
-  app.route<{ Body: Spec }>({
+  app.route<{ Body: Spec; Querystring: z.output<typeof submitQuery> }>({
     method: 'POST',
     url: '/v1/executions',
     config: { access: 'submit', headers: ACCEPT_HEADERS },
     schema: {
       summary: 'Submit an execution',
       tags: ['executions'],
+      querystring: submitQuery,
       body: requests.spec,
-      response: { 200: execution, 202: execution, ...errors },
+      response: { 200: submitAnswer, 202: execution, ...errors },
     },
     async handler(request, reply) {
-      const submitted = await engine.submit(request.caller, {
-        spec: request.body,
-        trace: readTraceparent(request.headers.traceparent),
-        idempotency: idempotencyOf(request, () => request.body),
-        rerunOf: null,
-      });
+      const idempotency = idempotencyOf(request, () => request.body);
+      const trace = readTraceparent(request.headers.traceparent);
+      const submission = { spec: request.body, trace, idempotency, rerunOf: null };
+      if (request.query.dry_run === 'true') {
+        if (idempotency !== null) {
+          throw new RefusedError('invalid_idempotency_key', 'A dry run stores nothing and takes no key.');
+        }
+        const answer = await engine.dryRun(request.caller, submission);
+        return reply.send(toDryRun(request.body, answer));
+      }
+      const submitted = await engine.submit(request.caller, submission);
       return sendAccepted(request, reply, submitted);
     },
   });

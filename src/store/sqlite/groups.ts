@@ -7,7 +7,10 @@ import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
-import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
+import type { ChargePart, GrantPart } from '../../domain/account.ts';
+import type { PricedAs } from '../../domain/price.ts';
+import type { AttemptRow, EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
+import { AccountWriter, type NoCredit } from './account-writer.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
@@ -41,12 +44,15 @@ export type Undone =
         | 'not_found'
         | 'plan_closed'
         | 'step_exists'
-        | 'step_of_plan';
+        | 'step_of_plan'
+        | 'balance_limit';
     }
+  | NoCredit
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
-export type GroupReply = { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[] } | Undone;
+export type GroupReply =
+  { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[]; entries?: LedgerRow[] } | Undone;
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
@@ -69,16 +75,19 @@ interface StepEvent {
 interface Work {
   touched: RowWithAttempts[];
   events: EventRow[];
+  entries?: LedgerRow[];
 }
 
 export class GroupWriter {
   counts: Counts;
   readonly #epoch: number;
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #accounts: AccountWriter;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
     this.#sql = prepareStatements(db);
+    this.#accounts = new AccountWriter(db);
     this.counts = readCounts(db);
   }
 
@@ -130,6 +139,10 @@ export class GroupWriter {
         return this.#remove(part, work);
       case 'progress':
         return this.#progress(part, work);
+      case 'grant':
+        return this.#grant(part, work);
+      case 'charge':
+        return this.#charge(part, work);
       default:
         return part satisfies never;
     }
@@ -140,6 +153,8 @@ export class GroupWriter {
     const fresh = { ...part.row, revision: 1 };
     const refusal = this.#whyNoStep(fresh);
     if (refusal !== null) return refusal;
+    const hold = this.#accounts.look(fresh, part.pricing?.windows ?? [], fresh.created_at);
+    if (hold !== null && 'status' in hold) return hold;
     const claim = this.#mayRun(fresh) ? part.claim : null;
     const attempts: AttemptRow[] = [];
     if (end !== null) {
@@ -161,15 +176,47 @@ export class GroupWriter {
     }
     const events = acceptEvents(fresh.phase === 'starting', end?.outcome ?? null);
     fresh.event_sequence = events.length;
+    if (hold !== null) {
+      this.#accounts.hold(fresh, hold);
+      // Nothing can change what an execution costs that has ended with its acceptance.
+      if (end !== null) this.#chargeAtOnce(fresh, end.outcome, part.pricing?.lowBalance ?? null, work);
+    }
     const { lastInsertRowid } = this.#sql.insertExecution.run(
       ...EXECUTION_COLUMNS.map((name) => fresh[name]),
     );
     const row: ExecutionRow = { ...fresh, seq: Number(lastInsertRowid) };
     for (const [name, value] of part.labels) this.#sql.insertLabel.run(row.user_id, name, value, row.id);
     this.#insertEvents(row, 0, events, row.created_at, work);
-    // What has ended with its acceptance is known to the caller already.
+    // What has ended with its acceptance is known to the caller already, but for what it cost.
     if (end === null) work.touched.push({ row, attempts });
+    else if (row.cost !== null) work.touched.push({ row: { ...row, result: null }, attempts });
     this.#count(row, 1);
+    return null;
+  }
+
+  #chargeAtOnce(
+    row: Omit<ExecutionRow, 'seq'>,
+    outcome: Outcome,
+    lowBalance: number | null,
+    work: Work,
+  ): void {
+    this.#accounts.owe(row, 'hit', outcome, []);
+    const part = { type: 'charge', executionId: row.id, at: row.created_at, lowBalance } as const;
+    const entry = this.#accounts.charge(part, row);
+    if (entry !== null) addEntry(work, entry);
+  }
+
+  #charge(part: ChargePart, work: Work): Undone | null {
+    const entry = this.#accounts.charge(part, this.#row(part.executionId));
+    if (entry === null) return STALE;
+    addEntry(work, entry);
+    return null;
+  }
+
+  #grant(part: GrantPart, work: Work): Undone | null {
+    const entry = this.#accounts.grant(part);
+    if ('status' in entry) return entry;
+    addEntry(work, entry);
     return null;
   }
 
@@ -315,6 +362,8 @@ export class GroupWriter {
         run_id: row.kind === 'plan' ? id : row.run_id,
         facts: JSON.stringify({ ...facts, keptFrom: facts.keptFrom ?? source }),
         ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
+        // It was paid for when it was made.
+        cost: null,
       };
       this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
       for (const [name, value] of Object.entries(facts.labels))
@@ -356,9 +405,10 @@ export class GroupWriter {
       phase: 'done',
       status: statusOf('done', outcome),
     } as const;
-    this.#write(row, end, moveEvents('settle', outcome), at, work);
-    const [next] = others;
-    if (next === undefined || before.phase === 'joined') return null;
+    const [next] = before.phase === 'joined' ? [] : others;
+    const as = next === undefined && before.phase !== 'joined' ? 'run' : 'left';
+    this.#write(row, end, moveEvents('settle', outcome), at, work, as);
+    if (next === undefined) return null;
     const { phase, attempt, queued_at, retry_at } = before;
     const event = { starting: 'started', scheduled_retry: 'retry_scheduled' }[phase as string] ?? 'queued';
     this.#write(next, { phase, attempt, queued_at, retry_at }, [event as EventType], at, work);
@@ -446,6 +496,10 @@ export class GroupWriter {
     const row = this.#own(part.executionId, part.userId);
     if (row === undefined) return NOT_FOUND;
     if (row.revision !== part.revision && row.phase !== 'done') return STALE;
+    if (part.reserved !== undefined && row.phase !== 'done') {
+      const refused = this.#accounts.raise(row, part.reserved);
+      if (refused !== null) return refused;
+    }
     const changes = {
       priority: part.priority ?? row.priority,
       timeouts: part.timeouts === null ? row.timeouts : JSON.stringify(part.timeouts),
@@ -533,6 +587,7 @@ export class GroupWriter {
     events: (EventType | StepEvent)[],
     at: number,
     work: Work,
+    as: PricedAs | 'left' = row.kind === 'plan' ? 'plan' : row.phase === 'joined' ? 'joined' : 'run',
   ): void {
     this.#count(row, -1);
     const before = row.event_sequence;
@@ -540,7 +595,11 @@ export class GroupWriter {
     if (row.phase !== 'done') row.status = statusOf(row.phase, null);
     this.#sql.updateExecution.run(...CHANGING_COLUMNS.map((name) => row[name]), row.seq);
     this.#insertEvents(row, before, events, at, work);
-    work.touched.push(this.#withAttempts(row));
+    const told = this.#withAttempts(row);
+    if (row.cost !== null && row.phase === 'done' && row.outcome !== null) {
+      this.#accounts.owe(row, as, JSON.parse(row.outcome) as Outcome, told.attempts);
+    }
+    work.touched.push(told);
     this.#count(row, 1);
   }
 
@@ -606,6 +665,10 @@ export class GroupWriter {
   #count(row: ExecutionRow, by: 1 | -1): void {
     addTo(this.counts, row, by);
   }
+}
+
+function addEntry(work: Work, entry: LedgerRow): void {
+  (work.entries ??= []).push(entry);
 }
 
 function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 'finished_at'> {

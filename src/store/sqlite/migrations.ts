@@ -127,7 +127,50 @@ const PLANS = `
   ALTER TABLE events ADD COLUMN step TEXT;
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL, PLANS];
+const CREDITS = `
+  ALTER TABLE executions ADD COLUMN cost TEXT;
+
+  CREATE TABLE accounts (
+    user_id TEXT PRIMARY KEY,
+    balance INTEGER NOT NULL,
+    reserved INTEGER NOT NULL CHECK (reserved >= 0 AND reserved <= balance)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE ledger (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    balance_after INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
+    subject_id TEXT NOT NULL,
+    note TEXT,
+    by_user TEXT,
+    at INTEGER NOT NULL,
+    crossed INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX ledger_once ON ledger (subject_id);
+  CREATE INDEX ledger_by_user ON ledger (user_id, position);
+
+  CREATE TABLE reservations (
+    seq INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL UNIQUE,
+    user_id TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    due INTEGER
+  ) STRICT;
+  CREATE INDEX reservations_due ON reservations (seq) WHERE due IS NOT NULL;
+
+  CREATE TABLE windows (
+    user_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (user_id, name)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS];
 
 /**
  * Brings a database to the newest schema.

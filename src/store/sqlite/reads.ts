@@ -27,19 +27,19 @@ export class Reads {
   }
 
   get(id: ExecutionId): Execution | null {
-    const row = this.#one('SELECT * FROM executions WHERE id = ?', id) as ExecutionRow | undefined;
+    const row = this.one('SELECT * FROM executions WHERE id = ?', id) as ExecutionRow | undefined;
     return row === undefined ? null : this.#execution(row);
   }
 
   /** Claims of earlier epochs that have not ended. */
   interrupted(epoch: number, bootId: string): InterruptedAttempt[] {
-    const rows = this.#all(
+    const rows = this.all(
       `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
     ) as ExecutionRow[];
     return rows.flatMap((row) => {
       const attempt = this.#attempts(row).at(-1);
       if (attempt === undefined || attempt.epoch >= epoch) return [];
-      const boot = this.#one('SELECT boot_id FROM epochs WHERE epoch = ?', attempt.epoch) as {
+      const boot = this.one('SELECT boot_id FROM epochs WHERE epoch = ?', attempt.epoch) as {
         boot_id: string;
       };
       const isOtherBoot = boot.boot_id !== bootId;
@@ -50,35 +50,35 @@ export class Reads {
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Execution[] {
     const { where, values } = conditions(filter, after);
     const text = `SELECT e.* FROM executions e ${where} ORDER BY e.id DESC LIMIT ?`;
-    return (this.#all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
+    return (this.all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
   events(id: ExecutionId, afterSequence: number): LifecycleEvent[] {
     const text = 'SELECT * FROM events WHERE execution_id = ? AND sequence > ? ORDER BY sequence';
-    return (this.#all(text, id, afterSequence) as EventRow[]).map(toEvent);
+    return (this.all(text, id, afterSequence) as EventRow[]).map(toEvent);
   }
 
   queue(): Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[] {
     const text = `SELECT id, pool, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
-    return this.#all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[];
+    return this.all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[];
   }
 
   oldestQueuedAt(): number | null {
     const text = `SELECT min(queued_at) AS oldest FROM executions WHERE phase = 'queued'`;
-    return (this.#one(text) as { oldest: number | null }).oldest;
+    return (this.one(text) as { oldest: number | null }).oldest;
   }
 
   pendingWithTimer(): Execution[] {
     const text = `SELECT * FROM executions WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
       AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL))`;
-    return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+    return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
   /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, surplus: number, limit: number): { id: ExecutionId; kind: Kind }[] {
     const text = `SELECT id, kind, finished_at FROM executions
       WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ?`;
-    const rows = this.#all(text, limit) as { id: string; kind: Kind; finished_at: number }[];
+    const rows = this.all(text, limit) as { id: string; kind: Kind; finished_at: number }[];
     return rows
       .filter((row, i) => row.finished_at < finishedBefore || i < surplus)
       .map(({ id, kind }) => ({ id, kind }));
@@ -86,7 +86,7 @@ export class Reads {
 
   livePlans(): Execution[] {
     const text = `SELECT * FROM executions WHERE kind = 'plan' AND phase IN ('starting', 'canceling') ORDER BY seq`;
-    return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+    return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
   steps(planId: ExecutionId): StepRecord[] {
@@ -97,25 +97,25 @@ export class Reads {
     const marked = `SELECT step, NULL AS id, NULL AS kind, 'done' AS phase, status, at AS created_at,
         NULL AS started_at, at AS finished_at, 0 AS attempt, outcome, reason, NULL AS kept_from
       FROM plan_marks WHERE plan_id = ?`;
-    return [...this.#all(begun, planId), ...this.#all(marked, planId)].map((row) => toStep(row as StepRow));
+    return [...this.all(begun, planId), ...this.all(marked, planId)].map((row) => toStep(row as StepRow));
   }
 
   stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
     const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ?
         UNION ALL SELECT status FROM plan_marks WHERE plan_id = ?) GROUP BY status`;
-    const rows = this.#all(text, planId, planId) as { status: StepRecord['status']; n: number }[];
+    const rows = this.all(text, planId, planId) as { status: StepRecord['status']; n: number }[];
     return Object.fromEntries(rows.map(({ status, n }) => [status, n]));
   }
 
   cacheEntries(limit: number): CacheEntry[] {
-    const rows = this.#all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ?', limit) as {
+    const rows = this.all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ?', limit) as {
       entry: string;
     }[];
     return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);
   }
 
   missing(ids: readonly ExecutionId[]): ExecutionId[] {
-    return ids.filter((id) => this.#one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
+    return ids.filter((id) => this.one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
   }
 
   #execution(row: ExecutionRow): Execution {
@@ -124,14 +124,14 @@ export class Reads {
 
   #attempts(row: ExecutionRow): AttemptRow[] {
     if (row.attempt === 0) return [];
-    return this.#all('SELECT * FROM attempts WHERE run_id = ? ORDER BY number', row.run_id) as AttemptRow[];
+    return this.all('SELECT * FROM attempts WHERE run_id = ? ORDER BY number', row.run_id) as AttemptRow[];
   }
 
-  #all(text: string, ...values: SQLInputValue[]): unknown[] {
+  all(text: string, ...values: SQLInputValue[]): unknown[] {
     return this.#statement(text).all(...values);
   }
 
-  #one(text: string, ...values: SQLInputValue[]): unknown {
+  one(text: string, ...values: SQLInputValue[]): unknown {
     return this.#statement(text).get(...values);
   }
 

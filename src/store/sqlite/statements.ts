@@ -33,7 +33,7 @@ export const EXECUTION_COLUMNS = [
     'cancel_at',
     'cancel_reason',
   ],
-  ...['finished_at', 'outcome', 'result'],
+  ...['finished_at', 'outcome', 'result', 'cost'],
 ] as const satisfies (keyof ExecutionRow)[];
 
 /** Those that change after the acceptance. */

@@ -13,6 +13,8 @@ import {
   poolOf,
   type RunningExecution,
 } from '../../domain/execution.ts';
+import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts';
+import type { Window } from '../../domain/cost.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
@@ -28,7 +30,8 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
-import { newRow, toEvent, toExecution } from '../rows.ts';
+import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
+import * as accounts from './account-reads.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -41,8 +44,8 @@ export interface SqliteStoreOptions {
   dir: string;
   /** Wall clock, ms since the epoch. */
   now: () => number;
-  /** Lets others have their turn. */
-  pause: () => Promise<void>;
+  /** Lets others have their turn; where it is left out they wait. */
+  pause?: () => Promise<void>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Told to another server that tries to open the directory. */
@@ -185,6 +188,30 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.cacheEntries(limit));
   }
 
+  async account(userId: string): Promise<Account | null> {
+    return this.#read((reads) => accounts.readAccount(reads, userId));
+  }
+
+  async entries(userId: string, limit: number, before: number | null): Promise<LedgerEntry[]> {
+    return this.#read((reads) => accounts.readEntries(reads, userId, limit, before));
+  }
+
+  async grant(grantId: ExecutionId): Promise<LedgerEntry | null> {
+    return this.#read((reads) => accounts.readGrant(reads, grantId));
+  }
+
+  async dueCharges(shard: number, shards: number, limit: number): Promise<ExecutionId[]> {
+    return this.#read((reads) => accounts.readDueCharges(reads, shard, shards, limit));
+  }
+
+  async windowCredits(userId: string, windows: readonly Window[], at: number): Promise<number> {
+    return this.#read((reads) => accounts.readWindowCredits(reads, userId, windows, at));
+  }
+
+  async creditTotals(): Promise<CreditTotals> {
+    return this.#read((reads) => accounts.readTotals(reads));
+  }
+
   async expireKeys(before: number): Promise<number> {
     const reply = await this.#call({ type: 'expire_keys', before });
     if (reply.type !== 'expired') throw unexpected(reply);
@@ -262,13 +289,18 @@ export class SqliteStore implements Store {
     const ended = group.find((part) => part.type === 'accept' && part.end !== null);
     if (ended?.type === 'accept' && ended.end !== null) {
       const execution = endedAtOnce(ended.execution, ended.end);
+      const row = reply.touched[0]?.row;
+      execution.cost = row === undefined ? null : costOf(row);
       this.#cache.set(execution.id, execution);
-      return { status: 'applied', executions: [execution], events: reply.events.map(toEvent) };
+      return {
+        ...{ status: 'applied', executions: [execution], events: reply.events.map(toEvent) },
+        ...this.#entriesOf(reply.entries),
+      };
     }
     let first: Execution | null = null;
     const executions: Execution[] = [];
     for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
-      if (i % PIECE === PIECE - 1) await this.#options.pause();
+      if (i % PIECE === PIECE - 1) await this.#options.pause?.();
       const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
@@ -283,7 +315,24 @@ export class SqliteStore implements Store {
       if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
       else queue.delete(execution.id);
     }
-    return { status: 'applied', executions, events: reply.events.map(toEvent) };
+    return {
+      ...{ status: 'applied', executions, events: reply.events.map(toEvent) },
+      ...this.#entriesOf(reply.entries),
+    };
+  }
+
+  /** What was added to the ledger; executions in memory are told what they were charged. */
+  #entriesOf(rows: readonly LedgerRow[] | undefined): { entries?: LedgerEntry[] } {
+    if (rows === undefined) return {};
+    const entries = rows.map(toEntry);
+    for (const { subjectId, amount, balanceAfter } of entries) {
+      const known = this.#cache.peek(subjectId);
+      // One that was read between the commit and its answer has it already.
+      if (known?.cost?.charged !== null) continue;
+      const cost = { ...known.cost, charged: Math.abs(amount), balanceAfter };
+      this.#cache.set(subjectId, { ...known, revision: known.revision + 1, cost });
+    }
+    return { entries };
   }
 
   /** What was asked for never changes, and may be long: it is read once. */

@@ -1,0 +1,167 @@
+// What executions cost. Amounts are whole credits, the smallest there is: an operator who wants finer prices makes a
+// credit worth less. All arithmetic is exact, and rounds up once for each part of a price.
+import { z } from 'zod';
+import { type Cost, MAX_CREDITS, type Rates, type Window } from './cost.ts';
+import type { Attempt, Execution } from './execution.ts';
+import { judge, type Outcome } from './outcome.ts';
+import { SPEC_KINDS } from './spec.ts';
+
+/** Greatest number in a price. */
+export const MAX_PRICE = 1_000_000_000;
+const BYTES_OF_MB = 1_000_000;
+const MS_OF_SECOND = 1000;
+const DAY_S = 86_400;
+
+// ---------------------------------------------------------------------------------------------- schemas
+
+const credits = z.int().min(0).max(MAX_PRICE);
+
+/** So many credits for each so many executions of a user within a window. */
+const everySchema = z.strictObject({
+  executions: z.int().min(1).max(1_000_000_000),
+  window_s: z
+    .int()
+    .min(1)
+    .max(3650 * DAY_S)
+    .default(DAY_S)
+    .describe('counted anew after so many seconds'),
+  credits: credits.min(1),
+});
+type Every = z.infer<typeof everySchema>;
+
+/** The price of an execution, in credits. */
+export const priceSchema = z.strictObject({
+  per_run: credits.default(0).describe('of each execution that has a run of its own'),
+  per_second: credits.default(0).describe('of run time, all attempts together'),
+  per_mb: credits.default(0).describe('of each million bytes of output that the log keeps'),
+  every: everySchema.optional().describe('added to one in so many executions'),
+  hit: credits.default(0).describe('of an earlier result from the cache'),
+  joined: credits.default(0).describe('of taking part in the run of another execution'),
+});
+export type Price = z.infer<typeof priceSchema>;
+
+/** Kinds that run; an operation has a price of its own, or that of what it runs. */
+const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
+type RunKind = Exclude<(typeof SPEC_KINDS)[number], 'operation'>;
+/** A plan runs nothing itself: its steps are executions of their own, each with its price. */
+const planPriceSchema = priceSchema.pick({ per_run: true, every: true });
+
+/** The credits file. */
+export const creditsFileSchema = z.strictObject({
+  prices: z
+    .strictObject(
+      Object.fromEntries(RUN_KINDS.map((kind) => [kind, priceSchema.optional()])) as Record<
+        RunKind,
+        z.ZodOptional<typeof priceSchema>
+      >,
+    )
+    .extend({ plan: planPriceSchema.optional() })
+    .default({}),
+  every: everySchema.optional(),
+  low_balance: z.int().min(1).max(MAX_CREDITS).optional(),
+});
+export type CreditsFile = z.infer<typeof creditsFileSchema>;
+
+// ---------------------------------------------------------------------------------------------- arithmetic
+
+/** How an execution begins, as far as its price is concerned. */
+export type PricedAs = 'run' | 'joined' | 'hit' | 'plan';
+
+/** What decides how long an execution can run, and how much it can write. */
+export type Bounds = Pick<Execution, 'timeouts' | 'outputPolicy' | 'retry'>;
+
+/**
+ * What is reserved for a new execution, and the counters that may add to it; null when it is free.
+ *
+ * @param every counts all executions of the user but plans
+ */
+export function quote(
+  price: Partial<Price> | null,
+  every: Every | null,
+  as: PricedAs,
+  bounds: Bounds,
+  name: string,
+): { cost: Cost; windows: Window[] } | null {
+  const { per_run = 0, per_second = 0, per_mb = 0, hit = 0, joined = 0 } = price ?? {};
+  const rates: Rates =
+    as === 'hit'
+      ? { base: hit, perSecond: 0, perMb: 0, joined: 0 }
+      : { base: per_run, perSecond: per_second, perMb: per_mb, joined };
+  const windows = [
+    ...windowOf('all', as === 'run' ? every : null),
+    ...windowOf(name, as === 'run' || as === 'plan' ? price?.every : null),
+  ];
+  // Who joins a run may come to stand for it, when those before it leave: it reserves as much as a run.
+  const reserved = Math.max(reservation(rates, bounds), as === 'joined' ? joined : 0);
+  if (reserved === 0 && windows.length === 0) return null;
+  return { cost: { rates, reserved, charged: null, balanceAfter: null }, windows };
+}
+
+function windowOf(name: string, every: Every | null | undefined): Window[] {
+  if (every == null) return [];
+  const { executions, window_s, credits } = every;
+  return [{ name, executions, windowMs: window_s * MS_OF_SECOND, credits }];
+}
+
+/** The most that a run can cost: all of its attempts as long, and as talkative, as they may be. */
+export function reservation(
+  { base, perSecond, perMb }: Rates,
+  { timeouts, outputPolicy, retry }: Bounds,
+): number {
+  const attempts = retry?.attempts ?? 1;
+  const ms = Math.min(attempts * timeouts.attemptMs, timeouts.totalMs ?? Infinity);
+  return sum(
+    base,
+    times(perSecond, ms, MS_OF_SECOND),
+    times(perMb, attempts * outputPolicy.maxBytes, BYTES_OF_MB),
+  );
+}
+
+/**
+ * What is charged for an execution that has ended.
+ *
+ * @param as `left`: the run that it took part in goes on without it, and is paid for by another one
+ * @param attemptMs limit of an attempt; what it took to be stopped after that is not charged
+ */
+export function amountDue(
+  { rates, reserved }: Cost,
+  as: PricedAs | 'left',
+  outcome: Outcome,
+  attempts: readonly Pick<Attempt, 'startedAt' | 'endedAt' | 'outcome' | 'output'>[],
+  attemptMs: number,
+): number {
+  if (as === 'left' || isSystemFault(outcome)) return 0;
+  if (as === 'hit' || as === 'plan') return Math.min(rates.base, reserved);
+  if (as === 'joined') return Math.min(rates.joined, reserved);
+  let [ms, bytes] = [0, 0];
+  const started = attempts.filter(({ startedAt }) => startedAt !== null);
+  if (started.length === 0) return 0;
+  for (const { startedAt, endedAt, outcome: own, output } of started) {
+    // What the service has broken off is not paid for.
+    if (own === null || isSystemFault(own) || startedAt === null || endedAt === null) continue;
+    ms += Math.min(Math.max(0, endedAt - startedAt), attemptMs);
+    bytes += output.stdoutKeptBytes + output.stderrKeptBytes;
+  }
+  const { base, perSecond, perMb } = rates;
+  return Math.min(reserved, sum(base, times(perSecond, ms, MS_OF_SECOND), times(perMb, bytes, BYTES_OF_MB)));
+}
+
+function isSystemFault(outcome: Outcome): boolean {
+  return judge(outcome).error?.fault === 'system';
+}
+
+/** `rate` for each `unit` of an amount, rounded up. */
+function times(rate: number, amount: number, unit: number): number {
+  if (rate === 0 || amount === 0) return 0;
+  const product = BigInt(rate) * BigInt(amount);
+  return toCredits((product + BigInt(unit - 1)) / BigInt(unit));
+}
+
+function sum(...parts: number[]): number {
+  return toCredits(parts.reduce((whole, part) => whole + BigInt(part), 0n));
+}
+
+/** More than any balance is as much as too much. */
+function toCredits(amount: bigint): number {
+  return amount > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(amount);
+}

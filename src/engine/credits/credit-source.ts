@@ -1,0 +1,30 @@
+// What executions cost, from the credits file and the operations as they are now.
+import type { Cost, Window } from '../../domain/cost.ts';
+import type { Operations } from '../../domain/operation.ts';
+import type { AcceptPart } from '../../domain/ports.ts';
+import { type CreditsFile, type Price, type PricedAs, quote } from '../../domain/price.ts';
+
+type NewExecution = AcceptPart['execution'];
+
+export interface CreditSource {
+  /** What is to be reserved for a new execution, and the counters that may add to it; null when it is free. */
+  quote(execution: NewExecution, as: PricedAs): { cost: Cost; windows: Window[] } | null;
+  /** Balance below which an account is low; null when none is. */
+  lowBalance(): number | null;
+}
+
+/** @param file the credits file as it is now */
+export function creditSource(operations: Operations, file: () => CreditsFile): CreditSource {
+  const priceOf = ({ spec, work }: NewExecution): { price: Partial<Price> | null; name: string } => {
+    const own = spec.kind === 'operation' ? operations.get(spec.name)?.definition.cost : undefined;
+    if (spec.kind === 'operation' && own !== undefined) return { price: own, name: `operation:${spec.name}` };
+    return { price: file().prices[work.kind] ?? null, name: `kind:${work.kind}` };
+  };
+  return {
+    quote(execution, as) {
+      const { price, name } = priceOf(execution);
+      return quote(price, file().every ?? null, as, execution, name);
+    },
+    lowBalance: () => file().low_balance ?? null,
+  };
+}
