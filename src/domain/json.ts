@@ -12,14 +12,20 @@ export interface JsonSize {
   depth: number;
   /** Members of all objects together. */
   members: number;
+  /** Members of the one that has most. */
+  width: number;
 }
 
 /** Measures a JSON text without parsing it; stops when it is over `most`. */
 export function measureJson(json: Uint8Array, most: JsonSize): JsonSize {
-  const size = { depth: 0, members: 0 };
+  const size = { depth: 0, members: 0, width: 0 };
+  /** Of the objects that are open, by their depth. */
+  const widths = [0];
+  const { depth: mostDepth, members: mostMembers, width: mostWidth } = most;
   let depth = 0;
   let isInString = false;
-  for (let i = 0; i < json.length && size.depth <= most.depth && size.members <= most.members; i++) {
+  for (let i = 0; i < json.length; i++) {
+    if (size.depth > mostDepth || size.members > mostMembers || size.width > mostWidth) break;
     const byte = json[i] as number;
     if (isInString) {
       if (byte === BACKSLASH) i += 1;
@@ -28,8 +34,12 @@ export function measureJson(json: Uint8Array, most: JsonSize): JsonSize {
       isInString = true;
     } else if (byte === COLON) {
       size.members += 1;
+      const width = (widths[depth] ?? 0) + 1;
+      widths[depth] = width;
+      size.width = Math.max(size.width, width);
     } else if (OPEN.has(byte)) {
       depth += 1;
+      widths[depth] = 0;
       size.depth = Math.max(size.depth, depth);
     } else if (CLOSE.has(byte)) {
       depth -= 1;

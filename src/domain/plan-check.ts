@@ -48,7 +48,8 @@ export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: 
     const add = (path: Path, message: string) => {
       if (problems.length < MAX_PROBLEMS) problems.push({ field: pointer(path, 'body'), message });
     };
-    const context = { schemas, conditions, add, steps: 0, dependencies: 0 };
+    const isFull = () => problems.length === MAX_PROBLEMS;
+    const context = { schemas, conditions, add, isFull, steps: 0, dependencies: 0 };
     const levels = yield* checkPlan(plan, [], 1, context);
     return { problems, levels };
   };
@@ -58,6 +59,8 @@ interface Context {
   schemas: ReturnType<typeof stepSchemas>;
   conditions: Conditions;
   add: (path: Path, message: string) => void;
+  /** Whether there are so many problems that nobody needs another. */
+  isFull: () => boolean;
   /** Steps so far. */
   steps: number;
   /** Dependencies so far. */
@@ -85,6 +88,7 @@ function* checkPlan(
   for (const [i, step] of plan.steps.entries()) {
     steps.push(checkFields(step, [...at, 'steps', i], context));
     yield;
+    if (context.isFull()) return null;
   }
   const names = numbersOf(steps, at, add);
   const before = yield* orderOf(plan, steps, names, at, context);
@@ -190,7 +194,8 @@ function* orderOf(
   const indices = strategy.type === 'dependency_graph' ? Object.entries(strategy.dependencies ?? {}) : [];
   for (const [index, others] of indices) {
     const path = [...at, 'strategy', 'dependencies', index];
-    if (Number(index) >= steps.length) add(path, `there is no step ${index}`);
+    if (!/^(0|[1-9]\d{0,4})$/.test(index)) add(path, 'must be the index of a step');
+    else if (Number(index) >= steps.length) add(path, `there is no step ${index}`);
     else
       others.forEach((j, k) => {
         if (!Number.isInteger(j) || j < 0) add([...path, k], 'must be the index of a step');

@@ -25,7 +25,9 @@ export const MAX_CONDITION = 4096;
 
 const stepName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ - and begins with a letter or _');
+  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ - and begins with a letter or _')
+  // As a field it would be what an object inherits from.
+  .refine((name) => name !== '__proto__', 'this name cannot be used');
 const condition = z.string().min(1).max(MAX_CONDITION);
 const outputs = z
   .record(stepName, z.unknown())
@@ -81,13 +83,14 @@ const strategy = z.discriminatedUnion('type', [
     type: z.literal('dependency_graph'),
     max_concurrency: maxConcurrency,
     dependencies: z
+      // Looked at one by one with the steps: each may be a problem of its own.
       .record(
-        z.string().regex(/^(0|[1-9]\d{0,4})$/, 'must be the index of a step'),
-        // Looked at one by one with the steps: each may be a problem of its own.
+        z.string(),
         z
-          .array(z.custom<number>())
-          .max(MAX_STEPS)
-          .meta({ items: { type: 'integer', minimum: 0 } }),
+          .custom<readonly number[]>((list) => Array.isArray(list) && list.length <= MAX_STEPS, {
+            error: `must be a list of at most ${MAX_STEPS} indices`,
+          })
+          .meta({ type: 'array', items: { type: 'integer', minimum: 0 }, maxItems: MAX_STEPS }),
       )
       .optional()
       .describe('index of a step: indices of those that end before; beside depends_on'),

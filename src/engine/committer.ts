@@ -1,5 +1,4 @@
 // The way from a decision to the world: first the store remembers, then it is announced.
-import type { LifecycleEvent } from '../domain/events.ts';
 import type { Execution } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { accountEvents } from '../domain/account.ts';
@@ -46,12 +45,8 @@ export class Committer {
       throw error;
     }
     this.#worked();
-    for (const result of results)
-      if (result.status === 'applied')
-        for (const event of (result.entries ?? []).flatMap(accountEvents)) this.#deps.publishAccount(event);
     if (!this.#isTelling && eventsIn(results) <= PIECE) {
-      for (const result of results)
-        for (const [event, execution] of newsIn(result)) this.#deps.publish(event, execution);
+      for (const result of results) for (const tell of this.#newsIn(result)) tell();
       return results;
     }
     // What was stored first is told first, however long that takes.
@@ -68,8 +63,8 @@ export class Committer {
     for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
       const { results, resolve, reject } = next;
       try {
-        for (const [event, execution] of results.flatMap((result) => [...newsIn(result)])) {
-          this.#deps.publish(event, execution);
+        for (const tell of results.flatMap((result) => [...this.#newsIn(result)])) {
+          tell();
           left -= 1;
           if (left > 0) continue;
           await this.#deps.clock.sleep(0);
@@ -81,6 +76,20 @@ export class Committer {
       }
     }
     this.#isTelling = false;
+  }
+
+  /** What a group has to tell, in order. */
+  *#newsIn(result: GroupResult): Generator<() => void> {
+    if (result.status !== 'applied') return;
+    const { publish, publishAccount } = this.#deps;
+    for (const event of (result.entries ?? []).flatMap(accountEvents)) yield () => publishAccount(event);
+    const touched = new Map<ExecutionId, Execution>(
+      result.executions.map((execution) => [execution.id, execution]),
+    );
+    for (const event of result.events) {
+      const execution = touched.get(event.executionId);
+      if (execution !== undefined) yield () => publish(event, execution);
+    }
   }
 
   #worked(): void {
@@ -111,15 +120,3 @@ export class Committer {
 
 const eventsIn = (results: readonly GroupResult[]): number =>
   results.reduce((sum, result) => sum + (result.status === 'applied' ? result.events.length : 0), 0);
-
-/** What a group has to tell, in order. */
-function* newsIn(result: GroupResult): Generator<[LifecycleEvent, Execution]> {
-  if (result.status !== 'applied') return;
-  const touched = new Map<ExecutionId, Execution>(
-    result.executions.map((execution) => [execution.id, execution]),
-  );
-  for (const event of result.events) {
-    const execution = touched.get(event.executionId);
-    if (execution !== undefined) yield [event, execution];
-  }
-}

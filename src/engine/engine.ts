@@ -647,6 +647,7 @@ export class Engine {
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
+      whyNoRoom: (spec) => this.plans.whyNoRoom(spec),
       beginPlan: (plan) => this.plans.begin(plan),
     };
   }

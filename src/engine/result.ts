@@ -63,7 +63,7 @@ async function parseOutput(
   if (output.truncated || output.stdoutBytes > MAX_RESULT_BYTES) return { error: 'output_too_large' };
   try {
     const bytes = await standardOutput(execution, MAX_RESULT_BYTES, deps.journal);
-    const { depth } = measureJson(bytes, { depth: MAX_RESULT_DEPTH, members: Infinity });
+    const { depth } = measureJson(bytes, { depth: MAX_RESULT_DEPTH, members: Infinity, width: Infinity });
     if (depth > MAX_RESULT_DEPTH) return { error: 'output_too_large' };
     return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
   } catch (error) {

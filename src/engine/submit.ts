@@ -89,6 +89,8 @@ export interface SubmitDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
+  /** What stands against one more plan. */
+  whyNoRoom(spec: PlanSpec): RefusedError | null;
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
@@ -228,6 +230,8 @@ function acceptedPlan(
   { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
   deps: SubmitDeps,
 ): NewExecution {
+  const refusal = deps.whyNoRoom(spec);
+  if (refusal !== null) throw refusal;
   const plan = submission.plan ?? null;
   const from = { caller, trace: trace ?? deps.newTrace(), rerunOf, redriveOf: redrive?.of ?? null, plan };
   const what = {

@@ -8,7 +8,7 @@ import { pointer } from '../domain/field-messages.ts';
 import { jsonProblem } from './json-problem.ts';
 
 const MAX_DEPTH = 32;
-/** Each may become a problem of its own, and costs far more then than its bytes. */
+/** Each may become a problem of its own, and costs far more then than its bytes. No one object may have more anywhere. */
 const MAX_MEMBERS = 50_000;
 
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
@@ -26,12 +26,17 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     if (known !== null) return done(null, known);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const maxMembers = request.routeOptions.config.maxMembers ?? MAX_MEMBERS;
-    const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: maxMembers });
+    const most = { depth: MAX_DEPTH, members: maxMembers, width: MAX_MEMBERS };
+    const { depth, members, width } = measureJson(body, most);
     if (depth > MAX_DEPTH) {
       return done(new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`));
     }
     if (members > maxMembers) {
       const detail = `The objects of the body have more than ${maxMembers} members together.`;
+      return done(new RefusedError('too_many_members', detail));
+    }
+    if (width > MAX_MEMBERS) {
+      const detail = `An object of the body has more than ${MAX_MEMBERS} members.`;
       return done(new RefusedError('too_many_members', detail));
     }
     const text = body.toString('utf8');

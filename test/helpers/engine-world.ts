@@ -59,7 +59,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const real = new SqliteStore({
     dir,
     now: () => clock.now(),
-    pause: () => Promise.resolve(),
+
     maxInMemory: 100,
     owner: '',
   });

@@ -46,8 +46,9 @@ export interface PlanRunDeps {
   ended: (id: ExecutionId) => void;
 }
 
-/** Steps that are submitted in one commit. */
+/** Steps that are submitted in one commit, and bytes of them, which references may have filled. */
 const BATCH = 200;
+const BATCH_BYTES = 4 * 1024 * 1024;
 /** Before what the store refused is tried again. */
 const RETRY_MS = 1000;
 
@@ -205,6 +206,7 @@ export class PlanRun {
     let begun: { step: number; spec: Submission['spec'] }[] = [];
     // Conditions and references of hundreds of steps take their time.
     const turns = new Turns(this.#deps.clock);
+    let bytes = 0;
     while (!this.#isStopping) {
       if (turns.isOver) await turns.next();
       const due = this.#state.next();
@@ -212,12 +214,16 @@ export class PlanRun {
         const spec = due.skip === null ? await this.#prepared(due.step) : null;
         if (due.skip !== null)
           this.#mark({ step: this.#nameOf(due.step), status: 'skipped', reason: due.skip, outcome: null });
-        if (spec !== null) begun.push({ step: due.step, spec });
+        if (spec !== null) {
+          begun.push({ step: due.step, spec });
+          bytes += JSON.stringify(spec).length;
+        }
       }
-      if (due !== null && begun.length + this.#marks.length < BATCH) continue;
+      const hasRoom = begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES;
+      if (due !== null && hasRoom) continue;
       if (begun.length + this.#marks.length > 0) await this.#store(begun);
       else if (due === null) return;
-      begun = [];
+      [begun, bytes] = [[], 0];
     }
     // What was prepared when the plan was stopped is not begun.
     for (const { step } of begun) this.#state.putBack(step);

@@ -32,7 +32,9 @@ type PlanExecution = Execution & { spec: PlanSpec };
 
 export class Plans {
   readonly #deps: PlansDeps;
-  readonly #live = new Map<ExecutionId, PlanRun>();
+  readonly #live = new Map<ExecutionId, { run: PlanRun; bytes: number }>();
+  /** Of the live ones together. */
+  #bytes = 0;
 
   constructor(deps: PlansDeps) {
     this.#deps = deps;
@@ -53,20 +55,35 @@ export class Plans {
   begin(plan: RunningExecution): void {
     if (this.#live.has(plan.id)) return;
     const run = new PlanRun(plan as LivePlan, this.#runDeps());
-    this.#live.set(plan.id, run);
+    const bytes = bytesOf(plan.spec as PlanSpec);
+    this.#live.set(plan.id, { run, bytes });
+    this.#bytes += bytes;
     void run.begin();
+  }
+
+  /** What is live is held in memory: null when there is room for one more. */
+  whyNoRoom(spec: PlanSpec): RefusedError | null {
+    if (this.#bytes + bytesOf(spec) <= MAX_LIVE_BYTES || this.#live.size === 0) return null;
+    return new RefusedError('queue_full', 'The plans that live take up all the room there is for plans.', {
+      retryAfterS: FULL_RETRY_S,
+    });
+  }
+
+  #ended(id: ExecutionId): void {
+    this.#bytes -= this.#live.get(id)?.bytes ?? 0;
+    this.#live.delete(id);
   }
 
   /** Begins what has become due while nothing might be begun. */
   open(): void {
-    for (const run of this.#live.values()) run.kick();
+    for (const { run } of this.#live.values()) run.kick();
   }
 
   /** Takes in the newest state of any execution. */
   follow(execution: Execution): void {
-    if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.follow(execution);
+    if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.run.follow(execution);
     if (execution.plan !== null && isFinished(execution))
-      this.#live.get(execution.plan.id)?.stepEnded(execution);
+      this.#live.get(execution.plan.id)?.run.stepEnded(execution);
   }
 
   #runDeps(): PlanRunDeps {
@@ -74,7 +91,7 @@ export class Plans {
       ...this.#deps,
       submit: (plan, submissions) => this.#deps.submitAll(callerOf(plan), submissions),
       redriveStep: (of, step, spec) => this.#redriveStep(of, step, spec),
-      ended: (id) => void this.#live.delete(id),
+      ended: (id) => this.#ended(id),
     };
   }
 
@@ -222,6 +239,17 @@ export class Plans {
 }
 
 const MAX_FIELDS = 100;
+/** Of all plans that live, as JSON and what it takes to follow them; in memory it is some times as much. */
+const MAX_LIVE_BYTES = 128 * 1024 * 1024;
+/** What is kept of each step, and of each round of a loop over a list. */
+const STEP_BYTES = 500;
+const FULL_RETRY_S = 10;
+
+function bytesOf(spec: PlanSpec): number {
+  const { steps, loop } = spec;
+  const rounds = loop !== undefined && 'items' in loop ? loop.items.length : 0;
+  return JSON.stringify(spec).length + STEP_BYTES * (steps.length + rounds + 1);
+}
 
 /** Steps so that each comes after those before it. */
 function orderOf(before: readonly (readonly number[])[]): number[] {

@@ -46,8 +46,8 @@ export interface SqliteStoreOptions {
   dir: string;
   /** Wall clock, ms since the epoch. */
   now: () => number;
-  /** Lets others have their turn. */
-  pause: () => Promise<void>;
+  /** Lets others have their turn; where it is left out they wait. */
+  pause?: () => Promise<void>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Told to another server that tries to open the directory. */
@@ -307,7 +307,7 @@ export class SqliteStore implements Store {
     let first: Execution | null = null;
     const executions: Execution[] = [];
     for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
-      if (i % PIECE === PIECE - 1) await this.#options.pause();
+      if (i % PIECE === PIECE - 1) await this.#options.pause?.();
       const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
