@@ -19,6 +19,7 @@ module.exports = {
     },
     room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
+    room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
     room(
       'journal',

@@ -8,6 +8,7 @@ import { systemClock } from './clock.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
+import { NO_QUOTAS } from './domain/access-rules.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
@@ -17,7 +18,12 @@ import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
-import { readKeysFile } from './keys-file.ts';
+import { Authentication } from './access/authentication.ts';
+import { KeyRing } from './access/key-ring.ts';
+import { keysOf, providerKeys } from './access-files.ts';
+import { type TokenOptions, tokenReader } from './access/tokens.ts';
+import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
+import { liveRules } from './policy-file.ts';
 import { eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
@@ -51,7 +57,7 @@ export interface App {
    * @throws ConfigError when a directory cannot be used, or a port cannot be listened on
    */
   start(): Promise<string>;
-  /** Reads the operations again; what is wrong with them is logged, and nothing has changed. */
+  /** Reads the files again; what is wrong with them is logged, and nothing has changed. */
   reload(): void;
   /** Where the metrics port listens; null when there is none. */
   metricsAddress(): string | null;
@@ -62,7 +68,7 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file is not usable
+ * @throws ConfigError for settings that only their use shows to be wrong
  */
 export async function buildApp(
   config: Config,
@@ -71,8 +77,6 @@ export async function buildApp(
   overrides: Overrides = {},
 ): Promise<App> {
   const clock = overrides.clock ?? systemClock;
-  const keys =
-    config.EXECUTION_API_KEYS_FILE === undefined ? null : readKeysFile(config.EXECUTION_API_KEYS_FILE);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =
     config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
@@ -97,8 +101,24 @@ export async function buildApp(
   });
   const operations = liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config));
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
+  const rules = liveRules({
+    path: config.EXECUTION_POLICY_FILE ?? null,
+    quotas: NO_QUOTAS,
+    isolation: 'none',
+    onChange: () => undefined,
+  });
+  const keys = new KeyRing({ store, clock, log });
+  const tokens =
+    config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
+  const authentication = new Authentication({ keys, tokens, clock });
+  const files: LiveFile[] = [
+    keysOf(config.EXECUTION_API_KEYS_FILE ?? null, keys),
+    rules.file,
+    operations.file,
+  ];
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
+    rules: () => rules.current,
     runner: overrides.runner?.(runner) ?? runner,
     requests,
     random: () => Math.random(),
@@ -140,9 +160,10 @@ export async function buildApp(
     gate: {
       isLoopback: isLoopback(config.EXECUTION_HOST),
       allowedHosts: config.EXECUTION_ALLOWED_HOSTS,
-      keys,
-      now: () => clock.now(),
+      authenticate: authentication,
+      clock,
     },
+    keys,
     scrape: metrics,
     operations: {
       operations,
@@ -163,11 +184,12 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
   });
 
-  /** Throws RefusedError when the file is not usable; then nothing has changed. */
+  /** Throws RefusedError when a file is not usable; then nothing has changed. */
   function reload(): { operations: number; circuits: number } {
-    const counts = operations.reload();
+    reloadFiles(files);
     engine.forgetPolicies();
-    log.info(counts, 'Operations reloaded');
+    const counts = operations.counts();
+    log.info({ ...counts, policy_version: rules.current.version }, 'Operations, policy and keys reloaded');
     return counts;
   }
 
@@ -195,7 +217,7 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
-        operations.load();
+        loadFiles(files);
         makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
         makeDirectory(
           config.EXECUTION_LOG_DIR === undefined ? 'EXECUTION_DATA_DIR' : 'EXECUTION_LOG_DIR',
@@ -203,6 +225,8 @@ export async function buildApp(
           0o750,
         );
         await engine.start();
+        await keys.refresh();
+        refuseStrangers(config, keys.isInUse || tokens !== null);
         if (metricsPort !== undefined)
           metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
         const address = await listen(server, 'EXECUTION_PORT', host, port);
@@ -220,12 +244,36 @@ export async function buildApp(
       try {
         reload();
       } catch (error) {
-        log.error({ err: error, fields: (error as RefusedError).fields }, 'The operations stay as they were');
+        log.error(
+          { err: error, fields: (error as RefusedError).fields },
+          'Operations, policy and keys stay as they were',
+        );
       }
     },
     metricsAddress: () => metricsAddress,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** @throws ConfigError when the keys of the identity provider cannot be read from their file */
+function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
+  return {
+    issuer: config.EXECUTION_OIDC_ISSUER as string,
+    audience: config.EXECUTION_OIDC_AUDIENCE as string,
+    jwks: providerKeys(config.EXECUTION_OIDC_JWKS as string),
+    userClaim: config.EXECUTION_OIDC_USER_CLAIM,
+    scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
+    ...{ clock, log },
+  };
+}
+
+/** @throws ConfigError when others could reach a server that asks nobody who they are */
+function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): void {
+  if (isLoopback(host) || isAsking) return;
+  throw new ConfigError([
+    `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who reaches it could run ` +
+      'commands. Make a key first (npm run keys -- create), or name a keys file (EXECUTION_API_KEYS_FILE)',
+  ]);
 }
 
 /** @throws ConfigError for an entry of the allow-list that is none */

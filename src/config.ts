@@ -27,7 +27,7 @@ const SETTINGS = {
     schema: z.string().min(1),
     default: '127.0.0.1',
     unit: 'address',
-    about: 'Where to listen. Anything but loopback needs EXECUTION_API_KEYS_FILE.',
+    about: 'Where to listen. Anything but loopback needs keys or tokens (docs/api-keys.md).',
   },
   EXECUTION_PORT: {
     schema: whole(0, 65_535),
@@ -54,7 +54,47 @@ const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'API keys (docs/api-keys.md). Unset: no keys, loopback only, everyone on this machine is the user "local".',
+      'API keys that stand in a file, beside those of the store (docs/api-keys.md). Read again on SIGHUP. Without any key: loopback only, everyone on this machine is the user "local".',
+  },
+  EXECUTION_OIDC_ISSUER: {
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'Accepts the tokens of this identity provider: the `iss` that they carry. Unset: none are accepted.',
+  },
+  EXECUTION_OIDC_AUDIENCE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'text',
+    about: 'The `aud` that they carry.',
+  },
+  EXECUTION_OIDC_JWKS: {
+    schema: path
+      .refine((text) => !text.startsWith('http:') || isLoopbackUrl(text), 'must be https')
+      .optional(),
+    default: undefined,
+    unit: 'URL or path',
+    about: 'Where the public keys of the provider are: its `jwks_uri` (https), or a file.',
+  },
+  EXECUTION_OIDC_USER_CLAIM: {
+    schema: path,
+    default: 'sub',
+    unit: 'claim',
+    about: 'The claim that names the user.',
+  },
+  EXECUTION_OIDC_SCOPES_CLAIM: {
+    schema: path,
+    default: 'scope',
+    unit: 'claim',
+    about: 'The claim with the scopes: `execd:submit`, `execd:read`, `execd:cancel`, `execd:admin`.',
+  },
+  EXECUTION_POLICY_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Who may run what, and how much (docs/policy-file.md), JSON or YAML. Read again on SIGHUP and POST /v1/admin/reload. Unset: a key says for itself what it may run.',
   },
   EXECUTION_DATA_DIR: {
     schema: path,
@@ -305,10 +345,10 @@ function contradictions(config: Config): string[] {
   if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {
     problems.push('EXECUTION_DEFAULT_TIMEOUT: must not be greater than EXECUTION_MAX_TIMEOUT');
   }
-  if (!isLoopback(config.EXECUTION_HOST) && config.EXECUTION_API_KEYS_FILE === undefined) {
+  const provider = [config.EXECUTION_OIDC_ISSUER, config.EXECUTION_OIDC_AUDIENCE, config.EXECUTION_OIDC_JWKS];
+  if (provider.includes(undefined) && provider.some((one) => one !== undefined)) {
     problems.push(
-      `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address: without EXECUTION_API_KEYS_FILE anyone ` +
-        'who reaches it could run commands',
+      'EXECUTION_OIDC_ISSUER: goes with EXECUTION_OIDC_AUDIENCE and EXECUTION_OIDC_JWKS, all three or none',
     );
   }
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
@@ -316,6 +356,10 @@ function contradictions(config: Config): string[] {
     problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');
   }
   return problems;
+}
+
+function isLoopbackUrl(text: string): boolean {
+  return isLoopback(URL.parse(text)?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '');
 }
 
 /** True for addresses that only this machine reaches. */

@@ -1,8 +1,6 @@
 // The operations file: JSON or YAML, read at start and again when asked to. It is checked whole before anything of it is
 // used: every problem is told at once, with its line, and a bad file never takes the place of a good one.
 import { readFileSync, statSync } from 'node:fs';
-import { ConfigError } from './config.ts';
-import { RefusedError } from './domain/errors.ts';
 import { dotted, type Issue, issuesOf } from './domain/issues.ts';
 import {
   type CheckedParams,
@@ -14,6 +12,7 @@ import {
   operationsFileSchema,
 } from './domain/operation.ts';
 import type { SpecLimits } from './domain/spec.ts';
+import type { LiveFile } from './live-files.ts';
 import { checkWith, paramsValidators } from './params-validators.ts';
 import { type FileProblem, parseYaml, type Read } from './read-yaml.ts';
 
@@ -24,33 +23,15 @@ export interface OperationRegistry extends Operations {
   check(name: string, params: Readonly<Record<string, unknown>>): CheckedParams;
 }
 
-/** The operations that apply now: reads go to the registry that was loaded last. */
+/** The operations that apply now: reads go to the registry that was put into use last. */
 export interface LiveOperations extends OperationRegistry {
-  /**
-   * Reads the file at start.
-   *
-   * @throws ConfigError with every problem
-   */
-  load(): void;
-  /**
-   * Reads the file again. When it cannot be used, what was there stays.
-   *
-   * @throws RefusedError `invalid_operations_file` with every problem
-   */
-  reload(): { operations: number; circuits: number };
+  readonly file: LiveFile;
+  counts(): { operations: number; circuits: number };
 }
 
 /** @param path null: there are no operations */
 export function liveOperations(path: string | null, limits: SpecLimits): LiveOperations {
   let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
-  /** Problems; none when the registry has been replaced. */
-  const replace = (): FileProblem[] => {
-    if (path === null) return [];
-    const read = readOperationsFile(path, limits);
-    if ('problems' in read) return read.problems;
-    current = read.registry;
-    return [];
-  };
   return {
     get: (name) => current.get(name),
     all: () => current.all(),
@@ -58,27 +39,18 @@ export function liveOperations(path: string | null, limits: SpecLimits): LiveOpe
     get circuits() {
       return current.circuits;
     },
-    load() {
-      const problems = replace();
-      if (problems.length === 0) return;
-      throw new ConfigError(problems.map((one) => `${SETTING}: ${inFile(path, one)}`));
-    },
-    reload() {
-      const problems = replace();
-      if (problems.length === 0)
-        return { operations: current.all().length, circuits: current.circuits.length };
-      const fields = problems.map(({ path, line, message }) => ({
-        field: path,
-        message: line === null ? message : `line ${line}: ${message}`,
-      }));
-      const detail = `${path} has ${problems.length} problem(s); the operations are as they were.`;
-      throw new RefusedError('invalid_operations_file', detail, { fields });
+    counts: () => ({ operations: current.all().length, circuits: current.circuits.length }),
+    file: {
+      setting: SETTING,
+      path,
+      refusal: 'invalid_operations_file',
+      prepare() {
+        const read = readOperationsFile(path as string, limits);
+        if ('problems' in read) return read.problems;
+        return () => void (current = read.registry);
+      },
     },
   };
-}
-
-function inFile(file: string | null, { path, line, message }: FileProblem): string {
-  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
 function noSuchOperation(name: string): CheckedParams {

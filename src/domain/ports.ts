@@ -1,4 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { ApiKey } from './api-key.ts';
 import type { LifecycleEvent } from './events.ts';
 import type {
   Attempt,
@@ -209,6 +210,19 @@ export interface CachePart {
   keepAtMost: number | null;
 }
 
+/**
+ * Changes of API keys. Refused with `key_exists` when one of the new ids is taken, and with `too_many_keys`. An end is
+ * only ever brought forward, and a revocation stands.
+ */
+export interface ApiKeysPart {
+  type: 'api_keys';
+  add?: readonly ApiKey[];
+  end?: readonly { id: string; expiresAt: number }[];
+  revoke?: readonly { id: string; at: number }[];
+  /** Write-behind: losing one costs nothing. */
+  used?: readonly { id: string; at: number }[];
+}
+
 /** Counters of a live attempt. Write-behind: may be lost in a crash, is never older than what it replaces. */
 export interface ProgressPart {
   type: 'progress';
@@ -229,6 +243,7 @@ export type Part =
   | DuePart
   | ExpirePart
   | CachePart
+  | ApiKeysPart
   | PatchPart
   | RemovePart
   | ProgressPart;
@@ -237,7 +252,7 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' | 'run_gone' }
+  | { reason: 'queue_full' | 'run_gone' | 'key_exists' | 'too_many_keys' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
   | { reason: 'key_reused' }
   | { reason: 'not_found' }
@@ -342,6 +357,8 @@ export interface Store {
   expireKeys(before: number): Promise<number>;
   /** Kept results, newest first. */
   cacheEntries(limit: number): Promise<CacheEntry[]>;
+  /** All API keys, by age; null when nothing but their use has changed since that version. */
+  apiKeys(knownVersion: number): Promise<{ version: number; keys: ApiKey[] } | null>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */

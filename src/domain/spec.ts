@@ -25,7 +25,14 @@ export interface SpecLimits {
 }
 
 /** What nobody can name in `retry_on`: these are never retried. */
-const NEVER_RETRIED = ['cancelled', 'total_timeout', 'queue_timeout', 'no_credit', 'circuit_open'] as const;
+const NEVER_RETRIED = [
+  'cancelled',
+  'total_timeout',
+  'queue_timeout',
+  'no_credit',
+  'circuit_open',
+  'denied',
+] as const;
 const RETRIABLE = CAUSES.filter((cause) => !(NEVER_RETRIED as readonly string[]).includes(cause)) as [
   Exclude<Cause, (typeof NEVER_RETRIED)[number]>,
 ];

@@ -20,7 +20,7 @@ import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { Joins } from './policies/joins.ts';
-import { deadlineOf } from './policy.ts';
+import { checkLimits, deadlineOf } from './policy.ts';
 import type { Queries } from './queries.ts';
 import { notChanged, stored } from './refusals.ts';
 
@@ -89,7 +89,8 @@ export class Changes {
   /**
    * Changes the priority, or extends the limits, of a live execution.
    *
-   * @throws RefusedError `not_found`, `execution_finished`, `validation` for a limit that is not an extension
+   * @throws RefusedError `not_found`, `execution_finished`, `validation` for a limit that is not an extension,
+   *   `command_not_allowed` for one that is over that of its template
    */
   async patch(
     caller: Caller,
@@ -97,7 +98,8 @@ export class Changes {
     change: { priority: number | null; timeouts: TimeoutsSpec | null },
   ): Promise<Execution> {
     await this.#deps.late.stored(id);
-    const { timeouts: before, revision } = await this.#deps.queries.own(caller, id);
+    const { timeouts: before, revision, access } = await this.#deps.queries.own(caller, id);
+    if (change.timeouts !== null) checkLimits({ timeouts: change.timeouts }, access);
     const timeouts = change.timeouts === null ? null : extended(before, change.timeouts);
     const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
     const [result] = await stored(this.#deps.commit([[{ type: 'patch', ...of, ...change, timeouts }]]));

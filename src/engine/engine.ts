@@ -1,6 +1,7 @@
 // The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
 // its parts here, and nothing runs before `start`.
 import type { Caller } from '../domain/access.ts';
+import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
@@ -78,6 +79,8 @@ export interface EngineDeps {
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
+  /** The rules that apply now. */
+  rules: () => AccessRules;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
@@ -546,10 +549,11 @@ export class Engine {
   }
 
   #submitDeps(): SubmitDeps {
-    const { store, clock, policy, resolve, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, rules, newId, newTrace } = this.#deps;
     return {
       store,
       resolve,
+      rules: rules(),
       clock,
       policy,
       newId,
@@ -566,9 +570,10 @@ export class Engine {
   }
 
   #runDeps(scheduler: Scheduler): RunDeps {
-    const { runner, requests, journal, clock, log, policy, random, newTrace, toCommand } = this.#deps;
+    const { runner, requests, journal, clock, log, policy, rules, random, newTrace, toCommand } = this.#deps;
     return {
       policy,
+      rules: rules(),
       clock,
       log,
       random,

@@ -1,5 +1,6 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
+import type { AccessRules } from '../domain/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
@@ -39,6 +40,8 @@ export interface RunDeps {
   /** Woken when a live attempt has written something or has moved on. */
   growth: Waiters;
   policies: Policies;
+  /** As they are at the start. */
+  rules: AccessRules;
   toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
@@ -52,6 +55,8 @@ const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
   const began = deps.clock.monotonic();
   const run = deps.live.begin(execution);
+  const denied = whyDenied(execution, deps.rules);
+  if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied, deps), deps);
   const pass = deps.policies.admit(execution);
   if ('outcome' in pass) {
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
@@ -63,6 +68,13 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
   await settle(run, execution, ending(run, execution, report, deps), deps);
   deps.scheduler.noteDuration(lastedMs);
+}
+
+/** What was allowed at its acceptance may not be any more. The key that it came with has had its say. */
+function whyDenied({ userId, spec, access }: RunningExecution, rules: AccessRules): Outcome | null {
+  if (rules.version === access.policyVersion) return null;
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
 }
 
 /** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */

@@ -1,6 +1,6 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
-import type { Caller } from '../domain/access.ts';
-import { whyNotAllowed } from '../domain/access.ts';
+import { actingUser, type Caller } from '../domain/access.ts';
+import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
@@ -41,6 +41,8 @@ export interface SubmitDeps {
   policies: Policies;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve(spec: Spec): Resolved;
+  /** What users may run, and how much. */
+  rules: AccessRules;
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
@@ -147,8 +149,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  */
 function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
-  const notAllowed = whyNotAllowed(caller, spec);
-  if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
+  const decision = deps.rules.decide(caller, spec);
+  if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
   const resolved = deps.resolve(spec);
   const isShared = resolved.settings.cache?.scope === 'global';
   if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
@@ -162,7 +164,10 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
     spec.kind === 'operation' && !hasOwnLimit
       ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
       : null;
-  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
+  const access = {
+    ...{ policyVersion: deps.rules.version, submittedBy: actingUser(caller), limits: decision.limits },
+  };
+  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, access, trace, rerunOf, now };
   return newExecution(acceptance, deps.policy);
 }
 

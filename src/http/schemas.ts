@@ -5,6 +5,7 @@ import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
+import { keyComponents } from './key-schemas.ts';
 import { operationComponents } from './operation-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import {
@@ -170,6 +171,8 @@ export const execution = z.strictObject({
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
   trace_id: z.string(),
   isolation: z.enum(['none']),
+  policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
+  submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
 });
 export type ExecutionWire = z.infer<typeof execution>;
 export type OutcomeWire = z.infer<typeof outcome>;
@@ -461,6 +464,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Circuit: circuit,
     CircuitList: circuitList,
     ...operationComponents,
+    ...keyComponents,
     Spec: requests.spec,
     BatchItem: requests.batchItem,
     BatchRequest: requests.batch,

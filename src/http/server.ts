@@ -17,6 +17,7 @@ import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { keyRoutes, type Keys } from './routes/keys.ts';
 import { logRoutes } from './routes/logs.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
@@ -32,6 +33,7 @@ export interface ServerOptions {
   gate: GateOptions;
   scrape: Scrape;
   operations: OperationRoutesOptions;
+  keys: Keys;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -66,7 +68,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  gate(app, options.gate);
+  const entrance = gate(app, options.gate);
   refuseUnknownRoutes(app);
   acceptJsonOnly(app);
   const requests = requestSchemas(limits);
@@ -83,6 +85,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
   operationRoutes(app, options.operations);
+  keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
   refuseOtherMethods(app, methodsOf);
   return app;

@@ -4,6 +4,7 @@ import type { CacheUse } from '../domain/cache.ts';
 import type {
   Attempt,
   Execution,
+  ExecutionAccess,
   Isolation,
   OutputPolicy,
   OutputTotals,
@@ -15,7 +16,7 @@ import type {
   Timeouts,
   Trace,
 } from '../domain/execution.ts';
-import { NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
+import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
 import type { LifecycleEvent, EventType } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
@@ -69,6 +70,8 @@ interface StaticFacts {
   trace: Trace;
   rerunOf: string | null;
   isolation: Isolation;
+  /** Undefined in rows of the first version. */
+  access?: ExecutionAccess;
 }
 
 export interface AttemptRow {
@@ -97,10 +100,10 @@ export interface EventRow {
 
 /** The row of a new execution, before its first group gives it a sequence. */
 export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
-  const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
+  const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
   const facts: StaticFacts = {
-    ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation },
+    ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation, access },
   };
   return {
     id: execution.id,
@@ -138,10 +141,11 @@ function parseOr(json: string | null, absent: unknown): unknown {
 
 /** Reads an execution from its row and the rows of its run's attempts, ordered by number. */
 export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]): Execution {
-  const { work, ...stored } = JSON.parse(row.facts) as StaticFacts;
+  const { work, access = NO_ACCESS_FACTS, ...stored } = JSON.parse(row.facts) as StaticFacts;
   const spec = JSON.parse(row.spec) as Spec;
   const facts = {
     ...stored,
+    access,
     id: row.id,
     userId: row.user_id,
     runId: row.run_id,

@@ -73,7 +73,10 @@ export async function service(
     const left = withEnvironment(`${dataDir}/work`);
     if (left.length > 0) throw new Error(`processes have outlived the test: ${left.join(', ')}`);
   });
-  const url = await app.start();
+  const url = await app.start().catch((error: unknown) => {
+    hasStopped = true;
+    throw error;
+  });
   let check: CheckAnswer | null = null;
 
   const call: Service['call'] = async <Body>(

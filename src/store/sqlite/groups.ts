@@ -8,6 +8,7 @@ import { statusOf, transition } from '../../domain/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
+import { ApiKeysTable } from './api-keys.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
@@ -32,7 +33,10 @@ export interface RowWithAttempts {
 /** A group that changes nothing, and why. */
 export type Undone =
   | { status: 'stale' }
-  | { status: 'refused'; reason: 'queue_full' | 'run_gone' | 'key_reused' | 'not_found' }
+  | {
+      status: 'refused';
+      reason: 'queue_full' | 'run_gone' | 'key_reused' | 'not_found' | 'key_exists' | 'too_many_keys';
+    }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
@@ -59,10 +63,12 @@ export class GroupWriter {
   counts: Counts;
   readonly #epoch: number;
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #apiKeys: ApiKeysTable;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
     this.#sql = prepareStatements(db);
+    this.#apiKeys = new ApiKeysTable(db);
     this.counts = readCounts(db);
   }
 
@@ -102,6 +108,10 @@ export class GroupWriter {
         return this.#expire(part, work);
       case 'cache':
         return this.#cache(part);
+      case 'api_keys': {
+        const reason = this.#apiKeys.apply(part);
+        return reason === null ? null : { status: 'refused', reason };
+      }
       case 'patch':
         return this.#patch(part, work);
       case 'remove':

@@ -105,7 +105,24 @@ const INITIAL = `
   CREATE INDEX idempotency_expiry ON idempotency (expires_at);
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL];
+const USERS = `
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    may_run TEXT NOT NULL,
+    description TEXT,
+    created_at INTEGER,
+    created_by TEXT,
+    replaces TEXT,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: readonly string[] = [INITIAL, USERS];
 
 /**
  * Brings a database to the newest schema.

@@ -1,11 +1,13 @@
 // Reads of the embedded store, on a connection of their own that cannot write.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { CacheEntry, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 import { toAttempt, toEvent, toExecution } from '../rows.ts';
+import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-keys.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
   'failed',
@@ -85,6 +87,13 @@ export class Reads {
       entry: string;
     }[];
     return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);
+  }
+
+  apiKeys(knownVersion: number): { version: number; keys: ApiKey[] } | null {
+    const found = this.#one(API_KEYS_VERSION) as { value: string } | undefined;
+    const version = Number(found?.value ?? 0);
+    if (version === knownVersion) return null;
+    return { version, keys: (this.#all(ALL_API_KEYS) as ApiKeyRow[]).map(toApiKey) };
   }
 
   missing(ids: readonly ExecutionId[]): ExecutionId[] {

@@ -163,6 +163,10 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.cacheEntries(limit));
   }
 
+  async apiKeys(knownVersion: number): ReturnType<Store['apiKeys']> {
+    return this.#read((reads) => reads.apiKeys(knownVersion));
+  }
+
   async expireKeys(before: number): Promise<number> {
     const reply = await this.#call({ type: 'expire_keys', before });
     if (reply.type !== 'expired') throw unexpected(reply);

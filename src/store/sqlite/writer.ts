@@ -47,11 +47,14 @@ const SQLITE_FULL = 13;
 const SQLITE_IOERR_FSYNC = 1034;
 const SQLITE_IOERR_DIR_FSYNC = 1290;
 
+const BUSY_MS = 10_000;
+
 let db: DatabaseSync | null = null;
 let writer: GroupWriter | null = null;
 
 function open(request: OpenRequest): WriterReply {
-  db = new DatabaseSync(request.file);
+  // The command that manages keys writes now and then too.
+  db = new DatabaseSync(request.file, { timeout: BUSY_MS });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
   migrate(db, request.file);
   db.exec('BEGIN IMMEDIATE');
