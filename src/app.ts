@@ -8,10 +8,10 @@ import { systemClock } from './clock.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
-import { NO_QUOTAS } from './domain/access-rules.ts';
+import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
-import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
+import type { Clock, Journal, Runner, Shares, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
@@ -103,10 +103,11 @@ export async function buildApp(
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
   const rules = liveRules({
     path: config.EXECUTION_POLICY_FILE ?? null,
-    quotas: NO_QUOTAS,
+    quotas: quotasOf(config),
     isolation: 'none',
-    onChange: () => undefined,
+    onChange: (changed) => store.setShares(sharesOf(changed)),
   });
+  store.setShares(sharesOf(rules.current));
   const keys = new KeyRing({ store, clock, log });
   const tokens =
     config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
@@ -164,6 +165,7 @@ export async function buildApp(
       clock,
     },
     keys,
+    bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     scrape: metrics,
     operations: {
       operations,
@@ -324,6 +326,26 @@ function scratchRoot(dataDir: string): string {
 function hostPath(): string {
   // The same source runs as .ts in development and as .js when built.
   return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
+}
+
+function quotasOf(config: Config): Quotas {
+  return {
+    running: config.EXECUTION_USER_MAX_RUNNING ?? null,
+    queued: config.EXECUTION_USER_MAX_QUEUED ?? null,
+    submitsPerS: config.EXECUTION_USER_SUBMITS_PER_SEC ?? null,
+    logBytes: config.EXECUTION_USER_LOG_BYTES ?? null,
+    bodyBytes: config.EXECUTION_USER_MAX_BODY_BYTES ?? null,
+    maxPriority: null,
+  };
+}
+
+/** How users share the slots by these rules. A name that no user has stands for those that are not named. */
+function sharesOf(rules: AccessRules): Shares {
+  const shareOf = (user: string) => ({
+    weight: rules.weightOf(user),
+    running: rules.quotasOf(user).running,
+  });
+  return { ...shareOf(''), users: Object.fromEntries(rules.users.map((user) => [user, shareOf(user)])) };
 }
 
 /** What applies where an operation says nothing, for readers. */

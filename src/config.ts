@@ -147,6 +147,38 @@ const SETTINGS = {
     unit: 'executions',
     about: 'How many may wait for a slot. More are answered 429.',
   },
+  EXECUTION_USER_MAX_RUNNING: {
+    schema: whole(0, 100_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about:
+      'How many of one user run at a time, where the policy file does not say. Unset: as many as there are slots.',
+  },
+  EXECUTION_USER_MAX_QUEUED: {
+    schema: whole(0, 10_000_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about: 'How many of one user may wait. Unset: EXECUTION_MAX_QUEUED alone bounds them.',
+  },
+  EXECUTION_USER_SUBMITS_PER_SEC: {
+    schema: whole(1, 1_000_000).optional(),
+    default: undefined,
+    unit: 'executions per second',
+    about: 'How many one user may submit, on average. Unset: any number.',
+  },
+  EXECUTION_USER_LOG_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'What the logs of one user keep, all together; above it nothing new is accepted. Unset: any number.',
+  },
+  EXECUTION_USER_MAX_BODY_BYTES: {
+    schema: whole(0, 16 * 1024 * 1024).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'Greatest body of a request of one user. Unset: 1 MiB, and 16 MiB of a batch.',
+  },
   EXECUTION_ON_LIMIT: {
     schema: z.enum(['queue', 'reject']),
     default: 'queue',

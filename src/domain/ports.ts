@@ -67,6 +67,11 @@ export interface AcceptPart {
   maxQueued: number;
   joins: boolean;
   end: { outcome: Outcome; result: Result } | null;
+  /**
+   * What its user may have: refused with `user_queue_full` when as many of theirs wait, and with `log_quota_exceeded` when
+   * their logs keep as much.
+   */
+  quota?: { queued: number | null; logBytes: number | null };
 }
 
 /**
@@ -252,7 +257,8 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' | 'run_gone' | 'key_exists' | 'too_many_keys' }
+  | { reason: 'queue_full' | 'user_queue_full' | 'log_quota_exceeded' }
+  | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
   | { reason: 'key_reused' }
   | { reason: 'not_found' }
@@ -314,6 +320,14 @@ export interface InterruptedAttempt {
   isOtherBoot: boolean;
 }
 
+/** How users share the slots: turns in a round of the queue, and how many of theirs run at a time; null is any number. */
+export interface Shares {
+  weight: number;
+  running: number | null;
+  /** Those for whom it is different. */
+  users: Readonly<Record<string, { weight: number; running: number | null }>>;
+}
+
 /** What the store knows of itself once it is open. */
 export interface StoreIdentity {
   /** Made once with the store; marks the processes that it started. */
@@ -332,6 +346,8 @@ export class StoreError extends Error {
 
 export interface Store {
   open(): Promise<StoreIdentity>;
+  /** From now on users share the slots so; until then all alike. May be called before `open`. */
+  setShares(shares: Shares): void;
   /** The claims of earlier epochs that have not ended. */
   interrupted(): Promise<InterruptedAttempt[]>;
   /**

@@ -1,4 +1,5 @@
 // What a caller can change of an execution after its acceptance: cancel it, extend it, remove it.
+import type { Quotas } from '../domain/access-rules.ts';
 import type { Caller } from '../domain/access.ts';
 import { type FieldProblem, RefusedError } from '../domain/errors.ts';
 import type { Execution, Timeouts } from '../domain/execution.ts';
@@ -20,7 +21,7 @@ import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { Joins } from './policies/joins.ts';
-import { checkLimits, deadlineOf } from './policy.ts';
+import { checkLimits, checkPriority, deadlineOf } from './policy.ts';
 import type { Queries } from './queries.ts';
 import { notChanged, stored } from './refusals.ts';
 
@@ -34,6 +35,7 @@ export interface ChangesDeps {
   /** Answers that are not stored yet. */
   late: LateAccepts;
   queries: Queries;
+  quotasOf(userId: string): Quotas;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
 }
 
@@ -97,6 +99,7 @@ export class Changes {
     id: ExecutionId,
     change: { priority: number | null; timeouts: TimeoutsSpec | null },
   ): Promise<Execution> {
+    checkPriority({ priority: change.priority ?? undefined }, this.#deps.quotasOf(caller.userId));
     await this.#deps.late.stored(id);
     const { timeouts: before, revision, access } = await this.#deps.queries.own(caller, id);
     if (change.timeouts !== null) checkLimits({ timeouts: change.timeouts }, access);

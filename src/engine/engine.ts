@@ -43,6 +43,7 @@ import { Joins } from './policies/joins.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
+import { type SubmitAllowance, SubmitRates } from './policies/submit-rates.ts';
 import type { EnginePolicy } from './policy.ts';
 import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
@@ -133,6 +134,7 @@ export class Engine {
   readonly #late: LateAccepts;
   readonly #queries: Queries;
   readonly #changes: Changes;
+  readonly #rates: SubmitRates;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
   readonly #underWay = new Set<Promise<void>>();
   /** Aborts what is tried again and again, at the end. */
@@ -177,8 +179,11 @@ export class Engine {
       sweepCache: () => this.#sweepCache(),
     });
     const isOpen = () => this.#state === 'open';
-    const whyWaiting = ({ concurrency, work }: Execution) =>
-      concurrency !== null && this.#schedulers[poolOf(work)].free > 0 ? 'concurrency_limit' : 'no_free_slot';
+    const whyWaiting = ({ concurrency, work, userId }: Execution) => {
+      if (this.#schedulers[poolOf(work)].free <= 0) return 'no_free_slot';
+      if (concurrency !== null) return 'concurrency_limit';
+      return deps.rules().quotasOf(userId).running === null ? 'no_free_slot' : 'user_limit';
+    };
     const waiters = { changes: this.#changed, growth: this.#growth };
     this.#queries = new Queries({
       store,
@@ -195,7 +200,9 @@ export class Engine {
       joins: this.#joins,
       late: this.#late,
       queries: this.#queries,
+      quotasOf: (userId) => deps.rules().quotasOf(userId),
     });
+    this.#rates = new SubmitRates(() => clock.monotonic());
   }
 
   listen(listener: Listener): () => void {
@@ -451,6 +458,14 @@ export class Engine {
   /** To be called when what is configured has changed. */
   forgetPolicies(): void {
     this.#policies.prune();
+    // Somebody may have more slots now.
+    for (const pool of POOLS) this.#schedulers[pool].fill();
+  }
+
+  /** How often a user may still submit; null where that has no bound. */
+  submitAllowance(userId: string): SubmitAllowance | null {
+    const { submitsPerS } = this.#deps.rules().quotasOf(userId);
+    return submitsPerS === null ? null : this.#rates.allowance(userId, submitsPerS);
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -554,6 +569,7 @@ export class Engine {
       store,
       resolve,
       rules: rules(),
+      rates: this.#rates,
       clock,
       policy,
       newId,

@@ -1,4 +1,5 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
+import type { Quotas } from '../domain/access-rules.ts';
 import type { Caller } from '../domain/access.ts';
 import { type FieldProblem, RefusedError } from '../domain/errors.ts';
 import type { Execution, ExecutionAccess, OutputPolicy, Pool, Timeouts, Trace } from '../domain/execution.ts';
@@ -122,6 +123,16 @@ export function checkLimits({ timeouts, output }: Settings, { limits }: Executio
   );
   if (fields.length === 0) return;
   throw new RefusedError('command_not_allowed', 'It asks for more than its template allows.', { fields });
+}
+
+/** @throws RefusedError `validation` when more is asked for than the user may have */
+export function checkPriority(
+  { priority }: Pick<Settings, 'priority'>,
+  { maxPriority }: Pick<Quotas, 'maxPriority'>,
+): void {
+  if (priority === undefined || maxPriority === null || priority <= maxPriority) return;
+  const fields = [{ field: '/priority', message: `must be at most ${maxPriority} (quota of the user)` }];
+  throw new RefusedError('validation', `/priority: ${fields[0]?.message}`, { fields });
 }
 
 function within(timeouts: Timeouts, { limits }: ExecutionAccess): Timeouts {

@@ -12,8 +12,9 @@ import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
+import type { SubmitRates } from './policies/submit-rates.ts';
 import type { EnginePolicy } from './policy.ts';
-import { newExecution } from './policy.ts';
+import { checkPriority, newExecution } from './policy.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
@@ -43,6 +44,7 @@ export interface SubmitDeps {
   resolve(spec: Spec): Resolved;
   /** What users may run, and how much. */
   rules: AccessRules;
+  rates: SubmitRates;
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
@@ -54,6 +56,8 @@ export interface SubmitDeps {
   run(execution: RunningExecution): void;
 }
 
+/** Logs go when executions are removed, which is not often. */
+const LOG_RETRY_S = 60;
 const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
@@ -113,9 +117,19 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
   deps.joins.withdraw(executionId);
 }
 
+/** A submission costs one of those that its user has in a second, whatever becomes of it. */
+function payForSubmission({ userId }: Caller, { rules, rates }: SubmitDeps): void {
+  const { submitsPerS } = rules.quotasOf(userId);
+  const retryAfterS = submitsPerS === null ? null : rates.take(userId, submitsPerS);
+  if (retryAfterS === null) return;
+  const detail = `This user may submit ${submitsPerS} executions in a second.`;
+  throw new RefusedError('too_many_submits', detail, { retryAfterS });
+}
+
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
   const { idempotency } = submission;
+  payForSubmission(caller, deps);
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   const { outcome, result } = beginning.end ?? {};
@@ -137,7 +151,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
   const maxQueued = mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
+  const { queued, logBytes } = deps.rules.quotasOf(caller.userId);
+  const quota = queued === null && logBytes === null ? {} : { quota: { queued, logBytes } };
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...quota });
   const { id: executionId, runId } = execution;
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
@@ -157,6 +173,8 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
     const detail = 'What is shared between users is changed by administrators and operations only.';
     throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
   }
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(resolved.settings, quotas);
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const hasOwnLimit = spec.timeouts?.attempt_ms !== undefined;
@@ -168,7 +186,9 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
     ...{ policyVersion: deps.rules.version, submittedBy: actingUser(caller), limits: decision.limits },
   };
   const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, access, trace, rerunOf, now };
-  return newExecution(acceptance, deps.policy);
+  const execution = newExecution(acceptance, deps.policy);
+  execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
+  return execution;
 }
 
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
@@ -271,6 +291,16 @@ async function conclude(
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
         retryAfterS: scheduler.retryAfterS(),
       });
+    case 'user_queue_full':
+      if (!one.mayWait) return limitReached(scheduler);
+      return new RefusedError('user_queue_full', 'As many executions of this user wait as may.', {
+        retryAfterS: scheduler.retryAfterS(),
+      });
+    case 'log_quota_exceeded': {
+      const detail =
+        'The logs of this user keep as much as they may: remove executions, or wait for their removal.';
+      return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
+    }
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
     case 'key_gone':

@@ -1,7 +1,7 @@
 // The one body type: JSON in UTF-8. Looked over as bytes before it is parsed, because the parser neither minds invalid
 // UTF-8 nor how deep it has to go. An empty body is none.
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
@@ -12,7 +12,14 @@ const MAX_DEPTH = 32;
 const MAX_MEMBERS = 50_000;
 
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
-export function acceptJsonOnly(app: FastifyInstance): void {
+export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: string) => number | null): void {
+  /** A body that says how long it is need not be read to be refused. */
+  const whyTooLarge = (request: FastifyRequest, bytes: number): RefusedError | null => {
+    const caller = request.caller as typeof request.caller | null;
+    const most = caller === null ? null : bodyBytesOf(caller.userId);
+    if (most === null || bytes <= most) return null;
+    return new RefusedError('body_too_large', `The bodies of this user have at most ${most} bytes.`);
+  };
   app.removeAllContentTypeParsers();
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
@@ -21,6 +28,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
     if (body.length === 0) return done(null, undefined);
+    const tooLarge = whyTooLarge(request, body.length);
+    if (tooLarge !== null) return done(tooLarge);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: MAX_MEMBERS });
     if (depth > MAX_DEPTH) {
@@ -37,6 +46,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const encoding = request.headers['content-encoding'];
+    const tooLarge = whyTooLarge(request, Number(request.headers['content-length'] ?? 0));
+    if (tooLarge !== null) return done(tooLarge);
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });

@@ -165,7 +165,7 @@ export const execution = z.strictObject({
   queue: z
     .strictObject({
       position: count.nullable(),
-      reason: z.enum(['no_free_slot', 'concurrency_limit', 'shutting_down', 'joined']),
+      reason: z.enum(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined']),
     })
     .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),

@@ -15,6 +15,7 @@ import {
 import { acceptJsonOnly } from './json-body.ts';
 import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
+import { quotaFields } from './plugins/quotas.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { keyRoutes, type Keys } from './routes/keys.ts';
@@ -34,6 +35,8 @@ export interface ServerOptions {
   scrape: Scrape;
   operations: OperationRoutesOptions;
   keys: Keys;
+  /** How many bytes the bodies of a user may have; null where that has no bound of its own. */
+  bodyBytesOf: (userId: string) => number | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -70,7 +73,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   const entrance = gate(app, options.gate);
   refuseUnknownRoutes(app);
-  acceptJsonOnly(app);
+  acceptJsonOnly(app, options.bodyBytesOf);
+  quotaFields(app, engine);
   const requests = requestSchemas(limits);
   await openapi(app, version, requests);
   refuseWhatIsIgnored(app);

@@ -120,6 +120,13 @@ const USERS = `
     revoked_at INTEGER,
     last_used_at INTEGER
   ) STRICT, WITHOUT ROWID;
+
+  DROP INDEX executions_queue;
+  DROP INDEX executions_queue_keyed;
+  CREATE INDEX executions_turns ON executions (pool, priority DESC, user_id, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NULL;
+  CREATE INDEX executions_turns_keyed ON executions (pool, concurrency_key, priority DESC, user_id, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NOT NULL;
 `;
 
 export const MIGRATIONS: readonly string[] = [INITIAL, USERS];

@@ -59,9 +59,10 @@ export class Reads {
     return (this.#all(text, id, afterSequence) as EventRow[]).map(toEvent);
   }
 
-  queue(): Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[] {
-    const text = `SELECT id, pool, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
-    return this.#all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[];
+  queue(): Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[] {
+    const text = `SELECT id, pool, user_id, priority, seq FROM executions WHERE phase = 'queued'
+      ORDER BY priority DESC, seq`;
+    return this.#all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[];
   }
 
   oldestQueuedAt(): number | null {

@@ -20,6 +20,7 @@ import type {
   GroupResult,
   InterruptedAttempt,
   ListFilter,
+  Shares,
   Store,
   StoreCounts,
   StoreIdentity,
@@ -32,6 +33,7 @@ import type { GroupReply, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
+import { EQUAL_SHARES } from './turns.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -71,6 +73,7 @@ export class SqliteStore implements Store {
   #releaseLock: (() => void) | null = null;
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
+  #shares: Shares = EQUAL_SHARES;
   #epoch = 0;
   #bootId = '';
 
@@ -101,13 +104,21 @@ export class SqliteStore implements Store {
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
       this.#reads = new Reads(file);
-      for (const { id, pool, priority, seq } of this.#reads.queue())
-        this.#queues[pool].put(id, priority, seq);
+      for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
+        this.#queues[pool].put(id, { userId, priority, seq });
+      this.setShares(this.#shares);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
       await this.#shut();
       throw error;
     }
+  }
+
+  setShares(shares: Shares): void {
+    this.#shares = shares;
+    if (this.#reads === null) return;
+    // A writer that has failed fails whatever comes next, and says so there.
+    this.#call({ type: 'shares', shares }).catch(() => undefined);
   }
 
   async interrupted(): Promise<InterruptedAttempt[]> {
@@ -141,7 +152,10 @@ export class SqliteStore implements Store {
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
-    return this.#queues.process.position(id) ?? this.#queues.http.position(id);
+    const { users, weight } = this.#shares;
+    const weightOf = (userId: string) => users[userId]?.weight ?? weight;
+    const { process, http } = this.#queues;
+    return process.position(id, weightOf) ?? http.position(id, weightOf);
   }
 
   async pendingWithTimer(): Promise<PendingExecution[]> {
@@ -254,8 +268,10 @@ export class SqliteStore implements Store {
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
       const queue = this.#queues[poolOf(execution.work)];
-      if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
-      else queue.delete(execution.id);
+      if (execution.phase === 'queued') {
+        const { userId, priority, queueSequence: seq } = execution;
+        queue.put(execution.id, { userId, priority, seq });
+      } else queue.delete(execution.id);
       return execution;
     });
     return { status: 'applied', executions, events: reply.events.map(toEvent) };
