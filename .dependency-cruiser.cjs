@@ -28,7 +28,7 @@ module.exports = {
     ),
     room(
       'runners',
-      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer)\\.ts$'],
+      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer|redactor)\\.ts$'],
       'A runner shares the protocol with the host; requests, which have no host, write their journal themselves.',
     ),
     room('runner-host', [], 'The host imports nothing of the server: it must stay small.'),

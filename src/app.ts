@@ -31,6 +31,7 @@ import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { liveOperations } from './operations-file.ts';
+import { liveSecrets } from './secrets-file.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
 
@@ -38,6 +39,8 @@ import { VERSION } from './version.ts';
 export interface Runtime {
   execPath: string;
   pid: number;
+  /** Where secrets may come from. */
+  env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Parts that a test may put in place of the real ones. */
@@ -108,6 +111,11 @@ export async function buildApp(
     onChange: (changed) => store.setShares(sharesOf(changed)),
   });
   store.setShares(sharesOf(rules.current));
+  const secrets = liveSecrets({
+    path: config.EXECUTION_SECRETS_FILE ?? null,
+    env: runtime.env ?? {},
+    isRedacting: config.EXECUTION_REDACT_SECRETS,
+  });
   const keys = new KeyRing({ store, clock, log });
   const tokens =
     config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
@@ -115,11 +123,13 @@ export async function buildApp(
   const files: LiveFile[] = [
     keysOf(config.EXECUTION_API_KEYS_FILE ?? null, keys),
     rules.file,
+    secrets.file,
     operations.file,
   ];
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
     rules: () => rules.current,
+    secrets,
     runner: overrides.runner?.(runner) ?? runner,
     requests,
     random: () => Math.random(),

@@ -96,6 +96,19 @@ const SETTINGS = {
     about:
       'Who may run what, and how much (docs/policy-file.md), JSON or YAML. Read again on SIGHUP and POST /v1/admin/reload. Unset: a key says for itself what it may run.',
   },
+  EXECUTION_SECRETS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Secrets that specs may name (docs/secrets.md), JSON or YAML. Read again on SIGHUP and POST /v1/admin/reload. Unset: there are none.',
+  },
+  EXECUTION_REDACT_SECRETS: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Whether the secrets that an execution uses are taken out of its output.',
+  },
   EXECUTION_DATA_DIR: {
     schema: path,
     default: './data',

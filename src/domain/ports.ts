@@ -18,7 +18,8 @@ import type {
 import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
-import type { HttpWork, Kind } from './spec.ts';
+import type { FilledWork } from './secrets.ts';
+import type { Kind } from './spec.ts';
 
 // ---------------------------------------------------------------------------------------------- clock
 
@@ -417,11 +418,17 @@ export interface AttemptStart extends AttemptName {
   /** Null is off. */
   idleMs: number | null;
   graceMs: number;
+  /** What is taken out of the output. */
+  redact: readonly Uint8Array[];
 }
 
 /** An HTTP request as an attempt. */
 export interface RequestStart extends AttemptName {
-  work: HttpWork;
+  work: Extract<FilledWork, { kind: 'http' }>;
+  /** Headers, in lower case, that no other server is to have. */
+  secretHeaders: readonly string[];
+  /** What is taken out of the answer's body. */
+  redact: readonly Uint8Array[];
   /** Sent along, so that the other side knows which attempt of what this is. */
   executionId: ExecutionId;
   traceparent: string;

@@ -24,7 +24,8 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../domain/ports.ts';
-import type { ProcessWork, TimeoutsSpec } from '../domain/spec.ts';
+import type { Secrets } from '../domain/secrets.ts';
+import type { TimeoutsSpec } from '../domain/spec.ts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
@@ -49,7 +50,7 @@ import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
 import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
-import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
+import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
 import { Waiters } from './waiters.ts';
@@ -82,6 +83,7 @@ export interface EngineDeps {
   resolve: SubmitDeps['resolve'];
   /** The rules that apply now. */
   rules: () => AccessRules;
+  secrets: Secrets;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
@@ -564,12 +566,13 @@ export class Engine {
   }
 
   #submitDeps(): SubmitDeps {
-    const { store, clock, policy, resolve, rules, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, rules, secrets, newId, newTrace } = this.#deps;
     return {
       store,
       resolve,
       rules: rules(),
       rates: this.#rates,
+      secrets,
       clock,
       policy,
       newId,
@@ -586,10 +589,12 @@ export class Engine {
   }
 
   #runDeps(scheduler: Scheduler): RunDeps {
-    const { runner, requests, journal, clock, log, policy, rules, random, newTrace, toCommand } = this.#deps;
+    const { runner, requests, journal, clock, log, policy, rules, secrets, random, newTrace, toCommand } =
+      this.#deps;
     return {
       policy,
       rules: rules(),
+      secrets,
       clock,
       log,
       random,

@@ -6,6 +6,7 @@ import type { Execution, Pool, RunningExecution, Trace } from '../domain/executi
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import { secretsIn, type Secrets } from '../domain/secrets.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
@@ -45,6 +46,7 @@ export interface SubmitDeps {
   /** What users may run, and how much. */
   rules: AccessRules;
   rates: SubmitRates;
+  secrets: Secrets;
   cache: ResultCache;
   joins: Joins;
   late: LateAccepts;
@@ -167,7 +169,7 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   const { spec, rerunOf } = submission;
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
-  const resolved = deps.resolve(spec);
+  const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
   const isShared = resolved.settings.cache?.scope === 'global';
   if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
     const detail = 'What is shared between users is changed by administrators and operations only.';
@@ -189,6 +191,23 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
   const execution = newExecution(acceptance, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   return execution;
+}
+
+/**
+ * What a spec asks for, when its secrets are there for the caller. Another value of one makes another result.
+ *
+ * @throws RefusedError `unknown_secret`
+ */
+function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
+  const names = secretsIn(resolved.work);
+  if (names.length === 0) return resolved;
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  const missing = secrets.whyNot({ names, userId, operation });
+  if (missing !== null) {
+    throw new RefusedError('unknown_secret', `There is no secret ${missing} that this user may use.`);
+  }
+  const generations = names.map((name) => [name, secrets.generation(name)]);
+  return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
 }
 
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */

@@ -6,6 +6,7 @@ import type { Execution } from '../../src/domain/execution.ts';
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import type { Journal, Log, Store } from '../../src/domain/ports.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
+import { NO_SECRETS } from '../../src/domain/secrets.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
@@ -69,6 +70,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     log,
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
+    secrets: NO_SECRETS,
     rules: () => accessRules(null, NO_QUOTAS),
     cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false },
     policies: NO_POLICIES,

@@ -305,6 +305,41 @@ function journal(t: Test, greeted: Greeted): void {
     t.ok(end.stdoutTail.toString().endsWith('xxthe end\n'));
   });
 
+  t.test(
+    'what is to be taken out is in no output, whatever pieces it comes in, and the rest is',
+    async (t) => {
+      const host = await greeted(t);
+      const redact = ['s3cr3t-value', 'value-and-more', 'aaaaaa'].map((text) => Buffer.from(text));
+      const command = `printf 'a s3cr'; sleep 0.05; printf '3t-val'; printf 's3cr3t-v' >&2; sleep 0.05; printf 'ue b s3cr3t-value-and-more c '
+      printf 'aaaaaaaaaaaaaa'; sleep 0.05; printf 'aaaaaaa s3cr3t-valu'; printf 'alue' >&2`;
+      const ref = host.start(command, { redact });
+      const end = await host.exited(ref);
+      const stdout = 'a [redacted] b [redacted] c [redacted] s3cr3t-valu';
+      t.equal(end.stdoutTail.toString(), stdout);
+      t.equal(end.stderrTail.toString(), '[redacted]');
+      t.equal(end.stdoutBytes, stdout.length, 'what is counted is what is there');
+      t.equal(end.stdoutKept, stdout.length);
+      const log = readFileSync(`${host.path(ref)}.log`, 'latin1');
+      t.notMatch(log, /s3cr3t-value|3t-value/);
+      t.equal(log.length, stdout.length + '[redacted]'.length);
+    },
+  );
+
+  t.test('much output is redacted whole, and keeps its order', async (t) => {
+    const host = await greeted(t);
+    const command = `for i in $(seq 20000); do echo "$i the-secret-$((i % 7))"; done`;
+    const ref = host.start(command, { redact: [Buffer.from('the-secret-3')] });
+    await host.exited(ref);
+    const lines = readFileSync(`${host.path(ref)}.log`, 'latin1')
+      .trimEnd()
+      .split('\n');
+    const expected = Array.from({ length: 20_000 }, (_, i) => `${i + 1} the-secret-${(i + 1) % 7}`);
+    t.ok(
+      lines.every((line, i) => line === expected[i]?.replace('the-secret-3', '[redacted]')),
+      `${lines.length} lines`,
+    );
+  });
+
   t.test('where output over the limit is to fail, the command is ended by it', async (t) => {
     const host = await greeted(t);
     const ref = host.start('yes', { keepBytes: 5000, failOnLimit: true });
