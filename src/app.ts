@@ -24,6 +24,7 @@ import { keysOf, providerKeys } from './access-files.ts';
 import { type TokenOptions, tokenReader } from './access/tokens.ts';
 import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
 import { liveRules } from './policy-file.ts';
+import { AuditLog } from './observe/audit-log.ts';
 import { eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
@@ -39,6 +40,8 @@ import { VERSION } from './version.ts';
 export interface Runtime {
   execPath: string;
   pid: number;
+  /** Number of the user that it runs as; undefined where that is no matter. */
+  uid?: number | undefined;
   /** Where secrets may come from. */
   env?: Readonly<Record<string, string | undefined>>;
 }
@@ -162,6 +165,7 @@ export async function buildApp(
   engine.listen((event, execution) => metrics.onEvent(event, execution));
   engine.listen(eventLog(log));
 
+  const audit = new AuditLog({ dir: `${dataDir}/audit`, now: () => clock.now(), log });
   const server = await buildServer({
     engine,
     clock,
@@ -175,6 +179,10 @@ export async function buildApp(
       clock,
     },
     keys,
+    trustProxy: config.EXECUTION_TRUST_PROXY,
+    maxConnections: config.EXECUTION_MAX_CONNECTIONS,
+    audit,
+    readAudit: (day) => audit.read(day),
     bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     scrape: metrics,
     operations: {
@@ -217,6 +225,7 @@ export async function buildApp(
     await engine.close();
     await server.close();
     await metricsServer.close();
+    await audit.close();
   }
   async function stop(): Promise<void> {
     await end();
@@ -229,6 +238,7 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
+        refuseRoot(config, runtime.uid, log);
         loadFiles(files);
         makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
         makeDirectory(
@@ -277,6 +287,21 @@ function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
     scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
     ...{ clock, log },
   };
+}
+
+/** @throws ConfigError when others can reach a server whose every command is root */
+function refuseRoot(config: Config, uid: number | undefined, log: Logger): void {
+  if (uid !== 0 || config.EXECUTION_ALLOW_ROOT) return;
+  if (isLoopback(config.EXECUTION_HOST)) {
+    return log.warn(
+      {},
+      'Running as root: so does every command (EXECUTION_ALLOW_ROOT=true says that it is meant)',
+    );
+  }
+  throw new ConfigError([
+    `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address, and this is root: every command would be. ` +
+      'Run it as another user, or set EXECUTION_ALLOW_ROOT=true',
+  ]);
 }
 
 /** @throws ConfigError when others could reach a server that asks nobody who they are */

@@ -1,5 +1,6 @@
 // Configuration: one schema for the environment, read once, loudly. All problems come in one message; an unknown
 // EXECUTION_ name is a problem too, because a typo must not silently leave a default in place.
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
 
@@ -48,6 +49,29 @@ const SETTINGS = {
     unit: 'host names, comma-separated',
     about:
       'Further names that the Host header may have on a loopback address, for instance of a local proxy.',
+  },
+  EXECUTION_TRUST_PROXY: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .refine((all) => all.every(isNetwork), 'must be addresses or networks, as 10.0.0.0/8'),
+    default: '',
+    unit: 'addresses, networks, comma-separated',
+    about:
+      'Proxies in front of this server, whose X-Forwarded-For says where a request comes from (for the audit log). Unset: nobody is believed.',
+  },
+  EXECUTION_MAX_CONNECTIONS: {
+    schema: whole(1, 1_000_000),
+    default: '10000',
+    unit: 'connections',
+    about: 'How many are open at a time. More are closed at once.',
+  },
+  EXECUTION_ALLOW_ROOT: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about:
+      'Whether it may run as root where others reach it: every command is root then. On loopback there is a warning.',
   },
   EXECUTION_API_KEYS_FILE: {
     schema: path.optional(),
@@ -401,6 +425,14 @@ function contradictions(config: Config): string[] {
     problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');
   }
   return problems;
+}
+
+/** An address, or a network with its length. */
+function isNetwork(text: string): boolean {
+  const [address = '', length, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
 }
 
 function isLoopbackUrl(text: string): boolean {

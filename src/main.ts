@@ -44,6 +44,7 @@ async function main(): Promise<void> {
     app = await buildApp(config, log, {
       execPath: process.execPath,
       pid: process.pid,
+      uid: process.getuid?.(),
       env: process.env,
     });
     await app.start();

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
-import { jsonProblem } from './json-problem.ts';
+import { jsonProblem, repeatedName } from './json-problem.ts';
 
 const MAX_DEPTH = 32;
 /** Each may become a problem of its own, and costs far more then than its bytes. */
@@ -40,9 +40,12 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
       return done(new RefusedError('too_many_members', detail));
     }
     const text = body.toString('utf8');
-    void parse(request, text, (error, value: unknown) =>
-      done(error === null ? null : whyRefused(text), value),
-    );
+    void parse(request, text, (error, value: unknown) => {
+      if (error !== null) return done(whyRefused(text));
+      // Of two members with one name the parser keeps the last; somebody else may have read the first.
+      if (membersOf(value) !== members) return done(namedTwice(text));
+      done(null, value);
+    });
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const encoding = request.headers['content-encoding'];
@@ -51,6 +54,21 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });
+}
+
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = Array.isArray(value) ? 0 : Object.keys(value).length;
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object') members += membersOf(inner);
+  }
+  return members;
+}
+
+function namedTwice(text: string): RefusedError {
+  const field = pointer(repeatedName(text) ?? [], 'body');
+  const fields = [{ field, message: 'stands there twice' }];
+  return new RefusedError('validation', `${field}: stands there twice`, { fields });
 }
 
 /** The parser refuses what is not JSON, and names that would change what an object is. */

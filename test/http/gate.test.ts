@@ -65,43 +65,6 @@ t.test('a web page of another origin cannot make it run anything', async (t) => 
 
 // ------------------------------------------------------------------------------------------ keys
 
-t.test('with keys, every route asks for one, but the probes and the documents', async (t) => {
-  const { app, url } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {} }) });
-  const routes = routesOf(app.server.printRoutes({ commonPrefix: false }));
-  const open: string[] = [];
-  for (const [method, path] of routes) {
-    const target = path.replace(':id', 'x').replace('*', 'x');
-    const hasBody = method === 'POST' || method === 'PATCH';
-    const body = hasBody ? { headers: { 'content-type': 'application/json' }, body: '{}' } : {};
-    const { status } = await rawRequest(url, { method, path: target, ...body });
-    if (status !== 401 && status !== 405) open.push(`${method} ${path}`);
-  }
-  t.ok(routes.length > 20, `${routes.length} routes`);
-  const others = open.filter((route) => !route.includes(' /docs')).sort();
-  const isPublic = ['/health', '/livez', '/openapi.json', '/readyz'].flatMap((path) => [
-    `GET ${path}`,
-    `HEAD ${path}`,
-  ]);
-  t.same(others, isPublic.sort());
-});
-
-/** Method and path of every route of Fastify's own listing. */
-function routesOf(tree: string): [string, string][] {
-  const routes: [string, string][] = [];
-  const parents: string[] = [];
-  for (const line of tree.split('\n')) {
-    const match = /^((?:│? {3,4}|│ {3})*)(?:├──|└──) (\S+)(?: \(([A-Z, ]+)\))?/.exec(line);
-    if (match === null) continue;
-    const [, indent = '', part = '', methods] = match;
-    const depth = indent.length / 4;
-    parents.length = depth;
-    parents[depth] = part;
-    const path = parents.join('').replaceAll('//', '/');
-    for (const method of methods?.split(', ') ?? []) routes.push([method, path]);
-  }
-  return routes.filter(([method]) => ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'].includes(method));
-}
-
 t.test('only a right key is accepted', async (t) => {
   const { call } = await service(t, {
     EXECUTION_API_KEYS_FILE: keysFile(t, {

@@ -90,7 +90,8 @@ t.test('what the command cannot do it says, with what it can', async (t) => {
 t.test('a server that others can reach starts with a key only', async (t) => {
   const dataDir = dirOf(t);
   const env = { EXECUTION_DATA_DIR: dataDir, EXECUTION_HOST: '0.0.0.0', EXECUTION_PORT: '0' };
-  const refused = start(t, env);
+  const asRoot = { ...env, EXECUTION_ALLOW_ROOT: 'true' };
+  const refused = start(t, asRoot);
   await until('it has ended', () => refused.exit !== null);
   t.equal(refused.exit?.code, 78);
   t.match(

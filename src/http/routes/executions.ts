@@ -8,6 +8,7 @@ import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
+import { acceptedFacts, shortly } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
@@ -84,7 +85,8 @@ export function executionRoutes(
     reply: FastifyReply,
     submitted: Submitted,
   ): Promise<FastifyReply> {
-    const { id } = submitted.execution;
+    const { id, spec } = submitted.execution;
+    request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     const view =
       waitS === null
@@ -140,6 +142,7 @@ export function executionRoutes(
       response: { 200: execution, 202: execution, ...errors },
     },
     async handler(request, reply) {
+      request.auditFacts = { what: shortly(request.body) };
       const submitted = await engine.submit(request.caller, {
         spec: request.body,
         trace: readTraceparent(request.headers.traceparent),
@@ -176,6 +179,7 @@ export function executionRoutes(
       for (const draft of drafts) {
         items.push(await batchItem(request, draft instanceof RefusedError ? draft : answers.shift()));
       }
+      request.auditFacts = { items: items.map(batchFacts) };
       return { items };
     },
   });
@@ -346,6 +350,17 @@ export function executionRoutes(
       return reply.code(204).send();
     },
   });
+}
+
+/** What the audit log says of an item of a batch. */
+function batchFacts(item: object): object {
+  const { status, execution, problem } = item as {
+    status: number;
+    execution?: { id: string; spec: Spec };
+    problem?: { type: string };
+  };
+  if (execution === undefined) return { status, refused: problem?.type.replace('urn:execd:error:', '') };
+  return { status, execution_id: execution.id, what: shortly(execution.spec) };
 }
 
 /** One item of a batch, or why it cannot be one. */

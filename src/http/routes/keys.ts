@@ -40,6 +40,11 @@ interface Params {
 /** Who is written down as the maker: the one who acts. */
 const makerOf = (caller: Caller): string => actingUser(caller) ?? caller.userId;
 
+/** What the audit log says of a new key. */
+const factsOf = ({ id, userId, scopes, mayRun, replaces }: ApiKey) => ({
+  key: { id, user: userId, scopes, may_run: mayRun, replaces },
+});
+
 export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyRoutesOptions): void {
   const errors = { '4xx': problem, '5xx': problem };
   const tags = ['keys'];
@@ -58,8 +63,10 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
       body: keyRequest,
       response: { 201: newApiKey, ...errors },
     },
-    async handler({ body, caller }, reply) {
-      return reply.code(201).send(isNew(await keys.create(body, makerOf(caller))));
+    async handler(request, reply) {
+      const made = await keys.create(request.body, makerOf(request.caller));
+      request.auditFacts = factsOf(made.key);
+      return reply.code(201).send(isNew(made));
     },
   });
 
@@ -84,8 +91,10 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
       body: rotationBody,
       response: { 201: newApiKey, ...errors },
     },
-    async handler({ params: { id }, body, caller }, reply) {
-      const made = await keys.rotate(id, { overlapS: body.overlap_s, createdBy: makerOf(caller) });
+    async handler(request, reply) {
+      const { params, body, caller } = request;
+      const made = await keys.rotate(params.id, { overlapS: body.overlap_s, createdBy: makerOf(caller) });
+      request.auditFacts = factsOf(made.key);
       return reply.code(201).send(isNew(made));
     },
   });

@@ -95,6 +95,8 @@ type LogsRequest = FastifyRequest<LogsRoute>;
 /** Takes the answer out of Fastify's hands, to write it piece by piece. */
 function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
+  // A follower may wait for long; one that takes nothing is cut off below.
+  reply.raw.socket?.setTimeout(0);
   try {
     reply.raw.writeHead(status, { ...SECURITY_HEADERS, ...headers });
     reply.raw.flushHeaders();
