@@ -1,15 +1,7 @@
 // Secrets by reference: a spec names them, and never holds one. They reach the environment of a process or a header of an
 // HTTP call, at the start of an attempt, and nothing else.
-import { z } from 'zod';
+import type { SecretRef } from './secret-ref.ts';
 import type { Work } from './spec.ts';
-
-export const secretName = z
-  .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ . - and begins with a letter');
-
-/** Takes the place of a value in `env`. */
-export const secretRef = z.strictObject({ secret: secretName.describe('name of a secret of the server') });
-export type SecretRef = z.infer<typeof secretRef>;
 
 /** The secrets that there are. */
 export interface Secrets {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { CAUSES, type Cause } from './outcome.ts';
-import { secretRef } from './secrets.ts';
+import { secretRef } from './secret-ref.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
