@@ -30,6 +30,8 @@ export interface LifecycleEvent {
   at: number;
   /** Number of the attempt that it speaks of; 0 before the first claim. */
   attempt: number;
+  /** Of a plan: the step that it speaks of, which has no execution; null when it is about the whole. */
+  step: string | null;
 }
 
 /** The events of a new execution. One that takes a free slot, or ends, at once never was in the queue. */

@@ -1,7 +1,11 @@
 // Secrets by reference: a spec names them, and never holds one. They reach the environment of a process or a header of an
 // HTTP call, at the start of an attempt, and nothing else.
 import type { SecretRef } from './secret-ref.ts';
+import type { PlanSpec } from './plan.ts';
 import type { Work } from './spec.ts';
+
+/** Plans use none: their steps do. */
+type AnyWork = Work | PlanSpec;
 
 /** The secrets that there are. */
 export interface Secrets {
@@ -33,12 +37,13 @@ type Filled<W> = W extends { kind: 'http' }
 export type FilledWork = Filled<Work>;
 
 /** Values that may be references. */
-function placesOf(work: Work): Record<string, string | SecretRef> {
+function placesOf(work: AnyWork): Record<string, string | SecretRef> {
+  if (work.kind === 'plan') return {};
   return (work.kind === 'http' ? work.headers : work.env) ?? {};
 }
 
 /** Names of the secrets that work uses, each once. */
-export function secretsIn(work: Work): string[] {
+export function secretsIn(work: AnyWork): string[] {
   const names: string[] = [];
   for (const value of Object.values(placesOf(work))) {
     if (typeof value !== 'string' && !names.includes(value.secret)) names.push(value.secret);

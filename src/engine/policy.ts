@@ -2,9 +2,18 @@
 import type { Quotas } from '../domain/access-rules.ts';
 import type { Caller } from '../domain/access.ts';
 import { type FieldProblem, RefusedError } from '../domain/errors.ts';
-import type { Execution, ExecutionAccess, OutputPolicy, Pool, Timeouts, Trace } from '../domain/execution.ts';
+import type {
+  Execution,
+  ExecutionAccess,
+  OutputPolicy,
+  Pool,
+  StepOf,
+  Timeouts,
+  Trace,
+} from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
 import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
@@ -50,8 +59,8 @@ function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
 
 export interface Acceptance {
   id: ExecutionId;
-  spec: Spec;
-  work: Work;
+  spec: Spec | PlanSpec;
+  work: Work | PlanSpec;
   settings: Settings;
   /** What tells its result apart from others. */
   identity: unknown;
@@ -62,6 +71,9 @@ export interface Acceptance {
   access: ExecutionAccess;
   trace: Trace;
   rerunOf: ExecutionId | null;
+  redriveOf: ExecutionId | null;
+  /** The plan that it is a step of. */
+  plan: StepOf | null;
   now: number;
 }
 
@@ -71,7 +83,8 @@ export interface Acceptance {
  * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
  */
 export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
-  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, now } = acceptance;
+  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan, now } =
+    acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
   checkLimits(settings, access);
@@ -99,6 +112,11 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
     trace,
     rerunOf,
+    redriveOf,
+    plan,
+    keptFrom: null,
+    // Its steps are begun later, and as if the caller asked for them then.
+    caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: 'none',
     access,
     createdAt: now,

@@ -2,11 +2,19 @@
 import { actingUser, type Caller } from '../domain/access.ts';
 import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
+import type {
+  Execution,
+  ExecutionAccess,
+  Pool,
+  RunningExecution,
+  StepOf,
+  Trace,
+} from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
 import { secretsIn, type Secrets } from '../domain/secrets.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
@@ -14,17 +22,36 @@ import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { SubmitRates } from './policies/submit-rates.ts';
-import type { EnginePolicy } from './policy.ts';
+import type { EnginePolicy, Settings } from './policy.ts';
 import { checkPriority, newExecution } from './policy.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
-  spec: Spec;
+  spec: Spec | PlanSpec;
   /** Parsed traceparent of the request; null starts a new trace. */
   trace: Trace | null;
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
+  /** The plan that it is to be a step of. */
+  plan?: StepOf;
+  /** A plan to go on from. */
+  redrive?: Redrive;
+}
+
+export interface Redrive {
+  of: ExecutionId;
+  /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
+  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId | null }[];
+}
+
+/** A step that the store did not take: its plan begins no more, or has it already. */
+export class StepNotTaken extends RefusedError {
+  readonly reason: 'plan_closed' | 'step_exists';
+  constructor(reason: StepNotTaken['reason']) {
+    super('internal_error', 'The plan does not take this step.');
+    this.reason = reason;
+  }
 }
 
 export interface Submitted {
@@ -56,6 +83,8 @@ export interface SubmitDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
+  /** Begins a plan that has been accepted. */
+  beginPlan(execution: RunningExecution): void;
 }
 
 /** Logs go when executions are removed, which is not often. */
@@ -131,13 +160,15 @@ function payForSubmission({ userId }: Caller, { rules, rates }: SubmitDeps): voi
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
   const { idempotency } = submission;
-  payForSubmission(caller, deps);
+  // Who takes a plan in takes in its steps.
+  if ((submission.plan ?? null) === null) payForSubmission(caller, deps);
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   const { outcome, result } = beginning.end ?? {};
   const isHit = execution.cache?.status === 'hit';
   // A hit has nothing to lose but its own record, which may follow.
-  if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
+  const mayBeLate = isHit && idempotency === null && execution.plan === null && deps.late.hasRoom;
+  if (mayBeLate && outcome !== undefined && result !== undefined) {
     return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
   }
   const { scheduler, slot } = beginning;
@@ -150,12 +181,17 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   }
   const { joins, end } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
-  const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
-  const maxQueued = mayWait ? deps.policy.maxQueued : 0;
+  const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
+  // Who takes a plan in takes in its steps.
+  const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  const { queued, logBytes } = deps.rules.quotasOf(caller.userId);
-  const quota = queued === null && logBytes === null ? {} : { quota: { queued, logBytes } };
+  const quota = quotaOf(execution, deps);
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...quota });
+  const copies = submission.redrive?.copies ?? [];
+  if (copies.length > 0) {
+    const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
+    group.push({ type: 'keep_steps', copies: kept, at: execution.createdAt });
+  }
   const { id: executionId, runId } = execution;
   return { submission, group, executionId, runId, scheduler, slot, mayWait };
 }
@@ -167,6 +203,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  */
 function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
+  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
   const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
@@ -184,13 +221,27 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
     spec.kind === 'operation' && !hasOwnLimit
       ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
       : null;
-  const access = {
-    ...{ policyVersion: deps.rules.version, submittedBy: actingUser(caller), limits: decision.limits },
-  };
-  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, access, trace, rerunOf, now };
-  const execution = newExecution(acceptance, deps.policy);
+  const access = accessOf(caller, decision.limits, deps);
+  const plan = submission.plan ?? null;
+  const from = { caller, access, trace, rerunOf, redriveOf: null, plan, now };
+  const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   return execution;
+}
+
+/** On whose word it is accepted. */
+function accessOf(
+  caller: Caller,
+  limits: ExecutionAccess['limits'],
+  { rules }: Pick<SubmitDeps, 'rules'>,
+): ExecutionAccess {
+  return { policyVersion: rules.version, submittedBy: actingUser(caller), limits };
+}
+
+/** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
+function quotaOf({ userId, plan }: NewExecution, { rules }: SubmitDeps): Pick<AcceptPart, 'quota'> {
+  const { queued, logBytes } = rules.quotasOf(userId);
+  return plan !== null || (queued === null && logBytes === null) ? {} : { quota: { queued, logBytes } };
 }
 
 /**
@@ -208,6 +259,40 @@ function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secre
   }
   const generations = names.map((name) => [name, secrets.generation(name)]);
   return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
+}
+
+function acceptedPlan(
+  caller: Caller,
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  deps: SubmitDeps,
+): NewExecution {
+  const plan = submission.plan ?? null;
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(spec, quotas);
+  const access = accessOf(caller, null, deps);
+  const from = {
+    caller,
+    access,
+    trace: trace ?? deps.newTrace(),
+    rerunOf,
+    redriveOf: redrive?.of ?? null,
+    plan,
+  };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as Settings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
+  return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
+}
+
+/** What happens when no slot is free. A step has its place in the plan, and waits. */
+function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+  if (plan !== null || work.kind === 'plan') return 'queue';
+  return work.on_limit ?? policy.onLimit;
 }
 
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
@@ -235,15 +320,15 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 
  * @throws RefusedError
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
-  const scheduler = deps.schedulers[poolOf(execution.work)];
+  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null };
+  if (execution.work.kind === 'plan') return idle;
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
   if (outcome !== null) return { ...idle, end: { outcome, result: null } };
   const hasSlot = scheduler.tryReserve();
-  const onLimit = execution.work.on_limit ?? deps.policy.onLimit;
-  const isRejected = !hasSlot && onLimit === 'reject';
+  const isRejected = !hasSlot && onLimitOf(execution, deps.policy) === 'reject';
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;
@@ -289,8 +374,9 @@ async function conclude(
 ): Promise<Submitted | RefusedError> {
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
-    if (execution.status === 'running') deps.run(execution);
-    else one.slot?.release();
+    if (execution.status !== 'running') one.slot?.release();
+    else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
+    else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
     return { execution, isReplay: false };
   }
@@ -320,6 +406,9 @@ async function conclude(
         'The logs of this user keep as much as they may: remove executions, or wait for their removal.';
       return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
     }
+    case 'plan_closed':
+    case 'step_exists':
+      return new StepNotTaken(result.reason);
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
     case 'key_gone':

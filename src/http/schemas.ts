@@ -7,6 +7,7 @@ import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { keyComponents } from './key-schemas.ts';
 import { operationComponents } from './operation-schemas.ts';
+import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import {
   batchItemSchema,
@@ -54,6 +55,8 @@ const outcome = z
     exit_code: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().nullable().optional(),
+    failed: count.optional().describe('of a plan: steps that make it a failure'),
+    steps: z.array(z.string()).optional().describe('the first of them'),
     message: z.string().optional(),
     detail: z.string().optional(),
     limit_ms: ms.optional(),
@@ -144,8 +147,12 @@ export const execution = z.strictObject({
       stored_at: time.nullable().describe('of a hit'),
     })
     .nullable(),
+  plan_id: z.string().nullable().describe('the plan that it is a step of'),
+  step: z.string().nullable(),
   run_id: z.string(),
   rerun_of: z.string().nullable(),
+  redrive_of: z.string().nullable().describe('of a plan: the one whose completed steps it has taken over'),
+  kept_from: z.string().nullable().describe('of a step: the execution whose result was taken over'),
   attempts: z.array(attempt),
   outcome: outcome.nullable(),
   error: executionError.nullable(),
@@ -267,7 +274,11 @@ export const health = z.strictObject({
   version: z.string(),
   cache_size: count,
   error: z.string().nullable(),
-  components: z.strictObject({ store: component, runner_host: component, intake: component }),
+  components: z.strictObject({
+    store: component,
+    runner_host: component.extend({ name: z.string().describe('native or node') }),
+    intake: component,
+  }),
 });
 
 export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
@@ -330,6 +341,8 @@ const filterShape = {
   kind: list(z.enum(KINDS)).optional(),
   operation: operationName.optional(),
   task_id: taskId.optional(),
+  plan_id: z.string().max(100).optional().describe('steps of this plan'),
+  step: z.string().max(200).optional(),
   label: labelPairs.optional(),
   created_after: instant.optional(),
   created_before: instant.optional(),
@@ -345,11 +358,30 @@ export const listQuery = z.strictObject({
 });
 export type ListQuery = z.infer<typeof listQuery>;
 
+const {
+  phase: _phase,
+  kind: _kind,
+  operation: _operation,
+  plan_id: _plan,
+  step: _step,
+  ...planFilters
+} = filterShape;
+export const planListQuery = z.strictObject({
+  ...planFilters,
+  limit: digits(1, 200, 'items of a page').default(50),
+  cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+});
+
 /** Longest wait of a long poll and of `Prefer: wait`, seconds. */
 export const MAX_WAIT_S = 60;
 export const getQuery = z.strictObject({
   wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
   after_revision: digits(0, Number.MAX_SAFE_INTEGER, 'with wait: until its revision is greater').optional(),
+});
+
+export const planGetQuery = z.strictObject({
+  wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
+  steps: z.enum(['true', 'false']).optional().describe('false leaves the steps out; default: true'),
 });
 
 export const logsQuery = z.strictObject({
@@ -417,6 +449,7 @@ export const bulkCancelBody = z
 /** The request bodies that depend on the configured maxima. */
 export function requestSchemas(limits: SpecLimits) {
   return {
+    limits,
     spec: specSchema(limits),
     batchItem: batchItemSchema(limits),
     batch: z.strictObject({
@@ -465,6 +498,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     CircuitList: circuitList,
     ...operationComponents,
     ...keyComponents,
+    ...planComponents(requests.limits),
     Spec: requests.spec,
     BatchItem: requests.batchItem,
     BatchRequest: requests.batch,

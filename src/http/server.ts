@@ -22,6 +22,8 @@ import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { keyRoutes, type Keys } from './routes/keys.ts';
 import { logRoutes } from './routes/logs.ts';
+import { planLogRoutes } from './routes/plan-logs.ts';
+import { planRoutes } from './routes/plans.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
@@ -102,6 +104,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
+  planRoutes(app, { engine });
+  planLogRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
   operationRoutes(app, options.operations);

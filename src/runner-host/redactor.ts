@@ -23,7 +23,8 @@ export class Redactor {
   #covered = 0;
 
   constructor(patterns: readonly Uint8Array[]) {
-    this.#patterns = patterns.map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength));
+    const used = patterns.filter(({ length }) => length > 0);
+    this.#patterns = used.map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength));
   }
 
   /** Takes more of the stream; answers what is known to be clean by now. */

@@ -8,6 +8,7 @@ import type { Journal, Log, Store } from '../../src/domain/ports.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
 import { NO_SECRETS } from '../../src/domain/secrets.ts';
 import type { Spec } from '../../src/domain/spec.ts';
+import { planParts } from '../../src/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
 import type { PolicySource } from '../../src/engine/policies/policies.ts';
@@ -89,6 +90,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },
+    plans: planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }),
     syncIntervalMs: 5000,
     drainMs: 30_000,
     cleanupIntervalMs: null,

@@ -13,6 +13,7 @@ interface Row {
 }
 
 const SPEC = { kind: 'exec', program: 'true' };
+const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
 const PUBLIC = ['GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
   'POST /v1/executions': { scope: 'submit', body: SPEC },
@@ -26,6 +27,15 @@ const TABLE: Record<string, Row> = {
   'GET /v1/executions/:id/logs': { scope: 'read', foreign: 404 },
   'POST /v1/executions/:id/cancel': { scope: 'cancel', foreign: 404 },
   'POST /v1/executions/:id/rerun': { scope: 'submit', foreign: 404 },
+  'POST /v1/plans': { scope: 'submit', body: PLAN },
+  'POST /v1/plans/validate': { scope: 'submit', body: PLAN },
+  'GET /v1/plans': { scope: 'read' },
+  'GET /v1/plans/:id': { scope: 'read', foreign: 404 },
+  'DELETE /v1/plans/:id': { scope: 'cancel', foreign: 404 },
+  'POST /v1/plans/:id/cancel': { scope: 'cancel', foreign: 404 },
+  'POST /v1/plans/:id/rerun': { scope: 'submit', foreign: 404 },
+  'POST /v1/plans/:id/redrive': { scope: 'submit', foreign: 404 },
+  'GET /v1/plans/:id/logs': { scope: 'read', foreign: 404 },
   'GET /v1/cache': { scope: 'read' },
   'DELETE /v1/cache': { scope: 'submit' },
   'GET /v1/cache/:key': { scope: 'read', foreign: 404 },

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { actingUser } from '../../domain/access.ts';
 import type { RefusedError } from '../../domain/errors.ts';
 import type { Execution } from '../../domain/execution.ts';
+import type { PlanSpec } from '../../domain/plan.ts';
 import type { Spec } from '../../domain/spec.ts';
 
 /** Takes a line; resolves when it is written. */
@@ -87,11 +88,11 @@ function entryOf(request: FastifyRequest, reply: FastifyReply): Record<string, u
 }
 
 /** What was asked for, in a few words. Arguments may hold what others must not see, but that is what was run. */
-export function shortly(spec: Spec): string {
+export function shortly(spec: Spec | PlanSpec): string {
   return `${spec.kind} ${wordsOf(spec).join(' ')}`.slice(0, MAX_WHAT);
 }
 
-function wordsOf(spec: Spec): string[] {
+function wordsOf(spec: Spec | PlanSpec): string[] {
   switch (spec.kind) {
     case 'exec':
       return [spec.program, ...(spec.args ?? []).map((arg) => JSON.stringify(arg))];
@@ -109,13 +110,19 @@ function wordsOf(spec: Spec): string[] {
       return [spec.method ?? 'GET', spec.url.replace(/\?.*/s, '?…')];
     case 'operation':
       return [spec.name, JSON.stringify(spec.params ?? {})];
+    case 'plan':
+      return [`of ${spec.steps.length} steps`, ...(spec.description === undefined ? [] : [spec.description])];
     default:
       return spec satisfies never;
   }
 }
 
 /** Facts of an execution that was accepted. */
-export function acceptedFacts(spec: Spec, execution: Execution, isReplay: boolean): Record<string, unknown> {
+export function acceptedFacts(
+  spec: Spec | PlanSpec,
+  execution: Execution,
+  isReplay: boolean,
+): Record<string, unknown> {
   return {
     execution_id: execution.id,
     what: shortly(spec),

@@ -93,7 +93,7 @@ interface LogsRoute {
 type LogsRequest = FastifyRequest<LogsRoute>;
 
 /** Takes the answer out of Fastify's hands, to write it piece by piece. */
-function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
+export function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
   // A follower may wait for long; one that takes nothing is cut off below.
   reply.raw.socket?.setTimeout(0);
@@ -107,7 +107,7 @@ function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders
   }
 }
 
-function contentOf(types: string[]): Record<string, { schema: object }> {
+export function contentOf(types: string[]): Record<string, { schema: object }> {
   const text = { schema: { type: 'string' } };
   return Object.fromEntries(
     types.map((type): [string, { schema: object }] => [type.replace(/;.*/, ''), text]),
@@ -154,7 +154,7 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
 // ---------------------------------------------------------------------------------------- formats
 
 /** A piece for the wire, or, as the last one, what the trailer says. */
-type Piece = { bytes: Uint8Array | string } | { end: string };
+export type Piece = { bytes: Uint8Array | string } | { end: string };
 
 async function* formatted(items: AsyncIterable<LogItem>, format: LogsQuery['format']): AsyncGenerator<Piece> {
   const decoder = new TextDecoder();
@@ -176,7 +176,7 @@ async function* formatted(items: AsyncIterable<LogItem>, format: LogsQuery['form
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
+export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
   const { seq, stream, time, bytes } = record;
   return { seq, attempt, stream, time: isoTime(time), ...textOrBase64(bytes), cursor: cursorText(cursor) };
 }
@@ -208,7 +208,11 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 // ------------------------------------------------------------------------------------------ output
 
 /** Writes what comes, waiting for the client; closes the connection of one that has stopped to read. */
-async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
+export async function pump(
+  response: ServerResponse,
+  pieces: AsyncIterable<Piece>,
+  clock: Clock,
+): Promise<void> {
   try {
     for await (const piece of pieces) {
       if ('end' in piece) {

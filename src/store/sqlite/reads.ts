@@ -4,9 +4,9 @@ import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
-import type { CacheEntry, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
-import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
-import { toAttempt, toEvent, toExecution } from '../rows.ts';
+import type { CacheEntry, InterruptedAttempt, ListFilter, StepRecord } from '../../domain/ports.ts';
+import type { AttemptRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
+import { toAttempt, toEvent, toExecution, toStep } from '../rows.ts';
 import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-keys.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
@@ -78,9 +78,33 @@ export class Reads {
 
   /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, surplus: number, limit: number): ExecutionId[] {
-    const text = `SELECT id, finished_at FROM executions WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?`;
+    const text = `SELECT id, finished_at FROM executions
+      WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ?`;
     const rows = this.#all(text, limit) as { id: string; finished_at: number }[];
     return rows.filter((row, i) => row.finished_at < finishedBefore || i < surplus).map((row) => row.id);
+  }
+
+  livePlans(): Execution[] {
+    const text = `SELECT * FROM executions WHERE kind = 'plan' AND phase IN ('starting', 'canceling') ORDER BY seq`;
+    return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  steps(planId: ExecutionId): StepRecord[] {
+    const begun = `SELECT step, id, kind, phase, status, created_at,
+        (SELECT min(started_at) FROM attempts a WHERE a.run_id = e.run_id) AS started_at, finished_at, attempt,
+        CASE phase WHEN 'done' THEN outcome END AS outcome, NULL AS reason, facts ->> 'keptFrom' AS kept_from
+      FROM executions e WHERE plan_id = ? ORDER BY seq`;
+    const marked = `SELECT step, NULL AS id, NULL AS kind, 'done' AS phase, status, at AS created_at,
+        NULL AS started_at, at AS finished_at, 0 AS attempt, outcome, reason, NULL AS kept_from
+      FROM plan_marks WHERE plan_id = ?`;
+    return [...this.#all(begun, planId), ...this.#all(marked, planId)].map((row) => toStep(row as StepRow));
+  }
+
+  stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
+    const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ?
+        UNION ALL SELECT status FROM plan_marks WHERE plan_id = ?) GROUP BY status`;
+    const rows = this.#all(text, planId, planId) as { status: StepRecord['status']; n: number }[];
+    return Object.fromEntries(rows.map(({ status, n }) => [status, n]));
   }
 
   cacheEntries(limit: number): CacheEntry[] {
@@ -155,6 +179,13 @@ function conditions(
   if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
   if (filter.operation !== undefined) add('e.operation = ?', filter.operation);
   if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);
+  if (filter.planId !== undefined) add('e.plan_id = ?', filter.planId);
+  if (filter.step !== undefined) add('e.step = ?', filter.step);
+  if (filter.isRoot === true) {
+    add('e.plan_id IS NULL');
+    // Repeats the condition of the partial index.
+    if (filter.kind?.length === 1 && filter.kind[0] === 'plan') add(`e.kind = 'plan'`);
+  }
   for (const { name, value } of filter.label ?? []) {
     add(
       'EXISTS (SELECT 1 FROM labels l WHERE l.user_id = e.user_id AND l.name = ? AND l.value = ? AND l.id = e.id)',

@@ -11,6 +11,7 @@ import {
   type PendingExecution,
   type Pool,
   poolOf,
+  type RunningExecution,
 } from '../../domain/execution.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -21,6 +22,7 @@ import type {
   InterruptedAttempt,
   ListFilter,
   Shares,
+  StepRecord,
   Store,
   StoreCounts,
   StoreIdentity,
@@ -29,7 +31,7 @@ import type {
 import { StoreError } from '../../domain/ports.ts';
 import { newRow, toEvent, toExecution } from '../rows.ts';
 import type { Counts } from './counts.ts';
-import type { GroupReply, WriterPart } from './groups.ts';
+import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
@@ -60,6 +62,7 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
+  readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
   #replies: {
     to: WriterRequest['type'];
@@ -82,7 +85,7 @@ export class SqliteStore implements Store {
     this.#cache = new LRUCache({
       max: Math.max(1, options.maxInMemory),
       maxSize: CACHE_BYTES,
-      sizeCalculation: approximateSize,
+      sizeCalculation: (execution) => this.#sizeOf(execution),
     });
   }
 
@@ -105,7 +108,7 @@ export class SqliteStore implements Store {
       this.#counts = opened.counts;
       this.#reads = new Reads(file);
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
-        this.#queues[pool].put(id, { userId, priority, seq });
+        if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
       this.setShares(this.#shares);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
@@ -164,13 +167,26 @@ export class SqliteStore implements Store {
   }
 
   async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
-    const { finished } = await this.counts();
-    const surplus = Object.values(finished).reduce((sum, n) => sum + n, 0) - keepAtMost;
+    const { finished, finishedSteps } = await this.counts();
+    const roots = Object.values(finished).reduce((sum, n) => sum + n, -finishedSteps);
+    const surplus = roots - keepAtMost;
     return this.#read((reads) => reads.expired(finishedBefore, surplus, limit));
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     return this.#read((reads) => reads.missing(ids));
+  }
+
+  async livePlans(): Promise<RunningExecution[]> {
+    return this.#read((reads) => reads.livePlans()).filter((plan) => plan.status === 'running');
+  }
+
+  async steps(planId: ExecutionId): Promise<StepRecord[]> {
+    return this.#read((reads) => reads.steps(planId));
+  }
+
+  async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
+    return this.#read((reads) => reads.stepCounts(planId));
   }
 
   async cacheEntries(limit: number): Promise<CacheEntry[]> {
@@ -248,7 +264,7 @@ export class SqliteStore implements Store {
     if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
     if (reply.status === 'refused') {
       if (reply.reason !== 'illegal') return reply;
-      const execution = toExecution(reply.current.row, reply.current.attempts);
+      const execution = this.#known(reply.current);
       return { status: 'refused', reason: 'illegal', execution };
     }
     const isRemoval = group.some((part) => part.type === 'remove');
@@ -260,14 +276,16 @@ export class SqliteStore implements Store {
     }
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
-      const execution = toExecution(row, attempts);
+      const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
       }
       first ??= execution;
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
-      const queue = this.#queues[poolOf(execution.work)];
+      const pool = poolOf(execution.work);
+      if (pool === null) return execution;
+      const queue = this.#queues[pool];
       if (execution.phase === 'queued') {
         const { userId, priority, queueSequence: seq } = execution;
         queue.put(execution.id, { userId, priority, seq });
@@ -275,6 +293,22 @@ export class SqliteStore implements Store {
       return execution;
     });
     return { status: 'applied', executions, events: reply.events.map(toEvent) };
+  }
+
+  /** What was asked for never changes, and may be long: it is read once. */
+  #known({ row, attempts }: RowWithAttempts): Execution {
+    return toExecution(row, attempts, this.#cache.peek(row.id)?.spec);
+  }
+
+  /** Approximate bytes in memory. */
+  #sizeOf(execution: Execution): number {
+    const { spec } = execution;
+    let bytes = this.#specSizes.get(spec);
+    if (bytes === undefined) {
+      bytes = sizeOf(spec);
+      this.#specSizes.set(spec, bytes);
+    }
+    return 2048 + bytes + (execution.phase === 'done' ? sizeOf(execution.result) : 0);
   }
 
   #read<T>(query: (reads: Reads) => T): T {
@@ -343,14 +377,6 @@ function toWriterPart(part: Group[number]): WriterPart {
   const { execution, end, ...rest } = part;
   const ending = end === null ? null : { ...end, result: JSON.stringify(end.result) };
   return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
-}
-
-function approximateSize(execution: Execution): number {
-  const { spec } = execution;
-  let bytes = 2048;
-  for (const value of Object.values(spec)) bytes += sizeOf(value);
-  if (execution.phase === 'done') bytes += sizeOf(execution.result);
-  return bytes;
 }
 
 function sizeOf(value: unknown): number {

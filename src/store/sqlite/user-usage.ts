@@ -22,7 +22,7 @@ export class UserUsage {
 
   constructor(db: DatabaseSync) {
     const live = `SELECT user_id, status, count(*) AS n FROM executions
-      WHERE status IN ('pending', 'running') GROUP BY user_id, status`;
+      WHERE status IN ('pending', 'running') AND pool <> 'none' GROUP BY user_id, status`;
     for (const { user_id, status, n } of db.prepare(live).all() as unknown as LiveRow[]) {
       this.#of(user_id)[status === 'running' ? 'running' : 'waiting'] += n;
     }
@@ -36,7 +36,9 @@ export class UserUsage {
   }
 
   /** Counts an execution, or takes it out again. */
-  count({ user_id, status }: Pick<ExecutionRow, 'user_id' | 'status'>, by: 1 | -1): void {
+  count({ user_id, status, pool }: Pick<ExecutionRow, 'user_id' | 'status' | 'pool'>, by: 1 | -1): void {
+    // A plan takes nothing; its steps do.
+    if (pool === 'none') return;
     if (status === 'running') this.add(user_id, 'running', by);
     else if (status === 'pending') this.add(user_id, 'waiting', by);
   }
