@@ -19,6 +19,7 @@ module.exports = {
     },
     room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
+    room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
     room(
       'journal',
@@ -27,7 +28,7 @@ module.exports = {
     ),
     room(
       'runners',
-      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer)\\.ts$'],
+      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer|redactor)\\.ts$'],
       'A runner shares the protocol with the host; requests, which have no host, write their journal themselves.',
     ),
     room('runner-host', [], 'The host imports nothing of the server: it must stay small.'),

@@ -11,7 +11,10 @@ const signalTimeout = {
   property: 'timeout',
   message: 'Use clock.sleep with a signal.',
 };
-const processGlobal = { name: 'process', message: 'Only main.ts touches the process.' };
+const processGlobal = {
+  name: 'process',
+  message: 'Only main.ts and keys.ts, which are programs, touch the process.',
+};
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'data/', 'node_modules/', '.tap/', '.dependency-cruiser.cjs'] },
@@ -52,7 +55,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/main.ts', 'src/clock.ts', 'src/runner-host/**'],
+    ignores: ['src/main.ts', 'src/keys.ts', 'src/clock.ts', 'src/runner-host/**'],
     rules: { 'no-restricted-globals': ['error', ...timers, processGlobal] },
   },
   {

@@ -8,9 +8,10 @@ import { liveCredits } from './credits-file.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
+import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
-import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
+import type { Clock, Journal, Runner, Shares, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { creditSource } from './engine/credits/credit-source.ts';
 import { Engine } from './engine/engine.ts';
@@ -18,7 +19,13 @@ import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
-import { readKeysFile } from './keys-file.ts';
+import { Authentication } from './access/authentication.ts';
+import { KeyRing } from './access/key-ring.ts';
+import { keysOf, providerKeys } from './access-files.ts';
+import { type TokenOptions, tokenReader } from './access/tokens.ts';
+import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
+import { liveRules } from './policy-file.ts';
+import { AuditLog } from './observe/audit-log.ts';
 import { chooseHost } from './choose-host.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -27,6 +34,7 @@ import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { liveOperations } from './operations-file.ts';
+import { liveSecrets } from './secrets-file.ts';
 import { planParts } from './plan-parts.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
@@ -35,6 +43,10 @@ import { VERSION } from './version.ts';
 export interface Runtime {
   execPath: string;
   pid: number;
+  /** Number of the user that it runs as; undefined where that is no matter. */
+  uid?: number | undefined;
+  /** Where secrets may come from. */
+  env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Parts that a test may put in place of the real ones. */
@@ -54,7 +66,7 @@ export interface App {
    * @throws ConfigError when a directory cannot be used, or a port cannot be listened on
    */
   start(): Promise<string>;
-  /** Reads the operations again; what is wrong with them is logged, and nothing has changed. */
+  /** Reads the files again; what is wrong with them is logged, and nothing has changed. */
   reload(): void;
   /** Where the metrics port listens; null when there is none. */
   metricsAddress(): string | null;
@@ -65,7 +77,8 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file is not usable, or the runner host that was asked for is not there
+ * @throws ConfigError for settings that only their use shows to be wrong, or when the runner host that was asked for is not
+ *   there
  */
 export async function buildApp(
   config: Config,
@@ -74,8 +87,6 @@ export async function buildApp(
   overrides: Overrides = {},
 ): Promise<App> {
   const clock = overrides.clock ?? systemClock;
-  const keys =
-    config.EXECUTION_API_KEYS_FILE === undefined ? null : readKeysFile(config.EXECUTION_API_KEYS_FILE);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =
     config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
@@ -107,8 +118,33 @@ export async function buildApp(
     creditsPath !== null,
   );
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
+  const rules = liveRules({
+    path: config.EXECUTION_POLICY_FILE ?? null,
+    quotas: quotasOf(config),
+    isolation: 'none',
+    onChange: (changed) => store.setShares(sharesOf(changed)),
+  });
+  store.setShares(sharesOf(rules.current));
+  const secrets = liveSecrets({
+    path: config.EXECUTION_SECRETS_FILE ?? null,
+    env: runtime.env ?? {},
+    isRedacting: config.EXECUTION_REDACT_SECRETS,
+  });
+  const keys = new KeyRing({ store, clock, log });
+  const tokens =
+    config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
+  const authentication = new Authentication({ keys, tokens, clock });
+  const files: LiveFile[] = [
+    keysOf(config.EXECUTION_API_KEYS_FILE ?? null, keys),
+    rules.file,
+    secrets.file,
+    prices.file,
+    operations.file,
+  ];
   const engine = new Engine({
     store: overrides.store?.(store) ?? store,
+    rules: () => rules.current,
+    secrets,
     runner: overrides.runner?.(runner) ?? runner,
     requests,
     random: () => Math.random(),
@@ -146,6 +182,7 @@ export async function buildApp(
   engine.listenToAccounts((event) => metrics.onAccount(event));
   engine.listenToAccounts(accountLog(log));
 
+  const audit = new AuditLog({ dir: `${dataDir}/audit`, now: () => clock.now(), log });
   const server = await buildServer({
     engine,
     clock,
@@ -155,9 +192,15 @@ export async function buildApp(
     gate: {
       isLoopback: isLoopback(config.EXECUTION_HOST),
       allowedHosts: config.EXECUTION_ALLOWED_HOSTS,
-      keys,
-      now: () => clock.now(),
+      authenticate: authentication,
+      clock,
     },
+    keys,
+    trustProxy: config.EXECUTION_TRUST_PROXY,
+    maxConnections: config.EXECUTION_MAX_CONNECTIONS,
+    audit,
+    readAudit: (day) => audit.read(day),
+    bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     scrape: metrics,
     operations: {
       operations,
@@ -180,11 +223,10 @@ export async function buildApp(
 
   /** Throws RefusedError when a file is not usable; then nothing has changed. */
   function reload(): { operations: number; circuits: number } {
-    const usePrices = prices.reread();
-    const counts = operations.reload();
-    usePrices();
+    reloadFiles(files);
     engine.forgetPolicies();
-    log.info(counts, 'Operations reloaded');
+    const counts = operations.counts();
+    log.info({ ...counts, policy_version: rules.current.version }, 'Operations, policy and keys reloaded');
     return counts;
   }
 
@@ -200,6 +242,7 @@ export async function buildApp(
     await engine.close();
     await server.close();
     await metricsServer.close();
+    await audit.close();
   }
   async function stop(): Promise<void> {
     await end();
@@ -212,8 +255,8 @@ export async function buildApp(
     async start() {
       const { EXECUTION_HOST: host, EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
       try {
-        prices.load();
-        operations.load();
+        refuseRoot(config, runtime.uid, log);
+        loadFiles(files);
         makeDirectory('EXECUTION_DATA_DIR', dataDir, 0o700);
         makeDirectory(
           config.EXECUTION_LOG_DIR === undefined ? 'EXECUTION_DATA_DIR' : 'EXECUTION_LOG_DIR',
@@ -221,6 +264,8 @@ export async function buildApp(
           0o750,
         );
         await engine.start();
+        await keys.refresh();
+        refuseStrangers(config, keys.isInUse || tokens !== null);
         if (metricsPort !== undefined)
           metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
         const address = await listen(server, 'EXECUTION_PORT', host, port);
@@ -238,12 +283,51 @@ export async function buildApp(
       try {
         reload();
       } catch (error) {
-        log.error({ err: error, fields: (error as RefusedError).fields }, 'The operations stay as they were');
+        log.error(
+          { err: error, fields: (error as RefusedError).fields },
+          'Operations, policy and keys stay as they were',
+        );
       }
     },
     metricsAddress: () => metricsAddress,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** @throws ConfigError when the keys of the identity provider cannot be read from their file */
+function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
+  return {
+    issuer: config.EXECUTION_OIDC_ISSUER as string,
+    audience: config.EXECUTION_OIDC_AUDIENCE as string,
+    jwks: providerKeys(config.EXECUTION_OIDC_JWKS as string),
+    userClaim: config.EXECUTION_OIDC_USER_CLAIM,
+    scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
+    ...{ clock, log },
+  };
+}
+
+/** @throws ConfigError when others can reach a server whose every command is root */
+function refuseRoot(config: Config, uid: number | undefined, log: Logger): void {
+  if (uid !== 0 || config.EXECUTION_ALLOW_ROOT) return;
+  if (isLoopback(config.EXECUTION_HOST)) {
+    return log.warn(
+      {},
+      'Running as root: so does every command (EXECUTION_ALLOW_ROOT=true says that it is meant)',
+    );
+  }
+  throw new ConfigError([
+    `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address, and this is root: every command would be. ` +
+      'Run it as another user, or set EXECUTION_ALLOW_ROOT=true',
+  ]);
+}
+
+/** @throws ConfigError when others could reach a server that asks nobody who they are */
+function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): void {
+  if (isLoopback(host) || isAsking) return;
+  throw new ConfigError([
+    `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who reaches it could run ` +
+      'commands. Make a key first (npm run keys -- create), or name a keys file (EXECUTION_API_KEYS_FILE)',
+  ]);
 }
 
 /** @throws ConfigError for an entry of the allow-list that is none */
@@ -286,6 +370,26 @@ function scratchRoot(dataDir: string): string {
   } catch {
     return dataDir;
   }
+}
+
+function quotasOf(config: Config): Quotas {
+  return {
+    running: config.EXECUTION_USER_MAX_RUNNING ?? null,
+    queued: config.EXECUTION_USER_MAX_QUEUED ?? null,
+    submitsPerS: config.EXECUTION_USER_SUBMITS_PER_SEC ?? null,
+    logBytes: config.EXECUTION_USER_LOG_BYTES ?? null,
+    bodyBytes: config.EXECUTION_USER_MAX_BODY_BYTES ?? null,
+    maxPriority: null,
+  };
+}
+
+/** How users share the slots by these rules. A name that no user has stands for those that are not named. */
+function sharesOf(rules: AccessRules): Shares {
+  const shareOf = (user: string) => ({
+    weight: rules.weightOf(user),
+    running: rules.quotasOf(user).running,
+  });
+  return { ...shareOf(''), users: Object.fromEntries(rules.users.map((user) => [user, shareOf(user)])) };
 }
 
 /** What applies where an operation says nothing, for readers. */

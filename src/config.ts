@@ -1,5 +1,6 @@
 // Configuration: one schema for the environment, read once, loudly. All problems come in one message; an unknown
 // EXECUTION_ name is a problem too, because a typo must not silently leave a default in place.
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
 
@@ -27,7 +28,7 @@ const SETTINGS = {
     schema: z.string().min(1),
     default: '127.0.0.1',
     unit: 'address',
-    about: 'Where to listen. Anything but loopback needs EXECUTION_API_KEYS_FILE.',
+    about: 'Where to listen. Anything but loopback needs keys or tokens (docs/api-keys.md).',
   },
   EXECUTION_PORT: {
     schema: whole(0, 65_535),
@@ -49,12 +50,88 @@ const SETTINGS = {
     about:
       'Further names that the Host header may have on a loopback address, for instance of a local proxy.',
   },
+  EXECUTION_TRUST_PROXY: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .refine((all) => all.every(isNetwork), 'must be addresses or networks, as 10.0.0.0/8'),
+    default: '',
+    unit: 'addresses, networks, comma-separated',
+    about:
+      'Proxies in front of this server, whose X-Forwarded-For says where a request comes from (for the audit log). Unset: nobody is believed.',
+  },
+  EXECUTION_MAX_CONNECTIONS: {
+    schema: whole(1, 1_000_000),
+    default: '10000',
+    unit: 'connections',
+    about: 'How many are open at a time. More are closed at once.',
+  },
+  EXECUTION_ALLOW_ROOT: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about:
+      'Whether it may run as root where others reach it: every command is root then. On loopback there is a warning.',
+  },
   EXECUTION_API_KEYS_FILE: {
     schema: path.optional(),
     default: undefined,
     unit: 'path',
     about:
-      'API keys (docs/api-keys.md). Unset: no keys, loopback only, everyone on this machine is the user "local".',
+      'API keys that stand in a file, beside those of the store (docs/api-keys.md). Read again on SIGHUP. Without any key: loopback only, everyone on this machine is the user "local".',
+  },
+  EXECUTION_OIDC_ISSUER: {
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'Accepts the tokens of this identity provider: the `iss` that they carry. Unset: none are accepted.',
+  },
+  EXECUTION_OIDC_AUDIENCE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'text',
+    about: 'The `aud` that they carry.',
+  },
+  EXECUTION_OIDC_JWKS: {
+    schema: path
+      .refine((text) => !text.startsWith('http:') || isLoopbackUrl(text), 'must be https')
+      .optional(),
+    default: undefined,
+    unit: 'URL or path',
+    about: 'Where the public keys of the provider are: its `jwks_uri` (https), or a file.',
+  },
+  EXECUTION_OIDC_USER_CLAIM: {
+    schema: path,
+    default: 'sub',
+    unit: 'claim',
+    about: 'The claim that names the user.',
+  },
+  EXECUTION_OIDC_SCOPES_CLAIM: {
+    schema: path,
+    default: 'scope',
+    unit: 'claim',
+    about: 'The claim with the scopes: `execd:submit`, `execd:read`, `execd:cancel`, `execd:admin`.',
+  },
+  EXECUTION_POLICY_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Who may run what, and how much (docs/policy-file.md), JSON or YAML. Read again on SIGHUP and POST /v1/admin/reload. Unset: a key says for itself what it may run.',
+  },
+  EXECUTION_SECRETS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Secrets that specs may name (docs/secrets.md), JSON or YAML. Read again on SIGHUP and POST /v1/admin/reload. Unset: there are none.',
+  },
+  EXECUTION_REDACT_SECRETS: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Whether the secrets that an execution uses are taken out of its output.',
   },
   EXECUTION_DATA_DIR: {
     schema: path,
@@ -106,6 +183,38 @@ const SETTINGS = {
     default: '100000',
     unit: 'executions',
     about: 'How many may wait for a slot. More are answered 429.',
+  },
+  EXECUTION_USER_MAX_RUNNING: {
+    schema: whole(0, 100_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about:
+      'How many of one user run at a time, where the policy file does not say. Unset: as many as there are slots.',
+  },
+  EXECUTION_USER_MAX_QUEUED: {
+    schema: whole(0, 10_000_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about: 'How many of one user may wait. Unset: EXECUTION_MAX_QUEUED alone bounds them.',
+  },
+  EXECUTION_USER_SUBMITS_PER_SEC: {
+    schema: whole(1, 1_000_000).optional(),
+    default: undefined,
+    unit: 'executions per second',
+    about: 'How many one user may submit, on average. Unset: any number.',
+  },
+  EXECUTION_USER_LOG_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'What the logs of one user keep, all together; above it nothing new is accepted. Unset: any number.',
+  },
+  EXECUTION_USER_MAX_BODY_BYTES: {
+    schema: whole(0, 16 * 1024 * 1024).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'Greatest body of a request of one user. Unset: 1 MiB, and 16 MiB of a batch.',
   },
   EXECUTION_ON_LIMIT: {
     schema: z.enum(['queue', 'reject']),
@@ -325,10 +434,10 @@ function contradictions(config: Config): string[] {
   if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {
     problems.push('EXECUTION_DEFAULT_TIMEOUT: must not be greater than EXECUTION_MAX_TIMEOUT');
   }
-  if (!isLoopback(config.EXECUTION_HOST) && config.EXECUTION_API_KEYS_FILE === undefined) {
+  const provider = [config.EXECUTION_OIDC_ISSUER, config.EXECUTION_OIDC_AUDIENCE, config.EXECUTION_OIDC_JWKS];
+  if (provider.includes(undefined) && provider.some((one) => one !== undefined)) {
     problems.push(
-      `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address: without EXECUTION_API_KEYS_FILE anyone ` +
-        'who reaches it could run commands',
+      'EXECUTION_OIDC_ISSUER: goes with EXECUTION_OIDC_AUDIENCE and EXECUTION_OIDC_JWKS, all three or none',
     );
   }
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
@@ -336,6 +445,18 @@ function contradictions(config: Config): string[] {
     problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');
   }
   return problems;
+}
+
+/** An address, or a network with its length. */
+function isNetwork(text: string): boolean {
+  const [address = '', length, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
+}
+
+function isLoopbackUrl(text: string): boolean {
+  return isLoopback(URL.parse(text)?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '');
 }
 
 /** True for addresses that only this machine reaches. */

@@ -1,10 +1,9 @@
 // The credits file: what executions cost. Read at start and again when asked to, whole or not at all.
-import { ConfigError } from './config.ts';
-import { RefusedError } from './domain/errors.ts';
 import { fieldMessage } from './domain/field-messages.ts';
 import { dotted, issuesOf } from './domain/issues.ts';
 import { type CreditsFile, creditsFileSchema } from './domain/price.ts';
-import { type FileProblem, inFile, parseYaml, type Read, readGuarded } from './read-yaml.ts';
+import type { LiveFile } from './live-files.ts';
+import { parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_CREDITS_FILE';
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -12,49 +11,24 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** The prices that apply now. */
 export interface LiveCredits {
   now(): CreditsFile;
-  /**
-   * Reads the file at start.
-   *
-   * @throws ConfigError with every problem
-   */
-  load(): void;
-  /**
-   * Reads the file again; what was read applies when the answer is called.
-   *
-   * @throws RefusedError `invalid_credits_file` with every problem
-   */
-  reread(): () => void;
+  readonly file: LiveFile;
 }
 
 /** @param path null: credits are off */
 export function liveCredits(path: string | null): LiveCredits {
   let current: CreditsFile = { prices: {} };
-  const read = (): Read<{ file: CreditsFile }> => (path === null ? { file: current } : readCreditsFile(path));
   return {
     now: () => current,
-    load() {
-      const found = read();
-      if ('problems' in found)
-        throw new ConfigError(found.problems.map((one) => `${SETTING}: ${inFile(path, one)}`));
-      current = found.file;
-    },
-    reread() {
-      const found = read();
-      if ('problems' in found) throw refuse(path, found.problems);
-      return () => {
-        current = found.file;
-      };
+    file: {
+      setting: SETTING,
+      path,
+      refusal: 'invalid_credits_file',
+      prepare() {
+        const found = readCreditsFile(path as string);
+        return 'problems' in found ? found.problems : () => void (current = found.file);
+      },
     },
   };
-}
-
-function refuse(path: string | null, problems: readonly FileProblem[]): RefusedError {
-  const fields = problems.map(({ path: field, line, message }) => ({
-    field,
-    message: line === null ? message : `line ${line}: ${message}`,
-  }));
-  const detail = `${path} has ${problems.length} problem(s); the prices are as they were.`;
-  return new RefusedError('invalid_credits_file', detail, { fields });
 }
 
 /** Reads and checks a file. */

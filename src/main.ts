@@ -41,7 +41,12 @@ async function main(): Promise<void> {
       log.fatal({ err: error }, 'A fault in the program');
       process.exit(EXIT_SOFTWARE);
     });
-    app = await buildApp(config, log, { execPath: process.execPath, pid: process.pid });
+    app = await buildApp(config, log, {
+      execPath: process.execPath,
+      pid: process.pid,
+      uid: process.getuid?.(),
+      env: process.env,
+    });
     await app.start();
   } catch (error) {
     return fail(error instanceof ConfigError ? EXIT_CONFIG : EXIT_SOFTWARE, (error as Error).message);

@@ -1,7 +1,5 @@
 // The operations file: JSON or YAML, read at start and again when asked to. It is checked whole before anything of it is
 // used: every problem is told at once, with its line, and a bad file never takes the place of a good one.
-import { ConfigError } from './config.ts';
-import { RefusedError } from './domain/errors.ts';
 import { dotted, type Issue, issuesOf } from './domain/issues.ts';
 import {
   type CheckedParams,
@@ -13,8 +11,9 @@ import {
   operationsFileSchema,
 } from './domain/operation.ts';
 import type { SpecLimits } from './domain/spec.ts';
+import type { LiveFile } from './live-files.ts';
 import { checkWith, paramsValidators } from './params-validators.ts';
-import { type FileProblem, inFile, parseYaml, type Read, readGuarded } from './read-yaml.ts';
+import { type FileProblem, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_OPERATIONS_FILE';
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
@@ -23,20 +22,10 @@ export interface OperationRegistry extends Operations {
   check(name: string, params: Readonly<Record<string, unknown>>): CheckedParams;
 }
 
-/** The operations that apply now: reads go to the registry that was loaded last. */
+/** The operations that apply now: reads go to the registry that was put into use last. */
 export interface LiveOperations extends OperationRegistry {
-  /**
-   * Reads the file at start.
-   *
-   * @throws ConfigError with every problem
-   */
-  load(): void;
-  /**
-   * Reads the file again. When it cannot be used, what was there stays.
-   *
-   * @throws RefusedError `invalid_operations_file` with every problem
-   */
-  reload(): { operations: number; circuits: number };
+  readonly file: LiveFile;
+  counts(): { operations: number; circuits: number };
 }
 
 /**
@@ -45,19 +34,6 @@ export interface LiveOperations extends OperationRegistry {
  */
 export function liveOperations(path: string | null, limits: SpecLimits, hasCredits = false): LiveOperations {
   let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
-  /** Problems; none when the registry has been replaced. */
-  const replace = (): FileProblem[] => {
-    if (path === null) return [];
-    const read = readOperationsFile(path, limits);
-    if ('problems' in read) return read.problems;
-    const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
-    if (!hasCredits && priced.length > 0) {
-      const message = 'nobody would be charged: EXECUTION_CREDITS_FILE is not set';
-      return priced.map(({ name }) => ({ path: dotted(['operations', name, 'cost']), line: null, message }));
-    }
-    current = read.registry;
-    return [];
-  };
   return {
     get: (name) => current.get(name),
     all: () => current.all(),
@@ -65,21 +41,25 @@ export function liveOperations(path: string | null, limits: SpecLimits, hasCredi
     get circuits() {
       return current.circuits;
     },
-    load() {
-      const problems = replace();
-      if (problems.length === 0) return;
-      throw new ConfigError(problems.map((one) => `${SETTING}: ${inFile(path, one)}`));
-    },
-    reload() {
-      const problems = replace();
-      if (problems.length === 0)
-        return { operations: current.all().length, circuits: current.circuits.length };
-      const fields = problems.map(({ path, line, message }) => ({
-        field: path,
-        message: line === null ? message : `line ${line}: ${message}`,
-      }));
-      const detail = `${path} has ${problems.length} problem(s); the operations are as they were.`;
-      throw new RefusedError('invalid_operations_file', detail, { fields });
+    counts: () => ({ operations: current.all().length, circuits: current.circuits.length }),
+    file: {
+      setting: SETTING,
+      path,
+      refusal: 'invalid_operations_file',
+      prepare() {
+        const read = readOperationsFile(path as string, limits);
+        if ('problems' in read) return read.problems;
+        const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
+        if (!hasCredits && priced.length > 0) {
+          const message = 'nobody would be charged: EXECUTION_CREDITS_FILE is not set';
+          return priced.map(({ name }) => ({
+            path: dotted(['operations', name, 'cost']),
+            line: null,
+            message,
+          }));
+        }
+        return () => void (current = read.registry);
+      },
     },
   };
 }

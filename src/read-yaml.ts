@@ -43,11 +43,6 @@ export function readGuarded(path: string, maxBytes: number): Read<{ text: string
   }
 }
 
-/** A problem as a reader of the file finds it. */
-export function inFile(file: string | null, { path, line, message }: FileProblem): string {
-  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
-}
-
 /** YAML 1.2 with the core schema, of which JSON is a part. */
 export function parseYaml(text: string): Read<ParsedYaml> {
   const lines = new LineCounter();

@@ -1,26 +1,65 @@
-// Who asks, and what they may do. The user comes from the credential, never from the body.
+// Who asks, and what their credential lets them do. The user comes from the credential, never from the body.
+import { z } from 'zod';
 import { quoted } from './errors.ts';
-import type { Spec } from './spec.ts';
+import { operationName, type Spec } from './spec.ts';
 
 export const SCOPES = ['submit', 'read', 'cancel', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** A program that a key may run, with the environment names that it may set for it. */
-export interface AllowedProgram {
-  /** Absolute path, compared as it stands. */
-  program: string;
-  env: readonly string[];
-}
+/** Names a user: 1 to 255 printable ASCII characters without spaces, so that it can stand in a header. */
+export const userId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is 1 to 255 printable ASCII characters');
 
-/** An operation that a key may run, with any parameters that it takes. */
-export interface AllowedOperation {
-  operation: string;
-}
+const envNames = z.array(z.string().min(1).max(255)).max(1000);
+const hostName = z
+  .string()
+  .max(255)
+  .regex(
+    /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/,
+    'is a host in lower case, without a port; an IPv6 address in brackets',
+  );
+
+/** One thing that may be run. What is listed is allowed, and nothing else. */
+export const grant = z.union(
+  [
+    z.strictObject({
+      program: z
+        .string()
+        .regex(/^\/[^\0]*$/, 'must be an absolute path')
+        .describe('by "exec", with any arguments, in any directory'),
+      env: envNames.default([]).describe('environment names that may be set'),
+    }),
+    z.strictObject({ operation: operationName.describe('with any parameters that it takes') }),
+    z.strictObject({ template: z.string().min(1).max(100).describe('of the policy file') }),
+    z.strictObject({ host: hostName.describe('by "http", at any port') }),
+  ],
+  { error: 'must be one of {"program"}, {"operation"}, {"template"}, {"host"}' },
+);
+export type Grant = z.infer<typeof grant>;
+
+/** `any` is everything; `policy` is what the policy file says of the user. */
+export const mayRun = z.union([z.literal('any'), z.literal('policy'), z.array(grant).max(1000)], {
+  error: ({ input }) =>
+    Array.isArray(input)
+      ? undefined
+      : 'must be "any", "policy" or a list of programs, operations, templates and hosts',
+});
+export type MayRun = z.infer<typeof mayRun>;
 
 export interface Caller {
   userId: string;
   scopes: ReadonlySet<Scope>;
-  mayRun: 'any' | readonly (AllowedProgram | AllowedOperation)[];
+  mayRun: MayRun;
+  /** What they have shown, and whose it is: another user's where an administrator acts for somebody. */
+  credential?: Credential;
+}
+
+export interface Credential {
+  type: 'key' | 'token';
+  /** Id of the key; of a token its `jti`, if it has one. */
+  id: string | null;
+  userId: string;
+  /** Milliseconds since the epoch; null is never. */
+  expiresAt: number | null;
 }
 
 /** Everyone on this machine, where there are no keys. */
@@ -30,21 +69,66 @@ export const LOCAL_CALLER: Caller = Object.freeze({
   mayRun: 'any',
 });
 
-/** Null when the caller may run this, else what stands against it. */
-export function whyNotAllowed(caller: Caller, spec: Spec): string | null {
-  if (caller.mayRun === 'any') return null;
-  if (spec.kind === 'operation') {
-    const isAllowed = caller.mayRun.some((one) => 'operation' in one && one.operation === spec.name);
-    return isAllowed ? null : `This key may not run the operation ${spec.name}.`;
+/** The user who acts for the one that it is done for; null when it is the same. */
+export function actingUser(caller: Caller): string | null {
+  const actor = caller.credential?.userId ?? null;
+  return actor === null || actor === caller.userId ? null : actor;
+}
+
+/** Whether a spec fits a template of the policy file: null when it does; else why not, empty when it is another program. */
+export type FitsTemplate = (name: string, spec: Spec) => string | null;
+
+export interface GrantQuestion {
+  /** How the list is called in an answer: "This key". */
+  whose: string;
+  fits: FitsTemplate;
+}
+
+/** The first of the grants that allows a spec, or what stands against it. */
+export function findGrant(
+  grants: readonly Grant[],
+  spec: Spec,
+  question: GrantQuestion,
+): { grant: Grant } | { why: string } {
+  const { whose } = question;
+  switch (spec.kind) {
+    case 'operation': {
+      const grant = grants.find((one) => 'operation' in one && one.operation === spec.name);
+      return grant === undefined ? { why: `${whose} may not run the operation ${spec.name}.` } : { grant };
+    }
+    case 'http': {
+      const name = new URL(spec.url).hostname.replace(/\.$/, '');
+      const grant = grants.find((one) => 'host' in one && one.host === name);
+      return grant === undefined ? { why: `${whose} may not call ${quoted(name)}.` } : { grant };
+    }
+    case 'exec':
+      return findProgram(grants, spec, question);
+    default: {
+      const ways = '"exec", "http" or "operation"';
+      return { why: `${whose} may run what is listed for it, by ${ways}, not "${spec.kind}".` };
+    }
   }
-  if (spec.kind !== 'exec') {
-    return `This key may run listed operations, and listed programs by "exec", not "${spec.kind}".`;
+}
+
+type ExecSpec = Extract<Spec, { kind: 'exec' }>;
+
+function findProgram(
+  grants: readonly Grant[],
+  spec: ExecSpec,
+  { whose, fits }: GrantQuestion,
+): { grant: Grant } | { why: string } {
+  let why = `${whose} may not run ${quoted(spec.program)}; a program must be given as its list has it, by absolute path.`;
+  for (const grant of grants) {
+    if ('program' in grant && grant.program === spec.program) {
+      const name = Object.keys(spec.env ?? {}).find((name) => !grant.env.includes(name));
+      if (name === undefined) return { grant };
+      why = `${whose} may not set ${quoted(name)} for ${spec.program}.`;
+    } else if ('template' in grant) {
+      const misfit = fits(grant.template, spec);
+      if (misfit === null) return { grant };
+      if (misfit !== '')
+        why = `${whose} may run ${spec.program} as its template ${grant.template} says: ${misfit}.`;
+    }
   }
-  const programs = caller.mayRun.filter((one) => 'program' in one);
-  const allowed = programs.find(({ program }) => program === spec.program);
-  if (allowed === undefined) {
-    return `This key may not run ${quoted(spec.program)}; a program must be given as its list has it, by absolute path.`;
-  }
-  const name = Object.keys(spec.env ?? {}).find((name) => !allowed.env.includes(name));
-  return name === undefined ? null : `This key may not set ${quoted(name)} for ${spec.program}.`;
+  return { why };
 }

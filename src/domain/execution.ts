@@ -124,6 +124,27 @@ export interface Trace {
   flags: string;
 }
 
+/** On whose word it was accepted. */
+export interface ExecutionAccess {
+  /** Of the policy file at its acceptance; null without one. */
+  policyVersion: string | null;
+  /** The administrator who has submitted it for its user; null when that was the user. */
+  submittedBy: string | null;
+  /** Of the template that allows it; null without one. */
+  limits: TemplateLimits | null;
+}
+
+/** Greatest limits of what a template of the policy file allows; null where it says nothing. */
+export interface TemplateLimits {
+  attemptMs: number | null;
+  totalMs: number | null;
+  outputBytes: number | null;
+}
+
+export const NO_ACCESS_FACTS: ExecutionAccess = Object.freeze({
+  ...{ policyVersion: null, submittedBy: null, limits: null },
+});
+
 /** The place of a step in its plan. */
 export interface StepOf {
   id: ExecutionId;
@@ -169,6 +190,7 @@ interface Facts {
   /** Of a plan: for whom its steps are begun. */
   caller: StoredCaller | null;
   isolation: Isolation;
+  access: ExecutionAccess;
   /** Grows by one with every durable group that touches the execution. */
   revision: number;
   /** Sequence of its last lifecycle event. */

@@ -29,9 +29,11 @@ function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue[
   }
 }
 
-/** The branch of a union that came closest says what is wrong: the one that at least has the type. */
+/** The branch of a union that came closest says what is wrong: one that fits at its root, else one that has the type. */
 function nearestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
   const sorted = [...branches].sort((a, b) => a.length - b.length);
+  const fits = sorted.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0));
+  if (fits !== undefined) return fits;
   return sorted.find((issues) => issues.some(({ code }) => code !== 'invalid_type')) ?? sorted[0] ?? [];
 }
 

@@ -20,6 +20,7 @@ export const CAUSES = [
   'resource_limit',
   'cancelled',
   'circuit_open',
+  'denied',
   'dependency_failed',
   'no_credit',
   'lost',
@@ -114,6 +115,8 @@ type Ending =
   | { cause: 'no_credit'; message: string }
   | { cause: 'request_failed'; reason: RequestFailure; message: string }
   | { cause: 'circuit_open'; circuit: string; retryAfterMs: number }
+  /** The rules have changed since its acceptance. */
+  | { cause: 'denied'; message: string }
   | { cause: 'spawn_failed'; reason: SpawnFailure; message: string }
   | { cause: 'queue_timeout'; limitMs: number }
   | {
@@ -191,6 +194,8 @@ function judgeEnding(outcome: Outcome): Verdict {
     }
     case 'signalled':
       return ended('failed', 'signal', `The command was ended by ${outcome.signal}.`);
+    case 'denied':
+      return ended('failed', 'denied', outcome.message);
     case 'spawn_failed':
       return ended('failed', outcome.reason, outcome.message);
     case 'queue_timeout':

@@ -1,6 +1,7 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
 import type { AccountEvent, AccountReads, ChargePart, GrantPart, LedgerEntry } from './account.ts';
 import type { Window } from './cost.ts';
+import type { ApiKey } from './api-key.ts';
 import type { LifecycleEvent } from './events.ts';
 import type {
   Attempt,
@@ -22,7 +23,8 @@ import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
-import type { HttpWork, Kind } from './spec.ts';
+import type { FilledWork } from './secrets.ts';
+import type { Kind } from './spec.ts';
 
 // ---------------------------------------------------------------------------------------------- clock
 
@@ -76,6 +78,11 @@ export interface AcceptPart {
   end: { outcome: Outcome; result: Result } | null;
   /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
   pricing?: { windows: readonly Window[]; lowBalance: number | null };
+  /**
+   * What its user may have: refused with `user_queue_full` when as many of theirs wait, and with `log_quota_exceeded` when
+   * their logs keep as much.
+   */
+  quota?: { queued: number | null; logBytes: number | null };
 }
 
 /**
@@ -267,6 +274,19 @@ export interface CachePart {
   keepAtMost: number | null;
 }
 
+/**
+ * Changes of API keys. Refused with `key_exists` when one of the new ids is taken, and with `too_many_keys`. An end is
+ * only ever brought forward, and a revocation stands.
+ */
+export interface ApiKeysPart {
+  type: 'api_keys';
+  add?: readonly ApiKey[];
+  end?: readonly { id: string; expiresAt: number }[];
+  revoke?: readonly { id: string; at: number }[];
+  /** Write-behind: losing one costs nothing. */
+  used?: readonly { id: string; at: number }[];
+}
+
 /** Counters of a live attempt. Write-behind: may be lost in a crash, is never older than what it replaces. */
 export interface ProgressPart {
   type: 'progress';
@@ -291,6 +311,7 @@ export type Part =
   | DuePart
   | ExpirePart
   | CachePart
+  | ApiKeysPart
   | PatchPart
   | RemovePart
   | ProgressPart
@@ -301,7 +322,8 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' | 'run_gone' }
+  | { reason: 'queue_full' | 'user_queue_full' | 'log_quota_exceeded' }
+  | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' }
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
@@ -380,6 +402,14 @@ export interface InterruptedAttempt {
   isOtherBoot: boolean;
 }
 
+/** How users share the slots: turns in a round of the queue, and how many of theirs run at a time; null is any number. */
+export interface Shares {
+  weight: number;
+  running: number | null;
+  /** Those for whom it is different. */
+  users: Readonly<Record<string, { weight: number; running: number | null }>>;
+}
+
 /** A step of a plan that has begun, or has ended without having begun. */
 export interface StepRecord {
   step: string;
@@ -416,6 +446,8 @@ export class StoreError extends Error {
 
 export interface Store extends AccountReads {
   open(): Promise<StoreIdentity>;
+  /** From now on users share the slots so; until then all alike. May be called before `open`. */
+  setShares(shares: Shares): void;
   /** The claims of earlier epochs that have not ended. */
   interrupted(): Promise<InterruptedAttempt[]>;
   /**
@@ -451,6 +483,8 @@ export interface Store extends AccountReads {
   expireKeys(before: number): Promise<number>;
   /** Kept results, newest first. */
   cacheEntries(limit: number): Promise<CacheEntry[]>;
+  /** All API keys, by age; null when nothing but their use has changed since that version. */
+  apiKeys(knownVersion: number): Promise<{ version: number; keys: ApiKey[] } | null>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */
@@ -493,11 +527,17 @@ export interface AttemptStart extends AttemptName {
   /** Null is off. */
   idleMs: number | null;
   graceMs: number;
+  /** What is taken out of the output. */
+  redact: readonly Uint8Array[];
 }
 
 /** An HTTP request as an attempt. */
 export interface RequestStart extends AttemptName {
-  work: HttpWork;
+  work: Extract<FilledWork, { kind: 'http' }>;
+  /** Headers, in lower case, that no other server is to have. */
+  secretHeaders: readonly string[];
+  /** What is taken out of the answer's body. */
+  redact: readonly Uint8Array[];
   /** Sent along, so that the other side knows which attempt of what this is. */
   executionId: ExecutionId;
   traceparent: string;

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { CAUSES, type Cause } from './outcome.ts';
+import { secretRef } from './secret-ref.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
@@ -25,7 +26,14 @@ export interface SpecLimits {
 }
 
 /** What nobody can name in `retry_on`: these are never retried. */
-const NEVER_RETRIED = ['cancelled', 'total_timeout', 'queue_timeout', 'no_credit', 'circuit_open'] as const;
+const NEVER_RETRIED = [
+  'cancelled',
+  'total_timeout',
+  'queue_timeout',
+  'no_credit',
+  'circuit_open',
+  'denied',
+] as const;
 const RETRIABLE = CAUSES.filter((cause) => !(NEVER_RETRIED as readonly string[]).includes(cause)) as [
   Exclude<Cause, (typeof NEVER_RETRIED)[number]>,
 ];
@@ -61,7 +69,7 @@ const envName = z
   .refine((name) => !RESERVED_ENV.test(name), 'this environment name is reserved for the service');
 
 const env = z
-  .record(envName, argument)
+  .record(envName, z.union([argument, secretRef]))
   .refine((all) => Object.keys(all).length <= 1000, 'at most 1000 environment names');
 const stdin = z.union([
   z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
@@ -266,7 +274,10 @@ const httpShape = {
   kind: z.literal('http'),
   method: z.enum(HTTP_METHODS).optional().describe('default: GET'),
   url: httpUrl,
-  headers: z.record(headerName, headerValue).optional(),
+  headers: z
+    .record(headerName, z.union([headerValue, secretRef.extend({ prefix: headerValue.max(200).optional() })]))
+    .optional()
+    .describe('a value may be {"secret": name, "prefix": "Bearer "}'),
   query: z
     .record(z.string(), z.union([queryValue, z.array(queryValue).max(1000)]))
     .optional()

@@ -1,4 +1,5 @@
 // What a caller can change of an execution after its acceptance: cancel it, extend it, remove it.
+import type { Quotas } from '../domain/access-rules.ts';
 import type { Caller } from '../domain/access.ts';
 import { type FieldProblem, RefusedError } from '../domain/errors.ts';
 import type { Execution, Timeouts } from '../domain/execution.ts';
@@ -22,7 +23,7 @@ import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { Joins } from './policies/joins.ts';
-import { deadlineOf } from './policy.ts';
+import { checkLimits, checkPriority, deadlineOf } from './policy.ts';
 import type { Queries } from './queries.ts';
 import { notChanged, stored } from './refusals.ts';
 
@@ -36,6 +37,7 @@ export interface ChangesDeps {
   /** Answers that are not stored yet. */
   late: LateAccepts;
   queries: Queries;
+  quotasOf(userId: string): Quotas;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
 }
 
@@ -92,16 +94,18 @@ export class Changes {
    * Changes the priority, or extends the limits, of a live execution.
    *
    * @throws RefusedError `not_found`, `execution_finished`, `insufficient_credits`, `validation` for a limit that is not an
-   * extension
+   *   extension, `command_not_allowed` for one that is over that of its template
    */
   async patch(
     caller: Caller,
     id: ExecutionId,
     change: { priority: number | null; timeouts: TimeoutsSpec | null },
   ): Promise<Execution> {
+    checkPriority({ priority: change.priority ?? undefined }, this.#deps.quotasOf(caller.userId));
     await this.#deps.late.stored(id);
     const before = await this.#deps.queries.own(caller, id);
     const { revision } = before;
+    if (change.timeouts !== null) checkLimits({ timeouts: change.timeouts }, before.access);
     const timeouts = change.timeouts === null ? null : extended(before.timeouts, change.timeouts);
     const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
     const part = { type: 'patch', ...of, ...change, timeouts, ...reservationFor(before, timeouts) } as const;

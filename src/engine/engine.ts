@@ -2,6 +2,7 @@
 // its parts here, and nothing runs before `start`.
 import type { Caller } from '../domain/access.ts';
 import type { CreditTotals } from '../domain/account.ts';
+import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
@@ -24,7 +25,8 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../domain/ports.ts';
-import type { ProcessWork, TimeoutsSpec } from '../domain/spec.ts';
+import type { Secrets } from '../domain/secrets.ts';
+import type { TimeoutsSpec } from '../domain/spec.ts';
 import { Accounts } from './credits/accounts.ts';
 import { Charges } from './credits/charges.ts';
 import type { CreditSource } from './credits/credit-source.ts';
@@ -48,13 +50,14 @@ import { Joins } from './policies/joins.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
+import { type SubmitAllowance, SubmitRates } from './policies/submit-rates.ts';
 import { Plans, type PlansDeps } from './plans/plans.ts';
 import type { EnginePolicy } from './policy.ts';
 import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
 import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
-import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
+import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
 import { Waiters } from './waiters.ts';
@@ -92,6 +95,9 @@ export interface EngineDeps {
   /** Null: credits are off. What executions owe from before is charged. */
   credits: CreditSource | null;
   chargeWorkers: number;
+  /** The rules that apply now. */
+  rules: () => AccessRules;
+  secrets: Secrets;
   /** What plans are made of: how they are checked, and their values worked out. */
   plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions'>;
   syncIntervalMs: number;
@@ -152,6 +158,7 @@ export class Engine {
   readonly #charges: Charges;
   /** Credits: read and granted. */
   readonly accounts: Accounts;
+  readonly #rates: SubmitRates;
   readonly plans: Plans;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
   readonly #underWay = new Set<Promise<void>>();
@@ -210,8 +217,11 @@ export class Engine {
     });
     this.accounts = new Accounts({ store, clock, commit, credits, newId });
     const isOpen = () => this.#state === 'open';
-    const whyWaiting = ({ concurrency, work }: Execution) =>
-      concurrency !== null && this.#schedulerOf(work).free > 0 ? 'concurrency_limit' : 'no_free_slot';
+    const whyWaiting = ({ concurrency, work, userId }: Execution) => {
+      if (this.#schedulerOf(work).free <= 0) return 'no_free_slot';
+      if (concurrency !== null) return 'concurrency_limit';
+      return deps.rules().quotasOf(userId).running === null ? 'no_free_slot' : 'user_limit';
+    };
     const waiters = { changes: this.#changed, growth: this.#growth };
     this.#queries = new Queries({
       store,
@@ -228,7 +238,9 @@ export class Engine {
       joins: this.#joins,
       late: this.#late,
       queries: this.#queries,
+      quotasOf: (userId) => deps.rules().quotasOf(userId),
     });
+    this.#rates = new SubmitRates(() => clock.monotonic());
     this.plans = new Plans({
       ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
       ...deps.plans,
@@ -519,6 +531,14 @@ export class Engine {
   forgetPolicies(): void {
     this.#policies.prune();
     this.#hits.forget();
+    // Somebody may have more slots now.
+    for (const pool of POOLS) this.#schedulers[pool].fill();
+  }
+
+  /** How often a user may still submit; null where that has no bound. */
+  submitAllowance(userId: string): SubmitAllowance | null {
+    const { submitsPerS } = this.#deps.rules().quotasOf(userId);
+    return submitsPerS === null ? null : this.#rates.allowance(userId, submitsPerS);
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -630,10 +650,13 @@ export class Engine {
   }
 
   #toSubmitDeps(): SubmitDeps {
-    const { store, clock, policy, resolve, credits, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, credits, rules, secrets, newId, newTrace } = this.#deps;
     return {
       store,
       resolve,
+      rules: rules(),
+      rates: this.#rates,
+      secrets,
       clock,
       policy,
       newId,
@@ -653,9 +676,12 @@ export class Engine {
   }
 
   #runDeps(scheduler: Scheduler): RunDeps {
-    const { runner, requests, journal, clock, log, policy, random, newTrace, toCommand } = this.#deps;
+    const { runner, requests, journal, clock, log, policy, rules, secrets, random, newTrace, toCommand } =
+      this.#deps;
     return {
       policy,
+      rules: rules(),
+      secrets,
       clock,
       log,
       random,

@@ -1,6 +1,16 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
+import type { Quotas } from '../domain/access-rules.ts';
 import type { Caller } from '../domain/access.ts';
-import type { Execution, OutputPolicy, Pool, StepOf, Timeouts, Trace } from '../domain/execution.ts';
+import { type FieldProblem, RefusedError } from '../domain/errors.ts';
+import type {
+  Execution,
+  ExecutionAccess,
+  OutputPolicy,
+  Pool,
+  StepOf,
+  Timeouts,
+  Trace,
+} from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
@@ -61,6 +71,7 @@ export interface Acceptance {
   adaptiveMs: number | null;
   concurrency: { key: string; limit: number } | null;
   caller: Caller;
+  access: ExecutionAccess;
   trace: Trace;
   rerunOf: ExecutionId | null;
   redriveOf: ExecutionId | null;
@@ -69,16 +80,24 @@ export interface Acceptance {
   now: number;
 }
 
-/** The record of a new execution. */
+/**
+ * The record of a new execution.
+ *
+ * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
+ */
 export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
-  const { id, spec, work, settings, identity, caller, trace, rerunOf, redriveOf, plan, now } = acceptance;
+  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan, now } =
+    acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
-  const timeouts = resolveTimeouts(settings, policy, acceptance.adaptiveMs);
+  checkLimits(settings, access);
+  const timeouts = within(resolveTimeouts(settings, policy, acceptance.adaptiveMs), access);
   const outputPolicy = resolveOutput(settings, policy);
+  outputPolicy.maxBytes = Math.min(outputPolicy.maxBytes, access.limits?.outputBytes ?? Infinity);
   // What is observed moves the limit of the attempts, but makes no other result.
-  const asked = resolveTimeouts(settings, policy, null);
-  const subject = { userId, taskId, identity, timeouts: asked, output: outputPolicy };
+  const asked = within(resolveTimeouts(settings, policy, null), access);
+  const { policyVersion } = access;
+  const subject = { userId, taskId, identity, policyVersion, timeouts: asked, output: outputPolicy };
   return {
     id,
     runId: id,
@@ -103,10 +122,47 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     // Its steps are begun later, and as if the caller asked for them then.
     caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: 'none',
+    access,
     createdAt: now,
     queuedAt: now,
     status: 'pending',
     phase: 'queued',
+  };
+}
+
+/** More than a template allows is refused where it is asked for, and not made where nothing was said. */
+export function checkLimits({ timeouts, output }: Settings, { limits }: ExecutionAccess): void {
+  if (limits === null) return;
+  const asked = [
+    ['/timeouts/attempt_ms', timeouts?.attempt_ms, limits.attemptMs],
+    ['/timeouts/total_ms', timeouts?.total_ms, limits.totalMs],
+    ['/output/max_bytes', output?.max_bytes, limits.outputBytes],
+  ] as const;
+  const fields = asked.flatMap(([field, value, most]): FieldProblem[] =>
+    value === undefined || most === null || value <= most
+      ? []
+      : [{ field, message: `must be at most ${most} (policy file)` }],
+  );
+  if (fields.length === 0) return;
+  throw new RefusedError('command_not_allowed', 'It asks for more than its template allows.', { fields });
+}
+
+/** @throws RefusedError `validation` when more is asked for than the user may have */
+export function checkPriority(
+  { priority }: Pick<Settings, 'priority'>,
+  { maxPriority }: Pick<Quotas, 'maxPriority'>,
+): void {
+  if (priority === undefined || maxPriority === null || priority <= maxPriority) return;
+  const fields = [{ field: '/priority', message: `must be at most ${maxPriority} (quota of the user)` }];
+  throw new RefusedError('validation', `/priority: ${fields[0]?.message}`, { fields });
+}
+
+function within(timeouts: Timeouts, { limits }: ExecutionAccess): Timeouts {
+  if (limits === null) return timeouts;
+  return {
+    ...timeouts,
+    attemptMs: Math.min(timeouts.attemptMs, limits.attemptMs ?? Infinity),
+    totalMs: timeouts.totalMs ?? limits.totalMs,
   };
 }
 

@@ -23,7 +23,7 @@ export interface ExecutionView {
   /** Null unless it waits in the queue. */
   queue: {
     position: number | null;
-    reason: 'no_free_slot' | 'concurrency_limit' | 'shutting_down' | 'joined';
+    reason: 'no_free_slot' | 'concurrency_limit' | 'user_limit' | 'shutting_down' | 'joined';
   } | null;
 }
 
@@ -42,7 +42,7 @@ export interface QueriesDeps {
   late: LateAccepts;
   isOpen(): boolean;
   /** Why an execution waits in the queue. */
-  whyWaiting(execution: Execution): 'no_free_slot' | 'concurrency_limit';
+  whyWaiting(execution: Execution): 'no_free_slot' | 'concurrency_limit' | 'user_limit';
 }
 
 export class Queries {

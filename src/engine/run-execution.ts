@@ -1,7 +1,8 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
+import type { AccessRules } from '../domain/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
-import { lastAttemptNumber } from '../domain/execution.ts';
+import { lastAttemptNumber, operationOf } from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type {
   AttemptListener,
@@ -15,7 +16,7 @@ import type {
   RunningAttempt,
   Runner,
 } from '../domain/ports.ts';
-import type { ProcessWork } from '../domain/spec.ts';
+import { type FilledWork, fillSecrets, secretHeaders, secretsIn, type Secrets } from '../domain/secrets.ts';
 import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from './policies/policies.ts';
@@ -39,6 +40,9 @@ export interface RunDeps {
   /** Woken when a live attempt has written something or has moved on. */
   growth: Waiters;
   policies: Policies;
+  /** As they are at the start. */
+  rules: AccessRules;
+  secrets: Secrets;
   toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
@@ -46,12 +50,17 @@ export interface RunDeps {
   signal: AbortSignal;
 }
 
+/** Work that takes a process. */
+export type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
+
 const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
 
 /** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
   const began = deps.clock.monotonic();
   const run = deps.live.begin(execution);
+  const denied = whyDenied(execution, deps);
+  if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied, deps), deps);
   const pass = deps.policies.admit(execution);
   if ('outcome' in pass) {
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
@@ -63,6 +72,17 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
   await settle(run, execution, ending(run, execution, report, deps), deps);
   deps.scheduler.noteDuration(lastedMs);
+}
+
+/** What was allowed at its acceptance may not be any more. The key that it came with has had its say. */
+function whyDenied(execution: RunningExecution, { rules, secrets }: RunDeps): Outcome | null {
+  const { userId, spec, access, work } = execution;
+  const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
+  if (missing !== null) return { cause: 'denied', message: `This user may not use the secret ${missing}.` };
+  if (rules.version === access.policyVersion) return null;
+  if (spec.kind === 'plan') return null;
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
 }
 
 /** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */
@@ -109,20 +129,25 @@ function start(
   listener: AttemptListener,
 ): RunningAttempt {
   const { timeouts, outputPolicy, work, trace } = execution;
+  if (work.kind === 'plan') throw new TypeError('a plan has no attempts');
   // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
   const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
+  const names = secretsIn(work);
+  const filled =
+    names.length === 0 ? (work as FilledWork) : fillSecrets(work, (name) => deps.secrets.reveal(name));
   const shared = {
     ...run.name,
+    redact: deps.secrets.patterns(names),
     keepBytes: outputPolicy.maxBytes,
     failOnLimit: outputPolicy.oversized === 'fail',
     attemptMs: timeouts.attemptMs,
     idleMs: timeouts.idleMs,
   };
-  if (work.kind === 'http') {
-    return deps.requests.run({ ...shared, work, executionId: execution.id, traceparent }, listener);
+  if (filled.kind === 'http') {
+    const request = { work: filled, secretHeaders: secretHeaders(work), executionId: execution.id };
+    return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
-  if (work.kind === 'plan') throw new TypeError('a plan has no attempts');
-  const command = deps.toCommand(execution, work, traceparent);
+  const command = deps.toCommand(execution, filled, traceparent);
   return deps.runner.run({ ...shared, command, graceMs: deps.policy.graceMs }, listener);
 }
 
@@ -172,9 +197,26 @@ async function conclude(
   report: Extract<AttemptReport, { type: 'ended' }>,
   deps: RunDeps,
 ): Promise<Concluded> {
-  const { outcome, result } = await resultOf(execution, report, deps);
+  const { outcome, result } = await resultOf(
+    execution,
+    withoutSecrets(execution, report, deps.secrets),
+    deps,
+  );
   const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), () => deps.random());
   return { outcome, result, decision };
+}
+
+type EndedReport = Extract<AttemptReport, { type: 'ended' }>;
+
+/** A report whose messages and headers do not repeat what was put into the work. Its output is clean already. */
+function withoutSecrets({ work }: RunningExecution, report: EndedReport, secrets: Secrets): EndedReport {
+  const names = secretsIn(work);
+  if (names.length === 0) return report;
+  const clean = <T>(value: T): T =>
+    JSON.parse(JSON.stringify(value), (_name, one: unknown) =>
+      typeof one === 'string' ? secrets.redact(names, one) : one,
+    ) as T;
+  return { ...report, outcome: clean(report.outcome), response: clean(report.response) };
 }
 
 /** Stores the end, however often it takes, and gives back what the attempt held. */

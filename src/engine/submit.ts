@@ -1,8 +1,15 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
-import type { Caller } from '../domain/access.ts';
-import { whyNotAllowed } from '../domain/access.ts';
+import { actingUser, type Caller } from '../domain/access.ts';
+import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, Pool, RunningExecution, StepOf, Trace } from '../domain/execution.ts';
+import type {
+  Execution,
+  ExecutionAccess,
+  Pool,
+  RunningExecution,
+  StepOf,
+  Trace,
+} from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type {
@@ -15,6 +22,7 @@ import type {
   Part,
   Store,
 } from '../domain/ports.ts';
+import { secretsIn, type Secrets } from '../domain/secrets.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
@@ -23,8 +31,9 @@ import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
+import type { SubmitRates } from './policies/submit-rates.ts';
 import type { EnginePolicy, Settings } from './policy.ts';
-import { KEY_LIFETIME_MS, newExecution } from './policy.ts';
+import { checkPriority, KEY_LIFETIME_MS, newExecution } from './policy.ts';
 import { insufficientCredits } from './refusals.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -78,6 +87,10 @@ export interface SubmitDeps {
   policies: Policies;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve(spec: Spec): Resolved;
+  /** What users may run, and how much. */
+  rules: AccessRules;
+  rates: SubmitRates;
+  secrets: Secrets;
   cache: ResultCache;
   joins: Joins;
   hits: Hits;
@@ -94,6 +107,9 @@ export interface SubmitDeps {
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
+
+/** Logs go when executions are removed, which is not often. */
+const LOG_RETRY_S = 60;
 
 /**
  * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
@@ -164,9 +180,20 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
   deps.joins.withdraw(executionId);
 }
 
+/** A submission costs one of those that its user has in a second, whatever becomes of it. */
+function payForSubmission({ userId }: Caller, { rules, rates }: SubmitDeps): void {
+  const { submitsPerS } = rules.quotasOf(userId);
+  const retryAfterS = submitsPerS === null ? null : rates.take(userId, submitsPerS);
+  if (retryAfterS === null) return;
+  const detail = `This user may submit ${submitsPerS} executions in a second.`;
+  throw new RefusedError('too_many_submits', detail, { retryAfterS });
+}
+
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
   const { idempotency, spec, trace, isRepeated = false } = submission;
+  // Who takes a plan in takes in its steps.
+  if (submission.plan === undefined) payForSubmission(caller, deps);
   // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
   const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
@@ -191,7 +218,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   // Who takes a plan in takes in its steps.
   const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing });
+  const quota = quotaOf(execution, deps);
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing, ...quota });
   const copies = submission.redrive?.copies ?? [];
   if (copies.length > 0) {
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
@@ -209,20 +237,57 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { spec, rerunOf } = submission;
   if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
-  const notAllowed = whyNotAllowed(caller, spec);
-  if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
-  const resolved = deps.resolve(spec);
+  const decision = deps.rules.decide(caller, spec);
+  if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
+  const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
   const isShared = resolved.settings.cache?.scope === 'global';
   if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
     const detail = 'What is shared between users is changed by administrators and operations only.';
     throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
   }
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(resolved.settings, quotas);
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
+  const access = accessOf(caller, decision.limits, deps);
   const plan = submission.plan ?? null;
-  const from = { caller, trace, rerunOf, redriveOf: null, plan, now };
-  return newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+  const from = { caller, access, trace, rerunOf, redriveOf: null, plan, now };
+  const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+  execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
+  return execution;
+}
+
+/** On whose word it is accepted. */
+function accessOf(
+  caller: Caller,
+  limits: ExecutionAccess['limits'],
+  { rules }: Pick<SubmitDeps, 'rules'>,
+): ExecutionAccess {
+  return { policyVersion: rules.version, submittedBy: actingUser(caller), limits };
+}
+
+/** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
+function quotaOf({ userId, plan }: NewExecution, { rules }: SubmitDeps): Pick<AcceptPart, 'quota'> {
+  const { queued, logBytes } = rules.quotasOf(userId);
+  return plan !== null || (queued === null && logBytes === null) ? {} : { quota: { queued, logBytes } };
+}
+
+/**
+ * What a spec asks for, when its secrets are there for the caller. Another value of one makes another result.
+ *
+ * @throws RefusedError `unknown_secret`
+ */
+function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
+  const names = secretsIn(resolved.work);
+  if (names.length === 0) return resolved;
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  const missing = secrets.whyNot({ names, userId, operation });
+  if (missing !== null) {
+    throw new RefusedError('unknown_secret', `There is no secret ${missing} that this user may use.`);
+  }
+  const generations = names.map((name) => [name, secrets.generation(name)]);
+  return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
 }
 
 function acceptedPlan(
@@ -233,7 +298,17 @@ function acceptedPlan(
   const refusal = deps.whyNoRoom(spec);
   if (refusal !== null) throw refusal;
   const plan = submission.plan ?? null;
-  const from = { caller, trace: trace ?? deps.newTrace(), rerunOf, redriveOf: redrive?.of ?? null, plan };
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(spec, quotas);
+  const access = accessOf(caller, null, deps);
+  const from = {
+    caller,
+    access,
+    trace: trace ?? deps.newTrace(),
+    rerunOf,
+    redriveOf: redrive?.of ?? null,
+    plan,
+  };
   const what = {
     spec,
     work: spec,
@@ -378,6 +453,16 @@ async function conclude(
       return queueFull(scheduler, deps.policy.maxQueued);
     case 'no_credit':
       return insufficientCredits(result);
+    case 'user_queue_full':
+      if (!one.mayWait) return limitReached(scheduler);
+      return new RefusedError('user_queue_full', 'As many executions of this user wait as may.', {
+        retryAfterS: scheduler.retryAfterS(),
+      });
+    case 'log_quota_exceeded': {
+      const detail =
+        'The logs of this user keep as much as they may: remove executions, or wait for their removal.';
+      return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
+    }
     case 'plan_closed':
     case 'step_exists':
       return new StepNotTaken(result.reason);

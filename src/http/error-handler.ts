@@ -50,6 +50,7 @@ export function errorHandler(log: Log, onRefused: (type: string) => void) {
       log.info({ ...facts, type: refused.type, detail, because }, 'A request was refused');
     }
     onRefused(refused.type);
+    request.refusal = refused;
     sendProblem(reply, refused);
   };
 }

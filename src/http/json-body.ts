@@ -1,18 +1,25 @@
 // The one body type: JSON in UTF-8. Looked over as bytes before it is parsed, because the parser neither minds invalid
 // UTF-8 nor how deep it has to go. An empty body is none.
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
-import { jsonProblem } from './json-problem.ts';
+import { jsonProblem, repeatedName } from './json-problem.ts';
 
 const MAX_DEPTH = 32;
 /** Each may become a problem of its own, and costs far more then than its bytes. No one object may have more anywhere. */
 const MAX_MEMBERS = 50_000;
 
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
-export function acceptJsonOnly(app: FastifyInstance): void {
+export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: string) => number | null): void {
+  /** A body that says how long it is need not be read to be refused. */
+  const whyTooLarge = (request: FastifyRequest, bytes: number): RefusedError | null => {
+    const caller = request.caller as typeof request.caller | null;
+    const most = caller === null ? null : bodyBytesOf(caller.userId);
+    if (most === null || bytes <= most) return null;
+    return new RefusedError('body_too_large', `The bodies of this user have at most ${most} bytes.`);
+  };
   app.removeAllContentTypeParsers();
   app.decorateRequest('smallBody', null);
   const parse = app.getDefaultJsonParser('error', 'error');
@@ -22,6 +29,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
     if (body.length === 0) return done(null, undefined);
+    const tooLarge = whyTooLarge(request, body.length);
+    if (tooLarge !== null) return done(tooLarge);
     const known = request.routeOptions.config.knownBodies?.find(request, body) ?? null;
     if (known !== null) return done(null, known);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
@@ -40,15 +49,35 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('too_many_members', detail));
     }
     const text = body.toString('utf8');
-    void parse(request, text, (error, value: unknown) =>
-      done(error === null ? null : whyRefused(text), value),
-    );
+    void parse(request, text, (error, value: unknown) => {
+      if (error !== null) return done(whyRefused(text));
+      // Of two members with one name the parser keeps the last; somebody else may have read the first.
+      if (membersOf(value) !== members) return done(namedTwice(text));
+      done(null, value);
+    });
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const encoding = request.headers['content-encoding'];
+    const tooLarge = whyTooLarge(request, Number(request.headers['content-length'] ?? 0));
+    if (tooLarge !== null) return done(tooLarge);
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });
+}
+
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = Array.isArray(value) ? 0 : Object.keys(value).length;
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object') members += membersOf(inner);
+  }
+  return members;
+}
+
+function namedTwice(text: string): RefusedError {
+  const field = pointer(repeatedName(text) ?? [], 'body');
+  const fields = [{ field, message: 'stands there twice' }];
+  return new RefusedError('validation', `${field}: stands there twice`, { fields });
 }
 
 /** The parser refuses what is not JSON, and names that would change what an object is. */

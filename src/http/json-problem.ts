@@ -16,6 +16,13 @@ export function jsonProblem(text: string): JsonProblem | null {
   return { message, line: before.split('\n').length, column: reader.at - before.lastIndexOf('\n') };
 }
 
+/** Path of the first name that an object has twice; null when there is none. The text must be JSON, not nested deeply. */
+export function repeatedName(text: string): (string | number)[] | null {
+  const reader = new Reader(text);
+  reader.document();
+  return reader.repeated;
+}
+
 const SPACE = /[\t\n\r ]*/y;
 const NUMBER_OR_WORD = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
@@ -23,7 +30,10 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 /** Reads by the grammar of RFC 8259. Each method answers what is wrong at `at`, or null and goes on behind what it read. */
 class Reader {
   at = 0;
+  /** Path of the first name that stands twice. */
+  repeated: (string | number)[] | null = null;
   readonly #text: string;
+  readonly #path: (string | number)[] = [];
 
   constructor(text: string) {
     this.#text = text;
@@ -38,10 +48,12 @@ class Reader {
   #value(): string | null {
     const char = this.#next();
     switch (char) {
-      case '{':
-        return this.#items('}', () => this.#member());
+      case '{': {
+        const names = new Set<string>();
+        return this.#items('}', () => this.#member(names));
+      }
       case '[':
-        return this.#items(']', () => this.#value());
+        return this.#items(']', (i) => this.#inside(i));
       case '"':
         return this.#string();
       case "'":
@@ -54,23 +66,35 @@ class Reader {
     }
   }
 
-  #member(): string | null {
+  /** The value of a member or an item. */
+  #inside(name: string | number): string | null {
+    this.#path.push(name);
+    const wrong = this.#value();
+    this.#path.pop();
+    return wrong;
+  }
+
+  #member(names: Set<string>): string | null {
     const char = this.#next();
     if (char === undefined) return 'the text ends too early';
     if (char !== '"') return `a name in double quotes was expected, not ${JSON.stringify(char)}`;
+    const start = this.at;
     const wrong = this.#string();
     if (wrong !== null) return wrong;
+    const name = JSON.parse(this.#text.slice(start, this.at)) as string;
+    if (names.has(name)) this.repeated ??= [...this.#path, name];
+    names.add(name);
     if (this.#next() !== ':') return 'a colon was expected after the name';
     this.at += 1;
-    return this.#value();
+    return this.#inside(name);
   }
 
   /** What stands between brackets, separated by commas. */
-  #items(close: '}' | ']', item: () => string | null): string | null {
+  #items(close: '}' | ']', item: (i: number) => string | null): string | null {
     this.at += 1;
     if (this.#next() === close) return this.#pass();
-    for (;;) {
-      const wrong = item();
+    for (let i = 0; ; i++) {
+      const wrong = item(i);
       if (wrong !== null) return wrong;
       const char = this.#next();
       if (char === close) return this.#pass();

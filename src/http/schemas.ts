@@ -6,6 +6,7 @@ import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { accountComponents, cost } from './account-schemas.ts';
+import { keyComponents } from './key-schemas.ts';
 import { operationComponents } from './operation-schemas.ts';
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
@@ -173,12 +174,14 @@ export const execution = z.strictObject({
   queue: z
     .strictObject({
       position: count.nullable(),
-      reason: z.enum(['no_free_slot', 'concurrency_limit', 'shutting_down', 'joined']),
+      reason: z.enum(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined']),
     })
     .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
   trace_id: z.string(),
   isolation: z.enum(['none']),
+  policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
+  submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
 });
 export type ExecutionWire = z.infer<typeof execution>;
 export type OutcomeWire = z.infer<typeof outcome>;
@@ -556,6 +559,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     ...accountComponents,
     DryRun: dryRun,
     SubmitAnswer: submitAnswer,
+    ...keyComponents,
     ...planComponents(requests.limits),
     Spec: requests.spec,
     BatchItem: requests.batchItem,

@@ -13,11 +13,15 @@ import {
   toProblem,
 } from './error-handler.ts';
 import { acceptJsonOnly } from './json-body.ts';
+import { type Audit, audit } from './plugins/audit.ts';
 import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { quotaFields } from './plugins/quotas.ts';
+import { auditRoutes, type AuditRoutesOptions } from './routes/audit.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { keyRoutes, type Keys } from './routes/keys.ts';
 import { logRoutes } from './routes/logs.ts';
 import { planLogRoutes } from './routes/plan-logs.ts';
 import { planRoutes } from './routes/plans.ts';
@@ -35,6 +39,14 @@ export interface ServerOptions {
   gate: GateOptions;
   scrape: Scrape;
   operations: OperationRoutesOptions;
+  keys: Keys;
+  /** Proxies whose X-Forwarded-For tells where a request comes from. */
+  trustProxy: readonly string[];
+  maxConnections: number;
+  audit: Audit;
+  readAudit: AuditRoutesOptions['readAudit'];
+  /** How many bytes the bodies of a user may have; null where that has no bound of its own. */
+  bodyBytesOf: (userId: string) => number | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -42,16 +54,23 @@ export interface ServerOptions {
 }
 
 const BODY_BYTES = 1024 * 1024;
+/** How long a request, its headers, and a silence may take; and how often Node looks. */
+const REQUEST_MS = 30_000;
+const HEADERS_MS = 15_000;
+const SILENCE_MS = 120_000;
+const CHECK_MS = 5000;
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const { log, engine, version, limits } = options;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
-    requestTimeout: 30_000,
-    connectionTimeout: 0,
+    trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    requestTimeout: REQUEST_MS,
+    // Longer than the longest poll; a log that is followed may be silent for longer, and looks after itself.
+    connectionTimeout: SILENCE_MS,
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: 15_000 },
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: 16_384 },
     // Ids are looked up, whatever they are; a request line is bounded by the size of the headers.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRefusal(error)),
@@ -61,6 +80,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
       answerBadRequest(error, socket);
     },
   });
+  app.server.maxConnections = options.maxConnections;
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.onRefused));
@@ -69,9 +89,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  gate(app, options.gate);
+  audit(app, options.audit, () => options.clock.now());
+  const entrance = gate(app, options.gate);
   refuseUnknownRoutes(app);
-  acceptJsonOnly(app);
+  acceptJsonOnly(app, options.bodyBytesOf);
+  quotaFields(app, engine);
   const requests = requestSchemas(limits);
   await openapi(app, version, requests);
   refuseWhatIsIgnored(app);
@@ -89,6 +111,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   circuitRoutes(app, { engine });
   accountRoutes(app, { engine });
   operationRoutes(app, options.operations);
+  auditRoutes(app, options);
+  keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
   refuseOtherMethods(app, methodsOf);
   return app;

@@ -135,6 +135,8 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     cancel: toCancel(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
+    policy_version: execution.access.policyVersion,
+    submitted_by: execution.access.submittedBy,
   };
 }
 

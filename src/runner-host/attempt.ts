@@ -186,8 +186,8 @@ export class Attempt {
       });
     });
     const take = (name: 'stdout' | 'stderr') => (bytes: Buffer) => this.#take(name, bytes);
-    const stdout = new OutputStream(out.readFd, take('stdout'));
-    const stderr = new OutputStream(err.readFd, take('stderr'));
+    const stdout = new OutputStream(out.readFd, take('stdout'), this.#start.redact);
+    const stderr = new OutputStream(err.readFd, take('stderr'), this.#start.redact);
     this.#running = { child, leader, journal, stdout, stderr, startedAt, exited };
     this.#startedAt = this.#lastOutputAt = performance.now();
     this.#armClocks();

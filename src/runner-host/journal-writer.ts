@@ -71,11 +71,12 @@ export class JournalWriter {
     return (this.#filling?.length ?? 0) >= FULL_BYTES;
   }
 
-  /** Takes a copy of at most one piece of a pipe; `time` is that of its arrival, ms since the epoch. */
+  /** Takes a copy; who appends more than one piece of a pipe after it was full takes more memory. `time` is that of its arrival, ms since the epoch. */
   append(stream: JournalStream, bytes: Uint8Array, time: number): void {
     if (this.#hasFailed) return;
     this.#filling ??= { buffer: spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES), length: 0, records: [] };
     const batch = this.#filling;
+    if (batch.length + bytes.length > batch.buffer.length) makeRoom(batch, bytes.length);
     batch.buffer.set(bytes, batch.length);
     batch.length += bytes.length;
     const last = batch.records.at(-1);
@@ -119,7 +120,7 @@ export class JournalWriter {
         this.#filling = null;
         this.#onFailure(error as Error);
       }
-      if (spare.length < MAX_SPARE) spare.push(batch.buffer);
+      if (spare.length < MAX_SPARE && batch.buffer.length === BUFFER_BYTES) spare.push(batch.buffer);
     }
     this.#writing = null;
     this.#drained();
@@ -146,6 +147,13 @@ export class JournalWriter {
     this.#onDrained = null;
     fn?.();
   }
+}
+
+/** What was held back, to be redacted, may come on top of a piece. */
+function makeRoom(batch: Batch, bytes: number): void {
+  const larger = Buffer.allocUnsafeSlow(batch.length + bytes);
+  batch.buffer.copy(larger, 0, 0, batch.length);
+  batch.buffer = larger;
 }
 
 /** Writes all bytes: a single call may write fewer, on a disk that is nearly full. */

@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import { unfinishedUtf8 } from './journal-format.ts';
 import { TAIL_BYTES } from './protocol.ts';
+import { Redactor } from './redactor.ts';
 
 /** Room in front of what is read, for the beginning of a character that came before. */
 const HEADROOM = 4;
@@ -15,8 +16,11 @@ const MAX_PIPE_BYTES = 1_048_576;
 const shared = Buffer.allocUnsafeSlow(HEADROOM + READ_BYTES);
 
 export class OutputStream {
-  /** Bytes that the process has written. */
+  /** Bytes that the process has written, without what was taken out of them. */
   bytes = 0;
+  /** Bytes that were read. */
+  #readBytes = 0;
+  readonly #redactor: Redactor | null;
   /** Resolves when nothing can come any more. */
   readonly ended: Promise<void>;
   readonly #socket: Socket;
@@ -30,9 +34,11 @@ export class OutputStream {
   /**
    * @param fd   read end of a pipe; closed at the end
    * @param take called with each piece, in order
+   * @param redact what is taken out before anybody sees it
    */
-  constructor(fd: number, take: (bytes: Buffer) => void) {
+  constructor(fd: number, take: (bytes: Buffer) => void, redact: readonly Uint8Array[] = []) {
     this.#take = take;
+    this.#redactor = redact.length === 0 ? null : new Redactor(redact);
     const onread = {
       buffer: shared.subarray(HEADROOM),
       callback: (length: number) => {
@@ -43,6 +49,7 @@ export class OutputStream {
     this.#socket = new Socket({ fd, readable: true, writable: false, onread });
     this.ended = new Promise((resolve) => {
       this.#socket.once('close', () => {
+        if (this.#redactor !== null) this.#acceptAll(this.#redactor.end());
         if (this.#carriedLength > 0) this.#take(this.#carried.subarray(0, this.#carriedLength));
         this.#carriedLength = 0;
         resolve();
@@ -77,13 +84,13 @@ export class OutputStream {
     let seen = -1;
     let ticks = 0;
     let hasGivenUp = false;
-    const most = this.bytes + MAX_PIPE_BYTES;
+    const most = this.#readBytes + MAX_PIPE_BYTES;
     const watch = setInterval(() => {
       // A full journal backlog also makes it silent, but then there is more to come.
-      if (this.#isPaused && this.bytes < most) return;
+      if (this.#isPaused && this.#readBytes < most) return;
       ticks += 1;
-      hasGivenUp = seen === this.bytes || this.bytes >= most || ticks >= 20;
-      seen = this.bytes;
+      hasGivenUp = seen === this.#readBytes || this.#readBytes >= most || ticks >= 20;
+      seen = this.#readBytes;
       if (hasGivenUp) this.#socket.destroy();
     }, quietMs / 2);
     await this.ended;
@@ -91,8 +98,21 @@ export class OutputStream {
     return !hasGivenUp;
   }
 
-  /** Takes in what stands in the shared buffer. */
   #read(length: number): void {
+    this.#readBytes += length;
+    if (this.#redactor === null) return this.#accept(length);
+    this.#acceptAll(this.#redactor.push(shared.subarray(HEADROOM, HEADROOM + length)));
+  }
+
+  /** Takes in bytes of any length, by way of the shared buffer. */
+  #acceptAll(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; at += READ_BYTES) {
+      this.#accept(bytes.copy(shared, HEADROOM, at, Math.min(bytes.length, at + READ_BYTES)));
+    }
+  }
+
+  /** Takes in what stands in the shared buffer. */
+  #accept(length: number): void {
     this.bytes += length;
     const end = HEADROOM + length;
     this.#keepEnd(shared.subarray(HEADROOM, end));

@@ -76,6 +76,8 @@ export interface Start {
   idleMs: number;
   /** Between SIGTERM and SIGKILL when one of the host's own clocks ends the attempt. */
   graceMs: number;
+  /** What is taken out of both streams, each as redactor.ts has it. */
+  redact: Uint8Array[];
 }
 
 export interface Stop {
@@ -370,6 +372,7 @@ const FRAMES = [
     attemptMs: i64,
     idleMs: i64,
     graceMs: u32,
+    redact: list(bytes),
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

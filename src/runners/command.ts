@@ -146,6 +146,7 @@ export class CommandRunner implements Runner {
       attemptMs: start.attemptMs,
       idleMs: start.idleMs ?? 0,
       graceMs: start.graceMs,
+      redact: [...start.redact],
     });
   }
 

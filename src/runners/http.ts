@@ -250,6 +250,7 @@ class RequestAttempt {
     return new ResponseLog({
       path: this.#options.journalPath(this.#start),
       keepBytes: this.#start.keepBytes,
+      redact: this.#start.redact,
       clock: this.#clock,
       turns: this.#turns,
       onFailure: (error) =>

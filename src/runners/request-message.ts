@@ -15,6 +15,8 @@ export interface Message {
   headers: Readonly<Record<string, string>>;
   body: Buffer | null;
   tls: TlsOptions | undefined;
+  /** Headers that go to no other server. */
+  secretHeaders: readonly string[];
 }
 
 export interface AnswerHead {
@@ -25,7 +27,8 @@ export interface AnswerHead {
 const DEFAULT_REDIRECTS = 5;
 
 /** The request as the client has asked for it. */
-export function firstMessage({ work, executionId, attempt, traceparent }: RequestStart): Message {
+export function firstMessage(start: RequestStart): Message {
+  const { work, executionId, attempt, traceparent, secretHeaders } = start;
   const { body, contentType } = encodeBody(work.body);
   const given = Object.entries(work.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {
@@ -43,6 +46,7 @@ export function firstMessage({ work, executionId, attempt, traceparent }: Reques
     },
     body,
     tls: work.tls,
+    secretHeaders,
   };
 }
 
@@ -76,7 +80,7 @@ const ABOUT_THE_BODY = ['content-encoding', 'content-language', 'content-locatio
 export function redirectOf(
   message: Message,
   { status, headers }: AnswerHead,
-  { work, followed }: { work: HttpWork; followed: number },
+  { work, followed }: { work: RequestStart['work']; followed: number },
 ): Message | null {
   const most = work.max_redirects ?? DEFAULT_REDIRECTS;
   const { location } = headers;
@@ -98,10 +102,11 @@ export function redirectOf(
     url,
     headers: without(message.headers, [
       ...(becomesGet ? ABOUT_THE_BODY : []),
-      ...(isSameOrigin ? [] : CREDENTIALS),
+      ...(isSameOrigin ? [] : [...CREDENTIALS, ...message.secretHeaders]),
     ]),
     body: becomesGet ? null : message.body,
     tls: isSameOrigin ? message.tls : withoutServerName(message.tls),
+    secretHeaders: message.secretHeaders,
   };
 }
 

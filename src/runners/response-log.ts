@@ -6,12 +6,15 @@ import type { Clock } from '../domain/ports.ts';
 import { MAX_RECORD_BYTES, unfinishedUtf8 } from '../runner-host/journal-format.ts';
 import { JournalWriter } from '../runner-host/journal-writer.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
+import { Redactor } from '../runner-host/redactor.ts';
 import type { Turns } from './turns.ts';
 
 export interface ResponseLogOptions {
   /** Without its ending; nothing may be there. */
   path: string;
   keepBytes: number;
+  /** What is taken out before anything is kept. */
+  redact: readonly Uint8Array[];
   clock: Clock;
   /** Who writes; files are open in a turn only. */
   turns: Turns;
@@ -22,8 +25,9 @@ export interface ResponseLogOptions {
 }
 
 export class ResponseLog {
-  /** Bytes that have arrived. */
+  /** Bytes that have arrived, without what was taken out of them. */
   bytes = 0;
+  readonly #redactor: Redactor | null;
   /** All that was to be kept is in the log. */
   isComplete = true;
   readonly #options: ResponseLogOptions;
@@ -43,6 +47,7 @@ export class ResponseLog {
   /** Creates the files. Throws when that is not possible. */
   constructor(options: ResponseLogOptions) {
     this.#options = options;
+    this.#redactor = options.redact.length === 0 ? null : new Redactor(options.redact);
     this.#journal = new JournalWriter(options.path, (error) => {
       this.isComplete = false;
       options.onFailure(error);
@@ -73,8 +78,12 @@ export class ResponseLog {
   }
 
   /** Takes in what has arrived. False when nothing more is to be read before `onRoom`. */
-  take(bytes: Buffer): boolean {
+  take(arrived: Buffer): boolean {
     if (this.#closed !== null) return true;
+    return this.#accept(this.#redactor?.push(arrived) ?? arrived);
+  }
+
+  #accept(bytes: Buffer): boolean {
     this.bytes += bytes.length;
     this.#keepEnd(bytes);
     const whole = this.#carried.length === 0 ? bytes : Buffer.concat([this.#carried, bytes]);
@@ -94,6 +103,8 @@ export class ResponseLog {
   }
 
   async #finish(): Promise<void> {
+    await this.#unblocked();
+    if (this.#redactor !== null) this.#accept(this.#redactor.end());
     await this.#unblocked();
     if (this.#carried.length > 0) this.#waiting.push(this.#carried);
     this.#write();

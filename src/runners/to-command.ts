@@ -2,7 +2,10 @@
 import type { RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Command } from '../domain/ports.ts';
-import type { ProcessWork } from '../domain/spec.ts';
+import type { FilledWork } from '../domain/secrets.ts';
+
+/** Work that takes a process, with its secrets in their places. */
+type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
 
 export interface CommandOptions {
   /** PATH of commands that bring none of their own. */

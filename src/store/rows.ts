@@ -6,6 +6,7 @@ import type { Cost } from '../domain/cost.ts';
 import type {
   Attempt,
   Execution,
+  ExecutionAccess,
   FinishedExecution,
   Isolation,
   OutputPolicy,
@@ -18,7 +19,7 @@ import type {
   Timeouts,
   Trace,
 } from '../domain/execution.ts';
-import { NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
+import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
 import type { LifecycleEvent, EventType } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
@@ -84,6 +85,8 @@ interface StaticFacts {
   keptFrom?: string;
   caller?: StoredCaller;
   isolation: Isolation;
+  /** Undefined in rows of the first version. */
+  access?: ExecutionAccess;
 }
 
 export interface AttemptRow {
@@ -148,11 +151,11 @@ type Accepted = AcceptPart['execution'] | FinishedExecution;
 
 /** The facts as JSON, without the brace that opens it and the trace. */
 function factsOf(execution: Accepted): string {
-  const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation } = execution;
+  const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
   const { redriveOf, keptFrom, caller } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
-    ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation },
+    ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(redriveOf === null ? {} : { redriveOf }),
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
@@ -250,11 +253,12 @@ export function toExecution(
   attempts: readonly AttemptRow[],
   known?: Execution['spec'],
 ): Execution {
-  const { work, ...stored } = JSON.parse(row.facts) as StaticFacts;
+  const { work, access = NO_ACCESS_FACTS, ...stored } = JSON.parse(row.facts) as StaticFacts;
   const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
   const facts = {
     ...{ redriveOf: null, keptFrom: null, caller: null },
     ...stored,
+    access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },
     id: row.id,
     userId: row.user_id,

@@ -46,6 +46,8 @@ export async function service(
   t: Test,
   env: Record<string, string> = {},
   overrides: Overrides = {},
+  /** The environment of the process, as far as secrets come from it. */
+  ofProcess: Record<string, string> = {},
 ): Promise<Service> {
   const dataDir = env.EXECUTION_DATA_DIR ?? tempDir(t);
   const lines: Service['lines'] = [];
@@ -56,7 +58,12 @@ export async function service(
     EXECUTION_KILL_GRACE_MS: '1000',
     ...env,
   });
-  const app = await buildApp(config, pino({ level: 'debug' }, sink), RUNTIME, overrides);
+  const app = await buildApp(
+    config,
+    pino({ level: 'debug' }, sink),
+    { ...RUNTIME, env: ofProcess },
+    overrides,
+  );
   let hasStopped = false;
   const stop = async () => {
     hasStopped = true;
@@ -73,7 +80,10 @@ export async function service(
     const left = withEnvironment(`${dataDir}/work`);
     if (left.length > 0) throw new Error(`processes have outlived the test: ${left.join(', ')}`);
   });
-  const url = await app.start();
+  const url = await app.start().catch((error: unknown) => {
+    hasStopped = true;
+    throw error;
+  });
   let check: CheckAnswer | null = null;
 
   const call: Service['call'] = async <Body>(

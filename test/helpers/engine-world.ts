@@ -1,10 +1,12 @@
 // An engine with a real store and logs, a clock and a runner that the test moves.
 import type { Test } from 'tap';
 import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import type { Journal, Log, Store } from '../../src/domain/ports.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
+import { NO_SECRETS } from '../../src/domain/secrets.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 import { planParts } from '../../src/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
@@ -75,6 +77,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     log,
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
+    secrets: NO_SECRETS,
+    rules: () => accessRules(null, NO_QUOTAS),
     cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false },
     policies: NO_POLICIES,
     newId: createIdGenerator(() => clock.now()),

@@ -189,6 +189,12 @@ function readIndex(path: string): { offset: number; length: number; stream: numb
   return records;
 }
 
+interface RedactionCase {
+  patterns: string[];
+  pieces: string[];
+  output: string;
+}
+
 export function hostContract(t: Test, command: readonly [string, ...string[]]): void {
   const greeted = (t: Test, dir?: string) => new Host(t, command, dir).greet();
   results(t, greeted);
@@ -310,6 +316,68 @@ function journal(t: Test, greeted: Greeted): void {
     t.equal(host.log(ref), 'x'.repeat(1000));
     t.equal(end.stdoutTail.length, 4096);
     t.ok(end.stdoutTail.toString().endsWith('xxthe end\n'));
+  });
+
+  t.test(
+    'what is to be taken out is in no output, whatever pieces it comes in, and the rest is',
+    async (t) => {
+      const host = await greeted(t);
+      const redact = ['s3cr3t-value', 'value-and-more', 'aaaaaa'].map((text) => Buffer.from(text));
+      const command = `printf 'a s3cr'; sleep 0.05; printf '3t-val'; printf 's3cr3t-v' >&2; sleep 0.05; printf 'ue b s3cr3t-value-and-more c '
+      printf 'aaaaaaaaaaaaaa'; sleep 0.05; printf 'aaaaaaa s3cr3t-valu'; printf 'alue' >&2`;
+      const ref = host.start(command, { redact });
+      const end = await host.exited(ref);
+      const stdout = 'a [redacted] b [redacted] c [redacted] s3cr3t-valu';
+      t.equal(end.stdoutTail.toString(), stdout);
+      t.equal(end.stderrTail.toString(), '[redacted]');
+      t.equal(end.stdoutBytes, stdout.length, 'what is counted is what is there');
+      t.equal(end.stdoutKept, stdout.length);
+      const log = readFileSync(`${host.path(ref)}.log`, 'latin1');
+      t.notMatch(log, /s3cr3t-value|3t-value/);
+      t.equal(log.length, stdout.length + '[redacted]'.length);
+    },
+  );
+
+  t.test('the golden cases of redaction come out as they stand there', async (t) => {
+    const host = await greeted(t);
+    const cases = JSON.parse(readFileSync('test/fixtures/redaction.json', 'utf8')) as RedactionCase[];
+    const ends = cases.map(async ({ patterns, pieces, output }) => {
+      const script = pieces.map((piece) => `printf %s '${piece}'`).join('; sleep 0.02; ');
+      const ref = host.start(script, { redact: ['', ...patterns].map((text) => Buffer.from(text)) });
+      await host.exited(ref);
+      t.equal(readFileSync(`${host.path(ref)}.log`, 'utf8'), output, JSON.stringify(pieces));
+    });
+    await Promise.all(ends);
+  });
+
+  t.test('a long secret beside much output is redacted, and nothing is lost', async (t) => {
+    const host = await greeted(t);
+    const secret = Array.from({ length: 3000 }, (_, i) => i.toString(36)).join('');
+    const file = join(host.dir, 'secret');
+    writeFileSync(file, secret);
+    const command = `for i in $(seq 40); do head -c 60000 /dev/zero | tr '\\0' x; head -c 5000 ${file}; echo; cat ${file}; echo; done`;
+    const ref = host.start(command, { redact: [Buffer.from(secret)], keepBytes: 100_000_000 });
+    const end = await host.exited(ref);
+    const expected = `${'x'.repeat(60_000)}${secret.slice(0, 5000)}\n[redacted]\n`.repeat(40);
+    t.ok(
+      readFileSync(`${host.path(ref)}.log`, 'latin1') === expected,
+      `${end.stdoutBytes} of ${expected.length}`,
+    );
+  });
+
+  t.test('much output is redacted whole, and keeps its order', async (t) => {
+    const host = await greeted(t);
+    const command = `for i in $(seq 20000); do echo "$i the-secret-$((i % 7))"; done`;
+    const ref = host.start(command, { redact: [Buffer.from('the-secret-3')] });
+    await host.exited(ref);
+    const lines = readFileSync(`${host.path(ref)}.log`, 'latin1')
+      .trimEnd()
+      .split('\n');
+    const expected = Array.from({ length: 20_000 }, (_, i) => `${i + 1} the-secret-${(i + 1) % 7}`);
+    t.ok(
+      lines.every((line, i) => line === expected[i]?.replace('the-secret-3', '[redacted]')),
+      `${lines.length} lines`,
+    );
   });
 
   t.test('where output over the limit is to fail, the command is ended by it', async (t) => {

@@ -8,14 +8,13 @@ import { dirname } from 'node:path';
 import type { Test } from 'tap';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { AttemptReport, Clock, RequestStart, RunningAttempt } from '../../src/domain/ports.ts';
-import type { HttpWork } from '../../src/domain/spec.ts';
 import { FileJournal, journalPath } from '../../src/journal/file.ts';
 import { RequestRunner, type RequestRunnerOptions } from '../../src/runners/http.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { tempDir } from './temp.ts';
 
 export type Ended = Extract<AttemptReport, { type: 'ended' }>;
-export type Asked = Omit<Partial<RequestStart>, 'work'> & Partial<HttpWork>;
+export type Asked = Omit<Partial<RequestStart>, 'work'> & Partial<RequestStart['work']>;
 
 export interface Request extends RunningAttempt {
   start: RequestStart;
@@ -66,13 +65,15 @@ export function httpWorld(
   t.teardown(() => runner.close());
   const ask: HttpWorld['ask'] = (url, more = {}) => {
     const runId = `01900000-0000-7000-8000-${(runs += 1).toString(16).padStart(12, '0')}`;
-    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, ...work } = more;
+    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, ...work } = more;
     const start: RequestStart = {
       runId,
       executionId: runId,
       attempt: attempt ?? 1,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       keepBytes: keepBytes ?? 1_000_000,
+      redact: redact ?? [],
+      secretHeaders: secretHeaders ?? [],
       failOnLimit: failOnLimit ?? false,
       attemptMs: attemptMs ?? 3_600_000,
       idleMs: idleMs ?? null,

@@ -37,6 +37,7 @@ export interface RawStart {
   attemptMs: number;
   idleMs: number;
   graceMs: number;
+  redact?: Uint8Array[];
 }
 
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
@@ -53,6 +54,7 @@ export const raw = {
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
         ...[i64(s.keepBytes), u8(s.failOnLimit ? 1 : 0), i64(s.attemptMs), i64(s.idleMs), u32(s.graceMs)],
+        ...[u32(s.redact?.length ?? 0), ...(s.redact ?? []).map(bytes)],
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>

@@ -1,6 +1,6 @@
 // Small records for tests of stores and engines.
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
-import { NO_OUTPUT } from '../../src/domain/execution.ts';
+import { NO_ACCESS_FACTS, NO_OUTPUT } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
@@ -36,6 +36,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     caller: null,
     plan: null,
     isolation: 'none',
+    access: NO_ACCESS_FACTS,
     createdAt: 1000,
     queuedAt: 1000,
     status: 'pending',

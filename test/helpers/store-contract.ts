@@ -2,6 +2,7 @@
 // it; a new rule is written here first.
 import type { Test } from 'tap';
 import fc from 'fast-check';
+import type { ApiKey } from '../../src/domain/api-key.ts';
 import type { CacheUse } from '../../src/domain/cache.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { alike, endedAtOnce, isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
@@ -92,6 +93,9 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   retries(t, makeWorld);
   joins(t, makeWorld);
   concurrency(t, makeWorld);
+  turns(t, makeWorld);
+  quotas(t, makeWorld);
+  apiKeys(t, makeWorld);
   keptResults(t, makeWorld);
   history(t, makeWorld);
   retention(t, makeWorld);
@@ -801,6 +805,174 @@ function concurrency(t: Test, makeWorld: MakeWorld): void {
     const order = (await claim(store, 2)).map(({ id }) => ids.indexOf(id));
     t.same(order, [3, 2]);
   });
+}
+
+const of = (userId: string, n: number, more: Parameters<typeof newExecution>[0] = {}) =>
+  Array.from({ length: n }, () => newExecution({ userId, ...more }));
+const owners = (executions: Execution[]) => executions.map(({ userId }) => userId).join('');
+
+function turns(t: Test, makeWorld: MakeWorld): void {
+  t.test('users take turns within a priority, however many wait of one of them', async (t) => {
+    const { store } = await makeWorld(t);
+    await given(store, ...of('a', 1000), ...of('b', 3), ...of('c', 1), ...of('b', 1, { priority: 1 }));
+    t.equal(owners(await claim(store, 9)), 'babcababa');
+    t.equal(owners(await claim(store, 3)), 'aaa');
+  });
+
+  t.test('turns go on from one claim to the next, and each user is served oldest first', async (t) => {
+    const { store } = await makeWorld(t);
+    const ids = await given(store, ...of('a', 3), ...of('b', 3));
+    const claimed: Execution[] = [];
+    for (let i = 0; i < 6; i++) claimed.push(...(await claim(store)));
+    t.equal(owners(claimed), 'ababab');
+    t.same(
+      claimed.filter(({ userId }) => userId === 'a').map(({ id }) => id),
+      ids.slice(0, 3),
+    );
+  });
+
+  t.test('a user with more weight has more turns in a round, one after the other', async (t) => {
+    const { store } = await makeWorld(t);
+    store.setShares({ weight: 1, running: null, users: { b: { weight: 3, running: null } } });
+    await given(store, ...of('a', 4), ...of('b', 8), ...of('c', 2));
+    const claimed: Execution[] = [];
+    for (let i = 0; i < 14; i++) claimed.push(...(await claim(store)));
+    t.equal(owners(claimed), 'abbbcabbbcabba');
+  });
+
+  t.test('a place in the queue counts the turns of the others', async (t) => {
+    const { store } = await makeWorld(t);
+    await given(store, ...of('a', 100));
+    const ids = await given(store, ...of('b', 3), ...of('c', 1));
+    const places = await Promise.all(ids.map((id) => store.queuePosition(id)));
+    t.same(places, [1, 4, 6, 2]);
+    const claimed = await claim(store, 8);
+    t.same(
+      ids.map((id) => claimed.findIndex((one) => one.id === id)),
+      places,
+      'and that is the order in which they are claimed',
+    );
+  });
+
+  t.test('those with a concurrency key take part in the turns of their users', async (t) => {
+    const { store } = await makeWorld(t);
+    const keyed = { concurrency: { key: 'op', limit: 2 } };
+    await given(store, ...of('a', 5, keyed), ...of('b', 2, keyed), ...of('a', 1), ...of('c', 1));
+    const claimed = await claim(store, 10);
+    t.equal(owners(claimed), 'abca', 'two of the key, and what needs none');
+    await one(store, [settle((claimed[0] as Execution).id, 1)]);
+    t.equal(owners(await claim(store, 10)), 'b', 'it is the turn of the next user');
+  });
+
+  t.test('no more of a user run than may, and nobody else waits for them', async (t) => {
+    const { reopen, store } = await makeWorld(t);
+    const shares = {
+      weight: 1,
+      running: 2,
+      users: { b: { weight: 1, running: null }, d: { weight: 1, running: 0 } },
+    };
+    store.setShares(shares);
+    const [first] = await given(store, ...of('a', 5), ...of('b', 4), ...of('d', 2));
+    t.equal(owners(await claim(store, 4)), 'abab');
+    t.equal(owners(await claim(store, 4)), 'bb');
+    t.same(await claim(store, 4), []);
+    const more = await one(store, [accept(newExecution({ userId: 'a' }), { claim: CLAIM })]);
+    t.match(applied(more), [{ phase: 'queued' }], 'nor does one that brings a slot');
+    applied(await one(store, [settle(first as string, 1)]));
+    t.equal(owners(await claim(store, 4)), 'a');
+    const again = await reopen();
+    again.setShares(shares);
+    t.same(await claim(again, 4), [], 'also after a restart');
+    again.setShares({ ...shares, running: null });
+    t.equal(owners(await claim(again, 9)), 'aaa', 'a bound that is gone');
+  });
+}
+
+function quotas(t: Test, makeWorld: MakeWorld): void {
+  const quota = { queued: 2, logBytes: null };
+  t.test('a user has as many in the queue as may, and another is not concerned', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const add = async (store: Store, userId: string, more = {}) =>
+      one(store, [accept(newExecution({ userId }), { quota, ...more })]);
+    const [id] = applied(await add(store, 'a')).map((one) => one.id);
+    applied(await add(store, 'a'));
+    t.match(await add(store, 'a'), { status: 'refused', reason: 'user_queue_full' });
+    applied(await add(store, 'b'));
+    applied(await add(store, 'a', { claim: CLAIM }));
+    applied(await one(store, [cancel(id as string, 'a')]));
+    applied(await add(store, 'a'));
+    const again = await reopen();
+    t.match(await add(again, 'a'), { status: 'refused', reason: 'user_queue_full' });
+  });
+
+  t.test('what a refused group has counted is not counted', async (t) => {
+    const { store } = await makeWorld(t);
+    const twice = [
+      accept(newExecution({ userId: 'a' }), { quota }),
+      accept(newExecution(), { maxQueued: 0 }),
+    ];
+    for (let i = 0; i < 3; i++) t.match(await one(store, twice), { reason: 'queue_full' });
+    applied(
+      await one(store, [accept(newExecution({ userId: 'a' }), { quota: { queued: 1, logBytes: null } })]),
+    );
+  });
+
+  t.test('a user whose logs keep as much as they may adds nothing before something is removed', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const bytes = { quota: { queued: null, logBytes: 10 } };
+    const add = async (store: Store, userId = 'a') =>
+      one(store, [accept(newExecution({ userId }), { ...bytes, claim: CLAIM })]);
+    const ids: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { id } = applied(await add(store))[0] as Execution;
+      ids.push(id);
+      // Each keeps five bytes.
+      applied(await one(store, [settle(id, 1)]));
+    }
+    t.match(await add(store), { status: 'refused', reason: 'log_quota_exceeded' });
+    applied(await add(store, 'b'));
+    const again = await reopen();
+    t.match(await add(again), { status: 'refused', reason: 'log_quota_exceeded' }, 'also after a restart');
+    applied(await one(again, [remove(ids[0] as string, 'a')]));
+    applied(await add(again));
+  });
+}
+
+function apiKeys(t: Test, makeWorld: MakeWorld): void {
+  const apiKey = (id: string, more: Partial<ApiKey> = {}): ApiKey => ({
+    ...{ id, sha256: 'ab'.repeat(32), userId: 'ann', scopes: ['read', 'admin'], mayRun: 'any' },
+    ...{ description: null, createdAt: 1, createdBy: 'root', replaces: null },
+    ...{ expiresAt: null, revokedAt: null, lastUsedAt: null },
+    ...more,
+  });
+  t.test('keys are kept as they were made, and their version tells that there are others', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    t.same(await store.apiKeys(-1), { version: 0, keys: [] });
+    const keys = [apiKey('one'), apiKey('two', { createdAt: 2, mayRun: [{ program: '/x', env: ['A'] }] })];
+    applied(await one(store, [{ type: 'api_keys', add: keys }]));
+    const read = await store.apiKeys(0);
+    t.same(read?.keys, keys);
+    t.equal(await store.apiKeys(read?.version ?? 0), null);
+    applied(await one(store, [{ type: 'api_keys', used: [{ id: 'one', at: 7 }] }]));
+    t.equal(await store.apiKeys(read?.version ?? 0), null, 'use is no change');
+    const again = await reopen();
+    t.match(await again.apiKeys(-1), { version: read?.version, keys: [{ id: 'one', lastUsedAt: 7 }, {}] });
+  });
+
+  t.test(
+    'an end of a key is only brought forward, a revocation stands, and no id is used twice',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      applied(await one(store, [{ type: 'api_keys', add: [apiKey('one')] }]));
+      for (const expiresAt of [50, 90, 20, 60])
+        applied(await one(store, [{ type: 'api_keys', end: [{ id: 'one', expiresAt }] }]));
+      for (const at of [5, 6]) applied(await one(store, [{ type: 'api_keys', revoke: [{ id: 'one', at }] }]));
+      const again: Group = [{ type: 'api_keys', add: [apiKey('two'), apiKey('one')] }];
+      t.match(await one(store, again), { status: 'refused', reason: 'key_exists' });
+      t.match(await store.apiKeys(-1), { keys: [{ id: 'one', expiresAt: 20, revokedAt: 5 }] });
+      t.equal((await store.apiKeys(-1))?.keys.length, 1);
+    },
+  );
 }
 
 function keptResults(t: Test, makeWorld: MakeWorld): void {

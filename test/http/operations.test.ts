@@ -4,6 +4,8 @@ import { RefusedError } from '../../src/domain/errors.ts';
 import type { PolicyDefaults } from '../../src/domain/operation.ts';
 import { errorHandler } from '../../src/http/error-handler.ts';
 import { operation, operationList } from '../../src/http/operation-schemas.ts';
+import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import { fakeClock } from '../helpers/clock.ts';
 import { gate } from '../../src/http/plugins/gate.ts';
 import { operationRoutes, type OperationRoutesOptions } from '../../src/http/routes/operations.ts';
 import { validatorCompiler } from '../../src/http/zod-adapter.ts';
@@ -37,7 +39,12 @@ function asking(more: Partial<OperationRoutesOptions> = {}) {
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, silent));
-  gate(app, { isLoopback: false, allowedHosts: [], keys: null, now: () => 0 });
+  const authenticate = {
+    callerOf: () => LOCAL_CALLER,
+    isStillGood: () => true,
+    refresh: async () => undefined,
+  };
+  gate(app, { isLoopback: false, allowedHosts: [], authenticate, clock: fakeClock() });
   const reload = () => ({ operations: 1, circuits: 0 });
   operationRoutes(app, { operations, defaults, adaptiveTimeoutMs: () => 1234, reload, ...more });
   return async (method: 'GET' | 'POST', url: string) => {

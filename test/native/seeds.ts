@@ -7,6 +7,7 @@ const start = {
   ...{ ref: 1, marker: 'EXECD_RUN=i/r/1', journal: '/j', program: 'true', args: ['a', ''], env: ['A=b'] },
   ...{ cwd: '', privateDir: '/p', script: { path: '/s', source: 'x' }, stdin: Buffer.from('in') },
   ...{ keepBytes: 1000, failOnLimit: true, attemptMs: 1, idleMs: 2, graceMs: 3 },
+  redact: [Buffer.from('secret'), Buffer.from('')],
 };
 const seeds = {
   hello: raw.hello('instance', '/scratch'),

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { ConfigError } from '../../src/config.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
 import type { ProcessWork } from '../../src/domain/spec.ts';
+import { loadFiles, reloadFiles } from '../../src/live-files.ts';
 import { liveOperations, parseOperations, readOperationsFile } from '../../src/operations-file.ts';
 import { fileWith, LIMITS, problemsOf, registryOf, resolve } from '../helpers/operations.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -197,17 +198,17 @@ t.test('a bad file leaves the operations as they were', async (t) => {
   const good = (program: string) => stringify(fileWith({ kind: 'exec', program }));
   const live = liveOperations(path, LIMITS);
   const program = () => (live.get('op')?.definition.run as { program?: string } | undefined)?.program;
-  const failure = errorOf(() => live.load());
+  const failure = errorOf(() => loadFiles([live.file]));
   t.ok(
     failure instanceof ConfigError && /^EXECUTION_OPERATIONS_FILE: .*ENOENT/.test(failure.problems[0] ?? ''),
   );
   writeFileSync(path, good('one'));
-  live.load();
+  loadFiles([live.file]);
   t.equal(program(), 'one');
   const before = live.get('op');
   writeFileSync(path, 'operations: { op: { run: { kind: exec } }, two: 5 }\nx: 1');
   t.match(
-    errorOf(() => live.reload()),
+    errorOf(() => reloadFiles([live.file])),
     {
       type: 'invalid_operations_file',
       fields: [
@@ -219,21 +220,23 @@ t.test('a bad file leaves the operations as they were', async (t) => {
   );
   t.equal(live.get('op'), before);
   writeFileSync(path, good('two') + 'circuits: [{ host: a }]\n');
-  t.same(live.reload(), { operations: 1, circuits: 1 });
+  reloadFiles([live.file]);
+  t.same(live.counts(), { operations: 1, circuits: 1 });
   t.equal(program(), 'two');
   t.match(live.circuits, [{ host: 'a', failures: 5 }]);
   writeFileSync(path, 'operations: { op: 5 }');
-  t.ok(errorOf(() => live.reload()) instanceof RefusedError);
+  t.ok(errorOf(() => reloadFiles([live.file])) instanceof RefusedError);
   t.match(
-    errorOf(() => liveOperations(path, LIMITS).load()),
+    errorOf(() => loadFiles([liveOperations(path, LIMITS).file])),
     { problems: [/operations\.yaml:1: operations\.op: /] },
   );
 });
 
 t.test('without a file there are no operations', async (t) => {
   const live = liveOperations(null, LIMITS);
-  live.load();
-  t.same(live.reload(), { operations: 0, circuits: 0 });
+  loadFiles([live.file]);
+  reloadFiles([live.file]);
+  t.same(live.counts(), { operations: 0, circuits: 0 });
   t.same(live.all(), []);
   t.match(resolve(live, {}), { refused: 'unknown_operation' });
 });

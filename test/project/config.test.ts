@@ -70,14 +70,17 @@ t.test('a problem says what is wrong, not what the schema is called', async (t) 
   ]);
 });
 
-t.test('beyond loopback keys are required, on loopback they are not', async (t) => {
-  for (const host of ['127.0.0.1', 'localhost', '::1', '127.5.5.5']) {
-    t.ok(isLoopback(host));
-    t.same(problems({ EXECUTION_HOST: host }), []);
-  }
-  for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.test', 'example.test']) {
-    t.notOk(isLoopback(host));
-    t.match(problems({ EXECUTION_HOST: host }), [/EXECUTION_API_KEYS_FILE/]);
-    t.same(problems({ EXECUTION_HOST: host, EXECUTION_API_KEYS_FILE: '/keys.json' }), []);
-  }
+t.test('only addresses of this machine are its loopback', async (t) => {
+  for (const host of ['127.0.0.1', 'localhost', '::1', '127.5.5.5']) t.ok(isLoopback(host), host);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.test', 'example.test'])
+    t.notOk(isLoopback(host), host);
+});
+
+t.test('an identity provider is named whole, and its keys come over https', async (t) => {
+  const provider = { EXECUTION_OIDC_ISSUER: 'https://id.test', EXECUTION_OIDC_AUDIENCE: 'execd' };
+  t.match(problems(provider), [/EXECUTION_OIDC_JWKS, all three or none/]);
+  t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: 'https://id.test/keys' }), []);
+  t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: 'http://127.0.0.1:1/keys' }), []);
+  t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: '/etc/execd/jwks.json' }), []);
+  t.match(problems({ ...provider, EXECUTION_OIDC_JWKS: 'http://id.test/keys' }), [/must be https/]);
 });

@@ -35,6 +35,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     attemptMs: size,
     idleMs: size,
     graceMs: u32,
+    redact: fc.array(bytes),
   }),
   fc.record({
     type: fc.constant('stop' as const),
@@ -111,6 +112,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     attemptMs: 1,
     idleMs: 2,
     graceMs: 3,
+    redact: [Buffer.from('secret'), Buffer.from([0, 255])],
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'hello', instance: 'i', scratchDir: '/s' }).equals(raw.hello('i', '/s')));

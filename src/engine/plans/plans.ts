@@ -257,7 +257,9 @@ function orderOf(before: readonly (readonly number[])[]): number[] {
 }
 
 /** Who has asked for a plan, as far as its steps are concerned. */
-function callerOf({ userId, caller, id }: LivePlan): Caller {
+function callerOf({ userId, caller, access, id }: LivePlan): Caller {
   if (caller === null) throw new TypeError(`plan ${id} has no caller`);
-  return { userId, scopes: new Set(caller.scopes), mayRun: caller.mayRun };
+  const { submittedBy } = access;
+  const credential = { type: 'key', id: null, userId: submittedBy ?? userId, expiresAt: null } as const;
+  return { userId, scopes: new Set(caller.scopes), mayRun: caller.mayRun, credential };
 }

@@ -6,13 +6,15 @@ import { canonicalJson } from '../../domain/json.ts';
 import type { CacheSpec } from '../../domain/spec.ts';
 
 /** Grows when what goes into a key changes, so that entries of an older version are not found. */
-const KEY_VERSION = 1;
+const KEY_VERSION = 2;
 
 export interface CacheSubject {
   userId: string;
   taskId: string | null;
   /** What is to be done. */
   identity: unknown;
+  /** What another policy has allowed is another thing. */
+  policyVersion: string | null;
   timeouts: Timeouts;
   output: OutputPolicy;
 }
@@ -32,11 +34,12 @@ export function cacheUse(
 
 /** SHA-256 (hexadecimal) of the canonical JSON (RFC 8785) of all that the result depends on. */
 function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): string {
-  const { userId, taskId, identity, timeouts, output } = subject;
+  const { userId, taskId, identity, policyVersion, timeouts, output } = subject;
   const owner = { task: { userId, taskId }, user: { userId }, global: {} }[scope];
   const whole = {
     version: KEY_VERSION,
     owner,
+    policyVersion,
     identity: (spec.key_exclude ?? []).reduce(without, identity),
     // Whoever leaves out other fields asks for another thing.
     excluded: [...(spec.key_exclude ?? [])].sort(),

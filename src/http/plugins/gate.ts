@@ -1,30 +1,20 @@
 // The gate: what every request must pass before anything else looks at it. Web pages are kept away from a server that
 // trusts its machine: the name in the Host header must be one of ours (a page can make any name point to 127.0.0.1), and
-// a page of another origin is refused. Then it is asked who calls. Every route says which scope it needs, or that it is
-// public; one that says nothing is closed to all.
-import { hash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type Caller, LOCAL_CALLER, type Scope } from '../../domain/access.ts';
+// a page of another origin is refused. Then it is asked who calls, and for whom. Every route says which scope it needs, or
+// that it is public; one that says nothing is closed to all.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, type Scope, userId as userIdSchema } from '../../domain/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
-
-/** A key as the keys file has it: never the key itself. */
-export interface ApiKey {
-  id: string;
-  /** Lower-case hex of the SHA-256 of the whole key. */
-  sha256: string;
-  caller: Caller;
-  /** Milliseconds since the epoch; null is never. */
-  expiresAt: number | null;
-}
+import type { Clock } from '../../domain/ports.ts';
+import { type Authenticate, OpenRequests } from './open-requests.ts';
 
 export interface GateOptions {
   /** Whether the server listens on a loopback address, and so must check what it is called. */
   isLoopback: boolean;
   /** Host names that are allowed beside those of the loopback. */
   allowedHosts: readonly string[];
-  /** Null: no keys, everyone is the local user. */
-  keys: readonly ApiKey[] | null;
-  now: () => number;
+  authenticate: Authenticate;
+  clock: Clock;
 }
 
 declare module 'fastify' {
@@ -43,20 +33,54 @@ declare module 'fastify' {
   }
 }
 
-export function gate(app: FastifyInstance, options: GateOptions): void {
+/** Set once for every answer. An API answers no page: what a browser shows of it may load nothing, and be framed by none. */
+export const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+} as const;
+
+/** Ends the open requests of credentials that are no longer good; for when a key was revoked. */
+export interface Gate {
+  recheck(): void;
+}
+
+export function gate(app: FastifyInstance, options: GateOptions): Gate {
   const checkHost = options.isLoopback ? hostCheck(options.allowedHosts) : () => null;
-  const authenticate = authentication(options);
+  const open = new OpenRequests(options.authenticate, options.clock);
   app.decorateRequest('caller', null as unknown as Caller);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
-    const refusal =
-      checkHost(request.headers.host) ?? checkOrigin(request) ?? checkAccess(request, authenticate);
-    if (refusal === null) done();
-    else done(refusal);
+    reply.headers(SECURITY_HEADERS);
+    const refusal = checkHosts(request) ?? checkHost(request.headers.host) ?? checkOrigin(request);
+    if (refusal !== null) return done(refusal);
+    // Unknown routes are answered alike with and without a key.
+    if (request.routeOptions.config.access === 'public' || request.is404) return done();
+    const answer = options.authenticate.callerOf(request.headers.authorization);
+    if (!(answer instanceof Promise)) return done(admit(request, reply, answer, open) ?? undefined);
+    answer.then(
+      (caller) => done(admit(request, reply, caller, open) ?? undefined),
+      (error: unknown) => done(error as Error),
+    );
   });
+  app.addHook('onClose', async () => open.close());
+  return { recheck: () => open.recheck() };
 }
 
 const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Who stands in front of this server may have read another one of two (RFC 9112 §3.2). */
+function checkHosts({ raw: { rawHeaders } }: FastifyRequest): RefusedError | null {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts <= 1
+    ? null
+    : new RefusedError('malformed_request', 'The request has more than one Host header.');
+}
 
 function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) => RefusedError | null {
   // Clients of a connection send the same header each time.
@@ -79,36 +103,41 @@ function checkOrigin({ headers: { origin, host } }: FastifyRequest): RefusedErro
   return new RefusedError('origin_not_allowed', detail);
 }
 
-type Authenticate = (authorization: string | undefined) => Caller | RefusedError;
-
-function checkAccess(request: FastifyRequest, authenticate: Authenticate): RefusedError | null {
-  const { access } = request.routeOptions.config;
-  // Unknown routes are answered alike with and without a key.
-  if (access === 'public' || request.is404) return null;
-  const caller = authenticate(request.headers.authorization);
-  if (caller instanceof RefusedError) return caller;
+/** Lets a caller in, for themselves or for the user that an administrator names. */
+function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Caller | RefusedError,
+  open: OpenRequests,
+): RefusedError | null {
+  if (answer instanceof RefusedError) return answer;
+  const caller = actingFor(answer, request.headers['execution-user']);
+  if (caller instanceof RefusedError) {
+    request.caller = answer;
+    return caller;
+  }
   request.caller = caller;
-  if (access !== undefined && caller.scopes.has(access)) return null;
-  return new RefusedError('forbidden', `This needs the scope "${access ?? 'none'}".`);
+  const { access } = request.routeOptions.config;
+  if (access === undefined || access === 'public' || !caller.scopes.has(access)) {
+    return new RefusedError('forbidden', `This needs the scope "${access ?? 'none'}".`);
+  }
+  if (caller.credential !== undefined) open.add(caller.credential, reply.raw);
+  return null;
 }
 
-const API_KEY = /^Bearer (ek_([A-Za-z0-9-]{1,64})_[A-Za-z0-9_-]{32,256})$/i;
-const UNKNOWN: Pick<ApiKey, 'sha256'> = { sha256: '0'.repeat(64) };
+const HEADER = 'Execution-User';
 
-/** Takes the key from a Bearer header. An unknown id costs as much as a wrong secret. */
-function authentication({ keys, now }: GateOptions): Authenticate {
-  if (keys === null) return () => LOCAL_CALLER;
-  const byId = new Map(keys.map((key) => [key.id, key]));
-  return (authorization) => {
-    const [, token, id] = API_KEY.exec(authorization ?? '') ?? [];
-    if (token === undefined || id === undefined) {
-      return new RefusedError('unauthorized', 'Send an API key as "Authorization: Bearer ek_…".');
-    }
-    const key = byId.get(id);
-    const expected = Buffer.from((key ?? UNKNOWN).sha256, 'hex');
-    const isRight = timingSafeEqual(hash('sha256', token, 'buffer'), expected);
-    if (!isRight || key === undefined) return new RefusedError('unauthorized', 'The API key is not known.');
-    const isOver = key.expiresAt !== null && key.expiresAt <= now();
-    return isOver ? new RefusedError('unauthorized', 'The API key has expired.') : key.caller;
-  };
+function actingFor(caller: Caller, header: string | string[] | undefined): Caller | RefusedError {
+  if (header === undefined || header === caller.userId) return caller;
+  if (!caller.scopes.has('admin')) {
+    return new RefusedError('forbidden', `Only administrators may act for another user (${HEADER}).`);
+  }
+  const user = userIdSchema.safeParse(header);
+  if (!user.success) {
+    const fields = [{ field: HEADER, message: 'is 1 to 255 printable ASCII characters' }];
+    return new RefusedError('validation', `${HEADER} names no user.`, { fields });
+  }
+  // The local user has shown nothing, and nothing of it can end.
+  const credential = caller.credential ?? { type: 'key', id: null, userId: caller.userId, expiresAt: null };
+  return { ...caller, userId: user.data, credential };
 }

@@ -11,6 +11,7 @@ import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
 import { KnownBodies } from '../known-bodies.ts';
+import { acceptedFacts, shortly } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
@@ -101,7 +102,8 @@ export function executionRoutes(
     reply: FastifyReply,
     submitted: Submitted,
   ): Promise<FastifyReply> {
-    const { id } = submitted.execution;
+    const { id, spec } = submitted.execution;
+    request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     const view =
       waitS === null || isFinished(submitted.execution)
@@ -170,6 +172,7 @@ export function executionRoutes(
       const idempotency = idempotencyOf(request, () => request.body);
       const trace = readTraceparent(request.headers.traceparent);
       const isRepeated = knownBodies.has(request.body);
+      request.auditFacts = { what: shortly(request.body) };
       const submission = { spec: request.body, trace, idempotency, rerunOf: null, isRepeated };
       if (request.query.dry_run === 'true') {
         if (idempotency !== null) {
@@ -212,6 +215,7 @@ export function executionRoutes(
       for (const draft of drafts) {
         items.push(await batchItem(request, draft instanceof RefusedError ? draft : answers.shift()));
       }
+      request.auditFacts = { items: items.map(batchFacts) };
       return { items };
     },
   });
@@ -382,6 +386,17 @@ export function executionRoutes(
       return reply.code(204).send();
     },
   });
+}
+
+/** What the audit log says of an item of a batch. */
+function batchFacts(item: object): object {
+  const { status, execution, problem } = item as {
+    status: number;
+    execution?: { id: string; spec: Spec };
+    problem?: { type: string };
+  };
+  if (execution === undefined) return { status, refused: problem?.type.replace('urn:execd:error:', '') };
+  return { status, execution_id: execution.id, what: shortly(execution.spec) };
 }
 
 /** One item of a batch, or why it cannot be one. */

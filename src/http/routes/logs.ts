@@ -6,6 +6,7 @@ import { RefusedError } from '../../domain/errors.ts';
 import type { AttemptLog, Clock, LogStart } from '../../domain/ports.ts';
 import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
 import { type ByteRange, readRange } from '../headers.ts';
+import { SECURITY_HEADERS } from '../plugins/gate.ts';
 import { idParams, type LogsQuery, logsQuery, problem } from '../schemas.ts';
 import { isoTime } from '../wire.ts';
 import type { z } from 'zod';
@@ -94,9 +95,10 @@ type LogsRequest = FastifyRequest<LogsRoute>;
 /** Takes the answer out of Fastify's hands, to write it piece by piece. */
 export function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
-  const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+  // A follower may wait for long; one that takes nothing is cut off below.
+  reply.raw.socket?.setTimeout(0);
   try {
-    reply.raw.writeHead(status, { ...always, ...headers });
+    reply.raw.writeHead(status, { ...SECURITY_HEADERS, ...headers });
     reply.raw.flushHeaders();
   } catch (error) {
     // Nobody else answers from here on.

@@ -6,6 +6,7 @@ import { planRequest } from '../../domain/plan.ts';
 import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { idempotencyOf } from '../idempotency.ts';
+import { acceptedFacts } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import { plan, planList, planReport } from '../plan-schemas.ts';
 import { planEtag, toPlanWire } from '../plan-wire.ts';
@@ -40,7 +41,8 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
     reply: FastifyReply,
     submitted: Submitted,
   ): Promise<FastifyReply> {
-    const { id } = submitted.execution;
+    const { id, spec } = submitted.execution;
+    request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     if (waitS !== null) {
       await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);

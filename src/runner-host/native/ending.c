@@ -113,7 +113,7 @@ bool attempt_is_read(const struct attempt *attempt) {
 
 /** Something that was not found holds a pipe: waits until it is silent, or has written all that a pipe can hold. */
 static void wait_for_quiet(struct attempt *attempt) {
-  int64_t bytes = attempt->streams[0].bytes + attempt->streams[1].bytes;
+  int64_t bytes = attempt->streams[0].read_bytes + attempt->streams[1].read_bytes;
   bool is_paused = attempt->streams[0].is_paused || attempt->streams[1].is_paused;
   // A full journal backlog also makes it silent, but then there is more to come.
   if (!is_paused || bytes >= attempt->most_bytes) {
@@ -137,7 +137,7 @@ static void finish(struct attempt *attempt) {
     ending_flush(attempt);
     return;
   }
-  attempt->quiet_bytes = attempt->streams[0].bytes + attempt->streams[1].bytes;
+  attempt->quiet_bytes = attempt->streams[0].read_bytes + attempt->streams[1].read_bytes;
   attempt->most_bytes = attempt->quiet_bytes + MAX_PIPE_BYTES;
   timer_set(&attempt->phase_timer, now_ns() + QUIET_NS);
 }

@@ -59,6 +59,12 @@ struct bytes {
   uint32_t length;
 };
 
+/** What is taken out of output: one block, with the bytes of all behind the list. */
+struct patterns {
+  struct bytes *items;
+  uint32_t count;
+};
+
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
   uint32_t ref;
@@ -70,6 +76,8 @@ struct start {
   bool has_stdin, fail_on_limit, has_nul;
   int64_t keep_bytes, attempt_ms, idle_ms;
   uint32_t grace_ms;
+  /** On memory of its own: it is needed as long as there is output. */
+  struct patterns redact;
   uint8_t *body;
 };
 
@@ -294,12 +302,29 @@ void kill_all_orphans(void);
 
 // ------------------------------------------------------------------------------------------ attempts (attempt.c)
 
+/** Takes patterns out of a stream (redact.c). What it answers is malloc'ed. */
+struct redactor;
+/** NULL where there is nothing to take out. */
+struct redactor *redactor_new(const struct patterns *patterns);
+/** Takes more in; answers what is known to be clean by now. */
+struct bytes redactor_push(struct redactor *redactor, const uint8_t *piece, size_t length);
+/** The end of the stream: what was held back, clean. */
+struct bytes redactor_end(struct redactor *redactor);
+void redactor_free(struct redactor *redactor);
+
 struct stream {
   struct source source;
   struct attempt *attempt;
   int number;
   bool is_paused, is_wide;
   int64_t bytes;
+  struct redactor *redactor;
+  /** Clean bytes that wait for room in the journal, from `pending_at` on. */
+  struct bytes pending;
+  uint32_t pending_at;
+  /** Bytes that were read, whatever was taken out of them or is held back. */
+  int64_t read_bytes;
+  bool has_ended;
   /** The beginning of a UTF-8 character. */
   uint8_t carried[4];
   uint32_t carried_length;

@@ -60,34 +60,91 @@ static void widen(struct stream *stream) {
   fcntl(stream->source.fd, F_SETPIPE_SZ, 1024 * 1024);
 }
 
-/** Reads one piece. False when there is nothing more for now. */
-static bool read_piece(struct stream *stream) {
+/** Where the next bytes may stand: in the journal, or nowhere. False when the journal has no room. */
+static bool find_room(struct stream *stream, uint8_t **room) {
   static uint8_t scrap[PIECE_BYTES + 16];
   struct attempt *attempt = stream->attempt;
+  *room = scrap;
+  if (keep_left(attempt) == 0) return true;
+  if (attempt->journal == NULL) attempt->journal = journal_new(attempt->start->journal, attempt_journal_changed, attempt);
+  if (journal_is_full(attempt->journal)) return false;
+  *room = journal_room(attempt->journal);
+  return true;
+}
+
+/** Takes in bytes that stand in the room, behind what is carried. */
+static void accept(struct stream *stream, uint8_t *room, uint32_t length) {
+  struct attempt *attempt = stream->attempt;
   bool is_journal = keep_left(attempt) > 0;
-  uint8_t *room = scrap;
-  if (is_journal) {
-    if (attempt->journal == NULL) attempt->journal = journal_new(attempt->start->journal, attempt_journal_changed, attempt);
-    if (journal_is_full(attempt->journal)) return false;
-    room = journal_room(attempt->journal);
-  }
   uint32_t carried = stream->carried_length;
-  ssize_t got = read(stream->source.fd, room + carried, PIECE_BYTES - carried);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  if (got <= 0) {
-    stream_close(stream);
-    attempt_stream_ended(attempt);
-    return false;
-  }
   memcpy(room, stream->carried, carried);
-  stream->bytes += got;
-  keep_end(stream, room + carried, (size_t)got);
-  uint32_t whole = carried + (uint32_t)got;
+  stream->bytes += length;
+  keep_end(stream, room + carried, length);
+  uint32_t whole = carried + length;
   stream->carried_length = unfinished_utf8(room, whole);
   uint32_t cut = whole - stream->carried_length;
   memcpy(stream->carried, room + cut, stream->carried_length);
   if (cut > 0) take(stream, cut, is_journal);
   attempt_output(attempt);
+}
+
+/** Takes in a piece of what is clean. False when the journal has no room for it. */
+static bool take_pending(struct stream *stream) {
+  uint8_t *room;
+  if (!find_room(stream, &room)) return false;
+  uint32_t left = stream->pending.length - stream->pending_at, most = PIECE_BYTES - stream->carried_length;
+  uint32_t length = left < most ? left : most;
+  memcpy(room + stream->carried_length, stream->pending.data + stream->pending_at, length);
+  stream->pending_at += length;
+  accept(stream, room, length);
+  return true;
+}
+
+static bool has_pending(const struct stream *stream) { return stream->pending_at < stream->pending.length; }
+
+static void set_pending(struct stream *stream, struct bytes clean) {
+  free(stream->pending.data);
+  stream->pending = clean;
+  stream->pending_at = 0;
+}
+
+static void end_stream(struct stream *stream) {
+  stream_close(stream);
+  attempt_stream_ended(stream->attempt);
+}
+
+/** Reads one piece from which secrets are taken out. False when there is nothing more for now. */
+static bool read_redacted(struct stream *stream) {
+  static uint8_t piece[PIECE_BYTES];
+  if (has_pending(stream)) return take_pending(stream);
+  if (stream->has_ended) {
+    end_stream(stream);
+    return false;
+  }
+  ssize_t got = read(stream->source.fd, piece, PIECE_BYTES);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  stream->has_ended = got <= 0;
+  stream->read_bytes += got > 0 ? got : 0;
+  set_pending(stream, got > 0 ? redactor_push(stream->redactor, piece, (size_t)got) : redactor_end(stream->redactor));
+  // Somebody has written something, although it may all be held back.
+  attempt_output(stream->attempt);
+  return true;
+}
+
+/** Reads one piece. False when there is nothing more for now. */
+static bool read_piece(struct stream *stream) {
+  uint8_t *room;
+  if (stream->redactor != NULL) return read_redacted(stream);
+  if (!find_room(stream, &room)) return false;
+  uint32_t carried = stream->carried_length;
+  ssize_t got = read(stream->source.fd, room + carried, PIECE_BYTES - carried);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    end_stream(stream);
+    return false;
+  }
+  stream->read_bytes += got;
+  accept(stream, room, (uint32_t)got);
   return got == PIECE_BYTES - carried;
 }
 
@@ -102,6 +159,7 @@ static void on_ready(struct source *source) {
 
 void stream_open(struct stream *stream, struct attempt *attempt, int number, int fd) {
   *stream = (struct stream){.source = {on_ready, fd}, .attempt = attempt, .number = number};
+  stream->redactor = redactor_new(&attempt->start->redact);
   loop_add(&stream->source);
 }
 
@@ -112,6 +170,15 @@ void stream_close(struct stream *stream) {
   close(stream->source.fd);
   stream->source.fd = -1;
   struct attempt *attempt = stream->attempt;
+  // Of a stream that is given up, what the journal has no room for is lost.
+  if (stream->redactor != NULL && !stream->has_ended) {
+    while (has_pending(stream) && take_pending(stream)) continue;
+    if (!has_pending(stream)) set_pending(stream, redactor_end(stream->redactor));
+    while (has_pending(stream) && take_pending(stream)) continue;
+  }
+  redactor_free(stream->redactor);
+  stream->redactor = NULL;
+  set_pending(stream, (struct bytes){NULL, 0});
   uint32_t carried = stream->carried_length;
   stream->carried_length = 0;
   if (carried == 0) return;
@@ -133,4 +200,6 @@ void stream_resume(struct stream *stream) {
   if (!stream->is_paused || !stream_is_open(stream)) return;
   stream->is_paused = false;
   loop_add(&stream->source);
+  // What waits for room is not announced by the pipe.
+  if (has_pending(stream) || stream->has_ended) on_ready(&stream->source);
 }

@@ -77,6 +77,24 @@ static struct strings read_list(struct reader *reader, uint32_t before) {
   return list;
 }
 
+/** Copies them: they outlive the frame. An empty one would cover everything and nothing, and is left out. */
+static struct patterns read_patterns(struct reader *reader) {
+  uint32_t count = read_u32(reader);
+  if ((size_t)(reader->end - reader->at) / 4 < count) reader->is_short = true;
+  if (reader->is_short || count == 0) return (struct patterns){NULL, 0};
+  size_t most = (size_t)(reader->end - reader->at);
+  struct patterns patterns = {must_alloc(count * sizeof(struct bytes) + most), 0};
+  uint8_t *at = (uint8_t *)(patterns.items + count);
+  for (uint32_t i = 0; i < count; i++) {
+    struct bytes pattern = read_bytes(reader);
+    if (pattern.data == NULL || pattern.length == 0) continue;
+    memcpy(at, pattern.data, pattern.length);
+    patterns.items[patterns.count++] = (struct bytes){at, pattern.length};
+    at += pattern.length;
+  }
+  return patterns;
+}
+
 static void read_start(struct reader *reader, struct start *start) {
   start->ref = read_u32(reader);
   start->marker = read_string(reader);
@@ -99,12 +117,14 @@ static void read_start(struct reader *reader, struct start *start) {
   start->attempt_ms = read_i64(reader);
   start->idle_ms = read_i64(reader);
   start->grace_ms = read_u32(reader);
+  start->redact = read_patterns(reader);
   start->has_nul = reader->has_nul;
 }
 
 void start_free(struct start *start) {
   free(start->args.items);
   free(start->env.items);
+  free(start->redact.items);
   free(start->body);
   free(start);
 }

@@ -2,6 +2,7 @@
 // table; what it answers, not an exception, says that a group is to be undone.
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventType } from '../../domain/events.ts';
+import type { Pool } from '../../domain/execution.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
@@ -12,7 +13,10 @@ import type { PricedAs } from '../../domain/price.ts';
 import type { AttemptRow, EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
 import { AccountWriter, type NoCredit } from './account-writer.ts';
 import { AnswerWriter, type WriterAnswers } from './answers.ts';
+import { ApiKeysTable } from './api-keys.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
+import { Turns } from './turns.ts';
+import { keptBytes, UserUsage } from './user-usage.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
@@ -42,14 +46,15 @@ export type Undone =
   | {
       status: 'refused';
       reason:
-        | 'queue_full'
-        | 'run_gone'
-        | 'key_reused'
-        | 'not_found'
-        | 'plan_closed'
-        | 'step_exists'
-        | 'step_of_plan'
-        | 'balance_limit';
+        'queue_full' | 'user_queue_full' | 'log_quota_exceeded' | 'run_gone' | 'not_found' | 'balance_limit';
+    }
+  | {
+      status: 'refused';
+      reason: 'key_reused' | 'key_exists' | 'too_many_keys';
+    }
+  | {
+      status: 'refused';
+      reason: 'plan_closed' | 'step_exists' | 'step_of_plan';
     }
   | NoCredit
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
@@ -97,12 +102,18 @@ export class GroupWriter {
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #accounts: AccountWriter;
   readonly #answers: AnswerWriter;
+  readonly #apiKeys: ApiKeysTable;
+  readonly usage: UserUsage;
+  readonly turns: Turns;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
+    this.usage = new UserUsage(db);
+    this.turns = new Turns(db, this.usage);
     this.#sql = prepareStatements(db);
     this.#accounts = new AccountWriter(db);
     this.#answers = new AnswerWriter(db);
+    this.#apiKeys = new ApiKeysTable(db);
     this.counts = readCounts(db);
   }
 
@@ -110,11 +121,13 @@ export class GroupWriter {
   apply(group: readonly WriterPart[]): GroupReply {
     const work: Work = { touched: [], events: [], answers: [] };
     const { queued, finished } = this.counts;
+    const { mark } = this.usage;
     const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
     for (const part of group) {
       const undone = this.#part(part, work);
       if (undone === null) continue;
       this.counts = before;
+      this.usage.undo(mark);
       return undone;
     }
     return { status: 'applied', ...work };
@@ -151,6 +164,10 @@ export class GroupWriter {
         return this.#expire(part, work);
       case 'cache':
         return this.#cache(part);
+      case 'api_keys': {
+        const reason = this.#apiKeys.apply(part);
+        return reason === null ? null : { status: 'refused', reason };
+      }
       case 'patch':
         return this.#patch(part, work);
       case 'remove':
@@ -171,6 +188,8 @@ export class GroupWriter {
     const fresh = { ...part.row, revision: 1 };
     const refusal = this.#whyNoStep(fresh);
     if (refusal !== null) return refusal;
+    const overQuota = end === null ? this.#whyOverQuota(part) : null;
+    if (overQuota !== null) return { status: 'refused', reason: overQuota };
     const hold = this.#accounts.look(fresh, part.pricing?.windows ?? [], fresh.created_at);
     if (hold !== null && 'status' in hold) return hold;
     const claim = this.#mayRun(fresh) ? part.claim : null;
@@ -238,6 +257,14 @@ export class GroupWriter {
     return null;
   }
 
+  #whyOverQuota({ row, quota, claim }: WriterAccept): 'user_queue_full' | 'log_quota_exceeded' | null {
+    if (quota === undefined) return null;
+    const { waiting, logBytes } = this.usage.of(row.user_id);
+    if (quota.logBytes !== null && logBytes >= quota.logBytes) return 'log_quota_exceeded';
+    const isQueued = claim === null || !this.#mayRun({ ...row, revision: 1 });
+    return isQueued && quota.queued !== null && waiting >= quota.queued ? 'user_queue_full' : null;
+  }
+
   #idempotency(part: ports.IdempotencyPart): Undone | null {
     const known = this.#sql.getKey.get(part.userId, part.key) as
       { body_hash: string; execution_id: string; expires_at: number } | undefined;
@@ -251,33 +278,32 @@ export class GroupWriter {
   }
 
   #claimNext(part: ports.ClaimNextPart, work: Work): null {
-    for (const row of this.#nextRows(part)) {
+    const { pool, limit, claim } = part;
+    this.turns.forEach(pool, limit, this.#lines(pool), (row) => {
       const number = row.attempt + 1;
-      this.#insertAttempt(row.run_id, number, part.claim);
-      this.#move(row, { type: 'claim', attempt: number }, part.claim.at, { attempt: number }, work);
-    }
+      this.#insertAttempt(row.run_id, number, claim);
+      this.#move(row, { type: 'claim', attempt: number }, claim.at, { attempt: number }, work);
+    });
     return null;
   }
 
-  /** Who is next: those without a key, and of each key as many as may still run, in one order. */
-  #nextRows({ pool, limit }: ports.ClaimNextPart): ExecutionRow[] {
-    const rows = this.#sql.queue.all(pool, limit) as unknown as ExecutionRow[];
+  /** Where executions wait, with how many may run: of those without a key any number. */
+  #lines(pool: Pool): { key: string | null; free: number }[] {
     const keys = this.#sql.waitingKeys.all(pool) as { key: string }[];
-    if (keys.length === 0) return rows;
-    for (const { key } of keys) {
-      const [first, ...others] = this.#sql.keyedQueue.all(pool, key, limit) as unknown as ExecutionRow[];
-      if (first === undefined) continue;
-      const free = (first.concurrency_limit ?? Infinity) - this.#running(key);
-      rows.push(...[first, ...others].slice(0, Math.max(0, free)));
-    }
-    return rows.sort((a, b) => b.priority - a.priority || a.seq - b.seq).slice(0, limit);
+    const keyed = keys.map(({ key }) => {
+      const limit = (this.#sql.keyLimit.get(pool, key) as { n: number | null }).n ?? Infinity;
+      return { key, free: limit - this.#running(key) };
+    });
+    return [{ key: null, free: Infinity }, ...keyed];
   }
 
   #running(key: string): number {
     return (this.#sql.running.get(key) as { n: number }).n;
   }
 
-  #mayRun({ concurrency_key: key, concurrency_limit: limit }: NewRow): boolean {
+  #mayRun(row: NewRow): boolean {
+    const { user_id, pool, concurrency_key: key, concurrency_limit: limit } = row;
+    if (pool !== 'none' && this.turns.room(user_id) <= 0) return false;
     return key === null || limit === null || this.#running(key) < limit;
   }
 
@@ -474,6 +500,7 @@ export class GroupWriter {
     { attempt, outcome }: WriterSettle | ports.RetryPart,
     { startedAt, endedAt, output, resources, logComplete }: ports.AttemptEnd,
   ): void {
+    this.usage.add(row.user_id, 'logBytes', output.stdoutKeptBytes + output.stderrKeptBytes);
     this.#sql.endAttempt.run(
       startedAt,
       endedAt,
@@ -550,7 +577,11 @@ export class GroupWriter {
     this.#sql.deleteExecution.run(row.seq);
     // Attempts belong to the run, and stay as long as somebody refers to it.
     const isShared = this.#row(row.run_id) !== undefined || this.#sql.sharing.get(row.run_id) !== undefined;
-    if (!isShared) this.#sql.deleteAttempts.run(row.run_id);
+    if (!isShared) {
+      const kept = last.attempts.filter(({ ended_at: end }) => end !== null);
+      for (const { output } of kept) this.usage.add(row.user_id, 'logBytes', -keptBytes(output));
+      this.#sql.deleteAttempts.run(row.run_id);
+    }
     work.touched.push(last);
     this.#count(row, -1);
   }
@@ -682,6 +713,7 @@ export class GroupWriter {
 
   #count(row: ExecutionRow, by: 1 | -1): void {
     addTo(this.counts, row, by);
+    this.usage.count(row, by);
   }
 }
 

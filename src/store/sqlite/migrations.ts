@@ -105,6 +105,30 @@ const INITIAL = `
   CREATE INDEX idempotency_expiry ON idempotency (expires_at);
 `;
 
+const USERS = `
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    may_run TEXT NOT NULL,
+    description TEXT,
+    created_at INTEGER,
+    created_by TEXT,
+    replaces TEXT,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  DROP INDEX executions_queue;
+  DROP INDEX executions_queue_keyed;
+  CREATE INDEX executions_turns ON executions (pool, priority DESC, user_id, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NULL;
+  CREATE INDEX executions_turns_keyed ON executions (pool, concurrency_key, priority DESC, user_id, seq)
+    WHERE phase = 'queued' AND concurrency_key IS NOT NULL;
+`;
+
 /** Steps belong to their plan; what is kept or counted is the whole. A mark is a step that has ended without an execution. */
 const PLANS = `
   ALTER TABLE executions ADD COLUMN plan_id TEXT;
@@ -170,7 +194,7 @@ const CREDITS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS];
+export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS, USERS];
 
 /**
  * Brings a database to the newest schema.

@@ -1,16 +1,29 @@
 // The order of the queue, in memory, so that "how many are ahead of me" costs a search and not a count over the table.
-// It mirrors what the writer has committed; who is claimed next is decided by the table, never from here.
+// It mirrors what the writer has committed; who is claimed next is decided by the table, never from here. Users take turns,
+// so what is ahead of an execution is its user's own, and of each other user as many as have their turns meanwhile.
 import type { ExecutionId } from '../../domain/ids.ts';
 
-interface Band {
-  priority: number;
+/** Executions of one user in one priority. */
+interface Line {
   /** Sequences, ascending; those before `head` have left. */
   seqs: number[];
   head: number;
 }
 
+interface Band {
+  priority: number;
+  size: number;
+  lines: Map<string, Line>;
+}
+
+interface Entry {
+  userId: string;
+  priority: number;
+  seq: number;
+}
+
 export class QueueOrder {
-  readonly #entries = new Map<ExecutionId, { priority: number; seq: number }>();
+  readonly #entries = new Map<ExecutionId, Entry>();
   /** Highest priority first. */
   readonly #bands: Band[] = [];
 
@@ -19,15 +32,18 @@ export class QueueOrder {
   }
 
   /** Takes in an execution that waits, or its new priority. */
-  put(id: ExecutionId, priority: number, seq: number): void {
+  put(id: ExecutionId, entry: Entry): void {
     const known = this.#entries.get(id);
-    if (known?.priority === priority) return;
+    if (known?.priority === entry.priority) return;
     if (known !== undefined) this.delete(id);
-    this.#entries.set(id, { priority, seq });
-    const band = this.#band(priority);
-    const at = search(band, seq);
-    if (at === band.seqs.length) band.seqs.push(seq);
-    else band.seqs.splice(at, 0, seq);
+    this.#entries.set(id, entry);
+    const band = this.#band(entry.priority);
+    let line = band.lines.get(entry.userId);
+    if (line === undefined) band.lines.set(entry.userId, (line = { seqs: [], head: 0 }));
+    const at = search(line, entry.seq);
+    if (at === line.seqs.length) line.seqs.push(entry.seq);
+    else line.seqs.splice(at, 0, entry.seq);
+    band.size += 1;
   }
 
   /** Takes out an execution that no longer waits; unknown ids are no matter. */
@@ -36,24 +52,31 @@ export class QueueOrder {
     if (entry === undefined) return;
     this.#entries.delete(id);
     const band = this.#band(entry.priority);
-    const at = search(band, entry.seq);
-    if (at === band.head) band.head += 1;
-    else band.seqs.splice(at, 1);
-    if (band.head === band.seqs.length) this.#bands.splice(this.#bands.indexOf(band), 1);
-    else if (band.head > 1024 && band.head * 2 > band.seqs.length) {
-      band.seqs = band.seqs.slice(band.head);
-      band.head = 0;
+    const line = band.lines.get(entry.userId) as Line;
+    const at = search(line, entry.seq);
+    if (at === line.head) line.head += 1;
+    else line.seqs.splice(at, 1);
+    band.size -= 1;
+    if (line.head === line.seqs.length) band.lines.delete(entry.userId);
+    else if (line.head > 1024 && line.head * 2 > line.seqs.length) {
+      line.seqs = line.seqs.slice(line.head);
+      line.head = 0;
     }
+    if (band.size === 0) this.#bands.splice(this.#bands.indexOf(band), 1);
   }
 
-  /** How many are ahead; null when it does not wait. */
-  position(id: ExecutionId): number | null {
+  /**
+   * How many are ahead; null when it does not wait.
+   *
+   * @param weightOf turns of a user in a round
+   */
+  position(id: ExecutionId, weightOf: (userId: string) => number): number | null {
     const entry = this.#entries.get(id);
     if (entry === undefined) return null;
     let ahead = 0;
     for (const band of this.#bands) {
-      if (band.priority > entry.priority) ahead += band.seqs.length - band.head;
-      else if (band.priority === entry.priority) ahead += search(band, entry.seq) - band.head;
+      if (band.priority > entry.priority) ahead += band.size;
+      else if (band.priority === entry.priority) ahead += aheadIn(band, entry, weightOf);
       else break;
     }
     return ahead;
@@ -63,19 +86,33 @@ export class QueueOrder {
     const at = this.#bands.findIndex((band) => band.priority <= priority);
     const found = this.#bands[at];
     if (found?.priority === priority) return found;
-    const band: Band = { priority, seqs: [], head: 0 };
+    const band: Band = { priority, size: 0, lines: new Map() };
     this.#bands.splice(at === -1 ? this.#bands.length : at, 0, band);
     return band;
   }
 }
 
+function aheadIn(band: Band, { userId, seq }: Entry, weightOf: (userId: string) => number): number {
+  const own = band.lines.get(userId) as Line;
+  const before = search(own, seq) - own.head;
+  const rounds = Math.floor(before / weightOf(userId));
+  let ahead = before;
+  for (const [other, { seqs, head }] of band.lines) {
+    if (other === userId) continue;
+    // In the round of its own turn, those before it in the order of names come first.
+    const turns = (rounds + (other < userId ? 1 : 0)) * weightOf(other);
+    ahead += Math.min(seqs.length - head, turns);
+  }
+  return ahead;
+}
+
 /** Index of the first sequence that is not smaller. */
-function search(band: Band, seq: number): number {
-  let low = band.head;
-  let high = band.seqs.length;
+function search(line: Line, seq: number): number {
+  let low = line.head;
+  let high = line.seqs.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((band.seqs[middle] as number) < seq) low = middle + 1;
+    if ((line.seqs[middle] as number) < seq) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -1,5 +1,6 @@
 // Reads of the embedded store, on a connection of their own that cannot write.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
@@ -7,6 +8,7 @@ import type { CacheEntry, InterruptedAttempt, ListFilter, StepRecord } from '../
 import type { Kind } from '../../domain/spec.ts';
 import type { AttemptRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
 import { toAttempt, toEvent, toExecution, toStep } from '../rows.ts';
+import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-keys.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
   'failed',
@@ -58,9 +60,10 @@ export class Reads {
     return (this.all(text, id, afterSequence) as EventRow[]).map(toEvent);
   }
 
-  queue(): Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[] {
-    const text = `SELECT id, pool, priority, seq FROM executions WHERE phase = 'queued' ORDER BY priority DESC, seq`;
-    return this.all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[];
+  queue(): Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[] {
+    const text = `SELECT id, pool, user_id, priority, seq FROM executions WHERE phase = 'queued'
+      ORDER BY priority DESC, seq`;
+    return this.all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[];
   }
 
   oldestQueuedAt(): number | null {
@@ -112,6 +115,13 @@ export class Reads {
       entry: string;
     }[];
     return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);
+  }
+
+  apiKeys(knownVersion: number): { version: number; keys: ApiKey[] } | null {
+    const found = this.one(API_KEYS_VERSION) as { value: string } | undefined;
+    const version = Number(found?.value ?? 0);
+    if (version === knownVersion) return null;
+    return { version, keys: (this.all(ALL_API_KEYS) as ApiKeyRow[]).map(toApiKey) };
   }
 
   missing(ids: readonly ExecutionId[]): ExecutionId[] {

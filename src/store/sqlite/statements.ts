@@ -65,10 +65,6 @@ export function prepareStatements(db: DatabaseSync) {
     joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq LIMIT ?`,
     sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
-    queue: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ?
-      ORDER BY priority DESC, seq LIMIT ?`,
-    keyedQueue: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? AND concurrency_key = ?
-      ORDER BY priority DESC, seq LIMIT ?`,
     // Jumps from key to key, however many wait with each.
     waitingKeys: `WITH RECURSIVE keys (key) AS (
         SELECT min(concurrency_key) FROM executions
@@ -80,6 +76,8 @@ export function prepareStatements(db: DatabaseSync) {
       SELECT key FROM keys WHERE key IS NOT NULL`,
     running: `SELECT count(*) AS n FROM executions
       WHERE concurrency_key = ? AND phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL`,
+    keyLimit: `SELECT concurrency_limit AS n FROM executions
+      WHERE phase = 'queued' AND pool = ? AND concurrency_key = ? ORDER BY priority DESC, user_id, seq LIMIT 1`,
     putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
     dropCache: 'DELETE FROM cache WHERE key = ?',
     trimCache: `DELETE FROM cache WHERE key IN (

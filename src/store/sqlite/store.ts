@@ -24,6 +24,7 @@ import type {
   GroupResult,
   InterruptedAttempt,
   ListFilter,
+  Shares,
   StepRecord,
   Store,
   StoreCounts,
@@ -39,6 +40,7 @@ import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
+import { EQUAL_SHARES } from './turns.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -84,6 +86,7 @@ export class SqliteStore implements Store {
   #releaseLock: (() => void) | null = null;
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
+  #shares: Shares = EQUAL_SHARES;
   #epoch = 0;
   #bootId = '';
 
@@ -114,13 +117,21 @@ export class SqliteStore implements Store {
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
       this.#reads = new Reads(file);
-      for (const { id, pool, priority, seq } of this.#reads.queue())
-        if (pool !== 'none') this.#queues[pool].put(id, priority, seq);
+      for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
+        if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
+      this.setShares(this.#shares);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
       await this.#shut();
       throw error;
     }
+  }
+
+  setShares(shares: Shares): void {
+    this.#shares = shares;
+    if (this.#reads === null) return;
+    // A writer that has failed fails whatever comes next, and says so there.
+    this.#call({ type: 'shares', shares }).catch(() => undefined);
   }
 
   async interrupted(): Promise<InterruptedAttempt[]> {
@@ -154,7 +165,10 @@ export class SqliteStore implements Store {
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
-    return this.#queues.process.position(id) ?? this.#queues.http.position(id);
+    const { users, weight } = this.#shares;
+    const weightOf = (userId: string) => users[userId]?.weight ?? weight;
+    const { process, http } = this.#queues;
+    return process.position(id, weightOf) ?? http.position(id, weightOf);
   }
 
   async pendingWithTimer(): Promise<PendingExecution[]> {
@@ -213,6 +227,10 @@ export class SqliteStore implements Store {
 
   async creditTotals(): Promise<CreditTotals> {
     return this.#read((reads) => accounts.readTotals(reads));
+  }
+
+  async apiKeys(knownVersion: number): ReturnType<Store['apiKeys']> {
+    return this.#read((reads) => reads.apiKeys(knownVersion));
   }
 
   async expireKeys(before: number): Promise<number> {
@@ -319,8 +337,10 @@ export class SqliteStore implements Store {
       const pool = poolOf(execution.work);
       if (pool === null) continue;
       const queue = this.#queues[pool];
-      if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
-      else queue.delete(execution.id);
+      if (execution.phase === 'queued') {
+        const { userId, priority, queueSequence: seq } = execution;
+        queue.put(execution.id, { userId, priority, seq });
+      } else queue.delete(execution.id);
     }
     return {
       ...{ status: 'applied', executions, events: reply.events.map(toEvent) },

@@ -2,6 +2,7 @@
 // out in one transaction, and answers when that is on the disk.
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
+import type { Shares } from '../../domain/ports.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';
@@ -23,6 +24,7 @@ export type WriterRequest =
   | OpenRequest
   | CommitRequest
   | { type: 'expire_keys'; before: number }
+  | { type: 'shares'; shares: Shares }
   | { type: 'probe'; now: number }
   | { type: 'close' };
 
@@ -30,6 +32,7 @@ export type WriterReply =
   | { type: 'opened'; epoch: number; instanceId: string; counts: Counts }
   | { type: 'committed'; replies: (GroupReply | GroupFailure)[]; counts: Counts; seconds: number }
   | { type: 'expired'; count: number }
+  | { type: 'shared' }
   | { type: 'probed' }
   | { type: 'closed' }
   /** `isFatal`: what has been answered may not be on the disk; the writer takes nothing more. */
@@ -47,11 +50,14 @@ const SQLITE_FULL = 13;
 const SQLITE_IOERR_FSYNC = 1034;
 const SQLITE_IOERR_DIR_FSYNC = 1290;
 
+const BUSY_MS = 10_000;
+
 let db: DatabaseSync | null = null;
 let writer: GroupWriter | null = null;
 
 function open(request: OpenRequest): WriterReply {
-  db = new DatabaseSync(request.file);
+  // The command that manages keys writes now and then too.
+  db = new DatabaseSync(request.file, { timeout: BUSY_MS });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
   migrate(db, request.file);
   db.exec('BEGIN IMMEDIATE');
@@ -71,6 +77,7 @@ function open(request: OpenRequest): WriterReply {
 function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
   const started = performance.now();
   const counts = structuredClone(writer.counts);
+  writer.usage.begin();
   try {
     const replies = transaction(db, writer, groups);
     return {
@@ -81,6 +88,7 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
     };
   } catch (error) {
     writer.counts = counts;
+    writer.usage.undo(0);
     if (db.isTransaction) db.exec('ROLLBACK');
     if (isFileError(error)) return failed(error);
     if (groups.length === 1) {
@@ -134,6 +142,10 @@ function answer(request: WriterRequest): WriterReply {
   }
   if (db === null || writer === null) throw new Error('the store is not open');
   if (request.type === 'commit') return commit(db, writer, request.groups);
+  if (request.type === 'shares') {
+    writer.turns.shares = request.shares;
+    return { type: 'shared' };
+  }
   if (request.type === 'probe') {
     db.prepare(`INSERT OR REPLACE INTO meta (name, value) VALUES ('probed_at', ?)`).run(String(request.now));
     return { type: 'probed' };

@@ -77,6 +77,7 @@ t.test('a cache of no entries keeps nothing and finds nothing', async (t) => {
 const SUBJECT = {
   userId: 'ann',
   taskId: null,
+  policyVersion: null,
   identity: { kind: 'exec', program: 'make', args: ['a', 'b'] },
   timeouts: { queueMs: null, attemptMs: 1000, totalMs: null, idleMs: null },
   output: { maxBytes: 5, oversized: 'truncate', parse: null },

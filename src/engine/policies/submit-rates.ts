@@ -1,0 +1,66 @@
+// How often each user may submit: a bucket of tokens that fills by the second. As many as one second brings may come at
+// once, so that a page of requests is not turned away whole.
+import { LRUCache } from 'lru-cache';
+
+/** What is left to a user. */
+export interface SubmitAllowance {
+  /** Submissions in each window. */
+  quota: number;
+  windowS: number;
+  remaining: number;
+  /** When there is room for a whole window again, seconds. */
+  resetS: number;
+}
+
+interface Bucket {
+  tokens: number;
+  /** Monotonic, milliseconds. */
+  filledAt: number;
+}
+
+/** Whose bucket is forgotten has a full one again. */
+const MAX_BUCKETS = 10_000;
+
+export class SubmitRates {
+  readonly #nowMs: () => number;
+  readonly #buckets = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
+
+  /** @param nowMs a monotonic clock */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Takes one submission; null when it may go on, else after how many seconds there is room again.
+   *
+   * @param perS submissions in a second
+   */
+  take(userId: string, perS: number): number | null {
+    const bucket = this.#filled(userId, perS);
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / perS);
+    bucket.tokens -= 1;
+    return null;
+  }
+
+  allowance(userId: string, perS: number): SubmitAllowance {
+    const { tokens } = this.#filled(userId, perS);
+    return {
+      quota: Math.floor(sizeOf(perS)),
+      windowS: Math.ceil(1 / perS),
+      remaining: Math.floor(tokens),
+      resetS: Math.ceil((sizeOf(perS) - tokens) / perS),
+    };
+  }
+
+  #filled(userId: string, perS: number): Bucket {
+    const now = this.#nowMs();
+    const bucket = this.#buckets.get(userId) ?? { tokens: sizeOf(perS), filledAt: now };
+    bucket.tokens = Math.min(sizeOf(perS), bucket.tokens + ((now - bucket.filledAt) / 1000) * perS);
+    bucket.filledAt = now;
+    this.#buckets.set(userId, bucket);
+    return bucket;
+  }
+}
+
+/** At least one, or nothing could ever pass. */
+const sizeOf = (perS: number): number => Math.max(1, perS);

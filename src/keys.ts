@@ -1,0 +1,130 @@
+// The command that manages API keys: `npm run keys -- create --user alice --scopes submit,read`. It opens the store
+// itself, so that a first key can be made where nobody can call yet; a server that runs sees the change within a second.
+import { parseArgs } from 'node:util';
+import { systemClock } from './clock.ts';
+import { loadConfig } from './config.ts';
+import { type KeyRequest, keyRequest, ROTATION_OVERLAP_S, whyNotUsable } from './domain/api-key.ts';
+import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
+import { mintKey, mintSuccessor, type NewKey } from './access/mint.ts';
+import { type KeyTable, openKeyTable } from './store/sqlite/key-table.ts';
+
+const EXIT_USAGE = 64;
+const EXIT_SOFTWARE = 70;
+
+const USAGE = `npm run keys -- COMMAND [OPTIONS]
+
+  create --user USER --scopes submit,read,cancel,admin
+         [--id ID] [--may-run any|policy|JSON] [--expires-at TIME] [--description TEXT]
+  list
+  rotate ID [--overlap SECONDS]     a new key; the one before goes on for a day, or so many seconds
+  revoke ID
+
+The key stands alone on the standard output, once. The store is that of EXECUTION_DATA_DIR.
+`;
+
+class UsageError extends Error {}
+
+const OPTIONS = {
+  user: { type: 'string' },
+  scopes: { type: 'string' },
+  id: { type: 'string' },
+  'may-run': { type: 'string' },
+  'expires-at': { type: 'string' },
+  description: { type: 'string' },
+  overlap: { type: 'string' },
+} as const;
+type Options = Partial<Record<keyof typeof OPTIONS, string>>;
+
+function say(text: string): void {
+  console.error(text);
+}
+
+function requestOf(options: Options): KeyRequest {
+  const mayRun = options['may-run'];
+  const { user, scopes, id, description, 'expires-at': expires } = options;
+  const request = {
+    ...{ user, scopes: scopes?.split(','), id, description, expires_at: expires },
+    may_run: mayRun?.startsWith('[') === true ? (JSON.parse(mayRun) as unknown) : mayRun,
+  };
+  const parsed = keyRequest.safeParse(request, { error: fieldMessage });
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    sentenceOf(fieldProblems(parsed.error, 'body')).replaceAll('/', '--').replaceAll('_', '-'),
+  );
+}
+
+function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change']>[0]): void {
+  const problem = table.change({ ...part, add: [made.key] });
+  if (problem === 'key_exists') throw new UsageError(`There is a key ${made.key.id} already.`);
+  if (problem !== null) throw new UsageError('There are too many keys.');
+  const { id, userId, scopes, mayRun, expiresAt } = made.key;
+  say(`Key ${id} of ${userId}: ${scopes.join(', ')}; may run ${JSON.stringify(mayRun)}`);
+  say(expiresAt === null ? 'It does not expire.' : `It expires at ${new Date(expiresAt).toISOString()}.`);
+  if (mayRun === 'policy')
+    say('What it may run is what EXECUTION_POLICY_FILE says of the user; without one nothing.');
+  say('The key is shown only now:');
+  console.log(made.secret);
+}
+
+/** A key that there is. */
+function known(table: KeyTable, id: string | undefined): ReturnType<KeyTable['all']>[number] {
+  if (id === undefined) throw new UsageError('Say which key.');
+  const key = table.all().find((one) => one.id === id);
+  if (key === undefined) throw new UsageError(`There is no key ${id}.`);
+  return key;
+}
+
+function list(table: KeyTable, now: number): void {
+  for (const key of table.all()) {
+    const { sha256: _, ...shown } = key;
+    console.log(JSON.stringify({ ...shown, status: whyNotUsable(key, now) ?? 'active' }));
+  }
+}
+
+function rotate(table: KeyTable, id: string | undefined, { overlap }: Options, now: number): void {
+  const key = known(table, id);
+  const problem = whyNotUsable(key, now);
+  if (problem !== null) throw new UsageError(`The key ${key.id} is ${problem}: make a new one.`);
+  if (overlap !== undefined && !/^\d{1,8}$/.test(overlap)) throw new UsageError('--overlap: is in seconds');
+  const expiresAt = now + Number(overlap ?? ROTATION_OVERLAP_S) * 1000;
+  store(table, mintSuccessor(key, { now, createdBy: null }), {
+    type: 'api_keys',
+    end: [{ id: key.id, expiresAt }],
+  });
+}
+
+function run(args: string[]): void {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const [command, id, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`What is ${JSON.stringify(more[0])}?`);
+  const now = systemClock.now();
+  const request = command === 'create' ? requestOf(values) : null;
+  const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR);
+  try {
+    switch (command) {
+      case 'create':
+        return store(table, mintKey(request as KeyRequest, { now, createdBy: null }), { type: 'api_keys' });
+      case 'list':
+        return list(table, now);
+      case 'rotate':
+        return rotate(table, id, values, now);
+      case 'revoke':
+        known(table, id);
+        table.change({ type: 'api_keys', revoke: [{ id: id as string, at: now }] });
+        return say(`The key ${id} is revoked.`);
+      default:
+        throw new UsageError(command === undefined ? 'Say what to do.' : `There is no command ${command}.`);
+    }
+  } finally {
+    table.close();
+  }
+}
+
+try {
+  run(process.argv.slice(2));
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isUsage = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
+  console.error(isUsage ? `${message}\n\n${USAGE}` : `keys: ${message}`);
+  process.exitCode = isUsage ? EXIT_USAGE : EXIT_SOFTWARE;
+}

@@ -1,0 +1,68 @@
+// The files that the operator writes: keys, policy, secrets, operations. They are checked whole, and all together, before
+// anything of them is used: a bad file never takes the place of a good one, and no half of a change applies.
+import { ConfigError } from './config.ts';
+import { RefusedError, type RefusalType } from './domain/errors.ts';
+import type { FileProblem } from './read-yaml.ts';
+
+/** A file that can be read again. */
+export interface LiveFile {
+  /** The setting that names it. */
+  setting: string;
+  /** Null: there is none. */
+  path: string | null;
+  /** What a reload is refused with when it cannot be used. */
+  refusal: RefusalType;
+  /** Reads and checks the file; answers what puts it into use, or everything that is wrong with it. */
+  prepare(): (() => void) | FileProblem[];
+}
+
+/**
+ * Reads the files at start.
+ *
+ * @throws ConfigError with every problem of every file
+ */
+export function loadFiles(files: readonly LiveFile[]): void {
+  const { apply, problems } = prepareAll(files);
+  if (problems.length === 0) return apply();
+  throw new ConfigError(
+    problems.map(({ file, problem }) => `${file.setting}: ${inFile(file.path, problem)}`),
+  );
+}
+
+/**
+ * Reads the files again. When one of them cannot be used, all stays as it was.
+ *
+ * @throws RefusedError with every problem
+ */
+export function reloadFiles(files: readonly LiveFile[]): void {
+  const { apply, problems } = prepareAll(files);
+  const [first] = problems;
+  if (first === undefined) return apply();
+  const fields = problems.map(({ problem: { path, line, message } }) => ({
+    field: path,
+    message: line === null ? message : `line ${line}: ${message}`,
+  }));
+  const names = [...new Set(problems.map(({ file }) => file.path))].join(', ');
+  const detail = `${names} has ${problems.length} problem(s); everything is as it was.`;
+  throw new RefusedError(first.file.refusal, detail, { fields });
+}
+
+function prepareAll(files: readonly LiveFile[]): {
+  apply: () => void;
+  problems: { file: LiveFile; problem: FileProblem }[];
+} {
+  const prepared = files
+    .filter(({ path }) => path !== null)
+    .map((file) => ({ file, outcome: file.prepare() }));
+  const problems = prepared.flatMap(({ file, outcome }) =>
+    Array.isArray(outcome) ? outcome.map((problem) => ({ file, problem })) : [],
+  );
+  const apply = () => {
+    for (const { outcome } of prepared) if (typeof outcome === 'function') outcome();
+  };
+  return { apply, problems };
+}
+
+function inFile(file: string | null, { path, line, message }: FileProblem): string {
+  return `${file}${line === null ? '' : `:${line}`}: ${path === '' ? '' : `${path}: `}${message}`;
+}

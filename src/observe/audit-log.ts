@@ -1,0 +1,96 @@
+// The audit log: who did what, from where, with what result. One JSON object a line, one file a day (UTC), only ever appended
+// to. A line is handed to the system before the answer leaves, so that it survives a crash of the server; lines of requests
+// that are answered together are written together.
+import { createReadStream, promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Log } from '../domain/ports.ts';
+
+/** What is written of a request. */
+export type AuditEntry = Readonly<Record<string, unknown>>;
+
+export interface AuditLogOptions {
+  /** Made when it is not there. */
+  dir: string;
+  /** Wall clock, ms since the epoch. */
+  now: () => number;
+  log: Log;
+}
+
+/** For the service alone. */
+const FILE_MODE = 0o600;
+const DIR_MODE = 0o700;
+
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+  #waiting: string[] = [];
+  #writing: Promise<void> | null = null;
+  #file: { day: string; handle: fs.FileHandle } | null = null;
+  /** Lines that could not be written. */
+  lost = 0;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+  }
+
+  /** Writes a line, with the time in front. Never rejects: what was done is done, and a loss is in the server's log. */
+  async write(entry: AuditEntry): Promise<void> {
+    const time = new Date(this.#options.now()).toISOString();
+    this.#waiting.push(`${JSON.stringify({ time, ...entry })}\n`);
+    // The next batch takes what comes while this one is being written.
+    while (this.#writing !== null) await this.#writing;
+    if (this.#waiting.length === 0) return;
+    this.#writing = this.#flush().finally(() => {
+      this.#writing = null;
+    });
+    await this.#writing;
+  }
+
+  /** The lines of a day (YYYY-MM-DD, UTC) that there are now; null when there are none. */
+  async read(day: string): Promise<Readable | null> {
+    const path = this.#pathOf(day);
+    const size = await fs.stat(path).then(
+      (stats) => stats.size,
+      () => 0,
+    );
+    return size === 0 ? null : createReadStream(path, { end: size - 1 });
+  }
+
+  /** Writes what is waiting, and closes the file. */
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#file?.handle.close();
+    this.#file = null;
+  }
+
+  async #flush(): Promise<void> {
+    const lines = this.#waiting;
+    this.#waiting = [];
+    try {
+      const handle = await this.#open();
+      const text = Buffer.from(lines.join(''));
+      for (let at = 0; at < text.length;) {
+        const { bytesWritten } = await handle.write(text, at);
+        at += bytesWritten;
+      }
+    } catch (error) {
+      this.lost += lines.length;
+      this.#options.log.error({ err: error, lines: lines.length }, 'The audit log could not be written');
+    }
+  }
+
+  async #open(): Promise<fs.FileHandle> {
+    const day = new Date(this.#options.now()).toISOString().slice(0, 10);
+    if (this.#file?.day === day) return this.#file.handle;
+    await this.#file?.handle.close();
+    this.#file = null;
+    await fs.mkdir(this.#options.dir, { recursive: true, mode: DIR_MODE });
+    const handle = await fs.open(this.#pathOf(day), 'a', FILE_MODE);
+    this.#file = { day, handle };
+    return handle;
+  }
+
+  #pathOf(day: string): string {
+    return join(this.#options.dir, `${day}.jsonl`);
+  }
+}

@@ -1,0 +1,158 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { service, shell } from '../helpers/build.ts';
+import { bearer, keysFile } from '../helpers/keys.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+function policy(t: Test, text: string): string {
+  const file = join(tempDir(t), 'policy.yaml');
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
+
+const ECHO = `
+templates:
+  echo: { program: /bin/echo, args: [{ pattern: "[a-z]+" }], limits: { attempt_ms: 5000, total_ms: 9000, output_bytes: 10 } }
+  sleep: { program: /bin/sleep, args: [{ integer: { min: 0, max: 100 } }] }
+users:
+  ann: { may_run: [{ template: echo }, { template: sleep }] }
+  root: { may_run: any }
+`;
+const echo = (more: object = {}) => ({ kind: 'exec', program: '/bin/echo', args: ['hello'], ...more });
+const SLEEP = { kind: 'exec', program: '/bin/sleep', args: ['60'] };
+
+async function ruled(t: Test, text = ECHO, env: Record<string, string> = {}) {
+  const file = policy(t, text);
+  const keys = keysFile(t, { ann: { may_run: undefined }, root: {}, bob: {} });
+  const s = await service(t, { EXECUTION_API_KEYS_FILE: keys, EXECUTION_POLICY_FILE: file, ...env });
+  const as =
+    (user: string) =>
+    (body: object, headers: Record<string, string> = {}) =>
+      s.call<{ id: string; policy_version: string }>('POST', '/v1/executions', body, {
+        ...bearer(user),
+        ...headers,
+      });
+  const reload = (more: string) => {
+    writeFileSync(file, more);
+    return s.call('POST', '/v1/admin/reload', undefined, bearer('root'));
+  };
+  const finished = async (id: string, user: string) => {
+    for (;;) {
+      const { body } = await s.call<{ phase: string }>(
+        'GET',
+        `/v1/executions/${id}?wait=30`,
+        undefined,
+        bearer(user),
+      );
+      if (body.phase === 'done') return body;
+    }
+  };
+  return { ...s, as, reload, finished };
+}
+
+t.test(
+  'with a policy file a user runs what it allows, and nothing else, whatever the key says',
+  async (t) => {
+    const { as } = await ruled(t);
+    const done = await as('ann')(echo(), { prefer: 'wait=9' });
+    t.match(done, { status: 200, body: { policy_version: /^[0-9a-f]{16}$/, result: { stdout: 'hello\n' } } });
+    for (const body of [shell('true'), echo({ args: ['Hello'] }), echo({ args: [] }), echo({ cwd: '/' })]) {
+      t.match(await as('ann')(body), { status: 403, body: { type: 'urn:execd:error:command_not_allowed' } });
+    }
+    t.equal((await as('root')(shell('true'))).status, 202);
+    t.equal(
+      (await as('bob')(echo())).status,
+      403,
+      'a key that may run anything is none of a user who may nothing',
+    );
+  },
+);
+
+t.test(
+  'the limits of a template hold where nothing is said, and cannot be overstepped, not even later',
+  async (t) => {
+    const { as } = await ruled(t);
+    const done = await as('ann')(echo(), { prefer: 'wait=9' });
+    t.match(done.body, { timeouts: { attempt_ms: 5000, total_ms: 9000 }, output: { max_bytes: 10 } });
+    t.match(await as('ann')(echo({ timeouts: { attempt_ms: 5001 }, output: { max_bytes: 11 } })), {
+      status: 403,
+      body: {
+        errors: [
+          { field: '/timeouts/attempt_ms', message: 'must be at most 5000 (policy file)' },
+          { field: '/output/max_bytes' },
+        ],
+      },
+    });
+    const limited = ECHO.replace('sleep, args', 'sleep, limits: { attempt_ms: 5000 }, args');
+    const other = await ruled(t, limited);
+    const { body } = await other.as('ann')(SLEEP);
+    t.match(
+      await other.call(
+        'PATCH',
+        `/v1/executions/${body.id}`,
+        { timeouts: { attempt_ms: 6000 } },
+        bearer('ann'),
+      ),
+      { status: 403, body: { type: 'urn:execd:error:command_not_allowed' } },
+    );
+  },
+);
+
+t.test('what is not allowed any more is not started, and says so', async (t) => {
+  const s = await ruled(t, ECHO, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { body: first } = await s.as('ann')(SLEEP);
+  const { body: second } = await s.as('ann')(echo({ retry: { attempts: 3 } }));
+  const { body: third } = await s.as('ann')(SLEEP);
+  t.equal((await s.reload(ECHO.replace('{ template: echo }, ', ''))).status, 200);
+  await s.call('POST', `/v1/executions/${first.id}/cancel`, undefined, bearer('ann'));
+  t.match(await s.finished(second.id, 'ann'), {
+    status: 'failed',
+    attempts: [],
+    outcome: { cause: 'denied', message: /may not run/ },
+    error: { code: 'E003', type: 'denied', fault: 'user', retryable: false },
+    policy_version: first.policy_version,
+  });
+  t.match((await s.call('GET', `/v1/executions/${third.id}`, undefined, bearer('ann'))).body, {
+    status: 'running',
+  });
+});
+
+t.test('a file with a mistake changes nothing, not even what is right in the others', async (t) => {
+  const { as, reload, lines, app } = await ruled(t);
+  t.match(await reload('templates: { x: { program: x } }'), {
+    status: 422,
+    body: {
+      type: 'urn:execd:error:invalid_policy_file',
+      errors: [{ field: 'templates.x.program', message: /^line 1: must be an absolute path/ }],
+    },
+  });
+  t.equal((await as('ann')(echo())).status, 202);
+  app.reload();
+  t.ok(lines.some(({ msg }) => msg === 'Operations, policy and keys stay as they were'));
+});
+
+t.test('a result of another policy version is not used', async (t) => {
+  const { as, reload } = await ruled(t);
+  const cached = echo({ cache: {} });
+  const statusOf = async () =>
+    ((await as('ann')(cached, { prefer: 'wait=9' })).body as { cache?: object }).cache;
+  t.match(await statusOf(), { status: 'stored' });
+  t.match(await statusOf(), { status: 'hit' });
+  await reload(`${ECHO}  eve: { may_run: any }\n`);
+  t.match(await statusOf(), { status: 'stored' });
+});
+
+t.test('a policy file that cannot be used stops the start, with every reason', async (t) => {
+  const fails = (file: string, message: RegExp) =>
+    t.rejects(service(t, { EXECUTION_POLICY_FILE: file }), { name: 'ConfigError', message });
+  await fails('/no/such/policy', /EXECUTION_POLICY_FILE: .*ENOENT/);
+  await fails(policy(t, 'users: { ann: { may_run: most } }\nx: 1'), /:1: users\.ann\.may_run[^]*:2: x/);
+});
+
+t.test('without keys the policy file speaks of the user local', async (t) => {
+  const file = policy(t, 'users: { local: { may_run: [{ program: /bin/true }] } }');
+  const { call } = await service(t, { EXECUTION_POLICY_FILE: file });
+  t.equal((await call('POST', '/v1/executions', { kind: 'exec', program: '/bin/true' })).status, 202);
+  t.equal((await call('POST', '/v1/executions', shell('true'))).status, 403);
+});

@@ -1,0 +1,61 @@
+import t from 'tap';
+import { rawRequest, service, shell } from '../helpers/build.ts';
+import { bearer, keysFile } from '../helpers/keys.ts';
+
+t.test('answers of routes that submit say how much is left, and a refusal when to come again', async (t) => {
+  const { call } = await service(t, { EXECUTION_USER_SUBMITS_PER_SEC: '1' });
+  const first = await call('POST', '/v1/executions', shell('true'));
+  t.match(Object.fromEntries(first.headers), {
+    'ratelimit-policy': '"submits";q=1;w=1',
+    ratelimit: /^"submits";r=0;t=1$/,
+  });
+  const batch = await call<{ items: object[] }>('POST', '/v1/executions/batch', {
+    executions: [shell('true'), shell('true')],
+  });
+  t.match(batch.body.items[1], { status: 429, problem: { type: 'urn:execd:error:too_many_submits' } });
+  const more = await call('POST', '/v1/executions', shell('true'));
+  t.match(more, { status: 429, body: { type: 'urn:execd:error:too_many_submits', retryable: true } });
+  t.match(more.headers.get('retry-after'), /^[1-9]/);
+  t.equal((await call('GET', '/v1/executions')).headers.get('ratelimit'), null);
+});
+
+t.test('without a bound nothing is said of it', async (t) => {
+  const { call } = await service(t);
+  t.equal((await call('POST', '/v1/executions', shell('true'))).headers.get('ratelimit'), null);
+});
+
+t.test(
+  'a body larger than its user may send is refused, before it is read where it says how long it is',
+  async (t) => {
+    const { call, url } = await service(t, {
+      EXECUTION_USER_MAX_BODY_BYTES: '100',
+      EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {} }),
+    });
+    const small = { kind: 'exec', program: 'true' };
+    t.equal((await call('POST', '/v1/executions', small, bearer('ann'))).status, 202);
+    const large = { ...small, stdin: 'x'.repeat(100) };
+    t.match(await call('POST', '/v1/executions', large, bearer('ann')), {
+      status: 413,
+      body: {
+        type: 'urn:execd:error:body_too_large',
+        detail: 'The bodies of this user have at most 100 bytes.',
+      },
+    });
+    const chunked = await rawRequest(url, {
+      method: 'POST',
+      path: '/v1/executions',
+      headers: { ...bearer('ann'), 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+      body: JSON.stringify(large),
+    });
+    t.equal(chunked.status, 413);
+  },
+);
+
+t.test('logs count until their execution is removed', async (t) => {
+  const { call, run } = await service(t, { EXECUTION_USER_LOG_BYTES: '10' });
+  const { id } = await run(shell('printf 0123456789'));
+  const refused = await call('POST', '/v1/executions', shell('true'));
+  t.match(refused, { status: 429, body: { type: 'urn:execd:error:log_quota_exceeded' } });
+  t.equal((await call('DELETE', `/v1/executions/${id}`)).status, 204);
+  t.equal((await call('POST', '/v1/executions', shell('true'))).status, 202);
+});

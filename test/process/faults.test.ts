@@ -1,0 +1,131 @@
+// The list of faults, as far as it is about starting, stopping and settings: each test is named as its case.
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { keysText } from '../helpers/keys.ts';
+import { until } from '../helpers/processes.ts';
+import { server, start } from '../helpers/server-process.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+/** Starts a server that is not to start; answers its exit code and what it said. */
+async function refused(t: Test, env: Record<string, string>): Promise<{ code: number | null; said: string }> {
+  const started = start(t, { EXECUTION_PORT: '0', EXECUTION_DATA_DIR: join(tempDir(t), 'data'), ...env });
+  await until('it has ended', () => started.exit !== null);
+  return { code: started.exit?.code ?? null, said: started.said.err };
+}
+
+t.test('second SIGTERM / SIGINT, SIGHUP, SIGPIPE on stdout closed', async (t) => {
+  const dir = tempDir(t);
+  const policy = join(dir, 'policy.yaml');
+  writeFileSync(policy, 'users: { local: { may_run: any } }');
+  const s = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data'), EXECUTION_POLICY_FILE: policy });
+  const running = await s.submit({ kind: 'shell', command: 'sleep 60' });
+  writeFileSync(policy, 'users: {}');
+  s.signal('SIGHUP');
+  await until('the policy is read again', async () => {
+    const { status } = await s.post('/v1/executions', { kind: 'shell', command: 'true' });
+    return status === 403;
+  });
+  writeFileSync(policy, 'nonsense: 1');
+  s.signal('SIGHUP');
+  await until('it says that nothing has changed', () => s.output().includes('stay as they were'));
+  s.closeOutput();
+  s.signal('SIGHUP');
+  t.match(await s.get(`/v1/executions/${running.id}`), { status: 'running' });
+  s.signal('SIGTERM');
+  s.signal('SIGINT');
+  const { code } = await s.ended();
+  t.ok(code === 130 || code === 143, `${code}`);
+});
+
+t.test('bind 0.0.0.0 without any key configured', async (t) => {
+  const { code, said } = await refused(t, { EXECUTION_HOST: '0.0.0.0', EXECUTION_ALLOW_ROOT: 'true' });
+  t.equal(code, 78);
+  t.match(said, /EXECUTION_HOST: 0\.0\.0\.0 is not a loopback address, and there are no API keys/);
+});
+
+t.test('weak/default/example key, key shorter than 32 bytes, world-readable key file', async (t) => {
+  const file = join(tempDir(t), 'keys.json');
+  const withFile = { EXECUTION_API_KEYS_FILE: file };
+  writeFileSync(file, keysText({ ann: {} }));
+  chmodSync(file, 0o644);
+  t.match(await refused(t, withFile), {
+    code: 78,
+    said: /can be used by every user of this machine: chmod o=/,
+  });
+  chmodSync(file, 0o600);
+  writeFileSync(file, keysText({ ann: {} }).replace(/"sha256":"[^"]*"/, `"sha256":"${'0'.repeat(64)}"`));
+  t.match(await refused(t, withFile), { code: 78, said: /stands for a hash, and is none/ });
+  writeFileSync(file, '{"keys": []}');
+  t.match(await refused(t, withFile), { code: 78, said: /at least one key is needed/ });
+  // A short secret has not the form of a key, whatever hash stands in the file; and nothing that is shipped is one.
+  for (const shipped of [...globSync('docs/*.md'), 'README.md', '.env.example', ...globSync('k8s/**/*.yaml')])
+    t.notMatch(readFileSync(shipped, 'utf8'), /ek_[A-Za-z0-9-]+_[A-Za-z0-9_-]{32}/, shipped);
+});
+
+t.test(
+  'running as root with isolation none',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const dir = tempDir(t);
+    const file = join(dir, 'keys.json');
+    writeFileSync(file, keysText({ ann: {} }), { mode: 0o600 });
+    const beyond = { EXECUTION_HOST: '0.0.0.0', EXECUTION_API_KEYS_FILE: file };
+    t.match(await refused(t, beyond), { code: 78, said: /this is root: every command would be/ });
+    const allowed = { ...beyond, EXECUTION_DATA_DIR: join(dir, 'a'), EXECUTION_ALLOW_ROOT: 'true' };
+    t.notMatch((await server(t, allowed)).output(), /Running as root/);
+    t.match(
+      (await server(t, { EXECUTION_DATA_DIR: join(dir, 'b') })).output(),
+      /"level":40[^\n]*Running as root/,
+    );
+  },
+);
+
+t.test('unknown config key, bad type, unreadable file', async (t) => {
+  const { code, said } = await refused(t, {
+    EXECUTION_POLICY: '/x',
+    EXECUTION_MAX_CONNECTIONS: 'many',
+    EXECUTION_TRUST_PROXY: 'proxy.local',
+  });
+  t.equal(code, 78);
+  for (const name of ['EXECUTION_POLICY', 'EXECUTION_MAX_CONNECTIONS', 'EXECUTION_TRUST_PROXY'])
+    t.match(said, name);
+  for (const name of [
+    'EXECUTION_POLICY_FILE',
+    'EXECUTION_SECRETS_FILE',
+    'EXECUTION_API_KEYS_FILE',
+    'EXECUTION_OIDC_JWKS',
+  ]) {
+    const more = name.includes('OIDC')
+      ? { EXECUTION_OIDC_ISSUER: 'https://a.test', EXECUTION_OIDC_AUDIENCE: 'a' }
+      : {};
+    t.match(await refused(t, { [name]: '/no/such/file', ...more }), {
+      code: 78,
+      said: new RegExp(`${name}: .*/no/such/file`),
+    });
+  }
+});
+
+t.test('what was answered stands in the audit log, although the server was killed', async (t) => {
+  const dataDir = join(tempDir(t), 'data');
+  const s = await server(t, { EXECUTION_DATA_DIR: dataDir });
+  const ids = await Promise.all(
+    Array.from({ length: 50 }, async () => (await s.submit({ kind: 'exec', program: 'true' })).id),
+  );
+  s.signal('SIGKILL');
+  await s.ended();
+  const text = globSync(`${dataDir}/audit/*.jsonl`)
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('');
+  for (const id of ids) t.ok(text.includes(id));
+});
+
+t.test('dependency and secret scan of the image, SBOM, read-only rootfs, non-root', async (t) => {
+  // Held against each other in test/project/k8s.test.ts, and run so by scripts/image.sh; here what must not creep in.
+  const dockerfile = readFileSync('Dockerfile', 'utf8');
+  t.match(dockerfile, /^USER 10001:10001$/m);
+  t.notMatch(dockerfile, /^(ENV|ARG) .*(KEY|SECRET|TOKEN|PASSWORD)/m);
+  t.notMatch(dockerfile, /^COPY .*(\.env|keys|secret)/m);
+  t.match(readFileSync('scripts/image.sh', 'utf8'), /--read-only/);
+});

@@ -1,0 +1,101 @@
+// The command that manages keys, as it is shipped, beside a server or without one.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { bearerOf } from '../helpers/keys.ts';
+import { until } from '../helpers/processes.ts';
+import { server, start } from '../helpers/server-process.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+interface Said {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function keys(dataDir: string, ...args: string[]): Promise<Said> {
+  const env = { PATH: process.env.PATH, EXECUTION_DATA_DIR: dataDir };
+  const child = spawn(process.execPath, ['dist/keys.js', ...args], { env });
+  const said: Said = { code: null, out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ ...said, code })));
+}
+
+const dirOf = (t: Test) => join(tempDir(t), 'data');
+const create = async (dataDir: string, ...more: string[]) => {
+  const { code, out, err } = await keys(dataDir, 'create', '--user', 'alice', ...more);
+  if (code !== 0) throw new Error(err);
+  return out.trim();
+};
+
+t.test(
+  'a first key can be made before a server has ever run, and lets it listen beyond loopback',
+  async (t) => {
+    const dataDir = dirOf(t);
+    const secret = await create(dataDir, '--scopes', 'submit,read', '--may-run', 'any');
+    t.match(secret, /^ek_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/, 'it stands alone on standard output');
+    const s = await server(t, { EXECUTION_DATA_DIR: dataDir });
+    t.equal((await fetch(`${s.url}/v1/executions`)).status, 401);
+    t.equal((await fetch(`${s.url}/v1/executions`, { headers: bearerOf(secret) })).status, 200);
+  },
+);
+
+t.test('a server that runs sees what the command does', async (t) => {
+  const dataDir = dirOf(t);
+  const s = await server(t, { EXECUTION_DATA_DIR: dataDir });
+  const status = async (secret: string) =>
+    (await fetch(`${s.url}/v1/executions`, { headers: bearerOf(secret) })).status;
+  const one = await create(dataDir, '--scopes', 'read', '--id', 'one');
+  await until('the key is known', async () => (await status(one)) === 200);
+  const two = (await keys(dataDir, 'rotate', 'one', '--overlap', '0')).out.trim();
+  await until('the one before has ended', async () => (await status(one)) === 401);
+  t.equal(await status(two), 200);
+  const id = two.split('_')[1] ?? '';
+  t.equal((await keys(dataDir, 'revoke', id)).code, 0);
+  await until('it is revoked', async () => (await status(two)) === 401);
+  const listed = (await keys(dataDir, 'list')).out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  t.match(listed, [
+    { id: 'one', userId: 'alice', status: 'expired' },
+    { id, replaces: 'one', status: 'revoked' },
+  ]);
+  t.notMatch(JSON.stringify(listed), /sha256/);
+});
+
+t.test('what the command cannot do it says, with what it can', async (t) => {
+  const dataDir = dirOf(t);
+  await create(dataDir, '--scopes', 'read', '--id', 'one');
+  const cases: [string[], RegExp][] = [
+    [[], /Say what to do/],
+    [['destroy'], /There is no command destroy/],
+    [['create', '--user', 'a b', '--scopes', 'root'], /--user: is 1 to 255[^]*--scopes/],
+    [['create', '--user', 'a', '--scopes', 'read', '--id', 'one'], /There is a key one already/],
+    [['create', '--usr', 'a'], /--usr/],
+    [['revoke', 'two'], /There is no key two/],
+    [['revoke'], /Say which key/],
+    [['rotate', 'one', '--overlap', 'soon'], /--overlap: is in seconds/],
+  ];
+  for (const [args, expected] of cases) {
+    const { code, out, err } = await keys(dataDir, ...args);
+    t.equal(code, 64, args.join(' '));
+    t.equal(out, '');
+    t.match(err, expected);
+    t.match(err, /npm run keys -- COMMAND/);
+  }
+});
+
+t.test('a server that others can reach starts with a key only', async (t) => {
+  const dataDir = dirOf(t);
+  const env = { EXECUTION_DATA_DIR: dataDir, EXECUTION_HOST: '0.0.0.0', EXECUTION_PORT: '0' };
+  const asRoot = { ...env, EXECUTION_ALLOW_ROOT: 'true' };
+  const refused = start(t, asRoot);
+  await until('it has ended', () => refused.exit !== null);
+  t.equal(refused.exit?.code, 78);
+  t.match(
+    refused.said.err,
+    /EXECUTION_HOST: 0\.0\.0\.0 is not a loopback address, and there are no API keys/,
+  );
+});
