@@ -16,6 +16,7 @@ import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
+import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
 import { eventLog } from './observe/event-log.ts';
@@ -123,9 +124,10 @@ export async function buildApp(
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: workDir(epoch), traceparent }),
   });
+  const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
   const metrics = createMetrics({
     version: VERSION,
-    gauges: () => engine.stats(),
+    gauges: async () => ({ ...(await engine.stats()), streams: sse.stats() }),
     isReady: () => engine.whyNotReady() === null,
   });
   engine.listen((event, execution) => metrics.onEvent(event, execution));
@@ -144,6 +146,8 @@ export async function buildApp(
       now: () => clock.now(),
     },
     scrape: metrics,
+    sse,
+    streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     operations: {
       operations,
       defaults: operationDefaults(config),
@@ -181,6 +185,7 @@ export async function buildApp(
     await warming;
     await engine.drain();
     await engine.close();
+    sse.close();
     await server.close();
     await metricsServer.close();
   }

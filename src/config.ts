@@ -196,6 +196,18 @@ const SETTINGS = {
     unit: 'truncate | fail | spool',
     about: 'What happens to more output than that, unless the request says otherwise.',
   },
+  EXECUTION_STREAM_OUTPUT: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Whether the output of what runs can be followed. It can be read when it has ended in any case.',
+  },
+  EXECUTION_MAX_STREAMS: {
+    schema: whole(1, 1_000_000),
+    default: '20000',
+    unit: 'connections',
+    about: 'Streams of events that may be open at a time (docs/events.md). More are answered 429.',
+  },
   EXECUTION_SPOOL_MAX_BYTES: {
     schema: whole(0, 1024 * GIB),
     default: '1073741824',

@@ -1,5 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
-import type { LifecycleEvent } from './events.ts';
+import type { EventFilter, EventRecord, LifecycleEvent } from './events.ts';
 import type {
   Attempt,
   Execution,
@@ -291,6 +291,14 @@ export interface StoreStats {
   commitSeconds: number;
 }
 
+/** A piece of the sequence of all events. */
+export interface EventPage {
+  /** Those that fit. */
+  records: EventRecord[];
+  /** Position up to which was looked; that of the call when there is nothing after it. */
+  upTo: number;
+}
+
 /** A claim that no settle followed, found at open. */
 export interface InterruptedAttempt {
   execution: Execution;
@@ -329,7 +337,16 @@ export interface Store {
   /** Newest first. `after` is the id of the last item of the page before. */
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]>;
   /** Lifecycle events of one execution with a greater sequence, in order. */
-  events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]>;
+  events(
+    userId: string | null,
+    id: ExecutionId,
+    afterSequence: number,
+    limit?: number,
+  ): Promise<EventRecord[]>;
+  /** Lifecycle events of all executions after a position, in order; looks at no more than `limit` of them. */
+  eventsAfter(filter: EventFilter, position: number, limit: number): Promise<EventPage>;
+  /** The position of the last event, and that of the last one of the user that left with its execution; 0 before the first. */
+  eventEnds(userId: string | null): Promise<{ last: number; swept: number }>;
   /** How many queued executions are ahead; null when it is not queued. */
   queuePosition(id: ExecutionId): Promise<number | null>;
   /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */

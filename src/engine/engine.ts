@@ -50,6 +50,7 @@ import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { giveBack, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
+import { EventStreams } from './streams/event-streams.ts';
 import { Waiters } from './waiters.ts';
 import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
 
@@ -58,6 +59,8 @@ export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from './policies/circuits.ts';
 export type { Submission, Submitted } from './submit.ts';
+export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
+export type { LogPiece } from './streams/log-blocks.ts';
 
 export interface EngineDeps {
   store: Store;
@@ -128,6 +131,8 @@ export class Engine {
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
+  /** Events and output, live. */
+  readonly streams: EventStreams;
   readonly #queries: Queries;
   readonly #changes: Changes;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
@@ -136,6 +141,7 @@ export class Engine {
   readonly #closing = new AbortController();
   #state: EngineState = 'new';
   #epoch = 0;
+  #instanceId = '';
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -187,6 +193,12 @@ export class Engine {
       isOpen,
       whyWaiting,
     });
+    this.streams = new EventStreams({
+      ...{ store, journal, clock, growth: this.#growth },
+      own: (caller, id) => this.#queries.own(caller, id),
+      isStored: (id) => this.#late.stored(id),
+      instanceId: () => this.#instanceId,
+    });
     this.#changes = new Changes({
       ...{ store, journal, clock, log, live, commit },
       joins: this.#joins,
@@ -207,6 +219,7 @@ export class Engine {
     const identity = await store.open();
     await journal.prepare(identity.instanceId);
     this.#epoch = identity.epoch;
+    this.#instanceId = identity.instanceId;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
     for (const execution of await store.pendingWithTimer()) {
@@ -266,6 +279,7 @@ export class Engine {
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();
+    this.streams.close();
     await this.#janitor.stop();
     await this.#deps.runner.stop();
     await this.#deps.requests.close();
@@ -471,6 +485,7 @@ export class Engine {
     this.#changed.notify(execution.id);
     this.#growth.notify(execution.id);
     if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
+    this.streams.publish(event, execution);
     this.#bus.publish(event, execution);
   }
 

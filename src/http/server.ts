@@ -17,10 +17,12 @@ import { gate, type GateOptions } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { eventRoutes } from './routes/events.ts';
 import { logRoutes } from './routes/logs.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
+import type { SseClients } from './sse.ts';
 import { validatorCompiler } from './zod-adapter.ts';
 
 export interface ServerOptions {
@@ -32,6 +34,9 @@ export interface ServerOptions {
   gate: GateOptions;
   scrape: Scrape;
   operations: OperationRoutesOptions;
+  sse: SseClients;
+  /** Whether the output of what runs is streamed. */
+  streamsOutput: boolean;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -80,10 +85,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
+  eventRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
   operationRoutes(app, options.operations);
-  opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
+  opsRoutes(app, options);
   refuseOtherMethods(app, methodsOf);
   return app;
 }

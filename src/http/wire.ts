@@ -27,7 +27,7 @@ const SNAKE: Record<string, string> = {
   retryAfterMs: 'retry_after_ms',
 };
 
-function toOutcome(outcome: Outcome): OutcomeWire {
+export function toOutcome(outcome: Outcome): OutcomeWire {
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(outcome)) {
     if (name === 'process' || name === 'resultError') continue;
@@ -163,7 +163,7 @@ function toRetry(execution: Execution): ExecutionWire['retry'] {
   return { attempts: retry.attempts, used: tries, next_at: next };
 }
 
-function toError(outcome: Outcome): ExecutionWire['error'] {
+export function toError(outcome: Outcome): ExecutionWire['error'] {
   const { error } = judge(outcome);
   if (error === null) return null;
   const { code, type, fault, message, retryable } = error;

@@ -16,6 +16,7 @@ export interface Gauges {
   store: StoreStats;
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
+  streams: { clients: Record<string, number>; blocked: number; sent: number; cut: Record<string, number> };
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
@@ -139,6 +140,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const ready = gauge('execd_ready', '1 when new executions are accepted.');
   const polls = gauge('execd_long_polls', 'Requests that wait for an execution.');
   const followers = gauge('execd_log_followers', 'Readers of logs.');
+  const sseClients = gauge('execd_sse_clients', 'Streams of events that are open.', ['stream']);
+  const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
+  const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
+  const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
   gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
 
   const requests = new Map<string, { observe(seconds: number): void }>();
@@ -243,6 +248,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(expirations, now.cache.expirations);
     polls.set(now.waiting.polls);
     followers.set(now.waiting.logFollowers);
+    for (const [stream, clients] of Object.entries(now.streams.clients)) sseClients.set({ stream }, clients);
+    sseBlocked.set(now.streams.blocked);
+    raiseTo(sseSent, now.streams.sent);
+    sseCut.reset();
+    for (const [reason, count] of Object.entries(now.streams.cut)) sseCut.inc({ reason }, count);
   }
 
   return {

@@ -16,7 +16,7 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import { NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
-import type { LifecycleEvent, EventType } from '../domain/events.ts';
+import { endOf, type EventRecord, type EventType, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { AcceptPart } from '../domain/ports.ts';
@@ -93,6 +93,19 @@ export interface EventRow {
   type: EventType;
   at: number;
   attempt: number;
+  phase: StoredPhase;
+}
+
+/** What of an execution goes along with its events. */
+export interface EventFactsRow {
+  user_id: string;
+  kind: Kind;
+  operation: string | null;
+  task_id: string | null;
+  /** JSON. */
+  labels: string;
+  /** JSON; null unless it has finished. */
+  outcome: string | null;
 }
 
 /** The row of a new execution, before its first group gives it a sequence. */
@@ -216,6 +229,17 @@ export function toAttempt(row: AttemptRow): Attempt {
 }
 
 export function toEvent(row: EventRow): LifecycleEvent {
-  const { position, execution_id: executionId, sequence, type, at, attempt } = row;
-  return { position, executionId, sequence, type, at, attempt };
+  const { position, execution_id: executionId, sequence, type, at, attempt, phase } = row;
+  return { position, executionId, sequence, type, at, attempt, phase };
+}
+
+/** An event with the facts of its execution; `attempts` is asked for the last one only. */
+export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => AttemptRow[]): EventRecord {
+  const { user_id: userId, kind, operation, task_id: taskId, outcome } = row;
+  const labels = JSON.parse(row.labels) as Record<string, string>;
+  const end =
+    isFinal(row.type) && outcome !== null
+      ? endOf(JSON.parse(outcome) as Outcome, attempts().map(toAttempt))
+      : null;
+  return { ...toEvent(row), userId, kind, operation, taskId, labels, end };
 }

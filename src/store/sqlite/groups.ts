@@ -342,6 +342,7 @@ export class GroupWriter {
     const { labels } = JSON.parse(row.facts) as { labels: Record<string, string> };
     for (const [name, value] of Object.entries(labels))
       this.#sql.deleteLabel.run(row.user_id, name, value, row.id);
+    this.#sql.noteSwept.run(row.user_id, row.id);
     this.#sql.deleteEvents.run(row.id);
     this.#sql.deleteExecution.run(row.seq);
     // Attempts belong to the run, and stay as long as somebody refers to it.
@@ -459,9 +460,11 @@ export class GroupWriter {
   #insertEvents(row: ExecutionRow, after: number, types: EventType[], at: number, work: Work): void {
     types.forEach((type, i) => {
       const sequence = after + i + 1;
-      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, row.attempt);
+      const { phase } = row;
+      const attempt = type === 'accepted' ? 0 : row.attempt;
+      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, attempt, phase);
       const position = Number(lastInsertRowid);
-      work.events.push({ position, execution_id: row.id, sequence, type, at, attempt: row.attempt });
+      work.events.push({ position, execution_id: row.id, sequence, type, at, attempt, phase });
     });
   }
 

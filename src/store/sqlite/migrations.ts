@@ -105,7 +105,13 @@ const INITIAL = `
   CREATE INDEX idempotency_expiry ON idempotency (expires_at);
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL];
+/** Events that can be read by position, and what of them has gone. */
+const EVENT_STREAMS = `
+  ALTER TABLE events ADD COLUMN phase TEXT NOT NULL DEFAULT 'queued';
+  CREATE TABLE swept_events (user_id TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+export const MIGRATIONS: readonly string[] = [INITIAL, EVENT_STREAMS];
 
 /**
  * Brings a database to the newest schema.

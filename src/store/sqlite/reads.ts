@@ -2,16 +2,21 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { LifecycleEvent } from '../../domain/events.ts';
-import type { CacheEntry, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
-import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
-import { toAttempt, toEvent, toExecution } from '../rows.ts';
+import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
+import type { CacheEntry, EventPage, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
+import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow } from '../rows.ts';
+import { toAttempt, toEventRecord, toExecution } from '../rows.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
   'failed',
   'cancelled',
   'timed_out',
 ] satisfies FinishedExecution['status'][];
+
+type RecordRow = EventRow & EventFactsRow & { run_id: string };
+
+const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.facts ->> 'labels' AS labels,
+  CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
 
 export class Reads {
   readonly #db: DatabaseSync;
@@ -52,9 +57,36 @@ export class Reads {
     return (this.#all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
-  events(id: ExecutionId, afterSequence: number): LifecycleEvent[] {
-    const text = 'SELECT * FROM events WHERE execution_id = ? AND sequence > ? ORDER BY sequence';
-    return (this.#all(text, id, afterSequence) as EventRow[]).map(toEvent);
+  events(id: ExecutionId, afterSequence: number, limit: number): EventRecord[] {
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+      WHERE v.execution_id = ? AND v.sequence > ? ORDER BY v.sequence LIMIT ?`;
+    return this.#records(this.#all(text, id, afterSequence, limit) as RecordRow[]);
+  }
+
+  /** Looks at so many events at most, whosever they are, so that no user's reading takes long. */
+  eventsAfter(filter: EventFilter, position: number, limit: number): EventPage {
+    const { upTo } = this.#one(
+      `SELECT max(position) AS upTo FROM
+        (SELECT position FROM events WHERE position > ? ORDER BY position LIMIT ?)`,
+      ...[position, limit],
+    ) as { upTo: number | null };
+    if (upTo === null) return { records: [], upTo: position };
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v CROSS JOIN executions e ON e.id = v.execution_id
+      WHERE v.position > ?1 AND v.position <= ?2 AND (?3 IS NULL OR e.user_id = ?3) ORDER BY v.position`;
+    const rows = this.#all(text, position, upTo, filter.userId) as RecordRow[];
+    return { records: this.#records(rows).filter((record) => matches(filter, record)), upTo };
+  }
+
+  eventEnds(userId: string | null): { last: number; swept: number } {
+    const { last } = this.#one('SELECT max(position) AS last FROM events') as { last: number | null };
+    // Positions are never given out twice, so that what was removed counts too.
+    const given = this.#one(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`) as
+      { seq: number } | undefined;
+    const { swept } = this.#one(
+      'SELECT max(position) AS swept FROM swept_events WHERE ?1 IS NULL OR user_id = ?1',
+      userId,
+    ) as { swept: number | null };
+    return { last: Math.max(last ?? 0, given?.seq ?? 0), swept: swept ?? 0 };
   }
 
   queue(): Pick<ExecutionRow, 'id' | 'pool' | 'priority' | 'seq'>[] {
@@ -91,11 +123,15 @@ export class Reads {
     return ids.filter((id) => this.#one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
   }
 
+  #records(rows: RecordRow[]): EventRecord[] {
+    return rows.map((row) => toEventRecord(row, () => this.#attempts(row)));
+  }
+
   #execution(row: ExecutionRow): Execution {
     return toExecution(row, this.#attempts(row));
   }
 
-  #attempts(row: ExecutionRow): AttemptRow[] {
+  #attempts(row: Pick<ExecutionRow, 'run_id' | 'attempt'>): AttemptRow[] {
     if (row.attempt === 0) return [];
     return this.#all('SELECT * FROM attempts WHERE run_id = ? ORDER BY number', row.run_id) as AttemptRow[];
   }

@@ -91,7 +91,11 @@ export function prepareStatements(db: DatabaseSync) {
     giveBackAttempt: 'UPDATE attempts SET ended_at = ? WHERE run_id = ? AND number = ?',
     deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
     progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
-    insertEvent: 'INSERT INTO events (execution_id, sequence, type, at, attempt) VALUES (?, ?, ?, ?, ?)',
+    insertEvent:
+      'INSERT INTO events (execution_id, sequence, type, at, attempt, phase) VALUES (?, ?, ?, ?, ?, ?)',
+    noteSwept: `INSERT INTO swept_events (user_id, position)
+      SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
+      ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,
     deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
     getKey: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
     putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)

@@ -12,10 +12,11 @@ import {
   type Pool,
   poolOf,
 } from '../../domain/execution.ts';
-import type { LifecycleEvent } from '../../domain/events.ts';
+import type { EventFilter, EventRecord } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   CacheEntry,
+  EventPage,
   Group,
   GroupResult,
   InterruptedAttempt,
@@ -135,9 +136,22 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.list(filter, limit, after));
   }
 
-  async events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]> {
-    if ((await this.get(userId, id)) === null) return [];
-    return this.#read((reads) => reads.events(id, afterSequence));
+  async events(
+    userId: string | null,
+    id: ExecutionId,
+    afterSequence: number,
+    limit = -1,
+  ): Promise<EventRecord[]> {
+    const records = this.#read((reads) => reads.events(id, afterSequence, limit));
+    return userId === null || records[0]?.userId === userId ? records : [];
+  }
+
+  async eventsAfter(filter: EventFilter, position: number, limit: number): Promise<EventPage> {
+    return this.#read((reads) => reads.eventsAfter(filter, position, limit));
+  }
+
+  async eventEnds(userId: string | null): Promise<{ last: number; swept: number }> {
+    return this.#read((reads) => reads.eventEnds(userId));
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
