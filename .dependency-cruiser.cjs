@@ -20,6 +20,7 @@ module.exports = {
     room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
+    room('webhooks', ['^src/domain/'], 'Webhooks listen; what they send and store is handed to them.'),
     room(
       'journal',
       ['^src/domain/', '^src/runner-host/journal-format\\.ts$'],

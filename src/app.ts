@@ -10,12 +10,14 @@ import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
-import type { Clock, Journal, Runner, Store } from './domain/ports.ts';
+import type { WebhookSender } from './domain/webhooks.ts';
+import type { Clock, Group, Journal, Runner, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
+import { toEventWire } from './http/event-wire.ts';
 import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
@@ -23,6 +25,9 @@ import { eventLog } from './observe/event-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
+import { GuardedSender } from './runners/webhook-sender.ts';
+import { Dispatcher } from './webhooks/dispatcher.ts';
+import { WebhookService } from './webhooks/webhooks.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { liveOperations } from './operations-file.ts';
@@ -41,6 +46,7 @@ export interface Overrides {
   store?: (real: Store) => Store;
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
+  sender?: (real: WebhookSender) => WebhookSender;
 }
 
 export interface App {
@@ -85,6 +91,7 @@ export async function buildApp(
     dir: dataDir,
     now: () => clock.now(),
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
+    maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING,
     owner: `pid ${runtime.pid}`,
   });
   const journal: Journal = new FileJournal(logDir);
@@ -98,8 +105,9 @@ export async function buildApp(
   });
   const operations = liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config));
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(logDir, name) });
+  const usedStore = overrides.store?.(store) ?? store;
   const engine = new Engine({
-    store: overrides.store?.(store) ?? store,
+    store: usedStore,
     runner: overrides.runner?.(runner) ?? runner,
     requests,
     random: () => Math.random(),
@@ -124,10 +132,21 @@ export async function buildApp(
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: workDir(epoch), traceparent }),
   });
+  const commit = (groups: readonly Group[]) => usedStore.commit(groups);
+  const guarded = webhookSender(config, clock);
+  const sender = overrides.sender?.(guarded) ?? guarded;
+  const dispatcher = new Dispatcher({
+    ...{ store: usedStore, commit, sender, clock, log, random: () => Math.random(), toData: toEventWire },
+    source: () => `urn:execd:${engine.instanceId}`,
+    maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
+  });
+  const newId = createIdGenerator(() => clock.now());
+  const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
+  engine.listen(() => dispatcher.wake());
   const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
   const metrics = createMetrics({
     version: VERSION,
-    gauges: async () => ({ ...(await engine.stats()), streams: sse.stats() }),
+    gauges: async () => ({ ...(await engine.stats()), streams: sse.stats(), webhooks: dispatcher.stats() }),
     isReady: () => engine.whyNotReady() === null,
   });
   engine.listen((event, execution) => metrics.onEvent(event, execution));
@@ -147,6 +166,7 @@ export async function buildApp(
     },
     scrape: metrics,
     sse,
+    webhooks,
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     operations: {
       operations,
@@ -184,6 +204,8 @@ export async function buildApp(
     ending.abort();
     await warming;
     await engine.drain();
+    await dispatcher.stop();
+    sender.close();
     await engine.close();
     sse.close();
     await server.close();
@@ -213,6 +235,7 @@ export async function buildApp(
         const address = await listen(server, 'EXECUTION_PORT', host, port);
         // Only now: a start that ends at a busy port must not have begun to run anything.
         engine.open();
+        dispatcher.start();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
         warming = warmUp(operations, engine, log, ending.signal);
         return address;
@@ -231,6 +254,12 @@ export async function buildApp(
     metricsAddress: () => metricsAddress,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** @throws ConfigError for an entry of the allow-list that is none */
+function webhookSender(config: Config, clock: Clock): WebhookSender {
+  const { EXECUTION_EGRESS_ALLOW: egressAllow, EXECUTION_WEBHOOK_TIMEOUT_MS: timeoutMs } = config;
+  return new GuardedSender({ clock, egressAllow, timeoutMs });
 }
 
 /** @throws ConfigError for an entry of the allow-list that is none */

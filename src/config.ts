@@ -208,6 +208,24 @@ const SETTINGS = {
     unit: 'connections',
     about: 'Streams of events that may be open at a time (docs/events.md). More are answered 429.',
   },
+  EXECUTION_WEBHOOK_TIMEOUT_MS: {
+    schema: whole(10, 300_000),
+    default: '15000',
+    unit: 'milliseconds',
+    about: 'How long the receiver of a webhook may take to answer.',
+  },
+  EXECUTION_WEBHOOK_MAX_CONCURRENT: {
+    schema: whole(1, 10_000),
+    default: '64',
+    unit: 'requests',
+    about: 'Webhooks that are delivered at a time; to one receiver at most 8.',
+  },
+  EXECUTION_WEBHOOK_MAX_PENDING: {
+    schema: whole(0, 10_000_000),
+    default: '100000',
+    unit: 'deliveries',
+    about: 'Deliveries of one user that may wait for their receivers. More are dropped, and counted.',
+  },
   EXECUTION_SPOOL_MAX_BYTES: {
     schema: whole(0, 1024 * GIB),
     default: '1073741824',

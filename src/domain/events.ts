@@ -1,4 +1,5 @@
 // The one list of what is announced about an execution. Each event is a row written in its fact's group.
+import type { EventType } from './event-types.ts';
 import type { Attempt, Execution, OutputTotals, Status } from './execution.ts';
 import { isFinished, NO_OUTPUT, operationOf } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
@@ -7,21 +8,6 @@ import { statusOf } from './lifecycle.ts';
 import type { FinalStatus, Outcome } from './outcome.ts';
 import { FINAL_STATUSES, judge } from './outcome.ts';
 import type { Kind } from './spec.ts';
-
-export const EVENT_TYPES = [
-  'accepted',
-  'queued',
-  'started',
-  'retry_scheduled',
-  'status_changed',
-  'completed',
-  'failed',
-  'cancelled',
-  'timed_out',
-  'lost',
-  'skipped',
-] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
 
 export interface LifecycleEvent {
   /** Store-wide, in commit order. */

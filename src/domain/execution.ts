@@ -1,4 +1,5 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
+import type { EventType } from './event-types.ts';
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
 import type { Fault } from './errors.ts';
@@ -142,6 +143,8 @@ interface Facts {
   trace: Trace;
   rerunOf: ExecutionId | null;
   isolation: Isolation;
+  /** Who is told of its events, besides standing webhooks. */
+  webhook: { url: string; events: readonly EventType[] } | null;
   /** Grows by one with every durable group that touches the execution. */
   revision: number;
   /** Sequence of its last lifecycle event. */

@@ -18,6 +18,14 @@ import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
 import type { HttpWork, Kind } from './spec.ts';
+import type {
+  Delivery,
+  DeliveryQuery,
+  DeliveryState,
+  DeliveryTry,
+  DueDelivery,
+  Webhook,
+} from './webhooks.ts';
 
 // ---------------------------------------------------------------------------------------------- clock
 
@@ -218,6 +226,39 @@ export interface ProgressPart {
   output: OutputTotals;
 }
 
+/** A webhook, new or changed. What waits for one that is disabled is discarded. */
+export interface WebhookPart {
+  type: 'webhook';
+  webhook: Webhook;
+  at: number;
+}
+
+/** Removes a standing webhook of a user with its deliveries; refused with `not_found`. */
+export interface WebhookRemovePart {
+  type: 'webhook_remove';
+  userId: string;
+  webhookId: string;
+}
+
+/** How a delivery has gone, or that it is to be made again. Stale when it does not wait any more. */
+export interface DeliveryPart {
+  type: 'delivery';
+  id: number;
+  state: DeliveryState;
+  tries: readonly DeliveryTry[];
+  nextAt: number | null;
+  at: number;
+  /** One that had ended is begun anew. */
+  isRedelivery: boolean;
+}
+
+/** Removes deliveries that ended before, and webhooks that nobody needs any more. */
+export interface DeliverySweepPart {
+  type: 'delivery_sweep';
+  finishedBefore: number;
+  limit: number;
+}
+
 export type Part =
   | AcceptPart
   | IdempotencyPart
@@ -231,7 +272,11 @@ export type Part =
   | CachePart
   | PatchPart
   | RemovePart
-  | ProgressPart;
+  | ProgressPart
+  | WebhookPart
+  | WebhookRemovePart
+  | DeliveryPart
+  | DeliverySweepPart;
 
 /** One fact: all of its parts are written, or none. */
 export type Group = readonly Part[];
@@ -281,6 +326,8 @@ export interface StoreCounts {
 export interface StoreStats {
   /** Executions in the queue of each pool, as of the last commit. */
   queued: Record<Pool, number>;
+  /** Deliveries to webhooks that wait, as of the last commit, and those that were dropped since open because too many did. */
+  deliveries: { pending: number; dropped: number };
   /** Transactions since open. */
   commits: number;
   /** Groups in them. */
@@ -359,6 +406,17 @@ export interface Store {
   expireKeys(before: number): Promise<number>;
   /** Kept results, newest first. */
   cacheEntries(limit: number): Promise<CacheEntry[]>;
+  /** Standing webhooks of a user, oldest first. */
+  webhooks(userId: string): Promise<Webhook[]>;
+  /** Null when there is none, or when it is not this user's. */
+  webhook(userId: string, id: string): Promise<Webhook | null>;
+  /** Newest first. */
+  deliveries(webhookId: string, query: DeliveryQuery): Promise<Delivery[]>;
+  delivery(webhookId: string, id: number): Promise<Delivery | null>;
+  /** Every lane in which deliveries wait, with the time of its first. */
+  deliveryLanes(): Promise<{ lane: string; nextAt: number }[]>;
+  /** What is due in a lane, oldest first. */
+  dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */

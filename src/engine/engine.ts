@@ -207,6 +207,11 @@ export class Engine {
     });
   }
 
+  /** Of the store, once it is open. */
+  get instanceId(): string {
+    return this.#instanceId;
+  }
+
   listen(listener: Listener): () => void {
     return this.#bus.listen(listener);
   }
@@ -333,7 +338,10 @@ export class Engine {
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
     const { spec } = await this.#queries.own(caller, id);
-    return this.submit(caller, { spec, rerunOf: id, ...options });
+    const webhook =
+      spec.webhook === undefined ? null : await stored(this.#deps.store.webhook(caller.userId, id));
+    const webhookSecret = webhook?.secrets[0]?.secret ?? null;
+    return this.submit(caller, { spec, rerunOf: id, webhookSecret, ...options });
   }
 
   // ------------------------------------------------------------------------------- read (see Queries)

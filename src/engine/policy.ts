@@ -4,6 +4,7 @@ import type { Execution, OutputPolicy, Pool, Timeouts, Trace } from '../domain/e
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
+import { DEFAULT_EVENTS } from '../domain/webhooks.ts';
 import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
@@ -90,6 +91,10 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     trace,
     rerunOf,
     isolation: 'none',
+    webhook:
+      spec.webhook === undefined
+        ? null
+        : { url: spec.webhook.url, events: spec.webhook.events ?? DEFAULT_EVENTS },
     createdAt: now,
     queuedAt: now,
     status: 'pending',

@@ -7,6 +7,7 @@ import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
 import type { Spec } from '../domain/spec.ts';
+import { newSecret, type Webhook } from '../domain/webhooks.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
@@ -23,12 +24,16 @@ export interface Submission {
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
   idempotency: { key: string; bodyHash: string } | null;
   rerunOf: ExecutionId | null;
+  /** Signs the webhook of its spec, unless that brings one along; null makes one. */
+  webhookSecret?: string | null;
 }
 
 export interface Submitted {
   execution: Execution;
   /** The key was known: this is the execution of the first request with it. */
   isReplay: boolean;
+  /** The secret that was made for its webhook, to be told once. */
+  webhookSecret: string | null;
 }
 
 type NewExecution = AcceptPart['execution'];
@@ -93,6 +98,8 @@ interface Draft {
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
   mayWait: boolean;
+  /** Of its webhook, where none was given. */
+  madeSecret: string | null;
 }
 
 type Drafted = Draft | Submitted | RefusedError;
@@ -119,8 +126,16 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const { outcome, result } = beginning.end ?? {};
   const isHit = execution.cache?.status === 'hit';
   // A hit has nothing to lose but its own record, which may follow.
-  if (isHit && outcome !== undefined && result !== undefined && idempotency === null && deps.late.hasRoom) {
-    return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
+  if (
+    isHit &&
+    execution.webhook === null &&
+    outcome !== undefined &&
+    result !== undefined &&
+    idempotency === null &&
+    deps.late.hasRoom
+  ) {
+    const late = deps.late.add(execution, { outcome, result });
+    return { execution: late, isReplay: false, webhookSecret: null };
   }
   const { scheduler, slot } = beginning;
   const group: Part[] = [];
@@ -137,7 +152,29 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const claim = slot === null ? null : deps.claimant();
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
   const { id: executionId, runId } = execution;
-  return { submission, group, executionId, runId, scheduler, slot, mayWait };
+  const madeSecret = addWebhook(group, execution, submission);
+  return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+}
+
+/** Stores the webhook that the spec brings along; answers the secret that was made for it. */
+function addWebhook(group: Part[], execution: NewExecution, submission: Submission): string | null {
+  const { id, userId, webhook, createdAt } = execution;
+  if (webhook === null) return null;
+  const given = submission.spec.webhook?.secret ?? submission.webhookSecret ?? null;
+  const secret = given ?? newSecret();
+  const own: Webhook = {
+    ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null, createdAt },
+    ...{ filter: { userId, types: webhook.events }, secrets: [{ secret, until: null }] },
+  };
+  group.push({ type: 'webhook', webhook: own, at: createdAt });
+  return given === null ? secret : null;
+}
+
+/** A spec as it is kept and shown. */
+function withoutSecret(spec: Spec): Spec {
+  if (spec.webhook?.secret === undefined) return spec;
+  const { secret: _secret, ...webhook } = spec.webhook;
+  return { ...spec, webhook };
 }
 
 /**
@@ -146,7 +183,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  * @throws RefusedError
  */
 function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
-  const { spec, rerunOf } = submission;
+  const { rerunOf } = submission;
+  const spec = withoutSecret(submission.spec);
   const notAllowed = whyNotAllowed(caller, spec);
   if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
   const resolved = deps.resolve(spec);
@@ -248,7 +286,7 @@ async function conclude(
     if (execution.status === 'running') deps.run(execution);
     else one.slot?.release();
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
-    return { execution, isReplay: false };
+    return { execution, isReplay: false, webhookSecret: one.madeSecret };
   }
   undo(one, deps);
   const { scheduler } = one;
@@ -275,7 +313,7 @@ async function conclude(
       );
     case 'key_replayed': {
       const first = await deps.store.get(caller.userId, result.executionId);
-      if (first !== null) return { execution: first, isReplay: true };
+      if (first !== null) return { execution: first, isReplay: true, webhookSecret: null };
       return new RefusedError(
         'execution_removed',
         `The execution ${result.executionId} of this key was removed.`,

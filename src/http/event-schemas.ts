@@ -1,6 +1,6 @@
 // What streams tell, and how they are asked for.
 import { z } from 'zod';
-import { EVENT_TYPES } from '../domain/events.ts';
+import { EVENT_TYPES } from '../domain/event-types.ts';
 import { STATUSES } from '../domain/execution.ts';
 import { KINDS, operationName, taskId } from '../domain/spec.ts';
 import { executionError, labelPairs, list, outcome } from './schemas.ts';

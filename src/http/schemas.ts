@@ -7,6 +7,7 @@ import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { operationComponents } from './operation-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
+import { webhookEvents } from '../domain/webhook-schema.ts';
 import {
   batchItemSchema,
   KINDS,
@@ -169,6 +170,14 @@ export const execution = z.strictObject({
     })
     .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
+  webhook: z
+    .strictObject({
+      url: z.string(),
+      events: webhookEvents,
+      secret: z.string().optional().describe('in the answer to its submission only, when it was made then'),
+    })
+    .nullable()
+    .describe('its deliveries are under /v1/webhooks/ID, with the id of the execution'),
   trace_id: z.string(),
   isolation: z.enum(['none']),
 });
@@ -304,7 +313,7 @@ export const list = <T extends z.ZodEnum>(item: T) =>
       z.array(item).min(1).max(50),
     ),
   );
-const digits = (min: number, max: number, description: string) =>
+export const digits = (min: number, max: number, description: string) =>
   shownAs(
     { type: 'integer', minimum: min, maximum: max, description },
     z
@@ -393,7 +402,7 @@ export const idParams = z.strictObject({ id: z.string().max(100) });
 const reason = osString.min(1).max(1000).optional();
 
 /** A body that may be left out. */
-const optional = <T extends z.ZodType>(schema: T, name: string) =>
+export const optional = <T extends z.ZodType>(schema: T, name: string) =>
   z
     .preprocess((body) => body ?? {}, schema)
     .meta({ isOptional: true, shownAs: { $ref: `#/components/schemas/${name}` } });

@@ -2,6 +2,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports.ts';
+import type { Webhooks } from '../domain/webhooks.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import {
@@ -21,6 +22,7 @@ import { eventRoutes } from './routes/events.ts';
 import { logRoutes } from './routes/logs.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
 import type { SseClients } from './sse.ts';
 import { validatorCompiler } from './zod-adapter.ts';
@@ -35,6 +37,7 @@ export interface ServerOptions {
   scrape: Scrape;
   operations: OperationRoutesOptions;
   sse: SseClients;
+  webhooks: Webhooks;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
   onRequest(method: string, route: string, status: number, seconds: number): void;
@@ -86,6 +89,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
   eventRoutes(app, options);
+  webhookRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
   operationRoutes(app, options.operations);

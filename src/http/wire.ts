@@ -134,6 +134,10 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     },
     queue: view.queue,
     cancel: toCancel(execution),
+    webhook:
+      execution.webhook === null
+        ? null
+        : { url: execution.webhook.url, events: [...execution.webhook.events] },
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
   };

@@ -17,6 +17,7 @@ export interface Gauges {
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
   streams: { clients: Record<string, number>; blocked: number; sent: number; cut: Record<string, number> };
+  webhooks: { inFlight: number; results: Record<string, number>; seconds: number };
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
@@ -144,6 +145,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
   const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
   const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
+  const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver webhooks.', ['result']);
+  const webhookSeconds = counter('execd_webhook_delivery_seconds_total', 'Time spent in tries to deliver.');
+  const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Deliveries that wait.');
+  const webhooksInFlight = gauge('execd_webhook_deliveries_in_flight', 'Deliveries that are being tried.');
+  const webhooksDropped = counter(
+    'execd_webhook_deliveries_dropped_total',
+    'Deliveries that were never tried, because too many of their user waited.',
+  );
   gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
 
   const requests = new Map<string, { observe(seconds: number): void }>();
@@ -247,6 +256,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(evictions, now.cache.evictions);
     raiseTo(expirations, now.cache.expirations);
     polls.set(now.waiting.polls);
+    webhookTries.reset();
+    for (const [result, count] of Object.entries(now.webhooks.results)) webhookTries.inc({ result }, count);
+    raiseTo(webhookSeconds, now.webhooks.seconds);
+    webhooksInFlight.set(now.webhooks.inFlight);
+    webhooksPending.set(now.store.deliveries.pending);
+    raiseTo(webhooksDropped, now.store.deliveries.dropped);
     followers.set(now.waiting.logFollowers);
     for (const [stream, clients] of Object.entries(now.streams.clients)) sseClients.set({ stream }, clients);
     sseBlocked.set(now.streams.blocked);

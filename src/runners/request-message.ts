@@ -15,6 +15,8 @@ export interface Message {
   headers: Readonly<Record<string, string>>;
   body: Buffer | null;
   tls: TlsOptions | undefined;
+  /** The other side knows it again when it is sent twice; default: where its method is safe. */
+  isRepeatable?: boolean;
 }
 
 export interface AnswerHead {

@@ -16,7 +16,8 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import { NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
-import { endOf, type EventRecord, type EventType, isFinal, type LifecycleEvent } from '../domain/events.ts';
+import type { EventType } from '../domain/event-types.ts';
+import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { AcceptPart } from '../domain/ports.ts';
@@ -56,6 +57,8 @@ export interface ExecutionRow {
   /** JSON of the outcome, and of the result, once it has finished. */
   outcome: string | null;
   result: string | null;
+  /** JSON; null for most. */
+  webhook: string | null;
 }
 
 interface StaticFacts {
@@ -142,6 +145,7 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     finished_at: null,
     outcome: null,
     result: null,
+    webhook: execution.webhook === null ? null : JSON.stringify(execution.webhook),
   };
 }
 
@@ -167,6 +171,7 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
     timeouts: JSON.parse(row.timeouts) as Timeouts,
     revision: row.revision,
     eventSequence: row.event_sequence,
+    webhook: parseOr(row.webhook, null) as Execution['webhook'],
     createdAt: row.created_at,
     queuedAt: row.queued_at,
     attempts: attempts.map(toAttempt),

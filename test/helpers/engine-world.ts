@@ -55,7 +55,13 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const write = (level: string) => (facts: object, message: string) =>
     void lines.push({ level, message, facts: facts as Record<string, unknown> });
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  const real = new SqliteStore({ dir, now: () => clock.now(), maxInMemory: 100, owner: '' });
+  const real = new SqliteStore({
+    dir,
+    now: () => clock.now(),
+    maxInMemory: 100,
+    owner: '',
+    maxDeliveries: 1000,
+  });
   const store = options.wrap?.(real) ?? real;
   const journal = new FileJournal(`${dir}/logs`);
   const traces = createTraceIds();

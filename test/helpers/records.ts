@@ -31,6 +31,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     trace: { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
     rerunOf: null,
     isolation: 'none',
+    webhook: null,
     createdAt: 1000,
     queuedAt: 1000,
     status: 'pending',

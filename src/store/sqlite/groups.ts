@@ -1,7 +1,7 @@
 // Carries out groups inside the writer's transaction. Every part looks before it writes, and asks the lifecycle
 // table; what it answers, not an exception, says that a group is to be undone.
 import type { DatabaseSync } from 'node:sqlite';
-import type { EventType } from '../../domain/events.ts';
+import type { EventType } from '../../domain/event-types.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
@@ -9,6 +9,7 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
+import { DeliveryWriter } from './deliveries.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
@@ -59,9 +60,11 @@ export class GroupWriter {
   counts: Counts;
   readonly #epoch: number;
   readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly deliveries: DeliveryWriter;
 
-  constructor(db: DatabaseSync, epoch: number) {
+  constructor(db: DatabaseSync, epoch: number, { maxDeliveries }: { maxDeliveries: number }) {
     this.#epoch = epoch;
+    this.deliveries = new DeliveryWriter(db, maxDeliveries);
     this.#sql = prepareStatements(db);
     this.counts = readCounts(db);
   }
@@ -71,10 +74,12 @@ export class GroupWriter {
     const work: Work = { touched: [], events: [] };
     const { queued, finished } = this.counts;
     const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
+    this.deliveries.begin();
     for (const part of group) {
       const undone = this.#part(part, work);
       if (undone === null) continue;
       this.counts = before;
+      this.deliveries.undo(group.some(({ type }) => type === 'webhook' || type === 'webhook_remove'));
       return undone;
     }
     return { status: 'applied', ...work };
@@ -108,6 +113,16 @@ export class GroupWriter {
         return this.#remove(part, work);
       case 'progress':
         return this.#progress(part, work);
+      case 'webhook':
+        this.deliveries.put(part);
+        return null;
+      case 'webhook_remove':
+        return this.deliveries.remove(part) ? null : NOT_FOUND;
+      case 'delivery':
+        return this.deliveries.settle(part) ? null : STALE;
+      case 'delivery_sweep':
+        this.deliveries.sweep(part);
+        return null;
       default:
         return part satisfies never;
     }
@@ -344,6 +359,7 @@ export class GroupWriter {
       this.#sql.deleteLabel.run(row.user_id, name, value, row.id);
     this.#sql.noteSwept.run(row.user_id, row.id);
     this.#sql.deleteEvents.run(row.id);
+    if (row.webhook !== null) this.deliveries.orphan(row.id);
     this.#sql.deleteExecution.run(row.seq);
     // Attempts belong to the run, and stay as long as somebody refers to it.
     const isShared = this.#row(row.run_id) !== undefined || this.#sql.sharing.get(row.run_id) !== undefined;
@@ -458,14 +474,16 @@ export class GroupWriter {
   }
 
   #insertEvents(row: ExecutionRow, after: number, types: EventType[], at: number, work: Work): void {
-    types.forEach((type, i) => {
+    const events = types.map((type, i): EventRow => {
       const sequence = after + i + 1;
       const { phase } = row;
       const attempt = type === 'accepted' ? 0 : row.attempt;
       const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, attempt, phase);
       const position = Number(lastInsertRowid);
-      work.events.push({ position, execution_id: row.id, sequence, type, at, attempt, phase });
+      return { position, execution_id: row.id, sequence, type, at, attempt, phase };
     });
+    work.events.push(...events);
+    this.deliveries.note(row, events, () => this.#withAttempts(row).attempts);
   }
 
   #count(row: ExecutionRow, by: 1 | -1): void {

@@ -5,6 +5,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
 import type { CacheEntry, EventPage, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow } from '../rows.ts';
+import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution } from '../rows.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
@@ -21,6 +22,8 @@ const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.fact
 export class Reads {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+
+  readonly webhooks = new WebhookReads((text, ...values) => this.#all(text, ...values));
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true });

@@ -31,7 +31,7 @@ export const EXECUTION_COLUMNS = [
     'cancel_at',
     'cancel_reason',
   ],
-  ...['finished_at', 'outcome', 'result'],
+  ...['finished_at', 'outcome', 'result', 'webhook'],
 ] as const satisfies (keyof ExecutionRow)[];
 
 /** Those that change after the acceptance. */

@@ -27,6 +27,7 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
+import type { Delivery, DeliveryQuery, DueDelivery, Webhook } from '../../domain/webhooks.ts';
 import { newRow, toEvent, toExecution } from '../rows.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, WriterPart } from './groups.ts';
@@ -42,6 +43,8 @@ export interface SqliteStoreOptions {
   now: () => number;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
+  /** Deliveries to the webhooks of one user that may wait. */
+  maxDeliveries: number;
   /** Told to another server that tries to open the directory. */
   owner: string;
 }
@@ -59,7 +62,10 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
-  readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
+  readonly #stats: Omit<StoreStats, 'queued'> = {
+    ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
+    deliveries: { pending: 0, dropped: 0 },
+  };
   #replies: {
     to: WriterRequest['type'];
     resolve: (reply: WriterReply) => void;
@@ -85,7 +91,7 @@ export class SqliteStore implements Store {
   }
 
   async open(): Promise<StoreIdentity> {
-    const { dir, now, owner } = this.#options;
+    const { dir, now, owner, maxDeliveries } = this.#options;
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
       const file = join(dir, 'execd.db');
@@ -97,10 +103,12 @@ export class SqliteStore implements Store {
         bootId: this.#bootId,
         now: now(),
         instanceId: crypto.randomUUID(),
+        maxDeliveries,
       });
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
+      this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, priority, seq } of this.#reads.queue())
         this.#queues[pool].put(id, priority, seq);
@@ -183,6 +191,30 @@ export class SqliteStore implements Store {
     return reply.count;
   }
 
+  async webhooks(userId: string): Promise<Webhook[]> {
+    return this.#read((reads) => reads.webhooks.webhooks(userId));
+  }
+
+  async webhook(userId: string, id: string): Promise<Webhook | null> {
+    return this.#read((reads) => reads.webhooks.webhook(userId, id));
+  }
+
+  async deliveries(webhookId: string, query: DeliveryQuery): Promise<Delivery[]> {
+    return this.#read((reads) => reads.webhooks.deliveries(webhookId, query));
+  }
+
+  async delivery(webhookId: string, id: number): Promise<Delivery | null> {
+    return this.#read((reads) => reads.webhooks.delivery(webhookId, id));
+  }
+
+  async deliveryLanes(): Promise<{ lane: string; nextAt: number }[]> {
+    return this.#read((reads) => reads.webhooks.lanes());
+  }
+
+  async dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]> {
+    return this.#read((reads) => reads.webhooks.due(lane, now, limit));
+  }
+
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
@@ -233,6 +265,7 @@ export class SqliteStore implements Store {
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
+    this.#stats.deliveries = reply.deliveries;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
     this.#stats.commitSeconds += reply.seconds;
