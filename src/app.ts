@@ -21,8 +21,9 @@ import { toEventWire } from './http/event-wire.ts';
 import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
+import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { eventLog } from './observe/event-log.ts';
-import { createMetrics } from './observe/metrics.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { GuardedSender } from './runners/webhook-sender.ts';
@@ -30,6 +31,7 @@ import { Dispatcher } from './webhooks/dispatcher.ts';
 import { WebhookService } from './webhooks/webhooks.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
+import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from './operations-file.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
@@ -47,6 +49,8 @@ export interface Overrides {
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
   sender?: (real: WebhookSender) => WebhookSender;
+  /** Further ones. */
+  handlers?: readonly EventHandler[];
 }
 
 export interface App {
@@ -69,7 +73,7 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file is not usable
+ * @throws ConfigError when the keys file, or the secret of the operator's webhook, is not usable
  */
 export async function buildApp(
   config: Config,
@@ -80,6 +84,7 @@ export async function buildApp(
   const clock = overrides.clock ?? systemClock;
   const keys =
     config.EXECUTION_API_KEYS_FILE === undefined ? null : readKeysFile(config.EXECUTION_API_KEYS_FILE);
+  const operator = operatorWebhook(config);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =
     config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
@@ -144,13 +149,21 @@ export async function buildApp(
   const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
   engine.listen(() => dispatcher.wake());
   const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
-  const metrics = createMetrics({
+  const metrics: Metrics = createMetrics({
     version: VERSION,
-    gauges: async () => ({ ...(await engine.stats()), streams: sse.stats(), webhooks: dispatcher.stats() }),
+    gauges: async () => ({
+      ...(await engine.stats()),
+      streams: sse.stats(),
+      webhooks: dispatcher.stats(),
+      handlers: handlers.stats(),
+    }),
     isReady: () => engine.whyNotReady() === null,
   });
-  engine.listen((event, execution) => metrics.onEvent(event, execution));
-  engine.listen(eventLog(log));
+  const handlers = new EventHandlers(
+    [...eventHandlers(config, log, metrics), ...(overrides.handlers ?? [])],
+    log,
+  );
+  engine.listen((event, execution) => handlers.hear(event, execution));
 
   const server = await buildServer({
     engine,
@@ -230,6 +243,7 @@ export async function buildApp(
           0o750,
         );
         await engine.start();
+        await webhooks.configure(operator);
         if (metricsPort !== undefined)
           metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
         const address = await listen(server, 'EXECUTION_PORT', host, port);
@@ -269,6 +283,15 @@ function requestRunner(config: Config, options: Omit<RequestRunnerOptions, 'egre
   } catch (error) {
     throw new ConfigError([`EXECUTION_EGRESS_ALLOW: ${(error as Error).message}`]);
   }
+}
+
+/** Those that are asked for; the webhook of the operator is one of the store's. */
+function eventHandlers(config: Config, log: Logger, metrics: Metrics): EventHandler[] {
+  const all: EventHandler[] = [
+    { name: 'logging', handle: eventLog(log) },
+    { name: 'metrics', handle: (event, execution) => metrics.onEvent(event, execution) },
+  ];
+  return all.filter(({ name }) => (config.EXECUTION_EVENT_HANDLERS as string[]).includes(name));
 }
 
 /** @throws ConfigError that names the setting that stands against it */

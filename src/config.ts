@@ -2,6 +2,8 @@
 // EXECUTION_ name is a problem too, because a typo must not silently leave a default in place.
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
+import { httpUrl } from './domain/spec.ts';
+import { webhookEvents } from './domain/webhook-schema.ts';
 
 const whole = (min: number, max: number) =>
   z
@@ -208,6 +210,33 @@ const SETTINGS = {
     unit: 'connections',
     about: 'Streams of events that may be open at a time (docs/events.md). More are answered 429.',
   },
+  EXECUTION_EVENT_HANDLERS: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .pipe(z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be logging, metrics or webhook'))),
+    default: 'logging,metrics',
+    unit: 'logging, metrics, webhook; comma-separated',
+    about: 'Who hears of events: the log, the metrics, and a webhook of the operator for all users.',
+  },
+  EXECUTION_EVENT_WEBHOOK_URL: {
+    schema: httpUrl.optional(),
+    default: undefined,
+    unit: 'URL',
+    about: 'Where the handler "webhook" sends events (docs/webhooks.md).',
+  },
+  EXECUTION_EVENT_WEBHOOK_SECRET_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Holds the secret that signs them: whsec_ and the base64 of 24 to 64 bytes.',
+  },
+  EXECUTION_EVENT_WEBHOOK_EVENTS: {
+    schema: z.string().transform(commaSeparated).pipe(webhookEvents),
+    default: 'completed,failed,cancelled,timed_out',
+    unit: 'events, comma-separated',
+    about: 'Which events it sends.',
+  },
   EXECUTION_WEBHOOK_TIMEOUT_MS: {
     schema: whole(10, 300_000),
     default: '15000',
@@ -340,6 +369,11 @@ function contradictions(config: Config): string[] {
       `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address: without EXECUTION_API_KEYS_FILE anyone ` +
         'who reaches it could run commands',
     );
+  }
+  if (config.EXECUTION_EVENT_HANDLERS.includes('webhook')) {
+    for (const name of ['EXECUTION_EVENT_WEBHOOK_URL', 'EXECUTION_EVENT_WEBHOOK_SECRET_FILE'] as const) {
+      if (config[name] === undefined) problems.push(`${name}: the handler "webhook" needs it`);
+    }
   }
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
   if (port !== 0 && port === metricsPort) {

@@ -62,6 +62,9 @@ export interface DueDelivery extends Delivery {
   webhook: Webhook;
 }
 
+/** Id and user of the webhook that the operator has configured: it is told of everybody's events. */
+export const OPERATOR = { id: 'operator', userId: '' } as const;
+
 /** What is told when nothing else is said: the ends. */
 export const DEFAULT_EVENTS: readonly EventType[] = FINAL_STATUSES;
 

@@ -17,6 +17,7 @@ export interface Gauges {
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
   streams: { clients: Record<string, number>; blocked: number; sent: number; cut: Record<string, number> };
+  handlers: { name: string; stats: { failures: number; dropped: number } }[];
   webhooks: { inFlight: number; results: Record<string, number>; seconds: number };
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
   /** Their names come from the operations file: a closed set. */
@@ -145,6 +146,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
   const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
   const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
+  const handlerFailures = counter('execd_event_handler_failures_total', 'Events that a handler failed at.', [
+    'handler',
+  ]);
+  const handlerDropped = counter(
+    'execd_event_handler_dropped_total',
+    'Events that a handler never heard of, because it was too slow.',
+    ['handler'],
+  );
   const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver webhooks.', ['result']);
   const webhookSeconds = counter('execd_webhook_delivery_seconds_total', 'Time spent in tries to deliver.');
   const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Deliveries that wait.');
@@ -256,6 +265,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(evictions, now.cache.evictions);
     raiseTo(expirations, now.cache.expirations);
     polls.set(now.waiting.polls);
+    for (const metric of [handlerFailures, handlerDropped]) metric.reset();
+    for (const { name: handler, stats } of now.handlers) {
+      handlerFailures.inc({ handler }, stats.failures);
+      handlerDropped.inc({ handler }, stats.dropped);
+    }
     webhookTries.reset();
     for (const [result, count] of Object.entries(now.webhooks.results)) webhookTries.inc({ result }, count);
     raiseTo(webhookSeconds, now.webhooks.seconds);

@@ -14,15 +14,15 @@ import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
   store: Pick<Store, 'deliveryLanes' | 'dueDeliveries' | 'stats'>;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
   clock: Clock;
   log: Log;
   /** 0 to 1, for jitter. */
-  random(): number;
+  random: () => number;
   /** What is told of an event. */
-  toData(record: EventRecord): object;
-  source(): string;
+  toData: (record: EventRecord) => object;
+  source: () => string;
   /** All lanes together. */
   maxConcurrent: number;
 }

@@ -8,6 +8,7 @@ import {
   type DeliveryQuery,
   type DeliveryTry,
   newSecret,
+  OPERATOR,
   type Webhook,
   type WebhookRequest,
   type Webhooks,
@@ -32,6 +33,24 @@ export class WebhookService implements Webhooks {
 
   constructor(deps: WebhookServiceDeps) {
     this.#deps = deps;
+  }
+
+  /** The webhook that the operator has configured, or that there is none. */
+  async configure(
+    wanted: { url: string; secret: string; types: Webhook['filter']['types'] } | null,
+  ): Promise<void> {
+    const { id, userId } = OPERATOR;
+    const at = this.#deps.clock.now();
+    if (wanted === null) {
+      await this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
+      return;
+    }
+    const { url, secret, types } = wanted;
+    const webhook: Webhook = {
+      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: at },
+      ...{ filter: { userId: null, types }, secrets: [{ secret, until: null }] },
+    };
+    await this.#deps.commit([[{ type: 'webhook', webhook, at }]]);
   }
 
   async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {

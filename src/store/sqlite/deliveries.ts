@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventFilter, matches } from '../../domain/events.ts';
 import type * as ports from '../../domain/ports.ts';
-import { laneOf } from '../../domain/webhooks.ts';
+import { laneOf, OPERATOR } from '../../domain/webhooks.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, toEventRecord } from '../rows.ts';
 import { toWebhook, type WebhookRow } from '../webhook-rows.ts';
 
@@ -14,9 +14,6 @@ interface Listener {
   lane: string;
   filter: EventFilter;
 }
-
-/** The user of the webhook that the operator has configured. */
-export const OPERATOR = '';
 
 export class DeliveryWriter {
   /** Deliveries that wait, all and by user, and those that were dropped because too many did. */
@@ -67,7 +64,7 @@ export class DeliveryWriter {
   /** Notes the deliveries of the events of one group. */
   note(row: ExecutionRow, events: readonly EventRow[], attempts: () => AttemptRow[]): void {
     const standing = this.#standing.get(row.user_id) ?? [];
-    const operator = this.#standing.get(OPERATOR) ?? [];
+    const operator = this.#standing.get(OPERATOR.userId) ?? [];
     if (row.webhook === null && standing.length === 0 && operator.length === 0) return;
     const listeners = [...ownListener(row), ...standing, ...operator];
     const { labels } = JSON.parse(row.facts) as { labels: object };
