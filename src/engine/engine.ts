@@ -196,6 +196,10 @@ export class Engine {
     this.streams = new EventStreams({
       ...{ store, journal, clock, growth: this.#growth },
       own: (caller, id) => this.#queries.own(caller, id),
+      written: ({ runId, attempt }) => {
+        const run = live.get(runId);
+        return run?.name.attempt === attempt ? run.output.stdoutBytes + run.output.stderrBytes : null;
+      },
       isStored: (id) => this.#late.stored(id),
       instanceId: () => this.#instanceId,
     });

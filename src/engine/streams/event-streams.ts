@@ -1,5 +1,6 @@
 // Live streams: what has happened is replayed, then what happens is followed, without a gap and without a repetition. A
 // reader pulls, and so holds nothing but its place; what is new is read once and shared by all who wait for it.
+import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../domain/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import {
@@ -13,7 +14,7 @@ import {
 import type { Execution } from '../../domain/execution.ts';
 import { isFinished } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, EventPage, Journal, Store } from '../../domain/ports.ts';
+import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports.ts';
 import type { LogCursor } from '../read-log.ts';
 import { stored } from '../refusals.ts';
 import { type Watch, Waiters } from '../waiters.ts';
@@ -46,6 +47,8 @@ export interface EventStreamsDeps {
   clock: Clock;
   /** Woken by each move, and when a live attempt has written something. */
   growth: Waiters;
+  /** Bytes that a live attempt has written as far as is known here; null when it does not run here. */
+  written(name: AttemptName): number | null;
   /** Throws RefusedError when there is none such. */
   own(caller: Caller, id: ExecutionId): Promise<Execution>;
   /** Resolves when an execution that was answered is stored. */
@@ -64,6 +67,8 @@ export class EventStreams {
   readonly #deps: EventStreamsDeps;
   readonly #ring = new EventRing();
   readonly #blocks: LogBlocks;
+  /** The first events of executions, as they were read last: many may begin to follow one. */
+  readonly #read = new LRUCache<ExecutionId, readonly EventRecord[]>({ max: 256 });
   /** Woken by events: by execution, and by user. */
   readonly #arrivals: Waiters;
 
@@ -168,9 +173,10 @@ export class EventStreams {
     try {
       for (;;) {
         // Looked at before the events are: those of the attempts that it has are there then.
-        const execution = withOutput ? await this.#deps.own(caller, id) : first;
+        const execution = await this.#deps.own(caller, id);
         following.attach(withOutput ? execution.runId : id);
-        const records = await this.#eventsOf(id, cursor.sequence);
+        const isNew = execution.eventSequence > cursor.sequence;
+        const records = isNew ? await this.#eventsOf(id, cursor.sequence) : [];
         for (const record of records) {
           if (withOutput && endsAttempt(record)) {
             for await (const items of this.#output(execution.runId, cursor, record.attempt, true)) {
@@ -182,6 +188,8 @@ export class EventStreams {
           yield [{ type: 'event', record, cursor }];
           if (record.end !== null) return;
         }
+        // Output of an attempt whose start has not been told yet would come too early.
+        if (records.length > 0 && cursor.sequence < execution.eventSequence) continue;
         if (withOutput && execution.attempts.length > 0) {
           const { number, endedAt } = execution.attempts.at(-1) as { number: number; endedAt: number | null };
           for await (const items of this.#output(execution.runId, cursor, number, endedAt !== null)) {
@@ -202,7 +210,13 @@ export class EventStreams {
 
   /** The next events of an execution, from memory where they are there. */
   async #eventsOf(id: ExecutionId, sequence: number): Promise<readonly EventRecord[]> {
-    return this.#ring.ofExecution(id, sequence) ?? stored(this.#deps.store.events(null, id, sequence, PAGE));
+    const recent = this.#ring.ofExecution(id, sequence);
+    if (recent !== null) return recent;
+    const read = this.#read.get(id);
+    if (read !== undefined && read.length > sequence) return read.slice(sequence);
+    const records = await stored(this.#deps.store.events(null, id, sequence, PAGE));
+    if (sequence === 0) this.#read.set(id, records);
+    return records;
   }
 
   /** Output of the attempts up to one, as far as it is there. */
@@ -217,6 +231,8 @@ export class EventStreams {
     for (; attempt <= upTo; attempt++, offset = 0) {
       for (;;) {
         const isEnded = isOver || attempt < upTo;
+        // Spares everybody who has it all a look at the log.
+        if (!isEnded && offset >= (this.#deps.written({ runId, attempt }) ?? Infinity)) return;
         const read = this.#blocks.read({ runId, attempt }, offset, isEnded);
         const block = read instanceof Promise ? await read : read;
         if (block === null || block.pieces.length === 0) break;
