@@ -14,9 +14,13 @@ COPY package.json package-lock.json ./
 # needs its install script.
 RUN --mount=type=cache,target=/npm-cache \
   npm ci --cache /npm-cache --omit=optional --ignore-scripts
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends gcc libc6-dev \
+  && rm -rf /var/lib/apt/lists/*
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build-native.sh ./scripts/
 COPY src ./src
-RUN npm run build && rm -f dist/.tsbuildinfo
+RUN npm run build:native && npm run build && rm -f dist/.tsbuildinfo
 
 # ------------------------------------------------------------------------------- production dependencies
 FROM ${NODE_IMAGE} AS dependencies
@@ -45,6 +49,7 @@ RUN groupadd --gid 10001 execd \
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/build ./build
 COPY package.json ./
 
 # Within a container the loopback reaches nobody, so it listens everywhere. It then starts only with

@@ -14,7 +14,7 @@ const signalTimeout = {
 const processGlobal = { name: 'process', message: 'Only main.ts touches the process.' };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'data/', 'node_modules/', '.tap/', '.dependency-cruiser.cjs'] },
+  { ignores: ['dist/', 'build/', 'data/', 'node_modules/', '.tap/', '.dependency-cruiser.cjs'] },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,

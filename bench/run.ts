@@ -1,53 +1,10 @@
 // What the service does in a second, each figure beside its yardstick in the same run. The two take turns, the best round of
 // each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
 import { execFileSync, spawn } from 'node:child_process';
-import { join } from 'node:path';
-import autocannon from 'autocannon';
 import { until } from '../test/helpers/processes.ts';
-import { freePort, scratch, startServer, type Server } from '../test/long/support.ts';
+import { json, measure, perSecond, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
+import { measureNative } from './native.ts';
 import { measureHitRatio } from './zipf.ts';
-
-const ROUNDS = Number(process.argv[2] ?? 3);
-const SECONDS = 4;
-
-interface Load {
-  connections: number;
-  method?: 'GET' | 'POST';
-  headers?: Record<string, string>;
-  body?: string;
-}
-
-async function perSecond(url: string, load: Load): Promise<number> {
-  const result = await autocannon({ url, duration: SECONDS, ...load });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} failed`);
-  return result.requests.total / result.duration;
-}
-
-interface Figure {
-  name: string;
-  expected: number | null;
-  ours: () => Promise<number>;
-  yardstick: () => Promise<number>;
-}
-
-async function measure({ name, expected, ours, yardstick }: Figure): Promise<void> {
-  await ours();
-  await yardstick();
-  let [best, bestYardstick] = [0, 0];
-  for (let round = 0; round < ROUNDS; round++) {
-    best = Math.max(best, await ours());
-    bestYardstick = Math.max(bestYardstick, await yardstick());
-  }
-  const ratio = best / bestYardstick;
-  const verdict =
-    expected === null
-      ? ''
-      : `   expected at least ${expected.toFixed(2)}${ratio < expected ? ': BELOW' : ''}`;
-  console.log(
-    `${name.padEnd(62)} ${best.toFixed(0).padStart(6)}/s  ${bestYardstick.toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)}${verdict}`,
-  );
-}
 
 /** The bare server; answers its address. */
 async function startBare(document: string): Promise<string> {
@@ -61,15 +18,7 @@ async function startBare(document: string): Promise<string> {
   return (JSON.parse(said) as { address: string }).address;
 }
 
-const start = async (more: Record<string, string>): Promise<Server> => {
-  return startServer({
-    EXECUTION_DATA_DIR: join(scratch(), 'data'),
-    EXECUTION_PORT: await freePort(),
-    ...more,
-  });
-};
-const json = { 'content-type': 'application/json' };
-const spec = JSON.stringify({ kind: 'exec', program: '/bin/true', args: [] });
+const spec = JSON.stringify(TRUE);
 const spawnLoop = (stdio: string) => async () =>
   Number(
     execFileSync(process.execPath, ['bench/spawn-loop.ts', String(SECONDS), '64', stdio], {
@@ -140,16 +89,10 @@ await measure({
 await caching.stop();
 await measureHitRatio();
 
-const running = await start({});
-const run = () =>
-  perSecond(`${running.url}/v1/executions`, {
-    connections: 64,
-    method: 'POST',
-    headers: { ...json, prefer: 'wait=60' },
-    body: spec,
-  });
+const running = await start({ EXECUTION_RUNNER_HOST: 'node' });
+const run = () => runsPerSecond(running.url, 64);
 await measure({
-  name: 'executions of /bin/true, beside a bare loop of child_process.spawn',
+  name: 'executions with the Node host, beside a loop of child_process.spawn',
   expected: 0.5,
   ours: run,
   yardstick: spawnLoop('pipe'),
@@ -161,4 +104,5 @@ await measure({
   yardstick: spawnLoop('ignore'),
 });
 await running.stop();
+await measureNative();
 process.exit();

@@ -1,7 +1,6 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
 import { accessSync, constants } from 'node:fs';
-import { extname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.ts';
@@ -21,6 +20,7 @@ import { toEventWire } from './http/event-wire.ts';
 import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { readKeysFile } from './keys-file.ts';
+import { chooseHost } from './choose-host.ts';
 import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -33,6 +33,7 @@ import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
 import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from './operations-file.ts';
+import { planParts } from './plan-parts.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
 
@@ -73,7 +74,8 @@ export interface App {
 /**
  * Builds the service.
  *
- * @throws ConfigError when the keys file, or the secret of the operator's webhook, is not usable
+ * @throws ConfigError when the keys file, the secret of the operator's webhook, or the runner host that was asked for is
+ *   not usable
  */
 export async function buildApp(
   config: Config,
@@ -101,7 +103,7 @@ export async function buildApp(
   });
   const journal: Journal = new FileJournal(logDir);
   const runner: Runner = new CommandRunner({
-    hostCommand: [runtime.execPath, ...HOST_FLAGS, hostPath()],
+    hostCommand: chooseHost(config.EXECUTION_RUNNER_HOST, runtime.execPath, log),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
@@ -129,6 +131,7 @@ export async function buildApp(
     policy,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    plans: planParts(limitsOf(config)),
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
@@ -316,9 +319,6 @@ async function listen(
   }
 }
 
-/** A small host forks fast: its heap is kept small. */
-const HOST_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
-
 /** A file system in memory, which every Linux has there; else the data directory. */
 function scratchRoot(dataDir: string): string {
   const inMemory = '/dev/shm';
@@ -328,11 +328,6 @@ function scratchRoot(dataDir: string): string {
   } catch {
     return dataDir;
   }
-}
-
-function hostPath(): string {
-  // The same source runs as .ts in development and as .js when built.
-  return fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
 }
 
 /** What applies where an operation says nothing, for readers. */

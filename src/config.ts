@@ -180,6 +180,13 @@ const SETTINGS = {
     unit: 'path',
     about: 'Operations, JSON or YAML (docs/operations.md). Read again on SIGHUP and POST /v1/admin/reload.',
   },
+  EXECUTION_RUNNER_HOST: {
+    schema: z.enum(['auto', 'native', 'node']),
+    default: 'auto',
+    unit: 'auto | native | node',
+    about:
+      'What starts the commands: the native host (npm run build:native), the Node host, or native where it was built and works.',
+  },
   EXECUTION_KILL_GRACE_MS: {
     schema: whole(0, 600_000),
     default: '5000',

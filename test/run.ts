@@ -15,12 +15,15 @@ const CHECKS = [
   ['the code is formatted', 'prettier', '--check', '--log-level', 'warn', '.'],
   ['the arrows between the rooms hold', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
   ['the project builds', 'tsc', '-p', 'tsconfig.build.json'],
+  ['the native host builds where there is a compiler', 'sh', 'scripts/build-native.sh', '--if-possible'],
+  ['it builds with its checks', 'sh', 'scripts/build-native.sh', '--sanitize', '--if-possible'],
 ] as const;
 
 /** Folders whose files share a process. */
 const GROUPS = [
   'domain',
   'operations',
+  'plans',
   'engine',
   'journal',
   'store',

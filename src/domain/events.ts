@@ -1,6 +1,6 @@
 // The one list of what is announced about an execution. Each event is a row written in its fact's group.
 import type { EventType } from './event-types.ts';
-import type { Attempt, Execution, OutputTotals, Status } from './execution.ts';
+import type { Attempt, Execution, OutputTotals, Status, StepOf } from './execution.ts';
 import { isFinished, NO_OUTPUT, operationOf } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
 import type { MoveType, StoredPhase } from './lifecycle.ts';
@@ -20,6 +20,8 @@ export interface LifecycleEvent {
   at: number;
   /** Number of the attempt that it speaks of; 0 before the first claim. */
   attempt: number;
+  /** Of a plan: the step that it speaks of, which has no execution; null when it is about the whole. */
+  step: string | null;
   /** The phase that its group has left the execution in. */
   phase: StoredPhase;
 }
@@ -31,6 +33,8 @@ export interface EventRecord extends LifecycleEvent {
   operation: string | null;
   taskId: string | null;
   labels: Readonly<Record<string, string>>;
+  /** Where it is a step; null where it is none. */
+  plan: StepOf | null;
   /** Null unless the execution has ended with it. */
   end: EventEnd | null;
 }
@@ -55,6 +59,8 @@ export interface EventFilter {
   kind?: readonly Kind[] | undefined;
   operation?: string | undefined;
   taskId?: string | undefined;
+  /** Those of a plan and of its steps. */
+  planId?: ExecutionId | undefined;
   /** All of them. */
   label?: readonly { name: string; value: string }[] | undefined;
 }
@@ -76,24 +82,26 @@ export function phaseAfter({ type, phase }: Pick<LifecycleEvent, 'type' | 'phase
     case 'lost':
       return 'starting';
     default:
-      return phase;
+      // It was live when this happened.
+      return phase === 'done' ? 'starting' : phase;
   }
 }
 
 /** The status that an event has led to. */
 export function statusAfter(event: Pick<LifecycleEvent, 'type' | 'phase'>): Status {
   const phase = phaseAfter(event);
-  return isFinal(event.type) || phase === 'done' ? (event.type as FinalStatus) : statusOf(phase, null);
+  return isFinal(event.type) ? event.type : statusOf(phase, null);
 }
 
 export function matches(filter: EventFilter, record: EventRecord): boolean {
-  const { userId, types, status, kind, operation, taskId, label = [] } = filter;
+  const { userId, types, status, kind, operation, taskId, planId, label = [] } = filter;
   return (
     (userId === null || userId === record.userId) &&
     (types?.includes(record.type) ?? true) &&
     (kind?.includes(record.kind) ?? true) &&
     (operation === undefined || operation === record.operation) &&
     (taskId === undefined || taskId === record.taskId) &&
+    (planId === undefined || planId === record.executionId || planId === record.plan?.id) &&
     (status?.includes(statusAfter(record)) ?? true) &&
     label.every(({ name, value }) => Object.hasOwn(record.labels, name) && record.labels[name] === value)
   );
@@ -101,12 +109,12 @@ export function matches(filter: EventFilter, record: EventRecord): boolean {
 
 /** An event with the facts of its execution, which is as its group has left it, or later. */
 export function toRecord(event: LifecycleEvent, execution: Execution): EventRecord {
-  const { userId, taskId, labels, spec, attempts } = execution;
+  const { userId, taskId, labels, spec, attempts, plan } = execution;
   const end = isFinal(event.type) && isFinished(execution) ? endOf(execution.outcome, attempts) : null;
-  const { position, executionId, sequence, type, at, attempt, phase } = event;
+  const { position, executionId, sequence, type, at, attempt, phase, step } = event;
   return {
-    ...{ position, executionId, sequence, type, at, attempt, phase },
-    ...{ userId, kind: spec.kind, operation: operationOf(execution), taskId, labels, end },
+    ...{ position, executionId, sequence, type, at, attempt, phase, step },
+    ...{ userId, kind: spec.kind, operation: operationOf(execution), taskId, labels, plan, end },
   };
 }
 

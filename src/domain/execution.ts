@@ -1,9 +1,11 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
+import type { Caller, Scope } from './access.ts';
 import type { EventType } from './event-types.ts';
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
 import type { Fault } from './errors.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
+import type { PlanSpec } from './plan.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
 
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
@@ -109,7 +111,9 @@ export interface RetryPolicy {
 export const POOLS = ['process', 'http'] as const;
 export type Pool = (typeof POOLS)[number];
 
-export function poolOf(work: Work): Pool {
+/** Null for a plan, which holds no slot: its steps do. */
+export function poolOf(work: Work | PlanSpec): Pool | null {
+  if (work.kind === 'plan') return null;
   return work.kind === 'http' ? 'http' : 'process';
 }
 
@@ -120,18 +124,32 @@ export interface Trace {
   flags: string;
 }
 
+/** The place of a step in its plan. */
+export interface StepOf {
+  id: ExecutionId;
+  step: string;
+}
+
+/** What is needed of a caller to do something for them later. */
+export interface StoredCaller {
+  scopes: readonly Scope[];
+  mayRun: Caller['mayRun'];
+}
+
 interface Facts {
   id: ExecutionId;
   userId: string;
   runId: ExecutionId;
-  spec: Spec;
+  /** The plan that it is a step of, and as which; null when it is none. */
+  plan: StepOf | null;
+  spec: Spec | PlanSpec;
   taskId: string | null;
   labels: Record<string, string>;
   priority: number;
   timeouts: Timeouts;
   outputPolicy: OutputPolicy;
   /** What runs: the spec itself, or what its operation has made of it. */
-  work: Work;
+  work: Work | PlanSpec;
   /** Null is one attempt. */
   retry: RetryPolicy | null;
   /** An interrupted attempt may be made again. */
@@ -142,6 +160,12 @@ interface Facts {
   cache: CacheUse | null;
   trace: Trace;
   rerunOf: ExecutionId | null;
+  /** Of a plan: the one whose completed steps it has taken over. */
+  redriveOf: ExecutionId | null;
+  /** Of a step that was taken over: the one that has run. */
+  keptFrom: ExecutionId | null;
+  /** Of a plan: for whom its steps are begun. */
+  caller: StoredCaller | null;
   isolation: Isolation;
   /** Who is told of its events, besides standing webhooks. */
   webhook: { url: string; events: readonly EventType[] } | null;
@@ -186,6 +210,8 @@ export interface RunningExecution extends Facts {
   status: 'running';
   phase: 'starting' | 'canceling';
   cancel: CancelRequest | null;
+  /** Of a plan whose steps are being stopped: what it will have ended by. */
+  decided: Outcome | null;
 }
 
 /** The value that a finished execution yields. */
@@ -206,6 +232,13 @@ export interface HttpResponse {
 /** The body of an HTTP answer: its first bytes when it is too large for a result; the log keeps more. */
 export type HttpBody =
   { text: string; truncated: boolean } | { base64: string; truncated: boolean } | { json: unknown };
+
+/** A result as readers see it, and as references lead into it. */
+export function resultValue(result: Result): unknown {
+  if (result === null) return null;
+  const { type, ...value } = result;
+  return type === 'json' ? result.value : value;
+}
 
 export interface FinishedExecution extends Facts {
   status: FinalStatus;
@@ -261,5 +294,6 @@ export function lastAttemptNumber(execution: Execution): number {
 
 /** When the first process of the execution was started, ms since the epoch. */
 export function startedAt(execution: Execution): number | null {
+  if (execution.spec.kind === 'plan') return execution.createdAt;
   return execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
 }

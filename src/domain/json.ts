@@ -51,3 +51,19 @@ export function canonicalJson(value: unknown): string {
   }
   return `{${text}}`;
 }
+
+/** The type of a JSON value, in the words of a message. */
+export function describeType(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  switch (typeof value) {
+    case 'string':
+      return 'a text';
+    case 'number':
+      return 'a number';
+    case 'boolean':
+      return 'a boolean';
+    default:
+      return 'an object';
+  }
+}

@@ -104,5 +104,6 @@ export function shownPhase(execution: Execution, stage: LiveStage | null): Phase
   if (execution.status !== 'running') return waitingPhase(execution.phase);
   if (stage === 'ended') return 'finishing';
   if (execution.phase === 'canceling') return 'canceling';
+  if (execution.spec.kind === 'plan') return 'running';
   return stage === 'running' ? 'running' : 'starting';
 }

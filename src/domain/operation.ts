@@ -8,7 +8,7 @@ import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
 import {
   cache,
-  KINDS,
+  SPEC_KINDS,
   labels,
   operationName,
   type OversizedStrategy,
@@ -102,7 +102,7 @@ const paramsSchema = z
   })
   .transform((schema) => schema as ParamsSchema);
 
-const RUN_KINDS = KINDS.filter((kind) => kind !== 'operation');
+const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
 /** What it runs, in the words of a request; texts may hold slots, so that its fields are checked when it is compiled. */
 const run = z.looseObject({ kind: z.enum(RUN_KINDS) });
 

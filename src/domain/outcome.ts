@@ -7,6 +7,9 @@ export const CAUSES = [
   'exited',
   'signalled',
   'http_response',
+  'steps_ended',
+  'evaluation_failed',
+  'step_refused',
   'request_failed',
   'spawn_failed',
   'queue_timeout',
@@ -68,6 +71,10 @@ export const REQUEST_FAILURES = [
 ] as const;
 export type RequestFailure = (typeof REQUEST_FAILURES)[number];
 
+/** What of a plan could not be worked out. */
+export const EVALUATION_FAILURES = ['reference', 'condition', 'items', 'loop_limit', 'outputs'] as const;
+export type EvaluationFailure = (typeof EVALUATION_FAILURES)[number];
+
 export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'shutdown'] as const;
 export type LostDetail = (typeof LOST_DETAILS)[number];
 
@@ -97,6 +104,12 @@ type Ending =
       retryAfterMs: number | null;
       resultError: ResultError | null;
     }
+  /** Of a plan: `failed` counts the steps that make it a failure, `steps` names the first of them. */
+  | { cause: 'steps_ended'; failed: number; steps: readonly string[] }
+  /** What a plan was to work out could not be. */
+  | { cause: 'evaluation_failed'; reason: EvaluationFailure; message: string }
+  /** A step that was not accepted once its values were known. */
+  | { cause: 'step_refused'; message: string }
   | { cause: 'request_failed'; reason: RequestFailure; message: string }
   | { cause: 'circuit_open'; circuit: string; retryAfterMs: number }
   | { cause: 'spawn_failed'; reason: SpawnFailure; message: string }
@@ -157,6 +170,13 @@ function judgeEnding(outcome: Outcome): Verdict {
       return ended('failed', outcome.resultError, RESULT_MESSAGES[outcome.resultError]);
     case 'request_failed':
       return ended('failed', outcome.reason, outcome.message);
+    case 'steps_ended':
+      if (outcome.failed === 0) return { status: 'completed', error: null };
+      return ended('failed', 'step_failed', stepsMessage(outcome.failed, outcome.steps));
+    case 'evaluation_failed':
+      return ended('failed', EVALUATION_ERRORS[outcome.reason], outcome.message);
+    case 'step_refused':
+      return ended('failed', 'step_refused', outcome.message);
     case 'circuit_open': {
       const seconds = Math.ceil(outcome.retryAfterMs / 1000);
       return ended(
@@ -188,6 +208,19 @@ function judgeEnding(outcome: Outcome): Verdict {
     default:
       return outcome satisfies never;
   }
+}
+
+const EVALUATION_ERRORS = {
+  reference: 'reference_unresolved',
+  condition: 'condition_failed',
+  items: 'items_unusable',
+  loop_limit: 'loop_limit',
+  outputs: 'outputs_unresolved',
+} as const satisfies Record<EvaluationFailure, ErrorType>;
+
+function stepsMessage(failed: number, steps: readonly string[]): string {
+  const names = steps.length < failed ? `${steps.join(', ')} and others` : steps.join(', ');
+  return failed === 1 ? `The step ${names} did not complete.` : `${failed} steps did not complete: ${names}.`;
 }
 
 const LOST_MESSAGES: Record<LostDetail, string> = {

@@ -11,12 +11,14 @@ import type {
   QueuedExecution,
   Resources,
   Result,
+  RunningExecution,
   Status,
   Timeouts,
 } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
+import type { SkipReason } from './plan-state.ts';
 import type { HttpWork, Kind } from './spec.ts';
 import type {
   Delivery,
@@ -65,7 +67,9 @@ export interface Claimant {
 /**
  * A new execution. `claim` gives it a slot in the same group: then it is never in the queue, unless as many with its
  * concurrency key run as may. Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
- * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt.
+ * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt. A plan
+ * is live from the first moment. A step is refused with `plan_closed` when its plan ends or has ended, and with
+ * `step_exists` when it has been accepted before.
  */
 export interface AcceptPart {
   type: 'accept';
@@ -96,6 +100,41 @@ export interface ClaimNextPart {
   pool: Pool;
   limit: number;
   claim: Claimant;
+}
+
+/**
+ * Ends a plan by something else than its steps: those that live are cancelled, none begins any more, and the plan ends by
+ * this outcome when they have. Refused as `illegal` when that has been decided already.
+ */
+export interface StopPlanPart {
+  type: 'stop_plan';
+  executionId: ExecutionId;
+  outcome: Outcome;
+  at: number;
+}
+
+/** Steps of a live plan that end without an execution. Stale when the plan has ended. */
+export interface MarkStepsPart {
+  type: 'mark_steps';
+  planId: ExecutionId;
+  marks: readonly StepMark[];
+  at: number;
+}
+
+export type StepMark = { step: string } & (
+  | { status: 'skipped'; reason: SkipReason; outcome: null }
+  | { status: 'failed'; reason: null; outcome: Outcome }
+);
+
+/**
+ * Finished steps that another plan takes over, with their results and logs; those of a plan among them too. What is gone
+ * meanwhile is left out.
+ */
+export interface KeepStepsPart {
+  type: 'keep_steps';
+  /** Plans before the steps in them. */
+  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId }[];
+  at: number;
 }
 
 /**
@@ -264,6 +303,9 @@ export type Part =
   | IdempotencyPart
   | ClaimNextPart
   | CancelPart
+  | StopPlanPart
+  | MarkStepsPart
+  | KeepStepsPart
   | SettlePart
   | RequeuePart
   | RetryPart
@@ -283,6 +325,8 @@ export type Group = readonly Part[];
 
 export type GroupRefusal =
   | { reason: 'queue_full' | 'run_gone' }
+  /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
+  | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
   | { reason: 'key_reused' }
   | { reason: 'not_found' }
@@ -304,6 +348,11 @@ export interface ListFilter {
   kind?: readonly Kind[] | undefined;
   operation?: string | undefined;
   taskId?: string | undefined;
+  /** Steps of this plan. */
+  planId?: ExecutionId | undefined;
+  step?: string | undefined;
+  /** Only what is no step. */
+  isRoot?: true | undefined;
   label?: readonly { name: string; value: string }[] | undefined;
   createdFrom?: number | undefined;
   createdTo?: number | undefined;
@@ -318,6 +367,8 @@ export interface StoreCounts {
   /** Those of the pending that take part in the run of another one. */
   joined: number;
   running: number;
+  /** Those of the finished that are steps of a plan. */
+  finishedSteps: number;
   finished: Record<FinishedExecution['status'], number>;
   /** When the oldest queued execution entered the queue; null when the queue is empty. */
   oldestQueuedAt: number | null;
@@ -352,6 +403,24 @@ export interface InterruptedAttempt {
   attempt: Attempt;
   /** True when the machine has been restarted since: files that were not synced may be gone. */
   isOtherBoot: boolean;
+}
+
+/** A step of a plan that has begun, or has ended without having begun. */
+export interface StepRecord {
+  step: string;
+  /** Null for one that has no execution. */
+  executionId: ExecutionId | null;
+  kind: Kind | null;
+  phase: StoredPhase;
+  status: Status | 'skipped';
+  createdAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  attempts: number;
+  outcome: Outcome | null;
+  skipReason: SkipReason | null;
+  /** The execution whose result was taken over. */
+  keptFrom: ExecutionId | null;
 }
 
 /** What the store knows of itself once it is open. */
@@ -398,10 +467,16 @@ export interface Store {
   queuePosition(id: ExecutionId): Promise<number | null>;
   /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */
   pendingWithTimer(): Promise<PendingExecution[]>;
-  /** Ids of finished executions to remove: those that ended before, then the oldest ends above the count. */
+  /** Ids of finished executions to remove, steps left aside: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
+  /** Plans that have not ended. */
+  livePlans(): Promise<RunningExecution[]>;
+  /** What has become of the steps of a plan so far; those that wait are not among them. In the order of their beginning. */
+  steps(planId: ExecutionId): Promise<StepRecord[]>;
+  /** How many of a plan's steps have which status so far; those that wait are not counted. */
+  stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>>;
   /** Removes idempotency keys that ended before; answers how many. */
   expireKeys(before: number): Promise<number>;
   /** Kept results, newest first. */

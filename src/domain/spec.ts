@@ -84,6 +84,11 @@ const wholeMs = (max: number, setting?: string) =>
     .min(1)
     .max(max, setting === undefined ? undefined : `must be at most ${max} (${setting})`);
 
+/** The clock of a plan, milliseconds. */
+export const planTimeouts = z.strictObject({
+  total_ms: wholeMs(WEEK_MS).optional().describe('everything, from submission to end'),
+});
+
 /** The four clocks, milliseconds. `idle_ms`: no output for that long. */
 export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
   const maxTimeout = wholeMs(limits.maxAttemptMs, 'EXECUTION_MAX_TIMEOUT');
@@ -256,7 +261,7 @@ function urlProblem(text: string): string | null {
 }
 
 /** Who is told of the execution, signed as Standard Webhooks has it. */
-const webhook = z.strictObject({
+export const webhook = z.strictObject({
   url: httpUrl,
   events: webhookEvents.optional(),
   secret: webhookSecret.optional().describe('default: one is made, and told in the answer'),
@@ -350,12 +355,16 @@ function kindShapes() {
   };
 }
 
-export const KINDS = ['exec', 'shell', 'script', 'aws_cli', 'http', 'operation'] as const;
+/** Kinds that can be asked for alone; a plan is asked for by a route of its own. */
+export const SPEC_KINDS = ['exec', 'shell', 'script', 'aws_cli', 'http', 'operation'] as const;
+export const KINDS = [...SPEC_KINDS, 'plan'] as const;
 export type Kind = (typeof KINDS)[number];
 
-function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
+function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = operationShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
+  // A step is told of with its plan.
+  if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
   const ofProcess = { ...processShape, ...shared };
   const kinds = kindShapes();
   const script = z
@@ -379,7 +388,7 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape) {
       script,
       z.strictObject({ ...kinds.aws_cli, ...ofProcess }),
       z.strictObject({ ...httpShape, ...shared }),
-      z.strictObject({ ...operationShape, ...shared }),
+      z.strictObject({ ...ofOperation, ...shared }),
     ])
     .refine((spec) => spec.cache?.scope !== 'task' || spec.task_id !== undefined, {
       path: ['cache', 'scope'],
@@ -410,6 +419,12 @@ export type TimeoutsSpec = NonNullable<Spec['timeouts']>;
 
 /** 1 to 255 printable ASCII characters (draft-ietf-httpapi-idempotency-key-header-07 leaves the form open). */
 export const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 printable ASCII characters');
+
+/** The schema of a step that is no plan: a spec with the fields of a step, which has the name of its operation elsewhere. */
+export function stepSchema(limits: SpecLimits, stepShape: z.ZodRawShape): z.ZodType<Spec> {
+  const { name, ...operation } = operationShape;
+  return buildSchema(limits, stepShape, { ...operation, operation: name } as never);
+}
 
 /** The schema of one item of a batch: a spec with a key of its own. */
 export function batchItemSchema(

@@ -15,6 +15,7 @@ import type {
   Log,
   Store,
 } from '../domain/ports.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import type { TimeoutsSpec } from '../domain/spec.ts';
 import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
@@ -120,6 +121,8 @@ export class Changes {
         `The execution ${id} has not finished; cancel it first.`,
       );
     }
+    if (result?.status === 'refused' && result.reason === 'step_of_plan')
+      throw new RefusedError('step_of_plan', `The execution ${id} is a step of a plan, and leaves with it.`);
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
     for (const execution of result.executions) await removeLogs(execution, this.#deps);
   }
@@ -135,6 +138,8 @@ export class Changes {
     const { cause, limitMs } = deadline;
     const stop = () => this.#deps.live.stop(execution.runId, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
+    if (execution.spec.kind === 'plan')
+      return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
     // Whoever runs alone is stopped at once, whether the store can be written or not.
     if (execution.status === 'running' && !joins.isShared(execution.runId)) {
       joins.withdraw(execution.runId);
@@ -146,6 +151,17 @@ export class Changes {
     const [result] = await this.#deps.commit([[{ type: 'expire', ...part }]]);
     const isAlone = result?.status === 'refused' && result.reason === 'illegal';
     if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop();
+  }
+
+  /**
+   * Ends a plan by something else than its steps. Nothing happens when its end has been decided already.
+   *
+   * @throws StoreError
+   */
+  async stopPlan(id: ExecutionId, outcome: Outcome): Promise<void> {
+    const at = this.#deps.clock.now();
+    const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome, at }]]);
+    if (result?.status === 'applied') this.#stopLive(result.executions, null);
   }
 
   /**
@@ -170,12 +186,17 @@ export class Changes {
     const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason, at }]);
     const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
     for (const result of results) {
-      if (result.status !== 'applied') continue;
-      for (const { runId, phase } of result.executions) {
-        if (phase === 'canceling') this.#deps.live.stop(runId, { cause: 'cancelled', reason });
-      }
+      if (result.status === 'applied') this.#stopLive(result.executions, reason);
     }
     return results;
+  }
+
+  /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
+  #stopLive(executions: readonly Execution[], reason: string | null): void {
+    for (const { runId, phase, spec } of executions) {
+      if (phase === 'canceling' && spec.kind !== 'plan')
+        this.#deps.live.stop(runId, { cause: 'cancelled', reason });
+    }
   }
 
   #extendLive(execution: Execution, { attemptMs, idleMs }: Timeouts): void {

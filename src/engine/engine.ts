@@ -42,6 +42,7 @@ import { Joins } from './policies/joins.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
+import { Plans, type PlansDeps } from './plans/plans.ts';
 import type { EnginePolicy } from './policy.ts';
 import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
 import type { LogItem, LogQuery } from './read-log.ts';
@@ -55,6 +56,8 @@ import { Waiters } from './waiters.ts';
 import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
 
 export type { ExecutionView, WaitFor } from './queries.ts';
+export type { PlanLogItem } from './plans/plan-log.ts';
+export type { PlanView, StepView } from './plans/plan-view.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from './policies/circuits.ts';
@@ -81,6 +84,8 @@ export interface EngineDeps {
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
+  /** What plans are made of: how they are checked, and their values worked out. */
+  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions'>;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
@@ -135,6 +140,7 @@ export class Engine {
   readonly streams: EventStreams;
   readonly #queries: Queries;
   readonly #changes: Changes;
+  readonly plans: Plans;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
   readonly #underWay = new Set<Promise<void>>();
   /** Aborts what is tried again and again, at the end. */
@@ -181,7 +187,7 @@ export class Engine {
     });
     const isOpen = () => this.#state === 'open';
     const whyWaiting = ({ concurrency, work }: Execution) =>
-      concurrency !== null && this.#schedulers[poolOf(work)].free > 0 ? 'concurrency_limit' : 'no_free_slot';
+      concurrency !== null && this.#schedulerOf(work).free > 0 ? 'concurrency_limit' : 'no_free_slot';
     const waiters = { changes: this.#changed, growth: this.#growth };
     this.#queries = new Queries({
       store,
@@ -209,6 +215,13 @@ export class Engine {
       late: this.#late,
       queries: this.#queries,
     });
+    this.plans = new Plans({
+      ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
+      ...deps.plans,
+      submitAll: (caller, submissions) => this.#submitTracked(caller, submissions),
+      stop: (plan, outcome) => this.#changes.stopPlan(plan, outcome),
+      changes: this.#changed,
+    });
   }
 
   /** Of the store, once it is open. */
@@ -235,6 +248,7 @@ export class Engine {
       this.#deadlines.follow(execution);
       this.#joins.follow(execution);
     }
+    await this.plans.resume();
     if (this.#deps.cache.isPersistent) {
       const kept = await store.cacheEntries(this.#deps.cache.maxEntries);
       for (const entry of kept.reverse()) this.#cache.put(entry);
@@ -249,6 +263,7 @@ export class Engine {
     if (this.#state !== 'ready') return;
     this.#state = 'open';
     for (const pool of POOLS) this.#schedulers[pool].open();
+    this.plans.open();
   }
 
   /**
@@ -296,9 +311,10 @@ export class Engine {
   }
 
   /** What is wrong with each part; null where nothing is. */
-  health(): { store: string | null; runnerHost: string | null; intake: string | null } {
+  health(): { store: string | null; runnerHost: string | null; hostName: string; intake: string | null } {
     return {
       store: this.#committer.failure?.message ?? null,
+      hostName: this.#deps.runner.status().name,
       runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
@@ -326,13 +342,20 @@ export class Engine {
 
   /** Accepts many, each with its own answer, in one commit. */
   async submitAll(caller: Caller, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]> {
+    return stored(this.#submitTracked(caller, submissions));
+  }
+
+  async #submitTracked(
+    caller: Caller,
+    submissions: readonly Submission[],
+  ): Promise<(Submitted | RefusedError)[]> {
     if (this.#state !== 'open') {
       const detail = `The server is ${this.#isStarting() ? 'starting' : 'shutting down'} and accepts no executions.`;
       throw new RefusedError('shutting_down', detail, { retryAfterS: AWAY_RETRY_S });
     }
     const submitted = submitAll(caller, submissions, this.#submitDeps());
     this.#track(submitted);
-    return stored(submitted);
+    return submitted;
   }
 
   /** A new execution with the spec of another one. */
@@ -493,11 +516,13 @@ export class Engine {
   #publish(event: Parameters<Listener>[0], execution: Execution): void {
     this.#deadlines.follow(execution);
     this.#joins.follow(execution);
+    this.plans.follow(execution);
     this.#keepResult(execution);
     this.#changed.notify(execution.id);
     this.#growth.notify(execution.id);
     if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
     this.streams.publish(event, execution);
+    if (execution.plan !== null) this.#changed.notify(execution.plan.id);
     this.#bus.publish(event, execution);
   }
 
@@ -533,7 +558,7 @@ export class Engine {
   /** Runs what has been claimed. What comes when the drain has begun goes back to the queue: nothing of it has started. */
   #run(execution: RunningExecution): void {
     const carry = this.#state === 'open' ? runExecution : giveBack;
-    const scheduler = this.#schedulers[poolOf(execution.work)];
+    const scheduler = this.#schedulerOf(execution.work);
     const carried = carry(execution, this.#runDeps(scheduler)).catch((error: unknown) => {
       this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run was given up');
       scheduler.release();
@@ -555,7 +580,11 @@ export class Engine {
 
   async #due(execution: Execution): Promise<void> {
     await this.#changes.due(execution);
-    this.#schedulers[poolOf(execution.work)].fill();
+    this.#schedulerOf(execution.work).fill();
+  }
+
+  #schedulerOf(work: Execution['work']): Scheduler {
+    return this.#schedulers[poolOf(work) ?? 'process'];
   }
 
   /** Does what is due to a pending execution, however often it takes. */
@@ -589,6 +618,7 @@ export class Engine {
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
+      beginPlan: (plan) => this.plans.begin(plan),
     };
   }
 

@@ -95,11 +95,11 @@ export class Janitor {
   }
 }
 
-/** Removes the logs of an execution that has just been removed, unless others took part in its run. */
+/** Removes the logs of an execution that has just been removed, unless others share its run. */
 export async function removeLogs(
-  { runId, attempts, cache }: Execution,
+  { runId, attempts }: Execution,
   { store, journal }: Pick<JanitorDeps, 'store' | 'journal'>,
 ): Promise<void> {
-  if (cache !== null && (await store.missing([runId])).length === 0) return;
+  if (attempts.length === 0 || (await store.missing([runId])).length === 0) return;
   for (const { number } of attempts) await journal.remove({ runId, attempt: number });
 }

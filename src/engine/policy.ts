@@ -1,8 +1,9 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
 import type { Caller } from '../domain/access.ts';
-import type { Execution, OutputPolicy, Pool, Timeouts, Trace } from '../domain/execution.ts';
+import type { Execution, OutputPolicy, Pool, StepOf, Timeouts, Trace } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
 import { DEFAULT_EVENTS } from '../domain/webhooks.ts';
 import { cacheUse } from './policies/cache-key.ts';
@@ -49,8 +50,8 @@ function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
 
 export interface Acceptance {
   id: ExecutionId;
-  spec: Spec;
-  work: Work;
+  spec: Spec | PlanSpec;
+  work: Work | PlanSpec;
   settings: Settings;
   /** What tells its result apart from others. */
   identity: unknown;
@@ -60,12 +61,15 @@ export interface Acceptance {
   caller: Caller;
   trace: Trace;
   rerunOf: ExecutionId | null;
+  redriveOf: ExecutionId | null;
+  /** The plan that it is a step of. */
+  plan: StepOf | null;
   now: number;
 }
 
 /** The record of a new execution. */
 export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
-  const { id, spec, work, settings, identity, caller, trace, rerunOf, now } = acceptance;
+  const { id, spec, work, settings, identity, caller, trace, rerunOf, redriveOf, plan, now } = acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
   const timeouts = resolveTimeouts(settings, policy, acceptance.adaptiveMs);
@@ -90,6 +94,11 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
     trace,
     rerunOf,
+    redriveOf,
+    plan,
+    keptFrom: null,
+    // Its steps are begun later, and as if the caller asked for them then.
+    caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: 'none',
     webhook:
       spec.webhook === undefined

@@ -121,6 +121,7 @@ function start(
   if (work.kind === 'http') {
     return deps.requests.run({ ...shared, work, executionId: execution.id, traceparent }, listener);
   }
+  if (work.kind === 'plan') throw new TypeError('a plan has no attempts');
   const command = deps.toCommand(execution, work, traceparent);
   return deps.runner.run({ ...shared, command, graceMs: deps.policy.graceMs }, listener);
 }

@@ -2,10 +2,11 @@
 import type { Caller } from '../domain/access.ts';
 import { whyNotAllowed } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
+import type { Execution, Pool, RunningExecution, StepOf, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import { newSecret, type Webhook } from '../domain/webhooks.ts';
 import type { LateAccepts } from './late-accepts.ts';
@@ -13,12 +14,12 @@ import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
-import type { EnginePolicy } from './policy.ts';
+import type { EnginePolicy, Settings } from './policy.ts';
 import { newExecution } from './policy.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface Submission {
-  spec: Spec;
+  spec: Spec | PlanSpec;
   /** Parsed traceparent of the request; null starts a new trace. */
   trace: Trace | null;
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */
@@ -26,6 +27,25 @@ export interface Submission {
   rerunOf: ExecutionId | null;
   /** Signs the webhook of its spec, unless that brings one along; null makes one. */
   webhookSecret?: string | null;
+  /** The plan that it is to be a step of. */
+  plan?: StepOf;
+  /** A plan to go on from. */
+  redrive?: Redrive;
+}
+
+export interface Redrive {
+  of: ExecutionId;
+  /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
+  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId | null }[];
+}
+
+/** A step that the store did not take: its plan begins no more, or has it already. */
+export class StepNotTaken extends RefusedError {
+  readonly reason: 'plan_closed' | 'step_exists';
+  constructor(reason: StepNotTaken['reason']) {
+    super('internal_error', 'The plan does not take this step.');
+    this.reason = reason;
+  }
 }
 
 export interface Submitted {
@@ -55,6 +75,8 @@ export interface SubmitDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
+  /** Begins a plan that has been accepted. */
+  beginPlan(execution: RunningExecution): void;
 }
 
 const KEY_LIFETIME_MS = 24 * 3600 * 1000;
@@ -126,14 +148,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const { outcome, result } = beginning.end ?? {};
   const isHit = execution.cache?.status === 'hit';
   // A hit has nothing to lose but its own record, which may follow.
-  if (
-    isHit &&
-    execution.webhook === null &&
-    outcome !== undefined &&
-    result !== undefined &&
-    idempotency === null &&
-    deps.late.hasRoom
-  ) {
+  const { plan, webhook } = execution;
+  const mayBeLate = isHit && idempotency === null && plan === null && webhook === null && deps.late.hasRoom;
+  if (mayBeLate && outcome !== undefined && result !== undefined) {
     const late = deps.late.add(execution, { outcome, result });
     return { execution: late, isReplay: false, webhookSecret: null };
   }
@@ -147,10 +164,16 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   }
   const { joins, end } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
-  const mayWait = joins || (execution.work.on_limit ?? deps.policy.onLimit) === 'queue';
-  const maxQueued = mayWait ? deps.policy.maxQueued : 0;
+  const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
+  // Who takes a plan in takes in its steps.
+  const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
   const claim = slot === null ? null : deps.claimant();
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued });
+  const copies = submission.redrive?.copies ?? [];
+  if (copies.length > 0) {
+    const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
+    group.push({ type: 'keep_steps', copies: kept, at: execution.createdAt });
+  }
   const { id: executionId, runId } = execution;
   const madeSecret = addWebhook(group, execution, submission);
   return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
@@ -171,7 +194,7 @@ function addWebhook(group: Part[], execution: NewExecution, submission: Submissi
 }
 
 /** A spec as it is kept and shown. */
-function withoutSecret(spec: Spec): Spec {
+function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
   if (spec.webhook?.secret === undefined) return spec;
   const { secret: _secret, ...webhook } = spec.webhook;
   return { ...spec, webhook };
@@ -185,6 +208,7 @@ function withoutSecret(spec: Spec): Spec {
 function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { rerunOf } = submission;
   const spec = withoutSecret(submission.spec);
+  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const notAllowed = whyNotAllowed(caller, spec);
   if (notAllowed !== null) throw new RefusedError('command_not_allowed', notAllowed);
   const resolved = deps.resolve(spec);
@@ -200,8 +224,33 @@ function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): New
     spec.kind === 'operation' && !hasOwnLimit
       ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
       : null;
-  const acceptance = { id: deps.newId(), spec, ...resolved, adaptiveMs, caller, trace, rerunOf, now };
-  return newExecution(acceptance, deps.policy);
+  const plan = submission.plan ?? null;
+  const from = { caller, trace, rerunOf, redriveOf: null, plan, now };
+  return newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+}
+
+function acceptedPlan(
+  caller: Caller,
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  deps: SubmitDeps,
+): NewExecution {
+  const plan = submission.plan ?? null;
+  const from = { caller, trace: trace ?? deps.newTrace(), rerunOf, redriveOf: redrive?.of ?? null, plan };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as Settings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
+  return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
+}
+
+/** What happens when no slot is free. A step has its place in the plan, and waits. */
+function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+  if (plan !== null || work.kind === 'plan') return 'queue';
+  return work.on_limit ?? policy.onLimit;
 }
 
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
@@ -229,15 +278,15 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 
  * @throws RefusedError
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
-  const scheduler = deps.schedulers[poolOf(execution.work)];
+  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null };
+  if (execution.work.kind === 'plan') return idle;
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
   if (outcome !== null) return { ...idle, end: { outcome, result: null } };
   const hasSlot = scheduler.tryReserve();
-  const onLimit = execution.work.on_limit ?? deps.policy.onLimit;
-  const isRejected = !hasSlot && onLimit === 'reject';
+  const isRejected = !hasSlot && onLimitOf(execution, deps.policy) === 'reject';
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;
@@ -283,8 +332,9 @@ async function conclude(
 ): Promise<Submitted | RefusedError> {
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
-    if (execution.status === 'running') deps.run(execution);
-    else one.slot?.release();
+    if (execution.status !== 'running') one.slot?.release();
+    else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
+    else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
     return { execution, isReplay: false, webhookSecret: one.madeSecret };
   }
@@ -304,6 +354,9 @@ async function conclude(
       return new RefusedError('queue_full', `${deps.policy.maxQueued} executions are waiting already.`, {
         retryAfterS: scheduler.retryAfterS(),
       });
+    case 'plan_closed':
+    case 'step_exists':
+      return new StepNotTaken(result.reason);
     case 'key_reused':
       return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
     case 'key_gone':

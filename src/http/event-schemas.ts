@@ -20,6 +20,8 @@ export const event = z
     operation: z.string().nullable(),
     task_id: z.string().nullable(),
     labels: z.record(z.string(), z.string()).readonly(),
+    plan_id: z.string().nullable().describe('the plan that it is a step of'),
+    step: z.string().nullable().describe('its name there; of a plan: the step that was skipped'),
     outcome: outcome.optional(),
     error: executionError.nullable().optional(),
     output: z
@@ -49,12 +51,18 @@ export const executionEventsQuery = z.strictObject({
 });
 export type ExecutionEventsQuery = z.infer<typeof executionEventsQuery>;
 
+export const planEventsQuery = z.strictObject({
+  after: after.describe('go on after this event id; the header Last-Event-ID goes over it'),
+});
+export type PlanEventsQuery = z.infer<typeof planEventsQuery>;
+
 export const eventsQuery = z.strictObject({
   type: list(z.enum(EVENT_TYPES)).optional(),
   status: list(z.enum(STATUSES)).optional().describe('that the event has led to'),
   kind: list(z.enum(KINDS)).optional(),
   operation: operationName.optional(),
   task_id: taskId.optional(),
+  plan_id: z.string().max(100).optional().describe('of this plan and its steps'),
   label: labelPairs.optional(),
   after: after.describe('go on after this event id, or "now"; the header Last-Event-ID goes over it'),
 });

@@ -23,6 +23,8 @@ export function toEventWire(record: EventRecord): EventWire {
     operation: record.operation,
     task_id: record.taskId,
     labels: record.labels,
+    plan_id: record.plan?.id ?? null,
+    step: record.plan?.step ?? record.step,
     ...(end === null
       ? {}
       : {

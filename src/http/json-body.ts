@@ -22,12 +22,13 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     }
     if (body.length === 0) return done(null, undefined);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
-    const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: MAX_MEMBERS });
+    const maxMembers = request.routeOptions.config.maxMembers ?? MAX_MEMBERS;
+    const { depth, members } = measureJson(body, { depth: MAX_DEPTH, members: maxMembers });
     if (depth > MAX_DEPTH) {
       return done(new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`));
     }
-    if (members > MAX_MEMBERS) {
-      const detail = `The objects of the body have more than ${MAX_MEMBERS} members together.`;
+    if (members > maxMembers) {
+      const detail = `The objects of the body have more than ${maxMembers} members together.`;
       return done(new RefusedError('too_many_members', detail));
     }
     const text = body.toString('utf8');

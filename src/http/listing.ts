@@ -7,7 +7,7 @@ import type { ListQuery } from './schemas.ts';
 
 const CURSOR_VERSION = 1;
 
-export function toFilter(userId: string, query: Omit<ListQuery, 'limit' | 'cursor'>): ListFilter {
+export function toFilter(userId: string, query: Partial<Omit<ListQuery, 'limit' | 'cursor'>>): ListFilter {
   return {
     userId,
     status: query.status,
@@ -15,6 +15,8 @@ export function toFilter(userId: string, query: Omit<ListQuery, 'limit' | 'curso
     kind: query.kind,
     operation: query.operation,
     taskId: query.task_id,
+    planId: query.plan_id,
+    step: query.step,
     label: query.label,
     createdFrom: query.created_after,
     createdTo: query.created_before,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Operation, EffectivePolicy } from '../domain/operation.ts';
 import { breaker } from '../domain/operation.ts';
-import { cache, KINDS, OVERSIZED, retry } from '../domain/spec.ts';
+import { cache, OVERSIZED, retry, SPEC_KINDS } from '../domain/spec.ts';
 
 const ms = z.int().min(0);
 const count = z.int().min(0);
@@ -67,7 +67,7 @@ export const operation = z
     name: z.string(),
     description: z.string(),
     params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters'),
-    kind: z.enum(KINDS).exclude(['operation']).describe('of what it runs'),
+    kind: z.enum(SPEC_KINDS).exclude(['operation']).describe('of what it runs'),
     policy: operationPolicy,
   })
   .describe('An operation that can be asked for by its name.');

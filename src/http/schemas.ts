@@ -6,8 +6,9 @@ import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { operationComponents } from './operation-schemas.ts';
+import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
-import { webhookEvents } from '../domain/webhook-schema.ts';
+import { ownWebhook } from './own-webhook.ts';
 import {
   batchItemSchema,
   KINDS,
@@ -55,6 +56,8 @@ export const outcome = z
     exit_code: z.int().optional(),
     signal: z.string().optional(),
     reason: z.string().nullable().optional(),
+    failed: count.optional().describe('of a plan: steps that make it a failure'),
+    steps: z.array(z.string()).optional().describe('the first of them'),
     message: z.string().optional(),
     detail: z.string().optional(),
     limit_ms: ms.optional(),
@@ -145,8 +148,12 @@ export const execution = z.strictObject({
       stored_at: time.nullable().describe('of a hit'),
     })
     .nullable(),
+  plan_id: z.string().nullable().describe('the plan that it is a step of'),
+  step: z.string().nullable(),
   run_id: z.string(),
   rerun_of: z.string().nullable(),
+  redrive_of: z.string().nullable().describe('of a plan: the one whose completed steps it has taken over'),
+  kept_from: z.string().nullable().describe('of a step: the execution whose result was taken over'),
   attempts: z.array(attempt),
   outcome: outcome.nullable(),
   error: executionError.nullable(),
@@ -170,14 +177,7 @@ export const execution = z.strictObject({
     })
     .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
-  webhook: z
-    .strictObject({
-      url: z.string(),
-      events: webhookEvents,
-      secret: z.string().optional().describe('in the answer to its submission only, when it was made then'),
-    })
-    .nullable()
-    .describe('its deliveries are under /v1/webhooks/ID, with the id of the execution'),
+  webhook: ownWebhook,
   trace_id: z.string(),
   isolation: z.enum(['none']),
 });
@@ -285,7 +285,11 @@ export const health = z.strictObject({
   version: z.string(),
   cache_size: count,
   error: z.string().nullable(),
-  components: z.strictObject({ store: component, runner_host: component, intake: component }),
+  components: z.strictObject({
+    store: component,
+    runner_host: component.extend({ name: z.string().describe('native or node') }),
+    intake: component,
+  }),
 });
 
 export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
@@ -348,6 +352,8 @@ const filterShape = {
   kind: list(z.enum(KINDS)).optional(),
   operation: operationName.optional(),
   task_id: taskId.optional(),
+  plan_id: z.string().max(100).optional().describe('steps of this plan'),
+  step: z.string().max(200).optional(),
   label: labelPairs.optional(),
   created_after: instant.optional(),
   created_before: instant.optional(),
@@ -363,6 +369,20 @@ export const listQuery = z.strictObject({
 });
 export type ListQuery = z.infer<typeof listQuery>;
 
+const {
+  phase: _phase,
+  kind: _kind,
+  operation: _operation,
+  plan_id: _plan,
+  step: _step,
+  ...planFilters
+} = filterShape;
+export const planListQuery = z.strictObject({
+  ...planFilters,
+  limit: digits(1, 200, 'items of a page').default(50),
+  cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+});
+
 /** Longest wait of a long poll and of `Prefer: wait`, seconds. */
 export const MAX_WAIT_S = 60;
 export const getQuery = z.strictObject({
@@ -372,6 +392,10 @@ export const getQuery = z.strictObject({
 
 /** Where to go on reading a log: attempt and offset. */
 export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
+export const planGetQuery = z.strictObject({
+  wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
+  steps: z.enum(['true', 'false']).optional().describe('false leaves the steps out; default: true'),
+});
 
 export const logsQuery = z.strictObject({
   stream: z.enum(['all', 'stdout', 'stderr']).default('all'),
@@ -438,6 +462,7 @@ export const bulkCancelBody = z
 /** The request bodies that depend on the configured maxima. */
 export function requestSchemas(limits: SpecLimits) {
   return {
+    limits,
     spec: specSchema(limits),
     batchItem: batchItemSchema(limits),
     batch: z.strictObject({
@@ -485,6 +510,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Circuit: circuit,
     CircuitList: circuitList,
     ...operationComponents,
+    ...planComponents(requests.limits),
     Spec: requests.spec,
     BatchItem: requests.batchItem,
     BatchRequest: requests.batch,

@@ -20,6 +20,8 @@ import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { logRoutes } from './routes/logs.ts';
+import { planLogRoutes } from './routes/plan-logs.ts';
+import { planRoutes } from './routes/plans.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -88,6 +90,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
+  planRoutes(app, { engine });
+  planLogRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });

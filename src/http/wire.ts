@@ -1,7 +1,14 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
-import type { Attempt, Execution, OutputTotals, Result } from '../domain/execution.ts';
-import { isFinished, leavesResult, NO_OUTPUT, operationOf, operationType } from '../domain/execution.ts';
+import type { Attempt, Execution, OutputTotals } from '../domain/execution.ts';
+import {
+  isFinished,
+  leavesResult,
+  NO_OUTPUT,
+  operationOf,
+  operationType,
+  resultValue,
+} from '../domain/execution.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import type { z } from 'zod';
@@ -16,7 +23,7 @@ export function isoTime(ms: number): string {
   return last.text;
 }
 
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 /** Snake-cases the keys of a flat object. */
 const SNAKE: Record<string, string> = {
@@ -68,12 +75,6 @@ function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
   return resources === null ? null : { cpu_ms: resources.cpuMs, max_rss_bytes: resources.maxRssBytes };
 }
 
-export function toResult(result: Result): unknown {
-  if (result === null) return null;
-  const { type, ...value } = result;
-  return type === 'json' ? result.value : value;
-}
-
 /** Counters as a reader sees them: of a live attempt, what this process has been told last. */
 function outputOf({ execution, live }: ExecutionView): OutputTotals {
   const stored = execution.attempts.at(-1)?.output ?? NO_OUTPUT;
@@ -109,12 +110,16 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     },
     retry: toRetry(execution),
     cache: toCache(execution),
+    plan_id: execution.plan?.id ?? null,
+    step: execution.plan?.step ?? null,
     run_id: execution.runId,
     rerun_of: execution.rerunOf,
+    redrive_of: execution.redriveOf,
+    kept_from: execution.keptFrom,
     attempts: execution.attempts.map(toAttempt),
     outcome: outcome === null ? null : toOutcome(outcome),
     error: outcome === null ? null : toError(outcome),
-    result: isFinished(execution) ? toResult(execution.result) : null,
+    result: isFinished(execution) ? resultValue(execution.result) : null,
     output: {
       stdout_bytes: output.stdoutBytes,
       stderr_bytes: output.stderrBytes,
@@ -134,10 +139,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     },
     queue: view.queue,
     cancel: toCancel(execution),
-    webhook:
-      execution.webhook === null
-        ? null
-        : { url: execution.webhook.url, events: [...execution.webhook.events] },
+    webhook: toWebhook(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
   };
@@ -146,7 +148,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
 function toCache(execution: Execution): ExecutionWire['cache'] {
   const { cache, work } = execution;
   if (cache === null) {
-    if (work.cache?.mode !== 'bypass') return null;
+    if (work.kind === 'plan' || work.cache?.mode !== 'bypass') return null;
     return { mode: 'bypass', key: null, scope: null, ttl_s: null, status: 'bypass', stored_at: null };
   }
   return {
@@ -180,7 +182,12 @@ function toDetails(outcome: Outcome): OutcomeWire {
   return details;
 }
 
-function toCancel(execution: Execution): ExecutionWire['cancel'] {
+/** Without its secret. */
+export function toWebhook({ webhook }: Execution): ExecutionWire['webhook'] {
+  return webhook === null ? null : { url: webhook.url, events: [...webhook.events] };
+}
+
+export function toCancel(execution: Execution): ExecutionWire['cancel'] {
   if (execution.status === 'pending' || execution.cancel === null) return null;
   return { at: isoTime(execution.cancel.at), reason: execution.cancel.reason };
 }
@@ -198,8 +205,8 @@ const MESSAGES: Record<Execution['status'], string> = {
 export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepResult> {
   const error = isFinished(execution) ? judge(execution.outcome).error : null;
   return {
-    step: operationType(execution),
-    result: isFinished(execution) ? toResult(execution.result) : null,
+    step: execution.plan?.step ?? operationType(execution),
+    result: isFinished(execution) ? resultValue(execution.result) : null,
     completed: execution.status === 'completed',
     message: MESSAGES[execution.status],
     status: execution.status,

@@ -32,6 +32,7 @@ export class HostProcess {
   readonly #child: ChildProcess;
   readonly #options: HostProcessOptions;
   readonly #ready: Promise<Ready>;
+  #unsent: Buffer[] = [];
   #isDead = false;
   #lastWord = '';
 
@@ -70,12 +71,22 @@ export class HostProcess {
     return this.#ready;
   }
 
+  /** Frames of the same moment are written together: each write wakes the host. */
   send(frame: ToHost): void {
-    if (!this.#isDead) this.#child.stdin?.write(encode(frame));
+    if (this.#isDead) return;
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
+    this.#unsent.push(encode(frame));
+  }
+
+  #flush(): void {
+    const frames = this.#unsent;
+    this.#unsent = [];
+    if (!this.#isDead && frames.length > 0) this.#child.stdin?.write(Buffer.concat(frames));
   }
 
   /** Ends the host, which kills everything that it still runs before it is gone. */
   close(): void {
+    this.#flush();
     this.#child.stdin?.end();
   }
 

@@ -15,12 +15,14 @@ import type {
   Timeouts,
   Trace,
 } from '../domain/execution.ts';
-import { NO_OUTPUT, operationOf, poolOf } from '../domain/execution.ts';
+import { NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
 import type { EventType } from '../domain/event-types.ts';
 import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { AcceptPart } from '../domain/ports.ts';
+import type { SkipReason } from '../domain/plan-state.ts';
+import type { AcceptPart, StepRecord } from '../domain/ports.ts';
+import type { PlanSpec } from '../domain/plan.ts';
 import type { Kind, Spec, Work } from '../domain/spec.ts';
 
 export interface ExecutionRow {
@@ -31,10 +33,14 @@ export interface ExecutionRow {
   run_id: string;
   kind: Kind;
   operation: string | null;
-  pool: Pool;
+  /** A plan is never in a queue. */
+  pool: Pool | 'none';
   concurrency_key: string | null;
   concurrency_limit: number | null;
   task_id: string | null;
+  /** The plan that it is a step of, and as which. */
+  plan_id: string | null;
+  step: string | null;
   spec: string;
   /** JSON of `StaticFacts`. */
   facts: string;
@@ -54,7 +60,7 @@ export interface ExecutionRow {
   cancel_at: number | null;
   cancel_reason: string | null;
   finished_at: number | null;
-  /** JSON of the outcome, and of the result, once it has finished. */
+  /** JSON of the outcome, and of the result, once it has finished; the outcome of a plan as soon as it is decided. */
   outcome: string | null;
   result: string | null;
   /** JSON; null for most. */
@@ -65,12 +71,16 @@ interface StaticFacts {
   labels: Record<string, string>;
   outputPolicy: OutputPolicy;
   /** Null when it is the spec itself. */
-  work: Work | null;
+  work: Work | PlanSpec | null;
   retry: RetryPolicy | null;
   retrySafe: boolean;
   cache: CacheUse | null;
   trace: Trace;
   rerunOf: string | null;
+  /** Left out where there are none. */
+  redriveOf?: string;
+  keptFrom?: string;
+  caller?: StoredCaller;
   isolation: Isolation;
 }
 
@@ -97,6 +107,7 @@ export interface EventRow {
   at: number;
   attempt: number;
   phase: StoredPhase;
+  step: string | null;
 }
 
 /** What of an execution goes along with its events. */
@@ -105,18 +116,41 @@ export interface EventFactsRow {
   kind: Kind;
   operation: string | null;
   task_id: string | null;
+  plan_id: string | null;
+  /** Its name in that plan. */
+  plan_step: string | null;
   /** JSON. */
   labels: string;
   /** JSON; null unless it has finished. */
   outcome: string | null;
 }
 
+/** A step of a plan, as its row, or its mark where it has none, tells. */
+export interface StepRow {
+  step: string;
+  id: string | null;
+  kind: Kind | null;
+  phase: StoredPhase;
+  status: Status | 'skipped';
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  attempt: number;
+  outcome: string | null;
+  reason: string | null;
+  kept_from: string | null;
+}
+
 /** The row of a new execution, before its first group gives it a sequence. */
 export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
   const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
+  const { plan, redriveOf, keptFrom, caller } = execution;
   const facts: StaticFacts = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation },
+    ...(redriveOf === null ? {} : { redriveOf }),
+    ...(keptFrom === null ? {} : { keptFrom }),
+    ...(caller === null ? {} : { caller }),
   };
   return {
     id: execution.id,
@@ -124,10 +158,12 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     run_id: execution.runId,
     kind: execution.spec.kind,
     operation: operationOf(execution),
-    pool: poolOf(execution.work),
+    pool: poolOf(execution.work) ?? 'none',
     concurrency_key: execution.concurrency?.key ?? null,
     concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,
+    plan_id: plan?.id ?? null,
+    step: plan?.step ?? null,
     spec: JSON.stringify(execution.spec),
     facts: JSON.stringify(facts),
     priority: execution.priority,
@@ -153,18 +189,28 @@ function parseOr(json: string | null, absent: unknown): unknown {
   return json === null ? absent : JSON.parse(json);
 }
 
-/** Reads an execution from its row and the rows of its run's attempts, ordered by number. */
-export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]): Execution {
+/**
+ * Reads an execution from its row and the rows of its run's attempts, ordered by number.
+ *
+ * @param known its spec, where it was read before
+ */
+export function toExecution(
+  row: ExecutionRow,
+  attempts: readonly AttemptRow[],
+  known?: Execution['spec'],
+): Execution {
   const { work, ...stored } = JSON.parse(row.facts) as StaticFacts;
-  const spec = JSON.parse(row.spec) as Spec;
+  const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
   const facts = {
+    ...{ redriveOf: null, keptFrom: null, caller: null },
     ...stored,
+    plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },
     id: row.id,
     userId: row.user_id,
     runId: row.run_id,
     spec,
     // Only an operation is another work than its spec.
-    work: work ?? (spec as Work),
+    work: work ?? (spec as Work | PlanSpec),
     concurrency: concurrencyOf(row),
     taskId: row.task_id,
     priority: row.priority,
@@ -187,7 +233,11 @@ export function toExecution(row: ExecutionRow, attempts: readonly AttemptRow[]):
       return { ...facts, status: 'pending', phase: 'scheduled_retry', retryAt: row.retry_at };
     case 'starting':
     case 'canceling':
-      return { ...facts, status: 'running', phase: row.phase, cancel };
+      return {
+        ...facts,
+        ...{ status: 'running', phase: row.phase, cancel },
+        decided: parseOr(row.outcome, null) as Outcome | null,
+      };
     case 'done': {
       if (
         row.outcome === null ||
@@ -233,18 +283,32 @@ export function toAttempt(row: AttemptRow): Attempt {
   };
 }
 
+export function toStep(row: StepRow): StepRecord {
+  const { step, id: executionId, kind, phase, status, attempt: attempts } = row;
+  return {
+    ...{ step, executionId, kind, phase, status, attempts },
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    outcome: parseOr(row.outcome, null) as Outcome | null,
+    skipReason: row.reason as SkipReason | null,
+    keptFrom: row.kept_from,
+  };
+}
+
 export function toEvent(row: EventRow): LifecycleEvent {
-  const { position, execution_id: executionId, sequence, type, at, attempt, phase } = row;
-  return { position, executionId, sequence, type, at, attempt, phase };
+  const { position, execution_id: executionId, sequence, type, at, attempt, phase, step } = row;
+  return { position, executionId, sequence, type, at, attempt, phase, step };
 }
 
 /** An event with the facts of its execution; `attempts` is asked for the last one only. */
 export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => AttemptRow[]): EventRecord {
-  const { user_id: userId, kind, operation, task_id: taskId, outcome } = row;
+  const { user_id: userId, kind, operation, task_id: taskId, plan_id, plan_step, outcome } = row;
+  const plan = plan_id === null || plan_step === null ? null : { id: plan_id, step: plan_step };
   const labels = JSON.parse(row.labels) as Record<string, string>;
   const end =
     isFinal(row.type) && outcome !== null
       ? endOf(JSON.parse(outcome) as Outcome, attempts().map(toAttempt))
       : null;
-  return { ...toEvent(row), userId, kind, operation, taskId, labels, end };
+  return { ...toEvent(row), userId, kind, operation, taskId, labels, plan, end };
 }

@@ -6,6 +6,7 @@ import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import type { Journal, Log, Store } from '../../src/domain/ports.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
 import type { Spec } from '../../src/domain/spec.ts';
+import { planParts } from '../../src/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
 import type { PolicySource } from '../../src/engine/policies/policies.ts';
@@ -91,6 +92,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },
+    plans: planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }),
     syncIntervalMs: 5000,
     drainMs: 30_000,
     cleanupIntervalMs: null,

@@ -8,6 +8,13 @@ export function withEnvironment(text: string): number[] {
     .filter((pid) => Number.isInteger(pid) && isAlive(pid) && environmentOf(pid).includes(text));
 }
 
+/** Numbers of living processes one of whose arguments holds a text. */
+export function withArgument(text: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && isAlive(pid) && argumentsOf(pid).includes(text));
+}
+
 export function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -20,6 +27,14 @@ export function isAlive(pid: number): boolean {
 function environmentOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function argumentsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
   } catch {
     return '';
   }

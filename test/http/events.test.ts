@@ -283,6 +283,51 @@ t.test('from every id on, the rest of all events comes, once and in order', asyn
   }
 });
 
+t.test('a plan has a stream of its own and of its steps, which ends with it', async (t) => {
+  const s = await service(t);
+  const { body } = await s.call<{ id: string }>('POST', '/v1/plans', {
+    strategy: { type: 'serial', stop_on_error: true },
+    steps: [
+      { name: 'one', kind: 'shell', command: 'echo hi' },
+      { name: 'two', kind: 'shell', command: 'exit 3' },
+      { name: 'three', kind: 'shell', command: 'true' },
+    ],
+  });
+  await s.run(shell('echo not of the plan'));
+  const url = `${s.url}/v1/plans/${body.id}/events`;
+  const all = await allMessages(url);
+  const told = all.map(
+    ({ event, data }) => `${data.plan_id === null ? 'plan' : 'step'} ${data.step} ${event}`,
+  );
+  t.same(
+    told.filter((one) => !one.endsWith('queued')),
+    [
+      ...['plan null accepted', 'plan null started'],
+      ...['step one accepted', 'step one started', 'step one completed'],
+      ...['step two accepted', 'step two started', 'step two failed'],
+      ...['plan three skipped', 'plan null failed'],
+    ],
+  );
+  t.match(all.at(-2)?.data, { status: 'running', sequence: 3 });
+  for (let i = 0; i < all.length - 1; i++)
+    t.same(await allMessages(url, { 'last-event-id': all[i]?.id ?? '' }), all.slice(i + 1));
+  t.match(
+    await s.call('GET', `/v1/plans/${body.id}/events`, undefined, { 'last-event-id': all.at(-1)?.id ?? '' }),
+    { status: 204 },
+  );
+  const narrowed = await openStream(`${s.url}/v1/events?plan_id=${body.id}`);
+  await narrowed.until(({ id }) => id === all.at(-1)?.id);
+  narrowed.cut();
+  t.same(narrowed.messages, all);
+  const own = await allMessages(`${s.url}/v1/executions/${body.id}/events`);
+  t.same(
+    own.map(({ event }) => event),
+    ['accepted', 'started', 'skipped', 'failed'],
+  );
+  const other = await s.run(shell('true'));
+  t.equal((await s.call('GET', `/v1/plans/${other.id}/events`)).status, 404);
+});
+
 t.test('an id that a stream cannot go on after is refused, never taken for another one', async (t) => {
   const s = await service(t);
   const one = await s.run(shell('true'));
@@ -478,7 +523,7 @@ t.test('an EventSource goes on by itself after a restart of the server, and stop
   await until('the new one is seen', () =>
     allSeen.some(({ data, event }) => data.execution_id === after.id && event === 'completed'),
   );
-  const own = allSeen.filter(({ data }) => data.execution_id !== running.id);
+  const own = allSeen.filter(({ data, event }) => data.execution_id !== running.id && event !== 'queued');
   t.same(
     own.map(({ event, data }) => [data.execution_id, event]),
     [before, after].flatMap(({ id }) => ['accepted', 'started', 'completed'].map((event) => [id, event])),
@@ -492,11 +537,16 @@ t.test('an EventSource goes on by itself after a restart of the server, and stop
 
 t.test('an EventSource follows a log to its end, from its last lines', async (t) => {
   const s = await service(t);
-  const { id } = await s.submit(shell('echo one; echo two; echo three >&2; sleep 0.2; echo four'));
+  const go = join(tempDir(t), 'go');
+  const { id } = await s.submit(
+    shell(`echo one; echo two; echo three >&2; until [ -e ${go} ]; do sleep 0.01; done; echo four`),
+  );
   await until('it has written', async () =>
     (await s.call('GET', `/v1/executions/${id}/logs`)).text.includes('three'),
   );
   const { source, seen } = listen(t, `${s.url}/v1/executions/${id}/logs?format=sse&follow=true&tail=2`);
+  await until('it is seen', () => outputOf(seen).length > 0);
+  writeFileSync(go, '');
   await until('it has ended', () => source.readyState === source.CLOSED);
   t.equal(outputOf(seen).toString(), 'two\nthree\nfour\n');
   t.match(seen.at(-1), {

@@ -19,7 +19,7 @@ t.test('probes and health tell what they are for', async (t) => {
       error: null,
       components: {
         store: { status: 'healthy' },
-        runner_host: { status: 'healthy' },
+        runner_host: { status: 'healthy', name: /^(native|node)$/ },
         intake: { status: 'healthy' },
       },
     },
@@ -39,7 +39,7 @@ t.test('statistics count what is there', async (t) => {
     executions: { pending: 1, running: 2, completed: 1, failed: 1, cancelled: 0, timed_out: 0 },
     concurrency: { max: 2, running: 2, pending: 1, available: 0 },
     queue: { depth: 1 },
-    runner_host: { name: 'node', restarts: 0, ready: true },
+    runner_host: { name: /^(native|node)$/, restarts: 0, ready: true },
   });
   t.match(await call('GET', '/v1/executions?phase=running'), {
     body: { items: [{ id: b.id }, { id: a.id }] },

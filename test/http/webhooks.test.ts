@@ -225,6 +225,29 @@ t.test('an answer from the cache with a webhook is stored first, and told', asyn
   t.equal(to.received[0]?.body.subject, hit.id);
 });
 
+t.test('a plan brings its webhook along, which is told of the plan', async (t) => {
+  const { s, to } = await world(t);
+  const steps = [{ name: 'one', kind: 'shell', command: 'true' }];
+  const plan = { strategy: { type: 'serial' }, steps, webhook: { url: to.url } };
+  const made = await s.call<{ id: string; webhook: { secret: string } }>('POST', '/v1/plans', plan);
+  t.match(made, { status: 202, body: { webhook: { url: to.url, secret: /^whsec_/ } } });
+  const { id, webhook } = made.body;
+  await isReceived(to, 1);
+  t.match(verify(webhook.secret, to.received[0] as Received), {
+    subject: id,
+    data: { kind: 'plan', status: 'completed' },
+  });
+  t.notMatch((await s.call('GET', `/v1/plans/${id}`)).text, /whsec_/);
+  await s.call('POST', `/v1/plans/${id}/rerun`);
+  await isReceived(to, 2);
+  t.ok(verify(webhook.secret, to.received[1] as Received));
+  const inStep = { ...plan, steps: [{ ...steps[0], webhook: { url: to.url } }] };
+  t.match(await s.call('POST', '/v1/plans', inStep), {
+    status: 400,
+    body: { errors: [{ field: '/steps/0/webhook' }] },
+  });
+});
+
 // --------------------------------------------------------------------------------- bad receivers
 
 t.test(

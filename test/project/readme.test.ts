@@ -1,8 +1,8 @@
 // Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
 // anything, and ids and times for any id and time.
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { ERROR_CODES } from '../../src/domain/errors.ts';
 import { server } from '../helpers/server-process.ts';
@@ -23,7 +23,9 @@ function stepsOf(text: string): Step[] {
       if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: '' });
       else if (last !== undefined && isCommand) last.command += `\n${line}`;
       else if (last !== undefined) last.expected += `${line}\n`;
-      isCommand = /\\$/.test(line) && (line.startsWith('$ ') || isCommand);
+      const command = steps.at(-1)?.command ?? '';
+      const isOpen = /\\$/.test(line) || command.split("'").length % 2 === 0;
+      isCommand = isOpen && (line.startsWith('$ ') || isCommand);
     }
   }
   return steps;
@@ -47,7 +49,11 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
   const script = steps.map(
     ({ command }) => `${command.replaceAll('localhost:8080', new URL(url).host)}\necho; echo '${mark}'`,
   );
-  const { stdout } = spawnSync('bash', ['-c', script.join('\n')], { cwd, encoding: 'utf8', timeout: 60_000 });
+  const { stdout } = spawnSync('bash', ['-c', script.join('\n')], {
+    cwd,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
   return stdout
     .replaceAll('\r', '')
     .split(mark)
@@ -59,6 +65,8 @@ for (const file of ['README.md', ...globSync('docs/*.md')]) {
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
     const dir = tempDir(t);
+    // What the commands use of the checkout; they leave nothing there.
+    for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(dir, name));
     const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data') });
     const said = runAll(steps, url, dir);
     steps.forEach(({ command, expected }, i) => {

@@ -79,9 +79,7 @@ t.test('a store of a newer program is not touched', async (t) => {
   const before = readFileSync(file);
   const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
   await t.rejects(store.open(), {
-    message: new RegExp(
-      `schema ${MIGRATIONS.length + 1}, but this program knows only ${MIGRATIONS.length}: use a newer`,
-    ),
+    message: /schema \d+, but this program knows only \d+: use a newer execd/,
   });
   t.ok(readFileSync(file).equals(before));
 });

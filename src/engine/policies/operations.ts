@@ -1,4 +1,5 @@
 // What the operations file says, as the engine needs it.
+import type { PlanSpec } from '../../domain/plan.ts';
 import type { Spec, Work } from '../../domain/spec.ts';
 import { type BreakerSettings, type Operations, resolveOperation } from '../../domain/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -93,7 +94,7 @@ const nameOf = (one: { program?: string | undefined; host?: string | undefined }
   one.program === undefined ? `host:${one.host}` : `program:${one.program}`;
 
 /** Names of the circuits that work may belong to. */
-function targetOf(work: Work): string[] {
+function targetOf(work: Work | PlanSpec): string[] {
   if (work.kind === 'http') return [`host:${new URL(work.url).host.replace(/\.(?=:|$)/, '')}`];
   return work.kind === 'exec' ? [`program:${work.program}`] : [];
 }

@@ -59,7 +59,8 @@ export class Policies {
       done: (outcome, durationMs) => {
         tell(outcome);
         // A limit that the request has set itself says nothing about the operation.
-        const hasOwnLimit = execution.spec.timeouts?.attempt_ms !== undefined;
+        const { spec } = execution;
+        const hasOwnLimit = spec.kind === 'operation' && spec.timeouts?.attempt_ms !== undefined;
         const isTimed =
           outcome !== null && (isSuccess(outcome) || (outcome.cause === 'attempt_timeout' && !hasOwnLimit));
         if (operation !== null && isTimed) this.adaptiveTimeout(operation)?.note(durationMs);

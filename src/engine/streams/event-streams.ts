@@ -134,6 +134,38 @@ export class EventStreams {
     return this.#followAll(filter, { from, mayMiss: false }, signal);
   }
 
+  /**
+   * The stream of a plan and of its steps, from after an id until the plan has ended. Null when it is over already.
+   *
+   * @throws RefusedError `not_found`, `invalid_event_id`
+   */
+  async ofPlan(
+    caller: Caller,
+    id: ExecutionId,
+    after: string | null,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<EventBatch, void, undefined> | null> {
+    const plan = await this.#deps.own(caller, id);
+    const { userId } = caller;
+    const from = after === null ? 0 : this.#positionOf(after);
+    const { last } = await stored(this.#deps.store.eventEnds(userId));
+    if (from > last) throw invalidCursor('there is no such event');
+    const [end] = isFinished(plan) ? await this.#eventsOf(id, plan.eventSequence - 1) : [];
+    if (end !== undefined && end.position <= from) return null;
+    // What belongs to a plan leaves with it, and not before.
+    return this.#untilEndOf(id, this.#followAll({ userId, planId: id }, { from, mayMiss: true }, signal));
+  }
+
+  async *#untilEndOf(
+    id: ExecutionId,
+    batches: AsyncIterable<EventBatch>,
+  ): AsyncGenerator<EventBatch, void, undefined> {
+    for await (const batch of batches) {
+      yield batch;
+      if (batch.records.some((record) => record.executionId === id && record.end !== null)) return;
+    }
+  }
+
   /** What a reader is told of a position: the same number in another store is another id. */
   idOf(position: number): string {
     return `${this.#tag()}-${position}`;
@@ -255,7 +287,7 @@ export class EventStreams {
     const release = this.#ring.acquire();
     const watch = this.#arrivals.watch(userTopic(filter.userId));
     let position = from;
-    // Who begins with the oldest gets what is there, until it has caught up.
+    // Who begins with the oldest gets what is there, until it has caught up; of a plan all is there.
     let isCatchingUp = mayMiss;
     try {
       for (;;) {
@@ -267,7 +299,7 @@ export class EventStreams {
           yield { records: page.records, upTo: position };
           continue;
         }
-        isCatchingUp = false;
+        isCatchingUp = mayMiss && filter.planId !== undefined;
         if (!(await watch.next(RECHECK_MS, signal))) return;
       }
     } finally {

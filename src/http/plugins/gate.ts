@@ -36,6 +36,8 @@ declare module 'fastify' {
     access?: Scope | 'public';
     /** Query parameters that it does not know are no matter. */
     anyQuery?: boolean;
+    /** Members that the objects of its body may have together; default: `MAX_MEMBERS`. */
+    maxMembers?: number;
     /** Request headers that mean something to the route, with their description. */
     headers?: Record<string, string>;
   }

@@ -18,7 +18,8 @@ import {
   removed,
   type RequestSchemas,
 } from '../schemas.ts';
-import { isoTime, toCacheStats, toCircuit, toResult, toWire } from '../wire.ts';
+import { resultValue } from '../../domain/execution.ts';
+import { isoTime, toCacheStats, toCircuit, toWire } from '../wire.ts';
 import { fit } from '../zod-adapter.ts';
 
 export interface CacheRoutesOptions {
@@ -56,7 +57,7 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
         throw new RefusedError('cache_entry_not_found', `Nothing is kept under ${params.key}.`);
       const { key, operation, runId, result, storedAt, expiresAt } = entry;
       return {
-        ...{ key, operation, run_id: runId, result: toResult(result), stored_at: isoTime(storedAt) },
+        ...{ key, operation, run_id: runId, result: resultValue(result), stored_at: isoTime(storedAt) },
         age_s: Math.max(0, (now() - storedAt) / 1000),
         ttl_s: expiresAt === null ? null : Math.max(0, (expiresAt - now()) / 1000),
       };

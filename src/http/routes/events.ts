@@ -1,15 +1,17 @@
 // Streams of events: replay, then follow, as server-sent events. Where a client goes on is told by the id of what it saw
 // last; nothing is told twice, and nothing is left out.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/ports.ts';
-import type { Engine, StreamCursor, StreamItem } from '../../engine/engine.ts';
+import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
 import { asRefusal, toProblem } from '../error-handler.ts';
 import {
   type EventsQuery,
   eventsQuery,
   type ExecutionEventsQuery,
   executionEventsQuery,
+  type PlanEventsQuery,
+  planEventsQuery,
 } from '../event-schemas.ts';
 import { Frames } from '../event-wire.ts';
 import { idParams, problem } from '../schemas.ts';
@@ -61,22 +63,53 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
       const filter = {
         ...{ userId: caller.userId, types: query.type, status: query.status, kind: query.kind },
         ...{ operation: query.operation, taskId: query.task_id, label: query.label },
+        planId: query.plan_id,
       };
       const batches = await engine.streams.ofAll(filter, resumeId(request) ?? null, request.signal);
-      let reached: string | null = null;
-      // Where nothing fits for long, the client still learns how far it is.
-      const idle = () => (reached === null ? ':\n\n' : `:\nid: ${reached}\n\n`);
-      await stream(sse.open(request, reply, 'events', idle), log, async (client) => {
-        for await (const { records, upTo } of batches) {
-          for (const record of records) {
-            const sent = client.send(frames.ofEvent(engine.streams.idOf(record.position), record));
-            if (sent !== true && !(await sent)) return;
-          }
-          reached = engine.streams.idOf(upTo);
-        }
-      });
+      await sendBatches(request, reply, batches);
     },
   });
+
+  app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanEventsQuery }>({
+    method: 'GET',
+    url: '/v1/plans/:id/events',
+    config: { access: 'read', headers: HEADERS },
+    schema: {
+      summary: 'Follow a plan and its steps',
+      tags: ['events'],
+      params: idParams,
+      querystring: planEventsQuery,
+      response: STREAM,
+    },
+    async handler(request, reply) {
+      const { params, caller, signal } = request;
+      sse.checkRoom();
+      await engine.plans.own(caller, params.id);
+      const after = resumeId(request) ?? null;
+      const batches = await engine.streams.ofPlan(caller, params.id, after, signal);
+      if (batches === null) return reply.code(204).send();
+      await sendBatches(request, reply, batches);
+    },
+  });
+
+  async function sendBatches(
+    request: FastifyRequest<{ Querystring: { after?: string | undefined } }>,
+    reply: FastifyReply,
+    batches: AsyncIterable<EventBatch>,
+  ): Promise<void> {
+    let reached: string | null = null;
+    // Where nothing fits for long, the client still learns how far it is.
+    const idle = () => (reached === null ? ':\n\n' : `:\nid: ${reached}\n\n`);
+    await stream(sse.open(request, reply, 'events', idle), log, async (client) => {
+      for await (const { records, upTo } of batches) {
+        for (const record of records) {
+          const sent = client.send(frames.ofEvent(engine.streams.idOf(record.position), record));
+          if (sent !== true && !(await sent)) return;
+        }
+        reached = engine.streams.idOf(upTo);
+      }
+    });
+  }
 }
 
 /** The stream of one execution, under a path of its own. */

@@ -36,7 +36,7 @@ export interface ExecutionRoutesOptions {
   clock: Clock;
 }
 
-const ACCEPT_HEADERS = {
+export const ACCEPT_HEADERS = {
   'idempotency-key': 'the same key with the same request is the same execution, for 24 hours',
   prefer: `wait=N: answer when it has finished, or after N seconds (at most ${MAX_WAIT_S})`,
   traceparent: 'W3C trace context; the command goes on with it',
@@ -46,7 +46,7 @@ const BATCH_BODY_BYTES = 16 * 1024 * 1024;
 const LIST_READ = 50;
 const PAGE_BYTES = 8 * 1024 * 1024;
 /** When a client that did not wait should look for the first time, seconds. */
-const FIRST_LOOK_S = '1';
+export const FIRST_LOOK_S = '1';
 
 interface Params {
   Params: z.infer<typeof idParams>;

@@ -140,7 +140,7 @@ interface LogsRoute {
 type LogsRequest = FastifyRequest<LogsRoute>;
 
 /** Takes the answer out of Fastify's hands, to write it piece by piece. */
-function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
+export function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
   const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
   try {
@@ -153,7 +153,7 @@ function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders
   }
 }
 
-function contentOf(types: string[]): Record<string, { schema: object }> {
+export function contentOf(types: string[]): Record<string, { schema: object }> {
   const text = { schema: { type: 'string' } };
   return Object.fromEntries(
     types.map((type): [string, { schema: object }] => [type.replace(/;.*/, ''), text]),
@@ -200,7 +200,7 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
 // ---------------------------------------------------------------------------------------- formats
 
 /** A piece for the wire, or, as the last one, what the trailer says. */
-type Piece = { bytes: Uint8Array | string } | { end: string };
+export type Piece = { bytes: Uint8Array | string } | { end: string };
 
 async function* formatted(
   items: AsyncIterable<LogItem>,
@@ -223,7 +223,7 @@ async function* formatted(
   }
 }
 
-function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
+export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
   const { seq, stream, time, bytes } = record;
   return { seq, attempt, stream, time: isoTime(time), ...textOrBase64(bytes), cursor: cursorText(cursor) };
 }
@@ -275,7 +275,11 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 // ------------------------------------------------------------------------------------------ output
 
 /** Writes what comes, waiting for the client; closes the connection of one that has stopped to read. */
-async function pump(response: ServerResponse, pieces: AsyncIterable<Piece>, clock: Clock): Promise<void> {
+export async function pump(
+  response: ServerResponse,
+  pieces: AsyncIterable<Piece>,
+  clock: Clock,
+): Promise<void> {
   try {
     for await (const piece of pieces) {
       if ('end' in piece) {

@@ -88,7 +88,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
       detail,
     });
-    const { store, runnerHost, intake } = engine.health();
+    const { store, runnerHost, hostName, intake } = engine.health();
     const error = store ?? runnerHost ?? intake;
     const body: z.infer<typeof health> = {
       status: error === null ? 'healthy' : 'unhealthy',
@@ -96,7 +96,11 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       version,
       cache_size: engine.cacheStats().entries,
       error,
-      components: { store: component(store), runner_host: component(runnerHost), intake: component(intake) },
+      components: {
+        store: component(store),
+        runner_host: { ...component(runnerHost), name: hostName },
+        intake: component(intake),
+      },
     };
     return reply.code(error === null ? 200 : 503).send(body);
   }

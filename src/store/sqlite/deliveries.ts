@@ -69,7 +69,10 @@ export class DeliveryWriter {
     const listeners = [...ownListener(row), ...standing, ...operator];
     const { labels } = JSON.parse(row.facts) as { labels: object };
     for (const event of events) {
-      const record = toEventRecord({ ...row, ...event, labels: JSON.stringify(labels) }, attempts);
+      const record = toEventRecord(
+        { ...row, plan_step: row.step, ...event, labels: JSON.stringify(labels) },
+        attempts,
+      );
       for (const { id, userId, lane, filter } of listeners) {
         if (!matches(filter, record)) continue;
         if ((this.#pendingOf.get(userId) ?? 0) >= this.#maxPending) {

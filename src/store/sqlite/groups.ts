@@ -5,7 +5,7 @@ import type { EventType } from '../../domain/event-types.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
-import type { Outcome } from '../../domain/outcome.ts';
+import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
@@ -33,7 +33,17 @@ export interface RowWithAttempts {
 /** A group that changes nothing, and why. */
 export type Undone =
   | { status: 'stale' }
-  | { status: 'refused'; reason: 'queue_full' | 'run_gone' | 'key_reused' | 'not_found' }
+  | {
+      status: 'refused';
+      reason:
+        | 'queue_full'
+        | 'run_gone'
+        | 'key_reused'
+        | 'not_found'
+        | 'plan_closed'
+        | 'step_exists'
+        | 'step_of_plan';
+    }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
@@ -49,6 +59,12 @@ const OWN_ENDS: ReadonlySet<Outcome['cause']> = new Set([
   'total_timeout',
   'queue_timeout',
 ]);
+
+/** An event of a plan that speaks of a step. */
+interface StepEvent {
+  type: EventType;
+  step: string;
+}
 
 /** What a group has changed so far. */
 interface Work {
@@ -95,6 +111,12 @@ export class GroupWriter {
         return this.#claimNext(part, work);
       case 'cancel':
         return this.#cancel(part, work);
+      case 'stop_plan':
+        return this.#stopPlanPart(part, work);
+      case 'mark_steps':
+        return this.#markSteps(part, work);
+      case 'keep_steps':
+        return this.#keepSteps(part);
       case 'settle':
         return this.#settle(part, work);
       case 'requeue':
@@ -131,6 +153,8 @@ export class GroupWriter {
   #accept(part: WriterAccept, work: Work): Undone | null {
     const { end, joins } = part;
     const fresh = { ...part.row, revision: 1 };
+    const refusal = this.#whyNoStep(fresh);
+    if (refusal !== null) return refusal;
     const claim = this.#mayRun(fresh) ? part.claim : null;
     const attempts: AttemptRow[] = [];
     if (end !== null) {
@@ -147,8 +171,10 @@ export class GroupWriter {
       attempts.push(this.#insertAttempt(fresh.run_id, 1, claim));
     } else if (this.counts.queued.process + this.counts.queued.http >= part.maxQueued) {
       return { status: 'refused', reason: 'queue_full' };
+    } else if (fresh.kind === 'plan') {
+      Object.assign(fresh, { phase: 'starting', status: 'running' });
     }
-    const events = acceptEvents(claim !== null, end?.outcome ?? null);
+    const events = acceptEvents(fresh.phase === 'starting', end?.outcome ?? null);
     fresh.event_sequence = events.length;
     const { lastInsertRowid } = this.#sql.insertExecution.run(
       ...EXECUTION_COLUMNS.map((name) => fresh[name]),
@@ -212,13 +238,107 @@ export class GroupWriter {
       work.touched.push(this.#withAttempts(row));
       return null;
     }
-    const asked = { cancel_at: part.at, cancel_reason: part.reason };
+    return this.#cancelRow(row, part, work);
+  }
+
+  #cancelRow(
+    row: ExecutionRow,
+    { at, reason }: Pick<ports.CancelPart, 'at' | 'reason'>,
+    work: Work,
+  ): Undone | null {
+    const asked = { cancel_at: at, cancel_reason: reason };
+    const outcome: Outcome = { cause: 'cancelled', reason, process: null };
+    if (row.kind === 'plan') return this.#stopPlan(row, { outcome, at, asked, why: reason }, work);
     const others = this.#others(row, 1);
     if (row.phase === 'starting' && others.length === 0) {
-      return this.#move(row, { type: 'cancel' }, part.at, asked, work);
+      return this.#move(row, { type: 'cancel' }, at, asked, work);
     }
-    const outcome: Outcome = { cause: 'cancelled', reason: part.reason, process: null };
-    return this.#leave(row, others, { type: 'cancel' }, { outcome, at: part.at, changes: asked }, work);
+    return this.#leave(row, others, { type: 'cancel' }, { outcome, at, changes: asked }, work);
+  }
+
+  #stopPlanPart(part: ports.StopPlanPart, work: Work): Undone | null {
+    const row = this.#row(part.executionId);
+    if (row === undefined) return STALE;
+    const { outcome, at } = part;
+    const why = judge(outcome).error?.message ?? null;
+    if (row.phase === 'starting') return this.#stopPlan(row, { outcome, at, asked: {}, why }, work);
+    return { status: 'refused', reason: 'illegal', current: this.#withAttempts(row) };
+  }
+
+  /** Decides how a plan ends, and stops what lives of it. */
+  #stopPlan(
+    row: ExecutionRow,
+    {
+      outcome,
+      at,
+      asked,
+      why,
+    }: { outcome: Outcome; at: number; asked: Partial<ExecutionRow>; why: string | null },
+    work: Work,
+  ): Undone | null {
+    const decided = { ...asked, outcome: JSON.stringify(outcome) };
+    const undone = this.#move(row, { type: 'cancel' }, at, decided, work);
+    if (undone !== null) return undone;
+    for (const step of this.#sql.liveSteps.all(row.id) as unknown as ExecutionRow[]) {
+      if (step.phase !== 'canceling')
+        this.#cancelRow(step, { at, reason: why ?? 'The plan was cancelled.' }, work);
+    }
+    return null;
+  }
+
+  /** What stands against a step of a plan. */
+  #whyNoStep({ plan_id: planId, step }: Omit<ExecutionRow, 'seq'>): Undone | null {
+    if (planId === null) return null;
+    const plan = this.#sql.planPhase.get(planId) as { phase: StoredPhase } | undefined;
+    if (plan?.phase !== 'starting') return { status: 'refused', reason: 'plan_closed' };
+    return this.#sql.stepOf.get(planId, step) === undefined
+      ? null
+      : { status: 'refused', reason: 'step_exists' };
+  }
+
+  #markSteps({ planId, marks, at }: ports.MarkStepsPart, work: Work): Undone | null {
+    const row = this.#row(planId);
+    if (row === undefined || row.phase === 'done') return STALE;
+    for (const { step, status, reason, outcome } of marks) {
+      this.#sql.insertMark.run(
+        planId,
+        step,
+        status,
+        reason,
+        outcome === null ? null : JSON.stringify(outcome),
+        at,
+      );
+    }
+    const events = marks.map(({ step, status }): StepEvent => ({
+      type: status === 'skipped' ? status : 'status_changed',
+      step,
+    }));
+    this.#write(row, {}, events, at, work);
+    return null;
+  }
+
+  #keepSteps({ copies, at }: ports.KeepStepsPart): null {
+    for (const { source, id, planId } of copies) {
+      const row = this.#row(source);
+      if (row?.phase !== 'done' || this.#sql.stepOf.get(planId, row.step) !== undefined) continue;
+      const facts = JSON.parse(row.facts) as { labels: Record<string, string>; keptFrom?: string };
+      const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
+      const copy: ExecutionRow = {
+        ...row,
+        ...{ id, plan_id: planId, created_at: at, queued_at: at, finished_at: at },
+        // Its log is that of the run; a plan has none.
+        run_id: row.kind === 'plan' ? id : row.run_id,
+        facts: JSON.stringify({ ...facts, keptFrom: facts.keptFrom ?? source }),
+        ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
+      };
+      this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
+      for (const [name, value] of Object.entries(facts.labels))
+        this.#sql.insertLabel.run(copy.user_id, name, value, id);
+      this.#insertEvents(copy, 0, events, at, { touched: [], events: [] });
+      if (row.kind === 'plan') this.#sql.copyMarks.run(id, source);
+      this.#count(copy, 1);
+    }
+    return null;
   }
 
   #expire(part: ports.ExpirePart, work: Work): Undone | null {
@@ -354,6 +474,18 @@ export class GroupWriter {
     const last = this.#withAttempts(row);
     if (!transition(row, { type: 'remove' }).legal)
       return { status: 'refused', reason: 'illegal', current: last };
+    if (row.plan_id !== null) return { status: 'refused', reason: 'step_of_plan' };
+    this.#removeRow(row, last, work);
+    return null;
+  }
+
+  /** Removes a finished execution; a plan with all that belongs to it. */
+  #removeRow(row: ExecutionRow, last: RowWithAttempts, work: Work): void {
+    if (row.kind === 'plan') {
+      for (const step of this.#sql.allSteps.all(row.id) as unknown as ExecutionRow[])
+        this.#removeRow(step, this.#withAttempts(step), work);
+      this.#sql.deleteMarks.run(row.id);
+    }
     const { labels } = JSON.parse(row.facts) as { labels: Record<string, string> };
     for (const [name, value] of Object.entries(labels))
       this.#sql.deleteLabel.run(row.user_id, name, value, row.id);
@@ -366,7 +498,6 @@ export class GroupWriter {
     if (!isShared) this.#sql.deleteAttempts.run(row.run_id);
     work.touched.push(last);
     this.#count(row, -1);
-    return null;
   }
 
   #cache({ put, drop, keepAtMost }: ports.CachePart): null {
@@ -416,7 +547,7 @@ export class GroupWriter {
   #write(
     row: ExecutionRow,
     changes: Partial<ExecutionRow>,
-    events: EventType[],
+    events: (EventType | StepEvent)[],
     at: number,
     work: Work,
   ): void {
@@ -473,14 +604,21 @@ export class GroupWriter {
     return { run_id: runId, number, epoch: this.#epoch, claimed_at: claim.at, runner: claim.runner, ...open };
   }
 
-  #insertEvents(row: ExecutionRow, after: number, types: EventType[], at: number, work: Work): void {
-    const events = types.map((type, i): EventRow => {
+  #insertEvents(
+    row: ExecutionRow,
+    after: number,
+    types: (EventType | StepEvent)[],
+    at: number,
+    work: Work,
+  ): void {
+    const events = types.map((one, i): EventRow => {
       const sequence = after + i + 1;
+      const { type, step } = typeof one === 'string' ? { type: one, step: null } : one;
       const { phase } = row;
       const attempt = type === 'accepted' ? 0 : row.attempt;
-      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, attempt, phase);
+      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, attempt, phase, step);
       const position = Number(lastInsertRowid);
-      return { position, execution_id: row.id, sequence, type, at, attempt, phase };
+      return { position, execution_id: row.id, sequence, type, at, attempt, phase, step };
     });
     work.events.push(...events);
     this.deliveries.note(row, events, () => this.#withAttempts(row).attempts);

@@ -105,6 +105,28 @@ const INITIAL = `
   CREATE INDEX idempotency_expiry ON idempotency (expires_at);
 `;
 
+/** Steps belong to their plan; what is kept or counted is the whole. A mark is a step that has ended without an execution. */
+const PLANS = `
+  ALTER TABLE executions ADD COLUMN plan_id TEXT;
+  ALTER TABLE executions ADD COLUMN step TEXT;
+  CREATE UNIQUE INDEX executions_by_plan ON executions (plan_id, step) WHERE plan_id IS NOT NULL;
+  CREATE INDEX executions_plan_phase ON executions (id, phase) WHERE kind = 'plan';
+  CREATE INDEX executions_live_plans ON executions (seq) WHERE kind = 'plan' AND phase IN ('starting', 'canceling');
+  CREATE INDEX executions_plans ON executions (user_id, id) WHERE kind = 'plan' AND plan_id IS NULL;
+  DROP INDEX executions_finished;
+  CREATE INDEX executions_finished ON executions (finished_at) WHERE finished_at IS NOT NULL AND plan_id IS NULL;
+  CREATE TABLE plan_marks (
+    plan_id TEXT NOT NULL,
+    step TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT,
+    outcome TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (plan_id, step)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE events ADD COLUMN step TEXT;
+`;
+
 /** Events that can be read by position, and what of them has gone. */
 const EVENT_STREAMS = `
   ALTER TABLE events ADD COLUMN phase TEXT NOT NULL DEFAULT 'queued';
@@ -146,7 +168,7 @@ const WEBHOOKS = `
   CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL, EVENT_STREAMS, WEBHOOKS];
+export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, EVENT_STREAMS, WEBHOOKS];
 
 /**
  * Brings a database to the newest schema.

@@ -3,10 +3,16 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
-import type { CacheEntry, EventPage, InterruptedAttempt, ListFilter } from '../../domain/ports.ts';
-import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow } from '../rows.ts';
+import type {
+  CacheEntry,
+  EventPage,
+  InterruptedAttempt,
+  ListFilter,
+  StepRecord,
+} from '../../domain/ports.ts';
+import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
 import { WebhookReads } from './webhook-reads.ts';
-import { toAttempt, toEventRecord, toExecution } from '../rows.ts';
+import { toAttempt, toEventRecord, toExecution, toStep } from '../rows.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
   'failed',
@@ -16,7 +22,7 @@ const UNSUCCESSFUL: readonly Status[] = [
 
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
 
-const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.facts ->> 'labels' AS labels,
+const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
   CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
 
 export class Reads {
@@ -68,6 +74,7 @@ export class Reads {
 
   /** Looks at so many events at most, whosever they are, so that no user's reading takes long. */
   eventsAfter(filter: EventFilter, position: number, limit: number): EventPage {
+    if (filter.planId !== undefined) return this.#planEventsAfter(filter, filter.planId, position, limit);
     const { upTo } = this.#one(
       `SELECT max(position) AS upTo FROM
         (SELECT position FROM events WHERE position > ? ORDER BY position LIMIT ?)`,
@@ -78,6 +85,18 @@ export class Reads {
       WHERE v.position > ?1 AND v.position <= ?2 AND (?3 IS NULL OR e.user_id = ?3) ORDER BY v.position`;
     const rows = this.#all(text, position, upTo, filter.userId) as RecordRow[];
     return { records: this.#records(rows).filter((record) => matches(filter, record)), upTo };
+  }
+
+  /** Finds them by the steps of the plan, however much has happened between them. */
+  #planEventsAfter(filter: EventFilter, planId: ExecutionId, position: number, limit: number): EventPage {
+    const { last } = this.eventEnds(filter.userId);
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+      WHERE v.execution_id IN (SELECT id FROM executions WHERE plan_id = ?1 UNION ALL SELECT ?1)
+      AND v.position > ?2 AND v.position <= ?3 ORDER BY v.position LIMIT ?4`;
+    const rows = this.#all(text, planId, position, last, limit) as RecordRow[];
+    const records = this.#records(rows).filter((record) => matches(filter, record));
+    const upTo = rows.length < limit ? Math.max(position, last) : (rows.at(-1)?.position ?? position);
+    return { records, upTo };
   }
 
   eventEnds(userId: string | null): { last: number; swept: number } {
@@ -110,9 +129,33 @@ export class Reads {
 
   /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, surplus: number, limit: number): ExecutionId[] {
-    const text = `SELECT id, finished_at FROM executions WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?`;
+    const text = `SELECT id, finished_at FROM executions
+      WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ?`;
     const rows = this.#all(text, limit) as { id: string; finished_at: number }[];
     return rows.filter((row, i) => row.finished_at < finishedBefore || i < surplus).map((row) => row.id);
+  }
+
+  livePlans(): Execution[] {
+    const text = `SELECT * FROM executions WHERE kind = 'plan' AND phase IN ('starting', 'canceling') ORDER BY seq`;
+    return (this.#all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  steps(planId: ExecutionId): StepRecord[] {
+    const begun = `SELECT step, id, kind, phase, status, created_at,
+        (SELECT min(started_at) FROM attempts a WHERE a.run_id = e.run_id) AS started_at, finished_at, attempt,
+        CASE phase WHEN 'done' THEN outcome END AS outcome, NULL AS reason, facts ->> 'keptFrom' AS kept_from
+      FROM executions e WHERE plan_id = ? ORDER BY seq`;
+    const marked = `SELECT step, NULL AS id, NULL AS kind, 'done' AS phase, status, at AS created_at,
+        NULL AS started_at, at AS finished_at, 0 AS attempt, outcome, reason, NULL AS kept_from
+      FROM plan_marks WHERE plan_id = ?`;
+    return [...this.#all(begun, planId), ...this.#all(marked, planId)].map((row) => toStep(row as StepRow));
+  }
+
+  stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
+    const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ?
+        UNION ALL SELECT status FROM plan_marks WHERE plan_id = ?) GROUP BY status`;
+    const rows = this.#all(text, planId, planId) as { status: StepRecord['status']; n: number }[];
+    return Object.fromEntries(rows.map(({ status, n }) => [status, n]));
   }
 
   cacheEntries(limit: number): CacheEntry[] {
@@ -184,6 +227,13 @@ function conditions(
   if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
   if (filter.operation !== undefined) add('e.operation = ?', filter.operation);
   if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);
+  if (filter.planId !== undefined) add('e.plan_id = ?', filter.planId);
+  if (filter.step !== undefined) add('e.step = ?', filter.step);
+  if (filter.isRoot === true) {
+    add('e.plan_id IS NULL');
+    // Repeats the condition of the partial index.
+    if (filter.kind?.length === 1 && filter.kind[0] === 'plan') add(`e.kind = 'plan'`);
+  }
   for (const { name, value } of filter.label ?? []) {
     add(
       'EXISTS (SELECT 1 FROM labels l WHERE l.user_id = e.user_id AND l.name = ? AND l.value = ? AND l.id = e.id)',

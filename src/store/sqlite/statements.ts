@@ -14,6 +14,8 @@ export const EXECUTION_COLUMNS = [
     'concurrency_key',
     'concurrency_limit',
     'task_id',
+    'plan_id',
+    'step',
     'spec',
     'facts',
     'priority',
@@ -92,11 +94,20 @@ export function prepareStatements(db: DatabaseSync) {
     deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
     progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
     insertEvent:
-      'INSERT INTO events (execution_id, sequence, type, at, attempt, phase) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO events (execution_id, sequence, type, at, attempt, phase, step) VALUES (?, ?, ?, ?, ?, ?, ?)',
     noteSwept: `INSERT INTO swept_events (user_id, position)
       SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
       ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,
     deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
+    liveSteps: `SELECT * FROM executions WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`,
+    allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',
+    // From an index: the row of a plan may be long.
+    planPhase: `SELECT phase FROM executions INDEXED BY executions_plan_phase WHERE id = ? AND kind = 'plan'`,
+    stepOf: 'SELECT id FROM executions WHERE plan_id = ? AND step = ?',
+    insertMark: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at) VALUES (?, ?, ?, ?, ?, ?)`,
+    copyMarks: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at)
+      SELECT ?, step, status, reason, outcome, at FROM plan_marks WHERE plan_id = ?`,
+    deleteMarks: 'DELETE FROM plan_marks WHERE plan_id = ?',
     getKey: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
     putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
       VALUES (?, ?, ?, ?, ?)`,

@@ -11,6 +11,7 @@ import {
   type PendingExecution,
   type Pool,
   poolOf,
+  type RunningExecution,
 } from '../../domain/execution.ts';
 import type { EventFilter, EventRecord } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -21,6 +22,7 @@ import type {
   GroupResult,
   InterruptedAttempt,
   ListFilter,
+  StepRecord,
   Store,
   StoreCounts,
   StoreIdentity,
@@ -30,7 +32,7 @@ import { StoreError } from '../../domain/ports.ts';
 import type { Delivery, DeliveryQuery, DueDelivery, Webhook } from '../../domain/webhooks.ts';
 import { newRow, toEvent, toExecution } from '../rows.ts';
 import type { Counts } from './counts.ts';
-import type { GroupReply, WriterPart } from './groups.ts';
+import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
@@ -62,6 +64,7 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
+  readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #stats: Omit<StoreStats, 'queued'> = {
     ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
     deliveries: { pending: 0, dropped: 0 },
@@ -86,7 +89,7 @@ export class SqliteStore implements Store {
     this.#cache = new LRUCache({
       max: Math.max(1, options.maxInMemory),
       maxSize: CACHE_BYTES,
-      sizeCalculation: approximateSize,
+      sizeCalculation: (execution) => this.#sizeOf(execution),
     });
   }
 
@@ -111,7 +114,7 @@ export class SqliteStore implements Store {
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, priority, seq } of this.#reads.queue())
-        this.#queues[pool].put(id, priority, seq);
+        if (pool !== 'none') this.#queues[pool].put(id, priority, seq);
       return { instanceId: opened.instanceId, epoch: opened.epoch };
     } catch (error) {
       await this.#shut();
@@ -172,13 +175,26 @@ export class SqliteStore implements Store {
   }
 
   async expired(finishedBefore: number, keepAtMost: number, limit: number): Promise<ExecutionId[]> {
-    const { finished } = await this.counts();
-    const surplus = Object.values(finished).reduce((sum, n) => sum + n, 0) - keepAtMost;
+    const { finished, finishedSteps } = await this.counts();
+    const roots = Object.values(finished).reduce((sum, n) => sum + n, -finishedSteps);
+    const surplus = roots - keepAtMost;
     return this.#read((reads) => reads.expired(finishedBefore, surplus, limit));
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     return this.#read((reads) => reads.missing(ids));
+  }
+
+  async livePlans(): Promise<RunningExecution[]> {
+    return this.#read((reads) => reads.livePlans()).filter((plan) => plan.status === 'running');
+  }
+
+  async steps(planId: ExecutionId): Promise<StepRecord[]> {
+    return this.#read((reads) => reads.steps(planId));
+  }
+
+  async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
+    return this.#read((reads) => reads.stepCounts(planId));
   }
 
   async cacheEntries(limit: number): Promise<CacheEntry[]> {
@@ -277,7 +293,7 @@ export class SqliteStore implements Store {
     if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
     if (reply.status === 'refused') {
       if (reply.reason !== 'illegal') return reply;
-      const execution = toExecution(reply.current.row, reply.current.attempts);
+      const execution = this.#known(reply.current);
       return { status: 'refused', reason: 'illegal', execution };
     }
     const isRemoval = group.some((part) => part.type === 'remove');
@@ -289,19 +305,37 @@ export class SqliteStore implements Store {
     }
     let first: Execution | null = null;
     const executions = reply.touched.map(({ row, attempts, hasResultOfFirst }) => {
-      const execution = toExecution(row, attempts);
+      const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;
       }
       first ??= execution;
       if (isRemoval) this.#cache.delete(execution.id);
       else this.#cache.set(execution.id, execution);
-      const queue = this.#queues[poolOf(execution.work)];
+      const pool = poolOf(execution.work);
+      if (pool === null) return execution;
+      const queue = this.#queues[pool];
       if (execution.phase === 'queued') queue.put(execution.id, execution.priority, execution.queueSequence);
       else queue.delete(execution.id);
       return execution;
     });
     return { status: 'applied', executions, events: reply.events.map(toEvent) };
+  }
+
+  /** What was asked for never changes, and may be long: it is read once. */
+  #known({ row, attempts }: RowWithAttempts): Execution {
+    return toExecution(row, attempts, this.#cache.peek(row.id)?.spec);
+  }
+
+  /** Approximate bytes in memory. */
+  #sizeOf(execution: Execution): number {
+    const { spec } = execution;
+    let bytes = this.#specSizes.get(spec);
+    if (bytes === undefined) {
+      bytes = sizeOf(spec);
+      this.#specSizes.set(spec, bytes);
+    }
+    return 2048 + bytes + (execution.phase === 'done' ? sizeOf(execution.result) : 0);
   }
 
   #read<T>(query: (reads: Reads) => T): T {
@@ -370,14 +404,6 @@ function toWriterPart(part: Group[number]): WriterPart {
   const { execution, end, ...rest } = part;
   const ending = end === null ? null : { ...end, result: JSON.stringify(end.result) };
   return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
-}
-
-function approximateSize(execution: Execution): number {
-  const { spec } = execution;
-  let bytes = 2048;
-  for (const value of Object.values(spec)) bytes += sizeOf(value);
-  if (execution.phase === 'done') bytes += sizeOf(execution.result);
-  return bytes;
 }
 
 function sizeOf(value: unknown): number {

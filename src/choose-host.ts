@@ -1,0 +1,46 @@
+// Which runner host serves: the native one (src/runner-host/native) where it was built and works, else the one in Node.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Config, ConfigError } from './config.ts';
+import type { Log } from './domain/ports.ts';
+import { VERSION } from './runner-host/protocol.ts';
+
+/** A small host forks fast: its heap is kept small. */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
+const CHECK_MS = 10_000;
+/** The same place from src/ and from dist/. */
+const NATIVE_HOST = fileURLToPath(new URL('../build/runner-host', import.meta.url));
+// The same source runs as .ts in development and as .js when built.
+const NODE_HOST = fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
+
+/**
+ * The command of the runner host.
+ *
+ * @throws ConfigError when the native host is asked for and cannot serve
+ */
+export function chooseHost(
+  wanted: Config['EXECUTION_RUNNER_HOST'],
+  execPath: string,
+  log: Log,
+): readonly [string, ...string[]] {
+  const node = [execPath, ...NODE_FLAGS, NODE_HOST] as const;
+  if (wanted === 'node') return node;
+  const problem = whyNotNative();
+  if (problem === null) return [NATIVE_HOST];
+  if (wanted === 'native') throw new ConfigError([`EXECUTION_RUNNER_HOST: the native host ${problem}`]);
+  log.warn({ problem }, 'The native runner host cannot serve; the Node host does');
+  return node;
+}
+
+/** Has the native host check what it builds on; null when it works. */
+function whyNotNative(): string | null {
+  if (!existsSync(NATIVE_HOST)) return 'was not built (npm run build:native)';
+  const { status, error } = spawnSync(NATIVE_HOST, ['--check', String(VERSION)], {
+    env: {},
+    stdio: 'ignore',
+    timeout: CHECK_MS,
+  });
+  return status === 0 ? null : `does not work here (${error?.message ?? `self-check: ${status}`})`;
+}

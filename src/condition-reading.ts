@@ -1,0 +1,299 @@
+// What a condition reads and what it costs, found in its tree. It refuses what could take time or memory beyond bounds before
+// anything runs: a call of the platform, unlike a loop of the evaluator, cannot be stopped.
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { ConditionError } from './domain/conditions.ts';
+
+/** How many `+` may join texts or lists: each is at most as long as all that they join. */
+const MAX_JOINS = 16;
+/** Searching a text may take its length times this. */
+const MAX_PATTERN_LENGTH = 256;
+
+interface Callable {
+  /** Numbers of arguments that it takes. */
+  arity: readonly number[];
+  /** Its argument decides how long it runs, so it has to be a short text that stands in the condition. */
+  isPattern?: true;
+  /** It gives neither a text nor a list. */
+  isScalar?: true;
+  /** The platform does it at the speed of memory. */
+  isCheap?: true;
+}
+
+const SCALAR: Callable = { arity: [0], isScalar: true };
+const CONVERSION: Callable = { arity: [1], isScalar: true };
+
+/** Functions of the CEL standard that take time in proportion to what they are given, if that much. */
+const FUNCTIONS = new Map<string, Callable>([
+  ['has', { arity: [1], isScalar: true, isCheap: true }],
+  ['size', CONVERSION],
+  ['int', CONVERSION],
+  ['uint', CONVERSION],
+  ['double', CONVERSION],
+  ['bool', CONVERSION],
+  ['type', CONVERSION],
+  ['timestamp', CONVERSION],
+  ['duration', { arity: [1], isScalar: true, isPattern: true }],
+  ['string', { arity: [1] }],
+  ['dyn', { arity: [1] }],
+]);
+
+const METHODS = new Map<string, Callable>([
+  ['size', SCALAR],
+  ['startsWith', { arity: [1], isScalar: true, isCheap: true }],
+  ['endsWith', { arity: [1], isScalar: true, isCheap: true }],
+  ['contains', { arity: [1], isScalar: true, isPattern: true }],
+  ['matches', { arity: [1], isScalar: true, isPattern: true }],
+  ['trim', { arity: [0] }],
+  ...[
+    'FullYear',
+    'Month',
+    'Date',
+    'DayOfMonth',
+    'DayOfWeek',
+    'Hours',
+    'Minutes',
+    'Seconds',
+    'Milliseconds',
+  ].map((unit) => [`get${unit}`, SCALAR] as const),
+]);
+
+/** Loops over a list or the keys of a map: the first argument is the name of the item. */
+const COMPREHENSIONS = new Map<string, readonly number[]>([
+  ['all', [2]],
+  ['exists', [2]],
+  ['exists_one', [2]],
+  ['filter', [2]],
+  ['map', [2, 3]],
+]);
+
+const TYPES = new Set([
+  'bool',
+  'bytes',
+  'double',
+  'int',
+  'list',
+  'map',
+  'null_type',
+  'string',
+  'type',
+  'uint',
+]);
+const ARITHMETIC = new Set(['-_', '-', '*', '/', '%']);
+
+/** The result of reading a tree. */
+export interface Reading {
+  roots: ReadonlySet<string>;
+  /** Names of steps that are constant; null when `steps` is read in another way. */
+  steps: ReadonlySet<string> | null;
+  /** It takes next to no time, whatever the values are. */
+  isCheap: boolean;
+  /** It compares values that may be objects. */
+  comparesObjects: boolean;
+}
+
+/**
+ * @param roots names that the condition may read
+ * @throws ConditionError
+ */
+export function readCondition(ast: ASTNode, roots: readonly string[]): Reading {
+  const reader = new Reader(roots);
+  reader.visit(ast, NO_NAMES);
+  return reader;
+}
+
+/** Where a node stands: names of items that comprehensions around it have bound. */
+type Bound = ReadonlySet<string>;
+const NO_NAMES: Bound = new Set();
+
+class Reader implements Reading {
+  readonly #allowed: readonly string[];
+  readonly roots = new Set<string>();
+  readonly #steps = new Set<string>();
+  #readsAnyStep = false;
+  #joins = 0;
+  isCheap = true;
+  comparesObjects = false;
+
+  constructor(allowed: readonly string[]) {
+    this.#allowed = allowed;
+  }
+
+  get steps(): ReadonlySet<string> | null {
+    return this.#readsAnyStep ? null : this.#steps;
+  }
+
+  visit(node: ASTNode, bound: Bound): void {
+    switch (node.op) {
+      case 'value':
+        return;
+      case 'id':
+        return this.#name(node, node.args, bound);
+      case '.':
+      case '.?':
+        return this.#field(node.args[0], node.args[1], bound);
+      case '[]':
+      case '[?]':
+        return this.#item(node.args, bound);
+      case 'call':
+        return this.#call(node, node.args[0], node.args[1], bound);
+      case 'rcall':
+        return this.#method(node, node.args, bound);
+      case 'map':
+        this.isCheap = false;
+        return this.#visitAll(node.args.flat(), bound);
+      case 'list':
+        this.isCheap = false;
+        return this.#visitAll(node.args, bound);
+      case '!_':
+      case '-_':
+        return this.visit(node.args, bound);
+      case '==':
+      case '!=':
+        return this.#equality(node.args, bound);
+      case 'in':
+        return this.#membership(node.args, bound);
+      case '+':
+        return this.#sum(node, node.args, bound);
+      default:
+        return this.#visitAll(node.args, bound);
+    }
+  }
+
+  #visitAll(nodes: readonly ASTNode[], bound: Bound): void {
+    for (const node of nodes) this.visit(node, bound);
+  }
+
+  #name(node: ASTNode, name: string, bound: Bound): void {
+    if (bound.has(name) || TYPES.has(name)) return;
+    if (!this.#allowed.includes(name)) throw this.#unknownVariable(node, name);
+    this.roots.add(name);
+    if (name === 'steps') this.#readsAnyStep = true;
+  }
+
+  #unknownVariable(node: ASTNode, name: string): ConditionError {
+    const isAfterHyphen = node.input[node.start - 1] === '-';
+    const hint = isAfterHyphen ? '; a name with a hyphen is written steps["a-b"]' : '';
+    return errorAt(node, `unknown variable "${name}"; there are ${this.#allowed.join(', ')}${hint}`);
+  }
+
+  #field(object: ASTNode, field: string, bound: Bound): void {
+    if (this.#isSteps(object, bound)) this.#steps.add(field);
+    else this.visit(object, bound);
+  }
+
+  #item([object, index]: readonly [ASTNode, ASTNode], bound: Bound): void {
+    if (index.op === 'value' && typeof index.args === 'string') return this.#field(object, index.args, bound);
+    this.visit(object, bound);
+    this.visit(index, bound);
+  }
+
+  /** Whether it is the root `steps`, about to be read by a name. */
+  #isSteps(node: ASTNode, bound: Bound): boolean {
+    const isSteps = node.op === 'id' && node.args === 'steps' && !bound.has('steps');
+    if (!isSteps || !this.#allowed.includes('steps')) return false;
+    this.roots.add('steps');
+    return true;
+  }
+
+  #call(node: ASTNode, name: string, args: readonly ASTNode[], bound: Bound): void {
+    this.#check(node, name, FUNCTIONS.get(name), args);
+    this.#visitAll(args, bound);
+  }
+
+  #method(
+    node: ASTNode,
+    [name, receiver, args]: readonly [string, ASTNode, readonly ASTNode[]],
+    bound: Bound,
+  ): void {
+    this.visit(receiver, bound);
+    if (!COMPREHENSIONS.has(name)) {
+      this.#check(node, name, METHODS.get(name), args);
+      this.#visitAll(args, bound);
+      return;
+    }
+    this.isCheap = false;
+    const [item, ...body] = args;
+    if (item?.op !== 'id' || COMPREHENSIONS.get(name)?.includes(args.length) !== true) {
+      throw errorAt(node, `${name} takes the name of an item and what is done with it: list.${name}(x, …)`);
+    }
+    this.#visitAll(body, new Set([...bound, item.args]));
+  }
+
+  #check(node: ASTNode, name: string, callable: Callable | undefined, args: readonly ASTNode[]): void {
+    if (callable === undefined) throw errorAt(node, `unknown function "${name}"`);
+    if (!callable.arity.includes(args.length)) {
+      throw errorAt(node, `${name} takes ${callable.arity.join(' or ')} arguments, not ${args.length}`);
+    }
+    if (callable.isCheap !== true) this.isCheap = false;
+    const [pattern] = args;
+    if (callable.isPattern !== true || pattern === undefined) return;
+    if (pattern.op !== 'value' || typeof pattern.args !== 'string') {
+      throw errorAt(pattern, `${name} takes a text in quotes, not one that is read`);
+    }
+    if (pattern.args.length > MAX_PATTERN_LENGTH) {
+      throw errorAt(pattern, `the text of ${name} is longer than ${MAX_PATTERN_LENGTH} characters`);
+    }
+    if (name === 'matches') checkPattern(pattern, pattern.args);
+  }
+
+  #equality(sides: readonly [ASTNode, ASTNode], bound: Bound): void {
+    if (!sides.some(isLiteral)) {
+      this.isCheap = false;
+      this.comparesObjects = true;
+    }
+    this.#visitAll(sides, bound);
+  }
+
+  #membership([item, list]: readonly [ASTNode, ASTNode], bound: Bound): void {
+    this.visit(item, bound);
+    if (list.op === 'list' && list.args.every(isLiteral)) return;
+    this.isCheap = false;
+    this.comparesObjects = true;
+    this.visit(list, bound);
+  }
+
+  /** Within a comprehension, a text that grows with each item would take memory without bounds. */
+  #sum(node: ASTNode, sides: readonly [ASTNode, ASTNode], bound: Bound): void {
+    if (!sides.some(isScalar)) {
+      this.isCheap = false;
+      this.#joins += 1;
+      if (bound.size > 0) {
+        throw errorAt(node, '"+" in a comprehension needs a number on one side, such as double(x)');
+      }
+      if (this.#joins > MAX_JOINS) throw errorAt(node, `more than ${MAX_JOINS} "+" that may join texts`);
+    }
+    this.#visitAll(sides, bound);
+  }
+}
+
+/** It has a value that is compared at once. */
+const isLiteral = (node: ASTNode): boolean =>
+  (node.op === 'value' && !(node.args instanceof Uint8Array)) || (node.op === '-_' && isLiteral(node.args));
+
+/** Its value is neither a text nor a list, and so is what is added to it. */
+function isScalar(node: ASTNode): boolean {
+  switch (node.op) {
+    case 'value':
+      return typeof node.args === 'number' || typeof node.args === 'bigint';
+    case 'call':
+      return FUNCTIONS.get(node.args[0])?.isScalar === true;
+    case 'rcall':
+      return METHODS.get(node.args[0])?.isScalar === true;
+    case '+':
+      return node.args.some(isScalar);
+    default:
+      return ARITHMETIC.has(node.op);
+  }
+}
+
+function checkPattern(node: ASTNode, pattern: string): void {
+  try {
+    new RegExp(pattern);
+  } catch (error) {
+    throw errorAt(node, (error as Error).message.replace(/^Invalid/, 'invalid'), error);
+  }
+}
+
+function errorAt(node: ASTNode, problem: string, cause?: unknown): ConditionError {
+  return new ConditionError(`${problem} (at character ${node.start + 1})`, { cause });
+}

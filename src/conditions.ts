@@ -1,0 +1,194 @@
+// Conditions are CEL (github.com/google/cel-spec): no side effects, no loop without end, yet nested comprehensions over long
+// lists take as long as they like, so that everything but the cheapest runs under a limit of time.
+import { createContext, Script } from 'node:vm';
+import {
+  Environment,
+  EvaluationError,
+  ParseError,
+  type ParseResult,
+  TypeError as CelTypeError,
+} from '@marcbachmann/cel-js';
+import { type Reading, readCondition } from './condition-reading.ts';
+import { type Condition, ConditionError, type Conditions } from './domain/conditions.ts';
+import { describeType } from './domain/json.ts';
+
+/** Bytes of an expression, as UTF-8. */
+const MAX_SOURCE_BYTES = 4096;
+const LIMITS = {
+  maxAstNodes: 1024,
+  maxDepth: 64,
+  maxListElements: 512,
+  maxMapEntries: 64,
+  maxCallArguments: 8,
+};
+/** How long the evaluation of one condition blocks everything else at most, in milliseconds. */
+const MAX_EVALUATION_MS = 100;
+/** Messages may quote what the condition has read. */
+const MAX_MESSAGE_LENGTH = 500;
+
+type Scope = Readonly<Record<string, unknown>>;
+type RunBounded = <T>(task: () => T) => T;
+
+export function celConditions(): Conditions {
+  const environments = new Map<string, Environment>();
+  const runBounded = createRunBounded();
+  const environmentOf = (roots: readonly string[]): Environment => {
+    const key = roots.join(' ');
+    const environment = environments.get(key) ?? createEnvironment(roots);
+    environments.set(key, environment);
+    return environment;
+  };
+  return {
+    compile(source, roots) {
+      if (Buffer.byteLength(source) > MAX_SOURCE_BYTES) {
+        throw new ConditionError(`is longer than ${MAX_SOURCE_BYTES} bytes`);
+      }
+      try {
+        const program = environmentOf(roots).parse(source);
+        const reading = readCondition(program.ast, roots);
+        checkType(program);
+        return conditionOf(program, reading, runBounded);
+      } catch (error) {
+        throw asConditionError(error, source);
+      }
+    },
+  };
+}
+
+function createEnvironment(roots: readonly string[]): Environment {
+  const environment = new Environment({ homogeneousAggregateLiterals: false, limits: LIMITS });
+  for (const root of roots) environment.registerVariable(root, 'dyn');
+  return environment;
+}
+
+function checkType(program: ParseResult): void {
+  const { type, error } = program.check();
+  if (error !== undefined) throw error;
+  if (type !== 'bool' && type?.startsWith('dyn') !== true) {
+    throw new ConditionError(`its value is of type ${type}, not bool`);
+  }
+}
+
+function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBounded): Condition {
+  const { isCheap, comparesObjects } = reading;
+  const evaluateOn = (scope: Scope): unknown => {
+    if (comparesObjects) return runBounded<unknown>(() => program(asMaps(scope) as Scope));
+    try {
+      return isCheap ? program(scope) : runBounded<unknown>(() => program(scope));
+    } catch (error) {
+      if (isTimeout(error)) throw error;
+      return runBounded(() => retryOnMaps(program, scope, error));
+    }
+  };
+  const evaluate = (scope: Scope): boolean => {
+    try {
+      return asBoolean(evaluateOn(scope));
+    } catch (error) {
+      throw asConditionError(error, program.ast.input);
+    }
+  };
+  return {
+    steps: reading.steps === null ? null : [...reading.steps],
+    roots: [...reading.roots],
+    constant: reading.roots.size === 0 && isCheap ? evaluate({}) : null,
+    evaluate,
+  };
+}
+
+/** The library takes objects for what their `constructor` says, also where that is a field of the data; maps it takes as they are. */
+function retryOnMaps(program: ParseResult, scope: Scope, error: unknown): unknown {
+  const maps = asMaps(scope);
+  if (maps === scope) throw error;
+  return program(maps as Scope);
+}
+
+/**
+ * Objects that have a field `constructor` become maps. A field `__proto__` is left out: compared with another object, it
+ * would be compared with what that one inherits, so that `{"__proto__": {}}` would equal any object of one field.
+ */
+function asMaps(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value.map(asMaps);
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  const before = Object.entries(value);
+  const entries = before
+    .filter(([key]) => key !== '__proto__')
+    .map(([key, child]) => [key, asMaps(child)] as const);
+  if (Object.hasOwn(value, 'constructor')) return new Map(entries);
+  const isSame =
+    entries.length === before.length && entries.every(([, child], i) => child === before[i]?.[1]);
+  return isSame ? value : Object.fromEntries(entries);
+}
+
+function asBoolean(value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new ConditionError(`its value is ${describeType(value)}, not true or false`);
+}
+
+/** Runs tasks that are stopped, wherever they are in a loop or a pattern, when they take too long. */
+function createRunBounded(): RunBounded {
+  let task: () => unknown = () => undefined;
+  const context = createContext({ run: () => task() });
+  const script = new Script('run()');
+  return <T>(next: () => T): T => {
+    task = next;
+    try {
+      return script.runInContext(context, { timeout: MAX_EVALUATION_MS }) as T;
+    } finally {
+      // What it has read may be large.
+      task = () => undefined;
+    }
+  };
+}
+
+/** The error belongs to the context of the script, so it is no instance of this one's Error. */
+const isTimeout = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+
+function asConditionError(error: unknown, source: string): ConditionError {
+  if (error instanceof ConditionError) return error;
+  const message = messageOf(error, source);
+  const short = message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
+  return new ConditionError(short, { cause: error });
+}
+
+type CelError = ParseError | EvaluationError | CelTypeError;
+const isCelError = (error: unknown): error is CelError =>
+  error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
+
+function messageOf(error: unknown, source: string): string {
+  if (isTimeout(error)) return `takes longer than ${MAX_EVALUATION_MS} ms`;
+  if (!isCelError(error)) return `cannot be evaluated: ${(error as Error).message}`;
+  const { start, end } = error.node ?? error.range ?? { start: null, end: 0 };
+  const problem = problemOf(error, start === null ? '' : source.slice(start, end));
+  return start === null ? problem : `${problem} (at character ${start + 1})`;
+}
+
+/** @param text what the error is about, as written */
+function problemOf({ code, summary }: CelError, text: string): string {
+  switch (code) {
+    case 'no_such_key':
+    case 'index_out_of_bounds':
+    case 'unknown_variable':
+      return `${text} is not there`;
+    case 'unexpected_character':
+    case 'unexpected_token':
+    case 'expected_token':
+      return text === '' ? 'the expression ends too early' : `unexpected ${text}`;
+    case 'limit_exceeded':
+      return 'is too large or nested too deeply';
+    case 'no_such_overload':
+      return overloadProblem(summary);
+    default:
+      return summary.slice(0, 1).toLowerCase() + summary.slice(1);
+  }
+}
+
+/** Numbers of JSON are doubles, which CEL compares with integers but does not add to them. */
+function overloadProblem(summary: string): string {
+  const problem = summary.replaceAll(/dyn<([a-z]+)>/g, '$1');
+  const mixesNumbers = problem.includes('double') && problem.includes('int');
+  return mixesNumbers ? `${problem}; numbers that are read are doubles: write 1.0 for 1, or int(…)` : problem;
+}

@@ -1,0 +1,188 @@
+// The logs of all steps of a plan as one: each record with the name of its step. Read one after the other, in the order in
+// which they began; followed side by side. Nothing is buffered but one item a step.
+import type { Caller } from '../../domain/access.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { Store, StreamName } from '../../domain/ports.ts';
+import type { LogItem, LogQuery } from '../read-log.ts';
+import type { Waiters } from '../waiters.ts';
+
+export interface PlanLogQuery {
+  stream: StreamName | 'all';
+  follow: boolean;
+  /** Null is all of them. */
+  step: string | null;
+}
+
+export interface PlanLogEnd {
+  type: 'end';
+  /** The plan has ended, and everything that its steps keep has been delivered. */
+  complete: boolean;
+  steps: number;
+  records: number;
+  stdoutBytes: number;
+  stderrBytes: number;
+}
+export type PlanLogItem =
+  { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> } | PlanLogEnd;
+
+export interface PlanLogDeps {
+  store: Pick<Store, 'steps' | 'get'>;
+  /** Woken by each move of the plan and of its steps. */
+  changes: Waiters;
+  readLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<LogItem, void, undefined>>;
+}
+
+/** Steps that are followed at a time; others wait for one of these to end. */
+const AT_A_TIME = 64;
+/** A follower looks again after this time even if nobody woke it. */
+const RECHECK_MS = 30_000;
+
+export async function* readPlanLog(
+  caller: Caller,
+  planId: ExecutionId,
+  query: PlanLogQuery,
+  signal: AbortSignal,
+  deps: PlanLogDeps,
+): AsyncGenerator<PlanLogItem, void, undefined> {
+  const watch = deps.changes.watch(planId);
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const end: PlanLogEnd = {
+    type: 'end',
+    complete: true,
+    steps: 0,
+    records: 0,
+    stdoutBytes: 0,
+    stderrBytes: 0,
+  };
+  try {
+    const readers = new Readers(query.follow ? AT_A_TIME : 1);
+    const seen = new Set<ExecutionId>();
+    for (;;) {
+      const isOver = (await deps.store.get(null, planId))?.phase === 'done';
+      for (const { step, executionId } of await stepsOf(planId, null, deps)) {
+        if (seen.has(executionId) || (query.step !== null && query.step !== step)) continue;
+        seen.add(executionId);
+        const logQuery = {
+          stream: query.stream,
+          attempt: null,
+          start: FROM_START,
+          follow: query.follow,
+          limitBytes: null,
+        };
+        readers.add(step, () => deps.readLog(caller, executionId, logQuery, both));
+      }
+      const news = isOver || !query.follow ? null : watch.next(RECHECK_MS, both);
+      for (;;) {
+        const next = await readers.next(news);
+        if (next === 'news' || next === null) break;
+        if (next.item.type === 'record') yield { type: 'record', step: next.step, item: next.item };
+        else addTo(end, next.item);
+      }
+      if (news === null || !(await news)) {
+        end.complete &&= isOver;
+        end.steps = seen.size;
+        yield end;
+        return;
+      }
+    }
+  } finally {
+    watch.close();
+    ended.abort();
+  }
+}
+
+const FROM_START = { attempt: null, at: { from: 'offset', offset: 0 } } as const;
+
+function addTo(end: PlanLogEnd, item: Extract<LogItem, { type: 'end' }>): void {
+  end.complete &&= item.complete;
+  end.records += item.records;
+  end.stdoutBytes += item.stdoutBytes;
+  end.stderrBytes += item.stderrBytes;
+}
+
+/** Steps that have a log, with those of the plans among them, in the order of their beginning. */
+async function stepsOf(
+  planId: ExecutionId,
+  above: string | null,
+  deps: PlanLogDeps,
+): Promise<{ step: string; executionId: ExecutionId }[]> {
+  const found: { step: string; executionId: ExecutionId }[] = [];
+  for (const { step, executionId, kind } of await deps.store.steps(planId)) {
+    if (executionId === null) continue;
+    const name = above === null ? step : `${above}/${step}`;
+    if (kind === 'plan') found.push(...(await stepsOf(executionId, name, deps)));
+    else found.push({ step: name, executionId });
+  }
+  return found;
+}
+
+interface Read {
+  step: string;
+  item: LogItem;
+}
+
+/** Reads from many logs, a bounded number at a time: of each one item is held until it is taken. */
+class Readers {
+  readonly #most: number;
+  readonly #waiting: { step: string; open: () => Promise<AsyncGenerator<LogItem, void, undefined>> }[] = [];
+  readonly #ready: { read: Read; taken: () => void }[] = [];
+  #active = 0;
+  #wake: (() => void) | null = null;
+  #failure: { error: unknown } | null = null;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): void {
+    this.#waiting.push({ step, open });
+    this.#fill();
+  }
+
+  /** The next item; null when all have been read to their end; `news` when there is none before that comes. */
+  async next(news: Promise<unknown> | null): Promise<Read | 'news' | null> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure.error;
+      const ready = this.#ready.shift();
+      if (ready !== undefined) {
+        ready.taken();
+        return ready.read;
+      }
+      if (this.#active === 0 && news === null) return null;
+      const woken = new Promise<'woken'>((resolve) => (this.#wake = () => resolve('woken')));
+      const first = await Promise.race(news === null ? [woken] : [woken, news.then(() => 'news' as const)]);
+      if (first === 'news' && this.#ready.length === 0) return 'news';
+    }
+  }
+
+  #fill(): void {
+    while (this.#active < this.#most) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#active += 1;
+      void this.#read(next.step, next.open);
+    }
+  }
+
+  async #read(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): Promise<void> {
+    try {
+      for await (const item of await open()) {
+        await new Promise<void>((taken) => {
+          this.#ready.push({ read: { step, item }, taken });
+          this.#wake?.();
+        });
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+    this.#active -= 1;
+    this.#fill();
+    this.#wake?.();
+  }
+}

@@ -1,0 +1,142 @@
+// How far a plan is, as readers see it: what the store has of its steps, beside those that have not begun.
+import { type Execution, isFinished } from '../../domain/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { StoredPhase } from '../../domain/lifecycle.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import { criticalPath, graphOf, type Node } from '../../domain/plan-graph.ts';
+import type { SkipReason } from '../../domain/plan-state.ts';
+import type { PlanSpec } from '../../domain/plan.ts';
+import type { StepRecord } from '../../domain/ports.ts';
+import type { Kind } from '../../domain/spec.ts';
+
+export const COUNTED = [
+  'pending',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'timed_out',
+  'skipped',
+] as const;
+export type StepStatus = (typeof COUNTED)[number];
+
+export interface StepView {
+  name: string;
+  /** Of the execution; that of a loop is `plan`. */
+  kind: Kind;
+  status: StepStatus;
+  phase: StoredPhase | 'waiting';
+  executionId: ExecutionId | null;
+  dependsOn: readonly string[];
+  attempts: number;
+  skipReason: SkipReason | null;
+  outcome: Outcome | null;
+  keptFrom: ExecutionId | null;
+  startedAt: number | null;
+  finishedAt: number | null;
+  durationMs: number | null;
+}
+
+export interface PlanView {
+  plan: Execution & { spec: PlanSpec };
+  counts: Record<StepStatus | 'total', number>;
+  /** Part of the steps that have ended, 0 to 1. */
+  progress: number;
+  /** The way through the steps that took longest; null before one has ended. */
+  criticalPath: { steps: string[]; durationMs: number } | null;
+  durationMs: number;
+  steps: StepView[];
+}
+
+export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], now: number): PlanView {
+  const byName = new Map(records.map((record) => [record.step, record]));
+  const graph = graphOf(plan.spec);
+  const nodes: Pick<Node, 'name' | 'before' | 'step'>[] = [...graph.nodes];
+  // Rounds of a loop on a condition are there when they have begun.
+  const known = new Set(nodes.map(({ name }) => name));
+  const [step] = plan.spec.steps;
+  if (step !== undefined)
+    for (const { step: name } of records) if (!known.has(name)) nodes.push({ name, before: [], step });
+  const steps = nodes.map((node) => stepView(node, nodes, byName.get(node.name)));
+  const counts = Object.fromEntries(['total', ...COUNTED].map((name) => [name, 0])) as PlanView['counts'];
+  for (const { status } of steps) counts[status] += 1;
+  counts.total = steps.length;
+  const ended = counts.total - counts.pending - counts.running;
+  const path = criticalPath(
+    nodes.map(({ before }) => before),
+    steps.map(({ durationMs }) => durationMs ?? 0),
+  );
+  return {
+    plan,
+    counts,
+    progress: counts.total === 0 ? (isFinished(plan) ? 1 : 0) : ended / counts.total,
+    criticalPath:
+      ended === 0
+        ? null
+        : { steps: path.steps.map((i) => (steps[i] as StepView).name), durationMs: path.durationMs },
+    durationMs: (isFinished(plan) ? plan.finishedAt : now) - plan.createdAt,
+    steps,
+  };
+}
+
+/** The same without its steps, from how many of them have which status. */
+export function summaryOf(
+  plan: PlanView['plan'],
+  begun: Partial<Record<StepStatus, number>>,
+  now: number,
+): PlanView {
+  const { steps, loop } = plan.spec;
+  const sum = Object.values(begun).reduce((n, m) => n + m, 0);
+  const total = loop === undefined ? steps.length : 'items' in loop ? loop.items.length : sum;
+  const zero = Object.fromEntries(COUNTED.map((name) => [name, 0])) as Record<StepStatus, number>;
+  const counts = { total, ...zero, ...begun, pending: (begun.pending ?? 0) + total - sum };
+  return {
+    ...{ plan, counts, criticalPath: null, steps: [] },
+    progress: total === 0 ? (isFinished(plan) ? 1 : 0) : (total - counts.pending - counts.running) / total,
+    durationMs: (isFinished(plan) ? plan.finishedAt : now) - plan.createdAt,
+  };
+}
+
+function stepView(
+  { name, before, step }: Pick<Node, 'name' | 'before' | 'step'>,
+  nodes: readonly Pick<Node, 'name'>[],
+  record: StepRecord | undefined,
+): StepView {
+  const dependsOn = before.map((i) => (nodes[i] as Node).name);
+  const shared = { name, dependsOn, kind: record?.kind ?? step.kind };
+  if (record === undefined) {
+    return {
+      ...shared,
+      ...{
+        status: 'pending',
+        phase: 'waiting',
+        executionId: null,
+        attempts: 0,
+        skipReason: null,
+        outcome: null,
+      },
+      ...{ keptFrom: null, startedAt: null, finishedAt: null, durationMs: null },
+    };
+  }
+  const { executionId, status, phase, attempts, skipReason, outcome, keptFrom, createdAt, finishedAt } =
+    record;
+  // A plan begins with its acceptance; what was taken over has taken its time elsewhere.
+  const startedAt = record.kind === 'plan' ? createdAt : record.startedAt;
+  const durationMs =
+    startedAt === null || finishedAt === null || keptFrom !== null ? null : finishedAt - startedAt;
+  return {
+    ...shared,
+    ...{
+      status,
+      phase,
+      executionId,
+      attempts,
+      skipReason,
+      outcome,
+      keptFrom,
+      startedAt,
+      finishedAt,
+      durationMs,
+    },
+  };
+}

@@ -1,0 +1,243 @@
+// Plans: what is asked for in many steps. Holds those that are live, and answers for all of them.
+import type { Caller } from '../../domain/access.ts';
+import { RefusedError } from '../../domain/errors.ts';
+import { type Execution, isFinished, type RunningExecution } from '../../domain/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import { canonicalJson } from '../../domain/json.ts';
+import type { PlanCheck, PlanDraft, PlanReport } from '../../domain/plan-check.ts';
+import { graphOf, levelsOf } from '../../domain/plan-graph.ts';
+import type { PlanSpec } from '../../domain/plan.ts';
+import type { ListFilter } from '../../domain/ports.ts';
+import type { Queries } from '../queries.ts';
+import { stored } from '../refusals.ts';
+import type { Redrive, Submission, Submitted } from '../submit.ts';
+import { inTurns } from '../turns.ts';
+import type { Waiters } from '../waiters.ts';
+import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
+import { PlanRun, type PlanRunDeps } from './plan-run.ts';
+import type { LivePlan } from './prepare.ts';
+import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
+
+/** What the engine hands to plans. */
+export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended'> {
+  queries: Queries;
+  check: (plan: PlanDraft) => PlanCheck;
+  newId: () => ExecutionId;
+  submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
+  /** Woken by each move of a plan and of its steps. */
+  changes: Waiters;
+}
+
+type PlanExecution = Execution & { spec: PlanSpec };
+
+export class Plans {
+  readonly #deps: PlansDeps;
+  readonly #live = new Map<ExecutionId, PlanRun>();
+
+  constructor(deps: PlansDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  // ------------------------------------------------------------------------------------------ live
+
+  /** Goes on with the plans that were live when the server ended. */
+  async resume(): Promise<void> {
+    for (const plan of await this.#deps.store.livePlans()) this.begin(plan);
+  }
+
+  /** Begins a plan that has been accepted, or goes on with it. */
+  begin(plan: RunningExecution): void {
+    if (this.#live.has(plan.id)) return;
+    const run = new PlanRun(plan as LivePlan, this.#runDeps());
+    this.#live.set(plan.id, run);
+    void run.begin();
+  }
+
+  /** Begins what has become due while nothing might be begun. */
+  open(): void {
+    for (const run of this.#live.values()) run.kick();
+  }
+
+  /** Takes in the newest state of any execution. */
+  follow(execution: Execution): void {
+    if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.follow(execution);
+    if (execution.plan !== null && isFinished(execution))
+      this.#live.get(execution.plan.id)?.stepEnded(execution);
+  }
+
+  #runDeps(): PlanRunDeps {
+    return {
+      ...this.#deps,
+      submit: (plan, submissions) => this.#deps.submitAll(callerOf(plan), submissions),
+      redriveStep: (of, step, spec) => this.#redriveStep(of, step, spec),
+      ended: (id) => void this.#live.delete(id),
+    };
+  }
+
+  // ---------------------------------------------------------------------------------------- requests
+
+  /** Every problem of a plan, without beginning anything. */
+  check(plan: PlanDraft): Promise<PlanReport> {
+    return inTurns(this.#deps.check(plan), this.#deps.clock);
+  }
+
+  /** @throws RefusedError `validation` with every problem, and whatever an execution is refused with */
+  async submit(
+    caller: Caller,
+    plan: PlanDraft,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
+    const { problems } = await this.check(plan);
+    if (problems.length > 0) {
+      const many = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+      const [first] = problems;
+      const detail = `The plan has ${many}: ${first?.field ?? ''}: ${first?.message ?? ''}`;
+      throw new RefusedError('validation', detail, { fields: problems.slice(0, MAX_FIELDS) });
+    }
+    const spec = { kind: 'plan', ...plan } as PlanSpec;
+    return this.#submit(caller, { spec, rerunOf: null, ...options });
+  }
+
+  async get(caller: Caller, id: ExecutionId): Promise<PlanView> {
+    return this.view(await this.own(caller, id));
+  }
+
+  /** Newest first, without their steps. */
+  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<PlanView[]> {
+    const { store, clock } = this.#deps;
+    const found = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
+    const views = found.map(async (plan) =>
+      summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock.now()),
+    );
+    return stored(Promise.all(views));
+  }
+
+  async view(plan: PlanExecution): Promise<PlanView> {
+    const { store, clock } = this.#deps;
+    return viewOf(plan, await stored(store.steps(plan.id)), clock.now());
+  }
+
+  /** @throws RefusedError `not_found`, also for an execution that is no plan */
+  async own(caller: Caller, id: ExecutionId): Promise<PlanExecution> {
+    const execution = await this.#deps.queries.own(caller, id);
+    if (execution.spec.kind === 'plan') return execution as PlanExecution;
+    throw new RefusedError('not_found', `The execution ${id} is no plan.`);
+  }
+
+  /** The whole of a plan once more. */
+  async rerun(
+    caller: Caller,
+    id: ExecutionId,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
+    const plan = await this.own(caller, id);
+    const webhookSecret = await this.#secretOf(plan);
+    return this.#submit(caller, { spec: plan.spec, rerunOf: id, webhookSecret, ...options });
+  }
+
+  /**
+   * A new plan from the failed steps of a finished one: completed steps that needed none of these are taken over.
+   *
+   * @throws RefusedError `not_found`, `execution_not_finished`, `plan_completed`
+   */
+  async redrive(
+    caller: Caller,
+    id: ExecutionId,
+    options: Pick<Submission, 'trace' | 'idempotency'>,
+  ): Promise<Submitted> {
+    const plan = await this.own(caller, id);
+    if (!isFinished(plan))
+      throw new RefusedError('execution_not_finished', `The plan ${id} has not finished; cancel it first.`);
+    if (plan.status === 'completed')
+      throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
+    const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };
+    const webhookSecret = await this.#secretOf(plan);
+    return this.#submit(caller, { spec: plan.spec, rerunOf: null, redrive, webhookSecret, ...options });
+  }
+
+  /** The logs of its steps; the last item is the end. */
+  readLog(
+    caller: Caller,
+    id: ExecutionId,
+    query: PlanLogQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<PlanLogItem, void, undefined> {
+    const { store, changes, queries } = this.#deps;
+    return readPlanLog(caller, id, query, signal, {
+      ...{ store, changes },
+      readLog: (...facts) => queries.readLog(...facts),
+    });
+  }
+
+  /** What signs the webhook of a plan: it goes on to the plans that are made of it. */
+  async #secretOf({ userId, id, webhook }: PlanExecution): Promise<string | null> {
+    const found = webhook === null ? null : await stored(this.#deps.store.webhook(userId, id));
+    return found?.secrets[0]?.secret ?? null;
+  }
+
+  async #submit(caller: Caller, submission: Submission): Promise<Submitted> {
+    const [answer] = await stored(this.#deps.submitAll(caller, [submission]));
+    if (answer === undefined || answer instanceof RefusedError) throw answer ?? new TypeError('no answer');
+    return answer;
+  }
+
+  // ----------------------------------------------------------------------------------------- redrive
+
+  async #redriveStep(of: ExecutionId, step: string, spec: PlanSpec): Promise<Redrive | null> {
+    const record = (await this.#deps.store.steps(of)).find((one) => one.step === step);
+    if (record?.executionId == null || record.status === 'completed') return null;
+    const plan = await this.#deps.store.get(null, record.executionId);
+    if (plan?.spec.kind !== 'plan' || !isFinished(plan)) return null;
+    // With other values it is another plan.
+    if (canonicalJson(plan.spec) !== canonicalJson(spec)) return null;
+    return { of: plan.id, copies: await this.#keep(plan as PlanExecution, null) };
+  }
+
+  /** The steps that a new plan takes over from this one. */
+  async #keep(plan: PlanExecution, planId: ExecutionId | null): Promise<Redrive['copies']> {
+    const records = new Map((await this.#deps.store.steps(plan.id)).map((record) => [record.step, record]));
+    const { nodes } = graphOf(plan.spec);
+    const kept: boolean[] = [];
+    const copies: Redrive['copies'][number][] = [];
+    // Where a condition makes the rounds, a later one knows the one before.
+    if (plan.spec.loop !== undefined && !('items' in plan.spec.loop)) return [];
+    for (const i of orderOf(nodes.map(({ before }) => before))) {
+      const node = nodes[i];
+      const record = records.get(node?.name ?? '');
+      const isAfterKept = node?.before.every((j) => kept[j]) ?? false;
+      const isSkipped = record?.skipReason === 'condition_false' || record?.skipReason === 'nothing_failed';
+      kept[i] = isAfterKept && (isSkipped || (record?.status === 'completed' && record.executionId !== null));
+      if (!kept[i] || isSkipped || record?.executionId == null) continue;
+      copies.push(...(await this.#copies(record.executionId, planId)));
+    }
+    return copies;
+  }
+
+  /** An execution with all that belongs to it. */
+  async #copies(source: ExecutionId, planId: ExecutionId | null): Promise<Redrive['copies'][number][]> {
+    const { store, newId } = this.#deps;
+    const id = newId();
+    const copies: Redrive['copies'][number][] = [{ source, id, planId }];
+    for (const { executionId } of await store.steps(source)) {
+      if (executionId !== null) copies.push(...(await this.#copies(executionId, id)));
+    }
+    return copies;
+  }
+}
+
+const MAX_FIELDS = 100;
+
+/** Steps so that each comes after those before it. */
+function orderOf(before: readonly (readonly number[])[]): number[] {
+  return (levelsOf(before) ?? []).flat();
+}
+
+/** Who has asked for a plan, as far as its steps are concerned. */
+function callerOf({ userId, caller, id }: LivePlan): Caller {
+  if (caller === null) throw new TypeError(`plan ${id} has no caller`);
+  return { userId, scopes: new Set(caller.scopes), mayRun: caller.mayRun };
+}

@@ -1,0 +1,97 @@
+// What references and conditions of a plan see of its steps: plain values, read from the store and the logs when they are
+// asked for, and forgotten soon after.
+import { type Execution, isFinished, resultValue } from '../../domain/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import { judge } from '../../domain/outcome.ts';
+import type { StepSpec } from '../../domain/plan.ts';
+import type { Journal, Store, StreamName } from '../../domain/ports.ts';
+import { findReferences, readPath, resolve } from '../../domain/references.ts';
+
+/** A step that has ended. */
+export interface EndedStep {
+  step: StepSpec;
+  /** Of a round in a loop: what is known to it alone. */
+  round: Readonly<Record<string, unknown>> | null;
+  status: string;
+  executionId: ExecutionId | null;
+  /** Of one that failed without an execution. */
+  outcome: Outcome | null;
+}
+
+/** What is asked of a step. */
+export type Fact = 'stdout' | 'stderr' | 'outputs';
+export type StepValue = Record<string, unknown>;
+
+/** Bytes of output that a reference reads at most: beyond that it has no value. */
+const MAX_TEXT_BYTES = 1024 * 1024;
+
+/** A reference or condition that cannot be given its value; the message says why. */
+export class ValueError extends Error {}
+
+export interface ValuesDeps {
+  store: Pick<Store, 'get'>;
+  journal: Journal;
+}
+
+/** The values of one step, with the facts that are asked for beside those that are always there. */
+export async function stepValue(
+  { step, round, status, executionId, outcome }: EndedStep,
+  facts: ReadonlySet<Fact>,
+  deps: ValuesDeps,
+): Promise<StepValue> {
+  const execution = executionId === null ? null : await deps.store.get(null, executionId);
+  if (execution === null || !isFinished(execution)) {
+    if (executionId !== null) throw new ValueError(`the result of the step ${step.name} is gone`);
+    return { status, execution_id: null, ...(outcome === null ? {} : { error: errorOf(outcome) }) };
+  }
+  const end = execution.outcome;
+  const value: StepValue = {
+    status,
+    execution_id: executionId,
+    result: resultValue(execution.result),
+    error: errorOf(end),
+    ...(end.cause === 'exited' ? { exit_code: end.exitCode } : {}),
+  };
+  const wanted = new Set<Fact>(facts);
+  if (facts.has('outputs') && step.outputs !== undefined)
+    for (const { reference } of findReferences(step.outputs).references)
+      if (reference.root === 'stdout' || reference.root === 'stderr') wanted.add(reference.root);
+  for (const stream of ['stdout', 'stderr'] as const)
+    if (wanted.has(stream)) value[stream] = await textOf(execution, stream, deps.journal);
+  if (facts.has('outputs')) {
+    if (step.kind === 'plan') value.outputs = value.result;
+    else if (step.outputs !== undefined && status === 'completed')
+      value.outputs = resolve(step.outputs, ({ root, path }) =>
+        readPath((root in { ...round } ? round : value)?.[root], path),
+      );
+  }
+  return value;
+}
+
+function errorOf(outcome: Outcome): { code: string; type: string; message: string } | null {
+  const { error } = judge(outcome);
+  return error === null ? null : { code: error.code, type: error.type, message: error.message };
+}
+
+/** What a step has written, whole. */
+async function textOf(execution: Execution, stream: StreamName, journal: Journal): Promise<string> {
+  const last = execution.attempts.at(-1);
+  const written = (stream === 'stdout' ? last?.output.stdoutBytes : last?.output.stderrBytes) ?? 0;
+  if (last === undefined || written === 0) return '';
+  const kept = stream === 'stdout' ? last.output.stdoutKeptBytes : last.output.stderrKeptBytes;
+  if (written > MAX_TEXT_BYTES)
+    throw new ValueError(`${stream} of ${execution.plan?.step} is larger than ${MAX_TEXT_BYTES} bytes`);
+  if (kept < written) throw new ValueError(`${stream} of ${execution.plan?.step} was not kept whole`);
+  const log = await journal.open({ runId: execution.runId, attempt: last.number });
+  if (log === null) throw new ValueError(`the log of ${execution.plan?.step} is gone`);
+  try {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    let text = '';
+    for await (const record of log.read(0))
+      if (record.stream === stream) text += decoder.decode(record.bytes, { stream: true });
+    return text + decoder.decode();
+  } finally {
+    await log.close();
+  }
+}

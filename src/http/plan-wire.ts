@@ -1,0 +1,73 @@
+// Plans over the wire.
+import type { Outcome } from '../domain/outcome.ts';
+import { judge } from '../domain/outcome.ts';
+import { isFinished, resultValue } from '../domain/execution.ts';
+import type { PlanView, StepView } from '../engine/engine.ts';
+import type { PlanWire } from './plan-schemas.ts';
+import { toWebhook, isoTime, isoOrNull, toCancel } from './wire.ts';
+
+/** @param hasSteps whether the steps are told one by one */
+export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
+  const { plan, counts, progress, criticalPath } = view;
+  const isDone = isFinished(plan);
+  return {
+    id: plan.id,
+    status: plan.status,
+    phase: isDone ? 'done' : plan.phase === 'canceling' ? 'canceling' : 'running',
+    revision: plan.revision,
+    description: plan.spec.description ?? null,
+    strategy: plan.spec.strategy,
+    params: plan.spec.params ?? {},
+    user_id: plan.userId,
+    task_id: plan.taskId,
+    labels: plan.labels,
+    priority: plan.priority,
+    total_ms: plan.timeouts.totalMs,
+    plan_id: plan.plan?.id ?? null,
+    step: plan.plan?.step ?? null,
+    rerun_of: plan.rerunOf,
+    redrive_of: plan.redriveOf,
+    error: isDone ? toError(plan.outcome) : null,
+    result: isDone ? resultValue(plan.result) : null,
+    counts,
+    progress,
+    critical_path:
+      criticalPath === null ? null : { steps: criticalPath.steps, duration_ms: criticalPath.durationMs },
+    duration_ms: view.durationMs,
+    timestamps: { created: isoTime(plan.createdAt), finished: isDone ? isoTime(plan.finishedAt) : null },
+    cancel: toCancel(plan),
+    webhook: toWebhook(plan),
+    trace_id: plan.trace.traceId,
+    ...(hasSteps ? { steps: view.steps.map(toStep) } : {}),
+  };
+}
+
+type StepWire = NonNullable<PlanWire['steps']>[number];
+
+function toStep(step: StepView): StepWire {
+  return {
+    name: step.name,
+    kind: step.kind,
+    status: step.status,
+    phase: step.phase === 'starting' ? 'running' : step.phase,
+    execution_id: step.executionId,
+    depends_on: [...step.dependsOn],
+    attempts: step.attempts,
+    skip_reason: step.skipReason,
+    error: step.outcome === null ? null : toError(step.outcome),
+    kept_from: step.keptFrom,
+    started_at: isoOrNull(step.startedAt),
+    finished_at: isoOrNull(step.finishedAt),
+    duration_ms: step.durationMs,
+  };
+}
+
+function toError(outcome: Outcome): PlanWire['error'] {
+  const { error } = judge(outcome);
+  return error === null ? null : { code: error.code, type: error.type, message: error.message };
+}
+
+/** Weak: over what is stored, and how far the steps are. */
+export function planEtag({ plan, counts }: PlanView): string {
+  return `W/"${plan.revision}-${Object.values(counts).join('-')}"`;
+}

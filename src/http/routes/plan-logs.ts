@@ -1,0 +1,107 @@
+// The log of a plan: what all of its steps write, each line with the name of its step.
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../domain/ports.ts';
+import type { Engine, PlanLogItem } from '../../engine/engine.ts';
+import { type PlanLogsQuery, planLogsQuery } from '../plan-schemas.ts';
+import { idParams, problem } from '../schemas.ts';
+import { begin, contentOf, type Piece, pump, toRecordWire } from './logs.ts';
+import type { z } from 'zod';
+
+const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
+/** A longer line is cut. */
+const MAX_LINE = 16 * 1024;
+
+export function planLogRoutes(
+  app: FastifyInstance,
+  { engine, clock }: { engine: Engine; clock: Clock },
+): void {
+  app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanLogsQuery }>({
+    method: 'GET',
+    url: '/v1/plans/:id/logs',
+    config: { access: 'read' },
+    schema: {
+      summary: 'Read or follow the logs of all steps of a plan',
+      tags: ['plans'],
+      params: idParams,
+      querystring: planLogsQuery,
+      response: {
+        200: { description: 'The log', content: contentOf(Object.values(CONTENT_TYPES)) },
+        '4xx': problem,
+        '5xx': problem,
+      },
+    },
+    async handler(request, reply) {
+      const { params, query, caller } = request;
+      await engine.plans.own(caller, params.id);
+      const isHead = request.method === 'HEAD';
+      const logQuery = { stream: query.stream, follow: query.follow === 'true', step: query.step ?? null };
+      const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
+      begin(reply, 200, {
+        'content-type': CONTENT_TYPES[query.format],
+        'x-accel-buffering': 'no',
+        ...(hasTrailer ? { trailer: 'Log-End' } : {}),
+      });
+      if (isHead) reply.raw.end();
+      else
+        await pump(
+          reply.raw,
+          formatted(engine.plans.readLog(caller, params.id, logQuery, request.signal), query.format),
+          clock,
+        );
+    },
+  });
+}
+
+async function* formatted(
+  items: AsyncIterable<PlanLogItem>,
+  format: PlanLogsQuery['format'],
+): AsyncGenerator<Piece> {
+  const lines = new Lines();
+  for await (const one of items) {
+    if (one.type === 'end') {
+      if (format === 'text') yield { bytes: lines.rest() };
+      const { complete, steps, records, stdoutBytes, stderrBytes } = one;
+      const end = JSON.stringify({
+        ...{ end: true, complete, steps, records, stdout_bytes: stdoutBytes, stderr_bytes: stderrBytes },
+      });
+      if (format === 'ndjson') yield { bytes: `${end}\n` };
+      yield { end };
+    } else if (format === 'ndjson') {
+      yield { bytes: `${JSON.stringify({ step: one.step, ...toRecordWire(one.item) })}\n` };
+    } else {
+      const { stream, bytes } = one.item.record;
+      yield { bytes: lines.take(one.step, stream, bytes) };
+    }
+  }
+}
+
+/** Whole lines, each behind the name of its step. */
+class Lines {
+  readonly #open = new Map<
+    string,
+    { step: string; decoder: InstanceType<typeof TextDecoder>; text: string }
+  >();
+
+  take(step: string, stream: string, bytes: Uint8Array): string {
+    const key = `${step} ${stream}`;
+    const line = this.#open.get(key) ?? { step, decoder: new TextDecoder(), text: '' };
+    const [...whole] = (line.text + line.decoder.decode(bytes, { stream: true })).split('\n');
+    line.text = whole.pop() ?? '';
+    while (line.text.length > MAX_LINE) {
+      whole.push(line.text.slice(0, MAX_LINE));
+      line.text = line.text.slice(MAX_LINE);
+    }
+    // A step that has ended its line leaves nothing here, unless a character is not whole yet.
+    const isWhole = line.text === '' && (bytes.at(-1) ?? 0) < 0x80;
+    if (isWhole) this.#open.delete(key);
+    else this.#open.set(key, line);
+    return whole.map((text) => `[${step}] ${text}\n`).join('');
+  }
+
+  /** Lines that have no end. */
+  rest(): string {
+    return [...this.#open.values()]
+      .map(({ step, text }) => (text === '' ? '' : `[${step}] ${text}\n`))
+      .join('');
+  }
+}

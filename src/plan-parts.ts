@@ -1,0 +1,49 @@
+// What the engine needs to carry out plans, made of the domain's rules and a library for conditions.
+import type { z } from 'zod';
+import { celConditions } from './conditions.ts';
+import type { Conditions } from './domain/conditions.ts';
+import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
+import { type PlanCheck, type PlanDraft, planChecker } from './domain/plan-check.ts';
+import { type Spec, type SpecLimits, specSchema } from './domain/spec.ts';
+
+export interface PlanParts {
+  conditions: Conditions;
+  check: (plan: PlanDraft) => PlanCheck;
+  /** A spec whose values are known, if it is one; else what is wrong with it. */
+  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+}
+
+/**
+ * A reference has the type of its value: where a text is needed, a number or a boolean is written as one. Whatever else was
+ * of a wrong type has been refused with the plan.
+ */
+function withTexts(spec: Record<string, unknown>, { issues }: z.ZodError): Record<string, unknown> {
+  const copy = structuredClone(spec);
+  for (const { code, path } of issues) {
+    if (code !== 'invalid_type' && code !== 'invalid_union') continue;
+    let place: unknown = copy;
+    for (const key of path.slice(0, -1)) place = (place as Record<PropertyKey, unknown>)[key];
+    const last = path.at(-1);
+    if (typeof place !== 'object' || place === null || last === undefined) continue;
+    const value = (place as Record<PropertyKey, unknown>)[last];
+    if (typeof value === 'number' || typeof value === 'boolean')
+      (place as Record<PropertyKey, unknown>)[last] = String(value);
+  }
+  return copy;
+}
+
+/** How plans are checked, and their values worked out. */
+export function planParts(limits: SpecLimits): PlanParts {
+  const conditions = celConditions();
+  const schema = specSchema(limits);
+  return {
+    conditions,
+    check: planChecker(limits, conditions),
+    parse(spec) {
+      let parsed = schema.safeParse(spec, { error: fieldMessage });
+      if (!parsed.success) parsed = schema.safeParse(withTexts(spec, parsed.error), { error: fieldMessage });
+      if (parsed.success) return { spec: parsed.data };
+      return { wrong: sentenceOf(fieldProblems(parsed.error, 'body')) };
+    },
+  };
+}

@@ -1,0 +1,242 @@
+// How an attempt ends: SIGTERM and time to act on it, SIGKILL until no process of it is found, its pipes read to their
+// ends, its journal written, and then the report.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/** After SIGKILL: how long to look for survivors before giving up. */
+#define PROOF_NS (5000 * MS)
+/** After the last process has ended: how long a silent pipe that something still holds is waited for. */
+#define QUIET_NS (500 * MS)
+#define MAX_QUIET_TICKS 10
+/** What a process without privileges can make a pipe hold (fs.pipe-max-size, pipe(7)). */
+#define MAX_PIPE_BYTES (1024 * 1024)
+#define FIRST_PAUSE_NS (2 * MS)
+#define LAST_PAUSE_NS (100 * MS)
+
+static size_t waiting;
+/** Leaders that could not be killed in time; they are reaped when they do end. */
+static pid_t *late;
+static size_t late_count;
+
+size_t attempts_waiting(void) { return waiting; }
+
+/** Those that wait for processes are counted, so that nobody looks for them when there are none. */
+void attempt_set_phase(struct attempt *attempt, enum phase phase) {
+  waiting -= attempt->phase == TERMINATING || attempt->phase == KILLING;
+  waiting += phase == TERMINATING || phase == KILLING;
+  attempt->phase = phase;
+  timer_clear(&attempt->phase_timer);
+}
+
+// ------------------------------------------------------------------------------------------ report
+
+static const char *signal_name(int number) {
+  static const char *const names[] = {
+      [1] = "HUP",   "INT",  "QUIT", "ILL",  "TRAP", "ABRT", "BUS",    "FPE",  "KILL", "USR1", "SEGV",
+      "USR2",        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+      "URG",         "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
+  static char name[24];
+  if (number > 0 && number < (int)(sizeof names / sizeof *names)) snprintf(name, sizeof name, "SIG%s", names[number]);
+  else snprintf(name, sizeof name, "SIGRTMIN+%d", number - 34);
+  return name;
+}
+
+/** The leader has not ended, and nobody waits for it any longer. */
+static void give_up_leader(struct attempt *attempt) {
+  loop_remove(&attempt->leader);
+  close(attempt->leader.fd);
+  late = must_grow(late, (late_count + 1) * sizeof *late);
+  late[late_count++] = attempt->spawned.pid;
+}
+
+void late_leaders_reap(void) {
+  for (size_t i = late_count; i > 0; i--)
+    if (waitpid(late[i - 1], NULL, WNOHANG | __WALL) != 0) late[i - 1] = late[--late_count];
+}
+
+void ending_report(struct attempt *attempt) {
+  struct exited exited = {
+      .ref = attempt->start->ref,
+      .cause = attempt->cause,
+      .is_started = attempt->is_spawned,
+      .forced = attempt->forced,
+      .exit_code = -1,
+      .signal = "",
+      .leftovers = attempt->leftover_count,
+      .survivors = attempt->survivors,
+      .started_at = attempt->started_at,
+      .ended_at = attempt->ended_at,
+      .cpu_ms = attempt->is_spawned ? (attempt->cpu_us + 500) / 1000 : -1,
+      .max_rss_bytes = attempt->is_spawned ? attempt->max_rss_bytes : -1,
+      .message = "",
+  };
+  char *message = NULL;
+  if (attempt->is_reaped && WIFEXITED(attempt->status)) exited.exit_code = WEXITSTATUS(attempt->status);
+  if (attempt->is_reaped && WIFSIGNALED(attempt->status)) exited.signal = signal_name(WTERMSIG(attempt->status));
+  for (int i = 0; i < 2; i++) {
+    exited.written[i] = attempt->streams[i].bytes;
+    exited.tails[i] = (struct bytes){attempt->streams[i].tail, attempt->streams[i].tail_length};
+  }
+  if (attempt->journal != NULL) {
+    memcpy(exited.kept, journal_kept(attempt->journal), sizeof exited.kept);
+    exited.records = journal_records(attempt->journal);
+    if (journal_error(attempt->journal) != 0)
+      exited.message = message =
+          must_format("The log could not be written: %s.", strerror(journal_error(attempt->journal)));
+  }
+  if (attempt->is_spawned && !attempt->is_reaped) give_up_leader(attempt);
+  out_exited(&to_server, &exited);
+  free(message);
+  attempt_forget(attempt);
+}
+
+// ------------------------------------------------------------------------------------------ end
+
+void ending_flush(struct attempt *attempt) {
+  if (attempt->phase != FLUSHING) attempt_set_phase(attempt, FLUSHING);
+  if (attempt->journal != NULL && !journal_close(attempt->journal)) return;
+  if (attempt->journal != NULL && journal_error(attempt->journal) != 0) attempt_end(attempt, END_JOURNAL_FAILED);
+  if (attempt->cause == NO_CAUSE)
+    attempt->cause = attempt->is_reaped && WIFSIGNALED(attempt->status) ? END_SIGNALLED : END_EXITED;
+  ending_report(attempt);
+}
+
+bool attempt_is_read(const struct attempt *attempt) {
+  return stream_is_open(&attempt->streams[0]) || stream_is_open(&attempt->streams[1]);
+}
+
+/** Something that was not found holds a pipe: waits until it is silent, or has written all that a pipe can hold. */
+static void wait_for_quiet(struct attempt *attempt) {
+  int64_t bytes = attempt->streams[0].bytes + attempt->streams[1].bytes;
+  bool is_paused = attempt->streams[0].is_paused || attempt->streams[1].is_paused;
+  // A full journal backlog also makes it silent, but then there is more to come.
+  if (!is_paused || bytes >= attempt->most_bytes) {
+    attempt->quiet_ticks += 1;
+    if (bytes == attempt->quiet_bytes || bytes >= attempt->most_bytes || attempt->quiet_ticks >= MAX_QUIET_TICKS) {
+      for (int i = 0; i < 2; i++) stream_close(&attempt->streams[i]);
+      if (attempt->survivors == 0) attempt->survivors = 1;
+      ending_flush(attempt);
+      return;
+    }
+    attempt->quiet_bytes = bytes;
+  }
+  timer_set(&attempt->phase_timer, now_ns() + QUIET_NS);
+}
+
+/** No process is left, as far as can be seen. */
+static void finish(struct attempt *attempt) {
+  attempt_set_phase(attempt, FINISHING);
+  attempt->ended_at = wall_ms();
+  if (!attempt_is_read(attempt)) {
+    ending_flush(attempt);
+    return;
+  }
+  attempt->quiet_bytes = attempt->streams[0].bytes + attempt->streams[1].bytes;
+  attempt->most_bytes = attempt->quiet_bytes + MAX_PIPE_BYTES;
+  timer_set(&attempt->phase_timer, now_ns() + QUIET_NS);
+}
+
+static void count_leftover(struct attempt *attempt, const struct process *process) {
+  for (uint32_t i = 0; i < attempt->leftover_count; i++) {
+    const struct process *known = &attempt->leftovers[i];
+    if (known->pid == process->pid && known->start_time == process->start_time) return;
+  }
+  attempt->leftovers = must_grow(attempt->leftovers, (attempt->leftover_count + 1) * sizeof *process);
+  attempt->leftovers[attempt->leftover_count++] = *process;
+}
+
+/** SIGKILL for all that is left, until nothing is found any more. */
+static void kill_round(struct attempt *attempt) {
+  if (attempt->has_been_killed) chase(attempt);
+  if (!orphans_reap() && attempt->is_reaped) {
+    finish(attempt);
+    return;
+  }
+  struct process *found;
+  size_t count = processes_of(attempt, &found);
+  pid_t leader = attempt->spawned.pid;
+  bool has_group = !attempt->is_reaped;
+  for (size_t i = 0; i < count; i++) {
+    if (found[i].pid != leader) count_leftover(attempt, &found[i]);
+    has_group |= found[i].group == leader;
+  }
+  if (count == 0 && attempt->is_reaped && family_is_empty(attempt)) {
+    finish(attempt);
+    return;
+  }
+  if (now_ns() > attempt->phase_ends_ns) {
+    attempt->survivors = count > 0 ? (uint32_t)count : 1;
+    finish(attempt);
+    return;
+  }
+  attempt->has_been_killed = true;
+  // The group at once: none of its members can start another one meanwhile.
+  if (has_group) kill(-leader, SIGKILL);
+  for (size_t i = 0; i < count; i++) process_signal(&found[i], SIGKILL);
+  timer_set(&attempt->phase_timer, now_ns() + attempt->pause_ns);
+  attempt->pause_ns = attempt->pause_ns * 2 < LAST_PAUSE_NS ? attempt->pause_ns * 2 : LAST_PAUSE_NS;
+}
+
+void ending_kill(struct attempt *attempt) {
+  attempt_set_phase(attempt, KILLING);
+  attempt->phase_ends_ns = now_ns() + PROOF_NS;
+  attempt->pause_ns = FIRST_PAUSE_NS;
+  kill_round(attempt);
+}
+
+/** SIGTERM, and time to act on it. */
+void ending_terminate(struct attempt *attempt) {
+  struct process *found;
+  attempt_set_phase(attempt, TERMINATING);
+  timer_set(&attempt->phase_timer, now_ns() + attempt->grace_ms * MS);
+  size_t count = processes_of(attempt, &found);
+  pid_t leader = attempt->spawned.pid;
+  if (!attempt->is_reaped) {
+    kill(-leader, SIGTERM);
+    // A stopped process acts on SIGTERM only once it continues.
+    kill(-leader, SIGCONT);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (found[i].group == leader) continue;
+    process_signal(&found[i], SIGTERM);
+    process_signal(&found[i], SIGCONT);
+  }
+}
+
+/** Looks whether those that were asked to end have done so. */
+void ending_look(struct attempt *attempt) {
+  struct process *found;
+  if (attempt->phase == KILLING) kill_round(attempt);
+  else if (attempt->phase == TERMINATING && attempt->is_reaped &&
+           (!orphans_reap() || processes_of(attempt, &found) == 0))
+    ending_kill(attempt);
+}
+
+void ending_on_timer(void *arg) {
+  struct attempt *attempt = arg;
+  switch (attempt->phase) {
+    case TERMINATING:
+      attempt->forced = true;
+      ending_kill(attempt);
+      return;
+    case DRAINING:
+      ending_kill(attempt);
+      return;
+    case KILLING:
+      families_forget();
+      kill_round(attempt);
+      return;
+    case FINISHING:
+      wait_for_quiet(attempt);
+      return;
+    default:
+      return;
+  }
+}
+

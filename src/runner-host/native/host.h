@@ -1,0 +1,422 @@
+// The native runner host: what its parts share. docs/runner-protocol.md says what a host does; README.md beside this file
+// says how this one is built. One thread, the loop, owns all attempts; the other threads do what may block (start.c,
+// journal.c, dirs.c), and hand back what they have finished through the mailbox.
+#ifndef EXECD_HOST_H
+#define EXECD_HOST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define PROTOCOL_VERSION "1"
+#define TAIL_BYTES 4096
+#define PIECE_BYTES 65536
+/** The variable that tells whose a process is. */
+#define MARKER "EXECD_RUN="
+
+// ------------------------------------------------------------------------------------------ frames (wire.c)
+
+enum stop_cause { STOP_CANCELLED, STOP_TOTAL_TIMEOUT, STOP_SHUTDOWN, STOP_CAUSES };
+
+/** Codes of `exited`; NO_CAUSE is never sent. */
+enum end_cause {
+  END_EXITED,
+  END_SIGNALLED,
+  END_ATTEMPT_TIMEOUT,
+  END_IDLE_TIMEOUT,
+  END_OUTPUT_LIMIT,
+  END_CANCELLED,
+  END_TOTAL_TIMEOUT,
+  END_SHUTDOWN,
+  END_JOURNAL_FAILED,
+  NO_CAUSE
+};
+
+enum start_failure {
+  PROGRAM_NOT_FOUND,
+  PROGRAM_NOT_EXECUTABLE,
+  INTERPRETER_NOT_FOUND,
+  CWD_NOT_FOUND,
+  CWD_NOT_DIRECTORY,
+  CWD_NOT_ACCESSIBLE,
+  ARGUMENTS_TOO_LONG,
+  RESOURCES_UNAVAILABLE,
+  JOURNAL_WRITE_FAILED,
+  SPAWN_ERROR
+};
+
+/** A list of strings; `items` has room for two more, and ends with NULL. */
+struct strings {
+  char **items;
+  uint32_t count;
+};
+
+struct bytes {
+  uint8_t *data;
+  uint32_t length;
+};
+
+/** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
+struct start {
+  uint32_t ref;
+  char *marker, *journal, *program, *cwd, *private_dir;
+  struct strings args, env;
+  /** NULL: there is no script. */
+  char *script_path;
+  struct bytes script, stdin_bytes;
+  bool has_stdin, fail_on_limit, has_nul;
+  int64_t keep_bytes, attempt_ms, idle_ms;
+  uint32_t grace_ms;
+  uint8_t *body;
+};
+
+/** What a server may say. Strings are valid during the call only, but for those of a start, which is handed over. */
+struct listener {
+  void *context;
+  void (*hello)(void *context, const char *instance, const char *scratch_dir);
+  void (*start)(void *context, struct start *start);
+  void (*stop)(void *context, uint32_t ref, enum stop_cause cause, uint32_t grace_ms);
+  void (*deadline)(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms);
+  void (*sweep)(void *context, uint32_t id, struct strings markers, struct strings paths);
+};
+
+/** Bytes of a stream that are not a whole frame yet. */
+struct decoder {
+  uint8_t *data;
+  size_t length, size;
+};
+
+/** Where `length` more bytes may be read to. */
+uint8_t *decoder_room(struct decoder *decoder, size_t length);
+/**
+ * Takes in bytes that were put into the room, and says what they complete.
+ * Returns NULL, or what is wrong; then the stream cannot be used any further.
+ */
+const char *decoder_take(struct decoder *decoder, size_t length, const struct listener *listener);
+void start_free(struct start *start);
+/** Gives back what is not needed once the process runs: its input may be large, and it may run for long. */
+void start_shrink(struct start *start);
+
+struct exited {
+  uint32_t ref;
+  enum end_cause cause;
+  bool is_started, forced;
+  int32_t exit_code;
+  const char *signal;
+  uint32_t leftovers, survivors, records;
+  int64_t started_at, ended_at;
+  int64_t written[2], kept[2];
+  int64_t cpu_ms, max_rss_bytes;
+  struct bytes tails[2];
+  const char *message;
+};
+
+/** Frames on their way out. */
+struct out {
+  uint8_t *data;
+  size_t length, size;
+};
+
+void out_ready(struct out *out, const char *name, uint32_t pid);
+void out_started(struct out *out, uint32_t ref, uint32_t pid, int64_t at);
+void out_start_failed(struct out *out, uint32_t ref, enum start_failure reason, const char *message);
+void out_growth(struct out *out, uint32_t ref, const int64_t written[2]);
+void out_exited(struct out *out, const struct exited *exited);
+void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors);
+void out_failure(struct out *out, const char *message);
+
+// ------------------------------------------------------------------------------------------ basics (basics.c)
+
+/** Memory or the end: a host that has none left cannot keep its promises. */
+void *must_alloc(size_t size);
+void *must_grow(void *memory, size_t size);
+char *must_copy(const char *text);
+char *must_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void die(const char *what);
+
+/** Milliseconds since the epoch, and nanoseconds of a clock that only goes forward. */
+int64_t wall_ms(void);
+int64_t now_ns(void);
+
+#define MS 1000000LL
+
+/** A call in the future; kept in a heap by the time at which it is due. */
+struct timer {
+  int64_t due_ns;
+  /** 0: not set. */
+  size_t place;
+  void (*fn)(void *arg);
+  void *arg;
+};
+
+void timer_set(struct timer *timer, int64_t due_ns);
+void timer_clear(struct timer *timer);
+/** Calls what is due; answers the nanoseconds to the next one, -1 when there is none. */
+int64_t timers_run(void);
+
+/** Something that another thread does, and that comes back when it is done. */
+struct job {
+  struct job *next;
+  void (*work)(struct job *job);
+  void (*done)(struct job *job);
+};
+
+/** One or more threads with a queue. */
+struct workers;
+struct workers *workers_start(int threads);
+void workers_do(struct workers *workers, struct job *job);
+/** Jobs that were handed out and have not come back. */
+size_t jobs_open(void);
+/** Becomes readable when jobs have come back. */
+int mailbox_fd(void);
+void mailbox_open(void);
+
+// ------------------------------------------------------------------------------------------ the loop (main.c)
+
+/** Something with a descriptor that the loop listens to. */
+struct source {
+  void (*ready)(struct source *source);
+  int fd;
+};
+
+void loop_add(struct source *source);
+void loop_remove(struct source *source);
+/** Frames that are written at the end of the turn. */
+extern struct out to_server;
+/** The remover of directories, the writers of journals, the starter of processes. */
+extern struct workers *removers, *writers, *starter;
+
+// ------------------------------------------------------------------------------------------ journal (journal.c)
+
+struct journal;
+
+/** Creates the log, which must not exist. Returns 0 or an errno. */
+int journal_create(const char *path);
+/** `changed` is called in the loop after each write; `arg` goes with it. */
+struct journal *journal_new(const char *path, void (*changed)(void *arg), void *arg);
+/** Room for one piece while it is not full, and for the remains of a character always. */
+uint8_t *journal_room(struct journal *journal);
+/** Takes in bytes that stand at the beginning of the room. */
+void journal_append(struct journal *journal, int stream, uint32_t length, int64_t time_ms);
+bool journal_is_full(const struct journal *journal);
+/** Bytes that were appended, and that were written and recorded. */
+int64_t journal_size(const struct journal *journal);
+const int64_t *journal_kept(const struct journal *journal);
+uint32_t journal_records(const struct journal *journal);
+/** An errno once a write has failed; nothing is written afterwards. */
+int journal_error(const struct journal *journal);
+/** Begins to write what was appended, unless a write goes on. */
+void journal_flush(struct journal *journal);
+/** Closes the files once all is written. True when they are closed. */
+bool journal_close(struct journal *journal);
+void journal_free(struct journal *journal);
+
+// ------------------------------------------------------------------------------------------ directories (dirs.c)
+
+struct private_dir {
+  bool is_made;
+  struct timespec changed_at;
+};
+
+/** For the starter alone. Returns 0 or an errno. */
+int private_dir_make(struct private_dir *dir, const char *path);
+void private_dir_release(struct private_dir *dir, const char *path);
+void private_dirs_trim(void);
+/** Removes anything, links not followed, later. */
+void remove_later(const char *path);
+
+// ------------------------------------------------------------------------------------------ processes (target.c, spawn.c, proc.c, families.c)
+
+struct attempt;
+
+struct refusal {
+  enum start_failure reason;
+  char *message;
+};
+/** Looks for the program and the working directory. Returns false with a reason and a message. */
+bool find_target(const struct start *start, char **file, struct refusal *refusal);
+void explain_exec(int error, const struct start *start, const char *file, struct refusal *refusal);
+
+struct spawned {
+  pid_t pid;
+  int pid_fd;
+  int exec_errno;
+};
+
+/** Starts a program in a session of its own, with these descriptors as its first three. */
+struct spawned spawn_process(const struct start *start, const char *file, const int stdio[3], uint64_t tag);
+
+/** What a process of an attempt carries, inherited by all that it starts: see families.c. */
+uint64_t tag_of(const char *marker);
+
+struct process {
+  pid_t pid, parent, group, session;
+  char state;
+  uint64_t start_time;
+  /** The attempt that it belongs to, NULL when it is none's; set by scan. */
+  struct attempt *owner;
+};
+
+/** Fills in what /proc says of a process; false when there is none. */
+bool process_read(pid_t pid, struct process *process);
+/** The tag of a process; 0 when it cannot be read. */
+uint64_t process_tag(pid_t pid);
+/** The value of a variable in its environment, malloc'ed; NULL when there is none. */
+char *process_variable(pid_t pid, const char *prefix);
+/** Sends a signal, if the number still means this process. */
+void process_signal(const struct process *process, int signal);
+/** Calls for every process whose number is at least `from`. */
+void each_pid(pid_t from, void (*fn)(pid_t pid, void *arg), void *arg);
+/** The number that was given out last. */
+pid_t last_pid(void);
+
+/** Reaps orphans that have ended. False: there is no orphan at all. */
+bool orphans_reap(void);
+/** The living processes of one attempt, its leader among them until it is reaped. Valid until the next call. */
+size_t processes_of(struct attempt *attempt, struct process **found);
+/** Whether an attempt whose leader has been reaped has no process at all. */
+bool family_is_empty(struct attempt *attempt);
+/** What was seen of processes is old: to be called in each turn of the loop. */
+void families_forget(void);
+/** To be called when an attempt begins and ends. */
+void family_add(struct attempt *attempt);
+void family_remove(struct attempt *attempt);
+/**
+ * Kills what forks and ends faster than all processes can be looked at: only the newest numbers are. SIGKILL that comes
+ * before a fork makes it fail, so that one hit ends it.
+ */
+void chase(struct attempt *attempt);
+/** Kills everything that was ever started and still lives; for the end. */
+void kill_all_orphans(void);
+
+// ------------------------------------------------------------------------------------------ attempts (attempt.c)
+
+struct stream {
+  struct source source;
+  struct attempt *attempt;
+  int number;
+  bool is_paused, is_wide;
+  int64_t bytes;
+  /** The beginning of a UTF-8 character. */
+  uint8_t carried[4];
+  uint32_t carried_length;
+  uint8_t *tail;
+  uint32_t tail_length;
+};
+
+enum phase {
+  STARTING,
+  RUNNING,
+  /** SIGTERM has been sent. */
+  TERMINATING,
+  /** The leader has ended by itself. */
+  DRAINING,
+  KILLING,
+  /** Nothing lives; the pipes are read to their ends. */
+  FINISHING,
+  FLUSHING,
+  ENDED
+};
+
+struct attempt {
+  struct job job;
+  struct start *start;
+  struct attempt *next_in_table;
+  /** Among those that are new, and among those that have ended. */
+  struct attempt *next_in_line;
+  /** Stopped before its start; read by the starter. */
+  atomic_bool is_stopped_early;
+  /** Set by the starter. */
+  struct spawned spawned;
+  int pipes[2];
+  struct refusal refusal;
+  bool is_refused, is_spawned, has_script;
+  struct private_dir dir;
+  int64_t started_at;
+
+  enum phase phase;
+  enum end_cause cause;
+  uint32_t grace_ms;
+  int64_t attempt_ms, idle_ms;
+  int64_t started_ns, last_output_ns, phase_ends_ns;
+  struct timer attempt_timer, idle_timer, phase_timer;
+  struct source leader;
+  bool is_reaped;
+  int status;
+  int64_t cpu_us, max_rss_bytes;
+  struct stream streams[2];
+  struct journal *journal;
+  bool has_grown;
+
+  bool forced;
+  uint32_t survivors;
+  int64_t ended_at;
+  /** Processes other than the leader that had to be killed: pid and start time. */
+  struct process *leftovers;
+  uint32_t leftover_count;
+  int64_t quiet_bytes, most_bytes;
+  int quiet_ticks;
+  int64_t pause_ns;
+  bool has_been_killed;
+
+  /** For families.c. */
+  uint64_t tag, start_ticks, orphan_deaths;
+  uint32_t pid_turn;
+  struct attempt *next_by_tag, *next_live;
+};
+
+void attempt_submit(struct start *start);
+/** Hands the new ones to the starter; not before, because the server may have stopped one in the same breath. */
+void attempts_begin(void);
+struct attempt *attempt_find(uint32_t ref);
+void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace_ms);
+void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
+void attempts_stop_all(void);
+size_t attempts_live(void);
+/** A child of the host has ended: whoever waits for processes looks again. */
+void attempts_look(void);
+void attempts_send_growth(void);
+/** Frees what has ended, and writes what was read, at the end of a turn. */
+void attempts_end_turn(void);
+/** Adds what a process has used. */
+void attempt_add_usage(struct attempt *attempt, const struct rusage *usage);
+/** The work of the starter (start.c). */
+void start_work(struct job *job);
+void attempt_release(struct attempt *attempt);
+
+/** ending.c: asks its processes to end, kills them, looks whether they have ended, ends when its journal is written. */
+void ending_terminate(struct attempt *attempt);
+void ending_kill(struct attempt *attempt);
+void ending_look(struct attempt *attempt);
+void ending_flush(struct attempt *attempt);
+void ending_report(struct attempt *attempt);
+void ending_on_timer(void *attempt);
+void attempt_set_phase(struct attempt *attempt, enum phase phase);
+void attempt_forget(struct attempt *attempt);
+/** Whether one of its pipes has not come to its end. */
+bool attempt_is_read(const struct attempt *attempt);
+/** Attempts that wait for processes to end. */
+size_t attempts_waiting(void);
+/** Reaps leaders that ended after nobody waited for them any longer. */
+void late_leaders_reap(void);
+
+/** output.c; `attempt_output` and `attempt_stream_ended` are what it calls. */
+void stream_open(struct stream *stream, struct attempt *attempt, int number, int fd);
+void stream_close(struct stream *stream);
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
+bool stream_is_open(const struct stream *stream);
+void attempt_end(struct attempt *attempt, enum end_cause cause);
+void attempt_output(struct attempt *attempt);
+void attempt_stream_ended(struct attempt *attempt);
+/** A write has ended: there is room again, or the disk has failed. */
+void attempt_journal_changed(void *attempt);
+
+// ------------------------------------------------------------------------------------------ sweep (sweep.c)
+
+void sweep(const char *instance, uint32_t id, struct strings markers, struct strings paths);
+
+#endif

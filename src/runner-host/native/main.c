@@ -1,0 +1,293 @@
+// The runner host for Linux: a small process that starts the users' processes, so that the server never forks. It reads
+// frames from its standard input and writes frames to its standard output (docs/runner-protocol.md). When the server is
+// gone, it kills everything that it has started and ends.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define GROWTH_NS (50 * MS)
+/** How long untouched private directories are kept once there is nothing to do. */
+#define TRIM_NS (1000 * MS)
+#define EXIT_PROTOCOL 65
+#define READ_BYTES (256 * 1024)
+/** More than this is not read in one turn, so that others have theirs. */
+#define MAX_TURN_BYTES (4 * 1024 * 1024)
+/** Growth is not told while so much waits to be taken by the server. */
+#define BEHIND_BYTES (1024 * 1024)
+#define WRITERS 2
+#define EVENTS 128
+
+struct out to_server;
+struct workers *removers, *writers, *starter;
+
+static int epoll_fd;
+static struct decoder from_server;
+static char *instance, *scratch_dir;
+static bool is_ending;
+static int exit_code;
+static const char *protocol_error;
+static struct source input;
+
+// ------------------------------------------------------------------------------------------ sources
+
+void loop_add(struct source *source) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+  if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0) die("epoll_ctl");
+}
+
+void loop_remove(struct source *source) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, source->fd, NULL); }
+
+// ------------------------------------------------------------------------------------------ frames
+
+static void end(int code) {
+  if (is_ending) return;
+  is_ending = true;
+  exit_code = code;
+  loop_remove(&input);
+  attempts_stop_all();
+}
+
+static void on_hello(void *context, const char *instance_, const char *scratch_dir_) {
+  (void)context;
+  free(instance);
+  free(scratch_dir);
+  instance = must_copy(instance_);
+  scratch_dir = must_copy(scratch_dir_);
+  out_ready(&to_server, "native", (uint32_t)getpid());
+}
+
+static bool is_greeted(void) {
+  if (instance == NULL) protocol_error = "the first frame must be hello";
+  return instance != NULL;
+}
+
+static void on_start(void *context, struct start *start) {
+  (void)context;
+  if (is_greeted() && protocol_error == NULL && attempt_find(start->ref) == NULL) {
+    attempt_submit(start);
+    return;
+  }
+  if (protocol_error == NULL) protocol_error = "an attempt has been started already";
+  start_free(start);
+}
+
+static void on_stop(void *context, uint32_t ref, enum stop_cause cause, uint32_t grace_ms) {
+  (void)context;
+  // One that is not there has ended meanwhile, and the server is about to learn it.
+  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
+  if (attempt != NULL) attempt_stop(attempt, cause, grace_ms);
+}
+
+static void on_deadline(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms) {
+  (void)context;
+  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
+  if (attempt != NULL) attempt_extend(attempt, attempt_ms, idle_ms);
+}
+
+static void on_sweep(void *context, uint32_t id, struct strings markers, struct strings paths) {
+  (void)context;
+  if (is_greeted()) sweep(instance, id, markers, paths);
+}
+
+static const struct listener listener = {
+    .hello = on_hello, .start = on_start, .stop = on_stop, .deadline = on_deadline, .sweep = on_sweep};
+
+static void on_input(struct source *source) {
+  for (size_t total = 0; total < MAX_TURN_BYTES && !is_ending;) {
+    ssize_t got = read(source->fd, decoder_room(&from_server, READ_BYTES), READ_BYTES);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
+    if (got <= 0) {
+      end(0);
+      break;
+    }
+    total += (size_t)got;
+    const char *error = decoder_take(&from_server, (size_t)got, &listener);
+    if (error == NULL) error = protocol_error;
+    if (error != NULL) {
+      out_failure(&to_server, error);
+      end(EXIT_PROTOCOL);
+    }
+  }
+  attempts_begin();
+}
+
+/** Writes what the server takes. What it does not take yet is written when it does. */
+static void write_out(void) {
+  static bool is_waiting;
+  static struct source output = {.fd = STDOUT_FILENO};
+  size_t at = 0;
+  while (at < to_server.length) {
+    ssize_t written = write(STDOUT_FILENO, to_server.data + at, to_server.length - at);
+    if (written > 0) at += (size_t)written;
+    else if (errno == EAGAIN) break;
+    else if (errno != EINTR) {
+      at = to_server.length;
+      end(0);
+    }
+  }
+  to_server.length -= at;
+  if (at > 0 && to_server.length > 0) memmove(to_server.data, to_server.data + at, to_server.length);
+  if (is_waiting == (to_server.length > 0)) return;
+  is_waiting = !is_waiting;
+  struct epoll_event event = {.events = EPOLLOUT, .data.ptr = &output};
+  epoll_ctl(epoll_fd, is_waiting ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, STDOUT_FILENO, &event);
+}
+
+// ------------------------------------------------------------------------------------------ signals and timers
+
+static bool has_child_ended;
+
+static void on_signal(struct source *source) {
+  struct signalfd_siginfo info;
+  while (read(source->fd, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGCHLD) has_child_ended = true;
+    else end(0);
+  }
+}
+
+static void on_mail(struct source *source) {
+  (void)source;
+  mailbox_open();
+}
+
+static struct timer growth_timer, trim_timer;
+
+static void on_growth_timer(void *arg) {
+  (void)arg;
+  if (to_server.length < BEHIND_BYTES) attempts_send_growth();
+}
+
+static void trim_work(struct job *job) {
+  (void)job;
+  private_dirs_trim();
+}
+
+static void trim_done(struct job *job) { (void)job; }
+static struct job trim_job = {NULL, trim_work, trim_done};
+
+static void on_trim_timer(void *arg) {
+  (void)arg;
+  if (attempts_live() > 0) return;
+  if (jobs_open() == 0) workers_do(starter, &trim_job);
+  else timer_set(&trim_timer, now_ns() + TRIM_NS);
+}
+
+// ------------------------------------------------------------------------------------------ the loop
+
+static void turn(int timeout_ms) {
+  struct epoll_event events[EVENTS];
+  int count = epoll_wait(epoll_fd, events, EVENTS, timeout_ms);
+  if (count < 0 && errno != EINTR) die("epoll_wait");
+  families_forget();
+  for (int i = 0; i < count; i++) {
+    struct source *source = events[i].data.ptr;
+    // One that another event of this turn has closed has no descriptor any more.
+    if (source->ready != NULL && source->fd >= 0) source->ready(source);
+  }
+}
+
+static void run(void) {
+  size_t live_before = 0;
+  while (!is_ending || attempts_live() > 0) {
+    int64_t next_ns = timers_run();
+    if (has_child_ended) attempts_look();
+    has_child_ended = false;
+    attempts_end_turn();
+    if (attempts_live() > 0 && growth_timer.place == 0) timer_set(&growth_timer, now_ns() + GROWTH_NS);
+    if (attempts_live() == 0 && live_before > 0) timer_set(&trim_timer, now_ns() + TRIM_NS);
+    live_before = attempts_live();
+    write_out();
+    turn(next_ns < 0 ? -1 : (int)((next_ns + MS - 1) / MS > 60000 ? 60000 : (next_ns + MS - 1) / MS));
+  }
+}
+
+/** Everything has ended: what is left are orphans that were nobody's, directories, and words to the server. */
+static void finish(void) {
+  attempts_end_turn();
+  kill_all_orphans();
+  static struct job last_trim = {NULL, trim_work, trim_done};
+  workers_do(starter, &last_trim);
+  if (scratch_dir != NULL) remove_later(scratch_dir);
+  while (jobs_open() > 0) {
+    poll(&(struct pollfd){mailbox_fd(), POLLIN, 0}, 1, 1000);
+    mailbox_open();
+  }
+  for (int tries = 0; tries < 50 && to_server.length > 0; tries++) {
+    poll(&(struct pollfd){STDOUT_FILENO, POLLOUT, 0}, 1, 100);
+    write_out();
+  }
+}
+
+/** Descriptors that whoever started this host left open, and how it has set its signals, are nothing to users' processes. */
+static int prepare_process(void) {
+  syscall(SYS_close_range, 3, ~0U, 0);
+  for (int number = 1; number < 32; number++) signal(number, SIG_DFL);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (size_t i = 0; i < 4; i++) sigaddset(&signals, (int[]){SIGCHLD, SIGTERM, SIGINT, SIGHUP}[i]);
+  int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  // Blocked rather than ignored: children inherit what is ignored, and begin with nothing blocked.
+  sigaddset(&signals, SIGPIPE);
+  sigprocmask(SIG_SETMASK, &signals, NULL);
+  if (fd < 0) die("signalfd");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) die("the host cannot adopt orphans");
+  for (int i = 0; i < 2; i++) fcntl(i, F_SETFL, fcntl(i, F_GETFL) | O_NONBLOCK);
+  return fd;
+}
+
+// ------------------------------------------------------------------------------------------ self-check
+
+/**
+ * Whether this kernel, and what confines this process, allow all that this host builds on. `version` is the protocol's.
+ * Starts itself, which is a process as good as any.
+ */
+static int check(const char *version) {
+  if (strcmp(version, PROTOCOL_VERSION) != 0) return 1;
+  prepare_process();
+  char *args[] = {"/proc/self/exe", "--nothing", NULL}, *env[] = {NULL, NULL};
+  struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/"};
+  int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC), status = 1;
+  struct spawned spawned = spawn_process(&start, args[0], (int[]){nowhere, nowhere, nowhere}, tag_of("check"));
+  if (spawned.exec_errno != 0) return 1;
+  int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  if (syscall(SYS_pidfd_send_signal, self, 0, NULL, 0) < 0 || syscall(SYS_close_range, 1000, ~0U, 0) < 0) return 1;
+  struct pollfd ended = {spawned.pid_fd, POLLIN, 0};
+  struct process process;
+  bool is_seen = poll(&ended, 1, 5000) == 1 && process_read(spawned.pid, &process) && process.parent == getpid();
+  if (waitpid(spawned.pid, &status, __WALL) != spawned.pid) return 1;
+  // No child, and none of this thread: without these two answers orphans could not be told from leaders.
+  return is_seen && status == 0 && !orphans_reap() ? 0 : 1;
+}
+
+int main(int count, char **args) {
+  if (count == 2 && strcmp(args[1], "--nothing") == 0) return 0;
+  if (count == 3 && strcmp(args[1], "--check") == 0) return check(args[2]);
+  struct source signals = {on_signal, prepare_process()};
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) die("epoll");
+  input = (struct source){on_input, STDIN_FILENO};
+  struct source mail = {on_mail, mailbox_fd()};
+  loop_add(&signals);
+  loop_add(&mail);
+  loop_add(&input);
+  starter = workers_start(1);
+  writers = workers_start(WRITERS);
+  removers = workers_start(1);
+  growth_timer.fn = on_growth_timer;
+  trim_timer.fn = on_trim_timer;
+  run();
+  finish();
+  exit(exit_code);
+}

@@ -1,0 +1,136 @@
+// Reads the two output streams of a process from their pipes: counts, keeps the ends, and hands pieces to the journal that
+// are not cut within a UTF-8 character, so that a piece of text can be shown as text.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/** Number of bytes at the end that begin a UTF-8 sequence without finishing it: 0 to 3. */
+static uint32_t unfinished_utf8(const uint8_t *bytes, size_t length) {
+  for (uint32_t back = 1; back <= 3 && back <= length; back++) {
+    uint8_t byte = bytes[length - back];
+    if (byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    uint32_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return wanted > back ? back : 0;
+  }
+  return 0;
+}
+
+static void keep_end(struct stream *stream, const uint8_t *piece, size_t length) {
+  if (stream->tail == NULL) stream->tail = must_alloc(TAIL_BYTES);
+  if (length >= TAIL_BYTES) {
+    memcpy(stream->tail, piece + length - TAIL_BYTES, TAIL_BYTES);
+    stream->tail_length = TAIL_BYTES;
+    return;
+  }
+  size_t room = TAIL_BYTES - stream->tail_length;
+  if (length > room) {
+    memmove(stream->tail, stream->tail + (length - room), TAIL_BYTES - length);
+    stream->tail_length = (uint32_t)(TAIL_BYTES - length);
+  }
+  memcpy(stream->tail + stream->tail_length, piece, length);
+  stream->tail_length += (uint32_t)length;
+}
+
+/** Bytes that may still be kept. */
+static int64_t keep_left(const struct attempt *attempt) {
+  const struct journal *journal = attempt->journal;
+  if (journal != NULL && journal_error(journal) != 0) return 0;
+  int64_t left = attempt->start->keep_bytes - (journal == NULL ? 0 : journal_size(journal));
+  return left > 0 ? left : 0;
+}
+
+/** Takes in so many bytes at the beginning of the room; keeps what fits, counts all. */
+static void take(struct stream *stream, uint32_t length, bool is_journal) {
+  struct attempt *attempt = stream->attempt;
+  int64_t left = keep_left(attempt);
+  if (is_journal && left > 0)
+    journal_append(attempt->journal, stream->number, length < left ? length : (uint32_t)left, wall_ms());
+  if (length > left && attempt->start->fail_on_limit) attempt_end(attempt, END_OUTPUT_LIMIT);
+}
+
+/** A heavy writer gets a pipe that holds more: fewer turns for the same bytes. */
+static void widen(struct stream *stream) {
+  if (stream->is_wide || stream->bytes < 4 * PIECE_BYTES) return;
+  stream->is_wide = true;
+  fcntl(stream->source.fd, F_SETPIPE_SZ, 1024 * 1024);
+}
+
+/** Reads one piece. False when there is nothing more for now. */
+static bool read_piece(struct stream *stream) {
+  static uint8_t scrap[PIECE_BYTES + 16];
+  struct attempt *attempt = stream->attempt;
+  bool is_journal = keep_left(attempt) > 0;
+  uint8_t *room = scrap;
+  if (is_journal) {
+    if (attempt->journal == NULL) attempt->journal = journal_new(attempt->start->journal, attempt_journal_changed, attempt);
+    if (journal_is_full(attempt->journal)) return false;
+    room = journal_room(attempt->journal);
+  }
+  uint32_t carried = stream->carried_length;
+  ssize_t got = read(stream->source.fd, room + carried, PIECE_BYTES - carried);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    stream_close(stream);
+    attempt_stream_ended(attempt);
+    return false;
+  }
+  memcpy(room, stream->carried, carried);
+  stream->bytes += got;
+  keep_end(stream, room + carried, (size_t)got);
+  uint32_t whole = carried + (uint32_t)got;
+  stream->carried_length = unfinished_utf8(room, whole);
+  uint32_t cut = whole - stream->carried_length;
+  memcpy(stream->carried, room + cut, stream->carried_length);
+  if (cut > 0) take(stream, cut, is_journal);
+  attempt_output(attempt);
+  return got == PIECE_BYTES - carried;
+}
+
+/** Pieces that one stream may bring before others have their turn. */
+#define MAX_PIECES 4
+
+static void on_ready(struct source *source) {
+  struct stream *stream = (struct stream *)source;
+  for (int i = 0; i < MAX_PIECES && !stream->is_paused && stream_is_open(stream) && read_piece(stream); i++) continue;
+  if (stream_is_open(stream)) widen(stream);
+}
+
+void stream_open(struct stream *stream, struct attempt *attempt, int number, int fd) {
+  *stream = (struct stream){.source = {on_ready, fd}, .attempt = attempt, .number = number};
+  loop_add(&stream->source);
+}
+
+/** What began a character and did not finish it is kept too. */
+void stream_close(struct stream *stream) {
+  if (!stream_is_open(stream)) return;
+  if (!stream->is_paused) loop_remove(&stream->source);
+  close(stream->source.fd);
+  stream->source.fd = -1;
+  struct attempt *attempt = stream->attempt;
+  uint32_t carried = stream->carried_length;
+  stream->carried_length = 0;
+  if (carried == 0) return;
+  bool is_journal = keep_left(attempt) > 0;
+  uint8_t *room = is_journal ? journal_room(attempt->journal) : NULL;
+  if (room != NULL) memcpy(room, stream->carried, carried);
+  take(stream, carried, room != NULL);
+}
+
+bool stream_is_open(const struct stream *stream) { return stream->source.fd >= 0; }
+
+void stream_pause(struct stream *stream) {
+  if (stream->is_paused || !stream_is_open(stream)) return;
+  stream->is_paused = true;
+  loop_remove(&stream->source);
+}
+
+void stream_resume(struct stream *stream) {
+  if (!stream->is_paused || !stream_is_open(stream)) return;
+  stream->is_paused = false;
+  loop_add(&stream->source);
+}

@@ -1,0 +1,103 @@
+// Starts one process: what vfork does, with a stack of its own. The child shares the memory of the host until it executes
+// the program, so nothing is copied however large the host is; in return it may call the system only, and change nothing
+// but `error`.
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define STACK_BYTES (64 * 1024)
+static _Alignas(64) uint8_t child_stack[STACK_BYTES];
+
+struct child {
+  char *const *args, *const *env;
+  const char *file, *cwd;
+  const int *stdio;
+  uint64_t tag;
+  pid_t host;
+  sigset_t no_signals;
+  volatile int error;
+};
+
+/** Kernel's struct rlimit64, as prlimit64 takes it. */
+struct limit {
+  uint64_t soft, hard;
+};
+
+#define TRY(...)                    \
+  do {                              \
+    if (syscall(__VA_ARGS__) < 0) { \
+      child->error = errno;         \
+      syscall(SYS_exit, 127);       \
+    }                               \
+  } while (0)
+
+__attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg) {
+  struct child *child = arg;
+  TRY(SYS_setsid);
+  TRY(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // The host may have died before that.
+  if (syscall(SYS_getppid) != child->host) syscall(SYS_exit, 127);
+  TRY(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (child->tag != 0) {
+    struct limit tag = {child->tag, child->tag};
+    // Where it cannot be set, processes are told by their session, parents and marker.
+    syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
+  }
+  for (int i = 0; i < 3; i++) TRY(SYS_dup3, child->stdio[i], i, 0);
+  // Whatever else is open closes by itself; this is for what a library may have left open.
+  syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+  TRY(SYS_chdir, child->cwd);
+  TRY(SYS_rt_sigprocmask, SIG_SETMASK, &child->no_signals, NULL, 8);
+  TRY(SYS_execve, child->file, child->args, child->env);
+  return 127;
+}
+
+static struct spawned spawn_file(struct child *child) {
+  struct spawned spawned = {.pid_fd = -1};
+  int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  spawned.pid = clone(child_main, child_stack + STACK_BYTES, flags, child, &spawned.pid_fd);
+  if (spawned.pid < 0) {
+    spawned.exec_errno = errno;
+    return spawned;
+  }
+  spawned.exec_errno = child->error;
+  if (child->error != 0) {
+    waitpid(spawned.pid, NULL, __WALL);
+    close(spawned.pid_fd);
+  }
+  return spawned;
+}
+
+struct spawned spawn_process(const struct start *start, const char *file, const int stdio[3], uint64_t tag) {
+  struct child child = {
+      .args = start->args.items,
+      .env = start->env.items,
+      .file = file,
+      .cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd,
+      .stdio = stdio,
+      .tag = tag,
+      .host = getpid(),
+  };
+  sigemptyset(&child.no_signals);
+  struct spawned spawned = spawn_file(&child);
+  if (spawned.exec_errno != ENOEXEC) return spawned;
+  // Neither a binary nor "#!": execvp(3) gives it to the shell, and so do all shells.
+  const char **args = must_alloc((start->args.count + 2) * sizeof(char *));
+  args[0] = "/bin/sh";
+  args[1] = file;
+  memcpy(args + 2, start->args.items + 1, start->args.count * sizeof(char *));
+  child.args = (char *const *)args;
+  child.file = args[0];
+  child.error = 0;
+  spawned = spawn_file(&child);
+  free(args);
+  return spawned;
+}

@@ -1,0 +1,142 @@
+// The starter: a thread that makes the files of an attempt and starts its process. It waits while the program is being
+// executed, and for disks; the loop does not. It never ends, because the death signal of what it starts is tied to it.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host.h"
+
+static void refuse(struct attempt *attempt, enum start_failure reason, char *message) {
+  attempt->is_refused = true;
+  attempt->refusal = (struct refusal){reason, message};
+}
+
+/** Writes a new file for its owner alone. Returns 0 or an errno. */
+static int write_new(const char *path, struct bytes bytes, mode_t mode) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  if (fd < 0) return errno;
+  int error = 0;
+  for (uint32_t at = 0; at < bytes.length && error == 0;) {
+    ssize_t written = write(fd, bytes.data + at, bytes.length - at);
+    if (written > 0) at += (uint32_t)written;
+    else if (errno != EINTR) error = errno;
+  }
+  close(fd);
+  return error;
+}
+
+/**
+ * A descriptor with the input. It is a file that has no name any more: it needs no feeding, cannot block a process that
+ * does not read it, and can be opened again as /dev/stdin. -1 with errno when it cannot be made.
+ */
+static int open_input(const struct start *start) {
+  if (!start->has_stdin) return open("/dev/null", O_RDONLY | O_CLOEXEC);
+  char *path = must_format("%s.stdin", start->private_dir);
+  int error = write_new(path, start->stdin_bytes, 0600);
+  int fd = error == 0 ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  if (error == 0) error = errno;
+  unlink(path);
+  free(path);
+  errno = error;
+  return fd;
+}
+
+/** The private directory, the script and the input. Returns the descriptor of the input, or -1 with errno. */
+static int make_files(struct attempt *attempt) {
+  const struct start *start = attempt->start;
+  errno = private_dir_make(&attempt->dir, start->private_dir);
+  if (errno != 0) return -1;
+  if (start->script_path != NULL) {
+    errno = write_new(start->script_path, start->script, 0700);
+    attempt->has_script = errno == 0;
+    if (errno != 0) return -1;
+  }
+  return open_input(start);
+}
+
+/** The clock in which /proc tells when a process was started. */
+static uint64_t ticks_since_boot(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+  return (uint64_t)time.tv_sec * hz + (uint64_t)time.tv_nsec / (1000000000 / hz);
+}
+
+static void spawn(struct attempt *attempt, const char *file, const int outputs[2]) {
+  struct start *start = attempt->start;
+  // Creating the journal is the point of no return: a recovery takes it as proof that the attempt may have started.
+  int error = journal_create(start->journal);
+  if (error != 0) {
+    refuse(attempt, JOURNAL_WRITE_FAILED, must_format("The log could not be created: %s.", strerror(error)));
+    return;
+  }
+  int input = make_files(attempt);
+  if (input < 0) {
+    refuse(attempt, RESOURCES_UNAVAILABLE,
+           must_format("The private files could not be made: %s.", strerror(errno)));
+    return;
+  }
+  int stdio[3] = {input, outputs[0], outputs[1]};
+  attempt->start_ticks = ticks_since_boot();
+  attempt->spawned = spawn_process(start, file, stdio, attempt->tag);
+  attempt->started_at = wall_ms();
+  close(input);
+  attempt->is_spawned = attempt->spawned.exec_errno == 0;
+  if (!attempt->is_spawned) {
+    attempt->is_refused = true;
+    explain_exec(attempt->spawned.exec_errno, start, file, &attempt->refusal);
+  }
+}
+
+/** A pipe whose read end does not block. */
+static bool make_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return false;
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return true;
+}
+
+void start_work(struct job *job) {
+  struct attempt *attempt = (struct attempt *)job;
+  int outputs[2] = {-1, -1};
+  char *file = NULL;
+  if (atomic_load(&attempt->is_stopped_early)) return;
+  if (!find_target(attempt->start, &file, &attempt->refusal)) {
+    attempt->is_refused = true;
+    return;
+  }
+  if (!make_pipe(&attempt->pipes[0], &outputs[0]) || !make_pipe(&attempt->pipes[1], &outputs[1]))
+    refuse(attempt, RESOURCES_UNAVAILABLE, must_format("No pipe could be made: %s.", strerror(errno)));
+  else if (!atomic_load(&attempt->is_stopped_early)) spawn(attempt, file, outputs);
+  free(file);
+  for (int i = 0; i < 2; i++) {
+    if (outputs[i] >= 0) close(outputs[i]);
+    if (attempt->is_spawned || attempt->pipes[i] < 0) continue;
+    close(attempt->pipes[i]);
+    attempt->pipes[i] = -1;
+  }
+}
+
+static void release_work(struct job *job) {
+  struct attempt *attempt = (struct attempt *)job;
+  if (attempt->has_script) unlink(attempt->start->script_path);
+  private_dir_release(&attempt->dir, attempt->start->private_dir);
+}
+
+static void release_done(struct job *job) {
+  struct attempt *attempt = (struct attempt *)job;
+  start_free(attempt->start);
+  free(attempt);
+}
+
+/** Takes back what an ended attempt has used on the disk, and frees it. */
+void attempt_release(struct attempt *attempt) {
+  attempt->job.work = release_work;
+  attempt->job.done = release_done;
+  workers_do(starter, &attempt->job);
+}

@@ -1,0 +1,155 @@
+// Finds the program and the working directory of an attempt before anything is made, and explains what execve(2) says: its
+// ENOENT means a missing program, a missing interpreter and a missing working directory alike.
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+static bool refuse(struct refusal *refusal, enum start_failure reason, char *message) {
+  *refusal = (struct refusal){reason, message};
+  return false;
+}
+
+static bool check_directory(const char *cwd, struct refusal *refusal) {
+  struct stat stat_;
+  int error = stat(cwd, &stat_) < 0 ? errno : 0;
+  if (error == 0 && !S_ISDIR(stat_.st_mode))
+    return refuse(refusal, CWD_NOT_DIRECTORY, must_format("The working directory %s is not a directory.", cwd));
+  if (error == 0 && access(cwd, X_OK) < 0) error = EACCES;
+  switch (error) {
+    case 0:
+      return true;
+    case EACCES:
+      return refuse(refusal, CWD_NOT_ACCESSIBLE,
+                    must_format("The working directory %s cannot be entered: permission denied.", cwd));
+    case ENOTDIR:
+      return refuse(refusal, CWD_NOT_DIRECTORY, must_format("A part of the path %s is not a directory.", cwd));
+    default:
+      return refuse(refusal, CWD_NOT_FOUND, must_format("The working directory %s does not exist.", cwd));
+  }
+}
+
+enum look { EXECUTABLE, NOT_EXECUTABLE, MISSING };
+
+static enum look look(const char *file) {
+  struct stat stat_;
+  if (stat(file, &stat_) < 0) return errno == EACCES ? NOT_EXECUTABLE : MISSING;
+  if (!S_ISREG(stat_.st_mode)) return NOT_EXECUTABLE;
+  return access(file, X_OK) == 0 ? EXECUTABLE : NOT_EXECUTABLE;
+}
+
+/** `dir` and `name` one below the other, below `cwd` where they are not absolute. */
+static char *join(const char *cwd, const char *dir, size_t dir_length, const char *name) {
+  if (name[0] == '/') return must_copy(name);
+  if (dir_length == 0) return must_format("%s/%s", cwd, name);
+  if (dir[0] == '/') return must_format("%.*s/%s", (int)dir_length, dir, name);
+  return must_format("%s/%.*s/%s", cwd, (int)dir_length, dir, name);
+}
+
+static const char *path_of(const struct start *start) {
+  for (uint32_t i = 1; i < start->env.count; i++)
+    if (strncmp(start->env.items[i], "PATH=", 5) == 0) return start->env.items[i] + 5;
+  return "";
+}
+
+static char *why_not_found(const char *program, const char *path) {
+  const char *hint = "";
+  if (program[0] == '~') hint = " \"~\" is not expanded: give the whole path.";
+  else if (strpbrk(program, " \t\n\v\f\r") != NULL)
+    hint = " Arguments go into args; a command line is of the kind shell.";
+  if (program[0] == '/') return must_format("The program \"%s\" was not found.%s", program, hint);
+  if (strchr(program, '/') != NULL)
+    return must_format("The program \"%s\" was not found below the working directory.%s", program, hint);
+  return must_format("The program \"%s\" was not found on the PATH %s.%s", program, path, hint);
+}
+
+/** Searches as execvp(3) does: a name with a slash is a path, any other is looked for on the PATH of the command. */
+static bool find_program(const struct start *start, const char *cwd, char **file, struct refusal *refusal) {
+  const char *program = start->program;
+  const char *path = path_of(start);
+  char *denied = NULL;
+  const char *dir = strchr(program, '/') != NULL ? "" : path;
+  for (;;) {
+    size_t length = strcspn(dir, ":");
+    char *candidate = join(cwd, dir, length, program);
+    enum look seen = look(candidate);
+    if (seen == EXECUTABLE) {
+      free(denied);
+      *file = candidate;
+      return true;
+    }
+    if (seen == NOT_EXECUTABLE && denied == NULL) denied = candidate;
+    else free(candidate);
+    if (dir[length] == 0) break;
+    dir += length + 1;
+  }
+  if (denied == NULL) return refuse(refusal, PROGRAM_NOT_FOUND, why_not_found(program, path));
+  refuse(refusal, PROGRAM_NOT_EXECUTABLE, must_format("The program %s is not an executable file.", denied));
+  free(denied);
+  return false;
+}
+
+bool find_target(const struct start *start, char **file, struct refusal *refusal) {
+  if (start->has_nul)
+    return refuse(refusal, SPAWN_ERROR, must_copy("The command could not be started: it holds a NUL character."));
+  const char *cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd;
+  if (start->cwd[0] != 0 && !check_directory(cwd, refusal)) return false;
+  // A script file does not exist yet: it is written into its place just before the start.
+  if (start->script_path != NULL && strcmp(start->program, start->script_path) == 0) {
+    *file = must_copy(start->program);
+    return true;
+  }
+  return find_program(start, cwd, file, refusal);
+}
+
+/** What a file names behind "#!", in quotes; empty where it does not. */
+static void interpreter_of(const char *file, char name[256]) {
+  char text[252];
+  name[0] = 0;
+  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return;
+  ssize_t length = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (length < 2 || text[0] != '#' || text[1] != '!') return;
+  text[length] = 0;
+  char *begin = text + 2 + strspn(text + 2, " \t");
+  begin[strcspn(begin, " \t\n")] = 0;
+  if (begin[0] != 0) snprintf(name, 256, "\"%s\" ", begin);
+}
+
+void explain_exec(int error, const struct start *start, const char *file, struct refusal *refusal) {
+  char interpreter[256];
+  switch (error) {
+    case E2BIG:
+      refuse(refusal, ARGUMENTS_TOO_LONG,
+             must_copy("The arguments and the environment are too long for the system."));
+      return;
+    case ENOENT:
+    case ENOTDIR:
+      interpreter_of(file, interpreter);
+      bool is_script = start->script_path != NULL && strcmp(file, start->script_path) == 0;
+      refuse(refusal, INTERPRETER_NOT_FOUND,
+             must_format("The interpreter %sthat %s names was not found.", interpreter,
+                         is_script ? "the script" : file));
+      return;
+    case EACCES:
+    case ENOEXEC:
+    case ETXTBSY:
+      refuse(refusal, PROGRAM_NOT_EXECUTABLE, must_format("The program %s cannot be executed.", file));
+      return;
+    case EAGAIN:
+    case ENOMEM:
+    case ENFILE:
+    case EMFILE:
+      refuse(refusal, RESOURCES_UNAVAILABLE, must_copy("The system has no room for another process or file."));
+      return;
+    default:
+      refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(error)));
+  }
+}

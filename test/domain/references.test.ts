@@ -1,0 +1,321 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import {
+  findReferences,
+  hasReferences,
+  MAX_INSERTED,
+  MAX_TEXT_LENGTH,
+  parseTemplate,
+  readPath,
+  type Reference,
+  resolve,
+  ROOTS,
+  TemplateError,
+  UnresolvedError,
+} from '../../src/domain/references.ts';
+
+const world = {
+  steps: {
+    'fetch-all': {
+      result: { items: [{ id: 7, ok: true }], 'a b': 'spaced', none: null },
+      stdout: ' one\ntwo\n',
+    },
+  },
+  plan: {
+    params: { tag: 'v1', count: 3, ratio: 0.5, empty: '', json: '{"a":[1]}', evil: "x'; rm -rf /; '" },
+  },
+  item: 'it',
+  index: 2,
+};
+const scope = ({ root, path }: Reference) => readPath(world, [root, ...path]);
+const fill = (value: unknown) => resolve(value, scope);
+
+function unresolved(t: Test, value: unknown, pattern: RegExp): UnresolvedError {
+  try {
+    resolve(value, scope);
+  } catch (error) {
+    t.ok(error instanceof UnresolvedError, String(error));
+    t.match((error as Error).message, pattern);
+    return error as UnresolvedError;
+  }
+  throw new Error(`${JSON.stringify(value)} was resolved`);
+}
+
+t.test('a text that is one reference becomes the value with its type', async (t) => {
+  t.equal(fill('${plan.params.count}'), 3);
+  t.equal(fill('${ steps.fetch-all.result.items[0].ok }'), true);
+  t.same(fill('${steps.fetch-all.result.items}'), [{ id: 7, ok: true }]);
+  t.equal(fill('${steps["fetch-all"].result["a b"]}'), 'spaced');
+  t.equal(fill('${steps.fetch-all.result.none}'), null);
+  t.same(fill({ a: ['${item}', '${index}'] }), { a: ['it', 2] });
+});
+
+t.test('a reference within a text becomes its text', async (t) => {
+  t.equal(fill('V=${plan.params.tag}-${plan.params.count}/${plan.params.ratio}'), 'V=v1-3/0.5');
+  t.equal(fill('ok: ${steps.fetch-all.result.items[0].ok}!'), 'ok: true!');
+  t.equal(fill('[${plan.params.empty}]'), '[]');
+  unresolved(t, 'a ${steps.fetch-all.result.items}', /a list.*use "\| json"/);
+  unresolved(t, 'a ${steps.fetch-all.result.none}', /null.*use "\| json"/);
+  unresolved(t, 'a ${plan.params}', /an object.*use "\| json"/);
+  t.equal(fill('a ${steps.fetch-all.result.items | json}'), 'a [{"id":7,"ok":true}]');
+});
+
+t.test('an escape is a literal, and other dollars and braces are what they are', async (t) => {
+  t.equal(fill('$${HOME}'), '${HOME}');
+  t.equal(fill('a $${x} ${item} $$ {} $1 } $'), 'a ${x} it $$ {} $1 } $');
+  t.equal(fill('$$${item}'), '$${item}');
+  t.equal(fill('$${$${item}'), '${${item}');
+  t.equal(fill('${"$"}${item}'), '$it', 'a dollar before a reference');
+  t.equal(fill('${"a\\"}"}'), 'a"}');
+  t.equal(fill(''), '');
+});
+
+t.test('a fallback applies where nothing is there, or null', async (t) => {
+  t.equal(fill('${steps.other.result ?? 5}'), 5);
+  t.equal(fill('${steps.fetch-all.result.none??"x|}"}'), 'x|}');
+  t.same(fill('${plan.params.nope ?? {"a": ["}", {"b": null}]}}'), { a: ['}', { b: null }] });
+  t.equal(fill('${plan.params.nope ?? null}'), null);
+  t.equal(fill('${plan.params.nope ?? -1.5e3 | json}'), '-1500');
+  t.equal(fill('${plan.params.empty ?? "x"}'), '');
+});
+
+t.test('filters apply from left to right', async (t) => {
+  t.equal(fill('${steps.fetch-all.stdout | trim}'), 'one\ntwo');
+  t.same(fill('${steps.fetch-all.stdout | lines}'), [' one', 'two']);
+  t.same(fill('${plan.params.empty | lines}'), []);
+  t.same(fill('${plan.params.json | parse}'), { a: [1] });
+  t.equal(fill('${steps.fetch-all.stdout|trim|lines|quote}'), "'one' 'two'");
+  t.equal(fill('${plan.params.count | quote}${index | quote}'), "'3''2'");
+  unresolved(t, '${plan.params.count | trim}', /trim takes a text, not a number/);
+  unresolved(t, '${plan.params.tag | parse}', /parse takes JSON text/);
+  unresolved(t, '${plan.params | quote}', /quote takes .* not an object/);
+  unresolved(t, '${plan.params.nope ?? [[1]] | quote}', /not a list/);
+  unresolved(t, '${plan.params.nope ?? "a\\u0000" | quote}', /NUL/);
+});
+
+t.test('quote makes one word of a shell of any text', async (t) => {
+  const texts = ['', ' ', "'", "''", '$(id)', '`id`', '"', '\\', 'a\nb', '-n', '*', '~', '!x', '\u{1f600}'];
+  const script = resolve('printf "%s\\n" ${item | quote} | od -An -tx1', () => texts) as string;
+  const printed = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).replaceAll(/\s/g, '');
+  t.equal(printed, Buffer.from(texts.map((text) => `${text}\n`).join('')).toString('hex'));
+});
+
+t.test('what is no reference says where, why, and how a literal is written', async (t) => {
+  const cases: [string, RegExp, number][] = [
+    [
+      'echo ${HOME}',
+      /unknown "HOME"; there are steps, plan.*character 8.*literal is written \$\$\{HOME\}/,
+      7,
+    ],
+    ['${', /starts with a name/, 2],
+    ['${}', /starts with a name.*\$\$\{\}/, 2],
+    ['${item', /"}" is missing/, 6],
+    ['${item.}', /name is missing after/, 7],
+    ['${item[}', /takes a number or a name in double quotes/, 7],
+    ['${item[01]}', /takes a number/, 7],
+    ['${item[-1]}', /takes a number/, 7],
+    ['${item[99999999999999999999]}', /takes a number/, 7],
+    ['${item[1}', /"\]" is missing/, 8],
+    ['${item["a]}', /double quote is missing/, 7],
+    ['${item["\\x"]}', /is not JSON/, 7],
+    ['${item ?? }', /nothing is not JSON/, 10],
+    ['${item ?? nope}', /nope is not JSON/, 10],
+    ['${item ?? [1', /closing bracket is missing/, 10],
+    ['${item ?? [1}', /is not JSON/, 10],
+    ['${item ?? [1,]}', /is not JSON/, 10],
+    ['${item | upper}', /unknown filter "upper"; there are trim, lines, json, parse, quote/, 9],
+    ['${item |}', /unknown filter ""/, 8],
+    ['${item:-x}', /unexpected ":".*\$\$\{item:-x\}/, 6],
+    ['${#array[@]}', /starts with a name/, 2],
+    ['${item ?? 1 ?? 2}', /unexpected "\?"/, 12],
+    ['${item + 1}', /unexpected "\+"/, 7],
+    ['$${ok} ${item} ${bad}', /unknown "bad"/, 17],
+  ];
+  for (const [text, pattern, position] of cases) {
+    try {
+      parseTemplate(text);
+      t.fail(`${text} was parsed`);
+    } catch (error) {
+      t.ok(error instanceof TemplateError, text);
+      t.match((error as Error).message, pattern, text);
+      t.equal((error as TemplateError).position, position, text);
+    }
+  }
+});
+
+t.test('every reference and every issue of a value is found, with its place; keys are names', async (t) => {
+  const value = {
+    '${nope}': ['a ${steps.a.stdout} b ${item|json}', { x: '${plan.params.a ?? 1}' }],
+    bad: '${nope}',
+    rest: [1, null, true, 'plain', '$${x}'],
+  };
+  const { references, issues } = findReferences(value);
+  t.same(
+    references.map(({ at, isWhole, reference: { text } }) => [at.join('/'), isWhole, text]),
+    [
+      ['${nope}/0', false, '${steps.a.stdout}'],
+      ['${nope}/0', false, '${item|json}'],
+      ['${nope}/1/x', true, '${plan.params.a ?? 1}'],
+    ],
+  );
+  t.match(issues, [{ path: ['bad'], message: /unknown "nope"/ }]);
+  t.equal(issues.length, 1);
+  t.same(references[2]?.reference, {
+    root: 'plan',
+    path: ['params', 'a'],
+    fallback: { value: 1 },
+    filters: [],
+    text: '${plan.params.a ?? 1}',
+  });
+  t.ok(hasReferences(value));
+  t.ok(hasReferences(['$${x}']));
+  t.notOk(hasReferences({ '${item}': ['$', '{}', 1, null] }));
+});
+
+t.test('what is not there is an error that names the reference and its place', async (t) => {
+  const error = unresolved(t, { args: ['x', '${steps.none.result.y | trim}'] }, /steps\.none.* is not there/);
+  t.same(error.at, ['args', 1]);
+  t.equal(error.reference.root, 'steps');
+});
+
+t.test('paths lead through own properties and items only', async (t) => {
+  const list = ['a'];
+  const own = JSON.parse('{"__proto__": {"x": 1}, "constructor": 2}') as unknown;
+  t.equal(readPath(own, ['__proto__', 'x']), 1);
+  t.equal(readPath(own, ['constructor']), 2);
+  for (const name of ['__proto__', 'constructor', 'toString', 'length']) {
+    t.equal(readPath({}, [name]), undefined, name);
+    t.equal(readPath(list, [name]), undefined, name);
+    t.equal(readPath('text', [name]), undefined, name);
+  }
+  t.equal(readPath('text', [0]), undefined);
+  t.equal(readPath(list, ['0']), undefined);
+  t.equal(readPath(list, [1]), undefined);
+  t.equal(readPath({ 0: 1 }, [0]), undefined);
+  t.equal(readPath(null, ['a']), undefined);
+  t.equal(readPath(list, [0]), 'a');
+  t.equal(readPath(list, []), list);
+});
+
+t.test(
+  'the input stays, what has no reference is the same object, and keys of any name survive',
+  async (t) => {
+    const value = { kept: { a: [1] }, changed: ['${item}'] };
+    const before = JSON.stringify(value);
+    const resolved = fill(value) as typeof value;
+    t.equal(JSON.stringify(value), before);
+    t.equal(resolved.kept, value.kept);
+    t.not(resolved.changed, value.changed);
+    t.equal(fill(value.kept), value.kept);
+    const odd = JSON.parse('{"__proto__": "${item}"}') as object;
+    t.equal(JSON.stringify(fill(odd)), '{"__proto__":"it"}');
+  },
+);
+
+t.test('texts, filters and what is inserted in all are bounded', async (t) => {
+  const half = 'x'.repeat(MAX_TEXT_LENGTH / 2);
+  const answer = (value: unknown) => () => value;
+  const error = (value: unknown, inserted: unknown) => {
+    try {
+      resolve(value, answer(inserted));
+      return 'resolved';
+    } catch (error) {
+      return error instanceof UnresolvedError ? error.message : String(error);
+    }
+  };
+  t.equal(error('${item}${item}', half), 'resolved');
+  t.match(error('${item}${item}.${item}', half), /longer than 1048576/);
+  t.equal(error('${item | quote}', half), 'resolved');
+  t.match(error('${item | quote}', "'".repeat(MAX_TEXT_LENGTH / 2)), /longer than 1048576/);
+  t.match(error('${item | quote}', Array(4).fill(half)), /longer than 1048576/);
+  t.match(error('${item | json}', [half, half]), /longer than 1048576/);
+  t.match(error('${item | trim}', `${half}${half}x`), /longer than 1048576/);
+  t.match(error('${item | parse}', '['.repeat(300) + ']'.repeat(300)), /levels of nesting/);
+  t.match(error('${item | parse}', '['.repeat(100_000) + ']'.repeat(100_000)), /levels of nesting/);
+  const times = (n: number) => Array<string>(n).fill('${item}');
+  t.equal(error(times(MAX_INSERTED / half.length), half), 'resolved');
+  t.match(error(times(MAX_INSERTED / half.length + 1), half), /insert too much/);
+  t.match(error(times(40), Array(100_000).fill(null)), /insert too much/);
+});
+
+t.test('reading a template takes time in proportion to its length', async (t) => {
+  const hostile = ['${item'.repeat(100_000), '$'.repeat(500_000), '${item ?? [['.repeat(50_000)];
+  for (const text of hostile) {
+    try {
+      parseTemplate(text);
+    } catch (error) {
+      t.ok(error instanceof TemplateError);
+    }
+  }
+  t.equal(parseTemplate('${item}'.repeat(50_000)).parts.length, 50_000);
+  t.same(parseTemplate('plain'), { parts: ['plain'] });
+});
+
+const nasty = fc
+  .array(fc.constantFrom('$', '{', '}', '${', '$${', '${item}', '"', '\\', 'a', "'"), { maxLength: 8 })
+  .map((pieces) => pieces.join(''));
+const json = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    nasty,
+    fc.constantFrom(null, true, 0, 1.5),
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(fc.oneof(nasty, fc.constantFrom('__proto__', 'constructor')), tie('value'), { maxKeys: 3 }),
+  ),
+})).value;
+const literal = nasty.map((text) => text.replaceAll('${', () => '$${'));
+/** Ends such that it cannot make an escape of what follows. */
+const before = literal.map((text) => (text.endsWith('$') ? `${text}.` : text));
+const reference = fc.constantFrom(...ROOTS.map((root) => `\${${root}}`));
+const asText = reference.map((text) => text.replace('}', ' | json}'));
+const template = fc.oneof(
+  reference,
+  literal,
+  fc.array(fc.tuple(before, asText), { maxLength: 4 }).map((pairs) => pairs.flat().join('')),
+  fc.array(asText, { maxLength: 4 }).map((texts) => texts.join('')),
+);
+const templates = fc.oneof(template, fc.array(template), fc.dictionary(nasty, template));
+
+t.test('what was inserted comes out of a second round unchanged, whatever it holds', async (t) => {
+  fc.assert(
+    fc.property(
+      templates,
+      fc.array(json, { minLength: ROOTS.length, maxLength: ROOTS.length }),
+      fc.uniqueArray(fc.constantFrom<string>(...ROOTS)),
+      (value, values, kept) => {
+        const answer = ({ root }: Reference) => values[(ROOTS as readonly string[]).indexOf(root)];
+        const keep = ({ root }: Reference) => kept.includes(root);
+        const atOnce = JSON.stringify(resolve(value, answer));
+        const input = JSON.stringify(value);
+        const first = resolve(value, answer, keep);
+        t.equal(JSON.stringify(value), input);
+        t.equal(JSON.stringify(resolve(first, answer)), atOnce);
+        t.equal(
+          JSON.stringify(
+            resolve(
+              resolve(first, answer, () => true),
+              answer,
+              () => false,
+            ),
+          ),
+          JSON.stringify(resolve(first, answer, () => false)),
+        );
+        t.ok(findReferences(first).references.every(({ reference }) => keep(reference)));
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+t.test('a dollar that is inserted before a kept reference stays a dollar', async (t) => {
+  const first = resolve(
+    '${item}${index}',
+    () => 'a$$',
+    ({ root }) => root === 'index',
+  );
+  t.equal(
+    resolve(first, () => 5),
+    'a$$5',
+  );
+});

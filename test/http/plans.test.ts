@@ -1,0 +1,449 @@
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import type { PlanWire } from '../../src/http/plan-schemas.ts';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { type Answer, service, type Service } from '../helpers/build.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+// A compiler runs in one of them.
+t.setTimeout(300_000);
+
+type Step = NonNullable<PlanWire['steps']>[number];
+interface Problem {
+  type: string;
+  detail: string;
+  errors?: { field: string; message: string }[];
+}
+
+const sh = (name: string, command: string, more: object = {}) => ({
+  name,
+  kind: 'shell',
+  shell: 'sh',
+  command,
+  ...more,
+});
+
+async function run(world: Service, plan: object): Promise<PlanWire> {
+  const { status, body, text } = await world.call<PlanWire>('POST', '/v1/plans', plan);
+  if (status >= 300) throw new Error(text);
+  return ended(world, body.id);
+}
+
+async function ended(world: Service, id: string): Promise<PlanWire> {
+  for (;;) {
+    const { body } = await world.call<PlanWire>('GET', `/v1/plans/${id}?wait=30`);
+    if (body.phase === 'done') return body;
+  }
+}
+
+const step = (plan: PlanWire, name: string): Step => plan.steps?.find((one) => one.name === name) as Step;
+const example = (name: string) =>
+  JSON.parse(readFileSync(`examples/plans/${name}.json`, 'utf8')) as { params: Record<string, string> };
+
+async function refused(world: Service, plan: object): Promise<Record<string, string>> {
+  const { status, body } = await world.call<Problem>('POST', '/v1/plans', plan);
+  if (status !== 400) throw new Error(`${status}: ${JSON.stringify(body)}`);
+  return Object.fromEntries((body.errors ?? []).map(({ field, message }) => [field, message]));
+}
+
+t.test('plans', async (t) => {
+  const world = await service(t);
+
+  t.test('a real project is fetched, configured, compiled in parallel, tested and archived', async (t) => {
+    const dir = join(tempDir(t), 'zod');
+    const plan = example('build');
+    const params = {
+      dir,
+      package: resolve('node_modules/zod'),
+      tsc: resolve('node_modules/typescript/bin/tsc'),
+    };
+    const done = await run(world, { ...plan, params });
+    t.equal(done.status, 'completed', JSON.stringify(done.steps));
+    const { archive, parts } = done.result as { archive: string; parts: { part: string; files: number }[] };
+    t.match(archive, /zod-\d+\.\d+\.\d+\.tar\.gz$/);
+    t.same(
+      parts.map(({ part }) => part),
+      ['v3', 'v4/core', 'v4/classic', 'v4/mini', 'v4/locales'],
+    );
+    t.ok(parts.every(({ files }) => files > 0));
+    t.ok(readFileSync(archive).length > 10_000);
+    t.equal(done.critical_path?.steps.at(-1), 'archive');
+  });
+
+  t.test('a list is fanned out, and what comes of it is brought together', async (t) => {
+    const done = await run(world, { ...example('fan-out'), params: { dir: resolve('docs') } });
+    t.equal(done.status, 'completed', JSON.stringify(done.steps));
+    const { report } = done.result as { report: { files: number; words: number; longest: { file: string } } };
+    t.ok(report.files > 5 && report.words > 1000);
+    t.match(report.longest.file, /docs\/.*\.md$/);
+  });
+
+  t.test('a deploy that does not work goes back to the release before', async (t) => {
+    const root = join(tempDir(t), 'shop');
+    const plan = example('deploy');
+    const deploy = (params: object) => run(world, { ...plan, params: { ...plan.params, root, ...params } });
+    const outcome = ({ steps }: PlanWire) =>
+      Object.fromEntries((steps ?? []).map(({ name, status, skip_reason }) => [name, skip_reason ?? status]));
+    const first = await deploy({ version: '1.0.0' });
+    t.equal(first.status, 'completed', JSON.stringify(first.steps));
+    t.match(outcome(first), { check: 'completed', 'go-back': 'nothing_failed', report: 'completed' });
+    const second = await deploy({ version: '2.0.0', content: 'broken' });
+    t.match(second, { status: 'failed', error: { type: 'step_failed', message: /check/ } });
+    t.match(outcome(second), {
+      switch: 'completed',
+      check: 'failed',
+      'go-back': 'completed',
+      report: 'completed',
+    });
+    t.equal(readlinkSync(join(root, 'current')), `${root}/releases/1.0.0`);
+    const closed = await deploy({ version: '3.0.0', window: 'closed' });
+    t.equal(closed.status, 'completed');
+    t.match(outcome(closed), {
+      upload: 'condition_false',
+      switch: 'condition_false',
+      check: 'condition_false',
+    });
+  });
+
+  t.test('what is handed on has its type, and never becomes another command', async (t) => {
+    const done = await run(world, {
+      strategy: { type: 'serial' },
+      params: { evil: `'; touch /tmp/pwned; echo '` },
+      steps: [
+        sh('make', `printf '{"n": 3, "list": [1, "two"], "text": "$(echo a b)"}'`, {
+          output: { parse: 'json' },
+        }),
+        sh('quoted', 'printf %s ${plan.params.evil | quote}'),
+        {
+          name: 'typed',
+          kind: 'exec',
+          program: 'echo',
+          timeouts: { attempt_ms: '${plan.params.none ?? 5000}' },
+        },
+        { name: 'in', kind: 'exec', program: 'cat', stdin: '${steps.make.result | json}' },
+        {
+          name: 'text',
+          kind: 'exec',
+          program: 'echo',
+          args: [
+            'n=${steps.make.result.n}',
+            '$${literal}',
+            '${steps.make.result.list[1]}',
+            '${steps.make.result.n}',
+          ],
+        },
+      ],
+      outputs: {
+        n: '${steps.make.result.n}',
+        list: '${steps.make.result.list}',
+        quoted: '${steps.quoted.stdout}',
+        text: '${steps.text.stdout | trim}',
+      },
+    });
+    t.equal(done.status, 'completed', JSON.stringify(done.steps));
+    t.same(done.result, {
+      n: 3,
+      list: [1, 'two'],
+      quoted: `'; touch /tmp/pwned; echo '`,
+      text: 'n=3 ${literal} two 3',
+    });
+    const typed = await world.call<ExecutionWire>(
+      'GET',
+      `/v1/executions/${step(done, 'typed').execution_id}`,
+    );
+    t.match(typed.body, { spec: { timeouts: { attempt_ms: 5000 } }, plan_id: done.id, step: 'typed' });
+  });
+
+  t.test('steps are ordinary executions, found by their plan', async (t) => {
+    const done = await run(world, {
+      strategy: { type: 'parallel' },
+      task_id: 'release',
+      labels: { team: 'infra' },
+      priority: 3,
+      steps: [sh('one', 'echo 1', { labels: { part: 'a' } }), sh('two', 'echo 2', { priority: 9 })],
+    });
+    const { body } = await world.call<{ items: ExecutionWire[] }>('GET', `/v1/executions?plan_id=${done.id}`);
+    t.equal(body.items.length, 2);
+    t.match(
+      body.items.find((one) => one.step === 'one'),
+      { task_id: 'release', labels: { team: 'infra', part: 'a' }, priority: 3, trace_id: done.trace_id },
+    );
+    t.match(
+      body.items.find((one) => one.step === 'two'),
+      { priority: 9 },
+    );
+    const one = await world.call<{ items: ExecutionWire[] }>(
+      'GET',
+      `/v1/executions?plan_id=${done.id}&step=one`,
+    );
+    t.equal(one.body.items.length, 1);
+    const plans = await world.call<{ items: PlanWire[] }>(
+      'GET',
+      '/v1/plans?task_id=release&status=completed',
+    );
+    t.match(plans.body.items, [{ id: done.id, counts: { total: 2, completed: 2 }, progress: 1 }]);
+    const result = await world.call('GET', `/v1/executions/${step(done, 'one').execution_id}/result`);
+    t.match(result.body, { step: 'one', completed: true });
+    const again = await world.call<Problem>('DELETE', `/v1/executions/${step(done, 'one').execution_id}`);
+    t.match(again, { status: 409, body: { type: 'urn:execd:error:step_of_plan' } });
+    const other = await world.call<Problem>('GET', `/v1/plans/${step(done, 'one').execution_id}`);
+    t.equal(other.status, 404);
+  });
+
+  t.test('the log of a plan labels each line with its step, whole and followed', async (t) => {
+    const { body } = await world.call<PlanWire>('POST', '/v1/plans', {
+      strategy: { type: 'dependency_graph' },
+      steps: [
+        sh('a', 'echo first; echo second >&2'),
+        sh('b', 'printf "no end"', { depends_on: ['a'] }),
+        {
+          name: 'loop',
+          kind: 'exec',
+          program: 'echo',
+          args: ['round ${index}'],
+          depends_on: ['b'],
+          foreach: { items: [1, 2], max_concurrency: 1 },
+        },
+      ],
+    });
+    const followed = await world.call<string>('GET', `/v1/plans/${body.id}/logs?follow=true`);
+    const lines = [
+      '[a] first',
+      '[a] second',
+      '[b] no end',
+      '[loop/loop[0]] round 0',
+      '[loop/loop[1]] round 1',
+    ];
+    t.same(followed.text.trimEnd().split('\n').sort(), [...lines].sort());
+    const whole = await world.call<string>('GET', `/v1/plans/${body.id}/logs`);
+    t.same(whole.text.trimEnd().split('\n').sort(), [...lines].sort());
+    const nd = await world.call<string>('GET', `/v1/plans/${body.id}/logs?format=ndjson&step=b`);
+    const records = nd.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    t.match(records, [
+      { step: 'b', stream: 'stdout', text: 'no end' },
+      { end: true, complete: true, steps: 1, stdout_bytes: 6 },
+    ]);
+  });
+
+  t.test(
+    'everything that is wrong with a plan is told at once, with its place, and nothing has begun',
+    async (t) => {
+      const before = (await world.call<{ executions: object }>('GET', '/v1/stats')).body.executions;
+      const graph = { type: 'dependency_graph' };
+      const exec = (name: string, more: object = {}) => ({ name, kind: 'exec', program: 'true', ...more });
+      t.match(
+        await refused(world, {
+          strategy: graph,
+          steps: [
+            exec('a'),
+            exec('b', { depends_on: ['a', 'none', 'b'] }),
+            exec('c', { depends_on: ['b'] }),
+            exec('a', { program: '' }),
+            exec('e', {
+              args: ['${steps.a.result}', '${nothing}', '${steps.e.stdout}', '${steps.x.stdout}'],
+            }),
+            exec('f', { when: '1 + 1', depends_on: ['e'], unknown: 1 }),
+            exec('g', { when: 'false' }),
+            exec('h', { depends_on: ['g'], args: ['${steps.g.stdout}'] }),
+            { name: 'i', kind: 'shell', command: 'echo ${plan.params.x}' },
+            exec('j', { foreach: { items: 'no list' }, on_limit: 'reject' }),
+            'no step',
+          ],
+        }),
+        {
+          '/steps/1/depends_on/1': /there is no step "none"/,
+          '/steps/1/depends_on/2': /cannot depend on itself/,
+          '/steps/3/name': /is the name of step 0 already/,
+          '/steps/3/program': /must not be empty/,
+          '/steps/4/args/0': /does not end before/,
+          '/steps/4/args/1': /nothing/,
+          '/steps/4/args/2': /its own result/,
+          '/steps/4/args/3': /there is no step "x"/,
+          '/steps/5/when': /./,
+          '/steps/5/unknown': /unknown field/,
+          '/steps/7/args/0': /always skipped/,
+          '/steps/8/command': /read by the shell|no parameter/,
+          '/steps/9/foreach/items': /must be a list/,
+          '/steps/9/on_limit': /waits for its slot/,
+          '/steps/10': /must be an object/,
+        },
+      );
+      t.match(
+        await refused(world, {
+          strategy: graph,
+          steps: [
+            exec('a', { depends_on: ['c'] }),
+            exec('b', { depends_on: ['a'] }),
+            exec('c', { depends_on: ['b'] }),
+          ],
+        }),
+        {
+          '/steps/0/depends_on': 'goes round in a circle: a -> b -> c -> a',
+        },
+      );
+      const many = Array.from({ length: 10_001 }, (_, i) => exec(`s${i}`));
+      t.match(await refused(world, { strategy: graph, steps: many }), { '/steps': /at most 10000/ });
+      let deep: object = exec('x');
+      for (let i = 0; i < 6; i++) deep = { name: 'p', kind: 'plan', strategy: graph, steps: [deep] };
+      t.match(Object.values(await refused(world, { strategy: graph, steps: [deep] })), [
+        /nested at most 5 deep/,
+      ]);
+      t.match(
+        await refused(world, {
+          strategy: { type: 'parallel' },
+          steps: [exec('a'), exec('b', { depends_on: ['a'] })],
+        }),
+        {
+          '/steps/1/depends_on/0': /goes with the strategy dependency_graph/,
+        },
+      );
+      t.match(
+        await refused(world, {
+          strategy: { ...graph, dependencies: { 1: [0, 7], 9: [0] } },
+          steps: [exec('a'), exec('b')],
+        }),
+        {
+          '/strategy/dependencies/1/1': /no step 7/,
+          '/strategy/dependencies/9': /no step 9/,
+        },
+      );
+      t.match(await refused(world, { strategy: graph, steps: [exec('a', { kind: 'nope' })] }), {
+        '/steps/0/kind': /"plan"/,
+      });
+      t.match(
+        await world.call<Problem>('POST', '/v1/executions', {
+          kind: 'plan',
+          strategy: graph,
+          steps: [exec('a')],
+        }),
+        { status: 400 },
+      );
+      t.same((await world.call<{ executions: object }>('GET', '/v1/stats')).body.executions, before);
+    },
+  );
+
+  t.test('a plan is checked without beginning anything', async (t) => {
+    const exec = (name: string, ...depends_on: string[]) => ({
+      name,
+      kind: 'exec',
+      program: 'true',
+      depends_on,
+    });
+    const check = (steps: object[]) =>
+      world.call<{ valid: boolean; problems: object[]; levels: string[][] | null }>(
+        'POST',
+        '/v1/plans/validate',
+        {
+          strategy: { type: 'dependency_graph' },
+          steps,
+        },
+      );
+    t.match(await check([exec('d', 'b', 'c'), exec('b', 'a'), exec('c', 'a'), exec('a')]), {
+      status: 200,
+      body: { valid: true, problems: [], levels: [['a'], ['b', 'c'], ['d']] },
+    });
+    t.match(await check([exec('a', 'b'), exec('b', 'a')]), {
+      body: { valid: false, levels: null, problems: [{ message: /a -> b -> a|b -> a -> b/ }] },
+    });
+  });
+
+  t.test('the items of a loop may be wrong only when they are known', async (t) => {
+    const done = await run(world, {
+      strategy: { type: 'serial' },
+      steps: [
+        sh('many', `printf '{"list": "no", "huge": %s}' "$(seq -s, 1 10001 | sed 's/.*/[&]/')"`, {
+          output: { parse: 'json' },
+        }),
+        {
+          name: 'no-list',
+          kind: 'exec',
+          program: 'true',
+          continue_on_error: true,
+          foreach: { items: '${steps.many.result.list}' },
+        },
+        { name: 'huge', kind: 'exec', program: 'true', foreach: { items: '${steps.many.result.huge}' } },
+      ],
+    });
+    t.match(step(done, 'no-list'), {
+      status: 'failed',
+      execution_id: null,
+      error: { code: 'E007', type: 'items_unusable' },
+    });
+    t.match(step(done, 'huge'), { error: { code: 'E007', message: /at most 10000 items, not 10001/ } });
+  });
+
+  t.test('an operation is a step like any other', async (t) => {
+    const file = join(tempDir(t), 'operations.yaml');
+    writeFileSync(
+      file,
+      'operations:\n  greet:\n    description: Greets\n    params: {properties: {name: {type: string}}, required: [name]}\n    run: {kind: exec, program: echo, args: ["hello {{name}}"]}\n',
+    );
+    const other = await service(t, { EXECUTION_OPERATIONS_FILE: file });
+    const done = await run(other, {
+      strategy: { type: 'serial' },
+      params: { who: 'Ann' },
+      steps: [
+        { name: 'a', kind: 'operation', operation: 'greet', params: { name: '${plan.params.who}' } },
+        { name: 'b', kind: 'operation', operation: 'greet', params: { name: 3 }, continue_on_error: true },
+      ],
+      outputs: { said: '${steps.a.stdout | trim}' },
+    });
+    t.match(done, { status: 'completed', result: { said: 'hello Ann' } });
+    t.match(step(done, 'b'), {
+      status: 'failed',
+      execution_id: null,
+      error: { code: 'E001', type: 'step_refused' },
+    });
+  });
+
+  t.test('one key is one plan', async (t) => {
+    const plan = { strategy: { type: 'serial' }, steps: [sh('a', 'true')] };
+    const post = () => world.call<PlanWire>('POST', '/v1/plans', plan, { 'idempotency-key': 'once' });
+    const first = await post();
+    const again = await post();
+    t.equal(again.body.id, first.body.id);
+    t.equal(again.headers.get('idempotency-replayed'), 'true');
+    await ended(world, first.body.id);
+  });
+
+  t.test('a plan is cancelled with what runs of it, and run again from where it failed', async (t) => {
+    const gate = join(tempDir(t), 'gate');
+    const { body } = await world.call<PlanWire>('POST', '/v1/plans', {
+      strategy: { type: 'serial' },
+      steps: [
+        sh('fine', 'echo kept'),
+        sh('wait', `test -e ${gate} || exec sleep 100`),
+        sh('after', 'cat', { stdin: '${steps.fine.stdout}' }),
+      ],
+    });
+    for (;;) {
+      const { body: now } = await world.call<PlanWire>('GET', `/v1/plans/${body.id}`);
+      if (step(now, 'wait').started_at !== null) break;
+    }
+    const cancel: Answer<PlanWire> = await world.call('POST', `/v1/plans/${body.id}/cancel`, {
+      reason: 'too slow',
+    });
+    t.match(cancel.status, /20[02]/);
+    const cancelled = await ended(world, body.id);
+    t.match(cancelled, { status: 'cancelled', cancel: { reason: 'too slow' }, error: { code: 'E004' } });
+    t.match(step(cancelled, 'after'), { status: 'skipped' });
+    await world.run({ kind: 'exec', program: 'touch', args: [gate] });
+    const { body: second, status } = await world.call<PlanWire>('POST', `/v1/plans/${body.id}/redrive`);
+    t.equal(status, 202);
+    const done = await ended(world, second.id);
+    t.match(done, { status: 'completed', redrive_of: body.id });
+    t.equal(step(done, 'fine').kept_from, step(cancelled, 'fine').execution_id);
+    const log = await world.call<string>('GET', `/v1/plans/${second.id}/logs`);
+    t.match(log.text, /\[after\] kept/);
+    const whole = await world.call<PlanWire>('POST', `/v1/plans/${body.id}/rerun`, undefined, {
+      prefer: 'wait=20',
+    });
+    t.match(whole.body, { status: 'completed', rerun_of: body.id });
+    t.equal((await world.call('DELETE', `/v1/plans/${body.id}`)).status, 204);
+    t.equal((await world.call('GET', `/v1/plans/${body.id}`)).status, 404);
+  });
+});

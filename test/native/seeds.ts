@@ -1,0 +1,19 @@
+// Writes a frame of each kind into a directory, for a fuzzer to begin with.
+import { writeFileSync } from 'node:fs';
+import { raw } from '../helpers/raw-frames.ts';
+
+const [, , dir = '.'] = process.argv;
+const start = {
+  ...{ ref: 1, marker: 'EXECD_RUN=i/r/1', journal: '/j', program: 'true', args: ['a', ''], env: ['A=b'] },
+  ...{ cwd: '', privateDir: '/p', script: { path: '/s', source: 'x' }, stdin: Buffer.from('in') },
+  ...{ keepBytes: 1000, failOnLimit: true, attemptMs: 1, idleMs: 2, graceMs: 3 },
+};
+const seeds = {
+  hello: raw.hello('instance', '/scratch'),
+  start: raw.start(start),
+  stop: raw.stop(1, 'cancelled', 1000),
+  deadline: raw.deadline(1, 2, 3),
+  sweep: raw.sweep(1, ['EXECD_RUN=i/r/1'], ['/path']),
+};
+for (const [name, bytes] of Object.entries(seeds)) writeFileSync(`${dir}/${name}`, bytes);
+writeFileSync(`${dir}/all`, Buffer.concat(Object.values(seeds)));

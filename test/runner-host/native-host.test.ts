@@ -1,0 +1,91 @@
+import { existsSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
+import { Host, hostContract } from '../helpers/host-contract.ts';
+import { isAlive, until, withArgument } from '../helpers/processes.ts';
+import { raw } from '../helpers/raw-frames.ts';
+
+// `npm test` builds it before, where there is a compiler; test/native/run.sh names the one with the sanitizers.
+const program = process.env.EXECD_NATIVE_HOST ?? 'build/runner-host';
+
+if (existsSync(program)) {
+  hostContract(t, [program]);
+  ofItsOwn(t);
+} else t.pass('the native host was not built here: there is no compiler');
+
+/** What this host does beyond the contract. */
+function ofItsOwn(t: Test): void {
+  const token = () => String(Math.random()).slice(2, 12);
+
+  for (const [how, command] of ESCAPES) {
+    t.test(`after a cancel nothing lives of ${how}`, async (t) => {
+      const host = await new Host(t, [program]).greet();
+      const [own, others] = [token(), token()];
+      t.teardown(() => withArgument(others).forEach((pid) => process.kill(pid, 'SIGKILL')));
+      const bystander = host.start(`(setsid env -i sleep 1000.${others} &); echo up; sleep 1000`);
+      const ref = host.start(command.replaceAll(TOKEN, own));
+      for (const one of [bystander, ref]) await host.next('growth', (reply) => reply.ref === one);
+      await until('both are there', () => withArgument(own).length > 0 && withArgument(others).length > 0);
+      host.write(raw.stop(ref, 'cancelled', 200));
+      t.match(await host.exited(ref), { cause: 'cancelled', survivors: 0 });
+      t.same(withArgument(own), []);
+      t.equal(withArgument(others).length, 1, 'what another attempt has started lives on');
+    });
+  }
+
+  t.test('a daemon without an environment is killed when its attempt ends by itself', async (t) => {
+    const host = await new Host(t, [program]).greet();
+    const own = token();
+    const end = await host.run(`(setsid env -i sleep 1000.${own} > /dev/null 2>&1 &); sleep 0.1; exit 3`);
+    t.match(end, { cause: 'exited', exitCode: 3, leftovers: 1, survivors: 0 });
+    t.same(withArgument(own), []);
+  });
+
+  t.test('it is found by the next host, also when the first was killed', async (t) => {
+    const old = await new Host(t, [program]).greet();
+    const own = token();
+    const ref = old.start(`(setsid env -i sleep 1000.${own} &); echo up; sleep 1000`);
+    await old.next('growth');
+    await until('it is there', () => withArgument(own).length === 1);
+    old.kill();
+    await old.gone();
+    const host = await new Host(t, [program]).greet();
+    host.write(raw.sweep(1, [old.marker(ref)], []));
+    t.match(await host.next('swept'), { survivors: 0 });
+    t.same(withArgument(own), []);
+  });
+
+  t.test('what has taken off its tag is killed with the last attempt that it can be of', async (t) => {
+    const host = await new Host(t, [program]).greet();
+    const own = token();
+    const ref = host.start(
+      `(ulimit -x 1; setsid env -i sleep 1000.${own} & sleep 0.2) & sleep 0.1; echo up; sleep 1000`,
+    );
+    await host.next('growth');
+    await until('it is there', () => withArgument(own).length === 1);
+    host.write(raw.stop(ref, 'cancelled', 500));
+    t.match(await host.exited(ref), { survivors: 0 });
+    t.same(withArgument(own), []);
+  });
+
+  t.test('the process of an attempt dies with the host', async (t) => {
+    const host = await new Host(t, [program]).greet();
+    host.start('sleep 1000');
+    const { pid } = await host.next('started');
+    host.kill();
+    await until('it is dead', () => !isAlive(pid));
+    t.pass('it is');
+  });
+
+  t.test('a command cannot gain privileges', async (t) => {
+    const host = await new Host(t, [program]).greet();
+    const end = await host.run('grep NoNewPrivs /proc/self/status');
+    t.match(end.stdoutTail.toString(), /NoNewPrivs:\s+1/);
+  });
+
+  t.test('it says of itself whether it works here', async (t) => {
+    const host = new Host(t, [program, '--check', '1']);
+    t.match(await host.gone(), { code: 0 });
+    t.match(await new Host(t, [program, '--check', '2']).gone(), { code: 1 }, 'another protocol');
+  });
+}
