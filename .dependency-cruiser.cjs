@@ -21,6 +21,7 @@ module.exports = {
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
     room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
+    room('webhooks', ['^src/domain/'], 'Webhooks listen; what they send and store is handed to them.'),
     room(
       'journal',
       ['^src/domain/', '^src/runner-host/journal-format\\.ts$'],

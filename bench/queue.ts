@@ -15,7 +15,13 @@ const CLAIMS = 20_000;
 const AT_ONCE = 64;
 
 const dir = mkdtempSync(join(tmpdir(), 'execd-bench-'));
-const store = new SqliteStore({ dir, now: () => Date.now(), maxInMemory: 1000, owner: 'bench' });
+const store = new SqliteStore({
+  dir,
+  now: () => Date.now(),
+  maxDeliveries: 1000,
+  maxInMemory: 1000,
+  owner: 'bench',
+});
 await store.open();
 
 async function timed(name: string, count: number, work: () => Promise<void>): Promise<void> {

@@ -11,13 +11,16 @@ import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
-import type { Clock, Journal, Runner, Shares, Store } from './domain/ports.ts';
+import type { WebhookSender } from './domain/webhooks.ts';
+import type { Clock, Group, Journal, Runner, Shares, Store } from './domain/ports.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { creditSource } from './engine/credits/credit-source.ts';
 import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
+import { toEventWire } from './http/event-wire.ts';
+import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { Authentication } from './access/authentication.ts';
 import { KeyRing } from './access/key-ring.ts';
@@ -27,12 +30,17 @@ import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
 import { liveRules } from './policy-file.ts';
 import { AuditLog } from './observe/audit-log.ts';
 import { chooseHost } from './choose-host.ts';
+import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
-import { createMetrics } from './observe/metrics.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
+import { GuardedSender } from './runners/webhook-sender.ts';
+import { Dispatcher } from './webhooks/dispatcher.ts';
+import { WebhookService } from './webhooks/webhooks.ts';
 import { toCommand } from './runners/to-command.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
+import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from './operations-file.ts';
 import { liveSecrets } from './secrets-file.ts';
 import { planParts } from './plan-parts.ts';
@@ -55,6 +63,9 @@ export interface Overrides {
   store?: (real: Store) => Store;
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
+  sender?: (real: WebhookSender) => WebhookSender;
+  /** Further ones. */
+  handlers?: readonly EventHandler[];
 }
 
 export interface App {
@@ -87,6 +98,7 @@ export async function buildApp(
   overrides: Overrides = {},
 ): Promise<App> {
   const clock = overrides.clock ?? systemClock;
+  const operator = operatorWebhook(config);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =
     config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
@@ -99,6 +111,7 @@ export async function buildApp(
     now: () => clock.now(),
     pause: () => clock.sleep(0),
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
+    maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING,
     owner: `pid ${runtime.pid}`,
   });
   const journal: Journal = new FileJournal(logDir);
@@ -141,8 +154,9 @@ export async function buildApp(
     prices.file,
     operations.file,
   ];
+  const usedStore = overrides.store?.(store) ?? store;
   const engine = new Engine({
-    store: overrides.store?.(store) ?? store,
+    store: usedStore,
     rules: () => rules.current,
     secrets,
     runner: overrides.runner?.(runner) ?? runner,
@@ -172,13 +186,33 @@ export async function buildApp(
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: workDir(epoch), traceparent }),
   });
-  const metrics = createMetrics({
+  const commit = (groups: readonly Group[]) => usedStore.commit(groups);
+  const guarded = webhookSender(config, clock);
+  const sender = overrides.sender?.(guarded) ?? guarded;
+  const dispatcher = new Dispatcher({
+    ...{ store: usedStore, commit, sender, clock, log, random: () => Math.random(), toData: toEventWire },
+    source: () => `urn:execd:${engine.instanceId}`,
+    maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
+  });
+  const newId = createIdGenerator(() => clock.now());
+  const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
+  engine.listen(() => dispatcher.wake());
+  const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
+  const metrics: Metrics = createMetrics({
     version: VERSION,
-    gauges: () => engine.stats(),
+    gauges: async () => ({
+      ...(await engine.stats()),
+      streams: sse.stats(),
+      webhooks: dispatcher.stats(),
+      handlers: handlers.stats(),
+    }),
     isReady: () => engine.whyNotReady() === null,
   });
-  engine.listen((event, execution) => metrics.onEvent(event, execution));
-  engine.listen(eventLog(log));
+  const handlers = new EventHandlers(
+    [...eventHandlers(config, log, metrics), ...(overrides.handlers ?? [])],
+    log,
+  );
+  engine.listen((event, execution) => handlers.hear(event, execution));
   engine.listenToAccounts((event) => metrics.onAccount(event));
   engine.listenToAccounts(accountLog(log));
 
@@ -202,6 +236,9 @@ export async function buildApp(
     readAudit: (day) => audit.read(day),
     bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     scrape: metrics,
+    sse,
+    webhooks,
+    streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     operations: {
       operations,
       defaults: operationDefaults(config),
@@ -239,7 +276,10 @@ export async function buildApp(
     ending.abort();
     await warming;
     await engine.drain();
+    await dispatcher.stop();
+    sender.close();
     await engine.close();
+    sse.close();
     await server.close();
     await metricsServer.close();
     await audit.close();
@@ -266,11 +306,13 @@ export async function buildApp(
         await engine.start();
         await keys.refresh();
         refuseStrangers(config, keys.isInUse || tokens !== null);
+        await webhooks.configure(operator);
         if (metricsPort !== undefined)
           metricsAddress = await listen(metricsServer, 'EXECUTION_METRICS_PORT', host, metricsPort);
         const address = await listen(server, 'EXECUTION_PORT', host, port);
         // Only now: a start that ends at a busy port must not have begun to run anything.
         engine.open();
+        dispatcher.start();
         log.info({ address, version: VERSION, data_dir: dataDir }, `Listening on ${address}`);
         warming = warmUp(operations, engine, log, ending.signal);
         return address;
@@ -331,12 +373,27 @@ function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): v
 }
 
 /** @throws ConfigError for an entry of the allow-list that is none */
+function webhookSender(config: Config, clock: Clock): WebhookSender {
+  const { EXECUTION_EGRESS_ALLOW: egressAllow, EXECUTION_WEBHOOK_TIMEOUT_MS: timeoutMs } = config;
+  return new GuardedSender({ clock, egressAllow, timeoutMs });
+}
+
+/** @throws ConfigError for an entry of the allow-list that is none */
 function requestRunner(config: Config, options: Omit<RequestRunnerOptions, 'egressAllow'>): RequestRunner {
   try {
     return new RequestRunner({ ...options, egressAllow: config.EXECUTION_EGRESS_ALLOW });
   } catch (error) {
     throw new ConfigError([`EXECUTION_EGRESS_ALLOW: ${(error as Error).message}`]);
   }
+}
+
+/** Those that are asked for; the webhook of the operator is one of the store's. */
+function eventHandlers(config: Config, log: Logger, metrics: Metrics): EventHandler[] {
+  const all: EventHandler[] = [
+    { name: 'logging', handle: eventLog(log) },
+    { name: 'metrics', handle: (event, execution) => metrics.onEvent(event, execution) },
+  ];
+  return all.filter(({ name }) => (config.EXECUTION_EVENT_HANDLERS as string[]).includes(name));
 }
 
 /** @throws ConfigError that names the setting that stands against it */

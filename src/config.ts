@@ -3,6 +3,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
+import { httpUrl } from './domain/spec.ts';
+import { webhookEvents } from './domain/webhook-schema.ts';
 
 const whole = (min: number, max: number) =>
   z
@@ -325,6 +327,63 @@ const SETTINGS = {
     unit: 'truncate | fail | spool',
     about: 'What happens to more output than that, unless the request says otherwise.',
   },
+  EXECUTION_STREAM_OUTPUT: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Whether the output of what runs can be followed. It can be read when it has ended in any case.',
+  },
+  EXECUTION_MAX_STREAMS: {
+    schema: whole(1, 1_000_000),
+    default: '20000',
+    unit: 'connections',
+    about: 'Streams of events that may be open at a time (docs/events.md). More are answered 429.',
+  },
+  EXECUTION_EVENT_HANDLERS: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .pipe(z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be logging, metrics or webhook'))),
+    default: 'logging,metrics',
+    unit: 'logging, metrics, webhook; comma-separated',
+    about: 'Who hears of events: the log, the metrics, and a webhook of the operator for all users.',
+  },
+  EXECUTION_EVENT_WEBHOOK_URL: {
+    schema: httpUrl.optional(),
+    default: undefined,
+    unit: 'URL',
+    about: 'Where the handler "webhook" sends events (docs/webhooks.md).',
+  },
+  EXECUTION_EVENT_WEBHOOK_SECRET_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Holds the secret that signs them: whsec_ and the base64 of 24 to 64 bytes.',
+  },
+  EXECUTION_EVENT_WEBHOOK_EVENTS: {
+    schema: z.string().transform(commaSeparated).pipe(webhookEvents),
+    default: 'completed,failed,cancelled,timed_out',
+    unit: 'events, comma-separated',
+    about: 'Which events it sends.',
+  },
+  EXECUTION_WEBHOOK_TIMEOUT_MS: {
+    schema: whole(10, 300_000),
+    default: '15000',
+    unit: 'milliseconds',
+    about: 'How long the receiver of a webhook may take to answer.',
+  },
+  EXECUTION_WEBHOOK_MAX_CONCURRENT: {
+    schema: whole(1, 10_000),
+    default: '64',
+    unit: 'requests',
+    about: 'Webhooks that are delivered at a time; to one receiver at most 8.',
+  },
+  EXECUTION_WEBHOOK_MAX_PENDING: {
+    schema: whole(0, 10_000_000),
+    default: '100000',
+    unit: 'deliveries',
+    about: 'Deliveries of one user that may wait for their receivers. More are dropped, and counted.',
+  },
   EXECUTION_SPOOL_MAX_BYTES: {
     schema: whole(0, 1024 * GIB),
     default: '1073741824',
@@ -439,6 +498,11 @@ function contradictions(config: Config): string[] {
     problems.push(
       'EXECUTION_OIDC_ISSUER: goes with EXECUTION_OIDC_AUDIENCE and EXECUTION_OIDC_JWKS, all three or none',
     );
+  }
+  if (config.EXECUTION_EVENT_HANDLERS.includes('webhook')) {
+    for (const name of ['EXECUTION_EVENT_WEBHOOK_URL', 'EXECUTION_EVENT_WEBHOOK_SECRET_FILE'] as const) {
+      if (config[name] === undefined) problems.push(`${name}: the handler "webhook" needs it`);
+    }
   }
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
   if (port !== 0 && port === metricsPort) {

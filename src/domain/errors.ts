@@ -68,8 +68,12 @@ export const CATALOGUE = {
   command_not_allowed: refused(403, 'The API key may not run this'),
   host_not_allowed: refused(403, 'The Host header names a host that is not allowed'),
   origin_not_allowed: refused(403, 'Requests from web pages of other origins are refused'),
+  invalid_event_id: refused(400, 'The stream cannot go on at this event id'),
+  output_not_streamed: refused(403, 'Output is not streamed by this server'),
   not_found: refused(404, 'There is no such execution or attempt'),
   operation_not_found: refused(404, 'There is no such operation'),
+  webhook_not_found: refused(404, 'There is no such webhook'),
+  delivery_not_found: refused(404, 'There is no such delivery'),
   cache_entry_not_found: refused(404, 'Nothing is kept under this key'),
   account_not_found: refused(404, 'There is no such account'),
   key_not_found: refused(404, 'There is no such API key'),
@@ -80,6 +84,8 @@ export const CATALOGUE = {
   step_of_plan: refused(409, 'The execution is a step of a plan and leaves with it'),
   plan_completed: refused(409, 'The plan has completed: there is nothing to run again'),
   execution_finished: refused(409, 'The execution has already finished'),
+  webhook_disabled: refused(409, 'The webhook is disabled'),
+  too_many_webhooks: refused(409, 'There are too many webhooks already'),
   execution_not_finished: refused(409, 'The execution has not finished'),
   key_exists: refused(409, 'The id is that of another API key'),
   key_in_file: refused(409, 'The API key stands in the keys file'),
@@ -87,6 +93,7 @@ export const CATALOGUE = {
   too_many_keys: refused(409, 'There are too many API keys'),
   execution_removed: refused(410, 'The execution was removed'),
   log_read_failed: refused(410, 'The log is gone'),
+  events_gone: refused(410, 'Events have been removed'),
   body_too_large: refused(413, 'The body is too large'),
   unsupported_media_type: refused(415, 'The body must be application/json'),
   unsupported_encoding: refused(415, 'Compressed bodies are not accepted'),
@@ -102,6 +109,7 @@ export const CATALOGUE = {
   too_many_submits: refused(429, 'The user submits more often than they may', true),
   log_quota_exceeded: refused(429, 'The logs of the user keep as much as they may', true),
   limit_reached: refused(429, 'No slot is free', true),
+  too_many_streams: refused(429, 'Too many streams are open', true),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to answer', true),
   shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
@@ -184,16 +192,24 @@ export class RefusedError extends Error {
   readonly fields: readonly FieldProblem[];
   /** Seconds after which the client may try again. */
   readonly retryAfterS: number | undefined;
+  /** Of a stream: the oldest id that it can go on after. */
+  readonly oldest: string | undefined;
 
   constructor(
     type: RefusalType,
     detail: string,
-    options: { fields?: readonly FieldProblem[]; retryAfterS?: number; cause?: unknown } = {},
+    options: {
+      fields?: readonly FieldProblem[];
+      retryAfterS?: number;
+      oldest?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(detail, { cause: options.cause });
     this.name = 'RefusedError';
     this.type = type;
     this.fields = options.fields ?? [];
     this.retryAfterS = options.retryAfterS;
+    this.oldest = options.oldest;
   }
 }

@@ -1,5 +1,6 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
 import type { Caller, Scope } from './access.ts';
+import type { EventType } from './event-types.ts';
 import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
 import type { Cost } from './cost.ts';
@@ -191,6 +192,8 @@ interface Facts {
   caller: StoredCaller | null;
   isolation: Isolation;
   access: ExecutionAccess;
+  /** Who is told of its events, besides standing webhooks. */
+  webhook: { url: string; events: readonly EventType[] } | null;
   /** Grows by one with every durable group that touches the execution. */
   revision: number;
   /** Sequence of its last lifecycle event. */

@@ -10,6 +10,7 @@ import {
   type SpecLimits,
   stepSchema as stepOfSpecSchema,
   taskId,
+  webhook,
 } from './spec.ts';
 
 /** Steps of a plan, with those of the plans in it. */
@@ -111,7 +112,11 @@ const planShape = {
   priority: priority.optional().describe('of its steps, unless they say otherwise'),
   timeouts: planTimeouts.optional(),
 };
-const planFields = z.strictObject(planShape);
+/** What a plan has that is no step. */
+const planFields = z.strictObject({
+  ...planShape,
+  webhook: webhook.optional().describe('who is told of the plan; not of each of its steps'),
+});
 
 export type StepFields = z.infer<z.ZodObject<typeof stepShape>>;
 /** A step as it was written: any value beside its own fields may be, or hold, references. */

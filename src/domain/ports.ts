@@ -2,7 +2,7 @@
 import type { AccountEvent, AccountReads, ChargePart, GrantPart, LedgerEntry } from './account.ts';
 import type { Window } from './cost.ts';
 import type { ApiKey } from './api-key.ts';
-import type { LifecycleEvent } from './events.ts';
+import type { EventFilter, EventRecord, LifecycleEvent } from './events.ts';
 import type {
   Attempt,
   Execution,
@@ -25,6 +25,14 @@ import type { LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
 import type { FilledWork } from './secrets.ts';
 import type { Kind } from './spec.ts';
+import type {
+  Delivery,
+  DeliveryQuery,
+  DeliveryState,
+  DeliveryTry,
+  DueDelivery,
+  Webhook,
+} from './webhooks.ts';
 
 // ---------------------------------------------------------------------------------------------- clock
 
@@ -296,6 +304,39 @@ export interface ProgressPart {
   output: OutputTotals;
 }
 
+/** A webhook, new or changed. What waits for one that is disabled is discarded. */
+export interface WebhookPart {
+  type: 'webhook';
+  webhook: Webhook;
+  at: number;
+}
+
+/** Removes a standing webhook of a user with its deliveries; refused with `not_found`. */
+export interface WebhookRemovePart {
+  type: 'webhook_remove';
+  userId: string;
+  webhookId: string;
+}
+
+/** How a delivery has gone, or that it is to be made again. Stale when it does not wait any more. */
+export interface DeliveryPart {
+  type: 'delivery';
+  id: number;
+  state: DeliveryState;
+  tries: readonly DeliveryTry[];
+  nextAt: number | null;
+  at: number;
+  /** One that had ended is begun anew. */
+  isRedelivery: boolean;
+}
+
+/** Removes deliveries that ended before, and webhooks that nobody needs any more. */
+export interface DeliverySweepPart {
+  type: 'delivery_sweep';
+  finishedBefore: number;
+  limit: number;
+}
+
 export type Part =
   | AcceptPart
   | AnswersPart
@@ -316,7 +357,11 @@ export type Part =
   | RemovePart
   | ProgressPart
   | GrantPart
-  | ChargePart;
+  | ChargePart
+  | WebhookPart
+  | WebhookRemovePart
+  | DeliveryPart
+  | DeliverySweepPart;
 
 /** One fact: all of its parts are written, or none. */
 export type Group = readonly Part[];
@@ -384,6 +429,8 @@ export interface StoreCounts {
 export interface StoreStats {
   /** Executions in the queue of each pool, as of the last commit. */
   queued: Record<Pool, number>;
+  /** Deliveries to webhooks that wait, as of the last commit, and those that were dropped since open because too many did. */
+  deliveries: { pending: number; dropped: number };
   /** Transactions since open. */
   commits: number;
   /** Groups in them. */
@@ -392,6 +439,14 @@ export interface StoreStats {
   waiting: number;
   /** How long they took, all together, seconds. */
   commitSeconds: number;
+}
+
+/** A piece of the sequence of all events. */
+export interface EventPage {
+  /** Those that fit. */
+  records: EventRecord[];
+  /** Position up to which was looked; that of the call when there is nothing after it. */
+  upTo: number;
 }
 
 /** A claim that no settle followed, found at open. */
@@ -460,7 +515,16 @@ export interface Store extends AccountReads {
   /** Newest first. `after` is the id of the last item of the page before. */
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]>;
   /** Lifecycle events of one execution with a greater sequence, in order. */
-  events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]>;
+  events(
+    userId: string | null,
+    id: ExecutionId,
+    afterSequence: number,
+    limit?: number,
+  ): Promise<EventRecord[]>;
+  /** Lifecycle events of all executions after a position, in order; looks at no more than `limit` of them. */
+  eventsAfter(filter: EventFilter, position: number, limit: number): Promise<EventPage>;
+  /** The position of the last event, and that of the last one of the user that left with its execution; 0 before the first. */
+  eventEnds(userId: string | null): Promise<{ last: number; swept: number }>;
   /** How many queued executions are ahead; null when it is not queued. */
   queuePosition(id: ExecutionId): Promise<number | null>;
   /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */
@@ -485,6 +549,17 @@ export interface Store extends AccountReads {
   cacheEntries(limit: number): Promise<CacheEntry[]>;
   /** All API keys, by age; null when nothing but their use has changed since that version. */
   apiKeys(knownVersion: number): Promise<{ version: number; keys: ApiKey[] } | null>;
+  /** Standing webhooks of a user, oldest first. */
+  webhooks(userId: string): Promise<Webhook[]>;
+  /** Null when there is none, or when it is not this user's. */
+  webhook(userId: string, id: string): Promise<Webhook | null>;
+  /** Newest first. */
+  deliveries(webhookId: string, query: DeliveryQuery): Promise<Delivery[]>;
+  delivery(webhookId: string, id: number): Promise<Delivery | null>;
+  /** Every lane in which deliveries wait, with the time of its first. */
+  deliveryLanes(): Promise<{ lane: string; nextAt: number }[]>;
+  /** What is due in a lane, oldest first. */
+  dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */

@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { webhookEvents, webhookSecret } from './webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { CAUSES, type Cause } from './outcome.ts';
 import { secretRef } from './secret-ref.ts';
@@ -212,6 +213,7 @@ function sharedShape(limits: SpecLimits) {
     retry: retry.optional().describe('default: one attempt'),
     retry_safe: z.boolean().optional().describe('an attempt that was interrupted may be made again'),
     cache: cache.optional().describe('default: no cache'),
+    webhook: webhook.optional().describe('who is told how it ends'),
   };
 }
 
@@ -247,7 +249,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
 ]);
 
-const httpUrl = z
+export const httpUrl = z
   .string()
   .max(8192)
   .superRefine((text, context) => {
@@ -265,6 +267,13 @@ function urlProblem(text: string): string | null {
   if (url.username !== '' || url.password !== '') return 'must not contain a user or password';
   return url.hash === '' ? null : 'must not contain a fragment';
 }
+
+/** Who is told of the execution, signed as Standard Webhooks has it. */
+export const webhook = z.strictObject({
+  url: httpUrl,
+  events: webhookEvents.optional(),
+  secret: webhookSecret.optional().describe('default: one is made, and told in the answer'),
+});
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const queryValue = z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
@@ -365,6 +374,8 @@ export type Kind = (typeof KINDS)[number];
 function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = operationShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
+  // A step is told of with its plan.
+  if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
   const ofProcess = { ...processShape, ...shared };
   const kinds = kindShapes();
   const script = z

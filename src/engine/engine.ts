@@ -60,6 +60,7 @@ import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
 import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
+import { EventStreams } from './streams/event-streams.ts';
 import { Waiters } from './waiters.ts';
 import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
 
@@ -72,6 +73,8 @@ export type { CircuitView } from './policies/circuits.ts';
 export type { Submission, Submitted } from './submit.ts';
 export type { DryRun, WouldBegin } from './dry-run.ts';
 export type { Granted } from './credits/accounts.ts';
+export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
+export type { LogPiece } from './streams/log-blocks.ts';
 
 export interface EngineDeps {
   store: Store;
@@ -153,6 +156,8 @@ export class Engine {
   readonly #late: LateAccepts;
   readonly #hits: Hits;
   readonly #submitDeps: SubmitDeps;
+  /** Events and output, live. */
+  readonly streams: EventStreams;
   readonly #queries: Queries;
   readonly #changes: Changes;
   readonly #charges: Charges;
@@ -166,6 +171,7 @@ export class Engine {
   readonly #closing = new AbortController();
   #state: EngineState = 'new';
   #epoch = 0;
+  #instanceId = '';
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -233,6 +239,16 @@ export class Engine {
       isOpen,
       whyWaiting,
     });
+    this.streams = new EventStreams({
+      ...{ store, journal, clock, growth: this.#growth },
+      own: (caller, id) => this.#queries.own(caller, id),
+      written: ({ runId, attempt }) => {
+        const run = live.get(runId);
+        return run?.name.attempt === attempt ? run.output.stdoutBytes + run.output.stderrBytes : null;
+      },
+      isStored: (id) => this.#late.stored(id),
+      instanceId: () => this.#instanceId,
+    });
     this.#changes = new Changes({
       ...{ store, journal, clock, log, live, commit },
       joins: this.#joins,
@@ -251,6 +267,11 @@ export class Engine {
     this.#submitDeps = this.#toSubmitDeps();
   }
 
+  /** Of the store, once it is open. */
+  get instanceId(): string {
+    return this.#instanceId;
+  }
+
   listen(listener: Listener): () => void {
     return this.#bus.listen(listener);
   }
@@ -267,6 +288,7 @@ export class Engine {
     const identity = await store.open();
     await journal.prepare(identity.instanceId);
     this.#epoch = identity.epoch;
+    this.#instanceId = identity.instanceId;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
     for (const execution of await store.pendingWithTimer()) {
@@ -330,6 +352,7 @@ export class Engine {
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();
+    this.streams.close();
     await this.#janitor.stop();
     await this.#charges.stop();
     await this.#deps.runner.stop();
@@ -400,7 +423,10 @@ export class Engine {
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
     const { spec } = await this.#queries.own(caller, id);
-    return this.submit(caller, { spec, rerunOf: id, ...options });
+    const webhook =
+      spec.webhook === undefined ? null : await stored(this.#deps.store.webhook(caller.userId, id));
+    const webhookSecret = webhook?.secrets[0]?.secret ?? null;
+    return this.submit(caller, { spec, rerunOf: id, webhookSecret, ...options });
   }
 
   // ------------------------------------------------------------------------------- read (see Queries)
@@ -564,6 +590,7 @@ export class Engine {
     this.#changed.notify(execution.id);
     this.#growth.notify(execution.id);
     if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
+    this.streams.publish(event, execution);
     if (execution.plan !== null) this.#changed.notify(execution.plan.id);
     this.#bus.publish(event, execution);
   }

@@ -18,6 +18,8 @@ export interface JanitorDeps {
 }
 
 const BATCH = 500;
+/** Ended deliveries that are removed with a sweep. */
+const DELIVERIES = 50_000;
 
 export class Janitor {
   readonly #deps: JanitorDeps;
@@ -56,6 +58,8 @@ export class Janitor {
     }
     await store.expireKeys(clock.now());
     this.#deps.sweepCache();
+    const finishedBefore = clock.now() - retentionMs;
+    await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore, limit: DELIVERIES }]]);
     if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
     return removed;
   }

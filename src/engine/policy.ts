@@ -15,6 +15,7 @@ import type { ExecutionId } from '../domain/ids.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
+import { DEFAULT_EVENTS } from '../domain/webhooks.ts';
 import { cacheUse } from './policies/cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './policies/retry.ts';
 
@@ -123,6 +124,10 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: 'none',
     access,
+    webhook:
+      spec.webhook === undefined
+        ? null
+        : { url: spec.webhook.url, events: spec.webhook.events ?? DEFAULT_EVENTS },
     createdAt: now,
     queuedAt: now,
     status: 'pending',

@@ -34,6 +34,8 @@ export interface LogEnd {
   stderrBytes: number;
   stdoutKeptBytes: number;
   stderrKeptBytes: number;
+  /** It was to go on, but nobody follows any more, or the server ends. */
+  isCut: boolean;
   cursor: LogCursor;
 }
 
@@ -74,6 +76,7 @@ class Reading {
   #from: number;
   #cursor: LogCursor;
   #isIntact = true;
+  #isCut = false;
   readonly #end: Pick<
     LogEnd,
     'records' | 'stdoutBytes' | 'stderrBytes' | 'stdoutKeptBytes' | 'stderrKeptBytes'
@@ -105,7 +108,8 @@ class Reading {
       }
       this.#from = attempt.number + 1;
     }
-    yield { type: 'end', complete: isAtEnd && this.#isIntact, ...this.#end, cursor: this.#cursor };
+    const complete = isAtEnd && this.#isIntact;
+    yield { type: 'end', complete, ...this.#end, isCut: this.#isCut, cursor: this.#cursor };
   }
 
   /** The attempt to read now; null when it has not begun. */
@@ -188,9 +192,11 @@ class Reading {
   /** Waits for news and takes them in; false when the reader is to stop. */
   async #wait(): Promise<boolean> {
     const { watch, signal, current } = this.#deps;
-    if (!(await watch.next(RECHECK_MS, signal))) return false;
-    const execution = await current();
-    if (execution === null) return false;
+    const execution = (await watch.next(RECHECK_MS, signal)) ? await current() : null;
+    if (execution === null) {
+      this.#isCut = true;
+      return false;
+    }
     this.#execution = execution;
     return true;
   }

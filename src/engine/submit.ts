@@ -27,6 +27,7 @@ import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
 import type { Hits } from './hits.ts';
+import { newSecret, type Webhook } from '../domain/webhooks.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
@@ -48,6 +49,8 @@ export interface Submission {
   isFree?: boolean;
   /** The spec has come before, may come again as the same object, and never changes; never of a rerun. */
   isRepeated?: boolean;
+  /** Signs the webhook of its spec, unless that brings one along; null makes one. */
+  webhookSecret?: string | null;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
   /** A plan to go on from. */
@@ -75,6 +78,8 @@ export interface Submitted {
   isReplay: boolean;
   /** The same object for all that are alike, as domain/execution.ts has it; none where nobody knows. */
   like?: object;
+  /** The secret that was made for its webhook, to be told once. */
+  webhookSecret: string | null;
 }
 
 export type NewExecution = AcceptPart['execution'];
@@ -162,6 +167,8 @@ interface Draft {
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
   mayWait: boolean;
+  /** Of its webhook, where none was given. */
+  madeSecret: string | null;
 }
 
 type Drafted = Draft | Submitted | RefusedError;
@@ -197,12 +204,16 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
   const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
-  if (again !== null) return { ...again, isReplay: false };
+  if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
   const pricing = price(execution, beginning, submission, deps);
-  if (beginning.hit !== null && mayFollow && execution.cost === null) {
-    return { ...deps.hits.first(caller, execution, beginning.hit, isRepeated), isReplay: false };
+  if (beginning.hit !== null && mayFollow && execution.cost === null && execution.webhook === null) {
+    return {
+      ...deps.hits.first(caller, execution, beginning.hit, isRepeated),
+      isReplay: false,
+      webhookSecret: null,
+    };
   }
   const { scheduler, slot } = beginning;
   const group: Part[] = [];
@@ -226,7 +237,29 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     group.push({ type: 'keep_steps', copies: kept, at: execution.createdAt });
   }
   const { id: executionId, runId } = execution;
-  return { submission, group, executionId, runId, scheduler, slot, mayWait };
+  const madeSecret = addWebhook(group, execution, submission);
+  return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+}
+
+/** Stores the webhook that the spec brings along; answers the secret that was made for it. */
+function addWebhook(group: Part[], execution: NewExecution, submission: Submission): string | null {
+  const { id, userId, webhook, createdAt } = execution;
+  if (webhook === null) return null;
+  const given = submission.spec.webhook?.secret ?? submission.webhookSecret ?? null;
+  const secret = given ?? newSecret();
+  const own: Webhook = {
+    ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null, createdAt },
+    ...{ filter: { userId, types: webhook.events }, secrets: [{ secret, until: null }] },
+  };
+  group.push({ type: 'webhook', webhook: own, at: createdAt });
+  return given === null ? secret : null;
+}
+
+/** A spec as it is kept and shown. */
+function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
+  if (spec.webhook?.secret === undefined) return spec;
+  const { secret: _secret, ...webhook } = spec.webhook;
+  return { ...spec, webhook };
 }
 
 /**
@@ -235,7 +268,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
  * @throws RefusedError
  */
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
-  const { spec, rerunOf } = submission;
+  const { rerunOf } = submission;
+  const spec = withoutSecret(submission.spec);
   if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
@@ -435,7 +469,7 @@ async function conclude(
     else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
     else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
-    return { execution, isReplay: false };
+    return { execution, isReplay: false, webhookSecret: one.madeSecret };
   }
   undo(one, deps);
   const { scheduler } = one;
@@ -475,7 +509,7 @@ async function conclude(
       );
     case 'key_replayed': {
       const first = await deps.store.get(caller.userId, result.executionId);
-      if (first !== null) return { execution: first, isReplay: true };
+      if (first !== null) return { execution: first, isReplay: true, webhookSecret: null };
       return new RefusedError(
         'execution_removed',
         `The execution ${result.executionId} of this key was removed.`,

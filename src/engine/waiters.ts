@@ -2,8 +2,13 @@
 import type { Clock } from '../domain/ports.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 
+/** Waiters that are woken in one turn of the event loop: each has work to do then. */
+const SLICE = 256;
+
 export class Waiters {
   readonly #clock: Clock;
+  /** Those that are being woken, slice by slice; `again`: something more has happened meanwhile. */
+  readonly #waking = new Map<ExecutionId, { left: Iterator<() => void>; again: boolean }>();
   readonly #waiting = new Map<ExecutionId, Set<() => void>>();
   #isClosed = false;
 
@@ -24,22 +29,49 @@ export class Waiters {
   }
 
   notify(id: ExecutionId): void {
-    for (const wake of this.#waiting.get(id) ?? []) wake();
+    const wakes = this.#waiting.get(id);
+    if (wakes === undefined) return;
+    const waking = this.#waking.get(id);
+    if (waking !== undefined) waking.again = true;
+    else if (wakes.size <= SLICE) for (const wake of wakes) wake();
+    else {
+      this.#waking.set(id, { left: wakes.values(), again: false });
+      this.#wakeSlice(id);
+    }
+  }
+
+  #wakeSlice(id: ExecutionId): void {
+    const waking = this.#waking.get(id);
+    if (waking === undefined) return;
+    for (let i = 0; i < SLICE; i++) {
+      const next = waking.left.next();
+      if (next.done !== true) next.value();
+      else if (waking.again && this.#waiting.has(id)) {
+        waking.left = (this.#waiting.get(id) as Set<() => void>).values();
+        waking.again = false;
+      } else {
+        this.#waking.delete(id);
+        return;
+      }
+    }
+    this.#clock.timer(0, () => this.#wakeSlice(id));
   }
 
   /**
    * Begins to listen; what happens from here on is not missed, however late `next` is called.
    * `close` must be called at the end.
    */
-  watch(id: ExecutionId): Watch {
+  watch(...ids: ExecutionId[]): Watch {
     let hasHappened = false;
     let resume: (() => void) | null = null;
     const wake = () => {
       hasHappened = true;
       resume?.();
     };
-    const wakes = this.#waiting.get(id) ?? new Set();
-    this.#waiting.set(id, wakes.add(wake));
+    for (const id of ids) {
+      const wakes = this.#waiting.get(id) ?? new Set();
+      this.#waiting.set(id, wakes.add(wake));
+    }
     return {
       next: async (ms, signal) => {
         if (!hasHappened && !signal.aborted && !this.#isClosed) {
@@ -59,8 +91,11 @@ export class Waiters {
         return !signal.aborted && !this.#isClosed;
       },
       close: () => {
-        wakes.delete(wake);
-        if (wakes.size === 0 && this.#waiting.get(id) === wakes) this.#waiting.delete(id);
+        for (const id of ids) {
+          const wakes = this.#waiting.get(id);
+          wakes?.delete(wake);
+          if (wakes?.size === 0) this.#waiting.delete(id);
+        }
       },
     };
   }

@@ -18,6 +18,7 @@ export function toProblem(error: RefusedError): z.infer<typeof problem> {
     detail: error.message,
     retryable,
     ...(error.fields.length > 0 ? { errors: [...error.fields] } : {}),
+    ...(error.oldest === undefined ? {} : { oldest: error.oldest }),
   };
 }
 

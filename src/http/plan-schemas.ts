@@ -1,5 +1,6 @@
 // The wire of plans: bodies, queries and answers.
 import { z } from 'zod';
+import { ownWebhook } from './own-webhook.ts';
 import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { STATUSES } from '../domain/execution.ts';
 import { SKIP_REASONS } from '../domain/plan-state.ts';
@@ -73,6 +74,7 @@ export const plan = z.strictObject({
   duration_ms: ms,
   timestamps: z.strictObject({ created: time, finished: time.nullable() }),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
+  webhook: ownWebhook,
   trace_id: z.string(),
   steps: z.array(planStep).optional().describe('left out of lists, and with steps=false'),
 });

@@ -4,7 +4,7 @@ import { judge } from '../domain/outcome.ts';
 import { isFinished, resultValue } from '../domain/execution.ts';
 import type { PlanView, StepView } from '../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
-import { isoTime, isoOrNull, toCancel } from './wire.ts';
+import { toWebhook, isoTime, isoOrNull, toCancel } from './wire.ts';
 
 /** @param hasSteps whether the steps are told one by one */
 export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
@@ -36,6 +36,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
     duration_ms: view.durationMs,
     timestamps: { created: isoTime(plan.createdAt), finished: isDone ? isoTime(plan.finishedAt) : null },
     cancel: toCancel(plan),
+    webhook: toWebhook(plan),
     trace_id: plan.trace.traceId,
     ...(hasSteps ? { steps: view.steps.map(toStep) } : {}),
   };

@@ -10,6 +10,7 @@ import { keyComponents } from './key-schemas.ts';
 import { operationComponents } from './operation-schemas.ts';
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
+import { ownWebhook } from './own-webhook.ts';
 import {
   batchItemSchema,
   KINDS,
@@ -39,6 +40,7 @@ export const problem = z
     detail: z.string(),
     retryable: z.boolean(),
     errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
+    oldest: z.string().optional().describe('of a stream: the oldest event id that it can go on after'),
   })
   .describe('An error as RFC 9457 has it.');
 
@@ -50,7 +52,7 @@ const processEnd = z.strictObject({
   survivors: count.describe('processes that could not be proven dead'),
 });
 
-const outcome = z
+export const outcome = z
   .strictObject({
     cause: z.enum(CAUSES),
     exit_code: z.int().optional(),
@@ -99,7 +101,7 @@ const attempt = z.strictObject({
   resources: resources.nullable(),
 });
 
-const executionError = z.strictObject({
+export const executionError = z.strictObject({
   code: errorCode,
   class: z.enum(['client', 'timeout', 'execution', 'system']),
   type: errorType,
@@ -178,6 +180,7 @@ export const execution = z.strictObject({
     })
     .nullable(),
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
+  webhook: ownWebhook,
   trace_id: z.string(),
   isolation: z.enum(['none']),
   policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
@@ -315,6 +318,17 @@ export const stats = z.strictObject({
     ready: z.boolean(),
   }),
   waiting: z.strictObject({ polls: count, log_followers: count }),
+  streams: z
+    .strictObject({
+      execution: count,
+      events: count,
+      log: count,
+      blocked: count.describe('whose clients take nothing now'),
+      sent: count.describe('messages since the start'),
+      cut_slow: count.describe('clients that took nothing for too long'),
+      cut_shutdown: count,
+    })
+    .describe('streams of events that are open'),
   cache: cacheStats,
 });
 
@@ -345,7 +359,7 @@ const shownAs = <T extends z.ZodType>(json: object, schema: T): T => schema.meta
 const hasNoIssues = ({ issues }: { issues: unknown[] }) => issues.length === 0;
 
 /** Several values of one parameter, separated by commas or by repeating it. */
-const list = <T extends z.ZodEnum>(item: T) =>
+export const list = <T extends z.ZodEnum>(item: T) =>
   shownAs(
     {
       type: 'array',
@@ -357,7 +371,7 @@ const list = <T extends z.ZodEnum>(item: T) =>
       z.array(item).min(1).max(50),
     ),
   );
-const digits = (min: number, max: number, description: string) =>
+export const digits = (min: number, max: number, description: string) =>
   shownAs(
     { type: 'integer', minimum: min, maximum: max, description },
     z
@@ -378,7 +392,7 @@ const labelPair = z
     const at = text.indexOf('=');
     return { name: text.slice(0, at), value: text.slice(at + 1) };
   });
-const labelPairs = shownAs(
+export const labelPairs = shownAs(
   { type: 'array', items: { type: 'string' }, description: 'name=value; repeated, all must fit' },
   z.preprocess((value) => [value].flat(), z.array(labelPair).min(1).max(20)),
 );
@@ -438,6 +452,8 @@ export const getQuery = z.strictObject({
   after_revision: digits(0, Number.MAX_SAFE_INTEGER, 'with wait: until its revision is greater').optional(),
 });
 
+/** Where to go on reading a log: attempt and offset. */
+export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
 export const planGetQuery = z.strictObject({
   wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
   steps: z.enum(['true', 'false']).optional().describe('false leaves the steps out; default: true'),
@@ -445,12 +461,12 @@ export const planGetQuery = z.strictObject({
 
 export const logsQuery = z.strictObject({
   stream: z.enum(['all', 'stdout', 'stderr']).default('all'),
-  format: z.enum(['text', 'ndjson', 'raw']).default('text'),
+  format: z.enum(['text', 'ndjson', 'sse', 'raw']).default('text'),
   follow: z.enum(['true', 'false']).default('false'),
   attempt: digits(1, 1_000_000, 'this attempt only').optional(),
   cursor: z
     .string()
-    .regex(/^\d{1,7}\.\d{1,15}$/, 'must be attempt.offset')
+    .regex(LOG_CURSOR, 'must be attempt.offset')
     .optional()
     .describe('go on from here: attempt.offset'),
   since: instant.optional(),
@@ -472,7 +488,7 @@ export const idParams = z.strictObject({ id: z.string().max(100) });
 const reason = osString.min(1).max(1000).optional();
 
 /** A body that may be left out. */
-const optional = <T extends z.ZodType>(schema: T, name: string) =>
+export const optional = <T extends z.ZodType>(schema: T, name: string) =>
   z
     .preprocess((body) => body ?? {}, schema)
     .meta({ isOptional: true, shownAs: { $ref: `#/components/schemas/${name}` } });

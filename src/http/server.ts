@@ -2,6 +2,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports.ts';
+import type { Webhooks } from '../domain/webhooks.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import {
@@ -22,12 +23,15 @@ import { auditRoutes, type AuditRoutesOptions } from './routes/audit.ts';
 import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { keyRoutes, type Keys } from './routes/keys.ts';
+import { eventRoutes } from './routes/events.ts';
 import { logRoutes } from './routes/logs.ts';
 import { planLogRoutes } from './routes/plan-logs.ts';
 import { planRoutes } from './routes/plans.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
+import type { SseClients } from './sse.ts';
 import { validatorCompiler } from './zod-adapter.ts';
 
 export interface ServerOptions {
@@ -47,6 +51,10 @@ export interface ServerOptions {
   readAudit: AuditRoutesOptions['readAudit'];
   /** How many bytes the bodies of a user may have; null where that has no bound of its own. */
   bodyBytesOf: (userId: string) => number | null;
+  sse: SseClients;
+  webhooks: Webhooks;
+  /** Whether the output of what runs is streamed. */
+  streamsOutput: boolean;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -107,13 +115,15 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   logRoutes(app, options);
   planRoutes(app, { engine });
   planLogRoutes(app, options);
+  eventRoutes(app, options);
+  webhookRoutes(app, options);
   cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
   circuitRoutes(app, { engine });
   accountRoutes(app, { engine });
   operationRoutes(app, options.operations);
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
-  opsRoutes(app, { engine, clock: options.clock, version, scrape: options.scrape });
+  opsRoutes(app, options);
   refuseOtherMethods(app, methodsOf);
   return app;
 }

@@ -37,7 +37,7 @@ const SNAKE: Record<string, string> = {
   retryAfterMs: 'retry_after_ms',
 };
 
-function toOutcome(outcome: Outcome): OutcomeWire {
+export function toOutcome(outcome: Outcome): OutcomeWire {
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(outcome)) {
     if (name === 'process' || name === 'resultError') continue;
@@ -133,6 +133,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     timestamps: timestampsOf(view),
     queue: view.queue,
     cancel: toCancel(execution),
+    webhook: toWebhook(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
     policy_version: execution.access.policyVersion,
@@ -192,7 +193,7 @@ function toRetry(execution: Execution): ExecutionWire['retry'] {
   return { attempts: retry.attempts, used: tries, next_at: next };
 }
 
-function toError(outcome: Outcome): ExecutionWire['error'] {
+export function toError(outcome: Outcome): ExecutionWire['error'] {
   const { error } = judge(outcome);
   if (error === null) return null;
   const { code, type, fault, message, retryable } = error;
@@ -203,6 +204,11 @@ function toError(outcome: Outcome): ExecutionWire['error'] {
 function toDetails(outcome: Outcome): OutcomeWire {
   const { process: _process, ...details } = toOutcome(outcome);
   return details;
+}
+
+/** Without its secret. */
+export function toWebhook({ webhook }: Execution): ExecutionWire['webhook'] {
+  return webhook === null ? null : { url: webhook.url, events: [...webhook.events] };
 }
 
 export function toCancel(execution: Execution): ExecutionWire['cancel'] {

@@ -17,6 +17,9 @@ export interface Gauges {
   store: StoreStats;
   runner: RunnerStatus;
   waiting: { polls: number; logFollowers: number };
+  streams: { clients: Record<string, number>; blocked: number; sent: number; cut: Record<string, number> };
+  handlers: { name: string; stats: { failures: number; dropped: number } }[];
+  webhooks: { inFlight: number; results: Record<string, number>; seconds: number };
   cache: { entries: number; bytes: number; evictions: number; expirations: number };
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
@@ -142,6 +145,26 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const ready = gauge('execd_ready', '1 when new executions are accepted.');
   const polls = gauge('execd_long_polls', 'Requests that wait for an execution.');
   const followers = gauge('execd_log_followers', 'Readers of logs.');
+  const sseClients = gauge('execd_sse_clients', 'Streams of events that are open.', ['stream']);
+  const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
+  const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
+  const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
+  const handlerFailures = counter('execd_event_handler_failures_total', 'Events that a handler failed at.', [
+    'handler',
+  ]);
+  const handlerDropped = counter(
+    'execd_event_handler_dropped_total',
+    'Events that a handler never heard of, because it was too slow.',
+    ['handler'],
+  );
+  const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver webhooks.', ['result']);
+  const webhookSeconds = counter('execd_webhook_delivery_seconds_total', 'Time spent in tries to deliver.');
+  const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Deliveries that wait.');
+  const webhooksInFlight = gauge('execd_webhook_deliveries_in_flight', 'Deliveries that are being tried.');
+  const webhooksDropped = counter(
+    'execd_webhook_deliveries_dropped_total',
+    'Deliveries that were never tried, because too many of their user waited.',
+  );
   gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
 
   const granted = counter('execd_credits_granted_total', 'Credits given to users.');
@@ -290,7 +313,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(evictions, now.cache.evictions);
     raiseTo(expirations, now.cache.expirations);
     polls.set(now.waiting.polls);
+    for (const metric of [handlerFailures, handlerDropped]) metric.reset();
+    for (const { name: handler, stats } of now.handlers) {
+      handlerFailures.inc({ handler }, stats.failures);
+      handlerDropped.inc({ handler }, stats.dropped);
+    }
+    webhookTries.reset();
+    for (const [result, count] of Object.entries(now.webhooks.results)) webhookTries.inc({ result }, count);
+    raiseTo(webhookSeconds, now.webhooks.seconds);
+    webhooksInFlight.set(now.webhooks.inFlight);
+    webhooksPending.set(now.store.deliveries.pending);
+    raiseTo(webhooksDropped, now.store.deliveries.dropped);
     followers.set(now.waiting.logFollowers);
+    for (const [stream, clients] of Object.entries(now.streams.clients)) sseClients.set({ stream }, clients);
+    sseBlocked.set(now.streams.blocked);
+    raiseTo(sseSent, now.streams.sent);
+    sseCut.reset();
+    for (const [reason, count] of Object.entries(now.streams.cut)) sseCut.inc({ reason }, count);
   }
 
   return {

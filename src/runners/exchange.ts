@@ -87,7 +87,7 @@ export class Exchange {
     this.#peer = peerOf(message.url);
     // A kept connection would hide that the address is no longer asked for by a name that permits it.
     if (isIP(this.#peer.host) !== 0) connections.guard.check(this.#peer, this.#peer.host);
-    const isSafe = SAFE_METHODS.has(message.method) && message.body === null;
+    const isSafe = message.isRepeatable ?? (SAFE_METHODS.has(message.method) && message.body === null);
     this.#request = this.#send(isSafe && message.tls === undefined);
   }
 

@@ -17,6 +17,8 @@ export interface Message {
   tls: TlsOptions | undefined;
   /** Headers that go to no other server. */
   secretHeaders: readonly string[];
+  /** The other side knows it again when it is sent twice; default: where its method is safe. */
+  isRepeatable?: boolean;
 }
 
 export interface AnswerHead {

@@ -20,7 +20,8 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
-import type { LifecycleEvent, EventType } from '../domain/events.ts';
+import type { EventType } from '../domain/event-types.ts';
+import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { SkipReason } from '../domain/plan-state.ts';
@@ -68,6 +69,8 @@ export interface ExecutionRow {
   result: string | null;
   /** JSON of `Cost`; null when it is free. */
   cost: string | null;
+  /** JSON; null for most. */
+  webhook: string | null;
 }
 
 interface StaticFacts {
@@ -125,7 +128,23 @@ export interface EventRow {
   type: EventType;
   at: number;
   attempt: number;
+  phase: StoredPhase;
   step: string | null;
+}
+
+/** What of an execution goes along with its events. */
+export interface EventFactsRow {
+  user_id: string;
+  kind: Kind;
+  operation: string | null;
+  task_id: string | null;
+  plan_id: string | null;
+  /** Its name in that plan. */
+  plan_step: string | null;
+  /** JSON. */
+  labels: string;
+  /** JSON; null unless it has finished. */
+  outcome: string | null;
 }
 
 /** A step of a plan, as its row, or its mark where it has none, tells. */
@@ -206,6 +225,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
     outcome: null,
     result: null,
     cost: execution.cost === null ? null : JSON.stringify(execution.cost),
+    webhook: execution.webhook === null ? null : JSON.stringify(execution.webhook),
   };
 }
 
@@ -272,6 +292,7 @@ export function toExecution(
     timeouts: JSON.parse(row.timeouts) as Timeouts,
     revision: row.revision,
     eventSequence: row.event_sequence,
+    webhook: parseOr(row.webhook, null) as Execution['webhook'],
     createdAt: row.created_at,
     queuedAt: row.queued_at,
     attempts: attempts.map(toAttempt),
@@ -362,6 +383,18 @@ export function toStep(row: StepRow): StepRecord {
 }
 
 export function toEvent(row: EventRow): LifecycleEvent {
-  const { position, execution_id: executionId, sequence, type, at, attempt, step } = row;
-  return { position, executionId, sequence, type, at, attempt, step };
+  const { position, execution_id: executionId, sequence, type, at, attempt, phase, step } = row;
+  return { position, executionId, sequence, type, at, attempt, phase, step };
+}
+
+/** An event with the facts of its execution; `attempts` is asked for the last one only. */
+export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => AttemptRow[]): EventRecord {
+  const { user_id: userId, kind, operation, task_id: taskId, plan_id, plan_step, outcome } = row;
+  const plan = plan_id === null || plan_step === null ? null : { id: plan_id, step: plan_step };
+  const labels = JSON.parse(row.labels) as Record<string, string>;
+  const end =
+    isFinal(row.type) && outcome !== null
+      ? endOf(JSON.parse(outcome) as Outcome, attempts().map(toAttempt))
+      : null;
+  return { ...toEvent(row), userId, kind, operation, taskId, labels, plan, end };
 }

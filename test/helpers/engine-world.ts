@@ -61,9 +61,9 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const real = new SqliteStore({
     dir,
     now: () => clock.now(),
-
     maxInMemory: 100,
     owner: '',
+    maxDeliveries: 1000,
   });
   const store = options.wrap?.(real) ?? real;
   const journal = new FileJournal(`${dir}/logs`);

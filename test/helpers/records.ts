@@ -37,6 +37,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     plan: null,
     isolation: 'none',
     access: NO_ACCESS_FACTS,
+    webhook: null,
     createdAt: 1000,
     queuedAt: 1000,
     status: 'pending',

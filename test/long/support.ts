@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { until } from '../helpers/processes.ts';
 
+export { freePort } from '../helpers/ports.ts';
+
 let passed = 0;
 let failed = 0;
 
@@ -104,19 +106,6 @@ export async function startServer(env: Record<string, string>, flags: string[] =
       await gone();
     },
   };
-}
-
-/** A free port, so that a server can listen with its own log turned down. */
-export function freePort(): Promise<string> {
-  return import('node:net').then(
-    ({ createServer }) =>
-      new Promise((resolve) => {
-        const probe = createServer().listen(0, '127.0.0.1', () => {
-          const { port } = probe.address() as { port: number };
-          probe.close(() => resolve(String(port)));
-        });
-      }),
-  );
 }
 
 /** Resident memory of a process, bytes. */

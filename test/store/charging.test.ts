@@ -38,6 +38,7 @@ async function audit(t: Test, dir: string): Promise<Books> {
     dir,
     now: () => Date.now(),
     maxInMemory: 10,
+    maxDeliveries: 10,
     owner: 'test',
     pause: () => Promise.resolve(),
   });

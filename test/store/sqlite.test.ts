@@ -10,7 +10,13 @@ import { storeContract } from '../helpers/store-contract.ts';
 import { smallDisk, tempDir } from '../helpers/temp.ts';
 
 async function openStore(t: Test, dir: string): Promise<SqliteStore> {
-  const store = new SqliteStore({ dir, now: () => Date.now(), maxInMemory: 50, owner: 'pid 1' });
+  const store = new SqliteStore({
+    dir,
+    now: () => Date.now(),
+    maxInMemory: 50,
+    owner: 'pid 1',
+    maxDeliveries: 1000,
+  });
   t.teardown(() => store.close());
   await store.open();
   return store;
@@ -31,7 +37,7 @@ storeContract(t, async (t) => {
 t.test('a second server on the same directory is refused, by the name of the first', async (t) => {
   const dir = tempDir(t);
   const first = await openStore(t, dir);
-  const second = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: 'pid 2' });
+  const second = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: 'pid 2', maxDeliveries: 1000 });
   await t.rejects(second.open(), { message: /in use by another execd \(pid 1\)/ });
   await first.close();
   await second.open();
@@ -41,7 +47,7 @@ t.test('a second server on the same directory is refused, by the name of the fir
 t.test('the instance stays and the epoch grows', async (t) => {
   const dir = tempDir(t);
   const open = async () => {
-    const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+    const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
     const identity = await store.open();
     await store.close();
     return identity;
@@ -71,7 +77,7 @@ t.test('a store of a newer program is not touched', async (t) => {
   db.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
   db.close();
   const before = readFileSync(file);
-  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
   await t.rejects(store.open(), {
     message: /schema \d+, but this program knows only \d+: use a newer execd/,
   });
@@ -104,9 +110,9 @@ t.test(
 t.test('a file that is no database is refused with a clear error', async (t) => {
   const dir = tempDir(t);
   writeFileSync(join(dir, 'execd.db'), 'this is not a database, however long it may be'.repeat(100));
-  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
   await t.rejects(store.open(), { name: 'StoreError', message: /not a database/ });
-  const next = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '' });
+  const next = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
   await t.rejects(next.open(), { message: /not a database/ }, 'the failed start has given the lock back');
 });
 

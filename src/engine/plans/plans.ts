@@ -151,8 +151,9 @@ export class Plans {
     id: ExecutionId,
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
-    const { spec } = await this.own(caller, id);
-    return this.#submit(caller, { spec, rerunOf: id, ...options });
+    const plan = await this.own(caller, id);
+    const webhookSecret = await this.#secretOf(plan);
+    return this.#submit(caller, { spec: plan.spec, rerunOf: id, webhookSecret, ...options });
   }
 
   /**
@@ -171,7 +172,8 @@ export class Plans {
     if (plan.status === 'completed')
       throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
     const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };
-    return this.#submit(caller, { spec: plan.spec, rerunOf: null, redrive, ...options });
+    const webhookSecret = await this.#secretOf(plan);
+    return this.#submit(caller, { spec: plan.spec, rerunOf: null, redrive, webhookSecret, ...options });
   }
 
   /** The logs of its steps; the last item is the end. */
@@ -186,6 +188,12 @@ export class Plans {
       ...{ store, changes },
       readLog: (...facts) => queries.readLog(...facts),
     });
+  }
+
+  /** What signs the webhook of a plan: it goes on to the plans that are made of it. */
+  async #secretOf({ userId, id, webhook }: PlanExecution): Promise<string | null> {
+    const found = webhook === null ? null : await stored(this.#deps.store.webhook(userId, id));
+    return found?.secrets[0]?.secret ?? null;
   }
 
   async #submit(caller: Caller, submission: Submission): Promise<Submitted> {

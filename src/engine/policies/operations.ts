@@ -40,7 +40,18 @@ export function resolveSpec(operations: Operations, spec: Spec): Resolved {
 
 /** Fields that change how it is carried out, but not what comes out. */
 const POLICY_FIELDS: ReadonlySet<string> = new Set([
-  ...['task_id', 'labels', 'priority', 'on_limit', 'retry', 'retry_safe', 'cache', 'timeouts', 'output'],
+  ...[
+    'task_id',
+    'labels',
+    'priority',
+    'on_limit',
+    'retry',
+    'retry_safe',
+    'cache',
+    'timeouts',
+    'output',
+    'webhook',
+  ],
 ]);
 
 function ownFields(work: Work): Record<string, unknown> {

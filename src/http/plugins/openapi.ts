@@ -4,6 +4,8 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { z } from 'zod';
+import { eventComponents } from '../event-schemas.ts';
+import { webhookComponents } from '../webhook-schemas.ts';
 import { components, noBody, noQuery, problem, type RequestSchemas } from '../schemas.ts';
 
 type JsonSchema = Record<string, unknown>;
@@ -13,7 +15,7 @@ export async function openapi(
   version: string,
   requests: RequestSchemas,
 ): Promise<void> {
-  const named = components(requests);
+  const named = { ...components(requests), ...eventComponents, ...webhookComponents };
   const names = new Map(Object.entries(named).map(([name, schema]) => [schema, name]));
   await app.register(swagger, {
     openapi: {

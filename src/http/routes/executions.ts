@@ -20,6 +20,7 @@ import {
   cancelBody,
   execution,
   executionList,
+  type ExecutionWire,
   getQuery,
   idParams,
   listQuery,
@@ -118,6 +119,7 @@ export function executionRoutes(
     if (storedAt !== null)
       reply.header('age', String(Math.max(0, Math.floor((clock.now() - storedAt) / 1000))));
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
+    if (submitted.webhookSecret !== null) return reply.send(withSecret(view, submitted.webhookSecret));
     const { like } = submitted;
     // Answers from the cache have no log whose place could be shown.
     if (like === undefined) return send(request, reply, view);
@@ -231,7 +233,9 @@ export function executionRoutes(
     }
     const view = await engine.get(request.caller, answer.execution.id);
     const status = isFinished(view.execution) ? 200 : 202;
-    return { status, execution: toWire(view, null), replayed: answer.isReplay };
+    const { webhookSecret } = answer;
+    const execution = webhookSecret === null ? toWire(view, null) : withSecret(view, webhookSecret);
+    return { status, execution, replayed: answer.isReplay };
   }
 
   app.route<{ Querystring: z.output<typeof listQuery> }>({
@@ -400,6 +404,12 @@ function batchFacts(item: object): object {
 }
 
 /** One item of a batch, or why it cannot be one. */
+/** The answer to a submission whose webhook got a secret: told here, and never again. */
+function withSecret(view: ExecutionView, secret: string): ExecutionWire {
+  const wire = toWire(view, null);
+  return { ...wire, webhook: wire.webhook === null ? null : { ...wire.webhook, secret } };
+}
+
 function toSubmission(
   item: unknown,
   index: number,

@@ -3,17 +3,25 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
-import type { AttemptLog, Clock, LogStart } from '../../domain/ports.ts';
+import type { AttemptLog, Clock, Log, LogStart } from '../../domain/ports.ts';
 import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
+import { unfinished } from '../../domain/utf8.ts';
 import { type ByteRange, readRange } from '../headers.ts';
 import { SECURITY_HEADERS } from '../plugins/gate.ts';
-import { idParams, type LogsQuery, logsQuery, problem } from '../schemas.ts';
+import { idParams, LOG_CURSOR, type LogsQuery, logsQuery, problem } from '../schemas.ts';
+import { textOrBase64 } from '../event-wire.ts';
+import { frameOf, type SseClients } from '../sse.ts';
 import { isoTime } from '../wire.ts';
+import { notStreamed, resumeHeader, stream } from './events.ts';
 import type { z } from 'zod';
 
 export interface LogRoutesOptions {
   engine: Engine;
   clock: Clock;
+  sse: SseClients;
+  log: Log;
+  /** Whether logs of what runs may be followed. */
+  streamsOutput: boolean;
 }
 
 /** How long a client may take nothing. */
@@ -22,14 +30,16 @@ const STALL_MS = 30_000;
 const CONTENT_TYPES = {
   text: 'text/plain; charset=utf-8',
   ndjson: 'application/x-ndjson; charset=utf-8',
+  sse: 'text/event-stream; charset=utf-8',
   raw: 'application/octet-stream',
 };
 
-export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOptions): void {
+export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void {
+  const { engine, clock, sse, log, streamsOutput } = options;
   app.route<LogsRoute>({
     method: 'GET',
     url: '/v1/executions/:id/logs',
-    config: { access: 'read', headers: { range: 'with format=raw: one range of bytes' } },
+    config: { access: 'read', headers: HEADERS },
     schema: {
       summary: 'Read or follow the log of an execution',
       tags: ['logs'],
@@ -37,6 +47,7 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
       querystring: logsQuery,
       response: {
         200: { description: 'The log', content: contentOf(Object.values(CONTENT_TYPES)) },
+        204: { description: 'With format=sse: there is nothing after this id, and there will be nothing' },
         206: { description: 'A part of the log', content: contentOf([CONTENT_TYPES.raw]) },
         '4xx': problem,
         '5xx': problem,
@@ -46,6 +57,8 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
       const { params, query, caller } = request;
       const { range } = request.headers;
       if (range !== undefined) return sendRange(request, reply, range);
+      if (query.follow === 'true' && !streamsOutput) throw notStreamed();
+      if (query.format === 'sse') return sendStream(request, reply);
       const isHead = request.method === 'HEAD';
       const logQuery = toLogQuery(query);
       const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, request.signal);
@@ -62,6 +75,27 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
       else await pump(reply.raw, formatted(items, query.format), clock);
     },
   });
+
+  async function sendStream(request: LogsRequest, reply: FastifyReply): Promise<void> {
+    const { params, query, caller, signal } = request;
+    const id = resumeHeader(request);
+    if (id?.endsWith(END_ID) === true) return reply.code(204).send();
+    sse.checkRoom();
+    const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
+    const items = await engine.readLog(caller, params.id, toLogQuery(resumed), signal);
+    await stream(sse.open(request, reply, 'log'), log, async (client) => {
+      for await (const item of withWholeCharacters(items)) {
+        // Not told as an end: the client is to come again.
+        if (item.type === 'end' && item.isCut) return;
+        const cursor = cursorText(item.cursor);
+        const sent =
+          item.type === 'end'
+            ? client.send(frameOf(cursor + END_ID, 'end', JSON.stringify(toEndWire(item))))
+            : client.send(frameOf(cursor, 'output', JSON.stringify(toRecordWire(item))));
+        if (sent !== true && !(await sent)) return;
+      }
+    });
+  }
 
   async function sendRange(request: LogsRequest, reply: FastifyReply, header: string): Promise<void> {
     const { params, query, caller } = request;
@@ -84,6 +118,20 @@ export function logRoutes(app: FastifyInstance, { engine, clock }: LogRoutesOpti
     });
     await pump(reply.raw, slice(log, range), clock);
   }
+}
+
+const HEADERS = {
+  range: 'with format=raw: one range of bytes',
+  'last-event-id': 'with format=sse: go on after the message with this id',
+};
+/** What the id of the last message ends with: after it there is nothing. */
+const END_ID = '.end';
+const NO_START = { cursor: undefined, since: undefined, tail: undefined };
+
+function checkCursor(id: string): string {
+  if (LOG_CURSOR.test(id)) return id;
+  const fields = [{ field: 'Last-Event-ID', message: 'it is no id of this stream' }];
+  throw new RefusedError('invalid_event_id', 'The id was not made by this stream.', { fields });
 }
 
 interface LogsRoute {
@@ -156,7 +204,10 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
 /** A piece for the wire, or, as the last one, what the trailer says. */
 export type Piece = { bytes: Uint8Array | string } | { end: string };
 
-async function* formatted(items: AsyncIterable<LogItem>, format: LogsQuery['format']): AsyncGenerator<Piece> {
+async function* formatted(
+  items: AsyncIterable<LogItem>,
+  format: Exclude<LogsQuery['format'], 'sse'>,
+): AsyncGenerator<Piece> {
   const decoder = new TextDecoder();
   for await (const item of items) {
     if (item.type === 'end') {
@@ -174,19 +225,37 @@ async function* formatted(items: AsyncIterable<LogItem>, format: LogsQuery['form
   }
 }
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
   const { seq, stream, time, bytes } = record;
   return { seq, attempt, stream, time: isoTime(time), ...textOrBase64(bytes), cursor: cursorText(cursor) };
 }
 
-/** Bytes without loss: as text when they are valid UTF-8. */
-function textOrBase64(bytes: Uint8Array): { text: string } | { base64: string } {
-  try {
-    return { text: strict.decode(bytes) };
-  } catch {
-    return { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64') };
+/** Output whose characters are whole where they go on: the first bytes of one wait for the others. */
+async function* withWholeCharacters(items: AsyncIterable<LogItem>): AsyncGenerator<LogItem> {
+  let held: (LogItem & { type: 'record' }) | null = null;
+  for await (const item of items) {
+    if (item.type === 'end') {
+      if (held !== null) yield held;
+      yield item;
+      return;
+    }
+    const { attempt, record, cursor } = item;
+    const goesOn = held?.attempt === attempt && held.record.stream === record.stream;
+    if (held !== null && !goesOn) {
+      yield held;
+      held = null;
+    }
+    const bytes: Uint8Array = held === null ? record.bytes : Buffer.concat([held.record.bytes, record.bytes]);
+    const offset: number = held === null ? record.offset : held.record.offset;
+    const rest = unfinished(bytes);
+    const cut = bytes.length - rest;
+    // Where it begins in the log: in this record, unless even all of this is not a whole character.
+    const restAt: number = cut === 0 ? offset : cursor.offset - rest;
+    if (cut > 0) {
+      const shown = { ...record, offset, bytes: bytes.subarray(0, cut) };
+      yield { ...item, record: shown, cursor: { attempt, offset: rest === 0 ? cursor.offset : restAt } };
+    }
+    held = rest === 0 ? null : { ...item, record: { ...record, offset: restAt, bytes: bytes.subarray(cut) } };
   }
 }
 

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../domain/ports.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { SseClients } from '../sse.ts';
 import { flushed, health, probe, problem, removed, stats } from '../schemas.ts';
 import { isoTime, toCacheStats } from '../wire.ts';
 import type { z } from 'zod';
@@ -19,10 +20,14 @@ export interface OpsRoutesOptions {
   scrape: Scrape;
 }
 
-export function opsRoutes(app: FastifyInstance, options: OpsRoutesOptions): void {
+export interface StatsOptions extends OpsRoutesOptions {
+  sse: SseClients;
+}
+
+export function opsRoutes(app: FastifyInstance, options: StatsOptions): void {
   probeRoutes(app, options);
   metricsRoute(app, options, 'read');
-  adminRoutes(app, options.engine);
+  adminRoutes(app, options);
 }
 
 /** What is served on the metrics port: no key is needed there. */
@@ -101,7 +106,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
   }
 }
 
-function adminRoutes(app: FastifyInstance, engine: Engine): void {
+function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void {
   const errors = { '4xx': problem, '5xx': problem };
   const tags = ['operation'];
 
@@ -114,6 +119,7 @@ function adminRoutes(app: FastifyInstance, engine: Engine): void {
       const now = await engine.stats();
       const { pending, running, finished } = now.counts;
       const { commits, groups, waiting, commitSeconds } = now.store;
+      const { clients, blocked, sent, cut } = sse.stats();
       return {
         executions: { pending, running, ...finished },
         concurrency: now.concurrency.process,
@@ -139,6 +145,7 @@ function adminRoutes(app: FastifyInstance, engine: Engine): void {
           ready: now.runner.isReady,
         },
         waiting: { polls: now.waiting.polls, log_followers: now.waiting.logFollowers },
+        streams: { ...clients, blocked, sent, cut_slow: cut.slow, cut_shutdown: cut.shutdown },
       };
     },
   });

@@ -53,7 +53,11 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
     if (submitted.isReplay) reply.header('idempotency-replayed', 'true');
     if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
     reply.code(isDone ? 200 : 202).header('location', `/v1/plans/${id}`);
-    return send(reply, view, true);
+    const { webhookSecret: secret } = submitted;
+    if (secret === null) return send(reply, view, true);
+    const wire = toPlanWire(view, true);
+    // Told here, and never again.
+    return reply.send({ ...wire, webhook: wire.webhook === null ? null : { ...wire.webhook, secret } });
   }
 
   app.route<{ Body: PlanDraft }>({

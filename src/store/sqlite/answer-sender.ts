@@ -38,6 +38,7 @@ export function written({ like, each }: AnswersPart, positions: readonly number[
         at,
         attempt: 0,
         step: null,
+        phase: 'done' as const,
       },
     })),
   );

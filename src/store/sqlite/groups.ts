@@ -1,7 +1,7 @@
 // Carries out groups inside the writer's transaction. Every part looks before it writes, and asks the lifecycle
 // table; what it answers, not an exception, says that a group is to be undone.
 import type { DatabaseSync } from 'node:sqlite';
-import type { EventType } from '../../domain/events.ts';
+import type { EventType } from '../../domain/event-types.ts';
 import type { Pool } from '../../domain/execution.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
@@ -17,6 +17,7 @@ import { ApiKeysTable } from './api-keys.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { Turns } from './turns.ts';
 import { keptBytes, UserUsage } from './user-usage.ts';
+import { DeliveryWriter } from './deliveries.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
@@ -105,14 +106,16 @@ export class GroupWriter {
   readonly #apiKeys: ApiKeysTable;
   readonly usage: UserUsage;
   readonly turns: Turns;
+  readonly deliveries: DeliveryWriter;
 
-  constructor(db: DatabaseSync, epoch: number) {
+  constructor(db: DatabaseSync, epoch: number, { maxDeliveries }: { maxDeliveries: number }) {
     this.#epoch = epoch;
     this.usage = new UserUsage(db);
     this.turns = new Turns(db, this.usage);
+    this.deliveries = new DeliveryWriter(db, maxDeliveries);
+    this.#answers = new AnswerWriter(db, this.deliveries);
     this.#sql = prepareStatements(db);
     this.#accounts = new AccountWriter(db);
-    this.#answers = new AnswerWriter(db);
     this.#apiKeys = new ApiKeysTable(db);
     this.counts = readCounts(db);
   }
@@ -123,11 +126,13 @@ export class GroupWriter {
     const { queued, finished } = this.counts;
     const { mark } = this.usage;
     const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
+    this.deliveries.begin();
     for (const part of group) {
       const undone = this.#part(part, work);
       if (undone === null) continue;
       this.counts = before;
       this.usage.undo(mark);
+      this.deliveries.undo(group.some(({ type }) => type === 'webhook' || type === 'webhook_remove'));
       return undone;
     }
     return { status: 'applied', ...work };
@@ -178,6 +183,16 @@ export class GroupWriter {
         return this.#grant(part, work);
       case 'charge':
         return this.#charge(part, work);
+      case 'webhook':
+        this.deliveries.put(part);
+        return null;
+      case 'webhook_remove':
+        return this.deliveries.remove(part) ? null : NOT_FOUND;
+      case 'delivery':
+        return this.deliveries.settle(part) ? null : STALE;
+      case 'delivery_sweep':
+        this.deliveries.sweep(part);
+        return null;
       default:
         return part satisfies never;
     }
@@ -573,7 +588,9 @@ export class GroupWriter {
     const { labels } = JSON.parse(row.facts) as { labels: Record<string, string> };
     for (const [name, value] of Object.entries(labels))
       this.#sql.deleteLabel.run(row.user_id, name, value, row.id);
+    this.#sql.noteSwept.run(row.user_id, row.id);
     this.#sql.deleteEvents.run(row.id);
+    if (row.webhook !== null) this.deliveries.orphan(row.id);
     this.#sql.deleteExecution.run(row.seq);
     // Attempts belong to the run, and stay as long as somebody refers to it.
     const isShared = this.#row(row.run_id) !== undefined || this.#sql.sharing.get(row.run_id) !== undefined;
@@ -698,17 +715,21 @@ export class GroupWriter {
   #insertEvents(
     row: ExecutionRow,
     after: number,
-    events: (EventType | StepEvent)[],
+    types: (EventType | StepEvent)[],
     at: number,
     work: Work,
   ): void {
-    events.forEach((event, i) => {
+    const events = types.map((one, i): EventRow => {
       const sequence = after + i + 1;
-      const { type, step } = typeof event === 'string' ? { type: event, step: null } : event;
-      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, row.attempt, step);
+      const { type, step } = typeof one === 'string' ? { type: one, step: null } : one;
+      const { phase } = row;
+      const attempt = type === 'accepted' ? 0 : row.attempt;
+      const { lastInsertRowid } = this.#sql.insertEvent.run(row.id, sequence, type, at, attempt, phase, step);
       const position = Number(lastInsertRowid);
-      work.events.push({ position, execution_id: row.id, sequence, type, at, attempt: row.attempt, step });
+      return { position, execution_id: row.id, sequence, type, at, attempt, phase, step };
     });
+    work.events.push(...events);
+    this.deliveries.note(row, events, () => this.#withAttempts(row).attempts);
   }
 
   #count(row: ExecutionRow, by: 1 | -1): void {

@@ -194,7 +194,48 @@ const CREDITS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS, USERS];
+/** Events that can be read by position, and what of them has gone. */
+const EVENT_STREAMS = `
+  ALTER TABLE events ADD COLUMN phase TEXT NOT NULL DEFAULT 'queued';
+  CREATE TABLE swept_events (user_id TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+const WEBHOOKS = `
+  ALTER TABLE executions ADD COLUMN webhook TEXT;
+
+  CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    execution_id TEXT,
+    url TEXT NOT NULL,
+    description TEXT,
+    filter TEXT NOT NULL,
+    secrets TEXT NOT NULL,
+    disabled TEXT,
+    is_orphan INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhooks_by_user ON webhooks (user_id, created_at) WHERE execution_id IS NULL;
+  CREATE INDEX webhooks_orphaned ON webhooks (id) WHERE is_orphan = 1;
+
+  CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    record TEXT NOT NULL,
+    state TEXT NOT NULL,
+    tries TEXT NOT NULL,
+    next_at INTEGER,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
+  ) STRICT;
+  CREATE INDEX deliveries_due ON deliveries (lane, next_at, id) WHERE state = 'pending';
+  CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, id);
+  CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
+`;
+
+export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS];
 
 /**
  * Brings a database to the newest schema.

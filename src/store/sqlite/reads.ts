@@ -3,11 +3,18 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { LifecycleEvent } from '../../domain/events.ts';
-import type { CacheEntry, InterruptedAttempt, ListFilter, StepRecord } from '../../domain/ports.ts';
+import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
+import type {
+  CacheEntry,
+  EventPage,
+  InterruptedAttempt,
+  ListFilter,
+  StepRecord,
+} from '../../domain/ports.ts';
+import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
+import { WebhookReads } from './webhook-reads.ts';
+import { toAttempt, toEventRecord, toExecution, toStep } from '../rows.ts';
 import type { Kind } from '../../domain/spec.ts';
-import type { AttemptRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
-import { toAttempt, toEvent, toExecution, toStep } from '../rows.ts';
 import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-keys.ts';
 
 const UNSUCCESSFUL: readonly Status[] = [
@@ -16,9 +23,16 @@ const UNSUCCESSFUL: readonly Status[] = [
   'timed_out',
 ] satisfies FinishedExecution['status'][];
 
+type RecordRow = EventRow & EventFactsRow & { run_id: string };
+
+const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
+  CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
+
 export class Reads {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+
+  readonly webhooks = new WebhookReads((text, ...values) => this.all(text, ...values));
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true });
@@ -55,9 +69,49 @@ export class Reads {
     return (this.all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
-  events(id: ExecutionId, afterSequence: number): LifecycleEvent[] {
-    const text = 'SELECT * FROM events WHERE execution_id = ? AND sequence > ? ORDER BY sequence';
-    return (this.all(text, id, afterSequence) as EventRow[]).map(toEvent);
+  events(id: ExecutionId, afterSequence: number, limit: number): EventRecord[] {
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+      WHERE v.execution_id = ? AND v.sequence > ? ORDER BY v.sequence LIMIT ?`;
+    return this.#records(this.all(text, id, afterSequence, limit) as RecordRow[]);
+  }
+
+  /** Looks at so many events at most, whosever they are, so that no user's reading takes long. */
+  eventsAfter(filter: EventFilter, position: number, limit: number): EventPage {
+    if (filter.planId !== undefined) return this.#planEventsAfter(filter, filter.planId, position, limit);
+    const { upTo } = this.one(
+      `SELECT max(position) AS upTo FROM
+        (SELECT position FROM events WHERE position > ? ORDER BY position LIMIT ?)`,
+      ...[position, limit],
+    ) as { upTo: number | null };
+    if (upTo === null) return { records: [], upTo: position };
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v CROSS JOIN executions e ON e.id = v.execution_id
+      WHERE v.position > ?1 AND v.position <= ?2 AND (?3 IS NULL OR e.user_id = ?3) ORDER BY v.position`;
+    const rows = this.all(text, position, upTo, filter.userId) as RecordRow[];
+    return { records: this.#records(rows).filter((record) => matches(filter, record)), upTo };
+  }
+
+  /** Finds them by the steps of the plan, however much has happened between them. */
+  #planEventsAfter(filter: EventFilter, planId: ExecutionId, position: number, limit: number): EventPage {
+    const { last } = this.eventEnds(filter.userId);
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+      WHERE v.execution_id IN (SELECT id FROM executions WHERE plan_id = ?1 UNION ALL SELECT ?1)
+      AND v.position > ?2 AND v.position <= ?3 ORDER BY v.position LIMIT ?4`;
+    const rows = this.all(text, planId, position, last, limit) as RecordRow[];
+    const records = this.#records(rows).filter((record) => matches(filter, record));
+    const upTo = rows.length < limit ? Math.max(position, last) : (rows.at(-1)?.position ?? position);
+    return { records, upTo };
+  }
+
+  eventEnds(userId: string | null): { last: number; swept: number } {
+    const { last } = this.one('SELECT max(position) AS last FROM events') as { last: number | null };
+    // Positions are never given out twice, so that what was removed counts too.
+    const given = this.one(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`) as
+      { seq: number } | undefined;
+    const { swept } = this.one(
+      'SELECT max(position) AS swept FROM swept_events WHERE ?1 IS NULL OR user_id = ?1',
+      userId,
+    ) as { swept: number | null };
+    return { last: Math.max(last ?? 0, given?.seq ?? 0), swept: swept ?? 0 };
   }
 
   queue(): Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[] {
@@ -128,11 +182,15 @@ export class Reads {
     return ids.filter((id) => this.one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
   }
 
+  #records(rows: RecordRow[]): EventRecord[] {
+    return rows.map((row) => toEventRecord(row, () => this.#attempts(row)));
+  }
+
   #execution(row: ExecutionRow): Execution {
     return toExecution(row, this.#attempts(row));
   }
 
-  #attempts(row: ExecutionRow): AttemptRow[] {
+  #attempts(row: Pick<ExecutionRow, 'run_id' | 'attempt'>): AttemptRow[] {
     if (row.attempt === 0) return [];
     return this.all('SELECT * FROM attempts WHERE run_id = ? ORDER BY number', row.run_id) as AttemptRow[];
   }

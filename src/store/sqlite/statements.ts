@@ -33,7 +33,7 @@ export const EXECUTION_COLUMNS = [
     'cancel_at',
     'cancel_reason',
   ],
-  ...['finished_at', 'outcome', 'result', 'cost'],
+  ...['finished_at', 'outcome', 'result', 'cost', 'webhook'],
 ] as const satisfies (keyof ExecutionRow)[];
 
 /** Those that change after the acceptance. */
@@ -92,7 +92,10 @@ export function prepareStatements(db: DatabaseSync) {
     deleteAttempts: 'DELETE FROM attempts WHERE run_id = ?',
     progress: `UPDATE attempts SET started_at = ?, output = ? WHERE run_id = ? AND number = ? AND ended_at IS NULL`,
     insertEvent:
-      'INSERT INTO events (execution_id, sequence, type, at, attempt, step) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO events (execution_id, sequence, type, at, attempt, phase, step) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    noteSwept: `INSERT INTO swept_events (user_id, position)
+      SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
+      ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,
     deleteEvents: 'DELETE FROM events WHERE execution_id = ?',
     liveSteps: `SELECT * FROM executions WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`,
     allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',

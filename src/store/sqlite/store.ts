@@ -15,11 +15,12 @@ import {
 } from '../../domain/execution.ts';
 import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts';
 import type { Window } from '../../domain/cost.ts';
-import type { LifecycleEvent } from '../../domain/events.ts';
+import type { EventFilter, EventRecord } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AnswersPart,
   CacheEntry,
+  EventPage,
   Group,
   GroupResult,
   InterruptedAttempt,
@@ -35,6 +36,7 @@ import { StoreError } from '../../domain/ports.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
 import * as accounts from './account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
+import type { Delivery, DeliveryQuery, DueDelivery, Webhook } from '../../domain/webhooks.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -52,6 +54,8 @@ export interface SqliteStoreOptions {
   pause?: () => Promise<void>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
+  /** Deliveries to the webhooks of one user that may wait. */
+  maxDeliveries: number;
   /** Told to another server that tries to open the directory. */
   owner: string;
 }
@@ -73,7 +77,10 @@ export class SqliteStore implements Store {
   readonly #answers = new AnswerSender();
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
-  readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
+  readonly #stats: Omit<StoreStats, 'queued'> = {
+    ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
+    deliveries: { pending: 0, dropped: 0 },
+  };
   #replies: {
     to: WriterRequest['type'];
     resolve: (reply: WriterReply) => void;
@@ -100,7 +107,7 @@ export class SqliteStore implements Store {
   }
 
   async open(): Promise<StoreIdentity> {
-    const { dir, now, owner } = this.#options;
+    const { dir, now, owner, maxDeliveries } = this.#options;
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
       const file = join(dir, 'execd.db');
@@ -112,10 +119,12 @@ export class SqliteStore implements Store {
         bootId: this.#bootId,
         now: now(),
         instanceId: crypto.randomUUID(),
+        maxDeliveries,
       });
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
+      this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
         if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
@@ -159,9 +168,22 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.list(filter, limit, after));
   }
 
-  async events(userId: string | null, id: ExecutionId, afterSequence: number): Promise<LifecycleEvent[]> {
-    if ((await this.get(userId, id)) === null) return [];
-    return this.#read((reads) => reads.events(id, afterSequence));
+  async events(
+    userId: string | null,
+    id: ExecutionId,
+    afterSequence: number,
+    limit = -1,
+  ): Promise<EventRecord[]> {
+    const records = this.#read((reads) => reads.events(id, afterSequence, limit));
+    return userId === null || records[0]?.userId === userId ? records : [];
+  }
+
+  async eventsAfter(filter: EventFilter, position: number, limit: number): Promise<EventPage> {
+    return this.#read((reads) => reads.eventsAfter(filter, position, limit));
+  }
+
+  async eventEnds(userId: string | null): Promise<{ last: number; swept: number }> {
+    return this.#read((reads) => reads.eventEnds(userId));
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
@@ -239,6 +261,30 @@ export class SqliteStore implements Store {
     return reply.count;
   }
 
+  async webhooks(userId: string): Promise<Webhook[]> {
+    return this.#read((reads) => reads.webhooks.webhooks(userId));
+  }
+
+  async webhook(userId: string, id: string): Promise<Webhook | null> {
+    return this.#read((reads) => reads.webhooks.webhook(userId, id));
+  }
+
+  async deliveries(webhookId: string, query: DeliveryQuery): Promise<Delivery[]> {
+    return this.#read((reads) => reads.webhooks.deliveries(webhookId, query));
+  }
+
+  async delivery(webhookId: string, id: number): Promise<Delivery | null> {
+    return this.#read((reads) => reads.webhooks.delivery(webhookId, id));
+  }
+
+  async deliveryLanes(): Promise<{ lane: string; nextAt: number }[]> {
+    return this.#read((reads) => reads.webhooks.lanes());
+  }
+
+  async dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]> {
+    return this.#read((reads) => reads.webhooks.due(lane, now, limit));
+  }
+
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
@@ -291,6 +337,7 @@ export class SqliteStore implements Store {
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
+    this.#stats.deliveries = reply.deliveries;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
     this.#stats.commitSeconds += reply.seconds;

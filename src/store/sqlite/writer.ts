@@ -15,6 +15,8 @@ export interface OpenRequest {
   now: number;
   /** Used when the store is new. */
   instanceId: string;
+  /** Deliveries of one user that may wait. */
+  maxDeliveries: number;
 }
 export interface CommitRequest {
   type: 'commit';
@@ -29,14 +31,26 @@ export type WriterRequest =
   | { type: 'close' };
 
 export type WriterReply =
-  | { type: 'opened'; epoch: number; instanceId: string; counts: Counts }
-  | { type: 'committed'; replies: (GroupReply | GroupFailure)[]; counts: Counts; seconds: number }
+  | { type: 'opened'; epoch: number; instanceId: string; counts: Counts; deliveries: DeliveryCounts }
+  | {
+      type: 'committed';
+      replies: (GroupReply | GroupFailure)[];
+      counts: Counts;
+      deliveries: DeliveryCounts;
+      seconds: number;
+    }
   | { type: 'expired'; count: number }
   | { type: 'shared' }
   | { type: 'probed' }
   | { type: 'closed' }
   /** `isFatal`: what has been answered may not be on the disk; the writer takes nothing more. */
   | { type: 'failed'; message: string; isFatal: boolean };
+
+/** Deliveries that wait, and those that were dropped. */
+export interface DeliveryCounts {
+  pending: number;
+  dropped: number;
+}
 
 /** A group that the database itself refused; its neighbours are not touched by it. */
 export interface GroupFailure {
@@ -70,8 +84,9 @@ function open(request: OpenRequest): WriterReply {
     .run(request.bootId, request.now);
   db.exec('COMMIT');
   const epoch = Number(lastInsertRowid);
-  writer = new GroupWriter(db, epoch);
-  return { type: 'opened', epoch, instanceId: value, counts: writer.counts };
+  writer = new GroupWriter(db, epoch, request);
+  const { counts, deliveries } = writer;
+  return { type: 'opened', epoch, instanceId: value, counts, deliveries: countsOf(deliveries) };
 }
 
 function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
@@ -79,21 +94,15 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
   const counts = structuredClone(writer.counts);
   writer.usage.begin();
   try {
-    const replies = transaction(db, writer, groups);
-    return {
-      type: 'committed',
-      replies,
-      counts: writer.counts,
-      seconds: (performance.now() - started) / 1000,
-    };
+    return committed(writer, transaction(db, writer, groups), started);
   } catch (error) {
     writer.counts = counts;
     writer.usage.undo(0);
+    writer.deliveries.reload();
     if (db.isTransaction) db.exec('ROLLBACK');
     if (isFileError(error)) return failed(error);
     if (groups.length === 1) {
-      const replies = [{ status: 'failed' as const, message: messageOf(error) }];
-      return { type: 'committed', replies, counts, seconds: (performance.now() - started) / 1000 };
+      return committed(writer, [{ status: 'failed', message: messageOf(error) }], started);
     }
   }
   // One group among them broke the transaction: each gets its own, so that only that one fails.
@@ -103,7 +112,20 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
     if (alone.type !== 'committed') return alone;
     replies.push(...alone.replies);
   }
-  return { type: 'committed', replies, counts: writer.counts, seconds: (performance.now() - started) / 1000 };
+  return committed(writer, replies, started);
+}
+
+function committed(
+  { counts, deliveries }: GroupWriter,
+  replies: (GroupReply | GroupFailure)[],
+  started: number,
+): WriterReply {
+  const seconds = (performance.now() - started) / 1000;
+  return { type: 'committed', replies, counts, deliveries: countsOf(deliveries), seconds };
+}
+
+function countsOf({ pending, dropped }: DeliveryCounts): DeliveryCounts {
+  return { pending, dropped };
 }
 
 function transaction(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): GroupReply[] {

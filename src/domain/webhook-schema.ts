@@ -1,0 +1,16 @@
+// What a request says of a webhook.
+import { z } from 'zod';
+import { EVENT_TYPES } from './event-types.ts';
+
+/** 24 to 64 bytes, as Standard Webhooks has it. */
+export const webhookSecret = z
+  .string()
+  .regex(/^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, {
+    error: 'must be "whsec_" and the base64 of 24 to 64 bytes',
+  });
+
+export const webhookEvents = z
+  .array(z.enum(EVENT_TYPES))
+  .min(1)
+  .max(EVENT_TYPES.length)
+  .describe('default: completed, failed, cancelled, timed_out');

@@ -1,0 +1,208 @@
+// Streams of events: replay, then follow, as server-sent events. Where a client goes on is told by the id of what it saw
+// last; nothing is told twice, and nothing is left out.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RefusedError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/ports.ts';
+import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
+import { asRefusal, toProblem } from '../error-handler.ts';
+import {
+  type EventsQuery,
+  eventsQuery,
+  type ExecutionEventsQuery,
+  executionEventsQuery,
+  type PlanEventsQuery,
+  planEventsQuery,
+} from '../event-schemas.ts';
+import { Frames } from '../event-wire.ts';
+import { idParams, problem } from '../schemas.ts';
+import { frameWithoutId, type SseClient, type SseClients } from '../sse.ts';
+import type { z } from 'zod';
+
+export interface EventRoutesOptions {
+  engine: Engine;
+  sse: SseClients;
+  log: Log;
+  /** Whether output may be streamed at all. */
+  streamsOutput: boolean;
+}
+
+const HEADERS = { 'last-event-id': 'go on after the event with this id' };
+const STREAM = {
+  200: {
+    description: 'Server-sent events; their data are of the schema Event',
+    content: { 'text/event-stream': { schema: { type: 'string' } } },
+  },
+  204: { description: 'There is nothing after this id, and there will be nothing' },
+  '4xx': problem,
+  '5xx': problem,
+};
+
+interface ExecutionEventsRoute {
+  Params: z.infer<typeof idParams>;
+  Querystring: ExecutionEventsQuery;
+}
+
+export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): void {
+  const { engine, sse, log } = options;
+  followRoute(app, { url: '/v1/executions/:id/events', summary: 'Follow an execution' }, options);
+
+  const frames = new Frames();
+  app.route<{ Querystring: EventsQuery }>({
+    method: 'GET',
+    url: '/v1/events',
+    config: { access: 'read', headers: HEADERS },
+    schema: {
+      summary: 'Follow all events of your executions',
+      tags: ['events'],
+      querystring: eventsQuery,
+      response: STREAM,
+    },
+    async handler(request, reply) {
+      const { query, caller } = request;
+      sse.checkRoom();
+      const filter = {
+        ...{ userId: caller.userId, types: query.type, status: query.status, kind: query.kind },
+        ...{ operation: query.operation, taskId: query.task_id, label: query.label },
+        planId: query.plan_id,
+      };
+      const batches = await engine.streams.ofAll(filter, resumeId(request) ?? null, request.signal);
+      await sendBatches(request, reply, batches);
+    },
+  });
+
+  app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanEventsQuery }>({
+    method: 'GET',
+    url: '/v1/plans/:id/events',
+    config: { access: 'read', headers: HEADERS },
+    schema: {
+      summary: 'Follow a plan and its steps',
+      tags: ['events'],
+      params: idParams,
+      querystring: planEventsQuery,
+      response: STREAM,
+    },
+    async handler(request, reply) {
+      const { params, caller, signal } = request;
+      sse.checkRoom();
+      await engine.plans.own(caller, params.id);
+      const after = resumeId(request) ?? null;
+      const batches = await engine.streams.ofPlan(caller, params.id, after, signal);
+      if (batches === null) return reply.code(204).send();
+      await sendBatches(request, reply, batches);
+    },
+  });
+
+  async function sendBatches(
+    request: FastifyRequest<{ Querystring: { after?: string | undefined } }>,
+    reply: FastifyReply,
+    batches: AsyncIterable<EventBatch>,
+  ): Promise<void> {
+    let reached: string | null = null;
+    // Where nothing fits for long, the client still learns how far it is.
+    const idle = () => (reached === null ? ':\n\n' : `:\nid: ${reached}\n\n`);
+    await stream(sse.open(request, reply, 'events', idle), log, async (client) => {
+      for await (const { records, upTo } of batches) {
+        for (const record of records) {
+          const sent = client.send(frames.ofEvent(engine.streams.idOf(record.position), record));
+          if (sent !== true && !(await sent)) return;
+        }
+        reached = engine.streams.idOf(upTo);
+      }
+    });
+  }
+}
+
+/** The stream of one execution, under a path of its own. */
+export function followRoute(
+  app: FastifyInstance,
+  { url, summary }: { url: string; summary: string },
+  { engine, sse, log, streamsOutput }: EventRoutesOptions,
+): void {
+  const frames = { plain: new Frames(), withOutput: new Frames() };
+  app.route<ExecutionEventsRoute>({
+    method: 'GET',
+    url,
+    config: { access: 'read', headers: HEADERS },
+    schema: {
+      summary,
+      tags: ['events'],
+      params: idParams,
+      querystring: executionEventsQuery,
+      response: STREAM,
+    },
+    async handler(request, reply) {
+      const { params, query, caller, signal } = request;
+      const withOutput = query.output === 'true';
+      if (withOutput && !streamsOutput) throw notStreamed();
+      sse.checkRoom();
+      const cursor = readCursor(resumeId(request));
+      const items = await engine.streams.ofExecution(caller, params.id, { cursor, withOutput, signal });
+      if (items === null) return reply.code(204).send();
+      const own = withOutput ? frames.withOutput : frames.plain;
+      const frameOf = (item: StreamItem) => {
+        const id = cursorText(item.cursor, withOutput);
+        return item.type === 'event' ? own.ofEvent(id, item.record) : own.ofOutput(id, params.id, item.piece);
+      };
+      await stream(sse.open(request, reply, 'execution'), log, async (client) => {
+        for await (const batch of items) {
+          for (const item of batch) {
+            const sent = client.send(frameOf(item));
+            if (sent !== true && !(await sent)) return;
+          }
+        }
+      });
+    },
+  });
+}
+
+/** Output is not to be streamed. */
+export function notStreamed(): RefusedError {
+  return new RefusedError('output_not_streamed', 'Output is not streamed here (EXECUTION_STREAM_OUTPUT).');
+}
+
+/** Tells a client everything, and ends it; what goes wrong on the way is told as the last message. */
+export async function stream(
+  client: SseClient | null,
+  log: Log,
+  tell: (client: SseClient) => Promise<void>,
+): Promise<void> {
+  if (client === null) return;
+  try {
+    await tell(client);
+  } catch (error) {
+    const refusal = asRefusal(error as Parameters<typeof asRefusal>[0]);
+    if (refusal.type === 'internal_error') log.error({ err: error }, 'A stream failed');
+    void client.send(frameWithoutId('problem', JSON.stringify(toProblem(refusal))));
+  }
+  client.end();
+}
+
+/** Where the client wants to go on; the header is what it saw last, the parameter where it began. */
+export function resumeId(
+  request: FastifyRequest<{ Querystring: { after?: string | undefined } }>,
+): string | undefined {
+  return resumeHeader(request) ?? request.query.after;
+}
+
+export function resumeHeader(request: Pick<FastifyRequest, 'headers'>): string | undefined {
+  const header = request.headers['last-event-id'];
+  // The empty id is what a client has that saw none.
+  return typeof header === 'string' && header !== '' ? header : undefined;
+}
+
+const CURSOR = /^(\d{1,9})(?:\.(\d{1,7})\.(\d{1,15}))?$/;
+
+/** @throws RefusedError `invalid_event_id` */
+function readCursor(id: string | undefined): StreamCursor {
+  if (id === undefined) return { sequence: 0, log: { attempt: 1, offset: 0 } };
+  const [, sequence, attempt = '1', offset = '0'] = CURSOR.exec(id) ?? [];
+  if (sequence === undefined || attempt === '0') {
+    const fields = [{ field: 'Last-Event-ID', message: 'it is no id of this stream' }];
+    throw new RefusedError('invalid_event_id', 'The id was not made by this stream.', { fields });
+  }
+  return { sequence: Number(sequence), log: { attempt: Number(attempt), offset: Number(offset) } };
+}
+
+function cursorText({ sequence, log }: StreamCursor, withOutput: boolean): string {
+  return withOutput ? `${sequence}.${log.attempt}.${log.offset}` : String(sequence);
+}

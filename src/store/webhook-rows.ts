@@ -1,0 +1,55 @@
+// How webhooks and deliveries lie in a table. Shared by the stores.
+import type { EventFilter, EventRecord } from '../domain/events.ts';
+import type {
+  Delivery,
+  DeliveryState,
+  DeliveryTry,
+  DisabledReason,
+  DueDelivery,
+  Webhook,
+  WebhookSecret,
+} from '../domain/webhooks.ts';
+
+export interface WebhookRow {
+  id: string;
+  user_id: string;
+  execution_id: string | null;
+  url: string;
+  description: string | null;
+  /** JSON of `EventFilter`. */
+  filter: string;
+  /** JSON of the secrets. */
+  secrets: string;
+  disabled: DisabledReason | null;
+  created_at: number;
+}
+
+export interface DeliveryRow {
+  id: number;
+  webhook_id: string;
+  /** JSON of `EventRecord`. */
+  record: string;
+  state: DeliveryState;
+  /** JSON of the tries. */
+  tries: string;
+  next_at: number | null;
+  created_at: number;
+}
+
+export function toWebhook(row: WebhookRow): Webhook {
+  const { id, user_id: userId, execution_id: executionId, url, description, disabled } = row;
+  const filter = JSON.parse(row.filter) as EventFilter;
+  const secrets = JSON.parse(row.secrets) as WebhookSecret[];
+  return { id, userId, executionId, url, description, filter, secrets, disabled, createdAt: row.created_at };
+}
+
+export function toDelivery(row: DeliveryRow): Delivery {
+  const { id, webhook_id: webhookId, state, next_at: nextAt, created_at: createdAt } = row;
+  const record = JSON.parse(row.record) as EventRecord;
+  const tries = JSON.parse(row.tries) as DeliveryTry[];
+  return { id, webhookId, record, state, tries, nextAt, createdAt };
+}
+
+export function toDueDelivery(row: DeliveryRow, webhook: WebhookRow): DueDelivery {
+  return { ...toDelivery(row), webhook: toWebhook(webhook) };
+}

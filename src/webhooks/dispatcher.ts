@@ -1,0 +1,253 @@
+// Delivers what the store says is due. Each lane (a receiver of a user) has a few connections of its own, so that a slow
+// one holds up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
+import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports.ts';
+import type { EventRecord } from '../domain/events.ts';
+import {
+  type DeliveryState,
+  type DeliveryTry,
+  type DueDelivery,
+  eventIdOf,
+  type WebhookAnswer,
+  type WebhookSender,
+} from '../domain/webhooks.ts';
+import { signedHeaders, toBody } from './message.ts';
+
+export interface DispatcherDeps {
+  store: Pick<Store, 'deliveryLanes' | 'dueDeliveries' | 'stats'>;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  sender: WebhookSender;
+  clock: Clock;
+  log: Log;
+  /** 0 to 1, for jitter. */
+  random: () => number;
+  /** What is told of an event. */
+  toData: (record: EventRecord) => object;
+  source: () => string;
+  /** All lanes together. */
+  maxConcurrent: number;
+}
+
+/** `retried`: it is tried again later; the others are ends. */
+export const DELIVERY_RESULTS = ['delivered', 'retried', 'failed'] as const;
+export type DeliveryResult = (typeof DELIVERY_RESULTS)[number];
+
+export interface DispatcherStats {
+  inFlight: number;
+  results: Record<DeliveryResult, number>;
+  /** Time spent in tries, seconds. */
+  seconds: number;
+}
+
+/** Waits before the tries after the first, milliseconds; all together a bit more than a day. */
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+export const WAITS_MS = [5000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR] as const;
+/** The part of a wait that is random, so that what has failed together does not come together again. */
+const JITTER = 0.2;
+const MAX_PER_LANE = 8;
+/** Read beyond what can be begun: some may have to wait for others of their execution. */
+const READ_AHEAD = 32;
+const STORE_RETRY_MS = 1000;
+/** Looks are at least so far apart, milliseconds, however much happens. */
+const LOOK_MS = 10;
+/** How long a stop waits for receivers to answer. */
+const STOP_MS = 5000;
+
+interface Flight {
+  lane: string;
+  /** Webhook and execution: one at a time, in their order. */
+  key: string;
+  done: Promise<void>;
+}
+
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #flights = new Map<number, Flight>();
+  readonly #results: Record<DeliveryResult, number> = { delivered: 0, retried: 0, failed: 0 };
+  readonly #stop = new AbortController();
+  #seconds = 0;
+  #isOpen = false;
+  #looking: Promise<void> | null = null;
+  #isWoken = false;
+  #timer: { at: number; timer: Timer } | null = null;
+  #lookedAt = -Infinity;
+  /** The lane that is served first moves on, so that none is always the last. */
+  #turn = 0;
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#isOpen = true;
+    this.wake();
+  }
+
+  stats(): DispatcherStats {
+    return { inFlight: this.#flights.size, results: { ...this.#results }, seconds: this.#seconds };
+  }
+
+  /** To be called when something may have become due. Cheap when nothing waits. */
+  wake(): void {
+    if (!this.#isOpen || this.#deps.store.stats().deliveries.pending === 0) return;
+    this.#isWoken = true;
+    if (this.#looking !== null) return;
+    const waitMs = this.#lookedAt + LOOK_MS - this.#deps.clock.monotonic();
+    if (waitMs > 0) return this.#wakeIn(waitMs);
+    this.#looking = this.#look().finally(() => {
+      this.#looking = null;
+      if (this.#isWoken) this.wake();
+    });
+  }
+
+  /** Lets tries end that are under way, for a while. What then waits is delivered after the next start. */
+  async stop(): Promise<void> {
+    this.#isOpen = false;
+    this.#timer?.timer.cancel();
+    await this.#looking;
+    const isDone = new AbortController();
+    const timeUp = this.#deps.clock.sleep(STOP_MS, isDone.signal).catch(() => undefined);
+    const done = Promise.all([...this.#flights.values()].map((flight) => flight.done));
+    await Promise.race([done.then(() => isDone.abort()), timeUp]);
+    this.#stop.abort();
+    await done;
+  }
+
+  /** Sends one message once; answers how it went. */
+  async try(
+    { url, secrets }: DueDelivery['webhook'],
+    event: { id: string; type: string; subject: string; time: number; data: object },
+  ): Promise<{ answer: WebhookAnswer; tried: DeliveryTry }> {
+    const { clock, sender } = this.#deps;
+    const [at, began] = [clock.now(), clock.monotonic()];
+    const body = toBody(event, this.#deps.source());
+    const headers = signedHeaders(event.id, body, { secrets, now: at });
+    const answer = await sender.send(url, headers, body, this.#stop.signal);
+    const tookMs = Math.round(clock.monotonic() - began);
+    const error = answer.error ?? (isSuccess(answer) ? null : `it answered with status ${answer.status}`);
+    return { answer, tried: { at, status: answer.status, error, tookMs } };
+  }
+
+  // ------------------------------------------------------------------------------------ what is due
+
+  async #look(): Promise<void> {
+    try {
+      this.#lookedAt = this.#deps.clock.monotonic();
+      this.#isWoken = false;
+      await this.#beginDue();
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'Deliveries could not be read; tried again');
+      this.#wakeIn(STORE_RETRY_MS);
+    }
+  }
+
+  async #beginDue(): Promise<void> {
+    const { store, clock, maxConcurrent } = this.#deps;
+    const now = clock.now();
+    const lanes = await store.deliveryLanes();
+    this.#turn += 1;
+    for (let i = 0; i < lanes.length && this.#flights.size < maxConcurrent; i++) {
+      const { lane, nextAt } = lanes[(this.#turn + i) % lanes.length] as (typeof lanes)[number];
+      if (nextAt > now) continue;
+      const [busy, keys] = this.#inLane(lane);
+      const free = Math.min(MAX_PER_LANE - busy, maxConcurrent - this.#flights.size);
+      if (free <= 0) continue;
+      let begun = 0;
+      for (const one of await store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
+        const key = `${one.webhookId} ${one.record.executionId}`;
+        // Of one execution, one after the other: what was told first arrives first, unless it has failed.
+        if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
+        keys.add(key);
+        begun += 1;
+        const done = this.#deliver(one).finally(() => {
+          this.#flights.delete(one.id);
+          this.wake();
+        });
+        this.#flights.set(one.id, { lane, key, done });
+      }
+    }
+    const next = Math.min(...lanes.map(({ nextAt }) => nextAt).filter((nextAt) => nextAt > now));
+    if (next < Infinity) this.#wakeIn(next - now);
+  }
+
+  #inLane(lane: string): [count: number, keys: Set<string>] {
+    const flights = [...this.#flights.values()].filter((flight) => flight.lane === lane);
+    return [flights.length, new Set(flights.map(({ key }) => key))];
+  }
+
+  #wakeIn(ms: number): void {
+    const at = this.#deps.clock.monotonic() + ms;
+    if (!this.#isOpen || (this.#timer !== null && this.#timer.at <= at)) return;
+    this.#timer?.timer.cancel();
+    const timer = this.#deps.clock.timer(ms, () => {
+      this.#timer = null;
+      this.wake();
+    });
+    this.#timer = { at, timer };
+  }
+
+  // -------------------------------------------------------------------------------------- one try
+
+  async #deliver(one: DueDelivery): Promise<void> {
+    const { record, webhook } = one;
+    const { executionId: subject, type, at: time } = record;
+    const event = { id: eventIdOf(record), type, subject, time, data: this.#deps.toData(record) };
+    const { answer, tried } = await this.try(webhook, event);
+    // Nobody knows how it went.
+    if (this.#stop.signal.aborted && answer.status === null) return;
+    this.#seconds += tried.tookMs / 1000;
+    const tries = [...one.tries, tried];
+    const { state, nextAt } = this.#verdict(answer, tries);
+    const result = state === 'pending' ? 'retried' : state === 'delivered' ? 'delivered' : 'failed';
+    this.#results[result] += 1;
+    const facts = { webhook_id: webhook.id, execution_id: subject, event: type, tries: tries.length };
+    if (state === 'failed')
+      this.#deps.log.warn({ ...facts, because: tried.error }, 'A webhook was not delivered');
+    else this.#deps.log.debug(facts, `Webhook ${result}`);
+    const at = this.#deps.clock.now();
+    const settle = { type: 'delivery', id: one.id, state, tries, nextAt, at, isRedelivery: false } as const;
+    await this.#store([settle, ...this.#disabling(one, answer, at)]);
+  }
+
+  #verdict(
+    answer: WebhookAnswer,
+    tries: readonly DeliveryTry[],
+  ): { state: DeliveryState; nextAt: number | null } {
+    if (isSuccess(answer)) return { state: 'delivered', nextAt: null };
+    const wait = WAITS_MS[tries.length - 1];
+    if (wait === undefined || answer.status === GONE) return { state: 'failed', nextAt: null };
+    const waitMs = wait * (1 - JITTER / 2 + JITTER * this.#deps.random());
+    return {
+      state: 'pending',
+      nextAt: this.#deps.clock.now() + Math.ceil(Math.max(waitMs, answer.retryAfterMs ?? 0)),
+    };
+  }
+
+  /** A receiver that says that it is gone is not asked again. */
+  #disabling({ webhook }: DueDelivery, { status }: WebhookAnswer, at: number): Group {
+    if (status !== GONE) return [];
+    this.#deps.log.warn({ webhook_id: webhook.id }, 'A webhook was disabled: its receiver is gone');
+    return [{ type: 'webhook', webhook: { ...webhook, disabled: 'gone' }, at }];
+  }
+
+  /** Until it is stored the delivery counts as under way, so that it is not made twice. */
+  async #store(group: Group): Promise<void> {
+    const { commit, clock, log } = this.#deps;
+    for (;;) {
+      try {
+        await commit([group]);
+        return;
+      } catch (error) {
+        log.warn({ err: error }, 'How a delivery went could not be stored; tried again');
+        if (this.#stop.signal.aborted) return;
+        await clock.sleep(STORE_RETRY_MS, this.#stop.signal).catch(() => undefined);
+      }
+    }
+  }
+}
+
+const GONE = 410;
+
+function isSuccess({ status }: WebhookAnswer): boolean {
+  return status !== null && status >= 200 && status < 300;
+}

@@ -1,0 +1,48 @@
+// What is sent to a webhook: an event as CloudEvents has it (https://github.com/cloudevents/spec, 1.0), signed as Standard
+// Webhooks has it (https://www.standardwebhooks.com).
+import { createHmac } from 'node:crypto';
+import type { WebhookSecret } from '../domain/webhooks.ts';
+
+export interface CloudEvent {
+  id: string;
+  /** Without its prefix. */
+  type: string;
+  subject: string;
+  /** Milliseconds since the epoch. */
+  time: number;
+  data: object;
+}
+
+/** @param source names the store that the event is of */
+export function toBody({ id, type, subject, time, data }: CloudEvent, source: string): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id,
+    source,
+    type: `execd.execution.${type}`,
+    subject,
+    time: new Date(time).toISOString(),
+    datacontenttype: 'application/json',
+    data,
+  });
+}
+
+/** The headers of a message that is sent now; one signature for each secret that is valid. */
+export function signedHeaders(
+  id: string,
+  body: string,
+  { secrets, now }: { secrets: readonly WebhookSecret[]; now: number },
+): Record<string, string> {
+  const timestamp = Math.floor(now / 1000);
+  const valid = secrets.filter(({ until }) => until === null || until > now);
+  const signatures = valid.map(({ secret }) => {
+    const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+    return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+  });
+  return {
+    'content-type': 'application/cloudevents+json; charset=utf-8',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': signatures.join(' '),
+  };
+}

@@ -1,0 +1,162 @@
+// What clients do with webhooks: make, show, try, turn off and on, give a new secret, remove, and look at deliveries.
+import type { Caller } from '../domain/access.ts';
+import { RefusedError } from '../domain/errors.ts';
+import type { Clock, Group, GroupResult, Store } from '../domain/ports.ts';
+import { StoreError } from '../domain/ports.ts';
+import {
+  type Delivery,
+  type DeliveryQuery,
+  type DeliveryTry,
+  newSecret,
+  OPERATOR,
+  type Webhook,
+  type WebhookRequest,
+  type Webhooks,
+  type WebhookSender,
+} from '../domain/webhooks.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export interface WebhookServiceDeps {
+  store: Pick<Store, 'webhooks' | 'webhook' | 'deliveries' | 'delivery'>;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  dispatcher: Dispatcher;
+  sender: Pick<WebhookSender, 'whyNotAllowed'>;
+  clock: Clock;
+  newId(): string;
+}
+
+/** Each event of the user is compared with each of them. */
+const MAX_STANDING = 100;
+
+export class WebhookService implements Webhooks {
+  readonly #deps: WebhookServiceDeps;
+
+  constructor(deps: WebhookServiceDeps) {
+    this.#deps = deps;
+  }
+
+  /** The webhook that the operator has configured, or that there is none. */
+  async configure(
+    wanted: { url: string; secret: string; types: Webhook['filter']['types'] } | null,
+  ): Promise<void> {
+    const { id, userId } = OPERATOR;
+    const at = this.#deps.clock.now();
+    if (wanted === null) {
+      await this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
+      return;
+    }
+    const { url, secret, types } = wanted;
+    const webhook: Webhook = {
+      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: at },
+      ...{ filter: { userId: null, types }, secrets: [{ secret, until: null }] },
+    };
+    await this.#deps.commit([[{ type: 'webhook', webhook, at }]]);
+  }
+
+  async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
+    const { url, description, filter } = request;
+    const why = this.#deps.sender.whyNotAllowed(url);
+    if (why !== null) {
+      throw new RefusedError('validation', why, {
+        fields: [{ field: '/url', message: 'must not be reached' }],
+      });
+    }
+    if ((await stored(this.#deps.store.webhooks(userId))).length >= MAX_STANDING) {
+      throw new RefusedError('too_many_webhooks', `There are ${MAX_STANDING} webhooks already.`);
+    }
+    const secret = request.secret ?? newSecret();
+    const webhook: Webhook = {
+      ...{ id: `wh_${this.#deps.newId()}`, userId, executionId: null, url, description },
+      ...{ filter: { ...filter, userId }, secrets: [{ secret, until: null }], disabled: null },
+      createdAt: this.#deps.clock.now(),
+    };
+    await this.#put(webhook);
+    return { webhook, secret };
+  }
+
+  list({ userId }: Caller): Promise<Webhook[]> {
+    return stored(this.#deps.store.webhooks(userId));
+  }
+
+  async get({ userId }: Caller, id: string): Promise<Webhook> {
+    const webhook = await stored(this.#deps.store.webhook(userId, id));
+    if (webhook === null) throw notFound(id);
+    return webhook;
+  }
+
+  async remove({ userId }: Caller, id: string): Promise<void> {
+    const [result] = await stored(this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]));
+    if (result?.status !== 'applied') throw notFound(id);
+  }
+
+  async setEnabled(caller: Caller, id: string, isEnabled: boolean): Promise<Webhook> {
+    const webhook = await this.get(caller, id);
+    if (isEnabled === (webhook.disabled === null)) return webhook;
+    return this.#put({ ...webhook, disabled: isEnabled ? null : 'request' });
+  }
+
+  async rotate(caller: Caller, id: string, keepOldMs: number): Promise<{ webhook: Webhook; secret: string }> {
+    const before = await this.get(caller, id);
+    const now = this.#deps.clock.now();
+    const secret = newSecret();
+    const old = before.secrets[0];
+    const secrets = [
+      { secret, until: null },
+      ...(old === undefined || keepOldMs === 0 ? [] : [{ ...old, until: now + keepOldMs }]),
+    ];
+    return { webhook: await this.#put({ ...before, secrets }), secret };
+  }
+
+  async test(caller: Caller, id: string): Promise<DeliveryTry> {
+    const webhook = await this.get(caller, id);
+    const event = {
+      id: `test.${this.#deps.newId()}`,
+      type: 'test',
+      subject: webhook.id,
+      data: { type: 'test' },
+    };
+    const { tried } = await this.#deps.dispatcher.try(webhook, { ...event, time: this.#deps.clock.now() });
+    return tried;
+  }
+
+  async deliveries(caller: Caller, id: string, query: DeliveryQuery): Promise<Delivery[]> {
+    const webhook = await this.get(caller, id);
+    return stored(this.#deps.store.deliveries(webhook.id, query));
+  }
+
+  async redeliver(caller: Caller, id: string, number: number): Promise<Delivery> {
+    const webhook = await this.get(caller, id);
+    const delivery = await stored(this.#deps.store.delivery(webhook.id, number));
+    if (delivery === null) throw new RefusedError('delivery_not_found', `There is no delivery ${number}.`);
+    if (webhook.disabled !== null)
+      throw new RefusedError('webhook_disabled', `The webhook ${id} is disabled.`);
+    const at = this.#deps.clock.now();
+    // Its tries begin anew, and so do the waits between them.
+    const again = { state: 'pending', tries: [], nextAt: at } as const;
+    const part = { type: 'delivery', id: number, ...again, at, isRedelivery: true } as const;
+    await stored(this.#deps.commit([[part]]));
+    this.#deps.dispatcher.wake();
+    return { ...delivery, ...again };
+  }
+
+  async #put(webhook: Webhook): Promise<Webhook> {
+    await stored(this.#deps.commit([[{ type: 'webhook', webhook, at: this.#deps.clock.now() }]]));
+    return webhook;
+  }
+}
+
+function notFound(id: string): RefusedError {
+  return new RefusedError('webhook_not_found', `There is no webhook ${id.slice(0, 100)}.`);
+}
+
+async function stored<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new RefusedError('store_unavailable', 'The store cannot be used now.', {
+      cause: error,
+      retryAfterS: 5,
+    });
+  }
+}

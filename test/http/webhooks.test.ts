@@ -1,0 +1,513 @@
+import { Webhook as Verifier } from 'standardwebhooks';
+import t, { type Test } from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { service, type Service, shell } from '../helpers/build.ts';
+import { fakeClock, type FakeClock } from '../helpers/clock.ts';
+import { freePort } from '../helpers/ports.ts';
+import { until } from '../helpers/processes.ts';
+import { receiver, type Received, type Receiver } from '../helpers/receiver.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const ALLOWED = { EXECUTION_EGRESS_ALLOW: '127.0.0.1' };
+const MINUTE = 60_000;
+
+interface Hook {
+  id: string;
+  secret: string;
+  enabled: boolean;
+  disabled_because: string | null;
+}
+interface Delivery {
+  id: string;
+  event_id: string;
+  type: string;
+  state: string;
+  tries: { status: number | null; error: string | null }[];
+  next_try: string | null;
+}
+
+async function subscribe(s: Service, body: object): Promise<Hook> {
+  const answer = await s.call<Hook>('POST', '/v1/webhooks', body);
+  if (answer.status !== 201) throw new Error(answer.text);
+  return answer.body;
+}
+
+async function deliveries(s: Service, id: string, query = ''): Promise<Delivery[]> {
+  return (await s.call<{ items: Delivery[] }>('GET', `/v1/webhooks/${id}/deliveries${query}`)).body.items;
+}
+
+const verify = (secret: string, { text, headers }: Received) =>
+  new Verifier(secret).verify(text, headers as Record<string, string>);
+
+const isReceived = (to: Receiver, count: number) =>
+  until(`${count} are received`, () => to.received.length >= count);
+
+async function world(t: Test, env: Record<string, string> = {}): Promise<{ s: Service; to: Receiver }> {
+  return { s: await service(t, { ...ALLOWED, ...env }), to: await receiver(t) };
+}
+
+/** A service whose clock the test moves. */
+async function slowWorld(
+  t: Test,
+  env: Record<string, string> = {},
+): Promise<{ s: Service; to: Receiver; clock: FakeClock }> {
+  const clock = fakeClock();
+  // Days go by in it.
+  const settings = { ...ALLOWED, EXECUTION_AUTO_CLEANUP: 'false', ...env };
+  return { s: await service(t, settings, { clock }), to: await receiver(t), clock };
+}
+
+/** Moves time on until a delivery has had so many tries, or is over. */
+async function tried(
+  w: { s: Service; clock: FakeClock },
+  id: string,
+  tries: number,
+  stepMs = 1000,
+): Promise<Delivery> {
+  for (let i = 0; i < 2000; i++) {
+    const [one] = await deliveries(w.s, id);
+    if (one !== undefined && (one.tries.length >= tries || one.state !== 'pending')) return one;
+    await w.clock.advance(i % 10 === 9 ? stepMs : 10);
+  }
+  throw new Error(`there were not ${tries} tries`);
+}
+
+/** Runs to the end while the clock moves on. */
+async function run({ s, clock }: { s: Service; clock: FakeClock }, spec: object): Promise<ExecutionWire> {
+  const { id } = await s.submit(spec);
+  for (;;) {
+    const { body } = await s.call<ExecutionWire>('GET', `/v1/executions/${id}`);
+    if (body.phase === 'done') return body;
+    await clock.advance(10);
+  }
+}
+
+t.test(
+  'a standing webhook is told of the ends, in a form and with a signature that others read',
+  async (t) => {
+    const { s, to } = await world(t);
+    const hook = await subscribe(s, { url: `${to.url}/hook` });
+    t.match(hook.secret, /^whsec_/);
+    const done = await s.run(shell('echo hi; exit 3', { labels: { team: 'infra' }, task_id: 'x' }));
+    await isReceived(to, 1);
+    const [one] = to.received as [Received];
+    t.same(verify(hook.secret, one), one.body);
+    t.throws(() => verify(`whsec_${btoa('x'.repeat(32))}`, one));
+    t.match(one, {
+      path: '/hook',
+      headers: { 'content-type': /^application\/cloudevents\+json/, 'webhook-id': `${done.id}.3` },
+      body: {
+        specversion: '1.0',
+        id: `${done.id}.3`,
+        source: /^urn:execd:[0-9a-f-]{36}$/,
+        type: 'execd.execution.failed',
+        subject: done.id,
+        datacontenttype: 'application/json',
+        data: {
+          execution_id: done.id,
+          status: 'failed',
+          labels: { team: 'infra' },
+          task_id: 'x',
+          output: { stdout_bytes: 3 },
+          outcome: { exit_code: 3 },
+        },
+      },
+    });
+    await until('it is noted', async () => (await deliveries(s, hook.id))[0]?.state === 'delivered');
+    t.match(await deliveries(s, hook.id), [
+      { event_id: `${done.id}.3`, type: 'failed', tries: [{ status: 204, error: null }], next_try: null },
+    ]);
+  },
+);
+
+t.test('a webhook is told of what it asked for, and of nothing else', async (t) => {
+  const { s, to } = await world(t);
+  await subscribe(s, { url: `${to.url}/starts`, events: ['started'] });
+  await subscribe(s, { url: `${to.url}/team`, labels: { team: 'a' }, kinds: ['shell'] });
+  await subscribe(s, { url: `${to.url}/task`, task_id: 'x', events: ['completed'] });
+  const ids: string[] = [];
+  for (const [team, task_id] of [
+    ['a', 'x'],
+    ['b', 'x'],
+    ['a', 'y'],
+  ] as const)
+    ids.push((await s.run(shell('true', { labels: { team }, task_id }))).id);
+  await isReceived(to, 7);
+  const told = (path: string) =>
+    to.received
+      .filter((one) => one.path === path)
+      .map(({ body }) => ids.indexOf(body.subject))
+      .sort();
+  t.same(
+    [told('/starts'), told('/team'), told('/task')],
+    [
+      [0, 1, 2],
+      [0, 2],
+      [0, 1],
+    ],
+  );
+  t.equal(to.received.length, 7);
+});
+
+t.test('an execution brings its own webhook along; its secret is told once', async (t) => {
+  const { s, to } = await world(t);
+  const spec = shell('true', { webhook: { url: to.url, events: ['started', 'completed'] } });
+  const key = { 'idempotency-key': 'k' };
+  const first = await s.submit(spec, key);
+  const secret = first.webhook?.secret ?? '';
+  t.match(secret, /^whsec_/);
+  await s.finished(first.id);
+  await isReceived(to, 2);
+  t.same(
+    to.received.map(({ body }) => body.type),
+    ['execd.execution.started', 'execd.execution.completed'],
+  );
+  for (const one of to.received) t.same(verify(secret, one), one.body);
+  const again = await s.submit(spec, key);
+  t.equal(again.id, first.id);
+  t.same(again.webhook, { url: to.url, events: ['started', 'completed'] });
+  const { text } = await s.call('GET', `/v1/executions/${first.id}`);
+  t.notMatch(text, /whsec_/);
+  t.match((await s.call('GET', `/v1/webhooks/${first.id}`)).body, { execution_id: first.id, url: to.url });
+  t.same((await s.call('GET', '/v1/webhooks')).body, { items: [] }, 'it is not a standing one');
+  await until('both are noted', async () => (await deliveries(s, first.id, '?state=delivered')).length === 2);
+  t.equal((await s.call('DELETE', `/v1/webhooks/${first.id}`)).status, 404);
+});
+
+t.test("a client's own secret signs, is never shown, and signs for a rerun too", async (t) => {
+  const { s, to } = await world(t);
+  const secret = `whsec_${btoa('my own secret of 24 bytes or more')}`;
+  const own = shell('true', { webhook: { url: to.url, secret } });
+  const answer = await s.call<ExecutionWire>('POST', '/v1/executions', own);
+  const id = answer.body.id;
+  t.notMatch(answer.text, /whsec_/);
+  await s.finished(id);
+  const rerun = await s.call<ExecutionWire>('POST', `/v1/executions/${id}/rerun`);
+  t.notMatch(rerun.text, /whsec_/);
+  const batch = await s.call('POST', '/v1/executions/batch', {
+    executions: [own, shell('true', { webhook: { url: to.url } })],
+  });
+  t.match(batch.body, {
+    items: [{ execution: { webhook: { url: to.url } } }, { execution: { webhook: { secret: /^whsec_/ } } }],
+  });
+  await isReceived(to, 4);
+  const verified = to.received.filter((one) => {
+    try {
+      return verify(secret, one);
+    } catch {
+      return false;
+    }
+  });
+  t.equal(verified.length, 3);
+  for (const [webhook, field] of [
+    [{ url: 'ftp://x' }, '/webhook/url'],
+    [{ url: to.url, secret: 'short' }, '/webhook/secret'],
+    [{ url: to.url, events: [] }, '/webhook/events'],
+    [{ url: to.url, events: ['odd'] }, '/webhook/events/0'],
+    [{ url: to.url, retries: 1 }, '/webhook/retries'],
+    [{}, '/webhook/url'],
+  ] as const) {
+    const refused = await s.call<{ errors: { field: string }[] }>(
+      'POST',
+      '/v1/executions',
+      shell('true', { webhook }),
+    );
+    t.match([refused.status, refused.body.errors[0]?.field], [400, field]);
+  }
+});
+
+t.test('an answer from the cache with a webhook is stored first, and told', async (t) => {
+  const { s, to } = await world(t);
+  await s.run(shell('echo hi', { cache: {} }));
+  const hit = await s.submit(shell('echo hi', { cache: {}, webhook: { url: to.url } }));
+  t.equal(hit.cache?.status, 'hit', 'a webhook makes no other result');
+  await isReceived(to, 1);
+  t.equal(to.received[0]?.body.subject, hit.id);
+});
+
+t.test('a plan brings its webhook along, which is told of the plan', async (t) => {
+  const { s, to } = await world(t);
+  const steps = [{ name: 'one', kind: 'shell', command: 'true' }];
+  const plan = { strategy: { type: 'serial' }, steps, webhook: { url: to.url } };
+  const made = await s.call<{ id: string; webhook: { secret: string } }>('POST', '/v1/plans', plan);
+  t.match(made, { status: 202, body: { webhook: { url: to.url, secret: /^whsec_/ } } });
+  const { id, webhook } = made.body;
+  await isReceived(to, 1);
+  t.match(verify(webhook.secret, to.received[0] as Received), {
+    subject: id,
+    data: { kind: 'plan', status: 'completed' },
+  });
+  t.notMatch((await s.call('GET', `/v1/plans/${id}`)).text, /whsec_/);
+  await s.call('POST', `/v1/plans/${id}/rerun`);
+  await isReceived(to, 2);
+  t.ok(verify(webhook.secret, to.received[1] as Received));
+  const inStep = { ...plan, steps: [{ ...steps[0], webhook: { url: to.url } }] };
+  t.match(await s.call('POST', '/v1/plans', inStep), {
+    status: 400,
+    body: { errors: [{ field: '/steps/0/webhook' }] },
+  });
+});
+
+// --------------------------------------------------------------------------------- bad receivers
+
+t.test(
+  'a receiver that fails is tried again, later each time, under the same id, until it takes it',
+  async (t) => {
+    const w = await slowWorld(t);
+    const { s, to } = w;
+    to.answer = (_one, response) => response.writeHead(500).end('oops');
+    const hook = await subscribe(s, { url: to.url });
+    await run(w, shell('true'));
+    const times: number[] = [];
+    for (let tries = 1; tries <= 4; tries++) {
+      const one = await tried(w, hook.id, tries, 5000);
+      times.push(Date.parse(one.next_try ?? '') - w.clock.now());
+      if (tries < 4) await w.clock.advance(Math.max(0, Date.parse(one.next_try ?? '') - w.clock.now()));
+    }
+    for (const [i, wait] of [5000, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE].entries()) {
+      t.ok(
+        (times[i] ?? 0) > wait * 0.8 - 5100 && (times[i] ?? 0) <= wait * 1.1 + 1,
+        `${times[i]} after try ${i + 1}`,
+      );
+    }
+    to.answer = (_one, response) => response.writeHead(200).end();
+    await w.clock.advance(133 * MINUTE);
+    const end = await tried(w, hook.id, 5);
+    t.match(end, { state: 'delivered', next_try: null });
+    t.same(
+      end.tries.map(({ status }) => status),
+      [500, 500, 500, 500, 200],
+    );
+    t.same(new Set(to.received.map(({ headers }) => headers['webhook-id'])).size, 1);
+    t.not(to.received[0]?.headers['webhook-timestamp'], to.received[4]?.headers['webhook-timestamp']);
+    t.not(to.received[0]?.headers['webhook-signature'], to.received[4]?.headers['webhook-signature']);
+  },
+);
+
+t.test('after the last try it has failed, and can be delivered again by hand', async (t) => {
+  const w = await slowWorld(t);
+  const { s, to } = w;
+  to.answer = (_one, response) => response.writeHead(503, { 'retry-after': '7200' }).end();
+  const hook = await subscribe(s, { url: to.url });
+  await run(w, shell('true'));
+  const first = await tried(w, hook.id, 1);
+  const waitMs = Date.parse(first.next_try ?? '') - w.clock.now();
+  t.ok(waitMs > 119 * MINUTE, 'a receiver that says when to come again is heard');
+  for (let tries = 2; tries <= 8; tries++) {
+    await w.clock.advance(12 * 60 * MINUTE);
+    await tried(w, hook.id, tries);
+  }
+  const [last] = (await deliveries(s, hook.id)) as [Delivery];
+  t.match(last, { state: 'failed', next_try: null });
+  t.equal(last.tries.length, 8);
+  to.answer = (_one, response) => response.writeHead(200).end();
+  const again = await s.call('POST', `/v1/webhooks/${hook.id}/deliveries/${last.id}/redeliver`);
+  t.match(again, { status: 202, body: { state: 'pending', event_id: last.event_id } });
+  t.match(await tried(w, hook.id, 1), { state: 'delivered', tries: [{ status: 200 }] });
+  t.equal(to.received.at(-1)?.headers['webhook-id'], last.event_id);
+  t.equal((await s.call('POST', `/v1/webhooks/${hook.id}/deliveries/999/redeliver`)).status, 404);
+});
+
+t.test('a receiver that says that it is gone is not asked again', async (t) => {
+  const { s, to } = await world(t);
+  to.answer = (_one, response) => response.writeHead(410).end();
+  const hook = await subscribe(s, { url: to.url });
+  await s.run(shell('true'));
+  await until('it is disabled', async () => {
+    const { body } = await s.call<Hook>('GET', `/v1/webhooks/${hook.id}`);
+    return !body.enabled && body.disabled_because === 'gone';
+  });
+  await s.run(shell('true'));
+  t.match(await deliveries(s, hook.id), [{ state: 'failed', tries: [{ status: 410 }] }]);
+  t.equal(to.received.length, 1);
+  const [one] = await deliveries(s, hook.id);
+  t.equal((await s.call('POST', `/v1/webhooks/${hook.id}/deliveries/${one?.id}/redeliver`)).status, 409);
+});
+
+t.test('redirects are not followed, and private addresses are not reached', async (t) => {
+  const { s, to } = await world(t, { EXECUTION_EGRESS_ALLOW: '' });
+  const refused = await s.call('POST', '/v1/webhooks', { url: to.url });
+  t.match(refused, { status: 400, body: { errors: [{ field: '/url' }] } });
+  for (const url of ['http://169.254.169.254/', 'http://[::1]/', 'http://10.0.0.1:8080/'])
+    t.equal((await s.call('POST', '/v1/webhooks', { url })).status, 400, url);
+  const named = await subscribe(s, { url: to.url.replace('127.0.0.1', 'localhost') });
+  await s.run(shell('true'));
+  await until('it was tried', async () => ((await deliveries(s, named.id))[0]?.tries.length ?? 0) > 0);
+  t.match((await deliveries(s, named.id))[0]?.tries, [
+    { status: null, error: /must not be reached: it is loopback/ },
+  ]);
+  t.equal(to.received.length, 0);
+  const other = await world(t);
+  const inner = await receiver(t);
+  other.to.answer = (_one, response) => response.writeHead(302, { location: inner.url }).end();
+  const hook = await subscribe(other.s, { url: other.to.url });
+  await other.s.run(shell('true'));
+  await until('it was tried', async () => ((await deliveries(other.s, hook.id))[0]?.tries.length ?? 0) > 0);
+  t.match(await deliveries(other.s, hook.id), [{ state: 'pending', tries: [{ status: 302 }] }]);
+  t.equal(inner.received.length, 0);
+});
+
+t.test('a receiver that hangs holds up nobody else, and is given up after its time', async (t) => {
+  const { s, to } = await world(t, { EXECUTION_WEBHOOK_TIMEOUT_MS: '300' });
+  const slow = await receiver(t);
+  slow.answer = () => undefined;
+  const hanging = await subscribe(s, { url: slow.url });
+  await subscribe(s, { url: to.url });
+  await Promise.all(Array.from({ length: 20 }, () => s.run(shell('true'))));
+  await isReceived(to, 20);
+  await until(
+    'the tries are over',
+    async () => (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length > 0).length === 20,
+  );
+  t.match((await deliveries(s, hanging.id))[0], {
+    state: 'pending',
+    tries: [{ status: null, error: /did not answer within 300 ms/ }],
+  });
+});
+
+t.test('events of one execution arrive in their order; those of others do not wait for it', async (t) => {
+  const { s, to } = await world(t);
+  let busy = 0;
+  let most = 0;
+  to.answer = (_one, response) => {
+    busy += 1;
+    most = Math.max(most, busy);
+    setImmediate(() => {
+      busy -= 1;
+      response.writeHead(200).end();
+    });
+  };
+  await subscribe(s, { url: to.url, events: ['accepted', 'queued', 'started', 'retry_scheduled', 'failed'] });
+  const spec = shell('exit 1', { retry: { attempts: 3, min_ms: 1, multiplier: 0 } });
+  const ids = await Promise.all(Array.from({ length: 10 }, async () => (await s.run(spec)).id));
+  const isTold = (id: string) =>
+    to.received.some(({ body }) => body.subject === id && body.data.type === 'failed');
+  await until('all ends are told', () => ids.every(isTold));
+  for (const id of ids) {
+    const sequences = to.received
+      .filter(({ body }) => body.subject === id)
+      .map(({ body }) => body.data.sequence);
+    t.same(
+      sequences,
+      sequences.map((_, i) => i + 1),
+    );
+  }
+  t.ok(most > 1 && most <= 8, `${most} at a time`);
+});
+
+t.test('more than may wait are dropped, and counted', async (t) => {
+  const { s, to } = await world(t, { EXECUTION_WEBHOOK_MAX_PENDING: '3' });
+  to.answer = (_one, response) => response.writeHead(500).end();
+  const hook = await subscribe(s, { url: to.url });
+  for (let i = 0; i < 5; i++) await s.run(shell('true'));
+  t.equal((await deliveries(s, hook.id)).length, 3);
+  const { text } = await s.call('GET', '/metrics');
+  t.match(text, /^execd_webhook_deliveries_dropped_total 2$/m);
+  t.match(text, /^execd_webhook_deliveries_pending 3$/m);
+});
+
+// --------------------------------------------------------------------------------- subscriptions
+
+t.test('webhooks are listed, tested, turned off and on, and removed', async (t) => {
+  const { s, to } = await world(t);
+  const hook = await subscribe(s, { url: to.url, description: 'mine', events: ['completed'] });
+  const list = await s.call<{ items: Hook[] }>('GET', '/v1/webhooks');
+  t.match(list.body, { items: [{ id: hook.id, description: 'mine', events: ['completed'], enabled: true }] });
+  t.notMatch(list.text, /whsec_/);
+  t.match((await s.call('POST', `/v1/webhooks/${hook.id}/test`)).body, { status: 204, error: null });
+  const [test] = to.received as [Received];
+  t.match(verify(hook.secret, test), { type: 'execd.execution.test' });
+  t.match((await s.call('POST', `/v1/webhooks/${hook.id}/disable`)).body, {
+    enabled: false,
+    disabled_because: 'request',
+  });
+  await s.run(shell('true'));
+  t.match((await s.call('POST', `/v1/webhooks/${hook.id}/enable`)).body, { enabled: true });
+  const told = await s.run(shell('true'));
+  await isReceived(to, 2);
+  t.same(
+    to.received.slice(1).map(({ body }) => body.subject),
+    [told.id],
+  );
+  t.equal((await s.call('DELETE', `/v1/webhooks/${hook.id}`)).status, 204);
+  for (const [method, path] of [
+    ['GET', ''],
+    ['DELETE', ''],
+    ['POST', '/test'],
+    ['GET', '/deliveries'],
+    ['POST', '/enable'],
+    ['POST', '/rotate-secret'],
+  ] as const) {
+    const answer = await s.call(method, `/v1/webhooks/${hook.id}${path}`);
+    t.match(answer, { status: 404, body: { type: 'urn:execd:error:webhook_not_found' } }, path);
+  }
+  for (const body of [
+    {},
+    { url: 'x' },
+    { url: to.url, events: ['odd'] },
+    { url: to.url, secret: 'x' },
+    { url: to.url, more: 1 },
+  ])
+    t.equal((await s.call('POST', '/v1/webhooks', body)).status, 400);
+});
+
+t.test('a new secret takes over; the old one signs on until its time is over', async (t) => {
+  const w = await slowWorld(t);
+  const { s, to, clock } = w;
+  const hook = await subscribe(s, { url: to.url });
+  const rotated = (await s.call<Hook>('POST', `/v1/webhooks/${hook.id}/rotate-secret`, { keep_old_s: 60 }))
+    .body;
+  t.not(rotated.secret, hook.secret);
+  const testIt = async () => {
+    await s.call('POST', `/v1/webhooks/${hook.id}/test`);
+    return to.received.at(-1) as Received;
+  };
+  const both = await testIt();
+  t.ok(verify(rotated.secret, both));
+  t.ok(verify(hook.secret, both));
+  await clock.advance(61_000);
+  const only = await testIt();
+  t.match(only.headers['webhook-signature'], /^v1,\S+$/);
+});
+
+t.test('deliveries are listed page by page, by state', async (t) => {
+  const { s, to } = await world(t);
+  const hook = await subscribe(s, { url: to.url, events: ['started', 'completed'] });
+  for (let i = 0; i < 3; i++) await s.run(shell('true'));
+  await until(
+    'all are delivered',
+    async () => (await deliveries(s, hook.id, '?state=delivered')).length === 6,
+  );
+  const seen: string[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page: { items: Delivery[]; next_cursor: string | null } = (
+      await s.call<{ items: Delivery[]; next_cursor: string | null }>(
+        'GET',
+        `/v1/webhooks/${hook.id}/deliveries?limit=4${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      )
+    ).body;
+    seen.push(...page.items.map(({ id }) => id));
+    cursor = page.next_cursor;
+  }
+  t.same(seen, ['6', '5', '4', '3', '2', '1']);
+  t.same(await deliveries(s, hook.id, '?state=failed'), []);
+  for (const query of ['?state=odd', '?limit=0', '?cursor=x', '?more=1'])
+    t.equal((await s.call('GET', `/v1/webhooks/${hook.id}/deliveries${query}`)).status, 400, query);
+});
+
+t.test('what waits is delivered after a restart', async (t) => {
+  const port = await freePort();
+  const env = { ...ALLOWED, EXECUTION_DATA_DIR: tempDir(t) };
+  const first = await service(t, env);
+  const hook = await subscribe(first, { url: `http://127.0.0.1:${port}` });
+  const { id } = await first.run(shell('true'));
+  await until('it was tried', async () => ((await deliveries(first, hook.id))[0]?.tries.length ?? 0) > 0);
+  await first.stop();
+  const to = await receiver(t, Number(port));
+  const clock = fakeClock(Date.now() + 10_000);
+  const second = await service(t, env, { clock });
+  await isReceived(to, 1);
+  t.equal(to.received[0]?.body.subject, id);
+  await until('it is noted', async () => (await deliveries(second, hook.id))[0]?.state === 'delivered');
+  t.match((await deliveries(second, hook.id))[0]?.tries, [{ error: /refused/ }, { status: 204 }]);
+});
