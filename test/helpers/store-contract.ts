@@ -9,6 +9,7 @@ import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
+import { streamsContract } from './store-streams-contract.ts';
 
 export interface StoreWorld {
   store: Store;
@@ -94,6 +95,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   history(t, makeWorld);
   retention(t, makeWorld);
   restarts(t, makeWorld);
+  streamsContract(t, makeWorld);
   anyOrder(t, makeWorld);
 }
 
