@@ -12,6 +12,7 @@ import type { Spec, Work } from '../../src/domain/spec.ts';
 import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
+import { streamsContract } from './store-streams-contract.ts';
 
 export interface StoreWorld {
   store: Store;
@@ -102,6 +103,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   plans(t, makeWorld);
   restarts(t, makeWorld);
   creditsContract(t, makeWorld);
+  streamsContract(t, makeWorld);
   anyOrder(t, makeWorld);
 }
 

@@ -1,0 +1,226 @@
+// What every store must do for streams and webhooks: events by position, and deliveries that belong to their events.
+import type { Test } from 'tap';
+import type { EventFilter } from '../../src/domain/events.ts';
+import type { Group, GroupResult, Store } from '../../src/domain/ports.ts';
+import type { Webhook } from '../../src/domain/webhooks.ts';
+import { accept, newExecution, settle } from './records.ts';
+import type { StoreWorld } from './store-contract.ts';
+
+type MakeWorld = (t: Test) => Promise<StoreWorld>;
+
+const CLAIM = { runner: 'test', at: 2000 };
+
+async function one(store: Store, group: Group): Promise<GroupResult> {
+  const [result] = await store.commit([group]);
+  return result as GroupResult;
+}
+
+/** An execution that has run; its events are accepted, started and completed. */
+async function ran(store: Store, more: Parameters<typeof newExecution>[0] = {}): Promise<string> {
+  const execution = newExecution(more);
+  await one(store, [accept(execution, { claim: CLAIM })]);
+  await one(store, [settle(execution.id, 1)]);
+  return execution.id;
+}
+
+function webhook(more: Partial<Webhook> = {}): Webhook {
+  return {
+    ...{ id: 'wh', userId: 'ann', executionId: null, url: 'https://example.com/a', description: null },
+    ...{ filter: { userId: 'ann', types: ['completed'] }, disabled: null, createdAt: 1 },
+    secrets: [{ secret: 'whsec_x', until: null }],
+    ...more,
+  };
+}
+const put = (hook: Webhook): Group => [{ type: 'webhook', webhook: hook, at: 10 }];
+const due = (store: Store, lane = 'ann https://example.com') => store.dueDeliveries(lane, 1e15, 100);
+const ALL = { state: null, limit: 100, before: null };
+
+export function streamsContract(t: Test, makeWorld: MakeWorld): void {
+  eventsByPosition(t, makeWorld);
+  deliveries(t, makeWorld);
+}
+
+function eventsByPosition(t: Test, makeWorld: MakeWorld): void {
+  t.test('events are read by position, page by page, those of the user that fit and no others', async (t) => {
+    const { store } = await makeWorld(t);
+    const first = await ran(store, { labels: { team: 'a' }, taskId: 'x' });
+    await ran(store, { userId: 'bob' });
+    const last = await ran(store, { labels: { team: 'b' }, spec: { kind: 'shell', command: 'true' } });
+    const read = async (filter: Partial<EventFilter>) => {
+      const { records, upTo } = await store.eventsAfter({ userId: 'ann', ...filter }, 0, 100);
+      t.equal(upTo, 9);
+      return records.map(({ executionId, type }) => `${executionId === first ? 'first' : 'last'} ${type}`);
+    };
+    const of = (name: string) => ['accepted', 'started', 'completed'].map((type) => `${name} ${type}`);
+    t.same(await read({}), [...of('first'), ...of('last')]);
+    t.same(await read({ taskId: 'x' }), of('first'));
+    t.same(await read({ label: [{ name: 'team', value: 'b' }] }), of('last'));
+    t.same(await read({ kind: ['shell'], types: ['completed'] }), ['last completed']);
+    t.same(await read({ status: ['running'] }), ['first started', 'last started']);
+    t.same(await read({ label: [{ name: 'toString', value: 'x' }] }), []);
+    const page = await store.eventsAfter({ userId: 'ann' }, 2, 3);
+    t.match(page, { records: [{ position: 3, executionId: first, type: 'completed' }], upTo: 5 });
+    t.same(await store.eventsAfter({ userId: 'ann' }, 9, 3), { records: [], upTo: 9 });
+    t.match(page.records[0], {
+      end: {
+        outcome: { cause: 'exited' },
+        output: { stdoutBytes: 5 },
+        isComplete: true,
+        log: { attempt: 1, records: 1, bytes: 5 },
+      },
+    });
+    const [again] = await store.events('ann', last, 2);
+    t.match(again, { type: 'completed', end: { output: { stdoutBytes: 5 } } });
+  });
+
+  t.test('it is known up to where events of a user have gone, also after a restart', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const [first, second] = [await ran(store), await ran(store, { userId: 'bob' })];
+    t.same(await store.eventEnds('ann'), { last: 6, swept: 0 });
+    for (const executionId of [first, second])
+      await one(store, [{ type: 'remove', userId: null, executionId }]);
+    const again = await reopen();
+    t.same(await again.eventEnds('ann'), { last: 6, swept: 3 });
+    t.same(await again.eventEnds('bob'), { last: 6, swept: 6 });
+    t.same(await again.eventEnds('eve'), { last: 6, swept: 0 });
+    t.same((await again.eventsAfter({ userId: 'ann' }, 0, 100)).records, []);
+  });
+}
+
+function deliveries(t: Test, makeWorld: MakeWorld): void {
+  t.test('a delivery is noted with its event, for those who asked for it, and for nobody else', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    await one(store, put(webhook()));
+    await one(
+      store,
+      put(webhook({ id: 'starts', filter: { userId: 'ann', types: ['started'], taskId: 'x' } })),
+    );
+    const id = await ran(store, { taskId: 'x' });
+    await ran(store, { userId: 'bob' });
+    const seen = async (from: Store) =>
+      (await due(from)).map(({ webhookId, record }) => [webhookId, record.executionId, record.type]);
+    const expected = [
+      ['wh', id, 'completed'],
+      ['starts', id, 'started'],
+    ];
+    t.same(new Set((await seen(store)).map(String)), new Set(expected.map(String)));
+    t.equal(store.stats().deliveries.pending, 2);
+    const again = await reopen();
+    t.equal((await seen(again)).length, 2);
+    t.equal(again.stats().deliveries.pending, 2);
+    await ran(again);
+    t.equal((await due(again)).length, 3, 'it is listened to after a restart too');
+  });
+
+  t.test('a group that is refused leaves no delivery and no webhook', async (t) => {
+    const { store } = await makeWorld(t);
+    await one(store, put(webhook({ filter: { userId: 'ann', types: ['accepted'] } })));
+    const refused = newExecution();
+    t.match(await one(store, [accept(refused, { maxQueued: 0 })]), { status: 'refused' });
+    const other = put(webhook({ id: 'other' }));
+    t.match(await one(store, [...other, accept(newExecution(), { maxQueued: 0 })]), { status: 'refused' });
+    t.equal(store.stats().deliveries.pending, 0);
+    t.same(
+      (await store.webhooks('ann')).map(({ id }) => id),
+      ['wh'],
+    );
+    await one(store, [accept(newExecution())]);
+    t.equal(store.stats().deliveries.pending, 1);
+  });
+
+  t.test('an execution has its own webhook, which outlives it until all is delivered', async (t) => {
+    const { store } = await makeWorld(t);
+    const own = { url: 'https://example.com/b', events: ['completed'] as const };
+    const execution = newExecution({ webhook: own });
+    const hook = webhook({ id: execution.id, executionId: execution.id, url: own.url });
+    await one(store, [accept(execution, { claim: CLAIM }), { type: 'webhook', webhook: hook, at: 1 }]);
+    await one(store, [settle(execution.id, 1)]);
+    await one(store, [{ type: 'remove', userId: null, executionId: execution.id }]);
+    const [one_] = await due(store);
+    t.match(one_, {
+      webhook: { url: own.url, secrets: [{ secret: 'whsec_x' }] },
+      record: { type: 'completed' },
+    });
+    const sweep: Group = [{ type: 'delivery_sweep', finishedBefore: 1e15, limit: 10 }];
+    await one(store, sweep);
+    t.ok(await store.webhook('ann', execution.id));
+    const end = { state: 'delivered', tries: [], nextAt: null, at: 5, isRedelivery: false } as const;
+    await one(store, [{ type: 'delivery', id: one_?.id ?? 0, ...end }]);
+    t.equal(store.stats().deliveries.pending, 0);
+    await one(store, sweep);
+    t.equal(await store.webhook('ann', execution.id), null);
+    t.same(await store.webhooks('ann'), [], 'it is no standing one');
+  });
+
+  t.test('how a delivery went is kept; what has ended is not taken up again but by hand', async (t) => {
+    const { store } = await makeWorld(t);
+    await one(store, put(webhook()));
+    await ran(store);
+    const [{ id }] = (await due(store)) as unknown as [{ id: number }];
+    const tries = [{ at: 1, status: 500, error: 'x', tookMs: 2 }];
+    const later = {
+      type: 'delivery',
+      id,
+      state: 'pending',
+      tries,
+      nextAt: 9000,
+      at: 5,
+      isRedelivery: false,
+    } as const;
+    t.match(await one(store, [later]), { status: 'applied' });
+    t.same(await store.dueDeliveries('ann https://example.com', 8999, 10), []);
+    t.same(await store.deliveryLanes(), [{ lane: 'ann https://example.com', nextAt: 9000 }]);
+    const end = { ...later, state: 'failed', nextAt: null } as const;
+    t.match(await one(store, [end]), { status: 'applied' });
+    t.same(await one(store, [later]), { status: 'stale' });
+    t.match(await store.deliveries('wh', ALL), [{ id, state: 'failed', tries }]);
+    t.same(await store.deliveryLanes(), []);
+    t.match(await one(store, [{ ...later, isRedelivery: true }]), { status: 'applied' });
+    t.match(await store.delivery('wh', id), { state: 'pending', nextAt: 9000 });
+    t.equal(await store.delivery('other', id), null);
+  });
+
+  t.test(
+    'what waits for a webhook that is turned off is discarded, and gone with one that is removed',
+    async (t) => {
+      const { store } = await makeWorld(t);
+      await one(store, put(webhook()));
+      await ran(store);
+      await one(store, put(webhook({ disabled: 'request' })));
+      t.match(await store.deliveries('wh', ALL), [{ state: 'discarded', nextAt: null }]);
+      t.equal(store.stats().deliveries.pending, 0);
+      await ran(store);
+      t.equal((await store.deliveries('wh', ALL)).length, 1, 'nothing is noted for it');
+      await one(store, put(webhook()));
+      await ran(store);
+      t.equal((await due(store)).length, 1);
+      t.match(await one(store, [{ type: 'webhook_remove', userId: 'bob', webhookId: 'wh' }]), {
+        reason: 'not_found',
+      });
+      t.match(await one(store, [{ type: 'webhook_remove', userId: 'ann', webhookId: 'wh' }]), {
+        status: 'applied',
+      });
+      t.same(await store.deliveries('wh', ALL), []);
+      t.equal(store.stats().deliveries.pending, 0);
+    },
+  );
+
+  t.test('lanes keep receivers and users apart', async (t) => {
+    const { store } = await makeWorld(t);
+    await one(store, put(webhook({ id: 'a' })));
+    await one(store, put(webhook({ id: 'b', url: 'https://example.com/other' })));
+    await one(store, put(webhook({ id: 'c', url: 'https://example.com:8443/' })));
+    await one(store, put(webhook({ id: 'd', userId: 'bob', filter: { userId: 'bob' } })));
+    await ran(store);
+    await ran(store, { userId: 'bob' });
+    t.same(
+      (await store.deliveryLanes()).map(({ lane }) => lane),
+      ['ann https://example.com', 'ann https://example.com:8443', 'bob https://example.com'],
+    );
+    t.same(
+      (await due(store)).map(({ webhookId }) => webhookId),
+      ['a', 'b'],
+    );
+    t.equal((await due(store, 'bob https://example.com')).length, 3);
+  });
+}
