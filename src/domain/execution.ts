@@ -277,6 +277,20 @@ export function endedAtOnce(
   };
 }
 
+/** What is its own of an execution that ended with its acceptance, like others did. */
+export interface OwnFacts {
+  id: ExecutionId;
+  trace: Trace;
+  /** When it was accepted, and ended, ms since the epoch. */
+  at: number;
+}
+
+/** An execution that ended with its acceptance as another one did, or that one itself. */
+export function alike(other: FinishedExecution, { id, trace, at }: OwnFacts): FinishedExecution {
+  if (id === other.id) return other;
+  return { ...other, id, runId: id, trace, createdAt: at, queuedAt: at, finishedAt: at };
+}
+
 /** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */
 export function leavesResult(execution: Execution): execution is FinishedExecution {
   const { cache, attempts } = execution;

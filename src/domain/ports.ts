@@ -8,6 +8,7 @@ import type {
   FinishedExecution,
   HttpResponse,
   OutputTotals,
+  OwnFacts,
   PendingExecution,
   Pool,
   QueuedExecution,
@@ -75,6 +76,17 @@ export interface AcceptPart {
   end: { outcome: Outcome; result: Result } | null;
   /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
   pricing?: { windows: readonly Window[]; lowBalance: number | null };
+}
+
+/**
+ * Executions that ended with their acceptance and are alike: each is `like`, but for what is its own. One that is stored
+ * already stays as it is, so that who does not know whether it is may write it again. Never refused; stands alone in its
+ * group.
+ */
+export interface AnswersPart {
+  type: 'answers';
+  like: FinishedExecution;
+  each: readonly OwnFacts[];
 }
 
 /**
@@ -266,6 +278,7 @@ export interface ProgressPart {
 
 export type Part =
   | AcceptPart
+  | AnswersPart
   | IdempotencyPart
   | ClaimNextPart
   | CancelPart

@@ -34,6 +34,7 @@ import { Deadlines } from './deadlines.ts';
 import type { AccountListener, Listener } from './event-bus.ts';
 import { dryRun, type DryRun } from './dry-run.ts';
 import { EventBus } from './event-bus.ts';
+import { Hits } from './hits.ts';
 import { LateAccepts } from './late-accepts.ts';
 import {
   type CacheFilter,
@@ -144,6 +145,8 @@ export class Engine {
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
+  readonly #hits: Hits;
+  readonly #submitDeps: SubmitDeps;
   readonly #queries: Queries;
   readonly #changes: Changes;
   readonly #charges: Charges;
@@ -185,6 +188,10 @@ export class Engine {
     this.#policies = new Policies(deps.policies, () => clock.monotonic());
     this.#cache = new ResultCache(deps.cache, () => clock.now());
     this.#late = new LateAccepts({ commit, clock, log });
+    this.#hits = new Hits({
+      ...{ late: this.#late, cache: this.#cache, policies: this.#policies, clock },
+      ...{ newId: deps.newId, newTrace: deps.newTrace },
+    });
     this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
     this.#deadlines = new Deadlines(clock, {
       expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
@@ -229,6 +236,7 @@ export class Engine {
       stop: (plan, outcome) => this.#changes.stopPlan(plan, outcome),
       changes: this.#changed,
     });
+    this.#submitDeps = this.#toSubmitDeps();
   }
 
   listen(listener: Listener): () => void {
@@ -357,7 +365,8 @@ export class Engine {
     submissions: readonly Submission[],
   ): Promise<(Submitted | RefusedError)[]> {
     this.#checkOpen();
-    const submitted = submitAll(caller, submissions, this.#submitDeps());
+    const submitted = submitAll(caller, submissions, this.#submitDeps);
+    if (!(submitted instanceof Promise)) return submitted;
     this.#track(submitted);
     return submitted;
   }
@@ -369,7 +378,7 @@ export class Engine {
    */
   async dryRun(caller: Caller, submission: Submission): Promise<DryRun> {
     this.#checkOpen();
-    return dryRun(caller, submission, this.#submitDeps());
+    return dryRun(caller, submission, this.#submitDeps);
   }
 
   /** A new execution with the spec of another one. */
@@ -509,6 +518,7 @@ export class Engine {
   /** To be called when what is configured has changed. */
   forgetPolicies(): void {
     this.#policies.prune();
+    this.#hits.forget();
   }
 
   /** Removes what has been kept long enough; answers how many executions. */
@@ -619,7 +629,7 @@ export class Engine {
     return { runner: this.#deps.runner.status().name, at: this.#deps.clock.now() };
   }
 
-  #submitDeps(): SubmitDeps {
+  #toSubmitDeps(): SubmitDeps {
     const { store, clock, policy, resolve, credits, newId, newTrace } = this.#deps;
     return {
       store,
@@ -632,7 +642,7 @@ export class Engine {
       policies: this.#policies,
       cache: this.#cache,
       joins: this.#joins,
-      late: this.#late,
+      hits: this.#hits,
       credits,
       claimant: () => this.#claimant(),
       commit: this.#commit,

@@ -1,8 +1,8 @@
 // Executions that were answered from the cache, on their way to the store. Nothing is lost with one but its record: no
 // work, no money, no promise of a key. They can be read from here until they are stored.
-import { endedAtOnce, type FinishedExecution } from '../domain/execution.ts';
+import { alike, type FinishedExecution, type OwnFacts } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { AcceptPart, Clock, Group, GroupResult, Log } from '../domain/ports.ts';
+import type { Clock, Group, GroupResult, Log } from '../domain/ports.ts';
 
 export interface LateAcceptsDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
@@ -10,18 +10,24 @@ export interface LateAcceptsDeps {
   log: Log;
 }
 
-interface Entry {
-  part: AcceptPart;
-  execution: FinishedExecution;
+/** What a request is answered with, again and again where it keeps coming: only a few facts are each answer's own. */
+export interface Answer {
+  like: FinishedExecution;
+  /** That one of them takes here and in a transaction, roughly. */
   bytes: number;
+}
+
+interface Entry {
+  answer: Answer;
+  own: OwnFacts;
   tries: number;
 }
 
 /** Beyond so many, or so many bytes, answers wait for the store again. */
 const MAX_WAITING = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Stored together. */
-const BATCH = 1000;
+/** Stored together: many, since a transaction has its price, but not so many that others wait long for theirs. */
+const BATCH = 3000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** A batch of more than so many is a sign of many to come. */
 const BUSY = 16;
@@ -52,21 +58,23 @@ export class LateAccepts {
   }
 
   get(userId: string | null, id: ExecutionId): FinishedExecution | null {
-    const execution = this.#waiting.get(id)?.execution;
-    return execution !== undefined && (userId === null || execution.userId === userId) ? execution : null;
+    const entry = this.#waiting.get(id);
+    if (entry === undefined) return null;
+    const { like } = entry.answer;
+    return userId === null || like.userId === userId ? alike(like, entry.own) : null;
   }
 
-  /** Takes in an execution that has ended with its acceptance; answers it as the store will have it. */
-  add(record: AcceptPart['execution'], end: NonNullable<AcceptPart['end']>): FinishedExecution {
-    const execution = endedAtOnce(record, end);
-    const part: AcceptPart = {
-      ...{ type: 'accept', execution: record, claim: null, joins: false, end, maxQueued: 0 },
-    };
-    const bytes = this.#sizeOf(end.result);
-    this.#bytes += bytes;
-    this.#waiting.set(record.id, { part, execution, bytes, tries: 0 });
+  /** @param execution that has ended with its acceptance */
+  toAnswer(execution: FinishedExecution): Answer {
+    const { spec, work, result } = execution;
+    const asked = JSON.stringify(spec).length + (work === spec ? 0 : JSON.stringify(work).length);
+    return { like: execution, bytes: 1000 + asked + this.#sizeOf(result) };
+  }
+
+  add(answer: Answer, own: OwnFacts): void {
+    this.#bytes += answer.bytes;
+    this.#waiting.set(own.id, { answer, own, tries: 0 });
     this.#flushing ??= this.#flush();
-    return execution;
   }
 
   /** Resolves when this one is stored, or is given up. */
@@ -118,7 +126,7 @@ export class LateAccepts {
     const batch: [ExecutionId, Entry][] = [];
     let bytes = 0;
     for (const one of this.#waiting) {
-      bytes += one[1].bytes;
+      bytes += one[1].answer.bytes;
       if (batch.length > 0 && (batch.length === BATCH || bytes > BATCH_BYTES)) break;
       batch.push(one);
     }
@@ -135,27 +143,35 @@ export class LateAccepts {
 
   async #commit(batch: [ExecutionId, Entry][]): Promise<boolean> {
     try {
-      await this.#deps.commit(batch.map(([, { part }]) => [part]));
+      await this.#deps.commit(toGroups(batch));
     } catch (error) {
       for (const [, entry] of batch) entry.tries += 1;
       if (batch.some(([, { tries }]) => tries < MAX_TRIES)) return false;
       const ids = batch.map(([id]) => id);
       this.#deps.log.error({ err: error, execution_ids: ids }, 'A cached answer could not be stored');
     }
-    for (const [id, { bytes }] of batch) {
+    for (const [id, { answer }] of batch) {
       this.#waiting.delete(id);
-      this.#bytes -= bytes;
+      this.#bytes -= answer.bytes;
     }
     return true;
   }
 
   #sizeOf(result: FinishedExecution['result']): number {
-    if (result === null) return 1000;
+    if (result === null) return 0;
     let size = this.#sizes.get(result);
-    if (size === undefined) {
-      size = 1000 + JSON.stringify(result).length;
-      this.#sizes.set(result, size);
-    }
+    if (size === undefined) this.#sizes.set(result, (size = JSON.stringify(result).length));
     return size;
   }
+}
+
+/** Those that are alike travel together. */
+function toGroups(batch: [ExecutionId, Entry][]): Group[] {
+  const groups = new Map<Answer, OwnFacts[]>();
+  for (const [, { answer, own }] of batch) {
+    const each = groups.get(answer);
+    if (each === undefined) groups.set(answer, [own]);
+    else each.push(own);
+  }
+  return [...groups].map(([{ like }, each]) => [{ type: 'answers', like, each }]);
 }

@@ -5,11 +5,20 @@ import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, StepOf, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { AcceptPart, Claimant, Clock, Group, GroupResult, Part, Store } from '../domain/ports.ts';
+import type {
+  AcceptPart,
+  CacheEntry,
+  Claimant,
+  Clock,
+  Group,
+  GroupResult,
+  Part,
+  Store,
+} from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
-import type { LateAccepts } from './late-accepts.ts';
+import type { Hits } from './hits.ts';
 import type { ResultCache } from './policies/cache.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Resolved } from './policies/operations.ts';
@@ -28,6 +37,8 @@ export interface Submission {
   rerunOf: ExecutionId | null;
   /** Nobody is charged for it. */
   isFree?: boolean;
+  /** The spec has come before, may come again as the same object, and never changes; never of a rerun. */
+  isRepeated?: boolean;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
   /** A plan to go on from. */
@@ -53,6 +64,8 @@ export interface Submitted {
   execution: Execution;
   /** The key was known: this is the execution of the first request with it. */
   isReplay: boolean;
+  /** The same object for all that are alike, as domain/execution.ts has it; none where nobody knows. */
+  like?: object;
 }
 
 export type NewExecution = AcceptPart['execution'];
@@ -67,7 +80,7 @@ export interface SubmitDeps {
   resolve(spec: Spec): Resolved;
   cache: ResultCache;
   joins: Joins;
-  late: LateAccepts;
+  hits: Hits;
   /** Null: credits are off. */
   credits: CreditSource | null;
   newId(): ExecutionId;
@@ -83,29 +96,41 @@ export interface SubmitDeps {
 }
 
 /**
- * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused.
+ * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
+ * promise only where something is to be stored first.
  *
  * @throws StoreError when nothing could be written
  */
-export async function submitAll(
+export function submitAll(
   caller: Caller,
   submissions: readonly Submission[],
   deps: SubmitDeps,
-): Promise<(Submitted | RefusedError)[]> {
+): (Submitted | RefusedError)[] | Promise<(Submitted | RefusedError)[]> {
   const drafts = submissions.map((submission) => tryDraft(caller, submission, deps));
-  const groups = drafts.flatMap((one) => ('group' in one ? [one.group] : []));
+  return drafts.every(isAnswer) ? drafts : store(caller, drafts, deps);
+}
+
+const isAnswer = (drafted: Drafted): drafted is Submitted | RefusedError => !('group' in drafted);
+
+/** @throws StoreError when nothing could be written */
+async function store(
+  caller: Caller,
+  drafts: Drafted[],
+  deps: SubmitDeps,
+): Promise<(Submitted | RefusedError)[]> {
+  const groups = drafts.flatMap((one) => (isAnswer(one) ? [] : [one.group]));
   let results: GroupResult[];
   try {
-    results = groups.length === 0 ? [] : await deps.commit(groups);
+    results = await deps.commit(groups);
   } catch (error) {
-    for (const one of drafts) if ('group' in one) undo(one, deps);
+    for (const one of drafts) if (!isAnswer(one)) undo(one, deps);
     throw error;
   }
   let next = 0;
   const answers: (Submitted | RefusedError)[] = [];
   for (const one of drafts) {
-    if ('group' in one) answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
-    else answers.push(one);
+    if (isAnswer(one)) answers.push(one);
+    else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
   }
   for (const pool of POOLS) deps.schedulers[pool].fill();
   return answers;
@@ -141,17 +166,16 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
 
 /** @throws RefusedError */
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
-  const { idempotency } = submission;
+  const { idempotency, spec, trace, isRepeated = false } = submission;
+  // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
+  const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
+  const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
+  if (again !== null) return { ...again, isReplay: false };
   const execution = accepted(caller, submission, deps);
   const beginning = begin(execution, submission, deps);
-  const { outcome, result } = beginning.end ?? {};
   const pricing = price(execution, beginning, submission, deps);
-  const isHit = execution.cache?.status === 'hit';
-  // A free hit has nothing to lose but its own record, which may follow.
-  const hasOthers = idempotency !== null || execution.plan !== null || execution.cost !== null;
-  const mayBeLate = isHit && !hasOthers && deps.late.hasRoom;
-  if (mayBeLate && outcome !== undefined && result !== undefined) {
-    return { execution: deps.late.add(execution, { outcome, result }), isReplay: false };
+  if (beginning.hit !== null && mayFollow && execution.cost === null) {
+    return { ...deps.hits.first(caller, execution, beginning.hit, isRepeated), isReplay: false };
   }
   const { scheduler, slot } = beginning;
   const group: Part[] = [];
@@ -195,11 +219,7 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   }
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
-  const hasOwnLimit = spec.timeouts?.attempt_ms !== undefined;
-  const adaptiveMs =
-    spec.kind === 'operation' && !hasOwnLimit
-      ? (deps.policies.adaptiveTimeout(spec.name)?.currentMs ?? null)
-      : null;
+  const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const plan = submission.plan ?? null;
   const from = { caller, trace, rerunOf, redriveOf: null, plan, now };
   return newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
@@ -263,7 +283,11 @@ function onlyUses({ cache }: Spec): boolean {
   return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
 }
 
-type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 'end'>;
+type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
+  Pick<AcceptPart, 'joins' | 'end'> & {
+    /** The kept result that it ends with. */
+    hit: CacheEntry | null;
+  };
 
 /**
  * How an execution begins: with an earlier result, in the run of another one, not at all because its circuit is open, or
@@ -273,7 +297,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> & Pick<AcceptPart, 'joins' | 
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
   const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
-  const idle = { scheduler, slot: null, joins: false, end: null };
+  const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
   if (execution.work.kind === 'plan') return idle;
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
@@ -292,7 +316,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
 function findResult(
   execution: NewExecution,
   deps: SubmitDeps,
-): Pick<Beginning, 'end'> | Pick<Beginning, 'joins'> | null {
+): Pick<Beginning, 'end' | 'hit'> | Pick<Beginning, 'joins'> | null {
   const { cache, userId } = execution;
   if (cache === null) return null;
   if (cache.mode === 'refresh') deps.cache.remove({ key: cache.key });
@@ -300,7 +324,7 @@ function findResult(
   const entry = deps.cache.find(cache.key);
   if (entry !== null) {
     execution.cache = { ...cache, status: 'hit', storedAt: entry.storedAt };
-    return { end: { outcome: entry.outcome, result: entry.result } };
+    return { end: { outcome: entry.outcome, result: entry.result }, hit: entry };
   }
   const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));
   if (runId === null) {

@@ -14,6 +14,7 @@ const MAX_MEMBERS = 50_000;
 /** Takes over the parsing of application/json, and refuses every other content type and every encoding. */
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  app.decorateRequest('smallBody', null);
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     const charset = /charset\s*=\s*"?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
@@ -21,6 +22,8 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
     }
     if (body.length === 0) return done(null, undefined);
+    const known = request.routeOptions.config.knownBodies?.find(request, body) ?? null;
+    if (known !== null) return done(null, known);
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const maxMembers = request.routeOptions.config.maxMembers ?? MAX_MEMBERS;
     const most = { depth: MAX_DEPTH, members: maxMembers, width: MAX_MEMBERS };

@@ -15,10 +15,13 @@ import type { z } from 'zod';
 import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
 import type { AttemptWire, cacheStats, circuit, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
 
-/** The time that was written last: those of an execution often are the same, and writing one is dear. */
+/** The two times that were written last: those of an execution often are the same, and writing one is dear. */
 let last = { ms: 0, text: new Date(0).toISOString() };
+let before = last;
 
 export function isoTime(ms: number): string {
+  if (ms === last.ms) return last.text;
+  [last, before] = [before, last];
   if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
   return last.text;
 }
@@ -127,16 +130,20 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
       ...(logPath === null ? {} : { log_path: logPath }),
     },
     resources: toResources(execution.attempts.at(-1)),
-    timestamps: {
-      created: isoTime(execution.createdAt),
-      queued: isoTime(execution.queuedAt),
-      started: isoOrNull(view.startedAt),
-      finished: isFinished(execution) ? isoTime(execution.finishedAt) : null,
-    },
+    timestamps: timestampsOf(view),
     queue: view.queue,
     cancel: toCancel(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
+  };
+}
+
+export function timestampsOf({ execution, startedAt }: ExecutionView): ExecutionWire['timestamps'] {
+  return {
+    created: isoTime(execution.createdAt),
+    queued: isoTime(execution.queuedAt),
+    started: isoOrNull(startedAt),
+    finished: isFinished(execution) ? isoTime(execution.finishedAt) : null,
   };
 }
 

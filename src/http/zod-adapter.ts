@@ -3,6 +3,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { RefusedError } from '../domain/errors.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from '../domain/field-messages.ts';
+import type { KnownBodies } from './known-bodies.ts';
 
 /**
  * A value that fits, or its refusal.
@@ -28,3 +29,13 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   // Fastify hands over null where there is no body.
   return (value: unknown) => fit(schema, value ?? undefined, place);
 };
+
+/** Bodies that are known have been found to fit. */
+export function knowing(bodies: KnownBodies): FastifySchemaCompiler<z.ZodType> {
+  return (route) => {
+    const validate = validatorCompiler(route);
+    if (route.httpPart !== 'body') return validate;
+    return (value: unknown) =>
+      typeof value === 'object' && value !== null && bodies.has(value) ? { value } : validate(value);
+  };
+}

@@ -162,6 +162,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   const requests = new Map<string, { observe(seconds: number): void }>();
 
+  const children = new Map<object, Map<string, { inc(): void }>>();
+  /** Counts one. The child is looked up once for each of the few combinations: that is most of what counting costs. */
+  function count<L extends string>(counter: Counter<L>, labels: Record<L, string>): void {
+    const name = Object.values(labels).join(' ');
+    const known = children.get(counter) ?? new Map<string, { inc(): void }>();
+    const child = known.get(name) ?? counter.labels(labels);
+    children.set(counter, known.set(name, child));
+    child.inc();
+  }
+
   let lastAttempt = '';
   /** The end of an attempt, once, however many executions share it: they are told of one after the other. */
   function onAttempt(execution: Execution, attempt: Attempt): void {
@@ -182,13 +192,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
     // What looks nothing up misses nothing.
     if (cache === null || cache.mode === 'write' || cache.mode === 'refresh') return;
     const counter = { hit: hits, miss: misses, joined: joins }[cache.status];
-    counter.inc({ operation_type: operationType(execution) });
+    count(counter, { operation_type: operationType(execution) });
   }
 
   function onFinished(execution: FinishedExecution): void {
     const { outcome, spec, status } = execution;
     const fault = judge(outcome).error?.fault ?? 'none';
-    finished.inc({ kind: spec.kind, status, cause: outcome.cause, fault });
+    count(finished, { kind: spec.kind, status, cause: outcome.cause, fault });
     if (status === 'timed_out') timeouts.inc({ operation_type: operationType(execution) });
     if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
       retried.inc({ result: status });
@@ -204,7 +214,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     switch (event.type) {
       case 'accepted':
         onCache(execution);
-        return accepted.inc({ kind: execution.spec.kind });
+        return count(accepted, { kind: execution.spec.kind });
       case 'started':
         if (attempt !== undefined) queueWait.observe((attempt.claimedAt - execution.queuedAt) / 1000);
         return;

@@ -6,6 +6,7 @@ import type { Cost } from '../domain/cost.ts';
 import type {
   Attempt,
   Execution,
+  FinishedExecution,
   Isolation,
   OutputPolicy,
   OutputTotals,
@@ -140,17 +141,39 @@ export interface StepRow {
   kept_from: string | null;
 }
 
-/** The row of a new execution, before its first group gives it a sequence. */
-export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, 'seq'> {
-  const { labels, outputPolicy, retry, retrySafe, cache, trace, rerunOf, isolation } = execution;
+/** A row that the store has not given a sequence yet. */
+export type NewRow = Omit<ExecutionRow, 'seq'>;
+
+type Accepted = AcceptPart['execution'] | FinishedExecution;
+
+/** The facts as JSON, without the brace that opens it and the trace. */
+function factsOf(execution: Accepted): string {
+  const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { plan, redriveOf, keptFrom, caller } = execution;
-  const facts: StaticFacts = {
-    ...{ labels, outputPolicy, work, retry, retrySafe, cache, trace, rerunOf, isolation },
+  const { redriveOf, keptFrom, caller } = execution;
+  const facts: Omit<StaticFacts, 'trace'> = {
+    ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation },
     ...(redriveOf === null ? {} : { redriveOf }),
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
   };
+  return JSON.stringify(facts).slice(1);
+}
+
+/** A trace as JSON: it is hexadecimal digits only. */
+export function traceText({ traceId, parentId, flags }: Trace): string {
+  return `{"traceId":"${traceId}","parentId":"${parentId}","flags":"${flags}"}`;
+}
+
+const withTrace = (facts: string, trace: string): string => `{"trace":${trace},${facts}`;
+
+/** The row of a new execution, before its first group gives it a sequence. */
+export function newRow(execution: Accepted): NewRow {
+  return { ...commonRow(execution), facts: withTrace(factsOf(execution), traceText(execution.trace)) };
+}
+
+function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
+  const { plan } = execution;
   return {
     id: execution.id,
     user_id: execution.userId,
@@ -164,7 +187,6 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     plan_id: plan?.id ?? null,
     step: plan?.step ?? null,
     spec: JSON.stringify(execution.spec),
-    facts: JSON.stringify(facts),
     priority: execution.priority,
     timeouts: JSON.stringify(execution.timeouts),
     phase: 'queued',
@@ -182,6 +204,36 @@ export function newRow(execution: AcceptPart['execution']): Omit<ExecutionRow, '
     result: null,
     cost: execution.cost === null ? null : JSON.stringify(execution.cost),
   };
+}
+
+/** What the rows of executions that ended alike have in common; each gets the rest by `ownAnswer`. */
+export interface AnswerRow extends Omit<NewRow, 'facts'> {
+  /** Without its beginning, which is each one's own. */
+  facts: string;
+}
+
+/** @param execution that has ended with its acceptance */
+export function answerRow(execution: FinishedExecution): AnswerRow {
+  const { status, revision, eventSequence, outcome, result } = execution;
+  const row = commonRow(execution);
+  const text = result === null ? null : JSON.stringify(result);
+  const end = { outcome: JSON.stringify(outcome), result: text };
+  const facts = factsOf(execution);
+  return Object.assign(
+    row,
+    { phase: 'done', status, revision, event_sequence: eventSequence, facts } as const,
+    end,
+  );
+}
+
+/** Those in which rows of executions that ended alike differ. */
+export const OWN_COLUMNS = ['id', 'run_id', 'facts', 'created_at', 'queued_at', 'finished_at'] as const;
+
+export function ownAnswer(
+  { facts }: AnswerRow,
+  { id, trace, at }: { id: string; trace: string; at: number },
+): Pick<NewRow, (typeof OWN_COLUMNS)[number]> {
+  return { id, run_id: id, facts: withTrace(facts, trace), created_at: at, queued_at: at, finished_at: at };
 }
 
 function parseOr(json: string | null, absent: unknown): unknown {

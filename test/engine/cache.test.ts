@@ -5,6 +5,8 @@ import type { Execution } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
+import { type Group, type Store, StoreError } from '../../src/domain/ports.ts';
+import type { Submitted } from '../../src/engine/engine.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { until } from '../helpers/processes.ts';
@@ -378,6 +380,143 @@ t.test('hits outlive a restart', async (t) => {
   const stored = await Promise.all(hits.map(({ id }) => world.store.get(null, id)));
   t.ok(stored.every((one) => one?.status === 'completed'));
 });
+
+/** Submits a spec that the caller keeps, as HTTP does for bodies that keep coming. */
+async function repeat(world: EngineWorld, spec: Spec, caller: Caller = LOCAL_CALLER): Promise<Submitted> {
+  const submission = { spec, trace: null, idempotency: null, rerunOf: null, isRepeated: true };
+  return world.engine.submit(caller, submission);
+}
+
+const KEPT = { kind: 'exec', program: 'true', cache: {}, labels: { team: 'infra' } } as const satisfies Spec;
+
+t.test('a request that keeps coming is worked out once, and each answer has its own record', async (t) => {
+  let worked = 0;
+  const resolve = (spec: Spec) => {
+    worked += 1;
+    return resolveSpec(NO_OPERATIONS, spec);
+  };
+  const world = await engineWorld(t, { deps: { resolve } });
+  const told: string[] = [];
+  const { execution: first } = await repeat(world, KEPT);
+  await endRun(world, [first.id]);
+  world.engine.listen(({ type, executionId }) => told.push(`${executionId} ${type}`));
+  const trace = { traceId: 'a'.repeat(32), parentId: 'b'.repeat(16), flags: '00' };
+  const one = await repeat(world, KEPT);
+  await world.clock.advance(5);
+  const other = await world.engine.submit(LOCAL_CALLER, {
+    ...{ spec: KEPT, trace, idempotency: null, rerunOf: null, isRepeated: true },
+  });
+  t.equal(worked, 2);
+  t.ok(one.like !== undefined && one.like === other.like);
+  const { id } = other.execution;
+  const at = world.clock.now();
+  const times = { createdAt: at, queuedAt: at, finishedAt: at };
+  t.same(other.execution, { ...one.execution, id, runId: id, trace, ...times });
+  t.match(await world.get(id), other.execution, 'it can be read at once');
+  await t.rejects(
+    world.engine.get({ ...LOCAL_CALLER, userId: 'ann' }, id),
+    /There is no execution/,
+    'by nobody else',
+  );
+  t.match(world.engine.cacheStats(), { hits: 2, misses: 1 });
+  const listed = await world.engine.list(
+    { userId: 'local', label: [{ name: 'team', value: 'infra' }] },
+    10,
+    null,
+  );
+  t.same(
+    listed.map(({ execution }) => execution),
+    [other.execution, one.execution, await world.get(first.id)],
+  );
+  t.same(told, [
+    ...[`${one.execution.id} accepted`, `${one.execution.id} completed`],
+    ...[`${id} accepted`, `${id} completed`],
+  ]);
+});
+
+t.test('what was worked out holds for one caller, one result and one configuration', async (t) => {
+  const world = await engineWorld(t);
+  const { execution: first } = await repeat(world, KEPT);
+  await endRun(world, [first.id]);
+  const { like } = await repeat(world, KEPT);
+  const ann: Caller = { ...LOCAL_CALLER, userId: 'ann' };
+  const { execution: hers } = await repeat(world, KEPT, ann);
+  t.match(hers, { userId: 'ann', cache: { status: 'miss' } }, 'another user has nothing of it');
+  await endRun(world, [hers.id]);
+  t.match((await repeat(world, KEPT, ann)).execution, { userId: 'ann', cache: { status: 'hit' } });
+  await t.rejects(repeat(world, KEPT, { ...LOCAL_CALLER, mayRun: [] }), /may not run "true"/);
+  world.engine.forgetPolicies();
+  const anew = await repeat(world, KEPT);
+  t.equal(statusOf(anew.execution), 'hit');
+  t.not(anew.like, like, 'a new configuration');
+  const refresh = await world.submit({ ...KEPT, cache: { mode: 'refresh' } });
+  await endRun(world, [refresh.id]);
+  const fresh = await repeat(world, KEPT);
+  t.match(await world.get(refresh.id), { finishedAt: fresh.execution.cache?.storedAt });
+  t.not(fresh.like, anew.like, 'a new result');
+  await world.clock.advance(3_600_000);
+  t.equal(statusOf((await repeat(world, KEPT)).execution), 'miss', 'none that has expired');
+});
+
+t.test('large answers are not remembered', async (t) => {
+  const world = await engineWorld(t);
+  const spec: Spec = { ...KEPT, env: { LARGE: 'x'.repeat(6000) } };
+  const { execution: first } = await repeat(world, spec);
+  await endRun(world, [first.id]);
+  const answers = [await repeat(world, spec), await repeat(world, spec)];
+  t.same(
+    answers.map(({ execution, like }) => [statusOf(execution), like]),
+    [
+      ['hit', undefined],
+      ['hit', undefined],
+    ],
+  );
+});
+
+t.test(
+  'answers are stored once and told once, also when the store has failed after it wrote them',
+  async (t) => {
+    let fails = 0;
+    const wrap = (store: Store): Store =>
+      new Proxy(store, {
+        get(target, name) {
+          if (name !== 'commit') {
+            const value: unknown = Reflect.get(target, name);
+            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          }
+          return async (groups: readonly Group[]) => {
+            const results = await target.commit(groups);
+            const isAnswers = groups.some(([part]) => part?.type === 'answers');
+            if (isAnswers && (fails += 1) === 1) throw new StoreError('the power is gone');
+            return results;
+          };
+        },
+      });
+    const world = await engineWorld(t, { wrap });
+    const first = await world.submit(KEPT);
+    await endRun(world, [first.id]);
+    const told = new Map<string, number[]>();
+    world.engine.listen(({ executionId, position }) =>
+      told.set(executionId, [...(told.get(executionId) ?? []), position]),
+    );
+    const hits = [await repeat(world, KEPT), await repeat(world, KEPT), await repeat(world, KEPT)];
+    await until('the retry is due', () => world.clock.hasTimer(1000));
+    await world.clock.advance(1000);
+    await world.engine.drain();
+    t.match(await world.store.counts(), { finished: { completed: 4 } });
+    for (const { execution } of hits) {
+      const events = await world.store.events(null, execution.id, 0);
+      t.same(
+        events.map(({ type }) => type),
+        ['accepted', 'completed'],
+      );
+      t.same(
+        told.get(execution.id),
+        events.map(({ position }) => position),
+      );
+    }
+  },
+);
 
 t.test('the logs of a shared run stay until nobody refers to it', async (t) => {
   const world = await engineWorld(t);

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import fc from 'fast-check';
 import type { CacheUse } from '../../src/domain/cache.ts';
 import type { Execution } from '../../src/domain/execution.ts';
-import { isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
+import { alike, endedAtOnce, isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
 import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec.ts';
@@ -706,6 +706,45 @@ function joins(t: Test, makeWorld: MakeWorld): void {
       (await store.events(null, execution.id, 0)).map(({ type }) => type),
       ['accepted', 'completed'],
     );
+  });
+
+  t.test('executions that ended alike are whole, each with what is its own', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const record = newExecution({ labels: { team: 'infra' }, cache: { ...use, status: 'hit', storedAt: 5 } });
+    const like = endedAtOnce(record, { outcome: EXIT_0, result: { type: 'json', value: ['ü'] } });
+    const own = [3000, 3001].map((at) => {
+      const { id, trace } = newExecution();
+      return { id, trace, at };
+    });
+    const each = [{ id: like.id, trace: like.trace, at: like.createdAt }, ...own];
+    const answers = { type: 'answers', like, each } as const;
+    const [result] = await store.commit([[answers]]);
+    const wanted = each.map((one) => alike(like, one));
+    t.same(applied(result), wanted);
+    t.match(await store.counts(), { pending: 0, finished: { completed: 3 } });
+    const events = result?.status === 'applied' ? result.events : [];
+    for (const { id } of each) {
+      t.same(
+        events.filter(({ executionId }) => executionId === id),
+        await store.events('ann', id, 0),
+        'they are told as they are stored',
+      );
+    }
+    t.same(
+      events.slice(0, 2).map(({ type, sequence }) => [type, sequence]),
+      [
+        ['accepted', 1],
+        ['completed', 2],
+      ],
+    );
+    const labelled = { userId: 'ann', label: [{ name: 'team', value: 'infra' }] };
+    t.equal((await store.list(labelled, 10, null)).length, 3);
+    const [again] = await store.commit([[answers]]);
+    t.same(again, result, 'written again they stay as they are');
+    t.match(await store.counts(), { finished: { completed: 3 } });
+    const after = await reopen();
+    t.same(await Promise.all(each.map(({ id }) => after.get('ann', id))), wanted);
+    t.match(await after.counts(), { finished: { completed: 3 } });
   });
 }
 

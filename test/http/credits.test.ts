@@ -194,6 +194,30 @@ t.test(
   },
 );
 
+t.test('a request that keeps coming is charged from the moment that its hits have a price', async (t) => {
+  const path = file(t, 'credits.yaml', 'prices: { shell: { per_run: 10 } }\n');
+  const s = await world(t, { EXECUTION_CREDITS_FILE: path });
+  await s.grant('local', 100);
+  const spec = shell('true', { cache: {} });
+  const price = async (amount: number) => {
+    writeFileSync(path, `prices: { shell: { per_run: 10, hit: ${amount} } }\n`);
+    await s.call('POST', '/v1/admin/reload');
+  };
+  const costs = async () => {
+    const answers = [];
+    for (let n = 0; n < 4; n++) answers.push(await s.submit(spec));
+    return answers.map(({ cache, cost }) => [cache?.status, cost?.charged ?? 0]);
+  };
+  const hits = (cost: number) => Array.from({ length: 4 }, () => ['hit', cost]);
+  await s.charged((await s.submit(spec)).id);
+  t.same(await costs(), hits(0));
+  await price(2);
+  t.same(await costs(), hits(2));
+  await price(0);
+  t.same(await costs(), hits(0));
+  t.match(await s.account('local'), { balance: 82 });
+});
+
 t.test(
   'a file of prices that cannot be used stops the start, and so does a price that nobody would pay',
   async (t) => {

@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { rawRequest, service, shell } from '../helpers/build.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -204,6 +205,23 @@ t.test('a key can do what its scopes say, and run what it may', async (t) => {
     batch.body.items.map(({ status }) => status),
     [202, 403],
   );
+});
+
+t.test('a request that is known from one caller is judged anew for another', async (t) => {
+  const keys = { ann: {}, bob: {}, carl: { may_run: [] }, dora: { scopes: ['read'] } };
+  const { call } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, keys) });
+  const spec = shell('echo secret', { cache: {} });
+  const submit = (name: string) =>
+    call<ExecutionWire>('POST', '/v1/executions', spec, { ...bearer(name), prefer: 'wait=30' });
+  for (const status of ['stored', 'hit', 'hit', 'hit', 'hit']) {
+    t.match((await submit('ann')).body, { user_id: 'ann', cache: { status } });
+  }
+  for (const status of ['stored', 'hit', 'hit', 'hit', 'hit']) {
+    t.match((await submit('bob')).body, { user_id: 'bob', cache: { status } });
+  }
+  t.equal((await submit('carl')).status, 403);
+  t.equal((await submit('dora')).status, 403);
+  t.match((await submit('ann')).body, { user_id: 'ann', cache: { status: 'hit' } });
 });
 
 t.test("another user's execution is not there, on any route", async (t) => {

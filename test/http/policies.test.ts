@@ -351,6 +351,62 @@ t.test('a hit answers at once, with its age, and says where it comes from', asyn
   t.match((await s.call('GET', '/v1/stats')).body, { cache: { hits: 2, misses: 1, entries: 1 } });
 });
 
+t.test('a request that keeps coming is answered like the first time, however often', async (t) => {
+  const s = await service(t);
+  const spec = shell('echo "é ✓"', { labels: { team: '"id":' }, task_id: '"trace_id":', cache: {} });
+  await s.run(spec);
+  const answers = [];
+  for (let n = 0; n < 6; n++) answers.push(await s.call<ExecutionWire>('POST', '/v1/executions', spec));
+  const [first] = answers;
+  const names = (value: object) => Object.keys(value).join();
+  for (const { status, headers, body } of answers) {
+    t.match({ status, age: headers.get('age') }, { status: 200, age: /^\d+$/ });
+    t.equal(headers.get('location'), `/v1/executions/${body.id}`);
+    t.equal(names(body), names(first?.body ?? {}), 'the fields are in their order');
+    const read = await s.call<ExecutionWire>('GET', `/v1/executions/${body.id}`);
+    t.same(read.body, body);
+    t.equal(read.headers.get('etag'), headers.get('etag'));
+  }
+  t.equal(new Set(answers.map(({ body }) => body.id)).size, 6);
+  t.equal(new Set(answers.map(({ body }) => body.trace_id)).size, 6);
+  const waited = await s.call('POST', '/v1/executions', spec, { prefer: 'wait=5' });
+  t.equal(waited.headers.get('preference-applied'), 'wait=5');
+  const traced = await s.call('POST', '/v1/executions', spec, {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  });
+  t.match(traced.body, { trace_id: '0af7651916cd43dd8448eb211c80319c' });
+  const keyed = await Promise.all(
+    [1, 2].map(() => s.call<ExecutionWire>('POST', '/v1/executions', spec, { 'idempotency-key': 'k' })),
+  );
+  t.equal(keyed[0]?.body.id, keyed[1]?.body.id, 'with a key it is one execution');
+  t.match(await s.call('POST', '/v1/executions/batch', spec), { status: 400 }, 'only where it was known');
+  t.match(await s.call('POST', '/v1/executions?x=1', spec), { status: 400 });
+  await s.call('GET', '/v1/executions');
+  const metrics = await s.call('GET', '/metrics');
+  t.match(metrics.text, /cache_hits_total\{operation_type="shell"\} 9/, 'when they are stored');
+  t.match(metrics.text, /execd_executions_accepted_total\{kind="shell"\} 10/);
+});
+
+t.test('an operation that has changed is not answered from what was known of it', async (t) => {
+  const operation = (word: string) => ({
+    run: { kind: 'exec', program: 'echo', args: [word] },
+    cacheable: true,
+  });
+  const [s, file] = await withOperations(t, { operations: { say: operation('old') } });
+  const spec = { kind: 'operation', name: 'say', cache: {} };
+  await s.run(spec);
+  for (let n = 0; n < 4; n++) {
+    t.match(await s.submit(spec), { cache: { status: 'hit' }, result: { stdout: 'old\n' } });
+  }
+  writeFileSync(file, JSON.stringify({ operations: { say: operation('new') } }));
+  await s.call('POST', '/v1/admin/reload');
+  t.match(await s.run(spec), { cache: { status: 'stored' }, result: { stdout: 'new\n' } });
+  t.match(await s.submit(spec), { cache: { status: 'hit' }, result: { stdout: 'new\n' } });
+  writeFileSync(file, JSON.stringify({ operations: {} }));
+  await s.call('POST', '/v1/admin/reload');
+  t.equal((await s.call('POST', '/v1/executions', spec)).status, 400);
+});
+
 t.test('the cache can be looked at, filled and emptied', async (t) => {
   const [s] = await withOperations(t, {
     operations: {

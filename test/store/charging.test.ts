@@ -34,7 +34,13 @@ interface Books {
 
 /** Checks the books of a store that nobody has open. */
 async function audit(t: Test, dir: string): Promise<Books> {
-  const store = new SqliteStore({ dir, now: () => Date.now(), maxInMemory: 10, owner: 'test' });
+  const store = new SqliteStore({
+    dir,
+    now: () => Date.now(),
+    maxInMemory: 10,
+    owner: 'test',
+    pause: () => Promise.resolve(),
+  });
   await store.open();
   try {
     const entries = await store.entries('ann', 1_000_000, null);

@@ -96,6 +96,15 @@ export class Policies {
     return timeout;
   }
 
+  /**
+   * The limit of the attempts that follows what was observed, milliseconds; null where there is none, or the request
+   * names its own.
+   */
+  adaptiveLimitMs(spec: Execution['spec']): number | null {
+    if (spec.kind !== 'operation' || spec.timeouts?.attempt_ms !== undefined) return null;
+    return this.adaptiveTimeout(spec.name)?.currentMs ?? null;
+  }
+
   /** Forgets what is not configured any more. */
   prune(): void {
     this.circuits.keep(new Set(this.#source.circuitNames()));

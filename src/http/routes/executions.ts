@@ -5,10 +5,12 @@ import { type Execution, isFinished } from '../../domain/execution.ts';
 import type { Clock, ListFilter } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
+import { AlikeBodies } from '../alike.ts';
 import { toDryRun } from '../dry-run-wire.ts';
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
+import { KnownBodies } from '../known-bodies.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
@@ -28,7 +30,7 @@ import {
   submitQuery,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
-import { fit } from '../zod-adapter.ts';
+import { fit, knowing } from '../zod-adapter.ts';
 import type { z } from 'zod';
 
 export interface ExecutionRoutesOptions {
@@ -64,9 +66,11 @@ export function executionRoutes(
   /** Bodies of finished executions, which never change; with and without what only administrators see. */
   const finished = { withPath: new WeakMap<Execution, string>(), plain: new WeakMap<Execution, string>() };
 
-  /** An execution as this caller may see it. */
-  function send(request: FastifyRequest, reply: FastifyReply, view: ExecutionView): FastifyReply {
-    const isAdmin = request.caller.scopes.has('admin');
+  const knownBodies = new KnownBodies();
+  const alikeBodies = new AlikeBodies();
+
+  function bodyOf({ caller }: FastifyRequest, view: ExecutionView): string {
+    const isAdmin = caller.scopes.has('admin');
     const bodies = isAdmin ? finished.withPath : finished.plain;
     let body = bodies.get(view.execution);
     if (body === undefined) {
@@ -77,6 +81,16 @@ export function executionRoutes(
       if (isFinished(view.execution) && view.execution.cache?.status !== 'hit')
         bodies.set(view.execution, body);
     }
+    return body;
+  }
+
+  /** An execution as this caller may see it. */
+  function send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    view: ExecutionView,
+    body = bodyOf(request, view),
+  ): FastifyReply {
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
     return reply.send(body);
   }
@@ -90,7 +104,7 @@ export function executionRoutes(
     const { id } = submitted.execution;
     const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
     const view =
-      waitS === null
+      waitS === null || isFinished(submitted.execution)
         ? await engine.view(submitted.execution)
         : await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
     const isDone = isFinished(view.execution);
@@ -102,7 +116,15 @@ export function executionRoutes(
     if (storedAt !== null)
       reply.header('age', String(Math.max(0, Math.floor((clock.now() - storedAt) / 1000))));
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
-    return send(request, reply, view);
+    const { like } = submitted;
+    // Answers from the cache have no log whose place could be shown.
+    if (like === undefined) return send(request, reply, view);
+    return send(
+      request,
+      reply,
+      view,
+      alikeBodies.body(like, view, () => toWire(view, null)),
+    );
   }
 
   /**
@@ -135,7 +157,8 @@ export function executionRoutes(
   app.route<{ Body: Spec; Querystring: z.output<typeof submitQuery> }>({
     method: 'POST',
     url: '/v1/executions',
-    config: { access: 'submit', headers: ACCEPT_HEADERS },
+    config: { access: 'submit', headers: ACCEPT_HEADERS, knownBodies },
+    validatorCompiler: knowing(knownBodies) as never,
     schema: {
       summary: 'Submit an execution',
       tags: ['executions'],
@@ -146,7 +169,8 @@ export function executionRoutes(
     async handler(request, reply) {
       const idempotency = idempotencyOf(request, () => request.body);
       const trace = readTraceparent(request.headers.traceparent);
-      const submission = { spec: request.body, trace, idempotency, rerunOf: null };
+      const isRepeated = knownBodies.has(request.body);
+      const submission = { spec: request.body, trace, idempotency, rerunOf: null, isRepeated };
       if (request.query.dry_run === 'true') {
         if (idempotency !== null) {
           throw new RefusedError('invalid_idempotency_key', 'A dry run stores nothing and takes no key.');
@@ -155,6 +179,9 @@ export function executionRoutes(
         return reply.send(toDryRun(request.body, answer));
       }
       const submitted = await engine.submit(request.caller, submission);
+      // Of all that repeats itself, what is answered from the cache spends most of its time on being read.
+      if (!isRepeated && submitted.execution.cache?.status === 'hit')
+        knownBodies.learn(request, request.body);
       return sendAccepted(request, reply, submitted);
     },
   });

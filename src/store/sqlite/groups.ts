@@ -9,17 +9,21 @@ import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { ChargePart, GrantPart } from '../../domain/account.ts';
 import type { PricedAs } from '../../domain/price.ts';
-import type { AttemptRow, EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
+import type { AttemptRow, EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
 import { AccountWriter, type NoCredit } from './account-writer.ts';
+import { AnswerWriter, type WriterAnswers } from './answers.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
 export type WriterPart =
-  WriterAccept | WriterSettle | Exclude<ports.Part, ports.AcceptPart | ports.SettlePart>;
+  | WriterAccept
+  | WriterAnswers
+  | WriterSettle
+  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart>;
 
 type WriterAccept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
-  row: Omit<ExecutionRow, 'seq'>;
+  row: NewRow;
   labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;
 };
@@ -52,7 +56,14 @@ export type Undone =
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
 export type GroupReply =
-  { status: 'applied'; touched: RowWithAttempts[]; events: EventRow[]; entries?: LedgerRow[] } | Undone;
+  | {
+      status: 'applied';
+      touched: RowWithAttempts[];
+      events: EventRow[];
+      answers: number[];
+      entries?: LedgerRow[];
+    }
+  | Undone;
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
@@ -76,6 +87,8 @@ interface Work {
   touched: RowWithAttempts[];
   events: EventRow[];
   entries?: LedgerRow[];
+  /** Positions of the first events of answers. */
+  answers: number[];
 }
 
 export class GroupWriter {
@@ -83,17 +96,19 @@ export class GroupWriter {
   readonly #epoch: number;
   readonly #sql: ReturnType<typeof prepareStatements>;
   readonly #accounts: AccountWriter;
+  readonly #answers: AnswerWriter;
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#epoch = epoch;
     this.#sql = prepareStatements(db);
     this.#accounts = new AccountWriter(db);
+    this.#answers = new AnswerWriter(db);
     this.counts = readCounts(db);
   }
 
   /** Carries out one group. The caller undoes what it wrote when the reply is not `applied`. */
   apply(group: readonly WriterPart[]): GroupReply {
-    const work: Work = { touched: [], events: [] };
+    const work: Work = { touched: [], events: [], answers: [] };
     const { queued, finished } = this.counts;
     const before = { ...this.counts, queued: { ...queued }, finished: { ...finished } };
     for (const part of group) {
@@ -109,6 +124,9 @@ export class GroupWriter {
     switch (part.type) {
       case 'accept':
         return this.#accept(part, work);
+      case 'answers':
+        work.answers.push(...this.#answers.write(part, this.counts));
+        return null;
       case 'idempotency':
         return this.#idempotency(part);
       case 'claim_next':
@@ -259,7 +277,7 @@ export class GroupWriter {
     return (this.#sql.running.get(key) as { n: number }).n;
   }
 
-  #mayRun({ concurrency_key: key, concurrency_limit: limit }: Omit<ExecutionRow, 'seq'>): boolean {
+  #mayRun({ concurrency_key: key, concurrency_limit: limit }: NewRow): boolean {
     return key === null || limit === null || this.#running(key) < limit;
   }
 
@@ -368,7 +386,7 @@ export class GroupWriter {
       this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
       for (const [name, value] of Object.entries(facts.labels))
         this.#sql.insertLabel.run(copy.user_id, name, value, id);
-      this.#insertEvents(copy, 0, events, at, { touched: [], events: [] });
+      this.#insertEvents(copy, 0, events, at, { touched: [], events: [], answers: [] });
       if (row.kind === 'plan') this.#sql.copyMarks.run(id, source);
       this.#count(copy, 1);
     }

@@ -18,6 +18,7 @@ import type { Window } from '../../domain/cost.ts';
 import type { LifecycleEvent } from '../../domain/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
+  AnswersPart,
   CacheEntry,
   Group,
   GroupResult,
@@ -32,6 +33,7 @@ import type {
 import { StoreError } from '../../domain/ports.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
 import * as accounts from './account-reads.ts';
+import { AnswerSender, written } from './answer-sender.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -66,6 +68,7 @@ interface Waiting {
 export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
+  readonly #answers = new AnswerSender();
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #stats: Omit<StoreStats, 'queued'> = { commits: 0, groups: 0, waiting: 0, commitSeconds: 0 };
@@ -264,7 +267,9 @@ export class SqliteStore implements Store {
   async #write(groups: Group[]): Promise<(GroupResult | StoreError)[]> {
     const reply = await this.#call({
       type: 'commit',
-      groups: groups.map((group) => group.map(toWriterPart)),
+      groups: groups.map((group) =>
+        group.map((part) => (part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part))),
+      ),
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
@@ -297,6 +302,8 @@ export class SqliteStore implements Store {
         ...this.#entriesOf(reply.entries),
       };
     }
+    const [only] = group;
+    if (only?.type === 'answers') return written(only, reply.answers);
     let first: Execution | null = null;
     const executions: Execution[] = [];
     for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
@@ -408,7 +415,7 @@ export class SqliteStore implements Store {
 
 const NONE_QUEUED = { process: 0, http: 0 };
 
-function toWriterPart(part: Group[number]): WriterPart {
+function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
   // A result travels as its text: the writer has no use for its parts.
   if (part.type === 'settle') {
     return { ...part, result: part.result === null ? null : JSON.stringify(part.result) };
