@@ -2,8 +2,9 @@
 // each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
 import { execFileSync, spawn } from 'node:child_process';
 import { until } from '../test/helpers/processes.ts';
-import { json, measure, perSecond, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
+import { json, measure, perSecond, ROUNDS, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
 import { measureNative } from './native.ts';
+import { measurePlans } from './plans.ts';
 import { measureHitRatio } from './zipf.ts';
 
 /** The bare server; answers its address. */
@@ -105,4 +106,5 @@ await measure({
 });
 await running.stop();
 await measureNative();
+await measurePlans(ROUNDS);
 process.exit();

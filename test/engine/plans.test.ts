@@ -334,6 +334,111 @@ t.test('a reference that leads to nothing fails its step before it starts', asyn
   });
 });
 
+t.test('plans that live are held in memory, so that there is room for so many and no more', async (t) => {
+  const world = await engineWorld(t);
+  const params = { large: 'x'.repeat(45 * 1024 * 1024) };
+  const steps = [{ ...STEP, name: 'a' }];
+  const ids = [await submit(world, { params, steps }), await submit(world, { params, steps })];
+  await t.rejects(submit(world, { params, steps }), refusal('queue_full'));
+  t.ok(await submit(world, { steps }), 'a small one fits');
+  const [first] = ids as [string];
+  await until('it runs', () => world.runner.live.length > 0);
+  await world.engine.cancel(LOCAL_CALLER, first, null);
+  await endStep(world, 'a', { cause: 'cancelled', reason: null, process: null });
+  await until('there is room again', () => submit(world, { params, steps }).then(Boolean, () => false));
+});
+
+t.test('a limit of a plan can be extended while it runs', async (t) => {
+  const world = await engineWorld(t);
+  const id = await submit(world, { timeouts: { total_ms: 5000 }, steps: [{ ...STEP, name: 'a' }] });
+  await running(world, 'a');
+  const timeouts = { total_ms: 9000 };
+  await world.engine.patch(LOCAL_CALLER, id, { priority: null, timeouts });
+  await world.clock.advance(6000);
+  t.match(await world.get(id), { phase: 'starting' });
+  await world.clock.advance(3000);
+  await until('it is being stopped', () => world.runner.live[0]?.stops.length === 1);
+  await endStep(world, 'a', { cause: 'cancelled', reason: null, process: null });
+  t.match(await finished(world, id), { outcome: { cause: 'total_timeout', limitMs: 9000 } });
+});
+
+t.test('a priority that a plan is given while it runs is that of the steps to come', async (t) => {
+  const world = await engineWorld(t);
+  const id = await submit(world, {
+    priority: 1,
+    steps: [
+      { ...STEP, name: 'a' },
+      { ...STEP, name: 'b', depends_on: ['a'] },
+      { ...STEP, name: 'own', depends_on: ['a'], priority: 3 },
+    ],
+  });
+  await running(world, 'a');
+  await world.engine.patch(LOCAL_CALLER, id, { priority: 9, timeouts: null });
+  await endStep(world, 'a');
+  await until('they are there', async () =>
+    (await view(world, id)).steps.every((one) => one.executionId !== null),
+  );
+  const { steps } = await view(world, id);
+  const priorities = await Promise.all(
+    steps.map(async (one) => (await world.get(one.executionId ?? '')).priority),
+  );
+  t.same(priorities, [1, 9, 3]);
+});
+
+t.test('a step that is cancelled alone has not come off well, and the plan goes on without it', async (t) => {
+  const world = await engineWorld(t);
+  const id = await submit(world, {
+    steps: [
+      { ...STEP, name: 'a' },
+      { ...STEP, name: 'after', depends_on: ['a'] },
+      { ...STEP, name: 'mend', depends_on: ['a'], run_if: 'failure' },
+    ],
+  });
+  await running(world, 'a');
+  const step = (await view(world, id)).steps[0]?.executionId ?? '';
+  await world.engine.cancel(LOCAL_CALLER, step, 'no');
+  await endStep(world, 'a', { cause: 'cancelled', reason: 'no', process: null });
+  await running(world, 'mend');
+  await endStep(world, 'mend');
+  t.match(await finished(world, id), { status: 'failed', outcome: { failed: 1, steps: ['a'] } });
+  t.same(statuses((await view(world, id)).steps), {
+    a: 'cancelled',
+    after: 'dependency_failed',
+    mend: 'completed',
+  });
+});
+
+t.test('a redrive whose original is removed meanwhile runs what it could not take over', async (t) => {
+  const world = await engineWorld(t);
+  const steps = [
+    { ...STEP, name: 'a' },
+    { ...STEP, name: 'b', depends_on: ['a'] },
+  ];
+  const first = await submit(world, { steps });
+  await running(world, 'a');
+  await endStep(world, 'a');
+  await running(world, 'b');
+  await endStep(world, 'b', FAILED);
+  await finished(world, first);
+  const options = { trace: null, idempotency: null };
+  const redriven = world.engine.plans.redrive(LOCAL_CALLER, first, options);
+  const removed = world.engine.remove(LOCAL_CALLER, first);
+  const answer = await redriven.catch((error: unknown) => error as { type: string });
+  await removed;
+  if ('type' in answer) {
+    t.match(answer, { type: 'not_found' });
+    return;
+  }
+  await until('a step runs', () => world.runner.live.length === 1);
+  const [next] = await liveSteps(world);
+  await endStep(world, next as string);
+  if (next === 'a') {
+    await running(world, 'b');
+    await endStep(world, 'b');
+  }
+  t.match(await finished(world, answer.execution.id), { status: 'completed' });
+});
+
 // ------------------------------------------------------------------------------------ random graphs
 
 interface Drawn {

@@ -287,6 +287,19 @@ t.test('plans', async (t) => {
       );
       const many = Array.from({ length: 10_001 }, (_, i) => exec(`s${i}`));
       t.match(await refused(world, { strategy: graph, steps: many }), { '/steps': /at most 10000/ });
+      const all = many.slice(0, 10_000).map((_, i) => i);
+      const dependencies = Object.fromEntries(all.slice(0, 21).map((i) => [i + 1, all]));
+      const crowded = { strategy: { ...graph, dependencies }, steps: many.slice(0, 10_000) };
+      t.match(Object.values(await refused(world, crowded)).join(), /at most 200000 dependencies/);
+      const params = Object.fromEntries(Array.from({ length: 50_001 }, (_, i) => [`p${i}`, 0]));
+      const wide = await world.call<Problem>('POST', '/v1/plans', {
+        strategy: graph,
+        params,
+        steps: [exec('a')],
+      });
+      t.match(wide, { status: 400, body: { type: 'urn:execd:error:too_many_members' } });
+      const inherited = await refused(world, { strategy: graph, steps: [exec('__proto__')] });
+      t.match(inherited, { '/steps/0/name': 'this name cannot be used' });
       let deep: object = exec('x');
       for (let i = 0; i < 6; i++) deep = { name: 'p', kind: 'plan', strategy: graph, steps: [deep] };
       t.match(Object.values(await refused(world, { strategy: graph, steps: [deep] })), [

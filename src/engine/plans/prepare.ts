@@ -209,11 +209,13 @@ async function lookUp(
 }
 
 /** What a step has of its plan, unless it says otherwise. */
-function inherit(body: object, { spec }: LivePlan): Record<string, unknown> {
-  const { task_id, priority, labels } = spec;
+function inherit(body: object, { spec, priority }: LivePlan): Record<string, unknown> {
+  const { task_id, labels } = spec;
+  // It may have been changed since; while nobody has named one, an operation has its own.
+  const hasPriority = spec.priority !== undefined || priority !== 0;
   return {
     ...(task_id === undefined ? {} : { task_id }),
-    ...(priority === undefined ? {} : { priority }),
+    ...(hasPriority ? { priority } : {}),
     ...body,
     ...(labels === undefined ? {} : { labels: { ...labels, ...(body as { labels?: object }).labels } }),
   };
