@@ -297,7 +297,7 @@ t.test('a plan has a stream of its own and of its steps, which ends with it', as
   const url = `${s.url}/v1/plans/${body.id}/events`;
   const all = await allMessages(url);
   const told = all.map(
-    ({ event, data }) => `${data.plan_id === null ? 'plan' : 'step'} ${data.step} ${event}`,
+    ({ event, data }) => `${data.plan_id === null ? 'plan' : 'step'} ${String(data.step)} ${event}`,
   );
   t.same(
     told.filter((one) => !one.endsWith('queued')),
@@ -450,13 +450,13 @@ t.test('only so many streams may be open', async (t) => {
     t.match(answer, { status: 429, body: { type: 'urn:execd:error:too_many_streams', retryable: true } });
     t.ok(answer.headers.get('retry-after'));
   }
-  open[0]?.cut();
+  (open[0]).cut();
   await until('there is room again', async () => {
     const again = await openStream(eventsUrl(s, id));
     again.cut();
     return again.status === 200;
   });
-  open[1]?.cut();
+  (open[1]).cut();
 });
 
 t.test('where output is not to be streamed, events are, and logs can be read', async (t) => {

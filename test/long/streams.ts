@@ -87,7 +87,7 @@ async function followCut(
       return isOver;
     });
     clearTimeout(timer);
-    if (isOver) return made;
+    if (isOver as boolean) return made;
     made += 1;
   }
 }
@@ -122,7 +122,7 @@ async function cuts(): Promise<void> {
         const attempt = String(data.attempt);
         const hash = hashes.get(attempt) ?? createHash('sha256');
         hashes.set(attempt, hash.update(bytes));
-        const of = (counts[`${attempt} ${data.stream}`] ??= {
+        const of = (counts[`${attempt} ${String(data.stream)}`] ??= {
           next: data.stream === 'stdout' ? 0 : 1,
           rest: '',
           bad: 0,
@@ -217,7 +217,7 @@ async function events(): Promise<void> {
     for (;;) {
       try {
         ids.add((await server.now.submit(spec)).id);
-        return sleep(10);
+        return await sleep(10);
       } catch {
         await sleep(100);
       }
