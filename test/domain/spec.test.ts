@@ -59,7 +59,6 @@ const BAD: [string, unknown, string][] = [
   ['a field of another kind', exec({ command: 'x' }), 'command'],
   ['a kind that is not there: plan', { kind: 'plan', steps: [] }, 'kind'],
   ['a feature that is not there: condition', exec({ condition: 'true OR false AND false' }), 'condition'],
-  ['a feature that is not there: webhook', exec({ webhook: { url: 'https://x' } }), 'webhook'],
   ['a feature that is not there: limits', exec({ limits: { cpu_s: 1 } }), 'limits'],
   ['a feature that is not there: concurrency_key', exec({ concurrency_key: 'x' }), 'concurrency_key'],
   ['a number for a program', { kind: 'exec', program: 5 }, 'program'],

@@ -450,13 +450,13 @@ t.test('only so many streams may be open', async (t) => {
     t.match(answer, { status: 429, body: { type: 'urn:execd:error:too_many_streams', retryable: true } });
     t.ok(answer.headers.get('retry-after'));
   }
-  (open[0]).cut();
+  open[0].cut();
   await until('there is room again', async () => {
     const again = await openStream(eventsUrl(s, id));
     again.cut();
     return again.status === 200;
   });
-  (open[1]).cut();
+  open[1].cut();
 });
 
 t.test('where output is not to be streamed, events are, and logs can be read', async (t) => {

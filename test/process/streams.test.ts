@@ -26,7 +26,9 @@ t.test('after a kill -9 every delivery that waited is made, and none was forgott
   const second = await server(t, env);
   const expected = ids.flatMap((id) => [`${id}.2 started`, `${id}.3 completed`, `${id}.3 completed`]).sort();
   const seen = () =>
-    to.received.map(({ headers, body }) => `${String(headers['webhook-id'])} ${String(body.data.type)}`).sort();
+    to.received
+      .map(({ headers, body }) => `${String(headers['webhook-id'])} ${String(body.data.type)}`)
+      .sort();
   await until('all are told', () => to.received.length >= expected.length, 30_000);
   t.same(seen(), expected, 'the standing one of two events, that of each execution of its end');
   const pending = async () =>
