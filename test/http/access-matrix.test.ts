@@ -189,10 +189,10 @@ t.test("another user's id is answered as one that is not there", async (t) => {
 
 t.test('with the right key every route gets past the gate', async (t) => {
   const { s, id, key } = await world(t);
-  // What removes comes last.
-  const routes = Object.keys(TABLE).sort(
-    (a, b) => Number(a.includes('DELETE')) - Number(b.includes('DELETE')),
-  );
+  // What removes comes last; an answer that goes on for ever has tests of its own.
+  const routes = Object.keys(TABLE)
+    .filter((route) => route !== 'GET /v1/events')
+    .sort((a, b) => Number(a.includes('DELETE')) - Number(b.includes('DELETE')));
   for (const route of routes) {
     const { status } = await ask(s, route, { id, key }, bearer('ann'));
     t.notOk([401, 403, 405, 500].includes(status), `${route}: ${status}`);
