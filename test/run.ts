@@ -33,7 +33,7 @@ const GROUPS = [
   'process',
   'project',
 ];
-const GROUP_TIMEOUT_MS = 300_000;
+const GROUP_TIMEOUT_MS = 900_000;
 
 let passed = 0;
 let failed = 0;
