@@ -681,7 +681,10 @@ export class Engine {
     return {
       store,
       resolve,
-      rules: rules(),
+      // They change while the server runs.
+      get rules() {
+        return rules();
+      },
       rates: this.#rates,
       secrets,
       clock,
