@@ -34,6 +34,8 @@ const GROUPS = [
   'project',
 ];
 const GROUP_TIMEOUT_MS = 900_000;
+/** A test that takes so long has its time stated. */
+const SLOW_S = 3;
 
 let passed = 0;
 let failed = 0;
@@ -73,6 +75,8 @@ async function check([name, program, ...args]: (typeof CHECKS)[number]): Promise
 interface Assertion {
   ok: boolean;
   name: string;
+  /** Milliseconds. */
+  time?: number | null;
   diag?: { diff?: string; source?: string; stack?: string } | null;
 }
 
@@ -96,7 +100,9 @@ async function testGroup(files: string[]): Promise<void> {
     parser.on('child', (nested: Parser) => collect(nested, nested.name));
     parser.on('assert', (assertion: Assertion) => {
       tests += 1;
-      report(assertion.ok, assertion.name, details.splice(0).join('\n'));
+      const { ok, name, time } = assertion;
+      const seconds = Math.round((time ?? 0) / 1000);
+      report(ok, seconds >= SLOW_S ? `${name} (${seconds} s)` : name, details.splice(0).join('\n'));
     });
     child.stdout?.pipe(parser);
   });

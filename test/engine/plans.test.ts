@@ -12,9 +12,6 @@ import { until } from '../helpers/processes.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 import { tempDir } from '../helpers/temp.ts';
 
-// Random graphs take their time.
-t.setTimeout(300_000);
-
 const FAILED = { ...EXIT_0, exitCode: 7 } as Outcome;
 const STEP = { kind: 'exec', program: 'true' } as const;
 const GRAPH = { type: 'dependency_graph' } as const;

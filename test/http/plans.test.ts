@@ -6,9 +6,6 @@ import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { type Answer, service, type Service } from '../helpers/build.ts';
 import { tempDir } from '../helpers/temp.ts';
 
-// A compiler runs in one of them.
-t.setTimeout(300_000);
-
 type Step = NonNullable<PlanWire['steps']>[number];
 interface Problem {
   type: string;
