@@ -5,7 +5,7 @@ export const TOKEN = 'TOKEN';
 
 const SLEEP = `sleep 1000.${TOKEN}`;
 /** It forks and ends, again and again, each time in a new session; no look at it lasts. */
-const HOPPER = `perl -MPOSIX -e "while (time < \$^T + 120) { fork and POSIX::_exit(0); POSIX::setsid() } # ${TOKEN}"`;
+const HOPPER = `perl -MPOSIX -e "while (time < $^T + 120) { fork and POSIX::_exit(0); POSIX::setsid() } # ${TOKEN}"`;
 
 /** Commands of bash: each says "up", and its own process stays. */
 export const ESCAPES: readonly (readonly [name: string, command: string])[] = [
