@@ -1,4 +1,5 @@
 // The HTTP server: puts plugins and routes together. It translates, and decides nothing.
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports.ts';
@@ -67,6 +68,8 @@ const REQUEST_MS = 30_000;
 const HEADERS_MS = 15_000;
 const SILENCE_MS = 120_000;
 const CHECK_MS = 5000;
+/** How long answers that still go out may take when the server ends. */
+const LAST_ANSWERS_MS = 5000;
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const { log, engine, version, limits } = options;
@@ -89,6 +92,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     },
   });
   app.server.maxConnections = options.maxConnections;
+  endInTime(app, options.clock);
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.onRefused));
@@ -139,12 +143,31 @@ export function buildMetricsServer(
       answerBadRequest(error, socket);
     },
   });
+  endInTime(app, options.clock);
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(options.log, options.onRefused));
   refuseUnknownRoutes(app);
   metricsPortRoutes(app, options);
   return app;
+}
+
+/** The end of a server waits neither for who has asked nothing yet, nor long for who does not take an answer. */
+function endInTime(app: FastifyInstance, clock: Clock): void {
+  const silent = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  app.server.on('request', ({ socket }) => silent.delete(socket));
+  app.addHook('preClose', (done) => {
+    for (const socket of silent) socket.destroy();
+    // A connection whose last answer ends from here on is not kept for a next one.
+    app.server.keepAliveTimeout = 1;
+    const timeUp = clock.timer(LAST_ANSWERS_MS, () => app.server.closeAllConnections());
+    app.server.once('close', () => timeUp.cancel());
+    done();
+  });
 }
 
 /** A route that says nothing of a query or a body takes none. Public ones are tolerant: balancers add parameters. */

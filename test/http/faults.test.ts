@@ -125,6 +125,21 @@ t.test('a body, and headers, that trickle in are given up', async (t) => {
   t.equal((await call('GET', '/livez')).status, 200);
 });
 
+t.test(
+  'who has connected and asks nothing, or only half of it, does not hold up the end of the server',
+  async (t) => {
+    const { url, stop, call } = await service(t);
+    const { hostname, port } = new URL(url);
+    const silent = connect(Number(port), hostname);
+    const half = connect(Number(port), hostname);
+    for (const socket of [silent, half]) socket.on('error', () => undefined).resume();
+    half.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: lo');
+    await once(half, 'data');
+    await call('GET', '/livez');
+    await Promise.all([stop(), once(silent, 'close'), once(half, 'close')]);
+  },
+);
+
 t.test('a flood of headers is refused, and ends its own connection only', async (t) => {
   const { url, call } = await service(t);
   const many = Array.from({ length: 5000 }, (_, i) => `X-${i}: ${i}\r\n`).join('');
