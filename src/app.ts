@@ -19,7 +19,7 @@ import { Engine } from './engine/engine.ts';
 import { policySource, resolveSpec } from './engine/policies/operations.ts';
 import type { EnginePolicy } from './engine/policy.ts';
 import { buildMetricsServer, buildServer } from './http/server.ts';
-import { toEventWire } from './http/event-wire.ts';
+import { toToldWire } from './http/event-wire.ts';
 import { SseClients } from './http/sse.ts';
 import { FileJournal, journalPath } from './journal/file.ts';
 import { Authentication } from './access/authentication.ts';
@@ -190,13 +190,14 @@ export async function buildApp(
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
   const dispatcher = new Dispatcher({
-    ...{ store: usedStore, commit, sender, clock, log, random: () => Math.random(), toData: toEventWire },
+    ...{ store: usedStore, commit, sender, clock, log, random: () => Math.random(), toData: toToldWire },
     source: () => `urn:execd:${engine.instanceId}`,
     maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
   });
   const newId = createIdGenerator(() => clock.now());
   const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
   engine.listen(() => dispatcher.wake());
+  engine.listenToAccounts(() => dispatcher.wake());
   const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
   const metrics: Metrics = createMetrics({
     version: VERSION,

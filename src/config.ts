@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
 import { httpUrl } from './domain/spec.ts';
-import { webhookEvents } from './domain/webhook-schema.ts';
+import { standingWebhookEvents } from './domain/webhook-schema.ts';
 
 const whole = (min: number, max: number) =>
   z
@@ -361,7 +361,7 @@ const SETTINGS = {
     about: 'Holds the secret that signs them: whsec_ and the base64 of 24 to 64 bytes.',
   },
   EXECUTION_EVENT_WEBHOOK_EVENTS: {
-    schema: z.string().transform(commaSeparated).pipe(webhookEvents),
+    schema: z.string().transform(commaSeparated).pipe(standingWebhookEvents),
     default: 'completed,failed,cancelled,timed_out',
     unit: 'events, comma-separated',
     about: 'Which events it sends.',

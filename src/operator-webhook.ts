@@ -1,7 +1,7 @@
 // The webhook of the operator: told of the events of all users, as configured.
 import { readFileSync } from 'node:fs';
 import { type Config, ConfigError } from './config.ts';
-import type { EventType } from './domain/event-types.ts';
+import type { WebhookEventType } from './domain/event-types.ts';
 import { webhookSecret } from './domain/webhook-schema.ts';
 
 /**
@@ -9,7 +9,7 @@ import { webhookSecret } from './domain/webhook-schema.ts';
  *
  * @throws ConfigError when its secret cannot be read
  */
-export function operatorWebhook(config: Config): { url: string; secret: string; types: EventType[] } | null {
+export function operatorWebhook(config: Config): { url: string; secret: string; types: WebhookEventType[] } | null {
   const { EXECUTION_EVENT_WEBHOOK_URL: url, EXECUTION_EVENT_WEBHOOK_SECRET_FILE: file } = config;
   if (!config.EXECUTION_EVENT_HANDLERS.includes('webhook') || url === undefined || file === undefined)
     return null;

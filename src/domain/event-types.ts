@@ -13,3 +13,7 @@ export const EVENT_TYPES = [
   'skipped',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
+
+/** What a standing webhook can be told of: also that the balance of its user has become low. */
+export const WEBHOOK_EVENT_TYPES = [...EVENT_TYPES, 'low_balance'] as const;
+export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];

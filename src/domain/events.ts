@@ -93,7 +93,10 @@ export function statusAfter(event: Pick<LifecycleEvent, 'type' | 'phase'>): Stat
   return isFinal(event.type) ? event.type : statusOf(phase, null);
 }
 
-export function matches(filter: EventFilter, record: EventRecord): boolean {
+export function matches(
+  filter: Omit<EventFilter, 'types'> & { types?: readonly string[] | undefined },
+  record: EventRecord,
+): boolean {
   const { userId, types, status, kind, operation, taskId, planId, label = [] } = filter;
   return (
     (userId === null || userId === record.userId) &&

@@ -1,6 +1,6 @@
 // What a request says of a webhook.
 import { z } from 'zod';
-import { EVENT_TYPES } from './event-types.ts';
+import { EVENT_TYPES, WEBHOOK_EVENT_TYPES } from './event-types.ts';
 
 /** 24 to 64 bytes, as Standard Webhooks has it. */
 export const webhookSecret = z
@@ -9,8 +9,15 @@ export const webhookSecret = z
     error: 'must be "whsec_" and the base64 of 24 to 64 bytes',
   });
 
+/** Of one execution. */
 export const webhookEvents = z
   .array(z.enum(EVENT_TYPES))
   .min(1)
   .max(EVENT_TYPES.length)
+  .describe('default: completed, failed, cancelled, timed_out');
+
+export const standingWebhookEvents = z
+  .array(z.enum(WEBHOOK_EVENT_TYPES))
+  .min(1)
+  .max(WEBHOOK_EVENT_TYPES.length)
   .describe('default: completed, failed, cancelled, timed_out');

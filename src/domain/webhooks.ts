@@ -1,7 +1,8 @@
 // Webhooks: who is told of which events, and how each telling went. The store notes what is to be delivered in the group of
 // the event itself, so that nothing is forgotten, however the server ends.
 import type { Caller } from './access.ts';
-import type { EventType } from './event-types.ts';
+import type { LedgerEntry } from './account.ts';
+import type { EventType, WebhookEventType } from './event-types.ts';
 import type { EventFilter, EventRecord } from './events.ts';
 import type { ExecutionId } from './ids.ts';
 import { FINAL_STATUSES } from './outcome.ts';
@@ -25,11 +26,38 @@ export interface Webhook {
   url: string;
   description: string | null;
   /** `userId` null only for that of the operator. */
-  filter: EventFilter;
+  filter: WebhookFilter;
   /** Newest first. */
   secrets: readonly WebhookSecret[];
   disabled: DisabledReason | null;
   createdAt: number;
+}
+
+/** Which events are told. What is not `types` picks executions; of its user's account a webhook is told whatever else it picks. */
+export type WebhookFilter = Omit<EventFilter, 'types'> & { types?: readonly WebhookEventType[] | undefined };
+
+/** An account has become low. */
+export interface LowBalance {
+  type: 'low_balance';
+  userId: string;
+  at: number;
+  /** Of the entry of the ledger that took the balance below the threshold. */
+  position: number;
+  balance: number;
+  threshold: number;
+  /** Which was charged; null when credits were taken back. */
+  executionId: ExecutionId | null;
+}
+
+/** What a delivery tells of. */
+export type Told = EventRecord | LowBalance;
+
+/** Null for an entry that has not taken the balance below the threshold. */
+export function lowBalanceOf(entry: LedgerEntry): LowBalance | null {
+  const { userId, at, position, balanceAfter: balance, crossed: threshold, kind, subjectId } = entry;
+  if (threshold === null) return null;
+  const executionId = kind === 'grant' ? null : subjectId;
+  return { type: 'low_balance', userId, at, position, balance, threshold, executionId };
 }
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'discarded'] as const;
@@ -49,7 +77,7 @@ export interface DeliveryTry {
 export interface Delivery {
   id: number;
   webhookId: string;
-  record: EventRecord;
+  record: Told;
   state: DeliveryState;
   tries: readonly DeliveryTry[];
   /** When the next try is due, ms since the epoch; null when there is none. */
@@ -74,8 +102,13 @@ export function laneOf({ userId, url }: Pick<Webhook, 'userId' | 'url'>): string
 }
 
 /** The id of an event outside of this server: the same at every try and for every receiver. */
-export function eventIdOf({ executionId, sequence }: Pick<EventRecord, 'executionId' | 'sequence'>): string {
-  return `${executionId}.${sequence}`;
+export function eventIdOf(told: Told): string {
+  return told.type === 'low_balance' ? `ledger.${told.position}` : `${told.executionId}.${told.sequence}`;
+}
+
+/** What an event is about. What has the same subject is told in its order. */
+export function subjectOf(told: Told): string {
+  return told.type === 'low_balance' ? told.userId : told.executionId;
 }
 
 const SECRET_BYTES = 32;
@@ -89,7 +122,7 @@ export function newSecret(): string {
 export interface WebhookRequest {
   url: string;
   description: string | null;
-  filter: Omit<EventFilter, 'userId'>;
+  filter: Omit<WebhookFilter, 'userId'>;
   /** Null makes one. */
   secret: string | null;
 }

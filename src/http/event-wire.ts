@@ -1,5 +1,6 @@
 // Events and output as they go over the wire, in streams and to webhooks. What is the same for all who follow is made once.
 import { type EventRecord, phaseAfter, statusAfter } from '../domain/events.ts';
+import type { LowBalance, Told } from '../domain/webhooks.ts';
 import type { LogPiece } from '../engine/engine.ts';
 import type { z } from 'zod';
 import type { event } from './event-schemas.ts';
@@ -48,6 +49,24 @@ export function toEventWire(record: EventRecord): EventWire {
                 },
         }),
   };
+}
+
+/** The data of a webhook. */
+export function toToldWire(told: Told): object {
+  return told.type === 'low_balance' ? toLowBalanceWire(told) : toEventWire(told);
+}
+
+function toLowBalanceWire({
+  type,
+  at,
+  userId,
+  balance,
+  threshold,
+  executionId,
+  position,
+}: LowBalance): object {
+  const facts = { user_id: userId, balance, threshold, execution_id: executionId, position };
+  return { type, time: isoTime(at), ...facts };
 }
 
 function toPhase(record: EventRecord): EventWire['phase'] {

@@ -1,8 +1,8 @@
 // Webhooks on the wire.
 import { z } from 'zod';
-import { EVENT_TYPES } from '../domain/event-types.ts';
+import { WEBHOOK_EVENT_TYPES } from '../domain/event-types.ts';
 import { httpUrl, KINDS, labels, operationName, taskId } from '../domain/spec.ts';
-import { webhookEvents, webhookSecret } from '../domain/webhook-schema.ts';
+import { standingWebhookEvents, webhookSecret } from '../domain/webhook-schema.ts';
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../domain/webhooks.ts';
 import { digits, MAX_PAGE, optional } from './schemas.ts';
 
@@ -11,7 +11,7 @@ const DAY_S = 86_400;
 
 export const createWebhook = z.strictObject({
   url: httpUrl,
-  events: webhookEvents.default([...DEFAULT_EVENTS]),
+  events: standingWebhookEvents.default([...DEFAULT_EVENTS]),
   kinds: z.array(z.enum(KINDS)).min(1).optional().describe('default: all'),
   operation: operationName.optional(),
   task_id: taskId.optional(),
@@ -26,7 +26,7 @@ export const webhook = z.strictObject({
   execution_id: z.string().nullable().describe('of the execution that brought it along'),
   url: z.string(),
   description: z.string().nullable(),
-  events: z.array(z.enum(EVENT_TYPES)),
+  events: z.array(z.enum(WEBHOOK_EVENT_TYPES)),
   kinds: z.array(z.enum(KINDS)).nullable(),
   operation: z.string().nullable(),
   task_id: z.string().nullable(),
@@ -59,8 +59,8 @@ export const deliveryTry = z.strictObject({
 export const delivery = z.strictObject({
   id: z.string(),
   event_id: z.string().describe('the webhook-id that it is sent with, every time'),
-  execution_id: z.string(),
-  type: z.enum(EVENT_TYPES),
+  execution_id: z.string().nullable(),
+  type: z.enum(WEBHOOK_EVENT_TYPES),
   state: z.enum(DELIVERY_STATES),
   tries: z.array(deliveryTry),
   next_try: time.nullable(),

@@ -1,12 +1,13 @@
 // How webhooks and deliveries lie in a table. Shared by the stores.
-import type { EventFilter, EventRecord } from '../domain/events.ts';
 import type {
   Delivery,
   DeliveryState,
   DeliveryTry,
   DisabledReason,
   DueDelivery,
+  Told,
   Webhook,
+  WebhookFilter,
   WebhookSecret,
 } from '../domain/webhooks.ts';
 
@@ -16,7 +17,7 @@ export interface WebhookRow {
   execution_id: string | null;
   url: string;
   description: string | null;
-  /** JSON of `EventFilter`. */
+  /** JSON of `WebhookFilter`. */
   filter: string;
   /** JSON of the secrets. */
   secrets: string;
@@ -27,7 +28,7 @@ export interface WebhookRow {
 export interface DeliveryRow {
   id: number;
   webhook_id: string;
-  /** JSON of `EventRecord`. */
+  /** JSON of `Told`. */
   record: string;
   state: DeliveryState;
   /** JSON of the tries. */
@@ -38,14 +39,14 @@ export interface DeliveryRow {
 
 export function toWebhook(row: WebhookRow): Webhook {
   const { id, user_id: userId, execution_id: executionId, url, description, disabled } = row;
-  const filter = JSON.parse(row.filter) as EventFilter;
+  const filter = JSON.parse(row.filter) as WebhookFilter;
   const secrets = JSON.parse(row.secrets) as WebhookSecret[];
   return { id, userId, executionId, url, description, filter, secrets, disabled, createdAt: row.created_at };
 }
 
 export function toDelivery(row: DeliveryRow): Delivery {
   const { id, webhook_id: webhookId, state, next_at: nextAt, created_at: createdAt } = row;
-  const record = JSON.parse(row.record) as EventRecord;
+  const record = JSON.parse(row.record) as Told;
   const tries = JSON.parse(row.tries) as DeliveryTry[];
   return { id, webhookId, record, state, tries, nextAt, createdAt };
 }

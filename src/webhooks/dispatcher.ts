@@ -1,12 +1,13 @@
 // Delivers what the store says is due. Each lane (a receiver of a user) has a few connections of its own, so that a slow
 // one holds up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
 import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports.ts';
-import type { EventRecord } from '../domain/events.ts';
 import {
   type DeliveryState,
   type DeliveryTry,
   type DueDelivery,
   eventIdOf,
+  subjectOf,
+  type Told,
   type WebhookAnswer,
   type WebhookSender,
 } from '../domain/webhooks.ts';
@@ -21,7 +22,7 @@ export interface DispatcherDeps {
   /** 0 to 1, for jitter. */
   random: () => number;
   /** What is told of an event. */
-  toData: (record: EventRecord) => object;
+  toData: (told: Told) => object;
   source: () => string;
   /** All lanes together. */
   maxConcurrent: number;
@@ -154,7 +155,7 @@ export class Dispatcher {
       if (free <= 0) continue;
       let begun = 0;
       for (const one of await store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
-        const key = `${one.webhookId} ${one.record.executionId}`;
+        const key = `${one.webhookId} ${subjectOf(one.record)}`;
         // Of one execution, one after the other: what was told first arrives first, unless it has failed.
         if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
         keys.add(key);
@@ -190,8 +191,11 @@ export class Dispatcher {
 
   async #deliver(one: DueDelivery): Promise<void> {
     const { record, webhook } = one;
-    const { executionId: subject, type, at: time } = record;
-    const event = { id: eventIdOf(record), type, subject, time, data: this.#deps.toData(record) };
+    const { type, at: time } = record;
+    const subject = subjectOf(record);
+    const about = type === 'low_balance' ? 'account' : 'execution';
+    const data = this.#deps.toData(record);
+    const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
     const { answer, tried } = await this.try(webhook, event);
     // Nobody knows how it went.
     if (this.#stop.signal.aborted && answer.status === null) return;
@@ -200,7 +204,7 @@ export class Dispatcher {
     const { state, nextAt } = this.#verdict(answer, tries);
     const result = state === 'pending' ? 'retried' : state === 'delivered' ? 'delivered' : 'failed';
     this.#results[result] += 1;
-    const facts = { webhook_id: webhook.id, execution_id: subject, event: type, tries: tries.length };
+    const facts = { webhook_id: webhook.id, subject, event: type, tries: tries.length };
     if (state === 'failed')
       this.#deps.log.warn({ ...facts, because: tried.error }, 'A webhook was not delivered');
     else this.#deps.log.debug(facts, `Webhook ${result}`);

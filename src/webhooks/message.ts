@@ -5,7 +5,7 @@ import type { WebhookSecret } from '../domain/webhooks.ts';
 
 export interface CloudEvent {
   id: string;
-  /** Without its prefix. */
+  /** Without `execd.`. */
   type: string;
   subject: string;
   /** Milliseconds since the epoch. */
@@ -19,7 +19,7 @@ export function toBody({ id, type, subject, time, data }: CloudEvent, source: st
     specversion: '1.0',
     id,
     source,
-    type: `execd.execution.${type}`,
+    type: `execd.${type}`,
     subject,
     time: new Date(time).toISOString(),
     datacontenttype: 'application/json',

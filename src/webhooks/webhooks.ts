@@ -111,7 +111,7 @@ export class WebhookService implements Webhooks {
     const webhook = await this.get(caller, id);
     const event = {
       id: `test.${this.#deps.newId()}`,
-      type: 'test',
+      type: 'execution.test',
       subject: webhook.id,
       data: { type: 'test' },
     };

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { RUNTIME, service, type Service, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
+import { receiver } from '../helpers/receiver.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const token = (id: string) => `ek_${id}_${'x'.repeat(40)}`;
@@ -405,6 +406,55 @@ t.test('a dry run answers what would become of a request of every kind, and stor
     402,
     'this one is meant',
   );
+});
+
+t.test('webhooks are told of a low balance, once for each time that it falls', async (t) => {
+  const to = await receiver(t);
+  const secretFile = file(t, 'secret', `whsec_${Buffer.alloc(32, 7).toString('base64')}`);
+  const s = await world(t, {
+    ...{ EXECUTION_EGRESS_ALLOW: '127.0.0.1', EXECUTION_EVENT_HANDLERS: 'webhook' },
+    ...{ EXECUTION_EVENT_WEBHOOK_URL: `${to.url}/operator`, EXECUTION_EVENT_WEBHOOK_SECRET_FILE: secretFile },
+    EXECUTION_EVENT_WEBHOOK_EVENTS: 'low_balance',
+  });
+  const hook = (path: string, more: object) => ({ url: to.url + path, ...more });
+  const own = { events: ['low_balance', 'failed'], kinds: ['http'] };
+  const { body } = await s.call<{ id: string }>('POST', '/v1/webhooks', hook('/own', own));
+  await s.call('POST', '/v1/webhooks', hook('/ends', {}));
+  await s.grant('local', 62);
+  const [first, second, third] = [shell('true'), shell('exit 0'), shell('exit 3')].map((spec) => s.run(spec));
+  const ran = await Promise.all([first, second, third]);
+  for (const one of ran) await s.charged((one as ExecutionWire).id);
+  await s.grant('local', 38);
+  await s.call('POST', '/v1/accounts/local/grants', { amount: -30 });
+  const told = (path: string) => to.received.filter((one) => one.path === path).map((one) => one.body);
+  await until(
+    'all are told',
+    () => told('/own').length + told('/operator').length + told('/ends').length >= 7,
+  );
+  t.same(
+    told('/own').map(({ type, subject, data }) => [
+      type,
+      subject,
+      data.balance,
+      data.threshold,
+      data.user_id,
+    ]),
+    [42, 40].map((balance) => ['execd.account.low_balance', 'local', balance, 50, 'local']),
+  );
+  t.ok(ran.some((one) => one?.id === told('/own')[0]?.data.execution_id));
+  t.equal(told('/own')[1]?.data.execution_id, null, 'credits were taken back');
+  t.same(
+    told('/operator').map(({ id, data }) => [id, data]),
+    told('/own').map(({ id, data }) => [id, data]),
+  );
+  t.ok(told('/ends').every(({ type }) => type.startsWith('execd.execution.')));
+  const kept = await s.call<{ items: object[] }>('GET', `/v1/webhooks/${body.id}/deliveries`);
+  t.match(kept.body.items, [
+    { type: 'low_balance', execution_id: null, state: 'delivered' },
+    { type: 'low_balance', execution_id: told('/own')[0]?.data.execution_id as string },
+  ]);
+  const ofOne = await s.call('POST', '/v1/executions', shell('true', { webhook: hook('/x', own) }));
+  t.equal(ofOne.status, 400, 'an execution tells of itself only');
 });
 
 t.test('metrics and log tell of credits, without naming anybody in a label', async (t) => {

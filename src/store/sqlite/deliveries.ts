@@ -1,9 +1,10 @@
 // Webhooks in the writer: what is to be delivered is noted in the transaction of the event. Where nobody listens, an event
 // costs a look into a map.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type EventFilter, matches } from '../../domain/events.ts';
+import type { LedgerEntry } from '../../domain/account.ts';
+import { matches } from '../../domain/events.ts';
 import type * as ports from '../../domain/ports.ts';
-import { laneOf, OPERATOR } from '../../domain/webhooks.ts';
+import { laneOf, lowBalanceOf, OPERATOR, type Told, type WebhookFilter } from '../../domain/webhooks.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, toEventRecord } from '../rows.ts';
 import { toWebhook, type WebhookRow } from '../webhook-rows.ts';
 
@@ -12,7 +13,7 @@ interface Listener {
   id: string;
   userId: string;
   lane: string;
-  filter: EventFilter;
+  filter: WebhookFilter;
 }
 
 export class DeliveryWriter {
@@ -79,15 +80,29 @@ export class DeliveryWriter {
         attempts,
       );
       for (const { id, userId, lane, filter } of listeners) {
-        if (!matches(filter, record)) continue;
-        if ((this.#pendingOf.get(userId) ?? 0) >= this.#maxPending) {
-          this.dropped += 1;
-          continue;
-        }
-        this.#sql.insert.run(id, userId, lane, JSON.stringify(record), event.at, event.at);
-        this.#count(userId, 1);
+        if (matches(filter, record)) this.#insert({ id, userId, lane }, record);
       }
     }
+  }
+
+  /** Notes the deliveries of an entry that took a balance below the threshold. */
+  noteEntry(entry: LedgerEntry): void {
+    const low = lowBalanceOf(entry);
+    if (low === null) return;
+    for (const owner of [entry.userId, OPERATOR.userId]) {
+      for (const listener of this.#standing.get(owner) ?? []) {
+        if (listener.filter.types?.includes(low.type)) this.#insert(listener, low);
+      }
+    }
+  }
+
+  #insert({ id, userId, lane }: Pick<Listener, 'id' | 'userId' | 'lane'>, told: Told): void {
+    if ((this.#pendingOf.get(userId) ?? 0) >= this.#maxPending) {
+      this.dropped += 1;
+      return;
+    }
+    this.#sql.insert.run(id, userId, lane, JSON.stringify(told), told.at, told.at);
+    this.#count(userId, 1);
   }
 
   put({ webhook, at }: ports.WebhookPart): void {
@@ -153,7 +168,7 @@ export class DeliveryWriter {
 
 function ownListener({ id, user_id: userId, webhook }: NewRow): Listener[] {
   if (webhook === null) return [];
-  const { url, events } = JSON.parse(webhook) as { url: string; events: EventFilter['types'] };
+  const { url, events } = JSON.parse(webhook) as { url: string; events: WebhookFilter['types'] };
   return [{ id, userId, lane: laneOf({ userId, url }), filter: { userId, types: events } }];
 }
 

@@ -10,7 +10,14 @@ import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { ChargePart, GrantPart } from '../../domain/account.ts';
 import type { PricedAs } from '../../domain/price.ts';
-import type { AttemptRow, EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
+import {
+  type AttemptRow,
+  type EventRow,
+  type ExecutionRow,
+  type LedgerRow,
+  type NewRow,
+  toEntry,
+} from '../rows.ts';
 import { AccountWriter, type NoCredit } from './account-writer.ts';
 import { AnswerWriter, type WriterAnswers } from './answers.ts';
 import { ApiKeysTable } from './api-keys.ts';
@@ -255,20 +262,25 @@ export class GroupWriter {
     this.#accounts.owe(row, 'hit', outcome, []);
     const part = { type: 'charge', executionId: row.id, at: row.created_at, lowBalance } as const;
     const entry = this.#accounts.charge(part, row);
-    if (entry !== null) addEntry(work, entry);
+    if (entry !== null) this.#addEntry(work, entry);
   }
 
   #charge(part: ChargePart, work: Work): Undone | null {
     const entry = this.#accounts.charge(part, this.#row(part.executionId));
     if (entry === null) return STALE;
-    addEntry(work, entry);
+    this.#addEntry(work, entry);
     return null;
+  }
+
+  #addEntry(work: Work, entry: LedgerRow): void {
+    (work.entries ??= []).push(entry);
+    this.deliveries.noteEntry(toEntry(entry));
   }
 
   #grant(part: GrantPart, work: Work): Undone | null {
     const entry = this.#accounts.grant(part);
     if ('status' in entry) return entry;
-    addEntry(work, entry);
+    this.#addEntry(work, entry);
     return null;
   }
 
@@ -736,10 +748,6 @@ export class GroupWriter {
     addTo(this.counts, row, by);
     this.usage.count(row, by);
   }
-}
-
-function addEntry(work: Work, entry: LedgerRow): void {
-  (work.entries ??= []).push(entry);
 }
 
 function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 'finished_at'> {
