@@ -2,6 +2,7 @@
 // each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
 import { execFileSync, spawn } from 'node:child_process';
 import { until } from '../test/helpers/processes.ts';
+import { measureFairness } from './fairness.ts';
 import { json, measure, perSecond, ROUNDS, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
 import { measureNative } from './native.ts';
 import { measurePlans } from './plans.ts';
@@ -107,4 +108,5 @@ await measure({
 await running.stop();
 await measureNative();
 await measurePlans(ROUNDS);
+await measureFairness();
 process.exit();
