@@ -397,6 +397,9 @@ function eventHandlers(config: Config, log: Logger, metrics: Metrics): EventHand
   return all.filter(({ name }) => (config.EXECUTION_EVENT_HANDLERS as string[]).includes(name));
 }
 
+/** Connections that may wait to be taken, as far as the system allows it: thousands may come back at once after a restart. */
+const BACKLOG = 4096;
+
 /** @throws ConfigError that names the setting that stands against it */
 async function listen(
   server: FastifyInstance,
@@ -405,7 +408,7 @@ async function listen(
   port: number,
 ): Promise<string> {
   try {
-    return await server.listen({ host, port });
+    return await server.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     switch (code) {

@@ -156,7 +156,9 @@ t.test('only runs count in windows: those of the price, and those of all executi
   t.equal(quote(price, every, 'joined', BOUNDS, 'kind:exec'), null);
 });
 
-t.test('negative, fractional and huge prices are refused by name', async (t) => {
+// They are refused by name; nothing may cost nothing.
+t.test('negative, zero, huge, fractional prices', async (t) => {
+  t.ok(creditsFileSchema.safeParse({ prices: { exec: { per_run: 0 } } }).success);
   for (const wrong of [-1, 0.5, MAX_PRICE + 1, 1e300, Number.NaN, '1', null]) {
     const parsed = creditsFileSchema.safeParse({ prices: { exec: { per_run: wrong } } });
     t.same(parsed.error?.issues[0]?.path, ['prices', 'exec', 'per_run'], String(wrong));

@@ -105,6 +105,18 @@ t.test('a hundred submits at once with credit for ten: ten run, and the ledger i
   t.equal(sum, 9);
 });
 
+t.test('balance 1 credit, 50 parallel submissions', async (t) => {
+  const s = await service(t, {
+    EXECUTION_CREDITS_FILE: file(t, 'one.yaml', 'prices: { exec: { per_run: 1 } }'),
+  });
+  await s.call('POST', '/v1/accounts/local/grants', { amount: 1 });
+  const asked = Array.from({ length: 50 }, () =>
+    s.call('POST', '/v1/executions', { kind: 'exec', program: 'true' }),
+  );
+  const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
+  t.same(statuses, [202, ...Array<number>(49).fill(402)]);
+});
+
 t.test('an execution tells what it has cost: its run, its time and its output', async (t) => {
   const s = await world(t);
   await s.grant('local', 1_000_000);
@@ -448,9 +460,11 @@ t.test('webhooks are told of a low balance, once for each time that it falls', a
     told('/own').map(({ id, data }) => [id, data]),
   );
   t.ok(told('/ends').every(({ type }) => type.startsWith('execd.execution.')));
-  const kept = await s.call<{ items: object[] }>('GET', `/v1/webhooks/${body.id}/deliveries`);
-  t.match(kept.body.items, [
-    { type: 'low_balance', execution_id: null, state: 'delivered' },
+  const kept = async () =>
+    (await s.call<{ items: { state: string }[] }>('GET', `/v1/webhooks/${body.id}/deliveries`)).body.items;
+  await until('it is known', async () => (await kept()).every(({ state }) => state === 'delivered'));
+  t.match(await kept(), [
+    { type: 'low_balance', execution_id: null },
     { type: 'low_balance', execution_id: told('/own')[0]?.data.execution_id as string },
   ]);
   const ofOne = await s.call('POST', '/v1/executions', shell('true', { webhook: hook('/x', own) }));

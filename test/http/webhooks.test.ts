@@ -284,6 +284,35 @@ t.test(
   },
 );
 
+// The retries of each, and their end, are told one by one around here.
+t.test('callback target down, 500, slow, 410', async (t) => {
+  const { s, to } = await world(t, { EXECUTION_WEBHOOK_TIMEOUT_MS: '300' });
+  const down = await receiver(t);
+  await down.close();
+  const answers: Record<string, number> = { '/500': 500, '/410': 410 };
+  to.answer = ({ path }, response) => {
+    const status = answers[path];
+    if (status !== undefined) response.writeHead(status).end();
+  };
+  const hooks: Hook[] = [];
+  for (const url of [down.url, `${to.url}/500`, `${to.url}/slow`, `${to.url}/410`])
+    hooks.push(await subscribe(s, { url }));
+  t.equal((await s.run(shell('true'))).status, 'completed', 'the execution does not wait for them');
+  const first = async ({ id }: Hook) => (await deliveries(s, id))[0];
+  await until('each was tried', async () => {
+    const all = await Promise.all(hooks.map(first));
+    return all.every((one) => (one?.tries.length ?? 0) > 0);
+  });
+  t.match(await Promise.all(hooks.map(first)), [
+    { state: 'pending', tries: [{ status: null }], next_try: String },
+    { state: 'pending', tries: [{ status: 500 }], next_try: String },
+    { state: 'pending', tries: [{ status: null, error: /did not answer/ }], next_try: String },
+    { state: 'failed', tries: [{ status: 410 }], next_try: null },
+  ]);
+  for (const one of to.received)
+    t.ok(verify(hooks[['/500', '/slow', '/410'].indexOf(one.path) + 1]?.secret ?? '', one), one.path);
+});
+
 t.test('after the last try it has failed, and can be delivered again by hand', async (t) => {
   const w = await slowWorld(t);
   const { s, to } = w;

@@ -78,7 +78,8 @@ async function audit(t: Test, dir: string): Promise<Books> {
   }
 }
 
-t.test('killed in the middle of charging, nothing is charged twice, and nothing is forgotten', async (t) => {
+// Nothing is charged twice, and nothing is forgotten.
+t.test('charge exactly once: crash at every step of reserve -> run -> capture/release', async (t) => {
   const dir = tempDir(t);
   for (let round = 0; round < ROUNDS; round++) {
     await killed(t, dir, 1 + Math.floor(Math.random() * 40));
