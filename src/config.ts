@@ -64,9 +64,10 @@ const SETTINGS = {
   },
   EXECUTION_MAX_CONNECTIONS: {
     schema: whole(1, 1_000_000),
-    default: '10000',
+    default: '12000',
     unit: 'connections',
-    about: 'How many are open at a time. More are closed at once.',
+    about:
+      'How many are open at a time. More are closed at once, so leave room beside EXECUTION_MAX_STREAMS.',
   },
   EXECUTION_ALLOW_ROOT: {
     schema: flag,
@@ -335,7 +336,7 @@ const SETTINGS = {
   },
   EXECUTION_MAX_STREAMS: {
     schema: whole(1, 1_000_000),
-    default: '20000',
+    default: '10000',
     unit: 'connections',
     about: 'Streams of events that may be open at a time (docs/events.md). More are answered 429.',
   },
