@@ -24,7 +24,9 @@ const DIR_MODE = 0o700;
 export class AuditLog {
   readonly #options: AuditLogOptions;
   #waiting: string[] = [];
+  /** The batch that is being written, and the one that takes what comes. */
   #writing: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
   #file: { day: string; handle: fs.FileHandle } | null = null;
   /** Lines that could not be written. */
   lost = 0;
@@ -34,16 +36,10 @@ export class AuditLog {
   }
 
   /** Writes a line, with the time in front. Never rejects: what was done is done, and a loss is in the server's log. */
-  async write(entry: AuditEntry): Promise<void> {
+  write(entry: AuditEntry): Promise<void> {
     const time = new Date(this.#options.now()).toISOString();
     this.#waiting.push(`${JSON.stringify({ time, ...entry })}\n`);
-    // The next batch takes what comes while this one is being written.
-    while (this.#writing !== null) await this.#writing;
-    if (this.#waiting.length === 0) return;
-    this.#writing = this.#flush().finally(() => {
-      this.#writing = null;
-    });
-    await this.#writing;
+    return (this.#next ??= this.#writeNext());
   }
 
   /** The lines of a day (YYYY-MM-DD, UTC) that there are now; null when there are none. */
@@ -58,9 +54,19 @@ export class AuditLog {
 
   /** Writes what is waiting, and closes the file. */
   async close(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+    await (this.#next ?? this.#writing);
     await this.#file?.handle.close();
     this.#file = null;
+  }
+
+  /** What is answered in the same turn of the event loop, or while the batch before is being written, goes together. */
+  async #writeNext(): Promise<void> {
+    await (this.#writing ?? new Promise((resolve) => setImmediate(resolve)));
+    this.#writing = this.#next;
+    this.#next = null;
+    await this.#flush();
+    // The next batch may have begun to wait for this one, but has not begun.
+    this.#writing = null;
   }
 
   async #flush(): Promise<void> {
