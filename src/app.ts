@@ -217,7 +217,12 @@ export async function buildApp(
   engine.listenToAccounts((event) => metrics.onAccount(event));
   engine.listenToAccounts(accountLog(log));
 
-  const audit = new AuditLog({ dir: `${dataDir}/audit`, now: () => clock.now(), log });
+  const audit = new AuditLog({
+    dir: `${dataDir}/audit`,
+    now: () => clock.now(),
+    pause: () => clock.sleep(0),
+    log,
+  });
   const server = await buildServer({
     engine,
     clock,

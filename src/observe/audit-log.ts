@@ -14,6 +14,8 @@ export interface AuditLogOptions {
   dir: string;
   /** Wall clock, ms since the epoch. */
   now: () => number;
+  /** Lets the turn of the event loop end. */
+  pause: () => Promise<void>;
   log: Log;
 }
 
@@ -61,7 +63,7 @@ export class AuditLog {
 
   /** What is answered in the same turn of the event loop, or while the batch before is being written, goes together. */
   async #writeNext(): Promise<void> {
-    await (this.#writing ?? new Promise((resolve) => setImmediate(resolve)));
+    await (this.#writing ?? this.#options.pause());
     this.#writing = this.#next;
     this.#next = null;
     await this.#flush();
