@@ -20,6 +20,8 @@ export const systemClock: Clock = {
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason as Error);
+      // A timer of 0 would take a millisecond or more.
+      if (ms === 0) return void setImmediate(resolve);
       const timer = setTimeout(() => {
         signal?.removeEventListener('abort', abort);
         resolve();

@@ -48,7 +48,7 @@ export interface Clock {
   monotonic(): number;
   /** Calls `fn` once after `ms`; the timer does not keep the process alive. */
   timer(ms: number, fn: () => void): Timer;
-  /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
+  /** Resolves after `ms` (0: when the turn of the event loop is over), or rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
