@@ -1,9 +1,7 @@
 // What a plan costs: a graph of 1,000 steps of /bin/true beside 1,000 single executions of it that come as batches, in turns
 // in one run; and how a graph of 10,000 steps, and the check of one, bear on the server: time, memory, pauses of its event loop.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { until } from '../test/helpers/processes.ts';
-import { freePort, megabytes, memoryOf, scratch, startServer, type Server } from '../test/long/support.ts';
+import { megabytes, memoryOf, type Server } from '../test/long/support.ts';
+import { told, watched } from './watched.ts';
 
 interface PlanWire {
   id: string;
@@ -56,35 +54,6 @@ async function seconds(work: () => Promise<void>): Promise<number> {
   await work();
   return (performance.now() - start) / 1000;
 }
-
-interface Pauses {
-  p99: number;
-  max: number;
-}
-
-/** A server that tells how long its event loop has stood still, milliseconds, since it was last asked. */
-async function watched(): Promise<{ server: Server; pauses: () => Promise<Pauses> }> {
-  const dir = scratch();
-  const file = join(dir, 'pauses');
-  const server = await startServer(
-    {
-      EXECUTION_DATA_DIR: join(dir, 'data'),
-      EXECUTION_PORT: await freePort(),
-      BENCH_PAUSES: file,
-    },
-    ['--import', new URL('./pauses.ts', import.meta.url).href],
-  );
-  const pauses = async () => {
-    rmSync(file, { force: true });
-    process.kill(server.pid, 'SIGUSR2');
-    await until('the pauses are told', () => existsSync(file));
-    return JSON.parse(readFileSync(file, 'utf8')) as Pauses;
-  };
-  return { server, pauses };
-}
-
-const told = ({ p99, max }: Pauses) =>
-  `event-loop delay p99 ${p99.toFixed(0)} ms, longest ${max.toFixed(0)} ms`;
 
 /** The most memory that a server has had while something went on. */
 async function withMemory(server: Server, work: () => Promise<void>): Promise<number> {

@@ -2,6 +2,7 @@
 // each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
 import { execFileSync, spawn } from 'node:child_process';
 import { until } from '../test/helpers/processes.ts';
+import { measureBusy } from './busy.ts';
 import { measureFairness } from './fairness.ts';
 import { json, measure, perSecond, ROUNDS, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
 import { measureNative } from './native.ts';
@@ -109,4 +110,5 @@ await running.stop();
 await measureNative();
 await measurePlans(ROUNDS);
 await measureFairness();
+await measureBusy();
 process.exit();
