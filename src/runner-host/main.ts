@@ -4,6 +4,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
+import { forbidCores } from './limits.ts';
 import { PipePool } from './pipes.ts';
 import { findMarked, ProcessTable, signalFound } from './process-table.ts';
 import {
@@ -78,6 +79,7 @@ function onHello(hello: Hello): void {
       growthTimer ??= setTimeout(sendGrowth, GROWTH_MS);
     },
   };
+  forbidCores();
   process.once('exit', () => rmSync(hello.scratchDir, { recursive: true, force: true }));
   send({ type: 'ready', name: 'node', pid: process.pid });
 }

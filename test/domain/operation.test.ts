@@ -392,6 +392,7 @@ t.test('the policy is shown with its defaults', async (t) => {
     oversized: 'truncate',
     maxOutputBytes: 10,
     spoolMaxBytes: 99,
+    limits: { memory_bytes: 5_000_000 },
     retryAttempts: 3,
     retryMultiplier: 1,
     cacheTtlS: 3600,

@@ -12,6 +12,8 @@ const process: ProcessEnd = {
   exitCode: 0,
   signal: 'SIGTERM',
   forced: false,
+  signals: [],
+  processesFound: 0,
   leftoverProcesses: 0,
   survivors: 0,
 };

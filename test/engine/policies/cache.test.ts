@@ -81,6 +81,7 @@ const SUBJECT = {
   identity: { kind: 'exec', program: 'make', args: ['a', 'b'] },
   timeouts: { queueMs: null, attemptMs: 1000, totalMs: null, idleMs: null },
   output: { maxBytes: 5, oversized: 'truncate', parse: null },
+  limits: { cpu_s: 5 },
 } as const;
 
 t.test('a key is the same in every process', async (t) => {
