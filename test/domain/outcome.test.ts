@@ -87,6 +87,14 @@ const ROWS: Row[] = [
     'output_limit',
   ),
   row(
+    { cause: 'resource_limit', limit: 'memory_bytes', limitValue: 5, process },
+    'failed',
+    'E003',
+    'execution',
+    'user',
+    'resource_limit',
+  ),
+  row(
     { cause: 'cancelled', reason: null, process: null },
     'cancelled',
     'E004',

@@ -96,6 +96,13 @@ t.test('a key is the same in every process', async (t) => {
   t.equal(cacheUse({}, SUBJECT, { ttlMs: null })?.key, keys[0]);
 });
 
+t.test('other limits are another key', async (t) => {
+  const keyOf = (limits: object) => cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null })?.key;
+  t.equal(keyOf({ cpu_s: 5, processes: 2 }), keyOf({ processes: 2, cpu_s: 5 }));
+  t.not(keyOf({ cpu_s: 5 }), keyOf({ cpu_s: 6 }));
+  t.not(keyOf({ cpu_s: 5 }), keyOf({}));
+});
+
 t.test('the order of the fields does not change a key', async () => {
   const keyOf = (identity: unknown) => cacheUse({}, { ...SUBJECT, identity }, { ttlMs: null })?.key;
   fc.assert(
