@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { JournalWriter } from './journal-writer.ts';
-import { limitOfEnd, LimitWatch } from './limits.ts';
+import { limitOfEnd, type LimitWatch, type Watched } from './limits.ts';
 import { findTarget, launch, LaunchError, prepareFiles } from './launch.ts';
 import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
@@ -18,6 +18,7 @@ export interface HostContext {
   pipes: PipePool;
   processes: ProcessTable;
   privateDirs: PrivateDirs;
+  limits: LimitWatch;
   send(frame: ToServer): void;
   /** Announces that an attempt's counters have moved. */
   grew(attempt: Attempt): void;
@@ -59,7 +60,7 @@ export class Attempt {
   /** For `resource_limit`. */
   #limit: LimitName | null = null;
   readonly #signals: SentSignal[] = [];
-  #watch: LimitWatch | null = null;
+  #watched: Watched | null = null;
   #graceMs: number;
   #attemptMs: number;
   #idleMs: number;
@@ -116,7 +117,7 @@ export class Attempt {
     if (this.#cause !== null) return;
     this.#cause = cause;
     this.#disarmClocks();
-    this.#watch?.stop();
+    this.#unwatchLimits();
     this.#requestStop();
   }
 
@@ -213,12 +214,17 @@ export class Attempt {
   #watchLimits(leader: Leader): void {
     const { limits, privateDir } = this.#start;
     if (limits === null || this.#cause !== null) return;
-    this.#watch = new LimitWatch(
+    this.#watched = {
       limits,
       privateDir,
-      () => this.#host.processes.find(leader),
-      (limit) => this.#exceed(limit),
-    );
+      find: () => this.#host.processes.find(leader),
+      exceeded: (limit) => this.#exceed(limit),
+    };
+    this.#host.limits.add(this.#watched);
+  }
+
+  #unwatchLimits(): void {
+    if (this.#watched !== null) this.#host.limits.delete(this.#watched);
   }
 
   // ----------------------------------------------------------------------------------------- output
@@ -272,7 +278,7 @@ export class Attempt {
     this.#hasExited = !isStopped;
     // The command has ended by itself: no clock and no cancel comes first any more.
     if (!isStopped) this.#disarmClocks();
-    this.#watch?.stop();
+    this.#unwatchLimits();
     if (isStopped) Object.assign(proof, await this.#terminate(running));
     else await within(DRAIN_MS, Promise.all([stdout.ended, stderr.ended]));
     Object.assign(proof, await this.#killAll(running));

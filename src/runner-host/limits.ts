@@ -2,15 +2,17 @@
 // processes of an attempt use together is looked at now and then. There is no RLIMIT_NPROC: it counts all processes of a
 // user, whosever they are, and root's not at all. There is no RLIMIT_AS: what only reserves addresses, as Node does, would
 // die of it.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { FoundProcess } from './process-table.ts';
 import type { LimitName, Limits } from './protocol.ts';
 
 /** Between two looks; and so many times longer than the last one took, so that looking never takes much. */
 const LOOK_MS = 100;
+const LOOK_TIMES = 10;
 const DISK_MS = 1000;
-const TIMES = 20;
+const DISK_TIMES = 4;
 /** USER_HZ, which is the same on all machines that Node runs on (proc(5)). */
 const TICKS_PER_S = 100;
 const SYSTEM_PATH = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
@@ -77,97 +79,95 @@ export function limitOfEnd(
   return (signal === 'SIGXCPU' || code === 152) && limits.cpuS >= 0 ? 'cpu_s' : null;
 }
 
-/** Looks now and then at what the processes of an attempt use, until it is stopped or a limit is exceeded. */
+/** An attempt whose use is looked at. */
+export interface Watched {
+  limits: Limits;
+  privateDir: string;
+  /** Its living processes. */
+  find(): Promise<FoundProcess[]>;
+  exceeded(limit: LimitName): void;
+}
+
+/** Looks now and then at what attempts use: at all of them together, because a look at all processes is dear. */
 export class LimitWatch {
-  readonly #limits: Limits;
-  readonly #privateDir: string;
-  readonly #find: () => Promise<FoundProcess[]>;
-  readonly #exceeded: (limit: LimitName) => void;
-  #lookTimer: NodeJS.Timeout | undefined;
-  #diskTimer: NodeJS.Timeout | undefined;
-  #du: ChildProcess | null = null;
-  #isStopped = false;
+  readonly #processes = new Set<Watched>();
+  readonly #dirs = new Set<Watched>();
+  #isLooking = false;
+  #isMeasuring = false;
 
-  /** @param find the living processes of the attempt */
-  constructor(
-    limits: Limits,
-    privateDir: string,
-    find: () => Promise<FoundProcess[]>,
-    exceeded: (limit: LimitName) => void,
-  ) {
-    this.#limits = limits;
-    this.#privateDir = privateDir;
-    this.#find = find;
-    this.#exceeded = exceeded;
-    const { processes, memoryBytes, cpuS, diskBytes } = limits;
-    if (processes >= 0 || memoryBytes >= 0 || cpuS >= 0) this.#lookLater(LOOK_MS);
-    if (diskBytes >= 0) this.#measureLater(DISK_MS);
+  add(one: Watched): void {
+    const { processes, memoryBytes, cpuS, diskBytes } = one.limits;
+    if (processes >= 0 || memoryBytes >= 0 || cpuS >= 0) this.#processes.add(one);
+    if (diskBytes >= 0) this.#dirs.add(one);
+    if (this.#processes.size > 0 && !this.#isLooking) void this.#look();
+    if (this.#dirs.size > 0 && !this.#isMeasuring) void this.#measure();
   }
 
-  stop(): void {
-    this.#isStopped = true;
-    clearTimeout(this.#lookTimer);
-    clearTimeout(this.#diskTimer);
-    this.#du?.kill('SIGKILL');
-  }
-
-  #exceed(limit: LimitName): void {
-    this.stop();
-    this.#exceeded(limit);
-  }
-
-  // -------------------------------------------------------------------------------------- processes
-
-  #lookLater(ms: number): void {
-    if (!this.#isStopped) this.#lookTimer = setTimeout(() => void this.#look(), ms);
+  delete(one: Watched): void {
+    this.#processes.delete(one);
+    this.#dirs.delete(one);
   }
 
   async #look(): Promise<void> {
-    const beganAt = performance.now();
-    const found = await this.#find();
-    if (this.#isStopped) return;
-    const limit = this.#exceededBy(found);
-    if (limit !== null) return this.#exceed(limit);
-    this.#lookLater(Math.max(LOOK_MS, (performance.now() - beganAt) * TIMES));
+    this.#isLooking = true;
+    for (let pauseMs = LOOK_MS; this.#processes.size > 0;) {
+      await sleep(pauseMs);
+      const beganAt = performance.now();
+      await Promise.all(
+        [...this.#processes].map(async (one) => {
+          const found = await one.find();
+          const limit = this.#processes.has(one) ? exceededBy(found, one.limits) : null;
+          if (limit !== null) one.exceeded(limit);
+        }),
+      );
+      pauseMs = Math.max(LOOK_MS, (performance.now() - beganAt) * LOOK_TIMES);
+    }
+    this.#isLooking = false;
   }
 
-  #exceededBy(found: readonly FoundProcess[]): LimitName | null {
-    const { processes, memoryBytes, cpuS } = this.#limits;
-    if (processes >= 0 && found.length > processes) return 'processes';
-    // Memory that several hold is counted once only by the exact measure, which is never above the other.
-    const isOver = (measure: (pid: number) => number) =>
-      found.reduce((sum, { pid }) => sum + measure(pid), 0) > memoryBytes;
-    if (memoryBytes >= 0 && isOver(residentBytes) && isOver(ownBytes)) return 'memory_bytes';
-    const cpuTicks = found.reduce((sum, one) => sum + one.cpuTicks, 0);
-    return cpuS >= 0 && cpuTicks >= cpuS * TICKS_PER_S ? 'cpu_s' : null;
+  async #measure(): Promise<void> {
+    this.#isMeasuring = true;
+    for (let pauseMs = DISK_MS; this.#dirs.size > 0;) {
+      await sleep(pauseMs);
+      const beganAt = performance.now();
+      for (const one of this.#dirs) {
+        const bytes = await treeBytes(one.privateDir);
+        if (bytes > one.limits.diskBytes && this.#dirs.has(one)) one.exceeded('disk_bytes');
+      }
+      pauseMs = Math.max(DISK_MS, (performance.now() - beganAt) * DISK_TIMES);
+    }
+    this.#isMeasuring = false;
   }
+}
 
-  // ------------------------------------------------------------------------------- private directory
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-  #measureLater(ms: number): void {
-    if (!this.#isStopped) this.#diskTimer = setTimeout(() => this.#measure(), ms);
-  }
+function exceededBy(
+  found: readonly FoundProcess[],
+  { processes, memoryBytes, cpuS }: Limits,
+): LimitName | null {
+  if (processes >= 0 && found.length > processes) return 'processes';
+  // Memory that several hold is counted once only by the exact measure, which is never above the other.
+  const isOver = (measure: (pid: number) => number) =>
+    found.reduce((sum, { pid }) => sum + measure(pid), 0) > memoryBytes;
+  if (memoryBytes >= 0 && isOver(residentBytes) && isOver(ownBytes)) return 'memory_bytes';
+  const cpuTicks = found.reduce((sum, one) => sum + one.cpuTicks, 0);
+  return cpuS >= 0 && cpuTicks >= cpuS * TICKS_PER_S ? 'cpu_s' : null;
+}
 
-  /** du(1) counts blocks, and a file once however many names it has; and it goes deeper than a path can say. */
-  #measure(): void {
-    const beganAt = performance.now();
-    const args = ['-skx', '--', this.#privateDir];
-    const du = spawn('du', args, {
-      env: { PATH: SYSTEM_PATH.join(':') },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    this.#du = du;
-    let text = '';
-    du.stdout.on('data', (piece: Buffer) => (text += piece.toString('latin1')));
-    du.on('error', (error) => console.error(`${this.#privateDir} could not be measured: ${error.message}`));
-    // What vanishes meanwhile makes it fail, but what it says of the rest stands.
-    du.on('close', () => {
-      this.#du = null;
-      if (this.#isStopped) return;
-      if (parseInt(text, 10) * 1024 > this.#limits.diskBytes) return this.#exceed('disk_bytes');
-      this.#measureLater(Math.max(DISK_MS, (performance.now() - beganAt) * TIMES));
-    });
-  }
+/** What lies below a directory; 0 when that cannot be told. du(1) counts blocks, and goes deeper than a path can say. */
+async function treeBytes(path: string): Promise<number> {
+  const du = spawn('du', ['-skx', '--', path], {
+    env: { PATH: SYSTEM_PATH.join(':') },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  // Without a descriptor left, Node makes no pipe.
+  (du.stdout as Readable | undefined)?.on('data', (piece: Buffer) => (text += piece.toString('latin1')));
+  du.on('error', (error) => console.error(`${path} could not be measured: ${error.message}`));
+  await new Promise((resolve) => du.on('close', resolve));
+  // What vanishes meanwhile makes it fail, but what it says of the rest stands.
+  return (parseInt(text, 10) || 0) * 1024;
 }
 
 /** Resident memory of a process, 0 when there is none. */

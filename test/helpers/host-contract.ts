@@ -688,6 +688,21 @@ function limits(t: Test, greeted: Greeted): void {
     });
   }
 
+  t.test('many with limits at a time end each by its own, and by no other', async (t) => {
+    const host = await greeted(t);
+    const refs = Array.from({ length: 24 }, (_, i) => {
+      const isOver = i % 3 === 0;
+      const command = isOver ? 'sleep 60 & sleep 60 & sleep 60 & wait' : 'sleep 1 & sleep 1; exit 5';
+      return [isOver, host.start(command, { limits: { processes: 3, cpuS: 30 } })] as const;
+    });
+    for (const [isOver, ref] of refs) {
+      const expected = isOver
+        ? { cause: 'resource_limit', limit: 'processes' }
+        : { cause: 'exited', exitCode: 5, limit: null };
+      t.match(await host.exited(ref), { ...expected, survivors: 0 });
+    }
+  });
+
   t.test('each process is held to what it may use, and none leaves its memory on a disk', async (t) => {
     const host = await greeted(t);
     const limits = { cpuS: 50, memoryBytes: 300_000_000, processes: 5, fileBytes: 70_000, openFiles: 40 };

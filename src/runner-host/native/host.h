@@ -400,7 +400,7 @@ struct attempt {
   uint32_t grace_ms;
   int64_t attempt_ms, idle_ms;
   int64_t started_ns, last_output_ns, phase_ends_ns;
-  struct timer attempt_timer, idle_timer, phase_timer, watch_timer, disk_timer;
+  struct timer attempt_timer, idle_timer, phase_timer, disk_timer;
   struct source leader;
   bool is_reaped;
   int status;
@@ -409,6 +409,9 @@ struct attempt {
   struct journal *journal;
   bool has_grown;
 
+  /** Among those whose processes are looked at. */
+  struct attempt *next_watched;
+  bool is_watched;
   /** Of END_RESOURCE_LIMIT. */
   enum limit limit;
   struct sent_signal signals[MAX_SENT];

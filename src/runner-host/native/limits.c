@@ -14,8 +14,9 @@
 
 /** Between two looks; and so many times longer than the last one took, so that looking never takes much. */
 #define LOOK_NS (100 * MS)
+#define LOOK_TIMES 10
 #define DISK_NS (1000 * MS)
-#define TIMES 20
+#define DISK_TIMES 4
 
 /** Never above what this host itself is held to: that is stricter, and nothing else is possible without privileges. */
 __attribute__((no_sanitize("address", "undefined"))) static int set(int resource, uint64_t soft, uint64_t hard) {
@@ -77,17 +78,42 @@ static enum limit exceeded(struct attempt *attempt) {
   return NO_LIMIT;
 }
 
-static int64_t pause_ns(int64_t began_ns, int64_t least_ns) {
+/** In the order of their starts: what is seen for the oldest one holds what the others look for (see processes_of). */
+static struct attempt *watched, **last_watched = &watched;
+static struct timer watch_timer;
+
+static int64_t pause_ns(int64_t began_ns, int64_t least_ns, int64_t times) {
   int64_t took_ns = now_ns() - began_ns;
-  return took_ns * TIMES > least_ns ? took_ns * TIMES : least_ns;
+  return took_ns * times > least_ns ? took_ns * times : least_ns;
 }
 
 static void on_watch(void *arg) {
-  struct attempt *attempt = arg;
+  (void)arg;
   int64_t began_ns = now_ns();
-  enum limit limit = exceeded(attempt);
-  if (limit != NO_LIMIT) exceed(attempt, limit);
-  else timer_set(&attempt->watch_timer, now_ns() + pause_ns(began_ns, LOOK_NS));
+  families_forget();
+  for (struct attempt *attempt = watched, *next; attempt != NULL; attempt = next) {
+    next = attempt->next_watched;
+    enum limit limit = exceeded(attempt);
+    if (limit != NO_LIMIT) exceed(attempt, limit);
+  }
+  if (watched != NULL) timer_set(&watch_timer, now_ns() + pause_ns(began_ns, LOOK_NS, LOOK_TIMES));
+}
+
+static void watch(struct attempt *attempt) {
+  attempt->is_watched = true;
+  attempt->next_watched = NULL;
+  *last_watched = attempt;
+  last_watched = &attempt->next_watched;
+  watch_timer.fn = on_watch;
+  if (watch_timer.place == 0) timer_set(&watch_timer, now_ns() + LOOK_NS);
+}
+
+static void unwatch(struct attempt *attempt) {
+  struct attempt **at = &watched;
+  while (*at != attempt) at = &(*at)->next_watched;
+  *at = attempt->next_watched;
+  if (last_watched == &attempt->next_watched) last_watched = at;
+  attempt->is_watched = false;
 }
 
 // ------------------------------------------------------------------------------------------ the private directory
@@ -112,7 +138,7 @@ static void measure_done(struct job *job) {
   if (measure->bytes < 0) fprintf(stderr, "%s could not be measured\n", measure->path);
   if (attempt != NULL && attempt->start_ticks == measure->start_ticks && attempt->phase == RUNNING) {
     if (measure->bytes > attempt->start->limits[LIMIT_DISK_BYTES]) exceed(attempt, LIMIT_DISK_BYTES);
-    else timer_set(&attempt->disk_timer, now_ns() + pause_ns(measure->began_ns, DISK_NS));
+    else timer_set(&attempt->disk_timer, now_ns() + pause_ns(measure->began_ns, DISK_NS, DISK_TIMES));
   }
   free(measure);
 }
@@ -133,15 +159,13 @@ static void on_disk(void *arg) {
 
 void limits_watch(struct attempt *attempt) {
   const int64_t *limits = attempt->start->limits;
-  attempt->watch_timer = (struct timer){.fn = on_watch, .arg = attempt};
   attempt->disk_timer = (struct timer){.fn = on_disk, .arg = attempt};
-  if (limits[LIMIT_PROCESSES] >= 0 || limits[LIMIT_MEMORY_BYTES] >= 0 || limits[LIMIT_CPU_S] >= 0)
-    timer_set(&attempt->watch_timer, now_ns() + LOOK_NS);
+  if (limits[LIMIT_PROCESSES] >= 0 || limits[LIMIT_MEMORY_BYTES] >= 0 || limits[LIMIT_CPU_S] >= 0) watch(attempt);
   if (limits[LIMIT_DISK_BYTES] >= 0) timer_set(&attempt->disk_timer, now_ns() + DISK_NS);
 }
 
 void limits_unwatch(struct attempt *attempt) {
-  timer_clear(&attempt->watch_timer);
+  if (attempt->is_watched) unwatch(attempt);
   timer_clear(&attempt->disk_timer);
 }
 
