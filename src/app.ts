@@ -13,6 +13,7 @@ import type { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { WebhookSender } from './domain/webhooks.ts';
 import type { Clock, Group, Journal, Runner, Shares, Store } from './domain/ports.ts';
+import { eachLimit, LIMITS, type ResourceLimits } from './domain/limits.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { creditSource } from './engine/credits/credit-source.ts';
 import { Engine } from './engine/engine.ts';
@@ -469,6 +470,7 @@ function operationDefaults(config: Config): PolicyDefaults {
     retryAttempts: config.EXECUTION_RETRY_ATTEMPTS,
     retryMultiplier: config.EXECUTION_RETRY_BACKOFF,
     cacheTtlS: config.EXECUTION_CACHE_TTL,
+    limits: resourcesOf(config),
   };
 }
 
@@ -479,6 +481,7 @@ function policyOf(config: Config): EnginePolicy {
     maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
     oversized: config.EXECUTION_OVERSIZED_OUTPUT,
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
+    limits: resourcesOf(config),
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
@@ -488,8 +491,14 @@ function policyOf(config: Config): EnginePolicy {
   };
 }
 
+/** What processes may use. */
+function resourcesOf(config: Config): ResourceLimits {
+  return eachLimit((name) => config[LIMITS[name].setting]);
+}
+
 export function limitsOf(config: Config): SpecLimits {
   return {
+    resources: resourcesOf(config),
     maxAttemptMs: config.EXECUTION_MAX_TIMEOUT * 1000,
     maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,

@@ -391,6 +391,43 @@ const SETTINGS = {
     unit: 'bytes',
     about: 'What a log keeps of one attempt with the strategy "spool".',
   },
+  EXECUTION_LIMIT_CPU_S: {
+    schema: whole(1, 365 * DAY).optional(),
+    default: undefined,
+    unit: 'seconds',
+    about:
+      'Cpu time of all processes of an execution (docs/executions.md): the most that a request may ask for, and what applies where it says nothing. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_MEMORY_BYTES: {
+    schema: whole(1024 * 1024, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'The same of the memory of all its processes.',
+  },
+  EXECUTION_LIMIT_PROCESSES: {
+    schema: whole(1, 4_194_304).optional(),
+    default: undefined,
+    unit: 'processes',
+    about: 'The same of the processes that it has at a time.',
+  },
+  EXECUTION_LIMIT_FILE_BYTES: {
+    schema: whole(0, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'The same of the size of each file that it writes.',
+  },
+  EXECUTION_LIMIT_OPEN_FILES: {
+    schema: whole(4, 1_048_576).optional(),
+    default: undefined,
+    unit: 'files',
+    about: 'The same of the files that each of its processes has open.',
+  },
+  EXECUTION_LIMIT_DISK_BYTES: {
+    schema: whole(65_536, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'The same of what lies in its private directory.',
+  },
   EXECUTION_AUTO_CLEANUP: {
     schema: flag,
     default: 'true',

@@ -12,6 +12,7 @@ import {
 } from './command-template.ts';
 import type { TemplateLimits } from './execution.ts';
 import type { Issue } from './issues.ts';
+import { narrowest, NO_LIMITS } from './limits.ts';
 import { priority, type Spec } from './spec.ts';
 
 /** How much of the service a user may take. Null is without a bound of its own. */
@@ -149,13 +150,17 @@ function decideBy(
   return { limits };
 }
 
-function narrower(before: TemplateLimits | null, { attempt_ms, total_ms, output_bytes }: Template['limits']) {
+function narrower(
+  before: TemplateLimits | null,
+  { attempt_ms, total_ms, output_bytes, ...resources }: Template['limits'],
+): TemplateLimits {
   const least = (a: number | null | undefined, b: number | undefined) =>
     a == null ? (b ?? null) : Math.min(a, b ?? Infinity);
   return {
     attemptMs: least(before?.attemptMs, attempt_ms),
     totalMs: least(before?.totalMs, total_ms),
     outputBytes: least(before?.outputBytes, output_bytes),
+    resources: narrowest(before?.resources ?? NO_LIMITS, resources),
   };
 }
 

@@ -2,6 +2,7 @@
 // taken apart by guesses: its arguments are compared one by one with the rules that stand in their place.
 import { z } from 'zod';
 import { quoted } from './errors.ts';
+import { limitsShape, NO_LIMITS } from './limits.ts';
 import { type Spec, WEEK_MS } from './spec.ts';
 
 /** From the weakest to the strongest. */
@@ -85,6 +86,7 @@ export const template = z.strictObject({
       attempt_ms: z.int().min(1).max(WEEK_MS).optional(),
       total_ms: z.int().min(1).max(WEEK_MS).optional(),
       output_bytes: z.int().min(0).optional(),
+      ...limitsShape(NO_LIMITS),
     })
     .default({}),
 });

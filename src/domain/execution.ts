@@ -5,6 +5,7 @@ import type { ExecutionId } from './ids.ts';
 import type { CacheUse } from './cache.ts';
 import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
+import type { ResourceLimits } from './limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
 import type { PlanSpec } from './plan.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
@@ -140,6 +141,8 @@ export interface TemplateLimits {
   attemptMs: number | null;
   totalMs: number | null;
   outputBytes: number | null;
+  /** Undefined in records of earlier versions. */
+  resources?: ResourceLimits;
 }
 
 export const NO_ACCESS_FACTS: ExecutionAccess = Object.freeze({
@@ -170,6 +173,8 @@ interface Facts {
   priority: number;
   timeouts: Timeouts;
   outputPolicy: OutputPolicy;
+  /** What its processes may use. */
+  limits: ResourceLimits;
   /** What runs: the spec itself, or what its operation has made of it. */
   work: Work | PlanSpec;
   /** Null is one attempt. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { compileRun } from './compile-run.ts';
 import { type FieldProblem, RefusedError } from './errors.ts';
 import { type Issue, issuesOf } from './issues.ts';
+import { eachLimit, type ResourceLimits } from './limits.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
 import { priceSchema } from './price.ts';
@@ -15,6 +16,7 @@ import {
   type OversizedStrategy,
   priority,
   retry,
+  resourceLimits,
   RETRY_DEFAULTS,
   type RetrySpec,
   type Spec,
@@ -139,6 +141,7 @@ export function operationSchema(limits: SpecLimits) {
       params: paramsSchema.prefault({}),
       run,
       timeouts: timeoutsSchema(limits).optional(),
+      limits: resourceLimits(limits).optional(),
       adaptive_timeout: adaptiveTimeoutSchema(limits).optional(),
       retry: retry.optional(),
       retry_budget: retryBudget.prefault({}),
@@ -167,6 +170,10 @@ export function operationSchema(limits: SpecLimits) {
     .refine(({ cache, cacheable }) => cache === undefined || cacheable !== false, {
       path: ['cacheable'],
       error: 'must not be false beside cache',
+    })
+    .refine(({ limits, run }) => limits === undefined || run.kind !== 'http', {
+      path: ['limits'],
+      error: 'an HTTP call has no processes that they could apply to',
     })
     .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
       path: ['warm'],
@@ -278,6 +285,7 @@ export function policiesOver(
     retry_safe,
     ...present(own),
     timeouts: over(own.timeouts, definition.timeouts),
+    limits: over(own.limits, definition.limits),
     retry: over(own.retry, definition.retry),
     output: over(own.output, definition.output),
     labels: over(own.labels, definition.labels),
@@ -358,6 +366,7 @@ export interface PolicyDefaults {
   /** Seconds. */
   retryMultiplier: number;
   cacheTtlS: number;
+  limits: ResourceLimits;
 }
 
 /** The policy of an operation with every default filled in, for readers. Null is off. */
@@ -371,6 +380,10 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
       total_ms: timeouts.total_ms ?? null,
       idle_ms: timeouts.idle_ms ?? null,
     },
+    limits:
+      definition.run.kind === 'http'
+        ? null
+        : eachLimit((name) => definition.limits?.[name] ?? defaults.limits[name] ?? null),
     adaptive_timeout: definition.adaptive_timeout ?? null,
     retry: retry === undefined ? null : withRetryDefaults(retry, defaults),
     retry_budget: definition.retry_budget,

@@ -1,5 +1,6 @@
 // How an attempt or an execution ended. Everything else that is said about the end (status, error code, class,
 // fault, whether a retry makes sense) is a pure function of the outcome and is never stored beside it.
+import { type LimitName, LIMITS } from './limits.ts';
 import { CATALOGUE, type ErrorType, type ErrorCode, type Fault } from './errors.ts';
 
 /** Every cause an end can have. First cause wins: it is decided once and never repaired afterwards. */
@@ -31,6 +32,12 @@ export type Cause = (typeof CAUSES)[number];
 export const FINAL_STATUSES = ['completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type FinalStatus = (typeof FINAL_STATUSES)[number];
 
+/** A signal that was sent to the processes of an attempt: the first of its kind. */
+export interface SentSignal {
+  signal: string;
+  at: number;
+}
+
 /** What became of the processes of an attempt that ran. */
 export interface ProcessEnd {
   /** Exit code of the leader, null when a signal ended it. */
@@ -39,6 +46,10 @@ export interface ProcessEnd {
   signal: string | null;
   /** True when SIGKILL had to be sent. */
   forced: boolean;
+  /** In the order in which they were sent; none when it ended by itself and left nothing behind. */
+  signals: readonly SentSignal[];
+  /** Processes that were there when it was told to end; 0 when it ended by itself. */
+  processesFound: number;
   /** Processes of the attempt that outlived its leader and were killed. */
   leftoverProcesses: number;
   /** Processes that could not be proven dead; 0 means that the tree was seen empty. */
@@ -56,6 +67,7 @@ export const SPAWN_FAILURES = [
   'resources_unavailable',
   'journal_write_failed',
   'spawn_error',
+  'limit_unavailable',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 
@@ -125,6 +137,7 @@ type Ending =
       process: ProcessEnd | null;
     }
   | { cause: 'output_limit'; limitBytes: number; process: ProcessEnd | null }
+  | { cause: 'resource_limit'; limit: LimitName; limitValue: number; process: ProcessEnd | null }
   | { cause: 'cancelled'; reason: string | null; process: ProcessEnd | null }
   | { cause: 'lost'; detail: LostDetail }
   | { cause: 'internal'; message: string; process: ProcessEnd | null };
@@ -208,6 +221,10 @@ function judgeEnding(outcome: Outcome): Verdict {
       return ended('timed_out', 'idle_timeout', `No output for ${outcome.limitMs} ms.`);
     case 'output_limit':
       return ended('failed', 'output_limit', `The output went over ${outcome.limitBytes} bytes.`);
+    case 'resource_limit': {
+      const { limit, limitValue } = outcome;
+      return ended('failed', 'resource_limit', `${LIMITS[limit].exceeded(limitValue)} (${limit}).`);
+    }
     case 'cancelled':
       return ended('cancelled', 'cancelled', outcome.reason ?? 'The execution was cancelled.');
     case 'lost':

@@ -21,6 +21,7 @@ import type {
 } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
 import type { StoredPhase } from './lifecycle.ts';
+import type { ResourceLimits } from './limits.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
 import type { FilledWork } from './secrets.ts';
@@ -594,6 +595,7 @@ export interface AttemptName {
 
 export interface AttemptStart extends AttemptName {
   command: Command;
+  limits: ResourceLimits;
   /** Bytes that the log keeps. */
   keepBytes: number;
   /** Whether to stop the attempt when it writes more. */

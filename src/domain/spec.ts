@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { webhookEvents, webhookSecret } from './webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
+import { limitsShape, NO_LIMITS, type ResourceLimits } from './limits.ts';
 import { CAUSES, type Cause } from './outcome.ts';
 import { secretRef } from './secret-ref.ts';
 
@@ -24,6 +25,8 @@ export interface SpecLimits {
   maxOutputBytes: number;
   /** Greatest `output.max_bytes` with `spool`, bytes. */
   spoolMaxBytes: number;
+  /** Greatest `limits`. */
+  resources?: ResourceLimits;
 }
 
 /** What nobody can name in `retry_on`: these are never retried. */
@@ -122,6 +125,11 @@ function outputSchema(limits: SpecLimits) {
       path: ['max_bytes'],
       error: `must be at most ${limits.maxOutputBytes} (EXECUTION_MAX_OUTPUT_BYTES) unless oversized is "spool"`,
     });
+}
+
+/** What its processes may use. */
+export function resourceLimits({ resources = NO_LIMITS }: Pick<SpecLimits, 'resources'>) {
+  return z.strictObject(limitsShape(resources));
 }
 
 /** How large the arguments and the environment are together, as execve counts them. */
@@ -376,7 +384,8 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
   // A step is told of with its plan.
   if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
-  const ofProcess = { ...processShape, ...shared };
+  const limited = { limits: resourceLimits(limits).optional().describe('what its processes may use') };
+  const ofProcess = { ...processShape, ...limited, ...shared };
   const kinds = kindShapes();
   const script = z
     .strictObject({ ...kinds.script, ...ofProcess })
@@ -399,7 +408,7 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
       script,
       z.strictObject({ ...kinds.aws_cli, ...ofProcess }),
       z.strictObject({ ...httpShape, ...shared }),
-      z.strictObject({ ...ofOperation, ...shared }),
+      z.strictObject({ ...ofOperation, ...limited, ...shared }),
     ])
     .refine((spec) => spec.cache?.scope !== 'task' || spec.task_id !== undefined, {
       path: ['cache', 'scope'],

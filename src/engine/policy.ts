@@ -12,6 +12,7 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
@@ -29,6 +30,8 @@ export interface EnginePolicy {
   maxOutputBytes: number;
   oversized: OversizedStrategy;
   spoolMaxBytes: number;
+  /** Of what processes may use; also where a request says nothing. */
+  limits: ResourceLimits;
   onLimit: 'queue' | 'reject';
   slots: Record<Pool, number>;
   maxQueued: number;
@@ -43,7 +46,7 @@ export interface EnginePolicy {
 export type Settings = Pick<
   Spec,
   'timeouts' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
->;
+> & { limits?: ResourceLimits | undefined };
 
 function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: number | null): Timeouts {
   const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
@@ -59,6 +62,15 @@ function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
   const oversized = spec.output?.oversized ?? policy.oversized;
   const most = oversized === 'spool' ? policy.spoolMaxBytes : policy.maxOutputBytes;
   return { oversized, maxBytes: spec.output?.max_bytes ?? most, parse: spec.output?.parse ?? null };
+}
+
+/** Of what takes a process. */
+function resolveLimits(
+  { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
+  policy: EnginePolicy,
+): ResourceLimits {
+  if (work.kind === 'http' || work.kind === 'plan') return NO_LIMITS;
+  return narrowest({ ...policy.limits, ...settings.limits }, access.limits?.resources ?? NO_LIMITS);
 }
 
 export interface Acceptance {
@@ -95,10 +107,11 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
   const timeouts = within(resolveTimeouts(settings, policy, acceptance.adaptiveMs), access);
   const outputPolicy = resolveOutput(settings, policy);
   outputPolicy.maxBytes = Math.min(outputPolicy.maxBytes, access.limits?.outputBytes ?? Infinity);
+  const limits = resolveLimits(acceptance, policy);
   // What is observed moves the limit of the attempts, but makes no other result.
   const asked = within(resolveTimeouts(settings, policy, null), access);
   const { policyVersion } = access;
-  const subject = { userId, taskId, identity, policyVersion, timeouts: asked, output: outputPolicy };
+  const subject = { userId, taskId, identity, policyVersion, timeouts: asked, output: outputPolicy, limits };
   return {
     id,
     runId: id,
@@ -109,6 +122,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     priority: settings.priority ?? 0,
     timeouts,
     outputPolicy,
+    limits,
     work,
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
@@ -136,12 +150,15 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
 }
 
 /** More than a template allows is refused where it is asked for, and not made where nothing was said. */
-export function checkLimits({ timeouts, output }: Settings, { limits }: ExecutionAccess): void {
+export function checkLimits({ timeouts, output, ...asks }: Settings, { limits }: ExecutionAccess): void {
   if (limits === null) return;
   const asked = [
     ['/timeouts/attempt_ms', timeouts?.attempt_ms, limits.attemptMs],
     ['/timeouts/total_ms', timeouts?.total_ms, limits.totalMs],
     ['/output/max_bytes', output?.max_bytes, limits.outputBytes],
+    ...LIMIT_NAMES.map(
+      (name) => [`/limits/${name}`, asks.limits?.[name], limits.resources?.[name] ?? null] as const,
+    ),
   ] as const;
   const fields = asked.flatMap(([field, value, most]): FieldProblem[] =>
     value === undefined || most === null || value <= most

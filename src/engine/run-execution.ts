@@ -148,7 +148,8 @@ function start(
     return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
   const command = deps.toCommand(execution, filled, traceparent);
-  return deps.runner.run({ ...shared, command, graceMs: deps.policy.graceMs }, listener);
+  const { limits } = execution;
+  return deps.runner.run({ ...shared, command, limits, graceMs: deps.policy.graceMs }, listener);
 }
 
 function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {

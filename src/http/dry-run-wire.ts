@@ -4,7 +4,7 @@ import type { Spec } from '../domain/spec.ts';
 import type { DryRun } from '../engine/engine.ts';
 import { toProblem } from './error-handler.ts';
 import type { dryRun } from './schemas.ts';
-import { toCache, toTimeouts } from './wire.ts';
+import { toCache, toLimits, toTimeouts } from './wire.ts';
 
 export function toDryRun(
   spec: Spec,
@@ -24,9 +24,10 @@ export function toDryRun(
 }
 
 function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['onLimit']) {
-  const { timeouts, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
+  const { timeouts, limits, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
   return {
     timeouts: toTimeouts(timeouts),
+    limits: toLimits(limits),
     retry:
       retry === null
         ? null

@@ -3,10 +3,14 @@ import { z } from 'zod';
 import type { Operation, EffectivePolicy } from '../domain/operation.ts';
 import { breaker } from '../domain/operation.ts';
 import { priceSchema } from '../domain/price.ts';
+import { eachLimit } from '../domain/limits.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../domain/spec.ts';
 
 const ms = z.int().min(0);
 const count = z.int().min(0);
+
+/** What applies after all defaults. */
+export const resourceLimits = z.strictObject(eachLimit(() => count.nullable()));
 
 const timeouts = z.strictObject({
   queue_ms: ms.nullable(),
@@ -26,6 +30,7 @@ const adaptiveTimeout = z.strictObject({
 export const operationPolicy = z
   .strictObject({
     timeouts,
+    limits: resourceLimits.nullable().describe('of what its processes may use; null for HTTP calls'),
     adaptive_timeout: adaptiveTimeout.nullable(),
     retry: z
       .strictObject({

@@ -4,10 +4,11 @@ import { z } from 'zod';
 import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
+import { LIMIT_NAMES } from '../domain/limits.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
-import { operationComponents } from './operation-schemas.ts';
+import { operationComponents, resourceLimits } from './operation-schemas.ts';
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import { ownWebhook } from './own-webhook.ts';
@@ -48,6 +49,10 @@ const processEnd = z.strictObject({
   exit_code: z.int().nullable(),
   signal: z.string().nullable(),
   forced: z.boolean().describe('SIGKILL had to be sent'),
+  signals: z
+    .array(z.strictObject({ signal: z.string(), at: time }))
+    .describe('that were sent, the first of each kind'),
+  processes_found: count.describe('processes that were there when it was told to end'),
   leftover_processes: count.describe('processes that outlived the leader and were killed'),
   survivors: count.describe('processes that could not be proven dead'),
 });
@@ -64,6 +69,8 @@ export const outcome = z
     detail: z.string().optional(),
     limit_ms: ms.optional(),
     limit_bytes: count.optional(),
+    limit: z.enum(LIMIT_NAMES).optional().describe('which limit of its resources it went over'),
+    limit_value: count.optional(),
     status: z.int().optional().describe('of the HTTP answer'),
     expected: z.boolean().optional(),
     retry_after_ms: ms.nullable().optional(),
@@ -131,6 +138,7 @@ export const execution = z.strictObject({
   labels: z.record(z.string(), z.string()),
   priority: z.int(),
   timeouts: z.strictObject(timeoutsShape),
+  limits: resourceLimits.describe('of what its processes may use; null is no limit'),
   retry: z
     .strictObject({
       attempts: z.int().min(1).describe('tries in all'),
@@ -204,6 +212,7 @@ export const dryRun = z
     policy: z
       .strictObject({
         timeouts: z.strictObject(timeoutsShape),
+        limits: resourceLimits,
         retry: z
           .strictObject({
             attempts: z.int().min(1),

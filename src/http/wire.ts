@@ -9,6 +9,7 @@ import {
   operationType,
   resultValue,
 } from '../domain/execution.ts';
+import { eachLimit, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import type { z } from 'zod';
@@ -33,6 +34,7 @@ const SNAKE: Record<string, string> = {
   exitCode: 'exit_code',
   limitMs: 'limit_ms',
   limitBytes: 'limit_bytes',
+  limitValue: 'limit_value',
   isExpected: 'expected',
   retryAfterMs: 'retry_after_ms',
 };
@@ -52,6 +54,8 @@ export function toOutcome(outcome: Outcome): OutcomeWire {
             exit_code: end.exitCode,
             signal: end.signal,
             forced: end.forced,
+            signals: end.signals.map(({ signal, at }) => ({ signal, at: isoTime(at) })),
+            processes_found: end.processesFound,
             leftover_processes: end.leftoverProcesses,
             survivors: end.survivors,
           };
@@ -106,6 +110,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     labels: execution.labels,
     priority: execution.priority,
     timeouts: toTimeouts(execution.timeouts),
+    limits: toLimits(execution.limits),
     retry: toRetry(execution),
     cache: toCache(execution, execution.cache?.status === 'miss' && leavesResult(execution)),
     cost: toCost(execution.cost),
@@ -152,6 +157,10 @@ export function timestampsOf({ execution, startedAt }: ExecutionView): Execution
 
 export function toTimeouts({ queueMs, attemptMs, totalMs, idleMs }: Timeouts): ExecutionWire['timeouts'] {
   return { queue_ms: queueMs, attempt_ms: attemptMs, total_ms: totalMs, idle_ms: idleMs };
+}
+
+export function toLimits(limits: ResourceLimits): ExecutionWire['limits'] {
+  return eachLimit((name) => limits[name] ?? null);
 }
 
 function toCost(cost: Execution['cost']): ExecutionWire['cost'] {

@@ -120,6 +120,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'execd_leftover_processes_total',
     'Processes that outlived their leader and were killed.',
   );
+  const resourceLimits = counter(
+    'execd_resource_limits_total',
+    'Executions that ended because they went over a limit of their resources.',
+    ['limit'],
+  );
   const survivors = counter('execd_surviving_processes_total', 'Processes that could not be killed.');
   const http = histogram('execd_http_request_duration_seconds', 'Answering of requests.', HTTP_SECONDS, [
     'method',
@@ -226,6 +231,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
       retried.inc({ result: status });
     }
+    if (outcome.cause === 'resource_limit') resourceLimits.inc({ limit: outcome.limit });
     if ('process' in outcome && outcome.process !== null) {
       leftovers.inc(outcome.process.leftoverProcesses);
       survivors.inc(outcome.process.survivors);

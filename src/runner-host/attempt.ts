@@ -4,19 +4,21 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { JournalWriter } from './journal-writer.ts';
+import { limitOfEnd, type LimitWatch, type Watched } from './limits.ts';
 import { findTarget, launch, LaunchError, prepareFiles } from './launch.ts';
 import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
 import type { FoundProcess, Leader, ProcessTable } from './process-table.ts';
 import { signalFound } from './process-table.ts';
-import type { Deadline, EndCause, Exited, Start, Stop, ToServer } from './protocol.ts';
+import type { Deadline, EndCause, Exited, LimitName, SentSignal, Start, Stop, ToServer } from './protocol.ts';
 
 /** What attempts share. */
 export interface HostContext {
   pipes: PipePool;
   processes: ProcessTable;
   privateDirs: PrivateDirs;
+  limits: LimitWatch;
   send(frame: ToServer): void;
   /** Announces that an attempt's counters have moved. */
   grew(attempt: Attempt): void;
@@ -55,6 +57,10 @@ export class Attempt {
   /** The leader has ended before anything stopped it. */
   #hasExited = false;
   #message = '';
+  /** For `resource_limit`. */
+  #limit: LimitName | null = null;
+  readonly #signals: SentSignal[] = [];
+  #watched: Watched | null = null;
   #graceMs: number;
   #attemptMs: number;
   #idleMs: number;
@@ -111,7 +117,16 @@ export class Attempt {
     if (this.#cause !== null) return;
     this.#cause = cause;
     this.#disarmClocks();
+    this.#unwatchLimits();
     this.#requestStop();
+  }
+
+  /** What goes over a limit gets no time to act on SIGTERM: it would go on meanwhile. */
+  #exceed(limit: LimitName): void {
+    if (this.#cause !== null || this.#hasExited) return;
+    this.#limit = limit;
+    this.#graceMs = 0;
+    this.#end('resource_limit');
   }
 
   // ------------------------------------------------------------------------------------------ start
@@ -191,8 +206,25 @@ export class Attempt {
     this.#running = { child, leader, journal, stdout, stderr, startedAt, exited };
     this.#startedAt = this.#lastOutputAt = performance.now();
     this.#armClocks();
+    this.#watchLimits(leader);
     this.#host.send({ type: 'started', ref: this.ref, pid: child.pid, at: startedAt });
     return this.#running;
+  }
+
+  #watchLimits(leader: Leader): void {
+    const { limits, privateDir } = this.#start;
+    if (limits === null || this.#cause !== null) return;
+    this.#watched = {
+      limits,
+      privateDir,
+      find: () => this.#host.processes.find(leader),
+      exceeded: (limit) => this.#exceed(limit),
+    };
+    this.#host.limits.add(this.#watched);
+  }
+
+  #unwatchLimits(): void {
+    if (this.#watched !== null) this.#host.limits.delete(this.#watched);
   }
 
   // ----------------------------------------------------------------------------------------- output
@@ -242,11 +274,12 @@ export class Attempt {
   async #untilEnd(running: Running): Promise<Exited> {
     const { exited, journal, stdout, stderr } = running;
     const isStopped = await Promise.race([exited.then(() => false), this.#stopRequested.then(() => true)]);
-    const proof = { forced: false, leftovers: 0, survivors: 0 };
+    const proof = { forced: false, leftovers: 0, survivors: 0, found: 0 };
     this.#hasExited = !isStopped;
     // The command has ended by itself: no clock and no cancel comes first any more.
     if (!isStopped) this.#disarmClocks();
-    if (isStopped) proof.forced = await this.#terminate(running);
+    this.#unwatchLimits();
+    if (isStopped) Object.assign(proof, await this.#terminate(running));
     else await within(DRAIN_MS, Promise.all([stdout.ended, stderr.ended]));
     Object.assign(proof, await this.#killAll(running));
     const exit = await within(PROOF_MS, exited);
@@ -255,15 +288,17 @@ export class Attempt {
     // Something that was not found still held a pipe.
     if (ends.includes(false)) proof.survivors = Math.max(1, proof.survivors);
     await journal.close();
-    this.#end(exit?.signal != null ? 'signalled' : 'exited');
+    if (this.#cause === null && exit !== null) this.#limit = limitOfEnd(this.#start.limits, exit);
+    this.#end(this.#limit !== null ? 'resource_limit' : exit?.signal != null ? 'signalled' : 'exited');
     return this.#report(running, exit ?? { code: null, signal: null }, endedAt, proof);
   }
 
-  /** SIGTERM, and time to act on it. True when SIGKILL is needed. */
-  async #terminate(running: Running): Promise<boolean> {
+  /** SIGTERM, and time to act on it. `forced` when SIGKILL is needed. */
+  async #terminate(running: Running): Promise<Pick<Exited, 'forced' | 'found'>> {
     const { child, leader, exited } = running;
     const graceEnds = performance.now() + this.#graceMs;
     const found = await this.#host.processes.find(leader);
+    this.#noteSignal('SIGTERM');
     this.#signalGroup(child, 'SIGTERM');
     // A stopped process acts on SIGTERM only once it continues.
     this.#signalGroup(child, 'SIGCONT');
@@ -271,9 +306,8 @@ export class Attempt {
     await within(this.#graceMs, exited);
     for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
       const left = await this.#host.processes.find(leader);
-      if (left.length === 0) return false;
       const leftMs = graceEnds - performance.now();
-      if (leftMs <= 0) return true;
+      if (left.length === 0 || leftMs <= 0) return { forced: left.length > 0, found: found.length };
       await sleep(Math.min(pauseMs, leftMs));
     }
   }
@@ -288,9 +322,15 @@ export class Attempt {
       if (left.length === 0 || performance.now() > giveUpAt) {
         return { leftovers: leftovers.size, survivors: left.length };
       }
+      this.#noteSignal('SIGKILL');
       for (const found of left) signalFound(found, 'SIGKILL');
       await sleep(pauseMs);
     }
+  }
+
+  /** Takes note of a signal that is sent, for the proof. */
+  #noteSignal(signal: string): void {
+    if (this.#signals.every((sent) => sent.signal !== signal)) this.#signals.push({ signal, at: Date.now() });
   }
 
   /** The group is ours as long as its leader has not been reaped. */
@@ -307,7 +347,7 @@ export class Attempt {
     running: Running,
     exit: Exit,
     endedAt: number,
-    proof: Pick<Exited, 'forced' | 'leftovers' | 'survivors'>,
+    proof: Pick<Exited, 'forced' | 'leftovers' | 'survivors' | 'found'>,
   ): Exited {
     const { journal, stdout, stderr, startedAt } = running;
     return {
@@ -352,6 +392,9 @@ export class Attempt {
       stdoutTail: new Uint8Array(),
       stderrTail: new Uint8Array(),
       message: this.#message,
+      limit: this.#limit,
+      signals: this.#signals,
+      found: 0,
     };
   }
 }

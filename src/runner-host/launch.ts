@@ -6,6 +6,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   openSync,
   readSync,
   statSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
+import { limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from './protocol.ts';
 
 export class LaunchError extends Error {
@@ -37,6 +39,11 @@ export interface Target {
  * @throws LaunchError
  */
 export function findTarget(start: Start): Target {
+  const problem = start.limits === null ? null : whyUnlimited(start.limits);
+  if (problem !== null) {
+    const { limit, why } = problem;
+    throw new LaunchError('limit_unavailable', `The limit ${limit} cannot be applied here: ${why}.`);
+  }
   const cwd = start.cwd === '' ? start.privateDir : start.cwd;
   if (start.cwd !== '') checkDirectory(cwd);
   // A script file does not exist yet: it is written into its place just before the start.
@@ -156,10 +163,14 @@ export async function launch(
     const at = line.indexOf('=');
     env[line.slice(0, at)] = line.slice(at + 1);
   }
+  const limits = limiter(start.limits);
+  if (limits.length > 0) checkInterpreter(start, target);
+  const [file, ...args] = [...limits, target.file, ...start.args] as [string, ...string[]];
   let child;
   try {
-    child = spawn(target.file, start.args, {
-      argv0: start.program,
+    child = spawn(file, args, {
+      // What prlimit starts is called by its path.
+      argv0: limits.length > 0 ? file : start.program,
       cwd: target.cwd,
       env,
       detached: true,
@@ -184,6 +195,13 @@ const ENOTDIR = -20;
 const ENFILE = -23;
 const EMFILE = -24;
 const ETXTBSY = -26;
+
+/** What prlimit cannot execute it tells the command's own output, where nobody looks for it. */
+function checkInterpreter(start: Start, target: Target): void {
+  const name = interpreterOf(target.file);
+  if (name !== '' && !existsSync(JSON.parse(name) as string))
+    throw launchError({ errno: ENOENT } as NodeJS.ErrnoException, start, target);
+}
 
 /** What a file names behind "#!", in quotes; empty where it does not. */
 function interpreterOf(file: string): string {

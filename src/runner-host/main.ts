@@ -4,6 +4,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
+import { forbidCores, LimitWatch } from './limits.ts';
 import { PipePool } from './pipes.ts';
 import { findMarked, ProcessTable, signalFound } from './process-table.ts';
 import {
@@ -72,12 +73,14 @@ function onHello(hello: Hello): void {
     pipes: new PipePool(hello.scratchDir),
     processes: new ProcessTable(MARKER_VARIABLE),
     privateDirs,
+    limits: new LimitWatch(),
     send,
     grew(attempt) {
       grown.add(attempt);
       growthTimer ??= setTimeout(sendGrowth, GROWTH_MS);
     },
   };
+  forbidCores();
   process.once('exit', () => rmSync(hello.scratchDir, { recursive: true, force: true }));
   send({ type: 'ready', name: 'node', pid: process.pid });
 }

@@ -10,6 +10,8 @@ export interface FoundProcess {
   pid: number;
   /** Start time in clock ticks since boot: with the pid, the identity of a process (proc(5), field 22). */
   startTime: string;
+  /** Its own cpu time and that of children it has waited for. */
+  cpuTicks: number;
 }
 
 /** What is known of an attempt's process when it is spawned. */
@@ -32,6 +34,7 @@ interface Stat {
   group: number;
   session: number;
   startTime: string;
+  cpuTicks: number;
 }
 
 /** The pid counter is trusted not to wrap around unseen within this time. */
@@ -93,7 +96,7 @@ export class ProcessTable {
       if (stat === null || stat.state === 'Z' || stat.state === 'X') continue;
       const search =
         byGroup.get(stat.group) ?? byGroup.get(stat.session) ?? byMarker.get(this.#markerOf(pid) ?? '');
-      search?.found.push({ pid, startTime: stat.startTime });
+      search?.found.push({ pid, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
     }
     for (const search of searches) search.done(search.found);
   }
@@ -136,7 +139,8 @@ function readStat(pid: number): Stat | null {
   // The command name may hold anything, parentheses too: the fields begin behind the last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = '', , group, session] = fields;
-  return { state, group: Number(group), session: Number(session), startTime: fields[19] ?? '' };
+  const cpuTicks = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+  return { state, group: Number(group), session: Number(session), startTime: fields[19] ?? '', cpuTicks };
 }
 
 /** Every living process whose environment has one of these `NAME=value` lines. */
@@ -148,7 +152,8 @@ export function findMarked(prefix: string, wanted: ReadonlySet<string>): FoundPr
     const stat = readStat(pid);
     if (stat === null || stat.state === 'Z' || stat.state === 'X') continue;
     const line = findVariable(pid, prefix);
-    if (line !== null && wanted.has(line)) found.push({ pid, startTime: stat.startTime });
+    if (line === null || !wanted.has(line)) continue;
+    found.push({ pid, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
   }
   return found;
 }

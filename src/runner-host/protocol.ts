@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 1;
+export const VERSION = 2;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -23,8 +23,20 @@ export const END_CAUSES = [
   'output_limit',
   ...STOP_CAUSES,
   'journal_failed',
+  'resource_limit',
 ] as const;
 export type EndCause = (typeof END_CAUSES)[number];
+
+/** What an attempt may use; the codes of `exited`'s `limit`. */
+export const LIMITS = [
+  'cpu_s',
+  'memory_bytes',
+  'processes',
+  'file_bytes',
+  'open_files',
+  'disk_bytes',
+] as const;
+export type LimitName = (typeof LIMITS)[number];
 
 export const START_FAILURES = [
   'program_not_found',
@@ -37,6 +49,7 @@ export const START_FAILURES = [
   'resources_unavailable',
   'journal_write_failed',
   'spawn_error',
+  'limit_unavailable',
 ] as const;
 export type StartFailure = (typeof START_FAILURES)[number];
 
@@ -78,6 +91,30 @@ export interface Start {
   graceMs: number;
   /** What is taken out of both streams, each as redactor.ts has it. */
   redact: Uint8Array[];
+  /** Null: nothing is limited. */
+  limits: Limits | null;
+}
+
+/** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
+export interface Limits {
+  /** Seconds of cpu time. */
+  cpuS: number;
+  /** Resident memory that nothing else holds; and twice as much data of one process (RLIMIT_DATA). */
+  memoryBytes: number;
+  processes: number;
+  /** Of each file that is written (RLIMIT_FSIZE). */
+  fileBytes: number;
+  /** Of each process (RLIMIT_NOFILE). */
+  openFiles: number;
+  /** What lies in the private directory. */
+  diskBytes: number;
+}
+
+/** A signal that the host has sent: the first of its kind. */
+export interface SentSignal {
+  signal: string;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 export interface Stop {
@@ -163,6 +200,12 @@ export interface Exited {
   stderrTail: Uint8Array;
   /** For `journal_failed`: what went wrong. */
   message: string;
+  /** For `resource_limit`: which. */
+  limit: LimitName | null;
+  /** In the order in which they were sent. SIGCONT, which goes with SIGTERM, is not among them. */
+  signals: SentSignal[];
+  /** Processes that were there when the attempt was told to end; 0 when it ended by itself. */
+  found: number;
 }
 
 export interface Swept {
@@ -354,6 +397,24 @@ const scriptFile: Codec<{ path: string; source: string }> = {
   read: (input) => ({ path: string.read(input), source: string.read(input) }),
 };
 
+const limits: Codec<Limits> = {
+  write(out, value) {
+    for (const name of LIMIT_FIELDS) i64.write(out, value[name]);
+  },
+  read: (input) =>
+    Object.fromEntries(LIMIT_FIELDS.map((name) => [name, i64.read(input)])) as unknown as Limits,
+};
+/** In the order of `LIMITS`. */
+const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;
+
+const sentSignal: Codec<SentSignal> = {
+  write(out, { signal, at }) {
+    string.write(out, signal);
+    i64.write(out, at);
+  },
+  read: (input) => ({ signal: string.read(input), at: i64.read(input) }),
+};
+
 const FRAMES = [
   fields<Hello>(0x01, 'hello', { instance: string, scratchDir: string }),
   fields<Start>(0x02, 'start', {
@@ -373,6 +434,7 @@ const FRAMES = [
     idleMs: i64,
     graceMs: u32,
     redact: list(bytes),
+    limits: optional(limits),
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),
@@ -402,6 +464,9 @@ const FRAMES = [
     stdoutTail: bytes,
     stderrTail: bytes,
     message: string,
+    limit: optional(oneOf(LIMITS)),
+    signals: list(sentSignal),
+    found: u32,
   }),
   fields<Swept>(0x86, 'swept', { id: u32, killed: u32, survivors: u32 }),
   fields<Failure>(0x87, 'failure', { message: string }),

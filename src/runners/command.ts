@@ -17,8 +17,9 @@ import type {
   StoreIdentity,
 } from '../domain/ports.ts';
 import { NO_OUTPUT } from '../domain/execution.ts';
+import { LIMIT_NAMES, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
-import type { Exited, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
+import type { Exited, Limits, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
 import { HostProcess } from './host-process.ts';
 
@@ -147,6 +148,7 @@ export class CommandRunner implements Runner {
       idleMs: start.idleMs ?? 0,
       graceMs: start.graceMs,
       redact: [...start.redact],
+      limits: toLimits(start.limits),
     });
   }
 
@@ -298,6 +300,19 @@ export class CommandRunner implements Runner {
 
 // ----------------------------------------------------------------------------------------- reports
 
+/** As the host is told; null when nothing is limited, as for most. */
+function toLimits(limits: ResourceLimits): Limits | null {
+  if (LIMIT_NAMES.every((name) => limits[name] === undefined)) return null;
+  return {
+    cpuS: limits.cpu_s ?? -1,
+    memoryBytes: limits.memory_bytes ?? -1,
+    processes: limits.processes ?? -1,
+    fileBytes: limits.file_bytes ?? -1,
+    openFiles: limits.open_files ?? -1,
+    diskBytes: limits.disk_bytes ?? -1,
+  };
+}
+
 type LostOutcome = Extract<Outcome, { cause: 'lost' }>;
 
 const NO_TAILS = { stdout: '', stderr: '' };
@@ -346,6 +361,8 @@ function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
         exitCode: frame.exitCode === -1 ? null : frame.exitCode,
         signal: frame.signal === '' ? null : frame.signal,
         forced: frame.forced,
+        signals: frame.signals,
+        processesFound: frame.found,
         leftoverProcesses: frame.leftovers,
         survivors: frame.survivors,
       }
@@ -363,6 +380,11 @@ function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
       return { cause: 'idle_timeout', limitMs: start.idleMs ?? 0, process };
     case 'output_limit':
       return { cause: 'output_limit', limitBytes: start.keepBytes, process };
+    case 'resource_limit': {
+      const limitValue = frame.limit === null ? undefined : start.limits[frame.limit];
+      if (frame.limit === null || limitValue === undefined) break;
+      return { cause: 'resource_limit', limit: frame.limit, limitValue, process };
+    }
     case 'cancelled':
     case 'total_timeout':
     case 'shutdown':

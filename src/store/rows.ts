@@ -23,7 +23,8 @@ import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } fr
 import type { EventType } from '../domain/event-types.ts';
 import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import { NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
+import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { SkipReason } from '../domain/plan-state.ts';
 import type { AcceptPart, StepRecord } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
@@ -87,6 +88,7 @@ interface StaticFacts {
   redriveOf?: string;
   keptFrom?: string;
   caller?: StoredCaller;
+  limits?: ResourceLimits;
   isolation: Isolation;
   /** Undefined in rows of the first version. */
   access?: ExecutionAccess;
@@ -172,12 +174,13 @@ type Accepted = AcceptPart['execution'] | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { redriveOf, keptFrom, caller } = execution;
+  const { redriveOf, keptFrom, caller, limits } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(redriveOf === null ? {} : { redriveOf }),
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
   };
   return JSON.stringify(facts).slice(1);
 }
@@ -276,7 +279,7 @@ export function toExecution(
   const { work, access = NO_ACCESS_FACTS, ...stored } = JSON.parse(row.facts) as StaticFacts;
   const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
   const facts = {
-    ...{ redriveOf: null, keptFrom: null, caller: null },
+    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS },
     ...stored,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },
@@ -312,7 +315,7 @@ export function toExecution(
       return {
         ...facts,
         ...{ status: 'running', phase: row.phase, cancel },
-        decided: parseOr(row.outcome, null) as Outcome | null,
+        decided: row.outcome === null ? null : toOutcome(row.outcome),
       };
     case 'done': {
       if (
@@ -327,7 +330,7 @@ export function toExecution(
         ...facts,
         status: row.status,
         phase: 'done',
-        outcome: JSON.parse(row.outcome) as Outcome,
+        outcome: toOutcome(row.outcome),
         result: parseOr(row.result, null) as Result,
         cancel,
         finishedAt: row.finished_at,
@@ -356,7 +359,7 @@ export function toAttempt(row: AttemptRow): Attempt {
     startedAt: row.started_at,
     endedAt: row.ended_at,
     runner: row.runner,
-    outcome: parseOr(row.outcome, null) as Outcome | null,
+    outcome: row.outcome === null ? null : toOutcome(row.outcome),
     output: parseOr(row.output, NO_OUTPUT) as OutputTotals,
     resources: parseOr(row.resources, null) as Resources | null,
     logComplete: row.log_complete === null ? null : row.log_complete === 1,
@@ -376,7 +379,7 @@ export function toStep(row: StepRow): StepRecord {
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
-    outcome: parseOr(row.outcome, null) as Outcome | null,
+    outcome: row.outcome === null ? null : toOutcome(row.outcome),
     skipReason: row.reason as SkipReason | null,
     keptFrom: row.kept_from,
   };
@@ -393,8 +396,14 @@ export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => Att
   const plan = plan_id === null || plan_step === null ? null : { id: plan_id, step: plan_step };
   const labels = JSON.parse(row.labels) as Record<string, string>;
   const end =
-    isFinal(row.type) && outcome !== null
-      ? endOf(JSON.parse(outcome) as Outcome, attempts().map(toAttempt))
-      : null;
+    isFinal(row.type) && outcome !== null ? endOf(toOutcome(outcome), attempts().map(toAttempt)) : null;
   return { ...toEvent(row), userId, kind, operation, taskId, labels, plan, end };
 }
+
+/** Of earlier versions, nothing is known of signals. */
+function toOutcome(text: string): Outcome {
+  const outcome = JSON.parse(text) as Outcome;
+  if (!('process' in outcome) || outcome.process === null || 'signals' in outcome.process) return outcome;
+  return { ...outcome, process: { ...NO_PROOF, ...(outcome.process as ProcessEnd) } };
+}
+const NO_PROOF = { signals: [], processesFound: 0 };

@@ -126,7 +126,7 @@ t.test('a key narrows what its user may run, and never widens it', async (t) => 
   const byTemplate: MayRun = [{ template: 'build' }];
   t.equal(whyNot('ann', make(['-C', '/srv/src']), byTemplate), null);
   t.same(rules.decide({ userId: 'ann', mayRun: byTemplate }, make(['-C', '/srv/src'])), {
-    limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000 },
+    limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000, resources: {} },
   });
 });
 
@@ -141,7 +141,7 @@ users: { ann: { may_run: [{ template: t }] } }`);
     args: [...Array.from({ length: 500 }, () => 'a'), 'end'],
   };
   t.same(many.decide({ userId: 'ann', mayRun: 'policy' }, spec), {
-    limits: { attemptMs: null, totalMs: null, outputBytes: null },
+    limits: { attemptMs: null, totalMs: null, outputBytes: null, resources: {} },
   });
 });
 
@@ -187,4 +187,21 @@ t.test('the version names the content, however it is written', async (t) => {
   t.equal(version('users: {ann: {may_run: any}}'), version('{"users": {"ann": {"may_run": "any"}}} # same'));
   t.not(version('users: {ann: {may_run: any}}'), version('users: {bob: {may_run: any}}'));
   t.match(version('{}'), /^[0-9a-f]{16}$/);
+});
+
+t.test('the limits of all templates that apply hold together', async (t) => {
+  const two = rulesOf(`
+templates:
+  wide: { program: /x, args: any, limits: { cpu_s: 50, processes: 4 } }
+  deep: { program: /x, args: any, limits: { cpu_s: 10, open_files: 99, attempt_ms: 7 } }
+users: { ann: { may_run: [{ template: wide }] } }`);
+  const mayRun: MayRun = [{ template: 'deep' }];
+  t.same(two.decide({ userId: 'ann', mayRun }, { kind: 'exec', program: '/x' }), {
+    limits: {
+      attemptMs: 7,
+      totalMs: null,
+      outputBytes: null,
+      resources: { cpu_s: 10, processes: 4, open_files: 99 },
+    },
+  });
 });

@@ -103,7 +103,15 @@ t.test('a move for another attempt than the last one is stale in every phase', a
 });
 
 t.test('the status follows from the phase and the outcome', async (t) => {
-  const process = { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 };
+  const process = {
+    exitCode: 0,
+    signal: null,
+    forced: false,
+    signals: [],
+    processesFound: 0,
+    leftoverProcesses: 0,
+    survivors: 0,
+  };
   const ok: Outcome = { cause: 'exited', exitCode: 0, process, resultError: null };
   t.equal(statusOf('queued', null), 'pending');
   t.equal(statusOf('joined', null), 'pending');

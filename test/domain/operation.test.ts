@@ -392,6 +392,7 @@ t.test('the policy is shown with its defaults', async (t) => {
     oversized: 'truncate',
     maxOutputBytes: 10,
     spoolMaxBytes: 99,
+    limits: { memory_bytes: 5_000_000 },
     retryAttempts: 3,
     retryMultiplier: 1,
     cacheTtlS: 3600,
@@ -403,6 +404,7 @@ t.test('the policy is shown with its defaults', async (t) => {
   };
   t.match(policyOf(more), {
     timeouts: { queue_ms: null, attempt_ms: 300_000, total_ms: null, idle_ms: null },
+    limits: { cpu_s: null, memory_bytes: 5_000_000, processes: null },
     adaptive_timeout: { factor: 3, min_ms: 1000, max_ms: 3_600_000, min_samples: 20 },
     retry: { attempts: 3, multiplier: 1, min_ms: 1000, max_ms: 10_000, jitter: 0.5, retry_on: null },
     retry_budget: { ratio: 0.2, per_second: 1, burst: 10 },
@@ -413,6 +415,18 @@ t.test('the policy is shown with its defaults', async (t) => {
   });
   t.match(policyOf({}), { retry: null, circuit: null, cache: null, cacheable: false, retry_safe: false });
 });
+
+t.test(
+  'an HTTP call has no limits of processes, neither those of its operation nor of a request',
+  async (t) => {
+    const run = http('https://example.com/');
+    t.match(problemsOf(fileWith(run, {}, { limits: { cpu_s: 1 } })), [/operations.op.limits: an HTTP call/]);
+    t.match(resolve(registryOf(fileWith(run)), { limits: { cpu_s: 1 } }), {
+      refused: 'validation',
+      fields: [{ field: '/limits' }],
+    });
+  },
+);
 
 t.test('settings of one kind of circuit are none of the other', async (t) => {
   t.match(problemsOf(fileWith(exec(), {}, { circuit: { ratio: 0.5 } })), [

@@ -12,6 +12,8 @@ const process: ProcessEnd = {
   exitCode: 0,
   signal: 'SIGTERM',
   forced: false,
+  signals: [],
+  processesFound: 0,
   leftoverProcesses: 0,
   survivors: 0,
 };
@@ -83,6 +85,14 @@ const ROWS: Row[] = [
     'execution',
     'user',
     'output_limit',
+  ),
+  row(
+    { cause: 'resource_limit', limit: 'memory_bytes', limitValue: 5, process },
+    'failed',
+    'E003',
+    'execution',
+    'user',
+    'resource_limit',
   ),
   row(
     { cause: 'cancelled', reason: null, process: null },

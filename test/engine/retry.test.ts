@@ -79,6 +79,8 @@ t.test('what is not retried ends at once', async (t) => {
     [RETRY, { cause: 'spawn_failed', reason: 'program_not_found', message: 'no' }],
     [RETRY, { cause: 'total_timeout', limitMs: 1, process: null }],
     [RETRY, { cause: 'output_limit', limitBytes: 1, process: null }],
+    [RETRY, { cause: 'resource_limit', limit: 'cpu_s', limitValue: 1, process: null }],
+    [RETRY, { cause: 'spawn_failed', reason: 'limit_unavailable', message: 'no' }],
     [{ retry: { attempts: 3, retry_on: { exit_codes: [75] } } }, FAILED],
   ];
   for (const [spec, outcome] of ends) {

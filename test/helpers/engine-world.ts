@@ -89,6 +89,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       maxOutputBytes: 1000,
       oversized: 'truncate',
       spoolMaxBytes: 5000,
+      limits: {},
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },

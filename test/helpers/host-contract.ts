@@ -203,6 +203,7 @@ export function hostContract(t: Test, command: readonly [string, ...string[]]): 
   failures(t, greeted);
   leftBehind(t, greeted);
   clocks(t, greeted);
+  limits(t, greeted);
   stops(t, greeted);
   trees(t, greeted);
   disks(t, greeted);
@@ -633,7 +634,172 @@ function clocks(t: Test, greeted: Greeted): void {
   });
 }
 
+function limits(t: Test, greeted: Greeted): void {
+  const SPIN = 'while :; do :; done';
+  const holds = (bytes: number) => `a=$(head -c ${bytes} /dev/zero | tr '\\0' x); sleep 60; :`;
+
+  const EXCEEDED: [string, string, Partial<RawStart>, string][] = [
+    ['one that takes too much cpu time', SPIN, { limits: { cpuS: 1 } }, 'cpu_s'],
+    ['a tree that takes too much together', `${SPIN} & ${SPIN} & wait`, { limits: { cpuS: 1 } }, 'cpu_s'],
+    [
+      'one that does not mind the signal for it',
+      `trap "" XCPU TERM; ${SPIN}`,
+      { limits: { cpuS: 1 } },
+      'cpu_s',
+    ],
+    [
+      'a tree that holds too much memory together',
+      `for i in 1 2 3 4; do (${holds(20_000_000)}) & done; wait`,
+      { limits: { memoryBytes: 64_000_000 } },
+      'memory_bytes',
+    ],
+    [
+      'too many processes',
+      'for i in 1 2 3 4 5; do sleep 60 & done; wait',
+      { limits: { processes: 4 } },
+      'processes',
+    ],
+    [
+      'one that writes too large a file',
+      'exec head -c 100000 /dev/zero > big',
+      { limits: { fileBytes: 50_000 } },
+      'file_bytes',
+    ],
+    [
+      'a shell whose command writes too large a file',
+      'head -c 100000 /dev/zero > big; exit $?',
+      { limits: { fileBytes: 50_000 } },
+      'file_bytes',
+    ],
+    [
+      'too much in the private directory',
+      'mkdir deep; for i in 1 2 3; do head -c 500000 /dev/urandom > deep/$i; done; sleep 60',
+      { limits: { diskBytes: 1_000_000 } },
+      'disk_bytes',
+    ],
+  ];
+  for (const [what, command, more, limit] of EXCEEDED) {
+    t.test(`${what} is ended, and the limit is named: ${limit}`, async (t) => {
+      const host = await greeted(t);
+      const ref = host.start(command, more);
+      const end = await host.exited(ref);
+      t.match(end, { cause: 'resource_limit', limit, isStarted: true, survivors: 0 });
+      t.same(withEnvironment(host.marker(ref)), []);
+    });
+  }
+
+  t.test('many with limits at a time end each by its own, and by no other', async (t) => {
+    const host = await greeted(t);
+    const refs = Array.from({ length: 24 }, (_, i) => {
+      const isOver = i % 3 === 0;
+      const command = isOver ? 'sleep 60 & sleep 60 & sleep 60 & wait' : 'sleep 1 & sleep 1; exit 5';
+      return [isOver, host.start(command, { limits: { processes: 3, cpuS: 30 } })] as const;
+    });
+    for (const [isOver, ref] of refs) {
+      const expected = isOver
+        ? { cause: 'resource_limit', limit: 'processes' }
+        : { cause: 'exited', exitCode: 5, limit: null };
+      t.match(await host.exited(ref), { ...expected, survivors: 0 });
+    }
+  });
+
+  t.test('each process is held to what it may use, and none leaves its memory on a disk', async (t) => {
+    const host = await greeted(t);
+    const limits = { cpuS: 50, memoryBytes: 300_000_000, processes: 5, fileBytes: 70_000, openFiles: 40 };
+    const end = await host.run('cat /proc/self/limits', { limits: { ...limits, diskBytes: 80_000 } });
+    const held = end.stdoutTail.toString();
+    t.match(end, { cause: 'exited', exitCode: 0, limit: null });
+    t.match(held, /^Max cpu time +50 +51 /m);
+    t.match(held, /^Max data size +600000000 +600000000 /m);
+    t.match(held, /^Max file size +70000 +70000 /m);
+    t.match(held, /^Max open files +40 +40 /m);
+    t.match(held, /^Max core file size +0 +0 /m);
+    const free = (await host.run('cat /proc/self/limits')).stdoutTail.toString();
+    t.match(free, /^Max core file size +0 +0 /m, 'without limits too');
+    t.notMatch(free, /^Max cpu time +50 /m, 'and the next one is free again');
+  });
+
+  t.test('a limit that is higher than what the host is held to itself changes nothing', async (t) => {
+    const host = await greeted(t);
+    const most = 2 ** 52;
+    const limits = { cpuS: most, memoryBytes: most, fileBytes: most, openFiles: most };
+    t.match(await host.run('ulimit -n; exit 3', { limits }), { cause: 'exited', exitCode: 3 });
+  });
+
+  t.test('who opens too many files is told so, and ends by itself', async (t) => {
+    const host = await greeted(t);
+    const opens = 'for i in $(seq 30); do exec {fd}</dev/null || exit 9; done';
+    t.match(await host.run(opens, { limits: { openFiles: 20 } }), { cause: 'exited', limit: null });
+    t.match(await host.run(opens, { limits: { openFiles: 80 } }), { cause: 'exited', exitCode: 0 });
+  });
+
+  t.test('nothing is taken for a limit that was not set', async (t) => {
+    const host = await greeted(t);
+    const limits = { openFiles: 50 };
+    t.match(await host.run('exit 153', { limits }), { cause: 'exited', exitCode: 153, limit: null });
+    t.match(await host.run('kill -XCPU $$', { limits }), { cause: 'signalled', signal: 'SIGXCPU' });
+  });
+
+  t.test('memory that several share is counted once', async (t) => {
+    const host = await greeted(t);
+    const shared = `a=$(head -c 20000000 /dev/zero | tr '\\0' x); for i in 1 2 3 4 5 6; do (sleep 1.5; :) & done; wait`;
+    t.match(await host.run(shared, { limits: { memoryBytes: 100_000_000 } }), {
+      cause: 'exited',
+      exitCode: 0,
+    });
+  });
+
+  t.test('with limits, scripts run, and failed starts are told apart as without', async (t) => {
+    const host = await greeted(t);
+    const limits = { openFiles: 100 };
+    const path = join(host.dir, 'limited.script');
+    const script = { path, source: '#!/bin/bash\necho "$1 $(ulimit -n)"' };
+    const end = await host.run('', { program: path, args: ['arg'], script, limits });
+    t.equal(end.stdoutTail.toString(), 'arg 100\n');
+    const file = join(host.dir, 'script');
+    writeFileSync(file, '#!/no/such/interpreter\n');
+    chmodSync(file, 0o755);
+    host.start('', { program: file, args: [], limits });
+    t.match(await host.next('start_failed'), { reason: 'interpreter_not_found', message: /script/ });
+    host.start('true', { args: ['x'.repeat(200_000)], limits });
+    t.match(await host.next('start_failed'), { reason: 'arguments_too_long' });
+    host.start('true', { program: 'no-such-program', limits });
+    t.match(await host.next('start_failed'), { reason: 'program_not_found' });
+  });
+}
+
 function stops(t: Test, greeted: Greeted): void {
+  t.test('the report has the signals with their times, and how many processes there were', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "" TERM; (trap "" TERM; sleep 100; sleep 100) & echo up; wait; sleep 100');
+    await host.next('growth');
+    await until('all are there', () => withEnvironment(host.marker(ref)).length >= 3);
+    const before = Date.now();
+    host.write(raw.stop(ref, 'cancelled', 300));
+    const end = await host.exited(ref);
+    const [term, kill] = end.signals;
+    t.same(
+      end.signals.map(({ signal }) => signal),
+      ['SIGTERM', 'SIGKILL'],
+    );
+    t.ok(before <= (term?.at ?? 0) && (kill?.at ?? Infinity) <= end.endedAt, 'when they were sent');
+    t.ok((kill?.at ?? 0) - (term?.at ?? 0) >= 299, 'the grace lies between them');
+    t.equal(end.found, 3);
+    t.ok(end.leftovers >= 1);
+  });
+
+  t.test('who acts on SIGTERM is sent nothing else, and who ends by itself nothing at all', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('exec sleep 100');
+    await host.next('started');
+    host.write(raw.stop(ref, 'cancelled', 20_000));
+    t.match(await host.exited(ref), { signals: [{ signal: 'SIGTERM' }], found: 1, leftovers: 0 });
+    t.same((await host.run('exit 3')).signals, []);
+    const left = await host.run('sleep 100 & exit 0');
+    t.match(left, { signals: [{ signal: 'SIGKILL' }], found: 0, leftovers: 1 });
+    t.equal(left.signals.length, 1);
+  });
+
   t.test('a stop in the same breath as the start: nothing is executed', async (t) => {
     const host = await greeted(t);
     const { ref, bytes } = host.frame(`touch ${host.dir}/executed`);
@@ -883,7 +1049,7 @@ function endings(t: Test, greeted: Greeted, command: readonly [string, ...string
   });
 
   const malformed: [string, Buffer][] = [
-    ['a frame of another version', rawFrame(0x03, Buffer.alloc(9), 2)],
+    ['a frame of another version', rawFrame(0x03, Buffer.alloc(9), 9)],
     ['a frame of unknown type', rawFrame(0x7f, Buffer.alloc(0))],
     ['a frame that ends within a field', rawFrame(0x03, Buffer.alloc(3))],
     ['a frame that is longer than its fields', rawFrame(0x03, Buffer.alloc(20))],

@@ -17,9 +17,12 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 1): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 2): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
+
+const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;
+const LIMIT_NAMES = ['cpu_s', 'memory_bytes', 'processes', 'file_bytes', 'open_files', 'disk_bytes'];
 
 export interface RawStart {
   ref: number;
@@ -38,6 +41,7 @@ export interface RawStart {
   idleMs: number;
   graceMs: number;
   redact?: Uint8Array[];
+  limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
 }
 
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
@@ -55,6 +59,9 @@ export const raw = {
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
         ...[i64(s.keepBytes), u8(s.failOnLimit ? 1 : 0), i64(s.attemptMs), i64(s.idleMs), u32(s.graceMs)],
         ...[u32(s.redact?.length ?? 0), ...(s.redact ?? []).map(bytes)],
+        s.limits == null
+          ? u8(0)
+          : Buffer.concat([u8(1), ...LIMIT_FIELDS.map((name) => i64(s.limits?.[name] ?? -1))]),
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>
@@ -94,7 +101,7 @@ class Cursor {
 
 const END_CAUSES = [
   ...['exited', 'signalled', 'attempt_timeout', 'idle_timeout', 'output_limit', 'cancelled', 'total_timeout'],
-  ...['shutdown', 'journal_failed'],
+  ...['shutdown', 'journal_failed', 'resource_limit'],
 ];
 const START_FAILURES = [
   ...[
@@ -110,6 +117,7 @@ const START_FAILURES = [
     'resources_unavailable',
     'journal_write_failed',
     'spawn_error',
+    'limit_unavailable',
   ],
 ];
 
@@ -135,6 +143,9 @@ export interface RawExited {
   stdoutTail: Buffer;
   stderrTail: Buffer;
   message: string;
+  limit: string | null;
+  signals: { signal: string; at: number }[];
+  found: number;
 }
 
 export type RawReply =
@@ -150,7 +161,7 @@ export type RawReply =
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 1) throw new Error(`version ${version}`);
+  if (version !== 2) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);
@@ -195,6 +206,9 @@ function readBody(type: number, at: Cursor): RawReply {
         stdoutTail: at.bytes(),
         stderrTail: at.bytes(),
         message: at.str(),
+        limit: at.u8() === 0 ? null : (LIMIT_NAMES[at.u8()] ?? '?'),
+        signals: Array.from({ length: at.u32() }, () => ({ signal: at.str(), at: at.i64() })),
+        found: at.u32(),
       };
     case 0x86:
       return { type: 'swept', id: at.u32(), killed: at.u32(), survivors: at.u32() };

@@ -28,6 +28,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     labels: {},
     priority: 0,
     timeouts: { queueMs: null, attemptMs: 300_000, totalMs: null, idleMs: null },
+    limits: {},
     outputPolicy: { maxBytes: 1000, oversized: 'truncate', parse: null },
     trace: { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
     rerunOf: null,
@@ -53,7 +54,15 @@ export function accept(execution: NewExecution, more: Partial<AcceptPart> = {}):
 export const EXIT_0: Outcome = {
   cause: 'exited',
   exitCode: 0,
-  process: { exitCode: 0, signal: null, forced: false, leftoverProcesses: 0, survivors: 0 },
+  process: {
+    exitCode: 0,
+    signal: null,
+    forced: false,
+    signals: [],
+    processesFound: 0,
+    leftoverProcesses: 0,
+    survivors: 0,
+  },
   resultError: null,
 };
 

@@ -30,6 +30,7 @@ static void start(void *context, struct start *start) {
   if (start->script_path != NULL) add(context, start->script_path);
   for (uint32_t i = 0; i < start->stdin_bytes.length; i++) ((struct seen *)context)->sum += start->stdin_bytes.data[i];
   for (uint32_t i = 0; i < start->script.length; i++) ((struct seen *)context)->sum += start->script.data[i];
+  for (int i = 0; i < NO_LIMIT; i++) ((struct seen *)context)->sum += (uint64_t)start->limits[i];
   start_free(start);
 }
 

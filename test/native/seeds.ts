@@ -8,6 +8,7 @@ const start = {
   ...{ cwd: '', privateDir: '/p', script: { path: '/s', source: 'x' }, stdin: Buffer.from('in') },
   ...{ keepBytes: 1000, failOnLimit: true, attemptMs: 1, idleMs: 2, graceMs: 3 },
   redact: [Buffer.from('secret'), Buffer.from('')],
+  limits: { cpuS: 1, diskBytes: 0 },
 };
 const seeds = {
   hello: raw.hello('instance', '/scratch'),

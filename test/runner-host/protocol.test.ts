@@ -5,6 +5,7 @@ import {
   encode,
   END_CAUSES,
   type Frame,
+  LIMITS,
   ProtocolError,
   START_FAILURES,
 } from '../../src/runner-host/protocol.ts';
@@ -14,6 +15,7 @@ const text = fc.string({ unit: 'binary', maxLength: 200 });
 const bytes = fc.uint8Array({ maxLength: 3000 }).map((array) => Buffer.from(array));
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const size = fc.maxSafeInteger().map(Math.abs);
+const limit = fc.integer({ min: -1 });
 const lines = fc.array(text, { maxLength: 5 });
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
@@ -36,6 +38,16 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     idleMs: size,
     graceMs: u32,
     redact: fc.array(bytes),
+    limits: fc.option(
+      fc.record({
+        cpuS: limit,
+        memoryBytes: limit,
+        processes: limit,
+        fileBytes: limit,
+        openFiles: limit,
+        diskBytes: limit,
+      }),
+    ),
   }),
   fc.record({
     type: fc.constant('stop' as const),
@@ -74,6 +86,9 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     stdoutTail: bytes,
     stderrTail: bytes,
     message: text,
+    limit: fc.option(fc.constantFrom(...LIMITS)),
+    signals: fc.array(fc.record({ signal: text, at: size }), { maxLength: 4 }),
+    found: u32,
   }),
 );
 
@@ -113,8 +128,10 @@ t.test('the frames are those of the description, written down twice', async (t) 
     idleMs: 2,
     graceMs: 3,
     redact: [Buffer.from('secret'), Buffer.from([0, 255])],
+    limits: { cpuS: 1, memoryBytes: 2 ** 40, processes: 3, fileBytes: 0, openFiles: 5, diskBytes: -1 },
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
+  t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));
   t.ok(encode({ type: 'hello', instance: 'i', scratchDir: '/s' }).equals(raw.hello('i', '/s')));
   t.ok(encode({ type: 'stop', ref: 1, cause: 'shutdown', graceMs: 9 }).equals(raw.stop(1, 'shutdown', 9)));
   t.ok(encode({ type: 'deadline', ref: 1, attemptMs: 2, idleMs: 3 }).equals(raw.deadline(1, 2, 3)));

@@ -3,10 +3,11 @@ import { hash } from 'node:crypto';
 import type { CacheScope, CacheUse } from '../../domain/cache.ts';
 import type { OutputPolicy, Timeouts } from '../../domain/execution.ts';
 import { canonicalJson } from '../../domain/json.ts';
+import type { ResourceLimits } from '../../domain/limits.ts';
 import type { CacheSpec } from '../../domain/spec.ts';
 
 /** Grows when what goes into a key changes, so that entries of an older version are not found. */
-const KEY_VERSION = 2;
+const KEY_VERSION = 3;
 
 export interface CacheSubject {
   userId: string;
@@ -17,6 +18,7 @@ export interface CacheSubject {
   policyVersion: string | null;
   timeouts: Timeouts;
   output: OutputPolicy;
+  limits: ResourceLimits;
 }
 
 /** How an execution takes part in the cache; null when it does not. `ttlMs` is the default. */
@@ -34,7 +36,7 @@ export function cacheUse(
 
 /** SHA-256 (hexadecimal) of the canonical JSON (RFC 8785) of all that the result depends on. */
 function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): string {
-  const { userId, taskId, identity, policyVersion, timeouts, output } = subject;
+  const { userId, taskId, identity, policyVersion, timeouts, output, limits } = subject;
   const owner = { task: { userId, taskId }, user: { userId }, global: {} }[scope];
   const whole = {
     version: KEY_VERSION,
@@ -45,6 +47,7 @@ function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): st
     excluded: [...(spec.key_exclude ?? [])].sort(),
     // How long it may wait says nothing about what comes out.
     limits: { attemptMs: timeouts.attemptMs, idleMs: timeouts.idleMs, totalMs: timeouts.totalMs },
+    resources: limits,
     output,
     salt: spec.salt ?? null,
   };

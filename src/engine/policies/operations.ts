@@ -49,6 +49,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'retry_safe',
     'cache',
     'timeouts',
+    'limits',
     'output',
     'webhook',
   ],

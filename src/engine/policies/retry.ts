@@ -72,7 +72,7 @@ function isHelped(outcome: Outcome): boolean {
       return true;
     case 'request_failed':
     case 'spawn_failed':
-      return CATALOGUE[outcome.reason].fault === 'system';
+      return CATALOGUE[outcome.reason].retryable;
     default:
       return judge(outcome).error?.fault === 'system';
   }

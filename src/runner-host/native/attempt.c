@@ -96,6 +96,7 @@ void attempt_end(struct attempt *attempt, enum end_cause cause) {
   if (attempt->cause != NO_CAUSE) return;
   attempt->cause = cause;
   disarm_clocks(attempt);
+  limits_unwatch(attempt);
   if (attempt->phase == STARTING) atomic_store(&attempt->is_stopped_early, true);
   else if (attempt->phase == RUNNING) ending_terminate(attempt);
 }
@@ -136,6 +137,7 @@ static void on_leader(struct source *source) {
   }
   // The command has ended by itself: no clock and no cancel comes first any more.
   disarm_clocks(attempt);
+  limits_unwatch(attempt);
   attempt_set_phase(attempt, DRAINING);
   if (attempt_is_read(attempt)) timer_set(&attempt->phase_timer, now_ns() + DRAIN_NS);
   else ending_kill(attempt);
@@ -185,8 +187,12 @@ static void on_started(struct job *job) {
   for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
-  if (attempt->cause == NO_CAUSE) arm_clocks(attempt);
-  else ending_terminate(attempt);
+  if (attempt->cause != NO_CAUSE) {
+    ending_terminate(attempt);
+    return;
+  }
+  arm_clocks(attempt);
+  limits_watch(attempt);
 }
 
 void attempt_submit(struct start *start) {
@@ -197,6 +203,7 @@ void attempt_submit(struct start *start) {
   attempt->start = start;
   for (int i = 0; i < 2; i++) attempt->pipes[i] = attempt->streams[i].source.fd = -1;
   attempt->cause = NO_CAUSE;
+  attempt->limit = NO_LIMIT;
   attempt->grace_ms = start->grace_ms;
   attempt->attempt_ms = start->attempt_ms;
   attempt->idle_ms = start->idle_ms;
@@ -236,6 +243,7 @@ void attempts_end_turn(void) {
     struct attempt *attempt = ended;
     ended = attempt->next_in_line;
     disarm_clocks(attempt);
+    limits_unwatch(attempt);
     for (int i = 0; i < 2; i++) free(attempt->streams[i].tail);
     if (attempt->journal != NULL) journal_free(attempt->journal);
     free(attempt->leftovers);

@@ -101,8 +101,8 @@ static bool remove_few(const char *path) {
   return is_ok && rmdir(path) == 0;
 }
 
-/** Runs a program of the system to its end; what it says goes to the host's log. */
-static bool run(const char *const args[], bool is_loud) {
+/** Runs a program of the system to its end; what it complains of goes to the host's log. `output`: -1 for none. */
+static bool run(const char *const args[], bool is_loud, int output) {
   static char *const env[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
@@ -110,7 +110,8 @@ static bool run(const char *const args[], bool is_loud) {
   sigemptyset(&none);
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+  if (output >= 0) posix_spawn_file_actions_adddup2(&files, output, 1);
+  else posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
   if (!is_loud) posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -128,9 +129,9 @@ static void remove_tree(const char *path) {
   if (remove_few(path)) return;
   const char *const remove[] = {"rm", "-rf", "--one-file-system", "--", path, NULL};
   const char *const open_up[] = {"chmod", "-R", "u+rwx", "--", path, NULL};
-  if (run(remove, false)) return;
-  run(open_up, false);
-  if (!run(remove, true)) fprintf(stderr, "%s could not be removed\n", path);
+  if (run(remove, false, -1)) return;
+  run(open_up, false, -1);
+  if (!run(remove, true, -1)) fprintf(stderr, "%s could not be removed\n", path);
 }
 
 struct removal {
@@ -146,4 +147,26 @@ void remove_later(const char *path) {
   removal->job = (struct job){NULL, remove_work, remove_done};
   strcpy(removal->path, path);
   workers_do(removers, &removal->job);
+}
+
+// ------------------------------------------------------------------------------------------ size
+
+bool can_measure(void) { return access("/usr/bin/du", X_OK) == 0 || access("/bin/du", X_OK) == 0; }
+
+// du(1) counts blocks, and a file once however many names it has; and it goes deeper than a path can say.
+int64_t tree_bytes(const char *path) {
+  const char *const args[] = {"du", "-skx", "--", path, NULL};
+  int ends[2];
+  char text[32];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  // What vanishes meanwhile makes it fail, but what it says of the rest stands.
+  run(args, false, ends[1]);
+  close(ends[1]);
+  ssize_t length = read(ends[0], text, sizeof text - 1);
+  close(ends[0]);
+  if (length <= 0) return access(path, F_OK) < 0 ? 0 : -1;
+  text[length] = 0;
+  char *end;
+  long long kib = strtoll(text, &end, 10);
+  return end == text ? -1 : kib * 1024;
 }

@@ -75,7 +75,11 @@ void ending_report(struct attempt *attempt) {
       .cpu_ms = attempt->is_spawned ? (attempt->cpu_us + 500) / 1000 : -1,
       .max_rss_bytes = attempt->is_spawned ? attempt->max_rss_bytes : -1,
       .message = "",
+      .limit = attempt->limit,
+      .signal_count = attempt->signal_count,
+      .found = attempt->found,
   };
+  memcpy(exited.signals, attempt->signals, sizeof exited.signals);
   char *message = NULL;
   if (attempt->is_reaped && WIFEXITED(attempt->status)) exited.exit_code = WEXITSTATUS(attempt->status);
   if (attempt->is_reaped && WIFSIGNALED(attempt->status)) exited.signal = signal_name(WTERMSIG(attempt->status));
@@ -102,8 +106,12 @@ void ending_flush(struct attempt *attempt) {
   if (attempt->phase != FLUSHING) attempt_set_phase(attempt, FLUSHING);
   if (attempt->journal != NULL && !journal_close(attempt->journal)) return;
   if (attempt->journal != NULL && journal_error(attempt->journal) != 0) attempt_end(attempt, END_JOURNAL_FAILED);
-  if (attempt->cause == NO_CAUSE)
-    attempt->cause = attempt->is_reaped && WIFSIGNALED(attempt->status) ? END_SIGNALLED : END_EXITED;
+  if (attempt->cause == NO_CAUSE) {
+    attempt->limit = attempt->is_reaped ? limit_of_end(attempt) : NO_LIMIT;
+    attempt->cause = attempt->limit != NO_LIMIT                               ? END_RESOURCE_LIMIT
+                     : attempt->is_reaped && WIFSIGNALED(attempt->status) ? END_SIGNALLED
+                                                                              : END_EXITED;
+  }
   ending_report(attempt);
 }
 
@@ -151,6 +159,13 @@ static void count_leftover(struct attempt *attempt, const struct process *proces
   attempt->leftovers[attempt->leftover_count++] = *process;
 }
 
+/** Takes note of a signal that is sent, for the proof. */
+static void note_signal(struct attempt *attempt, int number) {
+  for (uint32_t i = 0; i < attempt->signal_count; i++)
+    if (attempt->signals[i].number == number) return;
+  attempt->signals[attempt->signal_count++] = (struct sent_signal){number, wall_ms()};
+}
+
 /** SIGKILL for all that is left, until nothing is found any more. */
 static void kill_round(struct attempt *attempt) {
   if (attempt->has_been_killed) chase(attempt);
@@ -176,6 +191,7 @@ static void kill_round(struct attempt *attempt) {
     return;
   }
   attempt->has_been_killed = true;
+  note_signal(attempt, SIGKILL);
   // The group at once: none of its members can start another one meanwhile.
   if (has_group) kill(-leader, SIGKILL);
   for (size_t i = 0; i < count; i++) process_signal(&found[i], SIGKILL);
@@ -196,6 +212,8 @@ void ending_terminate(struct attempt *attempt) {
   attempt_set_phase(attempt, TERMINATING);
   timer_set(&attempt->phase_timer, now_ns() + attempt->grace_ms * MS);
   size_t count = processes_of(attempt, &found);
+  attempt->found = (uint32_t)count;
+  note_signal(attempt, SIGTERM);
   pid_t leader = attempt->spawned.pid;
   if (!attempt->is_reaped) {
     kill(-leader, SIGTERM);

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "1"
+#define PROTOCOL_VERSION "2"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -32,6 +32,7 @@ enum end_cause {
   END_TOTAL_TIMEOUT,
   END_SHUTDOWN,
   END_JOURNAL_FAILED,
+  END_RESOURCE_LIMIT,
   NO_CAUSE
 };
 
@@ -45,7 +46,19 @@ enum start_failure {
   ARGUMENTS_TOO_LONG,
   RESOURCES_UNAVAILABLE,
   JOURNAL_WRITE_FAILED,
-  SPAWN_ERROR
+  SPAWN_ERROR,
+  LIMIT_UNAVAILABLE
+};
+
+/** What an attempt may use; NO_LIMIT is never sent. */
+enum limit {
+  LIMIT_CPU_S,
+  LIMIT_MEMORY_BYTES,
+  LIMIT_PROCESSES,
+  LIMIT_FILE_BYTES,
+  LIMIT_OPEN_FILES,
+  LIMIT_DISK_BYTES,
+  NO_LIMIT
 };
 
 /** A list of strings; `items` has room for two more, and ends with NULL. */
@@ -78,6 +91,8 @@ struct start {
   uint32_t grace_ms;
   /** On memory of its own: it is needed as long as there is output. */
   struct patterns redact;
+  /** Negative: none. */
+  int64_t limits[NO_LIMIT];
   uint8_t *body;
 };
 
@@ -108,6 +123,14 @@ void start_free(struct start *start);
 /** Gives back what is not needed once the process runs: its input may be large, and it may run for long. */
 void start_shrink(struct start *start);
 
+/** The first signal of its kind that was sent, and when. */
+struct sent_signal {
+  int number;
+  int64_t at;
+};
+/** SIGTERM and SIGKILL. */
+#define MAX_SENT 2
+
 struct exited {
   uint32_t ref;
   enum end_cause cause;
@@ -120,6 +143,9 @@ struct exited {
   int64_t cpu_ms, max_rss_bytes;
   struct bytes tails[2];
   const char *message;
+  enum limit limit;
+  struct sent_signal signals[MAX_SENT];
+  uint32_t signal_count, found;
 };
 
 /** Frames on their way out. */
@@ -194,8 +220,8 @@ void loop_add(struct source *source);
 void loop_remove(struct source *source);
 /** Frames that are written at the end of the turn. */
 extern struct out to_server;
-/** The remover of directories, the writers of journals, the starter of processes. */
-extern struct workers *removers, *writers, *starter;
+/** The remover of directories, the writers of journals, the starter of processes, who measures directories. */
+extern struct workers *removers, *writers, *starter, *measurer;
 
 // ------------------------------------------------------------------------------------------ journal (journal.c)
 
@@ -235,6 +261,9 @@ void private_dir_release(struct private_dir *dir, const char *path);
 void private_dirs_trim(void);
 /** Removes anything, links not followed, later. */
 void remove_later(const char *path);
+/** Whether what measures directories is there; and what it says of one: -1 when it cannot. */
+bool can_measure(void);
+int64_t tree_bytes(const char *path);
 
 // ------------------------------------------------------------------------------------------ processes (target.c, spawn.c, proc.c, families.c)
 
@@ -264,12 +293,16 @@ struct process {
   pid_t pid, parent, group, session;
   char state;
   uint64_t start_time;
+  /** Its own and that of children it has waited for, clock ticks. */
+  uint64_t cpu_ticks;
   /** The attempt that it belongs to, NULL when it is none's; set by scan. */
   struct attempt *owner;
 };
 
 /** Fills in what /proc says of a process; false when there is none. */
 bool process_read(pid_t pid, struct process *process);
+/** Resident memory of a process; `is_exact`: only what nothing else holds, which takes longer. 0 when there is none. */
+int64_t process_memory(pid_t pid, bool is_exact);
 /** The tag of a process; 0 when it cannot be read. */
 uint64_t process_tag(pid_t pid);
 /** The value of a variable in its environment, malloc'ed; NULL when there is none. */
@@ -367,7 +400,7 @@ struct attempt {
   uint32_t grace_ms;
   int64_t attempt_ms, idle_ms;
   int64_t started_ns, last_output_ns, phase_ends_ns;
-  struct timer attempt_timer, idle_timer, phase_timer;
+  struct timer attempt_timer, idle_timer, phase_timer, disk_timer;
   struct source leader;
   bool is_reaped;
   int status;
@@ -376,6 +409,15 @@ struct attempt {
   struct journal *journal;
   bool has_grown;
 
+  /** Among those whose processes are looked at. */
+  struct attempt *next_watched;
+  bool is_watched;
+  /** Of END_RESOURCE_LIMIT. */
+  enum limit limit;
+  struct sent_signal signals[MAX_SENT];
+  uint32_t signal_count;
+  /** Processes that were there when it was told to end. */
+  uint32_t found;
   bool forced;
   uint32_t survivors;
   int64_t ended_at;
@@ -439,6 +481,16 @@ void attempt_output(struct attempt *attempt);
 void attempt_stream_ended(struct attempt *attempt);
 /** A write has ended: there is room again, or the disk has failed. */
 void attempt_journal_changed(void *attempt);
+
+// ------------------------------------------------------------------------------------------ limits (limits.c)
+
+/** What may be used from here on; between the fork and the program. Calls the system only. Returns 0 or an errno. */
+int limits_set(const int64_t limits[NO_LIMIT]);
+/** Looks now and then at what the processes of a running attempt use. */
+void limits_watch(struct attempt *attempt);
+void limits_unwatch(struct attempt *attempt);
+/** Which limit has ended a command that has ended by itself. */
+enum limit limit_of_end(const struct attempt *attempt);
 
 // ------------------------------------------------------------------------------------------ sweep (sweep.c)
 

@@ -30,7 +30,7 @@
 #define EVENTS 128
 
 struct out to_server;
-struct workers *removers, *writers, *starter;
+struct workers *removers, *writers, *starter, *measurer;
 
 static int epoll_fd;
 static struct decoder from_server;
@@ -244,6 +244,8 @@ static int prepare_process(void) {
   if (fd < 0) die("signalfd");
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) die("the host cannot adopt orphans");
   for (int i = 0; i < 2; i++) fcntl(i, F_SETFL, fcntl(i, F_GETFL) | O_NONBLOCK);
+  // Memory of a command, and the secrets in it, do not go to disks.
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   return fd;
 }
 
@@ -257,7 +259,7 @@ static int check(const char *version) {
   if (strcmp(version, PROTOCOL_VERSION) != 0) return 1;
   prepare_process();
   char *args[] = {"/proc/self/exe", "--nothing", NULL}, *env[] = {NULL, NULL};
-  struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/"};
+  struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/", .limits = {-1, -1, -1, -1, -1, -1}};
   int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC), status = 1;
   struct spawned spawned = spawn_process(&start, args[0], (int[]){nowhere, nowhere, nowhere}, tag_of("check"));
   if (spawned.exec_errno != 0) return 1;
@@ -285,6 +287,7 @@ int main(int count, char **args) {
   starter = workers_start(1);
   writers = workers_start(WRITERS);
   removers = workers_start(1);
+  measurer = workers_start(1);
   growth_timer.fn = on_growth_timer;
   trim_timer.fn = on_trim_timer;
   run();

@@ -29,14 +29,40 @@ bool process_read(pid_t pid, struct process *process) {
   // The command name may hold anything, parentheses too: the fields begin behind the last one.
   const char *fields = strrchr(text, ')');
   int parent, group, session;
-  unsigned long long start_time;
+  unsigned long long start_time, ticks[2];
+  long long waited[2];
   char state;
   if (fields == NULL || sscanf(fields + 1,
-                               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                               &state, &parent, &group, &session, &start_time) != 5)
+                               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld %*d %*d %*d %*d %llu",
+                               &state, &parent, &group, &session, &ticks[0], &ticks[1], &waited[0], &waited[1],
+                               &start_time) != 9)
     return false;
-  *process = (struct process){pid, parent, group, session, state, start_time, NULL};
+  uint64_t cpu_ticks = ticks[0] + ticks[1] + (uint64_t)(waited[0] + waited[1]);
+  *process = (struct process){pid, parent, group, session, state, start_time, cpu_ticks, NULL};
   return true;
+}
+
+/** The number behind a name at the beginning of a line; -1 when there is none. */
+static int64_t number_at(const char *text, const char *name) {
+  const char *line = strstr(text, name);
+  return line == NULL ? -1 : atoll(line + strlen(name));
+}
+
+int64_t process_memory(pid_t pid, bool is_exact) {
+  char path[40], text[2048];
+  if (is_exact) {
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    int64_t own = -1, shared = -1;
+    if (read_small(path, text, sizeof text) > 0) {
+      own = number_at(text, "\nPss_Anon:");
+      shared = number_at(text, "\nPss_Shmem:");
+    }
+    if (own >= 0 && shared >= 0) return (own + shared) * 1024;
+  }
+  snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+  long long pages;
+  if (read_small(path, text, sizeof text) <= 0 || sscanf(text, "%*u %lld", &pages) != 1) return 0;
+  return pages * sysconf(_SC_PAGESIZE);
 }
 
 uint64_t process_tag(pid_t pid) {

@@ -21,14 +21,10 @@ struct child {
   const char *file, *cwd;
   const int *stdio;
   uint64_t tag;
+  const int64_t *limits;
   pid_t host;
   sigset_t no_signals;
   volatile int error;
-};
-
-/** Kernel's struct rlimit64, as prlimit64 takes it. */
-struct limit {
-  uint64_t soft, hard;
 };
 
 #define TRY(...)                    \
@@ -47,7 +43,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   if (syscall(SYS_getppid) != child->host) syscall(SYS_exit, 127);
   TRY(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (child->tag != 0) {
-    struct limit tag = {child->tag, child->tag};
+    struct rlimit64 tag = {child->tag, child->tag};
     // Where it cannot be set, processes are told by their session, parents and marker.
     syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
   }
@@ -55,6 +51,8 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   // Whatever else is open closes by itself; this is for what a library may have left open.
   syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
   TRY(SYS_chdir, child->cwd);
+  child->error = limits_set(child->limits);
+  if (child->error != 0) syscall(SYS_exit, 127);
   TRY(SYS_rt_sigprocmask, SIG_SETMASK, &child->no_signals, NULL, 8);
   TRY(SYS_execve, child->file, child->args, child->env);
   return 127;
@@ -84,6 +82,7 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
       .cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd,
       .stdio = stdio,
       .tag = tag,
+      .limits = start->limits,
       .host = getpid(),
   };
   sigemptyset(&child.no_signals);

@@ -106,6 +106,10 @@ void start_work(struct job *job) {
   int outputs[2] = {-1, -1};
   char *file = NULL;
   if (atomic_load(&attempt->is_stopped_early)) return;
+  if (attempt->start->limits[LIMIT_DISK_BYTES] >= 0 && !can_measure()) {
+    refuse(attempt, LIMIT_UNAVAILABLE, must_copy("The limit disk_bytes cannot be applied here: there is no du."));
+    return;
+  }
   if (!find_target(attempt->start, &file, &attempt->refusal)) {
     attempt->is_refused = true;
     return;

@@ -1,5 +1,6 @@
 // Frames to values and back (docs/runner-protocol.md). Pure: this file calls nothing of the system, so that it can be fed
 // with noise alone (test/native/fuzz-frames.c).
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,8 @@ static void read_start(struct reader *reader, struct start *start) {
   start->idle_ms = read_i64(reader);
   start->grace_ms = read_u32(reader);
   start->redact = read_patterns(reader);
+  bool has_limits = read_u8(reader) != 0;
+  for (int i = 0; i < NO_LIMIT; i++) start->limits[i] = has_limits ? read_i64(reader) : -1;
   start->has_nul = reader->has_nul;
 }
 
@@ -187,7 +190,7 @@ static const char *on_sweep(struct reader *reader, const struct listener *listen
 static const char *on_frame(uint8_t *frame, size_t length, const struct listener *listener) {
   struct reader reader = {.at = frame + 2, .end = frame + length};
   const char *error;
-  if (frame[0] != VERSION) return "a frame has another version than 1";
+  if (frame[0] != VERSION) return "a frame has another version than " PROTOCOL_VERSION;
   switch (frame[1]) {
     case HELLO: {
       const char *instance = read_string(&reader);
@@ -350,6 +353,14 @@ void out_exited(struct out *out, const struct exited *exited) {
   write_i64(out, exited->max_rss_bytes);
   for (int i = 0; i < 2; i++) write_bytes(out, exited->tails[i]);
   write_string(out, exited->message);
+  write_u8(out, exited->limit != NO_LIMIT);
+  if (exited->limit != NO_LIMIT) write_u8(out, exited->limit);
+  write_u32(out, exited->signal_count);
+  for (uint32_t i = 0; i < exited->signal_count; i++) {
+    write_string(out, exited->signals[i].number == SIGTERM ? "SIGTERM" : "SIGKILL");
+    write_i64(out, exited->signals[i].at);
+  }
+  write_u32(out, exited->found);
   end(out, at);
 }
 

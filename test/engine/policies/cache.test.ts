@@ -81,6 +81,7 @@ const SUBJECT = {
   identity: { kind: 'exec', program: 'make', args: ['a', 'b'] },
   timeouts: { queueMs: null, attemptMs: 1000, totalMs: null, idleMs: null },
   output: { maxBytes: 5, oversized: 'truncate', parse: null },
+  limits: { cpu_s: 5 },
 } as const;
 
 t.test('a key is the same in every process', async (t) => {
@@ -93,6 +94,13 @@ t.test('a key is the same in every process', async (t) => {
   t.match(keys[0], /^[0-9a-f]{64}$/);
   t.equal(keys[0], keys[1]);
   t.equal(cacheUse({}, SUBJECT, { ttlMs: null })?.key, keys[0]);
+});
+
+t.test('other limits are another key', async (t) => {
+  const keyOf = (limits: object) => cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null })?.key;
+  t.equal(keyOf({ cpu_s: 5, processes: 2 }), keyOf({ processes: 2, cpu_s: 5 }));
+  t.not(keyOf({ cpu_s: 5 }), keyOf({ cpu_s: 6 }));
+  t.not(keyOf({ cpu_s: 5 }), keyOf({}));
 });
 
 t.test('the order of the fields does not change a key', async () => {

@@ -69,7 +69,15 @@ t.test('what is tried again without being named, and what is not', async (t) => 
     {
       cause: 'signalled',
       signal: 'SIGKILL',
-      process: { exitCode: null, signal: 'SIGKILL', forced: false, leftoverProcesses: 0, survivors: 0 },
+      process: {
+        exitCode: null,
+        signal: 'SIGKILL',
+        forced: false,
+        signals: [],
+        processesFound: 0,
+        leftoverProcesses: 0,
+        survivors: 0,
+      },
     },
     { cause: 'attempt_timeout', limitMs: 1, process: null },
     { cause: 'idle_timeout', limitMs: 1, process: null },

@@ -1,0 +1,81 @@
+// What the processes of an execution may use. The names are those of the wire, because an end names one of them.
+import { z } from 'zod';
+
+interface LimitWords {
+  least: number;
+  about: string;
+  /** Its setting: the most that a request may ask for, and what applies where it says nothing. */
+  setting: string;
+  /** What a command has done that went over it. */
+  exceeded: (value: number) => string;
+}
+
+export const LIMITS = {
+  cpu_s: {
+    least: 1,
+    about: 'cpu time of all its processes together, seconds',
+    setting: 'EXECUTION_LIMIT_CPU_S',
+    exceeded: (value) => `It took more than ${value} s of cpu time`,
+  },
+  memory_bytes: {
+    least: 1_048_576,
+    about: 'memory of all its processes together, and twice as much data of one of them',
+    setting: 'EXECUTION_LIMIT_MEMORY_BYTES',
+    exceeded: (value) => `It held more than ${value} bytes of memory`,
+  },
+  processes: {
+    least: 1,
+    about: 'processes that it has at a time',
+    setting: 'EXECUTION_LIMIT_PROCESSES',
+    exceeded: (value) => `It had more than ${value} processes at a time`,
+  },
+  file_bytes: {
+    least: 0,
+    about: 'size of each file that it writes',
+    setting: 'EXECUTION_LIMIT_FILE_BYTES',
+    exceeded: (value) => `It wrote to a file beyond ${value} bytes`,
+  },
+  open_files: {
+    least: 4,
+    about: 'files that each of its processes has open at a time',
+    setting: 'EXECUTION_LIMIT_OPEN_FILES',
+    exceeded: (value) => `It opened more than ${value} files at a time`,
+  },
+  disk_bytes: {
+    least: 65_536,
+    about: 'what lies in its private directory',
+    setting: 'EXECUTION_LIMIT_DISK_BYTES',
+    exceeded: (value) => `Its private directory held more than ${value} bytes`,
+  },
+} as const satisfies Record<string, LimitWords>;
+
+export type LimitName = keyof typeof LIMITS;
+export const LIMIT_NAMES = Object.keys(LIMITS) as [LimitName, ...LimitName[]];
+export type LimitSetting = (typeof LIMITS)[LimitName]['setting'];
+
+/** What is left out is not limited. */
+export type ResourceLimits = Partial<Record<LimitName, number | undefined>>;
+
+export const NO_LIMITS: ResourceLimits = Object.freeze({});
+
+/** Makes something of each limit. */
+export function eachLimit<T>(make: (name: LimitName) => T): Record<LimitName, T> {
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, make(name)])) as Record<LimitName, T>;
+}
+
+/** The fields of a block of limits; none may be above its maximum. */
+export function limitsShape(most: ResourceLimits) {
+  return eachLimit((name) => {
+    const { least, about, setting } = LIMITS[name];
+    const max = most[name] ?? Number.MAX_SAFE_INTEGER;
+    const message = most[name] === undefined ? undefined : `must be at most ${max} (${setting})`;
+    // An operator may set less than anybody could sensibly ask for.
+    return z.int().min(Math.min(least, max)).max(max, message).optional().describe(about);
+  });
+}
+
+/** For each limit the smaller one of two. */
+export function narrowest(one: ResourceLimits, other: ResourceLimits): ResourceLimits {
+  const least = LIMIT_NAMES.map((name) => [name, Math.min(one[name] ?? Infinity, other[name] ?? Infinity)]);
+  return Object.fromEntries(least.filter(([, value]) => value !== Infinity)) as ResourceLimits;
+}

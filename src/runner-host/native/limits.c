@@ -1,0 +1,181 @@
+// What an attempt may use. The system holds each process to some of it (setrlimit(2)); what all processes of an attempt use
+// together is looked at now and then. There is no RLIMIT_NPROC: it counts all processes of a user, whosever they are, and
+// root's not at all. There is no RLIMIT_AS: what only reserves addresses, as Node does, would die of it.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/** Between two looks; and so many times longer than the last one took, so that looking never takes much. */
+#define LOOK_NS (100 * MS)
+#define LOOK_TIMES 10
+#define DISK_NS (1000 * MS)
+#define DISK_TIMES 4
+
+/** Never above what this host itself is held to: that is stricter, and nothing else is possible without privileges. */
+__attribute__((no_sanitize("address", "undefined"))) static int set(int resource, uint64_t soft, uint64_t hard) {
+  struct rlimit64 now;
+  if (syscall(SYS_prlimit64, 0, resource, NULL, &now) < 0) return errno;
+  struct rlimit64 wanted = {soft < now.rlim_max ? soft : now.rlim_max, hard < now.rlim_max ? hard : now.rlim_max};
+  return syscall(SYS_prlimit64, 0, resource, &wanted, NULL) < 0 ? errno : 0;
+}
+
+__attribute__((no_sanitize("address", "undefined"))) int limits_set(const int64_t limits[NO_LIMIT]) {
+  int error = 0;
+  // SIGXCPU, and a second later SIGKILL for what does not mind.
+  if (limits[LIMIT_CPU_S] >= 0)
+    error = set(RLIMIT_CPU, (uint64_t)limits[LIMIT_CPU_S], (uint64_t)limits[LIMIT_CPU_S] + 1);
+  // Data is what may be written to, whether it is or not: of that there may be more than of memory.
+  uint64_t data = (uint64_t)limits[LIMIT_MEMORY_BYTES] * 2;
+  if (error == 0 && limits[LIMIT_MEMORY_BYTES] >= 0) error = set(RLIMIT_DATA, data, data);
+  if (error == 0 && limits[LIMIT_FILE_BYTES] >= 0)
+    error = set(RLIMIT_FSIZE, (uint64_t)limits[LIMIT_FILE_BYTES], (uint64_t)limits[LIMIT_FILE_BYTES]);
+  if (error == 0 && limits[LIMIT_OPEN_FILES] >= 0)
+    error = set(RLIMIT_NOFILE, (uint64_t)limits[LIMIT_OPEN_FILES], (uint64_t)limits[LIMIT_OPEN_FILES]);
+  return error;
+}
+
+/** What goes over a limit gets no time to act on SIGTERM: it would go on meanwhile. */
+static void exceed(struct attempt *attempt, enum limit limit) {
+  if (attempt->cause != NO_CAUSE) return;
+  attempt->limit = limit;
+  attempt->grace_ms = 0;
+  attempt_end(attempt, END_RESOURCE_LIMIT);
+}
+
+// ------------------------------------------------------------------------------------------ processes
+
+static int64_t memory_of(const struct process *processes, size_t count, bool is_exact) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < count; i++) bytes += process_memory(processes[i].pid, is_exact);
+  return bytes;
+}
+
+static int64_t cpu_us_of(const struct attempt *attempt, const struct process *processes, size_t count) {
+  uint64_t ticks = 0;
+  for (size_t i = 0; i < count; i++) ticks += processes[i].cpu_ticks;
+  return attempt->cpu_us + (int64_t)(ticks * (1000000 / (uint64_t)sysconf(_SC_CLK_TCK)));
+}
+
+static enum limit exceeded(struct attempt *attempt) {
+  const int64_t *limits = attempt->start->limits;
+  int64_t most_memory = limits[LIMIT_MEMORY_BYTES];
+  struct process *found;
+  size_t count = processes_of(attempt, &found);
+  if (limits[LIMIT_PROCESSES] >= 0 && (int64_t)count > limits[LIMIT_PROCESSES]) return LIMIT_PROCESSES;
+  // Memory that several hold is counted once only by the exact measure, which is never above the other.
+  if (most_memory >= 0 && memory_of(found, count, false) > most_memory &&
+      memory_of(found, count, true) > most_memory)
+    return LIMIT_MEMORY_BYTES;
+  if (limits[LIMIT_CPU_S] >= 0 && cpu_us_of(attempt, found, count) / 1000000 >= limits[LIMIT_CPU_S])
+    return LIMIT_CPU_S;
+  return NO_LIMIT;
+}
+
+/** In the order of their starts: what is seen for the oldest one holds what the others look for (see processes_of). */
+static struct attempt *watched, **last_watched = &watched;
+static struct timer watch_timer;
+
+static int64_t pause_ns(int64_t began_ns, int64_t least_ns, int64_t times) {
+  int64_t took_ns = now_ns() - began_ns;
+  return took_ns * times > least_ns ? took_ns * times : least_ns;
+}
+
+static void on_watch(void *arg) {
+  (void)arg;
+  int64_t began_ns = now_ns();
+  families_forget();
+  for (struct attempt *attempt = watched, *next; attempt != NULL; attempt = next) {
+    next = attempt->next_watched;
+    enum limit limit = exceeded(attempt);
+    if (limit != NO_LIMIT) exceed(attempt, limit);
+  }
+  if (watched != NULL) timer_set(&watch_timer, now_ns() + pause_ns(began_ns, LOOK_NS, LOOK_TIMES));
+}
+
+static void watch(struct attempt *attempt) {
+  attempt->is_watched = true;
+  attempt->next_watched = NULL;
+  *last_watched = attempt;
+  last_watched = &attempt->next_watched;
+  watch_timer.fn = on_watch;
+  if (watch_timer.place == 0) timer_set(&watch_timer, now_ns() + LOOK_NS);
+}
+
+static void unwatch(struct attempt *attempt) {
+  struct attempt **at = &watched;
+  while (*at != attempt) at = &(*at)->next_watched;
+  *at = attempt->next_watched;
+  if (last_watched == &attempt->next_watched) last_watched = at;
+  attempt->is_watched = false;
+}
+
+// ------------------------------------------------------------------------------------------ the private directory
+
+struct measure {
+  struct job job;
+  uint32_t ref;
+  /** Tells an attempt from a later one with its number. */
+  uint64_t start_ticks;
+  int64_t began_ns, bytes;
+  char path[];
+};
+
+static void measure_work(struct job *job) {
+  struct measure *measure = (struct measure *)job;
+  measure->bytes = tree_bytes(measure->path);
+}
+
+static void measure_done(struct job *job) {
+  struct measure *measure = (struct measure *)job;
+  struct attempt *attempt = attempt_find(measure->ref);
+  if (measure->bytes < 0) fprintf(stderr, "%s could not be measured\n", measure->path);
+  if (attempt != NULL && attempt->start_ticks == measure->start_ticks && attempt->phase == RUNNING) {
+    if (measure->bytes > attempt->start->limits[LIMIT_DISK_BYTES]) exceed(attempt, LIMIT_DISK_BYTES);
+    else timer_set(&attempt->disk_timer, now_ns() + pause_ns(measure->began_ns, DISK_NS, DISK_TIMES));
+  }
+  free(measure);
+}
+
+static void on_disk(void *arg) {
+  struct attempt *attempt = arg;
+  const char *path = attempt->start->private_dir;
+  struct measure *measure = must_alloc(sizeof *measure + strlen(path) + 1);
+  measure->job = (struct job){NULL, measure_work, measure_done};
+  measure->ref = attempt->start->ref;
+  measure->start_ticks = attempt->start_ticks;
+  measure->began_ns = now_ns();
+  strcpy(measure->path, path);
+  workers_do(measurer, &measure->job);
+}
+
+// ------------------------------------------------------------------------------------------ watching
+
+void limits_watch(struct attempt *attempt) {
+  const int64_t *limits = attempt->start->limits;
+  attempt->disk_timer = (struct timer){.fn = on_disk, .arg = attempt};
+  if (limits[LIMIT_PROCESSES] >= 0 || limits[LIMIT_MEMORY_BYTES] >= 0 || limits[LIMIT_CPU_S] >= 0) watch(attempt);
+  if (limits[LIMIT_DISK_BYTES] >= 0) timer_set(&attempt->disk_timer, now_ns() + DISK_NS);
+}
+
+void limits_unwatch(struct attempt *attempt) {
+  if (attempt->is_watched) unwatch(attempt);
+  timer_clear(&attempt->disk_timer);
+}
+
+// Shells say 128 and the number of a signal that has ended their last command.
+enum limit limit_of_end(const struct attempt *attempt) {
+  const int64_t *limits = attempt->start->limits;
+  int status = attempt->status;
+  int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
+  if (number == SIGXFSZ && limits[LIMIT_FILE_BYTES] >= 0) return LIMIT_FILE_BYTES;
+  if (limits[LIMIT_CPU_S] < 0) return NO_LIMIT;
+  bool is_over = attempt->cpu_us / 1000000 >= limits[LIMIT_CPU_S];
+  return number == SIGXCPU || (number == SIGKILL && is_over) ? LIMIT_CPU_S : NO_LIMIT;
+}
