@@ -56,6 +56,7 @@ export const SPAWN_FAILURES = [
   'resources_unavailable',
   'journal_write_failed',
   'spawn_error',
+  'isolation_unavailable',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 

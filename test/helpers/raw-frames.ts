@@ -17,13 +17,15 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 1): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 2): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
 export interface RawStart {
   ref: number;
   marker: string;
+  isolation: keyof typeof TIER;
+  hasNetwork: boolean;
   journal: string;
   program: string;
   args: string[];
@@ -40,16 +42,32 @@ export interface RawStart {
   redact?: Uint8Array[];
 }
 
+export interface RawHello {
+  firstUid: number;
+  uidCount: number;
+  bwrap: string;
+  hidden: string[];
+}
+
+export const TIER = { none: 0, supervised: 1, uid: 2, sandbox: 3 };
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
 
+/** A host that is to offer none of the stronger tiers. */
+export const NO_TIERS: RawHello = { firstUid: 0, uidCount: 0, bwrap: '', hidden: [] };
+
 export const raw = {
-  hello: (instance: string, scratchDir: string) =>
-    rawFrame(0x01, Buffer.concat([str(instance), str(scratchDir)])),
+  hello: (instance: string, scratchDir: string, { firstUid, uidCount, bwrap, hidden }: RawHello = NO_TIERS) =>
+    rawFrame(
+      0x01,
+      Buffer.concat([
+        ...[str(instance), str(scratchDir), u32(firstUid), u32(uidCount), str(bwrap), list(hidden)],
+      ]),
+    ),
   start: (s: RawStart) =>
     rawFrame(
       0x02,
       Buffer.concat([
-        ...[u32(s.ref), str(s.marker), str(s.journal), str(s.program), list(s.args), list(s.env), str(s.cwd)],
+        ...[u32(s.ref), str(s.marker), u8(TIER[s.isolation]), u8(s.hasNetwork ? 1 : 0), str(s.journal), str(s.program), list(s.args), list(s.env), str(s.cwd)],
         str(s.privateDir),
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
@@ -110,6 +128,7 @@ const START_FAILURES = [
     'resources_unavailable',
     'journal_write_failed',
     'spawn_error',
+    'isolation_unavailable',
   ],
 ];
 
@@ -150,7 +169,7 @@ export type RawReply =
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 1) throw new Error(`version ${version}`);
+  if (version !== 2) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);

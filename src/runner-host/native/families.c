@@ -123,13 +123,22 @@ static struct attempt *led_by(pid_t leader) {
   return attempt;
 }
 
+/** The attempt whose own user this is. */
+static struct attempt *run_by(uid_t uid) {
+  if (uid == 0 || !uids_are_there()) return NULL;
+  struct attempt *attempt = live;
+  while (attempt != NULL && attempt->uid != uid) attempt = attempt->next_live;
+  return attempt;
+}
+
 static void look_at(pid_t pid, void *arg) {
   pid_t own_session = *(pid_t *)arg;
   struct process process;
   if (!process_read(pid, &process)) return;
   // What is still in the session of the host is a part of it: every attempt has left it before it was executed.
   if (process.session == own_session || process.state == 'Z' || process.state == 'X') return;
-  process.owner = tagged(process_tag(pid));
+  process.owner = run_by(process.uid);
+  if (process.owner == NULL) process.owner = tagged(process_tag(pid));
   if (process.owner == NULL) process.owner = led_by(process.session);
   if (process.owner == NULL) process.owner = led_by(process.group);
   if (seen.count == seen.size) {
