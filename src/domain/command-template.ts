@@ -2,11 +2,8 @@
 // taken apart by guesses: its arguments are compared one by one with the rules that stand in their place.
 import { z } from 'zod';
 import { quoted } from './errors.ts';
+import { ISOLATION_TIERS } from './isolation.ts';
 import { type Spec, WEEK_MS } from './spec.ts';
-
-/** From the weakest to the strongest. */
-export const ISOLATION_TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
-export type IsolationTier = (typeof ISOLATION_TIERS)[number];
 
 const MAX_VALUE = 1000;
 const root = z
@@ -80,6 +77,7 @@ export const template = z.strictObject({
     .describe('directories in which it may run; default: its private one'),
   stdin: z.boolean().default(true),
   isolation: z.enum(ISOLATION_TIERS).default('none').describe('at least this tier'),
+  network: z.boolean().optional().describe('whether it has the network in its sandbox'),
   limits: z
     .strictObject({
       attempt_ms: z.int().min(1).max(WEEK_MS).optional(),

@@ -12,6 +12,7 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import type { IsolationTier } from '../domain/isolation.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
@@ -31,6 +32,8 @@ export interface EnginePolicy {
   spoolMaxBytes: number;
   onLimit: 'queue' | 'reject';
   slots: Record<Pool, number>;
+  /** Whether commands in a sandbox have the network where no template says so. */
+  hasNetwork: boolean;
   maxQueued: number;
   retry: RetryDefaults;
   /** False: a cache block is without effect. */
@@ -73,6 +76,8 @@ export interface Acceptance {
   concurrency: { key: string; limit: number } | null;
   caller: Caller;
   access: ExecutionAccess;
+  isolation: IsolationTier;
+  hasNetwork: boolean;
   trace: Trace;
   rerunOf: ExecutionId | null;
   redriveOf: ExecutionId | null;
@@ -122,7 +127,8 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     keptFrom: null,
     // Its steps are begun later, and as if the caller asked for them then.
     caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
-    isolation: 'none',
+    isolation: acceptance.isolation,
+    hasNetwork: acceptance.hasNetwork,
     access,
     webhook:
       spec.webhook === undefined
