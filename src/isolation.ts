@@ -23,11 +23,10 @@ export function isolationOf(config: Config, isNative: boolean, dirs: { data: str
     config.EXECUTION_SECRETS_FILE,
     config.EXECUTION_EVENT_WEBHOOK_SECRET_FILE,
   ];
-  const hidden = [dirs.data, dirs.log, ...files, ...config.EXECUTION_SANDBOX_HIDE];
-  const means = {
-    ...{ uids, bwrap, dataDir: dirs.data },
-    hidden: hidden.filter((path) => path !== undefined).map((path) => resolve(path)),
-  };
+  const named = [dirs.log, ...files, ...config.EXECUTION_SANDBOX_HIDE].filter((path) => path !== undefined);
+  // What is in the data directory is hidden with it.
+  const others = named.map((path) => resolve(path)).filter((path) => !`${path}/`.startsWith(`${dirs.data}/`));
+  const means = { uids, bwrap, dataDir: dirs.data, hidden: [dirs.data, ...others] };
   if (!isNative) return { tiers: ['none'], means: { ...means, uids: null, bwrap: null } };
   const least = wanted === 'auto' ? 'supervised' : wanted;
   const possible: IsolationTier[] = ['supervised'];

@@ -204,7 +204,7 @@ static void on_control(struct source *source) {
 static void on_no_sandbox(struct attempt *attempt) {
   for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
   if (!attempt->is_refused && attempt->cause == NO_CAUSE) {
-    char said[512] = "it was not made in time";
+    char said[512] = "it has ended without a word";
     ssize_t length = pread(attempt->sandbox.said, said, sizeof said - 1, 0);
     if (length > 0) said[length] = 0;
     said[strcspn(said, "\n")] = 0;
