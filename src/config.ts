@@ -309,7 +309,10 @@ const SETTINGS = {
       .string()
       .regex(/^\d{1,10}-\d{1,10}$/, 'must be two numbers, as 20000-20099')
       .transform((text) => text.split('-').map(Number) as [number, number])
-      .refine(([first, last]) => first >= 1 && last >= first && last < 2 ** 32 - 2, 'must be a range of users')
+      .refine(
+        ([first, last]) => first >= 1 && last >= first && last < 2 ** 32 - 2,
+        'must be a range of users',
+      )
       .transform(([first, last]) => ({ first, count: last - first + 1 }))
       .optional(),
     default: undefined,
@@ -327,7 +330,8 @@ const SETTINGS = {
     schema: flag,
     default: 'false',
     unit: 'true | false',
-    about: 'Whether commands in a sandbox have the network of this machine, where no policy template says so.',
+    about:
+      'Whether commands in a sandbox have the network of this machine, where no policy template says so.',
   },
   EXECUTION_SANDBOX_HIDE: {
     schema: z
@@ -548,7 +552,8 @@ function contradictions(config: Config): string[] {
     }
   }
   const { EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids } = config;
-  if (isolation === 'uid' && uids === undefined) problems.push('EXECUTION_UIDS: the isolation tier uid needs it');
+  if (isolation === 'uid' && uids === undefined)
+    problems.push('EXECUTION_UIDS: the isolation tier uid needs it');
   if (uids !== undefined && uids.count < config.EXECUTION_MAX_CONCURRENT)
     problems.push('EXECUTION_UIDS: must be at least as many as EXECUTION_MAX_CONCURRENT');
   const { EXECUTION_RUNNER_HOST: host } = config;

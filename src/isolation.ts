@@ -15,7 +15,11 @@ export interface Isolation {
 }
 
 /** What the configuration says of isolation. */
-export function isolationOf(config: Config, isNative: boolean, dirs: { data: string; log: string }): Isolation {
+export function isolationOf(
+  config: Config,
+  isNative: boolean,
+  dirs: { data: string; log: string },
+): Isolation {
   const { EXECUTION_ISOLATION: wanted, EXECUTION_UIDS: uids = null } = config;
   const bwrap = config.EXECUTION_BWRAP ?? (existsSync(USUAL_BWRAP) ? USUAL_BWRAP : null);
   const files = [

@@ -155,7 +155,10 @@ function start(
 }
 
 /** As it was accepted, or stronger where the rules have become so. */
-function confinementNow(execution: RunningExecution, rules: AccessRules): Pick<AttemptStart, keyof Confinement> {
+function confinementNow(
+  execution: RunningExecution,
+  rules: AccessRules,
+): Pick<AttemptStart, keyof Confinement> {
   const { isolation, hasNetwork, access, spec, userId } = execution;
   if (rules.version === access.policyVersion || spec.kind === 'plan') return { isolation, hasNetwork };
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);

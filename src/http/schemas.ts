@@ -183,7 +183,9 @@ export const execution = z.strictObject({
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
   webhook: ownWebhook,
   trace_id: z.string(),
-  isolation: z.enum(ISOLATION_TIERS).describe('the least tier that its attempts run at; none where no process does'),
+  isolation: z
+    .enum(ISOLATION_TIERS)
+    .describe('the least tier that its attempts run at; none where no process does'),
   policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
   submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
 });

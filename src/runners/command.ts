@@ -173,7 +173,11 @@ export class CommandRunner implements Runner {
     const path = `${this.#workDir()}/check-${tier}`;
     const attempt = tierCheck(tier, path, means);
     const journal = `${path}.journal`;
-    const { ended } = this.#run(attempt, { started: () => undefined, growth: () => undefined }, { tier, journal });
+    const { ended } = this.#run(
+      attempt,
+      { started: () => undefined, growth: () => undefined },
+      { tier, journal },
+    );
     const report = await ended;
     for (const ending of ['log', 'idx']) rmSync(`${journal}.${ending}`, { force: true });
     return whyFailed(report);

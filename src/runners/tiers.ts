@@ -57,6 +57,7 @@ for name in pid ipc uts net; do
   case " $SPACES " in *" $space "*) say "it shares the $name namespace of the server" ;; esac
 done
 [ ! -w / ] || say 'it can write to the root directory'
+[ ! -w /proc/sys/kernel/core_pattern ] || say 'it can set what the kernel runs'
 for path; do
   [ ! -e "$path" ] || say "it can see $path"
 done

@@ -37,10 +37,17 @@ export function tableOf(text: string): Table {
 
 export function escapeTable(table: Table): string {
   const rows = escapes(0).map(([name]) =>
-    ['', name, ...COLUMNS.map((column) => (table.get(column)?.get(name) === true ? LIVES : NOTHING)), ''].join(' | '),
+    [
+      '',
+      name,
+      ...COLUMNS.map((column) => (table.get(column)?.get(name) === true ? LIVES : NOTHING)),
+      '',
+    ].join(' | '),
   );
   const head = ['', 'the command leaves', ...COLUMNS.map((column) => `\`${column}\``), ''].join(' | ');
-  return [head, ['', '---', ...COLUMNS.map(() => '---'), ''].join(' | '), ...rows].map((row) => row.trim()).join('\n');
+  return [head, ['', '---', ...COLUMNS.map(() => '---'), ''].join(' | '), ...rows]
+    .map((row) => row.trim())
+    .join('\n');
 }
 
 if (import.meta.main) {
@@ -57,7 +64,10 @@ if (import.meta.main) {
     }
     const text = readFileSync('docs/isolation.md', 'utf8');
     const [head = '', rest = ''] = text.split(BEGIN);
-    writeFileSync('docs/isolation.md', `${head}${BEGIN}\n${escapeTable(table)}\n\n${END}${rest.split(END)[1]}`);
+    writeFileSync(
+      'docs/isolation.md',
+      `${head}${BEGIN}\n${escapeTable(table)}\n\n${END}${rest.split(END)[1]}`,
+    );
     t.pass('written');
   });
 }

@@ -23,7 +23,10 @@ export const escapes = (hopperLifeS: number): readonly Escape[] => [
   ['a session of its own', `setsid ${SLEEP} & echo up; wait`],
   ['a daemon', `(setsid sh -c "${SLEEP} &" &); echo up; ${SLEEP}`],
   ['a daemon without an environment', `(setsid env -i /bin/sh -c "${SLEEP} &" &); echo up; ${SLEEP}`],
-  ['a daemon that forks and ends without pause', `(setsid env -i ${hopper(hopperLifeS)} &); echo up; ${SLEEP}`],
+  [
+    'a daemon that forks and ends without pause',
+    `(setsid env -i ${hopper(hopperLifeS)} &); echo up; ${SLEEP}`,
+  ],
 ];
 export const ESCAPES = escapes(HOPPER_LIFE_S);
 

@@ -32,11 +32,21 @@ const PATH = 'PATH=/usr/local/bin:/usr/bin:/bin';
 /** The tier that commands of a test run at, and what the host is told for it. */
 export interface TierUnderTest extends RawHello {
   isolation: RawStart['isolation'];
+  /** Where there are users, 0 is a range of its own for each host. */
+  firstUid: number;
   /** A directory of a test; at the stronger tiers not every one can be reached. */
   makeDir(t: Test): string;
 }
 
 export const NO_TIER: TierUnderTest = { ...NO_TIERS, isolation: 'none', makeDir: tempDir };
+
+let uidsGiven = 0;
+
+/** Users that no other test has: what runs as one of them is killed. */
+function ownUids(count: number): number {
+  uidsGiven += count;
+  return 1_000_000 + (process.pid % 10_000) * 100_000 + uidsGiven;
+}
 
 /** A host under test. */
 export class Host {
@@ -52,7 +62,8 @@ export class Host {
 
   constructor(t: Test, command: readonly [string, ...string[]], tier = NO_TIER) {
     this.dir = tier.makeDir(t);
-    this.tier = tier;
+    const { uidCount, firstUid } = tier;
+    this.tier = uidCount > 0 && firstUid === 0 ? { ...tier, firstUid: ownUids(uidCount) } : tier;
     this.instance = `instance-${Math.random().toString(36).slice(2)}`;
     const [program, ...args] = command;
     this.#child = spawn(program, args, {

@@ -67,7 +67,17 @@ export const raw = {
     rawFrame(
       0x02,
       Buffer.concat([
-        ...[u32(s.ref), str(s.marker), u8(TIER[s.isolation]), u8(s.hasNetwork ? 1 : 0), str(s.journal), str(s.program), list(s.args), list(s.env), str(s.cwd)],
+        ...[
+          u32(s.ref),
+          str(s.marker),
+          u8(TIER[s.isolation]),
+          u8(s.hasNetwork ? 1 : 0),
+          str(s.journal),
+          str(s.program),
+          list(s.args),
+          list(s.env),
+          str(s.cwd),
+        ],
         str(s.privateDir),
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),

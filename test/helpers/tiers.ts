@@ -8,9 +8,6 @@ import { NO_TIER, type TierUnderTest } from './host-contract.ts';
 import { tempDir } from './temp.ts';
 
 export const BWRAP = '/usr/bin/bwrap';
-/** Nobody has these; each test file has its own, because what runs as one is killed. */
-export const FIRST_UID = 61_000 + (process.pid % 40) * 100;
-const UID_COUNT = 80;
 
 const isRoot = process.getuid?.() === 0;
 
@@ -39,7 +36,7 @@ export function dirOutsideTmp(t: Test): string {
   return dir;
 }
 
-const uids = { firstUid: FIRST_UID, uidCount: UID_COUNT };
+const uids = { uidCount: 80 };
 
 /** By their names; "sandbox, uid" is a sandbox whose commands have a user of their own, too. */
 export const TIERS_UNDER_TEST = {

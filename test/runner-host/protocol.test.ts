@@ -18,7 +18,8 @@ const size = fc.maxSafeInteger().map(Math.abs);
 const lines = fc.array(text, { maxLength: 5 });
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
-  fc.record({ type: fc.constant('hello' as const), 
+  fc.record({
+    type: fc.constant('hello' as const),
     ...{ instance: text, scratchDir: text, firstUid: u32, uidCount: u32, bwrap: text, hidden: lines },
   }),
   fc.record({
@@ -123,7 +124,9 @@ t.test('the frames are those of the description, written down twice', async (t) 
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   const tiers = { firstUid: 20_000, uidCount: 3, bwrap: '/b', hidden: ['/h', ''] };
-  t.ok(encode({ type: 'hello', instance: 'i', scratchDir: '/s', ...tiers }).equals(raw.hello('i', '/s', tiers)));
+  t.ok(
+    encode({ type: 'hello', instance: 'i', scratchDir: '/s', ...tiers }).equals(raw.hello('i', '/s', tiers)),
+  );
   t.ok(encode({ type: 'stop', ref: 1, cause: 'shutdown', graceMs: 9 }).equals(raw.stop(1, 'shutdown', 9)));
   t.ok(encode({ type: 'deadline', ref: 1, attemptMs: 2, idleMs: 3 }).equals(raw.deadline(1, 2, 3)));
   t.ok(encode({ type: 'sweep', id: 1, markers: ['m'], paths: ['p'] }).equals(raw.sweep(1, ['m'], ['p'])));

@@ -61,6 +61,8 @@ static struct strings arguments(const struct start *start) {
   if (!start->has_network) ADD(&args, "--unshare-net");
   ADD(&args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
   ADD(&args, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc");
+  // bwrap guards what the mode of a directory lets it write to; to root that is not all that can be written in there.
+  ADD(&args, "--remount-ro", "/proc");
   // Sockets of services are in /run: a read-only one could still be spoken with.
   static const char *const own[] = {"/tmp", "/var/tmp", "/run"};
   for (size_t i = 0; i < 3; i++)
