@@ -76,7 +76,7 @@ export function tierCheck(tier: IsolationTier, privateDir: string, means: Isolat
   const env = {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     DATA: dataDir,
-    SERVER: process.pid,
+    SERVER: readlinkSync('/proc/self'),
     FIRST: uids?.first ?? 0,
     LAST: uids === null ? 0 : uids.first + uids.count - 1,
     SPACES: ['pid', 'ipc', 'uts', 'net'].map((name) => readlinkSync(`/proc/self/ns/${name}`)).join(' '),
