@@ -31,6 +31,7 @@ import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
 import { liveRules } from './policy-file.ts';
 import { AuditLog } from './observe/audit-log.ts';
 import { chooseHost } from './choose-host.ts';
+import { isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -116,14 +117,17 @@ export async function buildApp(
     owner: `pid ${runtime.pid}`,
   });
   const journal: Journal = new FileJournal(logDir);
-  const runner: Runner = new CommandRunner({
-    hostCommand: chooseHost(config.EXECUTION_RUNNER_HOST, runtime.execPath, log),
+  const host = chooseHost(config, runtime.execPath, log);
+  const commands = new CommandRunner({
+    hostCommand: host.command,
+    ...isolationOf(config, host.isNative, { data: dataDir, log: logDir }),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
     clock,
     log,
   });
+  const runner = overrides.runner?.(commands) ?? commands;
   const creditsPath = config.EXECUTION_CREDITS_FILE ?? null;
   const prices = liveCredits(creditsPath);
   const operations = liveOperations(
@@ -135,7 +139,7 @@ export async function buildApp(
   const rules = liveRules({
     path: config.EXECUTION_POLICY_FILE ?? null,
     quotas: quotasOf(config),
-    isolation: 'none',
+    tiers: () => runner.status().tiers,
     onChange: (changed) => store.setShares(sharesOf(changed)),
   });
   store.setShares(sharesOf(rules.current));
@@ -160,7 +164,7 @@ export async function buildApp(
     store: usedStore,
     rules: () => rules.current,
     secrets,
-    runner: overrides.runner?.(runner) ?? runner,
+    runner,
     requests,
     random: () => Math.random(),
     resolve: (spec) => resolveSpec(operations, spec),
@@ -311,6 +315,9 @@ export async function buildApp(
           0o750,
         );
         await engine.start();
+        // Only the host can say what works. What is queued begins at `open`, not before.
+        refuseFailed(config, commands.failedTiers);
+        if (commands.failedTiers.length > 0) loadFiles([rules.file]);
         await keys.refresh();
         refuseStrangers(config, keys.isInUse || tokens !== null);
         await webhooks.configure(operator);
@@ -355,9 +362,14 @@ function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
   };
 }
 
+/** Whether every command runs as another user than the server. */
+function hasOwnUsers({ EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids }: Config): boolean {
+  return uids !== undefined && (isolation === 'uid' || isolation === 'sandbox');
+}
+
 /** @throws ConfigError when others can reach a server whose every command is root */
 function refuseRoot(config: Config, uid: number | undefined, log: Logger): void {
-  if (uid !== 0 || config.EXECUTION_ALLOW_ROOT) return;
+  if (uid !== 0 || config.EXECUTION_ALLOW_ROOT || hasOwnUsers(config)) return;
   if (isLoopback(config.EXECUTION_HOST)) {
     return log.warn(
       {},
@@ -484,6 +496,7 @@ function policyOf(config: Config): EnginePolicy {
     limits: resourcesOf(config),
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
+    hasNetwork: config.EXECUTION_SANDBOX_NETWORK,
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
     retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },

@@ -15,21 +15,26 @@ const NATIVE_HOST = fileURLToPath(new URL('../build/runner-host', import.meta.ur
 // The same source runs as .ts in development and as .js when built.
 const NODE_HOST = fileURLToPath(new URL(`./runner-host/main${extname(import.meta.url)}`, import.meta.url));
 
+export interface ChosenHost {
+  command: readonly [string, ...string[]];
+  isNative: boolean;
+}
+
 /**
  * The command of the runner host.
  *
- * @throws ConfigError when the native host is asked for and cannot serve
+ * @throws ConfigError when the native host is asked for, or the tier that is needs it, and it cannot serve
  */
-export function chooseHost(
-  wanted: Config['EXECUTION_RUNNER_HOST'],
-  execPath: string,
-  log: Log,
-): readonly [string, ...string[]] {
-  const node = [execPath, ...NODE_FLAGS, NODE_HOST] as const;
-  if (wanted === 'node') return node;
+export function chooseHost(config: Config, execPath: string, log: Log): ChosenHost {
+  const { EXECUTION_RUNNER_HOST: wanted, EXECUTION_ISOLATION: isolation } = config;
+  const needing = (['EXECUTION_UIDS', 'EXECUTION_BWRAP'] as const).find((name) => config[name] !== undefined);
+  const node = { command: [execPath, ...NODE_FLAGS, NODE_HOST], isNative: false } as const;
+  if (wanted === 'node' || isolation === 'none') return node;
   const problem = whyNotNative();
-  if (problem === null) return [NATIVE_HOST];
+  if (problem === null) return { command: [NATIVE_HOST], isNative: true };
   if (wanted === 'native') throw new ConfigError([`EXECUTION_RUNNER_HOST: the native host ${problem}`]);
+  if (isolation !== 'auto' || needing !== undefined)
+    throw new ConfigError([`${needing ?? 'EXECUTION_ISOLATION'}: needs the native host, which ${problem}`]);
   log.warn({ problem }, 'The native runner host cannot serve; the Node host does');
   return node;
 }

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
+import { ISOLATION_TIERS } from './domain/isolation.ts';
 import { httpUrl } from './domain/spec.ts';
 import { standingWebhookEvents } from './domain/webhook-schema.ts';
 
@@ -297,6 +298,52 @@ const SETTINGS = {
     about:
       'What starts the commands: the native host (npm run build:native), the Node host, or native where it was built and works.',
   },
+  EXECUTION_ISOLATION: {
+    schema: z.enum(['auto', ...ISOLATION_TIERS]),
+    default: 'auto',
+    unit: 'auto | none | supervised | uid | sandbox',
+    about:
+      'The least isolation of every command (docs/isolation.md). auto: supervised where the native host serves, else none.',
+  },
+  EXECUTION_UIDS: {
+    schema: z
+      .string()
+      .regex(/^\d{1,10}-\d{1,10}$/, 'must be two numbers, as 20000-20099')
+      .transform((text) => text.split('-').map(Number) as [number, number])
+      .refine(
+        ([first, last]) => first >= 1 && last >= first && last < 2 ** 32 - 2,
+        'must be a range of users',
+      )
+      .transform(([first, last]) => ({ first, count: last - first + 1 }))
+      .optional(),
+    default: undefined,
+    unit: 'first-last',
+    about:
+      'Users that nothing else runs as: commands at the tier uid, and in sandboxes, have one each. Needs root. Unset: no such users.',
+  },
+  EXECUTION_BWRAP: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'The program that makes sandboxes (bubblewrap). Unset: /usr/bin/bwrap where it is there.',
+  },
+  EXECUTION_SANDBOX_NETWORK: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about:
+      'Whether commands in a sandbox have the network of this machine, where no policy template says so.',
+  },
+  EXECUTION_SANDBOX_HIDE: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .refine((all) => all.every((one) => one.startsWith('/')), 'must be absolute paths'),
+    default: '',
+    unit: 'paths, comma-separated',
+    about:
+      'Further files and directories that commands in a sandbox do not see, besides the data directory and the files with keys and secrets.',
+  },
   EXECUTION_CREDITS_FILE: {
     schema: path.optional(),
     default: undefined,
@@ -542,6 +589,19 @@ function contradictions(config: Config): string[] {
       if (config[name] === undefined) problems.push(`${name}: the handler "webhook" needs it`);
     }
   }
+  const { EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids } = config;
+  if (isolation === 'uid' && uids === undefined)
+    problems.push('EXECUTION_UIDS: the isolation tier uid needs it');
+  if (uids !== undefined && uids.count < config.EXECUTION_MAX_CONCURRENT)
+    problems.push('EXECUTION_UIDS: must be at least as many as EXECUTION_MAX_CONCURRENT');
+  const { EXECUTION_RUNNER_HOST: host } = config;
+  if (host === 'node' && isolation !== 'auto' && isolation !== 'none')
+    problems.push(`EXECUTION_ISOLATION: the tier ${isolation} needs the native host (EXECUTION_RUNNER_HOST)`);
+  for (const name of ['EXECUTION_UIDS', 'EXECUTION_BWRAP'] as const)
+    if (config[name] !== undefined && (host === 'node' || isolation === 'none'))
+      problems.push(`${name}: needs the native host (EXECUTION_RUNNER_HOST, EXECUTION_ISOLATION)`);
+  if (host === 'native' && isolation === 'none')
+    problems.push('EXECUTION_ISOLATION: the native host isolates at least as supervised');
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
   if (port !== 0 && port === metricsPort) {
     problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');

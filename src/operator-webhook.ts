@@ -9,7 +9,9 @@ import { webhookSecret } from './domain/webhook-schema.ts';
  *
  * @throws ConfigError when its secret cannot be read
  */
-export function operatorWebhook(config: Config): { url: string; secret: string; types: WebhookEventType[] } | null {
+export function operatorWebhook(
+  config: Config,
+): { url: string; secret: string; types: WebhookEventType[] } | null {
   const { EXECUTION_EVENT_WEBHOOK_URL: url, EXECUTION_EVENT_WEBHOOK_SECRET_FILE: file } = config;
   if (!config.EXECUTION_EVENT_HANDLERS.includes('webhook') || url === undefined || file === undefined)
     return null;

@@ -10,8 +10,8 @@ import {
   policyIssues,
   type Quotas,
 } from './domain/access-rules.ts';
-import type { IsolationTier } from './domain/command-template.ts';
 import { fieldMessage } from './domain/field-messages.ts';
+import type { IsolationTier } from './domain/isolation.ts';
 import { dotted, type Issue, issuesOf } from './domain/issues.ts';
 import { canonicalJson } from './domain/json.ts';
 import type { LiveFile } from './live-files.ts';
@@ -26,8 +26,8 @@ export interface PolicyOptions {
   path: string | null;
   /** What holds where the file says nothing. */
   quotas: Quotas;
-  /** The isolation tier of this server. */
-  isolation: IsolationTier;
+  /** The isolation tiers that this server offers now. */
+  tiers: () => readonly IsolationTier[];
   /** Called when other rules apply. */
   onChange: (rules: AccessRules) => void;
 }
@@ -37,7 +37,7 @@ export interface LiveRules {
   readonly current: AccessRules;
 }
 
-export function liveRules({ path, quotas, isolation, onChange }: PolicyOptions): LiveRules {
+export function liveRules({ path, quotas, tiers, onChange }: PolicyOptions): LiveRules {
   let current = accessRules(null, quotas);
   return {
     get current() {
@@ -48,7 +48,7 @@ export function liveRules({ path, quotas, isolation, onChange }: PolicyOptions):
       path,
       refusal: 'invalid_policy_file',
       prepare() {
-        const read = readPolicyFile(path as string, isolation);
+        const read = readPolicyFile(path as string, tiers());
         if ('problems' in read) return read.problems;
         return () => onChange((current = accessRules(read, quotas)));
       },
@@ -59,7 +59,7 @@ export function liveRules({ path, quotas, isolation, onChange }: PolicyOptions):
 /** Reads and checks a file. */
 export function readPolicyFile(
   path: string,
-  isolation: IsolationTier,
+  tiers: readonly IsolationTier[],
 ): Read<{ definition: PolicyDefinition; version: string }> {
   const whole = (message: string) => ({ problems: [{ path: '', line: null, message }] });
   try {
@@ -67,7 +67,7 @@ export function readPolicyFile(
     // Whoever can write it can allow themselves anything.
     if ((mode & 0o002) !== 0) return whole('can be changed by every user of this machine: chmod o-w it');
     if (size > MAX_FILE_BYTES) return whole(`is larger than ${MAX_FILE_BYTES} bytes`);
-    return parsePolicy(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)), isolation);
+    return parsePolicy(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)), tiers);
   } catch (error) {
     return whole((error as Error).message);
   }
@@ -76,12 +76,12 @@ export function readPolicyFile(
 /** Checks the text of a file. */
 export function parsePolicy(
   text: string,
-  isolation: IsolationTier,
+  tiers: readonly IsolationTier[],
 ): Read<{ definition: PolicyDefinition; version: string }> {
   const parsed = parseYaml(text);
   if ('problems' in parsed) return parsed;
   const file = policyFile.safeParse(parsed.value ?? {}, { error: fieldMessage });
-  const issues: Issue[] = file.success ? policyIssues(file.data, isolation) : issuesOf(file.error);
+  const issues: Issue[] = file.success ? policyIssues(file.data, tiers) : issuesOf(file.error);
   if (!file.success || issues.length > 0) {
     const problems = issues.map(({ path, message }) => ({
       ...{ path: dotted(path), line: parsed.lineOf(path), message },

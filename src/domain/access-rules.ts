@@ -2,15 +2,9 @@
 // follow from it. Without a file a key says for itself what it may run, and a key that says nothing may run nothing.
 import { z } from 'zod';
 import { type Caller, findGrant, type Grant, grant, userId } from './access.ts';
-import {
-  ISOLATION_TIERS,
-  type IsolationTier,
-  type Template,
-  template,
-  templateName,
-  whyNotFitting,
-} from './command-template.ts';
+import { type Template, template, templateName, whyNotFitting } from './command-template.ts';
 import type { TemplateLimits } from './execution.ts';
+import { bothOf, type Confinement, type IsolationTier, NOT_CONFINED, tierFor } from './isolation.ts';
 import type { Issue } from './issues.ts';
 import { narrowest, NO_LIMITS } from './limits.ts';
 import { priority, type Spec } from './spec.ts';
@@ -66,11 +60,17 @@ export const policyFile = z.strictObject({
 export type PolicyDefinition = z.infer<typeof policyFile>;
 
 /** What is wrong with a file beyond its form. */
-export function policyIssues({ templates, users }: PolicyDefinition, offered: IsolationTier): Issue[] {
+export function policyIssues(
+  { templates, users }: PolicyDefinition,
+  offered: readonly IsolationTier[],
+): Issue[] {
   const issues: Issue[] = [];
-  for (const [name, { isolation }] of Object.entries(templates)) {
-    if (ISOLATION_TIERS.indexOf(isolation) <= ISOLATION_TIERS.indexOf(offered)) continue;
-    const message = `needs the tier ${isolation}, but this server has ${offered}`;
+  for (const [name, { isolation, network }] of Object.entries(templates)) {
+    // Weaker tiers have the network whatever is said here.
+    if (network !== undefined && isolation !== 'sandbox')
+      issues.push({ path: ['templates', name, 'network'], message: 'goes with isolation: sandbox only' });
+    if (tierFor(isolation, offered) !== null) continue;
+    const message = `needs the tier ${isolation}, but this server has ${offered.join(', ')}`;
     issues.push({ path: ['templates', name, 'isolation'], message });
   }
   for (const [name, { may_run: list = [] }] of Object.entries(users)) {
@@ -84,7 +84,7 @@ export function policyIssues({ templates, users }: PolicyDefinition, offered: Is
   return issues;
 }
 
-export type Decision = { limits: TemplateLimits | null } | { why: string };
+export type Decision = { limits: TemplateLimits | null; confinement: Confinement } | { why: string };
 
 /** The rules that apply now. They never change; a reload puts others in their place. */
 export interface AccessRules {
@@ -136,6 +136,7 @@ function decideBy(
   templates: ReadonlyMap<string, Template>,
 ): Decision {
   let limits: TemplateLimits | null = null;
+  let confinement = NOT_CONFINED;
   const fits = (name: string, spec: Spec) => {
     const one = templates.get(name);
     return one === undefined ? '' : whyNotFitting(one, spec);
@@ -145,9 +146,11 @@ function decideBy(
     const found = findGrant(list, spec, { whose, fits });
     if ('why' in found) return found;
     const used = 'template' in found.grant ? templates.get(found.grant.template) : undefined;
-    if (used !== undefined) limits = narrower(limits, used.limits);
+    if (used === undefined) continue;
+    limits = narrower(limits, used.limits);
+    confinement = bothOf(confinement, { isolation: used.isolation, hasNetwork: used.network ?? null });
   }
-  return { limits };
+  return { limits, confinement };
 }
 
 function narrower(

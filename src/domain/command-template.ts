@@ -3,11 +3,8 @@
 import { z } from 'zod';
 import { quoted } from './errors.ts';
 import { limitsShape, NO_LIMITS } from './limits.ts';
+import { ISOLATION_TIERS } from './isolation.ts';
 import { type Spec, WEEK_MS } from './spec.ts';
-
-/** From the weakest to the strongest. */
-export const ISOLATION_TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
-export type IsolationTier = (typeof ISOLATION_TIERS)[number];
 
 const MAX_VALUE = 1000;
 const root = z
@@ -81,6 +78,7 @@ export const template = z.strictObject({
     .describe('directories in which it may run; default: its private one'),
   stdin: z.boolean().default(true),
   isolation: z.enum(ISOLATION_TIERS).default('none').describe('at least this tier'),
+  network: z.boolean().optional().describe('whether it has the network in its sandbox'),
   limits: z
     .strictObject({
       attempt_ms: z.int().min(1).max(WEEK_MS).optional(),

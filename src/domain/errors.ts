@@ -135,6 +135,7 @@ export const CATALOGUE = {
   journal_write_failed: end('E003', 'system', true, 'The log could not be created'),
   spawn_error: end('E003', 'system', true, 'The process could not be started'),
   limit_unavailable: end('E003', 'system', false, 'A limit cannot be applied on this machine'),
+  isolation_unavailable: end('E003', 'system', false, 'This server cannot isolate the process as it must be'),
   http_status: end('E003', 'user', false, 'The server answered with another status than expected'),
   http_unavailable: end('E003', 'system', true, 'The server could not answer'),
   egress_denied: end('E003', 'user', false, 'The address may not be reached'),

@@ -2,6 +2,7 @@
 import type { Caller, Scope } from './access.ts';
 import type { EventType } from './event-types.ts';
 import type { ExecutionId } from './ids.ts';
+import type { IsolationTier } from './isolation.ts';
 import type { CacheUse } from './cache.ts';
 import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
@@ -24,9 +25,6 @@ export const PHASES = [
   'done',
 ] as const;
 export type Phase = (typeof PHASES)[number];
-
-/** The isolation tier that an attempt ran under. */
-export type Isolation = 'none';
 
 /** Bytes that the processes wrote, and bytes that the log keeps of them. */
 export interface OutputTotals {
@@ -195,7 +193,10 @@ interface Facts {
   keptFrom: ExecutionId | null;
   /** Of a plan: for whom its steps are begun. */
   caller: StoredCaller | null;
-  isolation: Isolation;
+  /** The least tier that its attempts run at. */
+  isolation: IsolationTier;
+  /** Whether they have the network of this machine in a sandbox. */
+  hasNetwork: boolean;
   access: ExecutionAccess;
   /** Who is told of its events, besides standing webhooks. */
   webhook: { url: string; events: readonly EventType[] } | null;

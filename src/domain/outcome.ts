@@ -68,6 +68,7 @@ export const SPAWN_FAILURES = [
   'journal_write_failed',
   'spawn_error',
   'limit_unavailable',
+  'isolation_unavailable',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 

@@ -20,6 +20,7 @@ import type {
   Timeouts,
 } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
+import type { IsolationTier } from './isolation.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { ResourceLimits } from './limits.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
@@ -596,6 +597,10 @@ export interface AttemptName {
 export interface AttemptStart extends AttemptName {
   command: Command;
   limits: ResourceLimits;
+  /** At least this tier. */
+  isolation: IsolationTier;
+  /** Whether it has the network of this machine in a sandbox. */
+  hasNetwork: boolean;
   /** Bytes that the log keeps. */
   keepBytes: number;
   /** Whether to stop the attempt when it writes more. */
@@ -672,10 +677,18 @@ export interface RunnerStatus {
   /** Times that the host was started again after it had died. */
   restarts: number;
   isReady: boolean;
+  /** The isolation tiers that it offers, from the weakest; attempts run at the first that is strong enough. */
+  tiers: readonly IsolationTier[];
+}
+
+/** A tier that was to be offered, and does not work here. */
+export interface FailedTier {
+  tier: IsolationTier;
+  problem: string;
 }
 
 export interface Runner {
-  /** Starts the host; resolves when it answers. */
+  /** Starts the host, and tries its tiers: those that do not work are not offered. */
   start(identity: StoreIdentity): Promise<void>;
   /**
    * To be called once, before the first run: kills what earlier servers left of these attempts, proves it, and

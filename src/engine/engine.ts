@@ -7,6 +7,7 @@ import { RefusedError } from '../domain/errors.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import type { IsolationTier } from '../domain/isolation.ts';
 import type {
   AttemptLog,
   CacheEntry,
@@ -361,11 +362,19 @@ export class Engine {
   }
 
   /** What is wrong with each part; null where nothing is. */
-  health(): { store: string | null; runnerHost: string | null; hostName: string; intake: string | null } {
+  health(): {
+    store: string | null;
+    runnerHost: string | null;
+    hostName: string;
+    tiers: readonly IsolationTier[];
+    intake: string | null;
+  } {
+    const { name, tiers, isReady } = this.#deps.runner.status();
     return {
       store: this.#committer.failure?.message ?? null,
-      hostName: this.#deps.runner.status().name,
-      runnerHost: this.#deps.runner.status().isReady ? null : 'the runner host is being started',
+      hostName: name,
+      tiers,
+      runnerHost: isReady ? null : 'the runner host is being started',
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };
@@ -685,6 +694,7 @@ export class Engine {
       get rules() {
         return rules();
       },
+      tiers: () => this.#deps.runner.status().tiers,
       rates: this.#rates,
       secrets,
       clock,

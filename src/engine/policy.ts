@@ -13,6 +13,7 @@ import type {
 } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
+import type { IsolationTier } from '../domain/isolation.ts';
 import type { AcceptPart } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
@@ -34,6 +35,8 @@ export interface EnginePolicy {
   limits: ResourceLimits;
   onLimit: 'queue' | 'reject';
   slots: Record<Pool, number>;
+  /** Whether commands in a sandbox have the network where no template says so. */
+  hasNetwork: boolean;
   maxQueued: number;
   retry: RetryDefaults;
   /** False: a cache block is without effect. */
@@ -85,6 +88,8 @@ export interface Acceptance {
   concurrency: { key: string; limit: number } | null;
   caller: Caller;
   access: ExecutionAccess;
+  isolation: IsolationTier;
+  hasNetwork: boolean;
   trace: Trace;
   rerunOf: ExecutionId | null;
   redriveOf: ExecutionId | null;
@@ -136,7 +141,8 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     keptFrom: null,
     // Its steps are begun later, and as if the caller asked for them then.
     caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
-    isolation: 'none',
+    isolation: acceptance.isolation,
+    hasNetwork: acceptance.hasNetwork,
     access,
     webhook:
       spec.webhook === undefined

@@ -3,10 +3,12 @@
 import type { AccessRules } from '../domain/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber, operationOf } from '../domain/execution.ts';
+import { bothOf, type Confinement } from '../domain/isolation.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type {
   AttemptListener,
   AttemptReport,
+  AttemptStart,
   Clock,
   Command,
   Group,
@@ -148,8 +150,22 @@ function start(
     return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
   const command = deps.toCommand(execution, filled, traceparent);
+  const confined = confinementNow(execution, deps.rules);
   const { limits } = execution;
-  return deps.runner.run({ ...shared, command, limits, graceMs: deps.policy.graceMs }, listener);
+  return deps.runner.run({ ...shared, ...confined, command, limits, graceMs: deps.policy.graceMs }, listener);
+}
+
+/** As it was accepted, or stronger where the rules have become so. */
+function confinementNow(
+  execution: RunningExecution,
+  rules: AccessRules,
+): Pick<AttemptStart, keyof Confinement> {
+  const { isolation, hasNetwork, access, spec, userId } = execution;
+  if (rules.version === access.policyVersion || spec.kind === 'plan') return { isolation, hasNetwork };
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  if ('why' in decision) return { isolation, hasNetwork };
+  const now = bothOf({ isolation, hasNetwork }, decision.confinement);
+  return { isolation: now.isolation, hasNetwork: now.hasNetwork ?? hasNetwork };
 }
 
 function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {

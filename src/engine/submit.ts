@@ -12,6 +12,7 @@ import type {
 } from '../domain/execution.ts';
 import { poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import { type Confinement, type IsolationTier, tierFor } from '../domain/isolation.ts';
 import type {
   AcceptPart,
   CacheEntry,
@@ -24,7 +25,7 @@ import type {
 } from '../domain/ports.ts';
 import { secretsIn, type Secrets } from '../domain/secrets.ts';
 import type { PlanSpec } from '../domain/plan.ts';
-import type { Spec } from '../domain/spec.ts';
+import type { Spec, Work } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
 import type { Hits } from './hits.ts';
 import { newSecret, type Webhook } from '../domain/webhooks.ts';
@@ -92,6 +93,8 @@ export interface SubmitDeps {
   policies: Policies;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve(spec: Spec): Resolved;
+  /** The isolation tiers that the runner offers. */
+  tiers(): readonly IsolationTier[];
   /** What users may run, and how much. */
   rules: AccessRules;
   rates: SubmitRates;
@@ -286,11 +289,26 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const access = accessOf(caller, decision.limits, deps);
   const plan = submission.plan ?? null;
-  const from = { caller, access, trace, rerunOf, redriveOf: null, plan, now };
+  const confined = confinement(resolved.work, decision.confinement, deps);
+  const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan, now };
   const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   return execution;
 }
+
+/** How its attempts are to be isolated. A request is made by the server itself. */
+function confinement(
+  work: Work,
+  { isolation, hasNetwork }: Confinement,
+  { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
+): { isolation: IsolationTier; hasNetwork: boolean } {
+  if (work.kind === 'http') return NO_PROCESS;
+  // Where none is strong enough any more, the runner refuses.
+  const tier = tierFor(isolation, tiers()) ?? isolation;
+  return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };
+}
+
+const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
 
 /** On whose word it is accepted. */
 function accessOf(
@@ -339,6 +357,7 @@ function acceptedPlan(
     caller,
     access,
     trace: trace ?? deps.newTrace(),
+    ...NO_PROCESS,
     rerunOf,
     redriveOf: redrive?.of ?? null,
     plan,

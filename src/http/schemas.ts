@@ -5,6 +5,7 @@ import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
+import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
@@ -190,7 +191,9 @@ export const execution = z.strictObject({
   cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
   webhook: ownWebhook,
   trace_id: z.string(),
-  isolation: z.enum(['none']),
+  isolation: z
+    .enum(ISOLATION_TIERS)
+    .describe('the least tier that its attempts run at; none where no process does'),
   policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
   submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
 });
@@ -311,6 +314,10 @@ export const circuit = z.strictObject({
 });
 export const circuitList = z.strictObject({ items: z.array(circuit) });
 
+const offeredTiers = z
+  .array(z.enum(ISOLATION_TIERS))
+  .describe('the isolation tiers that it offers; the first one is the default');
+
 const slots = z.strictObject({ max: count, running: count, pending: count, available: count });
 
 export const stats = z.strictObject({
@@ -325,6 +332,7 @@ export const stats = z.strictObject({
     pid: z.int().nullable(),
     restarts: count,
     ready: z.boolean(),
+    isolation: offeredTiers,
   }),
   waiting: z.strictObject({ polls: count, log_followers: count }),
   streams: z
@@ -350,7 +358,10 @@ export const health = z.strictObject({
   error: z.string().nullable(),
   components: z.strictObject({
     store: component,
-    runner_host: component.extend({ name: z.string().describe('native or node') }),
+    runner_host: component.extend({
+      name: z.string().describe('native or node'),
+      isolation: offeredTiers,
+    }),
     intake: component,
   }),
 });

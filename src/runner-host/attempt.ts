@@ -133,6 +133,11 @@ export class Attempt {
 
   /** Starts the process; null when the attempt was stopped before. */
   async #begin(): Promise<Running | null> {
+    if (this.#start.isolation !== 'none')
+      throw new LaunchError(
+        'isolation_unavailable',
+        `The Node host cannot give the tier ${this.#start.isolation}.`,
+      );
     const target = findTarget(this.#start);
     const pipes: PipeEnds[] = [];
     try {

@@ -14,6 +14,10 @@ export const TAIL_BYTES = 4096;
 export const STOP_CAUSES = ['cancelled', 'total_timeout', 'shutdown'] as const;
 export type StopFrameCause = (typeof STOP_CAUSES)[number];
 
+/** How far a command is kept from everything else, from the weakest to the strongest; docs/isolation.md. */
+export const TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
+export type Tier = (typeof TIERS)[number];
+
 /** How an attempt ended, as the host decides it: the first of these to happen. */
 export const END_CAUSES = [
   'exited',
@@ -50,6 +54,7 @@ export const START_FAILURES = [
   'journal_write_failed',
   'spawn_error',
   'limit_unavailable',
+  'isolation_unavailable',
 ] as const;
 export type StartFailure = (typeof START_FAILURES)[number];
 
@@ -60,6 +65,13 @@ export interface Hello {
   instance: string;
   /** A directory of this host alone, empty and writable, best on a file system in memory. */
   scratchDir: string;
+  /** The users that commands run as at the tier `uid`, one each, and in sandboxes; none: 0 of them. */
+  firstUid: number;
+  uidCount: number;
+  /** The program that makes sandboxes; empty: there is none. */
+  bwrap: string;
+  /** Files and directories that commands in a sandbox do not see. */
+  hidden: string[];
 }
 
 export interface Start {
@@ -68,6 +80,10 @@ export interface Start {
   ref: number;
   /** `NAME=value`, unique to the attempt; put into the environment, and looked for when processes are searched. */
   marker: string;
+  /** At least this tier; a host that cannot give it refuses. */
+  isolation: Tier;
+  /** Whether a sandbox has the network of this machine. */
+  hasNetwork: boolean;
   /** Path of the journal without its ending. */
   journal: string;
   program: string;
@@ -416,10 +432,19 @@ const sentSignal: Codec<SentSignal> = {
 };
 
 const FRAMES = [
-  fields<Hello>(0x01, 'hello', { instance: string, scratchDir: string }),
+  fields<Hello>(0x01, 'hello', {
+    instance: string,
+    scratchDir: string,
+    firstUid: u32,
+    uidCount: u32,
+    bwrap: string,
+    hidden: list(string),
+  }),
   fields<Start>(0x02, 'start', {
     ref: u32,
     marker: string,
+    isolation: oneOf(TIERS),
+    hasNetwork: bool,
     journal: string,
     program: string,
     args: list(string),

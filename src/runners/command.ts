@@ -1,6 +1,6 @@
 // Client of the runner host: turns attempts into frames and frames into reports. It supervises the host: one that dies
 // is started again, sweeps what the old one left, and only then are its attempts reported as interrupted.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AttemptEnd } from '../domain/ports.ts';
 import type {
@@ -9,6 +9,7 @@ import type {
   AttemptReport,
   AttemptStart,
   Clock,
+  FailedTier,
   Log,
   Runner,
   RunnerStatus,
@@ -18,10 +19,12 @@ import type {
 } from '../domain/ports.ts';
 import { NO_OUTPUT } from '../domain/execution.ts';
 import { LIMIT_NAMES, type ResourceLimits } from '../domain/limits.ts';
+import { type IsolationTier, tierFor } from '../domain/isolation.ts';
 import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { Exited, Limits, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
 import { HostProcess } from './host-process.ts';
+import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
 
 export interface CommandRunnerOptions {
   /** Program and arguments of the host. */
@@ -32,6 +35,9 @@ export interface CommandRunnerOptions {
   scratchRoot: string;
   /** Where the host writes the log of an attempt: a path without its ending. */
   journalPath: (name: AttemptName) => string;
+  /** Tiers to offer if they work, from the weakest; the first is the default. */
+  tiers: readonly IsolationTier[];
+  means: IsolationMeans;
   clock: Clock;
   log: Log;
 }
@@ -39,6 +45,10 @@ export interface CommandRunnerOptions {
 /** An attempt that has been asked for and has not ended. */
 interface Live {
   name: AttemptName;
+  /** Of its log: a path without its ending. */
+  journal: string;
+  /** The one that is asked for. */
+  tier: IsolationTier;
   start: AttemptStart;
   listener: AttemptListener;
   /** Ended by the report. */
@@ -60,7 +70,9 @@ export class CommandRunner implements Runner {
   /** Called with null when the host dies before it has answered. */
   readonly #sweeps = new Map<number, (killed: number | null) => void>();
   #host: HostProcess | null = null;
-  #status: RunnerStatus = { name: 'unknown', pid: null, restarts: 0, isReady: false };
+  #status: RunnerStatus;
+  /** Tiers that were to be offered, and do not work here. */
+  readonly failedTiers: FailedTier[] = [];
   #identity: StoreIdentity | null = null;
   #nextRef = 1;
   #hostNumber = 0;
@@ -72,13 +84,17 @@ export class CommandRunner implements Runner {
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
+    const { tiers } = options;
+    this.#status = { name: 'unknown', pid: null, restarts: 0, isReady: false, tiers };
   }
 
   async start(identity: StoreIdentity): Promise<void> {
     this.#identity = identity;
     mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 });
+    if (this.#options.means.uids !== null) letPass(this.#options.means.dataDir, this.#workDir());
     const host = this.#startHost();
     await host.ready;
+    await this.#tryTiers();
   }
 
   async sweep(attempts: readonly AttemptName[]): Promise<number> {
@@ -88,6 +104,16 @@ export class CommandRunner implements Runner {
   }
 
   run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
+    const tier = tierFor(start.isolation, this.#status.tiers);
+    if (tier === null) return refused(start, this.#options.clock.now());
+    return this.#run(start, listener, { tier, journal: this.#options.journalPath(start) });
+  }
+
+  #run(
+    start: AttemptStart,
+    listener: AttemptListener,
+    { tier, journal }: Pick<Live, 'tier' | 'journal'>,
+  ): RunningAttempt {
     const ref = this.#nextRef;
     this.#nextRef = ref === 0xffff_ffff ? 1 : ref + 1;
     let report: (report: AttemptReport) => void = () => undefined;
@@ -97,7 +123,9 @@ export class CommandRunner implements Runner {
         resolve(value);
       };
     });
-    const live: Live = { name: start, start, listener, report, host: null, isStarted: false, stop: null };
+    const live: Live = {
+      ...{ name: start, tier, journal, start, listener, report, host: null, isStarted: false, stop: null },
+    };
     this.#live.set(ref, live);
     if (this.#status.isReady) this.#sendStart(ref, live);
     return {
@@ -125,6 +153,37 @@ export class CommandRunner implements Runner {
     timer.cancel();
   }
 
+  // ------------------------------------------------------------------------------------------- tiers
+
+  /** Runs a check at each tier; what does not work is not offered. */
+  async #tryTiers(): Promise<void> {
+    const { tiers, means, log } = this.#options;
+    // What every host can do needs no proof.
+    const tried = tiers.filter((tier) => tier !== 'none');
+    const problems = await Promise.all(tried.map((tier) => this.#tryTier(tier, means)));
+    for (const [i, tier] of tried.entries()) {
+      const problem = problems[i] ?? null;
+      if (problem === null) continue;
+      this.failedTiers.push({ tier, problem });
+      log.warn({ tier, problem }, 'An isolation tier does not work here and is not offered');
+    }
+    this.#status.tiers = tiers.filter((tier) => this.failedTiers.every((one) => one.tier !== tier));
+  }
+
+  async #tryTier(tier: IsolationTier, means: IsolationMeans): Promise<string | null> {
+    const path = `${this.#workDir()}/check-${tier}`;
+    const attempt = tierCheck(tier, path, means);
+    const journal = `${path}.journal`;
+    const { ended } = this.#run(
+      attempt,
+      { started: () => undefined, growth: () => undefined },
+      { tier, journal },
+    );
+    const report = await ended;
+    for (const ending of ['log', 'idx']) rmSync(`${journal}.${ending}`, { force: true });
+    return whyFailed(report);
+  }
+
   // ---------------------------------------------------------------------------------------- attempts
 
   #sendStart(ref: number, live: Live): void {
@@ -134,7 +193,9 @@ export class CommandRunner implements Runner {
       type: 'start',
       ref,
       marker: this.#marker(start),
-      journal: this.#options.journalPath(start),
+      isolation: live.tier,
+      hasNetwork: start.hasNetwork,
+      journal: live.journal,
       program: start.command.program,
       args: [...start.command.args],
       env: [...start.command.env],
@@ -203,6 +264,7 @@ export class CommandRunner implements Runner {
       command: this.#options.hostCommand,
       instance: this.#identity.instanceId,
       scratchDir: this.#scratchDir(),
+      means: this.#options.means,
       clock: this.#options.clock,
       onFrame: (frame) => this.#onFrame(frame),
       onDeath: (reason) => this.#onDeath(reason),
@@ -323,6 +385,17 @@ function entries(dir: string): string[] {
 
 function notStarted(endedAt: number): AttemptEnd {
   return { startedAt: null, endedAt, output: NO_OUTPUT, resources: null, logComplete: true };
+}
+
+/** Nothing that is offered is as strong as it has to be. */
+function refused({ isolation }: AttemptStart, now: number): RunningAttempt {
+  const message = `This server does not offer the isolation tier ${isolation}.`;
+  const failure = { type: 'start_failed', ref: 0, reason: 'isolation_unavailable', message } as const;
+  return {
+    ended: Promise.resolve(startFailed(failure, now)),
+    stop: () => undefined,
+    extend: () => undefined,
+  };
 }
 
 function startFailed(frame: StartFailed, now: number): AttemptReport {

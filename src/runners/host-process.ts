@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../domain/ports.ts';
+import type { IsolationMeans } from './tiers.ts';
 import {
   Decoder,
   encode,
@@ -18,6 +19,8 @@ export interface HostProcessOptions {
   instance: string;
   /** Made here; belongs to this host alone. */
   scratchDir: string;
+  /** What it needs to isolate commands. */
+  means: IsolationMeans;
   clock: Clock;
   onFrame(frame: ToServer): void;
   /** Called once, however it ended; nothing comes afterwards. */
@@ -63,7 +66,11 @@ export class HostProcess {
       this.#child.once('close', (code, signal) => died(this.#lastWord || (signal ?? `exit code ${code}`)));
     });
     this.#ready.catch(() => undefined);
-    this.send({ type: 'hello', instance: options.instance, scratchDir: options.scratchDir });
+    const { instance, scratchDir, means } = options;
+    this.send({
+      ...{ type: 'hello', instance, scratchDir, bwrap: means.bwrap ?? '', hidden: [...means.hidden] },
+      ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0 },
+    });
   }
 
   /** Resolves when the host has answered; rejects when it dies before that. */

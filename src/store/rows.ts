@@ -8,7 +8,6 @@ import type {
   Execution,
   ExecutionAccess,
   FinishedExecution,
-  Isolation,
   OutputPolicy,
   OutputTotals,
   Pool,
@@ -20,6 +19,7 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
+import type { IsolationTier } from '../domain/isolation.ts';
 import type { EventType } from '../domain/event-types.ts';
 import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
@@ -89,7 +89,9 @@ interface StaticFacts {
   keptFrom?: string;
   caller?: StoredCaller;
   limits?: ResourceLimits;
-  isolation: Isolation;
+  isolation: IsolationTier;
+  /** Left out where it is false. */
+  hasNetwork?: boolean;
   /** Undefined in rows of the first version. */
   access?: ExecutionAccess;
 }
@@ -174,9 +176,10 @@ type Accepted = AcceptPart['execution'] | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { redriveOf, keptFrom, caller, limits } = execution;
+  const { redriveOf, keptFrom, caller, limits, hasNetwork } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
+    ...(hasNetwork ? { hasNetwork } : {}),
     ...(redriveOf === null ? {} : { redriveOf }),
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
@@ -279,7 +282,7 @@ export function toExecution(
   const { work, access = NO_ACCESS_FACTS, ...stored } = JSON.parse(row.facts) as StaticFacts;
   const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
   const facts = {
-    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS },
+    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, hasNetwork: false },
     ...stored,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },

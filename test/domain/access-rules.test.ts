@@ -5,13 +5,13 @@ import type { Spec } from '../../src/domain/spec.ts';
 import { parsePolicy } from '../../src/policy-file.ts';
 
 function rulesOf(text: string, quotas = NO_QUOTAS) {
-  const read = parsePolicy(text, 'none');
+  const read = parsePolicy(text, ['none']);
   if ('problems' in read) throw new Error(JSON.stringify(read.problems));
   return accessRules(read, quotas);
 }
 
 const problemsOf = (text: string) => {
-  const read = parsePolicy(text, 'none');
+  const read = parsePolicy(text, ['none']);
   return 'problems' in read
     ? read.problems.map(({ line, path, message }) => `${line} ${path}: ${message}`)
     : [];
@@ -176,6 +176,9 @@ extra: 1`);
     );
   t.match(problemsOf('templates: { a: { program: /x, isolation: uid } }'), [
     '1 templates.a.isolation: needs the tier uid, but this server has none',
+  ]);
+  t.match(problemsOf('templates: { a: { program: /x, network: false } }'), [
+    '1 templates.a.network: goes with isolation: sandbox only',
   ]);
   t.match(problemsOf('users: { ann: { may_run: [{ template: gone }] } }'), [
     '1 users.ann.may_run[0].template: there is no template gone',

@@ -93,6 +93,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },
+      hasNetwork: false,
       hasCache: options.hasCache ?? true,
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,

@@ -44,7 +44,7 @@ export function fakeRunner(): FakeRunner {
     onRun: () => undefined,
     start: async () => undefined,
     stop: async () => undefined,
-    status: (): RunnerStatus => ({ name: 'fake', pid: 1, restarts: 0, isReady: true }),
+    status: (): RunnerStatus => ({ name: 'fake', pid: 1, restarts: 0, isReady: true, tiers: ['none'] }),
     sweep: async (attempts) => {
       runner.swept.push(...attempts);
       return 0;

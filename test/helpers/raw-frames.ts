@@ -27,6 +27,8 @@ const LIMIT_NAMES = ['cpu_s', 'memory_bytes', 'processes', 'file_bytes', 'open_f
 export interface RawStart {
   ref: number;
   marker: string;
+  isolation: keyof typeof TIER;
+  hasNetwork: boolean;
   journal: string;
   program: string;
   args: string[];
@@ -44,16 +46,42 @@ export interface RawStart {
   limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
 }
 
+export interface RawHello {
+  firstUid: number;
+  uidCount: number;
+  bwrap: string;
+  hidden: string[];
+}
+
+export const TIER = { none: 0, supervised: 1, uid: 2, sandbox: 3 };
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
 
+/** A host that is to offer none of the stronger tiers. */
+export const NO_TIERS: RawHello = { firstUid: 0, uidCount: 0, bwrap: '', hidden: [] };
+
 export const raw = {
-  hello: (instance: string, scratchDir: string) =>
-    rawFrame(0x01, Buffer.concat([str(instance), str(scratchDir)])),
+  hello: (instance: string, scratchDir: string, { firstUid, uidCount, bwrap, hidden }: RawHello = NO_TIERS) =>
+    rawFrame(
+      0x01,
+      Buffer.concat([
+        ...[str(instance), str(scratchDir), u32(firstUid), u32(uidCount), str(bwrap), list(hidden)],
+      ]),
+    ),
   start: (s: RawStart) =>
     rawFrame(
       0x02,
       Buffer.concat([
-        ...[u32(s.ref), str(s.marker), str(s.journal), str(s.program), list(s.args), list(s.env), str(s.cwd)],
+        ...[
+          u32(s.ref),
+          str(s.marker),
+          u8(TIER[s.isolation]),
+          u8(s.hasNetwork ? 1 : 0),
+          str(s.journal),
+          str(s.program),
+          list(s.args),
+          list(s.env),
+          str(s.cwd),
+        ],
         str(s.privateDir),
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
@@ -118,6 +146,7 @@ const START_FAILURES = [
     'journal_write_failed',
     'spawn_error',
     'limit_unavailable',
+    'isolation_unavailable',
   ],
 ];
 

@@ -37,6 +37,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     caller: null,
     plan: null,
     isolation: 'none',
+    hasNetwork: false,
     access: NO_ACCESS_FACTS,
     webhook: null,
     createdAt: 1000,

@@ -15,15 +15,19 @@ static void add(struct seen *seen, const char *text) {
   seen->sum = seen->sum * 31 + strlen(text);
 }
 
-static void hello(void *context, const char *instance, const char *scratch_dir) {
-  add(context, instance);
-  add(context, scratch_dir);
+static void hello(void *context, const struct hello *hello) {
+  add(context, hello->instance);
+  add(context, hello->scratch_dir);
+  add(context, hello->bwrap);
+  ((struct seen *)context)->sum += hello->first_uid + hello->uid_count;
+  for (uint32_t i = 0; i < hello->hidden.count; i++) add(context, hello->hidden.items[i]);
 }
 
 static void start(void *context, struct start *start) {
   for (uint32_t i = 0; i < start->args.count; i++) add(context, start->args.items[i]);
   for (uint32_t i = 0; i < start->env.count; i++) add(context, start->env.items[i]);
   assert(start->args.items[start->args.count] == NULL && start->env.items[start->env.count] == NULL);
+  assert(start->isolation < TIERS && (start->isolation == TIER_SANDBOX) == (start->frame.data != NULL));
   add(context, start->cwd);
   add(context, start->private_dir);
   add(context, start->journal);

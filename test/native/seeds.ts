@@ -4,6 +4,7 @@ import { raw } from '../helpers/raw-frames.ts';
 
 const [, , dir = '.'] = process.argv;
 const start = {
+  ...{ isolation: 'sandbox' as const, hasNetwork: false },
   ...{ ref: 1, marker: 'EXECD_RUN=i/r/1', journal: '/j', program: 'true', args: ['a', ''], env: ['A=b'] },
   ...{ cwd: '', privateDir: '/p', script: { path: '/s', source: 'x' }, stdin: Buffer.from('in') },
   ...{ keepBytes: 1000, failOnLimit: true, attemptMs: 1, idleMs: 2, graceMs: 3 },
@@ -11,7 +12,7 @@ const start = {
   limits: { cpuS: 1, diskBytes: 0 },
 };
 const seeds = {
-  hello: raw.hello('instance', '/scratch'),
+  hello: raw.hello('instance', '/scratch', { firstUid: 1, uidCount: 2, bwrap: '/b', hidden: ['/h'] }),
   start: raw.start(start),
   stop: raw.stop(1, 'cancelled', 1000),
   deadline: raw.deadline(1, 2, 3),

@@ -8,6 +8,7 @@ import {
   LIMITS,
   ProtocolError,
   START_FAILURES,
+  TIERS,
 } from '../../src/runner-host/protocol.ts';
 import { raw, readReply } from '../helpers/raw-frames.ts';
 
@@ -19,11 +20,16 @@ const limit = fc.integer({ min: -1 });
 const lines = fc.array(text, { maxLength: 5 });
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
-  fc.record({ type: fc.constant('hello' as const), instance: text, scratchDir: text }),
+  fc.record({
+    type: fc.constant('hello' as const),
+    ...{ instance: text, scratchDir: text, firstUid: u32, uidCount: u32, bwrap: text, hidden: lines },
+  }),
   fc.record({
     type: fc.constant('start' as const),
     ref: u32,
     marker: text,
+    isolation: fc.constantFrom(...TIERS),
+    hasNetwork: fc.boolean(),
     journal: text,
     program: text,
     args: lines,
@@ -114,6 +120,8 @@ t.test('the frames are those of the description, written down twice', async (t) 
   const start = {
     ref: 7,
     marker: 'EXECD_RUN=i/r/1',
+    isolation: 'sandbox' as const,
+    hasNetwork: true,
     journal: '/j',
     program: 'é',
     args: ['a', ''],
@@ -132,7 +140,10 @@ t.test('the frames are those of the description, written down twice', async (t) 
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));
-  t.ok(encode({ type: 'hello', instance: 'i', scratchDir: '/s' }).equals(raw.hello('i', '/s')));
+  const tiers = { firstUid: 20_000, uidCount: 3, bwrap: '/b', hidden: ['/h', ''] };
+  t.ok(
+    encode({ type: 'hello', instance: 'i', scratchDir: '/s', ...tiers }).equals(raw.hello('i', '/s', tiers)),
+  );
   t.ok(encode({ type: 'stop', ref: 1, cause: 'shutdown', graceMs: 9 }).equals(raw.stop(1, 'shutdown', 9)));
   t.ok(encode({ type: 'deadline', ref: 1, attemptMs: 2, idleMs: 3 }).equals(raw.deadline(1, 2, 3)));
   t.ok(encode({ type: 'sweep', id: 1, markers: ['m'], paths: ['p'] }).equals(raw.sweep(1, ['m'], ['p'])));

@@ -88,7 +88,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
       detail,
     });
-    const { store, runnerHost, hostName, intake } = engine.health();
+    const { store, runnerHost, hostName, tiers, intake } = engine.health();
     const error = store ?? runnerHost ?? intake;
     const body: z.infer<typeof health> = {
       status: error === null ? 'healthy' : 'unhealthy',
@@ -98,7 +98,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       error,
       components: {
         store: component(store),
-        runner_host: { ...component(runnerHost), name: hostName },
+        runner_host: { ...component(runnerHost), name: hostName, isolation: [...tiers] },
         intake: component(intake),
       },
     };
@@ -143,6 +143,7 @@ function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void 
           pid: now.runner.pid,
           restarts: now.runner.restarts,
           ready: now.runner.isReady,
+          isolation: [...now.runner.tiers],
         },
         waiting: { polls: now.waiting.polls, log_followers: now.waiting.logFollowers },
         streams: { ...clients, blocked, sent, cut_slow: cut.slow, cut_shutdown: cut.shutdown },

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 
 /** After the leader's exit: how long others may go on writing before they count as leftovers. */
 #define DRAIN_NS (250 * MS)
+
+/** Until a sandbox has to be there. */
+#define SANDBOX_NS (10000 * MS)
 
 #define BUCKETS 1024
 static struct attempt *table[BUCKETS];
@@ -122,25 +126,125 @@ void attempt_add_usage(struct attempt *attempt, const struct rusage *usage) {
   if (usage->ru_maxrss * 1024LL > attempt->max_rss_bytes) attempt->max_rss_bytes = usage->ru_maxrss * 1024LL;
 }
 
-static void on_leader(struct source *source) {
-  struct attempt *attempt = (struct attempt *)((char *)source - offsetof(struct attempt, leader));
-  struct rusage usage;
-  if (wait4(attempt->spawned.pid, &attempt->status, WNOHANG | __WALL, &usage) <= 0) return;
-  attempt->is_reaped = true;
-  attempt_add_usage(attempt, &usage);
-  loop_remove(source);
-  close(source->fd);
-  source->fd = -1;
-  if (attempt->phase != RUNNING) {
-    ending_look(attempt);
-    return;
-  }
-  // The command has ended by itself: no clock and no cancel comes first any more.
+/** The command has ended by itself: no clock and no cancel comes first any more. */
+static void on_command_ended(struct attempt *attempt, int status) {
+  attempt->has_status = true;
+  attempt->status = status;
+  if (attempt->phase != RUNNING) return;
   disarm_clocks(attempt);
   limits_unwatch(attempt);
   attempt_set_phase(attempt, DRAINING);
   if (attempt_is_read(attempt)) timer_set(&attempt->phase_timer, now_ns() + DRAIN_NS);
   else ending_kill(attempt);
+}
+
+/** The program runs. */
+static void begin(struct attempt *attempt) {
+  attempt_set_phase(attempt, RUNNING);
+  attempt->started_ns = attempt->last_output_ns = now_ns();
+  for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
+  start_shrink(attempt->start);
+  out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
+  if (attempt->cause != NO_CAUSE) {
+    ending_terminate(attempt);
+    return;
+  }
+  arm_clocks(attempt);
+  limits_watch(attempt);
+}
+
+static void report_refusal(struct attempt *attempt) {
+  out_start_failed(&to_server, attempt->start->ref, attempt->refusal.reason, attempt->refusal.message);
+  free(attempt->refusal.message);
+  attempt_forget(attempt);
+}
+
+// ------------------------------------------------------------------------------------------ sandboxes
+
+void attempt_tell(struct attempt *attempt, enum sandbox_word word) {
+  if (attempt->control.fd >= 0) send(attempt->control.fd, (uint8_t[]){(uint8_t)word}, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void close_control(struct attempt *attempt) {
+  if (attempt->control.fd < 0) return;
+  loop_remove(&attempt->control);
+  close(attempt->control.fd);
+  attempt->control.fd = -1;
+}
+
+void attempt_hang_up(struct attempt *attempt) {
+  close_control(attempt);
+  if (attempt->is_sandboxed && attempt->is_spawned) close(attempt->sandbox.said);
+}
+
+/** Takes one word of the sandbox. False: there is none now. */
+static bool hear(struct attempt *attempt) {
+  char packet[4096];
+  ssize_t length = recv(attempt->control.fd, packet, sizeof packet - 1, MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (length <= 0) {
+    close_control(attempt);
+    return false;
+  }
+  packet[length] = 0;
+  if (packet[0] == SANDBOX_STARTED && attempt->phase == STARTING) {
+    attempt->started_at = wall_ms();
+    begin(attempt);
+  } else if (packet[0] == SANDBOX_REFUSED && length > 1 && attempt->phase == STARTING && !attempt->is_refused) {
+    attempt->is_refused = true;
+    attempt->refusal = (struct refusal){(enum start_failure)packet[1], must_copy(packet + 2)};
+  } else if (packet[0] == SANDBOX_ENDED && length == 1 + sizeof(int) && !attempt->has_status) {
+    int status;
+    memcpy(&status, packet + 1, sizeof status);
+    on_command_ended(attempt, status);
+  }
+  return true;
+}
+
+static void on_control(struct source *source) {
+  struct attempt *attempt = (struct attempt *)((char *)source - offsetof(struct attempt, control));
+  while (source->fd >= 0 && hear(attempt)) continue;
+}
+
+/** It has ended before the program ran: it says why, or bwrap did. */
+static void on_no_sandbox(struct attempt *attempt) {
+  for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
+  if (!attempt->is_refused && attempt->cause == NO_CAUSE) {
+    char said[512] = "it has ended without a word";
+    ssize_t length = pread(attempt->sandbox.said, said, sizeof said - 1, 0);
+    if (length > 0) said[length] = 0;
+    said[strcspn(said, "\n")] = 0;
+    attempt->is_refused = true;
+    attempt->refusal = (struct refusal){ISOLATION_UNAVAILABLE, must_format("The sandbox could not be made: %s.", said)};
+  }
+  attempt_hang_up(attempt);
+  family_remove(attempt);
+  attempt->is_spawned = false;
+  attempt->ended_at = wall_ms();
+  if (attempt->is_refused) report_refusal(attempt);
+  else ending_report(attempt);
+}
+
+static void on_leader(struct source *source) {
+  struct attempt *attempt = (struct attempt *)((char *)source - offsetof(struct attempt, leader));
+  struct rusage usage;
+  int status;
+  if (wait4(attempt->spawned.pid, &status, WNOHANG | __WALL, &usage) <= 0) return;
+  // Its last words first.
+  while (attempt->control.fd >= 0 && hear(attempt)) continue;
+  attempt->is_reaped = true;
+  attempt_add_usage(attempt, &usage);
+  loop_remove(source);
+  close(source->fd);
+  source->fd = -1;
+  if (attempt->phase == STARTING) {
+    on_no_sandbox(attempt);
+    return;
+  }
+  bool was_running = attempt->phase == RUNNING;
+  // A sandbox that has not told of an end was killed.
+  if (!attempt->has_status) on_command_ended(attempt, attempt->is_sandboxed ? SIGKILL : status);
+  if (!was_running) ending_look(attempt);
 }
 
 void attempt_stream_ended(struct attempt *attempt) {
@@ -169,9 +273,7 @@ void attempt_journal_changed(void *arg) {
 static void on_started(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
   if (attempt->is_refused) {
-    out_start_failed(&to_server, attempt->start->ref, attempt->refusal.reason, attempt->refusal.message);
-    free(attempt->refusal.message);
-    attempt_forget(attempt);
+    report_refusal(attempt);
     return;
   }
   if (!attempt->is_spawned) {
@@ -179,20 +281,16 @@ static void on_started(struct job *job) {
     ending_report(attempt);
     return;
   }
-  attempt->phase = RUNNING;
-  attempt->started_ns = attempt->last_output_ns = now_ns();
   family_add(attempt);
   attempt->leader = (struct source){on_leader, attempt->spawned.pid_fd};
   loop_add(&attempt->leader);
-  for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
-  start_shrink(attempt->start);
-  out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
-  if (attempt->cause != NO_CAUSE) {
-    ending_terminate(attempt);
+  if (!attempt->is_sandboxed) {
+    begin(attempt);
     return;
   }
-  arm_clocks(attempt);
-  limits_watch(attempt);
+  attempt->control = (struct source){on_control, attempt->sandbox.control};
+  loop_add(&attempt->control);
+  timer_set(&attempt->phase_timer, now_ns() + SANDBOX_NS);
 }
 
 void attempt_submit(struct start *start) {
@@ -202,6 +300,7 @@ void attempt_submit(struct start *start) {
   attempt->job.done = on_started;
   attempt->start = start;
   for (int i = 0; i < 2; i++) attempt->pipes[i] = attempt->streams[i].source.fd = -1;
+  attempt->control.fd = -1;
   attempt->cause = NO_CAUSE;
   attempt->limit = NO_LIMIT;
   attempt->grace_ms = start->grace_ms;

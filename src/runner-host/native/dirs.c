@@ -23,8 +23,8 @@
 static char **spare;
 static size_t spare_count, spare_size;
 
-int private_dir_make(struct private_dir *dir, const char *path) {
-  while (spare_count > 0 && !dir->is_made) {
+int private_dir_make(struct private_dir *dir, const char *path, uid_t uid) {
+  while (uid == 0 && spare_count > 0 && !dir->is_made) {
     char *old = spare[--spare_count];
     // One that is gone was removed by somebody else.
     dir->is_made = rename(old, path) == 0;
@@ -32,6 +32,7 @@ int private_dir_make(struct private_dir *dir, const char *path) {
   }
   if (!dir->is_made && mkdir(path, 0700) < 0) return errno;
   dir->is_made = true;
+  if (uid != 0 && lchown(path, uid, uid) < 0) return errno;
   struct stat stat_;
   if (lstat(path, &stat_) < 0) return errno;
   dir->changed_at = stat_.st_ctim;
@@ -55,9 +56,15 @@ static bool is_untouched(const struct private_dir *dir, const char *path) {
          is_empty(path);
 }
 
-void private_dir_release(struct private_dir *dir, const char *path) {
+void private_dir_release(struct private_dir *dir, const char *path, uid_t uid) {
   if (!dir->is_made) return;
   dir->is_made = false;
+  if (uid != 0) {
+    // The next one with this user must not find it, however long its removal takes.
+    if (lchown(path, geteuid(), getegid()) == 0) chmod(path, 0700);
+    if (rmdir(path) < 0) remove_later(path);
+    return;
+  }
   if (!is_untouched(dir, path)) {
     if (rmdir(path) < 0) remove_later(path);
     return;

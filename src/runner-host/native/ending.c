@@ -81,8 +81,8 @@ void ending_report(struct attempt *attempt) {
   };
   memcpy(exited.signals, attempt->signals, sizeof exited.signals);
   char *message = NULL;
-  if (attempt->is_reaped && WIFEXITED(attempt->status)) exited.exit_code = WEXITSTATUS(attempt->status);
-  if (attempt->is_reaped && WIFSIGNALED(attempt->status)) exited.signal = signal_name(WTERMSIG(attempt->status));
+  if (attempt->has_status && WIFEXITED(attempt->status)) exited.exit_code = WEXITSTATUS(attempt->status);
+  if (attempt->has_status && WIFSIGNALED(attempt->status)) exited.signal = signal_name(WTERMSIG(attempt->status));
   for (int i = 0; i < 2; i++) {
     exited.written[i] = attempt->streams[i].bytes;
     exited.tails[i] = (struct bytes){attempt->streams[i].tail, attempt->streams[i].tail_length};
@@ -95,6 +95,7 @@ void ending_report(struct attempt *attempt) {
           must_format("The log could not be written: %s.", strerror(journal_error(attempt->journal)));
   }
   if (attempt->is_spawned && !attempt->is_reaped) give_up_leader(attempt);
+  attempt_hang_up(attempt);
   out_exited(&to_server, &exited);
   free(message);
   attempt_forget(attempt);
@@ -107,9 +108,9 @@ void ending_flush(struct attempt *attempt) {
   if (attempt->journal != NULL && !journal_close(attempt->journal)) return;
   if (attempt->journal != NULL && journal_error(attempt->journal) != 0) attempt_end(attempt, END_JOURNAL_FAILED);
   if (attempt->cause == NO_CAUSE) {
-    attempt->limit = attempt->is_reaped ? limit_of_end(attempt) : NO_LIMIT;
+    attempt->limit = attempt->has_status ? limit_of_end(attempt) : NO_LIMIT;
     attempt->cause = attempt->limit != NO_LIMIT                               ? END_RESOURCE_LIMIT
-                     : attempt->is_reaped && WIFSIGNALED(attempt->status) ? END_SIGNALLED
+                     : attempt->has_status && WIFSIGNALED(attempt->status) ? END_SIGNALLED
                                                                               : END_EXITED;
   }
   ending_report(attempt);
@@ -166,9 +167,17 @@ static void note_signal(struct attempt *attempt, int number) {
   attempt->signals[attempt->signal_count++] = (struct sent_signal){number, wall_ms()};
 }
 
+static void kill_found(struct attempt *attempt, const struct process *found, size_t count, bool has_group) {
+  attempt->has_been_killed = true;
+  // The group at once: none of its members can start another one meanwhile.
+  if (has_group) kill(-attempt->spawned.pid, SIGKILL);
+  if (attempt->uid != 0) uid_kill(attempt->uid);
+  for (size_t i = 0; i < count; i++) process_signal(&found[i], SIGKILL);
+}
+
 /** SIGKILL for all that is left, until nothing is found any more. */
 static void kill_round(struct attempt *attempt) {
-  if (attempt->has_been_killed) chase(attempt);
+  if (attempt->has_been_killed && attempt->uid == 0) chase(attempt);
   if (!orphans_reap() && attempt->is_reaped) {
     finish(attempt);
     return;
@@ -178,7 +187,7 @@ static void kill_round(struct attempt *attempt) {
   pid_t leader = attempt->spawned.pid;
   bool has_group = !attempt->is_reaped;
   for (size_t i = 0; i < count; i++) {
-    if (found[i].pid != leader) count_leftover(attempt, &found[i]);
+    if (found[i].pid != leader && !holds_sandbox(attempt, &found[i])) count_leftover(attempt, &found[i]);
     has_group |= found[i].group == leader;
   }
   if (count == 0 && attempt->is_reaped && family_is_empty(attempt)) {
@@ -190,11 +199,11 @@ static void kill_round(struct attempt *attempt) {
     finish(attempt);
     return;
   }
-  attempt->has_been_killed = true;
-  note_signal(attempt, SIGKILL);
-  // The group at once: none of its members can start another one meanwhile.
-  if (has_group) kill(-leader, SIGKILL);
-  for (size_t i = 0; i < count; i++) process_signal(&found[i], SIGKILL);
+  if (!attempt->is_sandboxed || of_command(attempt, found, count) > 0) note_signal(attempt, SIGKILL);
+  // A sandbox kills what is in it, and says what it has used; one that does not is killed like anything else.
+  bool is_asked = attempt->is_sandboxed && !attempt->is_reaped && attempt->pause_ns < LAST_PAUSE_NS;
+  if (is_asked) attempt_tell(attempt, SANDBOX_KILL);
+  else kill_found(attempt, found, count, has_group);
   timer_set(&attempt->phase_timer, now_ns() + attempt->pause_ns);
   attempt->pause_ns = attempt->pause_ns * 2 < LAST_PAUSE_NS ? attempt->pause_ns * 2 : LAST_PAUSE_NS;
 }
@@ -212,8 +221,13 @@ void ending_terminate(struct attempt *attempt) {
   attempt_set_phase(attempt, TERMINATING);
   timer_set(&attempt->phase_timer, now_ns() + attempt->grace_ms * MS);
   size_t count = processes_of(attempt, &found);
-  attempt->found = (uint32_t)count;
+  attempt->found = of_command(attempt, found, count);
   note_signal(attempt, SIGTERM);
+  if (attempt->is_sandboxed) {
+    // What is in it must hear it, not what holds it together.
+    attempt_tell(attempt, SANDBOX_TERMINATE);
+    return;
+  }
   pid_t leader = attempt->spawned.pid;
   if (!attempt->is_reaped) {
     kill(-leader, SIGTERM);
@@ -242,6 +256,10 @@ void ending_on_timer(void *arg) {
     case TERMINATING:
       attempt->forced = true;
       ending_kill(attempt);
+      return;
+    case STARTING:
+      // A sandbox that is not made in time.
+      kill(-attempt->spawned.pid, SIGKILL);
       return;
     case DRAINING:
       ending_kill(attempt);

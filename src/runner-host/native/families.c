@@ -123,13 +123,22 @@ static struct attempt *led_by(pid_t leader) {
   return attempt;
 }
 
+/** The attempt whose own user this is. */
+static struct attempt *run_by(uid_t uid) {
+  if (uid == 0 || !uids_are_there()) return NULL;
+  struct attempt *attempt = live;
+  while (attempt != NULL && attempt->uid != uid) attempt = attempt->next_live;
+  return attempt;
+}
+
 static void look_at(pid_t pid, void *arg) {
   pid_t own_session = *(pid_t *)arg;
   struct process process;
   if (!process_read(pid, &process)) return;
   // What is still in the session of the host is a part of it: every attempt has left it before it was executed.
   if (process.session == own_session || process.state == 'Z' || process.state == 'X') return;
-  process.owner = tagged(process_tag(pid));
+  process.owner = run_by(process.uid);
+  if (process.owner == NULL) process.owner = tagged(process_tag(pid));
   if (process.owner == NULL) process.owner = led_by(process.session);
   if (process.owner == NULL) process.owner = led_by(process.group);
   if (seen.count == seen.size) {
@@ -202,6 +211,17 @@ size_t processes_of(struct attempt *attempt, struct process **found) {
   }
   *found = own;
   return count;
+}
+
+bool holds_sandbox(const struct attempt *attempt, const struct process *process) {
+  pid_t leader = attempt->spawned.pid;
+  return attempt->is_sandboxed && (process->pid == leader || process->parent == leader);
+}
+
+uint32_t of_command(const struct attempt *attempt, const struct process *found, size_t count) {
+  uint32_t own = 0;
+  for (size_t i = 0; i < count; i++) own += !holds_sandbox(attempt, &found[i]);
+  return own;
 }
 
 // One that is born while all are looked at may be missed. But then one of its ancestors has died meanwhile, up to an orphan,

@@ -19,6 +19,9 @@
 
 // ------------------------------------------------------------------------------------------ frames (wire.c)
 
+/** How far a command is kept from everything else, from the weakest to the strongest. This host gives at least TIER_SUPERVISED. */
+enum tier { TIER_NONE, TIER_SUPERVISED, TIER_UID, TIER_SANDBOX, TIERS };
+
 enum stop_cause { STOP_CANCELLED, STOP_TOTAL_TIMEOUT, STOP_SHUTDOWN, STOP_CAUSES };
 
 /** Codes of `exited`; NO_CAUSE is never sent. */
@@ -47,7 +50,8 @@ enum start_failure {
   RESOURCES_UNAVAILABLE,
   JOURNAL_WRITE_FAILED,
   SPAWN_ERROR,
-  LIMIT_UNAVAILABLE
+  LIMIT_UNAVAILABLE,
+  ISOLATION_UNAVAILABLE
 };
 
 /** What an attempt may use; NO_LIMIT is never sent. */
@@ -78,10 +82,24 @@ struct patterns {
   uint32_t count;
 };
 
+/** What holds for all attempts. */
+struct hello {
+  const char *instance, *scratch_dir;
+  /** The users that attempts run as, one each; none: 0. */
+  uint32_t first_uid, uid_count;
+  /** The program that makes sandboxes; empty: there is none. */
+  const char *bwrap;
+  /** What commands in a sandbox do not see. */
+  struct strings hidden;
+};
+
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
   uint32_t ref;
-  char *marker, *journal, *program, *cwd, *private_dir;
+  char *marker;
+  enum tier isolation;
+  bool has_network;
+  char *journal, *program, *cwd, *private_dir;
   struct strings args, env;
   /** NULL: there is no script. */
   char *script_path;
@@ -94,12 +112,14 @@ struct start {
   /** Negative: none. */
   int64_t limits[NO_LIMIT];
   uint8_t *body;
+  /** For a sandbox: the frame as it came, which is read again within. */
+  struct bytes frame;
 };
 
 /** What a server may say. Strings are valid during the call only, but for those of a start, which is handed over. */
 struct listener {
   void *context;
-  void (*hello)(void *context, const char *instance, const char *scratch_dir);
+  void (*hello)(void *context, const struct hello *hello);
   void (*start)(void *context, struct start *start);
   void (*stop)(void *context, uint32_t ref, enum stop_cause cause, uint32_t grace_ms);
   void (*deadline)(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms);
@@ -256,8 +276,8 @@ struct private_dir {
 };
 
 /** For the starter alone. Returns 0 or an errno. */
-int private_dir_make(struct private_dir *dir, const char *path);
-void private_dir_release(struct private_dir *dir, const char *path);
+int private_dir_make(struct private_dir *dir, const char *path, uid_t uid);
+void private_dir_release(struct private_dir *dir, const char *path, uid_t uid);
 void private_dirs_trim(void);
 /** Removes anything, links not followed, later. */
 void remove_later(const char *path);
@@ -265,7 +285,7 @@ void remove_later(const char *path);
 bool can_measure(void);
 int64_t tree_bytes(const char *path);
 
-// ------------------------------------------------------------------------------------------ processes (target.c, spawn.c, proc.c, families.c)
+// ------------------------------------------------------------------------------------------ processes (target.c, spawn.c, uids.c, sandbox.c, proc.c, families.c)
 
 struct attempt;
 
@@ -275,16 +295,63 @@ struct refusal {
 };
 /** Looks for the program and the working directory. Returns false with a reason and a message. */
 bool find_target(const struct start *start, char **file, struct refusal *refusal);
-void explain_exec(int error, const struct start *start, const char *file, struct refusal *refusal);
 
 struct spawned {
   pid_t pid;
   int pid_fd;
   int exec_errno;
+  /** It was the working directory that could not be entered. */
+  bool is_cwd;
+};
+void explain_exec(struct spawned spawned, const struct start *start, const char *file, struct refusal *refusal);
+
+struct spawn_options {
+  /** Its first three descriptors. */
+  int stdio[3];
+  /** Those after them; a negative one ends the list. */
+  const int *passed;
+  uint64_t tag;
+  /** 0: the user of this process. */
+  uid_t uid;
 };
 
-/** Starts a program in a session of its own, with these descriptors as its first three. */
-struct spawned spawn_process(const struct start *start, const char *file, const int stdio[3], uint64_t tag);
+/** Starts a program in a session of its own. */
+struct spawned spawn_process(const struct start *start, const char *file, const struct spawn_options *options);
+
+/** The users that attempts run as. For the starter alone, but for the last one. */
+bool uids_set(uint32_t first, uint32_t count);
+bool uids_are_there(void);
+/** A user that no process runs as; 0 when all are taken. */
+uid_t uid_take(void);
+void uid_give(uid_t uid);
+/** Sends SIGKILL to all that runs as a user, as that user: the kernel does so at once, before any of them can fork. */
+void uid_kill(uid_t uid);
+
+/** Words between the host and the first process of a sandbox, each a packet of its own. */
+enum sandbox_word {
+  /** To the host: the program runs. */
+  SANDBOX_STARTED = 'S',
+  /** And: it cannot be started; u8 reason, message. */
+  SANDBOX_REFUSED = 'F',
+  /** And: it has ended; its wait status. */
+  SANDBOX_ENDED = 'E',
+  /** To the sandbox: SIGTERM for all that is in it. */
+  SANDBOX_TERMINATE = 'T',
+  /** And: SIGKILL, and the end. */
+  SANDBOX_KILL = 'K'
+};
+void sandbox_set(const char *bwrap, struct strings hidden);
+bool sandbox_is_there(void);
+struct sandbox {
+  /** Of the words. */
+  int control;
+  /** What bwrap has said of itself. */
+  int said;
+};
+/** For the starter alone. Starts bwrap, and in it this program as the first process, which then starts the command. */
+struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox);
+/** The first process of a sandbox (init.c). */
+int sandbox_init(void);
 
 /** What a process of an attempt carries, inherited by all that it starts: see families.c. */
 uint64_t tag_of(const char *marker);
@@ -295,6 +362,7 @@ struct process {
   uint64_t start_time;
   /** Its own and that of children it has waited for, clock ticks. */
   uint64_t cpu_ticks;
+  uid_t uid;
   /** The attempt that it belongs to, NULL when it is none's; set by scan. */
   struct attempt *owner;
 };
@@ -318,6 +386,9 @@ pid_t last_pid(void);
 bool orphans_reap(void);
 /** The living processes of one attempt, its leader among them until it is reaped. Valid until the next call. */
 size_t processes_of(struct attempt *attempt, struct process **found);
+/** Whether a process is bwrap or the first one in its sandbox; and how many of those that were found are neither. */
+bool holds_sandbox(const struct attempt *attempt, const struct process *process);
+uint32_t of_command(const struct attempt *attempt, const struct process *found, size_t count);
 /** Whether an attempt whose leader has been reaped has no process at all. */
 bool family_is_empty(struct attempt *attempt);
 /** What was seen of processes is old: to be called in each turn of the loop. */
@@ -392,6 +463,10 @@ struct attempt {
   int pipes[2];
   struct refusal refusal;
   bool is_refused, is_spawned, has_script;
+  /** Its own user; 0: there is none. */
+  uid_t uid;
+  bool is_sandboxed;
+  struct sandbox sandbox;
   struct private_dir dir;
   int64_t started_at;
 
@@ -401,8 +476,8 @@ struct attempt {
   int64_t attempt_ms, idle_ms;
   int64_t started_ns, last_output_ns, phase_ends_ns;
   struct timer attempt_timer, idle_timer, phase_timer, disk_timer;
-  struct source leader;
-  bool is_reaped;
+  struct source leader, control;
+  bool is_reaped, has_status;
   int status;
   int64_t cpu_us, max_rss_bytes;
   struct stream streams[2];
@@ -448,6 +523,9 @@ void attempts_look(void);
 void attempts_send_growth(void);
 /** Frees what has ended, and writes what was read, at the end of a turn. */
 void attempts_end_turn(void);
+/** Says a word to the first process of its sandbox. */
+void attempt_tell(struct attempt *attempt, enum sandbox_word word);
+void attempt_hang_up(struct attempt *attempt);
 /** Adds what a process has used. */
 void attempt_add_usage(struct attempt *attempt, const struct rusage *usage);
 /** The work of the starter (start.c). */

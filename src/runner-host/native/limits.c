@@ -68,7 +68,7 @@ static enum limit exceeded(struct attempt *attempt) {
   int64_t most_memory = limits[LIMIT_MEMORY_BYTES];
   struct process *found;
   size_t count = processes_of(attempt, &found);
-  if (limits[LIMIT_PROCESSES] >= 0 && (int64_t)count > limits[LIMIT_PROCESSES]) return LIMIT_PROCESSES;
+  if (limits[LIMIT_PROCESSES] >= 0 && of_command(attempt, found, count) > limits[LIMIT_PROCESSES]) return LIMIT_PROCESSES;
   // Memory that several hold is counted once only by the exact measure, which is never above the other.
   if (most_memory >= 0 && memory_of(found, count, false) > most_memory &&
       memory_of(found, count, true) > most_memory)

@@ -59,12 +59,17 @@ static void end(int code) {
   attempts_stop_all();
 }
 
-static void on_hello(void *context, const char *instance_, const char *scratch_dir_) {
+static void on_hello(void *context, const struct hello *hello) {
   (void)context;
+  // What attempts are started with is said once: the starter may be reading it.
+  if (instance == NULL) {
+    if (!uids_set(hello->first_uid, hello->uid_count)) protocol_error = "the users of hello are none for commands";
+    sandbox_set(hello->bwrap, hello->hidden);
+  }
   free(instance);
   free(scratch_dir);
-  instance = must_copy(instance_);
-  scratch_dir = must_copy(scratch_dir_);
+  instance = must_copy(hello->instance);
+  scratch_dir = must_copy(hello->scratch_dir);
   out_ready(&to_server, "native", (uint32_t)getpid());
 }
 
@@ -261,7 +266,8 @@ static int check(const char *version) {
   char *args[] = {"/proc/self/exe", "--nothing", NULL}, *env[] = {NULL, NULL};
   struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/", .limits = {-1, -1, -1, -1, -1, -1}};
   int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC), status = 1;
-  struct spawned spawned = spawn_process(&start, args[0], (int[]){nowhere, nowhere, nowhere}, tag_of("check"));
+  struct spawn_options options = {.stdio = {nowhere, nowhere, nowhere}, .tag = tag_of("check")};
+  struct spawned spawned = spawn_process(&start, args[0], &options);
   if (spawned.exec_errno != 0) return 1;
   int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
   if (syscall(SYS_pidfd_send_signal, self, 0, NULL, 0) < 0 || syscall(SYS_close_range, 1000, ~0U, 0) < 0) return 1;
@@ -275,6 +281,7 @@ static int check(const char *version) {
 
 int main(int count, char **args) {
   if (count == 2 && strcmp(args[1], "--nothing") == 0) return 0;
+  if (count == 2 && strcmp(args[1], "--init") == 0) return sandbox_init();
   if (count == 3 && strcmp(args[1], "--check") == 0) return check(args[2]);
   struct source signals = {on_signal, prepare_process()};
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -7,16 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host.h"
 
-/** Reads the beginning of a small file; -1 when it is not there. */
-static ssize_t read_small(const char *path, char *text, size_t size) {
+/** Reads the beginning of a small file, and whose it is; -1 when it is not there. */
+static ssize_t read_small(const char *path, char *text, size_t size, uid_t *uid) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   ssize_t length = read(fd, text, size - 1);
+  struct stat stat_ = {0};
+  if (uid != NULL) {
+    fstat(fd, &stat_);
+    *uid = stat_.st_uid;
+  }
   close(fd);
   if (length >= 0) text[length] = 0;
   return length;
@@ -25,7 +31,8 @@ static ssize_t read_small(const char *path, char *text, size_t size) {
 bool process_read(pid_t pid, struct process *process) {
   char path[32], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-  if (read_small(path, text, sizeof text) <= 0) return false;
+  uid_t uid;
+  if (read_small(path, text, sizeof text, &uid) <= 0) return false;
   // The command name may hold anything, parentheses too: the fields begin behind the last one.
   const char *fields = strrchr(text, ')');
   int parent, group, session;
@@ -38,7 +45,7 @@ bool process_read(pid_t pid, struct process *process) {
                                &start_time) != 9)
     return false;
   uint64_t cpu_ticks = ticks[0] + ticks[1] + (uint64_t)(waited[0] + waited[1]);
-  *process = (struct process){pid, parent, group, session, state, start_time, cpu_ticks, NULL};
+  *process = (struct process){pid, parent, group, session, state, start_time, cpu_ticks, uid, NULL};
   return true;
 }
 
@@ -53,7 +60,7 @@ int64_t process_memory(pid_t pid, bool is_exact) {
   if (is_exact) {
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
     int64_t own = -1, shared = -1;
-    if (read_small(path, text, sizeof text) > 0) {
+    if (read_small(path, text, sizeof text, NULL) > 0) {
       own = number_at(text, "\nPss_Anon:");
       shared = number_at(text, "\nPss_Shmem:");
     }
@@ -61,7 +68,7 @@ int64_t process_memory(pid_t pid, bool is_exact) {
   }
   snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
   long long pages;
-  if (read_small(path, text, sizeof text) <= 0 || sscanf(text, "%*u %lld", &pages) != 1) return 0;
+  if (read_small(path, text, sizeof text, NULL) <= 0 || sscanf(text, "%*u %lld", &pages) != 1) return 0;
   return pages * sysconf(_SC_PAGESIZE);
 }
 
@@ -120,7 +127,7 @@ void each_pid(pid_t from, void (*fn)(pid_t pid, void *arg), void *arg) {
 
 pid_t last_pid(void) {
   char text[128];
-  if (read_small("/proc/loadavg", text, sizeof text) <= 0) return 0;
+  if (read_small("/proc/loadavg", text, sizeof text, NULL) <= 0) return 0;
   const char *last = strrchr(text, ' ');
   return last == NULL ? 0 : atoi(last);
 }

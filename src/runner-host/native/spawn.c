@@ -2,6 +2,7 @@
 // the program, so nothing is copied however large the host is; in return it may call the system only, and change nothing
 // but `error`.
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,12 +20,12 @@ static _Alignas(64) uint8_t child_stack[STACK_BYTES];
 struct child {
   char *const *args, *const *env;
   const char *file, *cwd;
-  const int *stdio;
-  uint64_t tag;
+  const struct spawn_options *options;
   const int64_t *limits;
   pid_t host;
   sigset_t no_signals;
   volatile int error;
+  volatile bool is_cwd;
 };
 
 #define TRY(...)                    \
@@ -37,20 +38,35 @@ struct child {
 
 __attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg) {
   struct child *child = arg;
+  const struct spawn_options *options = child->options;
   TRY(SYS_setsid);
+  for (int i = 0; i < 3; i++) TRY(SYS_dup3, options->stdio[i], i, 0);
+  // Whatever else is open closes by itself; this is for what a library may have left open.
+  syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+  for (int i = 0; options->passed != NULL && options->passed[i] >= 0; i++)
+    TRY(SYS_dup3, options->passed[i], 3 + i, 0);
+  if (options->uid != 0) {
+    TRY(SYS_setgroups, 0, NULL);
+    TRY(SYS_setresgid, options->uid, options->uid, options->uid);
+    TRY(SYS_setresuid, options->uid, options->uid, options->uid);
+    // Between two users that are not root the kernel takes none of them away.
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    TRY(SYS_capset, &header, none);
+  }
+  // Not before: it is lost with the change of the user.
   TRY(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // The host may have died before that.
   if (syscall(SYS_getppid) != child->host) syscall(SYS_exit, 127);
   TRY(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (child->tag != 0) {
-    struct rlimit64 tag = {child->tag, child->tag};
+  if (options->tag != 0) {
+    struct rlimit64 tag = {options->tag, options->tag};
     // Where it cannot be set, processes are told by their session, parents and marker.
     syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
   }
-  for (int i = 0; i < 3; i++) TRY(SYS_dup3, child->stdio[i], i, 0);
-  // Whatever else is open closes by itself; this is for what a library may have left open.
-  syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+  child->is_cwd = true;
   TRY(SYS_chdir, child->cwd);
+  child->is_cwd = false;
   child->error = limits_set(child->limits);
   if (child->error != 0) syscall(SYS_exit, 127);
   TRY(SYS_rt_sigprocmask, SIG_SETMASK, &child->no_signals, NULL, 8);
@@ -67,6 +83,7 @@ static struct spawned spawn_file(struct child *child) {
     return spawned;
   }
   spawned.exec_errno = child->error;
+  spawned.is_cwd = child->is_cwd;
   if (child->error != 0) {
     waitpid(spawned.pid, NULL, __WALL);
     close(spawned.pid_fd);
@@ -74,14 +91,13 @@ static struct spawned spawn_file(struct child *child) {
   return spawned;
 }
 
-struct spawned spawn_process(const struct start *start, const char *file, const int stdio[3], uint64_t tag) {
+struct spawned spawn_process(const struct start *start, const char *file, const struct spawn_options *options) {
   struct child child = {
       .args = start->args.items,
       .env = start->env.items,
       .file = file,
       .cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd,
-      .stdio = stdio,
-      .tag = tag,
+      .options = options,
       .limits = start->limits,
       .host = getpid(),
   };

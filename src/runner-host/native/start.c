@@ -14,11 +14,14 @@ static void refuse(struct attempt *attempt, enum start_failure reason, char *mes
   attempt->refusal = (struct refusal){reason, message};
 }
 
+/** Gives what the attempt is to open again to its own user. Returns 0 or an errno. */
+static int hand_over(int fd, uid_t uid) { return uid != 0 && fchown(fd, uid, uid) < 0 ? errno : 0; }
+
 /** Writes a new file for its owner alone. Returns 0 or an errno. */
-static int write_new(const char *path, struct bytes bytes, mode_t mode) {
+static int write_new(const char *path, struct bytes bytes, mode_t mode, uid_t uid) {
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return errno;
-  int error = 0;
+  int error = hand_over(fd, uid);
   for (uint32_t at = 0; at < bytes.length && error == 0;) {
     ssize_t written = write(fd, bytes.data + at, bytes.length - at);
     if (written > 0) at += (uint32_t)written;
@@ -32,10 +35,10 @@ static int write_new(const char *path, struct bytes bytes, mode_t mode) {
  * A descriptor with the input. It is a file that has no name any more: it needs no feeding, cannot block a process that
  * does not read it, and can be opened again as /dev/stdin. -1 with errno when it cannot be made.
  */
-static int open_input(const struct start *start) {
+static int open_input(const struct start *start, uid_t uid) {
   if (!start->has_stdin) return open("/dev/null", O_RDONLY | O_CLOEXEC);
   char *path = must_format("%s.stdin", start->private_dir);
-  int error = write_new(path, start->stdin_bytes, 0600);
+  int error = write_new(path, start->stdin_bytes, 0600, uid);
   int fd = error == 0 ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
   if (error == 0) error = errno;
   unlink(path);
@@ -47,14 +50,14 @@ static int open_input(const struct start *start) {
 /** The private directory, the script and the input. Returns the descriptor of the input, or -1 with errno. */
 static int make_files(struct attempt *attempt) {
   const struct start *start = attempt->start;
-  errno = private_dir_make(&attempt->dir, start->private_dir);
+  errno = private_dir_make(&attempt->dir, start->private_dir, attempt->uid);
   if (errno != 0) return -1;
   if (start->script_path != NULL) {
-    errno = write_new(start->script_path, start->script, 0700);
+    errno = write_new(start->script_path, start->script, 0700, attempt->uid);
     attempt->has_script = errno == 0;
     if (errno != 0) return -1;
   }
-  return open_input(start);
+  return open_input(start, attempt->uid);
 }
 
 /** The clock in which /proc tells when a process was started. */
@@ -79,16 +82,44 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
            must_format("The private files could not be made: %s.", strerror(errno)));
     return;
   }
-  int stdio[3] = {input, outputs[0], outputs[1]};
+  struct spawn_options options = {
+      .stdio = {input, outputs[0], outputs[1]}, .tag = attempt->tag, .uid = attempt->uid};
+  // So that it can open /dev/stderr.
+  for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->uid);
   attempt->start_ticks = ticks_since_boot();
-  attempt->spawned = spawn_process(start, file, stdio, attempt->tag);
+  attempt->spawned = attempt->is_sandboxed ? sandbox_spawn(start, &options, &attempt->sandbox)
+                                           : spawn_process(start, file, &options);
   attempt->started_at = wall_ms();
   close(input);
   attempt->is_spawned = attempt->spawned.exec_errno == 0;
-  if (!attempt->is_spawned) {
-    attempt->is_refused = true;
-    explain_exec(attempt->spawned.exec_errno, start, file, &attempt->refusal);
+  if (attempt->is_spawned) return;
+  if (attempt->is_sandboxed) {
+    refuse(attempt, ISOLATION_UNAVAILABLE,
+           must_format("The sandbox could not be started: %s.", strerror(attempt->spawned.exec_errno)));
+    return;
   }
+  attempt->is_refused = true;
+  explain_exec(attempt->spawned, start, file, &attempt->refusal);
+}
+
+/** Takes the user that the attempt runs as. False, and refused, where this host cannot give what is asked for. */
+static bool isolate(struct attempt *attempt) {
+  enum tier tier = attempt->start->isolation;
+  attempt->is_sandboxed = tier == TIER_SANDBOX;
+  if (tier < TIER_UID) return true;
+  if (tier == TIER_SANDBOX && !sandbox_is_there()) {
+    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no program that makes sandboxes."));
+    return false;
+  }
+  if (!uids_are_there()) {
+    if (tier == TIER_SANDBOX) return true;
+    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no users that commands may run as."));
+    return false;
+  }
+  attempt->uid = uid_take();
+  if (attempt->uid != 0) return true;
+  refuse(attempt, RESOURCES_UNAVAILABLE, must_copy("All users that commands may run as are taken."));
+  return false;
 }
 
 /** A pipe whose read end does not block. */
@@ -110,6 +141,8 @@ void start_work(struct job *job) {
     refuse(attempt, LIMIT_UNAVAILABLE, must_copy("The limit disk_bytes cannot be applied here: there is no du."));
     return;
   }
+  if (!isolate(attempt)) return;
+  // A sandbox looks again: there may be less in it.
   if (!find_target(attempt->start, &file, &attempt->refusal)) {
     attempt->is_refused = true;
     return;
@@ -129,7 +162,9 @@ void start_work(struct job *job) {
 static void release_work(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
   if (attempt->has_script) unlink(attempt->start->script_path);
-  private_dir_release(&attempt->dir, attempt->start->private_dir);
+  private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->uid);
+  // One that somebody still runs as is given to nobody.
+  if (attempt->uid != 0 && attempt->survivors == 0) uid_give(attempt->uid);
 }
 
 static void release_done(struct job *job) {

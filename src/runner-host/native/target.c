@@ -123,9 +123,16 @@ static void interpreter_of(const char *file, char name[256]) {
   if (begin[0] != 0) snprintf(name, 256, "\"%s\" ", begin);
 }
 
-void explain_exec(int error, const struct start *start, const char *file, struct refusal *refusal) {
+void explain_exec(struct spawned spawned, const struct start *start, const char *file, struct refusal *refusal) {
   char interpreter[256];
-  switch (error) {
+  if (spawned.is_cwd) {
+    // For its own user it may be another matter than for this one.
+    refuse(refusal, CWD_NOT_ACCESSIBLE,
+           must_format("The working directory %s cannot be entered: %s.",
+                       start->cwd[0] == 0 ? start->private_dir : start->cwd, strerror(spawned.exec_errno)));
+    return;
+  }
+  switch (spawned.exec_errno) {
     case E2BIG:
       refuse(refusal, ARGUMENTS_TOO_LONG,
              must_copy("The arguments and the environment are too long for the system."));
@@ -150,6 +157,6 @@ void explain_exec(int error, const struct start *start, const char *file, struct
       refuse(refusal, RESOURCES_UNAVAILABLE, must_copy("The system has no room for another process or file."));
       return;
     default:
-      refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(error)));
+      refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(spawned.exec_errno)));
   }
 }

@@ -99,6 +99,10 @@ static struct patterns read_patterns(struct reader *reader) {
 static void read_start(struct reader *reader, struct start *start) {
   start->ref = read_u32(reader);
   start->marker = read_string(reader);
+  uint8_t isolation = read_u8(reader);
+  if (isolation >= TIERS) reader->is_code_unknown = true;
+  else start->isolation = isolation;
+  start->has_network = read_u8(reader) != 0;
   start->journal = read_string(reader);
   start->program = read_string(reader);
   start->args = read_list(reader, 1);
@@ -128,6 +132,7 @@ void start_free(struct start *start) {
   free(start->args.items);
   free(start->env.items);
   free(start->redact.items);
+  free(start->frame.data);
   free(start->body);
   free(start);
 }
@@ -149,7 +154,9 @@ void start_shrink(struct start *start) {
   if (start->script_path != NULL) start->script_path = keep(&at, script_path);
   free(start->args.items);
   free(start->env.items);
+  free(start->frame.data);
   free(start->body);
+  start->frame = (struct bytes){NULL, 0};
   start->body = (uint8_t *)body;
   start->program = start->cwd = NULL;
   start->args = start->env = (struct strings){NULL, 0};
@@ -171,8 +178,24 @@ static const char *on_start(const uint8_t *body, size_t length, const struct lis
   struct reader reader = {.at = start->body, .end = start->body + length};
   read_start(&reader, start);
   const char *error = finish(&reader);
+  if (error == NULL && start->isolation == TIER_SANDBOX) {
+    start->frame = (struct bytes){must_alloc(length), (uint32_t)length};
+    memcpy(start->frame.data, body, length);
+  }
   if (error == NULL) listener->start(listener->context, start);
   else start_free(start);
+  return error;
+}
+
+static const char *on_hello(struct reader *reader, const struct listener *listener) {
+  struct hello hello = {.instance = read_string(reader), .scratch_dir = read_string(reader)};
+  hello.first_uid = read_u32(reader);
+  hello.uid_count = read_u32(reader);
+  hello.bwrap = read_string(reader);
+  hello.hidden = read_list(reader, 0);
+  const char *error = finish(reader);
+  if (error == NULL) listener->hello(listener->context, &hello);
+  free(hello.hidden.items);
   return error;
 }
 
@@ -192,12 +215,8 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
   const char *error;
   if (frame[0] != VERSION) return "a frame has another version than " PROTOCOL_VERSION;
   switch (frame[1]) {
-    case HELLO: {
-      const char *instance = read_string(&reader);
-      const char *scratch_dir = read_string(&reader);
-      if ((error = finish(&reader)) == NULL) listener->hello(listener->context, instance, scratch_dir);
-      return error;
-    }
+    case HELLO:
+      return on_hello(&reader, listener);
     case START:
       return on_start(frame + 2, length - 2, listener);
     case STOP: {

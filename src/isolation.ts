@@ -1,0 +1,60 @@
+// Which isolation tiers this server is to offer, what they need, and that those which were asked for do work.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Config, ConfigError } from './config.ts';
+import { isAtLeast, type IsolationTier } from './domain/isolation.ts';
+import type { FailedTier } from './domain/ports.ts';
+import type { IsolationMeans } from './runners/tiers.ts';
+
+const USUAL_BWRAP = '/usr/bin/bwrap';
+
+export interface Isolation {
+  /** Tiers to offer if they work, from the weakest; the first is the default. */
+  tiers: readonly IsolationTier[];
+  means: IsolationMeans;
+}
+
+/** What the configuration says of isolation. */
+export function isolationOf(
+  config: Config,
+  isNative: boolean,
+  dirs: { data: string; log: string },
+): Isolation {
+  const { EXECUTION_ISOLATION: wanted, EXECUTION_UIDS: uids = null } = config;
+  const bwrap = config.EXECUTION_BWRAP ?? (existsSync(USUAL_BWRAP) ? USUAL_BWRAP : null);
+  const files = [
+    config.EXECUTION_API_KEYS_FILE,
+    config.EXECUTION_SECRETS_FILE,
+    config.EXECUTION_EVENT_WEBHOOK_SECRET_FILE,
+  ];
+  const named = [dirs.log, ...files, ...config.EXECUTION_SANDBOX_HIDE].filter((path) => path !== undefined);
+  // What is in the data directory is hidden with it.
+  const others = named.map((path) => resolve(path)).filter((path) => !`${path}/`.startsWith(`${dirs.data}/`));
+  const means = { uids, bwrap, dataDir: dirs.data, hidden: [dirs.data, ...others] };
+  if (!isNative) return { tiers: ['none'], means: { ...means, uids: null, bwrap: null } };
+  const least = wanted === 'auto' ? 'supervised' : wanted;
+  const possible: IsolationTier[] = ['supervised'];
+  if (uids !== null) possible.push('uid');
+  if (bwrap !== null || wanted === 'sandbox') possible.push('sandbox');
+  return { tiers: possible.filter((tier) => isAtLeast(tier, least)), means };
+}
+
+/**
+ * A tier that was asked for and does not work is never replaced by a weaker one.
+ *
+ * @throws ConfigError
+ */
+export function refuseFailed(config: Config, failed: readonly FailedTier[]): void {
+  const { EXECUTION_ISOLATION: wanted } = config;
+  const settings = {
+    none: null,
+    supervised: wanted === 'auto' ? 'EXECUTION_RUNNER_HOST' : null,
+    uid: config.EXECUTION_UIDS === undefined ? null : 'EXECUTION_UIDS',
+    sandbox: config.EXECUTION_BWRAP === undefined ? null : 'EXECUTION_BWRAP',
+  } as const satisfies Record<IsolationTier, string | null>;
+  const problems = failed.flatMap(({ tier, problem }) => {
+    const setting = tier === wanted ? 'EXECUTION_ISOLATION' : settings[tier];
+    return setting === null ? [] : [`${setting}: the isolation tier ${tier} does not work here: ${problem}`];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}

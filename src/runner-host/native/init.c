@@ -1,0 +1,139 @@
+// The first process in a sandbox (sandbox.c): starts the command of the frame that it is given, tells the host what becomes
+// of it, and does to all that is in the sandbox what the host says. When it ends, the kernel kills all the rest.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/** Where sandbox_spawn puts them. */
+enum { CONTROL = 3, FRAME, SELF, STDIO };
+#define START_TYPE 2
+#define MAX_MESSAGE 4000
+
+static pid_t leader;
+static bool has_ended;
+
+static void say(enum sandbox_word word, const void *more, size_t length) {
+  uint8_t packet[MAX_MESSAGE + 2] = {(uint8_t)word};
+  memcpy(packet + 1, more, length);
+  send(CONTROL, packet, length + 1, MSG_NOSIGNAL);
+}
+
+static _Noreturn void refuse(struct refusal refusal) {
+  uint8_t body[MAX_MESSAGE + 1] = {(uint8_t)refusal.reason};
+  size_t length = strnlen(refusal.message, MAX_MESSAGE);
+  memcpy(body + 1, refusal.message, length);
+  say(SANDBOX_REFUSED, body, length + 1);
+  _exit(0);
+}
+
+// ------------------------------------------------------------------------------------------ the frame
+
+static struct start *start;
+
+static void on_start(void *context, struct start *read) {
+  (void)context;
+  start = read;
+}
+
+/** Reads the frame, which comes without its head. */
+static void read_frame(void) {
+  struct decoder decoder = {NULL, 0, 0};
+  const struct listener listener = {.start = on_start};
+  off_t length = lseek(FRAME, 0, SEEK_END);
+  if (length < 0 || lseek(FRAME, 0, SEEK_SET) < 0) _exit(1);
+  uint32_t size = (uint32_t)length + 2;
+  uint8_t *room = decoder_room(&decoder, (size_t)length + 6);
+  memcpy(room,
+         (uint8_t[]){size >> 24, size >> 16 & 255, size >> 8 & 255, size & 255, PROTOCOL_VERSION[0] - '0', START_TYPE}, 6);
+  for (off_t at = 0; at < length;) {
+    ssize_t got = read(FRAME, room + 6 + at, (size_t)(length - at));
+    if (got > 0) at += got;
+    else if (got == 0 || errno != EINTR) _exit(1);
+  }
+  close(FRAME);
+  if (decoder_take(&decoder, (size_t)length + 6, &listener) != NULL || start == NULL) _exit(1);
+  free(decoder.data);
+}
+
+static void start_command(void) {
+  char *file = NULL;
+  struct refusal refusal;
+  struct spawn_options options = {.stdio = {STDIO, STDIO + 1, STDIO + 2}};
+  if (!find_target(start, &file, &refusal)) refuse(refusal);
+  struct spawned spawned = spawn_process(start, file, &options);
+  if (spawned.exec_errno != 0) {
+    explain_exec(spawned, start, file, &refusal);
+    refuse(refusal);
+  }
+  leader = spawned.pid;
+  close(spawned.pid_fd);
+  // Or the ends of its pipes would not be seen.
+  for (int i = 0; i < 3; i++) close(STDIO + i);
+  free(file);
+  start_free(start);
+  say(SANDBOX_STARTED, "", 0);
+}
+
+// ------------------------------------------------------------------------------------------ life
+
+/** Reaps what has ended; the sandbox ends with the last one. */
+static void reap(int options) {
+  for (;;) {
+    int status;
+    pid_t pid = waitpid(-1, &status, options | __WALL);
+    if (pid < 0 && errno == EINTR) continue;
+    if (pid < 0) _exit(0);
+    if (pid == 0) return;
+    if (pid != leader || has_ended) continue;
+    has_ended = true;
+    say(SANDBOX_ENDED, &status, sizeof status);
+  }
+}
+
+/** To all but this process: the sandbox has no others. */
+static void signal_all(int number) { kill(-1, number); }
+
+static void hear(void) {
+  uint8_t word = 0;
+  ssize_t got = recv(CONTROL, &word, 1, 0);
+  if (got == 1 && word == SANDBOX_TERMINATE) {
+    signal_all(SIGTERM);
+    // A stopped process acts on SIGTERM only once it continues.
+    signal_all(SIGCONT);
+  } else if (got <= 0 || word == SANDBOX_KILL) {
+    signal_all(SIGKILL);
+    reap(0);
+  }
+}
+
+int sandbox_init(void) {
+  // It has the user of the command, which must not look into it or trace it.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  close(SELF);
+  for (int fd = CONTROL; fd < STDIO + 3; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigprocmask(SIG_SETMASK, &children, NULL);
+  struct pollfd sources[] = {{signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}, {CONTROL, POLLIN, 0}};
+  if (sources[0].fd < 0) _exit(1);
+  read_frame();
+  start_command();
+  for (;;) {
+    if (poll(sources, 2, -1) < 0 && errno != EINTR) _exit(1);
+    struct signalfd_siginfo info;
+    while (read(sources[0].fd, &info, sizeof info) == sizeof info) continue;
+    reap(WNOHANG);
+    if (sources[1].revents != 0) hear();
+  }
+}

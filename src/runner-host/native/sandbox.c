@@ -1,0 +1,155 @@
+// A command in a sandbox of bubblewrap: the files of this machine, but read-only and without what is hidden; a /tmp of its
+// own; its own processes, and no others; no network unless it is allowed. The first process in it is this program (init.c),
+// which gets the whole start frame, starts the command, and says exactly how it has ended; bwrap itself would not.
+//
+// bwrap gets nothing of the command's environment: it runs outside, and a variable such as LD_PRELOAD would make it run
+// the command's code there.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/** Above what is passed on in fixed places. */
+#define SAFE_FD 16
+#define TMP_BYTES "268435456"
+
+static char *bwrap;
+static char **hidden;
+static uint32_t hidden_count;
+
+void sandbox_set(const char *bwrap_, struct strings hidden_) {
+  if (bwrap_[0] == 0) return;
+  bwrap = must_copy(bwrap_);
+  hidden_count = hidden_.count;
+  hidden = must_alloc((hidden_count + 1) * sizeof *hidden);
+  for (uint32_t i = 0; i < hidden_count; i++) hidden[i] = must_copy(hidden_.items[i]);
+}
+
+bool sandbox_is_there(void) { return bwrap != NULL; }
+
+// ------------------------------------------------------------------------------------------ arguments
+
+static void add(struct strings *args, const char *text) {
+  args->items = must_grow(args->items, (args->count + 2) * sizeof *args->items);
+  args->items[args->count++] = (char *)text;
+  args->items[args->count] = NULL;
+}
+
+static void add_all(struct strings *args, const char *const texts[]) {
+  for (; *texts != NULL; texts++) add(args, *texts);
+}
+
+#define ADD(args, ...) add_all(args, (const char *const[]){__VA_ARGS__, NULL})
+
+enum what { NOTHING, A_FILE, A_DIRECTORY };
+
+static enum what what_is(const char *path) {
+  struct stat stat_;
+  if (lstat(path, &stat_) < 0 || S_ISLNK(stat_.st_mode)) return NOTHING;
+  return S_ISDIR(stat_.st_mode) ? A_DIRECTORY : A_FILE;
+}
+
+static struct strings arguments(const struct start *start) {
+  struct strings args = {NULL, 0};
+  ADD(&args, "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+  if (!start->has_network) ADD(&args, "--unshare-net");
+  ADD(&args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
+  ADD(&args, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc");
+  // bwrap guards what the mode of a directory lets it write to; to root that is not all that can be written in there.
+  ADD(&args, "--remount-ro", "/proc");
+  // Sockets of services are in /run: a read-only one could still be spoken with.
+  static const char *const own[] = {"/tmp", "/var/tmp", "/run"};
+  for (size_t i = 0; i < 3; i++)
+    if (what_is(own[i]) == A_DIRECTORY) ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", own[i]);
+  // Where /etc/resolv.conf often leads.
+  static const char *const names[] = {"/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf",
+                                      "/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"};
+  for (size_t i = 0; start->has_network && i < sizeof names / sizeof *names; i++)
+    ADD(&args, "--ro-bind-try", names[i], names[i]);
+  for (uint32_t i = 0; i < hidden_count; i++) {
+    enum what what = what_is(hidden[i]);
+    if (what == A_DIRECTORY) ADD(&args, "--tmpfs", hidden[i]);
+    else if (what == A_FILE) ADD(&args, "--ro-bind", "/dev/null", hidden[i]);
+  }
+  ADD(&args, "--bind", start->private_dir, start->private_dir);
+  if (start->script_path != NULL) ADD(&args, "--ro-bind", start->script_path, start->script_path);
+  for (uint32_t i = 0; i < hidden_count; i++)
+    if (what_is(hidden[i]) == A_DIRECTORY) ADD(&args, "--remount-ro", hidden[i]);
+  // By its descriptor: neither its place nor the way there have to be in the sandbox.
+  ADD(&args, "--chdir", "/", "--", "/proc/self/fd/5", "--init");
+  return args;
+}
+
+// ------------------------------------------------------------------------------------------ descriptors
+
+/** Moves a descriptor out of the way; -1 with errno. */
+static int safe(int fd) {
+  if (fd < 0) return -1;
+  int moved = fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return moved;
+}
+
+static bool write_all(int fd, const void *data, size_t length) {
+  for (size_t at = 0; at < length;) {
+    ssize_t written = write(fd, (const uint8_t *)data + at, length - at);
+    if (written > 0) at += (size_t)written;
+    else if (errno != EINTR) return false;
+  }
+  return true;
+}
+
+/** The start frame as it came, to be read from its beginning. */
+static int frame_file(const struct start *start) {
+  int fd = safe(memfd_create("start", MFD_CLOEXEC));
+  if (fd < 0) return -1;
+  if (write_all(fd, start->frame.data, start->frame.length) && lseek(fd, 0, SEEK_SET) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox) {
+  struct spawned spawned = {.pid_fd = -1};
+  int ends[2] = {-1, -1}, nowhere = safe(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) ends[0] = ends[1] = -1;
+  sandbox->control = ends[0];
+  sandbox->said = safe(memfd_create("said", MFD_CLOEXEC));
+  int passed[] = {safe(ends[1]),
+                  frame_file(start),
+                  safe(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
+                  safe(dup(options->stdio[0])),
+                  safe(dup(options->stdio[1])),
+                  safe(dup(options->stdio[2])),
+                  -1};
+  bool is_whole = nowhere >= 0 && sandbox->said >= 0;
+  for (size_t i = 0; i < 6; i++) is_whole &= passed[i] >= 0;
+  if (is_whole) {
+    struct strings args = arguments(start);
+    char *env[] = {start->marker, NULL};
+    struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = {-1, -1, -1, -1, -1, -1}};
+    struct spawn_options outer_options = *options;
+    memcpy(outer_options.stdio, (int[]){nowhere, nowhere, sandbox->said}, sizeof outer_options.stdio);
+    outer_options.passed = passed;
+    spawned = spawn_process(&outer, bwrap, &outer_options);
+    free(args.items);
+  } else {
+    spawned.exec_errno = errno != 0 ? errno : EMFILE;
+  }
+  for (size_t i = 0; i < 6; i++)
+    if (passed[i] >= 0) close(passed[i]);
+  if (nowhere >= 0) close(nowhere);
+  if (spawned.exec_errno == 0) return spawned;
+  if (sandbox->control >= 0) close(sandbox->control);
+  if (sandbox->said >= 0) close(sandbox->said);
+  return spawned;
+}

@@ -1,0 +1,69 @@
+// The users that attempts run as, one each: what runs as another user can neither be seen into nor signalled by a command,
+// and all that runs as one is killed by a single call. The range belongs to this host alone.
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+static uid_t first;
+static uint32_t count, next;
+static bool *is_taken;
+
+bool uids_set(uint32_t first_uid, uint32_t uid_count) {
+  if (uid_count == 0) return true;
+  uint64_t end = (uint64_t)first_uid + uid_count;
+  // Neither root nor this host itself: what runs as one of these users is killed.
+  if (first_uid == 0 || end > UINT32_MAX || (getuid() >= first_uid && getuid() < end)) return false;
+  first = first_uid;
+  count = uid_count;
+  is_taken = must_alloc(count * sizeof *is_taken);
+  memset(is_taken, 0, count * sizeof *is_taken);
+  return true;
+}
+
+bool uids_are_there(void) { return count > 0; }
+
+uid_t uid_take(void) {
+  for (uint32_t tries = 0; tries < count; tries++) {
+    uint32_t at = next++ % count;
+    if (is_taken[at]) continue;
+    is_taken[at] = true;
+    // Whatever an earlier host may have left of it.
+    uid_kill(first + at);
+    return first + at;
+  }
+  return 0;
+}
+
+void uid_give(uid_t uid) { is_taken[uid - first] = false; }
+
+#define STACK_BYTES (16 * 1024)
+
+// As in spawn.c: it shares the memory of the host, and may call the system only. The kernel sends the signal to whatever
+// the caller may signal: it must have become that user alone, with no capability left, before.
+__attribute__((no_sanitize("address", "undefined"))) static int kill_main(void *arg) {
+  const uid_t uid = *(const uid_t *)arg;
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}}, left[2] = {{1, 1, 1}, {1, 1, 1}};
+  if (uid != 0 && syscall(SYS_setresuid, uid, uid, uid) == 0 && syscall(SYS_capset, &header, none) == 0 &&
+      syscall(SYS_capget, &header, left) == 0 && (left[0].effective | left[1].effective) == 0 &&
+      syscall(SYS_getuid) == (long)uid && syscall(SYS_geteuid) == (long)uid)
+    syscall(SYS_kill, -1, SIGKILL);
+  syscall(SYS_exit, 0);
+  return 0;
+}
+
+void uid_kill(uid_t uid) {
+  // The starter and the loop may both be here.
+  static _Thread_local _Alignas(64) uint8_t stack[STACK_BYTES];
+  if (count == 0 || uid < first || uid >= first + count) return;
+  // Without a signal at its end: nobody but this thread waits for it.
+  pid_t pid = clone(kill_main, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, &uid);
+  if (pid > 0) waitpid(pid, NULL, __WALL);
+}

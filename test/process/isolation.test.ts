@@ -1,0 +1,178 @@
+// Isolation tiers behind the server as it is shipped: chosen, tried at the start, shown, and never weaker than was asked for.
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { until } from '../helpers/processes.ts';
+import { server, type ServerProcess, start } from '../helpers/server-process.ts';
+import { dirOutsideTmp, whyNot } from '../helpers/tiers.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const SECRET = 'hunter2-of-the-server';
+/** A range of users for each server: what runs as one of them is killed. */
+let ranges = 0;
+function uids(): string {
+  ranges += 1;
+  const first = 1_000_000_000 + (process.pid % 10_000) * 100_000 + ranges * 100;
+  return `${first}-${first + 99}`;
+}
+
+function skipUnless(...tiers: string[]): { skip?: string } {
+  const problem = tiers.map(whyNot).find((one) => one !== null);
+  return typeof problem === 'string' ? { skip: problem } : {};
+}
+
+async function isolated(t: Test, env: Record<string, string>): Promise<ServerProcess & { dataDir: string }> {
+  const dataDir = join(dirOutsideTmp(t), 'data');
+  const secret = join(dataDir, '../secret');
+  writeFileSync(secret, `${SECRET}\n`, { mode: 0o600 });
+  const it = await server(t, { EXECUTION_DATA_DIR: dataDir, EXECUTION_SANDBOX_HIDE: secret, ...env });
+  return { ...it, dataDir };
+}
+
+async function refused(t: Test, env: Record<string, string>): Promise<string> {
+  const ended = start(t, { EXECUTION_PORT: '0', ...env });
+  await until('it has ended', () => ended.exit !== null);
+  t.match(ended.exit, { code: 78 });
+  return ended.said.err;
+}
+
+const stdout = async (it: ServerProcess, spec: object) => {
+  const done = await it.finished((await it.submit(spec)).id);
+  return { ...done, text: (done.result as { stdout: string } | null)?.stdout ?? '' };
+};
+
+const tiers: [string, Record<string, string>][] = [
+  ['uid', { EXECUTION_ISOLATION: 'uid', EXECUTION_UIDS: uids() }],
+  ['sandbox', { EXECUTION_ISOLATION: 'sandbox' }],
+  ['sandbox, uid', { EXECUTION_ISOLATION: 'sandbox', EXECUTION_UIDS: uids() }],
+];
+for (const [name, env] of tiers) {
+  t.test(
+    `${name}: commands reach nothing of the server, and it says how they run`,
+    skipUnless(name),
+    async (t) => {
+      const it = await isolated(t, env);
+      const tier = env.EXECUTION_ISOLATION as string;
+      t.match(await it.get('/health'), { components: { runner_host: { isolation: { 0: tier } } } });
+      t.match(await it.get('/v1/stats'), { runner_host: { isolation: { 0: tier } } });
+      const { dataDir, pid } = it;
+      const command = `cat ${dataDir}/* ${dataDir}/../secret /proc/${pid}/environ; ls ${dataDir}/logs; cat ${dataDir}/lock.owner;
+      (: < /proc/${pid}/mem); echo x > file; cat file; pwd`;
+      const done = await stdout(it, { kind: 'shell', command });
+      t.match(done, { status: 'completed', isolation: tier });
+      t.match(done.text, new RegExp(`^x\n${dataDir}/work/1/[^/]+\n$`));
+      if (env.EXECUTION_UIDS !== undefined) t.equal(statSync(`${dataDir}/execd.db`).mode & 0o007, 0);
+      const script = {
+        kind: 'script',
+        source: '#!/bin/sh\ncat; echo "$1"; exit 3',
+        args: ['arg'],
+        stdin: 'in ',
+      };
+      t.match(await stdout(it, script), { outcome: { exit_code: 3 }, text: 'in arg\n' });
+    },
+  );
+}
+
+t.test('a template has its commands in a sandbox while others are not', skipUnless('sandbox'), async (t) => {
+  const file = join(tempDir(t), 'policy.yaml');
+  const template = (more: string) => `{ program: /bin/readlink, args: any, isolation: sandbox${more} }`;
+  writeFileSync(
+    file,
+    `templates: { closed: ${template('')} }\nusers: { local: { may_run: [{ template: closed }] } }\n`,
+    { mode: 0o600 },
+  );
+  const it = await isolated(t, { EXECUTION_POLICY_FILE: file });
+  t.match(await it.get('/health'), { components: { runner_host: { isolation: ['supervised', 'sandbox'] } } });
+  const net = { kind: 'exec', program: '/bin/readlink', args: ['/proc/self/ns/net'] };
+  const closed = await stdout(it, net);
+  t.match(closed, { status: 'completed', isolation: 'sandbox', text: /^net:/ });
+  const text = (network: boolean) =>
+    `templates: { open: ${template(`, network: ${network}`)} }\nusers: { local: { may_run: [{ template: open }] } }\n`;
+  writeFileSync(file, text(true));
+  t.equal((await it.post('/v1/admin/reload')).status, 200);
+  const open = await stdout(it, { ...net });
+  t.match(open, { isolation: 'sandbox', text: /^net:/ });
+  t.not(open.text, closed.text, 'the network of the machine');
+  writeFileSync(file, 'users: { local: { may_run: any } }\n');
+  await it.post('/v1/admin/reload');
+  t.match(await stdout(it, { kind: 'shell', command: 'readlink /proc/self/ns/net' }), {
+    ...{ isolation: 'supervised', text: open.text },
+  });
+});
+
+t.test('a tier that was asked for and cannot be had ends the start', async (t) => {
+  const EXECUTION_DATA_DIR = join(tempDir(t), 'data');
+  const dir = { EXECUTION_DATA_DIR };
+  t.match(
+    await refused(t, { ...dir, EXECUTION_ISOLATION: 'uid' }),
+    /EXECUTION_UIDS: the isolation tier uid needs it/,
+  );
+  t.match(
+    await refused(t, { ...dir, EXECUTION_ISOLATION: 'sandbox', EXECUTION_RUNNER_HOST: 'node' }),
+    /EXECUTION_ISOLATION: the tier sandbox needs the native host/,
+  );
+  const few = { EXECUTION_UIDS: '20000-20001', EXECUTION_MAX_CONCURRENT: '3' };
+  t.match(
+    await refused(t, { ...dir, ...few }),
+    /EXECUTION_UIDS: must be at least as many as EXECUTION_MAX_CONCURRENT/,
+  );
+  if (whyNot('supervised') !== null) return;
+  for (const EXECUTION_BWRAP of ['/bin/false', '/no/such/bwrap'])
+    for (const more of [{}, { EXECUTION_ISOLATION: 'sandbox' }])
+      t.match(
+        await refused(t, { ...dir, EXECUTION_BWRAP, ...more }),
+        /the isolation tier sandbox does not work here/,
+      );
+});
+
+t.test('users that cannot get to their private directories end the start', skipUnless('uid'), async (t) => {
+  const closed = dirOutsideTmp(t);
+  chmodSync(closed, 0o700);
+  mkdirSync(join(closed, 'data'));
+  const env = {
+    EXECUTION_DATA_DIR: join(closed, 'data'),
+    EXECUTION_ISOLATION: 'uid',
+    EXECUTION_UIDS: uids(),
+  };
+  t.match(
+    await refused(t, env),
+    /EXECUTION_ISOLATION: the isolation tier uid does not work here: .*Permission denied/,
+  );
+});
+
+t.test('a policy file that needs what is not offered ends the start', async (t) => {
+  const file = join(tempDir(t), 'policy.yaml');
+  writeFileSync(file, 'templates: { a: { program: /bin/true, isolation: uid } }\n', { mode: 0o600 });
+  const env = {
+    EXECUTION_DATA_DIR: join(tempDir(t), 'data'),
+    EXECUTION_POLICY_FILE: file,
+    EXECUTION_RUNNER_HOST: 'node',
+  };
+  t.match(await refused(t, env), /needs the tier uid, but this server has none/);
+});
+
+t.test(
+  'what was accepted before a stronger default runs at it, and what is not offered any more does not run',
+  skipUnless('sandbox'),
+  async (t) => {
+    const EXECUTION_DATA_DIR = join(dirOutsideTmp(t), 'data');
+    const env = { EXECUTION_DATA_DIR, EXECUTION_MAX_CONCURRENT: '1', EXECUTION_DRAIN_SECS: '0' };
+    const first = await server(t, env);
+    await first.submit({ kind: 'shell', command: 'sleep 100' });
+    const { id } = await first.submit({ kind: 'shell', command: 'readlink /proc/self/ns/pid; echo $PPID' });
+    t.match(await first.get(`/v1/executions/${id}`), { isolation: 'supervised', phase: 'queued' });
+    first.signal('SIGTERM');
+    await first.ended();
+    const second = await server(t, { ...env, EXECUTION_ISOLATION: 'sandbox' });
+    t.match(await second.finished(id), { status: 'completed', result: { stdout: /\n1\n$/ } });
+    await second.submit({ kind: 'shell', command: 'sleep 100' });
+    const { id: later } = await second.submit({ kind: 'shell', command: 'echo ran' });
+    t.match(await second.get(`/v1/executions/${later}`), { isolation: 'sandbox', phase: 'queued' });
+    second.signal('SIGTERM');
+    await second.ended();
+    const third = await server(t, { ...env, EXECUTION_RUNNER_HOST: 'node' });
+    t.match(await third.finished(later), {
+      ...{ status: 'failed', outcome: { cause: 'spawn_failed', reason: 'isolation_unavailable' } },
+    });
+  },
+);

@@ -1,0 +1,312 @@
+// Each isolation tier of the native host: the contract of all hosts at the stronger ones, and what each of them keeps a
+// command from, beside a weaker one that does not.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Host, hostContract, type TierUnderTest } from '../helpers/host-contract.ts';
+import { until, withArgument } from '../helpers/processes.ts';
+import { raw, type RawStart } from '../helpers/raw-frames.ts';
+import { TIERS_UNDER_TEST, whyNot } from '../helpers/tiers.ts';
+
+const NATIVE = [process.env.EXECD_NATIVE_HOST ?? 'build/runner-host'] as const;
+const NODE = [process.execPath, 'src/runner-host/main.ts'] as const;
+const token = () => String(Math.random()).slice(2, 12);
+const greeted = (t: Test, tier: TierUnderTest) => new Host(t, NATIVE, tier).greet();
+const { supervised, uid, sandbox } = TIERS_UNDER_TEST;
+
+/** What a command prints. */
+async function said(host: Host, command: string, more: Partial<RawStart> = {}): Promise<string> {
+  const end = await host.run(command, more);
+  return `${end.stdoutTail.toString()}${end.stderrTail.toString()}`.trim();
+}
+
+/** Runs a test at a tier where this machine has it. */
+function at(
+  name: keyof typeof TIERS_UNDER_TEST,
+  title: string,
+  run: (t: Test, tier: TierUnderTest) => Promise<void>,
+) {
+  t.test(`${name}: ${title}`, async (t) => {
+    const problem = whyNot(name);
+    if (problem !== null) return void t.pass(`not tried: ${problem}`);
+    await run(t, TIERS_UNDER_TEST[name]);
+  });
+}
+
+for (const name of ['uid', 'sandbox'] as const) {
+  if (whyNot(name) === null) hostContract(t, NATIVE, TIERS_UNDER_TEST[name]);
+  else t.pass(`the contract at the tier ${name} is not tried: ${whyNot(name)}`);
+}
+
+// ------------------------------------------------------------------------------------ the server, and others
+
+const REACHES = (pid: number) => `
+  cat /proc/${pid}/environ > /dev/null 2>&1 && echo environment
+  (: < /proc/${pid}/mem) 2> /dev/null && echo memory
+  ls /proc/${pid}/fd/ > /dev/null 2>&1 && echo descriptors
+  kill -0 ${pid} 2> /dev/null && echo signals`;
+
+for (const name of ['supervised', 'uid', 'sandbox', 'sandbox, uid'] as const) {
+  const all = name === 'supervised' ? 'environment\nmemory\ndescriptors\nsignals' : '';
+
+  at(
+    name,
+    `a command reaches ${all === '' ? 'nothing' : 'all'} of the host and of the server`,
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      for (const pid of [process.pid, host.pid]) t.equal(await said(host, REACHES(pid)), all);
+    },
+  );
+
+  at(name, `it reaches ${all === '' ? 'nothing' : 'all'} of another command`, async (t, tier) => {
+    const host = await greeted(t, tier);
+    const own = token();
+    host.start(`exec sleep 1000.${own}`);
+    await until('it is there', () => withArgument(own).length === 1);
+    t.equal(await said(host, REACHES(withArgument(own)[0] as number)), all);
+    t.equal(withArgument(own).length, 1);
+  });
+
+  at(name, 'it has no capability where it has a user of its own, and gains none', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const status = await said(
+      host,
+      'grep -E "^(CapEff|CapPrm|CapAmb|NoNewPrivs|Groups)" /proc/self/status; id -u',
+    );
+    t.match(status, /NoNewPrivs:\t1/);
+    if (name === 'supervised') return;
+    t.match(status, /CapPrm:\t0{16}\nCapEff:\t0{16}\nCapAmb:\t0{16}/);
+    if (tier.uidCount === 0) return;
+    const id = Number(status.split('\n').at(-1));
+    t.ok(id >= host.tier.firstUid && id < host.tier.firstUid + tier.uidCount, String(id));
+    t.match(status, new RegExp(`Groups:\t(${id})? *\n`));
+  });
+}
+
+// ------------------------------------------------------------------------------------------------ files
+
+at('supervised', 'it writes wherever the host can', async (t, tier) => {
+  const host = await greeted(t, tier);
+  await host.run(`touch ${host.dir}/written`);
+  t.ok(existsSync(join(host.dir, 'written')));
+});
+
+at(
+  'uid',
+  'it writes and reads nothing of another user, nor the private directory of another command',
+  async (t, tier) => {
+    const host = await greeted(t, tier);
+    writeFileSync(join(host.dir, 'secret'), 'hunter2', { mode: 0o600 });
+    const ref = host.start('echo mine > file; echo up; sleep 1000');
+    await host.next('growth');
+    const others = join(host.dir, `private-${ref}`);
+    const command = `cat ${host.dir}/secret; ls ${host.dir}; ls ${others}; cat ${others}/file; touch ${host.dir}/x; ls -Ad .`;
+    const answer = await said(host, command);
+    t.equal(answer.match(/Permission denied/g)?.length, 5, answer);
+    t.match(answer, /^\.$/m, 'its own it has');
+  },
+);
+
+for (const name of ['sandbox', 'sandbox, uid'] as const) {
+  at(name, 'all but its own places is read-only, and what is hidden is not there', async (t, tier) => {
+    const dir = tier.makeDir(t);
+    mkdirSync(join(dir, 'data'));
+    writeFileSync(join(dir, 'data/secret'), 'hunter2', { mode: 0o644 });
+    writeFileSync(join(dir, 'keys'), 'hunter2', { mode: 0o644 });
+    writeFileSync(join(dir, 'seen'), 'seen', { mode: 0o644 });
+    const hidden = [join(dir, 'data'), join(dir, 'keys'), join(dir, 'is-not-there')];
+    const host = await greeted(t, { ...tier, hidden });
+    const command = `cat ${dir}/seen; ls -A ${dir}/data; cat ${dir}/keys 2> /dev/null; touch written && cat written`;
+    t.equal(await said(host, command), 'seen');
+    for (const place of ['/', '/etc', '/usr/bin', dir, `${dir}/data`])
+      t.match(
+        await said(host, `touch ${place}/.execd-test`),
+        /Read-only file system|Permission denied/,
+        place,
+      );
+    t.notOk(existsSync('/etc/.execd-test'));
+    t.match(await said(host, `echo 1 > /proc/sys/kernel/domainname`), /Read-only|Permission denied/);
+  });
+
+  at(name, '/tmp is its own', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const name = `execd-test-${token()}`;
+    t.equal(
+      await said(host, `ls -A /tmp /var/tmp /run; echo x > /tmp/${name} && cat /tmp/${name}`),
+      EMPTY_AND_OWN,
+    );
+    t.notOk(existsSync(`/tmp/${name}`));
+    t.equal(await said(host, `cat /tmp/${name} 2> /dev/null; ls -A /tmp`), '');
+  });
+
+  at(name, 'it has a network only when it is given one', async (t, tier) => {
+    const server = createServer((socket) => socket.end('reached\n'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as { port: number };
+    const host = await greeted(t, tier);
+    const command = `cat < /dev/tcp/127.0.0.1/${port}`;
+    t.match(await said(host, command), /refused|unreachable/i);
+    t.equal(await said(host, command, { hasNetwork: true }), 'reached');
+    const weaker = await greeted(t, supervised);
+    t.equal(await said(weaker, command), 'reached', 'weaker tiers have it anyway');
+  });
+
+  at(name, 'it sees its own processes only, and its ipc and host name are its own', async (t, tier) => {
+    const host = await greeted(t, tier);
+    t.equal(await said(host, 'echo /proc/[0-9]*; ipcs -m | grep -c 0x'), '/proc/1 /proc/2\n0');
+    const names = ['pid', 'ipc', 'uts', 'net', 'mnt', 'user'];
+    const inside = await said(host, names.map((one) => `readlink /proc/self/ns/${one}`).join('; '));
+    const outside = await said(
+      await greeted(t, supervised),
+      names.map((one) => `readlink /proc/self/ns/${one}`).join('; '),
+    );
+    const lines = outside.split('\n');
+    for (const line of inside.split('\n')) t.notOk(lines.includes(line), line);
+  });
+
+  at(
+    name,
+    'a program that exits as if a signal had ended it is told apart from one that it has',
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      t.match(await host.run('exit 139'), { cause: 'exited', exitCode: 139, signal: '' });
+      t.match(await host.run('kill -SEGV $$'), { cause: 'signalled', exitCode: -1, signal: 'SIGSEGV' });
+    },
+  );
+
+  at(
+    name,
+    'a sandbox that is killed from without ends its attempt, and nothing of it lives',
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      const own = token();
+      const ref = host.start(`setsid sleep 1000.${own} & exec sleep 1000.${own}`);
+      const { pid } = await host.next('started');
+      await until('both are there', () => withArgument(own).length === 2);
+      process.kill(pid, 'SIGKILL');
+      t.match(await host.exited(ref), { cause: 'signalled', signal: 'SIGKILL', survivors: 0 });
+      t.same(withArgument(own), []);
+    },
+  );
+
+  at(name, 'it dies with the host', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const own = token();
+    host.start(`(setsid env -i sleep 1000.${own} &); exec sleep 1000.${own}`);
+    await until('both are there', () => withArgument(own).length === 2);
+    host.kill();
+    await until('they are dead', () => withArgument(own).length === 0);
+    t.pass('they are');
+  });
+
+  at(
+    name,
+    'what is outside has nothing of the environment of the command, and no argument of it',
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      const own = token();
+      const ref = host.start(`echo up; exec sleep 1000 # ${own}`, {
+        env: ['PATH=/usr/bin:/bin', `LD_PRELOAD=/${own}.so`],
+      });
+      const { pid } = await host.next('started');
+      await host.next('growth');
+      t.equal(readFileSync(`/proc/${pid}/environ`, 'latin1'), `${host.marker(ref)}\0`);
+      t.notMatch(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), own);
+      t.match(await host.exited(await stopped(host, ref)), { cause: 'cancelled' });
+    },
+  );
+
+  at(name, 'a command cannot end or trace the first process of its sandbox', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const command =
+      'kill -KILL 1; kill -TERM 1; cat /proc/1/environ; (: < /proc/1/fd/3); (: < /proc/1/mem); exit 0';
+    const end = await host.run(command);
+    t.match(end, { cause: 'exited', exitCode: 0 });
+    t.equal(end.stderrTail.toString().match(/denied/gi)?.length, 3, end.stderrTail.toString());
+  });
+
+  at(name, 'what is not in the sandbox is not found there', async (t, tier) => {
+    const host = await greeted(t, tier);
+    host.start('true', { cwd: uid.makeDir(t) });
+    t.match(await host.next('start_failed'), { reason: 'cwd_not_found' });
+    const program = join(uid.makeDir(t), 'program');
+    writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 });
+    host.start('', { program, args: [] });
+    t.match(await host.next('start_failed'), { reason: 'program_not_found' });
+  });
+}
+
+const EMPTY_AND_OWN = `/run:\n\n/tmp:\n\n/var/tmp:\nx`;
+
+async function stopped(host: Host, ref: number): Promise<number> {
+  host.write(raw.stop(ref, 'cancelled', 500));
+  return ref;
+}
+
+// ------------------------------------------------------------------------------------------------ users
+
+at('uid', 'a user is used again when nothing runs as it any more, and not before', async (t, tier) => {
+  const host = await greeted(t, { ...tier, uidCount: 1 });
+  const own = token();
+  const ref = host.start(`id -u; touch file; (setsid env -i sleep 1000.${own} &); sleep 0.2`);
+  await host.next('growth');
+  host.start('true');
+  t.match(await host.next('start_failed'), { reason: 'resources_unavailable', message: /users/ });
+  t.match(await host.exited(ref), { exitCode: 0, leftovers: 1, survivors: 0 });
+  t.same(withArgument(own), []);
+  t.equal(await said(host, `id -u; ls -A`), String(host.tier.firstUid));
+  t.equal(host.log(ref), `${host.tier.firstUid}\n`);
+});
+
+at('uid', 'what an earlier host has left of a user is dead before it is used', async (t, tier) => {
+  const old = await greeted(t, { ...tier, uidCount: 1 });
+  const own = token();
+  old.start(`(setsid env -i sleep 1000.${own} &); echo up; sleep 1000`);
+  await old.next('growth');
+  await until('it is there', () => withArgument(own).length === 1);
+  old.kill();
+  await old.gone();
+  t.equal(await said(await greeted(t, old.tier), `id -u`), String(old.tier.firstUid));
+  t.same(withArgument(own), []);
+});
+
+at('uid', 'input, scripts and streams can be opened by name', async (t, tier) => {
+  const host = await greeted(t, tier);
+  const command = 'cat /dev/stdin; echo err > /dev/stderr; echo out > /dev/stdout';
+  t.equal(await said(host, command, { stdin: Buffer.from('in\n') }), 'in\nout\nerr');
+});
+
+at('uid', 'neither root nor the user of the host is taken', async (t, tier) => {
+  const host = new Host(t, NATIVE, tier);
+  mkdirSync(join(host.dir, 'scratch'));
+  host.write(raw.hello('i', join(host.dir, 'scratch'), { ...tier, firstUid: 0 }));
+  t.match(await host.next('failure'), { message: /users/ });
+  t.match(await host.gone(), { code: 65 });
+});
+
+// ---------------------------------------------------------------------------------------- what is not there
+
+t.test('a tier that a host cannot give is refused, and nothing runs', async (t) => {
+  const none = { firstUid: 0, uidCount: 0, bwrap: '', hidden: [] };
+  const cases: [readonly [string, ...string[]], TierUnderTest][] = [
+    [NODE, { ...supervised, ...none }],
+    [NODE, { ...sandbox, ...none }],
+  ];
+  if (whyNot('supervised') === null) {
+    cases.push([NATIVE, { ...uid, ...none }], [NATIVE, { ...sandbox, ...none }]);
+    cases.push(
+      [NATIVE, { ...sandbox, bwrap: '/bin/false' }],
+      [NATIVE, { ...sandbox, bwrap: '/no/such/bwrap' }],
+    );
+  }
+  for (const [command, tier] of cases) {
+    const host = await new Host(t, command, tier).greet();
+    const ref = host.start(`touch ${host.dir}/executed`);
+    const reply = await host.next('start_failed');
+    t.match(reply, { ref, reason: 'isolation_unavailable' }, `${command.join(' ')} ${tier.isolation}`);
+    t.notOk(existsSync(join(host.dir, 'executed')));
+    await until('nothing is left', () => readdirSync(host.dir).every((name) => !name.startsWith('private-')));
+  }
+});
