@@ -83,8 +83,8 @@ fault(
       t.match(end, { status: 'completed', outcome: { exit_code: 0 } });
     }
   },
-  // Parsing takes much for a moment, and once.
-  { memory: 400e6 },
+  // Reading and telling so much takes a multiple of it for a moment; it does not add up.
+  { memory: 800e6 },
 );
 
 fault('child waits for stdin, none supplied', async (t, it) => {
