@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
+import { eventsIn, historyProblem } from './history.ts';
 import { filesOf, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
 import { server, type ServerProcess } from './server-process.ts';
 import { tempDir } from './temp.ts';
@@ -14,19 +15,6 @@ const MORE_FILES = 5;
 const MORE_MEMORY_BYTES = 150e6;
 /** Larger files of the data directory are not searched. */
 const SEARCHED_BYTES = 20e6;
-
-/** What may come after what in the life of one execution. */
-const FINAL = ['completed', 'failed', 'cancelled', 'timed_out'];
-const NEXT: Record<string, readonly string[]> = {
-  '': ['accepted'],
-  accepted: ['queued', 'started', 'status_changed', ...FINAL],
-  queued: ['started', 'status_changed', ...FINAL],
-  started: ['queued', 'status_changed', 'retry_scheduled', 'lost', 'skipped', ...FINAL],
-  status_changed: ['queued', 'started', 'status_changed', 'retry_scheduled', 'lost', 'skipped', ...FINAL],
-  skipped: ['skipped', 'status_changed', 'queued', 'lost', ...FINAL],
-  retry_scheduled: ['queued', 'status_changed', ...FINAL],
-  lost: ['queued', 'retry_scheduled', 'status_changed', ...FINAL],
-};
 
 export interface FaultOptions {
   env?: Record<string, string> | ((t: Test) => Record<string, string>);
@@ -114,6 +102,15 @@ export class Victim {
     return pid as unknown as number;
   }
 
+  async killHost(): Promise<void> {
+    const pid = await this.hostPid();
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has been killed before, and nobody has noticed yet.
+    }
+  }
+
   get<T = ExecutionWire>(path: string): Promise<T> {
     return this.server.get<T>(path);
   }
@@ -184,7 +181,7 @@ export class Victim {
     for (const id of this.accepted)
       if (!all.some((one) => one.id === id)) t.fail(`${id} was accepted, and is gone`);
     for (const { id } of all) {
-      const problem = historyProblem(await this.#types(id));
+      const problem = historyProblem(eventsIn(await this.text(`/v1/executions/${id}/events`)));
       if (problem !== null) t.fail(`${id}: ${problem}`);
     }
     t.same(withEnvironment(`${this.dataDir}/work/`), [], 'no process of a command is alive');
@@ -197,13 +194,6 @@ export class Victim {
       .split('\n')
       .filter((line) => /"level":[56]0/.test(line) && !(logs?.test(line) ?? false));
     t.same(errors, [], 'the server has logged no error');
-  }
-
-  async #types(id: string): Promise<{ type: string; sequence: number }[]> {
-    const found: { type: string; sequence: number }[] = [];
-    for (const line of (await this.text(`/v1/executions/${id}/events`)).split('\n'))
-      if (line.startsWith('data: ')) found.push(JSON.parse(line.slice(6)) as (typeof found)[number]);
-    return found;
   }
 
   async #checkResources(t: Test, most: number): Promise<void> {
@@ -238,18 +228,6 @@ function holds(path: string, text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What is wrong with a sequence of events; null when it is one that can be. */
-export function historyProblem(events: readonly { type: string; sequence: number }[]): string | null {
-  const types = events.map(({ type }) => type);
-  if (events.some(({ sequence }, i) => sequence !== i + 1)) return `events are missing: ${types.join()}`;
-  let before = '';
-  for (const type of types) {
-    if (!(NEXT[before] ?? []).includes(type)) return `${type} after ${before}: ${types.join()}`;
-    before = type;
-  }
-  return FINAL.includes(before) ? null : `it has not ended: ${types.join()}`;
 }
 
 /** A case: named as in the list. */

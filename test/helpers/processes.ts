@@ -8,6 +8,14 @@ export function withEnvironment(text: string): number[] {
     .filter((pid) => Number.isInteger(pid) && isAlive(pid) && environmentOf(pid).includes(text));
 }
 
+/** The environments of all living processes. */
+export function environments(): [pid: number, environment: string][] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && isAlive(pid))
+    .map((pid) => [pid, environmentOf(pid)]);
+}
+
 /** Numbers of living processes one of whose arguments holds a text. */
 export function withArgument(text: string): number[] {
   return readdirSync('/proc')

@@ -41,16 +41,17 @@ struct limit {
 
 __attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg) {
   struct child *child = arg;
+  if (child->tag != 0) {
+    struct limit tag = {child->tag, child->tag};
+    // Before it leaves the session of the host: from then on somebody may ask whose it is. Where it cannot be set, processes
+    // are told by their session, parents and marker.
+    syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
+  }
   TRY(SYS_setsid);
   TRY(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // The host may have died before that.
   if (syscall(SYS_getppid) != child->host) syscall(SYS_exit, 127);
   TRY(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (child->tag != 0) {
-    struct limit tag = {child->tag, child->tag};
-    // Where it cannot be set, processes are told by their session, parents and marker.
-    syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
-  }
   for (int i = 0; i < 3; i++) TRY(SYS_dup3, child->stdio[i], i, 0);
   // Whatever else is open closes by itself; this is for what a library may have left open.
   syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
