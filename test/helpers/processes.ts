@@ -1,11 +1,19 @@
 // Looks at real processes.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Numbers of living processes (not zombies) whose environment holds a text. */
 export function withEnvironment(text: string): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && isAlive(pid) && environmentOf(pid).includes(text));
+}
+
+/** The environments of all living processes. */
+export function environments(): [pid: number, environment: string][] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && isAlive(pid))
+    .map((pid) => [pid, environmentOf(pid)]);
 }
 
 /** Numbers of living processes one of whose arguments holds a text. */
@@ -47,6 +55,42 @@ function argumentsOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** Resident memory of a process, bytes. */
+export function memoryOf(pid: number): number {
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes) * 1024;
+}
+
+export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Open descriptors that are no sockets: those of clients come and go. */
+export function filesOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return !readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+/** Children of a process that have ended and were not reaped. */
+export function zombiesOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((one) => Number.isInteger(one))
+    .filter((one) => {
+      try {
+        const fields = readFileSync(`/proc/${one}/stat`, 'latin1')
+          .replace(/^.*\) /, '')
+          .split(' ');
+        return fields[0] === 'Z' && Number(fields[1]) === pid;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** Waits until something holds, looking now and then; for facts that nothing announces. */

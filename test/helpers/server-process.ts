@@ -22,6 +22,8 @@ export interface ServerProcess {
 
 export interface ServerOptions {
   program?: string[];
+  /** Where it runs; default: here. */
+  cwd?: string | undefined;
 }
 
 interface Started {
@@ -31,8 +33,14 @@ interface Started {
 }
 
 /** Starts a program of the project with this environment and nothing else. */
-export function start(t: Test, env: Record<string, string>, program: string[] = ['dist/main.js']): Started {
+export function start(
+  t: Test,
+  env: Record<string, string>,
+  program: string[] = ['dist/main.js'],
+  cwd?: string,
+): Started {
   const child = spawn(process.execPath, program, {
+    cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -52,7 +60,8 @@ export async function server(
   env: Record<string, string>,
   options: ServerOptions = {},
 ): Promise<ServerProcess> {
-  const started = start(t, { EXECUTION_PORT: '0', EXECUTION_KILL_GRACE_MS: '1000', ...env }, options.program);
+  const settings = { EXECUTION_PORT: '0', EXECUTION_KILL_GRACE_MS: '1000', ...env };
+  const started = start(t, settings, options.program, options.cwd);
   const { child, said } = started;
   const address = () => /"address":"([^"]+)"/.exec(said.out)?.[1];
   await until('it listens', () => {

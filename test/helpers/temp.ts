@@ -11,12 +11,16 @@ export function tempDir(t: Test): string {
   return dir;
 }
 
-/** A directory on a disk of its own of so many bytes; null where this user may not mount one. */
-export function smallDisk(t: Test, bytes: number): string | null {
+/** A directory on a disk of its own of so many bytes, and files; null where this user may not mount one. */
+export function smallDisk(t: Test, bytes: number, files = 0): string | null {
   const dir = mkdtempSync(join(tmpdir(), 'execd-disk-'));
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir], {
-    stdio: 'ignore',
-  });
+  const { status } = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${bytes}${files > 0 ? `,nr_inodes=${files}` : ''}`, 'tmpfs', dir],
+    {
+      stdio: 'ignore',
+    },
+  );
   t.teardown(() => {
     if (status === 0) spawnSync('umount', ['-l', dir]);
     rmSync(dir, { recursive: true, force: true });

@@ -1,12 +1,13 @@
 // What the longer checks share: a server as it is shipped, its figures, and a report whose last line counts.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { until } from '../helpers/processes.ts';
 
 export { freePort } from '../helpers/ports.ts';
+export { descriptorsOf, memoryOf, zombiesOf } from '../helpers/processes.ts';
 
 let passed = 0;
 let failed = 0;
@@ -106,31 +107,6 @@ export async function startServer(env: Record<string, string>, flags: string[] =
       await gone();
     },
   };
-}
-
-/** Resident memory of a process, bytes. */
-export function memoryOf(pid: number): number {
-  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) * 1024;
-}
-
-export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Children of a process that have ended and were not reaped. */
-export function zombiesOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((one) => Number.isInteger(one))
-    .filter((one) => {
-      try {
-        const fields = readFileSync(`/proc/${one}/stat`, 'latin1')
-          .replace(/^.*\) /, '')
-          .split(' ');
-        return fields[0] === 'Z' && Number(fields[1]) === pid;
-      } catch {
-        return false;
-      }
-    });
 }
 
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

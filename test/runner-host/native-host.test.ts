@@ -33,6 +33,25 @@ function ofItsOwn(t: Test): void {
     });
   }
 
+  t.test('what is just being started is not taken for a process of one that is being killed', async (t) => {
+    const host = await new Host(t, [program]).greet();
+    const hopper = ESCAPES.at(-1)?.[1] ?? '';
+    for (let round = 0; round < 20; round++) {
+      const own = token();
+      const ref = host.start(hopper.replaceAll(TOKEN, own));
+      await host.next('growth', (reply) => reply.ref === ref);
+      await until('it is there', () => withArgument(own).length > 0);
+      // It is chased while these begin, one after the other, each alone beside it.
+      host.write(raw.stop(ref, 'cancelled', 0));
+      const ended = host.exited(ref);
+      for (let i = 0; i < 5; i++) {
+        const end = await host.run('echo begun; exit 5');
+        t.match(end, { cause: 'exited', exitCode: 5, stdoutBytes: 6 }, `round ${round}`);
+      }
+      t.match(await ended, { survivors: 0 });
+    }
+  });
+
   t.test('a daemon without an environment is killed when its attempt ends by itself', async (t) => {
     const host = await new Host(t, [program]).greet();
     const own = token();

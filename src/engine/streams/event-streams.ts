@@ -95,7 +95,7 @@ export class EventStreams {
    * The stream of one execution, from after a cursor until its last event, or until the signal or the server ends it. Null
    * when the cursor is at the end of a finished execution already.
    *
-   * @throws RefusedError `not_found`, `invalid_cursor`, before the first item
+   * @throws RefusedError `not_found`, `invalid_event_id`, before the first item
    */
   async ofExecution(
     caller: Caller,
@@ -111,6 +111,7 @@ export class EventStreams {
     const last = execution.attempts.at(-1)?.number ?? 0;
     if (attempt > Math.max(1, last)) throw invalidCursor(`there is no attempt ${attempt}`);
     if (isFinished(execution) && cursor.sequence === execution.eventSequence) return null;
+    if (withOutput && cursor.log.offset > 0) await this.#checkOffset(execution.runId, cursor.log);
     return this.#followExecution(caller, execution, { cursor, withOutput, signal });
   }
 
@@ -238,6 +239,14 @@ export class EventStreams {
       following.close();
       release();
     }
+  }
+
+  /** Who goes on behind what was ever written would miss what comes until there. */
+  async #checkOffset(runId: ExecutionId, { attempt, offset }: LogCursor): Promise<void> {
+    const log = await this.#deps.journal.open({ runId, attempt });
+    const size = log?.size ?? Infinity;
+    await log?.close();
+    if (offset > size) throw invalidCursor(`the log of attempt ${attempt} does not reach that far`);
   }
 
   /** The next events of an execution, from memory where they are there. */

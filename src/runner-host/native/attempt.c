@@ -53,7 +53,7 @@ void attempt_forget(struct attempt *attempt) {
   struct attempt **at = &table[attempt->start->ref % BUCKETS];
   while (*at != attempt) at = &(*at)->next_in_table;
   *at = attempt->next_in_table;
-  if (attempt->is_spawned) family_remove(attempt);
+  family_remove(attempt);
   attempt_set_phase(attempt, ENDED);
   // Freed at the end of the turn: an event for it may still be on its way.
   attempt->next_in_line = ended;
@@ -310,6 +310,7 @@ void attempt_submit(struct start *start) {
   attempt->idle_timer = (struct timer){.fn = on_idle_timer, .arg = attempt};
   attempt->phase_timer = (struct timer){.fn = ending_on_timer, .arg = attempt};
   attempt->tag = tag_of(start->marker);
+  family_expect(attempt);
   attempt->next_in_table = table[start->ref % BUCKETS];
   table[start->ref % BUCKETS] = attempt;
   live += 1;

@@ -20,6 +20,8 @@
 #define BUCKETS 4096
 static struct attempt *by_tag[BUCKETS];
 static struct attempt *live;
+/** Attempts that the starter has in hand: what it has just started is a child of this host, and looks like an orphan. */
+static size_t expected;
 
 /** What was found by the last look, by process number. */
 static struct {
@@ -63,13 +65,19 @@ static struct attempt *tagged(uint64_t tag) {
   return attempt;
 }
 
+void family_expect(struct attempt *attempt) {
+  attempt->next_by_tag = by_tag[attempt->tag % BUCKETS];
+  by_tag[attempt->tag % BUCKETS] = attempt;
+  expected += 1;
+}
+
 void family_add(struct attempt *attempt) {
   note_pid(attempt->spawned.pid);
   attempt->pid_turn = pid_turn;
-  attempt->next_by_tag = by_tag[attempt->tag % BUCKETS];
-  by_tag[attempt->tag % BUCKETS] = attempt;
+  attempt->is_in_family = true;
   attempt->next_live = live;
   live = attempt;
+  expected -= 1;
   seen.is_fresh = false;
 }
 
@@ -77,6 +85,10 @@ void family_remove(struct attempt *attempt) {
   struct attempt **at = &by_tag[attempt->tag % BUCKETS];
   while (*at != attempt) at = &(*at)->next_by_tag;
   *at = attempt->next_by_tag;
+  if (!attempt->is_in_family) {
+    expected -= 1;
+    return;
+  }
   for (at = &live; *at != attempt;) at = &(*at)->next_live;
   *at = attempt->next_live;
 }
@@ -151,6 +163,7 @@ static void look_at(pid_t pid, void *arg) {
 /** The only attempt that can have started a process; NULL when there are several, or none. */
 static struct attempt *only_candidate(const struct process *process) {
   struct attempt *only = NULL;
+  if (expected > 0) return NULL;
   for (struct attempt *attempt = live; attempt != NULL; attempt = attempt->next_live) {
     if (attempt->start_ticks > process->start_time) continue;
     if (only != NULL) return NULL;

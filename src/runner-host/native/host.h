@@ -393,7 +393,8 @@ uint32_t of_command(const struct attempt *attempt, const struct process *found, 
 bool family_is_empty(struct attempt *attempt);
 /** What was seen of processes is old: to be called in each turn of the loop. */
 void families_forget(void);
-/** To be called when an attempt begins and ends. */
+/** To be called when an attempt is submitted, when it has begun, and when it ends. */
+void family_expect(struct attempt *attempt);
 void family_add(struct attempt *attempt);
 void family_remove(struct attempt *attempt);
 /**
@@ -507,6 +508,7 @@ struct attempt {
   /** For families.c. */
   uint64_t tag, start_ticks, orphan_deaths;
   uint32_t pid_turn;
+  bool is_in_family;
   struct attempt *next_by_tag, *next_live;
 };
 

@@ -39,6 +39,12 @@ struct child {
 __attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg) {
   struct child *child = arg;
   const struct spawn_options *options = child->options;
+  if (options->tag != 0) {
+    struct rlimit64 tag = {options->tag, options->tag};
+    // Before it leaves the session of the host: from then on somebody may ask whose it is. Where it cannot be set, processes
+    // are told by their session, parents and marker.
+    syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
+  }
   TRY(SYS_setsid);
   for (int i = 0; i < 3; i++) TRY(SYS_dup3, options->stdio[i], i, 0);
   // Whatever else is open closes by itself; this is for what a library may have left open.
@@ -59,11 +65,6 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   // The host may have died before that.
   if (syscall(SYS_getppid) != child->host) syscall(SYS_exit, 127);
   TRY(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (options->tag != 0) {
-    struct rlimit64 tag = {options->tag, options->tag};
-    // Where it cannot be set, processes are told by their session, parents and marker.
-    syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
-  }
   child->is_cwd = true;
   TRY(SYS_chdir, child->cwd);
   child->is_cwd = false;
