@@ -1,6 +1,7 @@
 import t from 'tap';
 import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
 import type { MayRun } from '../../src/domain/access.ts';
+import { NOT_CONFINED } from '../../src/domain/isolation.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 import { parsePolicy } from '../../src/policy-file.ts';
 
@@ -127,6 +128,7 @@ t.test('a key narrows what its user may run, and never widens it', async (t) => 
   t.equal(whyNot('ann', make(['-C', '/srv/src']), byTemplate), null);
   t.same(rules.decide({ userId: 'ann', mayRun: byTemplate }, make(['-C', '/srv/src'])), {
     limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000, resources: {} },
+    confinement: NOT_CONFINED,
   });
 });
 
@@ -142,6 +144,7 @@ users: { ann: { may_run: [{ template: t }] } }`);
   };
   t.same(many.decide({ userId: 'ann', mayRun: 'policy' }, spec), {
     limits: { attemptMs: null, totalMs: null, outputBytes: null, resources: {} },
+    confinement: NOT_CONFINED,
   });
 });
 
@@ -206,5 +209,6 @@ users: { ann: { may_run: [{ template: wide }] } }`);
       outputBytes: null,
       resources: { cpu_s: 10, processes: 4, open_files: 99 },
     },
+    confinement: NOT_CONFINED,
   });
 });
