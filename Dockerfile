@@ -32,6 +32,7 @@ RUN --mount=type=cache,target=/npm-cache \
 # ----------------------------------------------------------------------------------------------- runtime
 FROM ${NODE_IMAGE} AS runtime
 
+# No bubblewrap: a container does not let it make namespaces (docs/isolation.md).
 # tini reaps the orphans of users' commands, which Node as process 1 would leave as zombies.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \

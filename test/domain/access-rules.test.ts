@@ -132,6 +132,33 @@ t.test('a key narrows what its user may run, and never widens it', async (t) => 
   });
 });
 
+t.test(
+  'of all templates that allow it the strongest isolation applies, and the narrowest network',
+  async (t) => {
+    const read = parsePolicy(
+      `
+templates:
+  open: { program: /x, isolation: sandbox, network: true }
+  closed: { program: /x, isolation: sandbox, network: false }
+  weak: { program: /x, isolation: supervised }
+users:
+  ann: { may_run: [{ template: open }] }
+  bob: { may_run: [{ template: weak }] }`,
+      ['supervised', 'sandbox'],
+    );
+    if ('problems' in read) throw new Error(JSON.stringify(read.problems));
+    const rules = accessRules(read, NO_QUOTAS);
+    const confinement = (userId: string, mayRun: MayRun) => {
+      const decision = rules.decide({ userId, mayRun }, { kind: 'exec', program: '/x' });
+      return 'why' in decision ? decision.why : decision.confinement;
+    };
+    t.same(confinement('ann', 'any'), { isolation: 'sandbox', hasNetwork: true });
+    t.same(confinement('ann', [{ template: 'closed' }]), { isolation: 'sandbox', hasNetwork: false });
+    t.same(confinement('bob', 'any'), { isolation: 'supervised', hasNetwork: null });
+    t.same(confinement('bob', [{ template: 'open' }]), { isolation: 'sandbox', hasNetwork: true });
+  },
+);
+
 t.test('many optional rules cost no more than their number', async (t) => {
   const args = Array.from({ length: 60 }, () => '{ text: {}, optional: true, repeat: 60 }').join(', ');
   const many = rulesOf(`
