@@ -218,7 +218,6 @@ static void on_no_sandbox(struct attempt *attempt) {
     attempt->refusal = (struct refusal){ISOLATION_UNAVAILABLE, must_format("The sandbox could not be made: %s.", said)};
   }
   attempt_hang_up(attempt);
-  family_remove(attempt);
   attempt->is_spawned = false;
   attempt->ended_at = wall_ms();
   if (attempt->is_refused) report_refusal(attempt);
