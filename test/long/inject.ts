@@ -112,10 +112,12 @@ async function play(
 
 /** What has to hold afterwards, of a server that was started anew. */
 async function judge(server: Server, scene: Scene, problem: (what: string) => void): Promise<void> {
-  const lines = readFileSync(scene.side, 'utf8').split('\n');
   const { items } = await server.call<{ items: ExecutionWire[] }>('GET', '/v1/executions?limit=1000');
   for (const id of scene.accepted)
     if (!items.some((one) => one.id === id)) problem(`${id} was accepted, and is gone`);
+  // What waited runs only now.
+  for (const { id } of items) await server.finished(id);
+  const lines = readFileSync(scene.side, 'utf8').split('\n');
   for (const { id } of items) {
     const { status, outcome, error, attempts } = await server.finished(id);
     const own = lines.filter((line) => line.startsWith(id));
@@ -133,8 +135,8 @@ async function judge(server: Server, scene: Scene, problem: (what: string) => vo
   }
 }
 
-/** One step; answers how many calls were failed, and what became of the executions. */
-async function runStep(injection: Injection, step: number): Promise<{ hits: number; ends: string }> {
+/** One step; answers how many calls were failed. */
+async function runStep(injection: Injection, step: number): Promise<number> {
   const place = join(dir, String((steps += 1)));
   mkdirSync(place);
   const side = join(place, 'side');
@@ -171,21 +173,57 @@ async function runStep(injection: Injection, step: number): Promise<{ hits: numb
   if (left.length > 0) problem(`${left.length} processes are left after the stop`);
   const second = await startServer(scene.env);
   await judge(second, scene, problem);
-  const { executions } = await second.call<{ executions: Record<string, number> }>('GET', '/v1/stats');
   if ((await second.submit({ kind: 'exec', program: 'true' })).id === '') problem('it does not go on');
   await second.stop();
-  return { hits, ends: JSON.stringify(executions) };
+  return hits;
+}
+
+/** A log that cannot be read concerns nothing else. */
+async function brokenLog(): Promise<void> {
+  const data = join(dir, 'broken');
+  const server = await startServer({ EXECUTION_DATA_DIR: data, EXECUTION_PORT: await freePort() });
+  const { id } = await server.submit({ kind: 'shell', command: 'seq 1000' });
+  await server.finished(id);
+  const files = readdirSync(join(data, 'logs'), { recursive: true, encoding: 'utf8' });
+  const path = files.find((name) => name.includes(id) && name.endsWith('.log')) ?? '';
+  const tracer = spawn(
+    'strace',
+    [
+      ...['-f', '-o', '/dev/null', '-P', join(data, 'logs', path), '-e', 'trace=pread64,read'],
+      ...['-e', 'inject=pread64,read:error=EIO', '-p', String(server.pid)],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let said = '';
+  tracer.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const gone = new Promise((resolve) => tracer.once('close', resolve));
+  await until('it is attached', () => said.includes('attached'));
+  const log = async () => {
+    const answer = await fetch(`${server.url}/v1/executions/${id}/logs`);
+    return `${answer.status} ${(await answer.text().catch(() => 'cut')).length}`;
+  };
+  const broken = await log();
+  check(!broken.startsWith('200 3893'), `EIO on read of a finished log: ${broken}`);
+  const { status } = await fetch(`${server.url}/health`);
+  check(status === 200, `the server is healthy meanwhile: ${status}`);
+  const other = await server.finished((await server.submit({ kind: 'shell', command: 'echo other' })).id);
+  check(other.status === 'completed', 'others run');
+  tracer.kill('SIGINT');
+  await gone;
+  check((await log()) === '200 3893', 'the log can be read when the disk can');
+  await server.stop();
 }
 
 for (const injection of INJECTIONS) {
   let [hits, done] = [0, 0];
   const { into, calls, error } = injection;
   for (let step = 1; step <= MOST_STEPS; step++) {
-    const result = await runStep(injection, step);
+    const failed = await runStep(injection, step);
     done = step;
-    hits += result.hits;
-    if (result.hits === 0) break;
+    hits += failed;
+    if (failed === 0) break;
   }
   check(hits > 0, `${into}, ${calls}: ${error}: ${hits} calls failed in ${done} steps`);
 }
+await brokenLog();
 finish();
