@@ -25,6 +25,8 @@ export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
+  /** The last sweep, which may be under way. */
+  #sweep: Promise<unknown> = Promise.resolve();
 
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
@@ -40,8 +42,14 @@ export class Janitor {
     await this.#loop;
   }
 
-  /** Removes what has been kept long enough; answers how many executions. */
-  async sweepOnce(): Promise<number> {
+  /** Removes what has been kept long enough; answers how many executions. One after the other: two would find the same. */
+  sweepOnce(): Promise<number> {
+    const sweep = this.#sweep.then(() => this.#sweepOnce());
+    this.#sweep = sweep.catch(() => undefined);
+    return sweep;
+  }
+
+  async #sweepOnce(): Promise<number> {
     const { store, clock, retentionMs, maxRetained } = this.#deps;
     let removed = 0;
     for (;;) {

@@ -2,12 +2,12 @@
 //
 //   npm run test:faults
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { MIGRATIONS, migrate } from '../../src/store/sqlite/migrations.ts';
-import { until, withEnvironment } from '../helpers/processes.ts';
+import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
 import {
   check,
   finish,
@@ -182,7 +182,7 @@ for (const [name, command, total] of [
   let ended = 0;
   for (const id of ids) if ((await server.finished(id)).status === 'completed') ended += 1;
   check(ended === ids.length && ended > 0, `${name}: all ${ended} that were accepted have run`);
-  check(readFileSync(`/proc/${server.pid}/status`, 'utf8').includes('node'), `${name}: in the same process`);
+  check(isAlive(server.pid), `${name}: in the same process`);
   await server.stop();
 }
 
