@@ -269,7 +269,8 @@ t.test(
     t.ok(requests.length <= 210, `${requests.length} requests for 200 callers`);
     t.ok(ends.some(({ outcome }) => outcome?.exhausted?.by === 'budget'));
     const { body } = await s.call<{ items: object[] }>('GET', '/v1/circuits');
-    t.match(body.items, [{ name: 'operation:ask', opened: 1, state: /open/ }]);
+    // On a slow machine it may have tried the target again already.
+    t.match(body.items, [{ name: 'operation:ask', opened: Number, state: /open/ }]);
     const refused = await s.run({ kind: 'operation', name: 'ask' });
     if (refused.outcome?.cause === 'circuit_open') {
       t.match(refused, {
