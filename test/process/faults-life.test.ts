@@ -1,5 +1,5 @@
 // The list of faults: timeouts, cancels, and what gets away from them. Each test is named as its case.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { fault } from '../helpers/fault-case.ts';
@@ -119,7 +119,11 @@ fault('server as container PID 1, command leaves orphans that exit', async (t, i
 
 fault('child kills the server (same uid)', async (t, it) => {
   const marker = token();
-  const { id } = await it.submit(`setsid sleep 600.${marker} & kill -9 ${it.pid}; sleep 600`);
+  const go = join(tempDir(t), 'go');
+  const waits = `until [ -e ${go} ]; do sleep 0.01; done`;
+  const { id } = await it.submit(`setsid sleep 600.${marker} & ${waits}; kill -9 ${it.pid}; sleep 600`);
+  // Not before it has answered.
+  writeFileSync(go, '');
   await it.died();
   await it.start();
   t.match(await it.finished(id), { status: 'failed', outcome: { cause: 'lost', detail: 'server_crash' } });
