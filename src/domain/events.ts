@@ -51,9 +51,9 @@ export interface EventEnd {
 }
 
 /** Which events are wanted. Null as user is everybody's. */
-export interface EventFilter {
+export interface EventFilter<Type extends string = EventType> {
   userId: string | null;
-  types?: readonly EventType[] | undefined;
+  types?: readonly Type[] | undefined;
   /** The status that the event has led to. */
   status?: readonly Status[] | undefined;
   kind?: readonly Kind[] | undefined;
@@ -93,10 +93,7 @@ export function statusAfter(event: Pick<LifecycleEvent, 'type' | 'phase'>): Stat
   return isFinal(event.type) ? event.type : statusOf(phase, null);
 }
 
-export function matches(
-  filter: Omit<EventFilter, 'types'> & { types?: readonly string[] | undefined },
-  record: EventRecord,
-): boolean {
+export function matches(filter: EventFilter<string>, record: EventRecord): boolean {
   const { userId, types, status, kind, operation, taskId, planId, label = [] } = filter;
   return (
     (userId === null || userId === record.userId) &&

@@ -9,15 +9,11 @@ export const webhookSecret = z
     error: 'must be "whsec_" and the base64 of 24 to 64 bytes',
   });
 
-/** Of one execution. */
-export const webhookEvents = z
-  .array(z.enum(EVENT_TYPES))
-  .min(1)
-  .max(EVENT_TYPES.length)
-  .describe('default: completed, failed, cancelled, timed_out');
+function someOf<const Types extends readonly string[]>(types: Types) {
+  const events = z.array(z.enum(types)).min(1).max(types.length);
+  return events.describe('default: completed, failed, cancelled, timed_out');
+}
 
-export const standingWebhookEvents = z
-  .array(z.enum(WEBHOOK_EVENT_TYPES))
-  .min(1)
-  .max(WEBHOOK_EVENT_TYPES.length)
-  .describe('default: completed, failed, cancelled, timed_out');
+/** Of one execution. */
+export const webhookEvents = someOf(EVENT_TYPES);
+export const standingWebhookEvents = someOf(WEBHOOK_EVENT_TYPES);

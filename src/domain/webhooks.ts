@@ -34,7 +34,7 @@ export interface Webhook {
 }
 
 /** Which events are told. What is not `types` picks executions; of its user's account a webhook is told whatever else it picks. */
-export type WebhookFilter = Omit<EventFilter, 'types'> & { types?: readonly WebhookEventType[] | undefined };
+export type WebhookFilter = EventFilter<WebhookEventType>;
 
 /** An account has become low. */
 export interface LowBalance {

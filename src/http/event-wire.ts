@@ -56,15 +56,8 @@ export function toToldWire(told: Told): object {
   return told.type === 'low_balance' ? toLowBalanceWire(told) : toEventWire(told);
 }
 
-function toLowBalanceWire({
-  type,
-  at,
-  userId,
-  balance,
-  threshold,
-  executionId,
-  position,
-}: LowBalance): object {
+function toLowBalanceWire(low: LowBalance): object {
+  const { type, at, userId, balance, threshold, executionId, position } = low;
   const facts = { user_id: userId, balance, threshold, execution_id: executionId, position };
   return { type, time: isoTime(at), ...facts };
 }

@@ -8,7 +8,7 @@ import {
   statusOf,
   transition,
 } from '../../src/domain/lifecycle.ts';
-import type { Outcome } from '../../src/domain/outcome.ts';
+import { EXIT_0 } from '../helpers/records.ts';
 
 const ATTEMPT = 3;
 
@@ -103,22 +103,12 @@ t.test('a move for another attempt than the last one is stale in every phase', a
 });
 
 t.test('the status follows from the phase and the outcome', async (t) => {
-  const process = {
-    exitCode: 0,
-    signal: null,
-    forced: false,
-    signals: [],
-    processesFound: 0,
-    leftoverProcesses: 0,
-    survivors: 0,
-  };
-  const ok: Outcome = { cause: 'exited', exitCode: 0, process, resultError: null };
   t.equal(statusOf('queued', null), 'pending');
   t.equal(statusOf('joined', null), 'pending');
   t.equal(statusOf('scheduled_retry', null), 'pending');
   t.equal(statusOf('starting', null), 'running');
   t.equal(statusOf('canceling', null), 'running');
-  t.equal(statusOf('done', ok), 'completed');
+  t.equal(statusOf('done', EXIT_0), 'completed');
   t.equal(statusOf('done', { cause: 'cancelled', reason: null, process: null }), 'cancelled');
   t.throws(() => statusOf('done', null), 'a finished execution must have an outcome');
 });

@@ -64,6 +64,7 @@ enum limit {
   LIMIT_DISK_BYTES,
   NO_LIMIT
 };
+#define UNLIMITED {-1, -1, -1, -1, -1, -1}
 
 /** A list of strings; `items` has room for two more, and ends with NULL. */
 struct strings {

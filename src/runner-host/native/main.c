@@ -264,7 +264,7 @@ static int check(const char *version) {
   if (strcmp(version, PROTOCOL_VERSION) != 0) return 1;
   prepare_process();
   char *args[] = {"/proc/self/exe", "--nothing", NULL}, *env[] = {NULL, NULL};
-  struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/", .limits = {-1, -1, -1, -1, -1, -1}};
+  struct start start = {.args = {args, 2}, .env = {env, 0}, .cwd = "/", .limits = UNLIMITED};
   int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC), status = 1;
   struct spawn_options options = {.stdio = {nowhere, nowhere, nowhere}, .tag = tag_of("check")};
   struct spawned spawned = spawn_process(&start, args[0], &options);

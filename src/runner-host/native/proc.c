@@ -73,10 +73,8 @@ int64_t process_memory(pid_t pid, bool is_exact) {
 }
 
 uint64_t process_tag(pid_t pid) {
-  struct {
-    uint64_t soft, hard;
-  } limit;
-  return syscall(SYS_prlimit64, pid, RLIMIT_LOCKS, NULL, &limit) < 0 ? 0 : limit.hard;
+  struct rlimit64 limit;
+  return syscall(SYS_prlimit64, pid, RLIMIT_LOCKS, NULL, &limit) < 0 ? 0 : limit.rlim_max;
 }
 
 char *process_variable(pid_t pid, const char *prefix) {

@@ -136,7 +136,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   if (is_whole) {
     struct strings args = arguments(start);
     char *env[] = {start->marker, NULL};
-    struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = {-1, -1, -1, -1, -1, -1}};
+    struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
     memcpy(outer_options.stdio, (int[]){nowhere, nowhere, sandbox->said}, sizeof outer_options.stdio);
     outer_options.passed = passed;
