@@ -4,6 +4,7 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -115,6 +116,18 @@ fault('kill -9 during log append', async (t, it) => {
     t.equal(told.map(({ text = '' }) => text).join(''), log, 'and so are the records');
     t.equal(told.at(-1)?.complete, false);
   }
+});
+
+fault('kill -9 server while a log of what runs cannot be read', async (t, it) => {
+  const { id, output } = await it.begun('echo up; sleep 600');
+  it.server.signal('SIGKILL');
+  await it.died();
+  for (const path of [output.log_path ?? '', (output.log_path ?? '').replace(/log$/, 'idx')]) {
+    rmSync(path);
+    mkdirSync(path);
+  }
+  await it.start();
+  t.match(await it.finished(id), LOST, 'the start does not depend on it');
 });
 
 fault('store file truncated, bit-flipped, half record at end, zero-length', async (t, it) => {
