@@ -424,10 +424,11 @@ t.test('a log that cannot be read to its end is broken off, never ended as if it
   const { hostname, port } = new URL(s.url);
   const socket = connect(Number(port), hostname);
   socket.write(`GET /v1/executions/${id}/logs HTTP/1.0\r\nHost: ${hostname}\r\n\r\n`);
-  const reading = (async () => {
-    for await (const piece of socket) void piece;
-  })();
-  await t.rejects(reading, { code: 'ECONNRESET' }, 'to HTTP/1.0 a mere end would be that of the log');
+  await t.rejects(
+    new Response(socket).bytes(),
+    { code: 'ECONNRESET' },
+    'to HTTP/1.0 a mere end would be that of the log',
+  );
   t.match(
     s.lines.find(({ level }) => level === 40),
     { msg: /could not be read to its end/, err: { message: /shorter than its index/ } },
