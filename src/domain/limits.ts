@@ -19,7 +19,7 @@ export const LIMITS = {
   },
   memory_bytes: {
     least: 1_048_576,
-    about: 'memory of all its processes together, and twice as much data of one of them',
+    about: 'memory of all its processes together',
     setting: 'EXECUTION_LIMIT_MEMORY_BYTES',
     exceeded: (value) => `It held more than ${value} bytes of memory`,
   },

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
-import { limiter, whyUnlimited } from './limits.ts';
+import { letGoFirst, limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from './protocol.ts';
 
 export class LaunchError extends Error {
@@ -179,7 +179,10 @@ export async function launch(
   } catch (error) {
     throw launchError(error as NodeJS.ErrnoException, start, target);
   }
-  if (child.pid !== undefined) return child as ChildProcess & { pid: number };
+  if (child.pid !== undefined) {
+    letGoFirst(child.pid);
+    return child as ChildProcess & { pid: number };
+  }
   const error = await new Promise<NodeJS.ErrnoException>((resolve) => child.once('error', resolve));
   throw launchError(error, start, target);
 }

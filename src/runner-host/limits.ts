@@ -3,7 +3,7 @@
 // user, whosever they are, and root's not at all. There is no RLIMIT_AS: what only reserves addresses, as Node does, would
 // die of it.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { FoundProcess } from './process-table.ts';
 import type { LimitName, Limits } from './protocol.ts';
@@ -13,6 +13,8 @@ const LOOK_MS = 100;
 const LOOK_TIMES = 10;
 const DISK_MS = 1000;
 const DISK_TIMES = 4;
+/** Data is what may be written to, whether it is or not: Node takes half a GiB of it for each of its threads of JavaScript. */
+const RESERVED_BYTES = 4 * 1024 ** 3;
 /** USER_HZ, which is the same on all machines that Node runs on (proc(5)). */
 const TICKS_PER_S = 100;
 const SYSTEM_PATH = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
@@ -32,17 +34,11 @@ export function whyUnlimited(limits: Limits): { limit: LimitName; why: string } 
 
 /** What each process is held to: the option of prlimit, its line in /proc/self/limits, and the two values. */
 function ownLimits({ cpuS, memoryBytes, fileBytes, openFiles }: Limits) {
+  const data = memoryBytes < 0 ? memoryBytes : memoryBytes * 2 + RESERVED_BYTES;
   const all: { limit: LimitName; option: string; line: string; soft: number; hard: number }[] = [
     // SIGXCPU, and a second later SIGKILL for what does not mind.
     { limit: 'cpu_s', option: 'cpu', line: 'Max cpu time', soft: cpuS, hard: cpuS + 1 },
-    // Data is what may be written to, whether it is or not: of that there may be more than of memory.
-    {
-      limit: 'memory_bytes',
-      option: 'data',
-      line: 'Max data size',
-      soft: memoryBytes * 2,
-      hard: memoryBytes * 2,
-    },
+    { limit: 'memory_bytes', option: 'data', line: 'Max data size', soft: data, hard: data },
     { limit: 'file_bytes', option: 'fsize', line: 'Max file size', soft: fileBytes, hard: fileBytes },
     { limit: 'open_files', option: 'nofile', line: 'Max open files', soft: openFiles, hard: openFiles },
   ];
@@ -67,6 +63,20 @@ export function limiter(limits: Limits | null): string[] {
 export function forbidCores(): void {
   const prlimit = findTool('prlimit');
   if (prlimit !== null) spawnSync(prlimit, ['--core=0:0', '--pid', String(process.pid)], { stdio: 'ignore' });
+}
+
+/** Half of the memory that there is: far above what the server takes, and not above what fills all of it alone. */
+const MORE_BADNESS = 500;
+const MOST_BADNESS = 1000;
+
+/** When memory runs out, a command is ended before the server and this host are. What it started before this is not. */
+export function letGoFirst(pid: number): void {
+  const own = Math.max(0, Number(readOf('self', 'oom_score_adj')));
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(Math.min(own + MORE_BADNESS, MOST_BADNESS)));
+  } catch {
+    // It has ended, or is another user's, or this is no Linux: then the kernel chooses by size alone.
+  }
 }
 
 /** Which limit has ended a command that has ended by itself. Shells say 128 and the number of a signal. */
@@ -182,7 +192,7 @@ function ownBytes(pid: number): number {
   return kib.includes(undefined) ? residentBytes(pid) : kib.reduce((sum, one) => sum + Number(one), 0) * 1024;
 }
 
-function readOf(pid: number, file: string): string {
+function readOf(pid: number | 'self', file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1');
   } catch {

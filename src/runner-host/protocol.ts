@@ -115,7 +115,7 @@ export interface Start {
 export interface Limits {
   /** Seconds of cpu time. */
   cpuS: number;
-  /** Resident memory that nothing else holds; and twice as much data of one process (RLIMIT_DATA). */
+  /** Resident memory that nothing else holds; twice as much and 4 GiB is the data of one process (RLIMIT_DATA). */
   memoryBytes: number;
   processes: number;
   /** Of each file that is written (RLIMIT_FSIZE). */

@@ -746,7 +746,7 @@ function limits(t: Test, greeted: Greeted): void {
     const held = end.stdoutTail.toString();
     t.match(end, { cause: 'exited', exitCode: 0, limit: null });
     t.match(held, /^Max cpu time +50 +51 /m);
-    t.match(held, /^Max data size +600000000 +600000000 /m);
+    t.match(held, /^Max data size +4894967296 +4894967296 /m);
     t.match(held, /^Max file size +70000 +70000 /m);
     t.match(held, /^Max open files +40 +40 /m);
     t.match(held, /^Max core file size +0 +0 /m);
@@ -767,6 +767,18 @@ function limits(t: Test, greeted: Greeted): void {
     const opens = 'for i in $(seq 30); do exec {fd}</dev/null || exit 9; done';
     t.match(await host.run(opens, { limits: { openFiles: 20 } }), { cause: 'exited', limit: null });
     t.match(await host.run(opens, { limits: { openFiles: 80 } }), { cause: 'exited', exitCode: 0 });
+  });
+
+  t.test('when memory runs out, commands are ended before the host is', async (t) => {
+    const host = await greeted(t);
+    const badness = (pid: number) => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
+    host.start('echo up; sleep 60');
+    const { pid } = await host.next('started');
+    const expected = Math.min(Math.max(0, badness(host.pid)) + 500, 1000);
+    await until('it is the worse one', () => badness(pid) === expected);
+    t.equal(badness(host.pid), badness(process.pid), 'the host is what it was');
+    const same = `until [ "$(cat /proc/self/oom_score_adj)" = ${expected} ]; do :; done; exit 3`;
+    t.match(await host.run(same), { cause: 'exited', exitCode: 3 }, 'so is what it starts');
   });
 
   t.test('nothing is taken for a limit that was not set', async (t) => {

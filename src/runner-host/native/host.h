@@ -314,6 +314,8 @@ struct spawn_options {
   uint64_t tag;
   /** 0: the user of this process. */
   uid_t uid;
+  /** What it adds to its badness when memory runs out (proc(5), oom_score_adj); NULL: as much as this process. */
+  const char *oom_score;
 };
 
 /** Starts a program in a session of its own. */
@@ -567,6 +569,8 @@ void attempt_journal_changed(void *attempt);
 
 /** What may be used from here on; between the fork and the program. Calls the system only. Returns 0 or an errno. */
 int limits_set(const int64_t limits[NO_LIMIT]);
+/** What commands add to their badness when memory runs out, so that they are ended before the server and this host are. */
+const char *limits_oom_score(void);
 /** Looks now and then at what the processes of a running attempt use. */
 void limits_watch(struct attempt *attempt);
 void limits_unwatch(struct attempt *attempt);

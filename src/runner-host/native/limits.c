@@ -17,6 +17,8 @@
 #define LOOK_TIMES 10
 #define DISK_NS (1000 * MS)
 #define DISK_TIMES 4
+/** Data is what may be written to, whether it is or not: Node takes half a GiB of it for each of its threads of JavaScript. */
+#define RESERVED_BYTES (4ULL << 30)
 
 /** Never above what this host itself is held to: that is stricter, and nothing else is possible without privileges. */
 __attribute__((no_sanitize("address", "undefined"))) static int set(int resource, uint64_t soft, uint64_t hard) {
@@ -31,14 +33,31 @@ __attribute__((no_sanitize("address", "undefined"))) int limits_set(const int64_
   // SIGXCPU, and a second later SIGKILL for what does not mind.
   if (limits[LIMIT_CPU_S] >= 0)
     error = set(RLIMIT_CPU, (uint64_t)limits[LIMIT_CPU_S], (uint64_t)limits[LIMIT_CPU_S] + 1);
-  // Data is what may be written to, whether it is or not: of that there may be more than of memory.
-  uint64_t data = (uint64_t)limits[LIMIT_MEMORY_BYTES] * 2;
+  uint64_t data = (uint64_t)limits[LIMIT_MEMORY_BYTES] * 2 + RESERVED_BYTES;
   if (error == 0 && limits[LIMIT_MEMORY_BYTES] >= 0) error = set(RLIMIT_DATA, data, data);
   if (error == 0 && limits[LIMIT_FILE_BYTES] >= 0)
     error = set(RLIMIT_FSIZE, (uint64_t)limits[LIMIT_FILE_BYTES], (uint64_t)limits[LIMIT_FILE_BYTES]);
   if (error == 0 && limits[LIMIT_OPEN_FILES] >= 0)
     error = set(RLIMIT_NOFILE, (uint64_t)limits[LIMIT_OPEN_FILES], (uint64_t)limits[LIMIT_OPEN_FILES]);
   return error;
+}
+
+/** Half of the memory that there is: far above what the server takes, and not above what fills all of it alone. */
+#define MORE_BADNESS 500
+#define MOST_BADNESS 1000
+
+const char *limits_oom_score(void) {
+  static char text[16];
+  if (text[0] != 0) return text;
+  int own = 0;
+  FILE *file = fopen("/proc/self/oom_score_adj", "re");
+  if (file != NULL) {
+    if (fscanf(file, "%d", &own) != 1 || own < 0) own = 0;
+    fclose(file);
+  }
+  int score = own + MORE_BADNESS < MOST_BADNESS ? own + MORE_BADNESS : MOST_BADNESS;
+  snprintf(text, sizeof text, "%d", score);
+  return text;
 }
 
 /** What goes over a limit gets no time to act on SIGTERM: it would go on meanwhile. */

@@ -2,6 +2,7 @@
 // the program, so nothing is copied however large the host is; in return it may call the system only, and change nothing
 // but `error`.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -44,6 +45,16 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
     // Before it leaves the session of the host: from then on somebody may ask whose it is. Where it cannot be set, processes
     // are told by their session, parents and marker.
     syscall(SYS_prlimit64, 0, RLIMIT_LOCKS, &tag, NULL);
+  }
+  if (options->oom_score != NULL) {
+    // As this user: another one may not. Where it cannot be set, the kernel chooses by size alone.
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+      size_t length = 0;
+      while (options->oom_score[length] != 0) length++;
+      syscall(SYS_write, fd, options->oom_score, length);
+      syscall(SYS_close, fd);
+    }
   }
   TRY(SYS_setsid);
   for (int i = 0; i < 3; i++) TRY(SYS_dup3, options->stdio[i], i, 0);

@@ -83,7 +83,11 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
     return;
   }
   struct spawn_options options = {
-      .stdio = {input, outputs[0], outputs[1]}, .tag = attempt->tag, .uid = attempt->uid};
+      .stdio = {input, outputs[0], outputs[1]},
+      .tag = attempt->tag,
+      .uid = attempt->uid,
+      .oom_score = limits_oom_score(),
+  };
   // So that it can open /dev/stderr.
   for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->uid);
   attempt->start_ticks = ticks_since_boot();
