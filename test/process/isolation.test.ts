@@ -1,10 +1,11 @@
 // Isolation tiers behind the server as it is shipped: chosen, tried at the start, shown, and never weaker than was asked for.
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../helpers/processes.ts';
 import { server, type ServerProcess, start } from '../helpers/server-process.ts';
-import { dirOutsideTmp, whyNot } from '../helpers/tiers.ts';
+import { BWRAP, dirOutsideTmp, whyNot } from '../helpers/tiers.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const SECRET = 'hunter2-of-the-server';
@@ -73,6 +74,50 @@ for (const [name, env] of tiers) {
   );
 }
 
+for (const [name, env] of tiers) {
+  t.test(
+    `${name}: write outside work dir, read other execution dirs, read server code/keys`,
+    skipUnless(name),
+    async (t) => {
+      const it = await isolated(t, env);
+      const { dataDir } = it;
+      const top = join(dataDir, '..');
+      const { id } = await it.submit({ kind: 'shell', command: 'echo mine > file; echo up; exec sleep 600' });
+      await until(
+        'another one has a file',
+        async () => (await it.get(`/v1/executions/${id}`)).output.stdout_bytes > 0,
+      );
+      const work = join(dataDir, 'work/1');
+      const other = join(work, readdirSync(work).find((one) => one.startsWith(id)) ?? '');
+      t.same(readdirSync(other), ['file']);
+      const code = process.cwd();
+      const places = [
+        '/etc',
+        '/usr/bin',
+        '/',
+        '/var/lib',
+        top,
+        dataDir,
+        `${dataDir}/logs`,
+        other,
+        code,
+        `${code}/dist`,
+      ];
+      const command = `
+        for place in ${places.join(' ')}; do touch $place/.execd-test && echo "wrote in $place"; done
+        for file in ${code}/dist/main.js ${dataDir}/execd.db ${other}/file; do (: >> $file) && echo "wrote $file"; done
+        ls ${other} && echo listed; cat ${other}/file && echo read
+        cat ${top}/secret && echo secret; cat ${dataDir}/execd.db && echo store; ls ${dataDir}/logs/* && echo logs
+        touch own && echo own`;
+      const done = await stdout(it, { kind: 'shell', command });
+      t.equal(done.text, 'own\n', 'its own directory is all that it has');
+      t.same(readdirSync(other), ['file']);
+      for (const place of places) t.notOk(existsSync(join(place, '.execd-test')), place);
+      await it.post(`/v1/executions/${id}/cancel`);
+    },
+  );
+}
+
 t.test('a template has its commands in a sandbox while others are not', skipUnless('sandbox'), async (t) => {
   const file = join(tempDir(t), 'policy.yaml');
   const template = (more: string) => `{ program: /bin/readlink, args: any, isolation: sandbox${more} }`;
@@ -116,14 +161,38 @@ t.test('a tier that was asked for and cannot be had ends the start', async (t) =
     await refused(t, { ...dir, ...few }),
     /EXECUTION_UIDS: must be at least as many as EXECUTION_MAX_CONCURRENT/,
   );
-  if (whyNot('supervised') !== null) return;
-  for (const EXECUTION_BWRAP of ['/bin/false', '/no/such/bwrap'])
-    for (const more of [{}, { EXECUTION_ISOLATION: 'sandbox' }])
-      t.match(
-        await refused(t, { ...dir, EXECUTION_BWRAP, ...more }),
-        /the isolation tier sandbox does not work here/,
-      );
 });
+
+t.test(
+  'sandbox wrapper missing or not permitted (bwrap EPERM in restricted pod)',
+  skipUnless('supervised'),
+  async (t) => {
+    const dir = tempDir(t);
+    const programs = ['/bin/false', '/no/such/bwrap'];
+    if (whyNot('sandbox') === null) {
+      // The kernel refuses it the namespaces, as it does in a restricted pod.
+      const forbidden = join(dir, 'bwrap');
+      const inside = 'for n in user mnt pid; do echo 0 > /proc/sys/user/max_"$n"_namespaces; done; exec "$@"';
+      const script = `#!/bin/sh\nexec unshare -Ur sh -c '${inside}' sh ${BWRAP} "$@"\n`;
+      writeFileSync(forbidden, script, { mode: 0o755 });
+      t.match(spawnSync(forbidden, ['--unshare-all', '--bind', '/', '/', 'true']), {
+        status: 1,
+        stderr: /^bwrap: .*namespace/,
+      });
+      programs.push(forbidden);
+    }
+    const data = { EXECUTION_DATA_DIR: join(dir, 'data') };
+    for (const EXECUTION_BWRAP of programs)
+      for (const more of [{}, { EXECUTION_ISOLATION: 'sandbox' }]) {
+        const said = await refused(t, { ...data, EXECUTION_BWRAP, ...more });
+        t.match(
+          said,
+          /^execd: .*1 problem\(s\):\n.*the isolation tier sandbox does not work here: .+\n$/,
+          EXECUTION_BWRAP,
+        );
+      }
+  },
+);
 
 t.test('users that cannot get to their private directories end the start', skipUnless('uid'), async (t) => {
   const closed = dirOutsideTmp(t);

@@ -47,6 +47,10 @@ const REACHES = (pid: number) => `
   ls /proc/${pid}/fd/ > /dev/null 2>&1 && echo descriptors
   kill -0 ${pid} 2> /dev/null && echo signals`;
 
+/** What is open there asks the kernel as ptrace(2) does. */
+const KILLS_ALL = (...pids: number[]) =>
+  `for pid in ${pids.join(' ')}; do kill -0 $pid && exit 9; (: < /proc/$pid/mem) && exit 9; done; kill -9 -1; exit 3`;
+
 for (const name of ['supervised', 'uid', 'sandbox', 'sandbox, uid'] as const) {
   const all = name === 'supervised' ? 'environment\nmemory\ndescriptors\nsignals' : '';
 
@@ -59,13 +63,19 @@ for (const name of ['supervised', 'uid', 'sandbox', 'sandbox, uid'] as const) {
     },
   );
 
-  at(name, `it reaches ${all === '' ? 'nothing' : 'all'} of another command`, async (t, tier) => {
+  // A host knows of no users of the service: those of one are kept apart as those of several are.
+  const title = `ptrace/kill other executions of same tenant and of other tenants (${all === '' ? 'none' : 'all'})`;
+  at(name, title, async (t, tier) => {
     const host = await greeted(t, tier);
     const own = token();
     host.start(`exec sleep 1000.${own}`);
     await until('it is there', () => withArgument(own).length === 1);
-    t.equal(await said(host, REACHES(withArgument(own)[0] as number)), all);
-    t.equal(withArgument(own).length, 1);
+    const other = withArgument(own)[0] as number;
+    t.equal(await said(host, REACHES(other)), all);
+    // Where it is not kept from it, it would end all that runs on this machine.
+    if (all === '') t.match(await host.run(KILLS_ALL(host.pid, other)), { cause: 'exited', exitCode: 3 });
+    t.same(withArgument(own), [other]);
+    t.equal(await said(host, 'echo on'), 'on', 'nor has the host minded');
   });
 
   at(name, 'it has no capability where it has a user of its own, and gains none', async (t, tier) => {
@@ -164,6 +174,39 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
     );
     const lines = outside.split('\n');
     for (const line of inside.split('\n')) t.notOk(lines.includes(line), line);
+  });
+
+  at(name, 'wrapper failure vs command failure', async (t, tier) => {
+    const host = await greeted(t, tier);
+    for (const exitCode of [1, 126, 127])
+      t.match(await host.run(`exit ${exitCode}`), { cause: 'exited', exitCode, signal: '' });
+    host.start('', { program: '/no/such', args: [] });
+    t.match(await host.next('start_failed'), { reason: 'program_not_found', message: /\/no\/such/ });
+    host.start('', { program: '/etc/passwd', args: [] });
+    t.match(await host.next('start_failed'), { reason: 'program_not_executable' });
+    // It exits with 1, as bubblewrap does when it fails, and as a command may.
+    const broken = await greeted(t, { ...tier, bwrap: '/bin/false' });
+    broken.start('exit 1');
+    t.match(await broken.next('start_failed'), { reason: 'isolation_unavailable' });
+  });
+
+  at(name, 'command run as PID 1 of a pid namespace', async (t, tier) => {
+    const host = await greeted(t, tier);
+    t.equal(await said(host, 'echo $$'), '2', 'the first process is a part of the host');
+    const end = await host.run('kill -SEGV $$; exit 0');
+    t.match(end, { cause: 'signalled', signal: 'SIGSEGV' }, 'a signal that the first one would not mind');
+    const orphans =
+      'for i in 1 2 3; do (true &); done; until ! grep -sq "^State:.Z" /proc/[0-9]*/status; do :; done';
+    t.match(await host.run(orphans), { cause: 'exited', exitCode: 0 }, 'it reaps orphans');
+  });
+
+  at(name, 'SIGTERM through bwrap', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const ref = host.start('trap "echo trapped; exit 7" TERM; echo up; while :; do sleep 0.02; done');
+    await host.next('growth');
+    const end = await host.exited(await stopped(host, ref));
+    t.match(end, { cause: 'cancelled', exitCode: 7, forced: false, survivors: 0 });
+    t.equal(end.stdoutTail.toString(), 'up\ntrapped\n');
   });
 
   at(
