@@ -141,6 +141,7 @@ export async function buildApp(
     quotas: quotasOf(config),
     tiers: () => runner.status().tiers,
     onChange: (changed) => store.setShares(sharesOf(changed)),
+    log,
   });
   store.setShares(sharesOf(rules.current));
   const secrets = liveSecrets({

@@ -14,6 +14,8 @@ import { fieldMessage } from './domain/field-messages.ts';
 import type { IsolationTier } from './domain/isolation.ts';
 import { dotted, type Issue, issuesOf } from './domain/issues.ts';
 import { canonicalJson } from './domain/json.ts';
+import type { Log } from './domain/ports.ts';
+import { runsOthers } from './domain/runs-others.ts';
 import type { LiveFile } from './live-files.ts';
 import { parseYaml, type Read } from './read-yaml.ts';
 
@@ -30,6 +32,7 @@ export interface PolicyOptions {
   tiers: () => readonly IsolationTier[];
   /** Called when other rules apply. */
   onChange: (rules: AccessRules) => void;
+  log: Log;
 }
 
 export interface LiveRules {
@@ -37,7 +40,7 @@ export interface LiveRules {
   readonly current: AccessRules;
 }
 
-export function liveRules({ path, quotas, tiers, onChange }: PolicyOptions): LiveRules {
+export function liveRules({ path, quotas, tiers, onChange, log }: PolicyOptions): LiveRules {
   let current = accessRules(null, quotas);
   return {
     get current() {
@@ -50,10 +53,21 @@ export function liveRules({ path, quotas, tiers, onChange }: PolicyOptions): Liv
       prepare() {
         const read = readPolicyFile(path as string, tiers());
         if ('problems' in read) return read.problems;
-        return () => onChange((current = accessRules(read, quotas)));
+        return () => {
+          onChange((current = accessRules(read, quotas)));
+          warnOf(read.definition, log);
+        };
       },
     },
   };
+}
+
+/** A list of programs that holds a shell, under whatever name, is no list. */
+function warnOf(definition: PolicyDefinition, log: Log): void {
+  const found = runsOthers(definition);
+  if (found.length === 0) return;
+  const names = found.map(({ path, program }) => `${path} (${program})`).join(', ');
+  log.warn({ found }, `The policy file allows anything to be run: any arguments of ${names} are allowed`);
 }
 
 /** Reads and checks a file. */

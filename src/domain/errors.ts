@@ -112,6 +112,7 @@ export const CATALOGUE = {
   too_many_streams: refused(429, 'Too many streams are open', true),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to answer', true),
+  log_unreadable: refused(500, 'The log cannot be read', true),
   shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
   identity_unavailable: {
     ...refused(503, 'The identity provider does not answer', true),

@@ -739,6 +739,15 @@ export interface AttemptLog {
   close(): Promise<void>;
 }
 
+/** A log that is there cannot be read: its disk fails, or it is not what its index says. */
+export class JournalError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JournalError';
+  }
+}
+
+/** Reading rejects with a JournalError where a log is there and cannot be read. */
 export interface Journal {
   /**
    * Makes the directories, for the store with this id; to be called once, before anything else. Rejects when they hold

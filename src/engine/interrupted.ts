@@ -2,7 +2,7 @@
 import type { RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber, NO_OUTPUT } from '../domain/execution.ts';
 import type { Exhausted, LostDetail, Outcome } from '../domain/outcome.ts';
-import type { AttemptEnd, Clock, Group, Journal } from '../domain/ports.ts';
+import { type AttemptEnd, type Clock, type Group, type Journal, JournalError } from '../domain/ports.ts';
 import { decideRetry } from './policies/retry.ts';
 
 export interface Interruption {
@@ -26,7 +26,7 @@ export async function interruptedGroup(
   const attempt = lastAttemptNumber(execution);
   const at = clock.now();
   const fence = { executionId: execution.runId, attempt, at };
-  const isUnstarted = mayBeUnstarted && !(await journal.exists({ runId: execution.runId, attempt }));
+  const isUnstarted = mayBeUnstarted && (await hasNoLog(execution, attempt, journal));
   if (isUnstarted && execution.phase === 'starting') return [{ type: 'requeue', ...fence }];
   const outcome: Outcome =
     execution.phase === 'canceling'
@@ -45,14 +45,33 @@ export function withExhausted(outcome: Outcome, exhausted: Exhausted | null): Ou
   return exhausted === null ? outcome : { ...outcome, exhausted };
 }
 
+/** Whether it is proven that there is none. */
+async function hasNoLog({ runId }: RunningExecution, attempt: number, journal: Journal): Promise<boolean> {
+  try {
+    return !(await journal.exists({ runId, attempt }));
+  } catch (error) {
+    if (error instanceof JournalError) return false;
+    throw error;
+  }
+}
+
+type LostEnd = Pick<AttemptEnd, 'output' | 'resources' | 'logComplete'>;
+const NOTHING_KNOWN: LostEnd = { resources: null, logComplete: false, output: NO_OUTPUT };
+
+async function lostEnd(execution: RunningExecution, journal: Journal): Promise<LostEnd> {
+  try {
+    return await endInLog(execution, journal);
+  } catch (error) {
+    // One log that cannot be read must not keep the server from starting.
+    if (error instanceof JournalError) return NOTHING_KNOWN;
+    throw error;
+  }
+}
+
 /** What the log tells of an attempt that nobody saw the end of. */
-async function lostEnd(
-  execution: RunningExecution,
-  journal: Journal,
-): Promise<Pick<AttemptEnd, 'output' | 'resources' | 'logComplete'>> {
-  const end = { resources: null, logComplete: false };
+async function endInLog(execution: RunningExecution, journal: Journal): Promise<LostEnd> {
   const log = await journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
-  if (log === null) return { ...end, output: NO_OUTPUT };
+  if (log === null) return NOTHING_KNOWN;
   try {
     const { stdout, stderr } = await log.totals();
     const kept = { stdoutKeptBytes: stdout, stderrKeptBytes: stderr };
@@ -63,7 +82,7 @@ async function lostEnd(
       records: log.records,
       truncated: false,
     };
-    return { ...end, output };
+    return { ...NOTHING_KNOWN, output };
   } finally {
     await log.close();
   }

@@ -1,8 +1,10 @@
 // Retention: finished executions go by age since their end and by count, never live ones; each leaves with its log. The
-// record goes first, so that a crash in between leaves a log without a record, which the next sweep removes.
+// record goes first, so that a crash in between leaves a log without a record, which the next sweep removes. By itself it
+// removes nothing for its age while the wall clock may have been set wrong.
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Execution } from '../domain/execution.ts';
 import type { Clock, Group, GroupResult, Journal, Log, Store } from '../domain/ports.ts';
+import { Steadiness } from './steadiness.ts';
 
 export interface JanitorDeps {
   store: Store;
@@ -20,9 +22,12 @@ export interface JanitorDeps {
 const BATCH = 500;
 /** Ended deliveries that are removed with a sweep. */
 const DELIVERIES = 50_000;
+/** After a start, or a jump of the clock, ages count again after this time: enough to set a wrong clock right. */
+const STEADY_MS = 3_600_000;
 
 export class Janitor {
   readonly #deps: JanitorDeps;
+  readonly #steadiness: Steadiness;
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   /** The last sweep, which may be under way. */
@@ -30,6 +35,7 @@ export class Janitor {
 
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
+    this.#steadiness = new Steadiness(deps.clock);
   }
 
   /** Sweeps now and then in the background, until `stop`. A failed sweep is logged; the next one tries again. */
@@ -42,18 +48,25 @@ export class Janitor {
     await this.#loop;
   }
 
-  /** Removes what has been kept long enough; answers how many executions. One after the other: two would find the same. */
+  /** Removes what has been kept long enough by the wall clock; answers how many executions. */
   sweepOnce(): Promise<number> {
-    const sweep = this.#sweep.then(() => this.#sweepOnce());
+    return this.#sweepNext(true);
+  }
+
+  /** One sweep after the other: two would find the same. */
+  #sweepNext(byAge: boolean): Promise<number> {
+    const sweep = this.#sweep.then(() => this.#sweepOnce(byAge));
     this.#sweep = sweep.catch(() => undefined);
     return sweep;
   }
 
-  async #sweepOnce(): Promise<number> {
+  /** @param byAge whether ages count; if not, only what is above the count goes */
+  async #sweepOnce(byAge: boolean): Promise<number> {
     const { store, clock, retentionMs, maxRetained } = this.#deps;
+    const before = () => (byAge ? clock.now() : 0) - retentionMs;
     let removed = 0;
     for (;;) {
-      const found = await store.expired(clock.now() - retentionMs, maxRetained, BATCH);
+      const found = await store.expired(before(), maxRetained, BATCH);
       if (found.length === 0) break;
       let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
       // Each with thousands of steps, perhaps: others are to write in between.
@@ -64,10 +77,9 @@ export class Janitor {
       removed += gone;
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
-    await store.expireKeys(clock.now());
+    if (byAge) await store.expireKeys(clock.now());
     this.#deps.sweepCache();
-    const finishedBefore = clock.now() - retentionMs;
-    await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore, limit: DELIVERIES }]]);
+    await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore: before(), limit: DELIVERIES }]]);
     if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
     return removed;
   }
@@ -97,13 +109,15 @@ export class Janitor {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, intervalMs } = this.#deps;
+    const { clock, log, intervalMs, retentionMs } = this.#deps;
     const { signal } = this.#stop;
+    const steadyMs = Math.min(retentionMs, STEADY_MS);
     await this.removeOrphanedLogs().catch((error: unknown) =>
       log.warn({ err: error }, 'Orphaned logs were left'),
     );
     while (!signal.aborted) {
-      await this.sweepOnce().catch((error: unknown) => log.error({ err: error }, 'The cleanup failed'));
+      const byAge = this.#steadiness.forMs() >= steadyMs;
+      await this.#sweepNext(byAge).catch((error: unknown) => log.error({ err: error }, 'The cleanup failed'));
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
   }

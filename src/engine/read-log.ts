@@ -39,7 +39,11 @@ export interface LogEnd {
   cursor: LogCursor;
 }
 
-export type LogItem = { type: 'record'; attempt: number; record: LogRecord; cursor: LogCursor } | LogEnd;
+export type LogItem =
+  | { type: 'record'; attempt: number; record: LogRecord; cursor: LogCursor }
+  /** All that there is has been told, and more may come: to a reader that has not answered yet, a reason to begin. */
+  | { type: 'waiting' }
+  | LogEnd;
 
 export interface ReadLogDeps {
   journal: Journal;
@@ -57,6 +61,7 @@ const RECHECK_MS = 30_000;
  * The log of an execution, item by item; the last one is the end.
  *
  * @throws RefusedError `log_read_failed` when a log that must be there is gone
+ * @throws JournalError when one cannot be read
  */
 export async function* readLog(
   execution: Execution,
@@ -97,7 +102,7 @@ class Reading {
       const attempt = this.#nextAttempt();
       if (attempt === null) {
         isAtEnd = isFinished(this.#execution);
-        if (isAtEnd || !this.#query.follow || !(await this.#wait())) break;
+        if (isAtEnd || !this.#query.follow || !(yield* this.#wait())) break;
         continue;
       }
       yield* this.#readAttempt(attempt.number);
@@ -125,7 +130,7 @@ class Reading {
 
   async *#readAttempt(number: number): AsyncGenerator<LogItem> {
     const name = { runId: this.#execution.runId, attempt: number };
-    const log = await this.#open(name);
+    const log = yield* this.#open(name);
     if (log === null) return;
     try {
       let offset = await log.locate(this.#startIn(number));
@@ -143,7 +148,7 @@ class Reading {
           yield { type: 'record', attempt: number, record: { ...record, bytes: cut }, cursor: this.#cursor };
           if (this.#left <= 0) break;
         }
-        if (this.#left <= 0 || isOver || !this.#query.follow || !(await this.#wait())) break;
+        if (this.#left <= 0 || isOver || !this.#query.follow || !(yield* this.#wait())) break;
       }
       await this.#addTotals(number, log);
     } finally {
@@ -152,7 +157,7 @@ class Reading {
   }
 
   /** Opens the log, waiting for it to begin; null when there is none to read. */
-  async #open(name: AttemptName): Promise<AttemptLog | null> {
+  async *#open(name: AttemptName): AsyncGenerator<LogItem, AttemptLog | null> {
     for (;;) {
       const isOver = this.#isOver(name.attempt);
       const log = await this.#deps.journal.open(name);
@@ -162,7 +167,7 @@ class Reading {
       if (isOver && stdoutKeptBytes + stderrKeptBytes > 0) {
         throw new RefusedError('log_read_failed', `The log of attempt ${name.attempt} is gone.`);
       }
-      if (isOver || !this.#query.follow || !(await this.#wait())) return null;
+      if (isOver || !this.#query.follow || !(yield* this.#wait())) return null;
     }
   }
 
@@ -190,7 +195,8 @@ class Reading {
   }
 
   /** Waits for news and takes them in; false when the reader is to stop. */
-  async #wait(): Promise<boolean> {
+  async *#wait(): AsyncGenerator<LogItem, boolean> {
+    yield { type: 'waiting' };
     const { watch, signal, current } = this.#deps;
     const execution = (await watch.next(RECHECK_MS, signal)) ? await current() : null;
     if (execution === null) {

@@ -1,7 +1,7 @@
 // Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, RefusedError, type RefusalType } from '../domain/errors.ts';
-import type { Log } from '../domain/ports.ts';
+import { JournalError, type Log } from '../domain/ports.ts';
 import type { z } from 'zod';
 import type { problem } from './schemas.ts';
 
@@ -76,6 +76,8 @@ const MAX_SHOWN_PATH = 200;
 /** What a failure is refused as; what is not known is a fault of the server. */
 export function asRefusal(error: FastifyError): RefusedError {
   if (error instanceof RefusedError) return error;
+  if (error instanceof JournalError)
+    return new RefusedError('log_unreadable', 'The log is there, but it cannot be read.', { cause: error });
   const known = OF_FASTIFY[error.code];
   if (known !== undefined) return new RefusedError(...known);
   return new RefusedError('internal_error', 'The server failed to answer; its log says why.', {

@@ -2,7 +2,15 @@
 // long the log and however slow the client, memory stays flat. It never follows a link.
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import type { AttemptLog, AttemptName, Journal, LogRecord, LogStart, StreamName } from '../domain/ports.ts';
+import {
+  type AttemptLog,
+  type AttemptName,
+  type Journal,
+  JournalError,
+  type LogRecord,
+  type LogStart,
+  type StreamName,
+} from '../domain/ports.ts';
 import {
   decodeRecord,
   INDEX_ENDING,
@@ -65,7 +73,7 @@ export class FileJournal implements Journal {
       () => true,
       (error: unknown) => {
         if (isMissing(error)) return false;
-        throw error;
+        throw unreadable(this.path(name), error);
       },
     );
   }
@@ -121,7 +129,7 @@ class FileLog implements AttemptLog {
   async refresh(): Promise<boolean> {
     this.#index ??= await openFile(this.#path + INDEX_ENDING);
     if (this.#index === null) return false;
-    const { size } = await this.#index.stat();
+    const { size } = await this.#readable(this.#index.stat());
     let records = Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES);
     // After a crash of the machine the last ones may be zeros.
     for (; records > this.records; records--) {
@@ -232,12 +240,8 @@ class FileLog implements AttemptLog {
   async #recordsAt(at: number, count: number): Promise<IndexRecord[]> {
     if (this.#index === null) return [];
     const buffer = Buffer.allocUnsafe(count * RECORD_BYTES);
-    const { bytesRead } = await this.#index.read(
-      buffer,
-      0,
-      buffer.length,
-      INDEX_MAGIC.length + at * RECORD_BYTES,
-    );
+    const position = INDEX_MAGIC.length + at * RECORD_BYTES;
+    const { bytesRead } = await this.#readable(this.#index.read(buffer, 0, buffer.length, position));
     const records: IndexRecord[] = [];
     for (let i = 0; (i + 1) * RECORD_BYTES <= bytesRead; i++) {
       const record = decodeRecord(buffer, i * RECORD_BYTES);
@@ -270,11 +274,18 @@ class FileLog implements AttemptLog {
     const buffer = Buffer.allocUnsafe(length);
     let filled = 0;
     while (filled < length) {
-      const { bytesRead } = await this.#log.read(buffer, filled, length - filled, offset + filled);
-      if (bytesRead === 0) throw new Error(`the log ${this.#path} is shorter than its index says`);
+      const reading = this.#log.read(buffer, filled, length - filled, offset + filled);
+      const { bytesRead } = await this.#readable(reading);
+      if (bytesRead === 0) throw new JournalError(`the log ${this.#path} is shorter than its index says`);
       filled += bytesRead;
     }
     return buffer;
+  }
+
+  #readable<T>(reading: Promise<T>): Promise<T> {
+    return reading.catch((error: unknown) => {
+      throw unreadable(this.#path, error);
+    });
   }
 }
 
@@ -286,11 +297,15 @@ async function openFile(path: string): Promise<FileHandle | null> {
     const file = await open(path, READ_FILE);
     if ((await file.stat()).isFile()) return file;
     await file.close();
-    throw new Error(`${path} is not a file`);
   } catch (error) {
     if (isMissing(error)) return null;
-    throw error;
+    throw unreadable(path, error);
   }
+  throw new JournalError(`${path} is not a file`);
+}
+
+function unreadable(path: string, cause: unknown): JournalError {
+  return new JournalError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import type { PlanWire } from '../../src/http/plan-schemas.ts';
 import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { until } from '../helpers/processes.ts';
@@ -366,6 +367,72 @@ t.test('a log that is gone is a 410, an attempt that there is not a 404', async 
     const answer = await s.call('GET', `/v1/executions/${id}/logs${query}`);
     t.match(answer, { status: 410, body: { type: 'urn:execd:error:log_read_failed' } });
   }
+});
+
+t.test(
+  'a log that cannot be read is refused before anything is sent, whichever way it is asked for',
+  async (t) => {
+    const s = await service(t);
+    const { id, output } = await s.run(shell('echo x'));
+    const plan = await s.call<{ id: string }>('POST', '/v1/plans', {
+      strategy: { type: 'serial' },
+      steps: [{ name: 'one', kind: 'shell', command: 'echo x' }],
+    });
+    await s.finished(plan.body.id);
+    const { body } = await s.call<PlanWire>('GET', `/v1/plans/${plan.body.id}`);
+    const step = await s.finished(body.steps?.[0]?.execution_id ?? '');
+    for (const path of [output.log_path ?? '', step.output.log_path ?? '']) truncateSync(path);
+    const unreadable = { status: 500, body: { type: 'urn:execd:error:log_unreadable', retryable: true } };
+    for (const format of ['text', 'ndjson', 'raw', 'sse'])
+      for (const query of ['', '&follow=true', '&cursor=1.0', '&tail=1']) {
+        const answer = await s.call('GET', `/v1/executions/${id}/logs?format=${format}${query}`);
+        t.match(answer, unreadable, `${format}${query}`);
+      }
+    const range = { range: 'bytes=0-0' };
+    t.match(await s.call('GET', `/v1/executions/${id}/logs?format=raw`, undefined, range), unreadable);
+    for (const query of ['', '?follow=true', '?format=ndjson'])
+      t.match(await s.call('GET', `/v1/plans/${plan.body.id}/logs${query}`), unreadable, query);
+    const events = await s.call('GET', `/v1/executions/${id}/events?output=true`);
+    t.match(events.text, /event: problem\ndata: .*log_unreadable/);
+    t.equal(await followers(s), 0);
+    t.equal(
+      (await s.call('HEAD', `/v1/executions/${id}/logs?format=sse`)).status,
+      200,
+      'its head reads nothing',
+    );
+    t.equal(await followers(s), 0);
+  },
+);
+
+t.test('a log that cannot be read to its end is broken off, never ended as if it were whole', async (t) => {
+  const s = await service(t);
+  const { id, output } = await s.run(shell('yes 0123456789 | head -c 2000000'));
+  // The index says that there is more.
+  truncateSync(output.log_path ?? '', 1_000_000);
+  for (const query of ['', '?format=ndjson', '?format=raw', '?follow=true']) {
+    const answer = await fetch(`${s.url}/v1/executions/${id}/logs${query}`);
+    t.equal(answer.status, 200, query);
+    await t.rejects(answer.text(), query);
+  }
+  const range = { headers: { range: 'bytes=0-1500000' } };
+  const part = await fetch(`${s.url}/v1/executions/${id}/logs?format=raw`, range);
+  await t.rejects(part.arrayBuffer(), 'a range too');
+  const stream = await fetch(`${s.url}/v1/executions/${id}/logs?format=sse`);
+  const told = await stream.text();
+  t.match(told.slice(-1000), /event: problem\ndata: .*log_unreadable/, 'a stream tells it');
+  t.notMatch(told, /^event: end$/m);
+  const { hostname, port } = new URL(s.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`GET /v1/executions/${id}/logs HTTP/1.0\r\nHost: ${hostname}\r\n\r\n`);
+  await t.rejects(
+    new Response(socket).bytes(),
+    { code: 'ECONNRESET' },
+    'to HTTP/1.0 a mere end would be that of the log',
+  );
+  t.match(
+    s.lines.find(({ level }) => level === 40),
+    { msg: /could not be read to its end/, err: { message: /shorter than its index/ } },
+  );
 });
 
 t.test('the log of a real build through the API is that of the same build by hand', async (t) => {

@@ -241,7 +241,8 @@ t.test(
     await log?.close();
     truncateSync(`${path}.log`, 3);
     const short = await journal.open(NAME);
-    await t.rejects(all(short?.read(0) ?? emptyLog()), /shorter than its index/);
+    const isShort = { name: 'JournalError', message: /shorter than its index/ };
+    await t.rejects(all(short?.read(0) ?? emptyLog()), isShort);
     await short?.close();
   },
 );
@@ -256,10 +257,10 @@ t.test('links are not followed, and what is not a file is not opened', async (t)
   await journal.prepare('store-1');
   const path = journalPath(dir, NAME);
   symlinkSync('/etc/passwd', `${path}.log`);
-  await t.rejects(journal.open(NAME), { code: 'ELOOP' });
+  await t.rejects(journal.open(NAME), { name: 'JournalError', cause: { code: 'ELOOP' } });
   rmSync(`${path}.log`);
   mkdirSync(`${path}.log`);
-  await t.rejects(journal.open(NAME), /not a file/);
+  await t.rejects(journal.open(NAME), { name: 'JournalError', message: /not a file/ });
 });
 
 t.test('logs are found and removed by their names, and nothing else is', async (t) => {

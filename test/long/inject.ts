@@ -178,42 +178,6 @@ async function runStep(injection: Injection, step: number): Promise<number> {
   return hits;
 }
 
-/** A log that cannot be read concerns nothing else. */
-async function brokenLog(): Promise<void> {
-  const data = join(dir, 'broken');
-  const server = await startServer({ EXECUTION_DATA_DIR: data, EXECUTION_PORT: await freePort() });
-  const { id } = await server.submit({ kind: 'shell', command: 'seq 1000' });
-  await server.finished(id);
-  const files = readdirSync(join(data, 'logs'), { recursive: true, encoding: 'utf8' });
-  const path = files.find((name) => name.includes(id) && name.endsWith('.log')) ?? '';
-  const tracer = spawn(
-    'strace',
-    [
-      ...['-f', '-o', '/dev/null', '-P', join(data, 'logs', path), '-e', 'trace=pread64,read'],
-      ...['-e', 'inject=pread64,read:error=EIO', '-p', String(server.pid)],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  let said = '';
-  tracer.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const gone = new Promise((resolve) => tracer.once('close', resolve));
-  await until('it is attached', () => said.includes('attached'));
-  const log = async () => {
-    const answer = await fetch(`${server.url}/v1/executions/${id}/logs`);
-    return `${answer.status} ${(await answer.text().catch(() => 'cut')).length}`;
-  };
-  const broken = await log();
-  check(!broken.startsWith('200 3893'), `EIO on read of a finished log: ${broken}`);
-  const { status } = await fetch(`${server.url}/health`);
-  check(status === 200, `the server is healthy meanwhile: ${status}`);
-  const other = await server.finished((await server.submit({ kind: 'shell', command: 'echo other' })).id);
-  check(other.status === 'completed', 'others run');
-  tracer.kill('SIGINT');
-  await gone;
-  check((await log()) === '200 3893', 'the log can be read when the disk can');
-  await server.stop();
-}
-
 for (const injection of INJECTIONS) {
   let [hits, done] = [0, 0];
   const { into, calls, error } = injection;
@@ -225,5 +189,4 @@ for (const injection of INJECTIONS) {
   }
   check(hits > 0, `${into}, ${calls}: ${error}: ${hits} calls failed in ${done} steps`);
 }
-await brokenLog();
 finish();

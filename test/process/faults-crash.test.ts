@@ -4,6 +4,7 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -115,6 +116,18 @@ fault('kill -9 during log append', async (t, it) => {
     t.equal(told.map(({ text = '' }) => text).join(''), log, 'and so are the records');
     t.equal(told.at(-1)?.complete, false);
   }
+});
+
+fault('kill -9 server while a log of what runs cannot be read', async (t, it) => {
+  const { id, output } = await it.begun('echo up; sleep 600');
+  it.server.signal('SIGKILL');
+  await it.died();
+  for (const path of [output.log_path ?? '', (output.log_path ?? '').replace(/log$/, 'idx')]) {
+    rmSync(path);
+    mkdirSync(path);
+  }
+  await it.start();
+  t.match(await it.finished(id), LOST, 'the start does not depend on it');
 });
 
 fault('store file truncated, bit-flipped, half record at end, zero-length', async (t, it) => {
@@ -311,34 +324,49 @@ for (const [what, offsetMs] of [
   ['forward', 400 * DAY_MS],
   ['back', -400 * DAY_MS],
 ] as const) {
-  fault(
-    `clock jump across restart (${what})`,
-    async (t, it) => {
-      const ran = join(tempDir(t), 'ran');
-      const retried = await it.submit(`echo x >> ${ran}; exit 1`, {
-        retry: { attempts: 2, min_ms: 3_600_000, max_ms: 3_600_000, jitter: 0 },
-      });
-      await until(
-        'it waits',
-        async () => (await it.get(`/v1/executions/${retried.id}`)).phase === 'scheduled_retry',
-      );
-      await it.run('echo before');
-      it.server.signal('SIGKILL');
-      await it.died();
-      await it.start({}, fixture('at-another-time', String(offsetMs)));
-      t.match(await it.run('echo now'), { status: 'completed' });
-      if (offsetMs > 0) t.match(await it.finished(retried.id), { status: 'failed', attempts: { length: 2 } });
-      else {
-        t.match(await it.get(`/v1/executions/${retried.id}`), { phase: 'scheduled_retry' });
-        t.match(await it.cancel(retried.id), { status: 'cancelled' });
-      }
-      t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'it was tried at most once more');
-      await it.restart();
-      t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'and not again');
-    },
-    { env: { EXECUTION_AUTO_CLEANUP: 'false' } },
-  );
+  fault(`clock jump across restart (${what})`, async (t, it) => {
+    const ran = join(tempDir(t), 'ran');
+    const retried = await it.submit(`echo x >> ${ran}; exit 1`, {
+      retry: { attempts: 2, min_ms: 3_600_000, max_ms: 3_600_000, jitter: 0 },
+    });
+    await until(
+      'it waits',
+      async () => (await it.get(`/v1/executions/${retried.id}`)).phase === 'scheduled_retry',
+    );
+    await it.run('echo before');
+    it.server.signal('SIGKILL');
+    await it.died();
+    await it.start({}, fixture('at-another-time', String(offsetMs)));
+    t.match(await it.run('echo now'), { status: 'completed' });
+    if (offsetMs > 0) t.match(await it.finished(retried.id), { status: 'failed', attempts: { length: 2 } });
+    else {
+      t.match(await it.get(`/v1/executions/${retried.id}`), { phase: 'scheduled_retry' });
+      t.match(await it.cancel(retried.id), { status: 'cancelled' });
+    }
+    t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'it was tried at most once more');
+    await it.restart();
+    t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'and not again');
+  });
 }
+
+fault('clock jump across restart (retention)', async (t, it) => {
+  const [first] = await it.all();
+  const kept = [await it.run('echo one'), await it.run('echo two')];
+  it.server.signal('SIGTERM');
+  await it.died();
+  const settings = { EXECUTION_MAX_RETAINED: '2', EXECUTION_CLEANUP_INTERVAL: '1' };
+  await it.start(settings, fixture('at-another-time', String(400 * DAY_MS)));
+  it.accepted.delete(first?.id ?? '');
+  await until(
+    'a cleanup has removed what is above the count',
+    async () => (await fetch(`${it.url}/v1/executions/${first?.id}`)).status === 404,
+  );
+  for (const { id } of kept) t.match(await it.get(`/v1/executions/${id}`), { status: 'completed' });
+  t.same((await it.log(kept[0]?.id ?? '')).toString(), 'one\n', 'with their logs');
+  const answer = await it.post('/v1/admin/cleanup');
+  t.match(await answer.json(), { removed: 2 }, 'who asks for it has what the clock says');
+  for (const { id } of kept) it.accepted.delete(id);
+});
 
 fault(
   'setTimeout > 2^31-1 ms',

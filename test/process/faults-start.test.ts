@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { fault, type Victim } from '../helpers/fault-case.ts';
+import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -156,6 +157,22 @@ fault(
     t.match(await it.refused({ kind: 'shell', command: 'true' }), denied);
     t.match(await it.refused({ kind: 'script', source: '#!/usr/bin/env true' }), denied);
     t.match(await it.run(exec('/usr/bin/env', ['true'])), { status: 'completed' });
+    const warning = /"level":40.*The policy file allows anything to be run: [^"]*/;
+    t.notMatch(it.server.output(), warning, 'each argument is ruled');
+    const templates = {
+      any: { program: '/usr/bin/env', args: 'any' },
+      ruled: { program: '/usr/bin/nice', args: ['true'] },
+      plain: { program: '/bin/echo', args: 'any' },
+    };
+    const users = { local: { may_run: [{ program: '/bin/true' }, { program: '/usr/bin/python3.11' }] } };
+    writeFileSync(it.env.EXECUTION_POLICY_FILE ?? '', JSON.stringify({ templates, users }));
+    t.equal((await it.post('/v1/admin/reload')).status, 200);
+    await until('it warns', () => warning.test(it.server.output()));
+    const [told = ''] = warning.exec(it.server.output()) ?? [];
+    t.match(
+      told,
+      /any arguments of templates\.any \(\/usr\/bin\/env\), users\.local\.may_run\[1\] \(\/usr\/bin\/python3\.11\) are/,
+    );
   },
   { env: ruled },
 );

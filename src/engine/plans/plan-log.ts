@@ -23,7 +23,9 @@ export interface PlanLogEnd {
   stderrBytes: number;
 }
 export type PlanLogItem =
-  { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> } | PlanLogEnd;
+  | { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> }
+  | Extract<LogItem, { type: 'waiting' }>
+  | PlanLogEnd;
 
 export interface PlanLogDeps {
   store: Pick<Store, 'steps' | 'get'>;
@@ -78,11 +80,13 @@ export async function* readPlanLog(
         readers.add(step, () => deps.readLog(caller, executionId, logQuery, both));
       }
       const news = isOver || !query.follow ? null : watch.next(RECHECK_MS, both);
+      if (news !== null && readers.isIdle) yield { type: 'waiting' };
       for (;;) {
         const next = await readers.next(news);
         if (next === 'news' || next === null) break;
         if (next.item.type === 'record') yield { type: 'record', step: next.step, item: next.item };
-        else addTo(end, next.item);
+        else if (next.item.type === 'end') addTo(end, next.item);
+        if (next.item.type !== 'record' && news !== null) yield { type: 'waiting' };
       }
       if (news === null || !(await news)) {
         end.complete &&= isOver;
@@ -138,6 +142,11 @@ class Readers {
 
   constructor(most: number) {
     this.#most = most;
+  }
+
+  /** Nothing is being read now. */
+  get isIdle(): boolean {
+    return this.#active === 0;
   }
 
   add(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): void {

@@ -1,7 +1,7 @@
 // Streams of events: replay, then follow, as server-sent events. Where a client goes on is told by the id of what it saw
 // last; nothing is told twice, and nothing is left out.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { RefusedError } from '../../domain/errors.ts';
+import { CATALOGUE, RefusedError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/ports.ts';
 import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
 import { asRefusal, toProblem } from '../error-handler.ts';
@@ -172,6 +172,7 @@ export async function stream(
   } catch (error) {
     const refusal = asRefusal(error as Parameters<typeof asRefusal>[0]);
     if (refusal.type === 'internal_error') log.error({ err: error }, 'A stream failed');
+    else if (CATALOGUE[refusal.type].status >= 500) log.warn({ err: error }, 'A stream broke off');
     void client.send(frameWithoutId('problem', JSON.stringify(toProblem(refusal))));
   }
   client.end();

@@ -35,7 +35,7 @@ const CONTENT_TYPES = {
 };
 
 export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void {
-  const { engine, clock, sse, log, streamsOutput } = options;
+  const { engine, sse, log, streamsOutput } = options;
   app.route<LogsRoute>({
     method: 'GET',
     url: '/v1/executions/:id/logs',
@@ -65,14 +65,14 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
       if (isHead) await engine.get(caller, params.id);
       // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
-      begin(reply, 200, {
+      const head = {
         'content-type': CONTENT_TYPES[query.format],
         'x-accel-buffering': 'no',
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
         ...(query.format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
-      });
-      if (items === null) reply.raw.end();
-      else await pump(reply.raw, formatted(items, query.format), clock);
+      };
+      if (items === null) sendHead(reply, head);
+      else await pump(reply, { status: 200, head, pieces: formatted(items, query.format) }, options);
     },
   });
 
@@ -83,8 +83,10 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
     sse.checkRoom();
     const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
     const items = await engine.readLog(caller, params.id, toLogQuery(resumed), signal);
+    const whole = request.method === 'HEAD' ? items : await afterFirst(withWholeCharacters(items));
     await stream(sse.open(request, reply, 'log'), log, async (client) => {
-      for await (const item of withWholeCharacters(items)) {
+      for await (const item of whole) {
+        if (item.type === 'waiting') continue;
         // Not told as an end: the client is to come again.
         if (item.type === 'end' && item.isCut) return;
         const cursor = cursorText(item.cursor);
@@ -110,13 +112,13 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
       reply.header('content-range', `bytes */${size}`);
       throw error;
     }
-    begin(reply, 206, {
+    const head = {
       'content-type': CONTENT_TYPES.raw,
       'accept-ranges': 'bytes',
       'content-range': `bytes ${range.first}-${range.last}/${size}`,
       'content-length': range.last - range.first + 1,
-    });
-    await pump(reply.raw, slice(log, range), clock);
+    };
+    await pump(reply, { status: 206, head, pieces: slice(log, range) }, options);
   }
 }
 
@@ -140,8 +142,14 @@ interface LogsRoute {
 }
 type LogsRequest = FastifyRequest<LogsRoute>;
 
+/** Answers a request for the head alone. */
+export function sendHead(reply: FastifyReply, head: OutgoingHttpHeaders): void {
+  begin(reply, 200, head);
+  reply.raw.end();
+}
+
 /** Takes the answer out of Fastify's hands, to write it piece by piece. */
-export function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
+function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
   // A follower may wait for long; one that takes nothing is cut off below.
   reply.raw.socket?.setTimeout(0);
@@ -203,6 +211,8 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
 
 /** A piece for the wire, or, as the last one, what the trailer says. */
 export type Piece = { bytes: Uint8Array | string } | { end: string };
+/** Lets an answer begin whose first bytes are yet to come. */
+export const NOTHING_YET: Piece = { bytes: '' };
 
 async function* formatted(
   items: AsyncIterable<LogItem>,
@@ -210,7 +220,9 @@ async function* formatted(
 ): AsyncGenerator<Piece> {
   const decoder = new TextDecoder();
   for await (const item of items) {
-    if (item.type === 'end') {
+    if (item.type === 'waiting') {
+      yield NOTHING_YET;
+    } else if (item.type === 'end') {
       const end = JSON.stringify(toEndWire(item));
       if (format === 'ndjson') yield { bytes: `${end}\n` };
       if (format === 'text') yield { bytes: decoder.decode() };
@@ -234,6 +246,10 @@ export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'rec
 async function* withWholeCharacters(items: AsyncIterable<LogItem>): AsyncGenerator<LogItem> {
   let held: (LogItem & { type: 'record' }) | null = null;
   for await (const item of items) {
+    if (item.type === 'waiting') {
+      yield item;
+      continue;
+    }
     if (item.type === 'end') {
       if (held !== null) yield held;
       yield item;
@@ -276,14 +292,28 @@ const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${off
 
 // ------------------------------------------------------------------------------------------ output
 
-/** Writes what comes, waiting for the client; closes the connection of one that has stopped to read. */
+/** An answer that is written piece by piece; there is one at least. */
+export interface PiecewiseAnswer {
+  status: number;
+  head: OutgoingHttpHeaders;
+  pieces: AsyncIterable<Piece>;
+}
+
+/**
+ * Writes what comes, waiting for the client; closes the connection of one that has stopped to read. It begins with the first
+ * piece: what fails before that is refused as everything else is.
+ */
 export async function pump(
-  response: ServerResponse,
-  pieces: AsyncIterable<Piece>,
-  clock: Clock,
+  reply: FastifyReply,
+  { status, head, pieces }: PiecewiseAnswer,
+  { clock, log }: { clock: Clock; log: Log },
 ): Promise<void> {
+  const response = reply.raw;
+  let hasBegun = false;
   try {
     for await (const piece of pieces) {
+      if (!hasBegun) begin(reply, status, head);
+      hasBegun = true;
       if ('end' in piece) {
         response.addTrailers({ 'Log-End': piece.end });
         break;
@@ -293,10 +323,31 @@ export async function pump(
       if (!isTaken && !(await drained(response, clock))) break;
     }
     response.end();
-  } catch {
-    // The log became unreadable on the way: an unfinished body tells the client that it does not have everything.
-    response.destroy();
+  } catch (error) {
+    if (!hasBegun) throw error;
+    log.warn({ err: error }, 'A log could not be read to its end');
+    breakOff(response);
   }
+}
+
+/** Ends a connection so that the client learns that it does not have everything. */
+function breakOff(response: ServerResponse): void {
+  // A body that lacks its last chunk says so; to HTTP/1.0 the end of the connection is the end of the body.
+  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy();
+  else response.destroy();
+}
+
+/** The same, once the first item is there, or has failed. */
+async function afterFirst<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const rest = items[Symbol.asyncIterator]();
+  const first = await rest.next();
+  return (async function* () {
+    try {
+      for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+    } finally {
+      await rest.return?.();
+    }
+  })();
 }
 
 /** False when the client has gone, or has taken nothing for too long and is cut off. */

@@ -1,10 +1,10 @@
 // The log of a plan: what all of its steps write, each line with the name of its step.
 import type { FastifyInstance } from 'fastify';
-import type { Clock } from '../../domain/ports.ts';
+import type { Clock, Log } from '../../domain/ports.ts';
 import type { Engine, PlanLogItem } from '../../engine/engine.ts';
 import { type PlanLogsQuery, planLogsQuery } from '../plan-schemas.ts';
 import { idParams, problem } from '../schemas.ts';
-import { begin, contentOf, type Piece, pump, toRecordWire } from './logs.ts';
+import { contentOf, NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './logs.ts';
 import type { z } from 'zod';
 
 const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
@@ -13,8 +13,9 @@ const MAX_LINE = 16 * 1024;
 
 export function planLogRoutes(
   app: FastifyInstance,
-  { engine, clock }: { engine: Engine; clock: Clock },
+  options: { engine: Engine; clock: Clock; log: Log },
 ): void {
+  const { engine } = options;
   app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanLogsQuery }>({
     method: 'GET',
     url: '/v1/plans/:id/logs',
@@ -36,18 +37,14 @@ export function planLogRoutes(
       const isHead = request.method === 'HEAD';
       const logQuery = { stream: query.stream, follow: query.follow === 'true', step: query.step ?? null };
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
-      begin(reply, 200, {
+      const head = {
         'content-type': CONTENT_TYPES[query.format],
         'x-accel-buffering': 'no',
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
-      });
-      if (isHead) reply.raw.end();
-      else
-        await pump(
-          reply.raw,
-          formatted(engine.plans.readLog(caller, params.id, logQuery, request.signal), query.format),
-          clock,
-        );
+      };
+      if (isHead) return sendHead(reply, head);
+      const items = engine.plans.readLog(caller, params.id, logQuery, request.signal);
+      await pump(reply, { status: 200, head, pieces: formatted(items, query.format) }, options);
     },
   });
 }
@@ -58,7 +55,9 @@ async function* formatted(
 ): AsyncGenerator<Piece> {
   const lines = new Lines();
   for await (const one of items) {
-    if (one.type === 'end') {
+    if (one.type === 'waiting') {
+      yield NOTHING_YET;
+    } else if (one.type === 'end') {
       if (format === 'text') yield { bytes: lines.rest() };
       const { complete, steps, records, stdoutBytes, stderrBytes } = one;
       const end = JSON.stringify({

@@ -1,0 +1,90 @@
+// What is removed for its age, by itself, when the wall clock is set.
+import t from 'tap';
+import { type FakeClock, fakeClock } from '../helpers/clock.ts';
+import { type EngineWorld, engineWorld } from '../helpers/engine-world.ts';
+import { until } from '../helpers/processes.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const YEAR = 8760 * HOUR;
+const deps = { retentionMs: 10 * HOUR, cleanupIntervalMs: MINUTE };
+
+/** A clock that can be set. */
+function settableClock(): { clock: FakeClock; set: (byMs: number) => void } {
+  const fake = fakeClock();
+  let offsetMs = 0;
+  const clock = Object.create(fake, { now: { value: () => fake.now() + offsetMs } }) as FakeClock;
+  return { clock, set: (byMs) => (offsetMs += byMs) };
+}
+
+async function run(world: EngineWorld): Promise<string> {
+  const { id } = await world.submit();
+  await until('it runs', () => world.runner.live.length === 1);
+  world.runner.live[0]?.end();
+  await until('it has ended', async () => (await world.get(id)).phase === 'done');
+  return id;
+}
+
+const isKept = async ({ store }: EngineWorld, id: string) => (await store.get(null, id)) !== null;
+
+/** Lets the janitor sweep for so long. */
+async function pass({ clock }: EngineWorld, ms: number): Promise<void> {
+  await until('it sleeps', () => clock.hasTimer(MINUTE));
+  for (let passed = 0; passed < ms; passed += MINUTE) {
+    await clock.advance(MINUTE);
+    await until('it sleeps again', () => clock.hasTimer(MINUTE));
+  }
+}
+
+t.test('a clock that jumps forward while the server runs removes nothing, if it is set right', async (t) => {
+  const { clock, set } = settableClock();
+  const world = await engineWorld(t, { clock, deps });
+  const early = await run(world);
+  await pass(world, 9 * HOUR);
+  const late = await run(world);
+  set(YEAR);
+  await pass(world, 59 * MINUTE);
+  t.ok(await isKept(world, early), 'although it is a year old by the clock');
+  set(-YEAR);
+  await pass(world, 2 * MINUTE);
+  t.notOk(await isKept(world, early), 'ten hours have passed');
+  t.ok(await isKept(world, late));
+});
+
+t.test('one that is wrong from the start on removes nothing for an hour either', async (t) => {
+  const { clock, set } = settableClock();
+  const first = await engineWorld(t, { clock, deps });
+  const id = await run(first);
+  await first.engine.close();
+  set(YEAR);
+  const second = await engineWorld(t, { clock, deps, dir: first.dir });
+  await pass(second, 59 * MINUTE);
+  t.ok(await isKept(second, id));
+  await pass(second, 2 * MINUTE);
+  t.notOk(await isKept(second, id), 'a clock that is not set right is believed');
+});
+
+t.test('where less is kept than an hour, that is how long it waits', async (t) => {
+  const { clock, set } = settableClock();
+  const world = await engineWorld(t, { clock, deps: { ...deps, retentionMs: 5 * MINUTE } });
+  const id = await run(world);
+  await pass(world, 2 * MINUTE);
+  set(YEAR);
+  await pass(world, 4 * MINUTE);
+  t.ok(await isKept(world, id));
+  await pass(world, 2 * MINUTE);
+  t.notOk(await isKept(world, id));
+});
+
+t.test(
+  'who asks for a cleanup has it by the clock, and what is above the count goes in any case',
+  async (t) => {
+    const { clock, set } = settableClock();
+    const world = await engineWorld(t, { clock, deps: { ...deps, maxRetained: 2 } });
+    const ids = [await run(world), await run(world), await run(world)] as const;
+    set(YEAR);
+    await pass(world, MINUTE);
+    t.same(await Promise.all(ids.map((id) => isKept(world, id))), [false, true, true]);
+    t.equal(await world.engine.cleanup(), 2);
+  },
+);
