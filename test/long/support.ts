@@ -41,12 +41,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** As `npm start` and the image have it. */
-const HEAP = '--min-semi-space-size=16';
-
 /** Starts the built server; `flags` are for Node. */
 export async function startServer(env: Record<string, string>, flags: string[] = []): Promise<Server> {
-  const child = spawn(process.execPath, [HEAP, ...flags, 'dist/main.js'], {
+  const child = spawn(process.execPath, [...flags, 'dist/main.js'], {
     env: { PATH: process.env.PATH, EXECUTION_PORT: '0', EXECUTION_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
