@@ -111,7 +111,7 @@ export async function buildApp(
   const store: Store = new SqliteStore({
     dir: dataDir,
     now: () => clock.now(),
-    pause: () => clock.sleep(0),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
     maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING,
     owner: `pid ${runtime.pid}`,

@@ -16,6 +16,7 @@ import {
   INDEX_ENDING,
   INDEX_MAGIC,
   LOG_ENDING,
+  NEW_LOG_ENDING,
   RECORD_BYTES,
   type IndexRecord,
 } from '../runner-host/journal-format.ts';
@@ -85,13 +86,14 @@ export class FileJournal implements Journal {
   async remove(name: AttemptName): Promise<void> {
     const path = journalPath(this.#dir, name);
     await rm(path + INDEX_ENDING, { force: true });
+    await rm(path + NEW_LOG_ENDING, { force: true });
     await rm(path + LOG_ENDING, { force: true });
   }
 
   async *all(): AsyncGenerator<AttemptName[]> {
     for (const shard of SHARDS) {
       const names = await readdir(`${this.#dir}/${shard}`);
-      const logs = names.flatMap((name) => /^([0-9a-f-]{36})\.(\d+)\.log$/.exec(name) ?? []);
+      const logs = names.flatMap((name) => /^([0-9a-f-]{36})\.(\d+)\.(?:log|new)$/.exec(name) ?? []);
       const found: AttemptName[] = [];
       for (let i = 0; i < logs.length; i += 3) {
         found.push({ runId: logs[i + 1] as string, attempt: Number(logs[i + 2]) });
@@ -105,18 +107,22 @@ class FileLog implements AttemptLog {
   size = 0;
   records = 0;
   readonly #path: string;
-  readonly #log: FileHandle;
-  #index: FileHandle | null = null;
+  #log: FileHandle;
+  #index: FileHandle | null;
 
-  private constructor(path: string, log: FileHandle) {
+  private constructor(path: string, log: FileHandle, index: FileHandle | null) {
     this.#path = path;
     this.#log = log;
+    this.#index = index;
   }
 
   static async open(path: string): Promise<FileLog | null> {
-    const log = await openFile(path + LOG_ENDING);
-    if (log === null) return null;
-    const opened = new FileLog(path, log);
+    const { log, index } = await openBoth(path);
+    if (log === null) {
+      await index?.close();
+      return null;
+    }
+    const opened = new FileLog(path, log, index);
     try {
       await opened.refresh();
       return opened;
@@ -127,7 +133,7 @@ class FileLog implements AttemptLog {
   }
 
   async refresh(): Promise<boolean> {
-    this.#index ??= await openFile(this.#path + INDEX_ENDING);
+    if (this.#index === null) await this.#begin();
     if (this.#index === null) return false;
     const { size } = await this.#readable(this.#index.stat());
     let records = Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES);
@@ -140,6 +146,14 @@ class FileLog implements AttemptLog {
       return true;
     }
     return false;
+  }
+
+  /** Until there is an index the log may be a name of another that is empty: it is opened anew. */
+  async #begin(): Promise<void> {
+    const { log, index } = await openBoth(this.#path);
+    await (log === null ? null : this.#log.close());
+    this.#log = log ?? this.#log;
+    this.#index = index;
   }
 
   async locate(start: LogStart): Promise<number> {
@@ -290,6 +304,17 @@ class FileLog implements AttemptLog {
 }
 
 const NEWLINE = 0x0a;
+
+/** The index comes first: where there is one, the log is the attempt's own. */
+async function openBoth(path: string): Promise<Record<'log' | 'index', FileHandle | null>> {
+  const index = await openFile(path + INDEX_ENDING);
+  try {
+    return { log: await openFile(path + LOG_ENDING), index };
+  } catch (error) {
+    await index?.close();
+    throw error;
+  }
+}
 
 /** Opens a regular file for reading; null when it is not there. */
 async function openFile(path: string): Promise<FileHandle | null> {

@@ -1,12 +1,15 @@
 // The journal of one attempt, pure. Two files: `<path>.log` holds the bytes of both streams in the order of their
 // arrival and nothing else; `<path>.idx` says which piece came from where and when. A record is written after its bytes,
 // so that what the index covers is always there. Golden files: test/fixtures/journal.
+// A log to which nothing has been written may be a name (hard link) of another such. Before its first bytes it is replaced
+// by a file of its own, which is `<path>.new` for a moment; the index comes after that.
 //
 //   index  = magic "EXJIDX1\n" · records
 //   record = u64 offset · u32 length · u8 stream (1 stdout, 2 stderr) · 3 bytes zero · i64 time (ms since the epoch)
 import { Buffer } from 'node:buffer';
 
 export const LOG_ENDING = '.log';
+export const NEW_LOG_ENDING = '.new';
 export const INDEX_ENDING = '.idx';
 export const INDEX_MAGIC = Buffer.from('EXJIDX1\n', 'latin1');
 export const RECORD_BYTES = 24;

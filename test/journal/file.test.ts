@@ -1,8 +1,10 @@
 import {
   appendFileSync,
   globSync,
+  linkSync,
   mkdirSync,
   readlinkSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -228,6 +230,24 @@ t.test('a log that grows is taken in by and by', async (t) => {
   await log.close();
 });
 
+t.test('a log that is a name of another one is read as its own from its first bytes on', async (t) => {
+  const dir = tempDir(t);
+  const [path, silent, own] = [journalPath(dir, NAME), `${dir}/silent.log`, `${dir}/own`];
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(silent, '');
+  linkSync(silent, `${path}.log`);
+  const log = await new FileJournal(dir).open(NAME);
+  if (log === null) throw new Error('the log is not there');
+  t.equal(await log.refresh(), false);
+  await write(own, [piece('stdout', 'own')]);
+  renameSync(`${own}.log`, `${path}.log`);
+  t.equal(await log.refresh(), false, 'the index comes last');
+  renameSync(`${own}.idx`, `${path}.idx`);
+  t.equal(await log.refresh(), true);
+  t.equal(textOf(await all(log.read(0))), 'own');
+  await log.close();
+});
+
 t.test(
   'what the index does not cover is not there, and a log shorter than its index is an error',
   async (t) => {
@@ -271,12 +291,16 @@ t.test('logs are found and removed by their names, and nothing else is', async (
   for (const name of [NAME, { ...NAME, attempt: 2 }, other])
     await write(journalPath(dir, name), [piece('stdout', 'x')]);
   writeFileSync(`${dir}/ab/README`, 'not a log');
+  const halfMade = { ...NAME, attempt: 4 };
+  writeFileSync(`${journalPath(dir, halfMade)}.new`, '');
   const names = [];
   for await (const batch of journal.all()) names.push(...batch);
   t.same(
     names.sort((a, b) => a.attempt - b.attempt),
-    [NAME, { ...NAME, attempt: 2 }, other],
+    [NAME, { ...NAME, attempt: 2 }, other, halfMade],
   );
+  await journal.remove(halfMade);
+  t.same(globSync(`${journalPath(dir, halfMade)}*`), []);
   t.equal(await journal.exists(NAME), true);
   await journal.remove(NAME);
   await journal.remove(NAME);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { Host, hostContract } from '../helpers/host-contract.ts';
@@ -51,6 +51,35 @@ function ofItsOwn(t: Test): void {
       t.match(await ended, { survivors: 0 });
     }
   });
+
+  t.test(
+    'logs of commands that write nothing are names of one file; who writes has one of its own',
+    async (t) => {
+      const host = await new Host(t, [program]).greet();
+      const inode = (ref: number) => statSync(`${host.path(ref)}.log`).ino;
+      const run = async (command: string) => {
+        const ref = host.start(command);
+        t.match(await host.exited(ref), { cause: 'exited', exitCode: 0 });
+        return ref;
+      };
+      const [first, second, third] = [await run('true'), await run('true'), await run('true')];
+      t.equal(inode(second), inode(first));
+      t.equal(inode(third), inode(first));
+      const loud = [await run('echo one'), await run('echo two')];
+      t.equal(new Set([first, ...loud].map(inode)).size, 3);
+      t.same(
+        loud.map((ref) => host.log(ref)),
+        ['one\n', 'two\n'],
+      );
+      t.equal(host.log(first), '');
+      t.same(
+        readdirSync(host.dir).filter((name) => name.endsWith('.new')),
+        [],
+      );
+      for (const ref of [first, second, third]) rmSync(`${host.path(ref)}.log`);
+      t.equal(host.log(await run('true')), '', 'what they were names of may be removed');
+    },
+  );
 
   t.test('a daemon without an environment is killed when its attempt ends by itself', async (t) => {
     const host = await new Host(t, [program]).greet();

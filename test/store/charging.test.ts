@@ -40,7 +40,7 @@ async function audit(t: Test, dir: string): Promise<Books> {
     maxInMemory: 10,
     maxDeliveries: 10,
     owner: 'test',
-    pause: () => Promise.resolve(),
+    sleep: () => Promise.resolve(),
   });
   await store.open();
   try {

@@ -1,11 +1,13 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { StoreError } from '../../src/domain/ports.ts';
 import { migrate, MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
-import { accept, newExecution } from '../helpers/records.ts';
+import { accept, newExecution, settle } from '../helpers/records.ts';
+import { until } from '../helpers/processes.ts';
 import { storeContract } from '../helpers/store-contract.ts';
 import { smallDisk, tempDir } from '../helpers/temp.ts';
 
@@ -32,6 +34,56 @@ storeContract(t, async (t) => {
       return openStore(t, dir);
     },
   };
+});
+
+t.test('where much runs, ends are written together, and none waits for long', async (t) => {
+  const waits: { ms: number; end: () => void }[] = [];
+  const store = new SqliteStore({
+    ...{ dir: tempDir(t), now: () => 0, maxInMemory: 50, owner: '', maxDeliveries: 1000 },
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        waits.push({ ms, end: resolve });
+        signal?.addEventListener('abort', () => resolve());
+      }),
+  });
+  t.teardown(() => store.close());
+  await store.open();
+  const running = Array.from({ length: 8 }, () => newExecution());
+  const claim = { runner: 'test', at: 0 };
+  await store.commit(running.map((execution) => [accept(execution, { claim })]));
+  const settles = running.map(({ id }) => [settle(id, 1)]);
+  const settleNext = () => store.commit(settles.splice(0, 1));
+  const { commits } = store.stats();
+
+  const first = settleNext();
+  await until('it waits', () => waits.length === 1);
+  t.equal(waits[0]?.ms, 8);
+  await Promise.all([first, settleNext()]);
+  t.equal(store.stats().commits, commits + 1, 'a quarter of what runs is enough');
+
+  const alone = settleNext();
+  await until('it waits', () => waits.length === 2);
+  waits[1]?.end();
+  await alone;
+  t.equal(store.stats().commits, commits + 2, 'the wait has an end');
+
+  await settleNext();
+  t.equal(waits.length, 2, 'where the last came alone, the next does not wait');
+});
+
+t.test('no limit is bound bare: its statement would be prepared anew each time', async (t) => {
+  const dir = fileURLToPath(new URL('../../src/store', import.meta.url));
+  const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const limits = files.flatMap((name) =>
+    Array.from(readFileSync(join(dir, name), 'utf8').matchAll(/(LIMIT|OFFSET) \?.{0,5}/g), ([sql]) => sql),
+  );
+  t.ok(limits.length > 10);
+  t.same(
+    limits.filter((sql) => !/\?\d? \+ 0/.test(sql)),
+    [],
+  );
 });
 
 t.test('a second server on the same directory is refused, by the name of the first', async (t) => {

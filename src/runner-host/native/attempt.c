@@ -344,6 +344,7 @@ void attempts_end_turn(void) {
     disarm_clocks(attempt);
     limits_unwatch(attempt);
     for (int i = 0; i < 2; i++) free(attempt->streams[i].tail);
+    attempt->is_silent = attempt->is_spawned && (attempt->journal == NULL || journal_size(attempt->journal) == 0);
     if (attempt->journal != NULL) journal_free(attempt->journal);
     free(attempt->leftovers);
     attempt_release(attempt);

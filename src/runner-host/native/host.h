@@ -248,8 +248,10 @@ extern struct workers *removers, *writers, *starter, *measurer;
 
 struct journal;
 
-/** Creates the log, which must not exist. Returns 0 or an errno. */
+/** Creates the log, which must not exist. Returns 0 or an errno. Like the next one, for the starter alone. */
 int journal_create(const char *path);
+/** Tells of a log into which nothing was written, nor will be. */
+void journal_stays_empty(const char *path);
 /** `changed` is called in the loop after each write; `arg` goes with it. */
 struct journal *journal_new(const char *path, void (*changed)(void *arg), void *arg);
 /** Room for one piece while it is not full, and for the remains of a character always. */
@@ -466,7 +468,7 @@ struct attempt {
   struct spawned spawned;
   int pipes[2];
   struct refusal refusal;
-  bool is_refused, is_spawned, has_script;
+  bool is_refused, is_spawned, has_script, is_silent;
   /** Its own user; 0: there is none. */
   uid_t uid;
   bool is_sandboxed;

@@ -3,8 +3,10 @@
 // when that is full too, the pipes are not read. A slow disk therefore stops the command, and nothing else.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -67,11 +69,48 @@ static int open_file(const char *path, const char *ending, int flags) {
   return fd;
 }
 
+/** A log that is empty and stays so: others begin as names of it. The starter's alone. */
+static char *empty_log;
+
 int journal_create(const char *path) {
+  if (empty_log != NULL) {
+    char *file = must_format("%s.log", path);
+    int error = link(empty_log, file) == 0 ? 0 : errno;
+    free(file);
+    if (error == 0 || error == EEXIST) return error;
+    // It was removed, or has all the names that it can have.
+    free(empty_log);
+    empty_log = NULL;
+  }
   int fd = open_file(path, ".log", NEW_FILE);
   if (fd < 0) return errno;
   close(fd);
   return 0;
+}
+
+void journal_stays_empty(const char *path) {
+  if (empty_log == NULL) empty_log = must_format("%s.log", path);
+}
+
+/** Opens the log. One that is a name of another gets a file of its own; at no time is there none. */
+static int open_log(const char *path) {
+  int fd = open_file(path, ".log", APPEND);
+  struct stat stat_;
+  if (fd < 0 || fstat(fd, &stat_) < 0 || stat_.st_nlink == 1) return fd;
+  close(fd);
+  fd = open_file(path, ".new", NEW_FILE);
+  if (fd < 0) return fd;
+  char *from = must_format("%s.new", path), *to = must_format("%s.log", path);
+  if (rename(from, to) < 0) {
+    int error = errno;
+    close(fd);
+    unlink(from);
+    errno = error;
+    fd = -1;
+  }
+  free(from);
+  free(to);
+  return fd;
 }
 
 struct journal *journal_new(const char *path, void (*changed)(void *arg), void *arg) {
@@ -167,7 +206,7 @@ static void keep_only(struct batch *batch, size_t length) {
 }
 
 static void write_batch(struct journal *journal, struct batch *batch) {
-  if (journal->log_fd < 0) journal->log_fd = open_file(journal->path, ".log", APPEND);
+  if (journal->log_fd < 0) journal->log_fd = open_log(journal->path);
   if (journal->log_fd < 0) {
     journal->error = errno;
     return;

@@ -165,6 +165,7 @@ void start_work(struct job *job) {
 
 static void release_work(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
+  if (attempt->is_silent) journal_stays_empty(attempt->start->journal);
   if (attempt->has_script) unlink(attempt->start->script_path);
   private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->uid);
   // One that somebody still runs as is given to nobody.

@@ -20,7 +20,7 @@ export function readEntries(
   limit: number,
   before: number | null,
 ): LedgerEntry[] {
-  const text = 'SELECT * FROM ledger WHERE user_id = ? AND position < ? ORDER BY position DESC LIMIT ?';
+  const text = 'SELECT * FROM ledger WHERE user_id = ? AND position < ? ORDER BY position DESC LIMIT ? + 0';
   const rows = reads.all(text, userId, before ?? Number.MAX_SAFE_INTEGER, limit) as LedgerRow[];
   return rows.map(toEntry);
 }
@@ -32,7 +32,7 @@ export function readGrant(reads: Reads, grantId: ExecutionId): LedgerEntry | nul
 }
 
 export function readDueCharges(reads: Reads, shard: number, shards: number, limit: number): ExecutionId[] {
-  const text = `SELECT execution_id FROM reservations WHERE due IS NOT NULL AND seq % ? = ? ORDER BY seq LIMIT ?`;
+  const text = `SELECT execution_id FROM reservations WHERE due IS NOT NULL AND seq % ? = ? ORDER BY seq LIMIT ? + 0`;
   const rows = reads.all(text, shards, shard, limit) as { execution_id: string }[];
   return rows.map(({ execution_id: id }) => id);
 }

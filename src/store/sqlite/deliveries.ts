@@ -189,7 +189,7 @@ const SQL = {
   get: 'SELECT state, user_id FROM deliveries WHERE id = ?',
   settle: 'UPDATE deliveries SET state = ?, tries = ?, next_at = ?, finished_at = ? WHERE id = ?',
   sweep: `DELETE FROM deliveries WHERE id IN (
-    SELECT id FROM deliveries WHERE finished_at < ? ORDER BY finished_at LIMIT ?)`,
+    SELECT id FROM deliveries WHERE finished_at < ? ORDER BY finished_at LIMIT ? + 0)`,
   sweepOrphans: `DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks w WHERE is_orphan = 1
-    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id) LIMIT ?)`,
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id) LIMIT ? + 0)`,
 } as const;

@@ -65,13 +65,13 @@ export class Reads {
 
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Execution[] {
     const { where, values } = conditions(filter, after);
-    const text = `SELECT e.* FROM executions e ${where} ORDER BY e.id DESC LIMIT ?`;
+    const text = `SELECT e.* FROM executions e ${where} ORDER BY e.id DESC LIMIT ? + 0`;
     return (this.all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
   events(id: ExecutionId, afterSequence: number, limit: number): EventRecord[] {
     const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
-      WHERE v.execution_id = ? AND v.sequence > ? ORDER BY v.sequence LIMIT ?`;
+      WHERE v.execution_id = ? AND v.sequence > ? ORDER BY v.sequence LIMIT ? + 0`;
     return this.#records(this.all(text, id, afterSequence, limit) as RecordRow[]);
   }
 
@@ -80,7 +80,7 @@ export class Reads {
     if (filter.planId !== undefined) return this.#planEventsAfter(filter, filter.planId, position, limit);
     const { upTo } = this.one(
       `SELECT max(position) AS upTo FROM
-        (SELECT position FROM events WHERE position > ? ORDER BY position LIMIT ?)`,
+        (SELECT position FROM events WHERE position > ? ORDER BY position LIMIT ? + 0)`,
       ...[position, limit],
     ) as { upTo: number | null };
     if (upTo === null) return { records: [], upTo: position };
@@ -95,7 +95,7 @@ export class Reads {
     const { last } = this.eventEnds(filter.userId);
     const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
       WHERE v.execution_id IN (SELECT id FROM executions WHERE plan_id = ?1 UNION ALL SELECT ?1)
-      AND v.position > ?2 AND v.position <= ?3 ORDER BY v.position LIMIT ?4`;
+      AND v.position > ?2 AND v.position <= ?3 ORDER BY v.position LIMIT ?4 + 0`;
     const rows = this.all(text, planId, position, last, limit) as RecordRow[];
     const records = this.#records(rows).filter((record) => matches(filter, record));
     const upTo = rows.length < limit ? Math.max(position, last) : (rows.at(-1)?.position ?? position);
@@ -134,7 +134,7 @@ export class Reads {
   /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
   expired(finishedBefore: number, surplus: number, limit: number): { id: ExecutionId; kind: Kind }[] {
     const text = `SELECT id, kind, finished_at FROM executions
-      WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ?`;
+      WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ? + 0`;
     const rows = this.all(text, limit) as { id: string; kind: Kind; finished_at: number }[];
     return rows
       .filter((row, i) => row.finished_at < finishedBefore || i < surplus)
@@ -165,7 +165,7 @@ export class Reads {
   }
 
   cacheEntries(limit: number): CacheEntry[] {
-    const rows = this.all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ?', limit) as {
+    const rows = this.all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ? + 0', limit) as {
       entry: string;
     }[];
     return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);

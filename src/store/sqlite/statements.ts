@@ -1,4 +1,7 @@
 // The statements of the writer, and the columns that they write.
+//
+// Wherever a limit is bound, it is `? + 0`: SQLite plans with the value of a bare hole, and so prepares the statement anew
+// each time that one is bound (sqlite3ExprIsInteger; 19 instead of 0.6 microseconds for a look in an index).
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ExecutionRow } from '../rows.ts';
 
@@ -62,7 +65,7 @@ export function prepareStatements(db: DatabaseSync) {
     updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
     owner: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id
       AND phase IN ('queued', 'scheduled_retry', 'starting', 'canceling')`,
-    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq LIMIT ?`,
+    joined: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase = 'joined' ORDER BY seq LIMIT ? + 0`,
     sharing: 'SELECT 1 FROM executions WHERE run_id = ? AND run_id <> id LIMIT 1',
     deleteExecution: 'DELETE FROM executions WHERE seq = ?',
     // Jumps from key to key, however many wait with each.
@@ -81,7 +84,7 @@ export function prepareStatements(db: DatabaseSync) {
     putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
     dropCache: 'DELETE FROM cache WHERE key = ?',
     trimCache: `DELETE FROM cache WHERE key IN (
-      SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ?)`,
+      SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ? + 0)`,
     insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
     deleteLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
     insertAttempt: 'INSERT INTO attempts (run_id, number, epoch, claimed_at, runner) VALUES (?, ?, ?, ?, ?)',

@@ -50,8 +50,8 @@ export interface SqliteStoreOptions {
   dir: string;
   /** Wall clock, ms since the epoch. */
   now: () => number;
-  /** Lets others have their turn; where it is left out they wait. */
-  pause?: () => Promise<void>;
+  /** Resolves after so many milliseconds, 0 being the turn of the others; rejects when it is aborted. Left out: nothing waits for anything. */
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Deliveries to the webhooks of one user that may wait. */
@@ -62,6 +62,8 @@ export interface SqliteStoreOptions {
 
 /** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
 const PIECE = 250;
+/** How long a transaction waits for more groups, ms. */
+const GATHER_MS = 8;
 /** Bytes of specs and results that the read cache holds at most. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
@@ -87,6 +89,9 @@ export class SqliteStore implements Store {
     reject: (error: StoreError) => void;
   }[] = [];
   #gathered: Waiting[] = [];
+  /** What the next transaction waits for. */
+  #crowd: { groups: number; isThere: AbortController } | null = null;
+  #lastGroups = 0;
   #writing: Promise<void> | null = null;
   #worker: Worker | null = null;
   #reads: Reads | null = null;
@@ -151,6 +156,7 @@ export class SqliteStore implements Store {
     return new Promise((resolve, reject) => {
       this.#gathered.push({ groups, resolve, reject });
       this.#stats.waiting += groups.length;
+      if (this.#crowd !== null && this.#stats.waiting >= this.#crowd.groups) this.#crowd.isThere.abort();
       this.#writing ??= this.#writeGathered();
     });
   }
@@ -309,6 +315,7 @@ export class SqliteStore implements Store {
   /** Commits what has gathered until nothing is left. Never rejects. */
   async #writeGathered(): Promise<void> {
     while (this.#gathered.length > 0) {
+      await this.#gather();
       const batch = this.#gathered;
       this.#gathered = [];
       try {
@@ -325,6 +332,20 @@ export class SqliteStore implements Store {
       for (const { groups } of batch) this.#stats.waiting -= groups.length;
     }
     this.#writing = null;
+  }
+
+  /**
+   * Where much runs much is about to end, and a transaction of twenty groups costs little more than one of one. So it waits
+   * for as many as a quarter of what runs, but not for more than the last one had, and not for long.
+   */
+  async #gather(): Promise<void> {
+    const groups = Math.min(Math.ceil((this.#counts?.running ?? 0) / 4), this.#lastGroups);
+    if (this.#stats.waiting < groups) {
+      this.#crowd = { groups, isThere: new AbortController() };
+      await this.#options.sleep?.(GATHER_MS, this.#crowd.isThere.signal).catch(() => undefined);
+      this.#crowd = null;
+    }
+    this.#lastGroups = this.#stats.waiting;
   }
 
   /** One transaction. A group that the database itself refused is answered with its error. */
@@ -372,7 +393,7 @@ export class SqliteStore implements Store {
     let first: Execution | null = null;
     const executions: Execution[] = [];
     for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
-      if (i % PIECE === PIECE - 1) await this.#options.pause?.();
+      if (i % PIECE === PIECE - 1) await this.#options.sleep?.(0);
       const execution = this.#known({ row, attempts });
       if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
         execution.result = first.result;

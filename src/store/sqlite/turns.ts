@@ -160,8 +160,8 @@ function statements(db: DatabaseSync) {
     topKeyed: `SELECT priority ${keyed} AND priority < ? ORDER BY priority DESC LIMIT 1`,
     user: `SELECT user_id ${plain} AND priority = ? AND user_id > ? ORDER BY user_id LIMIT 1`,
     userKeyed: `SELECT user_id ${keyed} AND priority = ? AND user_id > ? ORDER BY user_id LIMIT 1`,
-    first: `SELECT * ${plain} AND priority = ? AND user_id = ? ORDER BY seq LIMIT ?`,
-    firstKeyed: `SELECT * ${keyed} AND priority = ? AND user_id = ? ORDER BY seq LIMIT ?`,
+    first: `SELECT * ${plain} AND priority = ? AND user_id = ? ORDER BY seq LIMIT ? + 0`,
+    firstKeyed: `SELECT * ${keyed} AND priority = ? AND user_id = ? ORDER BY seq LIMIT ? + 0`,
   };
   return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, db.prepare(text)])) as {
     [name in keyof typeof sql]: StatementSync;

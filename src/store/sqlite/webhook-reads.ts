@@ -29,7 +29,7 @@ export class WebhookReads {
 
   deliveries(webhookId: string, { state, limit, before }: DeliveryQuery): Delivery[] {
     const text = `SELECT * FROM deliveries WHERE webhook_id = ?1 AND (?2 IS NULL OR state = ?2)
-      AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4`;
+      AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4 + 0`;
     return (this.#all(text, webhookId, state, before, limit) as DeliveryRow[]).map(toDelivery);
   }
 
@@ -56,7 +56,7 @@ export class WebhookReads {
   /** What is due in a lane, oldest first. */
   due(lane: string, now: number, limit: number): DueDelivery[] {
     const text = `SELECT * FROM deliveries WHERE state = 'pending' AND lane = ? AND next_at <= ?
-      ORDER BY next_at, id LIMIT ?`;
+      ORDER BY next_at, id LIMIT ? + 0`;
     const rows = this.#all(text, lane, now, limit) as DeliveryRow[];
     const webhooks = new Map<string, WebhookRow | undefined>();
     return rows.flatMap((row) => {
