@@ -19,12 +19,9 @@ const CHECKS = [
   ['it builds with its checks', 'sh', 'scripts/build-native.sh', '--sanitize', '--if-possible'],
 ] as const;
 
-/**
- * Folders whose files share a process. Two lanes run beside each other. Those that run commands as users of their own share
- * one: such a user belongs to one host at a time.
- */
+/** Folders whose files share a process; two lanes of them run beside each other, about equally long. */
 const LANES = [
-  ['runner-host', 'process'],
+  ['process', 'runner-host'],
   ['domain', 'operations', 'plans', 'engine', 'journal', 'store', 'runners', 'http', 'project'],
 ];
 const GROUP_TIMEOUT_MS = 900_000;
