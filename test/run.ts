@@ -19,7 +19,7 @@ const CHECKS = [
   ['it builds with its checks', 'sh', 'scripts/build-native.sh', '--sanitize', '--if-possible'],
 ] as const;
 
-/** Folders whose files share a process; two lanes of them run beside each other, about equally long. */
+/** Folders whose files share a process; two lanes of them run beside each other. */
 const LANES = [
   ['process', 'runner-host'],
   ['domain', 'operations', 'plans', 'engine', 'journal', 'store', 'runners', 'http', 'project'],

@@ -268,9 +268,10 @@ t.test(
     t.ok(ends.every(({ status }) => status === 'failed'));
     t.ok(requests.length <= 210, `${requests.length} requests for 200 callers`);
     t.ok(ends.some(({ outcome }) => outcome?.exhausted?.by === 'budget'));
-    const { body } = await s.call<{ items: object[] }>('GET', '/v1/circuits');
+    const { body } = await s.call<{ items: { opened: number }[] }>('GET', '/v1/circuits');
     // On a slow machine it may have tried the target again already.
-    t.match(body.items, [{ name: 'operation:ask', opened: Number, state: /open/ }]);
+    t.match(body.items, [{ name: 'operation:ask', state: /open/ }]);
+    t.ok((body.items[0]?.opened ?? 0) >= 1);
     const refused = await s.run({ kind: 'operation', name: 'ask' });
     if (refused.outcome?.cause === 'circuit_open') {
       t.match(refused, {

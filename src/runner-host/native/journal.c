@@ -96,13 +96,18 @@ void journal_stays_empty(const char *path) {
 static int open_log(const char *path) {
   int fd = open_file(path, ".log", APPEND);
   struct stat stat_;
-  if (fd < 0 || fstat(fd, &stat_) < 0 || stat_.st_nlink == 1) return fd;
+  if (fd < 0) return -1;
+  bool is_known = fstat(fd, &stat_) == 0;
+  if (is_known && stat_.st_nlink <= 1) return fd;
+  int error = errno;
   close(fd);
-  fd = open_file(path, ".new", NEW_FILE);
-  if (fd < 0) return fd;
+  errno = error;
+  // What cannot be told from another's is not written to.
+  fd = is_known ? open_file(path, ".new", NEW_FILE) : -1;
+  if (fd < 0) return -1;
   char *from = must_format("%s.new", path), *to = must_format("%s.log", path);
   if (rename(from, to) < 0) {
-    int error = errno;
+    error = errno;
     close(fd);
     unlink(from);
     errno = error;
