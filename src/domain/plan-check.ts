@@ -5,6 +5,7 @@ import type { FieldProblem } from './errors.ts';
 import { fieldMessage, fieldProblems, pointer } from './field-messages.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
+  CHECKED_FIELDS,
   MAX_DEPENDENCIES,
   MAX_PLAN_DEPTH,
   MAX_STEPS,
@@ -101,7 +102,8 @@ function* checkPlan(
   const ancestors = levels === null ? null : yield* Ancestors.of(before, levels);
   yield* new ScopeCheck(plan, steps, names, ancestors, context).check(at);
   for (const [i, step] of steps.entries()) {
-    if (step?.kind === 'plan')
+    // Without one of these it has been reported, and is no plan.
+    if (step?.kind === 'plan' && step.steps !== undefined && step.strategy !== undefined)
       yield* checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
   }
   return levels?.map((level) => level.map((i) => nameOf(steps[i], i))) ?? null;
@@ -109,16 +111,19 @@ function* checkPlan(
 
 const nameOf = (step: StepSpec | null | undefined, i: number): string => step?.name ?? `step ${i}`;
 
-/** A step whose fields are right, but for values that are not known yet; null when it is none. */
+/** A step as far as its fields are right, but for values that are not known yet; null when it is none. */
 function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepSpec | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     add(at, 'must be an object');
     return null;
   }
   const step = value as StepSpec;
-  const parsed = schemas[step.kind === 'plan' ? 'plan' : 'single'].safeParse(step, { error: fieldMessage });
+  const form = step.kind === 'plan' ? 'plan' : 'single';
+  const parsed = schemas[form].safeParse(step, { error: fieldMessage });
   if (!parsed.success) {
-    const issues = parsed.error.issues.filter((issue) => !isExcused(issue, step));
+    const issues = [...parsed.error.issues, ...issuesBesideKind(parsed.error, step)].filter(
+      (issue) => !isExcused(issue, step),
+    );
     for (const { field, message } of fieldProblems({ issues } as z.ZodError, 'body', at)) {
       // The discriminator knows what may be asked for alone.
       const isKind = field === pointer([...at, 'kind'], 'body');
@@ -127,11 +132,39 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
   }
   if (step.foreach !== undefined && step.while !== undefined) add([...at, 'while'], 'cannot go with foreach');
   if (step.on_limit === 'reject') add([...at, 'on_limit'], 'a step waits for its slot');
-  const items = (step.foreach as { items?: unknown } | undefined)?.items;
+  const sound = parsed.success ? step : soundPart(step, form);
+  const items = sound.foreach?.items;
   const isList = Array.isArray(items) || (typeof items === 'string' && hasReferences(items));
-  if (step.foreach !== undefined && !isList)
+  if (sound.foreach !== undefined && !isList)
     add([...at, 'foreach', 'items'], 'must be a list, or a reference to one');
-  return typeof step.name === 'string' && Array.isArray(step.depends_on ?? []) ? step : null;
+  return typeof sound.name === 'string' ? sound : null;
+}
+
+/** With a kind that there is not, a schema looks at no other field; those of any step are looked at all the same. */
+function issuesBesideKind({ issues }: z.ZodError, step: StepSpec): z.core.$ZodIssue[] {
+  if (!issues.some(({ path }) => path.length === 1 && path[0] === 'kind')) return [];
+  return Object.entries(CHECKED_FIELDS.single).flatMap(([name, schema]) => {
+    const parsed = schema.safeParse(step[name], { error: fieldMessage });
+    return (parsed.error?.issues ?? []).map((issue) => ({ ...issue, path: [name, ...issue.path] }));
+  });
+}
+
+/**
+ * A step without those of its fields that are of a wrong form, which has been reported: the checks that follow go into the
+ * others only, and take them for what their types say.
+ */
+function soundPart(step: StepSpec, form: keyof typeof CHECKED_FIELDS): StepSpec {
+  const isSound = ([name, value]: [string, unknown]) => {
+    const schema = CHECKED_FIELDS[form][name];
+    if (schema === undefined || (isFilledIn(step, name) && hasReferences(value))) return true;
+    return schema.safeParse(value).success;
+  };
+  const sound = Object.fromEntries(Object.entries(step).filter(isSound)) as StepSpec;
+  // Other steps may refer to it by a name that cannot be one, and it to others beside one that is none.
+  if (typeof step.name === 'string') sound.name = step.name;
+  if (Array.isArray(step.depends_on))
+    sound.depends_on = step.depends_on.filter((name) => typeof name === 'string');
+  return sound;
 }
 
 const splitField = (field: string): string[] =>
@@ -334,6 +367,8 @@ class ScopeCheck {
     const [first, name] = path;
     if (first !== 'params' && first !== 'id') return 'a plan has params and id';
     if (first === 'id' || name === undefined || fallback !== null) return null;
+    // Those of a plan in a plan may be a reference as a whole.
+    if (typeof this.#plan.params === 'string') return null;
     return Object.hasOwn(this.#plan.params ?? {}, name)
       ? null
       : `the plan has no parameter ${JSON.stringify(name)}`;

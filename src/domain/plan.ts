@@ -140,6 +140,12 @@ export type PlanStep = StepSpec & Omit<PlanSpec, 'steps'> & { steps: readonly St
 /** The body of a request for a plan; its steps are looked at one by one. */
 export const planRequest = planFields;
 
+/** What the checks of a plan go into beyond the schema of a step: its own fields, and those of a plan that it is. */
+export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan', Readonly<Record<string, z.ZodType>>>> = {
+  single: stepShape,
+  plan: { ...planShape, ...stepShape },
+};
+
 /** The schemas of a step, for those that are plans and those that are not. */
 export function stepSchemas(limits: SpecLimits): { single: z.ZodType; plan: z.ZodType } {
   return {

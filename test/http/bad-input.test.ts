@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { type Answer, rawRequest, service, shell } from '../helpers/build.ts';
+import { bodiesOf } from '../helpers/body-shapes.ts';
 
 interface Problem {
   type: string;
@@ -113,7 +115,33 @@ t.test('a wrong body gets its own clear refusal, and the server lives', async (t
     'nothing was accepted',
   );
   t.equal((await call('POST', '/v1/executions', shell('true'), { prefer: 'wait=9' })).status, 200);
+
+  await t.test(
+    'no body is an error of the server, whatever it has in place of what the document asks for',
+    async (t) => {
+      const { paths, components } = (await call<ApiDocument>('GET', '/openapi.json')).body;
+      for (const [path, methods] of Object.entries(paths)) {
+        for (const [method, { requestBody }] of Object.entries(methods)) {
+          const schema = requestBody?.content?.['application/json']?.schema;
+          if (schema === undefined) continue;
+          const url = path.replaceAll(/\{[^}]+\}/g, 'x');
+          for (const body of fc.sample(bodiesOf(schema, components.schemas), 40)) {
+            const { status, text } = await call(method.toUpperCase(), url, JSON.stringify(body));
+            t.ok(status < 500, `${method} ${url} ${JSON.stringify(body)}: ${text}`);
+          }
+        }
+      }
+    },
+  );
 });
+
+interface ApiDocument {
+  paths: Record<
+    string,
+    Record<string, { requestBody?: { content?: { 'application/json'?: { schema: object } } } }>
+  >;
+  components: { schemas: Record<string, object> };
+}
 
 const REQUESTS: [string, string, string, number, string][] = [
   ['an unknown id', 'GET', '/v1/executions/01900000-0000-7000-8000-000000000000', 404, 'not_found'],
