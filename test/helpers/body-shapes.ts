@@ -46,8 +46,7 @@ export function bodiesOf(schema: object, components: Record<string, object>): fc
 
   function fitting(one: Schema, depth: number): fc.Arbitrary<unknown> {
     if (depth > DEPTH) return junk;
-    if (one.$ref !== undefined)
-      return fitting((components[one.$ref.split('/').at(-1) ?? ''] ?? {}), depth);
+    if (one.$ref !== undefined) return fitting(components[one.$ref.split('/').at(-1) ?? ''] ?? {}, depth);
     const branches = one.oneOf ?? one.anyOf ?? one.allOf;
     if (branches !== undefined) return fc.oneof(...branches.map((branch) => fitting(branch, depth)));
     if (one.enum !== undefined) return fc.constantFrom(...one.enum);
