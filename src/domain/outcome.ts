@@ -117,6 +117,8 @@ type Ending =
       /** What the answer said of when to come again (RFC 9110 §10.2.3), milliseconds; null when nothing. */
       retryAfterMs: number | null;
       resultError: ResultError | null;
+      /** With a `resultError`: what the answer says that its body is, for the message. */
+      bodyType?: string;
     }
   /** Of a plan: `failed` counts the steps that make it a failure, `steps` names the first of them. */
   | { cause: 'steps_ended'; failed: number; steps: readonly string[] }
@@ -186,7 +188,7 @@ function judgeEnding(outcome: Outcome): Verdict {
         return ended('failed', type, `The server answered with status ${outcome.status}.`);
       }
       if (outcome.resultError === null) return { status: 'completed', error: null };
-      return ended('failed', outcome.resultError, RESULT_MESSAGES[outcome.resultError]);
+      return ended('failed', outcome.resultError, bodyMessage(outcome.resultError, outcome));
     case 'request_failed':
       return ended('failed', outcome.reason, outcome.message);
     case 'steps_ended':
@@ -261,6 +263,11 @@ const RESULT_MESSAGES: Record<ResultError, string> = {
   output_not_json: 'It succeeded, but its output is not JSON.',
   output_too_large: 'It succeeded, but its output is too large, or nested too deeply, to be parsed.',
 };
+
+function bodyMessage(error: ResultError, { status, bodyType }: { status: number; bodyType?: string }): string {
+  if (error !== 'output_not_json' || bodyType === undefined) return RESULT_MESSAGES[error];
+  return `The server returned status ${status}, but the body is not JSON (${bodyType}). Remove output.parse to get the body as text.`;
+}
 
 function ended(status: Exclude<FinalStatus, 'completed'>, type: ErrorType, message: string): Verdict {
   const { code, fault, retryable } = CATALOGUE[type];

@@ -1,5 +1,5 @@
 // What an attempt yields: parsed output if that was asked for, the answer of a server, or the end of each stream.
-import type { HttpBody, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
+import type { HttpBody, HttpResponse, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Outcome, ResultError } from '../domain/outcome.ts';
 import { measureJson } from '../domain/json.ts';
@@ -27,10 +27,10 @@ export async function resultOf(
 ): Promise<{ outcome: Outcome; result: Result }> {
   const { outcome, end } = report;
   const isParsed = execution.outputPolicy.parse === 'json' && judge(outcome).error === null;
-  const parsed = isParsed ? await parseOutput(execution, end.output, deps) : null;
+  const parsed = isParsed ? await parsedOutput(execution, report, deps) : null;
   const failed = parsed !== null && 'error' in parsed ? parsed.error : null;
   return {
-    outcome: failed === null ? outcome : withResultError(outcome, failed),
+    outcome: failed === null ? outcome : withResultError(report, failed),
     result: await makeResult(execution, report, parsed !== null && 'value' in parsed ? parsed : null, deps),
   };
 }
@@ -49,10 +49,29 @@ async function makeResult(
   return end.startedAt === null ? null : { type: 'tails', ...tails };
 }
 
-function withResultError(outcome: Outcome, resultError: ResultError): Outcome {
-  return outcome.cause === 'exited' || outcome.cause === 'http_response'
-    ? { ...outcome, resultError }
-    : outcome;
+function withResultError({ outcome, response }: Ended, resultError: ResultError): Outcome {
+  if (outcome.cause === 'exited') return { ...outcome, resultError };
+  if (outcome.cause !== 'http_response') return outcome;
+  return { ...outcome, resultError, bodyType: bodyType(response?.headers ?? {}) };
+}
+
+/** What the headers of an answer say of its body, for people. */
+function bodyType(headers: HttpResponse['headers']): string {
+  const told = ['content-type', 'content-encoding'].flatMap((name) => {
+    const value = Object.hasOwn(headers, name) ? headers[name]?.toString() : undefined;
+    return value === undefined ? [] : [`${name}: ${value.slice(0, 200)}`];
+  });
+  return told.length === 0 ? 'it has no content-type' : told.join(', ');
+}
+
+/** A body of no bytes is null (RFC 9110 §6.4.1: 204, 205, 304, HEAD, length 0): that is what its server has answered. */
+async function parsedOutput(
+  execution: RunningExecution,
+  { end, response }: Ended,
+  deps: Deps,
+): Promise<{ value: unknown } | { error: ResultError }> {
+  if (response !== null && end.output.stdoutBytes === 0) return { value: null };
+  return parseOutput(execution, end.output, deps);
 }
 
 async function parseOutput(

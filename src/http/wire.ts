@@ -42,7 +42,7 @@ const SNAKE: Record<string, string> = {
 export function toOutcome(outcome: Outcome): OutcomeWire {
   const wire: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(outcome)) {
-    if (name === 'process' || name === 'resultError') continue;
+    if (name === 'process' || name === 'resultError' || name === 'bodyType') continue;
     wire[SNAKE[name] ?? name] = value;
   }
   if ('process' in outcome) {

@@ -61,12 +61,40 @@ t.test('an HTTP call answers with status, headers and body, and its body is in t
   });
 });
 
-t.test('a body is parsed where that was asked for', async (t) => {
-  const { url } = await target(t, (n, _request, response) => response.end(n === 1 ? '{"a": [null]}' : 'no'));
+t.test('a body is parsed where that was asked for, and one that is not there is null', async (t) => {
+  const answers: Record<string, (response: ServerResponse) => void> = {
+    '/json': (response) => response.end('{"a": [null]}'),
+    '/text': (response) => response.end('no'),
+    '/204': (response) => response.writeHead(204).end(),
+    '/205': (response) => response.writeHead(205, { 'content-length': 0 }).end(),
+    '/304': (response) => response.writeHead(304).end(),
+    '/length-0': (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(),
+    '/chunks': (response) => {
+      response.writeHead(200).flushHeaders();
+      response.end();
+    },
+    '/head': (response) => response.writeHead(200, { 'content-length': '10' }).end(),
+    '/html': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+    '/blank': (response) => response.writeHead(200).end(' '),
+  };
+  const { url } = await target(t, (_n, request, response) => answers[request.url ?? '']?.(response));
   const s = await service(t, ALLOW);
-  const json = call(url, { output: { parse: 'json' } });
-  t.match(await s.run(json), { status: 'completed', result: { status: 200, body: { json: { a: [null] } } } });
-  t.match(await s.run(json), { status: 'failed', error: { code: 'E003', type: 'output_not_json' } });
+  const more = { output: { parse: 'json' }, expect: { statuses: ['2xx', 304] } };
+  const ask = (path: string, method = 'DELETE') => s.run({ ...call(`${url}${path}`, more), method });
+  t.match(await ask('/json'), {
+    status: 'completed',
+    result: { status: 200, body: { json: { a: [null] } } },
+  });
+  const none = { status: 'completed', error: null, result: { body: { json: null } } };
+  for (const path of ['/204', '/205', '/304', '/length-0', '/chunks']) t.match(await ask(path), none, path);
+  t.match(await ask('/head', 'HEAD'), none);
+  const failed = (message: RegExp) => ({
+    status: 'failed',
+    error: { code: 'E003', type: 'output_not_json', message },
+  });
+  t.match(await ask('/text'), failed(/status 200.*has no content-type/));
+  t.match(await ask('/html'), failed(/content-type: text\/html/));
+  t.match(await ask('/blank'), failed(/./));
 });
 
 t.test('a target that fails twice and then works is asked three times', async (t) => {
