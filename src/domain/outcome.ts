@@ -264,7 +264,10 @@ const RESULT_MESSAGES: Record<ResultError, string> = {
   output_too_large: 'It succeeded, but its output is too large, or nested too deeply, to be parsed.',
 };
 
-function bodyMessage(error: ResultError, { status, bodyType }: { status: number; bodyType?: string }): string {
+function bodyMessage(
+  error: ResultError,
+  { status, bodyType }: { status: number; bodyType?: string },
+): string {
   if (error !== 'output_not_json' || bodyType === undefined) return RESULT_MESSAGES[error];
   return `The server returned status ${status}, but the body is not JSON (${bodyType}). Remove output.parse to get the body as text.`;
 }

@@ -25,7 +25,7 @@ export async function resultOf(
   report: Ended,
   deps: Deps,
 ): Promise<{ outcome: Outcome; result: Result }> {
-  const { outcome, end } = report;
+  const { outcome } = report;
   const isParsed = execution.outputPolicy.parse === 'json' && judge(outcome).error === null;
   const parsed = isParsed ? await parsedOutput(execution, report, deps) : null;
   const failed = parsed !== null && 'error' in parsed ? parsed.error : null;
