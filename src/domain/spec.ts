@@ -64,6 +64,15 @@ const argument = osString.refine(
 const nonEmpty = argument.min(1, 'must not be empty');
 const absolutePath = osString.min(1, 'must not be empty').max(4095).regex(/^\//, 'must be an absolute path');
 
+/** The last part of a file's name; an id stands before it. */
+const scriptFilename = z
+  .string()
+  .max(100)
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._-]*$/,
+    'must be a plain file name, such as "main.ts": letters, digits, ".", "_" and "-", not beginning with "." or "-"',
+  );
+
 const envName = z
   .string()
   .min(1, 'an environment name must not be empty')
@@ -360,6 +369,9 @@ function kindShapes() {
         .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
         .optional()
         .describe('the script itself'),
+      filename: scriptFilename
+        .optional()
+        .describe('name of the file that holds the source; default: an ending that fits the interpreter'),
       interpreter: nonEmpty.optional().describe('default: the one that the script names after #!'),
       args,
     },
@@ -392,6 +404,10 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
     .refine((spec) => (spec.path === undefined) !== (spec.source === undefined), {
       path: ['source'],
       error: 'exactly one of path and source must be given',
+    })
+    .refine((spec) => spec.filename === undefined || spec.source !== undefined, {
+      path: ['filename'],
+      error: 'goes with source only; a script at a path has its name already',
     })
     .refine(
       ({ source, path, interpreter }) =>

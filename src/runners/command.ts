@@ -24,6 +24,7 @@ import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { Exited, Limits, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
 import { HostProcess } from './host-process.ts';
+import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
 
 export interface CommandRunnerOptions {
@@ -91,6 +92,7 @@ export class CommandRunner implements Runner {
   async start(identity: StoreIdentity): Promise<void> {
     this.#identity = identity;
     mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 });
+    setPackageBoundary(this.#workDir());
     if (this.#options.means.uids !== null) letPass(this.#options.means.dataDir, this.#workDir());
     const host = this.#startHost();
     await host.ready;
@@ -339,7 +341,7 @@ export class CommandRunner implements Runner {
       path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
     );
     return [...entries(dirname(work)), ...entries(work), ...scratchDirs].filter(
-      (path) => path !== work && path !== this.#scratchDir(),
+      (path) => path !== work && path !== boundaryFile(work) && path !== this.#scratchDir(),
     );
   }
 

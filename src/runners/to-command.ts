@@ -3,6 +3,7 @@ import type { RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Command } from '../domain/ports.ts';
 import type { FilledWork } from '../domain/secrets.ts';
+import { scriptFileName } from './script-file.ts';
 
 /** Work that takes a process, with its secrets in their places. */
 type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
@@ -21,8 +22,7 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
   const { path, workDir, traceparent } = options;
   const attempt = lastAttemptNumber(execution);
   const privateDir = `${workDir}/${execution.runId}.${attempt}`;
-  const script = work.kind === 'script' && work.source !== undefined ? work.source : null;
-  const scriptPath = `${privateDir}.script`;
+  const script = scriptOf(work, privateDir);
   const env = {
     PATH: path,
     HOME: privateDir,
@@ -34,13 +34,20 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
     EXECUTION_ATTEMPT: String(attempt),
   };
   return {
-    ...programOf(work, scriptPath),
+    ...programOf(work, script?.path ?? ''),
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     cwd: work.cwd ?? null,
     privateDir,
-    script: script === null ? null : { path: scriptPath, source: script },
+    script,
     stdin: stdinOf(work),
   };
+}
+
+/** The file beside the private directory that a script of the request is written into; null where there is none. */
+function scriptOf(work: ProcessWork, privateDir: string): Command['script'] {
+  if (work.kind !== 'script' || work.source === undefined) return null;
+  const { source, interpreter, filename } = work;
+  return { path: `${privateDir}.${scriptFileName({ source, interpreter, filename })}`, source };
 }
 
 function programOf(spec: ProcessWork, scriptPath: string): Pick<Command, 'program' | 'args'> {

@@ -24,6 +24,7 @@ t.test('every kind is accepted with its parameters', async (t) => {
     { kind: 'script', path: '/opt/run.sh', args: ['x'] },
     { kind: 'script', source: '#!/bin/sh\necho', env: {} },
     { kind: 'script', source: 'print(1)', interpreter: 'python3' },
+    { kind: 'script', source: 'let x: 1', interpreter: 'node', filename: 'my-Main_2.test.ts' },
     { kind: 'aws_cli', service: 's3api', operation: 'list-buckets', profile: 'p', region: 'eu-west-1' },
     exec({
       stdin: { base64: 'AAEC' },
@@ -97,6 +98,14 @@ const BAD: [string, unknown, string][] = [
   ['more output than may be kept', exec({ output: { max_bytes: 10_485_761 } }), 'output.max_bytes'],
   ['a script without path and source', { kind: 'script' }, 'source'],
   ['a script with path and source', { kind: 'script', path: '/x', source: '#!/bin/sh' }, 'source'],
+  ...['', '.', '..', 'a/b.ts', '../a', '-e', '.env', 'a b', 'a\n', 'a\0', 'ä.ts', 'x'.repeat(101)].map(
+    (filename): [string, unknown, string] => [
+      `the file name ${JSON.stringify(filename)}`,
+      { kind: 'script', source: '#!/bin/sh', filename },
+      'filename',
+    ],
+  ),
+  ['a file name for a path', { kind: 'script', path: '/x.sh', filename: 'x.sh' }, 'filename'],
   ['a source that nothing can run', { kind: 'script', source: 'echo' }, 'interpreter'],
   [
     'an aws operation that is an option',

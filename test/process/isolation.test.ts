@@ -26,6 +26,7 @@ async function isolated(t: Test, env: Record<string, string>): Promise<ServerPro
   const dataDir = join(dirOutsideTmp(t), 'data');
   const secret = join(dataDir, '../secret');
   writeFileSync(secret, `${SECRET}\n`, { mode: 0o600 });
+  writeFileSync(join(dataDir, '../package.json'), '{"type":"module"}');
   const it = await server(t, { EXECUTION_DATA_DIR: dataDir, EXECUTION_SANDBOX_HIDE: secret, ...env });
   return { ...it, dataDir };
 }
@@ -65,11 +66,12 @@ for (const [name, env] of tiers) {
       if (env.EXECUTION_UIDS !== undefined) t.equal(statSync(`${dataDir}/execd.db`).mode & 0o007, 0);
       const script = {
         kind: 'script',
-        source: '#!/bin/sh\ncat; echo "$1"; exit 3',
+        // The package that the data directory lies in is not that of the script.
+        source: '#!/bin/sh\ncat; echo "$1"; cat "${0%/*}/package.json"; exit 3',
         args: ['arg'],
         stdin: 'in ',
       };
-      t.match(await stdout(it, script), { outcome: { exit_code: 3 }, text: 'in arg\n' });
+      t.match(await stdout(it, script), { outcome: { exit_code: 3 }, text: 'in arg\n{}\n' });
     },
   );
 }

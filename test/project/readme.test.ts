@@ -1,9 +1,9 @@
 // Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
 // anything, and ids and times for any id and time.
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, globSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ERROR_CODES } from '../../src/domain/errors.ts';
 import { server } from '../helpers/server-process.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -52,7 +52,7 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
   const { stdout } = spawnSync('bash', ['-c', script.join('\n')], {
     cwd,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 600_000,
   });
   return stdout
     .replaceAll('\r', '')
@@ -65,14 +65,49 @@ const SETTINGS: Record<string, Record<string, string>> = {
   'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
 };
 
+/** A checkout of its own, as far as the commands use it: they leave nothing in this one. */
+function readersCheckout(t: Test): string {
+  const dir = tempDir(t);
+  for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(dir, name));
+  copyFileSync('package.json', join(dir, 'package.json'));
+  return dir;
+}
+
+t.test('scripts and programs of a private directory are not part of the checkout around it', async (t) => {
+  const dir = readersCheckout(t);
+  const it = await server(t, {}, { program: [resolve('dist/main.js')], cwd: dir });
+  const said = async (spec: object) => {
+    const { result } = await it.finished((await it.submit(spec)).id);
+    const { stdout, stderr } = result as { stdout: string; stderr: string };
+    return stdout + stderr;
+  };
+  const script = (source: string, more = {}) =>
+    said({ kind: 'script', interpreter: process.execPath, source, ...more });
+  t.equal(await script("const { sep } = require('node:path'); console.log(sep)"), '/\n');
+  t.equal(await script("import { sep } from 'node:path';\nconsole.log(sep);"), '/\n');
+  t.equal(await script('const n: number = 6;\nconsole.log(n * 7);', { filename: 'main.ts' }), '42\n');
+  t.equal(
+    await script("import { sep } from 'node:path';\nconst s: string = sep; console.log(s)", {
+      filename: 'a.mts',
+    }),
+    '/\n',
+  );
+  t.equal(
+    await said({ kind: 'script', source: `#!${process.execPath}\nimport 'node:fs'; console.log(1)` }),
+    '1\n',
+  );
+  const command = `echo "console.log(require('node:path').sep)" > a.js && "${process.execPath}" a.js`;
+  t.equal(await said({ kind: 'shell', command }), '/\n');
+});
+
 for (const file of ['README.md', ...globSync('docs/*.md')]) {
   const steps = stepsOf(readFileSync(file, 'utf8'));
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
-    const dir = tempDir(t);
-    // What the commands use of the checkout; they leave nothing there.
-    for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(dir, name));
-    const { url } = await server(t, { EXECUTION_DATA_DIR: join(dir, 'data'), ...SETTINGS[file] });
+    const dir = readersCheckout(t);
+    // As a reader starts it: its data is in the checkout, by default.
+    const program = [resolve('dist/main.js')];
+    const { url } = await server(t, { ...SETTINGS[file] }, { program, cwd: dir });
     const said = runAll(steps, url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);

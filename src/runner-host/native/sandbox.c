@@ -55,7 +55,13 @@ static enum what what_is(const char *path) {
   return S_ISDIR(stat_.st_mode) ? A_DIRECTORY : A_FILE;
 }
 
-static struct strings arguments(const struct start *start) {
+/** Ends the search of Node.js for a package above the private directories (src/runners/package-boundary.ts). */
+static char *boundary_file(const struct start *start) {
+  const char *end = strrchr(start->private_dir, '/');
+  return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - start->private_dir), start->private_dir);
+}
+
+static struct strings arguments(const struct start *start, const char *boundary) {
   struct strings args = {NULL, 0};
   ADD(&args, "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
   if (!start->has_network) ADD(&args, "--unshare-net");
@@ -79,6 +85,7 @@ static struct strings arguments(const struct start *start) {
   }
   ADD(&args, "--bind", start->private_dir, start->private_dir);
   if (start->script_path != NULL) ADD(&args, "--ro-bind", start->script_path, start->script_path);
+  ADD(&args, "--ro-bind-try", boundary, boundary);
   for (uint32_t i = 0; i < hidden_count; i++)
     if (what_is(hidden[i]) == A_DIRECTORY) ADD(&args, "--remount-ro", hidden[i]);
   // By its descriptor: neither its place nor the way there have to be in the sandbox.
@@ -134,7 +141,8 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   bool is_whole = nowhere >= 0 && sandbox->said >= 0;
   for (size_t i = 0; i < 6; i++) is_whole &= passed[i] >= 0;
   if (is_whole) {
-    struct strings args = arguments(start);
+    char *boundary = boundary_file(start);
+    struct strings args = arguments(start, boundary);
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
@@ -142,6 +150,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
     outer_options.passed = passed;
     spawned = spawn_process(&outer, bwrap, &outer_options);
     free(args.items);
+    free(boundary);
   } else {
     spawned.exec_errno = errno != 0 ? errno : EMFILE;
   }

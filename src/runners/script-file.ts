@@ -1,0 +1,80 @@
+// The name of the file that holds the source of a script. Many interpreters read the end of the name: Node.js decides by it
+// what a module is, PowerShell and Java refuse a file without their ending.
+import { compileFunction } from 'node:vm';
+
+/** Interpreters without their versions, by the ending that their files have. */
+const ENDINGS: readonly [string, string][] = [
+  // Node.js finds out by itself whether a `.js` file outside of packages is CommonJS or an ES module.
+  ['js', 'node nodejs qjs'],
+  ['ts', 'deno bun tsx ts-node'],
+  ['sh', 'sh dash ash bash'],
+  ['ksh', 'ksh mksh'],
+  ['zsh', 'zsh'],
+  ['fish', 'fish'],
+  ['py', 'python pypy uv'],
+  ['rb', 'ruby jruby'],
+  ['pl', 'perl'],
+  ['php', 'php'],
+  ['lua', 'lua luajit'],
+  ['tcl', 'tclsh'],
+  ['R', 'rscript'],
+  ['jl', 'julia'],
+  ['m', 'octave'],
+  ['ps1', 'pwsh'],
+  ['java', 'java'],
+  ['groovy', 'groovy'],
+  ['exs', 'elixir'],
+  ['awk', 'awk gawk mawk'],
+  ['sed', 'sed'],
+];
+const ENDING_OF: ReadonlyMap<string, string> = new Map(
+  ENDINGS.flatMap(([ending, names]) => names.split(' ').map((name) => [name, ending])),
+);
+/** Of a file whose interpreter is not known. */
+const OTHER_ENDING = 'script';
+
+export interface NamedScript {
+  source: string;
+  interpreter?: string | undefined;
+  filename?: string | undefined;
+}
+
+/** What the name of the file ends with: the name that the request gives, or an ending that fits the interpreter. */
+export function scriptFileName({ source, interpreter, filename }: NamedScript): string {
+  if (filename !== undefined) return filename;
+  const ending = ENDING_OF.get(languageOf(interpreter ?? shebangOf(source))) ?? OTHER_ENDING;
+  return ending === 'js' && isEsModule(source) ? 'mjs' : ending;
+}
+
+const IMPORT_OR_EXPORT = /^[ \t]*(import|export)\b/m;
+/** What is longer is left to Node.js: to compile it would take the time of others. */
+const MAX_COMPILED = 65_536;
+
+/**
+ * Whether Node.js would find an ES module. It finds out by itself, but complains about it on standard error where a
+ * `package.json` above the file gives no type.
+ */
+function isEsModule(source: string): boolean {
+  if (source.length > MAX_COMPILED || !IMPORT_OR_EXPORT.test(source)) return false;
+  try {
+    // Only compiled, never called. The words may stand in a text of a CommonJS module.
+    compileFunction(source.replace(/^#!.*/, ''), ['exports', 'require', 'module', '__filename', '__dirname']);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** `/usr/bin/python3.12` is `python`. */
+function languageOf(interpreter: string): string {
+  const name = interpreter.slice(interpreter.lastIndexOf('/') + 1).toLowerCase();
+  return name.replace(/[-.]?\d[\d.]*$/, '');
+}
+
+/** The program that a script names after `#!`, also through `env`; empty when it names none. */
+function shebangOf(source: string): string {
+  const line = /^#![ \t]*([^\r\n]{0,1000})/.exec(source)?.[1] ?? '';
+  const [program = '', ...words] = line.split(/[ \t]+/);
+  if (!/(^|\/)env$/.test(program)) return program;
+  return words.find((word) => !word.startsWith('-') && !word.includes('=')) ?? '';
+}
