@@ -1,9 +1,12 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { Host, hostContract } from '../helpers/host-contract.ts';
 import { isAlive, until, withArgument } from '../helpers/processes.ts';
 import { raw } from '../helpers/raw-frames.ts';
+import { tempDir } from '../helpers/temp.ts';
 
 // `npm test` builds it before, where there is a compiler; test/native/run.sh names the one with the sanitizers.
 const program = process.env.EXECD_NATIVE_HOST ?? 'build/runner-host';
@@ -80,6 +83,30 @@ function ofItsOwn(t: Test): void {
       t.equal(host.log(await run('true')), '', 'what they were names of may be removed');
     },
   );
+
+  t.test('no script is busy because the host starts something else while it writes it', async (t) => {
+    const dir = tempDir(t);
+    const [library, spawns] = [join(dir, 'slow-spawn.so'), join(dir, 'spawns')];
+    const args = ['-shared', '-fPIC', '-o', library, 'test/fixtures/slow-spawn.c'];
+    const { status, error } = spawnSync(process.env.CC ?? 'cc', args, { stdio: 'inherit' });
+    if (status !== 0) return void t.pass(`there is no compiler to make the case with: ${error?.message}`);
+    const slow = [`LD_PRELOAD=${library}`, `SLOW_SPAWNS=${spawns}`, program];
+    const host = await new Host(t, ['/usr/bin/env', ...slow]).greet();
+    const source = `#!/bin/sh\nmkdir -p a/b/c && echo made\n# ${'x'.repeat(1_000_000)}\n`;
+    const refs = Array.from({ length: 40 }, (_, i) => {
+      const path = join(host.dir, `${i}.script`);
+      return host.start('', { program: path, args: [], script: { path, source } });
+    });
+    for (const ref of refs) {
+      const end = await Promise.race([
+        host.exited(ref),
+        host.next('start_failed', (reply) => reply.ref === ref),
+      ]);
+      t.match(end, { type: 'exited', exitCode: 0, stdoutBytes: 5 });
+    }
+    await until('directories were removed meanwhile', () => existsSync(spawns));
+    t.ok(readFileSync(spawns).length > 0);
+  });
 
   t.test('a daemon without an environment is killed when its attempt ends by itself', async (t) => {
     const host = await new Host(t, [program]).greet();

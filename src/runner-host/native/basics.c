@@ -1,11 +1,13 @@
 // Memory, clocks, timers, and the threads that do what may block.
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,6 +120,7 @@ struct workers {
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   struct job *first, **last;
+  bool has_own_files;
 };
 
 /** Jobs that have been done, in their order. */
@@ -161,8 +164,17 @@ void mailbox_open(void) {
   }
 }
 
+/** A table of descriptors of this thread's own, with nothing in it but what every thread needs. */
+static void take_own_files(void) {
+  if (unshare(CLONE_FILES) < 0) die("a table of descriptors");
+  int mail = mailbox_fd();
+  if (mail > 3) syscall(SYS_close_range, 3, mail - 1, 0);
+  syscall(SYS_close_range, mail + 1, ~0U, 0);
+}
+
 static void *work(void *arg) {
   struct workers *workers = arg;
+  if (workers->has_own_files) take_own_files();
   for (;;) {
     pthread_mutex_lock(&workers->mutex);
     while (workers->first == NULL) pthread_cond_wait(&workers->wake, &workers->mutex);
@@ -179,8 +191,9 @@ static void *work(void *arg) {
 /** Enough for what the threads do; the stack of a child is another one (spawn.c). */
 #define STACK_BYTES (256 * 1024)
 
-struct workers *workers_start(int threads) {
+struct workers *workers_start(int threads, bool has_own_files) {
   struct workers *workers = must_alloc(sizeof *workers);
+  workers->has_own_files = has_own_files;
   pthread_mutex_init(&workers->mutex, NULL);
   pthread_cond_init(&workers->wake, NULL);
   workers->first = NULL;

@@ -221,7 +221,12 @@ struct job {
 
 /** One or more threads with a queue. */
 struct workers;
-struct workers *workers_start(int threads);
+/**
+ * `has_own_files`: for threads that start programs of the system. A fork copies the descriptors of its thread until the
+ * program is executed. A copy of the descriptor through which a script is being written would make the script "busy", and
+ * a copy of the end of a pipe would hold the end of an output back.
+ */
+struct workers *workers_start(int threads, bool has_own_files);
 void workers_do(struct workers *workers, struct job *job);
 /** Jobs that were handed out and have not come back. */
 size_t jobs_open(void);

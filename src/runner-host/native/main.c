@@ -291,10 +291,10 @@ int main(int count, char **args) {
   loop_add(&signals);
   loop_add(&mail);
   loop_add(&input);
-  starter = workers_start(1);
-  writers = workers_start(WRITERS);
-  removers = workers_start(1);
-  measurer = workers_start(1);
+  starter = workers_start(1, false);
+  writers = workers_start(WRITERS, false);
+  removers = workers_start(1, true);
+  measurer = workers_start(1, true);
   growth_timer.fn = on_growth_timer;
   trim_timer.fn = on_trim_timer;
   run();

@@ -58,10 +58,11 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   }
   TRY(SYS_setsid);
   for (int i = 0; i < 3; i++) TRY(SYS_dup3, options->stdio[i], i, 0);
-  // Whatever else is open closes by itself; this is for what a library may have left open.
-  syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+  int first_unused = 3;
   for (int i = 0; options->passed != NULL && options->passed[i] >= 0; i++)
-    TRY(SYS_dup3, options->passed[i], 3 + i, 0);
+    TRY(SYS_dup3, options->passed[i], first_unused++, 0);
+  // At once, not when the program is executed: what comes before that may take long, and these are copies of the host's.
+  syscall(SYS_close_range, first_unused, ~0U, 0);
   if (options->uid != 0) {
     TRY(SYS_setgroups, 0, NULL);
     TRY(SYS_setresgid, options->uid, options->uid, options->uid);

@@ -64,6 +64,7 @@ void uid_kill(uid_t uid) {
   static _Thread_local _Alignas(64) uint8_t stack[STACK_BYTES];
   if (count == 0 || uid < first || uid >= first + count) return;
   // Without a signal at its end: nobody but this thread waits for it.
-  pid_t pid = clone(kill_main, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, &uid);
+  // It shares the descriptors, too: a copy would hold open what another thread closes meanwhile.
+  pid_t pid = clone(kill_main, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_FILES, &uid);
   if (pid > 0) waitpid(pid, NULL, __WALL);
 }
