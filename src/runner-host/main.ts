@@ -62,6 +62,9 @@ function onFrame(frame: Frame): void {
       return attempts.get(frame.ref)?.extend(frame);
     case 'sweep':
       return void sweep(frame);
+    case 'hide':
+      // There are no sandboxes here.
+      return;
     default:
       throw new ProtocolError(`a server does not send "${frame.type}"`);
   }

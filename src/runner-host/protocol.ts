@@ -157,7 +157,13 @@ export interface Sweep {
   paths: string[];
 }
 
-export type ToHost = Hello | Start | Stop | Deadline | Sweep;
+/** In place of the list that `hello` had; for sandboxes that are started from now on. */
+export interface Hide {
+  type: 'hide';
+  hidden: string[];
+}
+
+export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide;
 
 export interface Ready {
   type: 'ready';
@@ -464,6 +470,7 @@ const FRAMES = [
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),
   fields<Sweep>(0x05, 'sweep', { id: u32, markers: list(string), paths: list(string) }),
+  fields<Hide>(0x06, 'hide', { hidden: list(string) }),
   fields<Ready>(0x81, 'ready', { name: string, pid: u32 }),
   fields<Started>(0x82, 'started', { ref: u32, pid: u32, at: i64 }),
   fields<StartFailed>(0x83, 'start_failed', { ref: u32, reason: oneOf(START_FAILURES), message: string }),

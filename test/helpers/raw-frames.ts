@@ -98,6 +98,7 @@ export const raw = {
     rawFrame(0x04, Buffer.concat([u32(ref), i64(attemptMs), i64(idleMs)])),
   sweep: (id: number, markers: string[], paths: string[]) =>
     rawFrame(0x05, Buffer.concat([u32(id), list(markers), list(paths)])),
+  hide: (hidden: string[]) => rawFrame(0x06, list(hidden)),
 };
 
 class Cursor {

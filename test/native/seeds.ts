@@ -17,6 +17,7 @@ const seeds = {
   stop: raw.stop(1, 'cancelled', 1000),
   deadline: raw.deadline(1, 2, 3),
   sweep: raw.sweep(1, ['EXECD_RUN=i/r/1'], ['/path']),
+  hide: raw.hide(['/etc/secret', '/srv']),
 };
 for (const [name, bytes] of Object.entries(seeds)) writeFileSync(`${dir}/${name}`, bytes);
 writeFileSync(`${dir}/all`, Buffer.concat(Object.values(seeds)));

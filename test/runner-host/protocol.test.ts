@@ -63,6 +63,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ type: fc.constant('deadline' as const), ref: u32, attemptMs: size, idleMs: size }),
   fc.record({ type: fc.constant('sweep' as const), id: u32, markers: lines, paths: lines }),
+  fc.record({ type: fc.constant('hide' as const), hidden: lines }),
   fc.record({ type: fc.constant('started' as const), ref: u32, pid: u32, at: size }),
   fc.record({
     type: fc.constant('start_failed' as const),
@@ -147,6 +148,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
   t.ok(encode({ type: 'stop', ref: 1, cause: 'shutdown', graceMs: 9 }).equals(raw.stop(1, 'shutdown', 9)));
   t.ok(encode({ type: 'deadline', ref: 1, attemptMs: 2, idleMs: 3 }).equals(raw.deadline(1, 2, 3)));
   t.ok(encode({ type: 'sweep', id: 1, markers: ['m'], paths: ['p'] }).equals(raw.sweep(1, ['m'], ['p'])));
+  t.ok(encode({ type: 'hide', hidden: ['/a', '/b'] }).equals(raw.hide(['/a', '/b'])));
   for (const frame of fc.sample(anyFrame, 50)) {
     if (frame.type !== 'started' && frame.type !== 'start_failed' && frame.type !== 'exited') continue;
     t.same(readReply(encode(frame).subarray(4)), frame, { diagnostic: false });

@@ -1,8 +1,16 @@
 // Each isolation tier of the native host: the contract of all hosts at the stronger ones, and what each of them keeps a
 // command from, beside a weaker one that does not.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Host, hostContract, type TierUnderTest } from '../helpers/host-contract.ts';
 import { until, withArgument } from '../helpers/processes.ts';
@@ -19,6 +27,11 @@ const { supervised, uid, sandbox } = TIERS_UNDER_TEST;
 async function said(host: Host, command: string, more: Partial<RawStart> = {}): Promise<string> {
   const end = await host.run(command, more);
   return `${end.stdoutTail.toString()}${end.stderrTail.toString()}`.trim();
+}
+
+/** What a command prints on its standard output. */
+async function shown(host: Host, command: string): Promise<string> {
+  return (await host.run(command)).stdoutTail.toString().trim();
 }
 
 /** Runs a test at a tier where this machine has it. */
@@ -137,6 +150,63 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
       );
     t.notOk(existsSync('/etc/.execd-test'));
     t.match(await said(host, `echo 1 > /proc/sys/kernel/domainname`), /Read-only|Permission denied/);
+  });
+
+  at(
+    name,
+    'what is hidden is hidden by every link that leads to it, also one that is turned',
+    async (t, tier) => {
+      const dir = tier.makeDir(t);
+      const write = (path: string, text: string) => {
+        mkdirSync(dirname(join(dir, path)), { recursive: true });
+        writeFileSync(join(dir, path), text, { mode: 0o644 });
+      };
+      write('one/value', 'secret-1');
+      write('two/value', 'secret-2');
+      write('tree/deep/value', 'secret-3');
+      write('plain', 'secret-4');
+      symlinkSync('one', join(dir, '..data'));
+      symlinkSync('..data/value', join(dir, 'value'));
+      symlinkSync(join(dir, 'value'), join(dir, 'chain'));
+      symlinkSync(join(dir, 'tree'), join(dir, 'tree-link'));
+      const hidden = ['chain', 'tree-link/deep', 'plain', 'tree/deep/value', 'is-not-there'];
+      const host = await greeted(t, { ...tier, hidden: hidden.map((path) => join(dir, path)) });
+      const everything = `cd ${dir}; cat one/value two/value value chain tree/deep/value tree-link/deep/value plain; ls tree/deep`;
+      t.equal(await shown(host, everything), 'secret-2', 'all but what no hidden path leads to');
+      rmSync(join(dir, '..data'));
+      symlinkSync('two', join(dir, '..data'));
+      t.equal(await shown(host, everything), 'secret-1', 'the link leads elsewhere now');
+      host.write(raw.hide([join(dir, 'one'), join(dir, 'two')]));
+      t.equal(await shown(host, everything), 'secret-3secret-3secret-4value', 'another list');
+      host.write(raw.hide([]));
+      t.match(await shown(host, everything), /^secret-1secret-2/);
+    },
+  );
+
+  at(name, 'a sandbox does not start while a hidden path is a link that leads nowhere', async (t, tier) => {
+    const dir = tier.makeDir(t);
+    symlinkSync(join(dir, 'later'), join(dir, 'link'));
+    for (const path of ['link', 'link/deeper', '../../../..']) {
+      const host = await greeted(t, { ...tier, hidden: [join(dir, path)] });
+      host.start('true');
+      const { reason, message } = await host.next('start_failed');
+      t.equal(reason, 'isolation_unavailable');
+      t.match(message, /cannot be hidden: it is/);
+      t.match(message, join(dir, path));
+    }
+  });
+
+  at(name, 'the memory of /dev/shm is bounded, and nothing else in /dev can be written', async (t, tier) => {
+    const host = await greeted(t, tier);
+    t.equal(await said(host, `df -k --output=size /dev/shm | tail -1 | tr -d ' '`), String(256 * 1024));
+    t.match(await said(host, 'touch /dev/file'), /Read-only file system|Permission denied/);
+    t.equal(
+      await said(
+        host,
+        'echo x > /dev/shm/file && cat /dev/shm/file; echo y > /dev/null; head -c 4 /dev/zero | wc -c',
+      ),
+      'x\n4',
+    );
   });
 
   at(name, '/tmp is its own', async (t, tier) => {
@@ -278,6 +348,26 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
     writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 });
     host.start('', { program, args: [] });
     t.match(await host.next('start_failed'), { reason: 'program_not_found' });
+  });
+
+  at(name, 'no message tells what there is where the command sees nothing', async (t, tier) => {
+    const dir = tier.makeDir(t);
+    mkdirSync(join(dir, 'data/dir'), { recursive: true });
+    writeFileSync(join(dir, 'data/file'), '#!/bin/no-such-interpreter\n', { mode: 0o644 });
+    writeFileSync(join(dir, 'data/program'), '#!/bin/no-such-interpreter\n', { mode: 0o755 });
+    const host = await greeted(t, { ...tier, hidden: [join(dir, 'data')] });
+    const refusals = async (more: (path: string) => Partial<RawStart>) => {
+      const all = [];
+      for (const name of ['file', 'program', 'dir', 'nothing']) {
+        host.start('true', more(join(dir, 'data', name)));
+        const { reason, message } = await host.next('start_failed');
+        all.push(`${reason}: ${message.replace(`/${name}`, '')}`);
+      }
+      return new Set(all);
+    };
+    t.equal((await refusals((program) => ({ program, args: [] }))).size, 1);
+    t.equal((await refusals((cwd) => ({ cwd }))).size, 1);
+    t.equal((await refusals((path) => ({ program: '../data/x', args: [], cwd: path }))).size, 1);
   });
 }
 

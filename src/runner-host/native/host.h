@@ -72,6 +72,10 @@ struct strings {
   uint32_t count;
 };
 
+/** Adds an allocated text, which then belongs to the list; and frees a list of such texts. */
+void strings_add(struct strings *strings, char *text);
+void strings_free(struct strings *strings);
+
 struct bytes {
   uint8_t *data;
   uint32_t length;
@@ -125,6 +129,7 @@ struct listener {
   void (*stop)(void *context, uint32_t ref, enum stop_cause cause, uint32_t grace_ms);
   void (*deadline)(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms);
   void (*sweep)(void *context, uint32_t id, struct strings markers, struct strings paths);
+  void (*hide)(void *context, struct strings hidden);
 };
 
 /** Bytes of a stream that are not a whole frame yet. */
@@ -350,9 +355,25 @@ enum sandbox_word {
   /** And: SIGKILL, and the end. */
   SANDBOX_KILL = 'K'
 };
-void sandbox_set(const char *bwrap, struct strings hidden);
+void sandbox_set(const char *bwrap);
 bool sandbox_is_there(void);
+
+/** Real paths that are covered in a sandbox: none of them is below another one (hiding.c). */
+struct hidden {
+  struct strings dirs, files;
+};
+/** The places that are hidden from now on. */
+void hidden_set(struct strings places);
+/** What has to be covered now so that nothing at these places is seen. Returns NULL, or why that cannot be told, malloc'ed. */
+char *hidden_now(struct hidden *hidden);
+char *hidden_add(struct hidden *hidden, const char *place);
+void hidden_free(struct hidden *hidden);
+/** Whether a path is a directory, or below it. */
+bool is_below(const char *path, const char *dir);
+
 struct sandbox {
+  /** Why it cannot be made, malloc'ed; NULL where the system says it. */
+  char *problem;
   /** Of the words. */
   int control;
   /** What bwrap has said of itself. */

@@ -64,7 +64,8 @@ static void on_hello(void *context, const struct hello *hello) {
   // What attempts are started with is said once: the starter may be reading it.
   if (instance == NULL) {
     if (!uids_set(hello->first_uid, hello->uid_count)) protocol_error = "the users of hello are none for commands";
-    sandbox_set(hello->bwrap, hello->hidden);
+    sandbox_set(hello->bwrap);
+    hidden_set(hello->hidden);
   }
   free(instance);
   free(scratch_dir);
@@ -106,8 +107,17 @@ static void on_sweep(void *context, uint32_t id, struct strings markers, struct 
   if (is_greeted()) sweep(instance, id, markers, paths);
 }
 
-static const struct listener listener = {
-    .hello = on_hello, .start = on_start, .stop = on_stop, .deadline = on_deadline, .sweep = on_sweep};
+static void on_hide(void *context, struct strings hidden) {
+  (void)context;
+  if (is_greeted()) hidden_set(hidden);
+}
+
+static const struct listener listener = {.hello = on_hello,
+                                         .start = on_start,
+                                         .stop = on_stop,
+                                         .deadline = on_deadline,
+                                         .sweep = on_sweep,
+                                         .hide = on_hide};
 
 static void on_input(struct source *source) {
   for (size_t total = 0; total < MAX_TURN_BYTES && !is_ending;) {

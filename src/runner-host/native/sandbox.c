@@ -20,48 +20,69 @@
 #define TMP_BYTES "268435456"
 
 static char *bwrap;
-static char **hidden;
-static uint32_t hidden_count;
 
-void sandbox_set(const char *bwrap_, struct strings hidden_) {
-  if (bwrap_[0] == 0) return;
-  bwrap = must_copy(bwrap_);
-  hidden_count = hidden_.count;
-  hidden = must_alloc((hidden_count + 1) * sizeof *hidden);
-  for (uint32_t i = 0; i < hidden_count; i++) hidden[i] = must_copy(hidden_.items[i]);
+void sandbox_set(const char *bwrap_) {
+  if (bwrap_[0] != 0) bwrap = must_copy(bwrap_);
 }
 
 bool sandbox_is_there(void) { return bwrap != NULL; }
 
 // ------------------------------------------------------------------------------------------ arguments
 
-static void add(struct strings *args, const char *text) {
-  args->items = must_grow(args->items, (args->count + 2) * sizeof *args->items);
-  args->items[args->count++] = (char *)text;
-  args->items[args->count] = NULL;
-}
+/** Each sandbox has its own of these. Sockets of services are in /run: a read-only one could still be spoken with. */
+static const char *const own_places[] = {"/tmp", "/var/tmp", "/run", NULL};
+/** Beside them; all is replaced there. */
+static const char *const replaced[] = {"/tmp", "/var/tmp", "/run", "/dev", "/proc", NULL};
 
+/** The arguments of bwrap, all allocated. */
 static void add_all(struct strings *args, const char *const texts[]) {
-  for (; *texts != NULL; texts++) add(args, *texts);
+  for (; *texts != NULL; texts++) strings_add(args, must_copy(*texts));
 }
 
 #define ADD(args, ...) add_all(args, (const char *const[]){__VA_ARGS__, NULL})
 
-enum what { NOTHING, A_FILE, A_DIRECTORY };
-
-static enum what what_is(const char *path) {
+static bool is_directory(const char *path) {
   struct stat stat_;
-  if (lstat(path, &stat_) < 0 || S_ISLNK(stat_.st_mode)) return NOTHING;
-  return S_ISDIR(stat_.st_mode) ? A_DIRECTORY : A_FILE;
+  return lstat(path, &stat_) == 0 && S_ISDIR(stat_.st_mode);
+}
+
+static bool is_replaced(const char *path) {
+  for (const char *const *place = replaced; *place != NULL; place++)
+    if (is_below(path, *place) && is_directory(*place)) return true;
+  return false;
+}
+
+static void add_hidden(struct strings *args, const struct hidden *hidden) {
+  for (uint32_t i = 0; i < hidden->dirs.count; i++)
+    if (!is_replaced(hidden->dirs.items[i])) ADD(args, "--size", "4096", "--tmpfs", hidden->dirs.items[i]);
+  for (uint32_t i = 0; i < hidden->files.count; i++)
+    if (!is_replaced(hidden->files.items[i])) ADD(args, "--ro-bind", "/dev/null", hidden->files.items[i]);
+}
+
+/** Once all that is to be in them is there. */
+static void close_hidden(struct strings *args, const struct hidden *hidden) {
+  for (uint32_t i = 0; i < hidden->dirs.count; i++)
+    if (!is_replaced(hidden->dirs.items[i])) ADD(args, "--remount-ro", hidden->dirs.items[i]);
+}
+
+/** A path whose directories are what links lead to: bwrap makes directories where they are missing, not links. */
+static char *real_place(const char *path) {
+  const char *name = strrchr(path, '/');
+  char *dir = must_format("%.*s", name == NULL || name == path ? 1 : (int)(name - path), path);
+  char *real = realpath(dir, NULL);
+  char *place = name == NULL || real == NULL ? must_copy(path) : must_format("%s%s", real, name);
+  free(real);
+  free(dir);
+  return place;
 }
 
 /** Ends the search of Node.js for a package above the private directories (src/runners/package-boundary.ts). */
-static char *boundary_file(const struct start *start) {
-  const char *end = strrchr(start->private_dir, '/');
-  return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - start->private_dir), start->private_dir);
+static char *boundary_file(const char *private_dir) {
+  const char *end = strrchr(private_dir, '/');
+  return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - private_dir), private_dir);
 }
 
-static struct strings arguments(const struct start *start, const char *boundary) {
+static struct strings arguments(const struct start *start, const struct hidden *hidden) {
   struct strings args = {NULL, 0};
   ADD(&args, "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
   if (!start->has_network) ADD(&args, "--unshare-net");
@@ -69,25 +90,26 @@ static struct strings arguments(const struct start *start, const char *boundary)
   ADD(&args, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc");
   // bwrap guards what the mode of a directory lets it write to; to root that is not all that can be written in there.
   ADD(&args, "--remount-ro", "/proc");
-  // Sockets of services are in /run: a read-only one could still be spoken with.
-  static const char *const own[] = {"/tmp", "/var/tmp", "/run"};
-  for (size_t i = 0; i < 3; i++)
-    if (what_is(own[i]) == A_DIRECTORY) ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", own[i]);
+  ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
+  for (const char *const *place = own_places; *place != NULL; place++)
+    if (is_directory(*place)) ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", *place);
   // Where /etc/resolv.conf often leads.
   static const char *const names[] = {"/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf",
                                       "/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"};
   for (size_t i = 0; start->has_network && i < sizeof names / sizeof *names; i++)
     ADD(&args, "--ro-bind-try", names[i], names[i]);
-  for (uint32_t i = 0; i < hidden_count; i++) {
-    enum what what = what_is(hidden[i]);
-    if (what == A_DIRECTORY) ADD(&args, "--tmpfs", hidden[i]);
-    else if (what == A_FILE) ADD(&args, "--ro-bind", "/dev/null", hidden[i]);
+  add_hidden(&args, hidden);
+  char *private_dir = real_place(start->private_dir);
+  char *boundary = boundary_file(private_dir);
+  ADD(&args, "--bind", private_dir, private_dir, "--ro-bind-try", boundary, boundary);
+  free(private_dir);
+  free(boundary);
+  if (start->script_path != NULL) {
+    char *script = real_place(start->script_path);
+    ADD(&args, "--ro-bind", script, script);
+    free(script);
   }
-  ADD(&args, "--bind", start->private_dir, start->private_dir);
-  if (start->script_path != NULL) ADD(&args, "--ro-bind", start->script_path, start->script_path);
-  ADD(&args, "--ro-bind-try", boundary, boundary);
-  for (uint32_t i = 0; i < hidden_count; i++)
-    if (what_is(hidden[i]) == A_DIRECTORY) ADD(&args, "--remount-ro", hidden[i]);
+  close_hidden(&args, hidden);
   // By its descriptor: neither its place nor the way there have to be in the sandbox.
   ADD(&args, "--chdir", "/", "--", "/proc/self/fd/5", "--init");
   return args;
@@ -140,20 +162,21 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
                   -1};
   bool is_whole = nowhere >= 0 && sandbox->said >= 0;
   for (size_t i = 0; i < 6; i++) is_whole &= passed[i] >= 0;
-  if (is_whole) {
-    char *boundary = boundary_file(start);
-    struct strings args = arguments(start, boundary);
+  if (!is_whole) spawned.exec_errno = errno != 0 ? errno : EMFILE;
+  struct hidden hidden = {0};
+  sandbox->problem = is_whole ? hidden_now(&hidden) : NULL;
+  if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
+  if (spawned.exec_errno == 0) {
+    struct strings args = arguments(start, &hidden);
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
     memcpy(outer_options.stdio, (int[]){nowhere, nowhere, sandbox->said}, sizeof outer_options.stdio);
     outer_options.passed = passed;
     spawned = spawn_process(&outer, bwrap, &outer_options);
-    free(args.items);
-    free(boundary);
-  } else {
-    spawned.exec_errno = errno != 0 ? errno : EMFILE;
+    strings_free(&args);
   }
+  hidden_free(&hidden);
   for (size_t i = 0; i < 6; i++)
     if (passed[i] >= 0) close(passed[i]);
   if (nowhere >= 0) close(nowhere);

@@ -98,8 +98,11 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
   attempt->is_spawned = attempt->spawned.exec_errno == 0;
   if (attempt->is_spawned) return;
   if (attempt->is_sandboxed) {
+    const char *problem = attempt->sandbox.problem;
     refuse(attempt, ISOLATION_UNAVAILABLE,
-           must_format("The sandbox could not be started: %s.", strerror(attempt->spawned.exec_errno)));
+           must_format("The sandbox could not be started: %s.",
+                       problem != NULL ? problem : strerror(attempt->spawned.exec_errno)));
+    free(attempt->sandbox.problem);
     return;
   }
   attempt->is_refused = true;
@@ -146,8 +149,8 @@ void start_work(struct job *job) {
     return;
   }
   if (!isolate(attempt)) return;
-  // A sandbox looks again: there may be less in it.
-  if (!find_target(attempt->start, &file, &attempt->refusal)) {
+  // For a sandbox its first process looks, within: from here, more would be seen than the command is to know of.
+  if (!attempt->is_sandboxed && !find_target(attempt->start, &file, &attempt->refusal)) {
     attempt->is_refused = true;
     return;
   }

@@ -9,7 +9,7 @@
 #define VERSION (PROTOCOL_VERSION[0] - '0')
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
-enum { HELLO = 1, START, STOP, DEADLINE, SWEEP };
+enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE };
 enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE };
 
 // ------------------------------------------------------------------------------------------ reading
@@ -210,6 +210,14 @@ static const char *on_sweep(struct reader *reader, const struct listener *listen
   return error;
 }
 
+static const char *on_hide(struct reader *reader, const struct listener *listener) {
+  struct strings hidden = read_list(reader, 0);
+  const char *error = finish(reader);
+  if (error == NULL) listener->hide(listener->context, hidden);
+  free(hidden.items);
+  return error;
+}
+
 static const char *on_frame(uint8_t *frame, size_t length, const struct listener *listener) {
   struct reader reader = {.at = frame + 2, .end = frame + length};
   const char *error;
@@ -236,6 +244,8 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
     }
     case SWEEP:
       return on_sweep(&reader, listener);
+    case HIDE:
+      return on_hide(&reader, listener);
     default:
       return frame[1] >= READY && frame[1] <= FAILURE ? "a frame is one that only a host sends"
                                                        : "a frame has an unknown type";
