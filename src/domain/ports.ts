@@ -394,6 +394,13 @@ export type GroupResult =
   | { status: 'stale' }
   | ({ status: 'refused' } & GroupRefusal);
 
+/** Part of a listing. It may hold fewer than were asked for, or none, while there are more: looking for them is bounded. */
+export interface ListPage {
+  executions: Execution[];
+  /** Where the next page begins; null when this is the last one. */
+  next: ExecutionId | null;
+}
+
 export interface ListFilter {
   /** Null lists every user's. */
   userId: string | null;
@@ -514,8 +521,8 @@ export interface Store extends AccountReads {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Null when there is none, or when it is not this user's. Null as user is the service itself. */
   get(userId: string | null, id: ExecutionId): Promise<Execution | null>;
-  /** Newest first. `after` is the id of the last item of the page before. */
-  list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]>;
+  /** Newest first, at most `limit` of them. `after` is the `next` of the page before. */
+  list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ListPage>;
   /** Lifecycle events of one execution with a greater sequence, in order. */
   events(
     userId: string | null,

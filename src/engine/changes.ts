@@ -13,6 +13,7 @@ import type {
   GroupResult,
   Journal,
   ListFilter,
+  ListPage,
   Log,
   Store,
 } from '../domain/ports.ts';
@@ -79,14 +80,14 @@ export class Changes {
     const answer = { cancelled: 0, canceling: 0 };
     let after: ExecutionId | null = null;
     for (;;) {
-      const page: Execution[] = await stored(this.#deps.store.list(live, CANCEL_BATCH, after));
-      const ids = page.filter((execution) => !isFinished(execution)).map(({ id }) => id);
+      const page: ListPage = await stored(this.#deps.store.list(live, CANCEL_BATCH, after));
+      const ids = page.executions.filter((execution) => !isFinished(execution)).map(({ id }) => id);
       for (const result of await this.#cancelAll(filter.userId, ids, reason)) {
         if (result.status === 'applied')
           answer[result.executions[0]?.phase === 'done' ? 'cancelled' : 'canceling'] += 1;
       }
-      after = page.at(-1)?.id ?? null;
-      if (after === null || page.length < CANCEL_BATCH) return answer;
+      after = page.next;
+      if (after === null) return answer;
     }
   }
 

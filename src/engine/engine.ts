@@ -449,7 +449,7 @@ export class Engine {
     return this.#queries.view(execution);
   }
 
-  list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
+  list(filter: ListFilter, limit: number, after: ExecutionId | null): ReturnType<Queries['list']> {
     return this.#queries.list(filter, limit, after);
   }
 

@@ -69,10 +69,14 @@ export class Queries {
     return this.view(await this.own(caller, id));
   }
 
-  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ExecutionView[]> {
+  async list(
+    filter: ListFilter,
+    limit: number,
+    after: ExecutionId | null,
+  ): Promise<{ views: ExecutionView[]; next: ExecutionId | null }> {
     await this.#deps.late.allStored();
-    const executions = await stored(this.#deps.store.list(filter, limit, after));
-    return Promise.all(executions.map(async (execution) => this.view(execution)));
+    const { executions, next } = await stored(this.#deps.store.list(filter, limit, after));
+    return { views: await Promise.all(executions.map(async (one) => this.view(one))), next };
   }
 
   /** The state as soon as it is what is waited for, or as it is when the time is up. */

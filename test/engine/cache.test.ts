@@ -259,7 +259,7 @@ t.test('large results in answers that are not stored yet are bounded', async (t)
   t.ok(hits.every((hit) => statusOf(hit) === 'hit'));
   const unstored = await Promise.all(hits.map(({ id }) => world.store.get(null, id)));
   t.ok(unstored.filter((one) => one === null).length <= 17, 'the others have waited for the store');
-  const listed = await world.engine.list({ userId: 'local' }, 100, null);
+  const { views: listed } = await world.engine.list({ userId: 'local' }, 100, null);
   t.equal(listed.length, 41, 'and a listing has them all');
 });
 
@@ -419,7 +419,7 @@ t.test('a request that keeps coming is worked out once, and each answer has its 
     'by nobody else',
   );
   t.match(world.engine.cacheStats(), { hits: 2, misses: 1 });
-  const listed = await world.engine.list(
+  const { views: listed } = await world.engine.list(
     { userId: 'local', label: [{ name: 'team', value: 'infra' }] },
     10,
     null,

@@ -352,7 +352,7 @@ t.test('a dry run says what would become of it, and changes nothing', async (t) 
   t.match(await dry(), { refusal: null, begins: 'running', cost: { reserved: 10, available: 30 } });
   t.match((await dry(CACHED)).execution?.cache, { status: 'miss' });
   t.same(await world.balance(), { balance: 30, reserved: 0 });
-  t.same(await world.engine.list({ userId: null }, 10, null), []);
+  t.same((await world.engine.list({ userId: null }, 10, null)).views, []);
   const { id } = await world.submit(CACHED);
   t.match(await dry(CACHED), { begins: 'joined', cost: { reserved: 10, available: 20 } });
   t.match(await dry(), { begins: 'queued' });

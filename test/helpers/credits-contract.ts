@@ -586,7 +586,7 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
           throw new Error(`the balance is ${account.balance}, the entries are ${sum}`);
         if (account.reserved < 0 || account.reserved > account.balance)
           throw new Error('more is reserved than is there');
-        const stored = await store.list({ userId: null }, 1_000_000, null);
+        const { executions: stored } = await store.list({ userId: null }, 1_000_000, null);
         const live = stored.filter((one) => !isFinished(one));
         const open = live.reduce((whole, { cost }) => whole + (cost?.reserved ?? 0), 0);
         const due = await store.creditTotals();
@@ -609,7 +609,7 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
     await chargeAll(store);
     t.ok(settled.size > 100, `${settled.size} entries were seen`);
     const account = await store.account('ann');
-    const live = (await store.list({ userId: null }, 1_000_000, null)).filter((one) => !isFinished(one));
+    const live = (await store.list({ userId: null }, 1_000_000, null)).executions.filter((one) => !isFinished(one));
     t.equal(
       account?.reserved ?? 0,
       live.reduce((whole, { cost }) => whole + (cost?.reserved ?? 0), 0),

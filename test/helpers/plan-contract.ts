@@ -215,13 +215,13 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
     const alone = newExecution();
     await applied(store, accept(alone));
     const ids = async (filter: object) =>
-      new Set((await store.list({ userId: 'ann', ...filter }, 10, null)).map((one) => one.id));
+      new Set((await store.list({ userId: 'ann', ...filter }, 10, null)).executions.map((one) => one.id));
     t.same(await ids({ planId: id }), new Set([a, b, inner.id]));
     t.same(await ids({ planId: id, step: 'b' }), new Set([b]));
     t.same(await ids({ isRoot: true }), new Set([id, alone.id]));
     t.same(await ids({ isRoot: true, kind: ['plan'] }), new Set([id]));
     t.same(await ids({ kind: ['plan'] }), new Set([id, inner.id]));
-    t.same(await store.list({ userId: 'bob', planId: id }, 10, null), []);
+    t.same((await store.list({ userId: 'bob', planId: id }, 10, null)).executions, []);
   });
 
   t.test(
@@ -256,7 +256,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         t.same(await store.events(null, one, 0), []);
       }
       t.same(await store.missing([leaf]), [leaf]);
-      t.same(await store.list({ userId: null, label: [{ name: 'of', value: 'leaf' }] }, 10, null), []);
+      t.same((await store.list({ userId: null, label: [{ name: 'of', value: 'leaf' }] }, 10, null)).executions, []);
       t.match(await store.counts(), { finished: { completed: 1 }, finishedSteps: 0, running: 0 });
     },
   );
@@ -307,7 +307,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         labels: { x: 'y' },
       });
       t.same(await again.missing([a]), [], 'its log stays with it');
-      t.match(await again.list({ userId: 'ann', label: [{ name: 'x', value: 'y' }] }, 10, null), [
+      t.match((await again.list({ userId: 'ann', label: [{ name: 'x', value: 'y' }] }, 10, null)).executions, [
         { id: copyOfA },
       ]);
       await applied(again, ended(second.id));

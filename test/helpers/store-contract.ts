@@ -373,7 +373,7 @@ function cancels(t: Test, makeWorld: MakeWorld): void {
     }
     t.equal(await store.get('bob', id), null);
     t.same(await store.events('bob', id, 0), []);
-    t.same(await store.list({ userId: 'bob' }, 10, null), []);
+    t.same((await store.list({ userId: 'bob' }, 10, null)).executions, []);
     t.equal((await get(store, id)).revision, 1);
   });
 }
@@ -437,7 +437,7 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [cancel(ids[1] as string)]));
     await claim(store);
     const list = async (filter: object, limit = 100, after: string | null = null) =>
-      (await store.list({ userId: 'ann', ...filter }, limit, after)).map(({ id }) => ids.indexOf(id));
+      (await store.list({ userId: 'ann', ...filter }, limit, after)).executions.map(({ id }) => ids.indexOf(id));
 
     t.same(await list({}), [6, 5, 4, 3, 2, 1, 0]);
     t.same(await list({}, 3), [6, 5, 4]);
@@ -468,7 +468,7 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     );
     t.same(await list({ createdFrom: 1002, createdTo: 1004 }), [3, 2]);
     t.same(await list({ finishedFrom: 2500, finishedTo: 2501 }), [1]);
-    t.equal((await store.list({ userId: null }, 100, null)).length, 8, 'the service sees every user');
+    t.equal((await store.list({ userId: null }, 100, null)).executions.length, 8, 'the service sees every user');
   });
 
   t.test('counts and the age of the queue follow what happens', async (t) => {
@@ -582,7 +582,7 @@ function retries(t: Test, makeWorld: MakeWorld): void {
         newExecution({ spec: { ...spec, name: 'other' }, work }),
       );
       t.match(await get(store, id ?? ''), { spec, work, retry: policy, retrySafe: true });
-      const listed = await store.list({ userId: 'ann', operation: 'resize' }, 10, null);
+      const { executions: listed } = await store.list({ userId: 'ann', operation: 'resize' }, 10, null);
       t.same(
         listed.map((execution) => execution.id),
         [id],
@@ -744,7 +744,7 @@ function joins(t: Test, makeWorld: MakeWorld): void {
       ],
     );
     const labelled = { userId: 'ann', label: [{ name: 'team', value: 'infra' }] };
-    t.equal((await store.list(labelled, 10, null)).length, 3);
+    t.equal((await store.list(labelled, 10, null)).executions.length, 3);
     const [again] = await store.commit([[answers]]);
     t.same(again, result, 'written again they stay as they are');
     t.match(await store.counts(), { finished: { completed: 3 } });
@@ -792,7 +792,7 @@ function concurrency(t: Test, makeWorld: MakeWorld): void {
     );
     const refused = await one(store, [accept(keyed('a'), { claim: CLAIM, maxQueued: 0 })]);
     t.match(refused, { status: 'refused', reason: 'queue_full' });
-    t.match((await store.list({ userId: 'ann' }, 1, null))[0], { concurrency: { key: 'a', limit: 2 } });
+    t.match((await store.list({ userId: 'ann' }, 1, null)).executions[0], { concurrency: { key: 'a', limit: 2 } });
   });
 
   t.test('priority decides among those with keys and those without', async (t) => {
@@ -1079,7 +1079,7 @@ function retention(t: Test, makeWorld: MakeWorld): void {
     t.equal(last?.attempts.length, 1, 'the answer says which logs there were');
     t.equal(await store.get(null, id), null);
     t.same(await store.events(null, id, 0), []);
-    t.same(await store.list({ userId: null, label: [{ name: 'a', value: 'b' }] }, 10, null), []);
+    t.same((await store.list({ userId: null, label: [{ name: 'a', value: 'b' }] }, 10, null)).executions, []);
     t.same(await store.missing([id]), [id]);
     t.same(await one(store, [remove(id)]), { status: 'refused', reason: 'not_found' });
     t.match(await store.counts(), { running: 0, finished: { completed: 0 } });
@@ -1188,7 +1188,7 @@ function anyOrder(t: Test, makeWorld: MakeWorld): void {
             else if (isFinished(execution)) ends.set(execution.id, execution.status);
           }
         });
-        const stored = await store.list({ userId: null }, 100_000, null);
+        const { executions: stored } = await store.list({ userId: null }, 100_000, null);
         const counts = await store.counts();
         const count = (status: string) => stored.filter((execution) => execution.status === status).length;
         if (count('pending') !== counts.pending || count('running') !== counts.running)

@@ -451,7 +451,7 @@ t.test('per-tenant concurrency limit under 20 tenants, one greedy', async (t) =>
     others.every(({ status }) => status === 200),
     'each of the others has finished',
   );
-  const left = await app.engine.list({ userId: 'u0', status: ['pending'] }, 1000, null);
+  const { views: left } = await app.engine.list({ userId: 'u0', status: ['pending'] }, 1000, null);
   t.ok(left.length > 100, `while ${left.length} of the greedy one still wait`);
   t.equal(most, 1);
 });

@@ -57,7 +57,7 @@ async function audit(t: Test, dir: string): Promise<Books> {
     let open = 0;
     let live = 0;
     const wrong: string[] = [];
-    for (const one of await store.list({ userId: null }, 1_000_000, null)) {
+    for (const one of (await store.list({ userId: null }, 1_000_000, null)).executions) {
       const { id, cost } = one;
       const entry = of.get(id);
       if (cost === null) throw new Error(`${id} has no cost`);

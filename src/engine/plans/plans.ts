@@ -124,13 +124,17 @@ export class Plans {
   }
 
   /** Newest first, without their steps. */
-  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<PlanView[]> {
+  async list(
+    filter: ListFilter,
+    limit: number,
+    after: ExecutionId | null,
+  ): Promise<{ views: PlanView[]; next: ExecutionId | null }> {
     const { store, clock } = this.#deps;
-    const found = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
-    const views = found.map(async (plan) =>
+    const { executions, next } = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
+    const views = executions.map(async (plan) =>
       summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock.now()),
     );
-    return stored(Promise.all(views));
+    return { views: await stored(Promise.all(views)), next };
   }
 
   async view(plan: PlanExecution): Promise<PlanView> {

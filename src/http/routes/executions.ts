@@ -142,19 +142,17 @@ export function executionRoutes(
   ): Promise<{ items: string[]; nextAfter: string | null }> {
     const items: string[] = [];
     let bytes = 0;
-    for (let last = after; ;) {
-      // One more than asked for tells whether there is another page.
-      const wanted = Math.min(LIST_READ, limit + 1 - items.length);
-      const views = await engine.list(filter, wanted, last);
+    for (let from = after; ;) {
+      const wanted = Math.min(LIST_READ, limit - items.length);
+      const { views, next } = await engine.list(filter, wanted, from);
       for (const view of views) {
-        const item = items.length < limit ? JSON.stringify(toWire(view, null)) : '';
+        const item = JSON.stringify(toWire(view, null));
         bytes += item.length;
-        if (items.length === limit || (items.length > 0 && bytes > PAGE_BYTES))
-          return { items, nextAfter: last };
+        if (items.length > 0 && bytes > PAGE_BYTES) return { items, nextAfter: from };
         items.push(item);
-        last = view.execution.id;
+        from = view.execution.id;
       }
-      if (views.length < wanted) return { items, nextAfter: null };
+      if (next === null || items.length === limit || views.length < wanted) return { items, nextAfter: next };
     }
   }
 

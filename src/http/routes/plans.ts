@@ -113,11 +113,11 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
         isRoot: true as const,
       };
       const after = cursor === undefined ? null : readCursor(cursor, filter);
-      const views = await plans.list(filter, limit + 1, after);
-      const page = views.slice(0, limit);
-      const last = page.at(-1)?.plan.id;
-      const next = views.length > limit && last !== undefined ? cursorAfter(last, filter) : null;
-      return { items: page.map((view) => toPlanWire(view, false)), next_cursor: next };
+      const { views, next } = await plans.list(filter, limit, after);
+      return {
+        items: views.map((view) => toPlanWire(view, false)),
+        next_cursor: next === null ? null : cursorAfter(next, filter),
+      };
     },
   });
 

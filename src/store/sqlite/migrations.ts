@@ -235,7 +235,21 @@ const WEBHOOKS = `
   CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 `;
 
-export const MIGRATIONS: readonly string[] = [INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS];
+/** An index for each term of a listing, and for the age of the queue. A row is in one of the two by state. */
+const LISTINGS = `
+  DROP INDEX executions_unsuccessful;
+  CREATE INDEX executions_by_phase ON executions (user_id, phase, id) WHERE phase <> 'done';
+  CREATE INDEX executions_by_status ON executions (user_id, status, id) WHERE phase = 'done';
+  CREATE INDEX executions_by_kind ON executions (user_id, kind, id);
+  CREATE INDEX executions_by_creation ON executions (user_id, created_at, id);
+  CREATE INDEX executions_by_end ON executions (user_id, finished_at, id) WHERE finished_at IS NOT NULL;
+  CREATE INDEX executions_queue_age ON executions (queued_at) WHERE phase = 'queued';
+`;
+
+export const MIGRATIONS: readonly string[] = [
+  ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
+  LISTINGS,
+];
 
 /**
  * Brings a database to the newest schema.

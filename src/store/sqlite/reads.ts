@@ -1,7 +1,7 @@
 // Reads of the embedded store, on a connection of their own that cannot write.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { ApiKey } from '../../domain/api-key.ts';
-import type { Execution, FinishedExecution, Status } from '../../domain/execution.ts';
+import type { Execution } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
 import type {
@@ -12,16 +12,11 @@ import type {
   StepRecord,
 } from '../../domain/ports.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
+import { Listing } from './listing.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../rows.ts';
 import type { Kind } from '../../domain/spec.ts';
 import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-keys.ts';
-
-const UNSUCCESSFUL: readonly Status[] = [
-  'failed',
-  'cancelled',
-  'timed_out',
-] satisfies FinishedExecution['status'][];
 
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
 
@@ -63,10 +58,12 @@ export class Reads {
     });
   }
 
-  list(filter: ListFilter, limit: number, after: ExecutionId | null): Execution[] {
-    const { where, values } = conditions(filter, after);
-    const text = `SELECT e.* FROM executions e ${where} ORDER BY e.id DESC LIMIT ? + 0`;
-    return (this.all(text, ...values, limit) as ExecutionRow[]).map((row) => this.#execution(row));
+  listing(filter: ListFilter): Listing {
+    return new Listing(filter, (text, ...values) => this.all(text, ...values));
+  }
+
+  toExecutions(rows: readonly ExecutionRow[]): Execution[] {
+    return rows.map((row) => this.#execution(row));
   }
 
   events(id: ExecutionId, afterSequence: number, limit: number): EventRecord[] {
@@ -212,51 +209,4 @@ export class Reads {
     }
     return statement;
   }
-}
-
-/** The WHERE of a listing, with the values of its holes. */
-function conditions(
-  filter: ListFilter,
-  after: ExecutionId | null,
-): { where: string; values: SQLInputValue[] } {
-  const terms: string[] = [];
-  const values: SQLInputValue[] = [];
-  const add = (term: string, ...more: SQLInputValue[]) => {
-    terms.push(term);
-    values.push(...more);
-  };
-  const oneOf = (column: string, allowed: readonly string[]) => {
-    // The list travels as one JSON value, so that its length does not make another statement.
-    add(`${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(allowed));
-  };
-  if (filter.userId !== null) add('e.user_id = ?', filter.userId);
-  if (filter.status !== undefined) {
-    oneOf('e.status', filter.status);
-    // Repeats the condition of the partial index, without which the planner may not use it.
-    const isRare = filter.status.every((status) => UNSUCCESSFUL.includes(status));
-    if (isRare) add(`e.status IN ('failed', 'cancelled', 'timed_out')`);
-  }
-  if (filter.phase !== undefined) oneOf('e.phase', filter.phase);
-  if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
-  if (filter.operation !== undefined) add('e.operation = ?', filter.operation);
-  if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);
-  if (filter.planId !== undefined) add('e.plan_id = ?', filter.planId);
-  if (filter.step !== undefined) add('e.step = ?', filter.step);
-  if (filter.isRoot === true) {
-    add('e.plan_id IS NULL');
-    // Repeats the condition of the partial index.
-    if (filter.kind?.length === 1 && filter.kind[0] === 'plan') add(`e.kind = 'plan'`);
-  }
-  for (const { name, value } of filter.label ?? []) {
-    add(
-      'EXISTS (SELECT 1 FROM labels l WHERE l.user_id = e.user_id AND l.name = ? AND l.value = ? AND l.id = e.id)',
-    );
-    values.push(name, value);
-  }
-  if (filter.createdFrom !== undefined) add('e.created_at >= ?', filter.createdFrom);
-  if (filter.createdTo !== undefined) add('e.created_at < ?', filter.createdTo);
-  if (filter.finishedFrom !== undefined) add('e.finished_at >= ?', filter.finishedFrom);
-  if (filter.finishedTo !== undefined) add('e.finished_at < ?', filter.finishedTo);
-  if (after !== null) add('e.id < ?', after);
-  return { where: terms.length === 0 ? '' : `WHERE ${terms.join(' AND ')}`, values };
 }

@@ -25,6 +25,7 @@ import type {
   GroupResult,
   InterruptedAttempt,
   ListFilter,
+  ListPage,
   Shares,
   StepRecord,
   Store,
@@ -62,6 +63,8 @@ export interface SqliteStoreOptions {
 
 /** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
 const PIECE = 250;
+/** Executions that a page of a listing looks at, at most. */
+const MOST_LOOKED_AT = 20_000;
 /** How long a transaction waits for more groups, ms. */
 const GATHER_MS = 8;
 /** Bytes of specs and results that the read cache holds at most. */
@@ -99,6 +102,7 @@ export class SqliteStore implements Store {
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
   #shares: Shares = EQUAL_SHARES;
+  #searching: Promise<void> = Promise.resolve();
   #epoch = 0;
   #bootId = '';
 
@@ -170,8 +174,29 @@ export class SqliteStore implements Store {
     return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
   }
 
-  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<Execution[]> {
-    return this.#read((reads) => reads.list(filter, limit, after));
+  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ListPage> {
+    const executions: Execution[] = [];
+    const listing = this.#read((reads) => reads.listing(filter));
+    let next = after;
+    let left = Math.max(MOST_LOOKED_AT, limit);
+    // One more than is wanted shows whether there is a next page.
+    for (let size = Math.min(PIECE, limit + 1); ; size = Math.min(PIECE, size * 4)) {
+      const piece = this.#read((reads) => {
+        const { rows, ...others } = listing.piece(limit - executions.length, Math.min(size, left), next);
+        return { found: reads.toExecutions(rows), ...others };
+      });
+      executions.push(...piece.found);
+      ({ next } = piece);
+      left -= piece.looked;
+      if (next === null || executions.length === limit || left <= 0) return { executions, next };
+      await this.#turn();
+    }
+  }
+
+  /** Searches that take long wait in one line and go on one at a time, so that others wait for one piece of one of them. */
+  async #turn(): Promise<void> {
+    this.#searching = this.#searching.then(() => this.#options.sleep?.(0));
+    await this.#searching;
   }
 
   async events(
