@@ -72,7 +72,11 @@ export async function service(
   t.teardown(async () => {
     if (!hasStopped) {
       // What still runs is not worth waiting for.
-      const { views: list } = await app.engine.list({ userId: null, status: ['pending', 'running'] }, 10_000, null);
+      const { views: list } = await app.engine.list(
+        { userId: null, status: ['pending', 'running'] },
+        10_000,
+        null,
+      );
       const users = new Set(list.map(({ execution }) => execution.userId));
       for (const userId of users) await app.engine.cancelMany({ userId }, 'the test is over');
       await stop();

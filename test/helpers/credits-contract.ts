@@ -609,7 +609,9 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
     await chargeAll(store);
     t.ok(settled.size > 100, `${settled.size} entries were seen`);
     const account = await store.account('ann');
-    const live = (await store.list({ userId: null }, 1_000_000, null)).executions.filter((one) => !isFinished(one));
+    const live = (await store.list({ userId: null }, 1_000_000, null)).executions.filter(
+      (one) => !isFinished(one),
+    );
     t.equal(
       account?.reserved ?? 0,
       live.reduce((whole, { cost }) => whole + (cost?.reserved ?? 0), 0),

@@ -256,7 +256,10 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         t.same(await store.events(null, one, 0), []);
       }
       t.same(await store.missing([leaf]), [leaf]);
-      t.same((await store.list({ userId: null, label: [{ name: 'of', value: 'leaf' }] }, 10, null)).executions, []);
+      t.same(
+        (await store.list({ userId: null, label: [{ name: 'of', value: 'leaf' }] }, 10, null)).executions,
+        [],
+      );
       t.match(await store.counts(), { finished: { completed: 1 }, finishedSteps: 0, running: 0 });
     },
   );
@@ -307,9 +310,10 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         labels: { x: 'y' },
       });
       t.same(await again.missing([a]), [], 'its log stays with it');
-      t.match((await again.list({ userId: 'ann', label: [{ name: 'x', value: 'y' }] }, 10, null)).executions, [
-        { id: copyOfA },
-      ]);
+      t.match(
+        (await again.list({ userId: 'ann', label: [{ name: 'x', value: 'y' }] }, 10, null)).executions,
+        [{ id: copyOfA }],
+      );
       await applied(again, ended(second.id));
       await applied(again, { type: 'remove', userId: null, executionId: second.id });
       t.same(await again.missing([a]), [a]);

@@ -437,7 +437,9 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [cancel(ids[1] as string)]));
     await claim(store);
     const list = async (filter: object, limit = 100, after: string | null = null) =>
-      (await store.list({ userId: 'ann', ...filter }, limit, after)).executions.map(({ id }) => ids.indexOf(id));
+      (await store.list({ userId: 'ann', ...filter }, limit, after)).executions.map(({ id }) =>
+        ids.indexOf(id),
+      );
 
     t.same(await list({}), [6, 5, 4, 3, 2, 1, 0]);
     t.same(await list({}, 3), [6, 5, 4]);
@@ -468,7 +470,11 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     );
     t.same(await list({ createdFrom: 1002, createdTo: 1004 }), [3, 2]);
     t.same(await list({ finishedFrom: 2500, finishedTo: 2501 }), [1]);
-    t.equal((await store.list({ userId: null }, 100, null)).executions.length, 8, 'the service sees every user');
+    t.equal(
+      (await store.list({ userId: null }, 100, null)).executions.length,
+      8,
+      'the service sees every user',
+    );
   });
 
   t.test('counts and the age of the queue follow what happens', async (t) => {
@@ -792,7 +798,9 @@ function concurrency(t: Test, makeWorld: MakeWorld): void {
     );
     const refused = await one(store, [accept(keyed('a'), { claim: CLAIM, maxQueued: 0 })]);
     t.match(refused, { status: 'refused', reason: 'queue_full' });
-    t.match((await store.list({ userId: 'ann' }, 1, null)).executions[0], { concurrency: { key: 'a', limit: 2 } });
+    t.match((await store.list({ userId: 'ann' }, 1, null)).executions[0], {
+      concurrency: { key: 'a', limit: 2 },
+    });
   });
 
   t.test('priority decides among those with keys and those without', async (t) => {
