@@ -3,7 +3,8 @@ import type { z } from 'zod';
 import { celConditions } from './conditions.ts';
 import type { Conditions } from './domain/conditions.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
-import { type PlanCheck, type PlanDraft, planChecker } from './domain/plan-check.ts';
+import { type PlanCheck, planChecker } from './domain/plan-check.ts';
+import type { PlanDraft } from './domain/plan.ts';
 import { type Spec, type SpecLimits, specSchema } from './domain/spec.ts';
 
 export interface PlanParts {

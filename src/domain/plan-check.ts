@@ -1,24 +1,22 @@
 // Looks a plan over before anything of it is begun: every problem at once, each with its place.
 import type { z } from 'zod';
-import { type Condition, ConditionError, type Conditions } from './conditions.ts';
+import type { Conditions } from './conditions.ts';
 import type { FieldProblem } from './errors.ts';
 import { fieldMessage, fieldProblems, pointer } from './field-messages.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
   CHECKED_FIELDS,
+  isFilledIn,
   MAX_DEPENDENCIES,
   MAX_PLAN_DEPTH,
   MAX_STEPS,
-  type planRequest,
-  STEP_FIELDS,
+  type PlanDraft,
   stepSchemas,
   type StepSpec,
 } from './plan.ts';
-import { findReferences, type FoundReference, hasReferences, type Reference } from './references.ts';
+import { hasReferences } from './references.ts';
+import { ScopeCheck } from './plan-scope.ts';
 import type { SpecLimits } from './spec.ts';
-
-/** A plan whose frame is right; its steps may be anything. */
-export type PlanDraft = z.infer<typeof planRequest>;
 
 export interface PlanReport {
   problems: FieldProblem[];
@@ -29,15 +27,6 @@ export interface PlanReport {
 type Path = readonly (string | number)[];
 
 const MAX_PROBLEMS = 1000;
-/** References of one step, and of the outputs of a plan. */
-const MAX_REFERENCES = 10_000;
-
-/** What a step can be asked for. */
-const STEP_FACTS: ReadonlySet<unknown> = new Set([
-  ...['result', 'stdout', 'stderr', 'exit_code', 'status', 'outputs', 'execution_id', 'error'],
-]);
-const OWN_ROOTS = ['result', 'stdout', 'stderr', 'exit_code'];
-
 /** A check in pieces, each of which takes a few milliseconds at most: between any two, others may have their turn. */
 export type PlanCheck = Generator<undefined, PlanReport>;
 
@@ -238,172 +227,4 @@ function* orderOf(
     yield;
   }
   return before.map((one) => [...one]);
-}
-
-/** Whether references and conditions lead to what is known by then. */
-class ScopeCheck {
-  readonly #plan: PlanDraft;
-  readonly #steps: readonly (StepSpec | null)[];
-  readonly #names: ReadonlyMap<string, number>;
-  readonly #context: Context;
-  /** Null where steps go round in a circle: none is before another. */
-  readonly #ancestors: Ancestors | null;
-  /** Steps whose condition can never be true. */
-  readonly #skipped = new Set<number>();
-
-  constructor(
-    plan: PlanDraft,
-    steps: readonly (StepSpec | null)[],
-    names: ReadonlyMap<string, number>,
-    ancestors: Ancestors | null,
-    context: Context,
-  ) {
-    this.#plan = plan;
-    this.#steps = steps;
-    this.#names = names;
-    this.#ancestors = ancestors;
-    this.#context = context;
-  }
-
-  *check(at: Path): Generator<undefined, void> {
-    const steps = this.#steps.map((step, i) => ({ step, path: [...at, 'steps', i] as Path, number: i }));
-    for (const { step, path, number } of steps) {
-      if (typeof step?.when !== 'string') continue;
-      const condition = this.#condition(step.when, ['steps', 'plan'], number, [...path, 'when']);
-      if (condition?.constant === false) this.#skipped.add(number);
-      yield;
-    }
-    for (const { step, path, number } of steps) {
-      if (step !== null) this.#step(step, path, number);
-      yield;
-    }
-    for (const found of this.#find(this.#plan.outputs, [...at, 'outputs']))
-      this.#reference(found, [...at, 'outputs'], ['steps', 'plan'], null);
-  }
-
-  #step(step: StepSpec, path: Path, number: number): void {
-    const { foreach, while: loop, outputs } = step;
-    const round = [...(foreach ? ['item', 'index'] : []), ...(loop ? ['iteration', 'previous'] : [])];
-    const roots = ['steps', 'plan', ...round];
-    for (const [name, value] of Object.entries(step)) {
-      if (!isFilledIn(step, name)) continue;
-      for (const found of this.#find(value, [...path, name])) {
-        this.#reference(found, [...path, name], roots, number);
-        this.#quoted(step, name, found, [...path, name]);
-      }
-    }
-    if (foreach !== undefined)
-      for (const found of this.#find(foreach.items, [...path, 'foreach', 'items']))
-        this.#reference(found, [...path, 'foreach', 'items'], ['steps', 'plan'], number);
-    if (typeof loop?.condition === 'string')
-      this.#condition(loop.condition, ['steps', 'plan', 'iteration', 'previous'], number, [
-        ...path,
-        'while',
-        'condition',
-      ]);
-    if (outputs !== undefined && step.kind !== 'plan')
-      for (const found of this.#find(outputs, [...path, 'outputs']))
-        this.#reference(
-          found,
-          [...path, 'outputs'],
-          [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')],
-          number,
-        );
-  }
-
-  #find(value: unknown, path: Path): FoundReference[] {
-    const { references, issues } = findReferences(value);
-    for (const issue of issues) this.#context.add([...path, ...issue.path], issue.message);
-    if (references.length <= MAX_REFERENCES) return references;
-    this.#context.add(path, `has more than ${MAX_REFERENCES} references`);
-    return [];
-  }
-
-  /** @param number of the step that it stands in; null in the outputs of the plan */
-  #reference(
-    { at, reference }: FoundReference,
-    path: Path,
-    roots: readonly string[],
-    number: number | null,
-  ): void {
-    const place = [...path, ...at];
-    const { root, path: way } = reference;
-    if (!roots.includes(root)) {
-      this.#context.add(
-        place,
-        `${reference.text}: there is no ${JSON.stringify(root)} here; there are ${roots.join(', ')}`,
-      );
-    } else if (root === 'steps') {
-      const why = this.#whyNotStep(way[0], number) ?? this.#whyNotFact(reference);
-      if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
-    } else if (root === 'plan') {
-      const why = this.#whyNotPlan(reference);
-      if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
-    }
-  }
-
-  #whyNotStep(name: string | number | undefined, number: number | null): string | null {
-    const other = this.#names.get(String(name));
-    if (name === undefined || other === undefined)
-      return name === undefined ? 'a step is to be named' : `there is no step ${JSON.stringify(name)}`;
-    if (number === null) return null;
-    if (other === number) return 'a step does not know its own result';
-    if (this.#ancestors?.has(number, other) === false) return `the step ${name} does not end before this one`;
-    return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
-  }
-
-  #whyNotFact({ path }: Reference): string | null {
-    const [name, fact, output] = path;
-    if (fact === undefined) return null;
-    if (!STEP_FACTS.has(fact))
-      return `a step has ${[...STEP_FACTS].join(', ')}, but no ${JSON.stringify(fact)}`;
-    if (fact !== 'outputs' || output === undefined) return null;
-    const step = this.#steps[this.#names.get(String(name)) ?? -1];
-    const isThere = Object.hasOwn(step?.outputs ?? {}, output);
-    return isThere ? null : `the step ${name} has no output ${JSON.stringify(output)}`;
-  }
-
-  #whyNotPlan({ path, fallback }: Reference): string | null {
-    const [first, name] = path;
-    if (first !== 'params' && first !== 'id') return 'a plan has params and id';
-    if (first === 'id' || name === undefined || fallback !== null) return null;
-    // Those of a plan in a plan may be a reference as a whole.
-    if (typeof this.#plan.params === 'string') return null;
-    return Object.hasOwn(this.#plan.params ?? {}, name)
-      ? null
-      : `the plan has no parameter ${JSON.stringify(name)}`;
-  }
-
-  /** What a shell reads must not be able to become another command. */
-  #quoted(step: StepSpec, name: string, { at, reference }: FoundReference, path: Path): void {
-    const isShell =
-      (step.kind === 'shell' && name === 'command') || (step.kind === 'script' && name === 'source');
-    if (!isShell || reference.filters.at(-1) === 'quote') return;
-    const message = `${reference.text} would be read by the shell: hand it over in env, or end it with "| quote"`;
-    this.#context.add([...path, ...at], message);
-  }
-
-  #condition(source: string, roots: readonly string[], number: number, path: Path): Condition | null {
-    let condition: Condition;
-    try {
-      condition = this.#context.conditions.compile(source, roots);
-    } catch (error) {
-      if (!(error instanceof ConditionError)) throw error;
-      this.#context.add(path, error.message);
-      return null;
-    }
-    for (const name of condition.steps ?? []) {
-      const why = this.#whyNotStep(name, number);
-      if (why !== null) this.#context.add(path, why);
-    }
-    return condition;
-  }
-}
-
-/** Whether references in a field are filled in before the step begins. A plan in a plan fills in its own. */
-export function isFilledIn(step: StepSpec, field: string): boolean {
-  if (field === 'kind' || (STEP_FIELDS as readonly string[]).includes(field)) return false;
-  // Who may run which operation is known before.
-  if (step.kind === 'operation' && field === 'operation') return false;
-  return step.kind !== 'plan' || !['steps', 'strategy', 'outputs', 'description'].includes(field);
 }

@@ -139,6 +139,8 @@ export type PlanStep = StepSpec & Omit<PlanSpec, 'steps'> & { steps: readonly St
 
 /** The body of a request for a plan; its steps are looked at one by one. */
 export const planRequest = planFields;
+/** A plan whose frame is right; its steps may be anything. */
+export type PlanDraft = z.infer<typeof planRequest>;
 
 /** What the checks of a plan go into beyond the schema of a step: its own fields, and those of a plan that it is. */
 export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan', Readonly<Record<string, z.ZodType>>>> = {
@@ -172,4 +174,12 @@ export function bodyOf(step: StepSpec): Record<string, unknown> & { kind: Kind }
     return { ...rest, kind: 'operation', name: operation };
   }
   return body;
+}
+
+/** Whether references in a field are filled in before the step begins. A plan in a plan fills in its own. */
+export function isFilledIn(step: StepSpec, field: string): boolean {
+  if (field === 'kind' || (STEP_FIELDS as readonly string[]).includes(field)) return false;
+  // Who may run which operation is known before.
+  if (step.kind === 'operation' && field === 'operation') return false;
+  return step.kind !== 'plan' || !['steps', 'strategy', 'outputs', 'description'].includes(field);
 }

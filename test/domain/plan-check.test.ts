@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { celConditions } from '../../src/conditions.ts';
-import { type PlanDraft, planChecker, type PlanReport } from '../../src/domain/plan-check.ts';
-import { planRequest } from '../../src/domain/plan.ts';
+import { planChecker, type PlanReport } from '../../src/domain/plan-check.ts';
+import { type PlanDraft, planRequest } from '../../src/domain/plan.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
 
 const check = planChecker({ maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 }, celConditions());
@@ -58,6 +58,75 @@ for (const [what, step, field] of MALFORMED) {
       nested.problems.some((one) => one.field === `/steps/0${field}`),
       JSON.stringify(nested.problems),
     );
+  });
+}
+
+const EXPRESSION = '${steps.a.stdout | quote}';
+const READ_AS_CODE: [string, object, string | null, RegExp][] = [
+  [
+    'within double quotes of a shell',
+    { kind: 'shell', command: `echo "${EXPRESSION}"` },
+    'command',
+    /double quotes/,
+  ],
+  ['beside quotes of a shell', { kind: 'shell', command: `echo "a "${EXPRESSION}" b"` }, null, /./],
+  [
+    'in a shell of another kind',
+    { kind: 'shell', shell: 'fish', command: `echo ${EXPRESSION}` },
+    'command',
+    /fish/,
+  ],
+  [
+    'in a shell that is not known',
+    { kind: 'shell', shell: '${plan.params.s}', command: EXPRESSION },
+    'command',
+    /env/,
+  ],
+  [
+    'in a script of Python',
+    { kind: 'script', interpreter: 'python3', source: `print(${EXPRESSION})` },
+    'source',
+    /python3/,
+  ],
+  [
+    'in a here-document of a script',
+    { kind: 'script', source: `#!/bin/sh\ncat <<A\n${EXPRESSION}\nA` },
+    'source',
+    /here/,
+  ],
+  [
+    'in a script of a shell',
+    { kind: 'script', source: `#!/usr/bin/env bash\necho ${EXPRESSION}` },
+    null,
+    /./,
+  ],
+  [
+    'in what a shell is handed as code',
+    { kind: 'exec', program: '/bin/bash', args: ['-o', 'pipefail', '-ec', 'echo ${steps.a.stdout}', 'x'] },
+    'args/3',
+    /quote/,
+  ],
+  [
+    'in the arguments of what a shell is handed as code',
+    { kind: 'exec', program: 'sh', args: ['-c', 'echo "$1"', 'sh', '${steps.a.stdout}'] },
+    null,
+    /./,
+  ],
+  [
+    'in the arguments of a script',
+    { kind: 'exec', program: 'sh', args: ['x.sh', '-c', '${steps.a.stdout}'] },
+    null,
+    /./,
+  ],
+];
+
+for (const [where, step, field, message] of READ_AS_CODE) {
+  t.test(`a reference ${where} is ${field === null ? 'taken' : 'refused'}`, async (t) => {
+    const params = { s: 'bash' };
+    const strategy = { type: 'serial' } as const;
+    const { problems } = report({ strategy, params, steps: [STEP, { name: 'b', ...step }] });
+    if (field === null) t.same(problems, []);
+    else t.match(problems, [{ field: `/steps/1/${field}`, message }]);
   });
 }
 

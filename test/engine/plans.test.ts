@@ -4,7 +4,7 @@ import { LOCAL_CALLER } from '../../src/domain/access.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { isFinished } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { PlanDraft } from '../../src/domain/plan-check.ts';
+import type { PlanDraft } from '../../src/domain/plan.ts';
 import type { StepView } from '../../src/engine/engine.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';

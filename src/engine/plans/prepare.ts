@@ -4,9 +4,16 @@ import type { Condition, Conditions } from '../../domain/conditions.ts';
 import { ConditionError } from '../../domain/conditions.ts';
 import type { RunningExecution } from '../../domain/execution.ts';
 import type { EvaluationFailure, Outcome } from '../../domain/outcome.ts';
-import { isFilledIn } from '../../domain/plan-check.ts';
 import type { Node } from '../../domain/plan-graph.ts';
-import { bodyOf, isLoop, type Loop, MAX_ROUNDS, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
+import {
+  bodyOf,
+  isFilledIn,
+  isLoop,
+  type Loop,
+  MAX_ROUNDS,
+  type PlanSpec,
+  type StepSpec,
+} from '../../domain/plan.ts';
 import type { StepMark } from '../../domain/ports.ts';
 import {
   findReferences,

@@ -1,8 +1,7 @@
 // Plans: submit, check, read, list, run again.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isFinished } from '../../domain/execution.ts';
-import type { PlanDraft } from '../../domain/plan-check.ts';
-import { planRequest } from '../../domain/plan.ts';
+import { type PlanDraft, planRequest } from '../../domain/plan.ts';
 import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { idempotencyOf } from '../idempotency.ts';

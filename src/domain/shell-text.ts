@@ -1,0 +1,290 @@
+// Where values stand in a text that a POSIX shell reads. What `| quote` makes of a value is one word, or some, only where
+// the shell begins a word with a quote: not within quotes, here-documents, comments or whatever else reads on by rules of its
+// own. Where it cannot be told for sure, the answer is that it cannot: a wrong yes would run data as commands.
+
+/** Names of programs whose texts follow these rules. */
+const POSIX_SHELLS: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh']);
+
+/** Whether a program, named with or without its directory, is a shell that quotes as POSIX has it. */
+export const isPosixShell = (program: string): boolean => POSIX_SHELLS.has(program.split('/').at(-1) ?? '');
+
+/** Names the shell of a script that begins with `#!`; null when it names none. */
+export function interpreterOf(source: string): string | null {
+  const words = /^#!([^\n]*)/.exec(source)?.[1]?.trim().split(/\s+/) ?? [];
+  const [first, ...rest] = words;
+  if (first === undefined || first === '') return null;
+  if (first.split('/').at(-1) !== 'env') return first;
+  return rest.find((word) => !word.startsWith('-') && !word.includes('=')) ?? null;
+}
+
+/**
+ * For each value in a text why a quoted one is not safe there; null where it is.
+ *
+ * @param parts texts, and in the place of each value anything that is no text
+ */
+export function whyUnsafe(parts: readonly unknown[]): (string | null)[] {
+  const text = parts.map((part) => (typeof part === 'string' ? part.replaceAll(HOLE, ' ') : HOLE)).join('');
+  return new ShellText(text).read();
+}
+
+/** Stands for a value: no text of a shell has one. */
+const HOLE = '\0';
+
+/** Commands that read their arguments as code. */
+const EVALUATES: ReadonlySet<string> = new Set(['eval', 'let', 'trap']);
+const ENDS_WORD = ' \t\n;&|()<>';
+const IS_SPECIAL_IN_ARITHMETIC = '\'"`\\\n';
+const IS_SPECIAL_IN_EXPANSION = '\'"`\n{';
+
+interface HereDocument {
+  delimiter: string;
+  /** Whether the shell looks for expansions in it, and joins lines that end with a backslash. */
+  isQuoted: boolean;
+  hasTabs: boolean;
+  depth: number;
+}
+
+/** Reads on, knowing at each place what the shell is in: a command substitution `$(`, or double quotes. */
+class ShellText {
+  readonly #text: string;
+  readonly #found: (string | null)[] = [];
+  /** From the outside; of a command substitution the parentheses that are open in it. */
+  readonly #frames: ({ type: 'substitution'; open: number } | { type: 'double' })[] = [];
+  #documents: HereDocument[] = [];
+  #at = 0;
+  #isWordStart = true;
+  #isEvaluated = false;
+  /** Why nothing is known from here on. */
+  #doubt: string | null = null;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): (string | null)[] {
+    while (this.#at < this.#text.length) {
+      const char = this.#text[this.#at] as string;
+      if (this.#doubt !== null) this.#skipTo(this.#text.length, this.#doubt);
+      else if (this.#frames.at(-1)?.type === 'double') this.#inDoubleQuotes(char);
+      else this.#plain(char);
+    }
+    return this.#found;
+  }
+
+  #plain(char: string): void {
+    const isWordStart = this.#isWordStart;
+    this.#isWordStart = ENDS_WORD.includes(char);
+    switch (char) {
+      case HOLE:
+        return this.#skip(1, this.#isEvaluated ? 'is read as code by eval, let or trap' : null);
+      case '\\':
+        // The shell joins the lines.
+        if (this.#text[this.#at + 1] === '\n') this.#isWordStart = isWordStart;
+        return this.#skip(2, 'comes after a backslash, which would take away its quote');
+      case "'":
+        return this.#skipTo(this.#after("'", this.#at + 1), IN_SINGLE);
+      case '"':
+        this.#frames.push({ type: 'double' });
+        return this.#skip(1, null);
+      case '`':
+        return this.#backticks();
+      case '$':
+        return this.#dollar();
+      case '#':
+        return isWordStart ? this.#skipTo(this.#lineEnd(this.#at), 'is in a comment') : this.#skip(1, null);
+      case '<':
+        return this.#less();
+      case '(':
+      case ')':
+        return this.#parenthesis(char, isWordStart);
+      case '\n':
+        return this.#newline();
+      default:
+        return this.#word(char, isWordStart);
+    }
+  }
+
+  #word(char: string, isWordStart: boolean): void {
+    const isRedirection = char === '&' && '<>'.includes(this.#text[this.#at - 1] ?? ' ');
+    if (';&|'.includes(char) && !isRedirection) this.#isEvaluated = false;
+    if (!isWordStart) return this.#skip(this.#match(PLAIN)?.length ?? 1, null);
+    const word = this.#match(WORD) ?? char;
+    const next = this.#text[this.#at + word.length] ?? '\n';
+    const isWhole = ENDS_WORD.includes(next);
+    if (isWhole && EVALUATES.has(word)) this.#isEvaluated = true;
+    // The parentheses of its patterns look like the end of the substitution.
+    if (isWhole && word === 'case' && this.#frames.length > 0)
+      this.#doubt = this.#unclear('"case" in a command substitution');
+    this.#skip(word.length, null);
+  }
+
+  #inDoubleQuotes(char: string): void {
+    if (char === '"') {
+      this.#frames.pop();
+      this.#isWordStart = false;
+      return this.#skip(1, null);
+    }
+    if (char === '`') return this.#backticks();
+    if (char === '$') return this.#dollar();
+    this.#skip(char === '\\' ? 2 : (this.#match(QUOTED)?.length ?? 1), IN_DOUBLE);
+  }
+
+  #dollar(): void {
+    const isQuoted = this.#frames.at(-1)?.type === 'double';
+    const next = this.#text[this.#at + 1];
+    if (next === '(' && this.#text[this.#at + 2] === '(') return this.#arithmetic(this.#at + 1, '(', ')');
+    if (next === '[') return this.#arithmetic(this.#at + 1, '[', ']');
+    if (next === '{') return this.#expansion();
+    if (next === '(') {
+      this.#frames.push({ type: 'substitution', open: 0 });
+      this.#isWordStart = true;
+      return this.#skip(2, null);
+    }
+    if (next === "'" && !isQuoted) return this.#escapedQuotes();
+    if (this.#text.startsWith('\\\n', this.#at + 1))
+      this.#doubt = this.#unclear('a "$" at the end of a line');
+    // `$'…'` has rules of its own.
+    if (next === HOLE)
+      return this.#skip(2, isQuoted ? IN_DOUBLE : 'comes after a "$", which would change its quote');
+    this.#skip(1, null);
+  }
+
+  /** `$'…'`: a dollar and a quoted text to some shells, a text with escapes to others. */
+  #escapedQuotes(): void {
+    const end = this.#after("'", this.#at + 2);
+    if (this.#text.slice(this.#at, end).includes('\\')) {
+      this.#doubt = this.#unclear("$'…' with a backslash");
+      return;
+    }
+    this.#skipTo(end, IN_SINGLE);
+  }
+
+  #backticks(): void {
+    let end = this.#at + 1;
+    while (end < this.#text.length && this.#text[end] !== '`') end += this.#text[end] === '\\' ? 2 : 1;
+    this.#skipTo(end + 1, 'is within backticks: write $(…)');
+  }
+
+  /** From its first bracket to the last. Quotes mean something else in it, or it is no arithmetic at all. */
+  #arithmetic(start: number, open: string, close: string): void {
+    let depth = 0;
+    for (let i = start; i < this.#text.length; i++) {
+      const char = this.#text[i] as string;
+      if (IS_SPECIAL_IN_ARITHMETIC.includes(char)) break;
+      if (char === open) depth += 1;
+      if (char === close) depth -= 1;
+      if (depth === 0) return this.#skipTo(i + 1, 'is in an arithmetic expression, which runs what it reads');
+    }
+    this.#doubt = this.#unclear('quotes in an arithmetic expression');
+  }
+
+  #expansion(): void {
+    for (let i = this.#at + 2; i < this.#text.length; i++) {
+      const char = this.#text[i] as string;
+      if (char === '}') return this.#skipTo(i + 1, 'is within ${…} of the shell');
+      if (char === '\\') i += 1;
+      else if (IS_SPECIAL_IN_EXPANSION.includes(char) || this.#text.startsWith('$(', i)) break;
+    }
+    this.#doubt = this.#unclear('quotes within ${…} of the shell');
+  }
+
+  #parenthesis(char: string, isWordStart: boolean): void {
+    this.#isEvaluated = false;
+    if (char === '(' && isWordStart && this.#text[this.#at + 1] === '(')
+      return this.#arithmetic(this.#at, '(', ')');
+    const frame = this.#frames.at(-1);
+    if (frame?.type === 'substitution') {
+      frame.open += char === '(' ? 1 : -1;
+      if (frame.open < 0) {
+        this.#frames.pop();
+        this.#isWordStart = false;
+        if (this.#documents.some(({ depth }) => depth > this.#frames.length))
+          this.#doubt = this.#unclear('a here-document that ends with its command substitution');
+      }
+    }
+    this.#skip(1, null);
+  }
+
+  #less(): void {
+    if (this.#text.startsWith('<<<', this.#at)) return this.#skip(3, null);
+    if (!this.#text.startsWith('<<', this.#at)) return this.#skip(1, null);
+    const operator = this.#match(HERE) ?? '';
+    const [, tabs = '', word = ''] = /^<<(-?)[ \t]*(.*)$/s.exec(operator) ?? [];
+    const delimiter = word.replaceAll(/\\(.)|['"]/g, '$1');
+    if (operator === '' || delimiter.includes(HOLE) || /["'].*[$`\\]/.test(word)) {
+      this.#doubt = this.#unclear('the end of a here-document');
+      return;
+    }
+    const isQuoted = word !== delimiter;
+    this.#documents.push({ delimiter, isQuoted, hasTabs: tabs !== '', depth: this.#frames.length });
+    this.#isWordStart = false;
+    this.#skip(operator.length, null);
+  }
+
+  /** The here-documents of a line stand after it. */
+  #newline(): void {
+    this.#isEvaluated = false;
+    this.#skip(1, null);
+    for (const document of this.#documents) {
+      if (document.depth !== this.#frames.length) {
+        this.#doubt = this.#unclear('a here-document around a command substitution');
+        return;
+      }
+      this.#hereDocument(document);
+    }
+    this.#documents = [];
+  }
+
+  #hereDocument({ delimiter, isQuoted, hasTabs }: HereDocument): void {
+    for (;;) {
+      const end = this.#lineEnd(this.#at);
+      const line = this.#text.slice(this.#at, end);
+      this.#skipTo(end + 1, 'is in a here-document: write a variable of env there');
+      if ((hasTabs ? line.replace(/^\t+/, '') : line) === delimiter) return;
+      if (end >= this.#text.length || (!isQuoted && line.endsWith('\\'))) {
+        this.#doubt = this.#unclear('the end of a here-document');
+        return;
+      }
+    }
+  }
+
+  #lineEnd(from: number): number {
+    const end = this.#text.indexOf('\n', from);
+    return end === -1 ? this.#text.length : end;
+  }
+
+  #after(char: string, from: number): number {
+    const end = this.#text.indexOf(char, from);
+    return end === -1 ? this.#text.length : end + 1;
+  }
+
+  #unclear(what: string): string {
+    return `may be within quotes: execd cannot read on after ${what}; hand it over in env`;
+  }
+
+  /** What a sticky pattern matches here. */
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    return pattern.exec(this.#text)?.[0];
+  }
+
+  #skip(length: number, why: string | null): void {
+    this.#skipTo(this.#at + length, why);
+  }
+
+  /** @param why what stands against the values on the way */
+  #skipTo(end: number, why: string | null): void {
+    for (let i = this.#at; i < Math.min(end, this.#text.length); i++)
+      if (this.#text[i] === HOLE) this.#found.push(why);
+    this.#at = end;
+  }
+}
+
+const WORD = /[A-Za-z_]+/y;
+/** What means nothing within a word, and within double quotes. */
+const PLAIN = /[^\0\\'"`$#\s;&|()<>]+/y;
+const QUOTED = /[^\0\\"`$]+/y;
+/** The operator, and the word that ends the document. */
+const HERE = /<<-?[ \t]*(?:[^\s;&|()<>'"\\]|\\.|'[^']*'|"[^"]*")+/y;
+const IN_SINGLE = "is within single quotes: end them before it, as in 'a '${… | quote}' b'";
+const IN_DOUBLE = 'is within double quotes: end them before it, as in "a "${… | quote}" b"';

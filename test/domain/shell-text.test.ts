@@ -1,0 +1,186 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { applyFilter } from '../../src/domain/reference-filters.ts';
+import { interpreterOf, isPosixShell, whyUnsafe } from '../../src/domain/shell-text.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+/** Stands for a value in the texts here. */
+const VALUE = '@';
+const SHELLS = ['bash', 'sh'];
+
+/** What makes a file called pwned where any of it is read as code. */
+const EVIL = [
+  `'; : > pwned; '`,
+  '"; : > pwned; "',
+  '$(: > pwned)',
+  '`: > pwned`',
+  '\n: > pwned\n',
+  'a[$(: > pwned)]',
+  `\\'; : > pwned; #`,
+  'A\n: > pwned\n',
+];
+
+const partsOf = (text: string) =>
+  text.split(VALUE).flatMap((part, i) => (i === 0 ? [part] : [{ value: true }, part]));
+const why = (text: string) => whyUnsafe(partsOf(text));
+
+/** Whether a value becomes code where a text is handed to real shells with its quoted values in place. */
+function runsData(dir: string, text: string): boolean {
+  return SHELLS.some((shell) =>
+    EVIL.some((evil) => {
+      const filled = text.replaceAll(VALUE, () => applyFilter('quote', evil) as string);
+      spawnSync(shell, ['-c', filled], { cwd: dir, env: {}, stdio: 'ignore' });
+      return existsSync(join(dir, 'pwned'));
+    }),
+  );
+}
+
+const SAFE = [
+  'echo @',
+  '@',
+  'echo a@b',
+  'echo "a "@" b"',
+  "echo 'a '@' b'",
+  'A=@ true; echo "$A"',
+  'echo $(echo @)',
+  'echo "$(echo @)"',
+  'echo "$(echo "$(echo @)" x)" @',
+  "cat <<A\nit's\nA\necho @",
+  "cat <<'A' <<-B\n$(\nA\n\t'\n\tB\necho @",
+  "echo it # it's\necho @",
+  "echo a \\\n# it's\necho @",
+  'echo a#b @',
+  'echo ${#} $# @',
+  'echo ${HOME} "${x:-y}" @',
+  'echo $((1 + (2))) @',
+  'for i in @ b; do echo "$i"; done',
+  'case a in a) echo @;; esac',
+  '(echo @); { echo @; }',
+  'echo \\" @',
+  'echo \\\\ @',
+  '[ @ = b ] || echo "no"',
+  "echo $'a' @",
+  'wc -w < @',
+  'eval "$x"; echo @',
+  'echo "a\\"b" @ >&2',
+];
+
+for (const text of SAFE) {
+  t.test(`a quoted value is data in ${JSON.stringify(text)}`, async (t) => {
+    t.ok(
+      why(text).every((reason) => reason === null),
+      JSON.stringify(why(text)),
+    );
+    t.notOk(runsData(tempDir(t), text));
+  });
+}
+
+const UNSAFE: [string, RegExp][] = [
+  ['echo "@"', /double quotes/],
+  ['echo "a @ b"', /double quotes/],
+  ["echo '@'", /single quotes/],
+  ["echo $'@'", /single quotes/],
+  ['echo $"@"', /double quotes/],
+  ['cat <<A\n@\nA', /here-document/],
+  ["cat <<'A'\n@\nA\n", /here-document/],
+  ['cat <<-A\n\t@\n\tA\n', /here-document/],
+  ['echo `echo @`', /backticks/],
+  ['echo "`echo @`"', /backticks/],
+  ['# @', /comment/],
+  ['echo a;# @', /comment/],
+  ['echo \\@', /backslash/],
+  ['echo $@', /"\$"/],
+  ['echo $((@))', /arithmetic/],
+  ['((@))', /arithmetic/],
+  ['echo "$((@))"', /arithmetic/],
+  ['echo ${x:-@}', /\$\{…\}/],
+  ['echo "$(echo "@")"', /double quotes/],
+  ['echo "$(echo @) @"', /double quotes/],
+  ['eval echo @', /eval/],
+  ['eval "$(echo @)"', /eval/],
+  ['true && let @', /eval, let/],
+  ['cat <<@\nx\n', /here-document/],
+  ['echo "$(case a in a) echo @;; esac)"', /case/],
+  ["echo ${x:-'} @", /\$\{…\}/],
+  ["echo $'a\\'b' @", /backslash/],
+];
+
+for (const [text, reason] of UNSAFE) {
+  t.test(`a quoted value is refused in ${JSON.stringify(text)}`, async (t) => {
+    t.match(why(text).find((one) => one !== null) ?? 'nothing', reason);
+  });
+}
+
+t.test('what is accepted runs nothing of a value, however a text is put together', async (t) => {
+  const dir = tempDir(t);
+  const fragments = fc.constantFrom(
+    ...[
+      VALUE,
+      VALUE,
+      ' ',
+      ' ',
+      '\n',
+      ';',
+      "'",
+      '"',
+      '"',
+      '`',
+      '\\',
+      '$',
+      '$(',
+      ')',
+      '$((',
+      '))',
+      '(',
+      '#',
+      '[',
+    ],
+    ...[
+      'echo ',
+      'echo ',
+      ' "',
+      ' "$(',
+      ')"',
+      "$'",
+      '${x:-',
+      '}',
+      '<<A',
+      "<<'A'",
+      '<<-A',
+      '\nA\n',
+      '\tA\n',
+      '<<<',
+    ],
+    ...['case a in a) ', ';; esac', '[[ a = ', ' ]]', 'eval ', ' && ', '\\\n', '$[', '$"', '((', 'a=('],
+  );
+  const texts = fc.array(fragments, { minLength: 2, maxLength: 9 }).map((some) => some.join(''));
+  let accepted = 0;
+  fc.assert(
+    fc.property(texts, (text) => {
+      const reasons = why(text);
+      if (reasons.length === 0 || reasons.some((reason) => reason !== null)) return;
+      accepted += 1;
+      if (runsData(dir, text)) throw new Error(`a value was run in ${JSON.stringify(text)}`);
+    }),
+    { numRuns: 40 },
+  );
+  t.ok(accepted > 0);
+});
+
+t.test('a script is read by what it names, and only POSIX shells quote as such', async (t) => {
+  t.equal(interpreterOf('#!/bin/bash -e\necho'), '/bin/bash');
+  t.equal(interpreterOf('#! /usr/bin/env -S A=1 python3 -u\n'), 'python3');
+  t.equal(interpreterOf('echo'), null);
+  t.equal(interpreterOf('#!\n'), null);
+  t.same(['bash', '/bin/sh', 'zsh'].map(isPosixShell), [true, true, true]);
+  t.same(['fish', 'python3', '/usr/bin/node', 'bash5', ''].map(isPosixShell), [
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
