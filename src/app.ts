@@ -37,6 +37,7 @@ import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
+import { fetchPlain } from './runners/fetch-plain.ts';
 import { GuardedSender } from './runners/webhook-sender.ts';
 import { Dispatcher } from './webhooks/dispatcher.ts';
 import { WebhookService } from './webhooks/webhooks.ts';
@@ -359,7 +360,7 @@ function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
     jwks: providerKeys(config.EXECUTION_OIDC_JWKS as string),
     userClaim: config.EXECUTION_OIDC_USER_CLAIM,
     scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
-    ...{ clock, log },
+    ...{ clock, log, fetch: fetchPlain(clock) },
   };
 }
 

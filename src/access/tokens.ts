@@ -1,6 +1,6 @@
 // Tokens of an identity provider (OpenID Connect): signed by one of its keys, meant for this service, and not expired.
 // What a token may run is what the policy file says of its user.
-import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
 import { type Caller, type Scope, SCOPES, userId as userIdSchema } from '../domain/access.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports.ts';
@@ -10,6 +10,8 @@ export interface TokenOptions {
   audience: string;
   /** Where the provider publishes its keys, or the keys themselves. */
   jwks: URL | { keys: object[] };
+  /** Gets the provider's keys. */
+  fetch: (url: string, signal: AbortSignal) => Promise<Response>;
   /** The claim that names the user. */
   userClaim: string;
   /** The claim with the scopes, as one text with spaces or as a list; those of this service begin with `execd:`. */
@@ -42,6 +44,7 @@ export function tokenReader(options: TokenOptions): TokenReader {
           timeoutDuration: FETCH_MS,
           cooldownDuration: COOLDOWN_MS,
           cacheMaxAge: KEYS_MAX_AGE_MS,
+          [customFetch]: (url, { signal }) => options.fetch(url, signal),
         })
       : createLocalJWKSet(jwks);
   return async (token) => {

@@ -623,6 +623,7 @@ export interface AttemptStart extends AttemptName {
 /** An HTTP request as an attempt. */
 export interface RequestStart extends AttemptName {
   work: Extract<FilledWork, { kind: 'http' }>;
+  userId: string;
   /** Headers, in lower case, that no other server is to have. */
   secretHeaders: readonly string[];
   /** What is taken out of the answer's body. */

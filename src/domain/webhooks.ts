@@ -157,15 +157,19 @@ export type WebhookAnswer =
   | { status: number; retryAfterMs: number | null; error: null }
   | { status: null; retryAfterMs: null; error: string };
 
+/** One message to one receiver. */
+export interface WebhookMessage {
+  /** Whose webhook it is: what all users have together is shared out by it. */
+  userId: string;
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
 /** Sends messages to webhooks. */
 export interface WebhookSender {
   /** Never rejects. */
-  send(
-    url: string,
-    headers: Record<string, string>,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<WebhookAnswer>;
+  send(message: WebhookMessage, signal: AbortSignal): Promise<WebhookAnswer>;
   /** Why a URL can be no receiver, as far as the URL itself tells; null when it can. */
   whyNotAllowed(url: string): string | null;
   close(): void;

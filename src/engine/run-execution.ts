@@ -146,7 +146,8 @@ function start(
     idleMs: timeouts.idleMs,
   };
   if (filled.kind === 'http') {
-    const request = { work: filled, secretHeaders: secretHeaders(work), executionId: execution.id };
+    const { id: executionId, userId } = execution;
+    const request = { work: filled, secretHeaders: secretHeaders(work), executionId, userId };
     return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
   const command = deps.toCommand(execution, filled, traceparent);

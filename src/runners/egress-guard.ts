@@ -1,7 +1,8 @@
 // Which addresses a request may reach. What is not plainly a public address is refused, so that a client cannot use this
 // server to get at what only it can reach: itself, its network, the metadata of its cloud. Names are never judged, only
 // the addresses behind them; a name in the allow-list permits whatever it resolves to.
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
+import type { OwnAddresses } from './own-addresses.ts';
 import { authority, RequestError } from './request-error.ts';
 
 /** Where a request goes: a lower-case name or an address without brackets. */
@@ -33,25 +34,54 @@ const mapped = blockList(['::ffff:0:0/96']);
 /** All that is given out as public; the rest of IPv6 is reserved. */
 const publicIpv6 = blockList(['2000::/3']);
 
+/** What a connector asks before it connects, and once it has. Each throws when the answer is no. */
+export type Guard = Pick<EgressGuard, 'check' | 'checkAll' | 'checkConnection'>;
+
+/** For what the operator has configured: it may go anywhere. */
+export const ANYWHERE: Guard = Object.freeze({
+  check: () => undefined,
+  checkAll: () => undefined,
+  checkConnection: () => undefined,
+});
+
+const OF_THIS_MACHINE = 'an address of this machine';
+
 export class EgressGuard {
   readonly #addresses = new BlockList();
   readonly #addressesByPort = new Map<number, BlockList>();
   readonly #hosts = new Set<string>();
+  readonly #own: Pick<OwnAddresses, 'has'>;
 
   /**
    * @param allow `name`, `name:port`, an address with or without a port (`127.0.0.1:9000`, `[::1]:80`), or a network
    *              (`10.0.0.0/8`, `fd00::/8`)
+   * @param own the addresses of this machine
    * @throws an Error that names the entry that is none of these
    */
-  constructor(allow: readonly string[]) {
+  constructor(allow: readonly string[], own: Pick<OwnAddresses, 'has'>) {
+    this.#own = own;
     for (const entry of allow) this.#allow(entry);
   }
 
   /** Throws when an address must not be reached on the way to a peer. */
   check(peer: Peer, address: string): void {
     const plain = withoutZone(address);
-    const why = denialOf(plain);
-    if (why === null || this.#isAllowed(peer, plain)) return;
+    const why = denialOf(plain) ?? (this.#own.has(plain) ? OF_THIS_MACHINE : null);
+    this.#refuse(peer, address, why);
+  }
+
+  /** Throws when a connection has not gone where it may: its other end must not be reached, or is this machine. */
+  checkConnection(
+    peer: Peer,
+    { localAddress, remoteAddress }: Pick<Socket, 'localAddress' | 'remoteAddress'>,
+  ): void {
+    if (remoteAddress === undefined) throw new Error('the other side closed the connection');
+    this.check(peer, remoteAddress);
+    if (localAddress === remoteAddress) this.#refuse(peer, remoteAddress, OF_THIS_MACHINE);
+  }
+
+  #refuse(peer: Peer, address: string, why: string | null): void {
+    if (why === null || this.#isAllowed(peer, withoutZone(address))) return;
     const name = peer.host === address ? '' : ` of ${peer.host}`;
     const message = `The address ${address}${name} (port ${peer.port}) must not be reached: it is ${why}.`;
     throw new RequestError('egress_denied', message);

@@ -8,10 +8,10 @@ import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp
 import { Agent as SecureAgent, request as requestHttps, type RequestOptions } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { bare, type EgressGuard, type Peer } from './egress-guard.ts';
+import type { Guard, Peer } from './egress-guard.ts';
 import type { Connected, Connector } from './guarded-connect.ts';
 import { authority, codeOf, exchangeError, RequestError } from './request-error.ts';
-import { type AnswerHead, collectHeaders, type Message } from './request-message.ts';
+import { type AnswerHead, collectHeaders, type Message, peerOf } from './request-message.ts';
 
 export interface ExchangeListener {
   head(head: AnswerHead): void;
@@ -46,12 +46,12 @@ function createConnection(options: object, done: (error: Error | null, socket: D
 
 /** What exchanges share: the guard, the connector, and the connections that are kept. */
 export class Connections {
-  readonly guard: EgressGuard;
+  readonly guard: Guard;
   readonly connector: Connector;
   readonly #plain: Agent;
   readonly #secure: SecureAgent;
 
-  constructor(guard: EgressGuard, connector: Connector) {
+  constructor(guard: Guard, connector: Connector) {
     this.guard = guard;
     this.connector = connector;
     const options = { keepAlive: true, timeout: KEEP_MS, maxFreeSockets: MAX_KEPT_PER_HOST };
@@ -109,7 +109,7 @@ export class Exchange {
   // --------------------------------------------------------------------------------------------- send
 
   #send(mayBeKept: boolean): ClientRequest {
-    const { method, url, tls } = this.#message;
+    const { method, url, tls, user } = this.#message;
     const isSecure = url.protocol === 'https:';
     const options: RequestOptions & OwnConnection = {
       method,
@@ -122,8 +122,7 @@ export class Exchange {
       insecureHTTPParser: false,
       open: (done) => {
         this.#giveUpConnecting = this.#connections.connector.connect(
-          this.#peer,
-          isSecure ? (tls ?? {}) : null,
+          { peer: this.#peer, tls: isSecure ? (tls ?? {}) : null, user },
           done,
         );
       },
@@ -207,11 +206,6 @@ export class Exchange {
   get #name(): string {
     return authority(this.#peer);
   }
-}
-
-function peerOf({ hostname, port, protocol }: URL): Peer {
-  const usual = protocol === 'https:' ? 443 : 80;
-  return { host: bare(hostname), port: port === '' ? usual : Number(port) };
 }
 
 /** RFC 9110 §8.6: without a body, only methods that give it a meaning say so. */

@@ -1,113 +1,102 @@
 // Opens a connection to where a request goes, and to nowhere else: resolves the name once, checks every address, connects
 // to those addresses only, and checks again what it is connected to. A proxy of the environment is never used.
-import { lookup as dnsLookup } from 'node:dns/promises';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import {
-  connect as connectTls,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
-import type { Clock, Timer } from '../domain/ports.ts';
+import { isIP, type Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import type { Clock } from '../domain/ports.ts';
 import type { RequestFailure } from '../domain/outcome.ts';
 import type { HttpWork } from '../domain/spec.ts';
-import type { EgressGuard, Peer } from './egress-guard.ts';
+import { connectToAny, RaceLostError } from './connect-race.ts';
+import type { Guard, Peer } from './egress-guard.ts';
+import { type Lookup, Lookups } from './lookups.ts';
 import { authority, plainReason, RequestError } from './request-error.ts';
-
-/** All addresses of a name. */
-export type Lookup = (host: string) => Promise<readonly string[]>;
+import { SystemNames } from './system-names.ts';
+import { TlsContexts } from './tls-contexts.ts';
 
 /** What a request says of TLS. */
 export type TlsOptions = NonNullable<HttpWork['tls']>;
 
 /** Called once: with an error, or with a connection that is ready for a request. */
-export type Connected = (error: RequestError | null, socket?: Socket) => void;
+export type Connected = (error: Error | null, socket?: Socket) => void;
 
-const CONNECT_MS = 10_000;
-/** Contexts with certificates of a client's own: each one holds all of the usual certificates too. */
-const MAX_CONTEXTS = 16;
-
-const systemLookup: Lookup = async (host) => {
-  const found = await dnsLookup(host, { all: true });
-  return found.map(({ address }) => address);
-};
+export interface Destination {
+  peer: Peer;
+  /** Null for plain HTTP. */
+  tls: TlsOptions | null;
+  /** Whose share is used of what all users have together. */
+  user: string;
+}
 
 export interface ConnectorOptions {
-  guard: EgressGuard;
+  guard: Guard;
   clock: Clock;
+  /** Default: hosts file and name servers of the system. */
   lookup?: Lookup | undefined;
 }
 
 export class Connector {
-  readonly #guard: EgressGuard;
+  readonly #guard: Guard;
   readonly #clock: Clock;
-  readonly #lookup: Lookup;
-  readonly #contexts = new Map<string, SecureContext>();
-  /** Lookups under way. Node resolves few names at once, so that many requests to one name must not each ask. */
-  readonly #lookups = new Map<string, Promise<readonly string[]>>();
+  readonly #lookups: Lookups;
+  readonly #contexts: TlsContexts;
 
-  constructor({ guard, clock, lookup = systemLookup }: ConnectorOptions) {
+  constructor({ guard, clock, lookup = new SystemNames({ clock }).lookup }: ConnectorOptions) {
     this.#guard = guard;
     this.#clock = clock;
-    this.#lookup = lookup;
+    this.#lookups = new Lookups(lookup, clock);
+    this.#contexts = new TlsContexts(clock);
   }
 
-  /**
-   * Opens a connection. Answers how to give it up; `done` is not called any more then.
-   *
-   * @param tls null for plain HTTP
-   */
-  connect(peer: Peer, tls: TlsOptions | null, done: Connected): () => void {
-    const opening = new Opening(peer, this.#clock, done);
-    void this.#open(peer, tls, opening);
-    return () => opening.giveUp();
+  /** Opens a connection. Answers how to give it up; `done` is not called any more then. */
+  connect(destination: Destination, done: Connected): () => void {
+    const abort = new AbortController();
+    void this.#open(destination, abort.signal).then(
+      (socket) => {
+        if (abort.signal.aborted) socket.destroy();
+        else done(null, socket);
+      },
+      (error: unknown) => {
+        if (!abort.signal.aborted) done(error as Error);
+      },
+    );
+    return () => abort.abort();
   }
 
-  async #open(peer: Peer, tls: TlsOptions | null, opening: Opening): Promise<void> {
+  async #open({ peer, tls, user }: Destination, signal: AbortSignal): Promise<Socket> {
+    const addresses = await failingAs('resolve', peer, this.#resolve(peer, user, signal));
+    this.#guard.checkAll(peer, addresses);
+    const options =
+      tls === null ? null : await failingAs('handshake', peer, this.#tlsOf(peer, tls, user, signal));
+    const { port } = peer;
+    const check = (socket: Socket) => this.#guard.checkConnection(peer, socket);
     try {
-      const addresses = await this.#resolve(peer);
-      this.#guard.checkAll(peer, addresses);
-      if (opening.isOver) return;
-      const tcp = opening.connectTcp(addresses);
-      tcp.once('connect', () => {
-        try {
-          // It has none when the other side has closed already.
-          if (tcp.remoteAddress === undefined) throw new Error('the other side closed the connection');
-          this.#guard.check(peer, tcp.remoteAddress);
-          if (tls === null) opening.finish(tcp);
-          else opening.connectTls(tcp, tls, () => this.#context(tls.ca ?? ''));
-        } catch (error) {
-          opening.fail(error as Error);
-        }
-      });
+      return await connectToAny({ addresses, port, clock: this.#clock, check, tls: options }, signal);
     } catch (error) {
-      opening.fail(error as Error);
+      throw error instanceof RaceLostError ? lostRace(peer, error) : error;
     }
   }
 
-  async #resolve({ host }: Peer): Promise<readonly string[]> {
+  async #resolve({ host }: Peer, user: string, signal: AbortSignal): Promise<readonly string[]> {
     if (isIP(host) !== 0) return [host];
-    let found = this.#lookups.get(host);
-    if (found === undefined) {
-      found = this.#lookup(host).finally(() => this.#lookups.delete(host));
-      this.#lookups.set(host, found);
-    }
-    const addresses = await found;
+    const addresses = await this.#lookups.find(host, user, signal);
     if (addresses.length === 0) throw new Error('it has no address');
     return addresses;
   }
 
-  #context(ca: string): SecureContext {
-    let context = this.#contexts.get(ca);
-    if (context !== undefined) return context;
-    context = createSecureContext(ca === '' ? {} : { ca: [...getCACertificates('default'), ca] });
-    if (this.#contexts.size >= MAX_CONTEXTS) {
-      const oldest = [...this.#contexts.keys()].find((key) => key !== '');
-      if (oldest !== undefined) this.#contexts.delete(oldest);
-    }
-    this.#contexts.set(ca, context);
-    return context;
+  async #tlsOf(
+    peer: Peer,
+    { ca, server_name, verify }: TlsOptions,
+    user: string,
+    signal: AbortSignal,
+  ): Promise<ConnectionOptions> {
+    const host = server_name ?? peer.host;
+    return {
+      host,
+      secureContext: await this.#contexts.get(ca ?? null, user, signal),
+      rejectUnauthorized: verify !== false,
+      ALPNProtocols: ['http/1.1'],
+      // An address is not a name that may be sent (RFC 6066 §3); the certificate is compared with it all the same.
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+    };
   }
 }
 
@@ -116,88 +105,31 @@ const STAGES = {
   connect: ['connect_failed', 'could not be reached'],
   handshake: ['tls_failed', 'could not be spoken to over TLS'],
 } as const satisfies Record<string, readonly [RequestFailure, string]>;
+type Stage = keyof typeof STAGES;
 
-/** A connection that is being opened. Whatever ends it, it ends once, and nothing of it is left. */
-class Opening {
-  isOver = false;
-  readonly #peer: Peer;
-  readonly #done: Connected;
-  readonly #timer: Timer;
-  #stage: keyof typeof STAGES = 'resolve';
-  #socket: Socket | null = null;
+function failureAt(stage: Stage, peer: Peer, why: string, cause: Error): RequestError {
+  const [reason, what] = STAGES[stage];
+  return new RequestError(reason, `${authority(peer)} ${what}: ${why}.`, { cause });
+}
 
-  constructor(peer: Peer, clock: Clock, done: Connected) {
-    this.#peer = peer;
-    this.#done = done;
-    this.#timer = clock.timer(CONNECT_MS, () =>
-      this.fail(new Error(`it took longer than ${CONNECT_MS / 1000} s`)),
-    );
+async function failingAs<T>(stage: Stage, peer: Peer, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw failureAt(stage, peer, plainReason(error as Error), error as Error);
   }
+}
 
-  connectTcp(addresses: readonly string[]): Socket {
-    this.#stage = 'connect';
-    const found = addresses.map((address) => ({ address, family: isIP(address) }));
-    const [first] = found as [{ address: string; family: number }];
-    const socket = connectTcp({
-      ...this.#peer,
-      // Not called for an address, which needs none. Never asks again: the answer could be another one.
-      lookup: (_host, { all }, answer) => {
-        if (all === true) answer(null, found);
-        else answer(null, first.address, first.family);
-      },
-      autoSelectFamily: true,
-      noDelay: true,
-      keepAlive: true,
-    });
-    return this.#watch(socket);
-  }
+/** Addresses that a message names. */
+const MAX_NAMED = 8;
 
-  connectTls(tcp: Socket, { server_name, verify }: TlsOptions, makeContext: () => SecureContext): void {
-    this.#stage = 'handshake';
-    const host = server_name ?? this.#peer.host;
-    // An address is not a name that may be sent (RFC 6066 §3); the certificate is compared with it all the same.
-    const servername = isIP(host) === 0 ? { servername: host } : {};
-    const options = {
-      socket: tcp,
-      host,
-      secureContext: makeContext(),
-      rejectUnauthorized: verify !== false,
-    };
-    const secure: TLSSocket = connectTls({ ...options, ...servername, ALPNProtocols: ['http/1.1'] });
-    this.#watch(secure);
-    secure.once('secureConnect', () => this.finish(secure));
-  }
-
-  finish(socket: Socket): void {
-    if (this.isOver) return;
-    this.#end();
-    this.#done(null, socket);
-  }
-
-  fail(error: Error): void {
-    if (this.isOver) return;
-    this.giveUp();
-    const [reason, what] = STAGES[this.#stage];
-    const message = `${authority(this.#peer)} ${what}: ${plainReason(error)}.`;
-    this.#done(error instanceof RequestError ? error : new RequestError(reason, message, { cause: error }));
-  }
-
-  giveUp(): void {
-    if (this.isOver) return;
-    this.#end();
-    this.#socket?.destroy();
-  }
-
-  #end(): void {
-    this.isOver = true;
-    this.#timer.cancel();
-  }
-
-  #watch(socket: Socket): Socket {
-    this.#socket = socket;
-    // They stay: an error that nobody listens to would be thrown.
-    return socket
-      .on('error', (error) => this.fail(error))
-      .on('close', () => this.fail(new Error('the other side closed the connection')));
-  }
+function lostRace(peer: Peer, lost: RaceLostError): RequestError {
+  const { attempts, untried, isReached } = lost;
+  const named = attempts
+    .slice(0, MAX_NAMED)
+    .map(({ address, why }) => (address === peer.host ? why : `${address}: ${why}`));
+  const more = attempts.length - named.length;
+  if (more > 0) named.push(`${more} more addresses failed`);
+  if (untried > 0) named.push(`${untried} more addresses were not tried`);
+  return failureAt(isReached ? 'handshake' : 'connect', peer, named.join('; '), lost);
 }

@@ -17,7 +17,9 @@ import type {
 } from '../domain/ports.ts';
 import { EgressGuard } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';
-import { Connector, type Lookup } from './guarded-connect.ts';
+import { Connector } from './guarded-connect.ts';
+import type { Lookup } from './lookups.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { RequestError } from './request-error.ts';
 import {
   type AnswerHead,
@@ -36,8 +38,10 @@ export interface RequestRunnerOptions {
   clock: Clock;
   /** Destinations that may be reached although they are not public; see `EgressGuard`. */
   egressAllow: readonly string[];
-  /** Default: the resolver of the system. */
+  /** Default: as the system resolves names. */
   lookup?: Lookup;
+  /** Default: those of the interfaces. */
+  ownAddresses?: () => string[];
 }
 
 /** Logs that are written at a time. More would only wait for the disk, with files and buffers of their own. */
@@ -54,7 +58,7 @@ export class RequestRunner implements HttpRunner {
   constructor(options: RequestRunnerOptions) {
     this.#options = options;
     const { clock, lookup } = options;
-    const guard = new EgressGuard(options.egressAllow);
+    const guard = new EgressGuard(options.egressAllow, new OwnAddresses(clock, options.ownAddresses));
     this.#connections = new Connections(guard, new Connector({ guard, clock, lookup }));
   }
 

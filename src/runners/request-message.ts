@@ -4,6 +4,7 @@ import type { HttpResponse } from '../domain/execution.ts';
 import type { RequestStart } from '../domain/ports.ts';
 import type { HttpWork } from '../domain/spec.ts';
 import { WEEK_MS } from '../domain/spec.ts';
+import { bare, type Peer } from './egress-guard.ts';
 import type { TlsOptions } from './guarded-connect.ts';
 import { RequestError } from './request-error.ts';
 
@@ -17,6 +18,8 @@ export interface Message {
   tls: TlsOptions | undefined;
   /** Headers that go to no other server. */
   secretHeaders: readonly string[];
+  /** Whose request it is. */
+  user: string;
   /** The other side knows it again when it is sent twice; default: where its method is safe. */
   isRepeatable?: boolean;
 }
@@ -28,9 +31,15 @@ export interface AnswerHead {
 
 const DEFAULT_REDIRECTS = 5;
 
+/** Where a URL leads to. */
+export function peerOf({ hostname, port, protocol }: URL): Peer {
+  const usual = protocol === 'https:' ? 443 : 80;
+  return { host: bare(hostname), port: port === '' ? usual : Number(port) };
+}
+
 /** The request as the client has asked for it. */
 export function firstMessage(start: RequestStart): Message {
-  const { work, executionId, attempt, traceparent, secretHeaders } = start;
+  const { work, executionId, attempt, traceparent, secretHeaders, userId } = start;
   const { body, contentType } = encodeBody(work.body);
   const given = Object.entries(work.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {
@@ -49,6 +58,7 @@ export function firstMessage(start: RequestStart): Message {
     body,
     tls: work.tls,
     secretHeaders,
+    user: userId,
   };
 }
 
@@ -109,6 +119,7 @@ export function redirectOf(
     body: becomesGet ? null : message.body,
     tls: isSameOrigin ? message.tls : withoutServerName(message.tls),
     secretHeaders: message.secretHeaders,
+    user: message.user,
   };
 }
 

@@ -2,10 +2,12 @@
 // without following anything to anywhere else. What the receiver says beyond that is not read.
 import { Buffer } from 'node:buffer';
 import type { Clock } from '../domain/ports.ts';
-import type { WebhookAnswer, WebhookSender } from '../domain/webhooks.ts';
+import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../domain/webhooks.ts';
 import { bare, EgressGuard } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';
-import { Connector, type Lookup } from './guarded-connect.ts';
+import { Connector } from './guarded-connect.ts';
+import type { Lookup } from './lookups.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { isIP } from 'node:net';
 import type { AnswerHead } from './request-message.ts';
 
@@ -30,7 +32,7 @@ export class GuardedSender implements WebhookSender {
   /** @throws an Error that names an entry of the allow-list that is none */
   constructor(options: WebhookSenderOptions) {
     this.#options = options;
-    this.#guard = new EgressGuard(options.egressAllow);
+    this.#guard = new EgressGuard(options.egressAllow, new OwnAddresses(options.clock));
     const connector = new Connector({ guard: this.#guard, clock: options.clock, lookup: options.lookup });
     this.#connections = new Connections(this.#guard, connector);
   }
@@ -48,12 +50,7 @@ export class GuardedSender implements WebhookSender {
     }
   }
 
-  send(
-    url: string,
-    headers: Record<string, string>,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<WebhookAnswer> {
+  send({ userId, url, headers, body }: WebhookMessage, signal: AbortSignal): Promise<WebhookAnswer> {
     const { clock, timeoutMs } = this.#options;
     return new Promise((resolve) => {
       let exchange: Exchange | null = null;
@@ -77,7 +74,14 @@ export class GuardedSender implements WebhookSender {
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) return abort();
       const message = {
-        ...{ method: 'POST', url: new URL(url), tls: undefined, isRepeatable: true, secretHeaders: [] },
+        ...{
+          method: 'POST',
+          url: new URL(url),
+          tls: undefined,
+          isRepeatable: true,
+          secretHeaders: [],
+          user: userId,
+        },
         headers: { 'user-agent': 'execd', accept: '*/*', 'accept-encoding': 'identity', ...headers },
         body: Buffer.from(body),
       };

@@ -116,14 +116,14 @@ export class Dispatcher {
 
   /** Sends one message once; answers how it went. */
   async try(
-    { url, secrets }: DueDelivery['webhook'],
+    { url, secrets, userId }: DueDelivery['webhook'],
     event: { id: string; type: string; subject: string; time: number; data: object },
   ): Promise<{ answer: WebhookAnswer; tried: DeliveryTry }> {
     const { clock, sender } = this.#deps;
     const [at, began] = [clock.now(), clock.monotonic()];
     const body = toBody(event, this.#deps.source());
     const headers = signedHeaders(event.id, body, { secrets, now: at });
-    const answer = await sender.send(url, headers, body, this.#stop.signal);
+    const answer = await sender.send({ userId, url, headers, body }, this.#stop.signal);
     const tookMs = Math.round(clock.monotonic() - began);
     const error = answer.error ?? (isSuccess(answer) ? null : `it answered with status ${answer.status}`);
     return { answer, tried: { at, status: answer.status, error, tookMs } };

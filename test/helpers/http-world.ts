@@ -65,10 +65,12 @@ export function httpWorld(
   t.teardown(() => runner.close());
   const ask: HttpWorld['ask'] = (url, more = {}) => {
     const runId = `01900000-0000-7000-8000-${(runs += 1).toString(16).padStart(12, '0')}`;
-    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, ...work } = more;
+    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, userId, ...work } =
+      more;
     const start: RequestStart = {
       runId,
       executionId: runId,
+      userId: userId ?? 'ann',
       attempt: attempt ?? 1,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       keepBytes: keepBytes ?? 1_000_000,

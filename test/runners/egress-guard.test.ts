@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import t from 'tap';
 import { bare, EgressGuard } from '../../src/runners/egress-guard.ts';
+import { OwnAddresses } from '../../src/runners/own-addresses.ts';
+import { fakeClock } from '../helpers/clock.ts';
+
+/** A machine that has no addresses. */
+const NOTHING = { has: () => false };
 
 /** Whether a URL whose host is an address may be reached. */
 function isAllowed(url: string, allow: readonly string[] = []): boolean {
@@ -12,7 +17,7 @@ function isAllowed(url: string, allow: readonly string[] = []): boolean {
 
 function reaches(allow: readonly string[], peer: { host: string; port: number }, address: string): boolean {
   try {
-    new EgressGuard(allow).check(peer, address);
+    new EgressGuard(allow, NOTHING).check(peer, address);
     return true;
   } catch (error) {
     if ((error as { reason?: string }).reason === 'egress_denied') return false;
@@ -55,6 +60,34 @@ for (const [name, hosts] of Object.entries(DENIED)) {
   });
 }
 
+t.test(
+  'an address of this machine must not be reached, nor one that a connection begins and ends at',
+  async (t) => {
+    const own = { has: (address: string) => address === '8.8.4.4' };
+    const peer = { host: 'a.test', port: 80 };
+    const denied = { reason: 'egress_denied', message: 'it is an address of this machine' };
+    const guard = new EgressGuard([], own);
+    t.throws(() => guard.check(peer, '8.8.4.4'), denied);
+    guard.check(peer, '8.8.8.8');
+    guard.checkConnection(peer, { localAddress: '10.0.0.1', remoteAddress: '8.8.8.8' });
+    // It is known of no interface: translated, or new.
+    t.throws(
+      () => guard.checkConnection(peer, { localAddress: '8.8.8.8', remoteAddress: '8.8.8.8' }),
+      denied,
+    );
+    const allowing = new EgressGuard(['8.8.4.4', 'a.test:80'], own);
+    allowing.check({ host: 'b.test', port: 80 }, '8.8.4.4');
+    allowing.checkConnection(peer, { localAddress: '8.8.8.8', remoteAddress: '8.8.8.8' });
+    let addresses = ['8.8.4.4'];
+    const clock = fakeClock();
+    const all = new OwnAddresses(clock, () => addresses);
+    t.same([all.has('8.8.4.4'), all.has('8.8.8.8')], [true, false]);
+    addresses = ['8.8.8.8', 'fe80::1%eth0'];
+    await clock.advance(10_000);
+    t.same([all.has('8.8.4.4'), all.has('8.8.8.8'), all.has('fe80::1')], [false, true, true]);
+  },
+);
+
 t.test('public addresses may be reached', async (t) => {
   for (const host of PUBLIC) t.equal(isAllowed(`http://${host}/`), true, host);
 });
@@ -67,7 +100,7 @@ t.test('what is not an address is refused, and a zone does not hide one', async 
 });
 
 t.test('a refusal names the address, the name, the port and the reason', async (t) => {
-  const guard = new EgressGuard([]);
+  const guard = new EgressGuard([], NOTHING);
   t.throws(() => guard.check({ host: 'db.test', port: 5432 }, '10.0.0.5'), {
     reason: 'egress_denied',
     message: 'The address 10.0.0.5 of db.test (port 5432) must not be reached: it is private.',
@@ -75,7 +108,7 @@ t.test('a refusal names the address, the name, the port and the reason', async (
 });
 
 t.test('one denied address among several refuses them all', async (t) => {
-  const guard = new EgressGuard([]);
+  const guard = new EgressGuard([], NOTHING);
   t.throws(() => guard.checkAll({ host: 'mixed.test', port: 80 }, ['8.8.8.8', '10.0.0.1']), {
     message: 'The address 10.0.0.1 of mixed.test',
   });
@@ -143,6 +176,10 @@ t.test('an entry that cannot be understood is named', async (t) => {
     ...['127.1', '0x7f.1', '2130706433:80', 'a.test,b.test', '10.0.0.0/8:80', 'a.test#b', 'a.test?b'],
   ];
   for (const entry of entries) {
-    t.throws(() => new EgressGuard(['10.0.0.0/8', entry]), { message: `"${entry}" cannot stand` }, entry);
+    t.throws(
+      () => new EgressGuard(['10.0.0.0/8', entry], NOTHING),
+      { message: `"${entry}" cannot stand` },
+      entry,
+    );
   }
 });

@@ -45,9 +45,15 @@ t.test('the resolver of the system is asked', async (t) => {
 t.test('a closed port is a failure to connect', async (t) => {
   const port = await closedPort();
   const { get } = httpWorld(t, { lookup: async () => ['127.0.0.1', '127.0.0.1'] });
-  const message = 'could not be reached: the connection was refused (ECONNREFUSED).';
-  t.match(failureOf(await get(`http://127.0.0.1:${port}/`)), { reason: 'connect_failed', message });
-  t.match(failureOf(await get(`http://localhost:${port}/`)), { reason: 'connect_failed', message });
+  const refused = 'the connection was refused (ECONNREFUSED).';
+  t.match(failureOf(await get(`http://127.0.0.1:${port}/`)), {
+    reason: 'connect_failed',
+    message: `127.0.0.1:${port} could not be reached: ${refused}`,
+  });
+  t.match(failureOf(await get(`http://localhost:${port}/`)), {
+    reason: 'connect_failed',
+    message: `localhost:${port} could not be reached: 127.0.0.1: ${refused}`,
+  });
 });
 
 t.test('what takes too long to resolve, to connect or to shake hands is given up', async (t) => {
