@@ -329,7 +329,8 @@ export function leavesResult(execution: Execution): execution is FinishedExecuti
   if (!isFinished(execution) || execution.status !== 'completed') return false;
   const { result } = execution;
   const isCut = result?.type === 'http' && 'truncated' in result.body && result.body.truncated;
-  return !isCut && attempts.at(-1)?.output.truncated !== true;
+  const last = attempts.at(-1);
+  return !isCut && last?.output.truncated !== true && last?.logComplete !== false;
 }
 
 /** The number of the last attempt that was claimed; 0 before the first. */

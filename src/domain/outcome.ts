@@ -44,16 +44,18 @@ export interface ProcessEnd {
   exitCode: number | null;
   /** Name of the signal that ended the leader, for instance `SIGTERM`. */
   signal: string | null;
-  /** True when SIGKILL had to be sent. */
+  /** True when not all had ended after the grace. */
   forced: boolean;
   /** In the order in which they were sent; none when it ended by itself and left nothing behind. */
   signals: readonly SentSignal[];
   /** Processes that were there when it was told to end; 0 when it ended by itself. */
   processesFound: number;
-  /** Processes of the attempt that outlived its leader and were killed. */
+  /** Processes of the attempt besides its leader that outlived it, or had to be killed. */
   leftoverProcesses: number;
   /** Processes that could not be proven dead; 0 means that the tree was seen empty. */
   survivors: number;
+  /** Something that still held the output was killed, or was left behind and told to end. */
+  outputLost: boolean;
 }
 
 export const SPAWN_FAILURES = [

@@ -7,6 +7,7 @@ import { PHASES, STATUSES } from '../domain/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { CAUSES } from '../domain/outcome.ts';
+import { WARNINGS } from '../domain/warnings.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
 import { operationComponents, resourceLimits } from './operation-schemas.ts';
@@ -49,13 +50,20 @@ export const problem = z
 const processEnd = z.strictObject({
   exit_code: z.int().nullable(),
   signal: z.string().nullable(),
-  forced: z.boolean().describe('SIGKILL had to be sent'),
+  forced: z.boolean().describe('after the grace, execd had to send SIGKILL'),
   signals: z
     .array(z.strictObject({ signal: z.string(), at: time }))
-    .describe('that were sent, the first of each kind'),
+    .describe('the signals that execd sent: the first of each kind'),
   processes_found: count.describe('processes that were there when it was told to end'),
-  leftover_processes: count.describe('processes that outlived the leader and were killed'),
+  leftover_processes: count.describe(
+    'processes besides the first one that were left when it had ended by itself, or that execd had to kill',
+  ),
   survivors: count.describe('processes that could not be proven dead'),
+  output_lost: z
+    .boolean()
+    .describe(
+      'a process that still held the output was killed, or was left behind and got the stop signal: the end of the output may be missing',
+    ),
 });
 
 export const outcome = z
@@ -169,6 +177,9 @@ export const execution = z.strictObject({
   attempts: z.array(attempt),
   outcome: outcome.nullable(),
   error: executionError.nullable(),
+  warnings: z
+    .array(z.strictObject({ code: z.enum(WARNINGS), message: z.string() }))
+    .describe('what the status does not show; output_incomplete: the end of the output may be missing'),
   result: z
     .unknown()
     .describe(

@@ -12,6 +12,7 @@ import {
 import { eachLimit, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
+import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
 import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
 import type { AttemptWire, cacheStats, circuit, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
@@ -58,6 +59,7 @@ export function toOutcome(outcome: Outcome): OutcomeWire {
             processes_found: end.processesFound,
             leftover_processes: end.leftoverProcesses,
             survivors: end.survivors,
+            output_lost: end.outputLost,
           };
   }
   return wire as OutcomeWire;
@@ -123,6 +125,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     attempts: execution.attempts.map(toAttempt),
     outcome: outcome === null ? null : toOutcome(outcome),
     error: outcome === null ? null : toError(outcome),
+    warnings: warningsOf(outcome),
     result: isFinished(execution) ? resultValue(execution.result) : null,
     output: {
       stdout_bytes: output.stdoutBytes,

@@ -3,15 +3,15 @@
 // been seen dead and its output has been written.
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { Ender, within } from './ending.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { limitOfEnd, type LimitWatch, type Watched } from './limits.ts';
 import { findTarget, launch, LaunchError, prepareFiles } from './launch.ts';
 import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
-import type { FoundProcess, Leader, ProcessTable } from './process-table.ts';
-import { signalFound } from './process-table.ts';
-import type { Deadline, EndCause, Exited, LimitName, SentSignal, Start, Stop, ToServer } from './protocol.ts';
+import type { Leader, ProcessTable } from './process-table.ts';
+import type { Deadline, EndCause, Exited, LimitName, Start, Stop, ToServer } from './protocol.ts';
 
 /** What attempts share. */
 export interface HostContext {
@@ -24,14 +24,10 @@ export interface HostContext {
   grew(attempt: Attempt): void;
 }
 
-/** After the leader's exit: how long others may go on writing before they count as leftovers. */
-const DRAIN_MS = 250;
-/** After SIGKILL: how long to look for survivors before giving up. */
+/** After the end of all processes: how long the system may take to tell of that of the leader. */
 const PROOF_MS = 5000;
 /** After the tree is empty: how long a silent pipe that something still holds is waited for. */
 const QUIET_MS = 500;
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface Exit {
   code: number | null;
@@ -54,12 +50,11 @@ export class Attempt {
   readonly #start: Start;
   readonly #host: HostContext;
   #cause: EndCause | null = null;
-  /** The leader has ended before anything stopped it. */
-  #hasExited = false;
   #message = '';
   /** For `resource_limit`. */
   #limit: LimitName | null = null;
-  readonly #signals: SentSignal[] = [];
+  /** There when the end has begun. */
+  #ender: Ender | null = null;
   #watched: Watched | null = null;
   #graceMs: number;
   #attemptMs: number;
@@ -101,15 +96,16 @@ export class Attempt {
 
   /** Stops the attempt; before its start, nothing is executed. */
   stop({ cause, graceMs }: Pick<Stop, 'cause' | 'graceMs'>): void {
-    if (this.#hasExited) return;
-    if (this.#cause === null) this.#graceMs = graceMs;
+    // The first cause stays, but nobody wants to wait for long any more.
+    if (this.#ender !== null) return this.#ender.hurry(graceMs);
+    this.#graceMs = this.#cause === null ? graceMs : Math.min(this.#graceMs, graceMs);
     this.#end(cause);
   }
 
   extend({ attemptMs, idleMs }: Deadline): void {
     this.#attemptMs = attemptMs;
     this.#idleMs = idleMs;
-    if (this.#running !== null && this.#cause === null && !this.#hasExited) this.#armClocks();
+    if (this.#running !== null && this.#cause === null && this.#ender === null) this.#armClocks();
   }
 
   /** Decides the cause, once, and has the attempt ended. */
@@ -117,13 +113,16 @@ export class Attempt {
     if (this.#cause !== null) return;
     this.#cause = cause;
     this.#disarmClocks();
-    this.#unwatchLimits();
     this.#requestStop();
+    // What others have written goes over the limit, or cannot be kept.
+    this.#ender?.hurry(this.#graceMs);
   }
 
-  /** What goes over a limit gets no time to act on SIGTERM: it would go on meanwhile. */
+  /** What goes over a limit gets no time to act on a signal: it would go on meanwhile. */
   #exceed(limit: LimitName): void {
-    if (this.#cause !== null || this.#hasExited) return;
+    // It ends for another cause, but its time to do so ends here.
+    if (this.#ender !== null) return this.#ender.hurry(0);
+    if (this.#cause !== null) return;
     this.#limit = limit;
     this.#graceMs = 0;
     this.#end('resource_limit');
@@ -218,7 +217,7 @@ export class Attempt {
 
   #watchLimits(leader: Leader): void {
     const { limits, privateDir } = this.#start;
-    if (limits === null || this.#cause !== null) return;
+    if (limits === null) return;
     this.#watched = {
       limits,
       privateDir,
@@ -277,87 +276,39 @@ export class Attempt {
   // --------------------------------------------------------------------------------------------- end
 
   async #untilEnd(running: Running): Promise<Exited> {
-    const { exited, journal, stdout, stderr } = running;
+    const { child, leader, exited, journal, stdout, stderr } = running;
     const isStopped = await Promise.race([exited.then(() => false), this.#stopRequested.then(() => true)]);
-    const proof = { forced: false, leftovers: 0, survivors: 0, found: 0 };
-    this.#hasExited = !isStopped;
-    // The command has ended by itself: no clock and no cancel comes first any more.
-    if (!isStopped) this.#disarmClocks();
+    // If the command has ended by itself, no clock and no cancel comes first any more.
+    this.#disarmClocks();
+    const ender = new Ender({
+      ...{ child, leader, exited, streams: [stdout, stderr], processes: this.#host.processes },
+      ...{ start: this.#start, graceMs: this.#graceMs, lastOutputAt: () => this.#lastOutputAt },
+    });
+    this.#ender = ender;
+    await ender.end(isStopped);
     this.#unwatchLimits();
-    if (isStopped) Object.assign(proof, await this.#terminate(running));
-    else await within(DRAIN_MS, Promise.all([stdout.ended, stderr.ended]));
-    Object.assign(proof, await this.#killAll(running));
     const exit = await within(PROOF_MS, exited);
     const endedAt = Date.now();
     const ends = await Promise.all([stdout.finish(QUIET_MS), stderr.finish(QUIET_MS)]);
-    // Something that was not found still held a pipe.
-    if (ends.includes(false)) proof.survivors = Math.max(1, proof.survivors);
     await journal.close();
     if (this.#cause === null && exit !== null) this.#limit = limitOfEnd(this.#start.limits, exit);
     this.#end(this.#limit !== null ? 'resource_limit' : exit?.signal != null ? 'signalled' : 'exited');
-    return this.#report(running, exit ?? { code: null, signal: null }, endedAt, proof);
+    const report = this.#report(running, exit ?? { code: null, signal: null }, endedAt);
+    const { survivors, outputLost } = report;
+    // Something that was not found still held a pipe.
+    const isHeld = ends.includes(false);
+    return {
+      ...report,
+      survivors: isHeld ? Math.max(1, survivors) : survivors,
+      outputLost: outputLost || isHeld,
+    };
   }
 
-  /** SIGTERM, and time to act on it. `forced` when SIGKILL is needed. */
-  async #terminate(running: Running): Promise<Pick<Exited, 'forced' | 'found'>> {
-    const { child, leader, exited } = running;
-    const graceEnds = performance.now() + this.#graceMs;
-    const found = await this.#host.processes.find(leader);
-    this.#noteSignal('SIGTERM');
-    this.#signalGroup(child, 'SIGTERM');
-    // A stopped process acts on SIGTERM only once it continues.
-    this.#signalGroup(child, 'SIGCONT');
-    for (const other of found) if (other.pid !== child.pid) signalFound(other, 'SIGTERM');
-    await within(this.#graceMs, exited);
-    for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const left = await this.#host.processes.find(leader);
-      const leftMs = graceEnds - performance.now();
-      if (left.length === 0 || leftMs <= 0) return { forced: left.length > 0, found: found.length };
-      await sleep(Math.min(pauseMs, leftMs));
-    }
-  }
-
-  /** SIGKILL for all that is left, until nothing is found any more. */
-  async #killAll({ child, leader }: Running): Promise<{ leftovers: number; survivors: number }> {
-    const giveUpAt = performance.now() + PROOF_MS;
-    const leftovers = new Set<string>();
-    for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 100)) {
-      const left: FoundProcess[] = await this.#host.processes.find(leader);
-      for (const { pid, startTime } of left) if (pid !== child.pid) leftovers.add(`${pid}/${startTime}`);
-      if (left.length === 0 || performance.now() > giveUpAt) {
-        return { leftovers: leftovers.size, survivors: left.length };
-      }
-      this.#noteSignal('SIGKILL');
-      for (const found of left) signalFound(found, 'SIGKILL');
-      await sleep(pauseMs);
-    }
-  }
-
-  /** Takes note of a signal that is sent, for the proof. */
-  #noteSignal(signal: string): void {
-    if (this.#signals.every((sent) => sent.signal !== signal)) this.#signals.push({ signal, at: Date.now() });
-  }
-
-  /** The group is ours as long as its leader has not been reaped. */
-  #signalGroup(child: Running['child'], signal: NodeJS.Signals): void {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // The group has ended in between.
-    }
-  }
-
-  #report(
-    running: Running,
-    exit: Exit,
-    endedAt: number,
-    proof: Pick<Exited, 'forced' | 'leftovers' | 'survivors' | 'found'>,
-  ): Exited {
+  #report(running: Running, exit: Exit, endedAt: number): Exited {
     const { journal, stdout, stderr, startedAt } = running;
     return {
       ...this.#stoppedBeforeStart(),
-      ...proof,
+      ...this.#ender?.proof,
       isStarted: true,
       exitCode: exit.code ?? -1,
       signal: exit.signal ?? '',
@@ -398,17 +349,9 @@ export class Attempt {
       stderrTail: new Uint8Array(),
       message: this.#message,
       limit: this.#limit,
-      signals: this.#signals,
+      signals: [],
       found: 0,
+      outputLost: false,
     };
   }
-}
-
-/** The value, or null when it does not come within the time. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }

@@ -30,6 +30,7 @@ export class OutputStream {
   #tail: Buffer | null = null;
   #tailLength = 0;
   #isPaused = false;
+  #hasEnded = false;
 
   /**
    * @param fd   read end of a pipe; closed at the end
@@ -52,6 +53,7 @@ export class OutputStream {
         if (this.#redactor !== null) this.#acceptAll(this.#redactor.end());
         if (this.#carriedLength > 0) this.#take(this.#carried.subarray(0, this.#carriedLength));
         this.#carriedLength = 0;
+        this.#hasEnded = true;
         resolve();
       });
     });
@@ -62,6 +64,15 @@ export class OutputStream {
   /** The last bytes that were written, also when the journal did not keep them. */
   get tail(): Uint8Array {
     return this.#tail?.subarray(0, this.#tailLength) ?? new Uint8Array();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Whether nothing can come any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   pause(): void {

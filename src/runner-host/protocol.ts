@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 2;
+export const VERSION = 3;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -13,6 +13,13 @@ export const TAIL_BYTES = 4096;
 
 export const STOP_CAUSES = ['cancelled', 'total_timeout', 'shutdown'] as const;
 export type StopFrameCause = (typeof STOP_CAUSES)[number];
+
+/** What may ask processes to end. */
+export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+/** Which processes get it: all at once, or the first one alone and the others when that has ended. */
+export const STOP_SCOPES = ['all', 'main'] as const;
+export type StopScope = (typeof STOP_SCOPES)[number];
 
 /** How far a command is kept from everything else, from the weakest to the strongest; docs/isolation.md. */
 export const TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
@@ -72,6 +79,8 @@ export interface Hello {
   bwrap: string;
   /** Files and directories that commands in a sandbox do not see. */
   hidden: string[];
+  /** The soft limit of open files that commands start with; 0: that of the host. */
+  openFiles: number;
 }
 
 export interface Start {
@@ -103,8 +112,10 @@ export interface Start {
   attemptMs: number;
   /** 0: off. */
   idleMs: number;
-  /** Between SIGTERM and SIGKILL when one of the host's own clocks ends the attempt. */
+  /** Between the stop signal and SIGKILL, unless a `stop` says otherwise; also how long others are waited for at most. */
   graceMs: number;
+  stopSignal: StopSignal;
+  stopScope: StopScope;
   /** What is taken out of both streams, each as redactor.ts has it. */
   redact: Uint8Array[];
   /** Null: nothing is limited. */
@@ -204,8 +215,9 @@ export interface Exited {
   exitCode: number;
   /** Name of the signal that ended the leader; empty: none. */
   signal: string;
-  /** SIGKILL was sent. */
+  /** Not all had ended after the grace. */
   forced: boolean;
+  /** Processes besides the first that were there after its end, or had to be killed. */
   leftovers: number;
   survivors: number;
   startedAt: number;
@@ -228,6 +240,8 @@ export interface Exited {
   signals: SentSignal[];
   /** Processes that were there when the attempt was told to end; 0 when it ended by itself. */
   found: number;
+  /** Something that still held a pipe was killed, or was left behind and told to end: there may have been more output. */
+  outputLost: boolean;
 }
 
 export interface Swept {
@@ -445,6 +459,7 @@ const FRAMES = [
     uidCount: u32,
     bwrap: string,
     hidden: list(string),
+    openFiles: u32,
   }),
   fields<Start>(0x02, 'start', {
     ref: u32,
@@ -464,6 +479,8 @@ const FRAMES = [
     attemptMs: i64,
     idleMs: i64,
     graceMs: u32,
+    stopSignal: oneOf(STOP_SIGNALS),
+    stopScope: oneOf(STOP_SCOPES),
     redact: list(bytes),
     limits: optional(limits),
   }),
@@ -499,6 +516,7 @@ const FRAMES = [
     limit: optional(oneOf(LIMITS)),
     signals: list(sentSignal),
     found: u32,
+    outputLost: bool,
   }),
   fields<Swept>(0x86, 'swept', { id: u32, killed: u32, survivors: u32 }),
   fields<Failure>(0x87, 'failure', { message: string }),

@@ -210,6 +210,8 @@ export class CommandRunner implements Runner {
       attemptMs: start.attemptMs,
       idleMs: start.idleMs ?? 0,
       graceMs: start.graceMs,
+      stopSignal: 'SIGTERM',
+      stopScope: 'all',
       redact: [...start.redact],
       limits: toLimits(start.limits),
     });
@@ -423,7 +425,7 @@ function exited(frame: Exited, live: Live): AttemptReport {
         truncated: keptBytes < frame.stdoutBytes + frame.stderrBytes,
       },
       resources: isMeasured ? { cpuMs: frame.cpuMs, maxRssBytes: frame.maxRssBytes } : null,
-      logComplete: frame.cause !== 'journal_failed',
+      logComplete: frame.cause !== 'journal_failed' && !frame.outputLost,
     },
     tails: { stdout: tailText(frame.stdoutTail), stderr: tailText(frame.stderrTail) },
     response: null,
@@ -440,6 +442,7 @@ function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
         processesFound: frame.found,
         leftoverProcesses: frame.leftovers,
         survivors: frame.survivors,
+        outputLost: frame.outputLost,
       }
     : null;
   switch (frame.cause) {

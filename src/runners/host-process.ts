@@ -69,7 +69,7 @@ export class HostProcess {
     const { instance, scratchDir, means } = options;
     this.send({
       ...{ type: 'hello', instance, scratchDir, bwrap: means.bwrap ?? '', hidden: [...means.hidden] },
-      ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0 },
+      ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0, openFiles: 0 },
     });
   }
 

@@ -403,10 +403,10 @@ export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => Att
   return { ...toEvent(row), userId, kind, operation, taskId, labels, plan, end };
 }
 
-/** Of earlier versions, nothing is known of signals. */
+/** Of earlier versions, nothing is known of signals and of lost output. */
 function toOutcome(text: string): Outcome {
   const outcome = JSON.parse(text) as Outcome;
-  if (!('process' in outcome) || outcome.process === null || 'signals' in outcome.process) return outcome;
+  if (!('process' in outcome) || outcome.process === null || 'outputLost' in outcome.process) return outcome;
   return { ...outcome, process: { ...NO_PROOF, ...(outcome.process as ProcessEnd) } };
 }
-const NO_PROOF = { signals: [], processesFound: 0 };
+const NO_PROOF = { signals: [], processesFound: 0, outputLost: false };

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { warningsOf } from '../../src/domain/warnings.ts';
 import { CATALOGUE, classOf, ERROR_CODES } from '../../src/domain/errors.ts';
 import {
   judge,
@@ -15,6 +16,7 @@ const process: ProcessEnd = {
   signals: [],
   processesFound: 0,
   leftoverProcesses: 0,
+  outputLost: false,
   survivors: 0,
 };
 
@@ -157,4 +159,46 @@ t.test('every code of the catalogue is one of the seven, and has a class', async
     t.ok(code in ERROR_CODES);
     t.type(classOf(code), 'string');
   }
+});
+
+t.test('what the status does not show is a warning', async (t) => {
+  const signals = [
+    { signal: 'SIGTERM', at: 1 },
+    { signal: 'SIGKILL', at: 2 },
+  ];
+  const rows: [Partial<ProcessEnd>, string[]][] = [
+    [{}, []],
+    [{ leftoverProcesses: 1, signals }, []],
+    [
+      { outputLost: true, leftoverProcesses: 2, signals },
+      [
+        'The command left 2 processes behind that held its output. execd ended them with SIGTERM and SIGKILL. The end of the output may be missing.',
+      ],
+    ],
+    [
+      { outputLost: true, processesFound: 3, forced: true, signals },
+      ['execd killed a process that still held the output. The end of the output may be missing.'],
+    ],
+    [
+      { outputLost: true, survivors: 1 },
+      [
+        'A process that execd could not find held the output. The end of the output may be missing.',
+        'execd could not prove that 1 process of this execution ended.',
+      ],
+    ],
+  ];
+  for (const [more, expected] of rows) {
+    const outcome: Outcome = {
+      cause: 'exited',
+      exitCode: 0,
+      process: { ...process, ...more },
+      resultError: null,
+    };
+    t.same(
+      warningsOf(outcome).map(({ message }) => message),
+      expected,
+    );
+  }
+  t.same(warningsOf(null), []);
+  t.same(warningsOf({ cause: 'cancelled', reason: null, process: null }), []);
 });

@@ -169,7 +169,7 @@ export class Host {
     type: T,
     isIt: (reply: Extract<RawReply, { type: T }>) => boolean = () => true,
   ): Promise<Extract<RawReply, { type: T }>> {
-    const giveUpAt = Date.now() + 20_000;
+    const giveUpAt = Date.now() + 60_000;
     for (;;) {
       const at = this.#replies.findIndex(
         (one) => one.type === type && isIt(one as Extract<RawReply, { type: T }>),
@@ -241,7 +241,9 @@ export function hostContract(t: Test, command: readonly [string, ...string[]], t
   clocks(t, greeted);
   limits(t, greeted);
   stops(t, greeted);
+  stopChoices(t, greeted);
   trees(t, greeted);
+  drains(t, greeted);
   disks(t, greeted);
   endings(t, greeted, command);
 }
@@ -842,10 +844,11 @@ function stops(t: Test, greeted: Greeted): void {
     await host.next('started');
     host.write(raw.stop(ref, 'cancelled', 20_000));
     t.match(await host.exited(ref), { signals: [{ signal: 'SIGTERM' }], found: 1, leftovers: 0 });
-    t.same((await host.run('exit 3')).signals, []);
-    const left = await host.run('sleep 100 & exit 0');
-    t.match(left, { signals: [{ signal: 'SIGKILL' }], found: 0, leftovers: 1 });
+    t.match(await host.run('exit 3'), { signals: [], outputLost: false });
+    const left = await host.run('sleep 100 >/dev/null 2>&1 & exit 0', { graceMs: 60_000 });
+    t.match(left, { signals: [{ signal: 'SIGTERM' }], found: 0, leftovers: 1, forced: false });
     t.equal(left.signals.length, 1);
+    t.equal(left.outputLost, false, 'it held no output');
   });
 
   t.test('a stop in the same breath as the start: nothing is executed', async (t) => {
@@ -904,6 +907,13 @@ function stops(t: Test, greeted: Greeted): void {
   });
 }
 
+/** A command that ends when what it leaves behind is ready for anything; that says "over" when the host has seen the end. */
+function leaving(trap: string, endless: string, exit: number): string {
+  const over = 'while kill -0 $$ 2>/dev/null; do sleep 0.02; done; echo over';
+  const left = `trap "${trap}" TERM; echo > up; ${over}; while :; do ${endless}; done`;
+  return `mkfifo up; (${left}) & read -r _ < up; exit ${exit}`;
+}
+
 function trees(t: Test, greeted: Greeted): void {
   const FAMILY = 'sleep 100 & setsid sleep 100 & (sleep 100 & exec sleep 100) & echo ready; sleep 100';
 
@@ -937,9 +947,9 @@ function trees(t: Test, greeted: Greeted): void {
 
   t.test('what outlives a normal end is killed and counted, and does not hold the end up', async (t) => {
     const host = await greeted(t);
-    const ref = host.start('sleep 100 & setsid sleep 100 > /dev/null 2>&1 & echo done');
+    const ref = host.start('sleep 100 & setsid sleep 100 > /dev/null 2>&1 & echo done', { graceMs: 100 });
     const end = await host.exited(ref);
-    t.match(end, { cause: 'exited', exitCode: 0, leftovers: 2, survivors: 0 });
+    t.match(end, { cause: 'exited', exitCode: 0, leftovers: 2, survivors: 0, outputLost: true });
     t.ok(end.endedAt - end.startedAt < 60_000);
     t.same(withEnvironment(host.marker(ref)), []);
     t.equal(host.log(ref), 'done\n');
@@ -968,20 +978,25 @@ function trees(t: Test, greeted: Greeted): void {
     t.teardown(() => withArgument(own).forEach((pid) => process.kill(pid, 'SIGKILL')));
     const ref = host.start(
       `setsid env -i sh -c "while :; do echo x; sleep 0.05; done # ${own}" & sleep 0.1; exit 0`,
+      { graceMs: 500 },
     );
     const end = await host.exited(ref);
-    t.match(end, { cause: 'exited', exitCode: 0 });
+    t.match(end, { cause: 'exited', exitCode: 0, outputLost: true });
     t.ok(end.survivors >= 1 || withArgument(own).length === 0, 'it is dead, or counted as a survivor');
     t.equal(host.log(ref).length, end.stdoutKept);
   });
 
   t.test('what ended by itself is not ended by a clock or a cancel that comes after', async (t) => {
     const host = await greeted(t);
-    const idle = host.start('sleep 100 & exit 4', { idleMs: 50 });
-    const ref = host.start('sleep 100 & echo begun; exit 5');
-    await host.next('started', (reply) => reply.ref === ref);
-    t.match(await host.exited(idle), { cause: 'exited', exitCode: 4, leftovers: 1 });
-    t.match(await host.exited(ref), { cause: 'exited', exitCode: 5 });
+    const idle = host.start(leaving('', 'sleep 1', 4), {
+      ...{ idleMs: 60_000, attemptMs: 60_000, graceMs: 60_000 },
+    });
+    await host.next('growth');
+    host.write(raw.deadline(idle, 1, 1));
+    host.write(raw.stop(idle, 'cancelled', 100));
+    const end = await host.exited(idle);
+    t.match(end, { cause: 'exited', exitCode: 4, forced: true });
+    t.ok(end.leftovers >= 1);
   });
 
   t.test('other attempts are left alone', async (t) => {
@@ -1032,6 +1047,174 @@ async function greetedAs(t: Test, greeted: Greeted, instance: string): Promise<H
   host.write(raw.hello(instance, join(host.dir, 'scratch-2')));
   await host.next('ready');
   return host;
+}
+
+/** What others still write when the first process has ended, and how those that it has left behind end. */
+function drains(t: Test, greeted: Greeted): void {
+  /** Reads lines and is slow to write them, longer than any wait for silence together. */
+  const SLOWLY = 'while IFS= read -r line; do sleep 0.05; echo "$line"; done';
+
+  t.test('output that goes through a process of its own is read to its end', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(`exec > >(${SLOWLY}) 2>&1; seq 1 60; echo the reason; exit 3`, {
+      graceMs: 60_000,
+    });
+    t.match(await host.exited(ref), {
+      ...{ cause: 'exited', exitCode: 3, leftovers: 0, forced: false, signals: [], outputLost: false },
+    });
+    t.equal(host.log(ref), `${Array.from({ length: 60 }, (_, i) => `${i + 1}\n`).join('')}the reason\n`);
+  });
+
+  t.test('who is silent for a second after the end of the first process is not cut off', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('exec > >(sleep 1; cat); echo data', {
+      graceMs: 60_000,
+    });
+    t.match(await host.exited(ref), { leftovers: 0, outputLost: false });
+    t.equal(host.log(ref), 'data\n');
+  });
+
+  t.test('who goes on writing for ever is asked to end after the grace, then killed', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(leaving('echo cleaned', 'echo x; sleep 0.02', 0), { graceMs: 700 });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'exited', exitCode: 0, forced: true, found: 0, outputLost: true, survivors: 0 });
+    t.same(
+      end.signals.map(({ signal }) => signal),
+      ['SIGTERM', 'SIGKILL'],
+    );
+    t.match(host.log(ref), /^over\n(x\n)+(Terminated\n)?cleaned\n(x\n)*$/);
+    const [term, kill] = end.signals;
+    t.ok((kill?.at ?? 0) - (term?.at ?? 0) >= 699, 'the grace lies between them');
+  });
+
+  t.test('what was put into the background has time to shut down in order', async (t) => {
+    const host = await greeted(t);
+    const file = join(host.dir, 'shut-down');
+    const isWritable = host.tier.isolation !== 'sandbox';
+    const how = isWritable ? `echo x > ${file}` : 'true';
+    mkdirSync(host.dir, { recursive: true });
+    if (isWritable) chmodSync(host.dir, 0o777);
+    const helper = `trap "sleep 0.5; ${how}; exit" TERM; echo > up; while :; do sleep 0.05; done`;
+    const ref = host.start(`mkfifo up; (${helper}) >/dev/null 2>&1 & read -r _ < up; echo done`, {
+      graceMs: 60_000,
+    });
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'exited', exitCode: 0, forced: false, outputLost: false });
+    t.same(
+      end.signals.map(({ signal }) => signal),
+      ['SIGTERM'],
+    );
+    t.ok(end.leftovers >= 1);
+    t.ok(existsSync(file) || !isWritable, 'its handler has run');
+    t.equal(host.log(ref), 'done\n');
+  });
+
+  t.test('without a grace nobody is waited for', async (t) => {
+    const host = await greeted(t);
+    const end = await host.run('sleep 100 & echo done', { graceMs: 0 });
+    t.match(end, { cause: 'exited', exitCode: 0, leftovers: 1, outputLost: true, survivors: 0 });
+    t.match(await host.run('echo done', { graceMs: 0 }), { stdoutBytes: 5, signals: [], outputLost: false });
+  });
+
+  t.test('a stop ends the wait for what others still write', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start(leaving('', 'echo x; sleep 0.02', 5), { graceMs: 60_000 });
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 100));
+    t.match(await host.exited(ref), { cause: 'exited', exitCode: 5, forced: true, outputLost: true });
+  });
+
+  t.test('what others write after the end counts for the limit of the output', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('(while :; do echo 123456789; sleep 0.02; done) & exit 0', {
+      ...{ graceMs: 60_000, keepBytes: 100, failOnLimit: true },
+    });
+    t.match(await host.exited(ref), { cause: 'output_limit', exitCode: 0, stdoutKept: 100 });
+  });
+
+  t.test('what is left behind is held to the limits of its execution', async (t) => {
+    const host = await greeted(t);
+    const end = await host.run(leaving('', 'sleep 100 & echo x; sleep 0.2', 6), {
+      graceMs: 60_000,
+      limits: { processes: 8 },
+    });
+    t.match(end, { cause: 'exited', exitCode: 6, forced: true, survivors: 0, outputLost: true });
+  });
+}
+
+function stopChoices(t: Test, greeted: Greeted): void {
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+  t.test('an attempt is told to end by the signal that it wants', async (t) => {
+    const host = await greeted(t);
+    for (const stopSignal of signals) {
+      const trap = `trap "echo got ${stopSignal}; exit 7" ${stopSignal}`;
+      const ref = host.start(`${trap}; echo up; while :; do sleep 0.05; done`, { stopSignal });
+      await host.next('growth', (reply) => reply.ref === ref);
+      host.write(raw.stop(ref, 'cancelled', 60_000));
+      const end = await host.exited(ref);
+      t.match(end, { cause: 'cancelled', exitCode: 7, forced: false, outputLost: false });
+      t.same(
+        end.signals.map(({ signal }) => signal),
+        [stopSignal],
+      );
+      t.match(host.log(ref), `got ${stopSignal}\n`);
+    }
+  });
+
+  t.test('who is asked alone finds its children alive, and they are asked when it has ended', async (t) => {
+    const host = await greeted(t);
+    const child = 'trap "sleep 0.3; echo child ends; exit" INT; echo up; while :; do sleep 0.05; done';
+    const parent = 'trap "kill -0 $! && echo child is alive; exit 4" INT; while :; do sleep 0.05; done';
+    const ref = host.start(`set -m; (${child}) & set +m; ${parent}`, {
+      ...{ stopSignal: 'SIGINT', stopScope: 'main', graceMs: 60_000 },
+    });
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 60_000));
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'cancelled', exitCode: 4, forced: false, survivors: 0 });
+    t.ok(end.found >= 2 && end.leftovers >= 1);
+    t.equal(host.log(ref), 'up\nchild is alive\nchild ends\n');
+    t.same(withEnvironment(host.marker(ref)), []);
+  });
+
+  t.test('who is asked alone and does not end is killed with all its children', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "" TERM; sleep 100 & echo up; while :; do sleep 0.05; done', {
+      stopScope: 'main',
+    });
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 300));
+    const end = await host.exited(ref);
+    t.match(end, { cause: 'cancelled', signal: 'SIGKILL', forced: true, survivors: 0, outputLost: true });
+    t.same(withEnvironment(host.marker(ref)), []);
+  });
+
+  t.test('what others write after the end of who was asked alone is read', async (t) => {
+    const host = await greeted(t);
+    const slowly = 'while IFS= read -r line; do sleep 0.2; echo "$line"; done';
+    const handler = 'seq 1 20; exit 0';
+    const ref = host.start(
+      `exec > >(${slowly}); trap "${handler}" TERM; echo up; while :; do sleep 0.05; done`,
+      {
+        ...{ stopScope: 'main', graceMs: 60_000 },
+      },
+    );
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 60_000));
+    t.match(await host.exited(ref), { cause: 'cancelled', exitCode: 0, forced: false, outputLost: false });
+    t.equal(host.log(ref), `up\n${Array.from({ length: 20 }, (_, i) => `${i + 1}\n`).join('')}`);
+  });
+
+  t.test('a second stop can make the grace shorter, and not longer', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('trap "" TERM; echo up; while :; do sleep 0.05; done');
+    await host.next('growth');
+    host.write(raw.stop(ref, 'cancelled', 60_000));
+    host.write(raw.stop(ref, 'total_timeout', 50));
+    host.write(raw.stop(ref, 'cancelled', 60_000));
+    t.match(await host.exited(ref), { cause: 'cancelled', forced: true });
+  });
 }
 
 function disks(t: Test, greeted: Greeted): void {

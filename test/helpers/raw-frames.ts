@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 2): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 3): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -42,6 +42,8 @@ export interface RawStart {
   attemptMs: number;
   idleMs: number;
   graceMs: number;
+  stopSignal?: keyof typeof STOP_SIGNAL;
+  stopScope?: keyof typeof STOP_SCOPE;
   redact?: Uint8Array[];
   limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
 }
@@ -51,22 +53,28 @@ export interface RawHello {
   uidCount: number;
   bwrap: string;
   hidden: string[];
+  openFiles?: number;
 }
 
 export const TIER = { none: 0, supervised: 1, uid: 2, sandbox: 3 };
+const STOP_SIGNAL = { SIGTERM: 0, SIGINT: 1, SIGHUP: 2, SIGQUIT: 3, SIGUSR1: 4, SIGUSR2: 5 };
+const STOP_SCOPE = { all: 0, main: 1 };
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
 
 /** A host that is to offer none of the stronger tiers. */
 export const NO_TIERS: RawHello = { firstUid: 0, uidCount: 0, bwrap: '', hidden: [] };
 
 export const raw = {
-  hello: (instance: string, scratchDir: string, { firstUid, uidCount, bwrap, hidden }: RawHello = NO_TIERS) =>
-    rawFrame(
+  hello: (instance: string, scratchDir: string, hello: RawHello = NO_TIERS) => {
+    const { firstUid, uidCount, bwrap, hidden, openFiles = 0 } = hello;
+    return rawFrame(
       0x01,
       Buffer.concat([
         ...[str(instance), str(scratchDir), u32(firstUid), u32(uidCount), str(bwrap), list(hidden)],
+        u32(openFiles),
       ]),
-    ),
+    );
+  },
   start: (s: RawStart) =>
     rawFrame(
       0x02,
@@ -86,6 +94,7 @@ export const raw = {
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
         ...[i64(s.keepBytes), u8(s.failOnLimit ? 1 : 0), i64(s.attemptMs), i64(s.idleMs), u32(s.graceMs)],
+        ...[u8(STOP_SIGNAL[s.stopSignal ?? 'SIGTERM']), u8(STOP_SCOPE[s.stopScope ?? 'all'])],
         ...[u32(s.redact?.length ?? 0), ...(s.redact ?? []).map(bytes)],
         s.limits == null
           ? u8(0)
@@ -176,6 +185,7 @@ export interface RawExited {
   limit: string | null;
   signals: { signal: string; at: number }[];
   found: number;
+  outputLost: boolean;
 }
 
 export type RawReply =
@@ -191,7 +201,7 @@ export type RawReply =
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 2) throw new Error(`version ${version}`);
+  if (version !== 3) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);
@@ -239,6 +249,7 @@ function readBody(type: number, at: Cursor): RawReply {
         limit: at.u8() === 0 ? null : (LIMIT_NAMES[at.u8()] ?? '?'),
         signals: Array.from({ length: at.u32() }, () => ({ signal: at.str(), at: at.i64() })),
         found: at.u32(),
+        outputLost: at.u8() === 1,
       };
     case 0x86:
       return { type: 'swept', id: at.u32(), killed: at.u32(), survivors: at.u32() };

@@ -62,6 +62,7 @@ export const EXIT_0: Outcome = {
     signals: [],
     processesFound: 0,
     leftoverProcesses: 0,
+    outputLost: false,
     survivors: 0,
   },
   resultError: null,

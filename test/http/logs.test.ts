@@ -68,6 +68,22 @@ t.test('a log is read as text, as records and as bytes, by stream', async (t) =>
   }
 });
 
+t.test(
+  'a log that lost output to a kill is not complete, has a warning, and is no result for others',
+  async (t) => {
+    const s = await service(t, { EXECUTION_KILL_GRACE_MS: '200' });
+    const cache = { ttl_s: 60 };
+    const lost = await s.run({ ...shell('echo early; sleep 100 & exit 0'), cache });
+    t.match(lost, { status: 'completed', warnings: [{ code: 'output_incomplete' }] });
+    t.match(lost.outcome?.process, { leftover_processes: 1, output_lost: true });
+    t.not(lost.cache?.status, 'stored');
+    t.match(lines(await logOf(s, lost.id, '?format=ndjson')).at(-1), { end: true, complete: false });
+    const whole = await s.run({ ...shell('echo early; sleep 100 >/dev/null 2>&1 & exit 0'), cache });
+    t.match(whole, { status: 'completed', warnings: [], cache: { status: 'stored' } });
+    t.match(lines(await logOf(s, whole.id, '?format=ndjson')).at(-1), { end: true, complete: true });
+  },
+);
+
 t.test('every byte comes back: exact as bytes, without loss as records, readable as text', async (t) => {
   const s = await service(t);
   const file = join(tempDir(t), 'bytes');

@@ -7,7 +7,14 @@ const start = {
   ...{ isolation: 'sandbox' as const, hasNetwork: false },
   ...{ ref: 1, marker: 'EXECD_RUN=i/r/1', journal: '/j', program: 'true', args: ['a', ''], env: ['A=b'] },
   ...{ cwd: '', privateDir: '/p', script: { path: '/s', source: 'x' }, stdin: Buffer.from('in') },
-  ...{ keepBytes: 1000, failOnLimit: true, attemptMs: 1, idleMs: 2, graceMs: 3 },
+  ...{
+    keepBytes: 1000,
+    failOnLimit: true,
+    attemptMs: 1,
+    idleMs: 2,
+    graceMs: 3,
+    stopSignal: 'SIGINT' as const,
+  },
   redact: [Buffer.from('secret'), Buffer.from('')],
   limits: { cpuS: 1, diskBytes: 0 },
 };

@@ -159,7 +159,7 @@ function ofItsOwn(t: Test): void {
   });
 
   t.test('it says of itself whether it works here', async (t) => {
-    const host = new Host(t, [program, '--check', '2']);
+    const host = new Host(t, [program, '--check', '3']);
     t.match(await host.gone(), { code: 0 });
     t.match(await new Host(t, [program, '--check', '1']).gone(), { code: 1 }, 'another protocol');
   });

@@ -8,6 +8,8 @@ import {
   LIMITS,
   ProtocolError,
   START_FAILURES,
+  STOP_SCOPES,
+  STOP_SIGNALS,
   TIERS,
 } from '../../src/runner-host/protocol.ts';
 import { raw, readReply } from '../helpers/raw-frames.ts';
@@ -23,6 +25,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     type: fc.constant('hello' as const),
     ...{ instance: text, scratchDir: text, firstUid: u32, uidCount: u32, bwrap: text, hidden: lines },
+    openFiles: u32,
   }),
   fc.record({
     type: fc.constant('start' as const),
@@ -43,6 +46,8 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     attemptMs: size,
     idleMs: size,
     graceMs: u32,
+    stopSignal: fc.constantFrom(...STOP_SIGNALS),
+    stopScope: fc.constantFrom(...STOP_SCOPES),
     redact: fc.array(bytes),
     limits: fc.option(
       fc.record({
@@ -96,6 +101,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     limit: fc.option(fc.constantFrom(...LIMITS)),
     signals: fc.array(fc.record({ signal: text, at: size }), { maxLength: 4 }),
     found: u32,
+    outputLost: fc.boolean(),
   }),
 );
 
@@ -136,12 +142,14 @@ t.test('the frames are those of the description, written down twice', async (t) 
     attemptMs: 1,
     idleMs: 2,
     graceMs: 3,
+    stopSignal: 'SIGUSR2' as const,
+    stopScope: 'main' as const,
     redact: [Buffer.from('secret'), Buffer.from([0, 255])],
     limits: { cpuS: 1, memoryBytes: 2 ** 40, processes: 3, fileBytes: 0, openFiles: 5, diskBytes: -1 },
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));
-  const tiers = { firstUid: 20_000, uidCount: 3, bwrap: '/b', hidden: ['/h', ''] };
+  const tiers = { firstUid: 20_000, uidCount: 3, bwrap: '/b', hidden: ['/h', ''], openFiles: 9 };
   t.ok(
     encode({ type: 'hello', instance: 'i', scratchDir: '/s', ...tiers }).equals(raw.hello('i', '/s', tiers)),
   );

@@ -1,8 +1,8 @@
 // One attempt, from the start frame to the end of its process. It owns the attempt and idle clocks; whatever stops it, the
 // first cause wins and the rest is silent. ending.c has what follows.
 //
-//   STARTING → RUNNING → TERMINATING (something stops it) → KILLING → FINISHING → FLUSHING → ENDED
-//                      → DRAINING    (it ends by itself)  →
+//   STARTING → RUNNING → TERMINATING (something stops it) ─────────────→ KILLING → FINISHING → FLUSHING → ENDED
+//                      → DRAINING (its leader ends) → TERMINATING (others are left) →
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,9 +14,6 @@
 #include <unistd.h>
 
 #include "host.h"
-
-/** After the leader's exit: how long others may go on writing before they count as leftovers. */
-#define DRAIN_NS (250 * MS)
 
 /** Until a sandbox has to be there. */
 #define SANDBOX_NS (10000 * MS)
@@ -100,24 +97,26 @@ void attempt_end(struct attempt *attempt, enum end_cause cause) {
   if (attempt->cause != NO_CAUSE) return;
   attempt->cause = cause;
   disarm_clocks(attempt);
-  limits_unwatch(attempt);
   if (attempt->phase == STARTING) atomic_store(&attempt->is_stopped_early, true);
   else if (attempt->phase == RUNNING) ending_terminate(attempt);
+  // What others have written goes over the limit, or cannot be kept.
+  else if (attempt->phase == DRAINING) ending_hurry(attempt, attempt->grace_ms);
 }
 
 void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace_ms) {
-  if (attempt->phase != STARTING && attempt->phase != RUNNING) return;
+  if (attempt->phase != STARTING && attempt->phase != RUNNING) {
+    // The first cause stays, but nobody wants to wait for long any more.
+    ending_hurry(attempt, grace_ms);
+    return;
+  }
   if (attempt->cause == NO_CAUSE) attempt->grace_ms = grace_ms;
   attempt_end(attempt, END_CANCELLED + cause);
 }
 
 void attempts_stop_all(void) {
   for (size_t i = 0; i < BUCKETS; i++)
-    for (struct attempt *attempt = table[i]; attempt != NULL; attempt = attempt->next_in_table) {
-      // Nobody is left to wait for a longer grace.
-      if (attempt->phase == TERMINATING) timer_set(&attempt->phase_timer, now_ns());
+    for (struct attempt *attempt = table[i]; attempt != NULL; attempt = attempt->next_in_table)
       attempt_stop(attempt, STOP_SHUTDOWN, 0);
-    }
 }
 
 void attempt_add_usage(struct attempt *attempt, const struct rusage *usage) {
@@ -126,16 +125,15 @@ void attempt_add_usage(struct attempt *attempt, const struct rusage *usage) {
   if (usage->ru_maxrss * 1024LL > attempt->max_rss_bytes) attempt->max_rss_bytes = usage->ru_maxrss * 1024LL;
 }
 
-/** The command has ended by itself: no clock and no cancel comes first any more. */
+/** The leader has ended. If it has done so by itself, no clock and no cancel comes first any more. */
 static void on_command_ended(struct attempt *attempt, int status) {
   attempt->has_status = true;
   attempt->status = status;
-  if (attempt->phase != RUNNING) return;
   disarm_clocks(attempt);
-  limits_unwatch(attempt);
-  attempt_set_phase(attempt, DRAINING);
-  if (attempt_is_read(attempt)) timer_set(&attempt->phase_timer, now_ns() + DRAIN_NS);
-  else ending_kill(attempt);
+  if (attempt->phase == RUNNING) ending_drain(attempt, later(now_ns(), attempt->grace_ms));
+  // It alone has been asked to end.
+  else if (attempt->phase == TERMINATING && attempt->start->stop_scope == STOP_MAIN)
+    ending_drain(attempt, attempt->grace_ends_ns);
 }
 
 /** The program runs. */
@@ -145,12 +143,9 @@ static void begin(struct attempt *attempt) {
   for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
-  if (attempt->cause != NO_CAUSE) {
-    ending_terminate(attempt);
-    return;
-  }
-  arm_clocks(attempt);
   limits_watch(attempt);
+  if (attempt->cause == NO_CAUSE) arm_clocks(attempt);
+  else ending_terminate(attempt);
 }
 
 static void report_refusal(struct attempt *attempt) {
@@ -161,8 +156,9 @@ static void report_refusal(struct attempt *attempt) {
 
 // ------------------------------------------------------------------------------------------ sandboxes
 
-void attempt_tell(struct attempt *attempt, enum sandbox_word word) {
-  if (attempt->control.fd >= 0) send(attempt->control.fd, (uint8_t[]){(uint8_t)word}, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+void attempt_tell(struct attempt *attempt, enum sandbox_word word, int signal, bool is_for_all) {
+  uint8_t packet[] = {(uint8_t)word, (uint8_t)signal, is_for_all};
+  if (attempt->control.fd >= 0) send(attempt->control.fd, packet, sizeof packet, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void close_control(struct attempt *attempt) {
@@ -244,12 +240,6 @@ static void on_leader(struct source *source) {
   // A sandbox that has not told of an end was killed.
   if (!attempt->has_status) on_command_ended(attempt, attempt->is_sandboxed ? SIGKILL : status);
   if (!was_running) ending_look(attempt);
-}
-
-void attempt_stream_ended(struct attempt *attempt) {
-  if (attempt_is_read(attempt)) return;
-  if (attempt->phase == DRAINING) ending_kill(attempt);
-  else if (attempt->phase == FINISHING) ending_flush(attempt);
 }
 
 void attempt_output(struct attempt *attempt) {

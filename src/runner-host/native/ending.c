@@ -1,5 +1,6 @@
-// How an attempt ends: SIGTERM and time to act on it, SIGKILL until no process of it is found, its pipes read to their
-// ends, its journal written, and then the report.
+// How an attempt ends: its stop signal and time to act on it, SIGKILL until no process of it is found, its pipes read to
+// their ends, its journal written, and then the report. When its leader has ended and others still hold its pipes, they may
+// go on writing for a while before they are asked to end, too.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 
 /** After SIGKILL: how long to look for survivors before giving up. */
 #define PROOF_NS (5000 * MS)
+/** After the end of the leader, and after each output: how long others may be silent before they are asked to end. */
+#define DRAIN_QUIET_NS (2000 * MS)
 /** After the last process has ended: how long a silent pipe that something still holds is waited for. */
 #define QUIET_NS (500 * MS)
 #define MAX_QUIET_TICKS 10
@@ -35,17 +38,6 @@ void attempt_set_phase(struct attempt *attempt, enum phase phase) {
 }
 
 // ------------------------------------------------------------------------------------------ report
-
-static const char *signal_name(int number) {
-  static const char *const names[] = {
-      [1] = "HUP",   "INT",  "QUIT", "ILL",  "TRAP", "ABRT", "BUS",    "FPE",  "KILL", "USR1", "SEGV",
-      "USR2",        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
-      "URG",         "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
-  static char name[24];
-  if (number > 0 && number < (int)(sizeof names / sizeof *names)) snprintf(name, sizeof name, "SIG%s", names[number]);
-  else snprintf(name, sizeof name, "SIGRTMIN+%d", number - 34);
-  return name;
-}
 
 /** The leader has not ended, and nobody waits for it any longer. */
 static void give_up_leader(struct attempt *attempt) {
@@ -78,6 +70,7 @@ void ending_report(struct attempt *attempt) {
       .limit = attempt->limit,
       .signal_count = attempt->signal_count,
       .found = attempt->found,
+      .is_output_lost = attempt->is_output_lost,
   };
   memcpy(exited.signals, attempt->signals, sizeof exited.signals);
   char *message = NULL;
@@ -130,6 +123,7 @@ static void wait_for_quiet(struct attempt *attempt) {
     if (bytes == attempt->quiet_bytes || bytes >= attempt->most_bytes || attempt->quiet_ticks >= MAX_QUIET_TICKS) {
       for (int i = 0; i < 2; i++) stream_close(&attempt->streams[i]);
       if (attempt->survivors == 0) attempt->survivors = 1;
+      attempt->is_output_lost = true;
       ending_flush(attempt);
       return;
     }
@@ -199,46 +193,123 @@ static void kill_round(struct attempt *attempt) {
     finish(attempt);
     return;
   }
-  if (!attempt->is_sandboxed || of_command(attempt, found, count) > 0) note_signal(attempt, SIGKILL);
+  if (!attempt->is_sandboxed || of_command(attempt, found, count) > 0) {
+    note_signal(attempt, SIGKILL);
+    attempt->is_output_lost |= attempt_is_read(attempt);
+  }
   // A sandbox kills what is in it, and says what it has used; one that does not is killed like anything else.
   bool is_asked = attempt->is_sandboxed && !attempt->is_reaped && attempt->pause_ns < LAST_PAUSE_NS;
-  if (is_asked) attempt_tell(attempt, SANDBOX_KILL);
+  if (is_asked) attempt_tell(attempt, SANDBOX_KILL, 0, true);
   else kill_found(attempt, found, count, has_group);
   timer_set(&attempt->phase_timer, now_ns() + attempt->pause_ns);
   attempt->pause_ns = attempt->pause_ns * 2 < LAST_PAUSE_NS ? attempt->pause_ns * 2 : LAST_PAUSE_NS;
 }
 
 void ending_kill(struct attempt *attempt) {
+  limits_unwatch(attempt);
   attempt_set_phase(attempt, KILLING);
   attempt->phase_ends_ns = now_ns() + PROOF_NS;
   attempt->pause_ns = FIRST_PAUSE_NS;
   kill_round(attempt);
 }
 
-/** SIGTERM, and time to act on it. */
-void ending_terminate(struct attempt *attempt) {
-  struct process *found;
+// ------------------------------------------------------------------------------------------ asking
+
+/** A stopped process acts on a signal only once it continues. */
+static void signal_and_wake(pid_t pid, int number) {
+  kill(pid, number);
+  kill(pid, SIGCONT);
+}
+
+/** Sends the stop signal to the leader, or to all that were found. */
+static void ask(struct attempt *attempt, const struct process *found, size_t count, bool is_for_all) {
+  int number = attempt->start->stop_signal;
+  pid_t leader = attempt->spawned.pid;
   attempt_set_phase(attempt, TERMINATING);
-  timer_set(&attempt->phase_timer, now_ns() + attempt->grace_ms * MS);
-  size_t count = processes_of(attempt, &found);
-  attempt->found = of_command(attempt, found, count);
-  note_signal(attempt, SIGTERM);
+  timer_set(&attempt->phase_timer, attempt->grace_ends_ns);
+  note_signal(attempt, number);
   if (attempt->is_sandboxed) {
     // What is in it must hear it, not what holds it together.
-    attempt_tell(attempt, SANDBOX_TERMINATE);
+    attempt_tell(attempt, SANDBOX_SIGNAL, number, is_for_all);
     return;
   }
-  pid_t leader = attempt->spawned.pid;
-  if (!attempt->is_reaped) {
-    kill(-leader, SIGTERM);
-    // A stopped process acts on SIGTERM only once it continues.
-    kill(-leader, SIGCONT);
-  }
-  for (size_t i = 0; i < count; i++) {
-    if (found[i].group == leader) continue;
-    process_signal(&found[i], SIGTERM);
+  if (!attempt->is_reaped) signal_and_wake(is_for_all ? -leader : leader, number);
+  for (size_t i = 0; is_for_all && i < count; i++) {
+    if (found[i].group == leader && !attempt->is_reaped) continue;
+    process_signal(&found[i], number);
     process_signal(&found[i], SIGCONT);
   }
+}
+
+static int64_t grace_end(const struct attempt *attempt) { return now_ns() + attempt->grace_ms * MS; }
+
+/** The stop signal, and time to act on it. */
+void ending_terminate(struct attempt *attempt) {
+  struct process *found;
+  attempt->grace_ends_ns = grace_end(attempt);
+  // Without time to act on a signal, none is better than SIGKILL.
+  attempt->is_output_lost |= attempt->grace_ms == 0 && attempt_is_read(attempt);
+  size_t count = processes_of(attempt, &found);
+  attempt->found = of_command(attempt, found, count);
+  ask(attempt, found, count, attempt->start->stop_scope == STOP_ALL);
+}
+
+/** The leader has ended, and nothing more is waited for: what it has left behind is asked to end. */
+static void end_leftovers(struct attempt *attempt) {
+  struct process *found;
+  size_t count = attempt->is_reaped && !orphans_reap() ? 0 : processes_of(attempt, &found);
+  uint32_t left = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (found[i].pid == attempt->spawned.pid || holds_sandbox(attempt, &found[i])) continue;
+    count_leftover(attempt, &found[i]);
+    left += 1;
+  }
+  if (left == 0) {
+    ending_kill(attempt);
+    return;
+  }
+  attempt->is_output_lost |= attempt_is_read(attempt);
+  if (attempt->grace_ends_ns == 0) attempt->grace_ends_ns = grace_end(attempt);
+  ask(attempt, found, count, true);
+}
+
+/** Whoever goes on writing is waited for, whoever is silent is not. */
+static void drain(struct attempt *attempt) {
+  int64_t now = now_ns();
+  int64_t next_ns = attempt->drain_began_ns > attempt->last_output_ns ? attempt->drain_began_ns : attempt->last_output_ns;
+  next_ns += DRAIN_QUIET_NS;
+  // A full journal backlog also makes it silent, but then there is more to come.
+  bool is_paused = attempt->streams[0].is_paused || attempt->streams[1].is_paused;
+  if (next_ns <= now && is_paused) next_ns = now + QUIET_NS;
+  if (next_ns > attempt->phase_ends_ns) next_ns = attempt->phase_ends_ns;
+  if (next_ns <= now || !attempt_is_read(attempt)) end_leftovers(attempt);
+  else timer_set(&attempt->phase_timer, next_ns);
+}
+
+void ending_drain(struct attempt *attempt, int64_t until_ns) {
+  attempt_set_phase(attempt, DRAINING);
+  attempt->drain_began_ns = now_ns();
+  attempt->phase_ends_ns = until_ns;
+  drain(attempt);
+}
+
+void ending_hurry(struct attempt *attempt, uint32_t grace_ms) {
+  int64_t now = now_ns(), until_ns = now + grace_ms * MS;
+  if (grace_ms < attempt->grace_ms) attempt->grace_ms = grace_ms;
+  if (attempt->grace_ends_ns > until_ns) attempt->grace_ends_ns = until_ns;
+  if (attempt->phase == DRAINING) {
+    // Not from here: this may be called in the middle of a read.
+    attempt->phase_ends_ns = now;
+    timer_set(&attempt->phase_timer, now);
+  } else if (attempt->phase == TERMINATING) {
+    timer_set(&attempt->phase_timer, attempt->grace_ends_ns);
+  }
+}
+
+void ending_stream_ended(struct attempt *attempt) {
+  if (attempt_is_read(attempt)) return;
+  if (attempt->phase == DRAINING) end_leftovers(attempt);
+  else if (attempt->phase == FINISHING) ending_flush(attempt);
 }
 
 /** Looks whether those that were asked to end have done so. */
@@ -262,7 +333,7 @@ void ending_on_timer(void *arg) {
       kill(-attempt->spawned.pid, SIGKILL);
       return;
     case DRAINING:
-      ending_kill(attempt);
+      drain(attempt);
       return;
     case KILLING:
       families_forget();

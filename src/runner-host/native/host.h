@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "2"
+#define PROTOCOL_VERSION "3"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -23,6 +23,15 @@
 enum tier { TIER_NONE, TIER_SUPERVISED, TIER_UID, TIER_SANDBOX, TIERS };
 
 enum stop_cause { STOP_CANCELLED, STOP_TOTAL_TIMEOUT, STOP_SHUTDOWN, STOP_CAUSES };
+
+/** Which processes of a running attempt get its stop signal. */
+enum stop_scope {
+  /** All at once. */
+  STOP_ALL,
+  /** The first one alone; the others when it has ended. */
+  STOP_MAIN,
+  STOP_SCOPES
+};
 
 /** Codes of `exited`; NO_CAUSE is never sent. */
 enum end_cause {
@@ -96,6 +105,8 @@ struct hello {
   const char *bwrap;
   /** What commands in a sandbox do not see. */
   struct strings hidden;
+  /** The soft limit of open files that commands start with; 0: that of the host. */
+  uint32_t open_files;
 };
 
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
@@ -112,6 +123,9 @@ struct start {
   bool has_stdin, fail_on_limit, has_nul;
   int64_t keep_bytes, attempt_ms, idle_ms;
   uint32_t grace_ms;
+  /** Asks its processes to end. */
+  int stop_signal;
+  enum stop_scope stop_scope;
   /** On memory of its own: it is needed as long as there is output. */
   struct patterns redact;
   /** Negative: none. */
@@ -154,13 +168,15 @@ struct sent_signal {
   int number;
   int64_t at;
 };
-/** SIGTERM and SIGKILL. */
+/** The stop signal and SIGKILL. */
 #define MAX_SENT 2
+/** With SIG in front; valid until the next call. */
+const char *signal_name(int number);
 
 struct exited {
   uint32_t ref;
   enum end_cause cause;
-  bool is_started, forced;
+  bool is_started, forced, is_output_lost;
   int32_t exit_code;
   const char *signal;
   uint32_t leftovers, survivors, records;
@@ -350,8 +366,8 @@ enum sandbox_word {
   SANDBOX_REFUSED = 'F',
   /** And: it has ended; its wait status. */
   SANDBOX_ENDED = 'E',
-  /** To the sandbox: SIGTERM for all that is in it. */
-  SANDBOX_TERMINATE = 'T',
+  /** To the sandbox: a signal (u8) and SIGCONT, for the command or (u8, not 0) for all that is in it. */
+  SANDBOX_SIGNAL = 'T',
   /** And: SIGKILL, and the end. */
   SANDBOX_KILL = 'K'
 };
@@ -471,9 +487,9 @@ struct stream {
 enum phase {
   STARTING,
   RUNNING,
-  /** SIGTERM has been sent. */
+  /** The stop signal has been sent. */
   TERMINATING,
-  /** The leader has ended by itself. */
+  /** The leader has ended; what others still write is read. */
   DRAINING,
   KILLING,
   /** Nothing lives; the pipes are read to their ends. */
@@ -507,6 +523,10 @@ struct attempt {
   uint32_t grace_ms;
   int64_t attempt_ms, idle_ms;
   int64_t started_ns, last_output_ns, phase_ends_ns;
+  /** When SIGKILL is due; 0 before the stop signal. */
+  int64_t grace_ends_ns;
+  /** When the leader has ended. */
+  int64_t drain_began_ns;
   struct timer attempt_timer, idle_timer, phase_timer, disk_timer;
   struct source leader, control;
   bool is_reaped, has_status;
@@ -526,9 +546,11 @@ struct attempt {
   /** Processes that were there when it was told to end. */
   uint32_t found;
   bool forced;
+  /** Something was ended that still held a pipe. */
+  bool is_output_lost;
   uint32_t survivors;
   int64_t ended_at;
-  /** Processes other than the leader that had to be killed: pid and start time. */
+  /** Processes other than the leader that outlived it or had to be killed: pid and start time. */
   struct process *leftovers;
   uint32_t leftover_count;
   int64_t quiet_bytes, most_bytes;
@@ -556,8 +578,8 @@ void attempts_look(void);
 void attempts_send_growth(void);
 /** Frees what has ended, and writes what was read, at the end of a turn. */
 void attempts_end_turn(void);
-/** Says a word to the first process of its sandbox. */
-void attempt_tell(struct attempt *attempt, enum sandbox_word word);
+/** Says a word to the first process of its sandbox; `signal` and `is_for_all` go with SANDBOX_SIGNAL. */
+void attempt_tell(struct attempt *attempt, enum sandbox_word word, int signal, bool is_for_all);
 void attempt_hang_up(struct attempt *attempt);
 /** Adds what a process has used. */
 void attempt_add_usage(struct attempt *attempt, const struct rusage *usage);
@@ -567,6 +589,11 @@ void attempt_release(struct attempt *attempt);
 
 /** ending.c: asks its processes to end, kills them, looks whether they have ended, ends when its journal is written. */
 void ending_terminate(struct attempt *attempt);
+/** The leader has ended: what others still write is read, for so long; then they are asked to end. */
+void ending_drain(struct attempt *attempt, int64_t until_ns);
+/** Reading for others ends, or the grace ends, after `grace_ms` at the latest. */
+void ending_hurry(struct attempt *attempt, uint32_t grace_ms);
+void ending_stream_ended(struct attempt *attempt);
 void ending_kill(struct attempt *attempt);
 void ending_look(struct attempt *attempt);
 void ending_flush(struct attempt *attempt);
@@ -581,7 +608,7 @@ size_t attempts_waiting(void);
 /** Reaps leaders that ended after nobody waited for them any longer. */
 void late_leaders_reap(void);
 
-/** output.c; `attempt_output` and `attempt_stream_ended` are what it calls. */
+/** output.c; `attempt_output` and `ending_stream_ended` are what it calls. */
 void stream_open(struct stream *stream, struct attempt *attempt, int number, int fd);
 void stream_close(struct stream *stream);
 void stream_pause(struct stream *stream);
@@ -589,12 +616,13 @@ void stream_resume(struct stream *stream);
 bool stream_is_open(const struct stream *stream);
 void attempt_end(struct attempt *attempt, enum end_cause cause);
 void attempt_output(struct attempt *attempt);
-void attempt_stream_ended(struct attempt *attempt);
 /** A write has ended: there is room again, or the disk has failed. */
 void attempt_journal_changed(void *attempt);
 
 // ------------------------------------------------------------------------------------------ limits (limits.c)
 
+/** The soft limit of open files where an attempt has no limit of its own; 0: that of this process. */
+void limits_set_default(uint32_t open_files);
 /** What may be used from here on; between the fork and the program. Calls the system only. Returns 0 or an errno. */
 int limits_set(const int64_t limits[NO_LIMIT]);
 /** What commands add to their badness when memory runs out, so that they are ended before the server and this host are. */

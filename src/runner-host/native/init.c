@@ -100,18 +100,20 @@ static void reap(int options) {
   }
 }
 
-/** To all but this process: the sandbox has no others. */
-static void signal_all(int number) { kill(-1, number); }
+/** All but this process: the sandbox has no others. */
+#define ALL (-1)
 
 static void hear(void) {
-  uint8_t word = 0;
-  ssize_t got = recv(CONTROL, &word, 1, 0);
-  if (got == 1 && word == SANDBOX_TERMINATE) {
-    signal_all(SIGTERM);
-    // A stopped process acts on SIGTERM only once it continues.
-    signal_all(SIGCONT);
-  } else if (got <= 0 || word == SANDBOX_KILL) {
-    signal_all(SIGKILL);
+  // The word, a signal, and whether it is for all.
+  uint8_t said[3] = {0};
+  ssize_t got = recv(CONTROL, said, sizeof said, 0);
+  if (got > 0 && said[0] == SANDBOX_SIGNAL) {
+    pid_t whom = said[2] || has_ended ? ALL : leader;
+    kill(whom, said[1]);
+    // A stopped process acts on a signal only once it continues.
+    kill(whom, SIGCONT);
+  } else if (got <= 0 || said[0] == SANDBOX_KILL) {
+    kill(ALL, SIGKILL);
     reap(0);
   }
 }

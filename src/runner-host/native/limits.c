@@ -28,6 +28,19 @@ __attribute__((no_sanitize("address", "undefined"))) static int set(int resource
   return syscall(SYS_prlimit64, 0, resource, &wanted, NULL) < 0 ? errno : 0;
 }
 
+static uint64_t default_open_files;
+
+void limits_set_default(uint32_t open_files) { default_open_files = open_files; }
+
+/** The soft limit alone: a program that needs more files may have them. Never above what this host has itself. */
+__attribute__((no_sanitize("address", "undefined"))) static int set_open_files(uint64_t soft) {
+  struct rlimit64 now;
+  if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &now) < 0) return errno;
+  if (soft >= now.rlim_cur) return 0;
+  now.rlim_cur = soft;
+  return syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &now, NULL) < 0 ? errno : 0;
+}
+
 __attribute__((no_sanitize("address", "undefined"))) int limits_set(const int64_t limits[NO_LIMIT]) {
   int error = 0;
   // SIGXCPU, and a second later SIGKILL for what does not mind.
@@ -39,6 +52,8 @@ __attribute__((no_sanitize("address", "undefined"))) int limits_set(const int64_
     error = set(RLIMIT_FSIZE, (uint64_t)limits[LIMIT_FILE_BYTES], (uint64_t)limits[LIMIT_FILE_BYTES]);
   if (error == 0 && limits[LIMIT_OPEN_FILES] >= 0)
     error = set(RLIMIT_NOFILE, (uint64_t)limits[LIMIT_OPEN_FILES], (uint64_t)limits[LIMIT_OPEN_FILES]);
+  else if (error == 0 && default_open_files > 0)
+    error = set_open_files(default_open_files);
   return error;
 }
 
@@ -60,9 +75,14 @@ const char *limits_oom_score(void) {
   return text;
 }
 
-/** What goes over a limit gets no time to act on SIGTERM: it would go on meanwhile. */
+/** What goes over a limit gets no time to act on a signal: it would go on meanwhile. */
 static void exceed(struct attempt *attempt, enum limit limit) {
-  if (attempt->cause != NO_CAUSE) return;
+  if (attempt->phase != RUNNING || attempt->cause != NO_CAUSE) {
+    // It ends for another cause, but its time to do so ends here.
+    attempt->forced = true;
+    ending_kill(attempt);
+    return;
+  }
   attempt->limit = limit;
   attempt->grace_ms = 0;
   attempt_end(attempt, END_RESOURCE_LIMIT);
@@ -155,7 +175,9 @@ static void measure_done(struct job *job) {
   struct measure *measure = (struct measure *)job;
   struct attempt *attempt = attempt_find(measure->ref);
   if (measure->bytes < 0) fprintf(stderr, "%s could not be measured\n", measure->path);
-  if (attempt != NULL && attempt->start_ticks == measure->start_ticks && attempt->phase == RUNNING) {
+  bool is_wanted = attempt != NULL && attempt->start_ticks == measure->start_ticks &&
+                   (attempt->phase == RUNNING || attempt->phase == TERMINATING || attempt->phase == DRAINING);
+  if (is_wanted) {
     if (measure->bytes > attempt->start->limits[LIMIT_DISK_BYTES]) exceed(attempt, LIMIT_DISK_BYTES);
     else timer_set(&attempt->disk_timer, now_ns() + pause_ns(measure->began_ns, DISK_NS, DISK_TIMES));
   }

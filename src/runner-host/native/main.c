@@ -66,6 +66,7 @@ static void on_hello(void *context, const struct hello *hello) {
     if (!uids_set(hello->first_uid, hello->uid_count)) protocol_error = "the users of hello are none for commands";
     sandbox_set(hello->bwrap);
     hidden_set(hello->hidden);
+    limits_set_default(hello->open_files);
   }
   free(instance);
   free(scratch_dir);

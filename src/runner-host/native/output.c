@@ -110,7 +110,7 @@ static void set_pending(struct stream *stream, struct bytes clean) {
 
 static void end_stream(struct stream *stream) {
   stream_close(stream);
-  attempt_stream_ended(stream->attempt);
+  ending_stream_ended(stream->attempt);
 }
 
 /** Reads one piece from which secrets are taken out. False when there is nothing more for now. */

@@ -1,6 +1,7 @@
 // Frames to values and back (docs/runner-protocol.md). Pure: this file calls nothing of the system, so that it can be fed
 // with noise alone (test/native/fuzz-frames.c).
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,14 @@ static struct patterns read_patterns(struct reader *reader) {
   return patterns;
 }
 
+static int read_stop_signal(struct reader *reader) {
+  static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+  uint8_t code = read_u8(reader);
+  if (code < sizeof signals / sizeof *signals) return signals[code];
+  reader->is_code_unknown = true;
+  return SIGTERM;
+}
+
 static void read_start(struct reader *reader, struct start *start) {
   start->ref = read_u32(reader);
   start->marker = read_string(reader);
@@ -122,6 +131,10 @@ static void read_start(struct reader *reader, struct start *start) {
   start->attempt_ms = read_i64(reader);
   start->idle_ms = read_i64(reader);
   start->grace_ms = read_u32(reader);
+  start->stop_signal = read_stop_signal(reader);
+  uint8_t scope = read_u8(reader);
+  if (scope >= STOP_SCOPES) reader->is_code_unknown = true;
+  else start->stop_scope = scope;
   start->redact = read_patterns(reader);
   bool has_limits = read_u8(reader) != 0;
   for (int i = 0; i < NO_LIMIT; i++) start->limits[i] = has_limits ? read_i64(reader) : -1;
@@ -193,6 +206,7 @@ static const char *on_hello(struct reader *reader, const struct listener *listen
   hello.uid_count = read_u32(reader);
   hello.bwrap = read_string(reader);
   hello.hidden = read_list(reader, 0);
+  hello.open_files = read_u32(reader);
   const char *error = finish(reader);
   if (error == NULL) listener->hello(listener->context, &hello);
   free(hello.hidden.items);
@@ -363,6 +377,17 @@ void out_growth(struct out *out, uint32_t ref, const int64_t written[2]) {
   end(out, at);
 }
 
+const char *signal_name(int number) {
+  static const char *const names[] = {
+      [1] = "HUP",   "INT",  "QUIT", "ILL",  "TRAP", "ABRT", "BUS",    "FPE",  "KILL", "USR1", "SEGV",
+      "USR2",        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+      "URG",         "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
+  static char name[24];
+  if (number > 0 && number < (int)(sizeof names / sizeof *names)) snprintf(name, sizeof name, "SIG%s", names[number]);
+  else snprintf(name, sizeof name, "SIGRTMIN+%d", number - 34);
+  return name;
+}
+
 void out_exited(struct out *out, const struct exited *exited) {
   size_t at = begin(out, EXITED);
   write_u32(out, exited->ref);
@@ -386,10 +411,11 @@ void out_exited(struct out *out, const struct exited *exited) {
   if (exited->limit != NO_LIMIT) write_u8(out, exited->limit);
   write_u32(out, exited->signal_count);
   for (uint32_t i = 0; i < exited->signal_count; i++) {
-    write_string(out, exited->signals[i].number == SIGTERM ? "SIGTERM" : "SIGKILL");
+    write_string(out, signal_name(exited->signals[i].number));
     write_i64(out, exited->signals[i].at);
   }
   write_u32(out, exited->found);
+  write_u8(out, exited->is_output_lost);
   end(out, at);
 }
 

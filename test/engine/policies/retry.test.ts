@@ -76,6 +76,7 @@ t.test('what is tried again without being named, and what is not', async (t) => 
         signals: [],
         processesFound: 0,
         leftoverProcesses: 0,
+        outputLost: false,
         survivors: 0,
       },
     },
