@@ -32,7 +32,13 @@ interface Started {
   exit: { code: number | null; signal: string | null } | null;
 }
 
-/** Starts a program of the project with this environment and nothing else. */
+/** Where Node keeps what it has compiled: a server starts in half the time. */
+function compiled(): Record<string, string> {
+  const { NODE_COMPILE_CACHE: dir } = process.env;
+  return dir === undefined ? {} : { NODE_COMPILE_CACHE: dir };
+}
+
+/** Starts a program of the project with this environment and nothing else that matters to it. */
 export function start(
   t: Test,
   env: Record<string, string>,
@@ -41,7 +47,7 @@ export function start(
 ): Started {
   const child = spawn(process.execPath, program, {
     cwd,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...compiled(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const started: Started = { child, said: { out: '', err: '' }, exit: null };
