@@ -69,7 +69,8 @@ class Lane {
     await this.#ended;
     clearTimeout(timer);
     const isClean = this.#child.exitCode === 0 || this.#failures > 0;
-    if (!isClean) this.#report.test(false, `${this.#files.join(' ')} ended badly (${this.#how()})`, this.#said);
+    if (!isClean)
+      this.#report.test(false, `${this.#files.join(' ')} ended badly (${this.#how()})`, this.#said);
   }
 
   #costOf(file: string): Promise<Cost> {
