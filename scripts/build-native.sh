@@ -35,6 +35,7 @@ compiler=${CC:-cc}
 command -v "$compiler" >/dev/null || give_up "there is no compiler \"$compiler\""
 [ -d "$sources" ] || give_up "$sources is not here"
 
+echo 'Building the native runner host (some seconds) …' >&2
 mkdir -p build
 # Moved into its place when it is whole: a server may be starting the old one.
 # shellcheck disable=SC2086

@@ -1,7 +1,7 @@
 // Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
 // anything, and ids and times for any id and time.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, globSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { ERROR_CODES } from '../../src/domain/errors.ts';
@@ -65,17 +65,24 @@ const SETTINGS: Record<string, Record<string, string>> = {
   'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
 };
 
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+/** What `npm start` runs. */
+const NPM_START = (scripts.start ?? '').split(' ').slice(1);
+
 /** A checkout of its own, as far as the commands use it: they leave nothing in this one. */
 function readersCheckout(t: Test): string {
   const dir = tempDir(t);
-  for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(dir, name));
+  for (const name of ['examples', 'node_modules', 'scripts', 'src', 'build']) {
+    if (existsSync(name)) symlinkSync(resolve(name), join(dir, name));
+  }
   copyFileSync('package.json', join(dir, 'package.json'));
   return dir;
 }
 
 t.test('scripts and programs of a private directory are not part of the checkout around it', async (t) => {
   const dir = readersCheckout(t);
-  const it = await server(t, {}, { program: [resolve('dist/main.js')], cwd: dir });
+  writeFileSync(join(dir, '.env'), 'EXECUTION_MAX_CONCURRENT=7\n');
+  const it = await server(t, {}, { program: NPM_START, cwd: dir });
   const said = async (spec: object) => {
     const { result } = await it.finished((await it.submit(spec)).id);
     const { stdout, stderr } = result as { stdout: string; stderr: string };
@@ -96,6 +103,7 @@ t.test('scripts and programs of a private directory are not part of the checkout
     await said({ kind: 'script', source: `#!${process.execPath}\nimport 'node:fs'; console.log(1)` }),
     '1\n',
   );
+  t.equal((await it.get<{ concurrency: { max: number } }>('/v1/stats')).concurrency.max, 7, '.env is read');
   const command = `echo "console.log(require('node:path').sep)" > a.js && "${process.execPath}" a.js`;
   t.equal(await said({ kind: 'shell', command }), '/\n');
 });
@@ -106,8 +114,7 @@ for (const file of ['README.md', ...globSync('docs/*.md')]) {
   t.test(`${file}: every command answers what stands there`, async (t) => {
     const dir = readersCheckout(t);
     // As a reader starts it: its data is in the checkout, by default.
-    const program = [resolve('dist/main.js')];
-    const { url } = await server(t, { ...SETTINGS[file] }, { program, cwd: dir });
+    const { url } = await server(t, { ...SETTINGS[file] }, { program: NPM_START, cwd: dir });
     const said = runAll(steps, url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);
@@ -115,8 +122,12 @@ for (const file of ['README.md', ...globSync('docs/*.md')]) {
   });
 }
 
+t.test('npm prints no wall of warnings about the versions of Node.js that packages ask for', async (t) => {
+  const { stdout } = spawnSync('npm', ['config', 'get', 'loglevel'], { encoding: 'utf8' });
+  t.equal(stdout.trim(), 'error');
+});
+
 t.test('every file, script and setting that the documents name is there', async (t) => {
-  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   const settings = readFileSync('.env.example', 'utf8');
   const others: string[] = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', ...Object.values(ERROR_CODES)];
   for (const file of ['README.md', ...globSync('docs/*.md')]) {
