@@ -9,7 +9,7 @@ import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import { type AccessRules, type Quotas } from './domain/access-rules.ts';
-import type { RefusedError } from './domain/errors.ts';
+import { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { WebhookSender } from './domain/webhooks.ts';
 import type { Clock, Group, Journal, Runner, Shares, Store } from './domain/ports.ts';
@@ -27,11 +27,11 @@ import { Authentication } from './access/authentication.ts';
 import { KeyRing } from './access/key-ring.ts';
 import { keysOf, providerKeys } from './access-files.ts';
 import { type TokenOptions, tokenReader } from './access/tokens.ts';
-import { type LiveFile, loadFiles, reloadFiles } from './live-files.ts';
+import { type LiveFile, loadFiles, prepareFiles } from './live-files.ts';
 import { liveRules } from './policy-file.ts';
 import { AuditLog } from './observe/audit-log.ts';
 import { chooseHost } from './choose-host.ts';
-import { isolationOf, refuseFailed } from './isolation.ts';
+import { hiddenPlaces, isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -119,9 +119,15 @@ export async function buildApp(
   });
   const journal: Journal = new FileJournal(logDir);
   const host = chooseHost(config, runtime.execPath, log);
+  const secrets = liveSecrets({
+    path: config.EXECUTION_SECRETS_FILE ?? null,
+    env: runtime.env ?? {},
+    isRedacting: config.EXECUTION_REDACT_SECRETS,
+  });
+  const dirs = { data: dataDir, log: logDir };
   const commands = new CommandRunner({
     hostCommand: host.command,
-    ...isolationOf(config, host.isNative, { data: dataDir, log: logDir }),
+    ...isolationOf(config, host.isNative, dirs, secrets.valueFiles),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
@@ -145,11 +151,6 @@ export async function buildApp(
     log,
   });
   store.setShares(sharesOf(rules.current));
-  const secrets = liveSecrets({
-    path: config.EXECUTION_SECRETS_FILE ?? null,
-    env: runtime.env ?? {},
-    isRedacting: config.EXECUTION_REDACT_SECRETS,
-  });
   const keys = new KeyRing({ store, clock, log });
   const tokens =
     config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
@@ -271,9 +272,22 @@ export async function buildApp(
     onRefused: (type) => metrics.onRefused(type),
   });
 
-  /** Throws RefusedError when a file is not usable; then nothing has changed. */
-  function reload(): { operations: number; circuits: number } {
-    reloadFiles(files);
+  let reloading: Promise<unknown> = Promise.resolve();
+  /** One after the other. Throws RefusedError when a file is not usable; then nothing has changed. */
+  function reload(): Promise<{ operations: number; circuits: number }> {
+    const reloaded = reloading.then(reloadNow);
+    reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  async function reloadNow(): Promise<{ operations: number; circuits: number }> {
+    const apply = prepareFiles(files);
+    const problem = await commands.hide(hiddenPlaces(config, dirs, apply.valueFiles ?? []));
+    if (problem !== null) {
+      const why = `A path cannot be hidden from commands in a sandbox: ${problem}. Nothing has changed.`;
+      throw new RefusedError('invalid_secrets_file', why);
+    }
+    apply();
     engine.forgetPolicies();
     const counts = operations.counts();
     log.info({ ...counts, policy_version: rules.current.version }, 'Operations, policy and keys reloaded');
@@ -338,14 +352,12 @@ export async function buildApp(
       }
     },
     reload() {
-      try {
-        reload();
-      } catch (error) {
+      reload().catch((error: unknown) => {
         log.error(
           { err: error, fields: (error as RefusedError).fields },
           'Operations, policy and keys stay as they were',
         );
-      }
+      });
     },
     metricsAddress: () => metricsAddress,
     stop: () => (stopping ??= stop()),

@@ -342,7 +342,7 @@ const SETTINGS = {
     default: '',
     unit: 'paths, comma-separated',
     about:
-      'Further files and directories that commands in a sandbox do not see, besides the data directory and the files with keys and secrets.',
+      'Further files and directories that commands in a sandbox do not see, besides the data directory and the files of the operator (docs/isolation.md).',
   },
   EXECUTION_CREDITS_FILE: {
     schema: path.optional(),

@@ -1,6 +1,6 @@
 // Which isolation tiers this server is to offer, what they need, and that those which were asked for do work.
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, lstatSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type Config, ConfigError } from './config.ts';
 import { isAtLeast, type IsolationTier } from './domain/isolation.ts';
 import type { FailedTier } from './domain/ports.ts';
@@ -14,23 +14,62 @@ export interface Isolation {
   means: IsolationMeans;
 }
 
-/** What the configuration says of isolation. */
-export function isolationOf(
-  config: Config,
-  isNative: boolean,
-  dirs: { data: string; log: string },
-): Isolation {
-  const { EXECUTION_ISOLATION: wanted, EXECUTION_UIDS: uids = null } = config;
-  const bwrap = config.EXECUTION_BWRAP ?? (existsSync(USUAL_BWRAP) ? USUAL_BWRAP : null);
+export interface Directories {
+  data: string;
+  log: string;
+}
+
+/** Files whose content is for the server alone. */
+function secretFiles(config: Config, valueFiles: readonly string[]): string[] {
   const files = [
     config.EXECUTION_API_KEYS_FILE,
     config.EXECUTION_SECRETS_FILE,
     config.EXECUTION_EVENT_WEBHOOK_SECRET_FILE,
+    ...valueFiles,
   ];
-  const named = [dirs.log, ...files, ...config.EXECUTION_SANDBOX_HIDE].filter((path) => path !== undefined);
-  // What is in the data directory is hidden with it.
-  const others = named.map((path) => resolve(path)).filter((path) => !`${path}/`.startsWith(`${dirs.data}/`));
-  const means = { uids, bwrap, dataDir: dirs.data, hidden: [dirs.data, ...others] };
+  return files.filter((path) => path !== undefined).map((path) => resolve(path));
+}
+
+/** Where `npm start` takes settings from. */
+const ENV_FILE = '.env';
+
+/** Places that commands in a sandbox do not see; the host follows their links. */
+export function hiddenPlaces(config: Config, dirs: Directories, valueFiles: readonly string[]): string[] {
+  const files = [
+    config.EXECUTION_POLICY_FILE,
+    config.EXECUTION_OPERATIONS_FILE,
+    config.EXECUTION_CREDITS_FILE,
+    config.EXECUTION_LOG_FILE,
+    ENV_FILE,
+  ];
+  const others = [...files, ...config.EXECUTION_SANDBOX_HIDE].filter((path) => path !== undefined);
+  const all = [...secretFiles(config, valueFiles), ...others.map((path) => resolve(path))];
+  return [...new Set([dirs.data, dirs.log, ...all.flatMap((path) => [path, ...volumeOf(path)])])];
+}
+
+/**
+ * A file that Kubernetes has put there is hidden with its whole directory: when the content changes, its link is turned to
+ * a new file, which a command that runs already would see.
+ */
+function volumeOf(path: string): string[] {
+  const dir = dirname(path);
+  return lstatSync(join(dir, '..data'), { throwIfNoEntry: false })?.isSymbolicLink() === true ? [dir] : [];
+}
+
+/** What the configuration says of isolation. */
+export function isolationOf(
+  config: Config,
+  isNative: boolean,
+  dirs: Directories,
+  valueFiles: () => readonly string[],
+): Isolation {
+  const { EXECUTION_ISOLATION: wanted, EXECUTION_UIDS: uids = null } = config;
+  const bwrap = config.EXECUTION_BWRAP ?? (existsSync(USUAL_BWRAP) ? USUAL_BWRAP : null);
+  const means: IsolationMeans = {
+    ...{ uids, bwrap, dataDir: dirs.data },
+    hidden: () => hiddenPlaces(config, dirs, valueFiles()),
+    secretFiles: () => secretFiles(config, valueFiles()),
+  };
   if (!isNative) return { tiers: ['none'], means: { ...means, uids: null, bwrap: null } };
   const least = wanted === 'auto' ? 'supervised' : wanted;
   const possible: IsolationTier[] = ['supervised'];

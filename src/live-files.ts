@@ -4,6 +4,13 @@ import { ConfigError } from './config.ts';
 import { RefusedError, type RefusalType } from './domain/errors.ts';
 import type { FileProblem } from './read-yaml.ts';
 
+/** Puts a file into use that was read. */
+export interface Apply {
+  (): void;
+  /** Files with values of secrets that it names. */
+  valueFiles?: readonly string[];
+}
+
 /** A file that can be read again. */
 export interface LiveFile {
   /** The setting that names it. */
@@ -13,7 +20,7 @@ export interface LiveFile {
   /** What a reload is refused with when it cannot be used. */
   refusal: RefusalType;
   /** Reads and checks the file; answers what puts it into use, or everything that is wrong with it. */
-  prepare(): (() => void) | FileProblem[];
+  prepare(): Apply | FileProblem[];
 }
 
 /**
@@ -35,9 +42,18 @@ export function loadFiles(files: readonly LiveFile[]): void {
  * @throws RefusedError with every problem
  */
 export function reloadFiles(files: readonly LiveFile[]): void {
+  prepareFiles(files)();
+}
+
+/**
+ * Reads the files again; nothing changes before what it returns is called.
+ *
+ * @throws RefusedError with every problem
+ */
+export function prepareFiles(files: readonly LiveFile[]): Apply {
   const { apply, problems } = prepareAll(files);
   const [first] = problems;
-  if (first === undefined) return apply();
+  if (first === undefined) return apply;
   const fields = problems.map(({ problem: { path, line, message } }) => ({
     field: path,
     message: line === null ? message : `line ${line}: ${message}`,
@@ -48,7 +64,7 @@ export function reloadFiles(files: readonly LiveFile[]): void {
 }
 
 function prepareAll(files: readonly LiveFile[]): {
-  apply: () => void;
+  apply: Apply;
   problems: { file: LiveFile; problem: FileProblem }[];
 } {
   const prepared = files
@@ -57,10 +73,12 @@ function prepareAll(files: readonly LiveFile[]): {
   const problems = prepared.flatMap(({ file, outcome }) =>
     Array.isArray(outcome) ? outcome.map((problem) => ({ file, problem })) : [],
   );
+  const applies = prepared.flatMap(({ outcome }) => (typeof outcome === 'function' ? [outcome] : []));
   const apply = () => {
-    for (const { outcome } of prepared) if (typeof outcome === 'function') outcome();
+    for (const one of applies) one();
   };
-  return { apply, problems };
+  const valueFiles = applies.flatMap((one) => one.valueFiles ?? []);
+  return { apply: Object.assign(apply, { valueFiles }), problems };
 }
 
 function inFile(file: string | null, { path, line, message }: FileProblem): string {

@@ -56,6 +56,8 @@ export interface SecretsOptions {
 
 export interface LiveSecrets extends Secrets {
   readonly file: LiveFile;
+  /** The files that hold values. */
+  valueFiles(): string[];
 }
 
 export function liveSecrets(options: SecretsOptions): LiveSecrets {
@@ -72,6 +74,7 @@ export function liveSecrets(options: SecretsOptions): LiveSecrets {
     reveal: (name) => current.get(name)?.value ?? NO_SECRETS.reveal(name),
     generation: (name) => current.get(name)?.generation ?? '',
     patterns: (names) => (options.isRedacting ? formsOfAll(names) : []),
+    valueFiles: () => valueFilesOf(current),
     redact: (names, text) => redactText(text, formsOfAll(names)),
     file: {
       setting: 'EXECUTION_SECRETS_FILE',
@@ -80,10 +83,15 @@ export function liveSecrets(options: SecretsOptions): LiveSecrets {
       prepare() {
         const read = readSecretsFile(options, current);
         if ('problems' in read) return read.problems;
-        return () => void (current = read.secrets);
+        const apply = () => void (current = read.secrets);
+        return Object.assign(apply, { valueFiles: valueFilesOf(read.secrets) });
       },
     },
   };
+}
+
+function valueFilesOf(secrets: ReadonlyMap<string, Secret>): string[] {
+  return [...secrets.values()].flatMap(({ definition: { file } }) => (file === undefined ? [] : [file]));
 }
 
 function isAllowed({ users, operations }: Definition, userId: string, operation: string | null): boolean {

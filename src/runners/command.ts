@@ -74,6 +74,8 @@ export class CommandRunner implements Runner {
   #status: RunnerStatus;
   /** Tiers that were to be offered, and do not work here. */
   readonly failedTiers: FailedTier[] = [];
+  /** What hosts are told to hide in sandboxes. */
+  #hidden: readonly string[] = [];
   #identity: StoreIdentity | null = null;
   #nextRef = 1;
   #hostNumber = 0;
@@ -94,9 +96,32 @@ export class CommandRunner implements Runner {
     mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 });
     setPackageBoundary(this.#workDir());
     if (this.#options.means.uids !== null) letPass(this.#options.means.dataDir, this.#workDir());
+    this.#hidden = this.#options.means.hidden();
     const host = this.#startHost();
     await host.ready;
     await this.#tryTiers();
+  }
+
+  /**
+   * Hides other places from sandboxes that start from now on, once a check has found them hidden.
+   *
+   * @returns why they cannot be hidden, and then all is as it was; null when they are
+   */
+  async hide(places: readonly string[]): Promise<string | null> {
+    const before = this.#hidden;
+    // Until it is known that the new ones can be hidden, the old ones are, too.
+    this.#sendHidden([...new Set([...before, ...places])]);
+    const isOffered = this.#status.tiers.includes('sandbox');
+    const report = isOffered ? await this.#check('sandbox', this.#options.means) : null;
+    // Without room for the check the host still refuses to start a sandbox whose hidden places it cannot cover.
+    const problem = report === null || lacksRoom(report) ? null : whyFailed(report);
+    this.#sendHidden(problem === null ? places : before);
+    return problem;
+  }
+
+  #sendHidden(places: readonly string[]): void {
+    this.#hidden = places;
+    this.#host?.send({ type: 'hide', hidden: [...places] });
   }
 
   async sweep(attempts: readonly AttemptName[]): Promise<number> {
@@ -162,9 +187,9 @@ export class CommandRunner implements Runner {
     const { tiers, means, log } = this.#options;
     // What every host can do needs no proof.
     const tried = tiers.filter((tier) => tier !== 'none');
-    const problems = await Promise.all(tried.map((tier) => this.#tryTier(tier, means)));
+    const reports = await Promise.all(tried.map((tier) => this.#check(tier, means)));
     for (const [i, tier] of tried.entries()) {
-      const problem = problems[i] ?? null;
+      const problem = whyFailed(reports[i] as AttemptReport);
       if (problem === null) continue;
       this.failedTiers.push({ tier, problem });
       log.warn({ tier, problem }, 'An isolation tier does not work here and is not offered');
@@ -172,9 +197,9 @@ export class CommandRunner implements Runner {
     this.#status.tiers = tiers.filter((tier) => this.failedTiers.every((one) => one.tier !== tier));
   }
 
-  async #tryTier(tier: IsolationTier, means: IsolationMeans): Promise<string | null> {
+  async #check(tier: IsolationTier, means: IsolationMeans): Promise<AttemptReport> {
     const path = `${this.#workDir()}/check-${tier}`;
-    const attempt = tierCheck(tier, path, means);
+    const attempt = tierCheck({ tier, privateDir: path, means, hidden: this.#hidden });
     const journal = `${path}.journal`;
     const { ended } = this.#run(
       attempt,
@@ -183,7 +208,7 @@ export class CommandRunner implements Runner {
     );
     const report = await ended;
     for (const ending of ['log', 'idx']) rmSync(`${journal}.${ending}`, { force: true });
-    return whyFailed(report);
+    return report;
   }
 
   // ---------------------------------------------------------------------------------------- attempts
@@ -269,6 +294,7 @@ export class CommandRunner implements Runner {
       instance: this.#identity.instanceId,
       scratchDir: this.#scratchDir(),
       means: this.#options.means,
+      hidden: this.#hidden,
       clock: this.#options.clock,
       onFrame: (frame) => this.#onFrame(frame),
       onDeath: (reason) => this.#onDeath(reason),
@@ -400,6 +426,11 @@ function refused({ isolation }: AttemptStart, now: number): RunningAttempt {
     stop: () => undefined,
     extend: () => undefined,
   };
+}
+
+function lacksRoom(report: AttemptReport): boolean {
+  if (report.type !== 'ended' || report.outcome.cause !== 'spawn_failed') return false;
+  return report.outcome.reason === 'resources_unavailable';
 }
 
 function startFailed(frame: StartFailed, now: number): AttemptReport {

@@ -21,6 +21,8 @@ export interface HostProcessOptions {
   scratchDir: string;
   /** What it needs to isolate commands. */
   means: IsolationMeans;
+  /** Places that commands in a sandbox do not see. */
+  hidden: readonly string[];
   clock: Clock;
   onFrame(frame: ToServer): void;
   /** Called once, however it ended; nothing comes afterwards. */
@@ -66,9 +68,9 @@ export class HostProcess {
       this.#child.once('close', (code, signal) => died(this.#lastWord || (signal ?? `exit code ${code}`)));
     });
     this.#ready.catch(() => undefined);
-    const { instance, scratchDir, means } = options;
+    const { instance, scratchDir, means, hidden } = options;
     this.send({
-      ...{ type: 'hello', instance, scratchDir, bwrap: means.bwrap ?? '', hidden: [...means.hidden] },
+      ...{ type: 'hello', instance, scratchDir, bwrap: means.bwrap ?? '', hidden: [...hidden] },
       ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0, openFiles: 0 },
     });
   }

@@ -1,6 +1,6 @@
 // What isolation tiers need, and the check that each of them must pass before it is offered: a command that looks for itself
 // whether it is kept from what it must be kept from.
-import { chmodSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { IsolationTier } from '../domain/isolation.ts';
 import { NO_LIMITS } from '../domain/limits.ts';
@@ -12,8 +12,10 @@ export interface IsolationMeans {
   uids: { first: number; count: number } | null;
   /** The program that makes sandboxes. */
   bwrap: string | null;
-  /** What commands in a sandbox do not see. */
-  hidden: readonly string[];
+  /** Places that commands in a sandbox do not see, as they are now. */
+  hidden: () => readonly string[];
+  /** Files that no command with a user of its own may read, as they are now. */
+  secretFiles: () => readonly string[];
   /** Of the server; it holds the private directories, too. */
   dataDir: string;
 }
@@ -59,8 +61,10 @@ for name in pid ipc uts net; do
 done
 [ ! -w / ] || say 'it can write to the root directory'
 [ ! -w /proc/sys/kernel/core_pattern ] || say 'it can set what the kernel runs'
-for path; do
-  [ ! -e "$path" ] || say "it can see $path"
+for one; do
+  path=\${one#*=}
+  is=$(stat -L -c %d:%i -- "$path" 2> /dev/null)
+  case $one in "=$path") [ -z "$is" ] ;; *) [ "$is" != "\${one%%=*}" ] ;; esac || say "it can see $path"
 done
 `;
 const SCRIPTS = {
@@ -70,10 +74,35 @@ const SCRIPTS = {
   sandbox: SUPERVISED + SANDBOX,
 } as const satisfies Record<IsolationTier, string>;
 
+/** What a check at a tier must not reach, as its arguments. */
+function guarded(tier: IsolationTier, means: IsolationMeans, hidden: readonly string[]): string[] {
+  const stored = readdirSync(means.dataDir)
+    .filter((name) => name !== WORK)
+    .map((name) => join(means.dataDir, name));
+  if (tier === 'uid') return [...stored, ...means.secretFiles()];
+  if (tier !== 'sandbox') return [];
+  // With what they are outside: within, something else may stand in their place.
+  const places = hidden.map((path) => `${identityOf(path)}=${path}`);
+  return [...stored.map((path) => `=${path}`), ...places.filter((one) => !one.startsWith('='))];
+}
+
+/** Device and inode; empty where there is nothing. */
+function identityOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;
+}
+
+export interface TierCheck {
+  tier: IsolationTier;
+  privateDir: string;
+  means: IsolationMeans;
+  /** What is hidden from it, if it is in a sandbox. */
+  hidden: readonly string[];
+}
+
 /** The attempt that checks a tier. It can say what does not work, but not that it works: that it ends well says so. */
-export function tierCheck(tier: IsolationTier, privateDir: string, means: IsolationMeans): AttemptStart {
+export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): AttemptStart {
   const { dataDir, uids } = means;
-  const guarded = readdirSync(dataDir).filter((name) => name !== WORK);
   const env = {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     DATA: dataDir,
@@ -86,7 +115,7 @@ export function tierCheck(tier: IsolationTier, privateDir: string, means: Isolat
     ...{ runId: `check-${tier}`, attempt: 0, isolation: tier, hasNetwork: false, limits: NO_LIMITS },
     command: {
       program: '/bin/sh',
-      args: ['-c', SCRIPTS[tier], 'sh', ...guarded.map((name) => join(dataDir, name))],
+      args: ['-c', SCRIPTS[tier], 'sh', ...guarded(tier, means, hidden)],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       ...{ cwd: null, privateDir, script: null, stdin: null },
     },

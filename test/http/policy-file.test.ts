@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { service, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
+import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 function policy(t: Test, text: string): string {
@@ -129,7 +130,9 @@ t.test('a file with a mistake changes nothing, not even what is right in the oth
   });
   t.equal((await as('ann')(echo())).status, 202);
   app.reload();
-  t.ok(lines.some(({ msg }) => msg === 'Operations, policy and keys stay as they were'));
+  await until('it is said', () =>
+    lines.some(({ msg }) => msg === 'Operations, policy and keys stay as they were'),
+  );
 });
 
 t.test('a result of another policy version is not used', async (t) => {

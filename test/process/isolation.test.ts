@@ -1,8 +1,10 @@
 // Isolation tiers behind the server as it is shipped: chosen, tried at the start, shown, and never weaker than was asked for.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
+import { loadConfig } from '../../src/config.ts';
+import { hiddenPlaces } from '../../src/isolation.ts';
 import { until } from '../helpers/processes.ts';
 import { server, type ServerProcess, start } from '../helpers/server-process.ts';
 import { BWRAP, dirOutsideTmp, whyNot } from '../helpers/tiers.ts';
@@ -119,6 +121,97 @@ for (const [name, env] of tiers) {
     },
   );
 }
+
+/** bubblewrap that leaves some files uncovered. */
+function leakyBwrap(dir: string, leak: string): string {
+  const path = join(dir, 'bwrap');
+  const script = `#!/bin/bash
+args=()
+while [ $# -gt 0 ]; do
+  if [ "$1 $2" = '--ro-bind /dev/null' ] && [[ $3 == ${leak} ]]; then shift 3; else args+=("$1"); shift; fi
+done
+exec ${BWRAP} "\${args[@]}"\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return path;
+}
+
+t.test(
+  'no command in a sandbox reads a secret, by whatever link, nor one that a reload brings',
+  skipUnless('sandbox'),
+  async (t) => {
+    const dir = dirOutsideTmp(t);
+    const secret = (path: string) => {
+      mkdirSync(join(dir, path, '..'), { recursive: true });
+      writeFileSync(join(dir, path), `${SECRET} of ${path}\n`, { mode: 0o600 });
+      return join(dir, path);
+    };
+    const link = (to: string, path: string) => {
+      symlinkSync(to, join(dir, path));
+      return join(dir, path);
+    };
+    // As Kubernetes has it: the link of each file goes through another one, which is turned when the content changes.
+    secret('volume/..one/password');
+    link('..one', 'volume/..data');
+    link('..data/password', 'volume/password');
+    secret('hide/file');
+    secret('plain');
+    secret('later');
+    secret('leaky');
+    const file = secret('real-secrets.yaml');
+    const secrets = (...names: string[]) => {
+      const all = names.map((name, i) => `s${i}: { file: ${dir}/${name}, users: [alice] }`);
+      writeFileSync(file, `secrets: { ${all.join(', ')} }\n`);
+    };
+    secrets('plain', 'volume/password');
+    const it = await server(t, {
+      EXECUTION_DATA_DIR: join(dir, 'data'),
+      EXECUTION_ISOLATION: 'sandbox',
+      EXECUTION_BWRAP: leakyBwrap(dir, '*/leaky'),
+      EXECUTION_SECRETS_FILE: link(file, 'secrets.yaml'),
+      EXECUTION_SANDBOX_HIDE: link(join(dir, 'hide'), 'hide-link'),
+    });
+    const seen = async () => {
+      const command = `grep -rsl -- '${SECRET}' ${dir}; cat ${dir}/volume/password`;
+      const { text } = await stdout(it, { kind: 'shell', command });
+      return text.replaceAll(`${dir}/`, '').split('\n').filter(Boolean).sort();
+    };
+    t.same(await seen(), ['later', 'leaky']);
+    secrets('plain', 'volume/password', 'later');
+    t.equal((await it.post('/v1/admin/reload')).status, 200);
+    t.same(await seen(), ['leaky']);
+    secrets('leaky');
+    const refusal = await it.post('/v1/admin/reload');
+    t.equal(refusal.status, 422);
+    t.match(await refusal.json(), { detail: /cannot be hidden.*can see .*leaky/ });
+    t.same(await seen(), ['leaky'], 'nothing has changed');
+    secrets('volume/password', 'later');
+    t.equal((await it.post('/v1/admin/reload')).status, 200);
+    t.same(await seen(), ['leaky', 'plain'], 'what is no secret any more');
+    const refusedWith = (env: Record<string, string>) =>
+      refused(t, { EXECUTION_DATA_DIR: join(dir, 'other'), EXECUTION_ISOLATION: 'sandbox', ...env });
+    t.match(
+      await refusedWith({ EXECUTION_SANDBOX_HIDE: link(join(dir, 'nowhere'), 'dangling') }),
+      /tier sandbox does not work here: .*dangling cannot be hidden: it is, or is behind, a link that leads nowhere/,
+    );
+    t.match(
+      await refusedWith({ EXECUTION_BWRAP: join(dir, 'bwrap'), EXECUTION_SANDBOX_HIDE: join(dir, 'leaky') }),
+      /tier sandbox does not work here: it can see .*leaky/,
+    );
+  },
+);
+
+t.test('every file of the operator is hidden, with the volume that Kubernetes has put it in', async (t) => {
+  const dir = tempDir(t);
+  mkdirSync(join(dir, 'volume/..1'), { recursive: true });
+  symlinkSync('..1', join(dir, 'volume/..data'));
+  const named = ['API_KEYS', 'SECRETS', 'POLICY', 'OPERATIONS', 'CREDITS', 'EVENT_WEBHOOK_SECRET', 'LOG'];
+  const files = Object.fromEntries(named.map((name) => [`EXECUTION_${name}_FILE`, join(dir, name)]));
+  const config = loadConfig({ ...files, EXECUTION_SANDBOX_HIDE: `${dir}/a,${dir}/b` });
+  const places = hiddenPlaces(config, { data: '/data', log: '/logs' }, [`${dir}/volume/v`, '/value']);
+  const others = ['a', 'b', 'volume', 'volume/v'].map((name) => join(dir, name));
+  const all = ['/data', '/logs', '/value', resolve('.env'), ...Object.values(files), ...others];
+  t.same(new Set(places), new Set(all));
+});
 
 t.test('a template has its commands in a sandbox while others are not', skipUnless('sandbox'), async (t) => {
   const file = join(tempDir(t), 'policy.yaml');
