@@ -29,10 +29,14 @@ export function mintKey(
   return { secret, key };
 }
 
-/** A new key for the user of another one, which may do the same. */
+/** A new key for the user of another one, which may do the same for as long. */
 export function mintSuccessor(key: ApiKey, options: { now: number; createdBy: string | null }): NewKey {
-  const { userId: user, scopes, mayRun: may_run, description } = key;
-  const request = { user, scopes: [...scopes], may_run, ...(description === null ? {} : { description }) };
+  const { userId: user, scopes, mayRun: may_run, description, expiresAt } = key;
+  const request = {
+    ...{ user, scopes: [...scopes], may_run },
+    ...(description === null ? {} : { description }),
+    ...(expiresAt === null ? {} : { expires_at: new Date(expiresAt).toISOString() }),
+  };
   return mintKey(request, { ...options, replaces: key.id });
 }
 

@@ -130,25 +130,40 @@ export function amountDue(
   attempts: readonly Pick<Attempt, 'startedAt' | 'endedAt' | 'outcome' | 'output'>[],
   attemptMs: number,
 ): number {
-  if (as === 'left' || isSystemFault(outcome)) return 0;
+  if (as === 'left' || isFault(outcome, attempts.at(-1)?.output)) return 0;
   if (as === 'hit' || as === 'plan') return Math.min(rates.base, reserved);
   if (as === 'joined') return Math.min(rates.joined, reserved);
   let [ms, bytes] = [0, 0];
   const started = attempts.filter(({ startedAt }) => startedAt !== null);
   if (started.length === 0) return 0;
   for (const { startedAt, endedAt, outcome: own, output } of started) {
-    // What the service has broken off is not paid for.
-    if (own === null || isSystemFault(own) || startedAt === null || endedAt === null) continue;
+    // An attempt that the service broke off is free.
+    if (own === null || isFault(own, output) || startedAt === null || endedAt === null) continue;
     ms += Math.min(Math.max(0, endedAt - startedAt), attemptMs);
-    bytes += output.stdoutKeptBytes + output.stderrKeptBytes;
+    bytes += keptBytes(output);
   }
   const { base, perSecond, perMb } = rates;
   return Math.min(reserved, sum(base, times(perSecond, ms, MS_OF_SECOND), times(perMb, bytes, BYTES_OF_MB)));
 }
 
-function isSystemFault(outcome: Outcome): boolean {
-  return judge(outcome).error?.fault === 'system';
+/**
+ * Whether an end is the fault of the service or of the network, and so free. An HTTP call whose target answered is not,
+ * whatever the answer was, and however much of it came.
+ */
+function isFault(outcome: Outcome, output: Output | undefined): boolean {
+  if (judge(outcome).error?.fault !== 'system') return false;
+  switch (outcome.cause) {
+    case 'http_response':
+      return false;
+    case 'request_failed':
+      return output === undefined || keptBytes(output) === 0;
+    default:
+      return true;
+  }
 }
+
+type Output = Attempt['output'];
+const keptBytes = ({ stdoutKeptBytes, stderrKeptBytes }: Output): number => stdoutKeptBytes + stderrKeptBytes;
 
 /** `rate` for each `unit` of an amount, rounded up. */
 function times(rate: number, amount: number, unit: number): number {

@@ -532,10 +532,13 @@ export class Engine {
     return this.#cache.stats();
   }
 
-  /** A kept result that the caller may see: their own, or one that is everybody's. */
+  /** A kept result that the caller may see: their own, or a shared one of an operation that they may run. */
   cacheEntry(caller: Caller, key: string): CacheEntry | null {
     const entry = this.#cache.peek(key);
-    return entry?.userId === null || entry?.userId === caller.userId ? entry : null;
+    if (entry === null || (entry.userId !== null && entry.userId !== caller.userId)) return null;
+    if (entry.userId !== null || entry.operation === null) return entry;
+    const decision = this.#deps.rules().decide(caller, { kind: 'operation', name: entry.operation });
+    return 'why' in decision ? null : entry;
   }
 
   /** Forgets kept results; answers how many. */

@@ -57,8 +57,13 @@ export class AuditLog {
   /** Writes what is waiting, and closes the file. */
   async close(): Promise<void> {
     await (this.#next ?? this.#writing);
-    await this.#file?.handle.close();
+    await this.#closeFile();
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#file;
     this.#file = null;
+    await file?.handle.close().catch(() => undefined);
   }
 
   /** What is answered in the same turn of the event loop, or while the batch before is being written, goes together. */
@@ -83,6 +88,8 @@ export class AuditLog {
       }
     } catch (error) {
       this.lost += lines.length;
+      // Opened again for the next lines, which looks at how the file ends.
+      await this.#closeFile();
       this.#options.log.error({ err: error, lines: lines.length }, 'The audit log could not be written');
     }
   }
@@ -90,10 +97,15 @@ export class AuditLog {
   async #open(): Promise<fs.FileHandle> {
     const day = new Date(this.#options.now()).toISOString().slice(0, 10);
     if (this.#file?.day === day) return this.#file.handle;
-    await this.#file?.handle.close();
-    this.#file = null;
+    await this.#closeFile();
     await fs.mkdir(this.#options.dir, { recursive: true, mode: DIR_MODE });
-    const handle = await fs.open(this.#pathOf(day), 'a', FILE_MODE);
+    const handle = await fs.open(this.#pathOf(day), 'a+', FILE_MODE);
+    try {
+      if (await isTorn(handle)) await handle.write('\n');
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
     this.#file = { day, handle };
     return handle;
   }
@@ -101,4 +113,12 @@ export class AuditLog {
   #pathOf(day: string): string {
     return join(this.#options.dir, `${day}.jsonl`);
   }
+}
+
+/** Whether the last line lacks its end: a full disk, or a crash, came in the middle of it. */
+async function isTorn(file: fs.FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer.toString('latin1') !== '\n';
 }

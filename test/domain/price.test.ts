@@ -86,6 +86,23 @@ t.test('what the service breaks off is not charged', async (t) => {
   t.equal(due(rates, [tried(1, 0, dns), tried(1, 0, dns)], exhausted), 0);
 });
 
+t.test('an HTTP call whose target answered is charged, whatever the answer was', async (t) => {
+  const rates = { base: 5, perMb: 1 };
+  for (const status of [200, 404, 408, 429, 500, 503]) {
+    const isExpected = status === 200;
+    const answer: Outcome = {
+      ...{ cause: 'http_response', status, isExpected, retryAfterMs: null, resultError: null },
+    };
+    t.equal(due(rates, [tried(1, 2_000_000, answer)], answer), 7, String(status));
+    t.equal(due(rates, [tried(1, 1, answer), tried(1, 1_000_000, answer)], answer), 7, 'every attempt');
+  }
+  for (const reason of ['connection_lost', 'invalid_response'] as const) {
+    const broken: Outcome = { cause: 'request_failed', reason, message: '' };
+    t.equal(due(rates, [tried(1, 2_000_000, broken)], broken), 7, 'what came of an answer');
+    t.equal(due(rates, [tried(1, 0, broken)], broken), 0);
+  }
+});
+
 t.test('what never started is not charged, what was cancelled later is', async (t) => {
   const rates = { base: 5, perSecond: 1 };
   const unstarted = { ...tried(0), startedAt: null, outcome: null };

@@ -140,14 +140,18 @@ t.test('what is open ends when its key expires', async (t) => {
 t.test('a rotation gives a new key, and leaves the one before its time', async (t) => {
   const clock = fakeClock();
   const s = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { root: {} }) }, { clock });
-  const old = await make(s, { user: 'alice', scopes: ['read'] });
+  const expiresAt = new Date(clock.now() + 3_600_000).toISOString();
+  const old = await make(s, { user: 'alice', scopes: ['read'], expires_at: expiresAt });
   const rotated = await s.call<Made>(
     'POST',
     `/v1/admin/keys/${old.id}/rotate`,
     { overlap_s: 60 },
     bearer('root'),
   );
-  t.match(rotated, { status: 201, body: { user: 'alice', scopes: ['read'], replaces: old.id } });
+  t.match(rotated, {
+    status: 201,
+    body: { user: 'alice', scopes: ['read'], replaces: old.id, expires_at: expiresAt },
+  });
   t.equal((await list(s, old.key)).status, 200);
   t.equal((await list(s, rotated.body.key)).status, 200);
   await clock.advance(60_000);

@@ -55,19 +55,20 @@ export class Policies {
     if (circuit !== null) {
       const ticket = circuit.admit();
       if ('waitMs' in ticket) return { outcome: circuitOpen(circuit, ticket.waitMs) };
-      tell = (outcome) =>
-        circuit.record(ticket, outcome === null ? 'ignored' : callEnd(outcome, circuit.settings));
+      tell = (outcome) => {
+        const isTelling = outcome !== null && !isOwnLimit(execution.spec, outcome);
+        circuit.record(ticket, isTelling ? callEnd(outcome, circuit.settings) : 'ignored');
+      };
     }
     const operation = operationOf(execution);
     if (execution.attempts.length === 1) this.budgetOf(execution)?.earn();
     return {
       done: (outcome, durationMs) => {
         tell(outcome);
-        // A limit that the request has set itself says nothing about the operation.
-        const { spec } = execution;
-        const hasOwnLimit = spec.kind === 'operation' && spec.timeouts?.attempt_ms !== undefined;
         const isTimed =
-          outcome !== null && (isSuccess(outcome) || (outcome.cause === 'attempt_timeout' && !hasOwnLimit));
+          outcome !== null &&
+          (isSuccess(outcome) ||
+            (outcome.cause === 'attempt_timeout' && !isOwnLimit(execution.spec, outcome)));
         if (operation !== null && isTimed) this.adaptiveTimeout(operation)?.note(durationMs);
       },
     };
@@ -118,6 +119,22 @@ export class Policies {
 
 function circuitOpen(circuit: Circuit, waitMs: number): Outcome {
   return { cause: 'circuit_open', circuit: circuit.name, retryAfterMs: Math.ceil(waitMs) };
+}
+
+/** Whether a limit of the request itself ended it, which is no fact about its operation, program or host. */
+function isOwnLimit(spec: Execution['spec'], outcome: Outcome): boolean {
+  switch (outcome.cause) {
+    case 'attempt_timeout':
+      return spec.timeouts !== undefined && 'attempt_ms' in spec.timeouts;
+    case 'idle_timeout':
+      return spec.timeouts !== undefined && 'idle_ms' in spec.timeouts;
+    case 'resource_limit':
+      return 'limits' in spec && spec.limits?.[outcome.limit] !== undefined;
+    case 'output_limit':
+      return 'output' in spec && spec.output?.max_bytes !== undefined;
+    default:
+      return false;
+  }
 }
 
 function isSuccess(outcome: Outcome): boolean {
