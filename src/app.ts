@@ -63,6 +63,8 @@ export interface Runtime {
 /** Parts that a test may put in place of the real ones. */
 export interface Overrides {
   clock?: Clock;
+  /** By which the runner host is watched. */
+  hostClock?: Clock;
   store?: (real: Store) => Store;
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
@@ -132,6 +134,8 @@ export async function buildApp(
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
     clock,
+    hostClock: overrides.hostClock ?? systemClock,
+    hostSilenceMs: config.EXECUTION_RUNNER_SILENCE_SECS * 1000,
     log,
   });
   const runner = overrides.runner?.(commands) ?? commands;

@@ -298,6 +298,13 @@ const SETTINGS = {
     about:
       'What starts the commands: the native host (npm run build:native), the Node host, or native where it was built and works.',
   },
+  EXECUTION_RUNNER_SILENCE_SECS: {
+    schema: whole(15, 3600),
+    default: '60',
+    unit: 'seconds',
+    about:
+      'How long the runner host may leave the questions of the server unanswered. Then execd kills it and starts another one; its attempts are lost. A host that still uses cpu time gets five times as long.',
+  },
   EXECUTION_ISOLATION: {
     schema: z.enum(['auto', ...ISOLATION_TIERS]),
     default: 'auto',

@@ -91,7 +91,7 @@ export type RequestFailure = (typeof REQUEST_FAILURES)[number];
 export const EVALUATION_FAILURES = ['reference', 'condition', 'items', 'loop_limit', 'outputs'] as const;
 export type EvaluationFailure = (typeof EVALUATION_FAILURES)[number];
 
-export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'shutdown'] as const;
+export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'runner_host_silent', 'shutdown'] as const;
 export type LostDetail = (typeof LOST_DETAILS)[number];
 
 /** Causes that stop a running attempt; `process` is null when it had not started yet. */
@@ -258,6 +258,8 @@ const LOST_MESSAGES: Record<LostDetail, string> = {
   server_crash: 'The server ended while the attempt ran; its processes were killed.',
   reboot: 'The machine was restarted while the attempt ran.',
   runner_host_died: 'The runner host died while the attempt ran; its processes were killed.',
+  runner_host_silent:
+    'The runner host stopped answering while the attempt ran, and execd replaced it; its processes were killed.',
   shutdown: 'The server was shut down and the attempt did not end within the drain time.',
 };
 

@@ -685,6 +685,8 @@ export interface RunnerStatus {
   /** Times that the host was started again after it had died. */
   restarts: number;
   isReady: boolean;
+  /** Why it is not ready; null when it is. */
+  problem: string | null;
   /** The isolation tiers that it offers, from the weakest; attempts run at the first that is strong enough. */
   tiers: readonly IsolationTier[];
 }

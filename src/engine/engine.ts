@@ -369,12 +369,12 @@ export class Engine {
     tiers: readonly IsolationTier[];
     intake: string | null;
   } {
-    const { name, tiers, isReady } = this.#deps.runner.status();
+    const { name, tiers, problem } = this.#deps.runner.status();
     return {
       store: this.#committer.failure?.message ?? null,
       hostName: name,
       tiers,
-      runnerHost: isReady ? null : 'the runner host is being started',
+      runnerHost: problem,
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };

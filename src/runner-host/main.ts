@@ -65,6 +65,8 @@ function onFrame(frame: Frame): void {
     case 'hide':
       // There are no sandboxes here.
       return;
+    case 'ping':
+      return send({ type: 'pong', id: frame.id });
     default:
       throw new ProtocolError(`a server does not send "${frame.type}"`);
   }

@@ -174,7 +174,13 @@ export interface Hide {
   hidden: string[];
 }
 
-export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide;
+/** Is answered with `pong` as soon as the host comes to it: its loop still turns. */
+export interface Ping {
+  type: 'ping';
+  id: number;
+}
+
+export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide | Ping;
 
 export interface Ready {
   type: 'ready';
@@ -258,7 +264,12 @@ export interface Failure {
   message: string;
 }
 
-export type ToServer = Ready | Started | StartFailed | Growth | Exited | Swept | Failure;
+export interface Pong {
+  type: 'pong';
+  id: number;
+}
+
+export type ToServer = Ready | Started | StartFailed | Growth | Exited | Swept | Failure | Pong;
 export type Frame = ToHost | ToServer;
 
 /** The other side does not speak this protocol. */
@@ -488,6 +499,7 @@ const FRAMES = [
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),
   fields<Sweep>(0x05, 'sweep', { id: u32, markers: list(string), paths: list(string) }),
   fields<Hide>(0x06, 'hide', { hidden: list(string) }),
+  fields<Ping>(0x07, 'ping', { id: u32 }),
   fields<Ready>(0x81, 'ready', { name: string, pid: u32 }),
   fields<Started>(0x82, 'started', { ref: u32, pid: u32, at: i64 }),
   fields<StartFailed>(0x83, 'start_failed', { ref: u32, reason: oneOf(START_FAILURES), message: string }),
@@ -520,6 +532,7 @@ const FRAMES = [
   }),
   fields<Swept>(0x86, 'swept', { id: u32, killed: u32, survivors: u32 }),
   fields<Failure>(0x87, 'failure', { message: string }),
+  fields<Pong>(0x88, 'pong', { id: u32 }),
 ] as const;
 
 const BY_CODE = new Map<number, (typeof FRAMES)[number]>(FRAMES.map((frame) => [frame.code, frame]));

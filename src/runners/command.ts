@@ -1,5 +1,5 @@
-// Client of the runner host: turns attempts into frames and frames into reports. It supervises the host: one that dies
-// is started again, sweeps what the old one left, and only then are its attempts reported as interrupted.
+// Client of the runner host: turns attempts into frames and frames into reports. After the death of a host, the next one
+// sweeps what the old one left, and only then are its attempts reported as interrupted.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AttemptEnd } from '../domain/ports.ts';
@@ -20,10 +20,11 @@ import type {
 import { NO_OUTPUT } from '../domain/execution.ts';
 import { LIMIT_NAMES, type ResourceLimits } from '../domain/limits.ts';
 import { type IsolationTier, tierFor } from '../domain/isolation.ts';
-import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
+import type { LostDetail, Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { Exited, Limits, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
-import { HostProcess } from './host-process.ts';
+import { HostKeeper } from './host-keeper.ts';
+import { type HostEvents, HostProcess } from './host-process.ts';
 import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
 
@@ -40,6 +41,10 @@ export interface CommandRunnerOptions {
   tiers: readonly IsolationTier[];
   means: IsolationMeans;
   clock: Clock;
+  /** The time by which the host is watched: it goes on by itself, wherever a test moves the other one. */
+  hostClock: Clock;
+  /** Milliseconds after which a host that does not answer is replaced. */
+  hostSilenceMs: number;
   log: Log;
 }
 
@@ -60,35 +65,33 @@ interface Live {
   stop: StopRequest | null;
 }
 
-const STOP_MS = 15_000;
-/** A host that has lived so long is not in a loop of dying. */
-const STABLE_MS = 10_000;
-const RESTART_MS = [0, 100, 500, 2000, 5000];
-
 export class CommandRunner implements Runner {
   readonly #options: CommandRunnerOptions;
   readonly #live = new Map<number, Live>();
-  /** Called with null when the host dies before it has answered. */
-  readonly #sweeps = new Map<number, (killed: number | null) => void>();
-  #host: HostProcess | null = null;
-  #status: RunnerStatus;
+  readonly #sweeps = new Map<number, { resolve: (killed: number) => void; reject: (error: Error) => void }>();
+  readonly #keeper: HostKeeper;
+  #tiers: readonly IsolationTier[];
   /** Tiers that were to be offered, and do not work here. */
   readonly failedTiers: FailedTier[] = [];
   /** What hosts are told to hide in sandboxes. */
   #hidden: readonly string[] = [];
   #identity: StoreIdentity | null = null;
   #nextRef = 1;
-  #hostNumber = 0;
-  #failuresInARow = 0;
-  /** When the host answered, on the monotonic clock. */
-  #readyAt = Infinity;
-  #isStopping = false;
-  #stopped: () => void = () => undefined;
+  /** Of the host that runs. */
+  #scratchDir = '';
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
-    const { tiers } = options;
-    this.#status = { name: 'unknown', pid: null, restarts: 0, isReady: false, tiers };
+    const { hostClock: clock, log, hostSilenceMs: silenceMs } = options;
+    this.#tiers = options.tiers;
+    this.#keeper = new HostKeeper({
+      ...{ clock, log, silenceMs },
+      startHost: (number, events) => this.#startHost(number, events),
+      onFrame: (frame) => this.#onFrame(frame),
+      onDeath: () => this.#forgetSweeps(),
+      takeOver: (detail) => this.#takeOver(detail),
+      onReady: () => this.#sendWaiting(),
+    });
   }
 
   async start(identity: StoreIdentity): Promise<void> {
@@ -97,8 +100,7 @@ export class CommandRunner implements Runner {
     setPackageBoundary(this.#workDir());
     if (this.#options.means.uids !== null) letPass(this.#options.means.dataDir, this.#workDir());
     this.#hidden = this.#options.means.hidden();
-    const host = this.#startHost();
-    await host.ready;
+    await this.#keeper.start();
     await this.#tryTiers();
   }
 
@@ -111,7 +113,7 @@ export class CommandRunner implements Runner {
     const before = this.#hidden;
     // Until it is known that the new ones can be hidden, the old ones are, too.
     this.#sendHidden([...new Set([...before, ...places])]);
-    const isOffered = this.#status.tiers.includes('sandbox');
+    const isOffered = this.#tiers.includes('sandbox');
     const report = isOffered ? await this.#check('sandbox', this.#options.means) : null;
     // Without room for the check the host still refuses to start a sandbox whose hidden places it cannot cover.
     const problem = report === null || lacksRoom(report) ? null : whyFailed(report);
@@ -121,17 +123,22 @@ export class CommandRunner implements Runner {
 
   #sendHidden(places: readonly string[]): void {
     this.#hidden = places;
-    this.#host?.send({ type: 'hide', hidden: [...places] });
+    this.#keeper.send({ type: 'hide', hidden: [...places] });
   }
 
-  async sweep(attempts: readonly AttemptName[]): Promise<number> {
-    const killed = await this.#sweep(attempts);
-    if (killed === null) throw new Error('the runner host died while it swept');
-    return killed;
+  /** Kills what is left of these attempts, and removes all that hosts before this one have left. */
+  sweep(attempts: readonly AttemptName[]): Promise<number> {
+    const id = this.#nextRef++;
+    const markers = attempts.map((name) => this.#marker(name));
+    const paths = this.#leftBehind();
+    return new Promise((resolve, reject) => {
+      this.#sweeps.set(id, { resolve, reject });
+      this.#keeper.send({ type: 'sweep', id, markers, paths });
+    });
   }
 
   run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
-    const tier = tierFor(start.isolation, this.#status.tiers);
+    const tier = tierFor(start.isolation, this.#tiers);
     if (tier === null) return refused(start, this.#options.clock.now());
     return this.#run(start, listener, { tier, journal: this.#options.journalPath(start) });
   }
@@ -154,7 +161,7 @@ export class CommandRunner implements Runner {
       ...{ name: start, tier, journal, start, listener, report, host: null, isStarted: false, stop: null },
     };
     this.#live.set(ref, live);
-    if (this.#status.isReady) this.#sendStart(ref, live);
+    if (this.#keeper.status().isReady) this.#sendStart(ref, live);
     return {
       ended,
       stop: (request) => this.#stop(ref, live, request),
@@ -166,18 +173,11 @@ export class CommandRunner implements Runner {
   }
 
   status(): RunnerStatus {
-    return { ...this.#status };
+    return { ...this.#keeper.status(), tiers: this.#tiers };
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    if (this.#host === null) return;
-    const timer = this.#options.clock.timer(STOP_MS, () => this.#host?.kill('it did not end'));
-    await new Promise<void>((resolve) => {
-      this.#stopped = resolve;
-      this.#host?.close();
-    });
-    timer.cancel();
+  stop(): Promise<void> {
+    return this.#keeper.stop();
   }
 
   // ------------------------------------------------------------------------------------------- tiers
@@ -194,7 +194,7 @@ export class CommandRunner implements Runner {
       this.failedTiers.push({ tier, problem });
       log.warn({ tier, problem }, 'An isolation tier does not work here and is not offered');
     }
-    this.#status.tiers = tiers.filter((tier) => this.failedTiers.every((one) => one.tier !== tier));
+    this.#tiers = tiers.filter((tier) => this.failedTiers.every((one) => one.tier !== tier));
   }
 
   async #check(tier: IsolationTier, means: IsolationMeans): Promise<AttemptReport> {
@@ -215,8 +215,8 @@ export class CommandRunner implements Runner {
 
   #sendStart(ref: number, live: Live): void {
     const { start } = live;
-    live.host = this.#host;
-    this.#host?.send({
+    live.host = this.#keeper.host;
+    this.#keeper.send({
       type: 'start',
       ref,
       marker: this.#marker(start),
@@ -263,7 +263,7 @@ export class CommandRunner implements Runner {
     if (frame.type === 'swept') {
       if (frame.survivors > 0)
         this.#options.log.warn(frame, 'Processes of interrupted attempts could not be killed');
-      this.#sweeps.get(frame.id)?.(frame.killed);
+      this.#sweeps.get(frame.id)?.resolve(frame.killed);
       this.#sweeps.delete(frame.id);
     }
     if (!('ref' in frame)) return;
@@ -286,80 +286,37 @@ export class CommandRunner implements Runner {
 
   // -------------------------------------------------------------------------------------------- host
 
-  #startHost(): HostProcess {
+  #startHost(number: number, events: HostEvents): HostProcess {
     if (this.#identity === null) throw new TypeError('the runner has not been started');
-    this.#hostNumber += 1;
-    const host: HostProcess = new HostProcess({
+    const isNew = mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 }) !== undefined;
+    if (isNew) setPackageBoundary(this.#workDir());
+    this.#scratchDir = `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity.epoch}-${number}`;
+    return new HostProcess({
       command: this.#options.hostCommand,
       instance: this.#identity.instanceId,
-      scratchDir: this.#scratchDir(),
+      scratchDir: this.#scratchDir,
       means: this.#options.means,
       hidden: this.#hidden,
-      clock: this.#options.clock,
-      onFrame: (frame) => this.#onFrame(frame),
-      onDeath: (reason) => this.#onDeath(reason),
-      onLine: (line) => this.#options.log.warn({ line }, 'The runner host says'),
+      clock: this.#options.hostClock,
+      events,
     });
-    this.#host = host;
-    host.ready.then(
-      ({ name, pid }) => {
-        this.#readyAt = this.#options.clock.monotonic();
-        Object.assign(this.#status, { name, pid });
-        if (this.#hostNumber === 1) this.#becomeReady();
-      },
-      () => undefined,
-    );
-    return host;
   }
 
-  #becomeReady(): void {
-    this.#status.isReady = true;
+  #sendWaiting(): void {
     for (const [ref, live] of this.#live) if (live.host === null) this.#sendStart(ref, live);
   }
 
-  #onDeath(reason: string): void {
-    this.#host = null;
-    Object.assign(this.#status, { pid: null, isReady: false });
-    for (const resolve of this.#sweeps.values()) resolve(null);
+  #forgetSweeps(): void {
+    for (const { reject } of this.#sweeps.values()) reject(new Error('the runner host died while it swept'));
     this.#sweeps.clear();
-    if (this.#isStopping) return this.#stopped();
-    this.#options.log.warn({ reason }, 'The runner host died and is started again');
-    this.#status.restarts += 1;
-    // What kills it may be what it was told to do, and it is told again.
-    if (this.#options.clock.monotonic() - this.#readyAt > STABLE_MS) this.#failuresInARow = 0;
-    this.#readyAt = Infinity;
-    const waitMs = RESTART_MS[Math.min(this.#failuresInARow++, RESTART_MS.length - 1)] as number;
-    this.#options.clock.timer(waitMs, () => void this.#replace());
   }
 
-  /** A new host: sweeps what the dead one left, then its attempts are reported, then new ones may start. */
-  async #replace(): Promise<void> {
-    if (this.#isStopping) return;
-    try {
-      await this.#startHost().ready;
-    } catch {
-      // It died again, which has led here again.
-      return;
-    }
-    const orphaned = [...this.#live.values()].filter(
-      (live) => live.host !== null && live.host !== this.#host,
-    );
-    const killed = await this.#sweep(orphaned.map((live) => live.name));
-    if (killed === null) return;
-    for (const { report, isStarted } of orphaned) {
-      report({ type: 'interrupted', detail: 'runner_host_died', isStarted });
-    }
-    this.#becomeReady();
-  }
-
-  /** Kills what is left of these attempts, and removes all that hosts before this one have left. */
-  #sweep(attempts: readonly AttemptName[]): Promise<number | null> {
-    const id = this.#nextRef++;
-    const markers = attempts.map((name) => this.#marker(name));
-    return new Promise((resolve) => {
-      this.#sweeps.set(id, resolve);
-      this.#host?.send({ type: 'sweep', id, markers, paths: this.#leftBehind() });
-    });
+  /** With a new host: kills what the dead one left, and reports the attempts that it had. */
+  async #takeOver(detail: LostDetail): Promise<void> {
+    const { host } = this.#keeper;
+    const orphaned = [...this.#live.values()].filter((live) => live.host !== null && live.host !== host);
+    await this.sweep(orphaned.map((live) => live.name));
+    for (const { report, isStarted } of orphaned) report({ type: 'interrupted', detail, isStarted });
   }
 
   #leftBehind(): string[] {
@@ -369,7 +326,7 @@ export class CommandRunner implements Runner {
       path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
     );
     return [...entries(dirname(work)), ...entries(work), ...scratchDirs].filter(
-      (path) => path !== work && path !== boundaryFile(work) && path !== this.#scratchDir(),
+      (path) => path !== work && path !== boundaryFile(work) && path !== this.#scratchDir,
     );
   }
 
@@ -379,10 +336,6 @@ export class CommandRunner implements Runner {
 
   #workDir(): string {
     return this.#options.workDir(this.#identity?.epoch ?? 0);
-  }
-
-  #scratchDir(): string {
-    return `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity?.epoch}-${this.#hostNumber}`;
   }
 
   #scratchPrefix(): string {

@@ -1,6 +1,6 @@
 // The runner host as a child process: starts it, speaks frames with it, and tells when it has died.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../domain/ports.ts';
 import type { IsolationMeans } from './tiers.ts';
 import {
@@ -11,6 +11,14 @@ import {
   type ToHost,
   type ToServer,
 } from '../runner-host/protocol.ts';
+
+export interface HostEvents {
+  onFrame(frame: ToServer): void;
+  /** Called once, however it ended; nothing comes afterwards. */
+  onDeath(reason: string): void;
+  /** A line that the host wrote to its standard error. */
+  onLine(line: string): void;
+}
 
 export interface HostProcessOptions {
   /** Program and arguments of the host. */
@@ -24,14 +32,12 @@ export interface HostProcessOptions {
   /** Places that commands in a sandbox do not see. */
   hidden: readonly string[];
   clock: Clock;
-  onFrame(frame: ToServer): void;
-  /** Called once, however it ended; nothing comes afterwards. */
-  onDeath(reason: string): void;
-  /** A line that the host wrote to its standard error. */
-  onLine(line: string): void;
+  events: HostEvents;
 }
 
-const READY_MS = 10_000;
+const READY_MS = 30_000;
+/** After SIGKILL, or after the host has closed its output, until the system has ended the process. */
+const DEATH_MS = 5000;
 
 export class HostProcess {
   readonly #child: ChildProcess;
@@ -40,6 +46,8 @@ export class HostProcess {
   #unsent: Buffer[] = [];
   #isDead = false;
   #lastWord = '';
+  #cpuTicks = '';
+  #died: (reason: string) => void = () => undefined;
 
   /** Starts the host. In a session of its own, so that a Ctrl-C in the terminal reaches the server only. */
   constructor(options: HostProcessOptions) {
@@ -58,14 +66,21 @@ export class HostProcess {
         timer.cancel();
         resolve(frame);
       });
-      const died = (reason: string) => {
+      this.#died = (reason) => {
+        if (this.#isDead) return;
+        this.#isDead = true;
         timer.cancel();
         reject(new Error(`the runner host ended: ${reason}`));
-        this.#died(reason);
+        options.events.onDeath(reason);
       };
-      this.#child.once('error', (error) => died(error.message));
-      // Not "exit": what the host has said before its death is to be heard first.
-      this.#child.once('close', (code, signal) => died(this.#lastWord || (signal ?? `exit code ${code}`)));
+      this.#child.once('error', (error) => this.#died(error.message));
+      // Not "exit": the frames that the host sent before its death come first.
+      this.#child.once('close', (code, signal) =>
+        this.#died(this.#lastWord || (signal ?? `exit code ${code}`)),
+      );
+      this.#child.stdout?.once('end', () =>
+        options.clock.timer(DEATH_MS, () => this.kill('its process did not end')),
+      );
     });
     this.#ready.catch(() => undefined);
     const { instance, scratchDir, means, hidden } = options;
@@ -99,9 +114,37 @@ export class HostProcess {
     this.#child.stdin?.end();
   }
 
+  /** A process that waits in the system for a disk may not end even so; it counts as dead then, and is left behind. */
   kill(reason: string): void {
+    if (this.#isDead) return;
     this.#lastWord ||= reason;
     this.#child.kill('SIGKILL');
+    this.#options.clock.timer(DEATH_MS, () => this.#leaveBehind());
+  }
+
+  #leaveBehind(): void {
+    if (this.#isDead) return;
+    this.#died(`${this.#lastWord}; its process ${this.#child.pid} cannot be killed and is left behind`);
+    for (const stream of this.#child.stdio) stream?.destroy();
+    this.#child.unref();
+  }
+
+  /**
+   * Whether the host has used cpu time since the last call, or could use it, or waits for a disk; true where that
+   * cannot be told.
+   */
+  makesProgress(): boolean {
+    let text;
+    try {
+      text = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1');
+    } catch {
+      return true;
+    }
+    // The command name may hold anything, parentheses too: the fields begin behind the last one (proc(5)).
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const before = this.#cpuTicks;
+    this.#cpuTicks = fields.slice(11, 13).join('/');
+    return this.#cpuTicks !== before || fields[0] === 'R' || fields[0] === 'D';
   }
 
   #listen(ready: (frame: Ready) => void): void {
@@ -119,20 +162,14 @@ export class HostProcess {
       for (const frame of frames as ToServer[]) {
         if (frame.type === 'ready') ready(frame);
         else if (frame.type === 'failure') this.#lastWord = frame.message;
-        if (!this.#isDead) this.#options.onFrame(frame);
+        if (!this.#isDead) this.#options.events.onFrame(frame);
       }
     });
     let line = '';
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (line + text).split('\n');
       line = lines.pop()?.slice(-4096) ?? '';
-      for (const whole of lines) this.#options.onLine(whole);
+      for (const whole of lines) this.#options.events.onLine(whole);
     });
-  }
-
-  #died(reason: string): void {
-    if (this.#isDead) return;
-    this.#isDead = true;
-    this.#options.onDeath(reason);
   }
 }

@@ -44,7 +44,14 @@ export function fakeRunner(): FakeRunner {
     onRun: () => undefined,
     start: async () => undefined,
     stop: async () => undefined,
-    status: (): RunnerStatus => ({ name: 'fake', pid: 1, restarts: 0, isReady: true, tiers: ['none'] }),
+    status: (): RunnerStatus => ({
+      name: 'fake',
+      pid: 1,
+      restarts: 0,
+      isReady: true,
+      problem: null,
+      tiers: ['none'],
+    }),
     sweep: async (attempts) => {
       runner.swept.push(...attempts);
       return 0;

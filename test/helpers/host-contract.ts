@@ -288,6 +288,18 @@ function results(t: Test, greeted: Greeted): void {
     }
   });
 
+  t.test('a ping is answered at once, also while commands run', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('echo up; exec sleep 100');
+    await host.next('growth');
+    for (const id of [7, 4_294_967_295]) {
+      host.write(raw.ping(id));
+      t.match(await host.next('pong'), { id });
+    }
+    host.write(raw.stop(ref, 'cancelled', 1000));
+    await host.exited(ref);
+  });
+
   t.test('growth is told while the command runs, and never more often than every 50 ms', async (t) => {
     const host = await greeted(t);
     const ref = host.start('for i in $(seq 100); do echo x; sleep 0.005; done');

@@ -108,6 +108,7 @@ export const raw = {
   sweep: (id: number, markers: string[], paths: string[]) =>
     rawFrame(0x05, Buffer.concat([u32(id), list(markers), list(paths)])),
   hide: (hidden: string[]) => rawFrame(0x06, list(hidden)),
+  ping: (id: number) => rawFrame(0x07, u32(id)),
 };
 
 class Cursor {
@@ -195,7 +196,8 @@ export type RawReply =
   | { type: 'growth'; ref: number; stdoutBytes: number; stderrBytes: number }
   | RawExited
   | { type: 'swept'; id: number; killed: number; survivors: number }
-  | { type: 'failure'; message: string };
+  | { type: 'failure'; message: string }
+  | { type: 'pong'; id: number };
 
 /** Reads one frame's version, type and fields. */
 export function readReply(frame: Buffer): RawReply {
@@ -255,6 +257,8 @@ function readBody(type: number, at: Cursor): RawReply {
       return { type: 'swept', id: at.u32(), killed: at.u32(), survivors: at.u32() };
     case 0x87:
       return { type: 'failure', message: at.str() };
+    case 0x88:
+      return { type: 'pong', id: at.u32() };
     default:
       throw new Error(`a host does not send type ${type}`);
   }

@@ -7,7 +7,8 @@ import { rawRequest, service, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 
 t.test('probes and health tell what they are for', async (t) => {
-  const { call } = await service(t);
+  const hostClock = fakeClock();
+  const { call, app } = await service(t, {}, { hostClock });
   t.match(await call('GET', '/livez'), { status: 200, body: { status: 'ok', reason: null } });
   t.match(await call('GET', '/readyz'), { status: 200, body: { status: 'ok' } });
   const health = await call('GET', '/health');
@@ -24,6 +25,18 @@ t.test('probes and health tell what they are for', async (t) => {
       },
     },
   });
+  const { pid } = (await app.engine.stats()).runner;
+  process.kill(pid ?? 0, 'SIGSTOP');
+  for (let beat = 0; beat < 5; beat++) await hostClock.advance(5000);
+  const reason = /^the runner host has not answered for \d+ s$/;
+  t.match(await call('GET', '/readyz'), { status: 503, body: { reason } });
+  t.match(await call('GET', '/health'), {
+    status: 503,
+    body: { status: 'unhealthy', error: reason, components: { runner_host: { detail: reason } } },
+  });
+  t.match(await call('GET', '/livez'), { status: 200 });
+  process.kill(pid ?? 0, 'SIGCONT');
+  await until('it answers again', async () => (await call('GET', '/readyz')).status === 200);
 });
 
 t.test('statistics count what is there', async (t) => {

@@ -57,9 +57,11 @@ static void hide(void *context, struct strings hidden) {
   for (uint32_t i = 0; i < hidden.count; i++) add(context, hidden.items[i]);
 }
 
+static void ping(void *context, uint32_t id) { ((struct seen *)context)->sum += id; }
+
 static struct seen feed(const uint8_t *data, size_t size, size_t piece) {
   struct seen seen = {0, 0};
-  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide};
+  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide, ping};
   struct decoder decoder = {NULL, 0, 0};
   const char *error = NULL;
   for (size_t at = 0; at < size && error == NULL; at += piece) {

@@ -23,6 +23,7 @@ const seeds = {
   start: raw.start(start),
   stop: raw.stop(1, 'cancelled', 1000),
   deadline: raw.deadline(1, 2, 3),
+  ping: raw.ping(1),
   sweep: raw.sweep(1, ['EXECD_RUN=i/r/1'], ['/path']),
   hide: raw.hide(['/etc/secret', '/srv']),
 };

@@ -144,6 +144,7 @@ struct listener {
   void (*deadline)(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms);
   void (*sweep)(void *context, uint32_t id, struct strings markers, struct strings paths);
   void (*hide)(void *context, struct strings hidden);
+  void (*ping)(void *context, uint32_t id);
 };
 
 /** Bytes of a stream that are not a whole frame yet. */
@@ -203,6 +204,7 @@ void out_growth(struct out *out, uint32_t ref, const int64_t written[2]);
 void out_exited(struct out *out, const struct exited *exited);
 void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors);
 void out_failure(struct out *out, const char *message);
+void out_pong(struct out *out, uint32_t id);
 
 // ------------------------------------------------------------------------------------------ basics (basics.c)
 

@@ -113,12 +113,18 @@ static void on_hide(void *context, struct strings hidden) {
   if (is_greeted()) hidden_set(hidden);
 }
 
+static void on_ping(void *context, uint32_t id) {
+  (void)context;
+  if (is_greeted()) out_pong(&to_server, id);
+}
+
 static const struct listener listener = {.hello = on_hello,
                                          .start = on_start,
                                          .stop = on_stop,
                                          .deadline = on_deadline,
                                          .sweep = on_sweep,
-                                         .hide = on_hide};
+                                         .hide = on_hide,
+                                         .ping = on_ping};
 
 static void on_input(struct source *source) {
   for (size_t total = 0; total < MAX_TURN_BYTES && !is_ending;) {

@@ -10,8 +10,8 @@
 #define VERSION (PROTOCOL_VERSION[0] - '0')
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
-enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE };
-enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE };
+enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING };
+enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG };
 
 // ------------------------------------------------------------------------------------------ reading
 
@@ -260,8 +260,13 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
       return on_sweep(&reader, listener);
     case HIDE:
       return on_hide(&reader, listener);
+    case PING: {
+      uint32_t id = read_u32(&reader);
+      if ((error = finish(&reader)) == NULL) listener->ping(listener->context, id);
+      return error;
+    }
     default:
-      return frame[1] >= READY && frame[1] <= FAILURE ? "a frame is one that only a host sends"
+      return frame[1] >= READY && frame[1] <= PONG ? "a frame is one that only a host sends"
                                                        : "a frame has an unknown type";
   }
 }
@@ -430,5 +435,11 @@ void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors
 void out_failure(struct out *out, const char *message) {
   size_t at = begin(out, FAILURE);
   write_string(out, message);
+  end(out, at);
+}
+
+void out_pong(struct out *out, uint32_t id) {
+  size_t at = begin(out, PONG);
+  write_u32(out, id);
   end(out, at);
 }
