@@ -91,7 +91,13 @@ export type RequestFailure = (typeof REQUEST_FAILURES)[number];
 export const EVALUATION_FAILURES = ['reference', 'condition', 'items', 'loop_limit', 'outputs'] as const;
 export type EvaluationFailure = (typeof EVALUATION_FAILURES)[number];
 
-export const LOST_DETAILS = ['server_crash', 'reboot', 'runner_host_died', 'runner_host_silent', 'shutdown'] as const;
+export const LOST_DETAILS = [
+  'server_crash',
+  'reboot',
+  'runner_host_died',
+  'runner_host_silent',
+  'shutdown',
+] as const;
 export type LostDetail = (typeof LOST_DETAILS)[number];
 
 /** Causes that stop a running attempt; `process` is null when it had not started yet. */
