@@ -42,7 +42,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     scratchRoot: join(dir, 'shm'),
     journalPath: ({ runId, attempt }) => join(dir, `${runId}.${attempt}`),
     tiers: ['none'],
-    means: { uids: null, bwrap: null, hidden: () => [], dataDir: dir },
+    means: { uids: null, bwrap: null, hidden: () => [], secretFiles: () => [], dataDir: dir },
     clock: systemClock,
     hostClock: clock,
     hostSilenceMs: 60_000,
