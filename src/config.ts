@@ -429,9 +429,9 @@ const SETTINGS = {
   },
   EXECUTION_WEBHOOK_MAX_CONCURRENT: {
     schema: whole(1, 10_000),
-    default: '64',
+    default: '128',
     unit: 'requests',
-    about: 'Webhooks that are delivered at a time; to one receiver at most 8.',
+    about: 'Webhooks that are delivered at a time; of one user at most half, to one receiver at most 8.',
   },
   EXECUTION_WEBHOOK_MAX_PENDING: {
     schema: whole(0, 10_000_000),

@@ -101,6 +101,11 @@ export function laneOf({ userId, url }: Pick<Webhook, 'userId' | 'url'>): string
   return `${userId} ${new URL(url).origin}`;
 }
 
+/** The user of a lane; empty for the operator. */
+export function userOfLane(lane: string): string {
+  return lane.slice(0, lane.indexOf(' '));
+}
+
 /** The id of an event outside of this server: the same at every try and for every receiver. */
 export function eventIdOf(told: Told): string {
   return told.type === 'low_balance' ? `ledger.${told.position}` : `${told.executionId}.${told.sequence}`;

@@ -1,5 +1,5 @@
-// Delivers what the store says is due. Each lane (a receiver of a user) has a few connections of its own, so that a slow
-// one holds up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
+// Delivers what the store says is due. Users take turns, and of each user their lanes (receivers); no user has more places
+// than are left free, and no lane more than a few, so that silent receivers hold up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
 import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports.ts';
 import {
   type DeliveryState,
@@ -8,6 +8,7 @@ import {
   eventIdOf,
   subjectOf,
   type Told,
+  userOfLane,
   type WebhookAnswer,
   type WebhookSender,
 } from '../domain/webhooks.ts';
@@ -24,7 +25,7 @@ export interface DispatcherDeps {
   /** What is told of an event. */
   toData: (told: Told) => object;
   source: () => string;
-  /** All lanes together. */
+  /** All users together. */
   maxConcurrent: number;
 }
 
@@ -55,6 +56,7 @@ const LOOK_MS = 10;
 const STOP_MS = 5000;
 
 interface Flight {
+  user: string;
   lane: string;
   /** Webhook and execution: one at a time, in their order. */
   key: string;
@@ -72,7 +74,7 @@ export class Dispatcher {
   #isWoken = false;
   #timer: { at: number; timer: Timer } | null = null;
   #lookedAt = -Infinity;
-  /** The lane that is served first moves on, so that none is always the last. */
+  /** The user, and of each the lane, that is served first moves on, so that none is always the last. */
   #turn = 0;
 
   constructor(deps: DispatcherDeps) {
@@ -147,28 +149,47 @@ export class Dispatcher {
     const now = clock.now();
     const lanes = await store.deliveryLanes();
     this.#turn += 1;
-    for (let i = 0; i < lanes.length && this.#flights.size < maxConcurrent; i++) {
-      const { lane, nextAt } = lanes[(this.#turn + i) % lanes.length] as (typeof lanes)[number];
-      if (nextAt > now) continue;
-      const [busy, keys] = this.#inLane(lane);
-      const free = Math.min(MAX_PER_LANE - busy, maxConcurrent - this.#flights.size);
-      if (free <= 0) continue;
-      let begun = 0;
-      for (const one of await store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
-        const key = `${one.webhookId} ${subjectOf(one.record)}`;
-        // Of one execution, one after the other: what was told first arrives first, unless it has failed.
-        if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
-        keys.add(key);
-        begun += 1;
-        const done = this.#deliver(one).finally(() => {
-          this.#flights.delete(one.id);
-          this.wake();
-        });
-        this.#flights.set(one.id, { lane, key, done });
+    const users = lanesByUser(
+      lanes.filter(({ nextAt }) => nextAt <= now).map(({ lane }) => lane),
+      this.#turn,
+    );
+    // In each round a lane of each user.
+    while (users.size > 0 && this.#flights.size < maxConcurrent) {
+      for (const [user, queue] of users) {
+        const lane = this.#roomOf(user) > 0 ? queue.shift() : undefined;
+        if (lane === undefined) users.delete(user);
+        else await this.#beginIn(lane, user, now);
       }
     }
     const next = Math.min(...lanes.map(({ nextAt }) => nextAt).filter((nextAt) => nextAt > now));
     if (next < Infinity) this.#wakeIn(next - now);
+  }
+
+  /** How many a user may begin: never more under way than are left free, so that there is a place for others. */
+  #roomOf(user: string): number {
+    const flights = [...this.#flights.values()];
+    const own = flights.filter((flight) => flight.user === user).length;
+    const free = this.#deps.maxConcurrent - flights.length;
+    return Math.floor((free - own + 1) / 2);
+  }
+
+  async #beginIn(lane: string, user: string, now: number): Promise<void> {
+    const [busy, keys] = this.#inLane(lane);
+    const free = Math.min(MAX_PER_LANE - busy, this.#roomOf(user));
+    if (free <= 0) return;
+    let begun = 0;
+    for (const one of await this.#deps.store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
+      const key = `${one.webhookId} ${subjectOf(one.record)}`;
+      // Of one execution, one after the other: what was told first arrives first, unless it has failed.
+      if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
+      keys.add(key);
+      begun += 1;
+      const done = this.#deliver(one).finally(() => {
+        this.#flights.delete(one.id);
+        this.wake();
+      });
+      this.#flights.set(one.id, { user, lane, key, done });
+    }
   }
 
   #inLane(lane: string): [count: number, keys: Set<string>] {
@@ -248,6 +269,18 @@ export class Dispatcher {
       }
     }
   }
+}
+
+/** Lanes of each user, beginning with those whose turn it is. */
+function lanesByUser(lanes: readonly string[], turn: number): Map<string, string[]> {
+  const byUser = Map.groupBy(lanes, userOfLane);
+  const users = rotated([...byUser.keys()], turn);
+  return new Map(users.map((user) => [user, rotated(byUser.get(user) ?? [], turn)]));
+}
+
+function rotated<T>(all: readonly T[], turn: number): T[] {
+  const first = turn % Math.max(1, all.length);
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 const GONE = 410;
