@@ -1,7 +1,7 @@
 // What users may run, and how much of the service they may take: the words of the policy file, and the decisions that
 // follow from it. Without a file a key says for itself what it may run, and a key that says nothing may run nothing.
 import { z } from 'zod';
-import { type Caller, findGrant, type Grant, grant, userId } from './access.ts';
+import { type Caller, findGrant, type Grant, grant, hostsIn, hostsInBoth, userId } from './access.ts';
 import { type Template, template, templateName, whyNotFitting } from './command-template.ts';
 import type { TemplateLimits } from './execution.ts';
 import { bothOf, type Confinement, type IsolationTier, NOT_CONFINED, tierFor } from './isolation.ts';
@@ -84,7 +84,13 @@ export function policyIssues(
   return issues;
 }
 
-export type Decision = { limits: TemplateLimits | null; confinement: Confinement } | { why: string };
+export interface Allowed {
+  limits: TemplateLimits | null;
+  confinement: Confinement;
+  /** Hosts that an HTTP call may reach; null is any. */
+  hosts: readonly string[] | null;
+}
+export type Decision = Allowed | { why: string };
 
 /** The rules that apply now. They never change; a reload puts others in their place. */
 export interface AccessRules {
@@ -137,6 +143,7 @@ function decideBy(
 ): Decision {
   let limits: TemplateLimits | null = null;
   let confinement = NOT_CONFINED;
+  let hosts: readonly string[] | null = null;
   const fits = (name: string, spec: Spec) => {
     const one = templates.get(name);
     return one === undefined ? '' : whyNotFitting(one, spec);
@@ -145,12 +152,13 @@ function decideBy(
     if (list === 'any') continue;
     const found = findGrant(list, spec, { whose, fits });
     if ('why' in found) return found;
+    hosts = hostsInBoth(hosts, hostsIn(list, spec));
     const used = 'template' in found.grant ? templates.get(found.grant.template) : undefined;
     if (used === undefined) continue;
     limits = narrower(limits, used.limits);
     confinement = bothOf(confinement, { isolation: used.isolation, hasNetwork: used.network ?? null });
   }
-  return { limits, confinement };
+  return { limits, confinement, hosts };
 }
 
 function narrower(

@@ -1,7 +1,7 @@
 // Who asks, and what their credential lets them do. The user comes from the credential, never from the body.
 import { z } from 'zod';
 import { quoted } from './errors.ts';
-import { operationName, type Spec } from './spec.ts';
+import { hostName, type HttpWork, operationName, type Spec } from './spec.ts';
 
 export const SCOPES = ['submit', 'read', 'cancel', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -10,14 +10,6 @@ export type Scope = (typeof SCOPES)[number];
 export const userId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is 1 to 255 printable ASCII characters');
 
 const envNames = z.array(z.string().min(1).max(255)).max(1000);
-const hostName = z
-  .string()
-  .max(255)
-  .regex(
-    /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/,
-    'is a host in lower case, without a port; an IPv6 address in brackets',
-  );
-
 /** One thing that may be run. What is listed is allowed, and nothing else. */
 export const grant = z.union(
   [
@@ -97,7 +89,7 @@ export function findGrant(
       return grant === undefined ? { why: `${whose} may not run the operation ${spec.name}.` } : { grant };
     }
     case 'http': {
-      const name = new URL(spec.url).hostname.replace(/\.$/, '');
+      const name = hostOf(spec.url);
       const grant = grants.find((one) => 'host' in one && one.host === name);
       return grant === undefined ? { why: `${whose} may not call ${quoted(name)}.` } : { grant };
     }
@@ -108,6 +100,41 @@ export function findGrant(
       return { why: `${whose} may run what is listed for it, by ${ways}, not "${spec.kind}".` };
     }
   }
+}
+
+/** The host of a URL as grants name it. */
+export function hostOf(url: string | URL): string {
+  return new URL(url).hostname.replace(/\.$/, '');
+}
+
+/** Hosts that a list of grants lets a call reach, by itself and by redirects; null is any. */
+export function hostsIn(list: 'any' | readonly Grant[], spec: Spec): readonly string[] | null {
+  if (list === 'any' || spec.kind !== 'http') return null;
+  return list.flatMap((one) => ('host' in one ? [one.host] : []));
+}
+
+/** Hosts that are in both; null is any. */
+export function hostsInBoth(
+  one: readonly string[] | null,
+  other: readonly string[] | null,
+): readonly string[] | null {
+  if (one === null) return other;
+  return other === null ? one : one.filter((host) => other.includes(host));
+}
+
+/**
+ * Hosts that redirects of a call may lead to; null is any.
+ *
+ * @param granted what the grants of its user allow
+ * @param isOperation whoever may run an operation may reach what it reaches, and nothing that its target then names
+ */
+export function redirectHosts(
+  { url, redirect_hosts }: Pick<HttpWork, 'url' | 'redirect_hosts'>,
+  granted: readonly string[] | null,
+  isOperation: boolean,
+): readonly string[] | null {
+  const asked = redirect_hosts ?? (isOperation ? [] : 'any');
+  return hostsInBoth(asked === 'any' ? null : [hostOf(url), ...asked], granted);
 }
 
 type ExecSpec = Extract<Spec, { kind: 'exec' }>;

@@ -132,6 +132,8 @@ export interface ExecutionAccess {
   submittedBy: string | null;
   /** Of the template that allows it; null without one. */
   limits: TemplateLimits | null;
+  /** Hosts that an HTTP call may reach; null is any. Undefined in records of earlier versions. */
+  hosts?: readonly string[] | null;
 }
 
 /** Greatest limits of what a template of the policy file allows; null where it says nothing. */

@@ -626,6 +626,8 @@ export interface RequestStart extends AttemptName {
   userId: string;
   /** Headers, in lower case, that no other server is to have. */
   secretHeaders: readonly string[];
+  /** Hosts that redirects may lead to; null is any. */
+  redirectHosts: readonly string[] | null;
   /** What is taken out of the answer's body. */
   redact: readonly Uint8Array[];
   /** Sent along, so that the other side knows which attempt of what this is. */

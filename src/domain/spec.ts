@@ -266,6 +266,15 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
 ]);
 
+/** A host as a grant or a list names it. */
+export const hostName = z
+  .string()
+  .max(255)
+  .regex(
+    /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/,
+    'is a host in lower case, without a port; an IPv6 address in brackets',
+  );
+
 export const httpUrl = z
   .string()
   .max(8192)
@@ -331,6 +340,12 @@ const httpShape = {
     .optional()
     .describe('statuses that are a success; default: 2xx'),
   max_redirects: z.int().min(0).max(20).optional().describe('default: 5'),
+  redirect_hosts: z
+    .union([z.literal('any'), z.array(hostName).max(100)], { error: 'must be "any" or a list of hosts' })
+    .optional()
+    .describe(
+      'hosts that redirects may lead to besides its own; default: any, of an operation none. Listed hosts get the body and all headers but credentials',
+    ),
   tls: z
     .strictObject({
       ca: z.string().max(200_000).optional().describe('certificates to trust besides the usual ones, PEM'),

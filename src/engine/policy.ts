@@ -115,8 +115,17 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
   const limits = resolveLimits(acceptance, policy);
   // What is observed moves the limit of the attempts, but makes no other result.
   const asked = within(resolveTimeouts(settings, policy, null), access);
-  const { policyVersion } = access;
-  const subject = { userId, taskId, identity, policyVersion, timeouts: asked, output: outputPolicy, limits };
+  const { policyVersion, hosts = null } = access;
+  const subject = {
+    userId,
+    taskId,
+    identity,
+    policyVersion,
+    hosts,
+    timeouts: asked,
+    output: outputPolicy,
+    limits,
+  };
   return {
     id,
     runId: id,

@@ -1,5 +1,6 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
+import { hostsInBoth, redirectHosts } from '../domain/access.ts';
 import type { AccessRules } from '../domain/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber, operationOf } from '../domain/execution.ts';
@@ -147,13 +148,24 @@ function start(
   };
   if (filled.kind === 'http') {
     const { id: executionId, userId } = execution;
-    const request = { work: filled, secretHeaders: secretHeaders(work), executionId, userId };
+    const hosts = redirectHosts(filled, hostsNow(execution, deps.rules), operationOf(execution) !== null);
+    const request = {
+      ...{ work: filled, secretHeaders: secretHeaders(work), redirectHosts: hosts, executionId, userId },
+    };
     return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
   const command = deps.toCommand(execution, filled, traceparent);
   const confined = confinementNow(execution, deps.rules);
   const { limits } = execution;
   return deps.runner.run({ ...shared, ...confined, command, limits, graceMs: deps.policy.graceMs }, listener);
+}
+
+/** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */
+function hostsNow({ access, spec, userId }: RunningExecution, rules: AccessRules): readonly string[] | null {
+  const { hosts = null } = access;
+  if (rules.version === access.policyVersion || spec.kind === 'plan') return hosts;
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  return 'why' in decision ? hosts : hostsInBoth(hosts, decision.hosts);
 }
 
 /** As it was accepted, or stronger where the rules have become so. */

@@ -1,6 +1,6 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
 import { actingUser, type Caller } from '../domain/access.ts';
-import type { AccessRules } from '../domain/access-rules.ts';
+import type { AccessRules, Allowed } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type {
   Execution,
@@ -287,7 +287,7 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
-  const access = accessOf(caller, decision.limits, deps);
+  const access = accessOf(caller, decision, deps);
   const plan = submission.plan ?? null;
   const confined = confinement(resolved.work, decision.confinement, deps);
   const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan, now };
@@ -313,10 +313,10 @@ const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
 /** On whose word it is accepted. */
 function accessOf(
   caller: Caller,
-  limits: ExecutionAccess['limits'],
+  { limits, hosts }: Pick<Allowed, 'limits' | 'hosts'>,
   { rules }: Pick<SubmitDeps, 'rules'>,
 ): ExecutionAccess {
-  return { policyVersion: rules.version, submittedBy: actingUser(caller), limits };
+  return { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
 }
 
 /** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
@@ -352,7 +352,7 @@ function acceptedPlan(
   const plan = submission.plan ?? null;
   const quotas = deps.rules.quotasOf(caller.userId);
   checkPriority(spec, quotas);
-  const access = accessOf(caller, null, deps);
+  const access = accessOf(caller, { limits: null, hosts: null }, deps);
   const from = {
     caller,
     access,

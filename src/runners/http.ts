@@ -197,7 +197,7 @@ class RequestAttempt {
 
   #answered(message: Message, head: AnswerHead): void {
     this.#isActive();
-    const next = redirectOf(message, head, { work: this.#start.work, followed: this.#redirects });
+    const next = redirectOf(message, head, { start: this.#start, followed: this.#redirects });
     if (next === null) {
       this.#response = { ...head, url: message.url.href };
       return;

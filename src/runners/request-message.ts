@@ -1,5 +1,6 @@
 // The messages of an HTTP request, pure: what is sent, whether and how a redirect is followed, what an answer means.
 import { Buffer } from 'node:buffer';
+import { hostOf } from '../domain/access.ts';
 import type { HttpResponse } from '../domain/execution.ts';
 import type { RequestStart } from '../domain/ports.ts';
 import type { HttpWork } from '../domain/spec.ts';
@@ -83,17 +84,36 @@ function withQuery(url: URL, query: NonNullable<HttpWork['query']>): URL {
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
 const ABOUT_THE_BODY = ['content-encoding', 'content-language', 'content-location', 'content-type'];
+/** What another server may learn that the request does not name: nothing that a client may have made up for the first. */
+const FOR_ANYBODY: ReadonlySet<string> = new Set([
+  ...[
+    'user-agent',
+    'accept',
+    'accept-charset',
+    'accept-encoding',
+    'accept-language',
+    'cache-control',
+    'range',
+  ],
+  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', ...ABOUT_THE_BODY],
+  ...['traceparent', 'execution-id', 'execution-attempt'],
+]);
+
+export interface RedirectOptions {
+  start: Pick<RequestStart, 'work' | 'redirectHosts'>;
+  /** How many redirects have been followed. */
+  followed: number;
+}
 
 /**
  * The request that a redirect asks for (WHATWG fetch, HTTP-redirect fetch); null when the answer is the end.
- *
- * @param followed how many redirects have been followed
  */
 export function redirectOf(
   message: Message,
   { status, headers }: AnswerHead,
-  { work, followed }: { work: RequestStart['work']; followed: number },
+  { start, followed }: RedirectOptions,
 ): Message | null {
+  const { work } = start;
   const most = work.max_redirects ?? DEFAULT_REDIRECTS;
   const { location } = headers;
   if (!REDIRECTS.has(status) || typeof location !== 'string' || most === 0) return null;
@@ -104,23 +124,51 @@ export function redirectOf(
     throw new RequestError('too_many_redirects', message);
   }
   const url = targetOf(location, message.url);
-  const isSameOrigin = url.origin === message.url.origin;
+  checkHost(url, message.url, start.redirectHosts);
+  const isSame = isSameServer(message.url, url);
   const becomesGet =
     status === 303
       ? message.method !== 'GET' && message.method !== 'HEAD'
       : (status === 301 || status === 302) && message.method === 'POST';
+  const body = becomesGet ? null : message.body;
+  const isListed = Array.isArray(work.redirect_hosts) && work.redirect_hosts.includes(hostOf(url));
+  if (body !== null && !isSame && !isListed) {
+    const what = `${host} redirected to another server, ${url.host}, with status ${status}`;
+    const remedy = `list ${hostOf(url)} in redirect_hosts to send it there`;
+    throw new RequestError('egress_denied', `${what}. The body is not sent on to it; ${remedy}.`);
+  }
+  const dropped = (name: string) =>
+    (becomesGet && ABOUT_THE_BODY.includes(name)) ||
+    (!isSame && (CREDENTIALS.includes(name) || message.secretHeaders.includes(name))) ||
+    (!isSame && !isListed && !FOR_ANYBODY.has(name));
   return {
+    ...message,
     method: becomesGet ? 'GET' : message.method,
     url,
-    headers: without(message.headers, [
-      ...(becomesGet ? ABOUT_THE_BODY : []),
-      ...(isSameOrigin ? [] : [...CREDENTIALS, ...message.secretHeaders]),
-    ]),
-    body: becomesGet ? null : message.body,
-    tls: isSameOrigin ? message.tls : withoutServerName(message.tls),
-    secretHeaders: message.secretHeaders,
-    user: message.user,
+    headers: Object.fromEntries(Object.entries(message.headers).filter(([name]) => !dropped(name))),
+    body,
+    tls: url.origin === message.url.origin ? message.tls : withoutServerName(message.tls),
   };
+}
+
+/** Where the grants of its user, or its operation, do not let it go, it is not led either. */
+function checkHost(url: URL, from: URL, hosts: readonly string[] | null): void {
+  if (hosts === null || hosts.includes(hostOf(url))) return;
+  const listed = hosts.length > MAX_LISTED ? `${hosts.slice(0, MAX_LISTED).join(', ')}, …` : hosts.join(', ');
+  const message = `${from.host} redirected to ${url.host}, which this call may not reach; it may reach ${listed}.`;
+  const remedy = 'Add the host to redirect_hosts, and to may_run where it lists hosts.';
+  throw new RequestError('egress_denied', `${message} ${remedy}`);
+}
+const MAX_LISTED = 5;
+
+/** The same origin, or the same host that asks to be spoken to over TLS. */
+function isSameServer(from: URL, to: URL): boolean {
+  if (to.origin === from.origin) return true;
+  return (
+    `${from.protocol}${to.protocol}` === 'http:https:' &&
+    to.hostname === from.hostname &&
+    from.port + to.port === ''
+  );
 }
 
 function targetOf(location: string, base: URL): URL {
@@ -150,10 +198,6 @@ function withoutServerName(tls: TlsOptions | undefined): TlsOptions | undefined 
   if (tls === undefined) return undefined;
   const { server_name: _, ...rest } = tls;
   return rest;
-}
-
-function without(headers: Message['headers'], names: readonly string[]): Message['headers'] {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 }
 
 // -------------------------------------------------------------------------------------------- answers

@@ -129,6 +129,7 @@ t.test('a key narrows what its user may run, and never widens it', async (t) => 
   t.same(rules.decide({ userId: 'ann', mayRun: byTemplate }, make(['-C', '/srv/src'])), {
     limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000, resources: {} },
     confinement: NOT_CONFINED,
+    hosts: null,
   });
 });
 
@@ -172,6 +173,7 @@ users: { ann: { may_run: [{ template: t }] } }`);
   t.same(many.decide({ userId: 'ann', mayRun: 'policy' }, spec), {
     limits: { attemptMs: null, totalMs: null, outputBytes: null, resources: {} },
     confinement: NOT_CONFINED,
+    hosts: null,
   });
 });
 
@@ -237,5 +239,6 @@ users: { ann: { may_run: [{ template: wide }] } }`);
       resources: { cpu_s: 10, processes: 4, open_files: 99 },
     },
     confinement: NOT_CONFINED,
+    hosts: null,
   });
 });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
-import { type Caller, LOCAL_CALLER } from '../../src/domain/access.ts';
+import { type Caller, hostsIn, LOCAL_CALLER, redirectHosts } from '../../src/domain/access.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 
 const rules = accessRules(null, NO_QUOTAS);
@@ -55,6 +55,23 @@ t.test('a key may be given hosts, whatever the port, and no other spelling of th
   for (const url of ['http://example.com/', 'http://api.example.com.evil.test/', 'http://10.0.0.1/']) {
     t.type(call(url), 'string', url);
   }
+});
+
+t.test('redirects lead to hosts that grants, a request and its operation all allow', async (t) => {
+  const url = 'http://A.test.:81/';
+  const lead = (asked: string[] | 'any' | undefined, granted: string[] | null, isOperation = false) =>
+    redirectHosts(asked === undefined ? { url } : { url, redirect_hosts: asked }, granted, isOperation);
+  t.equal(lead(undefined, null), null);
+  t.equal(lead('any', null, true), null);
+  t.same(lead(undefined, null, true), ['a.test']);
+  t.same(lead(['b.test'], null, true), ['a.test', 'b.test']);
+  t.same(lead(['b.test', 'c.test'], ['a.test', 'c.test']), ['a.test', 'c.test']);
+  t.same(lead(undefined, ['a.test', 'c.test']), ['a.test', 'c.test']);
+  t.same(lead([], ['a.test', 'c.test']), ['a.test']);
+  const grants = [{ host: 'a.test' }, { operation: 'x' }, { host: '[::1]' }];
+  t.same(hostsIn(grants, { kind: 'http', url }), ['a.test', '[::1]']);
+  t.equal(hostsIn('any', { kind: 'http', url }), null);
+  t.equal(hostsIn(grants, { kind: 'operation', name: 'x' }), null);
 });
 
 t.test('a key that says nothing for itself may run nothing without a policy file', async (t) => {

@@ -65,7 +65,7 @@ export function httpWorld(
   t.teardown(() => runner.close());
   const ask: HttpWorld['ask'] = (url, more = {}) => {
     const runId = `01900000-0000-7000-8000-${(runs += 1).toString(16).padStart(12, '0')}`;
-    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, userId, ...work } =
+    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, userId, redirectHosts, ...work } =
       more;
     const start: RequestStart = {
       runId,
@@ -76,6 +76,7 @@ export function httpWorld(
       keepBytes: keepBytes ?? 1_000_000,
       redact: redact ?? [],
       secretHeaders: secretHeaders ?? [],
+      redirectHosts: redirectHosts ?? null,
       failOnLimit: failOnLimit ?? false,
       attemptMs: attemptMs ?? 3_600_000,
       idleMs: idleMs ?? null,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { service, shell } from '../helpers/build.ts';
+import { httpServer } from '../helpers/http-world.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -133,6 +134,53 @@ t.test('a file with a mistake changes nothing, not even what is right in the oth
   await until('it is said', () =>
     lines.some(({ msg }) => msg === 'Operations, policy and keys stay as they were'),
   );
+});
+
+t.test('a grant to a host, and an operation, cover what redirects lead to', async (t) => {
+  const target = await httpServer(t, (_request, response) => response.end('internal'));
+  const { port } = new URL(target);
+  const origin = await httpServer(t, (request, response) => {
+    const host = request.url === '/other' ? 'localhost' : '127.0.0.1';
+    response.writeHead(302, { location: `http://${host}:${port}/` }).end();
+  });
+  const operations = join(tempDir(t), 'operations.json');
+  const run = { kind: 'http', url: `${origin}/other` };
+  const definitions = {
+    closed: { run },
+    listed: { run: { ...run, redirect_hosts: ['localhost'] } },
+    open: { run: { ...run, redirect_hosts: 'any' } },
+  };
+  writeFileSync(operations, JSON.stringify({ operations: definitions }));
+  const both = '{ may_run: [{ host: 127.0.0.1 }, { host: localhost }] }';
+  const one =
+    '{ may_run: [{ host: 127.0.0.1 }, { operation: closed }, { operation: listed }, { operation: open }] }';
+  const { as } = await ruled(t, `users: { ann: ${one}, bob: ${both}, root: { may_run: any } }`, {
+    EXECUTION_EGRESS_ALLOW: '127.0.0.1,localhost',
+    EXECUTION_OPERATIONS_FILE: operations,
+  });
+  const ask = async (user: string, body: object) => (await as(user)(body, { prefer: 'wait=30' })).body;
+  const call = (path: string, more: object = {}) => ({ kind: 'http', url: `${origin}${path}`, ...more });
+  const named = (name: string) => ({ kind: 'operation', name });
+  const done = { status: 'completed', result: { body: { text: 'internal' } } };
+  const refused = {
+    status: 'failed',
+    outcome: { cause: 'request_failed', reason: 'egress_denied', message: /localhost.* may not reach/ },
+  };
+  t.match(await ask('ann', call('/same')), done);
+  t.match(await ask('ann', call('/other')), refused);
+  t.match(
+    await ask('ann', call('/other', { redirect_hosts: ['localhost'] })),
+    refused,
+    'it allows itself nothing',
+  );
+  t.match(await ask('bob', call('/other')), done);
+  t.match(await ask('bob', call('/other', { redirect_hosts: [] })), refused);
+  t.match(await ask('root', call('/other')), done);
+  for (const user of ['ann', 'root']) {
+    t.match(await ask(user, named('closed')), refused, user);
+    t.match(await ask(user, named('listed')), done, user);
+    t.match(await ask(user, named('open')), done, user);
+  }
 });
 
 t.test('a result of another policy version is not used', async (t) => {

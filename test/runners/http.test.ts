@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { journalPath } from '../../src/journal/file.ts';
+import { redirectOf } from '../../src/runners/request-message.ts';
 import {
   bodyArrived,
   fact,
@@ -315,12 +316,73 @@ t.test('credentials do not follow to another origin', async (t) => {
   const origin = await httpServer(t, (_request, response) => {
     response.writeHead(307, { location: target.replace('//', '//user:password@') }).end();
   });
-  const headers = { Authorization: 'secret', Cookie: 'secret', 'X-Own': 'kept' };
-  const { response } = await httpWorld(t).get(origin, { method: 'POST', headers, body: { text: 'b' } });
-  t.equal(response?.url, `${target}/`);
-  const [last] = received as [Received];
-  t.notOk(last.headers.authorization ?? last.headers.cookie);
-  t.match(last, { headers: { 'x-own': 'kept' }, body: 'b' });
+  const headers = {
+    Authorization: 'secret',
+    Cookie: 'secret',
+    'X-Own': 'mine',
+    'X-Key': 'secret',
+    Accept: 'a/b',
+  };
+  const { get } = httpWorld(t);
+  const more = { method: 'POST', headers, body: { text: 'b' }, secretHeaders: ['x-key'] } as const;
+  const { message, ...failure } = failureOf(await get(origin, more));
+  t.same(failure, { cause: 'request_failed', reason: 'egress_denied' });
+  t.match(message, /status 307\. The body is not sent on to it; list 127\.0\.0\.1 in redirect_hosts/);
+  t.same(received, []);
+  const listed = await get(origin, { ...more, redirect_hosts: ['127.0.0.1'] });
+  t.equal(listed.response?.url, `${target}/`);
+  await get(origin, { headers, secretHeaders: ['x-key'] });
+  const [post, plain] = received as [Received, Received];
+  for (const { headers } of [post, plain])
+    t.notOk(headers.authorization ?? headers.cookie ?? headers['x-key']);
+  t.match(post, { headers: { 'x-own': 'mine', 'content-type': 'text/plain; charset=utf-8' }, body: 'b' });
+  t.match(plain, { headers: { 'x-own': undefined, accept: 'a/b', 'user-agent': 'execd', traceparent: /./ } });
+});
+
+t.test('a redirect leads only to hosts that the call may reach', async (t) => {
+  const received: Received[] = [];
+  const target = await mirror(t, received);
+  let location = '';
+  const origin = await httpServer(t, (request, response) => {
+    if (request.url === '/end') response.end('end');
+    else response.writeHead(302, { location }).end();
+  });
+  const { get } = httpWorld(t, {
+    egressAllow: ['127.0.0.1', 'b.test', 'c.test'],
+    lookup: async () => ['127.0.0.1'],
+  });
+  const redirectHosts = ['127.0.0.1', 'b.test'];
+  const ask = (to: string) => {
+    location = to.replace('TARGET', new URL(target).port);
+    return get(origin, { redirectHosts });
+  };
+  for (const to of ['/end', 'http://b.test:TARGET/', 'http://B.test.:TARGET/'])
+    t.match(await ask(to), { outcome: { cause: 'http_response', status: 200 } }, to);
+  const refused =
+    /which this call may not reach; it may reach 127\.0\.0\.1, b\.test\. Add the host to redirect_hosts/;
+  for (const to of ['http://c.test:TARGET/', 'http://a.b.test:TARGET/', 'http://localhost:TARGET/'])
+    t.match(failureOf(await ask(to)), { reason: 'egress_denied', message: refused }, to);
+  t.equal(received.length, 2);
+});
+
+t.test('the same host over TLS is no other server', async (t) => {
+  const work = { kind: 'http', url: 'http://a.test/' } as const;
+  const head = (location: string) => ({ status: 308, headers: { location } });
+  const message = {
+    ...{
+      method: 'PUT',
+      url: new URL(work.url),
+      body: Buffer.from('b'),
+      tls: undefined,
+      secretHeaders: ['x-key'],
+    },
+    ...{ user: 'ann', headers: { authorization: 'a', 'x-key': 'b' } },
+  };
+  const options = { start: { work, redirectHosts: null }, followed: 0 };
+  const next = redirectOf(message, head('https://a.test/x'), options);
+  t.match(next, { method: 'PUT', headers: { authorization: 'a', 'x-key': 'b' }, body: message.body });
+  for (const other of ['https://a.test:8443/', 'https://b.test/', 'http://a.test:81/', 'https://www.a.test/'])
+    t.throws(() => redirectOf(message, head(other), options), /The body is not sent on/, other);
 });
 
 t.test('a redirect is guarded as the first request is', async (t) => {

@@ -16,6 +16,8 @@ export interface CacheSubject {
   identity: unknown;
   /** What another policy has allowed is another thing. */
   policyVersion: string | null;
+  /** Hosts that it may reach; null is any. */
+  hosts: readonly string[] | null;
   timeouts: Timeouts;
   output: OutputPolicy;
   limits: ResourceLimits;
@@ -36,12 +38,14 @@ export function cacheUse(
 
 /** SHA-256 (hexadecimal) of the canonical JSON (RFC 8785) of all that the result depends on. */
 function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): string {
-  const { userId, taskId, identity, policyVersion, timeouts, output, limits } = subject;
+  const { userId, taskId, identity, policyVersion, hosts, timeouts, output, limits } = subject;
   const owner = { task: { userId, taskId }, user: { userId }, global: {} }[scope];
   const whole = {
     version: KEY_VERSION,
     owner,
     policyVersion,
+    // What redirects have led to may be no business of whoever may reach less.
+    ...(hosts === null ? {} : { hosts: [...hosts].sort() }),
     identity: (spec.key_exclude ?? []).reduce(without, identity),
     // Whoever leaves out other fields asks for another thing.
     excluded: [...(spec.key_exclude ?? [])].sort(),

@@ -78,6 +78,7 @@ const SUBJECT = {
   userId: 'ann',
   taskId: null,
   policyVersion: null,
+  hosts: null,
   identity: { kind: 'exec', program: 'make', args: ['a', 'b'] },
   timeouts: { queueMs: null, attemptMs: 1000, totalMs: null, idleMs: null },
   output: { maxBytes: 5, oversized: 'truncate', parse: null },
