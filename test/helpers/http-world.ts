@@ -65,8 +65,18 @@ export function httpWorld(
   t.teardown(() => runner.close());
   const ask: HttpWorld['ask'] = (url, more = {}) => {
     const runId = `01900000-0000-7000-8000-${(runs += 1).toString(16).padStart(12, '0')}`;
-    const { keepBytes, failOnLimit, attemptMs, idleMs, attempt, redact, secretHeaders, userId, redirectHosts, ...work } =
-      more;
+    const {
+      keepBytes,
+      failOnLimit,
+      attemptMs,
+      idleMs,
+      attempt,
+      redact,
+      secretHeaders,
+      userId,
+      redirectHosts,
+      ...work
+    } = more;
     const start: RequestStart = {
       runId,
       executionId: runId,
