@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { systemClock } from './clock.ts';
+import { createClock } from './clock.ts';
 import { liveCredits } from './credits-file.ts';
 import { type Config, ConfigError, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
@@ -102,7 +102,7 @@ export async function buildApp(
   runtime: Runtime,
   overrides: Overrides = {},
 ): Promise<App> {
-  const clock = overrides.clock ?? systemClock;
+  const clock = overrides.clock ?? createClock();
   const operator = operatorWebhook(config);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =
@@ -220,6 +220,7 @@ export async function buildApp(
       handlers: handlers.stats(),
     }),
     isReady: () => engine.whyNotReady() === null,
+    between: (from, to) => clock.between(from, to),
   });
   const handlers = new EventHandlers(
     [...eventHandlers(config, log, metrics), ...(overrides.handlers ?? [])],

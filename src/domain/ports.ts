@@ -48,6 +48,11 @@ export interface Clock {
   now(): number;
   /** Monotonic clock, milliseconds. Durations and waits come from it. */
   monotonic(): number;
+  /**
+   * Milliseconds between two times of `now()`, without the jumps of the wall clock between them that happened in this
+   * process; never less than 0.
+   */
+  between(from: number, to: number): number;
   /** Calls `fn` once after `ms`; the timer does not keep the process alive. */
   timer(ms: number, fn: () => void): Timer;
   /** Resolves after `ms` (0: when the turn of the event loop is over), or rejects with the signal's reason as soon as it aborts. */

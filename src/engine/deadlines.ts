@@ -16,6 +16,8 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #actions: DeadlineActions;
   readonly #timers = new Map<ExecutionId, Timer>();
+  /** When backoffs are over, on the monotonic clock. */
+  readonly #backoffs = new Map<ExecutionId, { retryAt: number; at: number }>();
 
   constructor(clock: Clock, actions: DeadlineActions) {
     this.#clock = clock;
@@ -26,12 +28,12 @@ export class Deadlines {
   follow(execution: Execution): void {
     this.#timers.get(execution.id)?.cancel();
     this.#timers.delete(execution.id);
+    if (execution.phase !== 'scheduled_retry') this.#backoffs.delete(execution.id);
     if (execution.phase === 'done' || execution.phase === 'canceling') return;
-    const now = this.#clock.now();
     const deadline = deadlineOf(execution);
-    // A limit never takes longer than itself, whatever the wall clock has done.
-    const expiresInMs = deadline === null ? Infinity : Math.min(deadline.limitMs, deadline.at - now);
-    const dueInMs = execution.phase === 'scheduled_retry' ? execution.retryAt - now : Infinity;
+    const expiresInMs =
+      deadline === null ? Infinity : this.#left(deadline.at - deadline.limitMs, deadline.limitMs);
+    const dueInMs = execution.phase === 'scheduled_retry' ? this.#backoffLeft(execution) : Infinity;
     const waitMs = Math.min(expiresInMs, dueInMs);
     if (waitMs === Infinity) return;
     const timer = this.#clock.timer(Math.max(0, waitMs), () => {
@@ -40,6 +42,23 @@ export class Deadlines {
       else this.#actions.due(execution);
     });
     this.#timers.set(execution.id, timer);
+  }
+
+  /** What is left of a wait that began at a time: never more than the whole, whatever the wall clock has done. */
+  #left(from: number, wholeMs: number): number {
+    return wholeMs - this.#clock.between(from, this.#clock.now());
+  }
+
+  /** Worked out once for each backoff. After a restart it is never more than the whole. */
+  #backoffLeft({ id, retryAt, attempts }: Extract<Execution, { phase: 'scheduled_retry' }>): number {
+    const now = this.#clock.monotonic();
+    let backoff = this.#backoffs.get(id);
+    if (backoff?.retryAt !== retryAt) {
+      const endedAt = attempts.at(-1)?.endedAt ?? retryAt;
+      const leftMs = Math.min(retryAt - this.#clock.now(), Math.max(0, retryAt - endedAt));
+      this.#backoffs.set(id, (backoff = { retryAt, at: now + Math.max(0, leftMs) }));
+    }
+    return backoff.at - now;
   }
 
   clear(): void {

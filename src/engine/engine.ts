@@ -516,7 +516,7 @@ export class Engine {
     });
     return {
       counts,
-      queueAgeMs: oldestQueuedAt === null ? 0 : Math.max(0, clock.now() - oldestQueuedAt),
+      queueAgeMs: oldestQueuedAt === null ? 0 : clock.between(oldestQueuedAt, clock.now()),
       concurrency: { process: concurrency('process'), http: concurrency('http') },
       writeBehind: this.#writeBehind.stats(),
       store: storeStats,

@@ -69,12 +69,19 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
   }
   const attempt = launch(run, execution, deps);
-  const report = await attempt.ended;
+  const report = withoutJumps(await attempt.ended, deps);
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
   await settle(run, execution, ending(run, execution, report, deps), deps);
   deps.scheduler.noteDuration(lastedMs);
+}
+
+/** The end of an attempt on the clock of its start, so that its duration, and what it costs, is how long it ran. */
+function withoutJumps(report: AttemptReport, { clock }: RunDeps): AttemptReport {
+  if (report.type !== 'ended' || report.end.startedAt === null) return report;
+  const { startedAt, endedAt } = report.end;
+  return { ...report, end: { ...report.end, endedAt: startedAt + clock.between(startedAt, endedAt) } };
 }
 
 /** What was allowed at its acceptance may not be any more. The key that it came with has had its say. */

@@ -30,6 +30,8 @@ export interface MetricsOptions {
   version: string;
   gauges: () => Promise<Gauges>;
   isReady: () => boolean;
+  /** Milliseconds between two times, without jumps of the clock. */
+  between: (from: number, to: number) => number;
 }
 
 export interface Metrics {
@@ -46,6 +48,7 @@ const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900,
 const HTTP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
 
 export function createMetrics(options: MetricsOptions): Metrics {
+  const { between } = options;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -211,8 +214,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);
     if (output.truncated) truncated.inc();
     if (startedAt === null || endedAt === null) return;
-    spawn.observe((startedAt - attempt.claimedAt) / 1000);
-    duration.observe({ operation_type: operationType(execution) }, (endedAt - startedAt) / 1000);
+    spawn.observe(between(attempt.claimedAt, startedAt) / 1000);
+    duration.observe({ operation_type: operationType(execution) }, between(startedAt, endedAt) / 1000);
   }
 
   function onCache(execution: Execution): void {
@@ -245,7 +248,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         onCache(execution);
         return count(accepted, { kind: execution.spec.kind });
       case 'started':
-        if (attempt !== undefined) queueWait.observe((attempt.claimedAt - execution.queuedAt) / 1000);
+        if (attempt !== undefined) queueWait.observe(between(execution.queuedAt, attempt.claimedAt) / 1000);
         return;
       case 'retry_scheduled':
         retries.inc({ operation_type: operationType(execution) });

@@ -18,6 +18,7 @@ export function fakeClock(startsAt = Date.now()): FakeClock {
   const clock: FakeClock = {
     now: () => startsAt + elapsed,
     monotonic: () => elapsed,
+    between: (from, to) => Math.max(0, to - from),
     timer(ms, fn) {
       const timer = { at: elapsed + ms, ms, fn };
       timers.add(timer);

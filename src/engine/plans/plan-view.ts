@@ -6,7 +6,7 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { criticalPath, graphOf, type Node } from '../../domain/plan-graph.ts';
 import type { SkipReason } from '../../domain/plan-state.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
-import type { StepRecord } from '../../domain/ports.ts';
+import type { Clock, StepRecord } from '../../domain/ports.ts';
 import type { Kind } from '../../domain/spec.ts';
 
 export const COUNTED = [
@@ -48,7 +48,9 @@ export interface PlanView {
   steps: StepView[];
 }
 
-export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], now: number): PlanView {
+type Time = Pick<Clock, 'now' | 'between'>;
+
+export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], clock: Time): PlanView {
   const byName = new Map(records.map((record) => [record.step, record]));
   const graph = graphOf(plan.spec);
   const nodes: Pick<Node, 'name' | 'before' | 'step'>[] = [...graph.nodes];
@@ -57,7 +59,7 @@ export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], n
   const [step] = plan.spec.steps;
   if (step !== undefined)
     for (const { step: name } of records) if (!known.has(name)) nodes.push({ name, before: [], step });
-  const steps = nodes.map((node) => stepView(node, nodes, byName.get(node.name)));
+  const steps = nodes.map((node) => stepView(node, nodes, byName.get(node.name), clock));
   const counts = Object.fromEntries(['total', ...COUNTED].map((name) => [name, 0])) as PlanView['counts'];
   for (const { status } of steps) counts[status] += 1;
   counts.total = steps.length;
@@ -74,7 +76,7 @@ export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], n
       ended === 0
         ? null
         : { steps: path.steps.map((i) => (steps[i] as StepView).name), durationMs: path.durationMs },
-    durationMs: (isFinished(plan) ? plan.finishedAt : now) - plan.createdAt,
+    durationMs: durationOf(plan, clock),
     steps,
   };
 }
@@ -83,7 +85,7 @@ export function viewOf(plan: PlanView['plan'], records: readonly StepRecord[], n
 export function summaryOf(
   plan: PlanView['plan'],
   begun: Partial<Record<StepStatus, number>>,
-  now: number,
+  clock: Time,
 ): PlanView {
   const { steps, loop } = plan.spec;
   const sum = Object.values(begun).reduce((n, m) => n + m, 0);
@@ -93,14 +95,19 @@ export function summaryOf(
   return {
     ...{ plan, counts, criticalPath: null, steps: [] },
     progress: total === 0 ? (isFinished(plan) ? 1 : 0) : (total - counts.pending - counts.running) / total,
-    durationMs: (isFinished(plan) ? plan.finishedAt : now) - plan.createdAt,
+    durationMs: durationOf(plan, clock),
   };
+}
+
+function durationOf(plan: PlanView['plan'], clock: Time): number {
+  return clock.between(plan.createdAt, isFinished(plan) ? plan.finishedAt : clock.now());
 }
 
 function stepView(
   { name, before, step }: Pick<Node, 'name' | 'before' | 'step'>,
   nodes: readonly Pick<Node, 'name'>[],
   record: StepRecord | undefined,
+  clock: Time,
 ): StepView {
   const dependsOn = before.map((i) => (nodes[i] as Node).name);
   const shared = { name, dependsOn, kind: record?.kind ?? step.kind };
@@ -123,7 +130,9 @@ function stepView(
   // A plan begins with its acceptance; what was taken over has taken its time elsewhere.
   const startedAt = record.kind === 'plan' ? createdAt : record.startedAt;
   const durationMs =
-    startedAt === null || finishedAt === null || keptFrom !== null ? null : finishedAt - startedAt;
+    startedAt === null || finishedAt === null || keptFrom !== null
+      ? null
+      : clock.between(startedAt, finishedAt);
   return {
     ...shared,
     ...{

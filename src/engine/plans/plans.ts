@@ -132,14 +132,14 @@ export class Plans {
     const { store, clock } = this.#deps;
     const { executions, next } = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
     const views = executions.map(async (plan) =>
-      summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock.now()),
+      summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock),
     );
     return { views: await stored(Promise.all(views)), next };
   }
 
   async view(plan: PlanExecution): Promise<PlanView> {
     const { store, clock } = this.#deps;
-    return viewOf(plan, await stored(store.steps(plan.id)), clock.now());
+    return viewOf(plan, await stored(store.steps(plan.id)), clock);
   }
 
   /** @throws RefusedError `not_found`, also for an execution that is no plan */
