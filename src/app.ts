@@ -102,7 +102,8 @@ export async function buildApp(
   runtime: Runtime,
   overrides: Overrides = {},
 ): Promise<App> {
-  const clock = overrides.clock ?? createClock();
+  const systemClock = createClock();
+  const clock = overrides.clock ?? systemClock;
   const operator = operatorWebhook(config);
   const dataDir = resolve(config.EXECUTION_DATA_DIR);
   const logDir =

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { systemClock } from '../../src/clock.ts';
+import { createClock } from '../../src/clock.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
 import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports.ts';
 import { CommandRunner } from '../../src/runners/command.ts';
@@ -43,7 +43,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     journalPath: ({ runId, attempt }) => join(dir, `${runId}.${attempt}`),
     tiers: ['none'],
     means: { uids: null, bwrap: null, hidden: () => [], secretFiles: () => [], dataDir: dir },
-    clock: systemClock,
+    clock: createClock(),
     hostClock: clock,
     hostSilenceMs: 60_000,
     log: { debug: say, info: say, warn: say, error: say },
