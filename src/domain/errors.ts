@@ -183,11 +183,22 @@ export interface FieldProblem {
   message: string;
 }
 
+const SHORT_ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** A text in which characters that show nothing, or that move others, show their names: `\r`, `\ufeff`. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0;
+    const hex = code.toString(16);
+    return SHORT_ESCAPES[char] ?? (code > 0xffff ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`);
+  });
+}
+
 const QUOTED_CHARS = 100;
 
 /** What a client has sent, for a message: in quotes, and not longer than a glance. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text);
+  return visible(JSON.stringify(text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text));
 }
 
 /** A refused request. Routes and engine throw it; the error handler turns it into a problem document. */

@@ -587,6 +587,8 @@ export interface Store extends AccountReads {
 /** What to start, field by field. The runner adds nothing to it. */
 export interface Command {
   program: string;
+  /** What the request calls it. */
+  programField: 'program' | 'shell' | 'interpreter';
   args: readonly string[];
   /** `NAME=value` lines; the whole environment of the process. */
   env: readonly string[];

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { webhookEvents, webhookSecret } from './webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { limitsShape, NO_LIMITS, type ResourceLimits } from './limits.ts';
+import { quoted } from './errors.ts';
 import { CAUSES, type Cause } from './outcome.ts';
 import { secretRef } from './secret-ref.ts';
 
@@ -63,6 +64,15 @@ const argument = osString.refine(
 );
 const nonEmpty = argument.min(1, 'must not be empty');
 const absolutePath = osString.min(1, 'must not be empty').max(4095).regex(/^\//, 'must be an absolute path');
+
+const BYTE_ORDER_MARK = '\ufeff';
+/** A shell or an interpreter takes the mark for a part of the first line, which then does not do what it shows. */
+const hasNoMark = (text: string) => !text.startsWith(BYTE_ORDER_MARK);
+const MARK_FOUND =
+  'must not begin with a byte order mark (U+FEFF): editors of Windows add it, and it makes the first line invalid; save the text as UTF-8 without it';
+/** The first line of a script that names its interpreter, where Windows line ends make a part of the name of it. */
+const SHEBANG_WITH_CR = /^#![^\n]*\r(\n|$)/;
+const FIRST_CHARS = 20;
 
 /** The last part of a file's name; an id stands before it. */
 const scriptFilename = z
@@ -372,7 +382,7 @@ function kindShapes() {
     exec: { kind: z.literal('exec'), program: nonEmpty.describe('a path, or a name on the PATH'), args },
     shell: {
       kind: z.literal('shell'),
-      command: nonEmpty.describe('handed to the shell with -c'),
+      command: nonEmpty.refine(hasNoMark, MARK_FOUND).describe('handed to the shell with -c'),
       shell: nonEmpty.optional().describe('default: bash'),
     },
     script: {
@@ -382,6 +392,7 @@ function kindShapes() {
         .string()
         .min(1)
         .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+        .refine(hasNoMark, MARK_FOUND)
         .optional()
         .describe('the script itself'),
       filename: scriptFilename
@@ -406,6 +417,10 @@ export const SPEC_KINDS = ['exec', 'shell', 'script', 'aws_cli', 'http', 'operat
 export const KINDS = [...SPEC_KINDS, 'plan'] as const;
 export type Kind = (typeof KINDS)[number];
 
+function beginningOf({ source }: { source: string }): string {
+  return quoted(source.slice(0, FIRST_CHARS));
+}
+
 function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = operationShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
@@ -429,9 +444,15 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
         source === undefined || path !== undefined || interpreter !== undefined || source.startsWith('#!'),
       {
         path: ['interpreter'],
-        error: 'must be given unless the source begins with "#!"',
+        error: ({ input }) =>
+          `must be given unless the source begins with "#!"; it begins with ${beginningOf(input as { source: string })}`,
       },
-    );
+    )
+    .refine(({ source, interpreter }) => interpreter !== undefined || !SHEBANG_WITH_CR.test(source ?? ''), {
+      path: ['source'],
+      error:
+        'the first line ends with a carriage return (\\r), which the system takes for a part of the name or argument of the interpreter; save the script with Unix line ends (LF)',
+    });
   return z
     .discriminatedUnion('kind', [
       z.strictObject({ ...kinds.exec, ...ofProcess }),

@@ -103,12 +103,7 @@ function whyNotFound(program: string, path: string): string {
     : program.includes('/')
       ? ' below the working directory'
       : ` on the PATH ${path}`;
-  const hint = program.startsWith('~')
-    ? ' "~" is not expanded: give the whole path.'
-    : /\s/.test(program)
-      ? ' Arguments go into args; a command line is of the kind shell.'
-      : '';
-  return `The program ${JSON.stringify(program)} was not found${where}.${hint}`;
+  return `The program ${JSON.stringify(program)} was not found${where}.`;
 }
 
 function look(file: string): 'executable' | 'not_executable' | 'missing' {

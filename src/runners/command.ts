@@ -2,7 +2,6 @@
 // sweeps what the old one left, and only then are its attempts reported as interrupted.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { AttemptEnd } from '../domain/ports.ts';
 import type {
   AttemptListener,
   AttemptName,
@@ -17,15 +16,15 @@ import type {
   StopRequest,
   StoreIdentity,
 } from '../domain/ports.ts';
-import { NO_OUTPUT } from '../domain/execution.ts';
 import { LIMIT_NAMES, type ResourceLimits } from '../domain/limits.ts';
 import { type IsolationTier, tierFor } from '../domain/isolation.ts';
 import type { LostDetail, Outcome, ProcessEnd } from '../domain/outcome.ts';
-import type { Exited, Limits, StopFrameCause, StartFailed, ToServer } from '../runner-host/protocol.ts';
+import type { Exited, Limits, StopFrameCause, ToServer } from '../runner-host/protocol.ts';
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
 import { HostKeeper } from './host-keeper.ts';
 import { type HostEvents, HostProcess } from './host-process.ts';
 import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
+import { NO_TAILS, notStarted, startFailed } from './start-failed.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
 
 export interface CommandRunnerOptions {
@@ -276,7 +275,7 @@ export class CommandRunner implements Runner {
       case 'growth':
         return live.listener.growth(frame);
       case 'start_failed':
-        return live.report(startFailed(frame, this.#options.clock.now()));
+        return live.report(startFailed(frame, live.start.command, this.#options.clock.now()));
       case 'exited':
         return live.report(exited(frame, live));
       default:
@@ -360,22 +359,16 @@ function toLimits(limits: ResourceLimits): Limits | null {
 
 type LostOutcome = Extract<Outcome, { cause: 'lost' }>;
 
-const NO_TAILS = { stdout: '', stderr: '' };
-
 function entries(dir: string): string[] {
   return readdirSync(dir).map((name) => `${dir}/${name}`);
 }
 
-function notStarted(endedAt: number): AttemptEnd {
-  return { startedAt: null, endedAt, output: NO_OUTPUT, resources: null, logComplete: true };
-}
-
 /** Nothing that is offered is as strong as it has to be. */
-function refused({ isolation }: AttemptStart, now: number): RunningAttempt {
+function refused({ isolation, command }: AttemptStart, now: number): RunningAttempt {
   const message = `This server does not offer the isolation tier ${isolation}.`;
   const failure = { type: 'start_failed', ref: 0, reason: 'isolation_unavailable', message } as const;
   return {
-    ended: Promise.resolve(startFailed(failure, now)),
+    ended: Promise.resolve(startFailed(failure, command, now)),
     stop: () => undefined,
     extend: () => undefined,
   };
@@ -384,11 +377,6 @@ function refused({ isolation }: AttemptStart, now: number): RunningAttempt {
 function lacksRoom(report: AttemptReport): boolean {
   if (report.type !== 'ended' || report.outcome.cause !== 'spawn_failed') return false;
   return report.outcome.reason === 'resources_unavailable';
-}
-
-function startFailed(frame: StartFailed, now: number): AttemptReport {
-  const outcome: Outcome = { cause: 'spawn_failed', reason: frame.reason, message: frame.message };
-  return { type: 'ended', outcome, end: notStarted(now), tails: NO_TAILS, response: null };
 }
 
 function exited(frame: Exited, live: Live): AttemptReport {

@@ -115,6 +115,7 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
     ...{ runId: `check-${tier}`, attempt: 0, isolation: tier, hasNetwork: false, limits: NO_LIMITS },
     command: {
       program: '/bin/sh',
+      programField: 'program',
       args: ['-c', SCRIPTS[tier], 'sh', ...guarded(tier, means, hidden)],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       ...{ cwd: null, privateDir, script: null, stdin: null },

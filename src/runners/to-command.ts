@@ -50,24 +50,31 @@ function scriptOf(work: ProcessWork, privateDir: string): Command['script'] {
   return { path: `${privateDir}.${scriptFileName({ source, interpreter, filename })}`, source };
 }
 
-function programOf(spec: ProcessWork, scriptPath: string): Pick<Command, 'program' | 'args'> {
+function programOf(
+  spec: ProcessWork,
+  scriptPath: string,
+): Pick<Command, 'program' | 'programField' | 'args'> {
   switch (spec.kind) {
     case 'exec':
-      return { program: spec.program, args: spec.args ?? [] };
+      return { program: spec.program, programField: 'program', args: spec.args ?? [] };
     case 'shell':
-      return { program: spec.shell ?? 'bash', args: ['-c', spec.command] };
+      return { program: spec.shell ?? 'bash', programField: 'shell', args: ['-c', spec.command] };
     case 'script': {
       const file = spec.path ?? scriptPath;
       const args = spec.args ?? [];
-      if (spec.interpreter === undefined) return { program: file, args };
-      return { program: spec.interpreter, args: [file, ...args] };
+      if (spec.interpreter === undefined) return { program: file, programField: 'program', args };
+      return { program: spec.interpreter, programField: 'interpreter', args: [file, ...args] };
     }
     case 'aws_cli': {
       const options = [
         ...(spec.profile === undefined ? [] : ['--profile', spec.profile]),
         ...(spec.region === undefined ? [] : ['--region', spec.region]),
       ];
-      return { program: 'aws', args: [spec.service, spec.operation, ...(spec.args ?? []), ...options] };
+      return {
+        program: 'aws',
+        programField: 'program',
+        args: [spec.service, spec.operation, ...(spec.args ?? []), ...options],
+      };
     }
     default:
       return spec satisfies never;

@@ -151,6 +151,38 @@ for (const [what, spec, path] of BAD) {
   });
 }
 
+t.test(
+  'what an editor has put in front of a script or at the ends of its lines is refused by name',
+  async (t) => {
+    const script = (source: string, more: object = {}) => ({ kind: 'script', source, ...more });
+    const cases: [object, string, RegExp][] = [
+      [script('\ufeff#!/bin/bash\necho hi\n'), 'source', /byte order mark \(U\+FEFF\)/],
+      [script('\ufeffset -e\nfalse\n', { interpreter: 'bash' }), 'source', /byte order mark/],
+      [{ kind: 'shell', command: '\ufeffset -e; false; echo went on' }, 'command', /byte order mark/],
+      [script('#!/bin/bash\r\necho hi\r\n'), 'source', /first line ends with a carriage return/],
+      [script('#!/usr/bin/env python3\r'), 'source', /first line ends with a carriage return/],
+      [script('\u200b#!/bin/sh\n'), 'interpreter', /begins with "\\u200b#!\/bin\/sh\\n"$/],
+      [
+        script('echo'),
+        'interpreter',
+        /must be given unless the source begins with "#!"; it begins with "echo"$/,
+      ],
+    ];
+    for (const [spec, field, message] of cases) {
+      const { error } = schema.safeParse(spec);
+      const issue = error?.issues.find(({ path }) => path.join('.') === field);
+      t.match(issue?.message, message, JSON.stringify(spec));
+    }
+    const fine = [
+      script('#!/bin/sh\necho "a\r"\n'),
+      script('#!x\r\nprint()\r\n', { interpreter: 'python3' }),
+      script('#!/bin/sh\n\ufeff'),
+      { kind: 'exec', program: 'cat', args: ['\ufeff'], stdin: '\ufeffa;b\r\n', env: { A: '\ufeff' } },
+    ];
+    for (const spec of fine) t.ok(schema.safeParse(spec).success, JSON.stringify(spec));
+  },
+);
+
 t.test('several wrong fields are named together', async (t) => {
   const found = problems(exec({ args: [1], env: { A: 2 }, priority: 'high', nice: 3 }));
   t.same(new Set(found), new Set(['args.0', 'env.A', 'priority', 'nice']));

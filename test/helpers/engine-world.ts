@@ -108,6 +108,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     maxRetained: 1000,
     toCommand: () => ({
       program: 'true',
+      programField: 'program',
       args: [],
       env: [],
       cwd: null,

@@ -563,6 +563,21 @@ t.test('what cannot be started fails with its own cause', async (t) => {
       /^The program "definitely-not-here" was not found on the PATH \/\S+\.$/,
     ],
     [{ kind: 'exec', program: 'ls -la' }, 'program_not_found', /"ls -la" .* Arguments go into args; /],
+    [
+      { kind: 'script', source: 'print(1)', interpreter: 'python3 -u' },
+      'program_not_found',
+      /"python3 -u" .* begin the script with "#!\/usr\/bin\/env -S python3 -u"\.$/,
+    ],
+    [
+      { kind: 'shell', command: 'true', shell: 'bash -e' },
+      'program_not_found',
+      /"bash -e" .* shell names a program, without options/,
+    ],
+    [
+      { kind: 'exec', program: '\ufeffls\u001b[1m\n' },
+      'program_not_found',
+      /"\\ufeffls\\u001b\[1m\\n" was not found/,
+    ],
     [{ kind: 'exec', program: '~/x' }, 'program_not_found', /"~\/x" was not found .* "~" is not expanded/],
     [{ kind: 'exec', program: join(dir, 'plain') }, 'program_not_executable'],
     [{ kind: 'exec', program: 'true', cwd: '/no/such/dir' }, 'cwd_not_found'],

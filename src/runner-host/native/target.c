@@ -59,14 +59,10 @@ static const char *path_of(const struct start *start) {
 }
 
 static char *why_not_found(const char *program, const char *path) {
-  const char *hint = "";
-  if (program[0] == '~') hint = " \"~\" is not expanded: give the whole path.";
-  else if (strpbrk(program, " \t\n\v\f\r") != NULL)
-    hint = " Arguments go into args; a command line is of the kind shell.";
-  if (program[0] == '/') return must_format("The program \"%s\" was not found.%s", program, hint);
+  if (program[0] == '/') return must_format("The program \"%s\" was not found.", program);
   if (strchr(program, '/') != NULL)
-    return must_format("The program \"%s\" was not found below the working directory.%s", program, hint);
-  return must_format("The program \"%s\" was not found on the PATH %s.%s", program, path, hint);
+    return must_format("The program \"%s\" was not found below the working directory.", program);
+  return must_format("The program \"%s\" was not found on the PATH %s.", program, path);
 }
 
 /** Searches as execvp(3) does: a name with a slash is a path, any other is looked for on the PATH of the command. */
