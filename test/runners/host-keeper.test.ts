@@ -78,7 +78,15 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
   return {
     ...{ runId, attempt: 1, isolation: 'none', hasNetwork: false, limits: NO_LIMITS },
     command: {
-      ...{ program: 'sh', programField: 'program', args, env: ['PATH=/usr/bin:/bin'], cwd: null, script: null, stdin: null },
+      ...{
+        program: 'sh',
+        programField: 'program',
+        args,
+        env: ['PATH=/usr/bin:/bin'],
+        cwd: null,
+        script: null,
+        stdin: null,
+      },
       privateDir: join(dir, 'work', '1', `${runId}.1`),
     },
     ...{ keepBytes: 1e6, failOnLimit: false, attemptMs: 600_000, idleMs: null, graceMs: 1000, redact: [] },
