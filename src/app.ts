@@ -384,7 +384,8 @@ function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
 
 /** Whether every command runs as another user than the server. */
 function hasOwnUsers({ EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids }: Config): boolean {
-  return uids !== undefined && (isolation === 'uid' || isolation === 'sandbox');
+  // A server that is root makes sandboxes for another user.
+  return isolation === 'sandbox' || (isolation === 'uid' && uids !== undefined);
 }
 
 /** @throws ConfigError when others can reach a server whose every command is root */

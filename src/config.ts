@@ -75,7 +75,7 @@ const SETTINGS = {
     default: 'false',
     unit: 'true | false',
     about:
-      'Whether it may run as root where others reach it: every command is root then. On loopback there is a warning.',
+      'Whether execd may run as root where others reach it although commands run as root too (at the tiers none and supervised). On loopback there is a warning.',
   },
   EXECUTION_API_KEYS_FILE: {
     schema: path.optional(),

@@ -59,6 +59,7 @@ for name in pid ipc uts net; do
   space=$(readlink "/proc/self/ns/$name") || say 'it has no /proc'
   case " $SPACES " in *" $space "*) say "it shares the $name namespace of the server" ;; esac
 done
+[ "$(id -u)" != 0 ] || say 'it runs as root'
 [ ! -w / ] || say 'it can write to the root directory'
 [ ! -w /proc/sys/kernel/core_pattern ] || say 'it can set what the kernel runs'
 for one; do

@@ -1,6 +1,15 @@
 // Isolation tiers behind the server as it is shipped: chosen, tried at the start, shown, and never weaker than was asked for.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
@@ -60,7 +69,7 @@ for (const [name, env] of tiers) {
       t.match(await it.get('/health'), { components: { runner_host: { isolation: { 0: tier } } } });
       t.match(await it.get('/v1/stats'), { runner_host: { isolation: { 0: tier } } });
       const { dataDir, pid } = it;
-      const command = `cat ${dataDir}/* ${dataDir}/../secret /proc/${pid}/environ; ls ${dataDir}/logs; cat ${dataDir}/lock.owner;
+      const command = `cat ${dataDir}/* ${dataDir}/../secret /proc/${pid}/environ /etc/shadow; ls /root; ls ${dataDir}/logs; cat ${dataDir}/lock.owner;
       (: < /proc/${pid}/mem); echo x > file; cat file; pwd`;
       const done = await stdout(it, { kind: 'shell', command });
       t.match(done, { status: 'completed', isolation: tier });
@@ -122,6 +131,9 @@ for (const [name, env] of tiers) {
   );
 }
 
+/** What commands in the sandbox of a server that is root run as. */
+const SANDBOX_USER = 65534;
+
 /** bubblewrap that leaves some files uncovered. */
 function leakyBwrap(dir: string, leak: string): string {
   const path = join(dir, 'bwrap');
@@ -142,7 +154,9 @@ t.test(
     const dir = dirOutsideTmp(t);
     const secret = (path: string) => {
       mkdirSync(join(dir, path, '..'), { recursive: true });
-      writeFileSync(join(dir, path), `${SECRET} of ${path}\n`, { mode: 0o600 });
+      writeFileSync(join(dir, path), `${SECRET} of ${path}\n`, { mode: 0o640 });
+      // So that nothing but its being hidden keeps commands from it.
+      if (process.getuid?.() === 0) chownSync(join(dir, path), 0, SANDBOX_USER);
       return join(dir, path);
     };
     const link = (to: string, path: string) => {

@@ -1,6 +1,9 @@
 // Each isolation tier of the native host: the contract of all hosts at the stronger ones, and what each of them keeps a
 // command from, beside a weaker one that does not.
 import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -15,7 +18,8 @@ import t, { type Test } from 'tap';
 import { Host, hostContract, type TierUnderTest } from '../helpers/host-contract.ts';
 import { until, withArgument } from '../helpers/processes.ts';
 import { raw, type RawStart } from '../helpers/raw-frames.ts';
-import { TIERS_UNDER_TEST, whyNot } from '../helpers/tiers.ts';
+import { tempDir } from '../helpers/temp.ts';
+import { dirOutsideTmp, TIERS_UNDER_TEST, whyNot } from '../helpers/tiers.ts';
 
 const NATIVE = [process.env.EXECD_NATIVE_HOST ?? 'build/runner-host'] as const;
 const NODE = [process.execPath, 'src/runner-host/main.ts'] as const;
@@ -370,6 +374,86 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
     t.equal((await refusals((path) => ({ program: '../data/x', args: [], cwd: path }))).size, 1);
   });
 }
+
+/** A socket of the machine, which everybody may speak with, and a command that does. */
+async function openSocket(t: Test): Promise<{ path: string; ask: string }> {
+  const path = join(dirOutsideTmp(t), 'socket');
+  const socket = createServer((client) => client.end('reached\n'));
+  await new Promise<void>((resolve) =>
+    socket.listen({ path, writableAll: true, readableAll: true }, resolve),
+  );
+  t.teardown(() => new Promise((resolve) => socket.close(resolve)));
+  return { path, ask: `perl -MIO::Socket::UNIX -e 'print IO::Socket::UNIX->new($ARGV[0])->getline' ${path}` };
+}
+
+/** For a host that is not root, as a server in production is. */
+function ordinary(t: Test): TierUnderTest & { command: [string, ...string[]] } {
+  const user = 1_000_000_000 + process.pid;
+  const makeDir = (t: Test) => {
+    const dir = dirOutsideTmp(t);
+    chownSync(dir, user, user);
+    return dir;
+  };
+  const program = join(makeDir(t), 'runner-host');
+  copyFileSync(NATIVE[0], program);
+  chmodSync(program, 0o755);
+  return {
+    ...sandbox,
+    makeDir,
+    command: ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', program],
+  };
+}
+
+for (const who of ['root', 'another user'])
+  at('sandbox, uid', `of a host that is ${who}: what it keeps a command from beside files`, async (t) => {
+    const other = ordinary(t);
+    const host = await new Host(
+      t,
+      who === 'root' ? NATIVE : other.command,
+      who === 'root' ? sandbox : other,
+    ).greet();
+    const { path, ask } = await openSocket(t);
+    t.equal(await said(await greeted(t, supervised), ask), 'reached', 'at weaker tiers');
+    t.match(await said(host, `test -e ${path} && ${ask}`), /Can't call method "getline"/);
+    t.equal(
+      await said(host, 'unshare -Ur true 2> /dev/null || echo none'),
+      'none',
+      'no user namespace of its own',
+    );
+    t.equal(
+      await said(host, 'test $(id -u) = 0 && id; grep Cap /proc/self/status | grep -v "0\\{16\\}\\|Bnd"'),
+      '',
+    );
+    t.equal(
+      await said(host, 'rm -rf /tmp/* && touch file && (: > /proc/self/oom_score_adj) 2> /dev/null; ls'),
+      'file',
+    );
+  });
+
+at('sandbox, uid', 'a host that is root does not hand on what root may read', async (t) => {
+  const dir = dirOutsideTmp(t);
+  mkdirSync(join(dir, 'closed/data'), { recursive: true });
+  chmodSync(join(dir, 'closed'), 0o700);
+  writeFileSync(join(dir, 'secret'), 'hunter2', { mode: 0o600 });
+  writeFileSync(join(dir, 'closed/secret'), 'hunter2', { mode: 0o644 });
+  for (const uidCount of [0, 80]) {
+    const host = await greeted(t, { ...sandbox, uidCount, makeDir: () => join(dir, 'closed/data') });
+    t.match(await said(host, `cat /etc/shadow ${dir}/secret; ls /root`), /^.*denied\n.*denied\n.*denied$/);
+    t.equal(
+      await said(host, `echo x > file; cat file; ls ${dir}/closed; cat /dev/stdin`, {
+        stdin: Buffer.from('in'),
+      }),
+      'x\ndata\nin',
+    );
+    t.equal(
+      await said(host, 'stat -c %U /etc /root; df --output=itotal /tmp /dev/shm /run | tail -3 | uniq -c'),
+      'root\nroot\n      3  65536',
+    );
+    rmSync(join(dir, 'closed/data'), { recursive: true });
+  }
+  const inTmp = await greeted(t, { ...sandbox, makeDir: tempDir });
+  t.equal(await said(inTmp, 'echo x > file; cat file; test $(id -u) = 0'), 'x');
+});
 
 const EMPTY_AND_OWN = `/run:\n\n/tmp:\n\n/var/tmp:\nx`;
 

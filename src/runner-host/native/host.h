@@ -386,6 +386,8 @@ void hidden_set(struct strings places);
 char *hidden_now(struct hidden *hidden);
 char *hidden_add(struct hidden *hidden, const char *place);
 void hidden_free(struct hidden *hidden);
+/** Places of sockets that were given a name in this network namespace. */
+void sockets_find(struct strings *sockets);
 /** Whether a path is a directory, or below it. */
 bool is_below(const char *path, const char *dir);
 
@@ -397,6 +399,23 @@ struct sandbox {
   /** What bwrap has said of itself. */
   int said;
 };
+/** Places of which each sandbox has its own, in memory. */
+extern const char *const sandbox_places[];
+
+/** What the first process of a sandbox is told beside the start frame. */
+struct sandbox_extra {
+  /** The user that it is to become, having done what is left to do; 0: it is what it is to be. */
+  uid_t uid;
+  /** That are to be covered. */
+  struct strings sockets;
+};
+/** A user namespace (settle.c) whose users are those of this host's. -1 with errno. For the starter alone. */
+int userns_make(void);
+/** Finishes a sandbox from within. Returns NULL, or why it cannot, malloc'ed. */
+char *sandbox_settle(const struct sandbox_extra *extra);
+/** The user of commands in the sandboxes of a host that is root and has no users for them: "nobody". */
+#define SANDBOX_USER 65534
+
 /** For the starter alone. Starts bwrap, and in it this program as the first process, which then starts the command. */
 struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox);
 /** The first process of a sandbox (init.c). */
@@ -515,6 +534,8 @@ struct attempt {
   bool is_refused, is_spawned, has_script, is_silent;
   /** Its own user; 0: there is none. */
   uid_t uid;
+  /** The user that its files are given to: its own, or the one of all sandboxes; 0: that of this host. */
+  uid_t user;
   bool is_sandboxed;
   struct sandbox sandbox;
   struct private_dir dir;

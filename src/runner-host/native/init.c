@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,7 +16,7 @@
 #include "host.h"
 
 /** Where sandbox_spawn puts them. */
-enum { CONTROL = 3, FRAME, SELF, STDIO };
+enum { CONTROL = 3, FRAME, SELF, STDIO, EXTRA = STDIO + 3, USERNS };
 #define START_TYPE 2
 #define MAX_MESSAGE 4000
 
@@ -63,6 +64,26 @@ static void read_frame(void) {
   close(FRAME);
   if (decoder_take(&decoder, (size_t)length + 6, &listener) != NULL || start == NULL) _exit(1);
   free(decoder.data);
+}
+
+/** Reads what it is told beside the frame, and finishes the sandbox if that is left to it. */
+static void settle(void) {
+  static const char what[] = "The sandbox could not be made: ";
+  struct sandbox_extra extra = {0};
+  char path[4096];
+  FILE *file = fdopen(EXTRA, "re");
+  if (file == NULL || fread(&extra.uid, sizeof extra.uid, 1, file) != 1) _exit(1);
+  char *at = NULL;
+  for (size_t size = 0; getdelim(&at, &size, 0, file) > 0;) strings_add(&extra.sockets, must_copy(at));
+  free(at);
+  fclose(file);
+  if (extra.uid == 0) return;
+  close(USERNS);
+  char *problem = sandbox_settle(&extra);
+  strings_free(&extra.sockets);
+  if (problem == NULL) return;
+  snprintf(path, sizeof path, "%s%s.", what, problem);
+  refuse((struct refusal){ISOLATION_UNAVAILABLE, path});
 }
 
 static void start_command(void) {
@@ -122,13 +143,14 @@ int sandbox_init(void) {
   // It has the user of the command, which must not look into it or trace it.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   close(SELF);
-  for (int fd = CONTROL; fd < STDIO + 3; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (int fd = CONTROL; fd <= USERNS; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
   sigset_t children;
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   sigprocmask(SIG_SETMASK, &children, NULL);
   struct pollfd sources[] = {{signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}, {CONTROL, POLLIN, 0}};
   if (sources[0].fd < 0) _exit(1);
+  settle();
   read_frame();
   start_command();
   for (;;) {

@@ -17,6 +17,8 @@
 
 /** Above what is passed on in fixed places. */
 #define SAFE_FD 16
+/** Where the user namespace is passed on. */
+#define USERNS_FD "10"
 #define TMP_BYTES "268435456"
 
 static char *bwrap;
@@ -30,7 +32,7 @@ bool sandbox_is_there(void) { return bwrap != NULL; }
 // ------------------------------------------------------------------------------------------ arguments
 
 /** Each sandbox has its own of these. Sockets of services are in /run: a read-only one could still be spoken with. */
-static const char *const own_places[] = {"/tmp", "/var/tmp", "/run", NULL};
+const char *const sandbox_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
 /** Beside them; all is replaced there. */
 static const char *const replaced[] = {"/tmp", "/var/tmp", "/run", "/dev", "/proc", NULL};
 
@@ -59,6 +61,35 @@ static void add_hidden(struct strings *args, const struct hidden *hidden) {
     if (!is_replaced(hidden->files.items[i])) ADD(args, "--ro-bind", "/dev/null", hidden->files.items[i]);
 }
 
+/** Makes the way from an empty directory down to the private one, for others to pass; bwrap would make it for root alone. */
+static void add_way(struct strings *args, const char *empty, const char *private_dir) {
+  if (!is_below(private_dir, empty)) return;
+  for (const char *end = private_dir + strlen(empty); (end = strchr(end + 1, '/')) != NULL;) {
+    ADD(args, "--perms", "0755", "--dir");
+    strings_add(args, must_format("%.*s", (int)(end - private_dir), private_dir));
+  }
+}
+
+static void add_ways(struct strings *args, const struct hidden *hidden, const char *private_dir) {
+  for (const char *const *place = sandbox_places; *place != NULL; place++) add_way(args, *place, private_dir);
+  for (uint32_t i = 0; i < hidden->dirs.count; i++)
+    if (!is_replaced(hidden->dirs.items[i])) add_way(args, hidden->dirs.items[i], private_dir);
+}
+
+/** Covers the sockets that a command could speak with. Without root there is nobody who could do it from within. */
+static void add_sockets(struct strings *args, const struct hidden *hidden) {
+  struct strings sockets = {NULL, 0};
+  sockets_find(&sockets);
+  for (uint32_t i = 0; i < sockets.count; i++) {
+    const char *path = sockets.items[i];
+    struct stat stat_;
+    bool is_seen = !is_replaced(path) && lstat(path, &stat_) == 0 && S_ISSOCK(stat_.st_mode) && access(path, W_OK) == 0;
+    for (uint32_t j = 0; j < hidden->dirs.count; j++) is_seen &= !is_below(path, hidden->dirs.items[j]);
+    if (is_seen) ADD(args, "--ro-bind", "/dev/null", path);
+  }
+  strings_free(&sockets);
+}
+
 /** Once all that is to be in them is there. */
 static void close_hidden(struct strings *args, const struct hidden *hidden) {
   for (uint32_t i = 0; i < hidden->dirs.count; i++)
@@ -82,24 +113,51 @@ static char *boundary_file(const char *private_dir) {
   return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - private_dir), private_dir);
 }
 
-static struct strings arguments(const struct start *start, const struct hidden *hidden) {
+/** The namespaces, and what the first process may do in them. */
+static void add_rights(struct strings *args, bool is_root) {
+  ADD(args, "bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+  ADD(args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
+  if (!is_root) ADD(args, "--unshare-user", "--disable-userns");
+  // What is left to do within, see settle.c.
+  static const char *const needed[] = {"SYS_ADMIN", "SYS_RESOURCE", "SETUID", "SETGID", "SETPCAP", NULL};
+  if (is_root) ADD(args, "--userns", USERNS_FD);
+  for (const char *const *one = needed; is_root && *one != NULL; one++) {
+    strings_add(args, must_copy("--cap-add"));
+    strings_add(args, must_format("CAP_%s", *one));
+  }
+}
+
+/** Hides the directories above the private one that the user of the command could not pass through, with all in them. */
+static void hide_closed(struct hidden *hidden, const char *private_dir) {
+  for (const char *end = strchr(private_dir + 1, '/'); end != NULL; end = strchr(end + 1, '/')) {
+    char *dir = must_format("%.*s", (int)(end - private_dir), private_dir);
+    struct stat stat_;
+    bool is_closed = lstat(dir, &stat_) == 0 && (stat_.st_mode & S_IXOTH) == 0;
+    if (is_closed) free(hidden_add(hidden, dir));
+    free(dir);
+    if (is_closed) return;
+  }
+}
+
+static struct strings arguments(const struct start *start, struct hidden *hidden, bool is_root) {
   struct strings args = {NULL, 0};
-  ADD(&args, "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+  char *private_dir = real_place(start->private_dir);
+  if (is_root) hide_closed(hidden, private_dir);
+  add_rights(&args, is_root);
   if (!start->has_network) ADD(&args, "--unshare-net");
-  ADD(&args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
   ADD(&args, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc");
-  // bwrap guards what the mode of a directory lets it write to; to root that is not all that can be written in there.
-  ADD(&args, "--remount-ro", "/proc");
-  ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", "/dev/shm", "--remount-ro", "/dev");
-  for (const char *const *place = own_places; *place != NULL; place++)
+  if (!is_root) ADD(&args, "--remount-ro", "/proc");
+  for (const char *const *place = sandbox_places; *place != NULL; place++)
     if (is_directory(*place)) ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", *place);
+  ADD(&args, "--remount-ro", "/dev");
   // Where /etc/resolv.conf often leads.
   static const char *const names[] = {"/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf",
                                       "/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"};
   for (size_t i = 0; start->has_network && i < sizeof names / sizeof *names; i++)
     ADD(&args, "--ro-bind-try", names[i], names[i]);
   add_hidden(&args, hidden);
-  char *private_dir = real_place(start->private_dir);
+  if (!is_root) add_sockets(&args, hidden);
+  add_ways(&args, hidden, private_dir);
   char *boundary = boundary_file(private_dir);
   ADD(&args, "--bind", private_dir, private_dir, "--ro-bind-try", boundary, boundary);
   free(private_dir);
@@ -136,48 +194,85 @@ static bool write_all(int fd, const void *data, size_t length) {
   return true;
 }
 
-/** The start frame as it came, to be read from its beginning. */
-static int frame_file(const struct start *start) {
-  int fd = safe(memfd_create("start", MFD_CLOEXEC));
-  if (fd < 0) return -1;
-  if (write_all(fd, start->frame.data, start->frame.length) && lseek(fd, 0, SEEK_SET) == 0) return fd;
+/** A file that is read from its beginning. */
+static int rewound(int fd, bool is_written) {
+  if (is_written && lseek(fd, 0, SEEK_SET) == 0) return fd;
   int error = errno;
   close(fd);
   errno = error;
   return -1;
 }
 
+/** The start frame as it came. */
+static int frame_file(const struct start *start) {
+  int fd = safe(memfd_create("start", MFD_CLOEXEC));
+  return fd < 0 ? -1 : rewound(fd, write_all(fd, start->frame.data, start->frame.length));
+}
+
+/** What the first process is told beside it. */
+static int extra_file(uid_t uid) {
+  int fd = safe(memfd_create("extra", MFD_CLOEXEC));
+  if (fd < 0) return -1;
+  struct strings sockets = {NULL, 0};
+  if (uid != 0) sockets_find(&sockets);
+  bool is_written = write_all(fd, &uid, sizeof uid);
+  for (uint32_t i = 0; is_written && i < sockets.count; i++)
+    is_written = write_all(fd, sockets.items[i], strlen(sockets.items[i]) + 1);
+  strings_free(&sockets);
+  return rewound(fd, is_written);
+}
+
+/** What the first process of a sandbox gets, from descriptor 3 on: see init.c. */
+#define PASSED 8
+
+/** False, with errno, where something of it cannot be had. */
+static bool pass_on(const struct start *start, const struct spawn_options *options, int control, uid_t uid,
+                    int passed[PASSED + 1]) {
+  errno = EMFILE;
+  int all[] = {safe(control),
+               frame_file(start),
+               safe(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
+               safe(dup(options->stdio[0])),
+               safe(dup(options->stdio[1])),
+               safe(dup(options->stdio[2])),
+               extra_file(uid),
+               -1};
+  memcpy(passed, all, sizeof all);
+  passed[PASSED] = -1;
+  bool is_whole = true;
+  for (size_t i = 0; i < PASSED - 1; i++) is_whole &= passed[i] >= 0;
+  return is_whole;
+}
+
 struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox) {
   struct spawned spawned = {.pid_fd = -1};
-  int ends[2] = {-1, -1}, nowhere = safe(open("/dev/null", O_RDWR | O_CLOEXEC));
+  bool is_root = geteuid() == 0;
+  int ends[2] = {-1, -1}, nowhere = safe(open("/dev/null", O_RDWR | O_CLOEXEC)), passed[PASSED + 1];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) ends[0] = ends[1] = -1;
   sandbox->control = ends[0];
   sandbox->said = safe(memfd_create("said", MFD_CLOEXEC));
-  int passed[] = {safe(ends[1]),
-                  frame_file(start),
-                  safe(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
-                  safe(dup(options->stdio[0])),
-                  safe(dup(options->stdio[1])),
-                  safe(dup(options->stdio[2])),
-                  -1};
-  bool is_whole = nowhere >= 0 && sandbox->said >= 0;
-  for (size_t i = 0; i < 6; i++) is_whole &= passed[i] >= 0;
-  if (!is_whole) spawned.exec_errno = errno != 0 ? errno : EMFILE;
+  bool is_whole = pass_on(start, options, ends[1], is_root ? options->uid : 0, passed);
+  if (!is_whole || nowhere < 0 || sandbox->said < 0) spawned.exec_errno = errno;
   struct hidden hidden = {0};
-  sandbox->problem = is_whole ? hidden_now(&hidden) : NULL;
+  sandbox->problem = spawned.exec_errno == 0 ? hidden_now(&hidden) : NULL;
+  if (is_root && spawned.exec_errno == 0 && sandbox->problem == NULL) {
+    passed[PASSED - 1] = safe(userns_make());
+    if (passed[PASSED - 1] < 0) sandbox->problem = must_format("no user namespace could be made: %s", strerror(errno));
+  }
   if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
   if (spawned.exec_errno == 0) {
-    struct strings args = arguments(start, &hidden);
+    struct strings args = arguments(start, &hidden, is_root);
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
     memcpy(outer_options.stdio, (int[]){nowhere, nowhere, sandbox->said}, sizeof outer_options.stdio);
     outer_options.passed = passed;
+    if (is_root) outer_options.uid = 0;
     spawned = spawn_process(&outer, bwrap, &outer_options);
     strings_free(&args);
   }
   hidden_free(&hidden);
-  for (size_t i = 0; i < 6; i++)
+  for (size_t i = 0; i < PASSED; i++)
     if (passed[i] >= 0) close(passed[i]);
   if (nowhere >= 0) close(nowhere);
   if (spawned.exec_errno == 0) return spawned;

@@ -50,14 +50,14 @@ static int open_input(const struct start *start, uid_t uid) {
 /** The private directory, the script and the input. Returns the descriptor of the input, or -1 with errno. */
 static int make_files(struct attempt *attempt) {
   const struct start *start = attempt->start;
-  errno = private_dir_make(&attempt->dir, start->private_dir, attempt->uid);
+  errno = private_dir_make(&attempt->dir, start->private_dir, attempt->user);
   if (errno != 0) return -1;
   if (start->script_path != NULL) {
-    errno = write_new(start->script_path, start->script, 0700, attempt->uid);
+    errno = write_new(start->script_path, start->script, 0700, attempt->user);
     attempt->has_script = errno == 0;
     if (errno != 0) return -1;
   }
-  return open_input(start, attempt->uid);
+  return open_input(start, attempt->user);
 }
 
 /** The clock in which /proc tells when a process was started. */
@@ -85,11 +85,11 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
   struct spawn_options options = {
       .stdio = {input, outputs[0], outputs[1]},
       .tag = attempt->tag,
-      .uid = attempt->uid,
+      .uid = attempt->user,
       .oom_score = limits_oom_score(),
   };
   // So that it can open /dev/stderr.
-  for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->uid);
+  for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->user);
   attempt->start_ticks = ticks_since_boot();
   attempt->spawned = attempt->is_sandboxed ? sandbox_spawn(start, &options, &attempt->sandbox)
                                            : spawn_process(start, file, &options);
@@ -119,11 +119,14 @@ static bool isolate(struct attempt *attempt) {
     return false;
   }
   if (!uids_are_there()) {
-    if (tier == TIER_SANDBOX) return true;
+    if (tier == TIER_SANDBOX) {
+      attempt->user = geteuid() == 0 ? SANDBOX_USER : 0;
+      return true;
+    }
     refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no users that commands may run as."));
     return false;
   }
-  attempt->uid = uid_take();
+  attempt->uid = attempt->user = uid_take();
   if (attempt->uid != 0) return true;
   refuse(attempt, RESOURCES_UNAVAILABLE, must_copy("All users that commands may run as are taken."));
   return false;
@@ -170,7 +173,7 @@ static void release_work(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
   if (attempt->is_silent) journal_stays_empty(attempt->start->journal);
   if (attempt->has_script) unlink(attempt->start->script_path);
-  private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->uid);
+  private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->user);
   // One that somebody still runs as is given to nobody.
   if (attempt->uid != 0 && attempt->survivors == 0) uid_give(attempt->uid);
 }
