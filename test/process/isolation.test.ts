@@ -152,6 +152,7 @@ t.test(
   skipUnless('sandbox'),
   async (t) => {
     const dir = dirOutsideTmp(t);
+    chmodSync(dir, 0o755);
     const secret = (path: string) => {
       mkdirSync(join(dir, path, '..'), { recursive: true });
       writeFileSync(join(dir, path), `${SECRET} of ${path}\n`, { mode: 0o640 });
