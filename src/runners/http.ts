@@ -15,17 +15,20 @@ import type {
   StopRequest,
   Timer,
 } from '../domain/ports.ts';
+import { BodyDecoder, encodingOf } from './body-decoder.ts';
 import { EgressGuard } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';
 import { Connector } from './guarded-connect.ts';
+import { FairShares } from './fair-shares.ts';
 import type { Lookup } from './lookups.ts';
 import { OwnAddresses } from './own-addresses.ts';
-import { RequestError } from './request-error.ts';
+import { authority, RequestError } from './request-error.ts';
 import {
   type AnswerHead,
   firstMessage,
   isExpected,
   type Message,
+  peerOf,
   redirectOf,
   retryAfterMs,
 } from './request-message.ts';
@@ -46,24 +49,26 @@ export interface RequestRunnerOptions {
 
 /** Logs that are written at a time. More would only wait for the disk, with files and buffers of their own. */
 const LOGS_AT_ONCE = 32;
+/** Decoders at a time of those that need much memory. */
+const LARGE_DECODERS = 64;
 /** Growth is told at most this often, milliseconds. */
 const GROWTH_MS = 50;
 
 export class RequestRunner implements HttpRunner {
   readonly #options: RequestRunnerOptions;
-  readonly #connections: Connections;
-  readonly #turns = new Turns(LOGS_AT_ONCE);
+  readonly #shared: Shared;
 
   /** Throws an Error that names a bad entry of the allow-list. */
   constructor(options: RequestRunnerOptions) {
     this.#options = options;
     const { clock, lookup } = options;
     const guard = new EgressGuard(options.egressAllow, new OwnAddresses(clock, options.ownAddresses));
-    this.#connections = new Connections(guard, new Connector({ guard, clock, lookup }));
+    const connections = new Connections(guard, new Connector({ guard, clock, lookup }));
+    this.#shared = { connections, turns: new Turns(LOGS_AT_ONCE), decoders: new FairShares(LARGE_DECODERS) };
   }
 
   run(start: RequestStart, listener: AttemptListener): RunningAttempt {
-    const attempt = new RequestAttempt(start, listener, this.#options, this.#connections, this.#turns);
+    const attempt = new RequestAttempt(start, listener, this.#options, this.#shared);
     return {
       ended: attempt.run(),
       stop: (request) => attempt.stop(request),
@@ -72,16 +77,22 @@ export class RequestRunner implements HttpRunner {
   }
 
   async close(): Promise<void> {
-    this.#connections.close();
+    this.#shared.connections.close();
   }
+}
+
+/** What all attempts share. */
+interface Shared {
+  connections: Connections;
+  turns: Turns;
+  decoders: FairShares;
 }
 
 class RequestAttempt {
   readonly #start: RequestStart;
   readonly #listener: AttemptListener;
   readonly #options: RequestRunnerOptions;
-  readonly #connections: Connections;
-  readonly #turns: Turns;
+  readonly #shared: Shared;
   readonly #clock: Clock;
   #outcome: Outcome | null = null;
   #settle: () => void = () => undefined;
@@ -90,6 +101,7 @@ class RequestAttempt {
   });
   #log: ResponseLog | null = null;
   #exchange: Exchange | null = null;
+  #decoder: BodyDecoder | null = null;
   #redirects = 0;
   #response: HttpResponse | null = null;
   #attemptMs: number;
@@ -100,18 +112,11 @@ class RequestAttempt {
   #idleTimer: Timer | null = null;
   #growthTimer: Timer | null = null;
 
-  constructor(
-    start: RequestStart,
-    listener: AttemptListener,
-    options: RequestRunnerOptions,
-    connections: Connections,
-    turns: Turns,
-  ) {
+  constructor(start: RequestStart, listener: AttemptListener, options: RequestRunnerOptions, shared: Shared) {
     this.#start = start;
     this.#listener = listener;
     this.#options = options;
-    this.#connections = connections;
-    this.#turns = turns;
+    this.#shared = shared;
     this.#clock = options.clock;
     this.#attemptMs = start.attemptMs;
     this.#idleMs = start.idleMs;
@@ -150,6 +155,7 @@ class RequestAttempt {
     this.#outcome = outcome;
     this.#disarmClocks();
     this.#exchange?.destroy();
+    this.#decoder?.destroy();
     this.#settle();
   }
 
@@ -186,10 +192,10 @@ class RequestAttempt {
 
   #send(message: Message): void {
     if (this.#outcome !== null) return;
-    this.#exchange = new Exchange(this.#connections, message, {
+    this.#exchange = new Exchange(this.#shared.connections, message, {
       head: (head) => this.#attempting(() => this.#answered(message, head)),
-      data: (bytes) => this.#take(bytes),
-      end: () => void this.#complete(),
+      data: (bytes) => this.#received(bytes),
+      end: () => (this.#decoder === null ? void this.#complete() : this.#decoder.end()),
       failed: (error) => this.#failed(error),
       active: () => this.#isActive(),
     });
@@ -200,6 +206,7 @@ class RequestAttempt {
     const next = redirectOf(message, head, { start: this.#start, followed: this.#redirects });
     if (next === null) {
       this.#response = { ...head, url: message.url.href };
+      this.#decoder = this.#decoderOf(message, head);
       return;
     }
     // What a redirect says besides is of no interest.
@@ -208,10 +215,42 @@ class RequestAttempt {
     this.#send(next);
   }
 
+  #decoderOf(message: Message, head: AnswerHead): BodyDecoder | null {
+    const encoding = encodingOf(head);
+    if (encoding === null) return null;
+    const options = { encoding, user: message.user, shares: this.#shared.decoders };
+    const answer = `The answer of ${authority(peerOf(message.url))}`;
+    return new BodyDecoder(options, {
+      data: (bytes) => {
+        this.#take(bytes);
+        if (this.#log?.isOverLimit === true) this.#stopDecoding();
+      },
+      end: () => void this.#complete(),
+      failed: ({ message }) =>
+        this.#failed(new RequestError('invalid_response', `${answer} is broken: ${message}.`)),
+      room: () => this.#exchange?.resume(),
+    });
+  }
+
+  /** What is not kept is not unpacked: the rest counts as it comes. */
+  #stopDecoding(): void {
+    const decoder = this.#decoder;
+    if (decoder === null) return;
+    this.#decoder = null;
+    decoder.destroy();
+    if (decoder.isEnded) void this.#complete();
+    else this.#exchange?.resume();
+  }
+
+  #received(bytes: Buffer): void {
+    this.#isActive();
+    if (this.#decoder === null) this.#take(bytes);
+    else if (!this.#decoder.write(bytes)) this.#exchange?.pause();
+  }
+
   #take(bytes: Buffer): void {
     const log = this.#log as ResponseLog;
-    this.#isActive();
-    if (!log.take(bytes)) this.#exchange?.pause();
+    if (!log.take(bytes)) (this.#decoder ?? this.#exchange)?.pause();
     this.#growthTimer ??= this.#clock.timer(GROWTH_MS, () => {
       this.#growthTimer = null;
       this.#listener.growth({ stdoutBytes: log.bytes, stderrBytes: 0 });
@@ -256,7 +295,7 @@ class RequestAttempt {
       keepBytes: this.#start.keepBytes,
       redact: this.#start.redact,
       clock: this.#clock,
-      turns: this.#turns,
+      turns: this.#shared.turns,
       onFailure: (error) =>
         this.#end({
           cause: 'request_failed',
@@ -265,7 +304,7 @@ class RequestAttempt {
         }),
       onRoom: () => {
         this.#isActive();
-        this.#exchange?.resume();
+        (this.#decoder ?? this.#exchange)?.resume();
       },
     });
   }

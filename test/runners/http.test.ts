@@ -130,15 +130,14 @@ t.test('query parameters come behind those of the URL, which stay as they are', 
   );
 });
 
-t.test('a binary body is logged byte for byte, compressed as it came', async (t) => {
+t.test('a binary body is logged byte for byte', async (t) => {
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
   const origin = await httpServer(t, (_request, response) => {
-    response.writeHead(200, { 'content-encoding': 'gzip' });
     for (let at = 0; at < bytes.length; at += 10_007) response.write(bytes.subarray(at, at + 10_007));
     response.end();
   });
   const world = httpWorld(t);
-  const { start, report } = world.ask(origin, { headers: { 'accept-encoding': 'gzip' } });
+  const { start, report } = world.ask(origin);
   t.match(await report, { outcome: { status: 200 }, end: { output: { stdoutBytes: 300_000 } } });
   t.ok((await world.log(start))?.equals(bytes));
 });
