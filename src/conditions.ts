@@ -8,6 +8,7 @@ import {
   type ParseResult,
   TypeError as CelTypeError,
 } from '@marcbachmann/cel-js';
+import { isNumber, withNumbers } from './condition-numbers.ts';
 import { type Reading, readCondition } from './condition-reading.ts';
 import { type Condition, ConditionError, type Conditions } from './domain/conditions.ts';
 import { describeType } from './domain/json.ts';
@@ -72,9 +73,10 @@ function checkType(program: ParseResult): void {
 function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBounded): Condition {
   const { isCheap, comparesObjects } = reading;
   const evaluateOn = (scope: Scope): unknown => {
-    if (comparesObjects) return runBounded<unknown>(() => program(asMaps(scope) as Scope));
+    if (comparesObjects) return runBounded<unknown>(() => program(asMaps(withNumbers(scope)) as Scope));
     try {
-      return isCheap ? program(scope) : runBounded<unknown>(() => program(scope));
+      // What is cheap reads single fields, and fails on a number that the library does not know.
+      return isCheap ? program(scope) : runBounded<unknown>(() => program(withNumbers(scope)));
     } catch (error) {
       if (isTimeout(error)) throw error;
       return runBounded(() => retryOnMaps(program, scope, error));
@@ -97,7 +99,7 @@ function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBoun
 
 /** The library takes objects for what their `constructor` says, also where that is a field of the data; maps it takes as they are. */
 function retryOnMaps(program: ParseResult, scope: Scope, error: unknown): unknown {
-  const maps = asMaps(scope);
+  const maps = asMaps(withNumbers(scope));
   if (maps === scope) throw error;
   return program(maps as Scope);
 }
@@ -107,7 +109,7 @@ function retryOnMaps(program: ParseResult, scope: Scope, error: unknown): unknow
  * would be compared with what that one inherits, so that `{"__proto__": {}}` would equal any object of one field.
  */
 function asMaps(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || isNumber(value)) return value;
   if (Array.isArray(value)) {
     const items = value.map(asMaps);
     return items.some((item, i) => item !== value[i]) ? items : value;

@@ -12,7 +12,7 @@ import {
 } from './domain/operation.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import type { LiveFile } from './live-files.ts';
-import { checkWith, paramsValidators } from './params-validators.ts';
+import { paramsValidators } from './params-validators.ts';
 import { type FileProblem, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_OPERATIONS_FILE';
@@ -86,12 +86,12 @@ export function parseOperations(text: string, limits: SpecLimits): Read<{ regist
   const usable: Operation[] = [];
   for (const [name, raw] of Object.entries(operations)) {
     const { definition, params, template, issues: found } = read(raw);
-    const { validate, issues: wrong } = validators(params);
+    const { check, issues: wrong } = validators(params);
     for (const { path, message } of [...found, ...wrong]) {
       issues.push({ path: ['operations', name, ...path], message });
     }
-    if (definition === null || template === null || validate === null) continue;
-    usable.push({ name, definition, template, schema, check: checkWith(validate) });
+    if (definition === null || template === null || check === null) continue;
+    usable.push({ name, definition, template, schema, check });
   }
   if (issues.length === 0) return { registry: registryOf(usable, circuits) };
   return { problems: inOrder(issues, parsed.lineOf) };

@@ -2,9 +2,11 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { FieldProblem } from './domain/errors.ts';
+import { holdsExact } from './domain/exact-json.ts';
 import { type Issue, pointer } from './domain/issues.ts';
 import type { Operation } from './domain/operation.ts';
 import type { ParamsSchema } from './domain/params-schema.ts';
+import { exactCheck, type ExactCheck } from './exact-params.ts';
 
 /**
  * A pattern of the file is trusted, what it is applied to is not: the time that a pattern takes may grow fast with the
@@ -29,7 +31,8 @@ class BoundedPattern {
 }
 
 export interface CompiledParams {
-  validate: ValidateFunction | null;
+  /** Null when the schema cannot be used. */
+  check: Operation['check'] | null;
   /** With paths below the operation. */
   issues: Issue[];
 }
@@ -42,30 +45,39 @@ export function paramsValidators(): (params: ParamsSchema | null) => CompiledPar
       code: 'boundedPattern',
     },
   );
-  const ajv = new Ajv2020({
-    strict: true,
-    // Combinations such as anyOf: [{required: […]}] are usual; names in the outer list are checked elsewhere.
-    strictRequired: false,
-    allowUnionTypes: true,
-    allErrors: true,
-    useDefaults: true,
-    logger: false,
-    code: { regExp },
-  });
+  const create = (): Ajv2020 => withFormats(new Ajv2020({ ...OPTIONS, code: { regExp } }));
+  const ajv = create();
+  return (params) => {
+    if (params === null) return { check: null, issues: [] };
+    const issues = [...metaIssues(ajv, params), ...unboundedLists(params)];
+    if (issues.length > 0) return { check: null, issues };
+    try {
+      const validate = ajv.compile(params);
+      return {
+        check: checkWith(validate, () => exactCheck(create(), params)),
+        issues: badDefaults(validate),
+      };
+    } catch (error) {
+      return { check: null, issues: [{ path: ['params'], message: (error as Error).message }] };
+    }
+  };
+}
+
+const OPTIONS = {
+  strict: true,
+  // Combinations such as anyOf: [{required: […]}] are usual; names in the outer list are checked elsewhere.
+  strictRequired: false,
+  allowUnionTypes: true,
+  allErrors: true,
+  useDefaults: true,
+  logger: false,
+} as const;
+
+function withFormats(ajv: Ajv2020): Ajv2020 {
   (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
   boundFormats(ajv);
   ajv.addKeyword({ keyword: 'x-allow-dash', schemaType: 'boolean' });
-  return (params) => {
-    if (params === null) return { validate: null, issues: [] };
-    const issues = [...metaIssues(ajv, params), ...unboundedLists(params)];
-    if (issues.length > 0) return { validate: null, issues };
-    try {
-      const validate = ajv.compile(params);
-      return { validate, issues: badDefaults(validate) };
-    } catch (error) {
-      return { validate: null, issues: [{ path: ['params'], message: (error as Error).message }] };
-    }
-  };
+  return ajv;
 }
 
 /** Formats are patterns too. */
@@ -125,14 +137,22 @@ function badDefaults(validate: ValidateFunction): Issue[] {
 const MAX_PARAM_PROBLEMS = 100;
 
 /** Checks what a request says against a compiled schema. */
-export function checkWith(validate: ValidateFunction): Operation['check'] {
+function checkWith(validate: ValidateFunction, makeExact: () => ExactCheck): Operation['check'] {
+  let exact: ExactCheck | null = null;
   return (given) => {
+    if (holdsExact(given)) {
+      exact ??= makeExact();
+      const params = exact.check(given);
+      return params === null ? refusal(exact.validate) : { ok: true, params };
+    }
     // Defaults are written into it.
     const params = structuredClone(given) as Record<string, unknown>;
-    if (validate(params)) return { ok: true, params };
-    const problems = (validate.errors ?? []).slice(0, MAX_PARAM_PROBLEMS).map(problemOf);
-    return { ok: false, problems };
+    return validate(params) ? { ok: true, params } : refusal(validate);
   };
+}
+
+function refusal({ errors }: ValidateFunction): { ok: false; problems: FieldProblem[] } {
+  return { ok: false, problems: (errors ?? []).slice(0, MAX_PARAM_PROBLEMS).map(problemOf) };
 }
 
 function problemOf(error: ErrorObject): FieldProblem {

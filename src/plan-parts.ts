@@ -2,6 +2,9 @@
 import type { z } from 'zod';
 import { celConditions } from './conditions.ts';
 import type { Conditions } from './domain/conditions.ts';
+import { copyJson } from './domain/exact-json.ts';
+import { parseFields } from './domain/exact-fields.ts';
+import { ExactNumber } from './domain/exact-number.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
 import { type PlanCheck, planChecker } from './domain/plan-check.ts';
 import type { PlanDraft } from './domain/plan.ts';
@@ -19,18 +22,24 @@ export interface PlanParts {
  * of a wrong type has been refused with the plan.
  */
 function withTexts(spec: Record<string, unknown>, { issues }: z.ZodError): Record<string, unknown> {
-  const copy = structuredClone(spec);
-  for (const { code, path } of issues) {
-    if (code !== 'invalid_type' && code !== 'invalid_union') continue;
+  const copy = copyJson(spec);
+  for (const issue of issues) {
+    const { code, path } = issue;
+    if ((code !== 'invalid_type' && code !== 'invalid_union') || wantsNumber(issue)) continue;
     let place: unknown = copy;
     for (const key of path.slice(0, -1)) place = (place as Record<PropertyKey, unknown>)[key];
     const last = path.at(-1);
     if (typeof place !== 'object' || place === null || last === undefined) continue;
     const value = (place as Record<PropertyKey, unknown>)[last];
-    if (typeof value === 'number' || typeof value === 'boolean')
-      (place as Record<PropertyKey, unknown>)[last] = String(value);
+    const isNumber = typeof value === 'number' || value instanceof ExactNumber;
+    if (isNumber || typeof value === 'boolean') (place as Record<PropertyKey, unknown>)[last] = String(value);
   }
   return copy;
+}
+
+function wantsNumber(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_union') return issue.errors.flat().some(wantsNumber);
+  return issue.code === 'invalid_type' && ['int', 'number'].includes(issue.expected);
 }
 
 /** How plans are checked, and their values worked out. */
@@ -41,8 +50,8 @@ export function planParts(limits: SpecLimits): PlanParts {
     conditions,
     check: planChecker(limits, conditions),
     parse(spec) {
-      let parsed = schema.safeParse(spec, { error: fieldMessage });
-      if (!parsed.success) parsed = schema.safeParse(withTexts(spec, parsed.error), { error: fieldMessage });
+      const first = schema.safeParse(spec, { error: fieldMessage });
+      const parsed = first.success ? first : parseFields(schema, withTexts(spec, first.error));
       if (parsed.success) return { spec: parsed.data };
       return { wrong: sentenceOf(fieldProblems(parsed.error, 'body')) };
     },

@@ -1,6 +1,18 @@
 // YAML and JSON without surprises: one reading of every text, bounded, with the line of each value.
 import { readFileSync, statSync } from 'node:fs';
-import { isAlias, isMap, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type Node,
+  type Scalar,
+} from 'yaml';
+import { ExactNumber } from './domain/exact-number.ts';
+import { dotted } from './domain/issues.ts';
 
 /** How often the file may use an anchor, and how many values it may have with all of them followed. */
 const MAX_ALIASES = 100;
@@ -62,6 +74,16 @@ export function parseYaml(text: string): Read<ParsedYaml> {
     return { problems: said.map(({ message, pos }) => at(message, lines.linePos(pos[0]).line)) };
   }
   if (document.directives.yaml.version !== '1.2') return { problems: [at('must be YAML 1.2')] };
+  const unkept = [...unkeptNumbers(document.contents)].slice(0, MAX_SYNTAX_ERRORS);
+  if (unkept.length > 0) {
+    return {
+      problems: unkept.map(({ path, number }) => ({
+        path: dotted(path),
+        line: lines.linePos(number.range?.[0] ?? 0).line,
+        message: `is ${shortly(number)}, which becomes ${String(number.value)} as a number: write it in quotes, or with at most 15 digits`,
+      })),
+    };
+  }
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -73,6 +95,31 @@ export function parseYaml(text: string): Read<ParsedYaml> {
   return { value, lineOf: (path) => lines.linePos(placeIn(document, path)).line };
 }
 const MAX_SYNTAX_ERRORS = 50;
+
+/** Numbers of which a double makes others. Each is found once, however many aliases it has. */
+function* unkeptNumbers(
+  node: unknown,
+  path: readonly PropertyKey[] = [],
+): Generator<{ path: readonly PropertyKey[]; number: Scalar }> {
+  if (path.length > MAX_DEPTH) return;
+  if (isMap<Node, Node>(node))
+    for (const { key, value } of node.items) yield* unkeptNumbers(value, [...path, String(key)]);
+  else if (isSeq<Node>(node))
+    for (const [i, item] of node.items.entries()) yield* unkeptNumbers(item, [...path, i]);
+  else if (isScalar(node) && typeof node.value === 'number' && !isKept(node.value, node.source ?? ''))
+    yield { path, number: node };
+}
+
+/** @param source as YAML writes numbers, which is not always as JSON does */
+function isKept(double: number, source: string): boolean {
+  if (/^[-+]?\.(inf|nan)$/i.test(source)) return true;
+  if (/^0[ox]/.test(source)) return Number.isSafeInteger(double);
+  const [mantissa = '', power] = source.replace('+', '').toLowerCase().split('e');
+  const number = mantissa.replace(/^(-?)\./, '$10.').replace(/\.$/, '');
+  return new ExactNumber(power === undefined ? number : `${number}e${power}`).double !== null;
+}
+
+const shortly = ({ source = '' }: Scalar): string => new ExactNumber(source).shown;
 
 /** What JSON could not hold: numbers that are none, values that contain themselves or grow beyond measure. */
 function oddity(whole: unknown): string | null {

@@ -1,11 +1,13 @@
 // What is wrong with each field, in words for the one who sent it.
 import type { z } from 'zod';
 import type { FieldProblem } from './errors.ts';
+import { ExactNumber } from './exact-number.ts';
 
 /** How a value is called: JSON's own types, and what stands for a missing one. */
 function nameOf(input: unknown): string {
   if (input === null) return 'null';
   if (Array.isArray(input)) return 'a list';
+  if (input instanceof ExactNumber) return 'a number';
   return typeof input === 'object' ? 'an object' : `a ${typeof input}`;
 }
 
@@ -19,6 +21,8 @@ const EXPECTED: Record<string, string> = {
   array: 'a list',
 };
 
+const NUMBERS = `this field takes numbers of at most 17 digits, and whole numbers up to ${Number.MAX_SAFE_INTEGER}`;
+
 const ITEMS: Record<string, string> = { string: 'characters', array: 'items' };
 
 /** Takes the place of zod's own messages: pass it as `error` when parsing. A schema's own message goes before. */
@@ -28,6 +32,10 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type': {
       if (input === undefined) return 'is required';
       const expected = EXPECTED[issue.expected] ?? `a ${issue.expected}`;
+      if (input instanceof ExactNumber && ['int', 'number'].includes(issue.expected)) {
+        if (!Number.isFinite(Number(input))) return 'is too large for a number';
+        return `is ${input.shown}; ${NUMBERS}`;
+      }
       if (typeof input !== 'number') return `must be ${expected}, not ${nameOf(input)}`;
       if (!Number.isFinite(input)) return 'is too large for a number';
       return issue.expected === 'int' ? 'must be a whole number' : `must be ${expected}, not a number`;

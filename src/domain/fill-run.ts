@@ -1,6 +1,7 @@
 // Fills what an operation runs with the parameters of a request. What fills a slot stays one argument, one URL component,
 // one value: nothing that a parameter holds is ever read as a template, a shell's text or an option.
 import type { FieldProblem } from './errors.ts';
+import { ExactNumber } from './exact-number.ts';
 import { type Issue, issuesOf, pointer } from './issues.ts';
 import { allowsDash, type JsonSchema, type ParamsSchema, schemaOf } from './params-schema.ts';
 import type { specSchema, Spec } from './spec.ts';
@@ -162,8 +163,8 @@ function valueIn(slot: Slot, node: TextNode, filling: Filling): unknown {
   return ABSENT;
 }
 
-const isScalar = (value: unknown): value is string | number | boolean =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+const isScalar = (value: unknown): value is string | number | boolean | ExactNumber =>
+  ['string', 'number', 'boolean'].includes(typeof value) || value instanceof ExactNumber;
 
 /** Text of a value for a place that is not JSON; percent-encoded in a URL. */
 function textOf(value: unknown, slot: Slot, { place }: TextNode, filling: Filling): string {

@@ -2,6 +2,8 @@
 import type { z } from 'zod';
 import type { Conditions } from './conditions.ts';
 import type { FieldProblem } from './errors.ts';
+import { parseFields } from './exact-fields.ts';
+import { ExactNumber } from './exact-number.ts';
 import { fieldMessage, fieldProblems, pointer } from './field-messages.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
@@ -102,13 +104,13 @@ const nameOf = (step: StepSpec | null | undefined, i: number): string => step?.n
 
 /** A step as far as its fields are right, but for values that are not known yet; null when it is none. */
 function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepSpec | null {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber) {
     add(at, 'must be an object');
     return null;
   }
   const step = value as StepSpec;
   const form = step.kind === 'plan' ? 'plan' : 'single';
-  const parsed = schemas[form].safeParse(step, { error: fieldMessage });
+  const parsed = parseFields(schemas[form], step);
   if (!parsed.success) {
     const issues = [...parsed.error.issues, ...issuesBesideKind(parsed.error, step)].filter(
       (issue) => !isExcused(issue, step),

@@ -1,5 +1,7 @@
 // What `| name` does to the value of a reference. Nothing here runs what it is given: `quote` is what makes a value safe in
 // the text of a shell.
+import { exactly } from './exact-json.ts';
+import { ExactNumber } from './exact-number.ts';
 import { describeType } from './json.ts';
 
 export const FILTERS = ['trim', 'lines', 'json', 'parse', 'quote'] as const;
@@ -60,7 +62,7 @@ function parse(text: string): unknown {
     throw new FilterError('parse takes JSON text', { cause: error });
   }
   if (isDeeper(value, MAX_DEPTH)) throw new FilterError(`parse takes at most ${MAX_DEPTH} levels of nesting`);
-  return value;
+  return exactly(text, value);
 }
 
 /** Level by level, for the depth of the calls is bounded too. */
@@ -91,7 +93,8 @@ function quoteAll(values: readonly unknown[]): string {
 }
 
 function quote(value: unknown): string {
-  if (typeof value === 'number' || typeof value === 'boolean') return `'${String(value)}'`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value instanceof ExactNumber)
+    return `'${String(value)}'`;
   if (typeof value !== 'string') {
     throw new FilterError(
       `quote takes a text, a number, a boolean or a list of them, not ${describeType(value)}`,

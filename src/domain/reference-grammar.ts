@@ -1,5 +1,6 @@
 // How references are written in a text: `${ path [?? JSON] [| filter]* }`; `$${` is a literal `${`, and `${"text"}` is that
 // text, for what cannot stand before a reference as it is: a dollar. One pass, no backtracking: texts come from clients.
+import { parseJson } from './exact-json.ts';
 import { type Filter, FILTERS } from './reference-filters.ts';
 
 /** What a path may start with. Which of them has a meaning where, the caller says. */
@@ -104,7 +105,7 @@ const SPACE = /[ \t\r\n]*/y;
 const WORD = /[A-Za-z_][A-Za-z0-9_]*/y;
 const NAME = /[A-Za-z0-9_-]+/y;
 const INDEX = /[0-9]+/y;
-/** A number, true, false or null: what is none of them, JSON.parse refuses. */
+/** A number, true, false or null: what is none of them, the parser refuses. */
 const SCALAR = /[^\s|}]+/y;
 const NESTS: Readonly<Record<string, number>> = { '[': 1, '{': 1, ']': -1, '}': -1 };
 
@@ -188,7 +189,7 @@ class Scanner {
     }
   }
 
-  /** A JSON value: its end is found first, for JSON.parse takes whole texts only. */
+  /** A JSON value: its end is found first, for a parser takes whole texts only. */
   #literal(): unknown {
     this.#skip(SPACE);
     const start = this.#at;
@@ -207,7 +208,7 @@ class Scanner {
 
   #json(start: number): unknown {
     try {
-      return JSON.parse(this.#text.slice(start, this.#at));
+      return parseJson(this.#text.slice(start, this.#at));
     } catch {
       throw this.#error(`${shorten(this.#text.slice(start, this.#at)) || 'nothing'} is not JSON`, start);
     }

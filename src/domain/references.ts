@@ -1,5 +1,6 @@
 // References in any text of a value: found before anything runs, resolved when what they name is there. What is inserted is
 // data: it is never read as a template again, and in a shell's text it is a word only through the filter `quote`.
+import { ExactNumber } from './exact-number.ts';
 import { describeType } from './json.ts';
 import { applyFilter, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
 import {
@@ -163,6 +164,7 @@ class Resolution {
     const value = this.#valueOf(reference);
     if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value);
+    if (value instanceof ExactNumber) return value.toString();
     throw this.#error(reference, `is ${describeType(value)}, which has no text of its own: use "| json"`);
   }
 
@@ -230,7 +232,7 @@ function mapChildren(value: unknown, change: (child: unknown, key: string | numb
 export function readPath(value: unknown, path: readonly (string | number)[]): unknown {
   let at = value;
   for (const key of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
+    if (typeof at !== 'object' || at === null || at instanceof ExactNumber) return undefined;
     if (Array.isArray(at) !== (typeof key === 'number') || !Object.hasOwn(at, key)) return undefined;
     at = (at as Record<string | number, unknown>)[key];
   }

@@ -1,5 +1,6 @@
 // Texts with slots: `{{name}}`, `{{name.field.0}}` for a nested value, `{{name?}}` for one that may be absent. Four
 // opening braces are two literal ones. A template is taken apart once; what fills it never becomes a template again.
+import { ExactNumber } from './exact-number.ts';
 
 /** A parameter's name: it is also the name of an environment variable, in capitals. */
 export const PARAM_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -73,7 +74,8 @@ export function slotsOf(template: Template): Slot[] {
 export function lookUp(params: Readonly<Record<string, unknown>>, slot: Slot): unknown {
   let value: unknown = params;
   for (const key of [slot.param, ...slot.path]) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return undefined;
+    if (!Object.hasOwn(value, key)) return undefined;
     value = (value as Record<string, unknown>)[key];
   }
   return value;

@@ -2,6 +2,7 @@
 import type { HttpBody, HttpResponse, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Outcome, ResultError } from '../domain/outcome.ts';
+import { exactly } from '../domain/exact-json.ts';
 import { measureJson } from '../domain/json.ts';
 import { judge } from '../domain/outcome.ts';
 import type { AttemptReport, Journal, Log } from '../domain/ports.ts';
@@ -82,9 +83,12 @@ async function parseOutput(
   if (output.truncated || output.stdoutBytes > MAX_RESULT_BYTES) return { error: 'output_too_large' };
   try {
     const bytes = await standardOutput(execution, MAX_RESULT_BYTES, deps.journal);
-    const { depth } = measureJson(bytes, { depth: MAX_RESULT_DEPTH, members: Infinity, width: Infinity });
+    const most = { depth: MAX_RESULT_DEPTH, members: Infinity, width: Infinity };
+    const { depth, mayHaveExact } = measureJson(bytes, most);
     if (depth > MAX_RESULT_DEPTH) return { error: 'output_too_large' };
-    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const value: unknown = JSON.parse(text);
+    return { value: mayHaveExact ? exactly(text, value) : value };
   } catch (error) {
     deps.log.debug({ err: error, execution_id: execution.id }, 'The output is not JSON');
     return { error: 'output_not_json' };

@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
+import { exactly } from '../domain/exact-json.ts';
 import { measureJson } from '../domain/json.ts';
 import { pointer } from '../domain/field-messages.ts';
 import { jsonProblem, repeatedName } from './json-problem.ts';
@@ -36,7 +37,7 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
     if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
     const maxMembers = request.routeOptions.config.maxMembers ?? MAX_MEMBERS;
     const most = { depth: MAX_DEPTH, members: maxMembers, width: MAX_MEMBERS };
-    const { depth, members, width } = measureJson(body, most);
+    const { depth, members, width, mayHaveExact } = measureJson(body, most);
     if (depth > MAX_DEPTH) {
       return done(new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`));
     }
@@ -53,7 +54,7 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
       if (error !== null) return done(whyRefused(text));
       // Of two members with one name the parser keeps the last; somebody else may have read the first.
       if (membersOf(value) !== members) return done(namedTwice(text));
-      done(null, value);
+      done(null, mayHaveExact ? exactly(text, value) : value);
     });
   });
   app.addHook('onRequest', (request, _reply, done) => {

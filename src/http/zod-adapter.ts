@@ -2,7 +2,8 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { RefusedError } from '../domain/errors.ts';
-import { fieldMessage, fieldProblems, sentenceOf } from '../domain/field-messages.ts';
+import { parseFields } from '../domain/exact-fields.ts';
+import { fieldProblems, sentenceOf } from '../domain/field-messages.ts';
 import type { KnownBodies } from './known-bodies.ts';
 
 /**
@@ -16,7 +17,7 @@ export function fit<T extends z.ZodType>(
   place: 'body' | 'querystring',
   prefix: readonly PropertyKey[] = [],
 ): { value: z.output<T> } | { error: RefusedError } {
-  const parsed = schema.safeParse(value, { error: fieldMessage });
+  const parsed = parseFields(schema, value);
   if (parsed.success) return { value: parsed.data };
   const fields = fieldProblems(parsed.error, place, prefix);
   return { error: new RefusedError('validation', sentenceOf(fields), { fields }) };

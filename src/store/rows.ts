@@ -21,6 +21,7 @@ import type {
 import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { EventType } from '../domain/event-types.ts';
+import { readJson, writeJson } from '../domain/exact-json.ts';
 import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
 import type { StoredPhase } from '../domain/lifecycle.ts';
 import { NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
@@ -185,7 +186,7 @@ function factsOf(execution: Accepted): string {
     ...(caller === null ? {} : { caller }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
   };
-  return JSON.stringify(facts).slice(1);
+  return writeJson(facts).slice(1);
 }
 
 /** A trace as JSON: it is hexadecimal digits only. */
@@ -214,7 +215,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
     task_id: execution.taskId,
     plan_id: plan?.id ?? null,
     step: plan?.step ?? null,
-    spec: JSON.stringify(execution.spec),
+    spec: writeJson(execution.spec),
     priority: execution.priority,
     timeouts: JSON.stringify(execution.timeouts),
     phase: 'queued',
@@ -245,7 +246,7 @@ export interface AnswerRow extends Omit<NewRow, 'facts'> {
 export function answerRow(execution: FinishedExecution): AnswerRow {
   const { status, revision, eventSequence, outcome, result } = execution;
   const row = commonRow(execution);
-  const text = result === null ? null : JSON.stringify(result);
+  const text = result === null ? null : writeJson(result);
   const end = { outcome: JSON.stringify(outcome), result: text };
   const facts = factsOf(execution);
   return Object.assign(
@@ -279,8 +280,8 @@ export function toExecution(
   attempts: readonly AttemptRow[],
   known?: Execution['spec'],
 ): Execution {
-  const { work, access = NO_ACCESS_FACTS, ...stored } = JSON.parse(row.facts) as StaticFacts;
-  const spec = known ?? (JSON.parse(row.spec) as Spec | PlanSpec);
+  const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
+  const spec = known ?? (readJson(row.spec) as Spec | PlanSpec);
   const facts = {
     ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, hasNetwork: false },
     ...stored,
@@ -334,7 +335,7 @@ export function toExecution(
         status: row.status,
         phase: 'done',
         outcome: toOutcome(row.outcome),
-        result: parseOr(row.result, null) as Result,
+        result: row.result === null ? null : (readJson(row.result) as Result),
         cancel,
         finishedAt: row.finished_at,
       };

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { parseJson } from '../../src/domain/exact-json.ts';
 import {
   findReferences,
   hasReferences,
@@ -76,8 +77,25 @@ t.test('a fallback applies where nothing is there, or null', async (t) => {
   t.equal(fill('${steps.fetch-all.result.none??"x|}"}'), 'x|}');
   t.same(fill('${plan.params.nope ?? {"a": ["}", {"b": null}]}}'), { a: ['}', { b: null }] });
   t.equal(fill('${plan.params.nope ?? null}'), null);
-  t.equal(fill('${plan.params.nope ?? -1.5e3 | json}'), '-1500');
+  t.equal(fill('${plan.params.nope ?? -1.5e3 | json}'), '-1.5e3', 'with the digits that it has');
   t.equal(fill('${plan.params.empty ?? "x"}'), '');
+});
+
+t.test('numbers are inserted with their digits, and are one value', async (t) => {
+  const list = '[1.10,-0,7615917337495251231]';
+  const found = parseJson(`{"id": 7615917337495251231, "list": ${list}, "text": "${list}"}`);
+  const fillIn = (template: string) => resolve(template, ({ path }) => readPath(found, path));
+  t.equal(JSON.stringify(fillIn('${steps.list}')), list);
+  t.equal(fillIn('${steps.list | json}'), list);
+  t.equal(fillIn('${steps.text | parse | json}'), list);
+  t.equal(fillIn('id-${steps.id}'), 'id-7615917337495251231');
+  t.equal(fillIn('${steps.id | quote}'), "'7615917337495251231'");
+  t.equal(fillIn('${steps.list | quote}'), "'1.10' '-0' '7615917337495251231'");
+  t.equal(JSON.stringify(fillIn('${steps.id}')), '7615917337495251231');
+  t.equal(JSON.stringify(fillIn('${steps.none ?? [1.10, 1e400] }')), '[1.10,1e400]');
+  t.throws(() => fillIn('${steps.id.notClonable}'), /is not there/);
+  t.throws(() => fillIn('${steps.id | trim}'), /trim takes a text, not a number/);
+  t.throws(() => fillIn('a ${steps.list}'), /a list, which has no text/);
 });
 
 t.test('filters apply from left to right', async (t) => {

@@ -104,6 +104,19 @@ t.test('YAML holds no surprises', async (t) => {
     [`${'['.repeat(5000)}${']'.repeat(5000)}`, /nested deeper|call stack/],
     ['operations: { op: { priority: .inf } }', /Infinity/],
     [run('      args: [yes, 010]'), /expected string/],
+    [
+      'operations: { op: { priority: 9007199254740993 } }',
+      /^operations\.op\.priority: is 9007199254740993, which becomes/,
+    ],
+    [
+      'operations:\n  op:\n    cost: [0, {a: 1e400}]',
+      /operations\.op\.cost\[1\]\.a.*1e400.*write it in quotes/,
+    ],
+    [
+      'operations: { op: { priority: 0.1234567890123456789 } }',
+      /which becomes 0\.12345678901234568 as a number/,
+    ],
+    ['operations: { op: { priority: 0xFFFFFFFFFFFFFFFF } }', /0xFFFFFFFFFFFFFFFF/],
     ['? [a]\n: b', /keys must be strings/],
     ['', /expected object/],
     ['just text', /expected object/],

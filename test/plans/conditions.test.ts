@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { celConditions } from '../../src/conditions.ts';
 import { ConditionError } from '../../src/domain/conditions.ts';
+import { parseJson } from '../../src/domain/exact-json.ts';
 
 const ROOTS = ['steps', 'plan', 'item', 'index', 'exit_code'];
 const conditions = celConditions();
@@ -83,6 +84,49 @@ t.test('null is null, not a text and not absent', async (t) => {
   isTrue(t, '"none" in steps.a.result', 'steps.a.result.name != null', 'null == null');
   isFalse(t, 'steps.a.result.none == "null"', 'steps.a.result.count == null', 'steps.a.result.empty == null');
   fails(t, 'steps.a.result.none.x == 1', /steps\.a\.result\.none\.x is not there/);
+});
+
+t.test('numbers that no double keeps are compared as they are, or not at all', async (t) => {
+  const exact = parseJson(`{"steps": {"a": {
+    "id": 7615917337495251231, "same": 7615917337495251231, "next": 7615917337495251232, "round": 7615917337495251000,
+    "unsigned": 18446744073709551615, "huge": 1e400, "long": 0.1234567890123456789, "money": 1.10, "one": 1.0,
+    "list": [1.0, 7615917337495251231, 1e400], "object": {"id": 7615917337495251231}
+  }, "b": {"object": {"id": 7615917337495251232}}, "c": {"object": {"id": 7615917337495251231}}}}`) as typeof scope;
+  for (const source of [
+    'steps.a.id == 7615917337495251231',
+    'steps.a.id != 7615917337495251000',
+    'steps.a.round == 7615917337495251000',
+    'steps.a.round != 7615917337495250944',
+    'steps.a.id == steps.a.same',
+    'steps.a.id != steps.a.next',
+    'steps.a.id != steps.a.round',
+    'steps.a["id"] < steps.a.next',
+    'steps.a.id > 1.5',
+    'steps.a.id + 1 == steps.a.next',
+    'string(steps.a.id) == "7615917337495251231"',
+    'steps.a.unsigned == 18446744073709551615u',
+    'steps.a.money == 1.1',
+    'steps.a.one == 1',
+    '1 in steps.a.list',
+    'steps.a.id in steps.a.list',
+    '!(steps.a.next in steps.a.list)',
+    'steps.a.list.exists(x, x == steps.a.id)',
+    'steps.a.object == steps.c.object',
+    'steps.a.object != steps.b.object',
+    'size(steps.a.list) == 3',
+  ]) {
+    t.equal(evaluate(source, exact), true, source);
+  }
+  fails(
+    t,
+    'steps.a.huge > 5',
+    /^steps\.a\.huge is 1e400; conditions compare numbers of at most 17 digits/,
+    exact,
+  );
+  fails(t, 'steps.a.huge == steps.a.huge', /steps\.a\.huge is 1e400/, exact);
+  fails(t, 'steps.a.list[2] > 5', /steps\.a\.list\.2 is 1e400/, exact);
+  fails(t, 'steps.a.list.all(x, x > 0)', /steps\.a\.list\.2 is 1e400/, exact);
+  fails(t, 'steps.a.long > 0.1', /steps\.a\.long is 0\.1234567890123456789/, exact);
 });
 
 t.test('numbers of JSON compare with integers and doubles alike', async (t) => {

@@ -2,6 +2,7 @@
 // table; what it answers, not an exception, says that a group is to be undone.
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventType } from '../../domain/event-types.ts';
+import { readJson, writeJson } from '../../domain/exact-json.ts';
 import type { Pool } from '../../domain/execution.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
@@ -32,13 +33,16 @@ export type WriterPart =
   | WriterAccept
   | WriterAnswers
   | WriterSettle
-  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart>;
+  | WriterCache
+  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart | ports.CachePart>;
 
 type WriterAccept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
   row: NewRow;
   labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;
 };
+/** Entries travel as their texts. */
+type WriterCache = Omit<ports.CachePart, 'put'> & { put: { key: string; storedAt: number; text: string }[] };
 type WriterSettle = Omit<ports.SettlePart, 'result'> & { result: string | null };
 
 export interface RowWithAttempts {
@@ -424,14 +428,14 @@ export class GroupWriter {
     for (const { source, id, planId } of copies) {
       const row = this.#row(source);
       if (row?.phase !== 'done' || this.#sql.stepOf.get(planId, row.step) !== undefined) continue;
-      const facts = JSON.parse(row.facts) as { labels: Record<string, string>; keptFrom?: string };
+      const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
       const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
       const copy: ExecutionRow = {
         ...row,
         ...{ id, plan_id: planId, created_at: at, queued_at: at, finished_at: at },
         // Its log is that of the run; a plan has none.
         run_id: row.kind === 'plan' ? id : row.run_id,
-        facts: JSON.stringify({ ...facts, keptFrom: facts.keptFrom ?? source }),
+        facts: writeJson({ ...facts, keptFrom: facts.keptFrom ?? source }),
         ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
         // It was paid for when it was made.
         cost: null,
@@ -615,8 +619,8 @@ export class GroupWriter {
     this.#count(row, -1);
   }
 
-  #cache({ put, drop, keepAtMost }: ports.CachePart): null {
-    for (const entry of put) this.#sql.putCache.run(entry.key, JSON.stringify(entry), entry.storedAt);
+  #cache({ put, drop, keepAtMost }: WriterCache): null {
+    for (const { key, storedAt, text } of put) this.#sql.putCache.run(key, text, storedAt);
     for (const key of drop) this.#sql.dropCache.run(key);
     if (keepAtMost !== null) this.#sql.trimCache.run(keepAtMost);
     return null;

@@ -2,6 +2,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution } from '../../domain/execution.ts';
+import { readJson } from '../../domain/exact-json.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
 import type {
@@ -165,7 +166,7 @@ export class Reads {
     const rows = this.all('SELECT entry FROM cache ORDER BY stored_at DESC LIMIT ? + 0', limit) as {
       entry: string;
     }[];
-    return rows.map(({ entry }) => JSON.parse(entry) as CacheEntry);
+    return rows.map(({ entry }) => readJson(entry) as CacheEntry);
   }
 
   apiKeys(knownVersion: number): { version: number; keys: ApiKey[] } | null {

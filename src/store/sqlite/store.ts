@@ -16,6 +16,7 @@ import {
 import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts';
 import type { Window } from '../../domain/cost.ts';
 import type { EventFilter, EventRecord } from '../../domain/events.ts';
+import { writeJson } from '../../domain/exact-json.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AnswersPart,
@@ -531,11 +532,19 @@ const NONE_QUEUED = { process: 0, http: 0 };
 function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
   // A result travels as its text: the writer has no use for its parts.
   if (part.type === 'settle') {
-    return { ...part, result: part.result === null ? null : JSON.stringify(part.result) };
+    return { ...part, result: part.result === null ? null : writeJson(part.result) };
+  }
+  if (part.type === 'cache') {
+    const put = part.put.map((entry) => ({
+      key: entry.key,
+      storedAt: entry.storedAt,
+      text: writeJson(entry),
+    }));
+    return { ...part, put };
   }
   if (part.type !== 'accept') return part;
   const { execution, end, ...rest } = part;
-  const ending = end === null ? null : { ...end, result: JSON.stringify(end.result) };
+  const ending = end === null ? null : { ...end, result: writeJson(end.result) };
   return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
 }
 
