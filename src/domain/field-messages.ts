@@ -100,7 +100,7 @@ function problemsOf(issue: z.core.$ZodIssue, place: 'body' | 'querystring'): Fie
   const field = pointer(issue.path, place);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, MAX_FIELDS).map((key) => ({
         field: pointer([...issue.path, key], place),
         message: place === 'body' ? (ELSEWHERE[key] ?? 'unknown field') : 'unknown parameter',
       }));

@@ -1,6 +1,7 @@
 // Plans: what a client may ask for in many steps. The schemas are the only definition, as for specs; references may stand
 // in place of values, which `plan-check.ts` makes sure of.
 import { z } from 'zod';
+import { boundedRecord } from './bounded.ts';
 import {
   type Kind,
   labels,
@@ -30,9 +31,9 @@ const stepName = z
   // As a field it would be what an object inherits from.
   .refine((name) => name !== '__proto__', 'this name cannot be used');
 const condition = z.string().min(1).max(MAX_CONDITION);
-const outputs = z
-  .record(stepName, z.unknown())
-  .describe('names for what comes out; values may be references');
+const outputs = boundedRecord(stepName, z.unknown(), { most: 10_000, what: 'names' }).describe(
+  'names for what comes out; values may be references',
+);
 const maxConcurrency = z.int().min(1).max(MAX_STEPS).nullable().optional();
 
 export const RUN_IFS = ['success', 'failure', 'always'] as const;
@@ -101,8 +102,7 @@ const strategy = z.discriminatedUnion('type', [
 const planShape = {
   description: osString.max(2000).optional(),
   strategy,
-  params: z
-    .record(z.string().min(1).max(100), z.unknown())
+  params: boundedRecord(z.string().min(1).max(100), z.unknown(), { most: 10_000, what: 'parameters' })
     .optional()
     .describe('for the steps, as ${plan.params.NAME}'),
   steps: z.array(z.unknown()).min(1),

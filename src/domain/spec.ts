@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { boundedList, boundedRecord } from './bounded.ts';
 import { webhookEvents, webhookSecret } from './webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { limitsShape, NO_LIMITS, type ResourceLimits } from './limits.ts';
@@ -91,9 +92,7 @@ const envName = z
   .refine((name) => name.isWellFormed(), 'must be well-formed Unicode')
   .refine((name) => !RESERVED_ENV.test(name), 'this environment name is reserved for the service');
 
-const env = z
-  .record(envName, z.union([argument, secretRef]))
-  .refine((all) => Object.keys(all).length <= 1000, 'at most 1000 environment names');
+const env = boundedRecord(envName, z.union([argument, secretRef]), { most: 1000, what: 'environment names' });
 const stdin = z.union([
   z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
   z.strictObject({ base64: z.base64() }),
@@ -102,9 +101,7 @@ const stdin = z.union([
 const labelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
   error: 'a label name is 1 to 63 of A-Z a-z 0-9 . _ / - and begins with a letter or digit',
 });
-export const labels = z
-  .record(labelName, osString.max(255))
-  .refine((all) => Object.keys(all).length <= 64, 'at most 64 labels');
+export const labels = boundedRecord(labelName, osString.max(255), { most: 64, what: 'labels' });
 
 export const priority = z.int().min(-1000).max(1000);
 export const taskId = osString.min(1).max(255);
@@ -319,12 +316,17 @@ const httpShape = {
   kind: z.literal('http'),
   method: z.enum(HTTP_METHODS).optional().describe('default: GET'),
   url: httpUrl,
-  headers: z
-    .record(headerName, z.union([headerValue, secretRef.extend({ prefix: headerValue.max(200).optional() })]))
+  headers: boundedRecord(
+    headerName,
+    z.union([headerValue, secretRef.extend({ prefix: headerValue.max(200).optional() })]),
+    { most: 1000, what: 'headers' },
+  )
     .optional()
     .describe('a value may be {"secret": name, "prefix": "Bearer "}'),
-  query: z
-    .record(z.string(), z.union([queryValue, z.array(queryValue).max(1000)]))
+  query: boundedRecord(z.string(), z.union([queryValue, boundedList(queryValue, 1000)]), {
+    most: 1000,
+    what: 'names',
+  })
     .optional()
     .describe('added to the URL'),
   body: z
@@ -376,7 +378,7 @@ const operationShape = {
 
 /** The parameters of each kind. */
 function kindShapes() {
-  const args = z.array(argument).max(10_000).optional();
+  const args = boundedList(argument, 10_000).optional();
   const word = nonEmpty.regex(/^[^-]/, 'must not begin with "-"');
   return {
     exec: { kind: z.literal('exec'), program: nonEmpty.describe('a path, or a name on the PATH'), args },

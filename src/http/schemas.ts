@@ -536,8 +536,9 @@ export const bulkCancelBody = z
     status: z
       .array(z.enum(['pending', 'running']))
       .min(1)
+      .max(10)
       .optional(),
-    kind: z.array(z.enum(KINDS)).min(1).optional(),
+    kind: z.array(z.enum(KINDS)).min(1).max(50).optional(),
     task_id: taskId.optional(),
     labels: z
       .record(z.string(), z.string())

@@ -12,7 +12,7 @@ const DAY_S = 86_400;
 export const createWebhook = z.strictObject({
   url: httpUrl,
   events: standingWebhookEvents.default([...DEFAULT_EVENTS]),
-  kinds: z.array(z.enum(KINDS)).min(1).optional().describe('default: all'),
+  kinds: z.array(z.enum(KINDS)).min(1).max(50).optional().describe('default: all'),
   operation: operationName.optional(),
   task_id: taskId.optional(),
   labels: labels.optional().describe('all must fit'),

@@ -188,6 +188,35 @@ t.test('several wrong fields are named together', async (t) => {
   t.same(new Set(found), new Set(['args.0', 'env.A', 'priority', 'nice']));
 });
 
+t.test('many wrong members are one problem, or as many as somebody needs', async (t) => {
+  const many = (count: number, value: unknown, name = (i: number) => `k${i}`) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [name(i), value]));
+  const http = (more: object) => ({ kind: 'http', url: 'http://example.test/', ...more });
+  for (const [spec, most] of [
+    [exec({ env: many(49_000, 5) }), 1],
+    [exec({ env: many(49_000, 'x', (i) => `=${i}`) }), 1],
+    [exec({ env: many(1000, 5) }), 100],
+    [exec({ env: many(1000, 'x', (i) => `=${i}`) }), 100],
+    [exec({ labels: many(49_000, 5) }), 1],
+    [exec({ args: Array(10_000).fill(1) }), 100],
+    [exec({ args: Array(10_000).fill('\0') }), 100],
+    [exec({ args: Array(400_000).fill(1) }), 1],
+    [http({ headers: many(49_000, 5) }), 1],
+    [http({ headers: many(1000, 'x', (i) => ` ${i}`) }), 100],
+    [http({ query: many(49_000, 5) }), 1],
+    [http({ query: many(400, Array(1000).fill(1)) }), 100],
+    [http({ query: { a: Array(1000).fill(1) } }), 1],
+  ] as const) {
+    const { length } = schema.safeParse(spec).error?.issues ?? [];
+    t.equal(length, most, JSON.stringify(spec).slice(0, 80));
+  }
+  const whole = exec({ env: many(1000, 'x'), args: Array(10_000).fill('a'), labels: many(64, 'x') });
+  t.same(schema.safeParse(whole).data, whole, 'as much as there may be stays whole');
+  t.match(schema.safeParse(exec({ env: many(1001, 'x') })).error?.issues, [
+    { path: ['env'], message: 'has 1001 environment names; at most 1000 are allowed' },
+  ]);
+});
+
 t.test('an item of a batch takes a key of its own, a single request does not', async (t) => {
   const item = exec({ idempotency_key: 'k1' });
   t.ok(batchItemSchema(limits).safeParse(item).success);
