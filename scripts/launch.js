@@ -9,6 +9,8 @@ const EXIT_CONFIG = 78;
 /** Compiled code of earlier starts; it needs no care, and is gone with the packages. */
 const CACHE = new URL('../node_modules/.cache/execd', import.meta.url);
 
+// Without a listener Node.js would open its debugger, to everybody on the machine.
+process.on('SIGUSR1', () => undefined);
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   console.error(
     `execd: execd needs Node.js ${OLDEST_NODE} or newer; this is ${process.version}. npm ci brings one along for x64 and arm64.`,

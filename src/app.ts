@@ -58,6 +58,8 @@ export interface Runtime {
   uid?: number | undefined;
   /** Where secrets may come from. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** Lines of the server's log that nobody took. */
+  droppedLogLines?: () => number;
 }
 
 /** Parts that a test may put in place of the real ones. */
@@ -86,6 +88,10 @@ export interface App {
   reload(): void;
   /** Where the metrics port listens; null when there is none. */
   metricsAddress(): string | null;
+  /** Whether a request has to show a key or a token. */
+  needsKey(): boolean;
+  /** Resolves when a stop that was begun is stored, or cannot be. */
+  stopNoted(): Promise<void>;
   /** Drains, and ends everything in order. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -219,6 +225,7 @@ export async function buildApp(
       streams: sse.stats(),
       webhooks: dispatcher.stats(),
       handlers: handlers.stats(),
+      logLinesDropped: runtime.droppedLogLines?.() ?? 0,
     }),
     isReady: () => engine.whyNotReady() === null,
     between: (from, to) => clock.between(from, to),
@@ -366,6 +373,8 @@ export async function buildApp(
       });
     },
     metricsAddress: () => metricsAddress,
+    needsKey: () => keys.isInUse || tokens !== null,
+    stopNoted: () => engine.stopNoted,
     stop: () => (stopping ??= stop()),
   };
 }

@@ -7,8 +7,8 @@ import { type Config, ConfigError } from './config.ts';
 import type { Log } from './domain/ports.ts';
 import { VERSION } from './runner-host/protocol.ts';
 
-/** A small host forks fast: its heap is kept small. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'];
+/** A small host forks fast: its heap is kept small. Nobody gets a debugger of it. */
+const NODE_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=1', '--max-old-space-size=256'];
 const CHECK_MS = 10_000;
 /** The same place from src/ and from dist/. */
 const NATIVE_HOST = fileURLToPath(new URL('../build/runner-host', import.meta.url));

@@ -159,7 +159,7 @@ const SETTINGS = {
     schema: path.optional(),
     default: undefined,
     unit: 'path',
-    about: "Where the server's own log goes. Unset: standard output.",
+    about: "Where the server's own log goes; opened again on SIGHUP. Unset: standard output.",
   },
   EXECUTION_PATH: {
     schema: path.refine(

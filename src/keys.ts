@@ -119,6 +119,8 @@ function run(args: string[]): void {
   }
 }
 
+// Without a listener Node.js would open its debugger, to everybody on the machine.
+process.on('SIGUSR1', () => undefined);
 try {
   run(process.argv.slice(2));
 } catch (error) {

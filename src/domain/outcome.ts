@@ -93,6 +93,7 @@ export type EvaluationFailure = (typeof EVALUATION_FAILURES)[number];
 
 export const LOST_DETAILS = [
   'server_crash',
+  'server_stopped',
   'reboot',
   'runner_host_died',
   'runner_host_silent',
@@ -262,6 +263,7 @@ function stepsMessage(failed: number, steps: readonly string[]): string {
 
 const LOST_MESSAGES: Record<LostDetail, string> = {
   server_crash: 'The server ended while the attempt ran; its processes were killed.',
+  server_stopped: 'The server was stopped at once, before the attempt had ended; its processes were killed.',
   reboot: 'The machine was restarted while the attempt ran.',
   runner_host_died: 'The runner host died while the attempt ran; its processes were killed.',
   runner_host_silent:

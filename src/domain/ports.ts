@@ -337,6 +337,11 @@ export interface DeliveryPart {
   isRedelivery: boolean;
 }
 
+/** The server was asked to stop: what still runs when it ends has not met a crash. */
+export interface StopAskedPart {
+  type: 'stop_asked';
+}
+
 /** Removes deliveries that ended before, and webhooks that nobody needs any more. */
 export interface DeliverySweepPart {
   type: 'delivery_sweep';
@@ -368,7 +373,8 @@ export type Part =
   | WebhookPart
   | WebhookRemovePart
   | DeliveryPart
-  | DeliverySweepPart;
+  | DeliverySweepPart
+  | StopAskedPart;
 
 /** One fact: all of its parts are written, or none. */
 export type Group = readonly Part[];
@@ -469,6 +475,8 @@ export interface InterruptedAttempt {
   attempt: Attempt;
   /** True when the machine has been restarted since: files that were not synced may be gone. */
   isOtherBoot: boolean;
+  /** True when the server that ran it had been asked to stop. */
+  wasStopped: boolean;
 }
 
 /** How users share the slots: turns in a round of the queue, and how many of theirs run at a time; null is any number. */

@@ -171,6 +171,7 @@ export class Engine {
   /** Aborts what is tried again and again, at the end. */
   readonly #closing = new AbortController();
   #state: EngineState = 'new';
+  #stopNoted: Promise<void> = Promise.resolve();
   #epoch = 0;
   #instanceId = '';
 
@@ -315,6 +316,22 @@ export class Engine {
     this.plans.open();
   }
 
+  /** Resolves when a next start will know that this one was asked to stop; rejects never, and waits for a second at most. */
+  get stopNoted(): Promise<void> {
+    return this.#stopNoted;
+  }
+
+  async #noteStop(): Promise<void> {
+    const { clock, log } = this.#deps;
+    const isNoted = new AbortController();
+    const note = this.#commit([[{ type: 'stop_asked' }]])
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'It could not be stored that execd was asked to stop'),
+      )
+      .then(() => isNoted.abort());
+    await Promise.race([note, clock.sleep(NOTE_MS, isNoted.signal).catch(() => undefined)]);
+  }
+
   /**
    * Stops to accept and to claim, lets what runs go on until the drain time is over, then stops it as lost. What is
    * queued stays queued, and what a claim still brings goes back there. Reading goes on until `close`.
@@ -324,7 +341,8 @@ export class Engine {
     const { clock, log, drainMs, policy } = this.#deps;
     this.#state = 'draining';
     const claimed = Promise.all(POOLS.map((pool) => this.#schedulers[pool].close()));
-    log.info({ running: this.#live.size, drain_ms: drainMs }, 'Draining');
+    this.#stopNoted = this.#noteStop();
+    void this.#stopNoted.then(() => log.info({ running: this.#live.size, drain_ms: drainMs }, 'Draining'));
     const isIdle = new AbortController();
     const timeUp = clock.sleep(drainMs, isIdle.signal).catch(() => undefined);
     const idle = claimed.then(() => this.#idle());
@@ -747,3 +765,4 @@ export class Engine {
 const TIMER_RETRY_MS = 1000;
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */
 const LAST_ENDS_MS = 30_000;
+const NOTE_MS = 1000;

@@ -22,9 +22,9 @@ export async function recover(deps: RecoveryDeps): Promise<void> {
   }));
   const killed = await runner.sweep(names);
   const groups: Group[] = [];
-  for (const { execution, attempt, isOtherBoot } of interrupted) {
+  for (const { execution, attempt, isOtherBoot, wasStopped } of interrupted) {
     if (execution.status !== 'running') continue;
-    const detail = isOtherBoot ? 'reboot' : 'server_crash';
+    const detail = isOtherBoot ? 'reboot' : wasStopped ? 'server_stopped' : 'server_crash';
     // After a restart of the machine the absence of a log proves nothing: logs are not synced.
     const interruption = { mayBeUnstarted: !isOtherBoot, startedAt: attempt.startedAt, detail } as const;
     groups.push(await interruptedGroup(execution, interruption, deps));

@@ -24,6 +24,8 @@ export interface Gauges {
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
   charges: { failures: number } & CreditTotals;
+  /** Lines of the server's own log. */
+  logLinesDropped: number;
 }
 
 export interface MetricsOptions {
@@ -157,6 +159,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
   const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
   const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
+  const logDropped = counter(
+    'execd_log_lines_dropped_total',
+    "Lines of execd's own log that were dropped because nobody read them.",
+  );
   const handlerFailures = counter('execd_event_handler_failures_total', 'Events that a handler failed at.', [
     'handler',
   ]);
@@ -337,6 +343,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     for (const [stream, clients] of Object.entries(now.streams.clients)) sseClients.set({ stream }, clients);
     sseBlocked.set(now.streams.blocked);
     raiseTo(sseSent, now.streams.sent);
+    raiseTo(logDropped, now.logLinesDropped);
     sseCut.reset();
     for (const [reason, count] of Object.entries(now.streams.cut)) sseCut.inc({ reason }, count);
   }

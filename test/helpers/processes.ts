@@ -97,7 +97,7 @@ export function zombiesOf(pid: number): number[] {
 export async function until(
   what: string,
   isTrue: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const giveUpAt = Date.now() + timeoutMs;
   while (!(await isTrue())) {

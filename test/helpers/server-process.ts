@@ -14,7 +14,9 @@ export interface ServerProcess {
   submit(spec: object, headers?: Record<string, string>): Promise<ExecutionWire>;
   finished(id: string): Promise<ExecutionWire>;
   signal(signal: NodeJS.Signals): void;
-  /** Stops to read its standard output and error, as a log collector that has died. */
+  /** Reads its standard output no more, as a log collector that hangs; or reads on. */
+  readOutput(isReading: boolean): void;
+  /** Closes its standard output and error, as a log collector that has died. */
   closeOutput(): void;
   /** Waits for the end of the process. */
   ended(): Promise<{ code: number | null; signal: string | null }>;
@@ -102,6 +104,10 @@ export async function server(
       }
     },
     signal: (signal) => void child.kill(signal),
+    readOutput(isReading) {
+      if (isReading) child.stdout?.resume();
+      else child.stdout?.pause();
+    },
     closeOutput() {
       child.stdout?.destroy();
       child.stderr?.destroy();

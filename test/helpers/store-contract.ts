@@ -1149,12 +1149,19 @@ function restarts(t: Test, makeWorld: MakeWorld): void {
       await claim(again);
       const interrupted = await again.interrupted();
       t.same(
-        interrupted.map(({ execution, attempt, isOtherBoot }) => [execution.id, attempt.number, isOtherBoot]),
+        interrupted.map(({ execution, attempt, isOtherBoot, wasStopped }) => [
+          ...[execution.id, attempt.number, isOtherBoot, wasStopped],
+        ]),
         [
-          [running, 1, false],
-          [canceling, 1, false],
+          [running, 1, false, false],
+          [canceling, 1, false, false],
         ],
       );
+      applied(await one(again, [{ type: 'stop_asked' }]));
+      await again.close();
+      const last = await reopen();
+      const ofTheStopped = (await last.interrupted()).filter(({ wasStopped }) => wasStopped);
+      t.equal(ofTheStopped.length, 1, 'only what the server that was asked to stop had claimed');
     },
   );
 }

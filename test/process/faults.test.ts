@@ -30,6 +30,8 @@ t.test('second SIGTERM / SIGINT, SIGHUP, SIGPIPE on stdout closed', async (t) =>
   writeFileSync(policy, 'nonsense: 1');
   s.signal('SIGHUP');
   await until('it says that nothing has changed', () => s.output().includes('stay as they were'));
+  s.signal('SIGUSR1');
+  await until('it opens no debugger', () => s.output().includes('SIGUSR1 is ignored'));
   s.closeOutput();
   s.signal('SIGHUP');
   t.match(await s.get(`/v1/executions/${running.id}`), { status: 'running' });

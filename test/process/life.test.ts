@@ -88,8 +88,19 @@ t.test('a second signal ends at once; the next start makes good what that interr
   t.same(await first.ended(), { code: 143, signal: null });
   t.match(first.output(), /Ended at once by a second signal/);
   const second = await server(t, data(dir));
-  t.match(await second.get(`/v1/executions/${id}`), { outcome: { cause: 'lost', detail: 'server_crash' } });
+  t.match(await second.get(`/v1/executions/${id}`), { outcome: { cause: 'lost', detail: 'server_stopped' } });
   t.same(withEnvironment(`${dir}/data/work/1`), []);
+  // The same holds for a supervisor that does not wait for the end of the drain.
+  const { id: next } = await second.submit(shell('echo begun; sleep 600'));
+  await until('it runs', async () => (await second.get(`/v1/executions/${next}`)).output.stdout_bytes > 0);
+  second.signal('SIGTERM');
+  await until('it has noted that it stops', () => second.output().includes('Draining'));
+  second.signal('SIGKILL');
+  await second.ended();
+  const third = await server(t, data(dir));
+  t.match(await third.get(`/v1/executions/${next}`), {
+    outcome: { cause: 'lost', detail: 'server_stopped' },
+  });
 });
 
 t.test(
@@ -312,8 +323,21 @@ t.test('it runs inside itself', async (t) => {
   t.same(withEnvironment(inner), []);
 });
 
-t.test('a log that nobody takes any more does not end the server', async (t) => {
+t.test('a log that nobody takes any more neither stops the server nor ends it', async (t) => {
   const it = await server(t, data(tempDir(t)));
+  it.readOutput(false);
+  const dropped = async () =>
+    Number(
+      /^execd_log_lines_dropped_total (\d+)/m.exec(await (await fetch(`${it.url}/metrics`)).text())?.[1],
+    );
+  // Each is refused by the guard of HTTP calls, and logged.
+  const executions = Array.from({ length: 1000 }, () => ({ kind: 'http', url: 'http://10.0.0.1/' }));
+  for (let i = 0; i < 20 && (await dropped()) === 0; i++)
+    await it.post('/v1/executions/batch', { executions });
+  t.ok((await dropped()) > 0, 'it counts the lines that it has dropped');
+  t.equal((await fetch(`${it.url}/livez`)).status, 200);
+  it.readOutput(true);
+  await until('the log says so', () => it.output().includes('of its lines were dropped'));
   it.closeOutput();
   for (let i = 0; i < 3; i++) await it.finished((await it.submit(shell('true'))).id);
   it.signal('SIGHUP');

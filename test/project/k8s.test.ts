@@ -354,7 +354,9 @@ t.test('the image and the manifests agree on directory and port', async (t) => {
 
 t.test('the image starts the service under an init, and asks it for its health', async (t) => {
   t.same(JSON.parse(last('ENTRYPOINT') ?? ''), ['/usr/bin/tini', '--']);
-  t.same(JSON.parse(last('CMD') ?? ''), ['node', '--enable-source-maps', 'dist/main.js']);
+  t.same(JSON.parse(last('CMD') ?? ''), [
+    ...['node', '--disable-sigusr1', '--enable-source-maps', 'dist/main.js'],
+  ]);
   t.equal(last('STOPSIGNAL'), 'SIGTERM');
   t.match(last('HEALTHCHECK'), /\/livez/);
 });

@@ -204,6 +204,9 @@ export class GroupWriter {
       case 'delivery_sweep':
         this.deliveries.sweep(part);
         return null;
+      case 'stop_asked':
+        this.#sql.putMeta.run('stop_asked', String(this.#epoch));
+        return null;
       default:
         return part satisfies never;
     }

@@ -48,6 +48,8 @@ export class Reads {
     const rows = this.all(
       `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
     ) as ExecutionRow[];
+    const stopped = this.one(`SELECT value FROM meta WHERE name = 'stop_asked'`) as
+      { value: string } | undefined;
     return rows.flatMap((row) => {
       const attempt = this.#attempts(row).at(-1);
       if (attempt === undefined || attempt.epoch >= epoch) return [];
@@ -55,7 +57,8 @@ export class Reads {
         boot_id: string;
       };
       const isOtherBoot = boot.boot_id !== bootId;
-      return [{ execution: this.#execution(row), attempt: toAttempt(attempt), isOtherBoot }];
+      const wasStopped = Number(stopped?.value) === attempt.epoch;
+      return [{ execution: this.#execution(row), attempt: toAttempt(attempt), isOtherBoot, wasStopped }];
     });
   }
 

@@ -60,6 +60,7 @@ export function prepareStatements(db: DatabaseSync) {
   const columns = EXECUTION_COLUMNS.join(', ');
   const holes = EXECUTION_COLUMNS.map(() => '?').join(', ');
   const sql = {
+    putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
     insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
     getExecution: 'SELECT * FROM executions WHERE id = ?',
     updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,
