@@ -67,7 +67,9 @@ function warnOf(definition: PolicyDefinition, log: Log): void {
   const found = runsOthers(definition);
   if (found.length === 0) return;
   const names = found.map(({ path, program }) => `${path} (${program})`).join(', ');
-  log.warn({ found }, `The policy file allows anything to be run: any arguments of ${names} are allowed`);
+  const what =
+    'outside of a sandbox, these programs may have any arguments, and run what their arguments say';
+  log.warn({ found }, `The policy file allows anything to be run: ${what}: ${names}`);
 }
 
 /** Reads and checks a file. */

@@ -14,7 +14,8 @@ const NAMES = new Set(
 /** Where a policy file lets such a program have any arguments. */
 export function runsOthers({ templates, users }: PolicyDefinition): { path: string; program: string }[] {
   const open = Object.entries(templates)
-    .filter(([, { args }]) => args === 'any')
+    // In a sandbox a template is as narrow as its sandbox, whatever it runs.
+    .filter(([, { args, isolation }]) => args === 'any' && isolation !== 'sandbox')
     .map(([name, { program }]) => ({ path: `templates.${name}`, program }));
   for (const [name, { may_run: list = [] }] of Object.entries(users)) {
     if (list === 'any') continue;

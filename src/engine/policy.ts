@@ -178,10 +178,13 @@ export function checkLimits({ timeouts, output, ...asks }: Settings, { limits }:
   const fields = asked.flatMap(([field, value, most]): FieldProblem[] =>
     value === undefined || most === null || value <= most
       ? []
-      : [{ field, message: `must be at most ${most} (policy file)` }],
+      : [{ field, message: `is ${value}; the policy file allows at most ${most}` }],
   );
   if (fields.length === 0) return;
-  throw new RefusedError('command_not_allowed', 'It asks for more than its template allows.', { fields });
+  const named = fields
+    .map(({ field, message }) => `${field.slice(1).replace('/', '.')} ${message}`)
+    .join('. ');
+  throw new RefusedError('command_not_allowed', `${named}.`, { fields });
 }
 
 /** @throws RefusedError `validation` when more is asked for than the user may have */

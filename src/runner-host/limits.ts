@@ -3,7 +3,7 @@
 // user, whosever they are, and root's not at all. There is no RLIMIT_AS: what only reserves addresses, as Node does, would
 // die of it.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { FoundProcess } from './process-table.ts';
 import type { LimitName, Limits } from './protocol.ts';
@@ -15,6 +15,8 @@ const DISK_MS = 1000;
 const DISK_TIMES = 4;
 /** Data is what may be written to, whether it is or not: Node takes half a GiB of it for each of its threads of JavaScript. */
 const RESERVED_BYTES = 4 * 1024 ** 3;
+/** The least that a file, directory or link counts on the disk. */
+const FILE_BYTES = 4096;
 /** USER_HZ, which is the same on all machines that Node runs on (proc(5)). */
 const TICKS_PER_S = 100;
 const SYSTEM_PATH = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
@@ -141,8 +143,10 @@ export class LimitWatch {
       await sleep(pauseMs);
       const beganAt = performance.now();
       for (const one of this.#dirs) {
-        const bytes = await treeBytes(one.privateDir);
-        if (bytes > one.limits.diskBytes && this.#dirs.has(one)) one.exceeded('disk_bytes');
+        const bytes = await treeBytes(one.privateDir, '-k', 1024);
+        // Files without content take no blocks, but they are what a disk may run out of first.
+        const least = await treeBytes(one.privateDir, '--inodes', FILE_BYTES);
+        if (Math.max(bytes, least) > one.limits.diskBytes && this.#dirs.has(one)) one.exceeded('disk_bytes');
       }
       pauseMs = Math.max(DISK_MS, (performance.now() - beganAt) * DISK_TIMES);
     }
@@ -157,17 +161,15 @@ function exceededBy(
   { processes, memoryBytes, cpuS }: Limits,
 ): LimitName | null {
   if (processes >= 0 && found.length > processes) return 'processes';
-  // Memory that several hold is counted once only by the exact measure, which is never above the other.
-  const isOver = (measure: (pid: number) => number) =>
-    found.reduce((sum, { pid }) => sum + measure(pid), 0) > memoryBytes;
-  if (memoryBytes >= 0 && isOver(residentBytes) && isOver(ownBytes)) return 'memory_bytes';
+  const pids = found.map(({ pid }) => pid);
+  if (memoryBytes >= 0 && isMemoryOver(pids, memoryBytes)) return 'memory_bytes';
   const cpuTicks = found.reduce((sum, one) => sum + one.cpuTicks, 0);
   return cpuS >= 0 && cpuTicks >= cpuS * TICKS_PER_S ? 'cpu_s' : null;
 }
 
 /** What lies below a directory; 0 when that cannot be told. du(1) counts blocks, and goes deeper than a path can say. */
-async function treeBytes(path: string): Promise<number> {
-  const du = spawn('du', ['-skx', '--', path], {
+async function treeBytes(path: string, option: '-k' | '--inodes', unit: number): Promise<number> {
+  const du = spawn('du', ['-sx', option, '--', path], {
     env: { PATH: SYSTEM_PATH.join(':') },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -177,7 +179,42 @@ async function treeBytes(path: string): Promise<number> {
   du.on('error', (error) => console.error(`${path} could not be measured: ${error.message}`));
   await new Promise((resolve) => du.on('close', resolve));
   // What vanishes meanwhile makes it fail, but what it says of the rest stands.
-  return (parseInt(text, 10) || 0) * 1024;
+  return (parseInt(text, 10) || 0) * unit;
+}
+
+/** Memory that several hold is counted once only by the exact measure, which is never above the other. */
+function isMemoryOver(pids: readonly number[], most: number): boolean {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+  const held = memfdBytes(pids);
+  if (sum(pids.map(residentBytes)) + held <= most) return false;
+  const exact = pids.map(ownBytes);
+  // What is mapped of what is held is in both.
+  return sum(exact.map(({ own }) => own)) + Math.max(sum(exact.map(({ shared }) => shared)), held) > most;
+}
+
+/** Files in memory that descriptors of these processes lead to (memfd_create(2)), each once. */
+function memfdBytes(pids: readonly number[]): number {
+  const bytes = new Map<string, number>();
+  for (const pid of pids) {
+    for (const fd of descriptorsOf(pid)) {
+      try {
+        if (!readlinkSync(fd).startsWith('/memfd:')) continue;
+        const { dev, ino, blocks } = statSync(fd);
+        bytes.set(`${dev}:${ino}`, blocks * 512);
+      } catch {
+        // It was closed meanwhile.
+      }
+    }
+  }
+  return [...bytes.values()].reduce((total, one) => total + one, 0);
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`);
+  } catch {
+    return [];
+  }
 }
 
 /** Resident memory of a process, 0 when there is none. */
@@ -185,11 +222,12 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readOf(pid, 'status'))?.[1] ?? 0) * 1024;
 }
 
-/** Without what nothing but files holds, and what others hold too in parts. */
-function ownBytes(pid: number): number {
+/** Without what nothing but files holds, and what others hold too in parts; `shared` is in files in memory. */
+function ownBytes(pid: number): { own: number; shared: number } {
   const text = readOf(pid, 'smaps_rollup');
-  const kib = ['Pss_Anon', 'Pss_Shmem'].map((name) => new RegExp(`^${name}: +(\\d+)`, 'm').exec(text)?.[1]);
-  return kib.includes(undefined) ? residentBytes(pid) : kib.reduce((sum, one) => sum + Number(one), 0) * 1024;
+  const bytesOf = (name: string) => Number(new RegExp(`^${name}: +(\\d+)`, 'm').exec(text)?.[1]) * 1024;
+  const [own, shared] = [bytesOf('Pss_Anon'), bytesOf('Pss_Shmem')];
+  return Number.isNaN(own + shared) ? { own: residentBytes(pid), shared: 0 } : { own, shared };
 }
 
 function readOf(pid: number | 'self', file: string): string {

@@ -684,6 +684,16 @@ function clocks(t: Test, greeted: Greeted): void {
   });
 }
 
+/** Three files in memory (memfd_create(2)) of 40 MB each, of which nothing is mapped. */
+const MEMFDS = `
+  use POSIX; my $number = (POSIX::uname())[4] eq "aarch64" ? 279 : 319;
+  for my $i (1..3) {
+    my $name = "held";
+    open($held[$i], ">&=", syscall($number, $name, 0));
+    syswrite($held[$i], "x" x 1000000) for 1..40;
+  }
+  sleep 60`;
+
 function limits(t: Test, greeted: Greeted): void {
   const SPIN = 'while :; do :; done';
   const holds = (bytes: number) => `a=$(head -c ${bytes} /dev/zero | tr '\\0' x); sleep 60; :`;
@@ -726,6 +736,18 @@ function limits(t: Test, greeted: Greeted): void {
       'mkdir deep; for i in 1 2 3; do head -c 500000 /dev/urandom > deep/$i; done; sleep 60',
       { limits: { diskBytes: 1_000_000 } },
       'disk_bytes',
+    ],
+    [
+      'too many files without content',
+      'mkdir deep; for i in {1..300}; do : > deep/$i; done; sleep 60',
+      { limits: { diskBytes: 1_000_000 } },
+      'disk_bytes',
+    ],
+    [
+      'too much memory behind descriptors alone',
+      `exec perl -e '${MEMFDS}'`,
+      { limits: { memoryBytes: 64_000_000 } },
+      'memory_bytes',
     ],
   ];
   for (const [what, command, more, limit] of EXCEEDED) {

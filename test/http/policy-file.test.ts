@@ -81,7 +81,7 @@ t.test(
       status: 403,
       body: {
         errors: [
-          { field: '/timeouts/attempt_ms', message: 'must be at most 5000 (policy file)' },
+          { field: '/timeouts/attempt_ms', message: /^is \d+; the policy file allows at most 5000$/ },
           { field: '/output/max_bytes' },
         ],
       },

@@ -213,6 +213,20 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
     );
   });
 
+  at(name, 'files in its memory count towards its memory', async (t, tier) => {
+    const host = await greeted(t, tier);
+    for (const place of ['/tmp', '/var/tmp', '/run', '/dev/shm'])
+      t.match(
+        await host.run(`head -c 60000000 /dev/zero > ${place}/file; sleep 60`, {
+          limits: { memoryBytes: 50_000_000 },
+        }),
+        { cause: 'resource_limit', limit: 'memory_bytes' },
+        place,
+      );
+    const many = 'mkdir /tmp/many; cd /tmp/many; touch {1..60000}; sleep 60';
+    t.match(await host.run(many, { limits: { memoryBytes: 50_000_000 } }), { limit: 'memory_bytes' });
+  });
+
   at(name, '/tmp is its own', async (t, tier) => {
     const host = await greeted(t, tier);
     const name = `execd-test-${token()}`;
@@ -476,6 +490,29 @@ at('uid', 'a user is used again when nothing runs as it any more, and not before
   t.equal(await said(host, `id -u; ls -A`), String(host.tier.firstUid));
   t.equal(host.log(ref), `${host.tier.firstUid}\n`);
 });
+
+at(
+  'uid',
+  'System V objects are gone before a user is used again, and their memory counts',
+  async (t, tier) => {
+    const host = await greeted(t, { ...tier, uidCount: 1 });
+    const ipcs = 'ipcs | grep -c "^0x"';
+    t.equal(
+      await said(
+        host,
+        `ipcmk -M 4096 -p 0666 > made; ipcmk -Q >> made; ipcmk -S 1 >> made; grep -c id: made; ${ipcs}`,
+      ),
+      '3\n3',
+    );
+    t.equal(await said(host, ipcs), '0');
+    const held = 'perl -e \'shmwrite(shmget(0, 60000000, 0666), "x" x 60000000, 0, 60000000)\'; sleep 60';
+    t.match(await host.run(held, { limits: { memoryBytes: 50_000_000 } }), {
+      cause: 'resource_limit',
+      limit: 'memory_bytes',
+    });
+    t.equal(await said(host, ipcs), '0');
+  },
+);
 
 at('uid', 'what an earlier host has left of a user is dead before it is used', async (t, tier) => {
   const old = await greeted(t, { ...tier, uidCount: 1 });

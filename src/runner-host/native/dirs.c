@@ -160,9 +160,12 @@ void remove_later(const char *path) {
 
 bool can_measure(void) { return access("/usr/bin/du", X_OK) == 0 || access("/bin/du", X_OK) == 0; }
 
+/** The least that a file, directory or link counts. */
+#define FILE_BYTES 4096
+
 // du(1) counts blocks, and a file once however many names it has; and it goes deeper than a path can say.
-int64_t tree_bytes(const char *path) {
-  const char *const args[] = {"du", "-skx", "--", path, NULL};
+static int64_t du(const char *path, const char *options) {
+  const char *const args[] = {"du", "-sx", options, "--", path, NULL};
   int ends[2];
   char text[32];
   if (pipe2(ends, O_CLOEXEC) < 0) return -1;
@@ -174,6 +177,13 @@ int64_t tree_bytes(const char *path) {
   if (length <= 0) return access(path, F_OK) < 0 ? 0 : -1;
   text[length] = 0;
   char *end;
-  long long kib = strtoll(text, &end, 10);
-  return end == text ? -1 : kib * 1024;
+  long long number = strtoll(text, &end, 10);
+  return end == text ? -1 : number;
+}
+
+int64_t tree_bytes(const char *path) {
+  int64_t kib = du(path, "-k"), files = du(path, "--inodes");
+  if (kib < 0) return -1;
+  // Files without content take no blocks, but they are what a disk may run out of first.
+  return kib * 1024 > files * FILE_BYTES ? kib * 1024 : files * FILE_BYTES;
 }

@@ -360,6 +360,10 @@ void uid_give(uid_t uid);
 /** Sends SIGKILL to all that runs as a user, as that user: the kernel does so at once, before any of them can fork. */
 void uid_kill(uid_t uid);
 
+/** Memory in System V segments of a user, and the end of all such objects of it (ipc.c). */
+int64_t ipc_bytes(uid_t uid);
+void ipc_remove(uid_t uid);
+
 /** Words between the host and the first process of a sandbox, each a packet of its own. */
 enum sandbox_word {
   /** To the host: the program runs. */
@@ -437,8 +441,13 @@ struct process {
 
 /** Fills in what /proc says of a process; false when there is none. */
 bool process_read(pid_t pid, struct process *process);
-/** Resident memory of a process; `is_exact`: only what nothing else holds, which takes longer. 0 when there is none. */
-int64_t process_memory(pid_t pid, bool is_exact);
+/**
+ * Resident memory of a process; `is_exact`: only what nothing else holds, which takes longer, and without what files in
+ * memory hold, which is added to `shared`. 0 when there is none.
+ */
+int64_t process_memory(pid_t pid, bool is_exact, int64_t *shared);
+/** Memory that an attempt holds beside what its processes have mapped; some of it they may have mapped as well (memory.c). */
+int64_t memory_held(const struct attempt *attempt, const struct process *processes, size_t count);
 /** The tag of a process; 0 when it cannot be read. */
 uint64_t process_tag(pid_t pid);
 /** The value of a variable in its environment, malloc'ed; NULL when there is none. */

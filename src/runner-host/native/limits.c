@@ -90,10 +90,14 @@ static void exceed(struct attempt *attempt, enum limit limit) {
 
 // ------------------------------------------------------------------------------------------ processes
 
-static int64_t memory_of(const struct process *processes, size_t count, bool is_exact) {
-  int64_t bytes = 0;
-  for (size_t i = 0; i < count; i++) bytes += process_memory(processes[i].pid, is_exact);
-  return bytes;
+/** Memory that several processes hold is counted once only by the exact measure, which is never above the other. */
+static bool is_memory_over(const struct attempt *attempt, const struct process *found, size_t count, int64_t most) {
+  int64_t held = memory_held(attempt, found, count), bytes = held, own = 0, shared = 0;
+  for (size_t i = 0; i < count; i++) bytes += process_memory(found[i].pid, false, &shared);
+  if (bytes <= most) return false;
+  for (size_t i = 0; i < count; i++) own += process_memory(found[i].pid, true, &shared);
+  // What is mapped of what is held is in both.
+  return own + (held > shared ? held : shared) > most;
 }
 
 static int64_t cpu_us_of(const struct attempt *attempt, const struct process *processes, size_t count) {
@@ -108,10 +112,7 @@ static enum limit exceeded(struct attempt *attempt) {
   struct process *found;
   size_t count = processes_of(attempt, &found);
   if (limits[LIMIT_PROCESSES] >= 0 && of_command(attempt, found, count) > limits[LIMIT_PROCESSES]) return LIMIT_PROCESSES;
-  // Memory that several hold is counted once only by the exact measure, which is never above the other.
-  if (most_memory >= 0 && memory_of(found, count, false) > most_memory &&
-      memory_of(found, count, true) > most_memory)
-    return LIMIT_MEMORY_BYTES;
+  if (most_memory >= 0 && is_memory_over(attempt, found, count, most_memory)) return LIMIT_MEMORY_BYTES;
   if (limits[LIMIT_CPU_S] >= 0 && cpu_us_of(attempt, found, count) / 1000000 >= limits[LIMIT_CPU_S])
     return LIMIT_CPU_S;
   return NO_LIMIT;

@@ -55,16 +55,19 @@ static int64_t number_at(const char *text, const char *name) {
   return line == NULL ? -1 : atoll(line + strlen(name));
 }
 
-int64_t process_memory(pid_t pid, bool is_exact) {
+int64_t process_memory(pid_t pid, bool is_exact, int64_t *shared) {
   char path[40], text[2048];
   if (is_exact) {
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    int64_t own = -1, shared = -1;
+    int64_t own = -1, in_files = -1;
     if (read_small(path, text, sizeof text, NULL) > 0) {
       own = number_at(text, "\nPss_Anon:");
-      shared = number_at(text, "\nPss_Shmem:");
+      in_files = number_at(text, "\nPss_Shmem:");
     }
-    if (own >= 0 && shared >= 0) return (own + shared) * 1024;
+    if (own >= 0 && in_files >= 0) {
+      *shared += in_files * 1024;
+      return own * 1024;
+    }
   }
   snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
   long long pages;

@@ -64,6 +64,9 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   // At once, not when the program is executed: what comes before that may take long, and these are copies of the host's.
   syscall(SYS_close_range, first_unused, ~0U, 0);
   if (options->uid != 0) {
+    // Message queues would outlive it, for the next one with this user, and cannot be found everywhere (mq_overview(7)).
+    struct rlimit64 none_at_all = {0, 0};
+    syscall(SYS_prlimit64, 0, RLIMIT_MSGQUEUE, &none_at_all, NULL);
     TRY(SYS_setgroups, 0, NULL);
     TRY(SYS_setresgid, options->uid, options->uid, options->uid);
     TRY(SYS_setresuid, options->uid, options->uid, options->uid);

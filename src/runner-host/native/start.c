@@ -175,7 +175,9 @@ static void release_work(struct job *job) {
   if (attempt->has_script) unlink(attempt->start->script_path);
   private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->user);
   // One that somebody still runs as is given to nobody.
-  if (attempt->uid != 0 && attempt->survivors == 0) uid_give(attempt->uid);
+  if (attempt->uid == 0 || attempt->survivors > 0) return;
+  ipc_remove(attempt->uid);
+  uid_give(attempt->uid);
 }
 
 static void release_done(struct job *job) {

@@ -36,6 +36,7 @@ uid_t uid_take(void) {
     is_taken[at] = true;
     // Whatever an earlier host may have left of it.
     uid_kill(first + at);
+    if (next <= count) ipc_remove(first + at);
     return first + at;
   }
   return 0;
