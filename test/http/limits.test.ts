@@ -178,7 +178,9 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
   const over = await submit({ open_files: 61, processes: 8 });
   t.match(over, {
     status: 403,
-    body: { errors: [{ field: '/limits/open_files', message: /^is \d+; the policy file allows at most 60$/ }] },
+    body: {
+      errors: [{ field: '/limits/open_files', message: /^is \d+; the policy file allows at most 60$/ }],
+    },
   });
   const silent = await ended(s, (await submit(undefined)).body.id, bearer('ann'));
   t.match(silent, { result: { stdout: '60\n' }, limits: { ...NO_LIMITS, open_files: 60, processes: 8 } });
