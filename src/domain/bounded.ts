@@ -36,7 +36,7 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
 /** A list that is looked at as far as there are problems that somebody needs. */
 export function boundedList<Item extends z.ZodType>(item: Item, most: number) {
   return z.preprocess((value) => {
-    if (!Array.isArray(value) || value.length <= MAX_PROBLEMS || value.length > most) return value as unknown;
+    if (!Array.isArray(value) || value.length <= MAX_PROBLEMS || value.length > most) return value;
     const items: readonly unknown[] = value;
     const end = endOfProblems(items, (one) => !item.safeParse(one).success);
     return end === null ? items : items.slice(0, end);
