@@ -23,6 +23,26 @@ export function fit<T extends z.ZodType>(
   return { error: new RefusedError('validation', sentenceOf(fields), { fields }) };
 }
 
+/** Each problem takes its time from everybody: items behind so many are not looked at. */
+const MAX_BATCH_PROBLEMS = 5000;
+
+/** What each item of a batch is, or why it is refused. */
+export function fitEach<T extends object>(
+  items: readonly unknown[],
+  fitItem: (item: unknown, i: number) => T | RefusedError,
+): (T | RefusedError)[] {
+  let problems = 0;
+  return items.map((item, i) => {
+    if (problems >= MAX_BATCH_PROBLEMS) {
+      const detail = `Item ${i} was not checked: the items before it have ${problems} problems. Correct those, and send it again.`;
+      return new RefusedError('validation', detail);
+    }
+    const fitted = fitItem(item, i);
+    if (fitted instanceof RefusedError) problems += fitted.fields.length;
+    return fitted;
+  });
+}
+
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   // Path parameters are strings whatever they are; what they name is looked up, or is not there.
   if (httpPart === 'params') return (value: unknown) => ({ value });

@@ -183,6 +183,19 @@ t.test('numbers', async (t) => {
     t.match(text, /"\/executions\/3\/kind"/);
   });
 
+  t.test('a batch of thousands of problems is not looked at to its end', async (t) => {
+    const wrong = { kind: 'exec', program: 'true', args: Array<number>(100).fill(1) };
+    const items = [...Array<object>(50).fill(wrong), { kind: 'exec', program: 'true' }];
+    const { body } = await s.call<{ items: { problem: Problem }[] }>('POST', '/v1/executions/batch', {
+      executions: items,
+    });
+    t.match(body.items.at(-2)?.problem.errors?.length, 100);
+    t.match(
+      body.items.at(-1)?.problem.detail,
+      /^Item 50 was not checked: the items before it have 5000 problems/,
+    );
+  });
+
   t.test('parameters of operations', async (t) => {
     const printed = async (params: string) => stdoutOf((await operation(s, 'print', params)).body);
     t.equal(await printed(`{"id":${ID}}`), `${ID} none\n`);

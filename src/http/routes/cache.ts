@@ -20,7 +20,7 @@ import {
 } from '../schemas.ts';
 import { resultValue } from '../../domain/execution.ts';
 import { isoTime, toCacheStats, toCircuit, toWire } from '../wire.ts';
-import { fit } from '../zod-adapter.ts';
+import { fit, fitEach } from '../zod-adapter.ts';
 
 export interface CacheRoutesOptions {
   engine: Engine;
@@ -91,7 +91,7 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
       response: { 200: batchAnswer, ...errors },
     },
     async handler({ body, caller }) {
-      const checked = body.executions.map((item, i) => warming(requests, item, i));
+      const checked = fitEach(body.executions, (item, i) => warming(requests, item, i));
       const wanted = checked.flatMap((one) => (one instanceof RefusedError ? [] : [one]));
       const submissions = wanted.map((spec) => ({ spec, trace: null, idempotency: null, rerunOf: null }));
       const answers = await engine.submitAll(caller, submissions);

@@ -32,7 +32,7 @@ import {
   submitQuery,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
-import { fit, knowing } from '../zod-adapter.ts';
+import { fit, fitEach, knowing } from '../zod-adapter.ts';
 import type { z } from 'zod';
 
 export interface ExecutionRoutesOptions {
@@ -208,7 +208,7 @@ export function executionRoutes(
         );
       }
       const trace = readTraceparent(request.headers.traceparent);
-      const drafts = request.body.executions.map((item, i) => toSubmission(item, i, trace, requests));
+      const drafts = fitEach(request.body.executions, (item, i) => toSubmission(item, i, trace, requests));
       const wanted = drafts.flatMap((draft) => (draft instanceof RefusedError ? [] : [draft]));
       const answers = await engine.submitAll(request.caller, wanted);
       const items: object[] = [];
