@@ -58,6 +58,7 @@ export class Host {
   #wake: () => void = () => undefined;
   #nextRef = 1;
   #unread = Buffer.alloc(0);
+  #hasHungUp = false;
   exit: { code: number | null; signal: string | null } | null = null;
 
   constructor(t: Test, command: readonly [string, ...string[]], tier = NO_TIER) {
@@ -77,6 +78,7 @@ export class Host {
     });
     this.#child.stdout?.on('data', (piece: Buffer) => this.#take(piece));
     this.#child.stdin?.on('error', () => undefined);
+    this.#child.stdout?.once('end', () => (this.#hasHungUp = true));
     this.#child.on('close', (code, signal) => {
       this.exit = { code, signal };
       this.#wake();
@@ -187,6 +189,11 @@ export class Host {
         };
       });
     }
+  }
+
+  /** Waits until the host has closed its output; its process may still wait in the system. */
+  hungUp(): Promise<void> {
+    return until('the host hangs up', () => this.#hasHungUp);
   }
 
   async gone(): Promise<{ code: number | null; signal: string | null }> {

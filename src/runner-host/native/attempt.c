@@ -17,6 +17,8 @@
 
 /** Until a sandbox has to be there. */
 #define SANDBOX_NS (10000 * MS)
+/** What it may take however short the limit is. */
+#define SANDBOX_LEAST_MS 2000
 
 #define BUCKETS 1024
 static struct attempt *table[BUCKETS];
@@ -50,12 +52,14 @@ void attempt_forget(struct attempt *attempt) {
   struct attempt **at = &table[attempt->start->ref % BUCKETS];
   while (*at != attempt) at = &(*at)->next_in_table;
   *at = attempt->next_in_table;
-  family_remove(attempt);
+  live -= 1;
   attempt_set_phase(attempt, ENDED);
+  // The rest when its start comes back: until then its process is known by its tag, and taken for nobody else's.
+  if (attempt->is_abandoned) return;
+  family_remove(attempt);
   // Freed at the end of the turn: an event for it may still be on its way.
   attempt->next_in_line = ended;
   ended = attempt;
-  live -= 1;
 }
 
 // ------------------------------------------------------------------------------------------ clocks
@@ -93,11 +97,136 @@ void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms
 
 // ------------------------------------------------------------------------------------------ what happens
 
+// ------------------------------------------------------------------------------------------ starts
+
+/** Starts that are expected to come back soon; more of them at a time are not faster. */
+#define MAX_FRESH 2
+/** After that a start is slow: others do not wait for it, it counts against its limit, and it can be given up. */
+#define SLOW_NS (50 * MS)
+#define LOOK_NS (20 * MS)
+/** After SIGKILL, until a sandbox that is not there yet is left behind. */
+#define UNKILLED_NS (5000 * MS)
+/** Some starters are left for what does not hang. */
+#define MAX_SLOW (STARTERS - MAX_FRESH - 2)
+
+static struct attempt *starting;
+static size_t fresh_starts, slow_starts, hanging;
+static struct timer slow_timer;
+
+size_t attempts_hanging(void) { return hanging; }
+
+/** Reports an attempt whose start does not come back. What comes of the start is undone when it does. */
+static void abandon(struct attempt *attempt) {
+  spawn_kill(&attempt->starting_pid);
+  attempt->is_abandoned = true;
+  hanging += 1;
+  fprintf(stderr, "the start of %s hangs in the system (a file system that does not answer?) and is left behind\n",
+          attempt->start->marker);
+  attempt->ended_at = wall_ms();
+  ending_report(attempt);
+}
+
+static void look_for_slow(void *arg) {
+  (void)arg;
+  int64_t now = now_ns();
+  for (struct attempt *attempt = starting, *next; attempt != NULL; attempt = next) {
+    next = attempt->next_starting;
+    if (attempt->is_slow || now - attempt->handed_ns < SLOW_NS) continue;
+    attempt->is_slow = true;
+    fresh_starts -= 1;
+    slow_starts += 1;
+    if (attempt->cause != NO_CAUSE) abandon(attempt);
+    else timer_set(&attempt->attempt_timer, later(attempt->handed_ns, attempt->attempt_ms));
+  }
+  if (fresh_starts > 0) timer_set(&slow_timer, now + LOOK_NS);
+  attempts_begin();
+}
+
+static void hand_out(struct attempt *attempt) {
+  attempt->is_handed = true;
+  attempt->handed_ns = now_ns();
+  attempt->next_starting = starting;
+  starting = attempt;
+  fresh_starts += 1;
+  slow_timer.fn = look_for_slow;
+  if (slow_timer.place == 0) timer_set(&slow_timer, attempt->handed_ns + LOOK_NS);
+  workers_do(starter, &attempt->job);
+}
+
+/** A start has come back. */
+static void take_back(struct attempt *attempt) {
+  struct attempt **at = &starting;
+  while (*at != attempt) at = &(*at)->next_starting;
+  *at = attempt->next_starting;
+  if (attempt->is_slow) slow_starts -= 1;
+  else fresh_starts -= 1;
+  timer_clear(&attempt->attempt_timer);
+  attempts_begin();
+}
+
+/** It has been reported: whatever was started is killed, before it can have done anything. */
+static void undo_start(struct attempt *attempt) {
+  hanging -= 1;
+  if (attempt->is_refused) free(attempt->refusal.message);
+  if (attempt->is_spawned) {
+    kill(attempt->spawned.pid, SIGKILL);
+    reap_late(attempt->spawned.pid);
+    close(attempt->spawned.pid_fd);
+    for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
+    if (attempt->is_sandboxed) {
+      close(attempt->sandbox.control);
+      close(attempt->sandbox.said);
+    }
+  }
+  family_remove(attempt);
+  attempt->next_in_line = ended;
+  ended = attempt;
+}
+
+static void on_no_sandbox(struct attempt *attempt);
+
+/** Kills a sandbox that is not there yet; one that cannot be killed is left behind when this is called again. */
+void attempt_kill_start(struct attempt *attempt) {
+  if (!attempt->has_been_killed) {
+    attempt->has_been_killed = true;
+    kill(-attempt->spawned.pid, SIGKILL);
+    timer_set(&attempt->phase_timer, now_ns() + UNKILLED_NS);
+    return;
+  }
+  fprintf(stderr, "the sandbox of %s cannot be killed and is left behind\n", attempt->start->marker);
+  loop_remove(&attempt->leader);
+  close(attempt->leader.fd);
+  attempt->leader.fd = -1;
+  reap_late(attempt->spawned.pid);
+  on_no_sandbox(attempt);
+}
+
+static void leave_line(struct attempt *attempt) {
+  struct attempt **at = &fresh;
+  while (*at != attempt) at = &(*at)->next_in_line;
+  *at = attempt->next_in_line;
+  if (*at == NULL) last_fresh = at;
+}
+
+/** It has a cause before it runs. */
+static void stop_start(struct attempt *attempt) {
+  atomic_store(&attempt->is_stopped_early, true);
+  if (!attempt->is_handed) {
+    leave_line(attempt);
+    attempt->ended_at = wall_ms();
+    ending_report(attempt);
+  } else if (attempt->is_spawned && attempt->leader.fd > 0) {
+    attempt_kill_start(attempt);
+  } else if (attempt->is_slow) {
+    abandon(attempt);
+  }
+}
+
 void attempt_end(struct attempt *attempt, enum end_cause cause) {
   if (attempt->cause != NO_CAUSE) return;
   attempt->cause = cause;
   disarm_clocks(attempt);
-  if (attempt->phase == STARTING) atomic_store(&attempt->is_stopped_early, true);
+  if (attempt->phase == STARTING) stop_start(attempt);
   else if (attempt->phase == RUNNING) ending_terminate(attempt);
   // What others have written goes over the limit, or cannot be kept.
   else if (attempt->phase == DRAINING) ending_hurry(attempt, attempt->grace_ms);
@@ -140,6 +269,8 @@ static void on_command_ended(struct attempt *attempt, int status) {
 static void begin(struct attempt *attempt) {
   attempt_set_phase(attempt, RUNNING);
   attempt->started_ns = attempt->last_output_ns = now_ns();
+  // A start that has taken long counts against the limit.
+  if (attempt->is_slow) attempt->started_ns = attempt->handed_ns;
   for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
@@ -261,6 +392,11 @@ void attempt_journal_changed(void *arg) {
 
 static void on_started(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
+  take_back(attempt);
+  if (attempt->is_abandoned) {
+    undo_start(attempt);
+    return;
+  }
   if (attempt->is_refused) {
     report_refusal(attempt);
     return;
@@ -280,6 +416,10 @@ static void on_started(struct job *job) {
   attempt->control = (struct source){on_control, attempt->sandbox.control};
   loop_add(&attempt->control);
   timer_set(&attempt->phase_timer, now_ns() + SANDBOX_NS);
+  // As for other slow starts: what it waits for in there may never come.
+  int64_t limit_ms = attempt->attempt_ms > SANDBOX_LEAST_MS ? attempt->attempt_ms : SANDBOX_LEAST_MS;
+  if (attempt->cause == NO_CAUSE) timer_set(&attempt->attempt_timer, later(attempt->handed_ns, limit_ms));
+  else stop_start(attempt);
 }
 
 void attempt_submit(struct start *start) {
@@ -308,12 +448,17 @@ void attempt_submit(struct start *start) {
 }
 
 void attempts_begin(void) {
-  while (fresh != NULL) {
+  while (fresh != NULL && fresh_starts < MAX_FRESH && slow_starts < MAX_SLOW) {
     struct attempt *attempt = fresh;
     fresh = attempt->next_in_line;
-    workers_do(starter, &attempt->job);
+    if (fresh == NULL) last_fresh = &fresh;
+    hand_out(attempt);
   }
-  last_fresh = &fresh;
+  if (slow_starts < MAX_SLOW) return;
+  // These wait for starts that hang, and it counts.
+  for (struct attempt *attempt = fresh; attempt != NULL; attempt = attempt->next_in_line)
+    if (attempt->attempt_timer.place == 0)
+      timer_set(&attempt->attempt_timer, later(now_ns(), attempt->attempt_ms));
 }
 
 // ------------------------------------------------------------------------------------------ turns

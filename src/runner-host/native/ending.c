@@ -39,12 +39,16 @@ void attempt_set_phase(struct attempt *attempt, enum phase phase) {
 
 // ------------------------------------------------------------------------------------------ report
 
+void reap_late(pid_t pid) {
+  late = must_grow(late, (late_count + 1) * sizeof *late);
+  late[late_count++] = pid;
+}
+
 /** The leader has not ended, and nobody waits for it any longer. */
 static void give_up_leader(struct attempt *attempt) {
   loop_remove(&attempt->leader);
   close(attempt->leader.fd);
-  late = must_grow(late, (late_count + 1) * sizeof *late);
-  late[late_count++] = attempt->spawned.pid;
+  reap_late(attempt->spawned.pid);
 }
 
 void late_leaders_reap(void) {
@@ -56,7 +60,7 @@ void ending_report(struct attempt *attempt) {
   struct exited exited = {
       .ref = attempt->start->ref,
       .cause = attempt->cause,
-      .is_started = attempt->is_spawned,
+      .is_started = attempt->is_spawned && !attempt->is_abandoned,
       .forced = attempt->forced,
       .exit_code = -1,
       .signal = "",
@@ -64,8 +68,8 @@ void ending_report(struct attempt *attempt) {
       .survivors = attempt->survivors,
       .started_at = attempt->started_at,
       .ended_at = attempt->ended_at,
-      .cpu_ms = attempt->is_spawned ? (attempt->cpu_us + 500) / 1000 : -1,
-      .max_rss_bytes = attempt->is_spawned ? attempt->max_rss_bytes : -1,
+      .cpu_ms = attempt->is_spawned && !attempt->is_abandoned ? (attempt->cpu_us + 500) / 1000 : -1,
+      .max_rss_bytes = attempt->is_spawned && !attempt->is_abandoned ? attempt->max_rss_bytes : -1,
       .message = "",
       .limit = attempt->limit,
       .signal_count = attempt->signal_count,
@@ -330,7 +334,7 @@ void ending_on_timer(void *arg) {
       return;
     case STARTING:
       // A sandbox that is not made in time.
-      kill(-attempt->spawned.pid, SIGKILL);
+      attempt_kill_start(attempt);
       return;
     case DRAINING:
       drain(attempt);

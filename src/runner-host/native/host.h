@@ -271,6 +271,8 @@ void loop_remove(struct source *source);
 extern struct out to_server;
 /** The remover of directories, the writers of journals, the starter of processes, who measures directories. */
 extern struct workers *removers, *writers, *starter, *measurer;
+/** Threads that start commands. Most of them wait for a start that hangs. */
+#define STARTERS 32
 
 // ------------------------------------------------------------------------------------------ journal (journal.c)
 
@@ -346,7 +348,19 @@ struct spawn_options {
   uid_t uid;
   /** What it adds to its badness when memory runs out (proc(5), oom_score_adj); NULL: as much as this process. */
   const char *oom_score;
+  /** Where its number stands from its beginning on, for `spawn_kill`; NULL: nobody asks. */
+  atomic_int *pid;
+  /** Once set, the program is not executed any more. NULL: it is never set. */
+  const atomic_bool *is_stopped;
 };
+
+/** What starters share belongs to the one that holds the lock; none holds it while it may wait for files of others. */
+void starters_lock(void);
+void starters_unlock(void);
+/** Under the lock: returns when no child holds a copy of a descriptor of this host. */
+void starters_settle(void);
+/** Kills what is being started, if it is there. */
+void spawn_kill(atomic_int *pid);
 
 /** Starts a program in a session of its own. */
 struct spawned spawn_process(const struct start *start, const char *file, const struct spawn_options *options);
@@ -536,6 +550,8 @@ struct attempt {
   struct attempt *next_in_line;
   /** Stopped before its start; read by the starter. */
   atomic_bool is_stopped_early;
+  /** The process that is being started; 0: there is none yet, or none any more. */
+  atomic_int starting_pid;
   /** Set by the starter. */
   struct spawned spawned;
   int pipes[2];
@@ -595,6 +611,12 @@ struct attempt {
   uint32_t pid_turn;
   bool is_in_family;
   struct attempt *next_by_tag, *next_live;
+
+  /** Among those that starters have in hand. */
+  struct attempt *next_starting;
+  int64_t handed_ns;
+  /** In hand for so long that others do not wait for it; reported although its start has not come back. */
+  bool is_handed, is_slow, is_abandoned;
 };
 
 void attempt_submit(struct start *start);
@@ -605,6 +627,9 @@ void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace
 void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
 void attempts_stop_all(void);
 size_t attempts_live(void);
+void attempt_kill_start(struct attempt *attempt);
+/** Starts that were given up and have not come back from the system. */
+size_t attempts_hanging(void);
 /** A child of the host has ended: whoever waits for processes looks again. */
 void attempts_look(void);
 void attempts_send_growth(void);
@@ -635,6 +660,8 @@ void attempt_set_phase(struct attempt *attempt, enum phase phase);
 void attempt_forget(struct attempt *attempt);
 /** Whether one of its pipes has not come to its end. */
 bool attempt_is_read(const struct attempt *attempt);
+/** Reaps a process once it has ended; nobody waits for it. */
+void reap_late(pid_t pid);
 /** Attempts that wait for processes to end. */
 size_t attempts_waiting(void);
 /** Reaps leaders that ended after nobody waited for them any longer. */

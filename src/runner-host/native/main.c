@@ -193,7 +193,9 @@ static void on_growth_timer(void *arg) {
 
 static void trim_work(struct job *job) {
   (void)job;
+  starters_lock();
   private_dirs_trim();
+  starters_unlock();
 }
 
 static void trim_done(struct job *job) { (void)job; }
@@ -202,7 +204,7 @@ static struct job trim_job = {NULL, trim_work, trim_done};
 static void on_trim_timer(void *arg) {
   (void)arg;
   if (attempts_live() > 0) return;
-  if (jobs_open() == 0) workers_do(starter, &trim_job);
+  if (jobs_open() == attempts_hanging()) workers_do(starter, &trim_job);
   else timer_set(&trim_timer, now_ns() + TRIM_NS);
 }
 
@@ -242,7 +244,8 @@ static void finish(void) {
   static struct job last_trim = {NULL, trim_work, trim_done};
   workers_do(starter, &last_trim);
   if (scratch_dir != NULL) remove_later(scratch_dir);
-  while (jobs_open() > 0) {
+  // What hangs in the system is left behind.
+  while (jobs_open() > attempts_hanging()) {
     poll(&(struct pollfd){mailbox_fd(), POLLIN, 0}, 1, 1000);
     mailbox_open();
   }
@@ -308,7 +311,7 @@ int main(int count, char **args) {
   loop_add(&signals);
   loop_add(&mail);
   loop_add(&input);
-  starter = workers_start(1, false);
+  starter = workers_start(STARTERS, false);
   writers = workers_start(WRITERS, false);
   removers = workers_start(1, true);
   measurer = workers_start(1, true);
@@ -316,5 +319,10 @@ int main(int count, char **args) {
   trim_timer.fn = on_trim_timer;
   run();
   finish();
+  // A thread that hangs keeps the process, and with it what is open.
+  if (attempts_hanging() > 0) {
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+  }
   exit(exit_code);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +17,35 @@
 #include "host.h"
 
 #define STACK_BYTES (64 * 1024)
-static _Alignas(64) uint8_t child_stack[STACK_BYTES];
+static _Thread_local _Alignas(64) uint8_t child_stack[STACK_BYTES];
+
+static pthread_mutex_t starters = PTHREAD_MUTEX_INITIALIZER;
+/** Children that may still hold copies of the host's descriptors. It grows only under the lock. */
+static atomic_int forking;
+/** Held while a process number is taken out of `options->pid`, so that no other process is killed by it. */
+static pthread_mutex_t numbers = PTHREAD_MUTEX_INITIALIZER;
+
+void starters_lock(void) { pthread_mutex_lock(&starters); }
+void starters_unlock(void) { pthread_mutex_unlock(&starters); }
+
+// Nothing in between can wait for a disk, so that this takes no longer than the children need to get a processor.
+void starters_settle(void) {
+  while (atomic_load(&forking) > 0) usleep(20);
+}
+
+void spawn_kill(atomic_int *pid) {
+  pthread_mutex_lock(&numbers);
+  int number = atomic_load(pid);
+  if (number > 0) kill(number, SIGKILL);
+  pthread_mutex_unlock(&numbers);
+}
+
+static void forget_number(const struct spawn_options *options) {
+  if (options->pid == NULL) return;
+  pthread_mutex_lock(&numbers);
+  atomic_store(options->pid, 0);
+  pthread_mutex_unlock(&numbers);
+}
 
 struct child {
   char *const *args, *const *env;
@@ -26,7 +55,7 @@ struct child {
   pid_t host;
   sigset_t no_signals;
   volatile int error;
-  volatile bool is_cwd;
+  volatile bool is_cwd, has_closed;
 };
 
 #define TRY(...)                    \
@@ -40,6 +69,7 @@ struct child {
 __attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg) {
   struct child *child = arg;
   const struct spawn_options *options = child->options;
+  if (options->pid != NULL) atomic_store(options->pid, (int)syscall(SYS_getpid));
   if (options->tag != 0) {
     struct rlimit64 tag = {options->tag, options->tag};
     // Before it leaves the session of the host: from then on somebody may ask whose it is. Where it cannot be set, processes
@@ -63,6 +93,8 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
     TRY(SYS_dup3, options->passed[i], first_unused++, 0);
   // At once, not when the program is executed: what comes before that may take long, and these are copies of the host's.
   syscall(SYS_close_range, first_unused, ~0U, 0);
+  child->has_closed = true;
+  atomic_fetch_sub(&forking, 1);
   if (options->uid != 0) {
     // Message queues would outlive it, for the next one with this user, and cannot be found everywhere (mq_overview(7)).
     struct rlimit64 none_at_all = {0, 0};
@@ -85,6 +117,11 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   child->is_cwd = false;
   child->error = limits_set(child->limits);
   if (child->error != 0) syscall(SYS_exit, 127);
+  // It was given up while it waited: whoever did so may not have seen its number yet.
+  if (options->is_stopped != NULL && atomic_load(options->is_stopped)) {
+    child->error = ECANCELED;
+    syscall(SYS_exit, 127);
+  }
   TRY(SYS_rt_sigprocmask, SIG_SETMASK, &child->no_signals, NULL, 8);
   TRY(SYS_execve, child->file, child->args, child->env);
   return 127;
@@ -93,14 +130,17 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
 static struct spawned spawn_file(struct child *child) {
   struct spawned spawned = {.pid_fd = -1};
   int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  starters_lock();
+  atomic_fetch_add(&forking, 1);
+  starters_unlock();
   spawned.pid = clone(child_main, child_stack + STACK_BYTES, flags, child, &spawned.pid_fd);
-  if (spawned.pid < 0) {
-    spawned.exec_errno = errno;
-    return spawned;
-  }
+  if (spawned.pid < 0) spawned.exec_errno = errno;
+  if (!child->has_closed) atomic_fetch_sub(&forking, 1);
+  if (spawned.pid < 0) return spawned;
   spawned.exec_errno = child->error;
   spawned.is_cwd = child->is_cwd;
   if (child->error != 0) {
+    forget_number(child->options);
     waitpid(spawned.pid, NULL, __WALL);
     close(spawned.pid_fd);
   }
@@ -128,6 +168,7 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
   child.args = (char *const *)args;
   child.file = args[0];
   child.error = 0;
+  child.has_closed = false;
   spawned = spawn_file(&child);
   free(args);
   return spawned;

@@ -1,5 +1,6 @@
-// The starter: a thread that makes the files of an attempt and starts its process. It waits while the program is being
-// executed, and for disks; the loop does not. It never ends, because the death signal of what it starts is tied to it.
+// The starters: threads that make the files of an attempt and start its process. They wait while the program is being
+// executed, and for disks; the loop does not. A start may hang in the system for ever, at a dead mount for instance: it holds
+// up its own thread only. Starters never end, because the death signal of what they start is tied to them.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ static int hand_over(int fd, uid_t uid) { return uid != 0 && fchown(fd, uid, uid
 
 /** Writes a new file for its owner alone. Returns 0 or an errno. */
 static int write_new(const char *path, struct bytes bytes, mode_t mode, uid_t uid) {
+  // A copy of the descriptor in a child would make a script busy.
+  starters_settle();
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return errno;
   int error = hand_over(fd, uid);
@@ -68,6 +71,7 @@ static uint64_t ticks_since_boot(void) {
   return (uint64_t)time.tv_sec * hz + (uint64_t)time.tv_nsec / (1000000000 / hz);
 }
 
+/** Lets the lock go while the process is being started. */
 static void spawn(struct attempt *attempt, const char *file, const int outputs[2]) {
   struct start *start = attempt->start;
   // Creating the journal is the point of no return: a recovery takes it as proof that the attempt may have started.
@@ -87,26 +91,33 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
       .tag = attempt->tag,
       .uid = attempt->user,
       .oom_score = limits_oom_score(),
+      .pid = &attempt->starting_pid,
+      .is_stopped = &attempt->is_stopped_early,
   };
   // So that it can open /dev/stderr.
   for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->user);
   attempt->start_ticks = ticks_since_boot();
+  starters_unlock();
   attempt->spawned = attempt->is_sandboxed ? sandbox_spawn(start, &options, &attempt->sandbox)
                                            : spawn_process(start, file, &options);
   attempt->started_at = wall_ms();
   close(input);
-  attempt->is_spawned = attempt->spawned.exec_errno == 0;
-  if (attempt->is_spawned) return;
+  bool is_spawned = attempt->spawned.exec_errno == 0;
+  // This looks into the file, too.
+  if (!is_spawned && !attempt->is_sandboxed && attempt->spawned.exec_errno != ECANCELED) {
+    attempt->is_refused = true;
+    explain_exec(attempt->spawned, start, file, &attempt->refusal);
+  }
+  starters_lock();
+  attempt->is_spawned = is_spawned;
+  if (is_spawned) return;
   if (attempt->is_sandboxed) {
     const char *problem = attempt->sandbox.problem;
     refuse(attempt, ISOLATION_UNAVAILABLE,
            must_format("The sandbox could not be started: %s.",
                        problem != NULL ? problem : strerror(attempt->spawned.exec_errno)));
     free(attempt->sandbox.problem);
-    return;
   }
-  attempt->is_refused = true;
-  explain_exec(attempt->spawned, start, file, &attempt->refusal);
 }
 
 /** Takes the user that the attempt runs as. False, and refused, where this host cannot give what is asked for. */
@@ -142,25 +153,34 @@ static bool make_pipe(int *read_end, int *write_end) {
   return true;
 }
 
-void start_work(struct job *job) {
-  struct attempt *attempt = (struct attempt *)job;
-  int outputs[2] = {-1, -1};
+/** Everything up to the process, with the lock but where files of others are looked for. */
+static void start_locked(struct attempt *attempt, int outputs[2]) {
   char *file = NULL;
-  if (atomic_load(&attempt->is_stopped_early)) return;
   if (attempt->start->limits[LIMIT_DISK_BYTES] >= 0 && !can_measure()) {
     refuse(attempt, LIMIT_UNAVAILABLE, must_copy("The limit disk_bytes cannot be applied here: there is no du."));
     return;
   }
   if (!isolate(attempt)) return;
   // For a sandbox its first process looks, within: from here, more would be seen than the command is to know of.
-  if (!attempt->is_sandboxed && !find_target(attempt->start, &file, &attempt->refusal)) {
-    attempt->is_refused = true;
-    return;
+  if (!attempt->is_sandboxed) {
+    starters_unlock();
+    attempt->is_refused = !find_target(attempt->start, &file, &attempt->refusal);
+    starters_lock();
+    if (attempt->is_refused) return;
   }
   if (!make_pipe(&attempt->pipes[0], &outputs[0]) || !make_pipe(&attempt->pipes[1], &outputs[1]))
     refuse(attempt, RESOURCES_UNAVAILABLE, must_format("No pipe could be made: %s.", strerror(errno)));
   else if (!atomic_load(&attempt->is_stopped_early)) spawn(attempt, file, outputs);
   free(file);
+}
+
+void start_work(struct job *job) {
+  struct attempt *attempt = (struct attempt *)job;
+  int outputs[2] = {-1, -1};
+  if (atomic_load(&attempt->is_stopped_early)) return;
+  starters_lock();
+  start_locked(attempt, outputs);
+  starters_unlock();
   for (int i = 0; i < 2; i++) {
     if (outputs[i] >= 0) close(outputs[i]);
     if (attempt->is_spawned || attempt->pipes[i] < 0) continue;
@@ -171,13 +191,16 @@ void start_work(struct job *job) {
 
 static void release_work(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
+  starters_lock();
   if (attempt->is_silent) journal_stays_empty(attempt->start->journal);
   if (attempt->has_script) unlink(attempt->start->script_path);
   private_dir_release(&attempt->dir, attempt->start->private_dir, attempt->user);
   // One that somebody still runs as is given to nobody.
-  if (attempt->uid == 0 || attempt->survivors > 0) return;
-  ipc_remove(attempt->uid);
-  uid_give(attempt->uid);
+  if (attempt->uid != 0 && attempt->survivors == 0) {
+    ipc_remove(attempt->uid);
+    uid_give(attempt->uid);
+  }
+  starters_unlock();
 }
 
 static void release_done(struct job *job) {
