@@ -617,6 +617,7 @@ export interface AttemptName {
 }
 
 export interface AttemptStart extends AttemptName {
+  userId: string;
   command: Command;
   limits: ResourceLimits;
   /** At least this tier. */

@@ -163,8 +163,11 @@ function start(
   }
   const command = deps.toCommand(execution, filled, traceparent);
   const confined = confinementNow(execution, deps.rules);
-  const { limits } = execution;
-  return deps.runner.run({ ...shared, ...confined, command, limits, graceMs: deps.policy.graceMs }, listener);
+  const { limits, userId } = execution;
+  return deps.runner.run(
+    { ...shared, ...confined, userId, command, limits, graceMs: deps.policy.graceMs },
+    listener,
+  );
 }
 
 /** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */

@@ -120,6 +120,8 @@ export interface Start {
   redact: Uint8Array[];
   /** Null: nothing is limited. */
   limits: Limits | null;
+  /** Whose it is: starts that hang are bounded by owner. */
+  owner: string;
 }
 
 /** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
@@ -494,6 +496,7 @@ const FRAMES = [
     stopScope: oneOf(STOP_SCOPES),
     redact: list(bytes),
     limits: optional(limits),
+    owner: string,
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

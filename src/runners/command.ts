@@ -238,6 +238,7 @@ export class CommandRunner implements Runner {
       stopScope: 'all',
       redact: [...start.redact],
       limits: toLimits(start.limits),
+      owner: start.userId,
     });
   }
 

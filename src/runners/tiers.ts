@@ -113,7 +113,14 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
     SPACES: ['pid', 'ipc', 'uts', 'net'].map((name) => readlinkSync(`/proc/self/ns/${name}`)).join(' '),
   };
   return {
-    ...{ runId: `check-${tier}`, attempt: 0, isolation: tier, hasNetwork: false, limits: NO_LIMITS },
+    ...{
+      runId: `check-${tier}`,
+      attempt: 0,
+      userId: '',
+      isolation: tier,
+      hasNetwork: false,
+      limits: NO_LIMITS,
+    },
     command: {
       program: '/bin/sh',
       programField: 'program',

@@ -27,6 +27,6 @@ async function isMounted(disk: ChildProcess): Promise<boolean> {
   disk.stdout?.once('data', () => (isReady = true));
   disk.once('error', () => (hasEnded = true));
   disk.once('exit', () => (hasEnded = true));
-  await until('the disk is mounted, or is not', () => isReady || hasEnded);
+  await until('the disk is mounted, or is not', () => isReady || hasEnded, 60_000);
   return isReady;
 }

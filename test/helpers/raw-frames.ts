@@ -46,6 +46,7 @@ export interface RawStart {
   stopScope?: keyof typeof STOP_SCOPE;
   redact?: Uint8Array[];
   limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
+  owner?: string;
 }
 
 export interface RawHello {
@@ -99,6 +100,7 @@ export const raw = {
         s.limits == null
           ? u8(0)
           : Buffer.concat([u8(1), ...LIMIT_FIELDS.map((name) => i64(s.limits?.[name] ?? -1))]),
+        str(s.owner ?? ''),
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>

@@ -106,9 +106,11 @@ function ofItsOwn(t: Test): void {
     for (const ref of open) host.write(raw.stop(ref, 'cancelled', 1000));
     for (const ref of open) t.match(await host.exited(ref), { cause: 'cancelled', isStarted: false });
     t.match(await host.run('echo alive'), { exitCode: 0, stdoutBytes: 6 });
-    // More than there are starters: what cannot be begun any more ends by its limit, too.
-    const many = Array.from({ length: 40 }, () => host.start('true', { cwd: `${disk}/d`, attemptMs: 1000 }));
+    // More than the share of a user: the rest waits, and ends by its limit, too; others are served.
+    const many = Array.from({ length: 50 }, () => host.start('true', { cwd: `${disk}/d`, attemptMs: 1000 }));
+    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
     for (const ref of many) t.match(await host.exited(ref), { cause: 'attempt_timeout', isStarted: false });
+    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
     host.hangUp();
     await host.hungUp();
     t.pass('it lets go of the server');

@@ -49,6 +49,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     stopSignal: fc.constantFrom(...STOP_SIGNALS),
     stopScope: fc.constantFrom(...STOP_SCOPES),
     redact: fc.array(bytes),
+    owner: text,
     limits: fc.option(
       fc.record({
         cpuS: limit,
@@ -146,6 +147,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     stopScope: 'main' as const,
     redact: [Buffer.from('secret'), Buffer.from([0, 255])],
     limits: { cpuS: 1, memoryBytes: 2 ** 40, processes: 3, fileBytes: 0, openFiles: 5, diskBytes: -1 },
+    owner: 'u',
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));

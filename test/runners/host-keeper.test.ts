@@ -76,7 +76,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
 function attempt(dir: string, runId: string, command: string): AttemptStart {
   const args = ['-c', command];
   return {
-    ...{ runId, attempt: 1, isolation: 'none', hasNetwork: false, limits: NO_LIMITS },
+    ...{ runId, attempt: 1, userId: 'u', isolation: 'none', hasNetwork: false, limits: NO_LIMITS },
     command: {
       ...{
         program: 'sh',

@@ -107,7 +107,7 @@ void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms
 /** After SIGKILL, until a sandbox that is not there yet is left behind. */
 #define UNKILLED_NS (5000 * MS)
 /** Some starters are left for what does not hang. */
-#define MAX_SLOW (STARTERS - MAX_FRESH - 2)
+#define MAX_SLOW ((size_t)(STARTERS - MAX_FRESH - 2))
 
 static struct attempt *starting;
 static size_t fresh_starts, slow_starts, hanging;
@@ -142,7 +142,17 @@ static void look_for_slow(void *arg) {
   attempts_begin();
 }
 
+/** Whoever has more starts that hang gets fewer of what is left; so that something is left for everybody else. */
+static bool has_share(const struct attempt *attempt) {
+  size_t own = 0;
+  if (slow_starts == 0) return true;
+  for (const struct attempt *other = starting; other != NULL; other = other->next_starting)
+    own += other->is_slow && other->owner == attempt->owner;
+  return own < (MAX_SLOW - slow_starts) / 2;
+}
+
 static void hand_out(struct attempt *attempt) {
+  timer_clear(&attempt->attempt_timer);
   attempt->is_handed = true;
   attempt->handed_ns = now_ns();
   attempt->next_starting = starting;
@@ -439,6 +449,7 @@ void attempt_submit(struct start *start) {
   attempt->idle_timer = (struct timer){.fn = on_idle_timer, .arg = attempt};
   attempt->phase_timer = (struct timer){.fn = ending_on_timer, .arg = attempt};
   attempt->tag = tag_of(start->marker);
+  attempt->owner = tag_of(start->owner);
   family_expect(attempt);
   attempt->next_in_table = table[start->ref % BUCKETS];
   table[start->ref % BUCKETS] = attempt;
@@ -448,17 +459,19 @@ void attempt_submit(struct start *start) {
 }
 
 void attempts_begin(void) {
-  while (fresh != NULL && fresh_starts < MAX_FRESH && slow_starts < MAX_SLOW) {
-    struct attempt *attempt = fresh;
-    fresh = attempt->next_in_line;
-    if (fresh == NULL) last_fresh = &fresh;
+  for (struct attempt **at = &fresh; *at != NULL && fresh_starts < MAX_FRESH;) {
+    struct attempt *attempt = *at;
+    if (!has_share(attempt)) {
+      // It waits for starts that hang, and that counts.
+      if (attempt->attempt_timer.place == 0)
+        timer_set(&attempt->attempt_timer, later(now_ns(), attempt->attempt_ms));
+      at = &attempt->next_in_line;
+      continue;
+    }
+    *at = attempt->next_in_line;
+    if (*at == NULL) last_fresh = at;
     hand_out(attempt);
   }
-  if (slow_starts < MAX_SLOW) return;
-  // These wait for starts that hang, and it counts.
-  for (struct attempt *attempt = fresh; attempt != NULL; attempt = attempt->next_in_line)
-    if (attempt->attempt_timer.place == 0)
-      timer_set(&attempt->attempt_timer, later(now_ns(), attempt->attempt_ms));
 }
 
 // ------------------------------------------------------------------------------------------ turns

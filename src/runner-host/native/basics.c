@@ -121,6 +121,9 @@ struct workers {
   pthread_cond_t wake;
   struct job *first, **last;
   bool has_own_files;
+  int threads, most_threads, idle;
+  /** Jobs that no thread has taken yet. */
+  int queued;
 };
 
 /** Jobs that have been done, in their order. */
@@ -177,7 +180,10 @@ static void *work(void *arg) {
   if (workers->has_own_files) take_own_files();
   for (;;) {
     pthread_mutex_lock(&workers->mutex);
+    workers->idle += 1;
     while (workers->first == NULL) pthread_cond_wait(&workers->wake, &workers->mutex);
+    workers->idle -= 1;
+    workers->queued -= 1;
     struct job *job = workers->first;
     workers->first = job->next;
     if (workers->first == NULL) workers->last = &workers->first;
@@ -191,23 +197,26 @@ static void *work(void *arg) {
 /** Enough for what the threads do; the stack of a child is another one (spawn.c). */
 #define STACK_BYTES (256 * 1024)
 
-struct workers *workers_start(int threads, bool has_own_files) {
-  struct workers *workers = must_alloc(sizeof *workers);
-  workers->has_own_files = has_own_files;
-  pthread_mutex_init(&workers->mutex, NULL);
-  pthread_cond_init(&workers->wake, NULL);
-  workers->first = NULL;
-  workers->last = &workers->first;
+static bool add_thread(struct workers *workers) {
   pthread_attr_t attributes;
+  pthread_t thread;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  for (int i = 0; i < threads; i++) {
-    pthread_t thread;
-    errno = pthread_create(&thread, &attributes, work, workers);
-    if (errno != 0) die("a thread");
-    pthread_detach(thread);
-  }
+  errno = pthread_create(&thread, &attributes, work, workers);
   pthread_attr_destroy(&attributes);
+  if (errno != 0) return false;
+  pthread_detach(thread);
+  return true;
+}
+
+struct workers *workers_start(int threads, int most_threads, bool has_own_files) {
+  struct workers *workers = must_alloc(sizeof *workers);
+  *workers = (struct workers){.has_own_files = has_own_files, .threads = threads, .most_threads = most_threads};
+  pthread_mutex_init(&workers->mutex, NULL);
+  pthread_cond_init(&workers->wake, NULL);
+  workers->last = &workers->first;
+  for (int i = 0; i < threads; i++)
+    if (!add_thread(workers)) die("a thread");
   return workers;
 }
 
@@ -217,6 +226,10 @@ void workers_do(struct workers *workers, struct job *job) {
   pthread_mutex_lock(&workers->mutex);
   *workers->last = job;
   workers->last = &job->next;
+  workers->queued += 1;
+  // Where none can be made the job waits for those that there are.
+  bool is_short = workers->queued > workers->idle && workers->threads < workers->most_threads;
+  if (is_short && add_thread(workers)) workers->threads += 1;
   pthread_cond_signal(&workers->wake);
   pthread_mutex_unlock(&workers->mutex);
 }

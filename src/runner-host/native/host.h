@@ -131,6 +131,8 @@ struct start {
   /** Negative: none. */
   int64_t limits[NO_LIMIT];
   uint8_t *body;
+  /** Whose it is. */
+  char *owner;
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
 };
@@ -245,11 +247,11 @@ struct job {
 /** One or more threads with a queue. */
 struct workers;
 /**
- * `has_own_files`: for threads that start programs of the system. A fork copies the descriptors of its thread until the
+ * `most_threads`: more are made when all have something to do. `has_own_files`: for threads that start programs of the system. A fork copies the descriptors of its thread until the
  * program is executed. A copy of the descriptor through which a script is being written would make the script "busy", and
  * a copy of the end of a pipe would hold the end of an output back.
  */
-struct workers *workers_start(int threads, bool has_own_files);
+struct workers *workers_start(int threads, int most_threads, bool has_own_files);
 void workers_do(struct workers *workers, struct job *job);
 /** Jobs that were handed out and have not come back. */
 size_t jobs_open(void);
@@ -271,8 +273,8 @@ void loop_remove(struct source *source);
 extern struct out to_server;
 /** The remover of directories, the writers of journals, the starter of processes, who measures directories. */
 extern struct workers *removers, *writers, *starter, *measurer;
-/** Threads that start commands. Most of them wait for a start that hangs. */
-#define STARTERS 32
+/** Threads that start commands, at most: one more is made when all others wait for starts that hang. */
+#define STARTERS 128
 
 // ------------------------------------------------------------------------------------------ journal (journal.c)
 
@@ -614,6 +616,8 @@ struct attempt {
 
   /** Among those that starters have in hand. */
   struct attempt *next_starting;
+  /** A hash of whose it is. */
+  uint64_t owner;
   int64_t handed_ns;
   /** In hand for so long that others do not wait for it; reported although its start has not come back. */
   bool is_handed, is_slow, is_abandoned;

@@ -311,10 +311,10 @@ int main(int count, char **args) {
   loop_add(&signals);
   loop_add(&mail);
   loop_add(&input);
-  starter = workers_start(STARTERS, false);
-  writers = workers_start(WRITERS, false);
-  removers = workers_start(1, true);
-  measurer = workers_start(1, true);
+  starter = workers_start(2, STARTERS, false);
+  writers = workers_start(WRITERS, WRITERS, false);
+  removers = workers_start(1, 1, true);
+  measurer = workers_start(1, 1, true);
   growth_timer.fn = on_growth_timer;
   trim_timer.fn = on_trim_timer;
   run();

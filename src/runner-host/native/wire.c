@@ -139,6 +139,7 @@ static void read_start(struct reader *reader, struct start *start) {
   bool has_limits = read_u8(reader) != 0;
   for (int i = 0; i < NO_LIMIT; i++) start->limits[i] = has_limits ? read_i64(reader) : -1;
   start->has_nul = reader->has_nul;
+  start->owner = read_string(reader);
 }
 
 void start_free(struct start *start) {
@@ -171,7 +172,7 @@ void start_shrink(struct start *start) {
   free(start->body);
   start->frame = (struct bytes){NULL, 0};
   start->body = (uint8_t *)body;
-  start->program = start->cwd = NULL;
+  start->program = start->cwd = start->owner = NULL;
   start->args = start->env = (struct strings){NULL, 0};
   start->script = start->stdin_bytes = (struct bytes){NULL, 0};
 }
