@@ -11,7 +11,7 @@ import { operationName } from './domain/spec.ts';
 import type { LiveFile } from './live-files.ts';
 import { readPrivateFile } from './private-file.ts';
 import { parseYaml, type Read } from './read-yaml.ts';
-import { MIN_PATTERN_BYTES, redactText } from './runner-host/redactor.ts';
+import { MIN_PATTERN_BYTES, textRedactor } from './runner-host/redactor.ts';
 import { formsOf } from './secret-forms.ts';
 
 const MAX_BYTES = 64 * 1024;
@@ -62,6 +62,8 @@ export interface LiveSecrets extends Secrets {
 
 export function liveSecrets(options: SecretsOptions): LiveSecrets {
   let current: ReadonlyMap<string, Secret> = new Map();
+  /** By the names of the secrets; they are made when they are needed, and again after a reload. */
+  const redactors = new Map<string, (text: string) => string>();
   const formsOfAll = (names: readonly string[]) => names.flatMap((name) => current.get(name)?.forms ?? []);
   return {
     whyNot({ names, userId, operation }) {
@@ -75,7 +77,12 @@ export function liveSecrets(options: SecretsOptions): LiveSecrets {
     generation: (name) => current.get(name)?.generation ?? '',
     patterns: (names) => (options.isRedacting ? formsOfAll(names) : []),
     valueFiles: () => valueFilesOf(current),
-    redact: (names, text) => redactText(text, formsOfAll(names)),
+    redact(names, text) {
+      const key = names.join(' ');
+      const redactor = redactors.get(key) ?? textRedactor(formsOfAll(names));
+      redactors.set(key, redactor);
+      return redactor(text);
+    },
     file: {
       setting: 'EXECUTION_SECRETS_FILE',
       path: options.path,
@@ -83,7 +90,10 @@ export function liveSecrets(options: SecretsOptions): LiveSecrets {
       prepare() {
         const read = readSecretsFile(options, current);
         if ('problems' in read) return read.problems;
-        const apply = () => void (current = read.secrets);
+        const apply = () => {
+          current = read.secrets;
+          redactors.clear();
+        };
         return Object.assign(apply, { valueFiles: valueFilesOf(read.secrets) });
       },
     },

@@ -69,6 +69,40 @@ export function fillSecrets(work: Work, reveal: (name: string) => string): Fille
   return work.kind === 'http' ? { ...work, headers: filled } : { ...work, env: filled };
 }
 
+/** Stands between texts that are looked through together; no secret holds it. */
+const BETWEEN = '\0';
+
+/**
+ * A JSON value whose texts and names do not hold secrets. What is no plain list or object is left as it is.
+ *
+ * @param redact of a text
+ */
+export function redactValue(value: unknown, redact: (text: string) => string): unknown {
+  const texts: string[] = [];
+  mapTexts(value, (text) => {
+    texts.push(text);
+    return text;
+  });
+  const whole = texts.join(BETWEEN);
+  const clean = redact(whole);
+  // By far the most have none.
+  if (clean === whole) return value;
+  const pieces = clean.split(BETWEEN);
+  const isWhole = pieces.length === texts.length;
+  let i = 0;
+  return mapTexts(value, (text) => (isWhole ? (pieces[i++] as string) : redact(text)));
+}
+
+function mapTexts(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value === 'string') return map(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((one) => mapTexts(one, map));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const entries = Object.entries(value).map(([name, one]) => [map(name), mapTexts(one, map)] as const);
+  return Object.fromEntries(entries);
+}
+
 export const NO_SECRETS: Secrets = Object.freeze({
   whyNot: ({ names }: SecretUse) => names[0] ?? null,
   reveal: (name: string) => {

@@ -19,7 +19,14 @@ import type {
   RunningAttempt,
   Runner,
 } from '../domain/ports.ts';
-import { type FilledWork, fillSecrets, secretHeaders, secretsIn, type Secrets } from '../domain/secrets.ts';
+import {
+  type FilledWork,
+  fillSecrets,
+  redactValue,
+  secretHeaders,
+  secretsIn,
+  type Secrets,
+} from '../domain/secrets.ts';
 import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from './policies/policies.ts';
@@ -243,7 +250,7 @@ async function conclude(
     deps,
   );
   const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), () => deps.random());
-  return { outcome, result, decision };
+  return { outcome, result: withoutParsedSecrets(execution, result, deps.secrets), decision };
 }
 
 type EndedReport = Extract<AttemptReport, { type: 'ended' }>;
@@ -252,11 +259,25 @@ type EndedReport = Extract<AttemptReport, { type: 'ended' }>;
 function withoutSecrets({ work }: RunningExecution, report: EndedReport, secrets: Secrets): EndedReport {
   const names = secretsIn(work);
   if (names.length === 0) return report;
-  const clean = <T>(value: T): T =>
-    JSON.parse(JSON.stringify(value), (_name, one: unknown) =>
-      typeof one === 'string' ? secrets.redact(names, one) : one,
-    ) as T;
-  return { ...report, outcome: clean(report.outcome), response: clean(report.response) };
+  const redact = (text: string) => secrets.redact(names, text);
+  // The names of its fields are ours; those of headers are not.
+  const outcome = JSON.parse(JSON.stringify(report.outcome), (_name, one: unknown) =>
+    typeof one === 'string' ? redact(one) : one,
+  ) as Outcome;
+  const { response } = report;
+  if (response === null) return { ...report, outcome };
+  const headers = redactValue(response.headers, redact) as typeof response.headers;
+  return { ...report, outcome, response: { ...response, url: redact(response.url), headers } };
+}
+
+/** What was parsed says what its text had escaped, which the log may have let through. */
+function withoutParsedSecrets({ work }: RunningExecution, result: Result, secrets: Secrets): Result {
+  const names = secretsIn(work);
+  if (names.length === 0 || secrets.patterns(names).length === 0) return result;
+  const redact = (text: string) => secrets.redact(names, text);
+  if (result?.type === 'json') return { ...result, value: redactValue(result.value, redact) };
+  if (result?.type !== 'http' || !('json' in result.body)) return result;
+  return { ...result, body: { json: redactValue(result.body.json, redact) } };
 }
 
 /** Stores the end, however often it takes, and gives back what the attempt held. */

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { type Form, pattern } from '../../src/runner-host/redactor.ts';
 import { isAlive, until, withArgument, withEnvironment } from './processes.ts';
 import {
   NO_TIERS,
@@ -233,6 +234,7 @@ function readIndex(path: string): { offset: number; length: number; stream: numb
 const token = () => String(Math.random()).slice(2, 12);
 
 interface RedactionCase {
+  form: Form;
   patterns: string[];
   pieces: string[];
   output: string;
@@ -380,7 +382,9 @@ function journal(t: Test, greeted: Greeted): void {
     'what is to be taken out is in no output, whatever pieces it comes in, and the rest is',
     async (t) => {
       const host = await greeted(t);
-      const redact = ['s3cr3t-value', 'value-and-more', 'aaaaaa'].map((text) => Buffer.from(text));
+      const redact = ['s3cr3t-value', 'value-and-more', 'aaaaaa'].map((text) =>
+        pattern('exact', Buffer.from(text)),
+      );
       const command = `printf 'a s3cr'; sleep 0.05; printf '3t-val'; printf 's3cr3t-v' >&2; sleep 0.05; printf 'ue b s3cr3t-value-and-more c '
       printf 'aaaaaaaaaaaaaa'; sleep 0.05; printf 'aaaaaaa s3cr3t-valu'; printf 'alue' >&2`;
       const ref = host.start(command, { redact });
@@ -399,9 +403,13 @@ function journal(t: Test, greeted: Greeted): void {
   t.test('the golden cases of redaction come out as they stand there', async (t) => {
     const host = await greeted(t);
     const cases = JSON.parse(readFileSync('test/fixtures/redaction.json', 'utf8')) as RedactionCase[];
-    const ends = cases.map(async ({ patterns, pieces, output }) => {
-      const script = pieces.map((piece) => `printf %s '${piece}'`).join('; sleep 0.02; ');
-      const ref = host.start(script, { redact: ['', ...patterns].map((text) => Buffer.from(text)) });
+    const ends = cases.map(async ({ form, patterns, pieces, output }) => {
+      const script = pieces
+        .map((piece) => `printf %s '${piece.replaceAll("'", "'\\''")}'`)
+        .join('; sleep 0.02; ');
+      const ref = host.start(script, {
+        redact: ['', ...patterns].map((text) => pattern(form, Buffer.from(text))),
+      });
       await host.exited(ref);
       t.equal(readFileSync(`${host.path(ref)}.log`, 'utf8'), output, JSON.stringify(pieces));
     });
@@ -414,7 +422,10 @@ function journal(t: Test, greeted: Greeted): void {
     const file = join(host.dir, 'secret');
     writeFileSync(file, secret);
     const command = `for i in $(seq 40); do head -c 60000 /dev/zero | tr '\\0' x; head -c 5000 ${file}; echo; cat ${file}; echo; done`;
-    const ref = host.start(command, { redact: [Buffer.from(secret)], keepBytes: 100_000_000 });
+    const ref = host.start(command, {
+      redact: [pattern('exact', Buffer.from(secret))],
+      keepBytes: 100_000_000,
+    });
     const end = await host.exited(ref);
     const expected = `${'x'.repeat(60_000)}${secret.slice(0, 5000)}\n[redacted]\n`.repeat(40);
     t.ok(
@@ -426,7 +437,7 @@ function journal(t: Test, greeted: Greeted): void {
   t.test('much output is redacted whole, and keeps its order', async (t) => {
     const host = await greeted(t);
     const command = `for i in $(seq 20000); do echo "$i the-secret-$((i % 7))"; done`;
-    const ref = host.start(command, { redact: [Buffer.from('the-secret-3')] });
+    const ref = host.start(command, { redact: [pattern('text', Buffer.from('the-secret-3'))] });
     await host.exited(ref);
     const lines = readFileSync(`${host.path(ref)}.log`, 'latin1')
       .trimEnd()

@@ -501,6 +501,14 @@ void kill_all_orphans(void);
 // ------------------------------------------------------------------------------------------ attempts (attempt.c)
 
 /** Takes patterns out of a stream (redact.c). What it answers is malloc'ed. */
+/** The bytes end before it is known whether they match; they do not match. */
+#define MATCH_OPEN (-2)
+#define MATCH_NONE (-1)
+/** Where a match that begins at a place ends; MATCH_OPEN or MATCH_NONE. */
+ssize_t match_escaped(struct bytes all, size_t from, struct bytes pattern, bool is_base64);
+/** Notes the bytes that a match may begin with. */
+void mark_beginnings(struct bytes pattern, bool is_base64, bool may_begin[256]);
+
 struct redactor;
 /** NULL where there is nothing to take out. */
 struct redactor *redactor_new(const struct patterns *patterns);

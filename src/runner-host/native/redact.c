@@ -18,12 +18,26 @@ struct redactor {
   size_t covered;
   /** For each of `all` whether a pattern covers it. */
   bool *is_covered;
+  /** By byte: whether any of the escaped patterns may begin with it. */
+  bool may_begin[256];
+  /** Where the first escaped pattern may begin whose end is not there. */
+  size_t open_from;
 };
+
+/** The first byte of a pattern: how the rest of it is looked for. */
+enum form { FORM_EXACT, FORM_TEXT, FORM_BASE64 };
+
+static struct bytes body_of(struct bytes pattern) { return (struct bytes){pattern.data + 1, pattern.length - 1}; }
 
 struct redactor *redactor_new(const struct patterns *patterns) {
   if (patterns->count == 0) return NULL;
   struct redactor *redactor = must_alloc(sizeof *redactor);
   *redactor = (struct redactor){.patterns = patterns};
+  for (uint32_t i = 0; i < patterns->count; i++) {
+    struct bytes pattern = patterns->items[i];
+    if (pattern.length > 1 && pattern.data[0] != FORM_EXACT)
+      mark_beginnings(body_of(pattern), pattern.data[0] == FORM_BASE64, redactor->may_begin);
+  }
   return redactor;
 }
 
@@ -49,22 +63,43 @@ static void take_in(struct redactor *redactor, const uint8_t *piece, size_t leng
   redactor->length = wanted;
 }
 
+/** Covers what escaped patterns match, and notes where one may begin. */
+static void cover_escaped(struct redactor *redactor) {
+  struct bytes all = {redactor->all, (uint32_t)redactor->length};
+  redactor->open_from = redactor->length;
+  for (size_t at = 0; at < redactor->length; at++) {
+    if (!redactor->may_begin[all.data[at]]) continue;
+    for (uint32_t i = 0; i < redactor->patterns->count; i++) {
+      struct bytes pattern = redactor->patterns->items[i];
+      if (pattern.length < 2 || pattern.data[0] == FORM_EXACT) continue;
+      ssize_t end = match_escaped(all, at, body_of(pattern), pattern.data[0] == FORM_BASE64);
+      if (end == MATCH_OPEN && at < redactor->open_from) redactor->open_from = at;
+      else if (end > 0) memset(redactor->is_covered + at, true, ((size_t)end - at) * sizeof(bool));
+    }
+  }
+}
+
 static void cover(struct redactor *redactor) {
   const uint8_t *all = redactor->all, *end = all + redactor->length;
   memset(redactor->is_covered, 0, redactor->length * sizeof(bool));
   memset(redactor->is_covered, true, redactor->covered * sizeof(bool));
   for (uint32_t i = 0; i < redactor->patterns->count; i++) {
     struct bytes pattern = redactor->patterns->items[i];
+    if (pattern.length < 2 || pattern.data[0] != FORM_EXACT) continue;
+    pattern = body_of(pattern);
     for (const uint8_t *at = all; (at = memmem(at, (size_t)(end - at), pattern.data, pattern.length)) != NULL; at++)
       memset(redactor->is_covered + (at - all), true, pattern.length * sizeof(bool));
   }
+  cover_escaped(redactor);
 }
 
 /** Where the first pattern may begin whose end is not there. */
 static size_t open_end(const struct redactor *redactor) {
-  size_t first = redactor->length;
+  size_t first = redactor->open_from;
   for (uint32_t i = 0; i < redactor->patterns->count; i++) {
     struct bytes pattern = redactor->patterns->items[i];
+    if (pattern.length < 2 || pattern.data[0] != FORM_EXACT) continue;
+    pattern = body_of(pattern);
     size_t longest = pattern.length - 1 < redactor->length ? pattern.length - 1 : redactor->length;
     for (size_t at = redactor->length - longest; at < first; at++) {
       if (memcmp(redactor->all + at, pattern.data, redactor->length - at) == 0) first = at;
