@@ -1,5 +1,5 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -12,7 +12,7 @@ import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import { RefusedError } from './domain/errors.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { WebhookSender } from './domain/webhooks.ts';
-import type { Clock, Group, Journal, Runner, Shares, Store } from './domain/ports.ts';
+import type { Clock, Group, Journal, Log, Runner, Shares, Store } from './domain/ports.ts';
 import { eachLimit, LIMITS, type ResourceLimits } from './domain/limits.ts';
 import type { SpecLimits } from './domain/spec.ts';
 import { creditSource } from './engine/credits/credit-source.ts';
@@ -136,7 +136,7 @@ export async function buildApp(
   const dirs = { data: dataDir, log: logDir };
   const commands = new CommandRunner({
     hostCommand: host.command,
-    ...isolationOf(config, host.isNative, dirs, secrets.valueFiles),
+    ...isolationOf(config, host.isNative, dirs, () => secrets.valueFiles()),
     workDir,
     scratchRoot: scratchRoot(dataDir),
     journalPath: (name) => journalPath(logDir, name),
@@ -343,6 +343,7 @@ export async function buildApp(
           logDir,
           0o750,
         );
+        warnOfReaders(dataDir, log);
         await engine.start();
         // Only the host can say what works. What is queued begins at `open`, not before.
         refuseFailed(config, commands.failedTiers);
@@ -389,6 +390,12 @@ function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
     scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
     ...{ clock, log, fetch: fetchPlain(clock) },
   };
+}
+
+/** Warns about a data directory that others can look into: most of what is in it is nobody else's business. */
+function warnOfReaders(dataDir: string, log: Log): void {
+  if ((statSync(dataDir).mode & 0o006) === 0) return;
+  log.warn({ data_dir: dataDir }, `Other users can read the data directory: run chmod o-rw ${dataDir}`);
 }
 
 /** Whether every command runs as another user than the server. */

@@ -31,7 +31,6 @@ export function sendProblem(reply: FastifyReply, error: RefusedError): FastifyRe
 
 /** Fastify's own refusals, as they stand in the catalogue. */
 const OF_FASTIFY: Record<string, [RefusalType, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than this route accepts.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_request',
@@ -42,7 +41,7 @@ const OF_FASTIFY: Record<string, [RefusalType, string]> = {
 
 export function errorHandler(log: Log, onRefused: (type: string) => void) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    const refused = asRefusal(error);
+    const refused = tooLarge(error, request) ?? asRefusal(error);
     const facts = { method: request.method, route: request.routeOptions.url };
     if (refused.type === 'internal_error') log.error({ err: error, ...facts }, 'A request failed');
     else if (CATALOGUE[refused.type].status >= 500) {
@@ -54,6 +53,15 @@ export function errorHandler(log: Log, onRefused: (type: string) => void) {
     request.refusal = refused;
     sendProblem(reply, refused);
   };
+}
+
+/** A body over the bound of its route; Fastify does not name the bound. */
+function tooLarge(error: FastifyError, request: FastifyRequest): RefusedError | null {
+  if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return null;
+  const { 'content-length': length } = request.headers;
+  const most = request.routeOptions.bodyLimit;
+  const subject = length === undefined ? 'The body is too large' : `The body has ${length} bytes`;
+  return new RefusedError('body_too_large', `${subject}; this route accepts at most ${most} bytes.`);
 }
 
 /** Refuses what no route is there for, before its body is looked at. */

@@ -19,7 +19,8 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
     const caller = request.caller as typeof request.caller | null;
     const most = caller === null ? null : bodyBytesOf(caller.userId);
     if (most === null || bytes <= most) return null;
-    return new RefusedError('body_too_large', `The bodies of this user have at most ${most} bytes.`);
+    const detail = `The body has ${bytes} bytes; a body of this user may have at most ${most} (quotas.body_bytes).`;
+    return new RefusedError('body_too_large', detail);
   };
   app.removeAllContentTypeParsers();
   app.decorateRequest('smallBody', null);

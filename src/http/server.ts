@@ -16,7 +16,7 @@ import {
 } from './error-handler.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { type Audit, audit } from './plugins/audit.ts';
-import { gate, type GateOptions } from './plugins/gate.ts';
+import { gate, type GateOptions, SECURITY_HEADERS } from './plugins/gate.ts';
 import { openapi } from './plugins/openapi.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { quotaFields } from './plugins/quotas.ts';
@@ -32,6 +32,7 @@ import { operationRoutes, type OperationRoutesOptions } from './routes/operation
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
+import { lingerAndClose, patientResponse } from './patient-response.ts';
 import type { SseClients } from './sse.ts';
 import { validatorCompiler } from './zod-adapter.ts';
 
@@ -81,14 +82,17 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     // Longer than the longest poll; a log that is followed may be silent for longer, and looks after itself.
     connectionTimeout: SILENCE_MS,
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: 16_384 },
+    http: {
+      ...{ headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: 16_384 },
+      ServerResponse: patientResponse(options.clock),
+    },
     // Ids are looked up, whatever they are; a request line is bounded by the size of the headers.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRefusal(error)),
     // Followers and long polls are ended by the engine before the server is closed; idle connections need not be waited for.
     forceCloseConnections: 'idle',
     clientErrorHandler(error, socket) {
-      answerBadRequest(error, socket);
+      answerBadRequest(error, socket, options.clock);
     },
   });
   app.server.maxConnections = options.maxConnections;
@@ -140,10 +144,15 @@ export function buildMetricsServer(
     logger: false,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, asRefusal(error)),
     clientErrorHandler(error, socket) {
-      answerBadRequest(error, socket);
+      answerBadRequest(error, socket, options.clock);
     },
+    http: { ServerResponse: patientResponse(options.clock) },
   });
   endInTime(app, options.clock);
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(SECURITY_HEADERS);
+    done();
+  });
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(options.log, options.onRefused));
@@ -184,11 +193,8 @@ function refuseWhatIsIgnored(app: FastifyInstance): void {
 }
 
 /** What is not HTTP is answered too, before the connection is closed. */
-function answerBadRequest(
-  error: Error & { code?: string },
-  socket: { writable: boolean; end(text: string): void; destroy(): void },
-) {
-  if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
+function answerBadRequest(error: Error & { code?: string }, socket: Socket, clock: Clock): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const type =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? 'headers_too_large'
@@ -197,10 +203,13 @@ function answerBadRequest(
         : 'malformed_request';
   const problem = toProblem(new RefusedError(type, 'The request could not be read.'));
   const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const head = Object.entries({
+    ...SECURITY_HEADERS,
+    'content-type': PROBLEM_TYPE,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  lingerAndClose(socket, clock, `HTTP/1.1 ${problem.status} ${problem.title}\r\n${head.join('')}\r\n${body}`);
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;

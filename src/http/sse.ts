@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Timer } from '../domain/ports.ts';
+import { SECURITY_HEADERS } from './plugins/gate.ts';
 
 /** What is streamed; a label of the metrics. */
 export const STREAMS = ['execution', 'events', 'log'] as const;
@@ -82,9 +83,8 @@ export class SseClients {
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {
+      ...SECURITY_HEADERS,
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
       'x-accel-buffering': 'no',
     });
     if (request.method === 'HEAD') {

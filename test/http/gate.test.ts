@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { SECURITY_HEADERS } from '../../src/http/plugins/gate.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { rawRequest, service, shell } from '../helpers/build.ts';
 import { bearer, keysFile, sha256, token } from '../helpers/keys.ts';
@@ -36,6 +38,124 @@ t.test('on loopback, only names of the loopback are answered', async (t) => {
     detail: 'The host "evil.test" is none of this server\'s names; EXECUTION_ALLOWED_HOSTS can add it.',
   });
 });
+
+t.test('a target in absolute form names the host that counts', async (t) => {
+  const { url } = await service(t);
+  const ask = (target: string, host = 'localhost') => sent(url, [`GET ${target} HTTP/1.1`, `Host: ${host}`]);
+  t.match(await ask('http://localhost:1/v1/stats'), /^HTTP\/1\.1 200 /);
+  for (const target of [
+    'http://evil.test/v1/stats',
+    'https://evil.test/',
+    'http://localhost@evil.test/v1/stats',
+  ]) {
+    t.match(await ask(target), /^HTTP\/1\.1 403 [^]*host_not_allowed/, target);
+  }
+  t.match(await ask('http://localhost/v1/stats', 'evil.test'), /^HTTP\/1\.1 403 /);
+  const ownPage = ['Host: localhost', 'Origin: http://evil.test'];
+  t.match(await sent(url, ['GET http://localhost/v1/stats HTTP/1.1', ...ownPage]), /origin_not_allowed/);
+});
+
+t.test('a header that a request has once is not read from one of two', async (t) => {
+  const { url } = await service(t);
+  const names = [
+    'Host',
+    'authorization',
+    'Content-Type',
+    'Idempotency-Key',
+    'Execution-User',
+    'Origin',
+    'If-Modified-Since',
+  ];
+  for (const name of names) {
+    const answer = await sent(url, [
+      'GET /v1/stats HTTP/1.1',
+      `${name}: localhost`,
+      'Host: localhost',
+      `${name}: b`,
+    ]);
+    t.match(answer, /^HTTP\/1\.1 400 [^]*malformed_request/, name);
+    if (name !== 'Host') t.match(answer, new RegExp(`more than one ${name} header`));
+  }
+  t.match(
+    await sent(url, ['GET /livez HTTP/1.1', 'Host: localhost', 'Accept: a', 'Accept: b']),
+    /^HTTP\/1\.1 200 /,
+  );
+});
+
+t.test(
+  'every answer has the security headers, also streams, the metrics port and what is not HTTP',
+  async (t) => {
+    const { url, app, run } = await service(t, { EXECUTION_METRICS_PORT: '0' });
+    const { id } = await run(shell('true'));
+    const metrics = app.metricsAddress() ?? '';
+    const paths = [
+      '/v1/events',
+      `/v1/executions/${id}/events`,
+      `/v1/executions/${id}/logs?format=sse`,
+      '/nowhere',
+      '/',
+    ];
+    const answers = paths.map((path) => sent(url, [`HEAD ${path} HTTP/1.1`, 'Host: localhost']));
+    answers.push(
+      sent(metrics, ['GET /livez HTTP/1.1', 'Host: localhost']),
+      sent(url, ['nonsense']),
+      sent(metrics, ['nonsense']),
+    );
+    for (const answer of await Promise.all(answers)) {
+      for (const [name, value] of Object.entries(SECURITY_HEADERS))
+        t.ok(answer.toLowerCase().includes(`${name}: ${value}`), `${name} in ${answer}`);
+    }
+  },
+);
+
+t.test('a refusal is heard by clients that send all of a body before they read', async (t) => {
+  const { url } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {} }) });
+  const json = 'Content-Type: application/json';
+  const ann = `Authorization: ${bearer('ann').authorization}`;
+  const cases: [number, string, string[]][] = [
+    [413, '/v1/executions', [json, ann]],
+    [401, '/v1/executions', [json]],
+    [403, '/v1/executions', [json, ann, 'Origin: http://evil.test']],
+    [415, '/v1/executions', ['Content-Type: text/plain', ann]],
+    [415, '/v1/executions', [json, ann, 'Content-Encoding: gzip']],
+    [404, '/v1/nowhere', [json, ann]],
+    [405, '/v1/stats', [json, ann]],
+  ];
+  const size = 4 * 1024 * 1024;
+  for (const [status, path, headers] of cases) {
+    for (const connection of ['close', 'keep-alive']) {
+      const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Connection: ${connection}`, ...headers];
+      const answer = await sentWhole(url, [...head, `Content-Length: ${size}`], Buffer.alloc(size, ' '));
+      t.match(answer, new RegExp(`^HTTP/1.1 ${status} [^]*urn:execd:error:`), `${status} ${connection}`);
+      if (status === 413)
+        t.match(answer, `The body has ${size} bytes; this route accepts at most 1048576 bytes.`);
+    }
+  }
+});
+
+/** Sends the head of a request; all that comes back until its end. */
+function sent(url: string, lines: string[]): Promise<string> {
+  return sentWhole(url, [...lines, ...(lines.length > 1 ? ['Connection: close'] : [])], Buffer.alloc(0));
+}
+
+/** Reads only when all is sent. Rejects when the connection is reset. */
+function sentWhole(url: string, lines: string[], body: Buffer): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname);
+    let answer = '';
+    socket.on('error', reject);
+    socket.setEncoding('latin1').on('end', () => resolve(answer));
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    socket.write(body, () => {
+      socket.on('data', (text: string) => {
+        answer += text;
+        // One that stays open is closed by its client.
+        if (/connection: keep-alive/i.test(answer) && answer.endsWith('}')) socket.end();
+      });
+    });
+  });
+}
 
 t.test('a web page of another origin cannot make it run anything', async (t) => {
   const { url, call } = await service(t);

@@ -38,7 +38,7 @@ t.test(
       status: 413,
       body: {
         type: 'urn:execd:error:body_too_large',
-        detail: 'The bodies of this user have at most 100 bytes.',
+        detail: /^The body has \d+ bytes; a body of this user may have at most 100 \(quotas.body_bytes\)\.$/,
       },
     });
     const chunked = await rawRequest(url, {

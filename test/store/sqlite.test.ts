@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
@@ -119,6 +119,17 @@ t.test('after a restart of the machine an interrupted attempt is known to be of 
   db.close();
   const again = await openStore(t, dir);
   t.match(await again.interrupted(), [{ isOtherBoot: true }]);
+});
+
+t.test('other users cannot read the store, whatever the umask is and whoever made it', async (t) => {
+  const dir = tempDir(t);
+  const before = process.umask(0o000);
+  t.teardown(() => process.umask(before));
+  writeFileSync(join(dir, 'execd.db'), '', { mode: 0o644 });
+  const store = await openStore(t, dir);
+  await store.commit([[accept(newExecution())]]);
+  for (const name of ['execd.db', 'execd.db-wal', 'execd.db-shm', 'lock'])
+    t.equal(statSync(join(dir, name)).mode & 0o777, 0o600, name);
 });
 
 t.test('a store of a newer program is not touched', async (t) => {

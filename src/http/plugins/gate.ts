@@ -1,18 +1,13 @@
-// The gate: what every request must pass before anything else looks at it. Web pages are kept away from a server that
-// trusts its machine: the name in the Host header must be one of ours (a page can make any name point to 127.0.0.1), and
-// a page of another origin is refused. Then it is asked who calls, and for whom. Every route says which scope it needs, or
-// that it is public; one that says nothing is closed to all.
+// The gate: what every request must pass before anything else looks at it. First its head (request-head.ts), then who calls,
+// and for whom. Every route says which scope it needs, or that it is public; one that says nothing is closed to all.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, type Scope, userId as userIdSchema } from '../../domain/access.ts';
-import { quoted, RefusedError } from '../../domain/errors.ts';
+import { RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';
+import { headCheck, type HeadOptions } from './request-head.ts';
 
-export interface GateOptions {
-  /** Whether the server listens on a loopback address, and so must check what it is called. */
-  isLoopback: boolean;
-  /** Host names that are allowed beside those of the loopback. */
-  allowedHosts: readonly string[];
+export interface GateOptions extends HeadOptions {
   authenticate: Authenticate;
   clock: Clock;
 }
@@ -48,12 +43,12 @@ export interface Gate {
 }
 
 export function gate(app: FastifyInstance, options: GateOptions): Gate {
-  const checkHost = options.isLoopback ? hostCheck(options.allowedHosts) : () => null;
+  const checkHead = headCheck(options);
   const open = new OpenRequests(options.authenticate, options.clock);
   app.decorateRequest('caller', null as unknown as Caller);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS);
-    const refusal = checkHosts(request) ?? checkHost(request.headers.host) ?? checkOrigin(request);
+    const refusal = checkHead(request);
     if (refusal !== null) return done(refusal);
     // Unknown routes are answered alike with and without a key.
     if (request.routeOptions.config.access === 'public' || request.is404) return done();
@@ -66,41 +61,6 @@ export function gate(app: FastifyInstance, options: GateOptions): Gate {
   });
   app.addHook('onClose', async () => open.close());
   return { recheck: () => open.recheck() };
-}
-
-const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-/** Who stands in front of this server may have read another one of two (RFC 9112 §3.2). */
-function checkHosts({ raw: { rawHeaders } }: FastifyRequest): RefusedError | null {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
-  return hosts <= 1
-    ? null
-    : new RefusedError('malformed_request', 'The request has more than one Host header.');
-}
-
-function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) => RefusedError | null {
-  // Clients of a connection send the same header each time.
-  let lastAllowed: string | undefined;
-  return (host) => {
-    if (host !== undefined && host === lastAllowed) return null;
-    const name = (host ?? '').toLowerCase().replace(/:\d*$/, '');
-    if (!LOOPBACK_NAME.test(name) && !allowedHosts.includes(name)) {
-      const detail = `The host ${quoted(host ?? '')} is none of this server's names; EXECUTION_ALLOWED_HOSTS can add it.`;
-      return new RefusedError('host_not_allowed', detail);
-    }
-    lastAllowed = host;
-    return null;
-  };
-}
-
-function checkOrigin({ headers: { origin, host } }: FastifyRequest): RefusedError | null {
-  if (origin === undefined || URL.parse(origin)?.host === host) return null;
-  const detail = `Pages from ${quoted(origin)} are refused; only those from ${quoted(host ?? '')} may send requests.`;
-  return new RefusedError('origin_not_allowed', detail);
 }
 
 /** Lets a caller in, for themselves or for the user that an administrator names. */

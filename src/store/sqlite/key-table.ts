@@ -8,6 +8,7 @@ import { type ApiKeysPart, StoreError } from '../../domain/ports.ts';
 import { ALL_API_KEYS, type ApiKeyRow, ApiKeysTable, toApiKey } from './api-keys.ts';
 import { takeLock } from './lock.ts';
 import { migrate, MIGRATIONS } from './migrations.ts';
+import { openPrivately } from './private-database.ts';
 
 export interface KeyTable {
   all(): ApiKey[];
@@ -28,7 +29,7 @@ export function openKeyTable(dataDir: string): KeyTable {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const release = lockUnlessServed(dir);
   const file = join(dir, 'execd.db');
-  const db = new DatabaseSync(file, { timeout: BUSY_MS });
+  const db = openPrivately(file, BUSY_MS);
   const close = () => {
     db.close();
     release?.();

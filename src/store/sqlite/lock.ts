@@ -1,8 +1,8 @@
 // One server per data directory. The lock is SQLite's own lock on a file beside the store: the kernel gives it up
 // when the process dies, however it dies.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../domain/ports.ts';
+import { openPrivately } from './private-database.ts';
 
 /**
  * Takes the lock.
@@ -14,7 +14,7 @@ import { StoreError } from '../../domain/ports.ts';
  */
 export function takeLock(file: string, owner: string): () => void {
   const ownerFile = `${file}.owner`;
-  const db = new DatabaseSync(file);
+  const db = openPrivately(file);
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
   } catch (error) {

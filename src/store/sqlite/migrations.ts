@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../domain/ports.ts';
+import { makePrivate } from './private-database.ts';
 
 const INITIAL = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -268,6 +269,8 @@ export function migrate(db: DatabaseSync, file: string, migrations = MIGRATIONS)
   if (version > 0 && version < migrations.length) {
     const backup = `${file}.schema-${version}.backup`;
     rmSync(backup, { force: true });
+    // SQLite writes into a file that is empty.
+    makePrivate(backup);
     db.prepare('VACUUM INTO ?').run(backup);
   }
   for (let step = version; step < migrations.length; step++) {

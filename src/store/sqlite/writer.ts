@@ -7,6 +7,7 @@ import type { Counts } from './counts.ts';
 import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';
 import { migrate } from './migrations.ts';
+import { openPrivately } from './private-database.ts';
 
 export interface OpenRequest {
   type: 'open';
@@ -71,7 +72,7 @@ let writer: GroupWriter | null = null;
 
 function open(request: OpenRequest): WriterReply {
   // The command that manages keys writes now and then too.
-  db = new DatabaseSync(request.file, { timeout: BUSY_MS });
+  db = openPrivately(request.file, BUSY_MS);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
   migrate(db, request.file);
   db.exec('BEGIN IMMEDIATE');
