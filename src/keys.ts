@@ -1,5 +1,6 @@
 // The command that manages API keys: `npm run keys -- create --user alice --scopes submit,read`. It opens the store
 // itself, so that a first key can be made where nobody can call yet; a server that runs sees the change within a second.
+import { createClock } from './clock.ts';
 import { parseArgs } from 'node:util';
 import { loadConfig } from './config.ts';
 import { type KeyRequest, keyRequest, ROTATION_OVERLAP_S, whyNotUsable } from './domain/api-key.ts';
@@ -96,7 +97,7 @@ function run(args: string[]): void {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [command, id, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`What is ${JSON.stringify(more[0])}?`);
-  const now = Date.now();
+  const now = createClock().now();
   const request = command === 'create' ? requestOf(values) : null;
   const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR);
   try {

@@ -86,7 +86,7 @@ class Lane {
 
   #how(): string {
     const { exitCode, signalCode } = this.#child;
-    return signalCode === null ? `code ${exitCode}` : signalCode;
+    return signalCode ?? `code ${exitCode}`;
   }
 }
 
