@@ -7,8 +7,7 @@ import { smallDisk, tempDir } from '../helpers/temp.ts';
 const ignore = () => undefined;
 const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 const NOON = Date.UTC(2026, 0, 1, 12);
-const auditLog = (dir: string) =>
-  new AuditLog({ dir, now: () => NOON, pause: () => Promise.resolve(), log });
+const auditLog = (dir: string) => new AuditLog({ dir, now: () => NOON, pause: () => Promise.resolve(), log });
 const linesOf = (dir: string): string[] =>
   globSync(`${dir}/*.jsonl`).flatMap((file) => readFileSync(file, 'utf8').split('\n'));
 
