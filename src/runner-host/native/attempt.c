@@ -17,8 +17,8 @@
 
 /** Until a sandbox has to be there. */
 #define SANDBOX_NS (10000 * MS)
-/** What it may take however short the limit is. */
-#define SANDBOX_LEAST_MS 2000
+/** What a start may take however short the limit is. */
+#define LEAST_START_MS 2000
 
 #define BUCKETS 1024
 static struct attempt *table[BUCKETS];
@@ -126,6 +126,10 @@ static void abandon(struct attempt *attempt) {
   ending_report(attempt);
 }
 
+static int64_t start_limit_ms(const struct attempt *attempt) {
+  return attempt->attempt_ms > LEAST_START_MS ? attempt->attempt_ms : LEAST_START_MS;
+}
+
 static void look_for_slow(void *arg) {
   (void)arg;
   int64_t now = now_ns();
@@ -136,7 +140,7 @@ static void look_for_slow(void *arg) {
     fresh_starts -= 1;
     slow_starts += 1;
     if (attempt->cause != NO_CAUSE) abandon(attempt);
-    else timer_set(&attempt->attempt_timer, later(attempt->handed_ns, attempt->attempt_ms));
+    else timer_set(&attempt->attempt_timer, later(attempt->handed_ns, start_limit_ms(attempt)));
   }
   if (fresh_starts > 0) timer_set(&slow_timer, now + LOOK_NS);
   attempts_begin();
@@ -279,8 +283,8 @@ static void on_command_ended(struct attempt *attempt, int status) {
 static void begin(struct attempt *attempt) {
   attempt_set_phase(attempt, RUNNING);
   attempt->started_ns = attempt->last_output_ns = now_ns();
-  // A start that has taken long counts against the limit.
-  if (attempt->is_slow) attempt->started_ns = attempt->handed_ns;
+  // A start that has taken long counts against the limit; a busy machine alone does not make it so long.
+  if (attempt->started_ns - attempt->handed_ns > LEAST_START_MS * MS) attempt->started_ns = attempt->handed_ns;
   for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
@@ -427,8 +431,8 @@ static void on_started(struct job *job) {
   loop_add(&attempt->control);
   timer_set(&attempt->phase_timer, now_ns() + SANDBOX_NS);
   // As for other slow starts: what it waits for in there may never come.
-  int64_t limit_ms = attempt->attempt_ms > SANDBOX_LEAST_MS ? attempt->attempt_ms : SANDBOX_LEAST_MS;
-  if (attempt->cause == NO_CAUSE) timer_set(&attempt->attempt_timer, later(attempt->handed_ns, limit_ms));
+  if (attempt->cause == NO_CAUSE)
+    timer_set(&attempt->attempt_timer, later(attempt->handed_ns, start_limit_ms(attempt)));
   else stop_start(attempt);
 }
 
