@@ -18,6 +18,7 @@ module.exports = {
       to: { pathNot: ['^src/domain/', '^node_modules/zod/'] },
     },
     room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
+    room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
     room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
@@ -56,6 +57,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/observe/metrics\\.ts$' },
       to: { path: '^node_modules/prom-client/' },
+    },
+    {
+      name: 'cel-in-one-room',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/expressions/' },
+      to: { path: '^node_modules/@marcbachmann/cel-js/' },
     },
     {
       name: 'no-development-packages',

@@ -46,6 +46,7 @@ import { SqliteStore } from './store/sqlite/store.ts';
 import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from './operations-file.ts';
 import { liveSecrets } from './secrets-file.ts';
+import { ConditionThread } from './expressions/condition-thread.ts';
 import { planParts } from './plan-parts.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
@@ -173,6 +174,7 @@ export async function buildApp(
     prices.file,
     operations.file,
   ];
+  const conditions = new ConditionThread(clock);
   const usedStore = overrides.store?.(store) ?? store;
   const engine = new Engine({
     store: usedStore,
@@ -196,7 +198,10 @@ export async function buildApp(
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
     credits: creditsPath === null ? null : creditSource(operations, () => prices.now()),
     chargeWorkers: config.EXECUTION_CHARGE_WORKERS,
-    plans: planParts(limitsOf(config)),
+    plans: {
+      ...planParts(limitsOf(config), (...evaluation) => conditions.evaluate(...evaluation)),
+      maxLiveBytes: config.EXECUTION_PLAN_MEMORY_BYTES,
+    },
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
@@ -319,6 +324,7 @@ export async function buildApp(
     await dispatcher.stop();
     sender.close();
     await engine.close();
+    await conditions.close();
     sse.close();
     await server.close();
     await metricsServer.close();

@@ -188,6 +188,13 @@ const SETTINGS = {
     unit: 'executions',
     about: 'How many may wait for a slot. More are answered 429.',
   },
+  EXECUTION_PLAN_MEMORY_BYTES: {
+    schema: whole(1_048_576, 64 * 1024 ** 3),
+    default: '134217728',
+    unit: 'bytes',
+    about:
+      'How large all live plans may be together, about as JSON; in memory they take a few times as much. When it is full, a user with less than an equal part of it still submits plans, up to twice this bound.',
+  },
   EXECUTION_USER_MAX_RUNNING: {
     schema: whole(0, 100_000).optional(),
     default: undefined,

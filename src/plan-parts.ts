@@ -1,6 +1,5 @@
 // What the engine needs to carry out plans, made of the domain's rules and a library for conditions.
 import type { z } from 'zod';
-import { celConditions } from './conditions.ts';
 import type { Conditions } from './domain/conditions.ts';
 import { copyJson } from './domain/exact-json.ts';
 import { parseFields } from './domain/exact-fields.ts';
@@ -9,6 +8,7 @@ import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages
 import { type PlanCheck, planChecker } from './domain/plan-check.ts';
 import type { PlanDraft } from './domain/plan.ts';
 import { type Spec, type SpecLimits, specSchema } from './domain/spec.ts';
+import { celConditions, type EvaluateElsewhere } from './expressions/conditions.ts';
 
 export interface PlanParts {
   conditions: Conditions;
@@ -42,9 +42,9 @@ function wantsNumber(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' && ['int', 'number'].includes(issue.expected);
 }
 
-/** How plans are checked, and their values worked out. */
-export function planParts(limits: SpecLimits): PlanParts {
-  const conditions = celConditions();
+/** How plans are checked, and their values worked out; conditions that may take time are evaluated elsewhere. */
+export function planParts(limits: SpecLimits, elsewhere: EvaluateElsewhere): PlanParts {
+  const conditions = celConditions(elsewhere);
   const schema = specSchema(limits);
   return {
     conditions,

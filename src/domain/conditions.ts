@@ -8,18 +8,25 @@ export class ConditionError extends Error {
   }
 }
 
+/** Values by root, plain JSON. */
+export type Scope = Readonly<Record<string, unknown>>;
+
 export interface Condition {
   /** Names of the steps that it reads by a constant name; null when it reads `steps` in another way, so any of them. */
   steps: readonly string[] | null;
+  /** The same of the parameters of its plan. */
+  params: readonly string[] | null;
   /** Roots that it reads. */
   roots: readonly string[];
   /** Its value where it reads nothing at all and is soon worked out, else null. */
   constant: boolean | null;
   /**
-   * @param scope plain JSON by root
-   * @throws ConditionError a field that is not there, a value of another type, not a boolean, too much time
+   * Its value. It holds up nobody who asks for something else, and other users' conditions as little as possible.
+   *
+   * @param userId whose condition it is
+   * @throws ConditionError a field that is not there, a value of another type, not a boolean, too much to read, too much time
    */
-  evaluate(scope: Readonly<Record<string, unknown>>): boolean;
+  evaluate(scope: Scope, userId: string): Promise<boolean>;
 }
 
 export interface Conditions {

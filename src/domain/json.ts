@@ -127,3 +127,24 @@ export function describeType(value: unknown): string {
       return 'an object';
   }
 }
+
+/** What a value that is no text counts for. */
+const WEIGHT = 8;
+
+/** How large a value is: UTF-16 units of its texts and names, and some for every other value. Stops counting when it is over `most`. */
+export function weigh(value: unknown, most: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return WEIGHT;
+  if (value instanceof ExactNumber) return value.toString().length;
+  let weight = WEIGHT;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length && weight <= most; i++) weight += weigh(value[i], most - weight);
+    return weight;
+  }
+  for (const name in value) {
+    if (weight > most) break;
+    if (!Object.hasOwn(value, name)) continue;
+    weight += name.length + weigh((value as Record<string, unknown>)[name], most - weight);
+  }
+  return weight;
+}

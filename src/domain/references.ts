@@ -1,7 +1,7 @@
 // References in any text of a value: found before anything runs, resolved when what they name is there. What is inserted is
 // data: it is never read as a template again, and in a shell's text it is a word only through the filter `quote`.
 import { ExactNumber } from './exact-number.ts';
-import { describeType } from './json.ts';
+import { describeType, weigh } from './json.ts';
 import { applyFilter, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
 import {
   escapeText,
@@ -15,12 +15,8 @@ import {
 export { type Filter, FILTERS, MAX_TEXT_LENGTH } from './reference-filters.ts';
 export { parseTemplate, type Reference, ROOTS, type Template, TemplateError } from './reference-grammar.ts';
 
-/**
- * What one call of `resolve` inserts at most: UTF-16 units of texts, and WEIGHT for every other value. References may name
- * the same large value many times.
- */
+/** What one call of `resolve` inserts at most, as `weigh` counts. References may name the same large value many times. */
 export const MAX_INSERTED = 16 * 1024 * 1024;
-const WEIGHT = 8;
 
 type Path = readonly (string | number)[];
 
@@ -198,18 +194,6 @@ const isTemplate = (text: string): boolean => text.includes('${');
 /** An escape for each text of the value that would be a template. */
 function escapeDeeply(value: unknown): unknown {
   return typeof value === 'string' ? escapeText(value) : mapChildren(value, escapeDeeply);
-}
-
-/** Stops counting when it is over `most`. */
-function weigh(value: unknown, most: number): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return WEIGHT;
-  let weight = WEIGHT;
-  for (const [key, child] of entriesOf(value)) {
-    weight += (typeof key === 'string' ? key.length : 0) + weigh(child, most - weight);
-    if (weight > most) break;
-  }
-  return weight;
 }
 
 function entriesOf(value: object): (readonly [string | number, unknown])[] {

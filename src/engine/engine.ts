@@ -103,7 +103,7 @@ export interface EngineDeps {
   rules: () => AccessRules;
   secrets: Secrets;
   /** What plans are made of: how they are checked, and their values worked out. */
-  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions'>;
+  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes'>;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
@@ -731,7 +731,7 @@ export class Engine {
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
-      whyNoRoom: (spec) => this.plans.whyNoRoom(spec),
+      whyNoRoom: (userId, spec) => this.plans.whyNoRoom(userId, spec),
       beginPlan: (plan) => this.plans.begin(plan),
     };
   }

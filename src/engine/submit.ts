@@ -111,7 +111,7 @@ export interface SubmitDeps {
   /** Runs an execution that was claimed in its accept; its slot is taken. */
   run(execution: RunningExecution): void;
   /** What stands against one more plan. */
-  whyNoRoom(spec: PlanSpec): RefusedError | null;
+  whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null;
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
@@ -347,7 +347,7 @@ function acceptedPlan(
   { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
   deps: SubmitDeps,
 ): NewExecution {
-  const refusal = deps.whyNoRoom(spec);
+  const refusal = deps.whyNoRoom(caller.userId, spec);
   if (refusal !== null) throw refusal;
   const plan = submission.plan ?? null;
   const quotas = deps.rules.quotasOf(caller.userId);

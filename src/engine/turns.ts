@@ -1,36 +1,59 @@
-// Long work on the one thread that everybody shares: done in turns, so that nobody waits for the whole of it.
+// Long work of users on the one thread that everybody shares: cut into pieces, which have a bound together, and done for users
+// in turn. Whoever needs the thread for something else never waits for more than one bound, however many work at a time.
+import { Lines } from '../domain/lines.ts';
 import type { Clock } from '../domain/ports.ts';
 
-/** How long others wait for one turn. */
-const TURN_MS = 15;
+/** How long all the work together may hold the thread before the event loop goes round. */
+const TURN_MS = 8;
 
-/** Says, between pieces of long work, when it is somebody else's turn. */
 export class Turns {
   readonly #clock: Clock;
-  #endsAt: number;
+  readonly #waiting = new Lines<() => void>();
+  /** When the turn that is under way is over; null when none has begun since the event loop went round. */
+  #endsAt: number | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#endsAt = clock.monotonic() + TURN_MS;
   }
 
-  get isOver(): boolean {
-    return this.#clock.monotonic() >= this.#endsAt;
+  /**
+   * Does a piece of a user's work: at once where the turn has time left and nobody waits, else when it is that user's turn.
+   * A piece should take a few milliseconds at most, since nothing stops it.
+   */
+  run<T>(userId: string, piece: () => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const work = () => {
+        try {
+          resolve(piece());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      // What is begun here comes to its turn in #next.
+      if (this.#isOver() || this.#waiting.size > 0) this.#waiting.add(userId, work);
+      else work();
+    });
   }
 
-  /** Resolves when all who waited have had their turn. */
-  async next(): Promise<void> {
-    await this.#clock.sleep(0);
-    this.#endsAt = this.#clock.monotonic() + TURN_MS;
+  /** Does work that is cut into pieces. */
+  async all<T>(userId: string, work: Generator<undefined, T>): Promise<T> {
+    for (;;) {
+      const piece = await this.run(userId, () => work.next());
+      if (piece.done === true) return piece.value;
+    }
   }
-}
 
-/** Does work that is cut into pieces, in turns with everybody else. */
-export async function inTurns<T>(work: Generator<undefined, T>, clock: Clock): Promise<T> {
-  const turns = new Turns(clock);
-  for (;;) {
-    const piece = work.next();
-    if (piece.done === true) return piece.value;
-    if (turns.isOver) await turns.next();
+  #isOver(): boolean {
+    const now = this.#clock.monotonic();
+    if (this.#endsAt === null) {
+      this.#endsAt = now + TURN_MS;
+      void this.#clock.sleep(0).then(() => this.#next());
+    }
+    return now >= this.#endsAt;
+  }
+
+  #next(): void {
+    this.#endsAt = null;
+    while (this.#waiting.size > 0 && !this.#isOver()) this.#waiting.take()?.();
   }
 }

@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { celConditions } from '../../src/conditions.ts';
 import { planChecker, type PlanReport } from '../../src/domain/plan-check.ts';
 import { type PlanDraft, planRequest } from '../../src/domain/plan.ts';
+import { conditionsHere } from '../helpers/conditions.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
 
-const check = planChecker({ maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 }, celConditions());
+const check = planChecker(
+  { maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 },
+  conditionsHere(),
+);
 
 function report(plan: unknown): PlanReport {
   const work = check(plan as PlanDraft);

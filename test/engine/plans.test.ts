@@ -16,9 +16,13 @@ const FAILED = { ...EXIT_0, exitCode: 7 } as Outcome;
 const STEP = { kind: 'exec', program: 'true' } as const;
 const GRAPH = { type: 'dependency_graph' } as const;
 
-async function submit(world: EngineWorld, plan: Partial<PlanDraft> & { steps: unknown[] }): Promise<string> {
+async function submit(
+  world: EngineWorld,
+  plan: Partial<PlanDraft> & { steps: unknown[] },
+  caller = LOCAL_CALLER,
+): Promise<string> {
   const draft = { strategy: GRAPH, ...plan };
-  const { execution } = await world.engine.plans.submit(LOCAL_CALLER, draft, {
+  const { execution } = await world.engine.plans.submit(caller, draft, {
     trace: null,
     idempotency: null,
   });
@@ -331,18 +335,25 @@ t.test('a reference that leads to nothing fails its step before it starts', asyn
   });
 });
 
-t.test('plans that live are held in memory, so that there is room for so many and no more', async (t) => {
-  const world = await engineWorld(t);
-  const params = { large: 'x'.repeat(45 * 1024 * 1024) };
-  const steps = [{ ...STEP, name: 'a' }];
-  const ids = [await submit(world, { params, steps }), await submit(world, { params, steps })];
-  await t.rejects(submit(world, { params, steps }), refusal('queue_full'));
-  t.ok(await submit(world, { steps }), 'a small one fits');
-  const [first] = ids as [string];
-  await until('it runs', () => world.runner.live.length > 0);
+t.test('live plans have so much room in memory, of which nobody can take the part of another', async (t) => {
+  const world = await engineWorld(t, { maxLiveBytes: 1_000_000, slots: 4 });
+  const plan = (bytes: number) => ({ params: { large: 'x'.repeat(bytes) }, steps: [{ ...STEP, name: 'a' }] });
+  const [first] = [await submit(world, plan(450_000)), await submit(world, plan(450_000))];
+  await t.rejects(submit(world, plan(450_000)), {
+    type: 'queue_full',
+    message: /of 1000000 \(EXECUTION_PLAN_MEMORY_BYTES\).*cancel one of yours/,
+  });
+  t.ok(await submit(world, plan(10)), 'a small one fits');
+  const bob = { ...LOCAL_CALLER, userId: 'bob' };
+  t.ok(await submit(world, plan(300_000), bob), 'another user gets in all the same');
+  await t.rejects(submit(world, plan(300_000), bob), refusal('queue_full'), 'with less than an equal part');
+  await t.rejects(submit(world, plan(10)), refusal('queue_full'), 'and what is over is over');
+  await until('its step runs', async () => (await view(world, first)).counts.running === 1);
   await world.engine.cancel(LOCAL_CALLER, first, null);
-  await endStep(world, 'a', { cause: 'cancelled', reason: null, process: null });
-  await until('there is room again', () => submit(world, { params, steps }).then(Boolean, () => false));
+  for (const attempt of [...world.runner.live])
+    if ((await world.store.get(null, attempt.start.runId))?.plan?.id === first)
+      attempt.end({ cause: 'cancelled', reason: null, process: null });
+  await until('there is room again', () => submit(world, plan(10)).then(Boolean, () => false));
 });
 
 t.test('a limit of a plan can be extended while it runs', async (t) => {

@@ -2,36 +2,69 @@ import t from 'tap';
 import type { Execution } from '../../src/domain/execution.ts';
 import type { LifecycleEvent } from '../../src/domain/events.ts';
 import type { Group, GroupResult } from '../../src/domain/ports.ts';
-import { celConditions } from '../../src/conditions.ts';
 import { planChecker } from '../../src/domain/plan-check.ts';
 import { Committer } from '../../src/engine/committer.ts';
-import { inTurns } from '../../src/engine/turns.ts';
+import { Turns } from '../../src/engine/turns.ts';
+import { conditionsHere } from '../helpers/conditions.ts';
 import { fakeClock } from '../helpers/clock.ts';
 
-t.test('long work is cut where its turn is over, and goes on after everybody else', async (t) => {
-  const clock = fakeClock();
+/** A clock on which nothing but work takes time. */
+function workClock() {
   let elapsed = 0;
-  const slow = { ...clock, monotonic: () => elapsed };
+  const clock = { ...fakeClock(), monotonic: () => elapsed };
+  return { clock, work: (ms: number) => (elapsed += ms) };
+}
+
+t.test('long work is cut where its turn is over, and goes on after everybody else', async (t) => {
+  const { clock, work } = workClock();
   const done: number[] = [];
-  function* work(): Generator<undefined, string> {
+  function* long(): Generator<undefined, string> {
     for (let i = 1; i <= 4; i++) {
       done.push(i);
-      elapsed += 10;
+      work(4);
       yield;
     }
     return 'whole';
   }
-  const result = inTurns(work(), slow);
-  t.same(done, [1, 2]);
+  const seen: number[] = [];
+  const others = () => {
+    seen.push(done.length);
+    if (done.length < 4) setImmediate(others);
+  };
+  setImmediate(others);
+  t.equal(await new Turns(clock).all('ann', long()), 'whole');
+  t.match(seen, [2, 4], 'somebody else has a turn after two pieces');
+});
+
+t.test('all the work together has one bound, and users take turns in it', async (t) => {
+  const { clock, work } = workClock();
+  const turns = new Turns(clock);
+  const done: string[] = [];
+  const piece = (name: string) => () => {
+    done.push(name);
+    work(5);
+    return name;
+  };
+  const results = [
+    ...['a1', 'a2', 'a3', 'a4'].map((name) => turns.run('ann', piece(name))),
+    turns.run('bob', piece('b1')),
+    turns.run('cat', piece('c1')),
+  ];
+  t.same(done, ['a1', 'a2'], 'however many there are, a turn is over when its time is');
   await clock.advance(0);
-  t.same(done, [1, 2, 3, 4]);
-  await clock.advance(0);
-  t.equal(await result, 'whole');
+  t.same(await Promise.all(results), ['a1', 'a2', 'a3', 'a4', 'b1', 'c1']);
+  t.same(done, ['a1', 'a2', 'a3', 'b1', 'c1', 'a4']);
+  await t.rejects(
+    turns.run('ann', () => {
+      throw new Error('no');
+    }),
+    /no/,
+  );
 });
 
 t.test('a plan of many steps is checked in as many pieces', async (t) => {
   const limits = { maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 };
-  const check = planChecker(limits, celConditions());
+  const check = planChecker(limits, conditionsHere());
   const steps = Array.from({ length: 1000 }, (_, i) => ({ name: `s${i}`, kind: 'exec', program: 'true' }));
   const pieces = [...check({ strategy: { type: 'serial' }, steps })];
   t.ok(pieces.length >= 2000);

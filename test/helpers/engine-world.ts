@@ -15,6 +15,7 @@ import type { PolicySource } from '../../src/engine/policies/policies.ts';
 import { FileJournal } from '../../src/journal/file.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
+import { evaluateHere } from './conditions.ts';
 import { fakeRequests, type FakeRunner, fakeRunner } from './fake-runner.ts';
 import { tempDir } from './temp.ts';
 
@@ -41,6 +42,7 @@ export interface WorldOptions {
   slots?: number;
   maxQueued?: number;
   hasCache?: boolean;
+  maxLiveBytes?: number;
   dir?: string;
   clock?: FakeClock;
   /** False: it is started, and left for the test to open. */
@@ -100,7 +102,10 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     },
     credits: null,
     chargeWorkers: 2,
-    plans: planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }),
+    plans: {
+      ...planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }, evaluateHere),
+      maxLiveBytes: options.maxLiveBytes ?? 100_000_000,
+    },
     syncIntervalMs: 5000,
     drainMs: 30_000,
     cleanupIntervalMs: null,

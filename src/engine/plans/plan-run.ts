@@ -5,6 +5,7 @@ import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type Result } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
+import { weigh } from '../../domain/json.ts';
 import { graphOf, type Node, roundOf } from '../../domain/plan-graph.ts';
 import { PlanState } from '../../domain/plan-state.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
@@ -22,7 +23,7 @@ import {
 } from '../../domain/ports.ts';
 import type { Spec } from '../../domain/spec.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../submit.ts';
-import { Turns } from '../turns.ts';
+import type { Turns } from '../turns.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
 import { type EndedStep, type Fact, stepValue, type StepValue } from './values.ts';
@@ -43,7 +44,9 @@ export interface PlanRunDeps {
   /** Stops a plan, and what lives of it. */
   stop: (plan: ExecutionId, outcome: Outcome) => Promise<void>;
   isOpen: () => boolean;
-  ended: (id: ExecutionId) => void;
+  /** Work that is long is done here, in turn with that of other users. */
+  turns: Turns;
+  ended: () => void;
 }
 
 /** Steps that are submitted in one commit, and bytes of them, which references may have filled. */
@@ -204,19 +207,17 @@ export class PlanRun {
   /** Begins the steps that are due, and marks those that are to be skipped. */
   async #beginDue(): Promise<void> {
     let begun: { step: number; spec: Submission['spec'] }[] = [];
-    // Conditions and references of hundreds of steps take their time.
-    const turns = new Turns(this.#deps.clock);
+    const { turns } = this.#deps;
     let bytes = 0;
     while (!this.#isStopping) {
-      if (turns.isOver) await turns.next();
-      const due = this.#state.next();
+      const due = await turns.run(this.#plan.userId, () => this.#state.next());
       if (due !== null) {
         const spec = due.skip === null ? await this.#prepared(due.step) : null;
         if (due.skip !== null)
           this.#mark({ step: this.#nameOf(due.step), status: 'skipped', reason: due.skip, outcome: null });
         if (spec !== null) {
           begun.push({ step: due.step, spec });
-          bytes += JSON.stringify(spec).length;
+          bytes += weigh(spec, BATCH_BYTES);
         }
       }
       const hasRoom = begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES;
@@ -259,13 +260,16 @@ export class PlanRun {
 
   /** Stores marks and submits steps, in one transaction of the store. */
   async #store(begun: { step: number; spec: Submission['spec'] }[]): Promise<void> {
-    const { commit, submit, clock } = this.#deps;
+    const { commit, submit, clock, turns } = this.#deps;
     const marks = this.#marks;
     this.#marks = [];
     const part: Part = { type: 'mark_steps', planId: this.id, marks, at: clock.now() };
     const marked: Promise<GroupResult[]> = marks.length === 0 ? Promise.resolve([]) : commit([[part]]);
     const submissions = await Promise.all(begun.map(({ step, spec }) => this.#submission(step, spec)));
-    const submitted = submissions.length === 0 ? Promise.resolve([]) : submit(this.#plan, submissions);
+    const submitted =
+      submissions.length === 0
+        ? Promise.resolve([])
+        : turns.run(this.#plan.userId, () => submit(this.#plan, submissions));
     const [hasMarked, answers] = await Promise.allSettled([marked, submitted]);
     if (hasMarked.status === 'rejected') this.#marks.unshift(...marks);
     if (answers.status === 'rejected') for (const { step } of begun) this.#state.putBack(step);
@@ -368,15 +372,16 @@ export class PlanRun {
   #end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#deps.ended(this.id);
+    this.#deps.ended();
   }
 
   #prepareDeps(): PrepareDeps {
-    const { conditions, parse } = this.#deps;
+    const { conditions, parse, turns } = this.#deps;
     return {
       plan: this.#plan,
       conditions,
       parse,
+      turns,
       valueOf: (name, facts) => this.#valueOf(name, facts),
       roundValue: async (i, facts) => (await this.#valueOf(this.#nameOf(i), facts)) ?? {},
     };
@@ -400,7 +405,7 @@ export class PlanRun {
         executionId,
         outcome: this.#outcomes.get(i) ?? null,
       };
-      value = stepValue(ended, facts, this.#deps);
+      value = this.#deps.turns.run(this.#plan.userId, () => stepValue(ended, facts, this.#deps));
       this.#values.set(key, value);
     }
     return value;

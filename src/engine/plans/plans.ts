@@ -3,15 +3,16 @@ import type { Caller } from '../../domain/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type RunningExecution } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import { canonicalJson } from '../../domain/json.ts';
+import { canonicalJson, weigh } from '../../domain/json.ts';
 import type { PlanCheck, PlanReport } from '../../domain/plan-check.ts';
 import { graphOf, levelsOf } from '../../domain/plan-graph.ts';
 import type { PlanDraft, PlanSpec } from '../../domain/plan.ts';
 import type { ListFilter } from '../../domain/ports.ts';
+import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../queries.ts';
 import { stored } from '../refusals.ts';
 import type { Redrive, Submission, Submitted } from '../submit.ts';
-import { inTurns } from '../turns.ts';
+import { Turns } from '../turns.ts';
 import type { Waiters } from '../waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';
@@ -19,11 +20,13 @@ import type { LivePlan } from './prepare.ts';
 import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
 
 /** What the engine hands to plans. */
-export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended'> {
+export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended' | 'turns'> {
   queries: Queries;
   check: (plan: PlanDraft) => PlanCheck;
   newId: () => ExecutionId;
   submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
+  /** Of all plans that live, about as JSON and what it takes to follow them; in memory it is some times as much. */
+  maxLiveBytes: number;
   /** Woken by each move of a plan and of its steps. */
   changes: Waiters;
 }
@@ -33,11 +36,14 @@ type PlanExecution = Execution & { spec: PlanSpec };
 export class Plans {
   readonly #deps: PlansDeps;
   readonly #live = new Map<ExecutionId, { run: PlanRun; bytes: number }>();
-  /** Of the live ones together. */
-  #bytes = 0;
+  /** Of the live ones, by user. */
+  readonly #bytes = new Map<string, number>();
+  #totalBytes = 0;
+  readonly #turns: Turns;
 
   constructor(deps: PlansDeps) {
     this.#deps = deps;
+    this.#turns = new Turns(deps.clock);
   }
 
   get size(): number {
@@ -54,24 +60,38 @@ export class Plans {
   /** Begins a plan that has been accepted, or goes on with it. */
   begin(plan: RunningExecution): void {
     if (this.#live.has(plan.id)) return;
-    const run = new PlanRun(plan as LivePlan, this.#runDeps());
+    const run = new PlanRun(plan as LivePlan, this.#runDeps(plan));
     const bytes = bytesOf(plan.spec as PlanSpec);
     this.#live.set(plan.id, { run, bytes });
-    this.#bytes += bytes;
+    this.#take(plan.userId, bytes);
     void run.begin();
   }
 
-  /** What is live is held in memory: null when there is room for one more. */
-  whyNoRoom(spec: PlanSpec): RefusedError | null {
-    if (this.#bytes + bytesOf(spec) <= MAX_LIVE_BYTES || this.#live.size === 0) return null;
-    return new RefusedError('queue_full', 'The plans that live take up all the room there is for plans.', {
-      retryAfterS: FULL_RETRY_S,
-    });
+  #take(userId: string, bytes: number): void {
+    this.#totalBytes += bytes;
+    const own = (this.#bytes.get(userId) ?? 0) + bytes;
+    if (own === 0) this.#bytes.delete(userId);
+    else this.#bytes.set(userId, own);
   }
 
-  #ended(id: ExecutionId): void {
-    this.#bytes -= this.#live.get(id)?.bytes ?? 0;
-    this.#live.delete(id);
+  /** What is live is held in memory: null when there is room for one more of this user. */
+  whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null {
+    const { maxLiveBytes: most } = this.#deps;
+    const own = this.#bytes.get(userId) ?? 0;
+    const users = this.#bytes.size + (own === 0 ? 1 : 0);
+    const more = bytesOf(spec);
+    if (this.#live.size === 0 || mayTake({ own, total: this.#totalBytes, users }, more, most)) return null;
+    const detail =
+      `Your plan takes ${more} bytes of memory, your live plans take ${own}, and those of all users ${this.#totalBytes} of ${most} ` +
+      '(EXECUTION_PLAN_MEMORY_BYTES). Wait until a plan has ended, or cancel one of yours.';
+    return new RefusedError('queue_full', detail, { retryAfterS: FULL_RETRY_S });
+  }
+
+  #ended(plan: { id: ExecutionId; userId: string }): void {
+    const live = this.#live.get(plan.id);
+    if (live === undefined) return;
+    this.#live.delete(plan.id);
+    this.#take(plan.userId, -live.bytes);
   }
 
   /** Begins what has become due while nothing might be begun. */
@@ -86,20 +106,21 @@ export class Plans {
       this.#live.get(execution.plan.id)?.run.stepEnded(execution);
   }
 
-  #runDeps(): PlanRunDeps {
+  #runDeps(plan: RunningExecution): PlanRunDeps {
     return {
       ...this.#deps,
-      submit: (plan, submissions) => this.#deps.submitAll(callerOf(plan), submissions),
+      turns: this.#turns,
+      submit: (now, submissions) => this.#deps.submitAll(callerOf(now), submissions),
       redriveStep: (of, step, spec) => this.#redriveStep(of, step, spec),
-      ended: (id) => this.#ended(id),
+      ended: () => this.#ended(plan),
     };
   }
 
   // ---------------------------------------------------------------------------------------- requests
 
   /** Every problem of a plan, without beginning anything. */
-  check(plan: PlanDraft): Promise<PlanReport> {
-    return inTurns(this.#deps.check(plan), this.#deps.clock);
+  check({ userId }: Caller, plan: PlanDraft): Promise<PlanReport> {
+    return this.#turns.all(userId, this.#deps.check(plan));
   }
 
   /** @throws RefusedError `validation` with every problem, and whatever an execution is refused with */
@@ -108,7 +129,7 @@ export class Plans {
     plan: PlanDraft,
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
-    const { problems } = await this.check(plan);
+    const { problems } = await this.check(caller, plan);
     if (problems.length > 0) {
       const many = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
       const [first] = problems;
@@ -139,7 +160,8 @@ export class Plans {
 
   async view(plan: PlanExecution): Promise<PlanView> {
     const { store, clock } = this.#deps;
-    return viewOf(plan, await stored(store.steps(plan.id)), clock);
+    const records = await this.#turns.run(plan.userId, () => stored(store.steps(plan.id)));
+    return this.#turns.run(plan.userId, () => viewOf(plan, records, clock));
   }
 
   /** @throws RefusedError `not_found`, also for an execution that is no plan */
@@ -251,8 +273,6 @@ export class Plans {
 }
 
 const MAX_FIELDS = 100;
-/** Of all plans that live, as JSON and what it takes to follow them; in memory it is some times as much. */
-const MAX_LIVE_BYTES = 128 * 1024 * 1024;
 /** What is kept of each step, and of each round of a loop over a list. */
 const STEP_BYTES = 500;
 const FULL_RETRY_S = 10;
@@ -260,7 +280,7 @@ const FULL_RETRY_S = 10;
 function bytesOf(spec: PlanSpec): number {
   const { steps, loop } = spec;
   const rounds = loop !== undefined && 'items' in loop ? loop.items.length : 0;
-  return JSON.stringify(spec).length + STEP_BYTES * (steps.length + rounds + 1);
+  return weigh(spec, Infinity) + STEP_BYTES * (steps.length + rounds + 1);
 }
 
 /** Steps so that each comes after those before it. */

@@ -22,7 +22,9 @@ import {
   resolve,
   UnresolvedError,
 } from '../../domain/references.ts';
+import { weigh } from '../../domain/json.ts';
 import type { Spec } from '../../domain/spec.ts';
+import type { Turns } from '../turns.ts';
 import { type Fact, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };
@@ -39,10 +41,14 @@ export interface PrepareDeps {
   roundValue: (i: number, facts: ReadonlySet<Fact>) => Promise<StepValue>;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+  /** Where the work on values is done in turn with everybody else. */
+  turns: Turns;
 }
 
 /** Bytes that references may put into one step. */
 const MAX_FILLED_BYTES = 4 * 1024 * 1024;
+/** Of the steps that a condition reads. */
+const MAX_READ = 4 * 1024 * 1024;
 /** Names that a round alone knows: left alone until then. */
 const ROUND_ROOTS: ReadonlySet<string> = new Set(['item', 'index', 'iteration', 'previous']);
 
@@ -91,11 +97,24 @@ function factsOf(source: string): ReadonlySet<Fact> {
 
 async function isTrue(source: string, scope: Record<string, unknown>, deps: PrepareDeps): Promise<boolean> {
   const known = ['steps', 'plan', ...Object.keys(scope)];
-  const condition = deps.conditions.compile(source, [...new Set(known)]);
-  const { id, spec } = deps.plan;
+  const condition = await compiled(source, [...new Set(known)], deps);
+  const { id, spec, userId } = deps.plan;
   const steps = scope.steps ?? (await stepsFor(condition, source, deps));
-  return condition.evaluate({ ...scope, steps, plan: { id, params: spec.params ?? {} } });
+  const params = condition.params === null ? (spec.params ?? {}) : pick(spec.params ?? {}, condition.params);
+  return deps.turns.run(userId, () => condition.evaluate({ ...scope, steps, plan: { id, params } }, userId));
 }
+
+/** Rejects with ConditionError. */
+function compiled(
+  source: string,
+  roots: string[],
+  { conditions, turns, plan }: PrepareDeps,
+): Promise<Condition> {
+  return turns.run(plan.userId, () => conditions.compile(source, roots));
+}
+
+const pick = (value: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  Object.fromEntries(names.filter((name) => Object.hasOwn(value, name)).map((name) => [name, value[name]]));
 
 /** The steps that a condition reads. */
 async function stepsFor(
@@ -105,9 +124,16 @@ async function stepsFor(
 ): Promise<StepValue> {
   if (!condition.roots.includes('steps')) return {};
   const values: StepValue = {};
+  let size = 0;
   for (const name of condition.steps ?? plan.spec.steps.map((step) => step.name)) {
     const value = await valueOf(name, factsOf(source));
-    if (value !== undefined) values[name] = value;
+    if (value === undefined) continue;
+    values[name] = value;
+    size += weigh(value, MAX_READ);
+    if (size > MAX_READ)
+      throw new ValueError(
+        `the condition reads more than ${MAX_READ} bytes of results; name the steps that it needs`,
+      );
   }
   return values;
 }
@@ -117,7 +143,7 @@ async function single({ name, step, round }: Node, deps: PrepareDeps): Promise<P
   const body = await filled(bodyOf(step), step, round, deps);
   const whole = inherit(body, deps.plan);
   if (step.kind === 'plan') return { spec: whole as unknown as PlanSpec };
-  const parsed = deps.parse(whole);
+  const parsed = await deps.turns.run(deps.plan.userId, () => deps.parse(whole));
   if ('spec' in parsed) return parsed;
   return failed(name, { cause: 'step_refused', message: parsed.wrong });
 }
@@ -146,7 +172,7 @@ async function overItems(foreach: StepSpec['foreach'], deps: PrepareDeps): Promi
 
 async function onCondition(loop: NonNullable<StepSpec['while']>, deps: PrepareDeps): Promise<Loop> {
   const { condition: source, max_iterations: maxIterations } = loop;
-  const condition = deps.conditions.compile(source, ['steps', 'plan', 'iteration', 'previous']);
+  const condition = await compiled(source, ['steps', 'plan', 'iteration', 'previous'], deps);
   return { condition: source, maxIterations, steps: await stepsFor(condition, source, deps) };
 }
 

@@ -90,7 +90,7 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
       response: { 200: planReport, ...errors },
     },
     handler: async (request) => {
-      const { problems, levels } = await plans.check(request.body);
+      const { problems, levels } = await plans.check(request.caller, request.body);
       return { valid: problems.length === 0, problems, levels };
     },
   });

@@ -1,5 +1,7 @@
 // Conditions are CEL (github.com/google/cel-spec): no side effects, no loop without end, yet nested comprehensions over long
-// lists take as long as they like, so that everything but the cheapest runs under a limit of time.
+// lists take as long as they like. So everything but the cheapest runs under a limit of time, and that on a thread of its own
+// (condition-thread.ts): it must not be evaluated here by the thread that everybody waits for.
+import { threadCpuUsage } from 'node:process';
 import { createContext, Script } from 'node:vm';
 import {
   Environment,
@@ -10,8 +12,8 @@ import {
 } from '@marcbachmann/cel-js';
 import { isNumber, withNumbers } from './condition-numbers.ts';
 import { type Reading, readCondition } from './condition-reading.ts';
-import { type Condition, ConditionError, type Conditions } from './domain/conditions.ts';
-import { describeType } from './domain/json.ts';
+import { ConditionError, type Scope } from '../domain/conditions.ts';
+import { describeType } from '../domain/json.ts';
 
 /** Bytes of an expression, as UTF-8. */
 const MAX_SOURCE_BYTES = 4096;
@@ -22,15 +24,39 @@ const LIMITS = {
   maxMapEntries: 64,
   maxCallArguments: 8,
 };
-/** How long the evaluation of one condition blocks everything else at most, in milliseconds. */
-const MAX_EVALUATION_MS = 100;
+/** How much time of its thread one evaluation may take, in milliseconds. */
+export const MAX_EVALUATION_MS = 100;
+/** How long it may take in all where the machine is busy with something else. */
+export const MAX_WALL_MS = 3200;
 /** Messages may quote what the condition has read. */
 const MAX_MESSAGE_LENGTH = 500;
 
-type Scope = Readonly<Record<string, unknown>>;
 type RunBounded = <T>(task: () => T) => T;
 
-export function celConditions(): Conditions {
+/** A condition that has been read. */
+export interface Program extends Pick<Reading, 'isCheap'> {
+  steps: readonly string[] | null;
+  params: readonly string[] | null;
+  roots: readonly string[];
+  constant: boolean | null;
+  /**
+   * Its value, or undefined where it cannot be told without more work than that. Only where it is cheap.
+   *
+   * @throws ConditionError
+   */
+  attempt(scope: Scope): boolean | undefined;
+  /**
+   * Its value, within the limit of time.
+   *
+   * @throws ConditionError
+   */
+  evaluate(scope: Scope): boolean;
+}
+
+/** Throws ConditionError. */
+export type Compile = (source: string, roots: readonly string[]) => Program;
+
+export function celCompiler(): Compile {
   const environments = new Map<string, Environment>();
   const runBounded = createRunBounded();
   const environmentOf = (roots: readonly string[]): Environment => {
@@ -39,20 +65,18 @@ export function celConditions(): Conditions {
     environments.set(key, environment);
     return environment;
   };
-  return {
-    compile(source, roots) {
-      if (Buffer.byteLength(source) > MAX_SOURCE_BYTES) {
-        throw new ConditionError(`is longer than ${MAX_SOURCE_BYTES} bytes`);
-      }
-      try {
-        const program = environmentOf(roots).parse(source);
-        const reading = readCondition(program.ast, roots);
-        checkType(program);
-        return conditionOf(program, reading, runBounded);
-      } catch (error) {
-        throw asConditionError(error, source);
-      }
-    },
+  return (source, roots) => {
+    if (Buffer.byteLength(source) > MAX_SOURCE_BYTES) {
+      throw new ConditionError(`is longer than ${MAX_SOURCE_BYTES} bytes`);
+    }
+    try {
+      const program = environmentOf(roots).parse(source);
+      const reading = readCondition(program.ast, roots);
+      checkType(program);
+      return programOf(program, reading, runBounded);
+    } catch (error) {
+      throw asConditionError(error, source);
+    }
   };
 }
 
@@ -70,16 +94,23 @@ function checkType(program: ParseResult): void {
   }
 }
 
-function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBounded): Condition {
-  const { isCheap, comparesObjects } = reading;
+function programOf(program: ParseResult, reading: Reading, runBounded: RunBounded): Program {
+  const { isCheap, comparesObjects, steps, params, roots } = reading;
   const evaluateOn = (scope: Scope): unknown => {
     if (comparesObjects) return runBounded<unknown>(() => program(asMaps(withNumbers(scope)) as Scope));
     try {
-      // What is cheap reads single fields, and fails on a number that the library does not know.
-      return isCheap ? program(scope) : runBounded<unknown>(() => program(withNumbers(scope)));
+      return runBounded<unknown>(() => program(withNumbers(scope)));
     } catch (error) {
       if (isTimeout(error)) throw error;
       return runBounded(() => retryOnMaps(program, scope, error));
+    }
+  };
+  const attempt = (scope: Scope): boolean | undefined => {
+    try {
+      return asBoolean(program(scope));
+    } catch (error) {
+      if (error instanceof ConditionError) throw error;
+      return undefined;
     }
   };
   const evaluate = (scope: Scope): boolean => {
@@ -90,10 +121,11 @@ function conditionOf(program: ParseResult, reading: Reading, runBounded: RunBoun
     }
   };
   return {
-    steps: reading.steps === null ? null : [...reading.steps],
-    roots: [...reading.roots],
-    constant: reading.roots.size === 0 && isCheap ? evaluate({}) : null,
-    evaluate,
+    steps: steps === null ? null : [...steps],
+    params: params === null ? null : [...params],
+    roots: [...roots],
+    constant: roots.size === 0 && isCheap ? evaluate({}) : null,
+    ...{ isCheap, attempt, evaluate },
   };
 }
 
@@ -134,10 +166,22 @@ function createRunBounded(): RunBounded {
   let task: () => unknown = () => undefined;
   const context = createContext({ run: () => task() });
   const script = new Script('run()');
+  /** What is stopped before its thread has had the time is begun once more: it has not had what it may take. */
+  const run = (timeout: number): unknown => {
+    const before = threadCpuUsage();
+    try {
+      return script.runInContext(context, { timeout });
+    } catch (error) {
+      const { user, system } = threadCpuUsage(before);
+      const hasHadItsTime = (user + system) / 1000 >= MAX_EVALUATION_MS * 0.9;
+      if (!isTimeout(error) || hasHadItsTime || timeout * 2 > MAX_WALL_MS) throw error;
+    }
+    return run(timeout * 2);
+  };
   return <T>(next: () => T): T => {
     task = next;
     try {
-      return script.runInContext(context, { timeout: MAX_EVALUATION_MS }) as T;
+      return run(MAX_EVALUATION_MS) as T;
     } finally {
       // What it has read may be large.
       task = () => undefined;

@@ -1,7 +1,7 @@
 // What a condition reads and what it costs, found in its tree. It refuses what could take time or memory beyond bounds before
 // anything runs: a call of the platform, unlike a loop of the evaluator, cannot be stopped.
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { ConditionError } from './domain/conditions.ts';
+import { ConditionError } from '../domain/conditions.ts';
 
 /** How many `+` may join texts or lists: each is at most as long as all that they join. */
 const MAX_JOINS = 16;
@@ -85,6 +85,8 @@ export interface Reading {
   roots: ReadonlySet<string>;
   /** Names of steps that are constant; null when `steps` is read in another way. */
   steps: ReadonlySet<string> | null;
+  /** The same of `plan.params`. */
+  params: ReadonlySet<string> | null;
   /** It takes next to no time, whatever the values are. */
   isCheap: boolean;
   /** It compares values that may be objects. */
@@ -110,6 +112,8 @@ class Reader implements Reading {
   readonly roots = new Set<string>();
   readonly #steps = new Set<string>();
   #readsAnyStep = false;
+  readonly #params = new Set<string>();
+  #readsAnyParam = false;
   #joins = 0;
   isCheap = true;
   comparesObjects = false;
@@ -120,6 +124,10 @@ class Reader implements Reading {
 
   get steps(): ReadonlySet<string> | null {
     return this.#readsAnyStep ? null : this.#steps;
+  }
+
+  get params(): ReadonlySet<string> | null {
+    return this.#readsAnyParam ? null : this.#params;
   }
 
   visit(node: ASTNode, bound: Bound): void {
@@ -168,6 +176,7 @@ class Reader implements Reading {
     if (!this.#allowed.includes(name)) throw this.#unknownVariable(node, name);
     this.roots.add(name);
     if (name === 'steps') this.#readsAnyStep = true;
+    if (name === 'plan') this.#readsAnyParam = true;
   }
 
   #unknownVariable(node: ASTNode, name: string): ConditionError {
@@ -177,8 +186,9 @@ class Reader implements Reading {
   }
 
   #field(object: ASTNode, field: string, bound: Bound): void {
-    if (this.#isSteps(object, bound)) this.#steps.add(field);
-    else this.visit(object, bound);
+    if (this.#isRoot('steps', object, bound)) this.#steps.add(field);
+    else if (this.#isParams(object, bound)) this.#params.add(field);
+    else if (field !== 'id' || !this.#isRoot('plan', object, bound)) this.visit(object, bound);
   }
 
   #item([object, index]: readonly [ASTNode, ASTNode], bound: Bound): void {
@@ -187,12 +197,19 @@ class Reader implements Reading {
     this.visit(index, bound);
   }
 
-  /** Whether it is the root `steps`, about to be read by a name. */
-  #isSteps(node: ASTNode, bound: Bound): boolean {
-    const isSteps = node.op === 'id' && node.args === 'steps' && !bound.has('steps');
-    if (!isSteps || !this.#allowed.includes('steps')) return false;
-    this.roots.add('steps');
-    return true;
+  /** Whether it is this root, about to be read by a name. */
+  #isRoot(name: 'steps' | 'plan', node: ASTNode, bound: Bound): boolean {
+    const isRoot = node.op === 'id' && node.args === name && !bound.has(name) && this.#allowed.includes(name);
+    if (isRoot) this.roots.add(name);
+    return isRoot;
+  }
+
+  /** Whether it is `plan.params`. */
+  #isParams(node: ASTNode, bound: Bound): boolean {
+    if (node.op !== '.' && node.op !== '[]') return false;
+    const [object, index] = node.args;
+    const name = typeof index === 'string' ? index : index.op === 'value' ? index.args : null;
+    return name === 'params' && this.#isRoot('plan', object, bound);
   }
 
   #call(node: ASTNode, name: string, args: readonly ASTNode[], bound: Bound): void {

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
-import { celConditions } from '../../src/conditions.ts';
+import { celCompiler } from '../../src/expressions/cel.ts';
 import { ConditionError } from '../../src/domain/conditions.ts';
 import { parseJson } from '../../src/domain/exact-json.ts';
 
 const ROOTS = ['steps', 'plan', 'item', 'index', 'exit_code'];
-const conditions = celConditions();
+const compiler = celCompiler();
 const scope = JSON.parse(`{
   "steps": {
     "a": {
@@ -23,7 +23,7 @@ const scope = JSON.parse(`{
   "exit_code": 0
 }`) as Record<string, unknown>;
 
-const compile = (source: string) => conditions.compile(source, ROOTS);
+const compile = (source: string) => compiler(source, ROOTS);
 const evaluate = (source: string, over = scope) => compile(source).evaluate(over);
 
 function isTrue(t: Test, ...sources: string[]): void {
@@ -228,6 +228,13 @@ t.test('what it reads is known without running it', async (t) => {
   t.equal(reads('size(steps) > 1 && steps.a.ok').steps, null);
   t.equal(reads('steps.exists(x, true)').steps, null);
   t.same(reads('plan.params.x == 1'), { steps: [], roots: ['plan'], constant: null });
+  const params = (source: string) => compile(source).params;
+  t.same(params('plan.params.x == 1 && plan["params"]["y"].z && has(plan.params.l)'), ['x', 'y', 'l']);
+  t.same(params('plan.id == "a"'), []);
+  t.equal(params('plan.params.all(k, true)'), null);
+  t.equal(params('plan.params[item] == 1'), null);
+  t.equal(params('plan == item'), null);
+  t.same(params('[item].all(plan, plan.params.x == 1)'), [], 'a name of an item hides it');
   t.same(
     reads('plan.list.all(steps, steps.x)'),
     { steps: [], roots: ['plan'], constant: null },
@@ -280,7 +287,7 @@ t.test('what cannot be a condition is refused before anything runs, with its pla
     ['true /* c */', /unexpected/],
   ];
   for (const [source, pattern] of cases) doesNotCompile(t, source, pattern);
-  t.throws(() => conditions.compile('item', ['steps']), /unknown variable "item"; there are steps/);
+  t.throws(() => compiler('item', ['steps']), /unknown variable "item"; there are steps/);
 });
 
 t.test('a value that is no boolean is an error that names its type', async (t) => {

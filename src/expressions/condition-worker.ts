@@ -1,0 +1,33 @@
+// The thread that evaluates conditions: one after the other, each within its limit of time.
+import { parentPort } from 'node:worker_threads';
+import { LRUCache } from 'lru-cache';
+import { ConditionError, type Scope } from '../domain/conditions.ts';
+import { readJson } from '../domain/exact-json.ts';
+import { celCompiler, type Program } from './cel.ts';
+import type { ThreadReply } from './condition-thread.ts';
+import type { Evaluation } from './conditions.ts';
+
+/** Characters of compiled conditions that are kept. */
+const KEPT = 128 * 1024;
+
+const compile = celCompiler();
+const known = new LRUCache<string, Program>({
+  maxSize: KEPT,
+  sizeCalculation: (_program, key) => key.length,
+});
+
+function evaluate({ source, roots, scope }: Evaluation): ThreadReply {
+  try {
+    const key = `${roots.join(' ')}: ${source}`;
+    const program = known.get(key) ?? compile(source, roots);
+    known.set(key, program);
+    return { type: 'value', value: program.evaluate(readJson(scope) as Scope) };
+  } catch (error) {
+    if (error instanceof ConditionError) return { type: 'wrong', message: error.message };
+    return { type: 'wrong', message: `cannot be evaluated: ${(error as Error).message}` };
+  }
+}
+
+const tell = (reply: ThreadReply) => parentPort?.postMessage(reply);
+parentPort?.on('message', (evaluation: Evaluation) => tell(evaluate(evaluation)));
+tell({ type: 'ready' });
