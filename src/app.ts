@@ -57,6 +57,10 @@ export interface Runtime {
   pid: number;
   /** Number of the user that it runs as; undefined where that is no matter. */
   uid?: number | undefined;
+  /** Its name. */
+  user?: string;
+  /** The soft limit of open files that it was started with; undefined where that is unknown. */
+  openFiles?: number;
   /** Where secrets may come from. */
   env?: Readonly<Record<string, string | undefined>>;
   /** Lines of the server's log that nobody took. */
@@ -137,6 +141,8 @@ export async function buildApp(
   const dirs = { data: dataDir, log: logDir };
   const commands = new CommandRunner({
     hostCommand: host.command,
+    openFiles: openFilesOf(config, runtime, host.isNative),
+    user: { name: runtime.user ?? 'root', isRoot: runtime.uid === 0 },
     ...isolationOf(config, host.isNative, dirs, () => secrets.valueFiles()),
     workDir,
     scratchRoot: scratchRoot(dataDir),
@@ -526,6 +532,7 @@ function operationDefaults(config: Config): PolicyDefaults {
     retryMultiplier: config.EXECUTION_RETRY_BACKOFF,
     cacheTtlS: config.EXECUTION_CACHE_TTL,
     limits: resourcesOf(config),
+    graceMs: config.EXECUTION_KILL_GRACE_MS,
   };
 }
 
@@ -552,9 +559,21 @@ function resourcesOf(config: Config): ResourceLimits {
   return eachLimit((name) => config[LIMITS[name].setting]);
 }
 
+/** Files of the Node host for each command that it runs at a time, and for itself. */
+const HOST_FILES = { each: 4, own: 64 };
+
+/** The soft limit of commands. The Node host can give them no less than it needs itself. */
+function openFilesOf(config: Config, { openFiles = 1024 }: Runtime, isNative: boolean): number {
+  const wanted = config.EXECUTION_OPEN_FILES ?? openFiles;
+  return isNative
+    ? wanted
+    : Math.max(wanted, config.EXECUTION_MAX_CONCURRENT * HOST_FILES.each + HOST_FILES.own);
+}
+
 export function limitsOf(config: Config): SpecLimits {
   return {
     resources: resourcesOf(config),
+    maxGraceMs: config.EXECUTION_MAX_KILL_GRACE_MS,
     maxAttemptMs: config.EXECUTION_MAX_TIMEOUT * 1000,
     maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
 import { ISOLATION_TIERS } from './domain/isolation.ts';
 import { httpUrl } from './domain/spec.ts';
+import { MOST_GRACE_MS } from './domain/stop.ts';
 import { standingWebhookEvents } from './domain/webhook-schema.ts';
 
 const whole = (min: number, max: number) =>
@@ -372,10 +373,18 @@ const SETTINGS = {
     about: 'How many charge finished executions at a time.',
   },
   EXECUTION_KILL_GRACE_MS: {
-    schema: whole(0, 600_000),
+    schema: whole(0, MOST_GRACE_MS),
     default: '5000',
     unit: 'milliseconds',
-    about: 'Between SIGTERM and SIGKILL.',
+    about:
+      'Between the stop signal of an execution (SIGTERM unless it asks for another one) and SIGKILL, where it does not ask for another time.',
+  },
+  EXECUTION_MAX_KILL_GRACE_MS: {
+    schema: whole(0, MOST_GRACE_MS),
+    default: '60000',
+    unit: 'milliseconds',
+    about:
+      'The most that a request may ask for. The shutdown of execd can take so long after EXECUTION_DRAIN_SECS.',
   },
   EXECUTION_MAX_OUTPUT_BYTES: {
     schema: whole(0, 1024 * GIB),
@@ -451,6 +460,13 @@ const SETTINGS = {
     default: '1073741824',
     unit: 'bytes',
     about: 'What a log keeps of one attempt with the strategy "spool".',
+  },
+  EXECUTION_OPEN_FILES: {
+    schema: whole(16, 2_147_483_647).optional(),
+    default: undefined,
+    unit: 'files',
+    about:
+      'The soft limit of open files that commands start with, where limits.open_files does not set one. Unset: that which execd was started with, as far as its parent processes show it, else 1024. It is never above the hard limit.',
   },
   EXECUTION_LIMIT_CPU_S: {
     schema: whole(1, 365 * DAY).optional(),
@@ -591,6 +607,9 @@ function contradictions(config: Config): string[] {
   const problems: string[] = [];
   if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {
     problems.push('EXECUTION_DEFAULT_TIMEOUT: must not be greater than EXECUTION_MAX_TIMEOUT');
+  }
+  if (config.EXECUTION_KILL_GRACE_MS > config.EXECUTION_MAX_KILL_GRACE_MS) {
+    problems.push('EXECUTION_KILL_GRACE_MS: must not be greater than EXECUTION_MAX_KILL_GRACE_MS');
   }
   const provider = [config.EXECUTION_OIDC_ISSUER, config.EXECUTION_OIDC_AUDIENCE, config.EXECUTION_OIDC_JWKS];
   if (provider.includes(undefined) && provider.some((one) => one !== undefined)) {

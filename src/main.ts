@@ -1,4 +1,5 @@
 // The process: environment, signals, exit code. The only file of the server that touches `process`.
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import type { Logger, pino as Pino } from 'pino';
@@ -31,10 +32,11 @@ async function main(): Promise<void> {
   }
   if (isatty(STDOUT)) process.stdout.write(`execd ${VERSION} is starting …\n`);
   // Loaded only now: an older Node cannot even load them.
-  const [{ buildApp }, { ConfigError, loadConfig }, { pino }] = await Promise.all([
+  const [{ buildApp }, { ConfigError, loadConfig }, { pino }, { startedOpenFiles }] = await Promise.all([
     import('./app.ts'),
     import('./config.ts'),
     import('pino'),
+    import('./runners/open-files.ts'),
   ]);
   let app: App;
   let terminal: Console;
@@ -55,6 +57,8 @@ async function main(): Promise<void> {
       execPath: process.execPath,
       pid: process.pid,
       uid: process.getuid?.(),
+      user: userName(),
+      openFiles: startedOpenFiles(process.ppid),
       env: process.env,
       droppedLogLines: () => output.dropped,
     });
@@ -64,6 +68,15 @@ async function main(): Promise<void> {
     return fail(error instanceof ConfigError ? EXIT_CONFIG : EXIT_SOFTWARE, (error as Error).message);
   }
   handleSignals(app, terminal);
+}
+
+/** Of the user that it runs as: in a container it may have none but its number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 const REDACTED = ['req.headers.authorization', 'headers.authorization', 'env', 'spec.env', 'spec.stdin'];

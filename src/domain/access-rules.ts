@@ -163,7 +163,7 @@ function decideBy(
 
 function narrower(
   before: TemplateLimits | null,
-  { attempt_ms, total_ms, output_bytes, ...resources }: Template['limits'],
+  { attempt_ms, total_ms, output_bytes, grace_ms, ...resources }: Template['limits'],
 ): TemplateLimits {
   const least = (a: number | null | undefined, b: number | undefined) =>
     a == null ? (b ?? null) : Math.min(a, b ?? Infinity);
@@ -171,6 +171,7 @@ function narrower(
     attemptMs: least(before?.attemptMs, attempt_ms),
     totalMs: least(before?.totalMs, total_ms),
     outputBytes: least(before?.outputBytes, output_bytes),
+    graceMs: least(before?.graceMs, grace_ms),
     resources: narrowest(before?.resources ?? NO_LIMITS, resources),
   };
 }

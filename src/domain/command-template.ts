@@ -84,6 +84,7 @@ export const template = z.strictObject({
       attempt_ms: z.int().min(1).max(WEEK_MS).optional(),
       total_ms: z.int().min(1).max(WEEK_MS).optional(),
       output_bytes: z.int().min(0).optional(),
+      grace_ms: z.int().min(0).optional(),
       ...limitsShape(NO_LIMITS),
     })
     .default({}),

@@ -10,6 +10,7 @@ import type { ResourceLimits } from './limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
 import type { PlanSpec } from './plan.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
+import type { StopPolicy } from './stop.ts';
 
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -143,6 +144,8 @@ export interface TemplateLimits {
   outputBytes: number | null;
   /** Undefined in records of earlier versions. */
   resources?: ResourceLimits;
+  /** The same. */
+  graceMs?: number | null;
 }
 
 export const NO_ACCESS_FACTS: ExecutionAccess = Object.freeze({
@@ -175,6 +178,8 @@ interface Facts {
   outputPolicy: OutputPolicy;
   /** What its processes may use. */
   limits: ResourceLimits;
+  /** How its processes are told to end; null for what has none, and in records of earlier versions. */
+  stop: StopPolicy | null;
   /** What runs: the spec itself, or what its operation has made of it. */
   work: Work | PlanSpec;
   /** Null is one attempt. */

@@ -27,6 +27,7 @@ import {
   WEEK_MS,
   type Work,
 } from './spec.ts';
+import { resolveStop, shownStop, stopSchema } from './stop.ts';
 import { PARAM_NAME } from './template.ts';
 
 /** A request for an operation. */
@@ -142,6 +143,7 @@ export function operationSchema(limits: SpecLimits) {
       run,
       timeouts: timeoutsSchema(limits).optional(),
       limits: resourceLimits(limits).optional(),
+      stop: stopSchema(limits.maxGraceMs).optional(),
       adaptive_timeout: adaptiveTimeoutSchema(limits).optional(),
       retry: retry.optional(),
       retry_budget: retryBudget.prefault({}),
@@ -174,6 +176,10 @@ export function operationSchema(limits: SpecLimits) {
     .refine(({ limits, run }) => limits === undefined || run.kind !== 'http', {
       path: ['limits'],
       error: 'an HTTP call has no processes that they could apply to',
+    })
+    .refine(({ stop, run }) => stop === undefined || run.kind !== 'http', {
+      path: ['stop'],
+      error: 'must not be given for an HTTP call, which has no processes',
     })
     .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
       path: ['warm'],
@@ -286,6 +292,7 @@ export function policiesOver(
     ...present(own),
     timeouts: over(own.timeouts, definition.timeouts),
     limits: over(own.limits, definition.limits),
+    stop: over(own.stop, definition.stop),
     retry: over(own.retry, definition.retry),
     output: over(own.output, definition.output),
     labels: over(own.labels, definition.labels),
@@ -367,6 +374,7 @@ export interface PolicyDefaults {
   retryMultiplier: number;
   cacheTtlS: number;
   limits: ResourceLimits;
+  graceMs: number;
 }
 
 /** The policy of an operation with every default filled in, for readers. Null is off. */
@@ -384,6 +392,10 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
       definition.run.kind === 'http'
         ? null
         : eachLimit((name) => definition.limits?.[name] ?? defaults.limits[name] ?? null),
+    stop:
+      definition.run.kind === 'http'
+        ? null
+        : shownStop(resolveStop(definition.stop ?? {}, { byDefault: defaults.graceMs, most: null })),
     adaptive_timeout: definition.adaptive_timeout ?? null,
     retry: retry === undefined ? null : withRetryDefaults(retry, defaults),
     retry_budget: definition.retry_budget,

@@ -26,6 +26,7 @@ import type { ResourceLimits } from './limits.ts';
 import type { LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
 import type { FilledWork } from './secrets.ts';
+import type { StopPolicy } from './stop.ts';
 import type { Kind } from './spec.ts';
 import type {
   Delivery,
@@ -631,7 +632,7 @@ export interface AttemptStart extends AttemptName {
   attemptMs: number;
   /** Null is off. */
   idleMs: number | null;
-  graceMs: number;
+  stop: StopPolicy;
   /** What is taken out of the output. */
   redact: readonly Uint8Array[];
 }
@@ -679,14 +680,18 @@ export type AttemptReport =
 export interface RunningAttempt {
   /** Never rejects. */
   ended: Promise<AttemptReport>;
-  /** Stops the attempt; before its start, nothing is executed. The first cause wins. */
+  /**
+   * Stops the attempt; before its start, nothing is executed. The first cause wins; a later request can make the grace
+   * shorter.
+   */
   stop(outcome: StopRequest): void;
   /** Moves the attempt and idle limits; both count from the start and from the last output. */
   extend(attemptMs: number, idleMs: number | null): void;
 }
 
 export type StopRequest =
-  | { cause: 'cancelled'; reason: string | null }
+  /** `graceMs` takes the place of the attempt's own. */
+  | { cause: 'cancelled'; reason: string | null; graceMs?: number | null }
   | { cause: 'total_timeout'; limitMs: number }
   | { cause: 'lost'; detail: 'shutdown' };
 

@@ -8,6 +8,7 @@ import { limitsShape, NO_LIMITS, type ResourceLimits } from './limits.ts';
 import { quoted } from './errors.ts';
 import { CAUSES, type Cause } from './outcome.ts';
 import { secretRef } from './secret-ref.ts';
+import { stopSchema } from './stop.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
@@ -29,6 +30,8 @@ export interface SpecLimits {
   spoolMaxBytes: number;
   /** Greatest `limits`. */
   resources?: ResourceLimits;
+  /** Greatest `stop.grace_ms`, milliseconds. */
+  maxGraceMs?: number;
 }
 
 /** What nobody can name in `retry_on`: these are never retried. */
@@ -246,7 +249,9 @@ const processShape = {
   cwd: absolutePath.optional().describe('working directory; default: a private one, removed afterwards'),
   env: env
     .optional()
-    .describe('added to PATH, HOME, TMPDIR, LANG, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT'),
+    .describe(
+      'added to PATH, HOME, TMPDIR, LANG, TERM, SHELL, USER, LOGNAME, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT',
+    ),
   stdin: stdin.optional().describe('default: none'),
 };
 
@@ -428,7 +433,10 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
   const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
   // A step is told of with its plan.
   if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
-  const limited = { limits: resourceLimits(limits).optional().describe('what its processes may use') };
+  const limited = {
+    limits: resourceLimits(limits).optional().describe('what its processes may use'),
+    stop: stopSchema(limits.maxGraceMs).optional().describe('how its processes are told to end'),
+  };
   const ofProcess = { ...processShape, ...limited, ...shared };
   const kinds = kindShapes();
   const script = z

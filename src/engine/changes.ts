@@ -42,6 +42,13 @@ export interface ChangesDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
 }
 
+/** What a cancel says. */
+interface Cancel {
+  reason: string | null;
+  /** In place of that of the execution, milliseconds; null leaves that. */
+  graceMs: number | null;
+}
+
 /** Executions that are cancelled in one commit. */
 const CANCEL_BATCH = 500;
 
@@ -53,13 +60,13 @@ export class Changes {
   }
 
   /**
-   * Asks for an execution to be cancelled. Asking again changes nothing.
+   * Asks for an execution to be cancelled. Asking again changes nothing, but for a shorter grace.
    *
    * @throws RefusedError `not_found`, `execution_finished`
    */
-  async cancel(caller: Caller, id: ExecutionId, reason: string | null): Promise<Execution> {
+  async cancel(caller: Caller, id: ExecutionId, how: Cancel): Promise<Execution> {
     await this.#deps.late.stored(id);
-    const [result] = await this.#cancelAll(caller.userId, [id], reason);
+    const [result] = await this.#cancelAll(caller.userId, [id], how);
     if (result?.status === 'applied') return result.executions[0] as Execution;
     if (
       result?.status === 'refused' &&
@@ -74,7 +81,7 @@ export class Changes {
   /** Cancels everything live that fits; answers how many ended at once and how many are being stopped. */
   async cancelMany(
     filter: ListFilter & { userId: string },
-    reason: string | null,
+    how: Cancel,
   ): Promise<{ cancelled: number; canceling: number }> {
     const live: ListFilter = { ...filter, status: filter.status ?? ['pending', 'running'] };
     const answer = { cancelled: 0, canceling: 0 };
@@ -82,7 +89,7 @@ export class Changes {
     for (;;) {
       const page: ListPage = await stored(this.#deps.store.list(live, CANCEL_BATCH, after));
       const ids = page.executions.filter((execution) => !isFinished(execution)).map(({ id }) => id);
-      for (const result of await this.#cancelAll(filter.userId, ids, reason)) {
+      for (const result of await this.#cancelAll(filter.userId, ids, how)) {
         if (result.status === 'applied')
           answer[result.executions[0]?.phase === 'done' ? 'cancelled' : 'canceling'] += 1;
       }
@@ -170,7 +177,7 @@ export class Changes {
   async stopPlan(id: ExecutionId, outcome: Outcome): Promise<void> {
     const at = this.#deps.clock.now();
     const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome, at }]]);
-    if (result?.status === 'applied') this.#stopLive(result.executions, null);
+    if (result?.status === 'applied') this.#stopLive(result.executions, { reason: null, graceMs: null });
   }
 
   /**
@@ -185,26 +192,25 @@ export class Changes {
     ]);
   }
 
-  async #cancelAll(
-    userId: string,
-    ids: readonly ExecutionId[],
-    reason: string | null,
-  ): Promise<GroupResult[]> {
+  async #cancelAll(userId: string, ids: readonly ExecutionId[], how: Cancel): Promise<GroupResult[]> {
+    const { reason } = how;
     const at = this.#deps.clock.now();
     const wanted = ids.filter(isExecutionId);
     const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason, at }]);
     const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
     for (const result of results) {
-      if (result.status === 'applied') this.#stopLive(result.executions, reason);
+      if (result.status === 'applied') this.#stopLive(result.executions, how);
     }
     return results;
   }
 
   /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
-  #stopLive(executions: readonly Execution[], reason: string | null): void {
-    for (const { runId, phase, spec } of executions) {
-      if (phase === 'canceling' && spec.kind !== 'plan')
-        this.#deps.live.stop(runId, { cause: 'cancelled', reason });
+  #stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
+    for (const { runId, phase, spec, access } of executions) {
+      if (phase !== 'canceling' || spec.kind === 'plan') continue;
+      // No cancel fails because of its grace.
+      const allowedMs = graceMs === null ? null : Math.min(graceMs, access.limits?.graceMs ?? Infinity);
+      this.#deps.live.stop(runId, { cause: 'cancelled', reason, graceMs: allowedMs });
     }
   }
 

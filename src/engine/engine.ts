@@ -349,7 +349,8 @@ export class Engine {
     await Promise.race([idle.then(() => isIdle.abort()), timeUp]);
     for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
     const isDone = new AbortController();
-    const giveUp = clock.sleep(policy.graceMs + LAST_ENDS_MS, isDone.signal).then(
+    const graceMs = Math.max(policy.graceMs, ...this.#live.all().map((run) => run.graceMs));
+    const giveUp = clock.sleep(graceMs + LAST_ENDS_MS, isDone.signal).then(
       () =>
         log.error({ running: this.#live.size }, 'Ends could not be stored; the next start makes them good'),
       () => undefined,
@@ -496,15 +497,21 @@ export class Engine {
 
   // ----------------------------------------------------------------------------- change (see Changes)
 
-  async cancel(caller: Caller, id: ExecutionId, reason: string | null): Promise<ExecutionView> {
-    return this.#queries.view(await this.#changes.cancel(caller, id, reason));
+  async cancel(
+    caller: Caller,
+    id: ExecutionId,
+    reason: string | null,
+    graceMs: number | null = null,
+  ): Promise<ExecutionView> {
+    return this.#queries.view(await this.#changes.cancel(caller, id, { reason, graceMs }));
   }
 
   cancelMany(
     filter: ListFilter & { userId: string },
     reason: string | null,
+    graceMs: number | null = null,
   ): Promise<{ cancelled: number; canceling: number }> {
-    return this.#changes.cancelMany(filter, reason);
+    return this.#changes.cancelMany(filter, { reason, graceMs });
   }
 
   async patch(

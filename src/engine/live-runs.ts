@@ -12,6 +12,8 @@ export interface LiveRun {
   stage: LiveStage;
   pid: number | null;
   startedAt: number | null;
+  /** The longest that its processes may take to end once they are told to, milliseconds. */
+  graceMs: number;
   output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>;
   attempt: RunningAttempt | null;
   /** Asked for before the attempt was handed to the runner. */
@@ -43,6 +45,7 @@ export class LiveRuns {
       stage: 'waiting',
       pid: null,
       startedAt: null,
+      graceMs: execution.stop?.graceMs ?? 0,
       output: { stdoutBytes: 0, stderrBytes: 0 },
       attempt: null,
       stop: this.#early.get(runId) ?? null,
@@ -52,7 +55,7 @@ export class LiveRuns {
     return run;
   }
 
-  /** Stops a live run; the first request wins. */
+  /** Stops a live run; the first request wins, a later one can make the grace shorter. */
   stop(id: ExecutionId, request: StopRequest): void {
     const run = this.#runs.get(id);
     if (run === undefined) {
@@ -60,6 +63,7 @@ export class LiveRuns {
       return;
     }
     run.stop ??= request;
+    if (request.cause === 'cancelled') run.graceMs = Math.max(run.graceMs, request.graceMs ?? 0);
     run.attempt?.stop(request);
   }
 

@@ -12,6 +12,7 @@ import type {
   Trace,
 } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import { resolveStop, type StopPolicy, type StopSpec } from '../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { AcceptPart } from '../domain/ports.ts';
@@ -49,7 +50,7 @@ export interface EnginePolicy {
 export type Settings = Pick<
   Spec,
   'timeouts' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
-> & { limits?: ResourceLimits | undefined };
+> & { limits?: ResourceLimits | undefined; stop?: StopSpec | undefined };
 
 function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: number | null): Timeouts {
   const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
@@ -74,6 +75,16 @@ function resolveLimits(
 ): ResourceLimits {
   if (work.kind === 'http' || work.kind === 'plan') return NO_LIMITS;
   return narrowest({ ...policy.limits, ...settings.limits }, access.limits?.resources ?? NO_LIMITS);
+}
+
+/** Of what takes a process. */
+function stopOf(
+  { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
+  { graceMs }: EnginePolicy,
+): StopPolicy | null {
+  if (work.kind === 'http' || work.kind === 'plan') return null;
+  const most = access.limits?.graceMs ?? null;
+  return resolveStop(settings.stop ?? {}, { byDefault: graceMs, most });
 }
 
 export interface Acceptance {
@@ -137,6 +148,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     timeouts,
     outputPolicy,
     limits,
+    stop: stopOf(acceptance, policy),
     work,
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
@@ -171,6 +183,7 @@ export function checkLimits({ timeouts, output, ...asks }: Settings, { limits }:
     ['/timeouts/attempt_ms', timeouts?.attempt_ms, limits.attemptMs],
     ['/timeouts/total_ms', timeouts?.total_ms, limits.totalMs],
     ['/output/max_bytes', output?.max_bytes, limits.outputBytes],
+    ['/stop/grace_ms', asks.stop?.grace_ms, limits.graceMs ?? null],
     ...LIMIT_NAMES.map(
       (name) => [`/limits/${name}`, asks.limits?.[name], limits.resources?.[name] ?? null] as const,
     ),

@@ -27,6 +27,7 @@ import {
   secretsIn,
   type Secrets,
 } from '../domain/secrets.ts';
+import { resolveStop } from '../domain/stop.ts';
 import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from './policies/policies.ts';
@@ -170,11 +171,9 @@ function start(
   }
   const command = deps.toCommand(execution, filled, traceparent);
   const confined = confinementNow(execution, deps.rules);
-  const { limits, userId } = execution;
-  return deps.runner.run(
-    { ...shared, ...confined, userId, command, limits, graceMs: deps.policy.graceMs },
-    listener,
-  );
+  const { limits, stop, userId } = execution;
+  const ending = stop ?? resolveStop({}, { byDefault: deps.policy.graceMs, most: null });
+  return deps.runner.run({ ...shared, ...confined, userId, command, limits, stop: ending }, listener);
 }
 
 /** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */

@@ -4,7 +4,7 @@ import type { Spec } from '../domain/spec.ts';
 import type { DryRun } from '../engine/engine.ts';
 import { toProblem } from './error-handler.ts';
 import type { dryRun } from './schemas.ts';
-import { toCache, toLimits, toTimeouts } from './wire.ts';
+import { toCache, toLimits, toStop, toTimeouts } from './wire.ts';
 
 export function toDryRun(
   spec: Spec,
@@ -24,10 +24,11 @@ export function toDryRun(
 }
 
 function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['onLimit']) {
-  const { timeouts, limits, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
+  const { timeouts, limits, stop, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
   return {
     timeouts: toTimeouts(timeouts),
     limits: toLimits(limits),
+    stop: toStop(stop),
     retry:
       retry === null
         ? null

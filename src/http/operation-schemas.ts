@@ -4,6 +4,7 @@ import type { Operation, EffectivePolicy } from '../domain/operation.ts';
 import { breaker } from '../domain/operation.ts';
 import { priceSchema } from '../domain/price.ts';
 import { eachLimit } from '../domain/limits.ts';
+import { STOP_SCOPES, STOP_SIGNALS } from '../domain/stop.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../domain/spec.ts';
 
 const ms = z.int().min(0);
@@ -11,6 +12,20 @@ const count = z.int().min(0);
 
 /** What applies after all defaults. */
 export const resourceLimits = z.strictObject(eachLimit(() => count.nullable()));
+
+/** What applies after all defaults. */
+export const stop = z
+  .strictObject({
+    signal: z.enum(STOP_SIGNALS).describe('asks its processes to end'),
+    grace_ms: ms.describe('until SIGKILL'),
+    scope: z
+      .enum(STOP_SCOPES)
+      .describe(
+        'all: every process gets the signal; main: the first one alone, and the others after its end',
+      ),
+  })
+  .nullable()
+  .describe('how its processes are told to end; null for what has none');
 
 const timeouts = z.strictObject({
   queue_ms: ms.nullable(),
@@ -31,6 +46,7 @@ export const operationPolicy = z
   .strictObject({
     timeouts,
     limits: resourceLimits.nullable().describe('of what its processes may use; null for HTTP calls'),
+    stop,
     adaptive_timeout: adaptiveTimeout.nullable(),
     retry: z
       .strictObject({

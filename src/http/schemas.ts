@@ -10,9 +10,10 @@ import { CAUSES } from '../domain/outcome.ts';
 import { WARNINGS } from '../domain/warnings.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
-import { operationComponents, resourceLimits } from './operation-schemas.ts';
+import { operationComponents, resourceLimits, stop } from './operation-schemas.ts';
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
+import { graceSchema } from '../domain/stop.ts';
 import { ownWebhook } from './own-webhook.ts';
 import {
   batchItemSchema,
@@ -148,6 +149,7 @@ export const execution = z.strictObject({
   priority: z.int(),
   timeouts: z.strictObject(timeoutsShape),
   limits: resourceLimits.describe('of what its processes may use; null is no limit'),
+  stop,
   retry: z
     .strictObject({
       attempts: z.int().min(1).describe('tries in all'),
@@ -227,6 +229,7 @@ export const dryRun = z
       .strictObject({
         timeouts: z.strictObject(timeoutsShape),
         limits: resourceLimits,
+        stop,
         retry: z
           .strictObject({
             attempts: z.int().min(1),
@@ -528,35 +531,45 @@ export const optional = <T extends z.ZodType>(schema: T, name: string) =>
 export const noQuery = z.strictObject({});
 export const noBody = z.preprocess((body) => body ?? {}, z.strictObject({}));
 
-const cancelRequest = z.strictObject({ reason });
-export const cancelBody = optional(cancelRequest, 'CancelRequest');
-export const bulkCancelBody = z
-  .strictObject({
-    all: z.literal(true).optional(),
-    status: z
-      .array(z.enum(['pending', 'running']))
-      .min(1)
-      .max(10)
-      .optional(),
-    kind: z.array(z.enum(KINDS)).min(1).max(50).optional(),
-    task_id: taskId.optional(),
-    labels: z
-      .record(z.string(), z.string())
-      .refine((labels) => Object.keys(labels).length > 0, 'name at least one label')
-      .optional(),
-    created_after: instant.optional(),
-    created_before: instant.optional(),
-    reason,
-  })
-  .refine(({ reason: _, ...filter }) => Object.keys(filter).length > 0, {
-    error: 'at least one filter is needed, or "all": true',
-    when: hasNoIssues,
-  });
+const graceOfCancel = (limits: SpecLimits) =>
+  graceSchema(limits.maxGraceMs).describe(
+    'time until SIGKILL, milliseconds; default: stop.grace_ms of the execution. A later cancel can make it shorter',
+  );
+
+const cancelRequest = (limits: SpecLimits) => z.strictObject({ reason, grace_ms: graceOfCancel(limits) });
+const bulkCancelRequest = (limits: SpecLimits) =>
+  z
+    .strictObject({
+      all: z.literal(true).optional(),
+      status: z
+        .array(z.enum(['pending', 'running']))
+        .min(1)
+        .max(10)
+        .optional(),
+      kind: z.array(z.enum(KINDS)).min(1).max(50).optional(),
+      task_id: taskId.optional(),
+      labels: z
+        .record(z.string(), z.string())
+        .refine((labels) => Object.keys(labels).length > 0, 'name at least one label')
+        .optional(),
+      created_after: instant.optional(),
+      created_before: instant.optional(),
+      reason,
+      grace_ms: graceOfCancel(limits),
+    })
+    .refine(({ reason: _reason, grace_ms: _grace, ...filter }) => Object.keys(filter).length > 0, {
+      error: 'at least one filter is needed, or "all": true',
+      when: hasNoIssues,
+    });
 
 /** The request bodies that depend on the configured maxima. */
 export function requestSchemas(limits: SpecLimits) {
+  const cancel = cancelRequest(limits);
   return {
     limits,
+    cancelRequest: cancel,
+    cancel: optional(cancel, 'CancelRequest'),
+    bulkCancel: bulkCancelRequest(limits),
     spec: specSchema(limits),
     batchItem: batchItemSchema(limits),
     batch: z.strictObject({
@@ -597,8 +610,8 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Probe: probe,
     Removed: removed,
     Flushed: flushed,
-    CancelRequest: cancelRequest,
-    BulkCancelRequest: bulkCancelBody,
+    CancelRequest: requests.cancelRequest,
+    BulkCancelRequest: requests.bulkCancel,
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,

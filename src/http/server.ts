@@ -121,7 +121,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   logRoutes(app, options);
-  planRoutes(app, { engine });
+  planRoutes(app, { engine, requests });
   planLogRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);

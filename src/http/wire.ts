@@ -12,6 +12,7 @@ import {
 import { eachLimit, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
+import { shownStop, type StopPolicy } from '../domain/stop.ts';
 import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
 import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
@@ -113,6 +114,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     priority: execution.priority,
     timeouts: toTimeouts(execution.timeouts),
     limits: toLimits(execution.limits),
+    stop: toStop(execution.stop),
     retry: toRetry(execution),
     cache: toCache(execution, execution.cache?.status === 'miss' && leavesResult(execution)),
     cost: toCost(execution.cost),
@@ -164,6 +166,10 @@ export function toTimeouts({ queueMs, attemptMs, totalMs, idleMs }: Timeouts): E
 
 export function toLimits(limits: ResourceLimits): ExecutionWire['limits'] {
   return eachLimit((name) => limits[name] ?? null);
+}
+
+export function toStop(stop: StopPolicy | null): ExecutionWire['stop'] {
+  return stop === null ? null : shownStop(stop);
 }
 
 function toCost(cost: Execution['cost']): ExecutionWire['cost'] {

@@ -61,10 +61,17 @@ export function limiter(limits: Limits | null): string[] {
   return [prlimit, ...options, '--'];
 }
 
-/** Memory of this process, and of all that it starts, does not go to disks when they crash. */
-export function forbidCores(): void {
+/**
+ * Memory of this process, and of all that it starts, does not go to disks when they crash. Nor do they inherit the soft
+ * limit of open files that Node has raised for itself, but this one; 0 leaves it.
+ */
+export function limitSelf(openFiles: number): void {
   const prlimit = findTool('prlimit');
-  if (prlimit !== null) spawnSync(prlimit, ['--core=0:0', '--pid', String(process.pid)], { stdio: 'ignore' });
+  if (prlimit === null) return;
+  const now = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  const isLess = openFiles > 0 && openFiles < Number(now);
+  const options = ['--core=0:0', ...(isLess ? [`--nofile=${openFiles}:`] : [])];
+  spawnSync(prlimit, [...options, '--pid', String(process.pid)], { stdio: 'ignore' });
 }
 
 /** Half of the memory that there is: far above what the server takes, and not above what fills all of it alone. */

@@ -4,7 +4,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
-import { forbidCores, LimitWatch } from './limits.ts';
+import { limitSelf, LimitWatch } from './limits.ts';
 import { PipePool } from './pipes.ts';
 import { findMarked, ProcessTable, signalFound } from './process-table.ts';
 import {
@@ -85,7 +85,7 @@ function onHello(hello: Hello): void {
       growthTimer ??= setTimeout(sendGrowth, GROWTH_MS);
     },
   };
-  forbidCores();
+  limitSelf(hello.openFiles);
   process.once('exit', () => rmSync(hello.scratchDir, { recursive: true, force: true }));
   send({ type: 'ready', name: 'node', pid: process.pid });
 }

@@ -23,6 +23,7 @@ import type { Exited, Limits, StopFrameCause, ToServer } from '../runner-host/pr
 import { TAIL_BYTES } from '../runner-host/protocol.ts';
 import { HostKeeper } from './host-keeper.ts';
 import { type HostEvents, HostProcess } from './host-process.ts';
+import { stopOutcome } from './stop-outcome.ts';
 import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
 import { NO_TAILS, notStarted, startFailed } from './start-failed.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
@@ -39,6 +40,10 @@ export interface CommandRunnerOptions {
   /** Tiers to offer if they work, from the weakest; the first is the default. */
   tiers: readonly IsolationTier[];
   means: IsolationMeans;
+  /** The soft limit of open files that commands start with. */
+  openFiles: number;
+  /** The one that commands run as where they have none of their own: that of the host. */
+  user: { name: string; isRoot: boolean };
   clock: Clock;
   /** The time by which the host is watched: it goes on by itself, wherever a test moves the other one. */
   hostClock: Clock;
@@ -224,7 +229,7 @@ export class CommandRunner implements Runner {
       journal: live.journal,
       program: start.command.program,
       args: [...start.command.args],
-      env: [...start.command.env],
+      env: this.#environment(live),
       cwd: start.command.cwd ?? '',
       privateDir: start.command.privateDir,
       script: start.command.script,
@@ -233,18 +238,32 @@ export class CommandRunner implements Runner {
       failOnLimit: start.failOnLimit,
       attemptMs: start.attemptMs,
       idleMs: start.idleMs ?? 0,
-      graceMs: start.graceMs,
-      stopSignal: 'SIGTERM',
-      stopScope: 'all',
+      graceMs: start.stop.graceMs,
+      stopSignal: start.stop.signal,
+      stopScope: start.stop.scope,
       redact: [...start.redact],
       limits: toLimits(start.limits),
       owner: start.userId,
     });
   }
 
+  /** With the name of its user. The host adds it where that is another user than its own. */
+  #environment({ start, tier }: Live): string[] {
+    const { user, means } = this.#options;
+    const { env } = start.command;
+    const isOwn = tier === 'uid' || (tier === 'sandbox' && (user.isRoot || means.uids !== null));
+    const missing = isOwn
+      ? []
+      : ['USER', 'LOGNAME'].filter((name) => !env.some((line) => line.startsWith(`${name}=`)));
+    return [...missing.map((name) => `${name}=${user.name}`), ...env];
+  }
+
   #stop(ref: number, live: Live, request: StopRequest): void {
-    if (live.stop !== null || !this.#live.has(ref)) return;
-    live.stop = request;
+    if (!this.#live.has(ref)) return;
+    const graceMs = request.cause === 'cancelled' ? (request.graceMs ?? null) : null;
+    // To ask for a cancel once more changes nothing, unless it asks for another grace.
+    if (live.stop?.cause === 'cancelled' && request.cause === 'cancelled' && graceMs === null) return;
+    live.stop ??= request;
     if (live.host === null) {
       const outcome = stopOutcome(request, null);
       return live.report({
@@ -256,7 +275,7 @@ export class CommandRunner implements Runner {
       });
     }
     const cause: StopFrameCause = request.cause === 'lost' ? 'shutdown' : request.cause;
-    live.host.send({ type: 'stop', ref, cause, graceMs: live.start.graceMs });
+    live.host.send({ type: 'stop', ref, cause, graceMs: graceMs ?? live.start.stop.graceMs });
   }
 
   #onFrame(frame: ToServer): void {
@@ -299,6 +318,7 @@ export class CommandRunner implements Runner {
       hidden: this.#hidden,
       clock: this.#options.hostClock,
       events,
+      openFiles: this.#options.openFiles,
     });
   }
 
@@ -357,8 +377,6 @@ function toLimits(limits: ResourceLimits): Limits | null {
     diskBytes: limits.disk_bytes ?? -1,
   };
 }
-
-type LostOutcome = Extract<Outcome, { cause: 'lost' }>;
 
 function entries(dir: string): string[] {
   return readdirSync(dir).map((name) => `${dir}/${name}`);
@@ -451,10 +469,6 @@ function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
     message: `The runner host reported "${frame.cause}" without its facts.`,
     process,
   };
-}
-
-function stopOutcome(request: StopRequest | LostOutcome, process: ProcessEnd | null): Outcome {
-  return request.cause === 'lost' ? request : { ...request, process };
 }
 
 /** The end of a stream as text. A tail that was cut out of a longer stream may begin within a character. */

@@ -31,6 +31,8 @@ export interface HostProcessOptions {
   means: IsolationMeans;
   /** Places that commands in a sandbox do not see. */
   hidden: readonly string[];
+  /** The soft limit of open files that commands start with. */
+  openFiles: number;
   clock: Clock;
   events: HostEvents;
 }
@@ -83,10 +85,10 @@ export class HostProcess {
       );
     });
     this.#ready.catch(() => undefined);
-    const { instance, scratchDir, means, hidden } = options;
+    const { instance, scratchDir, means, hidden, openFiles } = options;
     this.send({
       ...{ type: 'hello', instance, scratchDir, bwrap: means.bwrap ?? '', hidden: [...hidden] },
-      ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0, openFiles: 0 },
+      ...{ firstUid: means.uids?.first ?? 0, uidCount: means.uids?.count ?? 0, openFiles },
     });
   }
 

@@ -33,6 +33,7 @@ import {
   retryAfterMs,
 } from './request-message.ts';
 import { ResponseLog } from './response-log.ts';
+import { stopOutcome } from './stop-outcome.ts';
 import { Turns } from './turns.ts';
 
 export interface RequestRunnerOptions {
@@ -140,7 +141,7 @@ class RequestAttempt {
   }
 
   stop(request: StopRequest): void {
-    this.#end(request.cause === 'lost' ? request : { ...request, process: null });
+    this.#end(stopOutcome(request, null));
   }
 
   extend(attemptMs: number, idleMs: number | null): void {

@@ -128,7 +128,8 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       ...{ cwd: null, privateDir, script: null, stdin: null },
     },
-    ...{ keepBytes: 0, failOnLimit: false, attemptMs: CHECK_MS, idleMs: null, graceMs: 0, redact: [] },
+    ...{ keepBytes: 0, failOnLimit: false, attemptMs: CHECK_MS, idleMs: null, redact: [] },
+    stop: { signal: 'SIGTERM', graceMs: 0, scope: 'all' },
   };
 }
 

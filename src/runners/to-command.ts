@@ -28,6 +28,9 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
     HOME: privateDir,
     TMPDIR: privateDir,
     LANG: 'C.UTF-8',
+    // What cron and other services set: programs ask for them without a second thought. The runner adds USER and LOGNAME.
+    TERM: 'dumb',
+    SHELL: '/bin/sh',
     TRACEPARENT: traceparent,
     ...work.env,
     EXECUTION_ID: execution.id,

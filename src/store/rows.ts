@@ -30,6 +30,7 @@ import type { SkipReason } from '../domain/plan-state.ts';
 import type { AcceptPart, StepRecord } from '../domain/ports.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { Kind, Spec, Work } from '../domain/spec.ts';
+import type { StopPolicy } from '../domain/stop.ts';
 
 export interface ExecutionRow {
   /** Order of acceptance, and so the order in the queue within a priority. */
@@ -90,6 +91,7 @@ interface StaticFacts {
   keptFrom?: string;
   caller?: StoredCaller;
   limits?: ResourceLimits;
+  stop?: StopPolicy;
   isolation: IsolationTier;
   /** Left out where it is false. */
   hasNetwork?: boolean;
@@ -177,7 +179,7 @@ type Accepted = AcceptPart['execution'] | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { redriveOf, keptFrom, caller, limits, hasNetwork } = execution;
+  const { redriveOf, keptFrom, caller, limits, stop, hasNetwork } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(hasNetwork ? { hasNetwork } : {}),
@@ -185,6 +187,7 @@ function factsOf(execution: Accepted): string {
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(stop === null ? {} : { stop }),
   };
   return writeJson(facts).slice(1);
 }
@@ -283,7 +286,7 @@ export function toExecution(
   const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
   const spec = known ?? (readJson(row.spec) as Spec | PlanSpec);
   const facts = {
-    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, hasNetwork: false },
+    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, stop: null, hasNetwork: false },
     ...stored,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },

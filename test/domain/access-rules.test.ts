@@ -127,7 +127,7 @@ t.test('a key narrows what its user may run, and never widens it', async (t) => 
   const byTemplate: MayRun = [{ template: 'build' }];
   t.equal(whyNot('ann', make(['-C', '/srv/src']), byTemplate), null);
   t.same(rules.decide({ userId: 'ann', mayRun: byTemplate }, make(['-C', '/srv/src'])), {
-    limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000, resources: {} },
+    limits: { attemptMs: 600_000, totalMs: null, outputBytes: 1000, graceMs: null, resources: {} },
     confinement: NOT_CONFINED,
     hosts: null,
   });
@@ -171,7 +171,7 @@ users: { ann: { may_run: [{ template: t }] } }`);
     args: [...Array.from({ length: 500 }, () => 'a'), 'end'],
   };
   t.same(many.decide({ userId: 'ann', mayRun: 'policy' }, spec), {
-    limits: { attemptMs: null, totalMs: null, outputBytes: null, resources: {} },
+    limits: { attemptMs: null, totalMs: null, outputBytes: null, graceMs: null, resources: {} },
     confinement: NOT_CONFINED,
     hosts: null,
   });
@@ -227,8 +227,8 @@ t.test('the version names the content, however it is written', async (t) => {
 t.test('the limits of all templates that apply hold together', async (t) => {
   const two = rulesOf(`
 templates:
-  wide: { program: /x, args: any, limits: { cpu_s: 50, processes: 4 } }
-  deep: { program: /x, args: any, limits: { cpu_s: 10, open_files: 99, attempt_ms: 7 } }
+  wide: { program: /x, args: any, limits: { cpu_s: 50, processes: 4, grace_ms: 9 } }
+  deep: { program: /x, args: any, limits: { cpu_s: 10, open_files: 99, attempt_ms: 7, grace_ms: 8 } }
 users: { ann: { may_run: [{ template: wide }] } }`);
   const mayRun: MayRun = [{ template: 'deep' }];
   t.same(two.decide({ userId: 'ann', mayRun }, { kind: 'exec', program: '/x' }), {
@@ -236,6 +236,7 @@ users: { ann: { may_run: [{ template: wide }] } }`);
       attemptMs: 7,
       totalMs: null,
       outputBytes: null,
+      graceMs: 8,
       resources: { cpu_s: 10, processes: 4, open_files: 99 },
     },
     confinement: NOT_CONFINED,

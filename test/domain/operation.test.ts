@@ -396,6 +396,7 @@ t.test('the policy is shown with its defaults', async (t) => {
     retryAttempts: 3,
     retryMultiplier: 1,
     cacheTtlS: 3600,
+    graceMs: 5000,
   } as const;
   const more = { retry: {}, circuit: {}, cache: {}, adaptive_timeout: {}, output: { oversized: 'spool' } };
   const policyOf = (policy: object) => {
@@ -405,6 +406,7 @@ t.test('the policy is shown with its defaults', async (t) => {
   t.match(policyOf(more), {
     timeouts: { queue_ms: null, attempt_ms: 300_000, total_ms: null, idle_ms: null },
     limits: { cpu_s: null, memory_bytes: 5_000_000, processes: null },
+    stop: { signal: 'SIGTERM', grace_ms: 5000, scope: 'all' },
     adaptive_timeout: { factor: 3, min_ms: 1000, max_ms: 3_600_000, min_samples: 20 },
     retry: { attempts: 3, multiplier: 1, min_ms: 1000, max_ms: 10_000, jitter: 0.5, retry_on: null },
     retry_budget: { ratio: 0.2, per_second: 1, burst: 10 },
@@ -425,6 +427,8 @@ t.test(
       refused: 'validation',
       fields: [{ field: '/limits' }],
     });
+    t.match(problemsOf(fileWith(run, {}, { stop: {} })), [/operations.op.stop: must not be given/]);
+    t.match(resolve(registryOf(fileWith(run)), { stop: {} }), { fields: [{ field: '/stop' }] });
   },
 );
 

@@ -1,7 +1,10 @@
 import t from 'tap';
 import { batchItemSchema, MAX_ARGUMENT_BYTES, specSchema } from '../../src/domain/spec.ts';
 
-const limits = { maxAttemptMs: 3_600_000, maxOutputBytes: 10_485_760, spoolMaxBytes: 1_073_741_824 };
+const limits = {
+  ...{ maxAttemptMs: 3_600_000, maxOutputBytes: 10_485_760, spoolMaxBytes: 1_073_741_824 },
+  maxGraceMs: 60_000,
+};
 const schema = specSchema(limits);
 
 /** Paths of what is wrong. */
@@ -35,6 +38,9 @@ t.test('every kind is accepted with its parameters', async (t) => {
     }),
     exec({ timeouts: { queue_ms: 1, attempt_ms: 3_600_000, total_ms: 604_800_000, idle_ms: 1 } }),
     exec({ output: { max_bytes: 10_485_760, oversized: 'fail', parse: 'json' } }),
+    exec({ stop: {} }),
+    exec({ stop: { signal: 'SIGUSR2', grace_ms: 0, scope: 'main' } }),
+    { kind: 'operation', name: 'x', stop: { grace_ms: 60_000 } },
     exec({ output: { max_bytes: 1_073_741_824, oversized: 'spool' } }),
   ];
   good.push(
@@ -112,6 +118,11 @@ const BAD: [string, unknown, string][] = [
     { kind: 'aws_cli', service: 's3', operation: '--debug' },
     'operation',
   ],
+  ['a signal that asks for nothing', exec({ stop: { signal: 'SIGKILL' } }), 'stop.signal'],
+  ['a scope that there is not', exec({ stop: { scope: 'group' } }), 'stop.scope'],
+  ['a grace over the maximum', exec({ stop: { grace_ms: 60_001 } }), 'stop.grace_ms'],
+  ['a grace below zero', exec({ stop: { grace_ms: -1 } }), 'stop.grace_ms'],
+  ['a stop of a call', http({ stop: {} }), 'stop'],
   ['no attempts', exec({ retry: { attempts: 0 } }), 'retry.attempts'],
   ['a ceiling below the floor', exec({ retry: { min_ms: 5000, max_ms: 4000 } }), 'retry.max_ms'],
   ['a ceiling below the default floor', exec({ retry: { max_ms: 999 } }), 'retry.max_ms'],

@@ -180,7 +180,13 @@ t.test('a cancel of a live execution stops it with its reason, once', async (t) 
   const { id } = await submit();
   const reasons = ['first', 'second'];
   for (const reason of reasons) await engine.cancel(LOCAL_CALLER, id, reason);
-  t.match(runner.live[0]?.stops[0], { cause: 'cancelled', reason: 'first' });
+  t.match(runner.live[0]?.stops[0], { cause: 'cancelled', reason: 'first', graceMs: null });
+  await engine.cancel(LOCAL_CALLER, id, null, 100);
+  t.match(
+    runner.live[0]?.stops.at(-1),
+    { cause: 'cancelled', graceMs: 100 },
+    'its grace can be made shorter',
+  );
   runner.live[0]?.end({ cause: 'cancelled', reason: 'first', process: null });
   await until('it has ended', async () => (await get(id)).status === 'cancelled');
 });
@@ -381,6 +387,20 @@ for (const [what, type] of [
     t.match(await store.counts(), { pending: 1, running: 0 });
   });
 }
+
+t.test('a drain waits as long as the grace of what it stops', async (t) => {
+  const { engine, runner, clock, submit, get } = await engineWorld(t);
+  const { id } = await submit({ stop: { grace_ms: 200_000, signal: 'SIGINT' } });
+  await until('it runs', () => runner.live.length === 1);
+  t.match(runner.live[0]?.start, { stop: { signal: 'SIGINT', graceMs: 200_000, scope: 'all' } });
+  const draining = engine.drain();
+  await clock.advance(30_000);
+  t.match(runner.live[0]?.stops, [{ cause: 'lost' }]);
+  await clock.advance(220_000);
+  runner.live[0]?.end({ cause: 'lost', detail: 'shutdown' });
+  await draining;
+  t.match(await get(id), { status: 'failed', outcome: { detail: 'shutdown' } });
+});
 
 t.test('a drain waits for what runs, then stops it as lost', async (t) => {
   const { engine, runner, clock, submit, get } = await engineWorld(t, { slots: 2 });

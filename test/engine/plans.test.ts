@@ -169,6 +169,12 @@ t.test('a cancel stops what runs, begins nothing more, and the plan ends when al
   const canceling = await world.get(id);
   t.match(canceling, { status: 'running', phase: 'canceling', cancel: { reason: 'enough' } });
   t.match(world.runner.live[0]?.stops, [{ cause: 'cancelled', reason: 'enough' }]);
+  await world.engine.cancel(LOCAL_CALLER, id, null, 0);
+  t.match(
+    world.runner.live[0]?.stops.at(-1),
+    { cause: 'cancelled', graceMs: 0 },
+    'its steps hear of a grace',
+  );
   await endStep(world, 'a', { cause: 'cancelled', reason: 'enough', process: null });
   t.match(await finished(world, id), {
     status: 'cancelled',

@@ -241,7 +241,7 @@ interface RedactionCase {
 }
 
 export function hostContract(t: Test, command: readonly [string, ...string[]], tier = NO_TIER): void {
-  const greeted = (t: Test) => new Host(t, command, tier).greet();
+  const greeted: Greeted = (t, more = {}) => new Host(t, command, { ...tier, ...more }).greet();
   results(t, greeted);
   journal(t, greeted);
   environment(t, greeted);
@@ -257,7 +257,7 @@ export function hostContract(t: Test, command: readonly [string, ...string[]], t
   endings(t, greeted, command);
 }
 
-type Greeted = (t: Test) => Promise<Host>;
+type Greeted = (t: Test, more?: Partial<RawHello>) => Promise<Host>;
 
 function results(t: Test, greeted: Greeted): void {
   t.test('a command ends with its exit code, its output and its times', async (t) => {
@@ -495,11 +495,29 @@ function findFiles(dir: string, name: string): string[] {
 function environment(t: Test, greeted: Greeted): void {
   t.test('the command sees the environment it was given, the marker, and nothing else', async (t) => {
     const host = await greeted(t);
-    const ref = host.start('', { program: '/usr/bin/env', args: [], env: [PATH, 'A=b=c', 'EMPTY='] });
+    // Who runs as a user of its own is told its name.
+    const { isolation, uidCount } = host.tier;
+    const isOwn =
+      isolation === 'uid' || (isolation === 'sandbox' && (uidCount > 0 || process.getuid?.() === 0));
+    const names = isOwn ? [] : ['USER=x', 'LOGNAME=x'];
+    const env = [PATH, 'A=b=c', 'EMPTY=', ...names];
+    const ref = host.start('', { program: '/usr/bin/env', args: [], env });
     const end = await host.exited(ref);
     t.same(
-      end.stdoutTail.toString().trim().split('\n').sort(),
-      ['A=b=c', 'EMPTY=', host.marker(ref), PATH].sort(),
+      end.stdoutTail
+        .toString()
+        .trim()
+        .split('\n')
+        .filter((line) => !isOwn || !/^(USER|LOGNAME)=(\d+|nobody)$/.test(line))
+        .sort(),
+      [...env, host.marker(ref)].sort(),
+    );
+    if (!isOwn) return;
+    const own = await host.run('echo "$USER $LOGNAME"; id -u', { env: [PATH, 'LOGNAME=mine'] });
+    t.match(
+      own.stdoutTail.toString(),
+      /^((\d+) mine\n\2|nobody mine\n65534)\n$/,
+      'but for what its environment says',
     );
   });
 
@@ -567,6 +585,20 @@ function environment(t: Test, greeted: Greeted): void {
     const end = await host.run('', { program: path, args: ['arg'], script: { path, source } });
     t.equal(end.stdoutTail.toString(), `${path} arg\n0\n`);
     await until('the script is gone', () => !existsSync(path));
+  });
+
+  t.test('commands start with the soft limit of open files that the server names', async (t) => {
+    const limitsOf = async (host: Host, more: Partial<RawStart> = {}) =>
+      (await host.run('ulimit -Sn; ulimit -Hn', more)).stdoutTail.toString();
+    const [, hard = ''] = (await limitsOf(await greeted(t))).split('\n');
+    const host = await greeted(t, { openFiles: 300 });
+    t.equal(await limitsOf(host), `300\n${hard}\n`);
+    t.equal(
+      await limitsOf(host, { limits: { openFiles: 400 } }),
+      '400\n400\n',
+      'a limit of its own goes first',
+    );
+    t.equal(await limitsOf(await greeted(t, { openFiles: 2 ** 31 })), `${hard}\n${hard}\n`);
   });
 }
 
@@ -1217,8 +1249,8 @@ function stopChoices(t: Test, greeted: Greeted): void {
   t.test('who is asked alone finds its children alive, and they are asked when it has ended', async (t) => {
     const host = await greeted(t);
     const child = 'trap "sleep 0.3; echo child ends; exit" INT; echo up; while :; do sleep 0.05; done';
-    const parent = 'trap "kill -0 $! && echo child is alive; exit 4" INT; while :; do sleep 0.05; done';
-    const ref = host.start(`set -m; (${child}) & set +m; ${parent}`, {
+    const trap = "trap 'kill -0 $! && echo child is alive; exit 4' INT";
+    const ref = host.start(`${trap}; set -m; (${child}) & set +m; while :; do sleep 0.05; done`, {
       ...{ stopSignal: 'SIGINT', stopScope: 'main', graceMs: 60_000 },
     });
     await host.next('growth');

@@ -29,6 +29,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     priority: 0,
     timeouts: { queueMs: null, attemptMs: 300_000, totalMs: null, idleMs: null },
     limits: {},
+    stop: null,
     outputPolicy: { maxBytes: 1000, oversized: 'truncate', parse: null },
     trace: { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
     rerunOf: null,

@@ -101,7 +101,7 @@ t.test('a command gets its input, its directory and a clean environment, and kno
   const { id, result, trace_id } = await run({
     kind: 'exec',
     program: 'env',
-    env: { A: 'b', PATH: '/usr/bin:/bin' },
+    env: { A: 'b', PATH: '/usr/bin:/bin', LOGNAME: 'mine' },
   });
   const env = Object.fromEntries(
     (result as { stdout: string }).stdout
@@ -116,6 +116,10 @@ t.test('a command gets its input, its directory and a clean environment, and kno
     HOME: own,
     TMPDIR: own,
     LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    SHELL: '/bin/sh',
+    USER: 'root',
+    LOGNAME: 'mine',
     EXECUTION_ID: id,
     EXECUTION_ATTEMPT: '1',
   });
@@ -126,6 +130,7 @@ t.test('a command gets its input, its directory and a clean environment, and kno
     'HOME',
     'TMPDIR',
     'LANG',
+    ...['TERM', 'SHELL', 'USER', 'LOGNAME'],
     'EXECUTION_ID',
     'EXECUTION_ATTEMPT',
     'TRACEPARENT',

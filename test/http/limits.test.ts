@@ -155,7 +155,8 @@ t.test(
 
 t.test('a template of the policy file bounds the limits, and is one where nothing is said', async (t) => {
   const file = join(tempDir(t), 'policy.json');
-  const template = { program: '/bin/bash', args: 'any', limits: { open_files: 60, processes: 8 } };
+  const limits = { open_files: 60, processes: 8, grace_ms: 700 };
+  const template = { program: '/bin/bash', args: 'any', limits };
   writeFileSync(
     file,
     JSON.stringify({ templates: { sh: template }, users: { ann: { may_run: [{ template: 'sh' }] } } }),
@@ -163,7 +164,7 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
   );
   const keys = keysFile(t, { ann: { may_run: undefined } });
   const s = await service(t, { EXECUTION_API_KEYS_FILE: keys, EXECUTION_POLICY_FILE: file });
-  const submit = (limits: object | undefined) =>
+  const submit = (limits: object | undefined, stop?: object) =>
     s.call<ExecutionWire & Refusal>(
       'POST',
       '/v1/executions',
@@ -172,9 +173,14 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
         program: '/bin/bash',
         args: ['-c', 'ulimit -n'],
         ...(limits === undefined ? {} : { limits }),
+        ...(stop === undefined ? {} : { stop }),
       },
       bearer('ann'),
     );
+  t.match(await submit(undefined, { grace_ms: 701 }), {
+    status: 403,
+    body: { errors: [{ field: '/stop/grace_ms', message: 'must be at most 700 (policy file)' }] },
+  });
   const over = await submit({ open_files: 61, processes: 8 });
   t.match(over, {
     status: 403,
@@ -184,14 +190,19 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
   });
   const silent = await ended(s, (await submit(undefined)).body.id, bearer('ann'));
   t.match(silent, { result: { stdout: '60\n' }, limits: { ...NO_LIMITS, open_files: 60, processes: 8 } });
+  t.match(silent, { stop: { grace_ms: 700 } });
   const less = await ended(s, (await submit({ open_files: 50, cpu_s: 9 })).body.id, bearer('ann'));
   t.match(less, { result: { stdout: '50\n' }, limits: { open_files: 50, processes: 8, cpu_s: 9 } });
 });
 
 t.test('a cancel is visible while it goes on, and proves what it did', async (t) => {
-  const s = await service(t, { EXECUTION_KILL_GRACE_MS: '400' });
+  const s = await service(t);
   const command = 'trap "" TERM; (trap "" TERM; sleep 60; sleep 60) & echo up; while :; do sleep 0.05; done';
-  const { body: begun } = await s.call<ExecutionWire>('POST', '/v1/executions', shell(command));
+  const { body: begun } = await s.call<ExecutionWire>(
+    'POST',
+    '/v1/executions',
+    shell(command, { stop: { grace_ms: 60_000 } }),
+  );
   await until('it ignores SIGTERM', async () => {
     const { text } = await s.call('GET', `/v1/executions/${begun.id}/logs`);
     return text === 'up\n';
@@ -202,6 +213,7 @@ t.test('a cancel is visible while it goes on, and proves what it did', async (t)
   t.match(asked, { status: 202, body: { phase: 'canceling', status: 'running', outcome: null } });
   const { body: seen } = await s.call<ExecutionWire>('GET', `/v1/executions/${begun.id}`);
   t.equal(seen.phase, 'canceling', 'and to who reads it meanwhile');
+  await s.call('POST', `/v1/executions/${begun.id}/cancel`, { grace_ms: 400 });
   const done = await ended(s, begun.id);
   t.match(done, {
     status: 'cancelled',
@@ -214,6 +226,58 @@ t.test('a cancel is visible while it goes on, and proves what it did', async (t)
   t.ok(before <= (term ?? '') && Date.parse(kill ?? '') - Date.parse(term ?? '') >= 399);
   t.ok((proof?.processes_found ?? 0) >= 3 && (proof?.leftover_processes ?? 0) >= 1);
   t.same(done.attempts.at(-1)?.outcome?.process, proof, 'the attempt has the same');
+});
+
+t.test('an execution is told to end as it asks', async (t) => {
+  const file = join(tempDir(t), 'operations.json');
+  const run = { kind: 'shell', command: 'trap "exit 4" INT; echo up; while :; do sleep 0.05; done' };
+  const operation = { run, stop: { signal: 'SIGINT', grace_ms: 40_000 } };
+  writeFileSync(file, JSON.stringify({ operations: { patient: operation } }));
+  const s = await service(t, {
+    ...{ EXECUTION_OPERATIONS_FILE: file, EXECUTION_MAX_KILL_GRACE_MS: '50000' },
+  });
+  const cancel = (id: string, body: object) =>
+    s.call<ExecutionWire & Refusal>('POST', `/v1/executions/${id}/cancel`, body);
+  const begin = async (body: object) => {
+    const { body: begun } = await s.call<ExecutionWire>('POST', '/v1/executions', body);
+    await until('it is ready', async () => {
+      const { text } = await s.call('GET', `/v1/executions/${begun.id}/logs`);
+      return text.startsWith('up\n');
+    });
+    return begun;
+  };
+  const asked = await begin({ kind: 'operation', name: 'patient', stop: { scope: 'main' } });
+  t.same(asked.stop, { signal: 'SIGINT', grace_ms: 40_000, scope: 'main' });
+  t.match(await cancel(asked.id, { grace_ms: 50_001 }), {
+    status: 400,
+    body: {
+      errors: [{ field: '/grace_ms', message: 'must be at most 50000 (EXECUTION_MAX_KILL_GRACE_MS)' }],
+    },
+  });
+  await cancel(asked.id, {});
+  t.match(await ended(s, asked.id), {
+    status: 'cancelled',
+    outcome: { process: { exit_code: 4, signals: { length: 1, 0: { signal: 'SIGINT' } }, forced: false } },
+    warnings: [],
+  });
+  const deaf = await begin(
+    shell('trap "" TERM; echo up; while :; do sleep 0.05; done', { stop: { grace_ms: 50_000 } }),
+  );
+  await cancel(deaf.id, {});
+  await cancel(deaf.id, { grace_ms: 0 });
+  t.match(await ended(s, deaf.id), {
+    status: 'cancelled',
+    outcome: { process: { forced: true, output_lost: true } },
+    warnings: [{ code: 'output_incomplete' }],
+  });
+  const late = await s.run(
+    shell('exec sleep 60', { timeouts: { attempt_ms: 100 }, stop: { signal: 'SIGHUP' } }),
+  );
+  t.match(late, { status: 'timed_out', outcome: { process: { signals: [{ signal: 'SIGHUP' }] } } });
+  t.same(late.stop, { signal: 'SIGHUP', grace_ms: 1000, scope: 'all' });
+  const call = { kind: 'http', url: 'http://127.0.0.1/' };
+  const dry = await s.call('POST', '/v1/executions?dry_run=true', call);
+  t.match(dry.body, { policy: { stop: null } });
 });
 
 t.test('so does a timeout; an end of its own had no signals', async (t) => {

@@ -23,6 +23,7 @@ const defaults: PolicyDefaults = {
   retryAttempts: 3,
   retryMultiplier: 1,
   cacheTtlS: 3600,
+  graceMs: 5000,
 };
 
 /** The routes on a server of their own; asks and answers in this process. */

@@ -244,9 +244,12 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
       /EXECUTION_HOST: 127\.0\.0\.999 cannot/,
     ],
     [
-      'a default over the maximum',
-      { EXECUTION_DEFAULT_TIMEOUT: '99', EXECUTION_MAX_TIMEOUT: '9' },
-      /must not be greater/,
+      'defaults over their maximum',
+      {
+        ...{ EXECUTION_DEFAULT_TIMEOUT: '99', EXECUTION_MAX_TIMEOUT: '9' },
+        ...{ EXECUTION_KILL_GRACE_MS: '2', EXECUTION_MAX_KILL_GRACE_MS: '1' },
+      },
+      /_DEFAULT_TIMEOUT: must not be greater[^]*_KILL_GRACE_MS: must not be greater/,
     ],
   ];
   for (const [what, env, message] of cases) {

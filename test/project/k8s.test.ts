@@ -256,7 +256,7 @@ t.test('the probes ask on the port that needs no key', async (t) => {
 t.test('the pod has time to drain before it is killed', async (t) => {
   const preStop = container.lifecycle.preStop.sleep.seconds;
   t.equal(preStop, 5);
-  const neededS = preStop + config.EXECUTION_DRAIN_SECS + config.EXECUTION_KILL_GRACE_MS / 1000 + 10;
+  const neededS = preStop + config.EXECUTION_DRAIN_SECS + config.EXECUTION_MAX_KILL_GRACE_MS / 1000 + 10;
   t.ok(pod.terminationGracePeriodSeconds >= neededS, `${pod.terminationGracePeriodSeconds} >= ${neededS}`);
 });
 

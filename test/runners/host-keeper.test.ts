@@ -41,6 +41,8 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     workDir: (epoch) => join(dir, 'work', String(epoch)),
     scratchRoot: join(dir, 'shm'),
     journalPath: ({ runId, attempt }) => join(dir, `${runId}.${attempt}`),
+    openFiles: 0,
+    user: { name: 'me', isRoot: false },
     tiers: ['none'],
     means: { uids: null, bwrap: null, hidden: () => [], secretFiles: () => [], dataDir: dir },
     clock: createClock(),
@@ -89,7 +91,8 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
       },
       privateDir: join(dir, 'work', '1', `${runId}.1`),
     },
-    ...{ keepBytes: 1e6, failOnLimit: false, attemptMs: 600_000, idleMs: null, graceMs: 1000, redact: [] },
+    ...{ keepBytes: 1e6, failOnLimit: false, attemptMs: 600_000, idleMs: null, redact: [] },
+    stop: { signal: 'SIGTERM', graceMs: 1000, scope: 'all' },
   };
 }
 

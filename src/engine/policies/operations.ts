@@ -50,6 +50,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'cache',
     'timeouts',
     'limits',
+    'stop',
     'output',
     'webhook',
   ],

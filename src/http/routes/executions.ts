@@ -16,8 +16,6 @@ import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
   bulkCancelAnswer,
-  bulkCancelBody,
-  cancelBody,
   execution,
   executionList,
   type ExecutionWire,
@@ -319,39 +317,39 @@ export function executionRoutes(
     },
   });
 
-  app.route<Params & { Body: z.output<typeof cancelBody> }>({
+  app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
     method: 'POST',
     url: '/v1/executions/:id/cancel',
     config: { access: 'cancel' },
     schema: {
       ...oneOf,
       summary: 'Cancel an execution',
-      body: cancelBody,
+      body: requests.cancel,
       response: { 200: execution, 202: execution, ...errors },
     },
     async handler(request, reply) {
-      const { reason = null } = request.body;
-      const view = await engine.cancel(request.caller, request.params.id, reason);
+      const { reason = null, grace_ms: graceMs = null } = request.body;
+      const view = await engine.cancel(request.caller, request.params.id, reason, graceMs);
       return send(request, reply.code(isFinished(view.execution) ? 200 : 202), view);
     },
   });
 
-  app.route<{ Body: z.output<typeof bulkCancelBody> }>({
+  app.route<{ Body: z.output<RequestSchemas['bulkCancel']> }>({
     method: 'POST',
     url: '/v1/executions/cancel',
     config: { access: 'cancel' },
     schema: {
       summary: 'Cancel all live executions that fit a filter',
       tags: ['executions'],
-      body: bulkCancelBody,
+      body: requests.bulkCancel,
       response: { 202: bulkCancelAnswer, ...errors },
     },
     async handler(request, reply) {
-      const { reason = null, labels, status, kind, ...rest } = request.body;
+      const { reason = null, grace_ms: graceMs = null, labels, status, kind, ...rest } = request.body;
       const label = Object.entries(labels ?? {}).map(([name, value]) => ({ name, value }));
       const { userId } = request.caller;
       const filter = { ...toFilter(userId, { ...rest, status, kind, label }), userId };
-      return reply.code(202).send(await engine.cancelMany(filter, reason));
+      return reply.code(202).send(await engine.cancelMany(filter, reason, graceMs));
     },
   });
 

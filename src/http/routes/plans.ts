@@ -9,7 +9,14 @@ import { acceptedFacts } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import { plan, planList, planReport } from '../plan-schemas.ts';
 import { planEtag, toPlanWire } from '../plan-wire.ts';
-import { cancelBody, idParams, MAX_WAIT_S, planGetQuery, planListQuery, problem } from '../schemas.ts';
+import {
+  idParams,
+  MAX_WAIT_S,
+  planGetQuery,
+  planListQuery,
+  problem,
+  type RequestSchemas,
+} from '../schemas.ts';
 import type { z } from 'zod';
 import { ACCEPT_HEADERS, FIRST_LOOK_S } from './executions.ts';
 
@@ -21,7 +28,10 @@ interface Params {
   Params: z.infer<typeof idParams>;
 }
 
-export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine }): void {
+export function planRoutes(
+  app: FastifyInstance,
+  { engine, requests }: { engine: Engine; requests: RequestSchemas },
+): void {
   const { plans } = engine;
   const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['plans'] };
@@ -143,20 +153,20 @@ export function planRoutes(app: FastifyInstance, { engine }: { engine: Engine })
     },
   });
 
-  app.route<Params & { Body: z.output<typeof cancelBody> }>({
+  app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
     method: 'POST',
     url: '/v1/plans/:id/cancel',
     config: { access: 'cancel' },
     schema: {
       ...oneOf,
       summary: 'Cancel a plan and all that lives of it',
-      body: cancelBody,
+      body: requests.cancel,
       response: { 200: plan, 202: plan, ...errors },
     },
     async handler(request, reply) {
-      const { caller, params } = request;
+      const { caller, params, body } = request;
       await plans.own(caller, params.id);
-      await engine.cancel(caller, params.id, request.body.reason ?? null);
+      await engine.cancel(caller, params.id, body.reason ?? null, body.grace_ms ?? null);
       const view = await plans.get(caller, params.id);
       return send(reply.code(isFinished(view.plan) ? 200 : 202), view, true);
     },

@@ -75,7 +75,7 @@ enum limit {
 };
 #define UNLIMITED {-1, -1, -1, -1, -1, -1}
 
-/** A list of strings; `items` has room for two more, and ends with NULL. */
+/** A list of strings; `items` has room for three more, and ends with NULL. */
 struct strings {
   char **items;
   uint32_t count;
@@ -135,6 +135,8 @@ struct start {
   char *owner;
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
+  /** Lines of the environment that did not come with the frame. */
+  char *added[2];
 };
 
 /** What a server may say. Strings are valid during the call only, but for those of a start, which is handed over. */
@@ -162,6 +164,8 @@ uint8_t *decoder_room(struct decoder *decoder, size_t length);
  * Returns NULL, or what is wrong; then the stream cannot be used any further.
  */
 const char *decoder_take(struct decoder *decoder, size_t length, const struct listener *listener);
+/** Adds USER and LOGNAME to the environment where it has none. */
+void start_add_user(struct start *start, const char *name);
 void start_free(struct start *start);
 /** Gives back what is not needed once the process runs: its input may be large, and it may run for long. */
 void start_shrink(struct start *start);
@@ -370,6 +374,8 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
 /** The users that attempts run as. For the starter alone, but for the last one. */
 bool uids_set(uint32_t first, uint32_t count);
 bool uids_are_there(void);
+/** Its name, or its number where it has none. */
+const char *uid_name(uid_t uid);
 /** A user that no process runs as; 0 when all are taken. */
 uid_t uid_take(void);
 void uid_give(uid_t uid);
@@ -438,8 +444,8 @@ char *sandbox_settle(const struct sandbox_extra *extra);
 
 /** For the starter alone. Starts bwrap, and in it this program as the first process, which then starts the command. */
 struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox);
-/** The first process of a sandbox (init.c). */
-int sandbox_init(void);
+/** The first process of a sandbox (init.c). `user`: the name of the user, where the command has one of its own. */
+int sandbox_init(const char *user);
 
 /** What a process of an attempt carries, inherited by all that it starts: see families.c. */
 uint64_t tag_of(const char *marker);

@@ -139,7 +139,7 @@ static void hear(void) {
   }
 }
 
-int sandbox_init(void) {
+int sandbox_init(const char *user) {
   // It has the user of the command, which must not look into it or trace it.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   close(SELF);
@@ -152,6 +152,7 @@ int sandbox_init(void) {
   if (sources[0].fd < 0) _exit(1);
   settle();
   read_frame();
+  if (user != NULL) start_add_user(start, user);
   start_command();
   for (;;) {
     if (poll(sources, 2, -1) < 0 && errno != EINTR) _exit(1);

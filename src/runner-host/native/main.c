@@ -301,7 +301,7 @@ static int check(const char *version) {
 
 int main(int count, char **args) {
   if (count == 2 && strcmp(args[1], "--nothing") == 0) return 0;
-  if (count == 2 && strcmp(args[1], "--init") == 0) return sandbox_init();
+  if ((count == 2 || count == 3) && strcmp(args[1], "--init") == 0) return sandbox_init(args[2]);
   if (count == 3 && strcmp(args[1], "--check") == 0) return check(args[2]);
   struct source signals = {on_signal, prepare_process()};
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);

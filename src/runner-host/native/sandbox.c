@@ -139,7 +139,8 @@ static void hide_closed(struct hidden *hidden, const char *private_dir) {
   }
 }
 
-static struct strings arguments(const struct start *start, struct hidden *hidden, bool is_root) {
+static struct strings arguments(const struct start *start, struct hidden *hidden, uid_t uid) {
+  bool is_root = geteuid() == 0;
   struct strings args = {NULL, 0};
   char *private_dir = real_place(start->private_dir);
   if (is_root) hide_closed(hidden, private_dir);
@@ -170,6 +171,7 @@ static struct strings arguments(const struct start *start, struct hidden *hidden
   close_hidden(&args, hidden);
   // By its descriptor: neither its place nor the way there have to be in the sandbox.
   ADD(&args, "--chdir", "/", "--", "/proc/self/fd/5", "--init");
+  if (uid != 0) ADD(&args, uid_name(uid));
   return args;
 }
 
@@ -261,7 +263,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   }
   if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
   if (spawned.exec_errno == 0) {
-    struct strings args = arguments(start, &hidden, is_root);
+    struct strings args = arguments(start, &hidden, options->uid);
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;

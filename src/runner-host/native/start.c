@@ -138,7 +138,10 @@ static bool isolate(struct attempt *attempt) {
     return false;
   }
   attempt->uid = attempt->user = uid_take();
-  if (attempt->uid != 0) return true;
+  if (attempt->uid != 0) {
+    start_add_user(attempt->start, uid_name(attempt->uid));
+    return true;
+  }
   refuse(attempt, RESOURCES_UNAVAILABLE, must_copy("All users that commands may run as are taken."));
   return false;
 }

@@ -1,8 +1,10 @@
 // The users that attempts run as, one each: what runs as another user can neither be seen into nor signalled by a command,
 // and all that runs as one is killed by a single call. The range belongs to this host alone.
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,6 +16,20 @@
 static uid_t first;
 static uint32_t count, next;
 static bool *is_taken;
+static char **names;
+
+/** Of the file alone: to ask a directory service could take long. */
+static void read_names(void) {
+  names = must_alloc(count * sizeof *names);
+  memset(names, 0, count * sizeof *names);
+  FILE *file = fopen("/etc/passwd", "re");
+  for (struct passwd *user; file != NULL && (user = fgetpwent(file)) != NULL;)
+    if (user->pw_uid >= first && user->pw_uid - first < count && names[user->pw_uid - first] == NULL)
+      names[user->pw_uid - first] = must_copy(user->pw_name);
+  if (file != NULL) fclose(file);
+  for (uint32_t i = 0; i < count; i++)
+    if (names[i] == NULL) names[i] = must_format("%u", first + i);
+}
 
 bool uids_set(uint32_t first_uid, uint32_t uid_count) {
   if (uid_count == 0) return true;
@@ -24,10 +40,13 @@ bool uids_set(uint32_t first_uid, uint32_t uid_count) {
   count = uid_count;
   is_taken = must_alloc(count * sizeof *is_taken);
   memset(is_taken, 0, count * sizeof *is_taken);
+  read_names();
   return true;
 }
 
 bool uids_are_there(void) { return count > 0; }
+
+const char *uid_name(uid_t uid) { return uid == SANDBOX_USER ? "nobody" : names[uid - first]; }
 
 uid_t uid_take(void) {
   for (uint32_t tries = 0; tries < count; tries++) {

@@ -67,14 +67,14 @@ static char *read_string(struct reader *reader) {
   return (char *)text;
 }
 
-/** Strings with `before` free places in front of them, and two behind. */
+/** Strings with `before` free places in front of them, and three behind. */
 static struct strings read_list(struct reader *reader, uint32_t before) {
   uint32_t count = read_u32(reader);
   // Each one takes at least its length: a count beyond that is a lie, and must not cost memory.
   if ((size_t)(reader->end - reader->at) / 4 < count) reader->is_short = true;
   if (reader->is_short) count = 0;
-  struct strings list = {must_alloc((before + count + 2) * sizeof(char *)), before + count};
-  memset(list.items, 0, (before + count + 2) * sizeof(char *));
+  struct strings list = {must_alloc((before + count + 3) * sizeof(char *)), before + count};
+  memset(list.items, 0, (before + count + 3) * sizeof(char *));
   for (uint32_t i = 0; i < count; i++) list.items[before + i] = read_string(reader);
   return list;
 }
@@ -142,7 +142,30 @@ static void read_start(struct reader *reader, struct start *start) {
   start->owner = read_string(reader);
 }
 
+static bool has_variable(const struct start *start, const char *line) {
+  size_t length = strcspn(line, "=") + 1;
+  for (uint32_t i = 0; i < start->env.count; i++)
+    if (strncmp(start->env.items[i], line, length) == 0) return true;
+  return false;
+}
+
+void start_add_user(struct start *start, const char *name) {
+  char *lines[] = {must_format("USER=%s", name), must_format("LOGNAME=%s", name)};
+  for (size_t i = 0; i < 2; i++) {
+    start->added[i] = lines[i];
+    if (!has_variable(start, lines[i])) start->env.items[start->env.count++] = lines[i];
+  }
+}
+
+static void free_added(struct start *start) {
+  for (size_t i = 0; i < 2; i++) {
+    free(start->added[i]);
+    start->added[i] = NULL;
+  }
+}
+
 void start_free(struct start *start) {
+  free_added(start);
   free(start->args.items);
   free(start->env.items);
   free(start->redact.items);
@@ -166,6 +189,7 @@ void start_shrink(struct start *start) {
   start->journal = keep(&at, start->journal);
   start->private_dir = keep(&at, start->private_dir);
   if (start->script_path != NULL) start->script_path = keep(&at, script_path);
+  free_added(start);
   free(start->args.items);
   free(start->env.items);
   free(start->frame.data);

@@ -344,11 +344,17 @@ export class GroupWriter {
   #cancel(part: ports.CancelPart, work: Work): Undone | null {
     const row = this.#own(part.executionId, part.userId);
     if (row === undefined) return NOT_FOUND;
-    if (row.phase === 'canceling') {
-      work.touched.push(this.#withAttempts(row));
-      return null;
-    }
-    return this.#cancelRow(row, part, work);
+    if (row.phase !== 'canceling') return this.#cancelRow(row, part, work);
+    this.#touchCanceling(row, work);
+    return null;
+  }
+
+  /** What is being cancelled already: of a plan, its steps, too. */
+  #touchCanceling(row: ExecutionRow, work: Work): void {
+    work.touched.push(this.#withAttempts(row));
+    if (row.kind !== 'plan') return;
+    for (const step of this.#sql.liveSteps.all(row.id) as unknown as ExecutionRow[])
+      if (step.phase === 'canceling') this.#touchCanceling(step, work);
   }
 
   #cancelRow(
