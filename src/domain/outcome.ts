@@ -172,7 +172,7 @@ export function judge(outcome: Outcome): Verdict {
   const why =
     by === 'attempts'
       ? `All ${attempts} attempts failed.`
-      : `Failed after ${attempts} attempts: too many retries.`;
+      : `Failed after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: the operation has no retries left in its budget.`;
   const { code, retryable } = CATALOGUE.retry_exhausted;
   const message = `${why} The last one: ${verdict.error.message}`;
   return { ...verdict, error: { ...verdict.error, code, type: 'retry_exhausted', retryable, message } };

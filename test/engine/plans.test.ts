@@ -337,7 +337,11 @@ t.test('a reference that leads to nothing fails its step before it starts', asyn
   t.match(b, {
     status: 'failed',
     executionId: null,
-    outcome: { cause: 'evaluation_failed', reason: 'reference' },
+    outcome: {
+      cause: 'evaluation_failed',
+      reason: 'reference',
+      message: /^\$\{steps\.a\.result\.no\.such\} is not there$/,
+    },
   });
 });
 

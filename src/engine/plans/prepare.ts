@@ -82,8 +82,9 @@ export async function goesOn(
 
 /** What is told of a failure to work something out; null when it is another one. */
 export function messageOf(error: unknown): string | null {
-  if (error instanceof UnresolvedError) return `${error.reference.text}: ${error.message}`;
-  return error instanceof ConditionError || error instanceof ValueError ? error.message : null;
+  const isTold =
+    error instanceof UnresolvedError || error instanceof ConditionError || error instanceof ValueError;
+  return isTold ? error.message : null;
 }
 
 const failed = (step: string, outcome: Outcome): Prepared => ({
