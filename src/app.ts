@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createClock } from './clock.ts';
 import { liveCredits } from './credits-file.ts';
-import { type Config, ConfigError, isLoopback } from './config.ts';
+import { type Config, ConfigError, ignoredNames, isLoopback } from './config.ts';
 import { makeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import { type AccessRules, type Quotas } from './domain/access-rules.ts';
@@ -356,6 +356,8 @@ export async function buildApp(
           0o750,
         );
         warnOfReaders(dataDir, log);
+        for (const { name, setting } of ignoredNames(runtime.env ?? {}))
+          log.warn({}, `${name} is not a setting of execd and is ignored. Set ${setting} instead`);
         await engine.start();
         // Only the host can say what works. What is queued begins at `open`, not before.
         refuseFailed(config, commands.failedTiers);
@@ -480,11 +482,15 @@ async function listen(
     const { code, message } = error as NodeJS.ErrnoException;
     switch (code) {
       case 'EADDRINUSE':
-        throw new ConfigError([`${setting}: port ${port} of ${host} is in use already`]);
+        throw new ConfigError([
+          `${setting}: another program listens on port ${port} of ${host}. Stop it, or set ${setting} to another port`,
+        ]);
       case 'EACCES':
-        throw new ConfigError([`${setting}: this user may not listen on port ${port}`]);
+        throw new ConfigError([
+          `${setting}: this user may not listen on port ${port}. Set ${setting} to a port above 1023`,
+        ]);
       default:
-        throw new ConfigError([`EXECUTION_HOST: ${host} cannot be listened on (${message})`]);
+        throw new ConfigError([`EXECUTION_HOST: execd cannot listen on ${host} (${message})`]);
     }
   }
 }

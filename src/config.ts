@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
+import { nearestNames } from './domain/nearest-names.ts';
 import { ISOLATION_TIERS } from './domain/isolation.ts';
 import { httpUrl } from './domain/spec.ts';
 import { MOST_GRACE_MS } from './domain/stop.ts';
@@ -563,13 +564,15 @@ const IGNORED = ['EXECUTION_ID', 'EXECUTION_ATTEMPT'];
 
 export type Config = Readonly<{ [name in SettingName]: z.output<(typeof SETTINGS)[name]['schema']> }>;
 
-/** All problems of an environment, one a line. */
+/** Why the server cannot start with its settings: all problems, one a line. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
     super(
-      `the configuration has ${problems.length} problem(s):\n${problems.map((line) => `  ${line}`).join('\n')}`,
+      problems.length === 1
+        ? problems[0]
+        : `${problems.length} problems with the settings:\n${problems.map((line) => `  ${line}`).join('\n')}`,
     );
     this.name = 'ConfigError';
     this.problems = problems;
@@ -587,7 +590,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const config: Record<string, unknown> = {};
   for (const name of Object.keys(env)) {
     if (!name.startsWith('EXECUTION_') || name in SETTINGS || IGNORED.includes(name)) continue;
-    problems.push(`${name}: there is no such setting`);
+    problems.push(`${name}: there is no such setting${hintFor(name)}`);
   }
   for (const [name, setting] of Object.entries(SETTINGS)) {
     const text = env[name] === '' ? undefined : env[name];
@@ -601,6 +604,24 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   if (problems.length === 0) problems.push(...contradictions(config as Config));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config) as Config;
+}
+
+/** The settings that an unknown name may stand for. */
+function hintFor(name: string): string {
+  const near = nearestNames(name, Object.keys(SETTINGS));
+  return near.length === 0 ? ' (.env.example lists all settings)' : `; did you mean ${near.join(' or ')}?`;
+}
+
+/** Names of other programs that are often given for a setting: what is ignored, and what to set instead. */
+export function ignoredNames(env: Record<string, string | undefined>): { name: string; setting: string }[] {
+  const all: { name: string; setting: string }[] = [];
+  for (const name of Object.keys(env)) {
+    // execd sets it itself, for its runner host.
+    if (name === 'EXECD_HOST') continue;
+    const setting = `EXECUTION_${name === 'PORT' ? name : (/^EXECD?_(.+)$/.exec(name)?.[1] ?? '')}`;
+    if (setting in SETTINGS && env[setting] === undefined) all.push({ name, setting });
+  }
+  return all;
 }
 
 function contradictions(config: Config): string[] {

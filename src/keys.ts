@@ -1,10 +1,11 @@
 // The command that manages API keys: `npm run keys -- create --user alice --scopes submit,read`. It opens the store
 // itself, so that a first key can be made where nobody can call yet; a server that runs sees the change within a second.
-import { createClock } from './clock.ts';
 import { parseArgs } from 'node:util';
+import { createClock } from './clock.ts';
 import { loadConfig } from './config.ts';
 import { type KeyRequest, keyRequest, ROTATION_OVERLAP_S, whyNotUsable } from './domain/api-key.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
+import { toKeyWire } from './http/key-schemas.ts';
 import { mintKey, mintSuccessor, type NewKey } from './access/mint.ts';
 import { type KeyTable, openKeyTable } from './store/sqlite/key-table.ts';
 
@@ -19,7 +20,7 @@ const USAGE = `npm run keys -- COMMAND [OPTIONS]
   rotate ID [--overlap SECONDS]     a new key; the one before goes on for a day, or so many seconds
   revoke ID
 
-The key stands alone on the standard output, once. The store is that of EXECUTION_DATA_DIR.
+The key itself is printed on standard output, and only once. The keys are in the store of EXECUTION_DATA_DIR.
 `;
 
 class UsageError extends Error {}
@@ -33,6 +34,7 @@ const OPTIONS = {
   description: { type: 'string' },
   overlap: { type: 'string' },
 } as const;
+const HELP = { help: { type: 'boolean', short: 'h' } } as const;
 type Options = Partial<Record<keyof typeof OPTIONS, string>>;
 
 function say(text: string): void {
@@ -68,24 +70,22 @@ function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change'
 
 /** A key that there is. */
 function known(table: KeyTable, id: string | undefined): ReturnType<KeyTable['all']>[number] {
-  if (id === undefined) throw new UsageError('Say which key.');
+  if (id === undefined) throw new UsageError('The id of the key is missing.');
   const key = table.all().find((one) => one.id === id);
   if (key === undefined) throw new UsageError(`There is no key ${id}.`);
   return key;
 }
 
 function list(table: KeyTable, now: number): void {
-  for (const key of table.all()) {
-    const { sha256: _, ...shown } = key;
-    console.log(JSON.stringify({ ...shown, status: whyNotUsable(key, now) ?? 'active' }));
-  }
+  for (const key of table.all()) console.log(JSON.stringify(toKeyWire(key, 'store', now)));
 }
 
 function rotate(table: KeyTable, id: string | undefined, { overlap }: Options, now: number): void {
   const key = known(table, id);
   const problem = whyNotUsable(key, now);
   if (problem !== null) throw new UsageError(`The key ${key.id} is ${problem}: make a new one.`);
-  if (overlap !== undefined && !/^\d{1,8}$/.test(overlap)) throw new UsageError('--overlap: is in seconds');
+  if (overlap !== undefined && !/^\d{1,8}$/.test(overlap))
+    throw new UsageError(`--overlap is ${JSON.stringify(overlap)}; it must be a whole number of seconds.`);
   const expiresAt = now + Number(overlap ?? ROTATION_OVERLAP_S) * 1000;
   store(table, mintSuccessor(key, { now, createdBy: null }), {
     type: 'api_keys',
@@ -94,9 +94,12 @@ function rotate(table: KeyTable, id: string | undefined, { overlap }: Options, n
 }
 
 function run(args: string[]): void {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  const [command, id, ...more] = positionals;
-  if (more.length > 0) throw new UsageError(`What is ${JSON.stringify(more[0])}?`);
+  const parsed = parseArgs({ args, options: { ...OPTIONS, ...HELP }, allowPositionals: true });
+  const { help, ...values } = parsed.values;
+  const [command, id, ...more] = parsed.positionals;
+  if (help === true || command === 'help') return console.log(USAGE.trimEnd());
+  if (command === undefined) throw new UsageError('');
+  if (more.length > 0) throw new UsageError(`The argument ${JSON.stringify(more[0])} is one too many.`);
   const now = createClock().now();
   const request = command === 'create' ? requestOf(values) : null;
   const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR);
@@ -113,7 +116,7 @@ function run(args: string[]): void {
         table.change({ type: 'api_keys', revoke: [{ id: id as string, at: now }] });
         return say(`The key ${id} is revoked.`);
       default:
-        throw new UsageError(command === undefined ? 'Say what to do.' : `There is no command ${command}.`);
+        throw new UsageError(`There is no command ${JSON.stringify(command)}.`);
     }
   } finally {
     table.close();
@@ -127,6 +130,7 @@ try {
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
   const isUsage = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
-  console.error(isUsage ? `${message}\n\n${USAGE}` : `keys: ${message}`);
+  const usage = message === '' ? USAGE : `${message}\n\n${USAGE}`;
+  console.error(isUsage ? usage.trimEnd() : `keys: ${message}`);
   process.exitCode = isUsage ? EXIT_USAGE : EXIT_SOFTWARE;
 }

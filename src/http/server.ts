@@ -30,6 +30,7 @@ import { planLogRoutes } from './routes/plan-logs.ts';
 import { planRoutes } from './routes/plans.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
 import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
+import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './routes/root.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
 import { lingerAndClose, patientResponse } from './patient-response.ts';
@@ -132,6 +133,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   opsRoutes(app, options);
+  rootRoute(app, { version, ...MAIN_ROOT });
   refuseOtherMethods(app, methodsOf);
   return app;
 }
@@ -158,6 +160,7 @@ export function buildMetricsServer(
   app.setErrorHandler(errorHandler(options.log, options.onRefused));
   refuseUnknownRoutes(app);
   metricsPortRoutes(app, options);
+  rootRoute(app, { version: options.version, ...METRICS_ROOT });
   return app;
 }
 

@@ -14,7 +14,7 @@ interface Row {
 
 const SPEC = { kind: 'exec', program: 'true' };
 const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
-const PUBLIC = ['GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
+const PUBLIC = ['GET /', 'GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
   'POST /v1/executions': { scope: 'submit', body: SPEC },
   'POST /v1/executions/batch': { scope: 'submit', body: { executions: [SPEC] } },

@@ -136,6 +136,7 @@ t.test('the metrics port needs no key and has nothing else', async (t) => {
   t.equal((await get('/metrics')).status, 200);
   t.equal((await get('/livez')).status, 200);
   t.equal((await get('/readyz')).status, 200);
+  t.match(JSON.parse((await get('/')).body.toString()), { name: 'execd', metrics: '/metrics' });
   const unknown = await get('/v1/executions');
   t.match(unknown.headers['content-type'], /^application\/problem\+json/);
   t.match(JSON.parse(unknown.body.toString()), { status: 404, type: 'urn:execd:error:route_not_found' });
@@ -221,10 +222,17 @@ t.test('nothing is left of what has run', async (t) => {
 });
 
 t.test('the documents are served', async (t) => {
-  const { call } = await service(t);
+  const { call, url } = await service(t);
   const { body } = await call('GET', '/openapi.json');
   t.match(body, { openapi: '3.1.0', info: { title: 'execd', version: VERSION } });
   const docs = await call('GET', '/docs');
+  t.match(await (await fetch(`${url}/docs`)).text(), /<title>execd API<\/title>[^]*theme\/favicon\.svg/);
+  const icon = await fetch(`${url}/docs/static/theme/favicon.svg`);
+  t.match([icon.status, icon.headers.get('content-type')], [200, /^image\/svg/]);
+  t.match(await (await fetch(`${url}/docs/static/swagger-initializer.js`)).text(), /"?href"?[^]*\/docs/);
+  const root = (accept: string) => fetch(`${url}/`, { headers: { accept }, redirect: 'manual' });
+  t.match((await root('text/html,application/xhtml+xml,*/*;q=0.8')).headers.get('location'), '/docs');
+  t.match(await (await root('*/*')).json(), { name: 'execd', docs: '/docs', api: '/v1' });
   t.equal(docs.status, 200);
   t.match(docs.headers.get('content-type'), /text\/html/);
   t.match(docs.text, /swagger-ui/);

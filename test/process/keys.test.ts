@@ -59,8 +59,8 @@ t.test('a server that runs sees what the command does', async (t) => {
     .split('\n')
     .map((line) => JSON.parse(line) as object);
   t.match(listed, [
-    { id: 'one', userId: 'alice', status: 'expired' },
-    { id, replaces: 'one', status: 'revoked' },
+    { id: 'one', user: 'alice', status: 'expired', may_run: 'policy', created_at: /^\d{4}-.*Z$/ },
+    { id, replaces: 'one', status: 'revoked', revoked_at: /^\d{4}-.*Z$/ },
   ]);
   t.notMatch(JSON.stringify(listed), /sha256/);
 });
@@ -69,14 +69,14 @@ t.test('what the command cannot do it says, with what it can', async (t) => {
   const dataDir = dirOf(t);
   await create(dataDir, '--scopes', 'read', '--id', 'one');
   const cases: [string[], RegExp][] = [
-    [[], /Say what to do/],
-    [['destroy'], /There is no command destroy/],
+    [[], /^npm run keys/],
+    [['destroy'], /There is no command "destroy"/],
     [['create', '--user', 'a b', '--scopes', 'root'], /--user: is 1 to 255[^]*--scopes/],
     [['create', '--user', 'a', '--scopes', 'read', '--id', 'one'], /There is a key one already/],
     [['create', '--usr', 'a'], /--usr/],
     [['revoke', 'two'], /There is no key two/],
-    [['revoke'], /Say which key/],
-    [['rotate', 'one', '--overlap', 'soon'], /--overlap: is in seconds/],
+    [['revoke'], /The id of the key is missing/],
+    [['rotate', 'one', '--overlap', 'soon'], /--overlap is "soon"; it must be a whole number of seconds/],
   ];
   for (const [args, expected] of cases) {
     const { code, out, err } = await keys(dataDir, ...args);
@@ -84,6 +84,13 @@ t.test('what the command cannot do it says, with what it can', async (t) => {
     t.equal(out, '');
     t.match(err, expected);
     t.match(err, /npm run keys -- COMMAND/);
+  }
+});
+
+t.test('help is no error', async (t) => {
+  for (const args of [['--help'], ['-h'], ['help'], ['create', '--help']]) {
+    const { code, out, err } = await keys(dirOf(t), ...args);
+    t.match({ code, out, err }, { code: 0, out: /^npm run keys -- COMMAND/, err: '' }, args.join(' '));
   }
 });
 

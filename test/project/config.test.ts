@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ConfigError, isLoopback, loadConfig } from '../../src/config.ts';
+import { ConfigError, ignoredNames, isLoopback, loadConfig } from '../../src/config.ts';
 
 function problems(env: Record<string, string>): readonly string[] {
   try {
@@ -35,6 +35,58 @@ t.test('an empty value is as good as none, other names are no concern', async (t
     loadConfig({ EXECUTION_ID: 'x', EXECUTION_ATTEMPT: '1' }),
     loadConfig({}),
     'it may run inside itself',
+  );
+});
+
+t.test('a name that does not exist leads to the one that was meant', async (t) => {
+  const cases: [string, string][] = [
+    ['EXECUTION_MAX_CONCURRENT_OPERATIONS', 'EXECUTION_MAX_CONCURRENT'],
+    ['EXECUTION_CACHE_CLEANUP_INTERVAL', 'EXECUTION_CLEANUP_INTERVAL'],
+    ['EXECUTION_MAX_CONCURENT', 'EXECUTION_MAX_CONCURRENT'],
+    ['EXECUTION_PROT', 'EXECUTION_PORT'],
+    ['EXECUTION_LOGLEVEL', ''],
+    ['EXECUTION_LOG_LEVELS', 'EXECUTION_LOG_LEVEL'],
+    ['EXECUTION_TIMEOUT_DEFAULT', 'EXECUTION_DEFAULT_TIMEOUT'],
+    ['EXECUTION_DATA', 'EXECUTION_DATA_DIR'],
+    ['EXECUTION_XYZZY', ''],
+    [`EXECUTION_${'A_'.repeat(10_000)}`, ''],
+  ];
+  for (const [name, meant] of cases) {
+    const [problem = ''] = problems({ [name]: '1' });
+    t.match(
+      problem,
+      meant === '' ? /\(\.env\.example lists all settings\)$/ : `did you mean ${meant}`,
+      name.slice(0, 60),
+    );
+  }
+  t.same(
+    ignoredNames({
+      PORT: '1',
+      EXECD_LOG_LEVEL: 'x',
+      EXEC_PORT: '2',
+      EXECD_RUN: 'x',
+      EXECD_HOST: 'x',
+      HOME: '/',
+    }),
+    [
+      { name: 'PORT', setting: 'EXECUTION_PORT' },
+      { name: 'EXECD_LOG_LEVEL', setting: 'EXECUTION_LOG_LEVEL' },
+      { name: 'EXEC_PORT', setting: 'EXECUTION_PORT' },
+    ],
+  );
+  t.same(ignoredNames({ PORT: '1', EXECUTION_PORT: '2' }), []);
+  const message = (env: Record<string, string>) => {
+    try {
+      loadConfig(env);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  t.match(message({ EXECUTION_PORT: 'x' }), /^EXECUTION_PORT: /);
+  t.match(
+    message({ EXECUTION_PORT: 'x', EXECUTION_ON_LIMIT: 'x' }),
+    /^2 problems with the settings:\n {2}EXECUTION_/,
   );
 });
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { eventComponents } from '../event-schemas.ts';
 import { webhookComponents } from '../webhook-schemas.ts';
 import { components, noBody, noQuery, problem, type RequestSchemas } from '../schemas.ts';
+import { DOCS_LOOK } from './docs-look.ts';
 
 type JsonSchema = Record<string, unknown>;
 
@@ -57,6 +58,7 @@ export async function openapi(
       routePrefix: '/docs',
       uiConfig: { deepLinking: true },
       staticCSP: CONTENT_POLICY,
+      ...DOCS_LOOK,
     });
   });
   app.route({

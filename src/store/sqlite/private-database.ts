@@ -16,6 +16,12 @@ export function makePrivate(file: string): void {
   closeSync(openSync(file, 'a', FILE_MODE));
   for (const path of [file, `${file}-wal`, `${file}-shm`]) {
     const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
-    if ((mode & OF_OTHERS) !== 0) chmodSync(path, FILE_MODE);
+    if ((mode & OF_OTHERS) === 0) continue;
+    try {
+      chmodSync(path, FILE_MODE);
+    } catch (error) {
+      // Only its owner can change it.
+      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    }
   }
 }
