@@ -1,13 +1,15 @@
 // A service of its own for a test: a real server with its runner host, store and logs in a directory that is gone
 // afterwards. Nothing of it outlives the test.
+import { writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Test } from 'tap';
 import { type App, buildApp, type Overrides } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { answerCheck, type CheckAnswer } from './openapi-check.ts';
-import { withEnvironment } from './processes.ts';
+import { answerCheck } from './openapi-check.ts';
+import { until, withEnvironment } from './processes.ts';
 import { tempDir } from './temp.ts';
 
 export interface Answer<Body = unknown> {
@@ -88,7 +90,7 @@ export async function service(
     hasStopped = true;
     throw error;
   });
-  let check: CheckAnswer | null = null;
+  const check = answerCheck();
 
   const call: Service['call'] = async <Body>(
     method: string,
@@ -105,7 +107,6 @@ export async function service(
     const text = await response.text();
     const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
     const parsed = isJson ? (JSON.parse(text) as Body) : (text as Body);
-    check ??= answerCheck(await (await fetch(`${url}/openapi.json`)).json());
     if (isJson) check(method, path.split('?')[0] ?? '', response.status, parsed);
     return { status: response.status, headers: response.headers, body: parsed, text };
   };
@@ -132,15 +133,38 @@ export async function service(
     submit,
     run: async (spec, headers) => finished((await submit(spec, headers)).id),
     async inPhase(id, phase) {
-      const giveUpAt = Date.now() + 20_000;
-      for (;;) {
-        const execution = await expect(call('GET', `/v1/executions/${id}`));
-        if (execution.phase === phase) return execution;
-        if (execution.phase === 'done' || Date.now() > giveUpAt) throw new Error(`it is ${execution.phase}`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+      let execution: ExecutionWire | undefined;
+      await until(`it is ${phase}`, async () => {
+        execution = await expect(call('GET', `/v1/executions/${id}`));
+        if (execution.phase === 'done' && phase !== 'done')
+          throw new Error(`it is over, and was not ${phase}`);
+        return execution.phase === phase;
+      });
+      return execution as ExecutionWire;
     },
   };
+}
+
+/**
+ * Runs a command that says each piece when the one before it is in the log. Without that, how many records there are, and
+ * which of two streams comes first, is a matter of the machine.
+ */
+export async function sayOneByOne(t: Test, s: Service, pieces: string[]): Promise<ExecutionWire> {
+  const dir = tempDir(t);
+  const waits = (i: number) => `until [ -e ${dir}/${i} ]; do sleep 0.02; done`;
+  const { id } = await s.submit(shell(pieces.map((piece, i) => `${piece}; ${waits(i)}`).join('; ')));
+  let before = 0;
+  for (const i of pieces.keys()) {
+    await until('it is in the log', async () => {
+      const { output } = (await s.call<ExecutionWire>('GET', `/v1/executions/${id}`)).body;
+      const bytes = output.stdout_bytes + output.stderr_bytes;
+      if (bytes === before) return false;
+      before = bytes;
+      return true;
+    });
+    writeFileSync(join(dir, String(i)), '');
+  }
+  return s.finished(id);
 }
 
 export const shell = (command: string, more: object = {}) => ({ kind: 'shell', command, ...more });

@@ -2,20 +2,11 @@
 // no code with any host. It must be passed before the server trusts a host.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Form, pattern } from '../../src/runner-host/redactor.ts';
-import { isAlive, until, withArgument, withEnvironment } from './processes.ts';
+import { GIVE_UP_MS, isAlive, until, withArgument, withEnvironment } from './processes.ts';
 import {
   NO_TIERS,
   raw,
@@ -26,7 +17,7 @@ import {
   type RawStart,
   readReply,
 } from './raw-frames.ts';
-import { smallDisk, tempDir } from './temp.ts';
+import { pathsBelow, smallDisk, tempDir } from './temp.ts';
 
 const PATH = 'PATH=/usr/local/bin:/usr/bin:/bin';
 
@@ -172,7 +163,7 @@ export class Host {
     type: T,
     isIt: (reply: Extract<RawReply, { type: T }>) => boolean = () => true,
   ): Promise<Extract<RawReply, { type: T }>> {
-    const giveUpAt = Date.now() + 60_000;
+    const giveUpAt = Date.now() + GIVE_UP_MS;
     for (;;) {
       const at = this.#replies.findIndex(
         (one) => one.type === type && isIt(one as Extract<RawReply, { type: T }>),
@@ -360,7 +351,13 @@ function journal(t: Test, greeted: Greeted): void {
 
   t.test('a character that comes in two pieces is one piece in the journal', async (t) => {
     const host = await greeted(t);
-    const ref = host.start(`printf 'a\\303'; sleep 0.2; printf '\\251b'; sleep 0.2; printf '\\360\\237'`);
+    const go = (n: number) => join(host.dir, `go-${n}`);
+    const waits = (n: number) => `until [ -e ${go(n)} ]; do sleep 0.02; done`;
+    const ref = host.start(`printf 'a\\303'; ${waits(1)}; printf '\\251b'; ${waits(2)}; printf '\\360\\237'`);
+    for (const n of [1, 2]) {
+      await host.next('growth');
+      writeFileSync(go(n), '');
+    }
     await host.exited(ref);
     const log = host.log(ref);
     const pieces = readIndex(host.path(ref)).map(({ offset, length }) => log.slice(offset, offset + length));
@@ -488,9 +485,7 @@ function journal(t: Test, greeted: Greeted): void {
   });
 }
 
-function findFiles(dir: string, name: string): string[] {
-  return (readdirSync(dir, { recursive: true }) as string[]).filter((path) => path.endsWith(name));
-}
+const findFiles = (dir: string, name: string) => pathsBelow(dir).filter((path) => path.endsWith(name));
 
 function environment(t: Test, greeted: Greeted): void {
   t.test('the command sees the environment it was given, the marker, and nothing else', async (t) => {
@@ -673,7 +668,8 @@ function leftBehind(t: Test, greeted: Greeted): void {
     ['ten thousand files', 'for i in $(seq 10000); do : > f$i; done'],
     [
       'a tree deeper than a path can be',
-      'for i in $(seq 600); do mkdir dddddddddd && cd -P dddddddddd; done; : > bottom',
+      // 330 a time: a path of that length can be named.
+      `p=$(printf 'dddddddddd/%.0s' $(seq 330)); for i in 1 2; do mkdir -p $p && cd -P $p; done; : > bottom`,
     ],
     ['directories without permissions', 'mkdir -p a/b/c && touch a/b/c/f && chmod 000 a/b/c a/b a'],
   ];
@@ -698,27 +694,40 @@ function leftBehind(t: Test, greeted: Greeted): void {
 function clocks(t: Test, greeted: Greeted): void {
   t.test('an attempt that takes too long is ended, and what it wrote is kept', async (t) => {
     const host = await greeted(t);
-    const ref = host.start('echo before; sleep 60', { attemptMs: 300 });
-    const end = await host.exited(ref);
+    // Whether a command of 300 ms has written anything is a matter of the machine.
+    const end = await host.run('exec sleep 600', { attemptMs: 300, graceMs: 60_000 });
     t.match(end, { cause: 'attempt_timeout', signal: 'SIGTERM', forced: false, survivors: 0 });
+    t.ok(end.endedAt - end.startedAt >= 299, 'not before its time');
+    const ref = host.start('echo before; sleep 600', { graceMs: 60_000 });
+    await host.next('growth');
+    host.write(raw.deadline(ref, 1, 0));
+    t.match(await host.exited(ref), { cause: 'attempt_timeout', forced: false });
     t.equal(host.log(ref), 'before\n');
   });
 
   t.test('silence for too long ends it, output in time does not', async (t) => {
     const host = await greeted(t);
-    t.match(await host.run('echo x; sleep 60', { idleMs: 300 }), { cause: 'idle_timeout' });
-    const busy = 'for i in $(seq 8); do echo $i; sleep 0.1; done';
-    t.match(await host.run(busy, { idleMs: 600 }), { cause: 'exited', exitCode: 0 });
+    t.match(await host.run('echo x; sleep 600', { idleMs: 300 }), { cause: 'idle_timeout' });
+    const idleMs = 600;
+    const busy = host.start('for i in $(seq 8); do echo $i; sleep 0.1; done', { idleMs });
+    const end = await host.exited(busy);
+    if (end.cause === 'exited') t.match(end, { exitCode: 0 });
+    else {
+      // A busy machine may have kept it from writing for so long: then the log shows it.
+      const last = readIndex(host.path(busy)).at(-1)?.time ?? end.startedAt;
+      t.match(end, { cause: 'idle_timeout' });
+      t.ok((end.signals[0]?.at ?? 0) - last >= idleMs - 1, 'it had been silent for its time');
+    }
   });
 
   t.test('new limits take the place of the old ones while it runs', async (t) => {
     const host = await greeted(t);
-    const longer = host.start('sleep 1; echo done', { attemptMs: 500, idleMs: 500 });
-    await host.next('started');
-    host.write(raw.deadline(longer, 60_000, 0));
-    t.match(await host.exited(longer), { cause: 'exited', exitCode: 0 });
-    const shorter = host.start('sleep 60', { attemptMs: 60_000 });
-    await host.next('started');
+    // In one piece with the start: nothing comes in between.
+    const longer = host.frame('sleep 1; echo done', { attemptMs: 500, idleMs: 500 });
+    host.write(Buffer.concat([longer.bytes, raw.deadline(longer.ref, 600_000, 0)]));
+    t.match(await host.exited(longer.ref), { cause: 'exited', exitCode: 0 });
+    const shorter = host.start('sleep 600', { attemptMs: 600_000 });
+    await host.next('started', (reply) => reply.ref === shorter);
     host.write(raw.deadline(shorter, 100, 0));
     t.match(await host.exited(shorter), { cause: 'attempt_timeout' });
   });
@@ -726,8 +735,10 @@ function clocks(t: Test, greeted: Greeted): void {
   t.test('a command that cleans up on SIGTERM and exits with 0 keeps the first cause', async (t) => {
     const host = await greeted(t);
     const ref = host.start('trap "echo cleaned; exit 0" TERM; echo ready; while :; do sleep 0.05; done', {
-      attemptMs: 400,
+      graceMs: 60_000,
     });
+    await host.next('growth');
+    host.write(raw.deadline(ref, 1, 0));
     const end = await host.exited(ref);
     t.match(end, { cause: 'attempt_timeout', exitCode: 0, forced: false });
     t.equal(end.stdoutTail.toString(), 'ready\ncleaned\n');
@@ -926,7 +937,7 @@ function stops(t: Test, greeted: Greeted): void {
     const host = await greeted(t);
     const ref = host.start('exec sleep 100');
     await host.next('started');
-    host.write(raw.stop(ref, 'cancelled', 20_000));
+    host.write(raw.stop(ref, 'cancelled', 60_000));
     t.match(await host.exited(ref), { signals: [{ signal: 'SIGTERM' }], found: 1, leftovers: 0 });
     t.match(await host.run('exit 3'), { signals: [], outputLost: false });
     const left = await host.run('sleep 100 >/dev/null 2>&1 & exit 0', { graceMs: 60_000 });
@@ -956,7 +967,7 @@ function stops(t: Test, greeted: Greeted): void {
       const host = await greeted(t);
       const ref = host.start('sleep 60');
       await host.next('started');
-      host.write(raw.stop(ref, cause, 2000));
+      host.write(raw.stop(ref, cause, 60_000));
       t.match(await host.exited(ref), { cause, isStarted: true, signal: 'SIGTERM', forced: false });
     });
   }
@@ -975,18 +986,17 @@ function stops(t: Test, greeted: Greeted): void {
     const host = await greeted(t);
     const ref = host.start('trap "echo woken; exit" TERM; echo ready; kill -STOP $$; echo never');
     await host.next('growth');
-    host.write(raw.stop(ref, 'cancelled', 5000));
+    host.write(raw.stop(ref, 'cancelled', 60_000));
     t.match(await host.exited(ref), { cause: 'cancelled', forced: false });
     t.match(host.log(ref), /woken/);
   });
 
   t.test('the first cause wins, however many follow', async (t) => {
     const host = await greeted(t);
-    const ref = host.start('trap "sleep 0.3" TERM; echo ready; while :; do sleep 0.05; done', {
-      attemptMs: 600,
-    });
+    const ref = host.start('trap "" TERM; echo ready; while :; do sleep 0.05; done');
     await host.next('growth');
-    host.write(Buffer.concat([raw.stop(ref, 'cancelled', 500), raw.stop(ref, 'shutdown', 0)]));
+    const later = [raw.stop(ref, 'shutdown', 400), raw.deadline(ref, 1, 1)];
+    host.write(Buffer.concat([raw.stop(ref, 'cancelled', 500), ...later]));
     t.match(await host.exited(ref), { cause: 'cancelled' });
   });
 }
@@ -1041,7 +1051,7 @@ function trees(t: Test, greeted: Greeted): void {
 
   t.test('what a child writes just after the end of its parent is still kept', async (t) => {
     const host = await greeted(t);
-    const ref = host.start('(sleep 0.05; echo late) & echo early');
+    const ref = host.start('(sleep 0.05; echo late) & echo early', { graceMs: 60_000 });
     await host.exited(ref);
     t.equal(host.log(ref), 'early\nlate\n');
   });
@@ -1160,7 +1170,7 @@ function drains(t: Test, greeted: Greeted): void {
 
   t.test('who goes on writing for ever is asked to end after the grace, then killed', async (t) => {
     const host = await greeted(t);
-    const ref = host.start(leaving('echo cleaned', 'echo x; sleep 0.02', 0), { graceMs: 700 });
+    const ref = host.start(leaving('echo cleaned', 'echo x; sleep 0.02', 0), { graceMs: 1500 });
     const end = await host.exited(ref);
     t.match(end, { cause: 'exited', exitCode: 0, forced: true, found: 0, outputLost: true, survivors: 0 });
     t.same(
@@ -1169,7 +1179,7 @@ function drains(t: Test, greeted: Greeted): void {
     );
     t.match(host.log(ref), /^over\n(x\n)+(Terminated\n)?cleaned\n(x\n)*$/);
     const [term, kill] = end.signals;
-    t.ok((kill?.at ?? 0) - (term?.at ?? 0) >= 699, 'the grace lies between them');
+    t.ok((kill?.at ?? 0) - (term?.at ?? 0) >= 1499, 'the grace lies between them');
   });
 
   t.test('what was put into the background has time to shut down in order', async (t) => {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { type Answer, rawRequest, service, shell } from '../helpers/build.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
+import { until } from '../helpers/processes.ts';
 
 interface Problem {
   type: string;
@@ -367,17 +368,9 @@ t.test('a client that goes away while it waits leaves nothing behind', async (t)
   const polls = controllers.map(({ signal }) =>
     fetch(`${url}/v1/executions/${id}?wait=60`, { signal }).catch(() => null),
   );
-  await eventually(async () => (await waiting()) === 20);
+  await until('all wait', async () => (await waiting()) === 20);
   controllers.forEach((controller) => controller.abort());
   await Promise.all(polls);
-  await eventually(async () => (await waiting()) === 0);
+  await until('none waits', async () => (await waiting()) === 0);
   t.pass('nobody waits any more');
 });
-
-async function eventually(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (await isTrue()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('it never came true');
-}

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
+import { rawRequest, sayOneByOne, service, type Service, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -43,7 +43,7 @@ async function logOf({ call }: Service, id: string, query = ''): Promise<string>
 
 t.test('a log is read as text, as records and as bytes, by stream', async (t) => {
   const s = await service(t);
-  const { id } = await s.run(shell('echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three'));
+  const { id } = await sayOneByOne(t, s, ['echo one', 'echo two >&2', 'echo three']);
   t.equal(await logOf(s, id), 'one\ntwo\nthree\n');
   t.equal(await logOf(s, id, '?stream=stdout'), 'one\nthree\n');
   t.equal(await logOf(s, id, '?stream=stderr'), 'two\n');
@@ -106,7 +106,7 @@ t.test('every byte comes back: exact as bytes, without loss as records, readable
 
 t.test('reading begins where it is told: at a cursor, at a time, at the last lines', async (t) => {
   const s = await service(t);
-  const { id } = await s.run(shell('for i in 1 2 3 4 5; do echo line $i; sleep 0.05; done; echo e >&2'));
+  const { id } = await sayOneByOne(t, s, [...[1, 2, 3, 4, 5].map((i) => `echo line ${i}`), 'echo e >&2']);
   const records = lines(await logOf(s, id, '?format=ndjson'));
   t.equal(await logOf(s, id, `?cursor=${records[1]?.cursor}`), 'line 3\nline 4\nline 5\ne\n');
   t.equal(await logOf(s, id, '?cursor=1.3'), 'e 1\nline 2\nline 3\nline 4\nline 5\ne\n');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { Redactor, textRedactor } from '../../src/runner-host/redactor.ts';
 import { formsOf } from '../../src/secret-forms.ts';
 import { service, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
-import { tempDir } from '../helpers/temp.ts';
+import { pathsBelow, readIfThere, tempDir } from '../helpers/temp.ts';
 
 const CANARY = 'cánary/7f3a"91+c0 de=';
 
@@ -29,8 +29,7 @@ function valueFile(t: Test, value: string, mode = 0o600): string {
 
 /** Every file below a directory, whole. */
 function allFiles(dir: string): Buffer {
-  const names = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
-  return Buffer.concat(names.map(({ parentPath, name }) => readFileSync(join(parentPath, name))));
+  return Buffer.concat(pathsBelow(dir).map((path) => readIfThere(join(dir, path)) ?? Buffer.alloc(0)));
 }
 
 const withKeys = (t: Test, more: Record<string, string>) =>

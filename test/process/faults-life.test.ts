@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { fault } from '../helpers/fault-case.ts';
-import { until, withArgument, zombiesOf } from '../helpers/processes.ts';
+import { until, withArgument, withLimit, zombiesOf } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const isNative = existsSync('build/runner-host');
@@ -33,10 +33,17 @@ fault('child handles SIGTERM slowly and exits 0', async (t, it) => {
 });
 
 fault('timeout', async (t, it) => {
-  const end = await it.run('echo so far; sleep 600 & sleep 600', { timeouts: { attempt_ms: 200 } });
+  const end = await withLimit(
+    (attempt_ms) => it.run('echo so far; sleep 600 & sleep 600', { timeouts: { attempt_ms } }),
+    ({ output }) => output.stdout_bytes > 0,
+  );
   t.match(end, {
     status: 'timed_out',
-    outcome: { cause: 'attempt_timeout', limit_ms: 200, process: { survivors: 0 } },
+    outcome: {
+      cause: 'attempt_timeout',
+      limit_ms: end.timeouts.attempt_ms as number,
+      process: { survivors: 0 },
+    },
     result: { stdout: 'so far\n' },
   });
 });
@@ -92,7 +99,10 @@ fault('child waits for stdin, none supplied', async (t, it) => {
 });
 
 fault('child stops itself or is stopped', async (t, it) => {
-  const late = await it.run('echo up; kill -STOP $$; echo never', { timeouts: { attempt_ms: 300 } });
+  const late = await withLimit(
+    (attempt_ms) => it.run('echo up; kill -STOP $$; echo never', { timeouts: { attempt_ms } }),
+    ({ output }) => output.stdout_bytes > 0,
+  );
   t.match(late, { status: 'timed_out', result: { stdout: 'up\n' } });
   const { id } = await it.begun('trap "echo woken; exit 0" TERM; echo up; kill -STOP $$; sleep 600');
   t.match(await it.cancel(id), { status: 'cancelled', outcome: { process: { survivors: 0 } } });

@@ -23,7 +23,10 @@ export async function openapi(
       openapi: '3.1.0',
       info: { title: 'execd', version, description: 'Runs commands over HTTP, durably.' },
       components: {
-        schemas: componentSchemas(named) as never,
+        // Not before somebody asks for the document: writing them down takes longer than the rest of a start.
+        get schemas() {
+          return componentSchemas(named) as never;
+        },
         securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
       },
       security: [{ apiKey: [] }],
