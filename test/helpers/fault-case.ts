@@ -1,5 +1,4 @@
-// A case of the list of faults: a server of its own that something bad is done to, and what has to hold afterwards
-// whatever was done.
+// A case of the list of faults: a server that something bad is done to, and what has to hold afterwards whatever was done.
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +6,7 @@ import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { eventsIn, historyProblem } from './history.ts';
 import { filesOf, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
+import { type Lifetime, ofFile, Scope } from './scope.ts';
 import { server, type ServerProcess } from './server-process.ts';
 import { isBelow, tempDir } from './temp.ts';
 
@@ -27,6 +27,18 @@ export interface FaultOptions {
   memory?: number;
   /** Errors that the server has to log, because of what is done to it. */
   logs?: RegExp;
+  /** True: it leaves data behind that others would stumble over. */
+  isAlone?: boolean;
+}
+
+interface Before {
+  pid: number;
+  hostPid: number;
+  files: number;
+  hostFiles: number;
+  memory: number;
+  /** Characters of the log. */
+  logged: number;
 }
 
 /** The server, and those that are started after it on the same data. */
@@ -36,15 +48,17 @@ export class Victim {
   /** Answered with 2xx. */
   readonly accepted = new Set<string>();
   readonly env: Record<string, string>;
-  readonly #t: Test;
+  readonly #lifetime: Lifetime;
+  /** Those of cases that are over. */
+  readonly #earlier = new Set<string>();
   readonly #canary = `canary-${String(Math.random()).slice(2)}`;
   #server: ServerProcess | null = null;
-  #before: { pid: number; hostPid: number; files: number; hostFiles: number; memory: number } | null = null;
+  #before: Before | null = null;
   #isKilled = false;
 
-  constructor(t: Test, env: Record<string, string>, dataDir?: string) {
-    this.#t = t;
-    this.dir = tempDir(t);
+  constructor(lifetime: Lifetime, env: Record<string, string>, dataDir?: string) {
+    this.#lifetime = lifetime;
+    this.dir = tempDir(lifetime);
     this.dataDir = dataDir ?? join(this.dir, 'data');
     mkdirSync(join(this.dir, 'home'));
     this.env = {
@@ -68,10 +82,14 @@ export class Victim {
 
   async start(more: Record<string, string> = {}, program = [MAIN]): Promise<void> {
     Object.assign(this.env, more);
-    this.#server = await server(this.#t, this.env, { program, cwd: join(this.dir, 'home') });
+    this.#server = await server(this.#lifetime, this.env, { program, cwd: join(this.dir, 'home') });
     if (program[0] !== MAIN) return;
     // The first of everything costs files and memory that stay.
     await this.run({ kind: 'exec', program: '/bin/true' });
+    await this.#look();
+  }
+
+  async #look(): Promise<void> {
     const hostPid = await this.hostPid();
     this.#before = {
       pid: this.pid,
@@ -79,7 +97,16 @@ export class Victim {
       files: filesOf(this.pid),
       hostFiles: filesOf(hostPid),
       memory: memoryOf(this.pid),
+      logged: this.server.output().length,
     };
+  }
+
+  /** Another case begins: it is not held to what those before have left. */
+  async begin(): Promise<void> {
+    for (const { id } of await this.all()) this.#earlier.add(id);
+    this.accepted.clear();
+    this.#isKilled = false;
+    await this.#look();
   }
 
   /** Kills the server, and starts one again. */
@@ -178,7 +205,7 @@ export class Victim {
     const health = await fetch(`${this.url}/health`);
     t.match(await health.json(), { status: 'healthy' }, 'the server is healthy');
     if (!this.#isKilled) t.equal(this.#before?.pid, this.pid, 'it is the same process');
-    const all = await this.all();
+    const all = (await this.all()).filter(({ id }) => !this.#earlier.has(id));
     for (const { id, phase } of all) if (phase !== 'done') await this.cancel(id);
     for (const id of this.accepted)
       if (!all.some((one) => one.id === id)) t.fail(`${id} was accepted, and is gone`);
@@ -194,6 +221,7 @@ export class Victim {
     await this.#checkCanary(t);
     const errors = this.server
       .output()
+      .slice(this.#isKilled ? 0 : this.#before?.logged)
       .split('\n')
       .filter((line) => /"level":[56]0/.test(line) && !(logs?.test(line) ?? false));
     t.same(errors, [], 'the server has logged no error');
@@ -234,9 +262,40 @@ export function fault(
       t.pass('only a privileged user can mount a small disk');
       return;
     }
+    const isAlone = options.env !== undefined || options.dataDir !== undefined || program !== undefined;
+    if (!isAlone && options.isAlone !== true) {
+      await playShared(t, play, options);
+      return;
+    }
     const it = new Victim(t, typeof env === 'function' ? env(t) : env, dataDir);
     await it.start({}, program);
     await play(t, it);
     await it.checkInvariants(t, options);
   });
+}
+
+/** The cases of a file that ask for nothing special have one server, until a case fails. */
+let shared: { of: Lifetime; it: Victim; lifetime: Scope } | null = null;
+
+async function playShared(t: Test, play: (t: Test, it: Victim) => Promise<void>, options: FaultOptions) {
+  const of = ofFile();
+  if (shared?.of !== of) {
+    const lifetime = new Scope();
+    of.teardown(() => lifetime.end());
+    shared = { of, it: new Victim(lifetime, {}), lifetime };
+    await shared.it.start();
+  }
+  const { it, lifetime } = shared;
+  let isWell = false;
+  try {
+    await it.begin();
+    await play(t, it);
+    await it.checkInvariants(t, options);
+    isWell = t.passing();
+  } finally {
+    if (!isWell) {
+      shared = null;
+      await lifetime.end();
+    }
+  }
 }

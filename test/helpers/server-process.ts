@@ -1,8 +1,8 @@
 // A server as a process of its own, as it is shipped.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { until } from './processes.ts';
+import type { Lifetime } from './scope.ts';
 
 export interface ServerProcess {
   url: string;
@@ -42,7 +42,7 @@ function compiled(): Record<string, string> {
 
 /** Starts a program of the project with this environment and nothing else that matters to it. */
 export function start(
-  t: Test,
+  t: Lifetime,
   env: Record<string, string>,
   program: string[] = ['dist/main.js'],
   cwd?: string,
@@ -64,7 +64,7 @@ export function start(
 }
 
 export async function server(
-  t: Test,
+  t: Lifetime,
   env: Record<string, string>,
   options: ServerOptions = {},
 ): Promise<ServerProcess> {

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Test } from 'tap';
+import type { Lifetime } from './scope.ts';
 
-export function tempDir(t: Test): string {
+export function tempDir(t: Lifetime): string {
   const dir = mkdtempSync(join(tmpdir(), 'execd-test-'));
   // Something that is just ending may still write.
   t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }));
@@ -45,7 +45,7 @@ export function isBelow(dir: string, text: string, mostBytes = Infinity): boolea
 }
 
 /** A directory on a disk of its own of so many bytes, and files; null where this user may not mount one. */
-export function smallDisk(t: Test, bytes: number, files = 0): string | null {
+export function smallDisk(t: Lifetime, bytes: number, files = 0): string | null {
   const dir = mkdtempSync(join(tmpdir(), 'execd-disk-'));
   const { status } = spawnSync(
     'mount',

@@ -130,66 +130,74 @@ fault('kill -9 server while a log of what runs cannot be read', async (t, it) =>
   t.match(await it.finished(id), LOST, 'the start does not depend on it');
 });
 
-fault('store file truncated, bit-flipped, half record at end, zero-length', async (t, it) => {
-  for (let i = 0; i < 30; i++) await it.run({ kind: 'exec', program: 'echo', args: ['x'.repeat(2000)] });
-  const ids = (await it.all()).map(({ id }) => id);
-  it.server.signal('SIGTERM');
-  await it.died();
-  const db = 'execd.db';
-  const { length } = readFileSync(join(it.dataDir, db));
-  const flip = (at: number) => (path: string) => {
-    const bytes = readFileSync(path);
-    bytes[at] = (bytes[at] ?? 0) ^ 0xff;
-    writeFileSync(path, bytes);
-  };
-  const damages: Record<string, (path: string) => void> = {
-    truncated: (path) => truncateSync(path, Math.floor(length / 2)),
-    'cut by a page': (path) => truncateSync(path, length - 4096),
-    'zero-length': (path) => truncateSync(path, 0),
-    gone: (path) => rmSync(path),
-    'bit-flipped in the header': flip(20),
-    'bit-flipped in the schema': flip(105),
-    'half a record at the end': (path) => appendFileSync(path, Buffer.alloc(1000, 7)),
-    'half a record at the end of the write-ahead log': (path) =>
-      appendFileSync(`${path}-wal`, Buffer.alloc(1000, 7)),
-  };
-  for (const [what, damage] of Object.entries(damages)) {
-    const dataDir = join(tempDir(t), 'data');
-    cpSync(it.dataDir, dataDir, { recursive: true });
-    damage(join(dataDir, db));
-    const damaged = start(t, { EXECUTION_DATA_DIR: dataDir, EXECUTION_PORT: '0' });
-    const address = () => /"address":"([^"]+)"/.exec(damaged.said.out)?.[1];
-    await until('it has started or ended', () => damaged.exit !== null || address() !== undefined);
-    if (damaged.exit !== null) {
-      t.not(damaged.exit.code, 0, what);
-      t.match(damaged.said.err, /^execd: .*(store|database|logs)/, `${what}: ${damaged.said.err}`);
-      t.notMatch(damaged.said.err, / {4}at /);
-      continue;
+fault(
+  'store file truncated, bit-flipped, half record at end, zero-length',
+  async (t, it) => {
+    for (let i = 0; i < 30; i++) await it.run({ kind: 'exec', program: 'echo', args: ['x'.repeat(2000)] });
+    const ids = (await it.all()).map(({ id }) => id);
+    it.server.signal('SIGTERM');
+    await it.died();
+    const db = 'execd.db';
+    const { length } = readFileSync(join(it.dataDir, db));
+    const flip = (at: number) => (path: string) => {
+      const bytes = readFileSync(path);
+      bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+      writeFileSync(path, bytes);
+    };
+    const damages: Record<string, (path: string) => void> = {
+      truncated: (path) => truncateSync(path, Math.floor(length / 2)),
+      'cut by a page': (path) => truncateSync(path, length - 4096),
+      'zero-length': (path) => truncateSync(path, 0),
+      gone: (path) => rmSync(path),
+      'bit-flipped in the header': flip(20),
+      'bit-flipped in the schema': flip(105),
+      'half a record at the end': (path) => appendFileSync(path, Buffer.alloc(1000, 7)),
+      'half a record at the end of the write-ahead log': (path) =>
+        appendFileSync(`${path}-wal`, Buffer.alloc(1000, 7)),
+    };
+    for (const [what, damage] of Object.entries(damages)) {
+      const dataDir = join(tempDir(t), 'data');
+      cpSync(it.dataDir, dataDir, { recursive: true });
+      damage(join(dataDir, db));
+      const damaged = start(t, { EXECUTION_DATA_DIR: dataDir, EXECUTION_PORT: '0' });
+      const address = () => /"address":"([^"]+)"/.exec(damaged.said.out)?.[1];
+      await until('it has started or ended', () => damaged.exit !== null || address() !== undefined);
+      if (damaged.exit !== null) {
+        t.not(damaged.exit.code, 0, what);
+        t.match(damaged.said.err, /^execd: .*(store|database|logs)/, `${what}: ${damaged.said.err}`);
+        t.notMatch(damaged.said.err, / {4}at /);
+        continue;
+      }
+      for (const id of ids) {
+        const answer = await fetch(`${address()}/v1/executions/${id}`);
+        if (answer.status !== 200) t.fail(`${what}: it started, and ${id} is gone`);
+      }
+      damaged.child.kill('SIGKILL');
     }
-    for (const id of ids) {
-      const answer = await fetch(`${address()}/v1/executions/${id}`);
-      if (answer.status !== 200) t.fail(`${what}: it started, and ${id} is gone`);
-    }
-    damaged.child.kill('SIGKILL');
-  }
-  await it.start();
-});
+    await it.start();
+  },
+  { isAlone: true },
+);
 
-fault('machine reboot: stale pid files, pid now another program', async (t, it) => {
-  const innocent = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
-  t.teardown(() => innocent.kill('SIGKILL'));
-  const { id } = await it.begun('echo up; sleep 600');
-  it.server.signal('SIGKILL');
-  await it.died();
-  await until('nothing is left', () => withEnvironment(`${it.dataDir}/work/`).length === 0);
-  const db = new DatabaseSync(join(it.dataDir, 'execd.db'));
-  db.exec(`UPDATE epochs SET boot_id = 'another'`);
-  db.close();
-  writeFileSync(join(it.dataDir, 'lock.owner'), `pid ${innocent.pid}`);
-  await it.start();
-  t.match(await it.finished(id), { status: 'failed', outcome: { cause: 'lost', detail: 'reboot' } });
-  t.ok(isAlive(innocent.pid ?? 0), 'nothing is killed by its number');
-});
+fault(
+  'machine reboot: stale pid files, pid now another program',
+  async (t, it) => {
+    const innocent = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+    t.teardown(() => innocent.kill('SIGKILL'));
+    const { id } = await it.begun('echo up; sleep 600');
+    it.server.signal('SIGKILL');
+    await it.died();
+    await until('nothing is left', () => withEnvironment(`${it.dataDir}/work/`).length === 0);
+    const db = new DatabaseSync(join(it.dataDir, 'execd.db'));
+    db.exec(`UPDATE epochs SET boot_id = 'another'`);
+    db.close();
+    writeFileSync(join(it.dataDir, 'lock.owner'), `pid ${innocent.pid}`);
+    await it.start();
+    t.match(await it.finished(id), { status: 'failed', outcome: { cause: 'lost', detail: 'reboot' } });
+    t.ok(isAlive(innocent.pid ?? 0), 'nothing is killed by its number');
+  },
+  { isAlone: true },
+);
 
 fault('SIGKILL helper while child runs', async (t, it) => {
   const { id } = await it.begun('setsid sleep 600 & echo up; sleep 600');
@@ -228,28 +236,32 @@ fault(
   { env: echoAllowed },
 );
 
-fault('upgrade N -> N+1 -> rollback N with queued work', async (t, it) => {
-  await it.run('echo done');
-  it.server.signal('SIGTERM');
-  await it.died();
-  const file = join(it.dataDir, 'execd.db');
-  const version = (text: string) => {
-    const db = new DatabaseSync(file);
-    const row = db.prepare(`PRAGMA user_version${text}`).get() as { user_version: number } | undefined;
-    db.close();
-    return row?.user_version ?? 0;
-  };
-  const now = version('');
-  version(`= ${now + 1}`);
-  const before = readFileSync(file);
-  const refused = start(t, { EXECUTION_DATA_DIR: it.dataDir, EXECUTION_PORT: '0' });
-  await until('it has ended', () => refused.exit !== null);
-  t.not(refused.exit?.code, 0);
-  t.match(refused.said.err, /^execd: .*newer/);
-  t.ok(readFileSync(file).equals(before), 'the store was not touched');
-  version(`= ${now}`);
-  await it.start();
-});
+fault(
+  'upgrade N -> N+1 -> rollback N with queued work',
+  async (t, it) => {
+    await it.run('echo done');
+    it.server.signal('SIGTERM');
+    await it.died();
+    const file = join(it.dataDir, 'execd.db');
+    const version = (text: string) => {
+      const db = new DatabaseSync(file);
+      const row = db.prepare(`PRAGMA user_version${text}`).get() as { user_version: number } | undefined;
+      db.close();
+      return row?.user_version ?? 0;
+    };
+    const now = version('');
+    version(`= ${now + 1}`);
+    const before = readFileSync(file);
+    const refused = start(t, { EXECUTION_DATA_DIR: it.dataDir, EXECUTION_PORT: '0' });
+    await until('it has ended', () => refused.exit !== null);
+    t.not(refused.exit?.code, 0);
+    t.match(refused.said.err, /^execd: .*newer/);
+    t.ok(readFileSync(file).equals(before), 'the store was not touched');
+    version(`= ${now}`);
+    await it.start();
+  },
+  { isAlone: true },
+);
 
 // -------------------------------------------------------------------------------------------- exhaustion
 
@@ -325,49 +337,57 @@ for (const [what, offsetMs] of [
   ['forward', 400 * DAY_MS],
   ['back', -400 * DAY_MS],
 ] as const) {
-  fault(`clock jump across restart (${what})`, async (t, it) => {
-    const ran = join(tempDir(t), 'ran');
-    const retried = await it.submit(`echo x >> ${ran}; exit 1`, {
-      retry: { attempts: 2, min_ms: 3_600_000, max_ms: 3_600_000, jitter: 0 },
-    });
-    await until(
-      'it waits',
-      async () => (await it.get(`/v1/executions/${retried.id}`)).phase === 'scheduled_retry',
-    );
-    await it.run('echo before');
-    it.server.signal('SIGKILL');
-    await it.died();
-    await it.start({}, fixture('at-another-time', String(offsetMs)));
-    t.match(await it.run('echo now'), { status: 'completed' });
-    if (offsetMs > 0) t.match(await it.finished(retried.id), { status: 'failed', attempts: { length: 2 } });
-    else {
-      t.match(await it.get(`/v1/executions/${retried.id}`), { phase: 'scheduled_retry' });
-      t.match(await it.cancel(retried.id), { status: 'cancelled' });
-    }
-    t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'it was tried at most once more');
-    await it.restart();
-    t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'and not again');
-  });
+  fault(
+    `clock jump across restart (${what})`,
+    async (t, it) => {
+      const ran = join(tempDir(t), 'ran');
+      const retried = await it.submit(`echo x >> ${ran}; exit 1`, {
+        retry: { attempts: 2, min_ms: 3_600_000, max_ms: 3_600_000, jitter: 0 },
+      });
+      await until(
+        'it waits',
+        async () => (await it.get(`/v1/executions/${retried.id}`)).phase === 'scheduled_retry',
+      );
+      await it.run('echo before');
+      it.server.signal('SIGKILL');
+      await it.died();
+      await it.start({}, fixture('at-another-time', String(offsetMs)));
+      t.match(await it.run('echo now'), { status: 'completed' });
+      if (offsetMs > 0) t.match(await it.finished(retried.id), { status: 'failed', attempts: { length: 2 } });
+      else {
+        t.match(await it.get(`/v1/executions/${retried.id}`), { phase: 'scheduled_retry' });
+        t.match(await it.cancel(retried.id), { status: 'cancelled' });
+      }
+      t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'it was tried at most once more');
+      await it.restart();
+      t.equal(counts(ran).get('x'), offsetMs > 0 ? 2 : 1, 'and not again');
+    },
+    { isAlone: true },
+  );
 }
 
-fault('clock jump across restart (retention)', async (t, it) => {
-  const [first] = await it.all();
-  const kept = [await it.run('echo one'), await it.run('echo two')];
-  it.server.signal('SIGTERM');
-  await it.died();
-  const settings = { EXECUTION_MAX_RETAINED: '2', EXECUTION_CLEANUP_INTERVAL: '1' };
-  await it.start(settings, fixture('at-another-time', String(400 * DAY_MS)));
-  it.accepted.delete(first?.id ?? '');
-  await until(
-    'a cleanup has removed what is above the count',
-    async () => (await fetch(`${it.url}/v1/executions/${first?.id}`)).status === 404,
-  );
-  for (const { id } of kept) t.match(await it.get(`/v1/executions/${id}`), { status: 'completed' });
-  t.same((await it.log(kept[0]?.id ?? '')).toString(), 'one\n', 'with their logs');
-  const answer = await it.post('/v1/admin/cleanup');
-  t.match(await answer.json(), { removed: 2 }, 'who asks for it has what the clock says');
-  for (const { id } of kept) it.accepted.delete(id);
-});
+fault(
+  'clock jump across restart (retention)',
+  async (t, it) => {
+    const [first] = await it.all();
+    const kept = [await it.run('echo one'), await it.run('echo two')];
+    it.server.signal('SIGTERM');
+    await it.died();
+    const settings = { EXECUTION_MAX_RETAINED: '2', EXECUTION_CLEANUP_INTERVAL: '1' };
+    await it.start(settings, fixture('at-another-time', String(400 * DAY_MS)));
+    it.accepted.delete(first?.id ?? '');
+    await until(
+      'a cleanup has removed what is above the count',
+      async () => (await fetch(`${it.url}/v1/executions/${first?.id}`)).status === 404,
+    );
+    for (const { id } of kept) t.match(await it.get(`/v1/executions/${id}`), { status: 'completed' });
+    t.same((await it.log(kept[0]?.id ?? '')).toString(), 'one\n', 'with their logs');
+    const answer = await it.post('/v1/admin/cleanup');
+    t.match(await answer.json(), { removed: 2 }, 'who asks for it has what the clock says');
+    for (const { id } of kept) it.accepted.delete(id);
+  },
+  { isAlone: true },
+);
 
 fault(
   'setTimeout > 2^31-1 ms',

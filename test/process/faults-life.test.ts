@@ -110,10 +110,14 @@ fault('child stops itself or is stopped', async (t, it) => {
 
 fault('zombie', async (t, it) => {
   const host = await it.hostPid();
+  const own = token();
+  const go = join(tempDir(t), 'go');
   const ids = [];
-  for (let i = 0; i < 5; i++) ids.push((await it.begun('echo up; sleep 0.1; exit 7')).id);
+  for (let i = 0; i < 5; i++)
+    ids.push((await it.begun(`echo up; until [ -e ${go} ]; do sleep 0.02; done; exit 7 # ${own}`)).id);
   it.server.signal('SIGSTOP');
-  await until('they have ended and are reaped', () => withArgument('exit 7').length === 0);
+  writeFileSync(go, '');
+  await until('they have ended and are reaped', () => withArgument(own).length === 0);
   t.same(zombiesOf(host), []);
   it.server.signal('SIGCONT');
   for (const id of ids) t.match(await it.finished(id), { outcome: { cause: 'exited', exit_code: 7 } });

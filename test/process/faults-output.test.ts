@@ -249,31 +249,37 @@ fault('client disconnects mid-stream', async (t, it) => {
   t.match(await it.cancel(id), { status: 'cancelled' });
 });
 
-fault('resume with Last-Event-ID: future, past retention, garbage, other execution', async (t, it) => {
-  const one = await it.run('echo one');
-  const other = await it.run('echo other; echo other');
-  const resume = async (path: string, id: string) => {
-    const answer = await fetch(it.url + path, { headers: { 'last-event-id': id } });
-    return { status: answer.status, text: await answer.text() };
-  };
-  const path = `/v1/executions/${one.id}/events?output=true`;
-  const ids = [...(await it.text(path)).matchAll(/^id: (.*)$/gm)].map(([, id]) => id ?? '');
-  t.ok(ids.length >= 4);
-  const whole = await it.text(path);
-  const exact = await resume(path, ids[1] ?? '');
-  t.equal(exact.status, 200);
-  t.ok(whole.endsWith(exact.text.slice(exact.text.indexOf('id: '))), 'the rest, and only that');
-  t.equal((await resume(path, ids.at(-1) ?? '')).status, 204, 'there is nothing more');
-  for (const id of ['999.1.0', 'garbage', '-1', '1e9', '2.1.999999', '1.1.0; drop', other.id])
-    t.match(await resume(path, id), { status: 400, text: /invalid_event_id/ }, id);
-  const all = [...(await readSome(`${it.url}/v1/events`)).matchAll(/^id: (.*)$/gm)].map(([, id]) => id ?? '');
-  t.equal((await resume(path, all[0] ?? '')).status, 400, 'that of another stream');
-  for (const { id } of [one, other])
-    t.equal((await fetch(`${it.url}/v1/executions/${id}`, { method: 'DELETE' })).status, 204);
-  it.accepted.delete(one.id);
-  it.accepted.delete(other.id);
-  t.match(await resume('/v1/events', all[0] ?? ''), { status: 410, text: /events_gone/ });
-});
+fault(
+  'resume with Last-Event-ID: future, past retention, garbage, other execution',
+  async (t, it) => {
+    const one = await it.run('echo one');
+    const other = await it.run('echo other; echo other');
+    const resume = async (path: string, id: string) => {
+      const answer = await fetch(it.url + path, { headers: { 'last-event-id': id } });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const path = `/v1/executions/${one.id}/events?output=true`;
+    const ids = [...(await it.text(path)).matchAll(/^id: (.*)$/gm)].map(([, id]) => id ?? '');
+    t.ok(ids.length >= 4);
+    const whole = await it.text(path);
+    const exact = await resume(path, ids[1] ?? '');
+    t.equal(exact.status, 200);
+    t.ok(whole.endsWith(exact.text.slice(exact.text.indexOf('id: '))), 'the rest, and only that');
+    t.equal((await resume(path, ids.at(-1) ?? '')).status, 204, 'there is nothing more');
+    for (const id of ['999.1.0', 'garbage', '-1', '1e9', '2.1.999999', '1.1.0; drop', other.id])
+      t.match(await resume(path, id), { status: 400, text: /invalid_event_id/ }, id);
+    const all = [...(await readSome(`${it.url}/v1/events`)).matchAll(/^id: (.*)$/gm)].map(
+      ([, id]) => id ?? '',
+    );
+    t.equal((await resume(path, all[0] ?? '')).status, 400, 'that of another stream');
+    for (const { id } of [one, other])
+      t.equal((await fetch(`${it.url}/v1/executions/${id}`, { method: 'DELETE' })).status, 204);
+    it.accepted.delete(one.id);
+    it.accepted.delete(other.id);
+    t.match(await resume('/v1/events', all[0] ?? ''), { status: 410, text: /events_gone/ });
+  },
+  { isAlone: true },
+);
 
 /** The beginning of a stream. */
 async function readSome(url: string): Promise<string> {

@@ -148,9 +148,11 @@ fault('symlink/hardlink swap in work dir during cleanup or artifact pick-up', as
   for (let i = 0; i < 50; i++) writeFileSync(join(outside, `file${i}`), 'keep');
   const tree = 'mkdir -p a/{1..40}; touch a/{1..40}/file{0,1}';
   for (let round = 0; round < 10; round++) {
+    const go = join(tempDir(t), 'go');
     const { id } = await it.begun(
-      `${tree}; ln -s ${outside} link; ln -s ${outside} a/link; echo up; pwd; sleep 0.05`,
+      `${tree}; ln -s ${outside} link; ln -s ${outside} a/link; echo up; pwd; until [ -e ${go} ]; do sleep 0.02; done`,
     );
+    await until('it says where', async () => (await it.log(id)).toString().split('\n').length > 2);
     const home = (await it.log(id)).toString().split('\n')[1] ?? '';
     // What runs beside it swaps directories for links while they are removed.
     const over = new AbortController();
@@ -167,6 +169,7 @@ fault('symlink/hardlink swap in work dir during cleanup or artifact pick-up', as
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();
+    writeFileSync(go, '');
     await it.finished(id);
     over.abort();
     await swapping;

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import type { Cost } from './cost.ts';
 import type { Report } from './report.ts';
 import { BETWEEN_FILES, END_OF_FILE, readTests } from './tap-lines.ts';
-import type { FileEnded } from './worker.ts';
+import { type FileEnded, NO_MORE } from './messages.ts';
 
-/** For a file, and for the end of a process. */
+/** A process is killed in which nothing has ended for so long: no test, and not the process itself. */
 const TIMEOUT_MS = 900_000;
 
 /** A process that runs test files. */
@@ -16,6 +16,7 @@ class Lane {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #files: string[] = [];
+  #timer = setTimeout(() => undefined, 0);
   #said = '';
   #tests = 0;
   #failures = 0;
@@ -29,15 +30,19 @@ class Lane {
     });
     if (this.#child.stdout !== null) {
       readTests(this.#child.stdout, ({ isOk, name, seconds, detail }) => {
-        if (name === END_OF_FILE) return this.#atEndOfFile();
-        if (name === BETWEEN_FILES) return;
+        this.#wait();
+        const isMark = name === END_OF_FILE || name === BETWEEN_FILES;
+        if (isMark && isOk) {
+          if (name === END_OF_FILE) this.#atEndOfFile();
+          return;
+        }
         this.#tests += 1;
         if (!isOk) this.#failures += 1;
         const where = isOk ? '' : `${this.#files.at(-1)}: `;
         report.test(isOk, where + report.slow(name, seconds), detail);
       });
     }
-    // There is no event `close` when the parent has closed the channel.
+    // There is no event `close` where there was a channel.
     const ends = [this.#child.stdout, this.#child.stderr].map((one) => one && once(one, 'end'));
     this.#ended = Promise.all([once(this.#child, 'exit'), ...ends]).then(() => undefined);
   }
@@ -46,13 +51,13 @@ class Lane {
   async run(file: string): Promise<boolean> {
     this.#files.push(file);
     this.#tests = 0;
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), TIMEOUT_MS);
+    this.#wait();
     const isWritten = new Promise<void>((resolve) => (this.#atEndOfFile = resolve));
     const hasRun = Promise.all([this.#costOf(file), isWritten]);
     // A process that has just ended says so by its end.
     this.#child.send(file, () => undefined);
     const done = await Promise.race([hasRun, this.#ended]);
-    clearTimeout(timer);
+    clearTimeout(this.#timer);
     if (done === undefined) {
       this.#report.test(false, `${file} ended the process of its tests (${this.#how()})`, this.#said);
       return false;
@@ -64,13 +69,18 @@ class Lane {
 
   /** Waits until the process has ended by itself. */
   async end(): Promise<void> {
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), TIMEOUT_MS);
-    if (this.#child.connected) this.#child.disconnect();
+    this.#wait();
+    if (this.#child.connected) this.#child.send(NO_MORE);
     await this.#ended;
-    clearTimeout(timer);
+    clearTimeout(this.#timer);
     const isClean = this.#child.exitCode === 0 || this.#failures > 0;
     if (!isClean)
       this.#report.test(false, `${this.#files.join(' ')} ended badly (${this.#how()})`, this.#said);
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#child.kill('SIGKILL'), TIMEOUT_MS);
   }
 
   #costOf(file: string): Promise<Cost> {
