@@ -7,7 +7,8 @@
 import { availableParallelism } from 'node:os';
 import { globSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BUILDS, check, checksOf, SANITIZED } from './running/checks.ts';
+import { concerned } from './running/changed.ts';
+import { BUILDS, check, checksOf, type Command, SANITIZED } from './running/checks.ts';
 import { type Job, runLane } from './running/queue.ts';
 import { CACHE, lastTimes, Report } from './running/report.ts';
 
@@ -17,22 +18,31 @@ process.env.NODE_COMPILE_CACHE = resolve(join(CACHE, 'compiled'));
 /** Tests wait most of their time: for processes, disks and each other. */
 const LANES = availableParallelism() + 1;
 
-const wanted = process.argv.slice(2);
-const isWanted = (file: string) => wanted.length === 0 || wanted.some((prefix) => file.startsWith(prefix));
 const times = lastTimes();
 /** The longest first, so that none runs alone at the end; a file that has never run here counts by its size. */
 const weightOf = (file: string) => times[file]?.wall ?? statSync(file).size / 1000;
-const files = globSync('test/**/*.test.ts')
-  .filter(isWanted)
-  .sort((a, b) => weightOf(b) - weightOf(a));
+
+function chosen(args: string[]): { checks: readonly Command[]; files: string[] } {
+  const all = globSync('test/**/*.test.ts');
+  if (args[0] === '--changed') {
+    const { changed, tests, left } = concerned(args[1] ?? 'HEAD', times);
+    if (left.length > 0) console.log(`Not run, although they use what has changed: ${left.join(' ')}\n`);
+    return { checks: changed.length === 0 ? [] : checksOf(changed), files: tests };
+  }
+  if (args.length > 0)
+    return { checks: [], files: all.filter((file) => args.some((prefix) => file.startsWith(prefix))) };
+  return { checks: [...checksOf(['.']), SANITIZED], files: all };
+}
 
 const report = new Report();
-const checks = wanted.length === 0 ? [...checksOf(['.']), SANITIZED] : [];
+const { checks, files } = chosen(process.argv.slice(2));
+files.sort((a, b) => weightOf(b) - weightOf(a));
 const jobs: Job[] = [
   ...checks.map((one): Job => ({ kind: 'check', run: () => check(report, one) })),
   ...files.map((file): Job => ({ kind: 'file', file })),
 ];
-const built = Promise.all(BUILDS.map((one) => check(report, one))).then(() => undefined);
+const builds = jobs.length === 0 ? [] : BUILDS;
+const built = Promise.all(builds.map((one) => check(report, one))).then(() => undefined);
 await Promise.all(Array.from({ length: LANES }, () => runLane(report, jobs, built)));
 await built;
 process.exitCode = report.finish() ? 0 : 1;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { measure } from './cost.ts';
 import { CACHE, type Report } from './report.ts';
 
-type Command = readonly [name: string, program: string, ...args: string[]];
+export type Command = readonly [name: string, program: string, ...args: string[]];
 
 /** Tests start what these make, so that they come first. The types are checked apart from the build. */
 export const BUILDS: readonly Command[] = [
@@ -12,25 +12,28 @@ export const BUILDS: readonly Command[] = [
   ['the native host builds where there is a compiler', 'sh', 'scripts/build-native.sh', '--if-possible'],
 ];
 
-const cached = (name: string) => ['--cache', '--cache-location', join(CACHE, name)];
+/** By content: a fresh clone has other times than the one before. */
+const cached = (name: string) => ['--cache', '--cache-location', join(CACHE, name), '--cache-strategy', 'content'];
 const TYPES = ['--incremental', '--tsBuildInfoFile', join(CACHE, 'types.json')];
-const NOT_FOUND = '--no-error-on-unmatched-pattern';
 
 /**
  * The others run beside the tests, the longest first. A first run, as on a fresh clone, looks at everything; later ones
- * look at what has changed since.
+ * look at what has changed since. Of single files, only those are looked at that a program knows.
  */
 export function checksOf(files: readonly string[]): readonly Command[] {
-  return [
-    ['the code is linted', 'eslint', ...cached('eslint'), '--cache-strategy', 'content', NOT_FOUND, ...files],
-    ['the types fit', 'tsc', '-p', 'tsconfig.json', ...TYPES],
+  const isAll = files.includes('.');
+  const code = isAll ? files : files.filter((file) => /\.[cm]?[jt]s$/.test(file));
+  const prettier = ['--check', '--log-level', 'warn', '--ignore-unknown', ...cached('prettier')];
+  const checks: [Command, boolean][] = [
+    [['the code is linted', 'eslint', '--no-warn-ignored', ...cached('eslint'), ...code], code.length > 0],
+    [['the types fit', 'tsc', '-p', 'tsconfig.json', ...TYPES], code.length > 0],
+    [['the code is formatted', 'prettier', ...prettier, ...files], true],
     [
-      'the code is formatted',
-      ...['prettier', '--check', '--log-level', 'warn', ...cached('prettier'), '--cache-strategy', 'content'],
-      ...[NOT_FOUND, ...files],
-    ] as unknown as Command,
-    ['the arrows between the rooms hold', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
+      ['the arrows between the rooms hold', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
+      isAll || code.some((file) => file.startsWith('src/')),
+    ],
   ];
+  return checks.flatMap(([command, isNeeded]) => (isNeeded ? [command] : []));
 }
 
 export const SANITIZED: Command = [
