@@ -19,7 +19,8 @@ export interface Concerned {
   left: string[];
 }
 
-const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
+const git = (...args: string[]) =>
+  execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
 
 export function concerned(commit: string, times: Record<string, Cost>): Concerned {
   const changed = new Set([
@@ -51,7 +52,9 @@ function usesOf(files: string[], changed: ReadonlySet<string>): ReadonlyMap<stri
       const imported = [...text.matchAll(/['"](\.\.?\/[^'"]*)['"]/g)].map(([, path = '']) =>
         normalize(join(dirname(file), path)),
       );
-      const named = [...text.matchAll(/['"`]((?:\w[\w.*-]*\/)*\w[\w.*-]*)['"`]/g)].map(([, path = '']) => path);
+      const named = [...text.matchAll(/['"`]((?:\w[\w.*-]*\/)*\w[\w.*-]*)['"`]/g)].map(
+        ([, path = '']) => path,
+      );
       return [file, [...imported, ...named.flatMap((path) => sourcesOf(path, changed))]];
     }),
   );

@@ -13,7 +13,13 @@ export const BUILDS: readonly Command[] = [
 ];
 
 /** By content: a fresh clone has other times than the one before. */
-const cached = (name: string) => ['--cache', '--cache-location', join(CACHE, name), '--cache-strategy', 'content'];
+const cached = (name: string) => [
+  '--cache',
+  '--cache-location',
+  join(CACHE, name),
+  '--cache-strategy',
+  'content',
+];
 const TYPES = ['--incremental', '--tsBuildInfoFile', join(CACHE, 'types.json')];
 
 /**
