@@ -41,7 +41,7 @@ fault('timeout', async (t, it) => {
     status: 'timed_out',
     outcome: {
       cause: 'attempt_timeout',
-      limit_ms: end.timeouts.attempt_ms as number,
+      limit_ms: end.timeouts.attempt_ms,
       process: { survivors: 0 },
     },
     result: { stdout: 'so far\n' },
