@@ -250,11 +250,12 @@ static int64_t grace_end(const struct attempt *attempt) { return now_ns() + atte
 /** The stop signal, and time to act on it. */
 void ending_terminate(struct attempt *attempt) {
   struct process *found;
-  attempt->grace_ends_ns = grace_end(attempt);
   // Without time to act on a signal, none is better than SIGKILL.
   attempt->is_output_lost |= attempt->grace_ms == 0 && attempt_is_read(attempt);
   size_t count = processes_of(attempt, &found);
   attempt->found = of_command(attempt, found, count);
+  // From here, because finding them takes time, which is not theirs.
+  attempt->grace_ends_ns = grace_end(attempt);
   ask(attempt, found, count, attempt->start->stop_scope == STOP_ALL);
 }
 
