@@ -257,7 +257,7 @@ t.test('a refusal says what is wrong in words of its own', async (t) => {
   t.equal(empty.body.detail, 'the body: nothing to change');
   const status = await call<Problem>('GET', '/v1/executions?status=done');
   t.match(status.body.errors, [{ field: '?status', message: /^must be one of "pending"/ }]);
-  for (const path of ['/executions', '/', `/v1/${'x'.repeat(5000)}`]) {
+  for (const path of ['/executions', '/v2', `/v1/${'x'.repeat(5000)}`]) {
     const { text, body } = await call<Problem>('GET', path);
     t.match(body.detail, /^There is no route GET .*; the API is under \/v1, and shown under \/docs\.$/);
     t.ok(text.length < 500);
