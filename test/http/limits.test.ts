@@ -179,7 +179,7 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
     );
   t.match(await submit(undefined, { grace_ms: 701 }), {
     status: 403,
-    body: { errors: [{ field: '/stop/grace_ms', message: 'must be at most 700 (policy file)' }] },
+    body: { errors: [{ field: '/stop/grace_ms', message: 'is 701; the policy file allows at most 700' }] },
   });
   const over = await submit({ open_files: 61, processes: 8 });
   t.match(over, {
