@@ -140,8 +140,10 @@ t.test('a host that stays silent is replaced, and its attempts are told as lost'
   process.kill(pid, 'SIGSTOP');
   await it.beats(11);
   t.equal(it.runner.status().restarts, 0, 'not before its time');
-  await it.beats(2);
-  await until('it is dead', () => !isAlive(pid));
+  await until('it is dead', async () => {
+    await it.beats(1);
+    return !isAlive(pid);
+  });
   await until('the next one is planned', () => it.runner.status().restarts === 1);
   await it.clock.advance(0);
   t.match(await running.ended, { type: 'interrupted', detail: 'runner_host_silent', isStarted: true });
