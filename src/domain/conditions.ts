@@ -21,7 +21,7 @@ export interface Condition {
   /** Its value where it reads nothing at all and is soon worked out, else null. */
   constant: boolean | null;
   /**
-   * Its value. It holds up nobody who asks for something else, and other users' conditions as little as possible.
+   * Evaluates the condition without blocking other requests; users take turns.
    *
    * @param userId whose condition it is
    * @throws ConditionError a field that is not there, a value of another type, not a boolean, too much to read, too much time

@@ -94,8 +94,8 @@ function isPlain(json: Uint8Array, start: number, end: number): boolean {
 }
 
 /**
- * The JSON Canonicalization Scheme (RFC 8785): sorted keys; numbers and strings as ECMAScript writes them, but for exact
- * numbers, which are handed on with their digits, and so are other numbers when they have others.
+ * The JSON Canonicalization Scheme (RFC 8785): sorted keys; numbers and strings as ECMAScript writes them. Exact
+ * numbers keep their digits.
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null || value instanceof ExactNumber)

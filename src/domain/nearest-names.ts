@@ -19,7 +19,7 @@ export function nearestNames(name: string, known: readonly string[]): string[] {
     .map(({ one }) => one);
 }
 
-/** The share of parts that both have, but for the first one, which all have. */
+/** The share of parts that both names have. The first part is left out, because all names have it. */
 function likeness(a: string, b: string): number {
   const [left, right] = [partsOf(a), partsOf(b)];
   const common = left.reduce((sum, part) => sum + Math.max(0, ...right.map((one) => alike(part, one))), 0);

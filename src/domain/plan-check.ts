@@ -102,7 +102,7 @@ function* checkPlan(
 
 const nameOf = (step: StepSpec | null | undefined, i: number): string => step?.name ?? `step ${i}`;
 
-/** A step as far as its fields are right, but for values that are not known yet; null when it is none. */
+/** Checks the fields of a step whose values are known already. Returns null for a value that is not an object. */
 function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepSpec | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber) {
     add(at, 'must be an object');

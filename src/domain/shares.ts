@@ -1,5 +1,5 @@
-// What many users share has a bound for all together. A user alone may have all of it. When it is full, a user who has less than
-// an equal part gets more all the same, so that nobody is kept out by what others have; twice the bound is the end for everybody.
+// Shares of a bounded resource. A user alone may take all of it. When it is full, a user below an equal part still gets more, so
+// that other users cannot lock anybody out. Twice the bound is the limit for everybody.
 
 export interface Taken {
   /** By the user who wants more. */
