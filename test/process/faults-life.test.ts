@@ -131,20 +131,24 @@ fault('server as container PID 1, command leaves orphans that exit', async (t, i
   t.match(readFileSync('Dockerfile', 'utf8'), /^ENTRYPOINT \["\/usr\/bin\/tini"/m);
 });
 
-fault('child kills the server (same uid)', async (t, it) => {
-  const marker = token();
-  const go = join(tempDir(t), 'go');
-  const waits = `until [ -e ${go} ]; do sleep 0.01; done`;
-  const { id } = await it.submit(`setsid sleep 600.${marker} & ${waits}; kill -9 ${it.pid}; sleep 600`);
-  // Not before it has answered.
-  writeFileSync(go, '');
-  await it.died();
-  await it.start();
-  t.match(await it.finished(id), { status: 'failed', outcome: { cause: 'lost', detail: 'server_crash' } });
-  t.same(withArgument(marker), []);
-  const { id: killer } = await it.submit(`kill -9 ${await it.hostPid()}; sleep 600`);
-  t.match(await it.finished(killer), { outcome: { cause: 'lost', detail: 'runner_host_died' } });
-});
+fault(
+  'child kills the server (same uid)',
+  async (t, it) => {
+    const marker = token();
+    const go = join(tempDir(t), 'go');
+    const waits = `until [ -e ${go} ]; do sleep 0.01; done`;
+    const { id } = await it.submit(`setsid sleep 600.${marker} & ${waits}; kill -9 ${it.pid}; sleep 600`);
+    // Not before it has answered.
+    writeFileSync(go, '');
+    await it.died();
+    await it.start();
+    t.match(await it.finished(id), { status: 'failed', outcome: { cause: 'lost', detail: 'server_crash' } });
+    t.same(withArgument(marker), []);
+    const { id: killer } = await it.submit(`kill -9 ${await it.hostPid()}; sleep 600`);
+    t.match(await it.finished(killer), { outcome: { cause: 'lost', detail: 'runner_host_died' } });
+  },
+  { isAlone: true },
+);
 
 fault(
   'cancel races: cancel before start, during spawn, after exit, twice, 100 concurrent cancels',

@@ -246,7 +246,7 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
     [
       'an address of another machine',
       { EXECUTION_HOST: '127.0.0.999', EXECUTION_PORT: '0' },
-      /EXECUTION_HOST: 127\.0\.0\.999 cannot/,
+      /EXECUTION_HOST: execd cannot listen on 127\.0\.0\.999/,
     ],
     [
       'defaults over their maximum',

@@ -237,18 +237,24 @@ static void run(void) {
   }
 }
 
-/** Everything has ended: what is left are orphans that were nobody's, directories, and words to the server. */
-static void finish(void) {
-  attempts_end_turn();
-  kill_all_orphans();
-  static struct job last_trim = {NULL, trim_work, trim_done};
-  workers_do(starter, &last_trim);
-  if (scratch_dir != NULL) remove_later(scratch_dir);
-  // What hangs in the system is left behind.
+/** Waits for all jobs, but for starts that hang in the system. */
+static void finish_jobs(void) {
   while (jobs_open() > attempts_hanging()) {
     poll(&(struct pollfd){mailbox_fd(), POLLIN, 0}, 1, 1000);
     mailbox_open();
   }
+}
+
+/** Everything has ended: what is left are orphans that were nobody's, directories, and words to the server. */
+static void finish(void) {
+  attempts_end_turn();
+  kill_all_orphans();
+  // Only when all directories have been given back: several starters work beside each other.
+  finish_jobs();
+  static struct job last_trim = {NULL, trim_work, trim_done};
+  workers_do(starter, &last_trim);
+  if (scratch_dir != NULL) remove_later(scratch_dir);
+  finish_jobs();
   for (int tries = 0; tries < 50 && to_server.length > 0; tries++) {
     poll(&(struct pollfd){STDOUT_FILENO, POLLOUT, 0}, 1, 100);
     write_out();
