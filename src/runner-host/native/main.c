@@ -237,7 +237,7 @@ static void run(void) {
   }
 }
 
-/** Waits for all jobs, but for starts that hang in the system. */
+/** Waits for all jobs except starts that hang in the system. */
 static void finish_jobs(void) {
   while (jobs_open() > attempts_hanging()) {
     poll(&(struct pollfd){mailbox_fd(), POLLIN, 0}, 1, 1000);
