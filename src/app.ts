@@ -228,7 +228,11 @@ export async function buildApp(
   const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
   engine.listen(() => dispatcher.wake());
   engine.listenToAccounts(() => dispatcher.wake());
-  const sse = new SseClients({ clock, maxClients: config.EXECUTION_MAX_STREAMS });
+  const sse = new SseClients({
+    clock,
+    maxClients: config.EXECUTION_MAX_STREAMS,
+    quotaOf: (userId) => rules.current.quotasOf(userId).streams,
+  });
   const metrics: Metrics = createMetrics({
     version: VERSION,
     gauges: async () => ({
@@ -266,10 +270,10 @@ export async function buildApp(
       allowedHosts: config.EXECUTION_ALLOWED_HOSTS,
       authenticate: authentication,
       clock,
+      maxConnections: config.EXECUTION_MAX_CONNECTIONS,
     },
     keys,
     trustProxy: config.EXECUTION_TRUST_PROXY,
-    maxConnections: config.EXECUTION_MAX_CONNECTIONS,
     audit,
     readAudit: (day) => audit.read(day),
     bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
@@ -513,6 +517,7 @@ function quotasOf(config: Config): Quotas {
     submitsPerS: config.EXECUTION_USER_SUBMITS_PER_SEC ?? null,
     logBytes: config.EXECUTION_USER_LOG_BYTES ?? null,
     bodyBytes: config.EXECUTION_USER_MAX_BODY_BYTES ?? null,
+    streams: config.EXECUTION_USER_MAX_STREAMS ?? null,
     maxPriority: null,
   };
 }

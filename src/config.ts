@@ -70,7 +70,7 @@ const SETTINGS = {
     default: '12000',
     unit: 'connections',
     about:
-      'How many are open at a time. More are closed at once, so leave room beside EXECUTION_MAX_STREAMS.',
+      'Connections that are open at a time. For one more, an idle one is closed. The requests of one user are at most as many as connections are left free. Leave room beside EXECUTION_MAX_STREAMS.',
   },
   EXECUTION_ALLOW_ROOT: {
     schema: flag,
@@ -228,6 +228,13 @@ const SETTINGS = {
     default: undefined,
     unit: 'bytes',
     about: 'Greatest body of a request of one user. Unset: 1 MiB, and 16 MiB of a batch.',
+  },
+  EXECUTION_USER_MAX_STREAMS: {
+    schema: whole(0, 1_000_000).optional(),
+    default: undefined,
+    unit: 'connections',
+    about:
+      'Streams that one user may have open at a time, where the policy file does not say. Unset: no more than are left free of EXECUTION_MAX_STREAMS, so half of them for one user alone.',
   },
   EXECUTION_ON_LIMIT: {
     schema: z.enum(['queue', 'reject']),

@@ -21,12 +21,22 @@ export interface Quotas {
   logBytes: number | null;
   /** Bytes of the body of a request. */
   bodyBytes: number | null;
+  /** Streams that are open at a time. */
+  streams: number | null;
   /** Greatest priority. */
   maxPriority: number | null;
 }
 
 export const NO_QUOTAS: Quotas = Object.freeze({
-  ...{ running: null, queued: null, submitsPerS: null, logBytes: null, bodyBytes: null, maxPriority: null },
+  ...{
+    running: null,
+    queued: null,
+    submitsPerS: null,
+    logBytes: null,
+    bodyBytes: null,
+    streams: null,
+    maxPriority: null,
+  },
 });
 
 const quota = (max = Number.MAX_SAFE_INTEGER) => z.int().min(0).max(max).nullable().optional();
@@ -36,6 +46,7 @@ const quotas = z.strictObject({
   submits_per_s: z.number().gt(0).max(1_000_000).nullable().optional(),
   log_bytes: quota().describe('bytes that the logs of their executions keep'),
   body_bytes: quota().describe('bytes of the body of a request'),
+  streams: quota().describe('streams that are open at a time'),
   max_priority: priority.nullable().optional(),
 });
 
@@ -186,6 +197,7 @@ function over(before: Quotas, said: z.infer<typeof quotas> = {}): Quotas {
     submitsPerS: pick(said.submits_per_s, before.submitsPerS),
     logBytes: pick(said.log_bytes, before.logBytes),
     bodyBytes: pick(said.body_bytes, before.bodyBytes),
+    streams: pick(said.streams, before.streams),
     maxPriority: pick(said.max_priority, before.maxPriority),
   });
 }

@@ -110,6 +110,7 @@ export const CATALOGUE = {
   log_quota_exceeded: refused(429, 'The logs of the user keep as much as they may', true),
   limit_reached: refused(429, 'No slot is free', true),
   too_many_streams: refused(429, 'Too many streams are open', true),
+  too_many_open_requests: refused(429, 'Too many requests of this user are under way', true),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to answer', true),
   log_unreadable: refused(500, 'The log cannot be read', true),

@@ -38,6 +38,14 @@ export class Scheduler {
     return this.#inUse;
   }
 
+  get slots(): number {
+    return this.#deps.slots;
+  }
+
+  get pool(): Pool {
+    return this.#deps.pool;
+  }
+
   get free(): number {
     return this.#deps.slots - this.#inUse;
   }

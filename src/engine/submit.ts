@@ -465,15 +465,17 @@ function findResult(
 }
 
 export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
-  return new RefusedError('queue_full', `${maxQueued} executions are waiting already.`, {
-    retryAfterS: scheduler.retryAfterS(),
-  });
+  const detail = `${maxQueued} executions wait already, as many as may (EXECUTION_MAX_QUEUED). Try again later.`;
+  return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 
 export function limitReached(scheduler: Scheduler): RefusedError {
-  return new RefusedError('limit_reached', 'No slot is free, and the request is not to be queued.', {
-    retryAfterS: scheduler.retryAfterS(),
-  });
+  const { slots, pool } = scheduler;
+  const setting = pool === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
+  const detail =
+    `At most ${slots} executions run at the same time (${setting}), and none can begin now. ` +
+    'Try again later, or let the execution wait with "on_limit": "queue".';
+  return new RefusedError('limit_reached', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 
 async function conclude(

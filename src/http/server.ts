@@ -49,7 +49,6 @@ export interface ServerOptions {
   keys: Keys;
   /** Proxies whose X-Forwarded-For tells where a request comes from. */
   trustProxy: readonly string[];
-  maxConnections: number;
   audit: Audit;
   readAudit: AuditRoutesOptions['readAudit'];
   /** How many bytes the bodies of a user may have; null where that has no bound of its own. */
@@ -96,7 +95,6 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
       answerBadRequest(error, socket, options.clock);
     },
   });
-  app.server.maxConnections = options.maxConnections;
   endInTime(app, options.clock);
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);

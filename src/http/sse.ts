@@ -2,8 +2,10 @@
 // nothing but what its socket has not taken yet; one that takes nothing for too long is cut, and can go on at its last id.
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { RefusedError } from '../domain/errors.ts';
+import type { Caller } from '../domain/access.ts';
+import { quoted, RefusedError } from '../domain/errors.ts';
 import type { Clock, Timer } from '../domain/ports.ts';
+import { FairShare } from './fair-share.ts';
 import { SECURITY_HEADERS } from './plugins/gate.ts';
 
 /** What is streamed; a label of the metrics. */
@@ -25,6 +27,8 @@ export interface SseStats {
 export interface SseOptions {
   clock: Clock;
   maxClients: number;
+  /** Streams that a user may have open; null where there is no such bound. */
+  quotaOf: (userId: string) => number | null;
 }
 
 /** Proxies close what is silent for a minute or less. */
@@ -40,7 +44,8 @@ const RETRY_AFTER_S = 5;
 
 export class SseClients {
   readonly #clock: Clock;
-  readonly #maxClients: number;
+  readonly #share: FairShare;
+  readonly #quotaOf: SseOptions['quotaOf'];
   readonly #clients = new Set<SseClient>();
   readonly #stats: Omit<SseStats, 'blocked'> = {
     clients: { execution: 0, events: 0, log: 0 },
@@ -50,9 +55,10 @@ export class SseClients {
   #timer: Timer | null = null;
   #isClosed = false;
 
-  constructor({ clock, maxClients }: SseOptions) {
+  constructor({ clock, maxClients, quotaOf }: SseOptions) {
     this.#clock = clock;
-    this.#maxClients = maxClients;
+    this.#share = new FairShare(maxClients);
+    this.#quotaOf = quotaOf;
   }
 
   stats(): SseStats {
@@ -62,11 +68,22 @@ export class SseClients {
   }
 
   /** @throws RefusedError `too_many_streams` */
-  checkRoom(): void {
-    if (this.#clients.size < this.#maxClients) return;
-    throw new RefusedError('too_many_streams', `${this.#maxClients} streams are open already.`, {
-      retryAfterS: RETRY_AFTER_S,
-    });
+  checkRoom({ userId, credential }: Caller): void {
+    const held = this.#share.heldBy(userId);
+    const quota = this.#quotaOf(userId);
+    if (quota !== null && held >= quota) {
+      throw tooMany(
+        `User ${quoted(userId)} has ${held} streams open, as many as the quota "streams" allows.`,
+      );
+    }
+    // Without keys there is one user.
+    if (this.#share.hasRoom(userId, credential === undefined ? 'all' : 'long')) return;
+    const { max } = this.#share;
+    const why =
+      held === 0
+        ? `All ${max} streams of this server are in use (EXECUTION_MAX_STREAMS).`
+        : `User ${quoted(userId)} has ${held} of the ${max} streams of this server open (EXECUTION_MAX_STREAMS); the others are kept free for other users.`;
+    throw tooMany(why);
   }
 
   /**
@@ -94,7 +111,9 @@ export class SseClients {
     const client = new SseClient(raw, { clock: this.#clock, stats: this.#stats, idle });
     this.#clients.add(client);
     this.#stats.clients[stream] += 1;
+    const giveBack = this.#share.take(request.caller.userId);
     raw.once('close', () => {
+      giveBack();
       this.#clients.delete(client);
       this.#stats.clients[stream] -= 1;
     });
@@ -135,6 +154,12 @@ export class SseClients {
       }
     }
   }
+}
+
+function tooMany(why: string): RefusedError {
+  return new RefusedError('too_many_streams', `${why} Close one and try again.`, {
+    retryAfterS: RETRY_AFTER_S,
+  });
 }
 
 /** One client of a stream. */

@@ -46,7 +46,7 @@ function asking(more: Partial<OperationRoutesOptions> = {}) {
     isStillGood: () => true,
     refresh: async () => undefined,
   };
-  gate(app, { isLoopback: false, allowedHosts: [], authenticate, clock: fakeClock() });
+  gate(app, { isLoopback: false, allowedHosts: [], authenticate, clock: fakeClock(), maxConnections: 10 });
   const reload = () => ({ operations: 1, circuits: 0 });
   operationRoutes(app, { operations, defaults, adaptiveTimeoutMs: () => 1234, reload, ...more });
   return async (method: 'GET' | 'POST', url: string) => {

@@ -2,14 +2,18 @@
 // and for whom. Every route says which scope it needs, or that it is public; one that says nothing is closed to all.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, type Scope, userId as userIdSchema } from '../../domain/access.ts';
-import { RefusedError } from '../../domain/errors.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports.ts';
+import { Connections } from '../connections.ts';
+import { FairShare, type SHARES } from '../fair-share.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';
 import { headCheck, type HeadOptions } from './request-head.ts';
 
 export interface GateOptions extends HeadOptions {
   authenticate: Authenticate;
   clock: Clock;
+  /** Connections that the server may have. */
+  maxConnections: number;
 }
 
 declare module 'fastify' {
@@ -42,9 +46,19 @@ export interface Gate {
   recheck(): void;
 }
 
+/** What a request takes when it is let in. */
+interface Door {
+  open: OpenRequests;
+  connections: Connections;
+  requests: FairShare;
+}
+
 export function gate(app: FastifyInstance, options: GateOptions): Gate {
   const checkHead = headCheck(options);
   const open = new OpenRequests(options.authenticate, options.clock);
+  const connections = new Connections(options.maxConnections);
+  connections.guard(app.server);
+  const door: Door = { open, connections, requests: new FairShare(options.maxConnections) };
   app.decorateRequest('caller', null as unknown as Caller);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS);
@@ -53,9 +67,9 @@ export function gate(app: FastifyInstance, options: GateOptions): Gate {
     // Unknown routes are answered alike with and without a key.
     if (request.routeOptions.config.access === 'public' || request.is404) return done();
     const answer = options.authenticate.callerOf(request.headers.authorization);
-    if (!(answer instanceof Promise)) return done(admit(request, reply, answer, open) ?? undefined);
+    if (!(answer instanceof Promise)) return done(admit(request, reply, answer, door) ?? undefined);
     answer.then(
-      (caller) => done(admit(request, reply, caller, open) ?? undefined),
+      (caller) => done(admit(request, reply, caller, door) ?? undefined),
       (error: unknown) => done(error as Error),
     );
   });
@@ -68,7 +82,7 @@ function admit(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Caller | RefusedError,
-  open: OpenRequests,
+  door: Door,
 ): RefusedError | null {
   if (answer instanceof RefusedError) return answer;
   const caller = actingFor(answer, request.headers['execution-user']);
@@ -81,8 +95,35 @@ function admit(
   if (access === undefined || access === 'public' || !caller.scopes.has(access)) {
     return new RefusedError('forbidden', `This needs the scope "${access ?? 'none'}".`);
   }
-  if (caller.credential !== undefined) open.add(caller.credential, reply.raw);
+  if (!door.requests.hasRoom(caller.userId, shareOf(request, caller))) {
+    const detail = tooManyRequests(door.requests, caller.userId);
+    return new RefusedError('too_many_open_requests', detail, { retryAfterS: RETRY_AFTER_S });
+  }
+  const ended = [door.requests.take(caller.userId), door.connections.use(request.raw.socket)];
+  reply.raw.once('close', () => {
+    for (const end of ended) end();
+  });
+  if (caller.credential !== undefined) door.open.add(caller.credential, reply.raw);
   return null;
+}
+
+const RETRY_AFTER_S = 1;
+
+/** Without keys there is one user. Else it matters whether the request is to be open for long: a wait, a log, a stream. */
+function shareOf(request: FastifyRequest, caller: Caller): keyof typeof SHARES {
+  if (caller.credential === undefined) return 'all';
+  const { url, headers } = request;
+  const isLong =
+    /[?&](wait|follow)=|\/events(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
+  return isLong ? 'long' : 'short';
+}
+
+function tooManyRequests(requests: FairShare, userId: string): string {
+  const held = requests.heldBy(userId);
+  return (
+    `User ${quoted(userId)} has ${held} requests under way at the same time; this server has ${requests.max} connections ` +
+    '(EXECUTION_MAX_CONNECTIONS), and keeps some free for other users. Wait for some of them to end, and try again.'
+  );
 }
 
 const HEADER = 'Execution-User';

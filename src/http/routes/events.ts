@@ -59,7 +59,7 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
     },
     async handler(request, reply) {
       const { query, caller } = request;
-      sse.checkRoom();
+      sse.checkRoom(caller);
       const filter = {
         ...{ userId: caller.userId, types: query.type, status: query.status, kind: query.kind },
         ...{ operation: query.operation, taskId: query.task_id, label: query.label },
@@ -83,7 +83,7 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
     },
     async handler(request, reply) {
       const { params, caller, signal } = request;
-      sse.checkRoom();
+      sse.checkRoom(caller);
       await engine.plans.own(caller, params.id);
       const after = resumeId(request) ?? null;
       const batches = await engine.streams.ofPlan(caller, params.id, after, signal);
@@ -134,7 +134,7 @@ export function followRoute(
       const { params, query, caller, signal } = request;
       const withOutput = query.output === 'true';
       if (withOutput && !streamsOutput) throw notStreamed();
-      sse.checkRoom();
+      sse.checkRoom(caller);
       const cursor = readCursor(resumeId(request));
       const items = await engine.streams.ofExecution(caller, params.id, { cursor, withOutput, signal });
       if (items === null) return reply.code(204).send();

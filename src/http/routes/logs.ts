@@ -80,7 +80,7 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
     const { params, query, caller, signal } = request;
     const id = resumeHeader(request);
     if (id?.endsWith(END_ID) === true) return reply.code(204).send();
-    sse.checkRoom();
+    sse.checkRoom(caller);
     const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
     const items = await engine.readLog(caller, params.id, toLogQuery(resumed), signal);
     const whole = request.method === 'HEAD' ? items : await afterFirst(withWholeCharacters(items));
