@@ -25,6 +25,9 @@ export const MAX_ROUNDS = 10_000;
 /** Characters of a condition. */
 export const MAX_CONDITION = 4096;
 
+/** Ends the name of a plan that a redrive has set aside until the step of that name begins. No name of a step has it. */
+export const ASIDE = '~kept';
+
 const stepName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ - and begins with a letter or _')

@@ -159,14 +159,23 @@ export type StepMark = { step: string } & (
 );
 
 /**
- * Finished steps that another plan takes over, with their results and logs; those of a plan among them too. What is gone
- * meanwhile is left out.
+ * Finished steps that another plan takes over, with their results and logs; those of a plan among them too. Refused with
+ * `not_found` when the plan `of` that they come from is gone, or one of them: nothing that has completed runs again unnoticed.
  */
 export interface KeepStepsPart {
   type: 'keep_steps';
+  of: ExecutionId;
   /** Plans before the steps in them. */
-  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId }[];
+  copies: readonly (KeptStep & { planId: ExecutionId })[];
   at: number;
+}
+
+export interface KeptStep {
+  source: ExecutionId;
+  /** Of the copy; that of the source moves it. */
+  id: ExecutionId;
+  /** Null leaves its name. */
+  step: string | null;
 }
 
 /**
@@ -562,8 +571,10 @@ export interface Store extends AccountReads {
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Plans that have not ended. */
   livePlans(): Promise<RunningExecution[]>;
-  /** What has become of the steps of a plan so far; those that wait are not among them. In the order of their beginning. */
+  /** What has become of the steps of a plan so far; those that wait, or are set aside, are not among them. In the order of their beginning. */
   steps(planId: ExecutionId): Promise<StepRecord[]>;
+  /** The execution of a plan that has this name, also of one that is set aside; null when there is none. */
+  stepId(planId: ExecutionId, step: string): Promise<ExecutionId | null>;
   /** How many of a plan's steps have which status so far; those that wait are not counted. */
   stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>>;
   /** Removes idempotency keys that ended before; answers how many. */

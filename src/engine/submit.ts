@@ -20,6 +20,7 @@ import type {
   Clock,
   Group,
   GroupResult,
+  KeptStep,
   Part,
   Store,
 } from '../domain/ports.ts';
@@ -61,7 +62,7 @@ export interface Submission {
 export interface Redrive {
   of: ExecutionId;
   /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
-  copies: readonly { source: ExecutionId; id: ExecutionId; planId: ExecutionId | null }[];
+  copies: readonly (KeptStep & { planId: ExecutionId | null })[];
 }
 
 /** A step that the store did not take: its plan begins no more, or has it already. */
@@ -234,10 +235,10 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const claim = slot === null ? null : deps.claimant();
   const quota = quotaOf(execution, deps);
   group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing, ...quota });
-  const copies = submission.redrive?.copies ?? [];
-  if (copies.length > 0) {
+  if (submission.redrive !== undefined) {
+    const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
-    group.push({ type: 'keep_steps', copies: kept, at: execution.createdAt });
+    group.push({ type: 'keep_steps', of, copies: kept, at: execution.createdAt });
   }
   const { id: executionId, runId } = execution;
   const madeSecret = addWebhook(group, execution, submission);
@@ -518,6 +519,8 @@ async function conclude(
         'The logs of this user keep as much as they may: remove executions, or wait for their removal.';
       return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
     }
+    case 'not_found':
+      return new RefusedError('not_found', `The plan ${one.submission.redrive?.of ?? ''} has been removed.`);
     case 'plan_closed':
     case 'step_exists':
       return new StepNotTaken(result.reason);

@@ -5,6 +5,7 @@ import type { Execution } from '../../src/domain/execution.ts';
 import { isFinished } from '../../src/domain/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { PlanDraft } from '../../src/domain/plan.ts';
+import type { Store } from '../../src/domain/ports.ts';
 import type { StepView } from '../../src/engine/engine.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
@@ -426,35 +427,127 @@ t.test('a step that is cancelled alone has not come off well, and the plan goes 
   });
 });
 
-t.test('a redrive whose original is removed meanwhile runs what it could not take over', async (t) => {
-  const world = await engineWorld(t);
+const AGAIN = { trace: null, idempotency: null };
+const redrive = async (world: EngineWorld, id: string) =>
+  (await world.engine.plans.redrive(LOCAL_CALLER, id, AGAIN)).execution.id;
+
+t.test('a redrive whose original is removed meanwhile is refused, or has all of it', async (t) => {
+  let callsLeft = Infinity;
+  let removed: Promise<unknown> = Promise.resolve();
+  let removal: () => Promise<unknown> = () => Promise.resolve();
+  const wrap = (store: Store) =>
+    new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]) => {
+          // The removal is asked for first, and is done while the call goes on, or before.
+          if (callsLeft-- === 0) removed = removal();
+          return (value as (...given: unknown[]) => unknown).apply(target, given);
+        };
+      },
+    });
+  const world = await engineWorld(t, { wrap });
   const steps = [
     { ...STEP, name: 'a' },
     { ...STEP, name: 'b', depends_on: ['a'] },
   ];
-  const first = await submit(world, { steps });
-  await running(world, 'a');
-  await endStep(world, 'a');
-  await running(world, 'b');
-  await endStep(world, 'b', FAILED);
-  await finished(world, first);
-  const options = { trace: null, idempotency: null };
-  const redriven = world.engine.plans.redrive(LOCAL_CALLER, first, options);
-  const removed = world.engine.remove(LOCAL_CALLER, first);
-  const answer = await redriven.catch((error: unknown) => error as { type: string });
-  await removed;
-  if ('type' in answer) {
-    t.match(answer, { type: 'not_found' });
-    return;
-  }
-  await until('a step runs', () => world.runner.live.length === 1);
-  const [next] = await liveSteps(world);
-  await endStep(world, next as string);
-  if (next === 'a') {
+  const ways = new Set<string>();
+  for (let calls = 0; calls < 8; calls++) {
+    const first = await submit(world, { steps });
+    await running(world, 'a');
+    await endStep(world, 'a');
+    await running(world, 'b');
+    await endStep(world, 'b', FAILED);
+    await finished(world, first);
+    removal = () => {
+      callsLeft = Infinity;
+      return world.engine.remove(LOCAL_CALLER, first);
+    };
+    callsLeft = calls;
+    const answer = await redrive(world, first).catch((error: unknown) => error as { type: string });
+    callsLeft = Infinity;
+    await removed;
+    if (typeof answer !== 'string') {
+      t.match(answer, { type: 'not_found' });
+      t.same(await liveSteps(world), []);
+      ways.add('refused');
+      continue;
+    }
+    ways.add('taken');
     await running(world, 'b');
     await endStep(world, 'b');
+    t.match(await finished(world, answer), { status: 'completed' });
   }
-  t.match(await finished(world, answer.execution.id), { status: 'completed' });
+  t.same([...ways].sort(), ['refused', 'taken'], 'both were seen');
+});
+
+t.test('no completed round runs again, whatever becomes of its source before the loop begins', async (t) => {
+  const dir = tempDir(t);
+  const clock = fakeClock();
+  const world = await engineWorld(t, { slots: 5, dir, clock });
+  const inner = { name: 'in', kind: 'plan', strategy: GRAPH, steps: [{ ...STEP, name: 'x' }] };
+  const withY = { ...inner, steps: [...inner.steps, { ...STEP, name: 'y', depends_on: ['x'] }] };
+  const steps = [
+    { ...STEP, name: 'slow' },
+    { ...STEP, name: 'each', depends_on: ['slow'], run_if: 'always', foreach: { items: [1, 2] } },
+    { ...withY, depends_on: ['slow'], run_if: 'always' },
+  ];
+  const first = await submit(world, { steps });
+  await running(world, 'slow');
+  await endStep(world, 'slow', FAILED);
+  await running(world, 'each[0]', 'each[1]', 'x');
+  await endStep(world, 'each[0]');
+  await endStep(world, 'each[1]', FAILED);
+  await endStep(world, 'x');
+  await running(world, 'y');
+  await endStep(world, 'y', FAILED);
+  await finished(world, first);
+  // One that is cancelled before its loop begins has what it was to take over all the same.
+  const second = await redrive(world, first);
+  await running(world, 'slow');
+  await world.engine.remove(LOCAL_CALLER, first);
+  t.same(statuses((await view(world, second)).steps), { slow: 'running', each: 'pending', in: 'pending' });
+  await world.engine.cancel(LOCAL_CALLER, second, null);
+  world.runner.live[0]?.end({ cause: 'cancelled', reason: null, process: null });
+  await finished(world, second);
+  const third = await redrive(world, second);
+  await world.engine.remove(LOCAL_CALLER, second);
+  await running(world, 'slow');
+  await world.engine.close();
+  const after = await engineWorld(t, { slots: 5, dir, clock });
+  await running(after, 'slow');
+  await endStep(after, 'slow');
+  await running(after, 'each[1]', 'y');
+  await endStep(after, 'each[1]');
+  await endStep(after, 'y');
+  t.match(await finished(after, third), { status: 'completed' });
+});
+
+t.test('of a loop on a condition the completed rounds are taken over, unless the condition ended it', async (t) => {
+  const world = await engineWorld(t);
+  const condition = 'iteration < 3';
+  const steps = [{ ...STEP, name: 'w', while: { condition, max_iterations: 3 } }];
+  const first = await submit(world, { steps });
+  await running(world, 'w[0]');
+  await endStep(world, 'w[0]');
+  await running(world, 'w[1]');
+  await endStep(world, 'w[1]', FAILED);
+  await finished(world, first);
+  const second = await redrive(world, first);
+  for (const round of ['w[1]', 'w[2]']) {
+    await running(world, round);
+    await endStep(world, round);
+  }
+  t.match(await finished(world, second), { status: 'completed' });
+  const endless = await submit(world, {
+    steps: [{ ...STEP, name: 'w', while: { condition: 'true', max_iterations: 1 } }],
+  });
+  await running(world, 'w[0]');
+  await endStep(world, 'w[0]');
+  t.match(await finished(world, endless), { status: 'failed' });
+  await redrive(world, endless);
+  await running(world, 'w[0]');
 });
 
 // ------------------------------------------------------------------------------------ random graphs

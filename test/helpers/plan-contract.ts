@@ -279,19 +279,39 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
       await applied(store, accept(live));
       const second = planRecord({ redriveOf: first });
       const [copyOfA, copyOfInner, copyOfLeaf] = [newExecution().id, newExecution().id, newExecution().id];
+      const [aside, third] = [newExecution().id, planRecord({ redriveOf: first })];
       const copies = [
-        { source: a, id: copyOfA, planId: second.id },
-        { source: inner.id, id: copyOfInner, planId: second.id },
-        { source: leaf, id: copyOfLeaf, planId: copyOfInner },
-        { source: live.id, id: newExecution().id, planId: second.id },
-        { source: newExecution().id, id: newExecution().id, planId: second.id },
+        { source: a, id: copyOfA, planId: second.id, step: null },
+        { source: inner.id, id: copyOfInner, planId: second.id, step: null },
+        { source: leaf, id: copyOfLeaf, planId: copyOfInner, step: null },
       ];
-      await applied(store, accept(second), { type: 'keep_steps', copies, at: 5000 });
-      t.same(
-        await statuses(store, second.id),
-        { a: 'completed', inner: 'completed' },
-        'what is gone, or lives, is left out',
-      );
+      const keep = { type: 'keep_steps', of: first, copies, at: 5000 } as const;
+      for (const gone of [newExecution().id, live.id]) {
+        const none = { source: gone, id: newExecution().id, planId: second.id, step: null };
+        const refused = await one(store, [accept(second), { ...keep, copies: [...copies, none] }]);
+        t.match(refused, { reason: 'not_found' }, 'what is gone, or lives, is taken over by nobody');
+      }
+      t.match(await one(store, [accept(second), { ...keep, of: newExecution().id, copies: [] }]), {
+        reason: 'not_found',
+      });
+      await applied(store, accept(second), keep);
+      t.same(await statuses(store, second.id), { a: 'completed', inner: 'completed' });
+      const setAside = { source: inner.id, id: aside, planId: third.id, step: 'inner~kept' };
+      const leafAside = { source: leaf, id: newExecution().id, planId: aside, step: null };
+      await applied(store, accept(third), { ...keep, copies: [setAside, leafAside] });
+      t.same(await statuses(store, third.id), {}, 'what is set aside is no step');
+      t.same(await store.stepCounts(third.id), {});
+      t.equal(await store.stepId(third.id, 'inner~kept'), aside);
+      t.equal(await store.stepId(third.id, 'inner'), null);
+      const goesOn = planRecord({ plan: { id: third.id, step: 'inner' }, redriveOf: aside });
+      const move = { source: leafAside.id, id: leafAside.id, planId: goesOn.id, step: null };
+      await applied(store, accept(goesOn), { ...keep, of: aside, copies: [move] });
+      t.same(await statuses(store, goesOn.id), { leaf: 'completed' }, 'it is given on');
+      t.same(await statuses(store, aside), { s: 'skipped' });
+      t.match(await store.get('ann', leafAside.id), { plan: { id: goesOn.id }, keptFrom: leaf });
+      for (const id of [goesOn.id, third.id]) await applied(store, ended(id));
+      await applied(store, { type: 'remove', userId: null, executionId: third.id });
+      for (const id of [aside, leafAside.id, goesOn.id]) t.equal(await store.get(null, id), null);
       t.same(await statuses(store, copyOfInner), { leaf: 'completed', s: 'skipped' });
       t.match(await store.steps(second.id), [
         { step: 'a', executionId: copyOfA, keptFrom: a, attempts: 1 },

@@ -39,8 +39,8 @@ export interface PlanRunDeps {
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   submit: (plan: LivePlan, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
-  /** What a plan that is a step takes over from the same step of an earlier plan. */
-  redriveStep: (of: ExecutionId, step: string, spec: PlanSpec) => Promise<Redrive | null>;
+  /** What a plan that is a step of a redrive takes over. */
+  redriveStep: (planId: ExecutionId, step: string, spec: PlanSpec) => Promise<Redrive | null>;
   /** Stops a plan, and what lives of it. */
   stop: (plan: ExecutionId, outcome: Outcome) => Promise<void>;
   isOpen: () => boolean;
@@ -283,9 +283,8 @@ export class PlanRun {
       ...{ spec, trace: this.#plan.trace, idempotency: null, rerunOf: null },
       plan: { id: this.id, step: name },
     };
-    const { redriveOf } = this.#plan;
-    if (redriveOf === null || spec.kind !== 'plan') return submission;
-    const redrive = await this.#deps.redriveStep(redriveOf, name, spec);
+    if (this.#plan.redriveOf === null || spec.kind !== 'plan') return submission;
+    const redrive = await this.#deps.redriveStep(this.id, name, spec);
     return redrive === null ? submission : { ...submission, redrive };
   }
 

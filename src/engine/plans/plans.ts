@@ -5,9 +5,9 @@ import { type Execution, isFinished, type RunningExecution } from '../../domain/
 import type { ExecutionId } from '../../domain/ids.ts';
 import { canonicalJson, weigh } from '../../domain/json.ts';
 import type { PlanCheck, PlanReport } from '../../domain/plan-check.ts';
-import { graphOf, levelsOf } from '../../domain/plan-graph.ts';
-import type { PlanDraft, PlanSpec } from '../../domain/plan.ts';
-import type { ListFilter } from '../../domain/ports.ts';
+import { graphOf, levelsOf, type Node } from '../../domain/plan-graph.ts';
+import { ASIDE, isLoop, type PlanDraft, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
+import type { ListFilter, StepRecord } from '../../domain/ports.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../queries.ts';
 import { stored } from '../refusals.ts';
@@ -183,7 +183,8 @@ export class Plans {
   }
 
   /**
-   * A new plan from the failed steps of a finished one: completed steps that needed none of these are taken over.
+   * A new plan from the failed steps of a finished one: completed steps that needed none of these are taken over with its
+   * acceptance, whatever becomes of the finished one.
    *
    * @throws RefusedError `not_found`, `execution_not_finished`, `plan_completed`
    */
@@ -230,47 +231,92 @@ export class Plans {
 
   // ----------------------------------------------------------------------------------------- redrive
 
-  async #redriveStep(of: ExecutionId, step: string, spec: PlanSpec): Promise<Redrive | null> {
-    const record = (await this.#deps.store.steps(of)).find((one) => one.step === step);
-    if (record?.executionId == null || record.status === 'completed') return null;
-    const plan = await this.#deps.store.get(null, record.executionId);
-    if (plan?.spec.kind !== 'plan' || !isFinished(plan)) return null;
+  /** What a step takes over that an earlier plan had begun: it was set aside when this plan was made. */
+  async #redriveStep(planId: ExecutionId, step: string, spec: PlanSpec): Promise<Redrive | null> {
+    const { store } = this.#deps;
+    const aside = await store.stepId(planId, step + ASIDE);
+    const plan = aside === null ? null : await store.get(null, aside);
     // With other values it is another plan.
-    if (canonicalJson(plan.spec) !== canonicalJson(spec)) return null;
-    return { of: plan.id, copies: await this.#keep(plan as PlanExecution, null) };
+    if (plan?.spec.kind !== 'plan' || canonicalJson(plan.spec) !== canonicalJson(spec)) return null;
+    const kept = (await store.steps(plan.id)).flatMap(({ executionId }) => executionId ?? []);
+    const asides = await this.#asidesOf(plan as PlanExecution);
+    return { of: plan.id, copies: [...kept, ...asides].map((id) => moved(id)) };
   }
 
-  /** The steps that a new plan takes over from this one. */
-  async #keep(plan: PlanExecution, planId: ExecutionId | null): Promise<Redrive['copies']> {
+  /** What has been set aside for the steps of a plan. */
+  async #asidesOf({ id, spec }: PlanExecution): Promise<ExecutionId[]> {
+    const nested = graphOf(spec).nodes.filter(({ step }) => isNested(step));
+    const found = nested.map(({ name }) => this.#deps.store.stepId(id, name + ASIDE));
+    return (await Promise.all(found)).flatMap((one) => one ?? []);
+  }
+
+  /**
+   * What a new plan takes over from this one. Of a plan among the steps that has not completed, what is to be taken over
+   * is set aside until the step begins: by then this plan may be gone.
+   */
+  async #keep(plan: PlanExecution, planId: ExecutionId | null): Promise<Copy[]> {
+    const { loop } = plan.spec;
+    if (loop !== undefined && !('items' in loop)) return this.#keepRounds(plan, planId);
     const records = new Map((await this.#deps.store.steps(plan.id)).map((record) => [record.step, record]));
     const { nodes } = graphOf(plan.spec);
     const kept: boolean[] = [];
-    const copies: Redrive['copies'][number][] = [];
-    // Where a condition makes the rounds, a later one knows the one before.
-    if (plan.spec.loop !== undefined && !('items' in plan.spec.loop)) return [];
+    const copies: Copy[] = [];
     for (const i of orderOf(nodes.map(({ before }) => before))) {
-      const node = nodes[i];
-      const record = records.get(node?.name ?? '');
-      const isAfterKept = node?.before.every((j) => kept[j]) ?? false;
+      const node = nodes[i] as Node;
+      const record = records.get(node.name);
       const isSkipped = record?.skipReason === 'condition_false' || record?.skipReason === 'nothing_failed';
-      kept[i] = isAfterKept && (isSkipped || (record?.status === 'completed' && record.executionId !== null));
-      if (!kept[i] || isSkipped || record?.executionId == null) continue;
-      copies.push(...(await this.#copies(record.executionId, planId)));
+      const isDone = isSkipped || (record?.status === 'completed' && record.executionId !== null);
+      kept[i] = isDone && node.before.every((j) => kept[j]);
+      if (kept[i] && record?.executionId != null) copies.push(...(await this.#copies(record, planId)));
+      if (!isDone && isNested(node.step)) copies.push(...(await this.#setAside(plan, node.name, record, planId)));
     }
     return copies;
   }
 
-  /** An execution with all that belongs to it. */
-  async #copies(source: ExecutionId, planId: ExecutionId | null): Promise<Redrive['copies'][number][]> {
+  /** The completed rounds of a loop on a condition. One that was not ended by a round begins from the first again. */
+  async #keepRounds(plan: PlanExecution, planId: ExecutionId | null): Promise<Copy[]> {
+    if (isFinished(plan) && plan.outcome.cause === 'evaluation_failed') return [];
+    const copies: Copy[] = [];
+    for (const record of await this.#deps.store.steps(plan.id))
+      if (record.status === 'completed') copies.push(...(await this.#copies(record, planId)));
+    return copies;
+  }
+
+  /** A plan among the steps, with what it has completed; nothing when that is nothing. */
+  async #setAside(
+    { id: of, redriveOf }: PlanExecution,
+    name: string,
+    record: StepRecord | undefined,
+    planId: ExecutionId | null,
+  ): Promise<Copy[]> {
     const { store, newId } = this.#deps;
+    const step = name + ASIDE;
+    const earlier = redriveOf === null ? null : await store.stepId(of, step);
+    const source = record?.executionId ?? earlier;
+    const plan = source === null ? null : await store.get(null, source);
+    if (plan?.spec.kind !== 'plan' || !isFinished(plan)) return [];
     const id = newId();
-    const copies: Redrive['copies'][number][] = [{ source, id, planId }];
-    for (const { executionId } of await store.steps(source)) {
-      if (executionId !== null) copies.push(...(await this.#copies(executionId, id)));
-    }
+    const copies = await this.#keep(plan as PlanExecution, id);
+    return copies.length === 0 ? [] : [{ source: plan.id, id, planId, step }, ...copies];
+  }
+
+  /** A step with all that belongs to it. */
+  async #copies({ executionId: source, kind }: StepRecord, planId: ExecutionId | null): Promise<Copy[]> {
+    if (source === null) return [];
+    const id = this.#deps.newId();
+    const copies: Copy[] = [{ source, id, planId, step: null }];
+    const steps = kind === 'plan' ? await this.#deps.store.steps(source) : [];
+    for (const record of steps) copies.push(...(await this.#copies(record, id)));
     return copies;
   }
 }
+
+type Copy = Redrive['copies'][number];
+
+/** Not copied, but given to another plan. */
+const moved = (id: ExecutionId): Copy => ({ source: id, id, planId: null, step: null });
+
+const isNested = (step: StepSpec): boolean => step.kind === 'plan' || isLoop(step);
 
 const MAX_FIELDS = 100;
 /** What is kept of each step, and of each round of a loop over a list. */

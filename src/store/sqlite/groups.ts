@@ -433,30 +433,37 @@ export class GroupWriter {
     return null;
   }
 
-  #keepSteps({ copies, at }: ports.KeepStepsPart): null {
-    for (const { source, id, planId } of copies) {
+  #keepSteps({ of, copies, at }: ports.KeepStepsPart): Undone | null {
+    if (this.#row(of) === undefined) return NOT_FOUND;
+    for (const { source, id, planId, step } of copies) {
       const row = this.#row(source);
-      if (row?.phase !== 'done' || this.#sql.stepOf.get(planId, row.step) !== undefined) continue;
-      const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
-      const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
-      const copy: ExecutionRow = {
-        ...row,
-        ...{ id, plan_id: planId, created_at: at, queued_at: at, finished_at: at },
-        // Its log is that of the run; a plan has none.
-        run_id: row.kind === 'plan' ? id : row.run_id,
-        facts: writeJson({ ...facts, keptFrom: facts.keptFrom ?? source }),
-        ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
-        // It was paid for when it was made.
-        cost: null,
-      };
-      this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
-      for (const [name, value] of Object.entries(facts.labels))
-        this.#sql.insertLabel.run(copy.user_id, name, value, id);
-      this.#insertEvents(copy, 0, events, at, { touched: [], events: [], answers: [] });
-      if (row.kind === 'plan') this.#sql.copyMarks.run(id, source);
-      this.#count(copy, 1);
+      if (row?.phase !== 'done') return NOT_FOUND;
+      if (id === source) this.#sql.moveStep.run(planId, row.seq);
+      else this.#copyStep(row, { id, plan_id: planId, step: step ?? row.step }, at);
     }
     return null;
+  }
+
+  #copyStep(row: ExecutionRow, as: Pick<ExecutionRow, 'id' | 'plan_id' | 'step'>, at: number): void {
+    const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
+    const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
+    const copy: ExecutionRow = {
+      ...row,
+      ...as,
+      ...{ created_at: at, queued_at: at, finished_at: at },
+      // Its log is that of the run; a plan has none.
+      run_id: row.kind === 'plan' ? as.id : row.run_id,
+      facts: writeJson({ ...facts, keptFrom: facts.keptFrom ?? row.id }),
+      ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
+      // It was paid for when it was made.
+      cost: null,
+    };
+    this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => copy[name]));
+    for (const [name, value] of Object.entries(facts.labels))
+      this.#sql.insertLabel.run(copy.user_id, name, value, copy.id);
+    this.#insertEvents(copy, 0, events, at, { touched: [], events: [], answers: [] });
+    if (row.kind === 'plan') this.#sql.copyMarks.run(copy.id, row.id);
+    this.#count(copy, 1);
   }
 
   #expire(part: ports.ExpirePart, work: Work): Undone | null {

@@ -4,6 +4,7 @@ import type { ApiKey } from '../../domain/api-key.ts';
 import type { Execution } from '../../domain/execution.ts';
 import { readJson } from '../../domain/exact-json.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
+import { ASIDE } from '../../domain/plan.ts';
 import { type EventFilter, type EventRecord, matches } from '../../domain/events.ts';
 import type {
   CacheEntry,
@@ -151,15 +152,20 @@ export class Reads {
     const begun = `SELECT step, id, kind, phase, status, created_at,
         (SELECT min(started_at) FROM attempts a WHERE a.run_id = e.run_id) AS started_at, finished_at, attempt,
         CASE phase WHEN 'done' THEN outcome END AS outcome, NULL AS reason, facts ->> 'keptFrom' AS kept_from
-      FROM executions e WHERE plan_id = ? ORDER BY seq`;
+      FROM executions e WHERE plan_id = ? AND step NOT LIKE '%${ASIDE}' ORDER BY seq`;
     const marked = `SELECT step, NULL AS id, NULL AS kind, 'done' AS phase, status, at AS created_at,
         NULL AS started_at, at AS finished_at, 0 AS attempt, outcome, reason, NULL AS kept_from
       FROM plan_marks WHERE plan_id = ?`;
     return [...this.all(begun, planId), ...this.all(marked, planId)].map((row) => toStep(row as StepRow));
   }
 
+  stepId(planId: ExecutionId, step: string): ExecutionId | null {
+    const text = 'SELECT id FROM executions WHERE plan_id = ? AND step = ?';
+    return (this.one(text, planId, step) as { id: ExecutionId } | undefined)?.id ?? null;
+  }
+
   stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
-    const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ?
+    const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ? AND step NOT LIKE '%${ASIDE}'
         UNION ALL SELECT status FROM plan_marks WHERE plan_id = ?) GROUP BY status`;
     const rows = this.all(text, planId, planId) as { status: StepRecord['status']; n: number }[];
     return Object.fromEntries(rows.map(({ status, n }) => [status, n]));

@@ -105,6 +105,7 @@ export function prepareStatements(db: DatabaseSync) {
     allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',
     // From an index: the row of a plan may be long.
     planPhase: `SELECT phase FROM executions INDEXED BY executions_plan_phase WHERE id = ? AND kind = 'plan'`,
+    moveStep: 'UPDATE executions SET plan_id = ? WHERE seq = ?',
     stepOf: 'SELECT id FROM executions WHERE plan_id = ? AND step = ?',
     insertMark: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at) VALUES (?, ?, ?, ?, ?, ?)`,
     copyMarks: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at)

@@ -251,6 +251,10 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.steps(planId));
   }
 
+  async stepId(planId: ExecutionId, step: string): Promise<ExecutionId | null> {
+    return this.#read((reads) => reads.stepId(planId, step));
+  }
+
   async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
     return this.#read((reads) => reads.stepCounts(planId));
   }
