@@ -524,31 +524,34 @@ t.test('no completed round runs again, whatever becomes of its source before the
   t.match(await finished(after, third), { status: 'completed' });
 });
 
-t.test('of a loop on a condition the completed rounds are taken over, unless the condition ended it', async (t) => {
-  const world = await engineWorld(t);
-  const condition = 'iteration < 3';
-  const steps = [{ ...STEP, name: 'w', while: { condition, max_iterations: 3 } }];
-  const first = await submit(world, { steps });
-  await running(world, 'w[0]');
-  await endStep(world, 'w[0]');
-  await running(world, 'w[1]');
-  await endStep(world, 'w[1]', FAILED);
-  await finished(world, first);
-  const second = await redrive(world, first);
-  for (const round of ['w[1]', 'w[2]']) {
-    await running(world, round);
-    await endStep(world, round);
-  }
-  t.match(await finished(world, second), { status: 'completed' });
-  const endless = await submit(world, {
-    steps: [{ ...STEP, name: 'w', while: { condition: 'true', max_iterations: 1 } }],
-  });
-  await running(world, 'w[0]');
-  await endStep(world, 'w[0]');
-  t.match(await finished(world, endless), { status: 'failed' });
-  await redrive(world, endless);
-  await running(world, 'w[0]');
-});
+t.test(
+  'of a loop on a condition the completed rounds are taken over, unless the condition ended it',
+  async (t) => {
+    const world = await engineWorld(t);
+    const condition = 'iteration < 3';
+    const steps = [{ ...STEP, name: 'w', while: { condition, max_iterations: 3 } }];
+    const first = await submit(world, { steps });
+    await running(world, 'w[0]');
+    await endStep(world, 'w[0]');
+    await running(world, 'w[1]');
+    await endStep(world, 'w[1]', FAILED);
+    await finished(world, first);
+    const second = await redrive(world, first);
+    for (const round of ['w[1]', 'w[2]']) {
+      await running(world, round);
+      await endStep(world, round);
+    }
+    t.match(await finished(world, second), { status: 'completed' });
+    const endless = await submit(world, {
+      steps: [{ ...STEP, name: 'w', while: { condition: 'true', max_iterations: 1 } }],
+    });
+    await running(world, 'w[0]');
+    await endStep(world, 'w[0]');
+    t.match(await finished(world, endless), { status: 'failed' });
+    await redrive(world, endless);
+    await running(world, 'w[0]');
+  },
+);
 
 // ------------------------------------------------------------------------------------ random graphs
 

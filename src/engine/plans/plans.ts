@@ -268,7 +268,8 @@ export class Plans {
       const isDone = isSkipped || (record?.status === 'completed' && record.executionId !== null);
       kept[i] = isDone && node.before.every((j) => kept[j]);
       if (kept[i] && record?.executionId != null) copies.push(...(await this.#copies(record, planId)));
-      if (!isDone && isNested(node.step)) copies.push(...(await this.#setAside(plan, node.name, record, planId)));
+      if (!isDone && isNested(node.step))
+        copies.push(...(await this.#setAside(plan, node.name, record, planId)));
     }
     return copies;
   }
