@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { fieldMessage } from './domain/field-messages.ts';
 import { nearestNames } from './domain/nearest-names.ts';
 import { ISOLATION_TIERS } from './domain/isolation.ts';
-import { httpUrl } from './domain/spec.ts';
+import { httpUrl, MAX_RESULT_BYTES } from './domain/spec.ts';
 import { MOST_GRACE_MS } from './domain/stop.ts';
 import { standingWebhookEvents } from './domain/webhook-schema.ts';
 
@@ -405,6 +405,13 @@ const SETTINGS = {
     default: 'truncate',
     unit: 'truncate | fail | spool',
     about: 'What happens to more output than that, unless the request says otherwise.',
+  },
+  EXECUTION_RESULT_BYTES: {
+    schema: whole(0, MAX_RESULT_BYTES),
+    default: '65536',
+    unit: 'bytes',
+    about:
+      'What a result holds, unless the request says otherwise: the last bytes of each stream of a command, the first ones of the body of an HTTP answer. The log has the rest.',
   },
   EXECUTION_STREAM_OUTPUT: {
     schema: flag,

@@ -82,6 +82,8 @@ export interface Timeouts {
 export interface OutputPolicy {
   maxBytes: number;
   oversized: OversizedStrategy;
+  /** Bytes of each stream, or of the body of an HTTP answer, that the result holds. Undefined in records of earlier versions. */
+  resultBytes?: number;
   /** What the output is made into; null leaves it as it is. */
   parse: 'json' | null;
 }
@@ -254,10 +256,22 @@ export interface RunningExecution extends Facts {
 
 /** The value that a finished execution yields. */
 export type Result =
-  | { type: 'tails'; stdout: string; stderr: string }
+  | ({ type: 'tails' } & Tails)
   | { type: 'json'; value: unknown }
   | ({ type: 'http' } & HttpResponse & { body: HttpBody })
   | null;
+
+/** The end of each stream. The names are those of the wire; records of earlier versions have the texts only. */
+export interface Tails {
+  stdout: string;
+  stderr: string;
+  /** Bytes that the stream had. */
+  stdout_bytes?: number;
+  stderr_bytes?: number;
+  /** The text is not the whole stream. */
+  stdout_truncated?: boolean;
+  stderr_truncated?: boolean;
+}
 
 /** The head of an HTTP answer. Repeated headers are joined as RFC 9110 §5.2 has it, but `set-cookie`. */
 export interface HttpResponse {
@@ -269,7 +283,9 @@ export interface HttpResponse {
 
 /** The body of an HTTP answer: its first bytes when it is too large for a result; the log keeps more. */
 export type HttpBody =
-  { text: string; truncated: boolean } | { base64: string; truncated: boolean } | { json: unknown };
+  | { text: string; truncated: boolean; bytes?: number }
+  | { base64: string; truncated: boolean; bytes?: number }
+  | { json: unknown };
 
 /** A result as readers see it, and as references lead into it. */
 export function resultValue(result: Result): unknown {

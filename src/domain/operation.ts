@@ -368,6 +368,7 @@ export interface PolicyDefaults {
   oversized: OversizedStrategy;
   maxOutputBytes: number;
   spoolMaxBytes: number;
+  resultBytes: number;
   /** Of a `retry` block without numbers. */
   retryAttempts: number;
   /** Seconds. */
@@ -417,8 +418,9 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
     on_limit: definition.on_limit ?? defaults.onLimit,
     output: {
       max_bytes:
-        output?.max_bytes ?? (oversized === 'spool' ? defaults.spoolMaxBytes : defaults.maxOutputBytes),
+        oversized === 'spool' ? defaults.spoolMaxBytes : (output?.max_bytes ?? defaults.maxOutputBytes),
       oversized,
+      result_bytes: output?.result_bytes ?? defaults.resultBytes,
       parse: output?.parse ?? null,
     },
     labels: definition.labels ?? {},

@@ -674,13 +674,16 @@ export interface AttemptListener {
   growth(output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>): void;
 }
 
+/** Bytes of each stream that the report of an attempt brings along. */
+export const REPORTED_BYTES = 4096;
+
 /** The end of an attempt, as the runner host saw it. */
 export type AttemptReport =
   | {
       type: 'ended';
       outcome: Outcome;
       end: AttemptEnd;
-      /** The last bytes of each stream. */
+      /** The last bytes of each stream as text: `REPORTED_BYTES` of them where there are so many. */
       tails: { stdout: string; stderr: string };
       /** Of an HTTP request that was answered. */
       response: HttpResponse | null;
@@ -778,6 +781,8 @@ export interface AttemptLog {
   locate(start: LogStart): Promise<number>;
   /** Records from an offset up to the end; the first one may be cut to begin there. */
   read(offset: number): AsyncIterable<LogRecord>;
+  /** The last bytes of a stream: so many, or as many as there are, or fewer where much else lies between them. */
+  last(stream: StreamName, bytes: number): Promise<Uint8Array>;
   /** Bytes of each stream, counted from the index. */
   totals(): Promise<Record<StreamName, number>>;
   close(): Promise<void>;

@@ -133,11 +133,32 @@ export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
 export const OVERSIZED = ['truncate', 'fail', 'spool'] as const;
 export type OversizedStrategy = (typeof OVERSIZED)[number];
 
+/** The most that a request may want in its result, of each stream. Output that is parsed may have as many bytes. */
+export const MAX_RESULT_BYTES = 1024 * 1024;
+
 function outputSchema(limits: SpecLimits) {
   return z
     .strictObject({
-      max_bytes: z.int().min(0).max(Math.max(limits.maxOutputBytes, limits.spoolMaxBytes)).optional(),
-      oversized: z.enum(OVERSIZED).optional().describe('what happens to more'),
+      max_bytes: z
+        .int()
+        .min(0)
+        .max(Math.max(limits.maxOutputBytes, limits.spoolMaxBytes))
+        .optional()
+        .describe('how much the log keeps; default: EXECUTION_MAX_OUTPUT_BYTES'),
+      oversized: z
+        .enum(OVERSIZED)
+        .optional()
+        .describe(
+          'what happens to more; truncate: execd drops it; fail: execd stops the attempt; spool: the log keeps it, up to EXECUTION_SPOOL_MAX_BYTES',
+        ),
+      result_bytes: z
+        .int()
+        .min(0)
+        .max(MAX_RESULT_BYTES)
+        .optional()
+        .describe(
+          'how much the result holds: the last bytes of each stream, the first ones of the body of an HTTP answer; default: EXECUTION_RESULT_BYTES',
+        ),
       parse: z.literal('json').optional().describe('standard output is to be JSON, and becomes the result'),
     })
     .refine((output) => output.oversized === 'spool' || (output.max_bytes ?? 0) <= limits.maxOutputBytes, {

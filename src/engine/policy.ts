@@ -32,6 +32,8 @@ export interface EnginePolicy {
   maxOutputBytes: number;
   oversized: OversizedStrategy;
   spoolMaxBytes: number;
+  /** Bytes of each stream that a result holds. */
+  resultBytes: number;
   /** Of what processes may use; also where a request says nothing. */
   limits: ResourceLimits;
   onLimit: 'queue' | 'reject';
@@ -64,8 +66,13 @@ function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: numbe
 
 function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
   const oversized = spec.output?.oversized ?? policy.oversized;
-  const most = oversized === 'spool' ? policy.spoolMaxBytes : policy.maxOutputBytes;
-  return { oversized, maxBytes: spec.output?.max_bytes ?? most, parse: spec.output?.parse ?? null };
+  return {
+    oversized,
+    maxBytes:
+      oversized === 'spool' ? policy.spoolMaxBytes : (spec.output?.max_bytes ?? policy.maxOutputBytes),
+    resultBytes: spec.output?.result_bytes ?? policy.resultBytes,
+    parse: spec.output?.parse ?? null,
+  };
 }
 
 /** Of what takes a process. */

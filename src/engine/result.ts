@@ -1,18 +1,30 @@
 // What an attempt yields: parsed output if that was asked for, the answer of a server, or the end of each stream.
-import type { HttpBody, HttpResponse, OutputTotals, Result, RunningExecution } from '../domain/execution.ts';
+import type {
+  HttpBody,
+  HttpResponse,
+  OutputTotals,
+  Result,
+  RunningExecution,
+  Tails,
+} from '../domain/execution.ts';
 import { lastAttemptNumber } from '../domain/execution.ts';
 import type { Outcome, ResultError } from '../domain/outcome.ts';
 import { exactly } from '../domain/exact-json.ts';
 import { measureJson } from '../domain/json.ts';
 import { judge } from '../domain/outcome.ts';
-import type { AttemptReport, Journal, Log } from '../domain/ports.ts';
+import {
+  type AttemptLog,
+  type AttemptReport,
+  type Journal,
+  type Log,
+  REPORTED_BYTES,
+  type StreamName,
+} from '../domain/ports.ts';
+import { resultBytesOf, type StreamEnd, streamEnd, tailsOf } from '../domain/result-text.ts';
+import { MAX_RESULT_BYTES } from '../domain/spec.ts';
 
-/** Output that is parsed as a result may have so many bytes. */
-const MAX_RESULT_BYTES = 1024 * 1024;
 /** Whoever reads or copies a value goes through its levels one within the other. */
 const MAX_RESULT_DEPTH = 200;
-/** Of a body that is not parsed, a result holds so many bytes. */
-const MAX_BODY_BYTES = 64 * 1024;
 
 type Ended = Extract<AttemptReport, { type: 'ended' }>;
 interface Deps {
@@ -38,16 +50,62 @@ export async function resultOf(
 
 async function makeResult(
   execution: RunningExecution,
-  { end, tails, response }: Ended,
+  report: Ended,
   parsed: { value: unknown } | null,
   deps: Deps,
 ): Promise<Result> {
+  const { end, response } = report;
   if (response !== null) {
     const body = parsed === null ? await rawBody(execution, end.output, deps) : { json: parsed.value };
     return { type: 'http', ...response, body };
   }
   if (parsed !== null) return { type: 'json', value: parsed.value };
-  return end.startedAt === null ? null : { type: 'tails', ...tails };
+  return end.startedAt === null ? null : { type: 'tails', ...(await endsOf(execution, report, deps)) };
+}
+
+/** The end of each stream: as the report has it where that is enough, else out of the log. */
+async function endsOf(execution: RunningExecution, { end, tails }: Ended, deps: Deps): Promise<Tails> {
+  const most = resultBytesOf(execution.outputPolicy);
+  const { stdoutBytes, stderrBytes, stdoutKeptBytes, stderrKeptBytes } = end.output;
+  const reported = (text: string, total: number) =>
+    streamEnd(Buffer.from(text), most, total <= REPORTED_BYTES);
+  const ends = {
+    stdout: reported(tails.stdout, stdoutBytes),
+    stderr: reported(tails.stderr, stderrBytes),
+  };
+  // A log that does not keep all of a stream has its beginning.
+  const isInLog = (total: number, kept: number) => Math.min(total, most) > REPORTED_BYTES && kept === total;
+  const wanted = [
+    ...(isInLog(stdoutBytes, stdoutKeptBytes) ? (['stdout'] as const) : []),
+    ...(isInLog(stderrBytes, stderrKeptBytes) ? (['stderr'] as const) : []),
+  ];
+  try {
+    const log = wanted.length === 0 ? null : await openLast(execution, deps.journal);
+    if (log !== null) Object.assign(ends, await readEnds(log, wanted, { most, output: end.output }));
+  } catch (error) {
+    // An end must not depend on its log: what the report has is marked as an end.
+    deps.log.warn({ err: error, execution_id: execution.id }, 'The log could not be read back');
+  }
+  return tailsOf(ends.stdout, ends.stderr, { stdout: stdoutBytes, stderr: stderrBytes });
+}
+
+async function readEnds(
+  log: AttemptLog,
+  streams: readonly StreamName[],
+  { most, output }: { most: number; output: OutputTotals },
+): Promise<Partial<Record<StreamName, StreamEnd>>> {
+  const ends: Partial<Record<StreamName, StreamEnd>> = {};
+  try {
+    for (const stream of streams) {
+      // One more shows whether a line begins with the others.
+      const bytes = await log.last(stream, most + 1);
+      const total = stream === 'stdout' ? output.stdoutBytes : output.stderrBytes;
+      ends[stream] = streamEnd(bytes, most, bytes.length === total);
+    }
+    return ends;
+  } finally {
+    await log.close();
+  }
 }
 
 function withResultError({ outcome, response }: Ended, resultError: ResultError): Outcome {
@@ -99,18 +157,19 @@ async function parseOutput(
 async function rawBody(execution: RunningExecution, output: OutputTotals, deps: Deps): Promise<HttpBody> {
   let bytes = new Uint8Array();
   try {
-    bytes = await standardOutput(execution, MAX_BODY_BYTES, deps.journal);
+    bytes = await standardOutput(execution, resultBytesOf(execution.outputPolicy), deps.journal);
   } catch (error) {
     // An end must not depend on its log: without it the body is lacking, and says so.
     deps.log.warn({ err: error, execution_id: execution.id }, 'The log could not be read back');
   }
   const truncated = output.stdoutBytes > bytes.length;
+  const facts = { truncated, bytes: output.stdoutBytes };
   try {
     // A body that was cut may end within a character.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: truncated });
-    return { text, truncated };
+    return { text, ...facts };
   } catch {
-    return { base64: Buffer.from(bytes).toString('base64'), truncated };
+    return { base64: Buffer.from(bytes).toString('base64'), ...facts };
   }
 }
 
@@ -120,8 +179,11 @@ async function standardOutput(
   limit: number,
   journal: Journal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const log = await journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
-  if (log === null) return new Uint8Array();
+  const log = await openLast(execution, journal);
+  if (log === null || limit === 0) {
+    await log?.close();
+    return new Uint8Array();
+  }
   try {
     const pieces: Uint8Array[] = [];
     let length = 0;
@@ -136,4 +198,8 @@ async function standardOutput(
   } finally {
     await log.close();
   }
+}
+
+function openLast(execution: RunningExecution, journal: Journal): Promise<AttemptLog | null> {
+  return journal.open({ runId: execution.runId, attempt: lastAttemptNumber(execution) });
 }

@@ -1,5 +1,6 @@
 // A dry run as it goes over the wire.
 import type { z } from 'zod';
+import { resultBytesOf } from '../domain/result-text.ts';
 import type { Spec } from '../domain/spec.ts';
 import type { DryRun } from '../engine/engine.ts';
 import { toProblem } from './error-handler.ts';
@@ -43,6 +44,7 @@ function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['
     output: {
       max_bytes: outputPolicy.maxBytes,
       oversized: outputPolicy.oversized,
+      result_bytes: resultBytesOf(outputPolicy),
       parse: outputPolicy.parse,
     },
     concurrency,

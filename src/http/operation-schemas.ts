@@ -78,6 +78,7 @@ export const operationPolicy = z
     output: z.strictObject({
       max_bytes: count,
       oversized: z.enum(OVERSIZED),
+      result_bytes: count,
       parse: z.literal('json').nullable(),
     }),
     labels: z.record(z.string(), z.string()),

@@ -101,6 +101,7 @@ const output = z.strictObject({
   truncated: z.boolean().describe('the log does not keep all that was written'),
   strategy: z.enum(OVERSIZED),
   max_bytes: count,
+  result_bytes: count.describe('how much of each stream, or of the body of an HTTP answer, the result holds'),
   log_path: z.string().optional().describe('for administrators'),
 });
 
@@ -185,7 +186,7 @@ export const execution = z.strictObject({
   result: z
     .unknown()
     .describe(
-      'parsed output if asked for, else {"stdout", "stderr"}: the end of each stream; of an HTTP call {"status", "headers", "url", "body"}',
+      'parsed output if asked for, else {"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}: the end of each stream, how many bytes it had, and whether the text is not all of it; of an HTTP call {"status", "headers", "url", "body"}',
     ),
   output,
   resources: resources.nullable(),
@@ -243,6 +244,7 @@ export const dryRun = z
         output: z.strictObject({
           max_bytes: count,
           oversized: z.enum(OVERSIZED),
+          result_bytes: count,
           parse: z.literal('json').nullable(),
         }),
         concurrency: z.strictObject({ key: z.string(), limit: count }).nullable(),

@@ -12,6 +12,7 @@ import {
 import { eachLimit, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
+import { resultBytesOf } from '../domain/result-text.ts';
 import { shownStop, type StopPolicy } from '../domain/stop.ts';
 import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
@@ -137,6 +138,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
       truncated: output.truncated,
       strategy: execution.outputPolicy.oversized,
       max_bytes: execution.outputPolicy.maxBytes,
+      result_bytes: resultBytesOf(execution.outputPolicy),
       ...(logPath === null ? {} : { log_path: logPath }),
     },
     resources: toResources(execution.attempts.at(-1)),

@@ -26,6 +26,11 @@ const SHARDS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, 
 /** Index records and log bytes that are read at a time. */
 const BLOCK_RECORDS = 512;
 const BLOCK_BYTES = 256 * 1024;
+/** Bytes of another stream that are read along rather than in two reads around them. */
+const GAP_BYTES = 4096;
+
+/** Index records that the end of a stream is looked for in: more than that may be what another stream has written since. */
+const MAX_LAST_RECORDS = 65_536;
 
 /** Says whose logs these are. */
 const OWNER_FILE = 'store-id';
@@ -201,6 +206,22 @@ class FileLog implements AttemptLog {
     return totals;
   }
 
+  async last(stream: StreamName, bytes: number): Promise<Uint8Array> {
+    const pieces: Buffer[] = [];
+    let missing = bytes;
+    const stop = Math.max(0, this.records - MAX_LAST_RECORDS);
+    for (let end = this.records; end > stop && missing > 0; end -= BLOCK_RECORDS) {
+      const from = Math.max(stop, end - BLOCK_RECORDS);
+      const block = await this.#recordsAt(from, end - from);
+      const found: Buffer[] = [];
+      for (const near of lastOf(block, stream, missing)) found.push(...(await this.#eachOf(near)));
+      pieces.unshift(...found);
+      missing -= found.reduce((sum, piece) => sum + piece.length, 0);
+    }
+    const all = Buffer.concat(pieces);
+    return all.subarray(Math.max(0, all.length - bytes));
+  }
+
   async close(): Promise<void> {
     await this.#log.close();
     await this.#index?.close();
@@ -296,6 +317,16 @@ class FileLog implements AttemptLog {
     return buffer;
   }
 
+  /** The bytes of records that lie near each other, read together. */
+  async #eachOf(records: readonly IndexRecord[]): Promise<Buffer[]> {
+    const [first] = records as [IndexRecord];
+    const last = records.at(-1) as IndexRecord;
+    const bytes = await this.#bytes(first.offset, last.offset + last.length - first.offset);
+    return records.map(({ offset, length }) =>
+      bytes.subarray(offset - first.offset, offset - first.offset + length),
+    );
+  }
+
   #readable<T>(reading: Promise<T>): Promise<T> {
     return reading.catch((error: unknown) => {
       throw unreadable(this.#path, error);
@@ -304,6 +335,27 @@ class FileLog implements AttemptLog {
 }
 
 const NEWLINE = 0x0a;
+
+/** The last records of a stream that have so many bytes of it, or all of a block; those that are read together stand together. */
+function lastOf(block: readonly IndexRecord[], stream: StreamName, bytes: number): IndexRecord[][] {
+  const groups: IndexRecord[][] = [];
+  let missing = bytes;
+  let end = -Infinity;
+  for (const record of block.toReversed()) {
+    if (record.stream !== stream) continue;
+    if (missing <= 0) break;
+    const [near] = groups;
+    const isNear =
+      near !== undefined && (near[0] as IndexRecord).offset - record.offset - record.length <= GAP_BYTES;
+    if (isNear && end - record.offset <= BLOCK_BYTES) near.unshift(record);
+    else {
+      groups.unshift([record]);
+      end = record.offset + record.length;
+    }
+    missing -= record.length;
+  }
+  return groups;
+}
 
 /** The index comes first: where there is one, the log is the attempt's own. */
 async function openBoth(path: string): Promise<Record<'log' | 'index', FileHandle | null>> {

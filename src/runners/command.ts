@@ -473,6 +473,6 @@ function exitOutcome(frame: Exited, { start, stop }: Live): Outcome {
 
 /** The end of a stream as text. A tail that was cut out of a longer stream may begin within a character. */
 function tailText(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes);
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   return bytes.length === TAIL_BYTES ? text.replace(/^\ufffd{1,3}/, '') : text;
 }

@@ -72,7 +72,7 @@ export class ResponseLog {
 
   /** The last bytes that arrived, as text, also when the log does not keep them. */
   get tail(): string {
-    const text = new TextDecoder().decode(this.#tail);
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#tail);
     // A tail that was cut out of something longer may begin within a character.
     return this.bytes > TAIL_BYTES ? text.replace(/^\ufffd{1,3}/, '') : text;
   }

@@ -392,6 +392,7 @@ t.test('the policy is shown with its defaults', async (t) => {
     oversized: 'truncate',
     maxOutputBytes: 10,
     spoolMaxBytes: 99,
+    resultBytes: 77,
     limits: { memory_bytes: 5_000_000 },
     retryAttempts: 3,
     retryMultiplier: 1,
@@ -413,7 +414,7 @@ t.test('the policy is shown with its defaults', async (t) => {
     circuit: { type: 'consecutive', failures: 5, open_ms: 60_000, probes: 1, count_user_faults: false },
     cache: { mode: 'read_write', ttl_s: 3600, scope: null, key_exclude: [], salt: null },
     cacheable: true,
-    output: { max_bytes: 99, oversized: 'spool', parse: null },
+    output: { max_bytes: 99, oversized: 'spool', result_bytes: 77, parse: null },
   });
   t.match(policyOf({}), { retry: null, circuit: null, cache: null, cacheable: false, retry_safe: false });
 });

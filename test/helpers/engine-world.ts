@@ -91,6 +91,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       maxOutputBytes: 1000,
       oversized: 'truncate',
       spoolMaxBytes: 5000,
+      resultBytes: 65_536,
       limits: {},
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },

@@ -40,6 +40,45 @@ t.test('a submitted command is answered at once, runs, and tells how it ended', 
   t.match(end.attempts, [{ number: 1, runner: /^(native|node)$/, outcome: { cause: 'exited' } }]);
 });
 
+t.test('a result is whole, or says that it is an end and how much there was', async (t) => {
+  const s = await service(t, { EXECUTION_RESULT_BYTES: '20000' });
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => `${from + i}\n`).join('');
+  const facts = { stdout_bytes: 13_893, stderr_bytes: 3, stdout_truncated: false, stderr_truncated: false };
+  const command = 'seq 1 3000; echo er >&2';
+  const whole = await s.run(shell(command));
+  t.same(whole.result, { stdout: lines(1, 3000), stderr: 'er\n', ...facts });
+  t.equal(whole.output.result_bytes, 20_000);
+  const rows: [bytes: number, stdout: string][] = [
+    [13_893, lines(1, 3000)],
+    [13_892, lines(2, 3000)],
+    [5003, lines(2001, 3000)],
+    [5000, lines(2001, 3000)],
+    [100, lines(2981, 3000)],
+    [0, ''],
+  ];
+  for (const [result_bytes, stdout] of rows) {
+    const { id, result } = await s.run(shell(command, { output: { result_bytes } }));
+    const cut = { stdout_truncated: stdout.length < 13_893, stderr_truncated: result_bytes === 0 };
+    const expected = { stdout, stderr: result_bytes === 0 ? '' : 'er\n', ...facts, ...cut };
+    t.same(result, expected, `${result_bytes} bytes`);
+    t.same((await s.call('GET', `/v1/executions/${id}/result`)).body.result, expected, 'the step result too');
+  }
+  const both = await s.run(shell('for i in {1..5000}; do echo $i; echo $i >&2; done'));
+  const { stdout, stderr } = both.result as { stdout: string; stderr: string };
+  t.match(both.result, {
+    stdout_bytes: 23_893,
+    stderr_bytes: 23_893,
+    stdout_truncated: true,
+    stderr_truncated: true,
+  });
+  t.same([stdout, stderr], [lines(1001, 5000), lines(1001, 5000)], 'each stream has its own end');
+  t.match(await s.call('POST', '/v1/executions', shell('true', { output: { result_bytes: 1_048_577 } })), {
+    status: 400,
+    body: { errors: [{ field: '/output/result_bytes' }] },
+  });
+});
+
 t.test('each kind runs', async (t) => {
   const { run, dataDir } = await service(t);
   const bin = tempDir(t);

@@ -19,6 +19,7 @@ const defaults: PolicyDefaults = {
   oversized: 'truncate',
   maxOutputBytes: 10,
   spoolMaxBytes: 99,
+  resultBytes: 77,
   limits: {},
   retryAttempts: 3,
   retryMultiplier: 1,

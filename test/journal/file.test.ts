@@ -81,6 +81,21 @@ t.test('records are read with their streams, times, sequence and places', async 
   t.same(await log.totals(), { stdout: 10, stderr: 4 });
 });
 
+t.test('the end of a stream is read from behind, whatever lies between its pieces', async (t) => {
+  const pieces = Array.from({ length: 1200 }, (_, i) => [
+    piece('stdout', `${i}\n`),
+    piece('stderr', i % 100 === 0 ? 'e'.repeat(5000) : 'e'),
+  ]).flat();
+  const log = await opened(t, pieces);
+  const whole = pieces.filter(({ stream }) => stream === 'stdout').map(({ bytes }) => bytes.toString());
+  const stdout = whole.join('');
+  const end = async (stream: StreamName, bytes: number) =>
+    Buffer.from(await log.last(stream, bytes)).toString();
+  for (const bytes of [0, 1, 7, 1000, 3000, stdout.length - 1, stdout.length, 1e6])
+    t.equal(await end('stdout', bytes), stdout.slice(Math.max(0, stdout.length - bytes)), `${bytes} bytes`);
+  t.equal((await end('stderr', 1e6)).length, 1188 + 12 * 5000);
+});
+
 t.test('reading begins anywhere, also within a record, and ends at the end', async (t) => {
   const log = await opened(t, [piece('stdout', 'abcdef'), piece('stderr', 'ghij')]);
   const [first, second] = await all(log.read(4));
