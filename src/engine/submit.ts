@@ -27,7 +27,7 @@ import type {
 import { secretsIn, type Secrets } from '../domain/secrets.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import { resultBytesOf } from '../domain/result-text.ts';
-import { MAX_RESULT_BYTES, type Spec, type Work } from '../domain/spec.ts';
+import type { Spec, Work } from '../domain/spec.ts';
 import type { CreditSource } from './credits/credit-source.ts';
 import type { Hits } from './hits.ts';
 import { newSecret, type Webhook } from '../domain/webhooks.ts';
@@ -404,11 +404,11 @@ export function joinKey({ retry, retrySafe }: NewExecution, key: string): string
 
 /** Each of them gets the result, in one transaction: of large ones, fewer. */
 export function mostJoined({ outputPolicy, work }: NewExecution): number {
-  const streams = work.kind === 'http' ? 1 : 2;
-  const most = outputPolicy.parse === 'json' ? MAX_RESULT_BYTES : streams * resultBytesOf(outputPolicy);
-  return Math.max(1, Math.min(1000, Math.floor(MOST_JOINED_BYTES / Math.max(1, most))));
+  if (outputPolicy.parse === 'json') return 64;
+  const most = (work.kind === 'http' ? 1 : 2) * resultBytesOf(outputPolicy);
+  return Math.min(1000, Math.floor(MOST_JOINED_BYTES / Math.max(1, most)));
 }
-const MOST_JOINED_BYTES = 64 * MAX_RESULT_BYTES;
+const MOST_JOINED_BYTES = 128 * 1024 * 1024;
 
 /** Whether a request takes results as they are, and has no say in how they are made and kept. */
 function onlyUses({ cache }: Spec): boolean {
