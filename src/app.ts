@@ -1,12 +1,12 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
 import { accessSync, constants, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createClock } from './clock.ts';
 import { liveCredits } from './credits-file.ts';
 import { type Config, ConfigError, ignoredNames, isLoopback } from './config.ts';
-import { makeDirectory } from './directories.ts';
+import { makeDirectory, probeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import { RefusedError } from './domain/errors.ts';
@@ -211,6 +211,10 @@ export async function buildApp(
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
+    disks: [
+      { name: 'logs', what: 'EXECUTION_LOG_DIR', probe: () => probeDirectory(logDir) },
+      { name: 'work_directories', what: 'EXECUTION_DATA_DIR/work', probe: () => probeDirectory(dirname(workDir(0))) },
+    ],
     retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
     maxRetained: config.EXECUTION_MAX_RETAINED,
     toCommand: (execution, work, { epoch, traceparent }) =>

@@ -1,5 +1,6 @@
 // Directories that a setting names: made, with their parents, and proven usable before anything is opened in them.
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from './config.ts';
 
@@ -21,5 +22,18 @@ export function makeDirectory(setting: string, path: string, mode: number): void
     // A full disk may be cleaned up by the server itself.
     if (code === 'ENOSPC' || code === 'EDQUOT') return;
     throw new ConfigError([`${setting}: the directory ${path} cannot be used (${message})`]);
+  }
+}
+
+/** Of a log: its index and its first pieces. */
+const PROBE_BYTES = 64 * 1024;
+
+/** Writes as much into a directory as an attempt needs to begin, and removes it. Rejects when there is no room. */
+export async function probeDirectory(path: string): Promise<void> {
+  const file = join(path, '.probe');
+  try {
+    await writeFile(file, Buffer.alloc(PROBE_BYTES), { mode: 0o600 });
+  } finally {
+    await rm(file, { force: true }).catch(() => undefined);
   }
 }

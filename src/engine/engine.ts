@@ -34,6 +34,7 @@ import type { CreditSource } from './credits/credit-source.ts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import { Deadlines } from './deadlines.ts';
+import { type Disk, DiskWatch } from './disk-watch.ts';
 import type { AccountListener, Listener } from './event-bus.ts';
 import { dryRun, type DryRun } from './dry-run.ts';
 import { EventBus } from './event-bus.ts';
@@ -108,6 +109,8 @@ export interface EngineDeps {
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
   cleanupIntervalMs: number | null;
+  /** What every attempt writes into. */
+  disks: readonly Disk[];
   retentionMs: number;
   maxRetained: number;
   toCommand: (
@@ -151,6 +154,7 @@ export class Engine {
   readonly #writeBehind: WriteBehind;
   readonly #deadlines: Deadlines;
   readonly #janitor: Janitor;
+  readonly #disks: DiskWatch;
   readonly #policies: Policies;
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
@@ -218,6 +222,7 @@ export class Engine {
       ...{ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs },
       sweepCache: () => this.#sweepCache(),
     });
+    this.#disks = new DiskWatch(deps.disks, clock, log);
     const { credits, newId, chargeWorkers: workers } = deps;
     this.#charges = new Charges({
       ...{ store, clock, log, commit, workers },
@@ -302,6 +307,7 @@ export class Engine {
       const kept = await store.cacheEntries(this.#deps.cache.maxEntries);
       for (const entry of kept.reverse()) this.#cache.put(entry);
     }
+    this.#disks.start();
     this.#writeBehind.start();
     this.#charges.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
@@ -369,6 +375,7 @@ export class Engine {
     this.#state = 'stopped';
     for (const pool of POOLS) void this.#schedulers[pool].close();
     this.#deadlines.clear();
+    this.#disks.stop();
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();
@@ -387,6 +394,7 @@ export class Engine {
     hostName: string;
     tiers: readonly IsolationTier[];
     intake: string | null;
+    disks: ReturnType<DiskWatch['problems']>;
   } {
     const { name, tiers, problem } = this.#deps.runner.status();
     return {
@@ -394,6 +402,7 @@ export class Engine {
       hostName: name,
       tiers,
       runnerHost: problem,
+      disks: this.#disks.problems(),
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };
@@ -401,8 +410,8 @@ export class Engine {
 
   /** Null when new executions are accepted. A full queue is no reason: it is answered 429. */
   whyNotReady(): string | null {
-    const { store, runnerHost, intake } = this.health();
-    return intake ?? store ?? runnerHost;
+    const { store, runnerHost, intake, disks } = this.health();
+    return intake ?? store ?? runnerHost ?? disks.logs ?? disks.work_directories ?? null;
   }
 
   // ------------------------------------------------------------------------------------------ submit
@@ -762,6 +771,7 @@ export class Engine {
       policies: this.#policies,
       writeBehind: this.#writeBehind,
       growth: this.#growth,
+      suspectDisks: () => this.#disks.suspect(),
       toCommand: (execution, work, traceparent) =>
         toCommand(execution, work, { epoch: this.#epoch, traceparent }),
       signal: this.#closing.signal,

@@ -5,7 +5,7 @@ import type { AccessRules } from '../domain/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../domain/execution.ts';
 import { lastAttemptNumber, operationOf } from '../domain/execution.ts';
 import { bothOf, type Confinement } from '../domain/isolation.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import { judge, type Outcome } from '../domain/outcome.ts';
 import type {
   AttemptListener,
   AttemptReport,
@@ -57,6 +57,8 @@ export interface RunDeps {
   toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
+  /** An attempt has ended by what may be the fault of a disk. */
+  suspectDisks(): void;
   /** Aborts when the engine gives up; what is not stored then will be found by the next recovery. */
   signal: AbortSignal;
 }
@@ -80,10 +82,16 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   const report = withoutJumps(await attempt.ended, deps);
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
+  if (report.type === 'ended' && isOfTheSystem(report.outcome)) deps.suspectDisks();
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
   await settle(run, execution, ending(run, execution, report, deps), deps);
   deps.scheduler.noteDuration(lastedMs);
 }
+
+const isOfTheSystem = (outcome: Outcome): boolean => {
+  const isNoEnd = outcome.cause === 'internal' || outcome.cause === 'spawn_failed' || outcome.cause === 'request_failed';
+  return isNoEnd && judge(outcome).error?.fault === 'system';
+};
 
 /** The end of an attempt on the clock of its start, so that its duration, and what it costs, is how long it ran. */
 function withoutJumps(report: AttemptReport, { clock }: RunDeps): AttemptReport {

@@ -110,6 +110,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     syncIntervalMs: 5000,
     drainMs: 30_000,
     cleanupIntervalMs: null,
+    disks: [],
     retentionMs: 3_600_000,
     maxRetained: 1000,
     toCommand: () => ({

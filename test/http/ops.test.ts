@@ -22,6 +22,8 @@ t.test('probes and health tell what they are for', async (t) => {
         store: { status: 'healthy' },
         runner_host: { status: 'healthy', name: /^(native|node)$/ },
         intake: { status: 'healthy' },
+        logs: { status: 'healthy' },
+        work_directories: { status: 'healthy' },
       },
     },
   });

@@ -98,8 +98,14 @@ fault(
     const next = await it.run('seq 100000');
     t.match(next, { status: 'failed', error: { fault: 'system', retryable: true, message: /log/i } });
     t.match(await it.get(`/v1/executions/${quiet.id}`), { status: 'running' }, 'who writes nothing goes on');
-    t.equal((await fetch(`${it.url}/readyz`)).status, 200, 'the store takes everything');
+    const ready = async () => (await fetch(`${it.url}/readyz`)).status;
+    await until('it is not ready', async () => (await ready()) === 503);
+    t.match(await (await fetch(`${it.url}/health`)).json(), {
+      error: /^EXECUTION_LOG_DIR cannot be written: no space left/,
+      components: { store: { status: 'healthy' }, logs: { status: 'unhealthy' } },
+    });
     free();
+    await until('it is ready again', async () => (await ready()) === 200);
     t.match(await it.run('seq 100000'), { status: 'completed' });
     await it.cancel(quiet.id);
     await restartsWhole(t, it);

@@ -88,8 +88,10 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
       detail,
     });
-    const { store, runnerHost, hostName, tiers, intake } = engine.health();
-    const error = store ?? runnerHost ?? intake;
+    const { store, runnerHost, hostName, tiers, intake, disks } = engine.health();
+    const logs = disks.logs ?? null;
+    const work = disks.work_directories ?? null;
+    const error = store ?? runnerHost ?? intake ?? logs ?? work;
     const body: z.infer<typeof health> = {
       status: error === null ? 'healthy' : 'unhealthy',
       timestamp: isoTime(clock.now()),
@@ -100,6 +102,8 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
         store: component(store),
         runner_host: { ...component(runnerHost), name: hostName, isolation: [...tiers] },
         intake: component(intake),
+        logs: component(logs),
+        work_directories: component(work),
       },
     };
     return reply.code(error === null ? 200 : 503).send(body);
