@@ -213,7 +213,11 @@ export async function buildApp(
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
     disks: [
       { name: 'logs', what: 'EXECUTION_LOG_DIR', probe: () => probeDirectory(logDir) },
-      { name: 'work_directories', what: 'EXECUTION_DATA_DIR/work', probe: () => probeDirectory(dirname(workDir(0))) },
+      {
+        name: 'work_directories',
+        what: 'EXECUTION_DATA_DIR/work',
+        probe: () => probeDirectory(dirname(workDir(0))),
+      },
     ],
     retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
     maxRetained: config.EXECUTION_MAX_RETAINED,

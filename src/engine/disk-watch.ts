@@ -98,7 +98,8 @@ class WatchedDisk {
         ? null
         : `${what} cannot be written: ${cause}. Free some space or mend the disk; execd tries again every second.`;
     if (before === null && cause !== null) this.#log.error({ disk: this.name }, this.problem as string);
-    if (before !== null && cause === null) this.#log.info({ disk: this.name }, `${what} can be written again`);
+    if (before !== null && cause === null)
+      this.#log.info({ disk: this.name }, `${what} can be written again`);
   }
 }
 

@@ -89,7 +89,8 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
 }
 
 const isOfTheSystem = (outcome: Outcome): boolean => {
-  const isNoEnd = outcome.cause === 'internal' || outcome.cause === 'spawn_failed' || outcome.cause === 'request_failed';
+  const isNoEnd =
+    outcome.cause === 'internal' || outcome.cause === 'spawn_failed' || outcome.cause === 'request_failed';
   return isNoEnd && judge(outcome).error?.fault === 'system';
 };
 

@@ -379,7 +379,9 @@ export const health = z.strictObject({
       isolation: offeredTiers,
     }),
     intake: component,
-    logs: component.describe('the directory of the logs: a probe is written every 5 s, and every second while it fails'),
+    logs: component.describe(
+      'the directory of the logs: a probe is written every 5 s, and every second while it fails',
+    ),
     work_directories: component.describe('the private directories of commands, probed in the same way'),
   }),
 });
