@@ -10,8 +10,12 @@ const END = '<!-- end table -->\n';
 /** The catalogue as Markdown: refused requests first, then the ends of executions. */
 export function errorTables(): string {
   const rows = Object.entries(CATALOGUE);
-  const refused = rows.flatMap(([type, { status, code, retryable, title }]) =>
-    status === null ? [] : [`| \`${type}\` | ${status} | ${code} | ${retryable ? 'yes' : 'no'} | ${title} |`],
+  const refused = rows.flatMap(([type, { status, code, fault, retryable, title }]) =>
+    status === null
+      ? []
+      : [
+          `| \`${type}\` | ${status} | ${code} | ${classOf(code)} | ${fault} | ${retryable ? 'yes' : 'no'} | ${title} |`,
+        ],
   );
   const ends = rows.flatMap(([type, { status, code, fault, retryable, title }]) =>
     status === null
@@ -20,8 +24,8 @@ export function errorTables(): string {
   );
   return [
     '### Refused requests\n',
-    '| type | status | code | worth a retry | title |',
-    '| --- | --- | --- | --- | --- |',
+    '| type | status | code | class | fault | worth a retry | title |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...refused,
     '\n### Ends of executions\n',
     '| type | code | class | fault | worth a retry | title |',

@@ -40,8 +40,18 @@ interface Entry {
   title: string;
 }
 
+/**
+ * E001 asks for another request: the same one is rejected again. E002, E003 and E006 ask for patience: the same request
+ * may succeed later.
+ */
+function codeOf(status: number): ErrorCode {
+  if (status === 503) return 'E006';
+  if (status === 408) return 'E002';
+  return status === 429 || status >= 500 ? 'E003' : 'E001';
+}
+
 function refused(status: number, title: string, retryable = false): Entry & { status: number } {
-  const code = status === 503 ? 'E006' : status >= 500 ? 'E003' : 'E001';
+  const code = codeOf(status);
   return { code, status, fault: status >= 500 ? 'system' : 'user', retryable, title };
 }
 

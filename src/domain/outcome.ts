@@ -164,6 +164,15 @@ export interface Verdict {
   error: { code: ErrorCode; type: ErrorType; fault: Fault; retryable: boolean; message: string } | null;
 }
 
+/** The code of each cause that an unsuccessful end can have; what has used up its attempts is E005 instead. */
+export const CODE_OF_CAUSE: Readonly<Record<Cause, ErrorCode>> = {
+  ...{ exited: 'E003', signalled: 'E003', http_response: 'E003', steps_ended: 'E003', request_failed: 'E003' },
+  ...{ spawn_failed: 'E003', output_limit: 'E003', resource_limit: 'E003', circuit_open: 'E003' },
+  ...{ denied: 'E003', dependency_failed: 'E003', no_credit: 'E003', lost: 'E003', internal: 'E003' },
+  ...{ queue_timeout: 'E002', attempt_timeout: 'E002', total_timeout: 'E002', idle_timeout: 'E002' },
+  ...{ evaluation_failed: 'E007', step_refused: 'E001', cancelled: 'E004' },
+};
+
 /** The one place where an outcome is judged. */
 export function judge(outcome: Outcome): Verdict {
   const verdict = judgeEnding(outcome);

@@ -23,7 +23,8 @@ import type { ExecutionId } from './ids.ts';
 import type { IsolationTier } from './isolation.ts';
 import type { StoredPhase } from './lifecycle.ts';
 import type { ResourceLimits } from './limits.ts';
-import type { LostDetail, Outcome } from './outcome.ts';
+import type { ErrorCode } from './errors.ts';
+import type { Cause, LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
 import type { FilledWork } from './secrets.ts';
 import type { StopPolicy } from './stop.ts';
@@ -427,6 +428,10 @@ export interface ListFilter {
   userId: string | null;
   status?: readonly Status[] | undefined;
   phase?: readonly StoredPhase[] | undefined;
+  /** Of ends that are no success. */
+  errorCode?: readonly ErrorCode[] | undefined;
+  /** Of ends that are no success. */
+  cause?: readonly Cause[] | undefined;
   kind?: readonly Kind[] | undefined;
   operation?: string | undefined;
   taskId?: string | undefined;

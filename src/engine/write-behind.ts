@@ -21,6 +21,8 @@ export interface WriteBehindStats {
 
 /** Entries at which a flush does not wait for the interval. */
 const MAX_WAITING = 256;
+/** How often the log says what was synced, at most. */
+const LOGGED_MS = 60_000;
 
 export class WriteBehind {
   readonly #deps: WriteBehindDeps;
@@ -29,6 +31,9 @@ export class WriteBehind {
   #flushing: Promise<number> | null = null;
   #flushes = 0;
   #failures = 0;
+  /** Since the last line of the log. */
+  #synced = { outputs: 0, statuses: 0 };
+  #loggedAt = -Infinity;
 
   constructor(deps: WriteBehindDeps) {
     this.#deps = deps;
@@ -71,6 +76,7 @@ export class WriteBehind {
   async stop(): Promise<void> {
     await this.flush();
     this.#timer?.cancel();
+    this.#logSynced();
     this.#deps.log.info({}, 'Sync manager stopped');
   }
 
@@ -94,8 +100,20 @@ export class WriteBehind {
     }
     this.#flushes += 1;
     const statuses = batch.filter(([, { isFirst }]) => isFirst).length;
-    this.#deps.log.debug({}, `Synced ${batch.length} outputs and ${statuses} statuses`);
+    this.#synced.outputs += batch.length;
+    this.#synced.statuses += statuses;
+    if (this.#deps.clock.monotonic() - this.#loggedAt >= LOGGED_MS) this.#logSynced();
     return batch.length;
+  }
+
+  /** Sums, so that a busy server does not say it every few seconds. */
+  #logSynced(): void {
+    const { outputs, statuses } = this.#synced;
+    if (outputs === 0) return;
+    this.#loggedAt = this.#deps.clock.monotonic();
+    this.#synced = { outputs: 0, statuses: 0 };
+    const facts = { flushes: this.#flushes, failures: this.#failures };
+    this.#deps.log.info(facts, `Synced ${outputs} outputs and ${statuses} statuses`);
   }
 
   #arm(): void {

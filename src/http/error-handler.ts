@@ -1,7 +1,8 @@
 // Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { CATALOGUE, RefusedError, type RefusalType } from '../domain/errors.ts';
-import { JournalError, type Log } from '../domain/ports.ts';
+import { CATALOGUE, classOf, RefusedError, type RefusalType } from '../domain/errors.ts';
+import { type Clock, JournalError, type Log } from '../domain/ports.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { z } from 'zod';
 import type { problem } from './schemas.ts';
 
@@ -9,12 +10,14 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** The document of a refusal. */
 export function toProblem(error: RefusedError): z.infer<typeof problem> {
-  const { status, title, code, retryable } = CATALOGUE[error.type];
+  const { status, title, code, fault, retryable } = CATALOGUE[error.type];
   return {
     type: `urn:execd:error:${error.type}`,
     title,
     status,
     code,
+    class: classOf(code),
+    fault,
     detail: error.message,
     retryable,
     ...(error.fields.length > 0 ? { errors: [...error.fields] } : {}),
@@ -39,16 +42,13 @@ const OF_FASTIFY: Record<string, [RefusalType, string]> = {
   FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL cannot be decoded.'],
 };
 
-export function errorHandler(log: Log, onRefused: (type: string) => void) {
+export function errorHandler(log: Log, clock: Pick<Clock, 'monotonic'>, onRefused: (type: string) => void) {
+  const refusals = new RefusalLog(log, () => clock.monotonic());
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const refused = tooLarge(error, request) ?? asRefusal(error);
     const facts = { method: request.method, route: request.routeOptions.url };
     if (refused.type === 'internal_error') log.error({ err: error, ...facts }, 'A request failed');
-    else if (CATALOGUE[refused.type].status >= 500) {
-      const { message: detail, cause } = refused;
-      const because = cause instanceof Error ? cause.message : undefined;
-      log.info({ ...facts, type: refused.type, detail, because }, 'A request was refused');
-    }
+    else refusals.write(request, refused);
     onRefused(refused.type);
     request.refusal = refused;
     sendProblem(reply, refused);

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { EVENT_TYPES } from '../domain/event-types.ts';
 import { STATUSES } from '../domain/execution.ts';
 import { KINDS, operationName, taskId } from '../domain/spec.ts';
-import { executionError, labelPairs, list, outcome } from './schemas.ts';
+import { executionError, outcome } from './outcome-schemas.ts';
+import { labelPairs, list } from './schemas.ts';
 
 const count = z.int().min(0);
 

@@ -12,6 +12,8 @@ export function toFilter(userId: string, query: Partial<Omit<ListQuery, 'limit' 
     userId,
     status: query.status,
     phase: query.phase?.map((phase) => (phase === 'running' ? 'starting' : phase)),
+    errorCode: query.error_code,
+    cause: query.cause,
     kind: query.kind,
     operation: query.operation,
     taskId: query.task_id,

@@ -1,7 +1,7 @@
 // The wire of plans: bodies, queries and answers.
 import { z } from 'zod';
+import { executionError } from './outcome-schemas.ts';
 import { ownWebhook } from './own-webhook.ts';
-import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { STATUSES } from '../domain/execution.ts';
 import { SKIP_REASONS } from '../domain/plan-state.ts';
 import { planRequest, stepSchemas } from '../domain/plan.ts';
@@ -22,14 +22,6 @@ const STEP_PHASES = [
   'done',
 ] as const;
 
-const endError = z
-  .strictObject({
-    code: z.enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES]),
-    type: z.enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]]),
-    message: z.string(),
-  })
-  .nullable();
-
 const planStep = z.strictObject({
   name: z.string(),
   kind: z.enum(KINDS).describe('a loop is a plan of its rounds'),
@@ -39,7 +31,7 @@ const planStep = z.strictObject({
   depends_on: z.array(z.string()),
   attempts: count,
   skip_reason: z.enum(SKIP_REASONS).nullable(),
-  error: endError,
+  error: executionError.nullable(),
   kept_from: z.string().nullable().describe('the execution whose result was taken over'),
   started_at: time.nullable(),
   finished_at: time.nullable(),
@@ -63,7 +55,7 @@ export const plan = z.strictObject({
   step: z.string().nullable(),
   rerun_of: z.string().nullable(),
   redrive_of: z.string().nullable(),
-  error: endError,
+  error: executionError.nullable(),
   result: z.unknown().describe('its outputs'),
   counts: z.strictObject({
     ...{ total: count, pending: count, running: count, completed: count, failed: count },

@@ -1,10 +1,8 @@
 // Plans over the wire.
-import type { Outcome } from '../domain/outcome.ts';
-import { judge } from '../domain/outcome.ts';
 import { isFinished, resultValue } from '../domain/execution.ts';
 import type { PlanView, StepView } from '../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
-import { toWebhook, isoTime, isoOrNull, toCancel } from './wire.ts';
+import { toWebhook, isoTime, isoOrNull, toCancel, toError } from './wire.ts';
 
 /** @param hasSteps whether the steps are told one by one */
 export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
@@ -60,11 +58,6 @@ function toStep(step: StepView): StepWire {
     finished_at: isoOrNull(step.finishedAt),
     duration_ms: step.durationMs,
   };
-}
-
-function toError(outcome: Outcome): PlanWire['error'] {
-  const { error } = judge(outcome);
-  return error === null ? null : { code: error.code, type: error.type, message: error.message };
 }
 
 /** Weak: over what is stored, and how far the steps are. */

@@ -1,10 +1,8 @@
 // The wire: every body, query and answer as a schema. Requests are validated with them; answers are typed by them, and
 // the OpenAPI document is made of them.
 import { z } from 'zod';
-import { CATALOGUE, ERROR_CODES, type ErrorType } from '../domain/errors.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
-import { LIMIT_NAMES } from '../domain/limits.ts';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { CAUSES } from '../domain/outcome.ts';
 import { WARNINGS } from '../domain/warnings.ts';
@@ -14,6 +12,7 @@ import { operationComponents, resourceLimits, stop } from './operation-schemas.t
 import { planComponents } from './plan-schemas.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import { graceSchema } from '../domain/stop.ts';
+import { errorClass, errorCode, executionError, fault, outcome, processEnd } from './outcome-schemas.ts';
 import { ownWebhook } from './own-webhook.ts';
 import {
   batchItemSchema,
@@ -30,8 +29,6 @@ import {
 const time = z.iso.datetime({ precision: 3 });
 const count = z.int().min(0);
 const ms = z.int().min(0);
-const errorType = z.enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]]);
-const errorCode = z.enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES]);
 
 // ---------------------------------------------------------------------------------------- answers
 
@@ -41,57 +38,14 @@ export const problem = z
     title: z.string(),
     status: z.int(),
     code: errorCode,
+    class: errorClass,
+    fault,
     detail: z.string(),
     retryable: z.boolean(),
     errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
     oldest: z.string().optional().describe('of a stream: the oldest event id that it can go on after'),
   })
   .describe('An error as RFC 9457 has it.');
-
-const processEnd = z.strictObject({
-  exit_code: z.int().nullable(),
-  signal: z.string().nullable(),
-  forced: z.boolean().describe('after the grace, execd had to send SIGKILL'),
-  signals: z
-    .array(z.strictObject({ signal: z.string(), at: time }))
-    .describe('the signals that execd sent: the first of each kind'),
-  processes_found: count.describe('processes that were there when it was told to end'),
-  leftover_processes: count.describe(
-    'processes besides the first one that were left when it had ended by itself, or that execd had to kill',
-  ),
-  survivors: count.describe('processes that could not be proven dead'),
-  output_lost: z
-    .boolean()
-    .describe(
-      'a process that still held the output was killed, or was left behind and got the stop signal: the end of the output may be missing',
-    ),
-});
-
-export const outcome = z
-  .strictObject({
-    cause: z.enum(CAUSES),
-    exit_code: z.int().optional(),
-    signal: z.string().optional(),
-    reason: z.string().nullable().optional(),
-    failed: count.optional().describe('of a plan: steps that make it a failure'),
-    steps: z.array(z.string()).optional().describe('the first of them'),
-    message: z.string().optional(),
-    detail: z.string().optional(),
-    limit_ms: ms.optional(),
-    limit_bytes: count.optional(),
-    limit: z.enum(LIMIT_NAMES).optional().describe('which limit of its resources it went over'),
-    limit_value: count.optional(),
-    status: z.int().optional().describe('of the HTTP answer'),
-    expected: z.boolean().optional(),
-    retry_after_ms: ms.nullable().optional(),
-    circuit: z.string().optional(),
-    exhausted: z
-      .strictObject({ attempts: z.int().min(1), by: z.enum(['attempts', 'budget']) })
-      .optional()
-      .describe('it would have been retried, but for this'),
-    process: processEnd.nullable().optional(),
-  })
-  .describe('How an attempt or an execution ended. The cause says which other fields there are.');
 
 const output = z.strictObject({
   stdout_bytes: count.describe('bytes that were written'),
@@ -117,16 +71,6 @@ const attempt = z.strictObject({
   stdout_bytes: count,
   stderr_bytes: count,
   resources: resources.nullable(),
-});
-
-export const executionError = z.strictObject({
-  code: errorCode,
-  class: z.enum(['client', 'timeout', 'execution', 'system']),
-  type: errorType,
-  fault: z.enum(['user', 'system']),
-  message: z.string(),
-  details: outcome,
-  retryable: z.boolean(),
 });
 
 const timeoutsShape = {
@@ -212,7 +156,6 @@ export const execution = z.strictObject({
   submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
 });
 export type ExecutionWire = z.infer<typeof execution>;
-export type OutcomeWire = z.infer<typeof outcome>;
 export type AttemptWire = z.infer<typeof attempt>;
 
 export const dryRun = z
@@ -443,6 +386,8 @@ const LISTED_PHASES = ['queued', 'scheduled_retry', 'running', 'canceling', 'don
 const filterShape = {
   status: list(z.enum(STATUSES)).optional(),
   phase: list(z.enum(LISTED_PHASES)).optional(),
+  error_code: list(errorCode).optional().describe('of executions that did not complete; several, separated by commas'),
+  cause: list(z.enum(CAUSES)).optional().describe('of executions that did not complete; several, separated by commas'),
   kind: list(z.enum(KINDS)).optional(),
   operation: operationName.optional(),
   task_id: taskId.optional(),

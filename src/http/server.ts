@@ -98,7 +98,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   endInTime(app, options.clock);
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler(errorHandler(log, options.onRefused));
+  app.setErrorHandler(errorHandler(log, options.clock, options.onRefused));
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
@@ -155,7 +155,7 @@ export function buildMetricsServer(
   });
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler(errorHandler(options.log, options.onRefused));
+  app.setErrorHandler(errorHandler(options.log, options.clock, options.onRefused));
   refuseUnknownRoutes(app);
   metricsPortRoutes(app, options);
   rootRoute(app, { version: options.version, ...METRICS_ROOT });

@@ -17,7 +17,8 @@ import { shownStop, type StopPolicy } from '../domain/stop.ts';
 import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
 import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
-import type { AttemptWire, cacheStats, circuit, ExecutionWire, OutcomeWire, stepResult } from './schemas.ts';
+import type { OutcomeWire } from './outcome-schemas.ts';
+import type { AttemptWire, cacheStats, circuit, ExecutionWire, stepResult } from './schemas.ts';
 
 /** The two times that were written last: those of an execution often are the same, and writing one is dear. */
 let last = { ms: 0, text: new Date(0).toISOString() };

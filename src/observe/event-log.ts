@@ -1,41 +1,119 @@
-// Writes lifecycle events into the server's own log. It listens and never speaks back.
+// Writes lifecycle events into the server's own log. It listens and never speaks back. A line names the execution, its
+// operation, and the facts of an end (exit code, status, limit, message), so that nobody has to ask the API for the reason.
 import { classOf } from '../domain/errors.ts';
 import type { AccountEvent } from '../domain/account.ts';
 import type { LifecycleEvent } from '../domain/events.ts';
-import type { Execution } from '../domain/execution.ts';
-import { isFinished, operationType } from '../domain/execution.ts';
-import { judge } from '../domain/outcome.ts';
+import type { Execution, FinishedExecution } from '../domain/execution.ts';
+import { isFinished, leavesResult, operationOf, operationType } from '../domain/execution.ts';
+import { judge, type Outcome } from '../domain/outcome.ts';
 import type { Log } from '../domain/ports.ts';
+
+/** A message may hold what a program or a target has written. */
+const MAX_MESSAGE = 500;
 
 export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution) => void {
   return (event, execution) => {
-    const facts = {
-      execution_id: execution.id,
-      user_id: execution.userId,
-      event: event.type,
-      attempt: event.attempt,
-    };
+    const facts = factsOf(event, execution);
+    if (event.type === 'accepted') cacheLine(log, facts, execution);
     // What is answered from the cache has ended with its acceptance.
-    if (!isFinished(execution) || event.type !== execution.status) {
-      if (event.type === 'lost') log.warn(facts, 'An attempt was lost');
-      else if (event.type === 'retry_scheduled') log.info(facts, retryMessage(event, execution));
-      else log.debug(facts, `Execution ${event.type}`);
-      return;
-    }
-    const { error } = judge(execution.outcome);
-    if (execution.outcome.exhausted !== undefined) log.warn(facts, 'Retry count exceeded');
-    const end = {
-      ...facts,
-      kind: execution.spec.kind,
-      cause: execution.outcome.cause,
-      duration_ms: execution.finishedAt - execution.createdAt,
-      ...(error === null
-        ? {}
-        : { error_code: error.code, error_class: classOf(error.code), error_type: error.type }),
-    };
-    if (error?.fault === 'system') log.warn(end, `Execution ${execution.status}`);
-    else log.info(end, `Execution ${execution.status}`);
+    if (isFinished(execution) && event.type === execution.status) return endLines(log, facts, execution);
+    if (event.type === 'lost') log.warn(facts, `An attempt was lost: ${nameOf(execution)}`);
+    else if (event.type === 'retry_scheduled') retryLine(log, facts, event, execution);
+    else log.debug(facts, `Execution ${event.type}: ${nameOf(execution)}`);
   };
+}
+
+/** A step by its name, everything else by its operation or kind: as in step results. */
+function nameOf(execution: Execution): string {
+  return execution.plan?.step ?? operationType(execution);
+}
+
+function factsOf(event: LifecycleEvent, execution: Execution): Record<string, unknown> {
+  const { taskId, plan, spec } = execution;
+  const operation = operationOf(execution);
+  return {
+    execution_id: execution.id,
+    user_id: execution.userId,
+    event: event.type,
+    attempt: event.attempt,
+    kind: spec.kind,
+    ...(operation === null ? {} : { operation }),
+    ...(taskId === null ? {} : { task_id: taskId }),
+    ...(plan === null ? {} : { plan_id: plan.id, step: plan.step }),
+  };
+}
+
+/** What an end was: its cause with the numbers of it, and in words. */
+function endFacts(outcome: Outcome): Record<string, unknown> {
+  const { error } = judge(outcome);
+  const facts: Record<string, unknown> = { cause: outcome.cause };
+  for (const [field, name] of Object.entries(SHOWN)) {
+    const value = (outcome as unknown as Record<string, unknown>)[field];
+    if (value !== undefined) facts[name] = value;
+  }
+  if (error === null) return facts;
+  return {
+    ...facts,
+    error_code: error.code,
+    error_class: classOf(error.code),
+    error_type: error.type,
+    message: error.message.slice(0, MAX_MESSAGE),
+  };
+}
+
+const SHOWN: Readonly<Record<string, string>> = {
+  exitCode: 'exit_code',
+  signal: 'signal',
+  status: 'http_status',
+  limit: 'limit',
+  limitValue: 'limit_value',
+  limitMs: 'limit_ms',
+  limitBytes: 'limit_bytes',
+  circuit: 'circuit',
+};
+
+function endLines(log: Log, facts: Record<string, unknown>, execution: FinishedExecution): void {
+  const { outcome, status, finishedAt, createdAt } = execution;
+  const { error } = judge(outcome);
+  const name = nameOf(execution);
+  const end = { ...facts, ...endFacts(outcome), duration_ms: finishedAt - createdAt };
+  if (outcome.exhausted !== undefined) {
+    const { attempts, by } = outcome.exhausted;
+    log.warn({ ...end, attempts, exhausted_by: by }, `Retry count exceeded: ${name}`);
+  }
+  if (leavesResult(execution)) {
+    const { key, scope } = execution.cache ?? {};
+    log.debug({ ...facts, cache_key: key, cache_scope: scope }, `Cache stored: ${name}`);
+  }
+  if (error?.fault === 'system') log.warn(end, `Execution ${status}: ${name}`);
+  else log.info(end, `Execution ${status}: ${name}`);
+}
+
+function cacheLine(log: Log, facts: Record<string, unknown>, execution: Execution): void {
+  const { cache } = execution;
+  if (cache === null) return;
+  const { key, scope, status } = cache;
+  log.debug({ ...facts, cache_key: key, cache_scope: scope }, `Cache ${status}: ${nameOf(execution)}`);
+}
+
+/** The source's words: Retry n/max for OP after Ns: REASON, where n is the attempt that has failed. */
+function retryLine(
+  log: Log,
+  facts: Record<string, unknown>,
+  event: LifecycleEvent,
+  execution: Execution,
+): void {
+  const ended = execution.attempts.filter(({ outcome }) => outcome !== null);
+  const outcome = ended.at(-1)?.outcome ?? null;
+  if (execution.phase !== 'scheduled_retry' || execution.retry === null || outcome === null)
+    return log.warn(facts, `Retry for ${nameOf(execution)}`);
+  const waitMs = execution.retryAt - event.at;
+  const { attempts: most } = execution.retry;
+  const reason = judge(outcome).error?.message.slice(0, MAX_MESSAGE) ?? outcome.cause;
+  log.warn(
+    { ...facts, ...endFacts(outcome), attempts: ended.length, max_attempts: most, wait_ms: waitMs },
+    `Retry ${ended.length}/${most} for ${nameOf(execution)} after ${waitMs / 1000}s: ${reason}`,
+  );
 }
 
 /** What happens to accounts: what somebody has to know is a warning. */
@@ -47,14 +125,4 @@ export function accountLog(log: Log): (event: AccountEvent) => void {
       log.info({ user_id, amount, balance, grant_id: subjectId, by }, 'Credits granted');
     else log.debug({ user_id, amount, balance, execution_id: subjectId }, `An execution was ${type}`);
   };
-}
-
-/** The source's words: Retry n/max for OP after Ns: CAUSE. */
-function retryMessage(event: LifecycleEvent, execution: Execution): string {
-  if (execution.phase !== 'scheduled_retry' || execution.retry === null) return 'Retry';
-  const tries = execution.attempts.filter(({ outcome }) => outcome !== null);
-  const seconds = (execution.retryAt - event.at) / 1000;
-  const cause = tries.at(-1)?.outcome?.cause ?? 'unknown';
-  const most = execution.retry.attempts - 1;
-  return `Retry ${tries.length}/${most} for ${operationType(execution)} after ${seconds}s: ${cause}`;
 }

@@ -2,6 +2,7 @@ import t from 'tap';
 import { warningsOf } from '../../src/domain/warnings.ts';
 import { CATALOGUE, classOf, ERROR_CODES } from '../../src/domain/errors.ts';
 import {
+  CODE_OF_CAUSE,
   judge,
   LOST_DETAILS,
   type Outcome,
@@ -122,6 +123,7 @@ for (const { outcome, status, code, class: kind, fault, type } of ROWS) {
     t.equal(verdict.error?.type ?? null, type);
     t.equal(verdict.error?.fault ?? null, fault);
     t.equal(verdict.error === null ? null : classOf(verdict.error.code), kind);
+    if (code !== null && code !== 'E005') t.equal(CODE_OF_CAUSE[outcome.cause], code);
     t.equal(
       verdict.error === null,
       status === 'completed',
@@ -159,6 +161,12 @@ t.test('every code of the catalogue is one of the seven, and has a class', async
     t.ok(code in ERROR_CODES);
     t.type(classOf(code), 'string');
   }
+});
+
+t.test('the code of a refusal tells whether to change the request or to send it again later', async (t) => {
+  for (const [type, { status, code, retryable }] of Object.entries(CATALOGUE))
+    if (status !== null) t.equal(retryable, code !== 'E001', type);
+  t.not(CATALOGUE.queue_full.code, CATALOGUE.validation.code);
 });
 
 t.test('what the status does not show is a warning', async (t) => {

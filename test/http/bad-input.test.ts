@@ -244,7 +244,7 @@ const SENTENCES: [string, unknown, string | RegExp][] = [
 ];
 
 t.test('a refusal says what is wrong in words of its own', async (t) => {
-  const { call } = await service(t);
+  const { call, lines } = await service(t);
   for (const [what, body, detail] of SENTENCES) {
     const answer = await call<Problem>('POST', '/v1/executions', body);
     t.match(answer.body, { detail }, what);
@@ -263,6 +263,8 @@ t.test('a refusal says what is wrong in words of its own', async (t) => {
     t.ok(text.length < 500);
   }
   t.match((await call<Problem>('GET', '/v1/executions/')).body.detail, /no slash at their end/);
+  const refused = lines.filter(({ msg }) => msg.startsWith('Validation error'));
+  t.match(refused[0], { msg: /^Validation error in POST \/v1\/executions: \S/, type: 'validation' });
 });
 
 t.test('what a route would ignore is refused by its name', async (t) => {

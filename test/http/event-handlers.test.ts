@@ -51,7 +51,7 @@ t.test('only the handlers that are asked for hear of events', async (t) => {
   t.match((await s.call('GET', '/metrics')).text, /^execd_executions_finished_total\{/m);
   const other = await service(t, { EXECUTION_EVENT_HANDLERS: 'logging' });
   await other.run(shell('true'));
-  t.ok(other.lines.some(({ msg }) => msg === 'Execution completed'));
+  t.ok(other.lines.some(({ msg }) => msg === 'Execution completed: shell'));
   t.notMatch((await other.call('GET', '/metrics')).text, /^execd_executions_finished_total\{/m);
 });
 

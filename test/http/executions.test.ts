@@ -487,7 +487,7 @@ t.test('where no slot is free, a request may be refused instead of queued, exact
   await submit(shell('true'));
   await submit(shell('true'));
   const full = await call('POST', '/v1/executions', shell('true'));
-  t.match(full, { status: 429, body: { type: 'urn:execd:error:queue_full' } });
+  t.match(full, { status: 429, body: { type: 'urn:execd:error:queue_full', code: 'E003', class: 'execution' } });
   t.ok(Number(full.headers.get('retry-after')) >= 1);
   t.match((await call('GET', '/readyz')).status, 200, 'a full queue is no reason not to be ready');
 });
@@ -579,6 +579,9 @@ t.test('lists have pages, and a cursor belongs to its filter', async (t) => {
   t.equal(third.next_cursor, null);
   t.equal((await list('status=failed')).items.length, 1);
   t.equal((await list('status=failed,completed&limit=1000')).items.length, 6);
+  for (const query of ['error_code=E003', 'error_code=E001,E003', 'cause=exited&status=failed'])
+    t.match((await list(query)).items, [{ error: { code: 'E003', type: 'exit_code' } }], query);
+  t.same((await list('error_code=E005')).items, []);
   t.equal((await list('label=n=3')).items[0]?.id, ids[1]);
   t.equal((await list('label=n=3&label=n=4')).items.length, 0);
   t.equal((await list('kind=exec')).items.length, 0);

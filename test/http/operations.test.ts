@@ -2,6 +2,7 @@ import fastify from 'fastify';
 import t from 'tap';
 import { RefusedError } from '../../src/domain/errors.ts';
 import type { PolicyDefaults } from '../../src/domain/operation.ts';
+import type { Log } from '../../src/domain/ports.ts';
 import { errorHandler } from '../../src/http/error-handler.ts';
 import { operation, operationList } from '../../src/http/operation-schemas.ts';
 import { LOCAL_CALLER } from '../../src/domain/access.ts';
@@ -12,7 +13,6 @@ import { validatorCompiler } from '../../src/http/zod-adapter.ts';
 import { fileWith, registryOf } from '../helpers/operations.ts';
 
 const silent = () => undefined;
-const log = { debug: silent, info: silent, warn: silent, error: silent };
 const defaults: PolicyDefaults = {
   attemptMs: 300_000,
   onLimit: 'queue',
@@ -28,7 +28,8 @@ const defaults: PolicyDefaults = {
 };
 
 /** The routes on a server of their own; asks and answers in this process. */
-function asking(more: Partial<OperationRoutesOptions> = {}) {
+function asking(more: Partial<OperationRoutesOptions> = {}, info: Log['info'] = silent, clock = fakeClock()) {
+  const log = { debug: silent, info, warn: silent, error: silent };
   const run = { kind: 'exec', program: 'x', args: ['{{p}}'] };
   const policy = {
     description: 'does x',
@@ -41,7 +42,7 @@ function asking(more: Partial<OperationRoutesOptions> = {}) {
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler(errorHandler(log, silent));
+  app.setErrorHandler(errorHandler(log, clock, silent));
   const authenticate = {
     callerOf: () => LOCAL_CALLER,
     isStillGood: () => true,
@@ -108,4 +109,19 @@ t.test('the file is read again, and what is wrong with it is told', async (t) =>
     status: 422,
     body: { type: 'urn:execd:error:invalid_operations_file', errors: fields },
   });
+});
+
+t.test('a refused request leaves a line with its reason, and many of them leave a few', async (t) => {
+  const lines: { facts: object; message: string }[] = [];
+  const clock = fakeClock();
+  const ask = asking({}, (facts, message) => void lines.push({ facts, message }), clock);
+  for (let i = 0; i < 30; i++) await ask('GET', '/v1/operations/nope');
+  t.equal(lines.length, 5, 'a user has a few lines a second');
+  t.match(lines[0], {
+    message: /^A request was refused: .*nope/,
+    facts: { method: 'GET', user_id: LOCAL_CALLER.userId, type: 'operation_not_found', status: 404, detail: /nope/ },
+  });
+  await clock.advance(1000);
+  await ask('GET', '/v1/operations/nope');
+  t.match(lines[5], { facts: { omitted: 25 } });
 });

@@ -121,7 +121,12 @@ t.test('a target that fails twice and then works is asked three times', async (t
   t.equal(first.text, 'answer 1', 'each attempt has its log');
   const { text } = await s.call('GET', '/metrics');
   t.match(text, /retry_attempts_total\{operation_type="http"\} 2/);
-  t.ok(s.lines.some(({ msg }) => /^Retry 1\/2 for http after [\d.]+s: http_response$/.test(msg)));
+  const retries = s.lines.filter(({ msg }) => msg.startsWith('Retry '));
+  t.match(retries[0]?.msg, /^Retry 1\/3 for http after [\d.]+s: .*503/);
+  t.match(retries, [
+    { level: 40, attempts: 1, max_attempts: 3, cause: 'http_response', http_status: 503, error_code: 'E003' },
+    { level: 40, attempts: 2, wait_ms: Number, message: /503/ },
+  ]);
 });
 
 t.test('attempts that are used up are E005 and keep the last cause', async (t) => {
@@ -132,7 +137,8 @@ t.test('attempts that are used up are E005 and keep the last cause', async (t) =
     outcome: { cause: 'http_response', status: 500, exhausted: { attempts: 3, by: 'attempts' } },
     error: { code: 'E005', class: 'system', type: 'retry_exhausted', details: { status: 500 } },
   });
-  t.ok(s.lines.some(({ msg }) => msg === 'Retry count exceeded'));
+  const exceeded = s.lines.find(({ msg }) => msg === 'Retry count exceeded: http');
+  t.match(exceeded, { level: 40, attempts: 3, http_status: 500, message: /500/ });
 });
 
 t.test('a status that another try does not help is not tried again', async (t) => {
@@ -374,6 +380,12 @@ t.test('a hit answers at once, with its age, and says where it comes from', asyn
   t.same(again.body, hit.body);
   const keyed = await s.call<ExecutionWire>('POST', '/v1/executions', spec, { 'idempotency-key': 'k' });
   t.match(keyed, { status: 200, body: { cache: { status: 'hit' } } });
+  const cached = s.lines.filter(({ msg }) => msg.startsWith('Cache '));
+  t.same(
+    cached.map(({ msg }) => msg),
+    ['Cache miss: shell', 'Cache stored: shell', 'Cache hit: shell', 'Cache hit: shell'],
+  );
+  t.match(cached[2], { level: 20, cache_key: first.cache?.key, cache_scope: 'user', execution_id: hit.body.id });
   const metrics = await s.call('GET', '/metrics');
   t.match(metrics.text, /cache_misses_total\{operation_type="shell"\} 1/);
   t.match(metrics.text, /cache_size 1/);

@@ -5,6 +5,13 @@ import { Listing } from '../../src/store/sqlite/listing.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 
 const EACH = 1500;
+/** Of those that have failed. */
+const ENDS: Readonly<Record<number, object>> = {
+  20: { cause: 'exited', exitCode: 1 },
+  21: { cause: 'exited', exitCode: 1, exhausted: { attempts: 3, by: 'attempts' } },
+  22: { cause: 'attempt_timeout', limitMs: 5 },
+  23: { cause: 'evaluation_failed', reason: 'condition', message: 'no' },
+};
 
 /** A store of so many finished and so many queued executions of one user, and one that runs. */
 function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[] } {
@@ -12,8 +19,9 @@ function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[]
   for (const migration of MIGRATIONS) db.exec(migration);
   const insert =
     db.prepare(`INSERT INTO executions (id, user_id, run_id, kind, pool, spec, facts, priority, timeouts,
-      phase, status, revision, event_sequence, attempt, created_at, queued_at, finished_at, task_id, operation)
-    VALUES (?1, 'ann', ?1, ?2, 'process', '{}', '{}', 0, '{}', ?3, ?4, 1, 1, 0, ?5, ?5, ?6, ?7, ?8)`);
+      phase, status, revision, event_sequence, attempt, created_at, queued_at, finished_at, task_id, operation,
+      outcome)
+    VALUES (?1, 'ann', ?1, ?2, 'process', '{}', '{}', 0, '{}', ?3, ?4, 1, 1, 0, ?5, ?5, ?6, ?7, ?8, ?9)`);
   const label = db.prepare(`INSERT INTO labels (user_id, name, value, id) VALUES ('ann', 'team', 'web', ?)`);
   db.exec('BEGIN');
   for (let i = 0; i < 2 * EACH; i++) {
@@ -26,7 +34,9 @@ function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[]
         : ['queued', 'pending'];
     const [phase, status] = state as [string, string];
     const rare = i === 7 ? ['nightly', 'resize'] : [null, null];
-    insert.run(id, i === 9 ? 'http' : 'exec', phase, status, i, isDone ? i : null, ...rare);
+    const outcome = isDone ? JSON.stringify(ENDS[i] ?? { cause: 'exited', exitCode: 0 }) : null;
+    const seen = isDone && i in ENDS ? 'failed' : status;
+    insert.run(id, i === 9 ? 'http' : 'exec', phase, seen, i, isDone ? i : null, ...rare, outcome);
     label.run(id);
   }
   db.exec('COMMIT');
@@ -42,8 +52,14 @@ t.test('a page looks at few rows, however many are stored and however few fit', 
   const rows: [filter: Partial<ListFilter>, fitting: number][] = [
     [{}, 10],
     [{ status: ['running'] }, 1],
-    [{ status: ['running', 'failed'] }, 1],
-    [{ status: ['failed'] }, 0],
+    [{ status: ['running', 'failed'] }, 5],
+    [{ status: ['cancelled'] }, 0],
+    [{ cause: ['exited'] }, 2],
+    [{ errorCode: ['E003'] }, 1],
+    [{ errorCode: ['E005'] }, 1],
+    [{ errorCode: ['E002', 'E007'] }, 2],
+    [{ errorCode: ['E002'], cause: ['exited'] }, 0],
+    [{ errorCode: ['E005'], cause: ['exited'], kind: ['exec'] }, 1],
     [{ status: ['completed'] }, 10],
     [{ phase: ['queued'] }, 10],
     [{ phase: ['joined', 'scheduled_retry'] }, 0],

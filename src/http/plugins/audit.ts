@@ -3,7 +3,7 @@
 // its input.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { actingUser } from '../../domain/access.ts';
-import type { RefusedError } from '../../domain/errors.ts';
+import { type RefusedError, visible } from '../../domain/errors.ts';
 import type { Execution } from '../../domain/execution.ts';
 import type { PlanSpec } from '../../domain/plan.ts';
 import type { Spec } from '../../domain/spec.ts';
@@ -82,9 +82,13 @@ function entryOf(request: FastifyRequest, reply: FastifyReply): Record<string, u
     route: request.routeOptions.url ?? null,
     ...(id === null ? {} : { id: id.slice(0, 100) }),
     status: reply.statusCode,
-    ...(request.refusal === null ? {} : { refused: request.refusal.type }),
+    ...(request.refusal === null ? {} : refusedFacts(request.refusal)),
     ...request.auditFacts,
   };
+}
+
+function refusedFacts({ type, message }: RefusedError): Record<string, unknown> {
+  return { refused: type, reason: visible(message.slice(0, MAX_WHAT)) };
 }
 
 /** What was asked for, in a few words. Arguments may hold what others must not see, but that is what was run. */

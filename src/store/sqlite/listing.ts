@@ -4,6 +4,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { StoredPhase } from '../../domain/lifecycle.ts';
+import { type Cause, CAUSES, CODE_OF_CAUSE } from '../../domain/outcome.ts';
 import type { ListFilter } from '../../domain/ports.ts';
 import type { ExecutionRow } from '../rows.ts';
 
@@ -119,6 +120,8 @@ function sourcesOf(filter: ListFilter): Source[] {
   if (operation !== undefined) add(by('operation'), 'x.operation = ?', operation);
   const states = statesOf(filter);
   if (states !== null) sources.push({ branches: states.map((state) => branchOf(userId, state)) });
+  const ends = unsuccessfulOf(filter);
+  if (ends !== null) sources.push({ branches: ends.map((end) => endBranch(userId, end)) });
   for (const [name, column, from, to] of [
     ['creation', 'created_at', filter.createdFrom, filter.createdTo],
     ['end', 'finished_at', filter.finishedFrom, filter.finishedTo],
@@ -173,6 +176,28 @@ function branchOf(userId: string, state: State): Source['branches'][number] {
   return { from, where: `x.user_id = ? AND ${where}`, values: [userId, value] };
 }
 
+interface End {
+  cause: Cause;
+  isExhausted: boolean;
+}
+
+/** Ends that are no success and fit; null when the filter does not say. */
+function unsuccessfulOf({ errorCode, cause }: ListFilter): End[] | null {
+  if (errorCode === undefined && cause === undefined) return null;
+  return CAUSES.filter((one) => cause?.includes(one) ?? true).flatMap((one) =>
+    [false, true]
+      .filter((isExhausted) => errorCode?.includes(isExhausted ? 'E005' : CODE_OF_CAUSE[one]) ?? true)
+      .map((isExhausted) => ({ cause: one, isExhausted })),
+  );
+}
+
+const NO_SUCCESS = (row: string) => `${row}.phase = 'done' AND ${row}.status <> 'completed'`;
+function endBranch(userId: string, { cause, isExhausted }: End): Source['branches'][number] {
+  const end = `x.outcome ->> 'cause' = ? AND (x.outcome ->> 'exhausted' IS NULL) = ?`;
+  const where = `x.user_id = ? AND ${end} AND ${NO_SUCCESS('x')}`;
+  return { from: by('cause'), where, values: [userId, cause, isExhausted ? 0 : 1] };
+}
+
 /** The whole filter as further conditions on `e`. */
 function conditions(filter: ListFilter): { where: string; values: SQLInputValue[] } {
   const terms: string[] = [];
@@ -187,6 +212,12 @@ function conditions(filter: ListFilter): { where: string; values: SQLInputValue[
   if (filter.userId !== null) add('e.user_id = ?', filter.userId);
   if (filter.status !== undefined) oneOf('e.status', filter.status);
   if (filter.phase !== undefined) oneOf('e.phase', filter.phase);
+  const ends = unsuccessfulOf(filter);
+  if (ends !== null) {
+    const keys = ends.map(({ cause, isExhausted }) => `${cause} ${isExhausted ? 0 : 1}`);
+    add(NO_SUCCESS('e'));
+    oneOf(`(e.outcome ->> 'cause') || ' ' || (e.outcome ->> 'exhausted' IS NULL)`, keys);
+  }
   if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
   if (filter.operation !== undefined) add('e.operation = ?', filter.operation);
   if (filter.taskId !== undefined) add('e.task_id = ?', filter.taskId);

@@ -247,9 +247,17 @@ const LISTINGS = `
   CREATE INDEX executions_queue_age ON executions (queued_at) WHERE phase = 'queued';
 `;
 
+/** Ends that are no success, by what they came from. */
+const CAUSES = `
+  CREATE INDEX executions_by_cause
+    ON executions (user_id, outcome ->> 'cause', outcome ->> 'exhausted' IS NULL, id)
+    WHERE phase = 'done' AND status <> 'completed';
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
+  CAUSES,
 ];
 
 /**
