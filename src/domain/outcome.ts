@@ -166,7 +166,13 @@ export interface Verdict {
 
 /** The code of each cause that an unsuccessful end can have; what has used up its attempts is E005 instead. */
 export const CODE_OF_CAUSE: Readonly<Record<Cause, ErrorCode>> = {
-  ...{ exited: 'E003', signalled: 'E003', http_response: 'E003', steps_ended: 'E003', request_failed: 'E003' },
+  ...{
+    exited: 'E003',
+    signalled: 'E003',
+    http_response: 'E003',
+    steps_ended: 'E003',
+    request_failed: 'E003',
+  },
   ...{ spawn_failed: 'E003', output_limit: 'E003', resource_limit: 'E003', circuit_open: 'E003' },
   ...{ denied: 'E003', dependency_failed: 'E003', no_credit: 'E003', lost: 'E003', internal: 'E003' },
   ...{ queue_timeout: 'E002', attempt_timeout: 'E002', total_timeout: 'E002', idle_timeout: 'E002' },

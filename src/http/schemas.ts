@@ -386,8 +386,12 @@ const LISTED_PHASES = ['queued', 'scheduled_retry', 'running', 'canceling', 'don
 const filterShape = {
   status: list(z.enum(STATUSES)).optional(),
   phase: list(z.enum(LISTED_PHASES)).optional(),
-  error_code: list(errorCode).optional().describe('of executions that did not complete; several, separated by commas'),
-  cause: list(z.enum(CAUSES)).optional().describe('of executions that did not complete; several, separated by commas'),
+  error_code: list(errorCode)
+    .optional()
+    .describe('of executions that did not complete; several, separated by commas'),
+  cause: list(z.enum(CAUSES))
+    .optional()
+    .describe('of executions that did not complete; several, separated by commas'),
   kind: list(z.enum(KINDS)).optional(),
   operation: operationName.optional(),
   task_id: taskId.optional(),

@@ -487,7 +487,10 @@ t.test('where no slot is free, a request may be refused instead of queued, exact
   await submit(shell('true'));
   await submit(shell('true'));
   const full = await call('POST', '/v1/executions', shell('true'));
-  t.match(full, { status: 429, body: { type: 'urn:execd:error:queue_full', code: 'E003', class: 'execution' } });
+  t.match(full, {
+    status: 429,
+    body: { type: 'urn:execd:error:queue_full', code: 'E003', class: 'execution' },
+  });
   t.ok(Number(full.headers.get('retry-after')) >= 1);
   t.match((await call('GET', '/readyz')).status, 200, 'a full queue is no reason not to be ready');
 });

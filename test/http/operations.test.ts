@@ -119,7 +119,13 @@ t.test('a refused request leaves a line with its reason, and many of them leave 
   t.equal(lines.length, 5, 'a user has a few lines a second');
   t.match(lines[0], {
     message: /^A request was refused: .*nope/,
-    facts: { method: 'GET', user_id: LOCAL_CALLER.userId, type: 'operation_not_found', status: 404, detail: /nope/ },
+    facts: {
+      method: 'GET',
+      user_id: LOCAL_CALLER.userId,
+      type: 'operation_not_found',
+      status: 404,
+      detail: /nope/,
+    },
   });
   await clock.advance(1000);
   await ask('GET', '/v1/operations/nope');

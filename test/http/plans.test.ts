@@ -386,7 +386,11 @@ t.test('plans', async (t) => {
     t.match(step(done, 'huge'), { error: { code: 'E007', message: /at most 10000 items, not 10001/ } });
     const failed = { class: 'system', fault: 'user', retryable: false };
     t.match(step(done, 'huge')?.error, { ...failed, details: { cause: 'evaluation_failed' } });
-    t.match(done.error, { ...failed, class: 'execution', details: { cause: 'steps_ended', steps: ['huge'] } });
+    t.match(done.error, {
+      ...failed,
+      class: 'execution',
+      details: { cause: 'steps_ended', steps: ['huge'] },
+    });
   });
 
   t.test('an operation is a step like any other', async (t) => {

@@ -385,7 +385,12 @@ t.test('a hit answers at once, with its age, and says where it comes from', asyn
     cached.map(({ msg }) => msg),
     ['Cache miss: shell', 'Cache stored: shell', 'Cache hit: shell', 'Cache hit: shell'],
   );
-  t.match(cached[2], { level: 20, cache_key: first.cache?.key, cache_scope: 'user', execution_id: hit.body.id });
+  t.match(cached[2], {
+    level: 20,
+    cache_key: first.cache?.key,
+    cache_scope: 'user',
+    execution_id: hit.body.id,
+  });
   const metrics = await s.call('GET', '/metrics');
   t.match(metrics.text, /cache_misses_total\{operation_type="shell"\} 1/);
   t.match(metrics.text, /cache_size 1/);
