@@ -258,7 +258,8 @@ const SETTINGS = {
     schema: whole(1, 100),
     default: '3',
     unit: 'attempts',
-    about: 'Tries in all, where a request asks for retries without saying how many.',
+    about:
+      'Attempts in all of a request whose retry block has no attempts. A request without a retry block makes one attempt.',
   },
   EXECUTION_RETRY_BACKOFF: {
     schema: z
@@ -268,7 +269,8 @@ const SETTINGS = {
       .pipe(z.number().max(3600)),
     default: '1.0',
     unit: 'seconds',
-    about: 'The wait before the second attempt, doubled with each further one, where a request does not say.',
+    about:
+      'The wait before the second attempt of a request whose retry block has no multiplier; doubled with each further attempt.',
   },
   EXECUTION_EGRESS_ALLOW: {
     schema: z.string().transform(commaSeparated),

@@ -28,4 +28,8 @@ export interface Cost {
   /** What was charged, and the balance after that; null until it is. */
   charged: number | null;
   balanceAfter: number | null;
+  /** The account right after the reservation. Undefined in records of earlier versions. */
+  held?: { balance: number; available: number };
+  /** It is charged in the transaction of its end, under the threshold of a low balance that held at its acceptance. */
+  atEnd?: { lowBalance: number | null };
 }

@@ -59,6 +59,8 @@ export const creditsFileSchema = z.strictObject({
     .default({}),
   every: everySchema.optional(),
   low_balance: z.int().min(1).max(MAX_CREDITS).optional(),
+  /** `at_end` charges in the transaction that stores the end. */
+  charge: z.enum(['background', 'at_end']).optional(),
 });
 export type CreditsFile = z.infer<typeof creditsFileSchema>;
 

@@ -187,7 +187,7 @@ export const RETRY_DEFAULTS = { minMs: 1000, maxMs: 10_000, jitter: 0.5 } as con
 
 /**
  * When and how a failed attempt is made again. The wait after the n-th attempt is `multiplier` · 2^(n−1) seconds, at
- * least `min_ms` and at most `max_ms` (tenacity's wait_exponential), less a random part of at most `jitter` of it.
+ * least `min_ms` and at most `max_ms` (tenacity's wait_exponential), with a random part that is `jitter` of it wide.
  */
 export const retry = z
   .strictObject({

@@ -13,6 +13,10 @@ export const cost = z
     charged: count.nullable().describe('null until it is charged, shortly after its end'),
     refunded: count.nullable().describe('what came back of the reservation'),
     balance_after: credits.nullable().describe('of the account, after the charge'),
+    balance: credits.nullable().describe('of the account, when the execution was accepted'),
+    available: credits
+      .nullable()
+      .describe('what was left then for further executions: balance less all that is reserved'),
   })
   .describe('Credits.');
 

@@ -177,12 +177,14 @@ export function toStop(stop: StopPolicy | null): ExecutionWire['stop'] {
 
 function toCost(cost: Execution['cost']): ExecutionWire['cost'] {
   if (cost === null) return null;
-  const { reserved, charged, balanceAfter } = cost;
+  const { reserved, charged, balanceAfter, held } = cost;
   return {
     reserved,
     charged,
     refunded: charged === null ? null : reserved - charged,
     balance_after: balanceAfter,
+    balance: held?.balance ?? null,
+    available: held?.available ?? null,
   };
 }
 

@@ -110,6 +110,28 @@ t.test('an execution reserves its price, and is charged in the background when i
   );
 });
 
+t.test('where the file says so, the end that readers see has its charge and the balance', async (t) => {
+  const world = await creditWorld(t, { ...PRICES, low_balance: 20, charge: 'at_end' });
+  await world.grant(25);
+  const first = await world.submit();
+  const second = await world.submit();
+  t.match(first.cost, { held: { balance: 25, available: 15 } });
+  t.match(second.cost, { held: { balance: 25, available: 5 } });
+  world.end();
+  const ofEnd = await ended(world, first.id);
+  t.match(ofEnd, { status: 'completed', cost: { reserved: 10, charged: 10, balanceAfter: 15 } });
+  t.match(await world.store.get(null, first.id), { revision: ofEnd.revision });
+  t.equal((await world.store.creditTotals()).due, 0);
+  await world.engine.cancel(LOCAL_CALLER, second.id, null, null);
+  world.end({ cause: 'cancelled', reason: null, process: null });
+  t.match((await ended(world, second.id)).cost, { charged: 10, balanceAfter: 5 });
+  t.same(await world.balance(), { balance: 5, reserved: 0 });
+  t.same(
+    world.events.map(({ type }) => type),
+    ['granted', 'charged', 'low_balance', 'charged'],
+  );
+});
+
 t.test('retries are one execution, and one charge', async (t) => {
   const world = await creditWorld(t);
   await world.grant(100);

@@ -125,13 +125,15 @@ t.test('an execution tells what it has cost: its run, its time and its output', 
     ...{ timeouts: { attempt_ms: 10_000 }, output: { max_bytes: 2_000_000 } },
   };
   const { id, cost } = await s.submit(spec);
-  t.same(cost, { reserved: 10 + 10 + 200, charged: null, refunded: null, balance_after: null });
+  const account = { balance: 1_000_000, available: 1_000_000 - 220 };
+  t.same(cost, { reserved: 10 + 10 + 200, charged: null, refunded: null, balance_after: null, ...account });
   const done = await s.charged(id);
   const seconds = Math.ceil(
     (Date.parse(done.attempts[0]?.ended_at ?? '') - Date.parse(done.attempts[0]?.started_at ?? '')) / 1000,
   );
   const charged = 10 + seconds + 150;
-  t.same(done.cost, { reserved: 220, charged, refunded: 220 - charged, balance_after: 1_000_000 - charged });
+  const paid = { charged, refunded: 220 - charged, balance_after: 1_000_000 - charged };
+  t.same(done.cost, { reserved: 220, ...paid, ...account });
   t.match(await s.entries('local'), [
     {
       ...{ kind: 'charge', amount: -charged, balance_after: 1_000_000 - charged, execution_id: id },

@@ -23,7 +23,10 @@ export function creditSource(operations: Operations, file: () => CreditsFile): C
   return {
     quote(execution, as) {
       const { price, name } = priceOf(execution);
-      return quote(price, file().every ?? null, as, execution, name);
+      const { every = null, charge, low_balance: lowBalance = null } = file();
+      const quoted = quote(price, every, as, execution, name);
+      if (quoted === null || charge !== 'at_end') return quoted;
+      return { ...quoted, cost: { ...quoted.cost, atEnd: { lowBalance } } };
     },
     lowBalance: () => file().low_balance ?? null,
   };

@@ -80,21 +80,23 @@ function isHelped(outcome: Outcome): boolean {
 
 /**
  * The wait before the next try, milliseconds: tenacity's wait_exponential, `multiplier` · 2^(n−1) s between a floor and
- * a ceiling, less a random part of it, so that many that failed together do not come again together. A server that says
- * when to come again is not asked earlier.
+ * a ceiling, and a random part, so that many that failed together do not come again together. The random part is as wide as
+ * `jitter` of the wait and lies before it, as far as the floor leaves room, else behind it: at the floor too they come apart.
+ * A server that says when to come again is not asked earlier.
  *
  * @param tries  tries made so far, from 1
  * @param random 0 to 1
  */
 export function retryWaitMs(
-  policy: RetryPolicy,
+  { multiplier, minMs, maxMs, jitter }: RetryPolicy,
   tries: number,
   retryAfterMs: number | null,
   random: number,
 ): number {
-  const exponential = policy.multiplier * 1000 * 2 ** (tries - 1);
-  const wait = Math.min(policy.maxMs, Math.max(policy.minMs, exponential));
-  return Math.max(Math.round(wait * (1 - policy.jitter * random)), retryAfterMs ?? 0);
+  const wait = Math.min(maxMs, Math.max(minMs, multiplier * 1000 * 2 ** (tries - 1)));
+  const least = Math.max(minMs, wait * (1 - jitter));
+  const most = Math.min(maxMs, least + wait * jitter);
+  return Math.max(Math.round(most - (most - least) * random), retryAfterMs ?? 0);
 }
 
 /** Tries of a run whose ends are stored. */

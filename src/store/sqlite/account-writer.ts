@@ -70,10 +70,13 @@ export class AccountWriter {
   hold(row: Row, { cost, account, counters }: Hold): void {
     for (const { name, began_at, count } of counters)
       this.#sql.putWindow.run(row.user_id, name, began_at, count);
+    const { balance } = account;
+    const reserved = account.reserved + cost.reserved;
+    cost.held = { balance, available: availableOf({ balance, reserved }) };
     row.cost = cost.reserved === 0 ? null : JSON.stringify(cost);
     if (row.cost === null) return;
     this.#sql.reserve.run(row.id, row.user_id, cost.reserved);
-    this.#sql.putAccount.run(row.user_id, account.balance, account.reserved + cost.reserved);
+    this.#sql.putAccount.run(row.user_id, balance, reserved);
   }
 
   /** Reserves another amount for a live execution. */
@@ -91,17 +94,18 @@ export class AccountWriter {
     return null;
   }
 
-  /** Sets what an execution is to be charged, with its end. */
+  /** Sets what an execution is to be charged, with its end; answers how it is to be charged in the same transaction, if it is. */
   owe(
     row: Row & Pick<ExecutionRow, 'timeouts'>,
     as: PricedAs | 'left',
     outcome: Outcome,
     attempts: readonly AttemptRow[],
-  ): void {
+  ): NonNullable<Cost['atEnd']> | null {
     const cost = JSON.parse(row.cost ?? 'null') as Cost | null;
-    if (cost === null) return;
+    if (cost === null) return null;
     const { attemptMs } = JSON.parse(row.timeouts) as Timeouts;
     this.#sql.setDue.run(amountDue(cost, as, outcome, attempts.map(toAttempt), attemptMs), row.id);
+    return cost.atEnd ?? null;
   }
 
   /** Charges what is due; null when that has been done. What is written into the execution is in `row`. */

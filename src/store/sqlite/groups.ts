@@ -272,6 +272,14 @@ export class GroupWriter {
     if (entry !== null) this.#addEntry(work, entry);
   }
 
+  /** Its row is a revision further, like after a charge that comes later. */
+  #chargeWithEnd(row: ExecutionRow, at: number, lowBalance: number | null, work: Work): void {
+    const entry = this.#accounts.charge({ type: 'charge', executionId: row.id, at, lowBalance }, row);
+    if (entry === null) return;
+    row.revision += 1;
+    this.#addEntry(work, entry);
+  }
+
   #charge(part: ChargePart, work: Work): Undone | null {
     const entry = this.#accounts.charge(part, this.#row(part.executionId));
     if (entry === null) return STALE;
@@ -695,7 +703,8 @@ export class GroupWriter {
     this.#insertEvents(row, before, events, at, work);
     const told = this.#withAttempts(row);
     if (row.cost !== null && row.phase === 'done' && row.outcome !== null) {
-      this.#accounts.owe(row, as, JSON.parse(row.outcome) as Outcome, told.attempts);
+      const atEnd = this.#accounts.owe(row, as, JSON.parse(row.outcome) as Outcome, told.attempts);
+      if (atEnd !== null) this.#chargeWithEnd(row, at, atEnd.lowBalance, work);
     }
     work.touched.push(told);
     this.#count(row, 1);
