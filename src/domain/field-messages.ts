@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { FieldProblem } from './errors.ts';
 import { ExactNumber } from './exact-number.ts';
+import { hintFor } from './other-words.ts';
 
 /** How a value is called: JSON's own types, and what stands for a missing one. */
 function nameOf(input: unknown): string {
@@ -46,7 +47,9 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
       const { discriminator, options } = issue;
       if (typeof discriminator !== 'string' || !Array.isArray(options)) return undefined;
       const given = (input as Record<string, unknown> | null)?.[discriminator];
-      return given === undefined ? `is required; it ${oneOf(options)}` : oneOf(options);
+      if (given === undefined) return `is required; it ${oneOf(options)}`;
+      const isPlan = discriminator === 'kind' && given === 'plan';
+      return isPlan ? `${oneOf(options)}; send a plan to POST /v1/plans` : oneOf(options);
     }
     case 'too_big': {
       const unit = ITEMS[issue.origin];
@@ -59,11 +62,25 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
       if (unit === undefined) return `must be at least ${issue.minimum}`;
       return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} ${unit}`;
     }
+    case 'unrecognized_keys': {
+      const known = fieldsOf(issue.inst);
+      // One line for each key: `problemsOf` takes them apart.
+      return issue.keys
+        .slice(0, MAX_FIELDS)
+        .map((key) => hintFor(key, known) ?? '')
+        .join('\n');
+    }
     case 'invalid_format':
       return FORMATS[issue.format] ?? `must be a ${issue.format}`;
     default:
       return undefined;
   }
+}
+
+/** The fields that a schema knows. */
+function fieldsOf(schema: unknown): readonly string[] {
+  const { shape } = (schema as { def?: { shape?: object } } | undefined)?.def ?? {};
+  return shape === undefined ? [] : Object.keys(shape);
 }
 
 const FORMATS: Record<string, string> = {
@@ -99,11 +116,13 @@ export function fieldProblems(
 function problemsOf(issue: z.core.$ZodIssue, place: 'body' | 'querystring'): FieldProblem[] {
   const field = pointer(issue.path, place);
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.slice(0, MAX_FIELDS).map((key) => ({
+    case 'unrecognized_keys': {
+      const hints = issue.message.split('\n');
+      return issue.keys.slice(0, MAX_FIELDS).map((key, i) => ({
         field: pointer([...issue.path, key], place),
-        message: place === 'body' ? (ELSEWHERE[key] ?? 'unknown field') : 'unknown parameter',
+        message: place === 'body' ? unknownField(issue.path, hints[i] ?? '') : 'unknown parameter',
       }));
+    }
     case 'invalid_union': {
       // The branch that came closest says what is wrong.
       const branches = [...issue.errors].sort((a, b) => a.length - b.length);
@@ -120,10 +139,13 @@ function problemsOf(issue: z.core.$ZodIssue, place: 'body' | 'querystring'): Fie
   }
 }
 
-/** Fields that have their place elsewhere. */
-const ELSEWHERE: Record<string, string> = {
-  idempotency_key: 'unknown field; a single request has it as the header Idempotency-Key',
-};
+/** @param hint a pointer to another field of the same object, or a remark */
+function unknownField(path: readonly PropertyKey[], hint: string): string {
+  if (hint === '') return 'unknown field';
+  return hint.startsWith('/')
+    ? `unknown field; execd calls it ${pointer(path, 'body')}${hint}`
+    : `unknown field; ${hint}`;
+}
 
 /** JSON Pointer (RFC 6901) into a body; `?name` for a query. */
 export function pointer(path: readonly PropertyKey[], place: 'body' | 'querystring'): string {

@@ -1,4 +1,7 @@
 import t from 'tap';
+import { parseFields } from '../../src/domain/exact-fields.ts';
+import { fieldProblems } from '../../src/domain/field-messages.ts';
+import { planRequest } from '../../src/domain/plan.ts';
 import { batchItemSchema, MAX_ARGUMENT_BYTES, specSchema } from '../../src/domain/spec.ts';
 
 const limits = {
@@ -232,4 +235,50 @@ t.test('an item of a batch takes a key of its own, a single request does not', a
   const item = exec({ idempotency_key: 'k1' });
   t.ok(batchItemSchema(limits).safeParse(item).success);
   t.same(problems(item), ['idempotency_key']);
+});
+
+t.test('a word of another system leads to the field that execd has for it', async (t) => {
+  const rows: [object, Record<string, RegExp>][] = [
+    [
+      { type: 'shell', kind: 'shell', command: 'x', working_dir: '/', timeout_ms: 5, metadata: {} },
+      {
+        '/type': /^unknown field; execd calls it \/kind$/,
+        '/working_dir': /calls it \/cwd$/,
+        '/timeout_ms': /calls it \/timeouts\/attempt_ms$/,
+        '/metadata': /calls it \/labels$/,
+      },
+    ],
+    [
+      exec({ command: 'x', arguments: [], user_id: 'a' }),
+      {
+        '/command': /calls it \/program$/,
+        '/arguments': /calls it \/args$/,
+        '/user_id': /header Execution-User$/,
+      },
+    ],
+    [
+      exec({ max_retries: 3, id: 'a', nice: 1 }),
+      {
+        '/max_retries': /calls it \/retry\/attempts$/,
+        '/id': /header Idempotency-Key$/,
+        '/nice': /^unknown field$/,
+      },
+    ],
+    [{ kind: 'operation', name: 'x', parameters: {} }, { '/parameters': /calls it \/params$/ }],
+    [exec({ timeouts: { timeout_ms: 5 } }), { '/timeouts/timeout_ms': /^unknown field$/ }],
+    [{ kind: 'plan', steps: [] }, { '/kind': /send a plan to POST \/v1\/plans$/ }],
+  ];
+  const found = (of: Parameters<typeof parseFields>[0], value: unknown) => {
+    const { error } = parseFields(of, value);
+    return Object.fromEntries(
+      fieldProblems(error as never, 'body').map(({ field, message }) => [field, message]),
+    );
+  };
+  for (const [spec, messages] of rows) t.match(found(schema, spec), messages);
+  t.match(found(planRequest, { commands: [], type: 'serial', metadata: {}, stop_on_error: true }), {
+    '/commands': /calls it \/steps$/,
+    '/type': /calls it \/strategy\/type$/,
+    '/stop_on_error': /calls it \/strategy\/stop_on_error$/,
+    '/metadata': /calls it \/labels$/,
+  });
 });
