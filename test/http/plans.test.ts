@@ -385,7 +385,7 @@ t.test('plans', async (t) => {
     });
     t.match(step(done, 'huge'), { error: { code: 'E007', message: /at most 10000 items, not 10001/ } });
     const failed = { class: 'system', fault: 'user', retryable: false };
-    t.match(step(done, 'huge')?.error, { ...failed, details: { cause: 'evaluation_failed' } });
+    t.match(step(done, 'huge').error, { ...failed, details: { cause: 'evaluation_failed' } });
     t.match(done.error, {
       ...failed,
       class: 'execution',
