@@ -207,6 +207,7 @@ export async function buildApp(
     plans: {
       ...planParts(limitsOf(config), (...evaluation) => conditions.evaluate(...evaluation)),
       maxLiveBytes: config.EXECUTION_PLAN_MEMORY_BYTES,
+      maxStepBytes: config.EXECUTION_PLAN_STEP_BYTES,
     },
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,

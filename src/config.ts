@@ -188,7 +188,8 @@ const SETTINGS = {
     schema: whole(0, 10_000_000),
     default: '100000',
     unit: 'executions',
-    about: 'How many may wait for a slot. More are answered 429.',
+    about:
+      'How many may wait, for a slot or for a retry. More are answered 429, except those of a user with less than an equal part of the queue, up to twice this bound. Steps of plans stay in their plan until there is room.',
   },
   EXECUTION_PLAN_MEMORY_BYTES: {
     schema: whole(1_048_576, 64 * 1024 ** 3),
@@ -196,6 +197,13 @@ const SETTINGS = {
     unit: 'bytes',
     about:
       'How large all live plans may be together, about as JSON; in memory they take a few times as much. When it is full, a user with less than an equal part of it still submits plans, up to twice this bound.',
+  },
+  EXECUTION_PLAN_STEP_BYTES: {
+    schema: whole(1_048_576, 64 * 1024 ** 3),
+    default: '67108864',
+    unit: 'bytes',
+    about:
+      'How much the steps of one plan, with those of the plans in it, put into the store at most. A plan may have 32 times its own size, and at least 16 MiB, up to this bound.',
   },
   EXECUTION_USER_MAX_RUNNING: {
     schema: whole(0, 100_000).optional(),
@@ -208,7 +216,8 @@ const SETTINGS = {
     schema: whole(0, 10_000_000).optional(),
     default: undefined,
     unit: 'executions',
-    about: 'How many of one user may wait. Unset: EXECUTION_MAX_QUEUED alone bounds them.',
+    about:
+      'How many of one user may wait, for a slot or for a retry. Unset: EXECUTION_MAX_QUEUED alone bounds them.',
   },
   EXECUTION_USER_SUBMITS_PER_SEC: {
     schema: whole(1, 1_000_000).optional(),

@@ -28,6 +28,7 @@ import type { Cause, LostDetail, Outcome } from './outcome.ts';
 import type { SkipReason } from './plan-state.ts';
 import type { FilledWork } from './secrets.ts';
 import type { StopPolicy } from './stop.ts';
+import type { QueueUse } from './shares.ts';
 import type { Kind } from './spec.ts';
 import type {
   Delivery,
@@ -90,14 +91,17 @@ export interface AcceptPart {
   type: 'accept';
   execution: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
   claim: Claimant | null;
+  /** How many may wait: refused with `queue_full` when there are as many and its user has a fair share of them. */
   maxQueued: number;
+  /** False: refused with `queue_full` if it has to wait. */
+  mayWait?: boolean;
   joins: boolean;
   end: { outcome: Outcome; result: Result } | null;
   /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
   pricing?: { windows: readonly Window[]; lowBalance: number | null };
   /**
-   * What its user may have: refused with `user_queue_full` when as many of theirs wait, and with `log_quota_exceeded` when
-   * their logs keep as much.
+   * What its user may have: refused with `user_queue_full` when as many of theirs wait, or wait for their next attempt where
+   * it need not wait itself, and with `log_quota_exceeded` when their logs keep as much.
    */
   quota?: { queued: number | null; logBytes: number | null };
 }
@@ -581,6 +585,8 @@ export interface Store extends AccountReads {
   /** The execution of a plan that has this name, also of one that is set aside; null when there is none. */
   stepId(planId: ExecutionId, step: string): Promise<ExecutionId | null>;
   /** How many of a plan's steps have which status so far; those that wait are not counted. */
+  /** Bytes of what the executions of a plan were asked for with. */
+  stepBytes(planId: ExecutionId): Promise<number>;
   stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>>;
   /** Removes idempotency keys that ended before; answers how many. */
   expireKeys(before: number): Promise<number>;
@@ -601,6 +607,8 @@ export interface Store extends AccountReads {
   dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]>;
   counts(): Promise<StoreCounts>;
   stats(): StoreStats;
+  /** How much of the queue a user has, as far as it is known here; a commit that is under way is not counted. */
+  queueUse(userId: string): QueueUse;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */
   probe(): Promise<void>;
   /** Writes what is waiting, then closes. A second call does nothing. */

@@ -10,6 +10,14 @@ export interface Taken {
   users: number;
 }
 
+/** What waits in the queue, of a user and of all. */
+export interface QueueUse {
+  /** For a slot, for a next attempt, or for a run that was joined. */
+  waiting: Taken;
+  /** For a next attempt. */
+  retrying: Taken;
+}
+
 /** Whether a user may take so much more. */
 export function mayTake({ own, total, users }: Taken, more: number, most: number): boolean {
   if (total + more <= most) return true;

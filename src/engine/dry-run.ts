@@ -3,7 +3,8 @@
 import type { Caller } from '../domain/access.ts';
 import { availableOf } from '../domain/account.ts';
 import { RefusedError } from '../domain/errors.ts';
-import { poolOf, POOLS } from '../domain/execution.ts';
+import { poolOf } from '../domain/execution.ts';
+import { mayTake } from '../domain/shares.ts';
 import { insufficientCredits, stored } from './refusals.ts';
 import {
   accepted,
@@ -70,9 +71,9 @@ function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | Refu
   if (scheduler.hasRoom) return 'running';
   const { maxQueued } = deps.policy;
   if (onLimitOf(execution, deps.policy) === 'reject') return limitReached(scheduler);
-  const { queued } = deps.store.stats();
-  const waiting = POOLS.reduce((sum, pool) => sum + queued[pool], 0);
-  return waiting >= maxQueued ? queueFull(scheduler, maxQueued) : 'queued';
+  return mayTake(deps.store.queueUse(userId).waiting, 1, maxQueued)
+    ? 'queued'
+    : queueFull(scheduler, maxQueued);
 }
 
 async function costOf(

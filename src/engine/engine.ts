@@ -104,7 +104,7 @@ export interface EngineDeps {
   rules: () => AccessRules;
   secrets: Secrets;
   /** What plans are made of: how they are checked, and their values worked out. */
-  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes'>;
+  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'>;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */
@@ -267,6 +267,11 @@ export class Engine {
     this.plans = new Plans({
       ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
       ...deps.plans,
+      queue: {
+        maxQueued: policy.maxQueued,
+        queuedOf: (userId) => deps.rules().quotasOf(userId).queued,
+        freeSlots: (pool) => (this.#schedulers[pool].hasRoom ? this.#schedulers[pool].free : 0),
+      },
       submitAll: (caller, submissions) => this.#submitTracked(caller, submissions),
       stop: (plan, outcome) => this.#changes.stopPlan(plan, outcome),
       changes: this.#changed,

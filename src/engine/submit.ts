@@ -1,7 +1,7 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
 import { actingUser, type Caller } from '../domain/access.ts';
 import type { AccessRules, Allowed } from '../domain/access-rules.ts';
-import { RefusedError } from '../domain/errors.ts';
+import { quoted, RefusedError } from '../domain/errors.ts';
 import type {
   Execution,
   ExecutionAccess,
@@ -232,10 +232,10 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
   const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
   // Who takes a plan in takes in its steps.
-  const maxQueued = execution.plan !== null ? Infinity : mayWait ? deps.policy.maxQueued : 0;
+  const maxQueued = execution.plan !== null ? Infinity : deps.policy.maxQueued;
   const claim = slot === null ? null : deps.claimant();
   const quota = quotaOf(execution, deps);
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, ...pricing, ...quota });
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, mayWait, ...pricing, ...quota });
   if (submission.redrive !== undefined) {
     const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
@@ -474,6 +474,20 @@ export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError
   return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 
+function userQueueFull(
+  { userId }: Caller,
+  { rules, policy, store }: SubmitDeps,
+  scheduler: Scheduler,
+): RefusedError {
+  const { queued } = rules.quotasOf(userId);
+  const most =
+    queued === null ? `${policy.maxQueued} of all users (EXECUTION_MAX_QUEUED)` : `${queued} (quotas.queued)`;
+  const detail =
+    `${store.queueUse(userId).waiting.own} executions of user ${quoted(userId)} wait for a slot or for a retry; at most ${most} may. ` +
+    'Wait until some of them have begun, or cancel some.';
+  return new RefusedError('user_queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
+}
+
 export function limitReached(scheduler: Scheduler): RefusedError {
   const { slots, pool } = scheduler;
   const setting = pool === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
@@ -514,10 +528,7 @@ async function conclude(
     case 'no_credit':
       return insufficientCredits(result);
     case 'user_queue_full':
-      if (!one.mayWait) return limitReached(scheduler);
-      return new RefusedError('user_queue_full', 'As many executions of this user wait as may.', {
-        retryAfterS: scheduler.retryAfterS(),
-      });
+      return userQueueFull(caller, deps, scheduler);
     case 'log_quota_exceeded': {
       const detail =
         'The logs of this user keep as much as they may: remove executions, or wait for their removal.';

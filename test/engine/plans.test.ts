@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
 import { LOCAL_CALLER } from '../../src/domain/access.ts';
 import type { Execution } from '../../src/domain/execution.ts';
 import { isFinished } from '../../src/domain/execution.ts';
@@ -365,6 +366,84 @@ t.test('live plans have so much room in memory, of which nobody can take the par
     if ((await world.store.get(null, attempt.start.runId))?.plan?.id === first)
       attempt.end({ cause: 'cancelled', reason: null, process: null });
   await until('there is room again', () => submit(world, plan(10)).then(Boolean, () => false));
+});
+
+t.test(
+  'no more steps of a plan wait than its user may have in the queue, and the others come after them',
+  async (t) => {
+    const quotas = { ...NO_QUOTAS, queued: 3 };
+    const world = await engineWorld(t, {
+      slots: 1,
+      maxQueued: 6,
+      deps: { rules: () => accessRules(null, quotas) },
+    });
+    const steps = Array.from({ length: 9 }, (_, i) => ({ ...STEP, name: `s${i}` }));
+    const waiting = () => world.store.queueUse('local').waiting.own;
+    const many = { strategy: { type: 'parallel' } as const, steps };
+    const ids = [await submit(world, many), await submit(world, { ...many, steps: steps.slice(0, 2) })];
+    await until('as many wait as may', () => waiting() === 3);
+    let ended = 0;
+    let most = 0;
+    world.runner.onRun = (attempt) => {
+      most = Math.max(most, waiting());
+      attempt.begin();
+      attempt.end(EXIT_0);
+      ended += 1;
+    };
+    for (const attempt of [...world.runner.live]) world.runner.onRun(attempt);
+    for (const id of ids) t.match(await finished(world, id), { status: 'completed' });
+    t.equal(ended, 11);
+    t.ok(most <= 3, `${most} waited`);
+  },
+);
+
+t.test('steps of a plan leave room in the queue for another user', async (t) => {
+  const world = await engineWorld(t, { slots: 1, maxQueued: 4 });
+  const steps = Array.from({ length: 20 }, (_, i) => ({ ...STEP, name: `s${i}` }));
+  const id = await submit(world, { strategy: { type: 'parallel' }, steps });
+  await until('the queue is full', () => world.store.queueUse('local').waiting.own === 4);
+  const bob = { ...LOCAL_CALLER, userId: 'bob' };
+  const submission = { spec: STEP, trace: null, idempotency: null, rerunOf: null };
+  for (let i = 0; i < 2; i++)
+    t.match((await world.engine.submit(bob, submission)).execution, { phase: 'queued' });
+  t.match(await view(world, id), { counts: { running: 1, pending: 19 } });
+});
+
+t.test('the steps of a plan, and of the plans in it, put only so much into the store', async (t) => {
+  const world = await engineWorld(t, { slots: 1, maxStepBytes: 100_000 });
+  const each = {
+    ...STEP,
+    name: 'each',
+    foreach: { items: [1, 2, 3, 4, 5, 6, 7, 8] },
+    continue_on_error: true,
+  };
+  const literal = { ...each, stdin: 'x'.repeat(15_000) };
+  const filled = { ...each, stdin: '${plan.params.big}' };
+  for (const step of [literal, filled]) {
+    const id = await submit(world, {
+      strategy: { type: 'serial' },
+      params: { big: 'x'.repeat(15_000) },
+      steps: [step, { ...STEP, name: 'after', stdin: 'x'.repeat(15_000) }],
+    });
+    world.runner.onRun = (attempt) => {
+      attempt.begin();
+      attempt.end(EXIT_0);
+    };
+    for (const attempt of [...world.runner.live]) world.runner.onRun(attempt);
+    await finished(world, id);
+    const { steps } = await view(world, id);
+    const loop = await view(world, steps[0]?.executionId as string);
+    t.same(loop.counts, { ...loop.counts, completed: 5, failed: 3 });
+    t.match(loop.steps.at(-1)?.outcome, {
+      cause: 'step_refused',
+      message: /may have 100000 together.*EXECUTION_PLAN_STEP_BYTES/,
+    });
+    t.match(
+      steps[1],
+      { status: 'failed', outcome: { cause: 'step_refused' } },
+      'a plan counts with those in it',
+    );
+  }
 });
 
 t.test('a limit of a plan can be extended while it runs', async (t) => {

@@ -43,6 +43,7 @@ export interface WorldOptions {
   maxQueued?: number;
   hasCache?: boolean;
   maxLiveBytes?: number;
+  maxStepBytes?: number;
   dir?: string;
   clock?: FakeClock;
   /** False: it is started, and left for the test to open. */
@@ -106,6 +107,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     plans: {
       ...planParts({ maxAttemptMs: 3_600_000, maxOutputBytes: 1000, spoolMaxBytes: 5000 }, evaluateHere),
       maxLiveBytes: options.maxLiveBytes ?? 100_000_000,
+      maxStepBytes: options.maxStepBytes ?? 64 * 1024 * 1024,
     },
     syncIntervalMs: 5000,
     drainMs: 30_000,

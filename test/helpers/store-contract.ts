@@ -915,6 +915,57 @@ function quotas(t: Test, makeWorld: MakeWorld): void {
     t.match(await add(again, 'a'), { status: 'refused', reason: 'user_queue_full' });
   });
 
+  t.test('when the queue is full, a user with less than an equal part of it still gets in', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const add = async (store: Store, userId: string, more = {}) =>
+      one(store, [accept(newExecution({ userId }), { maxQueued: 4, ...more })]);
+    for (let i = 0; i < 4; i++) applied(await add(store, 'a'));
+    t.match(await add(store, 'a'), { status: 'refused', reason: 'queue_full' });
+    t.match(await add(store, 'b', { mayWait: false }), { status: 'refused', reason: 'queue_full' });
+    for (let i = 0; i < 2; i++) applied(await add(store, 'b'));
+    t.match(await add(store, 'b'), { status: 'refused', reason: 'queue_full' }, 'an equal part is two');
+    applied(await add(store, 'c'));
+    const use = { waiting: { own: 4, total: 7, users: 3 }, retrying: { own: 0, total: 0, users: 3 } };
+    t.same(store.queueUse('a'), use);
+    const again = await reopen();
+    t.same(again.queueUse('a'), use);
+    applied(await add(again, 'd'));
+    for (const userId of ['a', 'c', 'd', 'e']) t.match(await add(again, userId), { reason: 'queue_full' });
+    t.equal((await claim(again, 9)).length, 8, 'twice the bound is the limit for everybody');
+    t.match(again.queueUse('a').waiting, { own: 0, total: 0, users: 1 });
+  });
+
+  t.test('what waits for its next attempt counts like what waits for the first', async (t) => {
+    const { store } = await makeWorld(t);
+    const outcome = { ...EXIT_0, exitCode: 7 } as Outcome;
+    const fail = async (userId: string) => {
+      const executionId = await givenRunning(store, { userId });
+      const retry = {
+        type: 'retry',
+        executionId,
+        attempt: 1,
+        outcome,
+        at: 3000,
+        end: END,
+        retryAt: 9000,
+      } as const;
+      applied(await one(store, [retry]));
+      return executionId;
+    };
+    const [first] = [await fail('a'), await fail('a')];
+    t.match(store.queueUse('a'), { waiting: { own: 2, total: 2 }, retrying: { own: 2, total: 2 } });
+    const add = async (userId: string, more = {}) => one(store, [accept(newExecution({ userId }), more)]);
+    t.match(await add('a', { quota }), { status: 'refused', reason: 'user_queue_full' });
+    t.match(await add('a', { quota, claim: CLAIM }), { reason: 'user_queue_full' }, 'with a slot, too');
+    t.match(await add('a', { maxQueued: 2, claim: CLAIM }), { reason: 'user_queue_full' });
+    t.match(await add('a', { maxQueued: 2 }), { reason: 'queue_full' });
+    applied(await add('b', { quota, maxQueued: 2, claim: CLAIM }));
+    applied(await add('b', { quota, maxQueued: 2 }));
+    applied(await one(store, [cancel(first, 'a')]));
+    applied(await add('a', { quota, claim: CLAIM }));
+    t.match(store.queueUse('a'), { waiting: { own: 1, total: 2 }, retrying: { own: 1, total: 1 } });
+  });
+
   t.test('what a refused group has counted is not counted', async (t) => {
     const { store } = await makeWorld(t);
     const twice = [

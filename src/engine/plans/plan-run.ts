@@ -2,13 +2,13 @@
 // and keeps nothing that the store does not have: after a crash it is made anew from there.
 import type { Conditions } from '../../domain/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type Result } from '../../domain/execution.ts';
+import { type Execution, isFinished, type Pool, type Result } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import { weigh } from '../../domain/json.ts';
 import { graphOf, type Node, roundOf } from '../../domain/plan-graph.ts';
 import { PlanState } from '../../domain/plan-state.ts';
-import type { PlanSpec } from '../../domain/plan.ts';
+import { isLoop, type PlanSpec } from '../../domain/plan.ts';
 import {
   type Clock,
   type Group,
@@ -26,6 +26,8 @@ import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../
 import type { Turns } from '../turns.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
+import type { StepBytes } from './step-bytes.ts';
+import type { StepRoom } from './step-room.ts';
 import { type EndedStep, type Fact, stepValue, type StepValue } from './values.ts';
 
 /** What a plan needs of the world to go on. */
@@ -44,6 +46,9 @@ export interface PlanRunDeps {
   /** Stops a plan, and what lives of it. */
   stop: (plan: ExecutionId, outcome: Outcome) => Promise<void>;
   isOpen: () => boolean;
+  room: StepRoom;
+  /** Of the plan with all that it consists of. */
+  bytes: StepBytes;
   /** Work that is long is done here, in turn with that of other users. */
   turns: Turns;
   ended: () => void;
@@ -52,6 +57,18 @@ export interface PlanRunDeps {
 /** Steps that are submitted in one commit, and bytes of them, which references may have filled. */
 const BATCH = 200;
 const BATCH_BYTES = 4 * 1024 * 1024;
+interface Begun {
+  step: number;
+  spec: Submission['spec'];
+  bytes: number;
+}
+
+/** Where a step waits for a slot; null for one that is a plan. What an operation runs is known later: most are commands. */
+function poolOfStep({ step, round }: Node): Pool | null {
+  if (step.kind === 'plan' || (round === null && isLoop(step))) return null;
+  return step.kind === 'http' ? 'http' : 'process';
+}
+
 /** Before what the store refused is tried again. */
 const RETRY_MS = 1000;
 
@@ -206,29 +223,64 @@ export class PlanRun {
 
   /** Begins the steps that are due, and marks those that are to be skipped. */
   async #beginDue(): Promise<void> {
-    let begun: { step: number; spec: Submission['spec'] }[] = [];
-    const { turns } = this.#deps;
-    let bytes = 0;
     while (!this.#isStopping) {
-      const due = await turns.run(this.#plan.userId, () => this.#state.next());
-      if (due !== null) {
-        const spec = due.skip === null ? await this.#prepared(due.step) : null;
-        if (due.skip !== null)
-          this.#mark({ step: this.#nameOf(due.step), status: 'skipped', reason: due.skip, outcome: null });
-        if (spec !== null) {
-          begun.push({ step: due.step, spec });
-          bytes += weigh(spec, BATCH_BYTES);
-        }
+      const begun: Begun[] = [];
+      let isAll: boolean;
+      try {
+        isAll = await this.#prepareDue(begun);
+      } catch (error) {
+        this.#putBack(begun);
+        throw error;
       }
-      const hasRoom = begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES;
-      if (due !== null && hasRoom) continue;
+      // What was prepared when the plan was stopped is not begun.
+      if (this.#isStopping) this.#putBack(begun.splice(0));
       if (begun.length + this.#marks.length > 0) await this.#store(begun);
-      else if (due === null) return;
-      [begun, bytes] = [[], 0];
+      else if (isAll) return;
     }
-    // What was prepared when the plan was stopped is not begun.
-    for (const { step } of begun) this.#state.putBack(step);
     if (this.#marks.length > 0) await this.#store([]);
+  }
+
+  /** Prepares what is stored together; answers whether nothing more is due. */
+  async #prepareDue(begun: Begun[]): Promise<boolean> {
+    let bytes = 0;
+    while (!this.#isStopping && begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES) {
+      const due = await this.#deps.turns.run(this.#plan.userId, () => this.#next());
+      if (due === null) return true;
+      const { step, skip } = due;
+      if (skip !== null)
+        this.#mark({ step: this.#nameOf(step), status: 'skipped', reason: skip, outcome: null });
+      const one = skip === null ? await this.#prepared(step) : null;
+      if (one === null) continue;
+      begun.push(one);
+      bytes += one.bytes;
+    }
+    return false;
+  }
+
+  #putBack(begun: readonly Begun[]): void {
+    for (const { step } of begun.toReversed()) this.#state.putBack(step);
+    for (const { bytes } of begun) this.#deps.bytes.note(-bytes);
+    this.#giveBack(begun);
+  }
+
+  /** The next step that is due, with room for it in the queue where it needs any; null when none may begin now. */
+  #next(): ReturnType<PlanState['next']> {
+    const due = this.#state.next();
+    if (due === null || due.skip !== null) return due;
+    const { userId } = this.#plan;
+    const pool = poolOfStep(this.#state.nodes[due.step] as Node);
+    if (pool === null || this.#deps.room.tryTake(userId, pool)) return due;
+    this.#state.begin(due.step);
+    this.#state.putBack(due.step);
+    this.#deps.room.wait(userId, this.#wake);
+    return null;
+  }
+
+  readonly #wake = (): void => this.kick();
+
+  #giveBack(steps: readonly { step: number }[]): void {
+    const taken = steps.filter(({ step }) => poolOfStep(this.#state.nodes[step] as Node) !== null);
+    this.#deps.room.giveBack(this.#plan.userId, taken.length);
   }
 
   #nameOf(step: number): string {
@@ -236,16 +288,25 @@ export class PlanRun {
   }
 
   /** What is to be submitted for a step; null when it has ended without. */
-  async #prepared(step: number): Promise<Submission['spec'] | null> {
+  async #prepared(step: number): Promise<Begun | null> {
     this.#state.begin(step);
     let prepared: Awaited<ReturnType<typeof prepare>>;
     try {
       prepared = await prepare(this.#state.nodes[step] as Node, this.#prepareDeps());
     } catch (error) {
       this.#state.putBack(step);
+      this.#giveBack([{ step }]);
       throw error;
     }
-    if ('spec' in prepared) return prepared.spec;
+    if ('spec' in prepared) {
+      const { spec } = prepared;
+      const bytes = weigh(spec, Infinity);
+      const message = this.#deps.bytes.take(bytes);
+      if (message === null) return { step, spec, bytes };
+      const outcome: Outcome = { cause: 'step_refused', message };
+      prepared = { mark: { step: this.#nameOf(step), status: 'failed', reason: null, outcome } };
+    }
+    this.#giveBack([{ step }]);
     this.#mark(prepared.mark);
     return null;
   }
@@ -259,21 +320,24 @@ export class PlanRun {
   }
 
   /** Stores marks and submits steps, in one transaction of the store. */
-  async #store(begun: { step: number; spec: Submission['spec'] }[]): Promise<void> {
+  async #store(begun: readonly Begun[]): Promise<void> {
     const { commit, submit, clock, turns } = this.#deps;
     const marks = this.#marks;
     this.#marks = [];
     const part: Part = { type: 'mark_steps', planId: this.id, marks, at: clock.now() };
     const marked: Promise<GroupResult[]> = marks.length === 0 ? Promise.resolve([]) : commit([[part]]);
-    const submissions = await Promise.all(begun.map(({ step, spec }) => this.#submission(step, spec)));
-    const submitted =
-      submissions.length === 0
-        ? Promise.resolve([])
-        : turns.run(this.#plan.userId, () => submit(this.#plan, submissions));
-    const [hasMarked, answers] = await Promise.allSettled([marked, submitted]);
+    const submitting = async () => {
+      const submissions = await Promise.all(begun.map(({ step, spec }) => this.#submission(step, spec)));
+      if (submissions.length === 0) return [];
+      return turns.run(this.#plan.userId, () => submit(this.#plan, submissions));
+    };
+    const [hasMarked, answers] = await Promise.allSettled([marked, submitting()]);
     if (hasMarked.status === 'rejected') this.#marks.unshift(...marks);
-    if (answers.status === 'rejected') for (const { step } of begun) this.#state.putBack(step);
-    else begun.forEach(({ step }, i) => this.#begun(step, answers.value[i] as Submitted | Error));
+    if (answers.status === 'rejected') this.#putBack(begun);
+    else {
+      this.#giveBack(begun);
+      begun.forEach(({ step }, i) => this.#begun(step, answers.value[i] as Submitted | Error));
+    }
     for (const one of [hasMarked, answers]) if (one.status === 'rejected') throw one.reason;
   }
 

@@ -17,16 +17,24 @@ import type { Waiters } from '../waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';
 import type { LivePlan } from './prepare.ts';
+import { StepBytes } from './step-bytes.ts';
+import { StepRoom, type StepRoomDeps } from './step-room.ts';
 import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
 
 /** What the engine hands to plans. */
-export interface PlansDeps extends Omit<PlanRunDeps, 'submit' | 'redriveStep' | 'ended' | 'turns'> {
+export interface PlansDeps extends Omit<
+  PlanRunDeps,
+  'submit' | 'redriveStep' | 'ended' | 'turns' | 'room' | 'bytes'
+> {
   queries: Queries;
   check: (plan: PlanDraft) => PlanCheck;
   newId: () => ExecutionId;
   submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
   /** Of all plans that live, about as JSON and what it takes to follow them; in memory it is some times as much. */
   maxLiveBytes: number;
+  /** Bytes that the steps of one plan put into the store, at most. */
+  maxStepBytes: number;
+  queue: Pick<StepRoomDeps, 'freeSlots' | 'maxQueued' | 'queuedOf'>;
   /** Woken by each move of a plan and of its steps. */
   changes: Waiters;
 }
@@ -35,15 +43,17 @@ type PlanExecution = Execution & { spec: PlanSpec };
 
 export class Plans {
   readonly #deps: PlansDeps;
-  readonly #live = new Map<ExecutionId, { run: PlanRun; bytes: number }>();
+  readonly #live = new Map<ExecutionId, { run: PlanRun; bytes: number; stepBytes: StepBytes }>();
   /** Of the live ones, by user. */
   readonly #bytes = new Map<string, number>();
   #totalBytes = 0;
   readonly #turns: Turns;
+  readonly #room: StepRoom;
 
   constructor(deps: PlansDeps) {
     this.#deps = deps;
     this.#turns = new Turns(deps.clock);
+    this.#room = new StepRoom({ ...deps.queue, store: deps.store, clock: deps.clock });
   }
 
   get size(): number {
@@ -54,15 +64,23 @@ export class Plans {
 
   /** Goes on with the plans that were live when the server ended. */
   async resume(): Promise<void> {
-    for (const plan of await this.#deps.store.livePlans()) this.begin(plan);
+    const { store } = this.#deps;
+    // Those that a plan consists of come after it.
+    for (const plan of await store.livePlans()) {
+      this.begin(plan);
+      this.#live.get(plan.id)?.stepBytes.note(await store.stepBytes(plan.id));
+    }
   }
 
   /** Begins a plan that has been accepted, or goes on with it. */
   begin(plan: RunningExecution): void {
     if (this.#live.has(plan.id)) return;
-    const run = new PlanRun(plan as LivePlan, this.#runDeps(plan));
-    const bytes = bytesOf(plan.spec as PlanSpec);
-    this.#live.set(plan.id, { run, bytes });
+    const spec = plan.spec as PlanSpec;
+    const whole = plan.plan === null ? undefined : this.#live.get(plan.plan.id);
+    const stepBytes = whole?.stepBytes ?? new StepBytes(spec, this.#deps.maxStepBytes);
+    const run = new PlanRun(plan as LivePlan, this.#runDeps(plan, stepBytes));
+    const bytes = bytesOf(spec);
+    this.#live.set(plan.id, { run, bytes, stepBytes });
     this.#take(plan.userId, bytes);
     void run.begin();
   }
@@ -104,12 +122,13 @@ export class Plans {
     if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.run.follow(execution);
     if (execution.plan !== null && isFinished(execution))
       this.#live.get(execution.plan.id)?.run.stepEnded(execution);
+    if (execution.status !== 'pending') this.#room.changed();
   }
 
-  #runDeps(plan: RunningExecution): PlanRunDeps {
+  #runDeps(plan: RunningExecution, bytes: StepBytes): PlanRunDeps {
     return {
       ...this.#deps,
-      turns: this.#turns,
+      ...{ turns: this.#turns, room: this.#room, bytes },
       submit: (now, submissions) => this.#deps.submitAll(callerOf(now), submissions),
       redriveStep: (of, step, spec) => this.#redriveStep(of, step, spec),
       ended: () => this.#ended(plan),

@@ -11,6 +11,7 @@ import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports.ts';
 import type { ChargePart, GrantPart } from '../../domain/account.ts';
 import type { PricedAs } from '../../domain/price.ts';
+import { mayTake } from '../../domain/shares.ts';
 import {
   type AttemptRow,
   type EventRow,
@@ -81,6 +82,8 @@ export type GroupReply =
       entries?: LedgerRow[];
     }
   | Undone;
+
+type FullReason = 'queue_full' | 'user_queue_full' | 'log_quota_exceeded';
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
@@ -217,8 +220,8 @@ export class GroupWriter {
     const fresh = { ...part.row, revision: 1 };
     const refusal = this.#whyNoStep(fresh);
     if (refusal !== null) return refusal;
-    const overQuota = end === null ? this.#whyOverQuota(part) : null;
-    if (overQuota !== null) return { status: 'refused', reason: overQuota };
+    const full = end === null ? this.#whyFull(part) : null;
+    if (full !== null) return { status: 'refused', reason: full };
     const hold = this.#accounts.look(fresh, part.pricing?.windows ?? [], fresh.created_at);
     if (hold !== null && 'status' in hold) return hold;
     const claim = this.#mayRun(fresh) ? part.claim : null;
@@ -230,13 +233,10 @@ export class GroupWriter {
       const phase = this.#owner(fresh.run_id)?.phase;
       const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
       if (!isOpen) return { status: 'refused', reason: 'run_gone' };
-      if (this.counts.joined >= part.maxQueued) return { status: 'refused', reason: 'queue_full' };
       fresh.phase = 'joined';
     } else if (claim !== null) {
       Object.assign(fresh, { phase: 'starting', status: 'running', attempt: 1 });
       attempts.push(this.#insertAttempt(fresh.run_id, 1, claim));
-    } else if (this.counts.queued.process + this.counts.queued.http >= part.maxQueued) {
-      return { status: 'refused', reason: 'queue_full' };
     } else if (fresh.kind === 'plan') {
       Object.assign(fresh, { phase: 'starting', status: 'running' });
     }
@@ -299,12 +299,24 @@ export class GroupWriter {
     return null;
   }
 
-  #whyOverQuota({ row, quota, claim }: WriterAccept): 'user_queue_full' | 'log_quota_exceeded' | null {
-    if (quota === undefined) return null;
-    const { waiting, logBytes } = this.usage.of(row.user_id);
-    if (quota.logBytes !== null && logBytes >= quota.logBytes) return 'log_quota_exceeded';
-    const isQueued = claim === null || !this.#mayRun({ ...row, revision: 1 });
-    return isQueued && quota.queued !== null && waiting >= quota.queued ? 'user_queue_full' : null;
+  /** Why there is no room for one more execution that has not ended yet; null when there is. */
+  #whyFull({ row, joins, claim, quota, mayWait, maxQueued }: WriterAccept): FullReason | null {
+    const { waiting, retrying, logBytes } = this.usage.of(row.user_id);
+    const { queued = null, logBytes: mostLogged = null } = quota ?? {};
+    if (mostLogged !== null && logBytes >= mostLogged) return 'log_quota_exceeded';
+    if (claim !== null && !joins && this.#mayRun({ ...row, revision: 1 })) {
+      // It may have to be retried: a user whose retries fill the queue begins nothing more. Those of others do not count.
+      const isOver =
+        (queued !== null && retrying >= queued) || !this.#mayAdd(row.user_id, 'retrying', maxQueued);
+      return retrying > 0 && isOver ? 'user_queue_full' : null;
+    }
+    if (mayWait === false) return 'queue_full';
+    if (queued !== null && waiting >= queued) return 'user_queue_full';
+    return this.#mayAdd(row.user_id, 'waiting', maxQueued) ? null : 'queue_full';
+  }
+
+  #mayAdd(userId: string, field: 'waiting' | 'retrying', most: number): boolean {
+    return mayTake(this.usage.taken(userId, field), 1, most);
   }
 
   #idempotency(part: ports.IdempotencyPart): Undone | null {

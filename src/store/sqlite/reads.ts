@@ -164,6 +164,12 @@ export class Reads {
     return (this.one(text, planId, step) as { id: ExecutionId } | undefined)?.id ?? null;
   }
 
+  stepBytes(planId: ExecutionId): number {
+    // Its length is in the head of a row; the text is not read.
+    const [row] = this.all('SELECT sum(octet_length(spec)) AS n FROM executions WHERE plan_id = ?', planId);
+    return (row as { n: number | null }).n ?? 0;
+  }
+
   stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
     const text = `SELECT status, count(*) AS n FROM (SELECT status FROM executions WHERE plan_id = ? AND step NOT LIKE '%${ASIDE}'
         UNION ALL SELECT status FROM plan_marks WHERE plan_id = ?) GROUP BY status`;

@@ -35,6 +35,7 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
+import type { QueueUse } from '../../domain/shares.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
 import * as accounts from './account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
@@ -45,6 +46,7 @@ import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
 import { EQUAL_SHARES } from './turns.ts';
+import type { UserWaits } from './user-usage.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -102,6 +104,9 @@ export class SqliteStore implements Store {
   #releaseLock: (() => void) | null = null;
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
+  /** Of users for whom something waits. */
+  readonly #waiting = new Map<string, { waiting: number; retrying: number }>();
+  #totalWaiting = 0;
   #shares: Shares = EQUAL_SHARES;
   #searching: Promise<void> = Promise.resolve();
   #epoch = 0;
@@ -134,6 +139,7 @@ export class SqliteStore implements Store {
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
+      this.#noteWaiting(opened.waiting);
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
@@ -255,6 +261,10 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.stepId(planId, step));
   }
 
+  async stepBytes(planId: ExecutionId): Promise<number> {
+    return this.#read((reads) => reads.stepBytes(planId));
+  }
+
   async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
     return this.#read((reads) => reads.stepCounts(planId));
   }
@@ -332,6 +342,24 @@ export class SqliteStore implements Store {
     return { ...this.#stats, queued: this.#counts?.queued ?? NONE_QUEUED };
   }
 
+  queueUse(userId: string): QueueUse {
+    const own = this.#waiting.get(userId);
+    const users = this.#waiting.size + (own === undefined ? 1 : 0);
+    const { waiting = 0, retrying = 0 } = own ?? {};
+    return {
+      waiting: { own: waiting, total: this.#totalWaiting, users },
+      retrying: { own: retrying, total: this.#counts?.scheduledRetry ?? 0, users },
+    };
+  }
+
+  #noteWaiting(changes: readonly UserWaits[]): void {
+    for (const [userId, waiting, retrying] of changes) {
+      this.#totalWaiting += waiting - (this.#waiting.get(userId)?.waiting ?? 0);
+      if (waiting === 0) this.#waiting.delete(userId);
+      else this.#waiting.set(userId, { waiting, retrying });
+    }
+  }
+
   async probe(): Promise<void> {
     const reply = await this.#call({ type: 'probe', now: this.#options.now() });
     if (reply.type !== 'probed') throw unexpected(reply);
@@ -388,6 +416,7 @@ export class SqliteStore implements Store {
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
+    this.#noteWaiting(reply.waiting);
     this.#stats.deliveries = reply.deliveries;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;

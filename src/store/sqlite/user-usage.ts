@@ -1,6 +1,7 @@
 // What each user takes of the service, in the writer's memory: it goes with what the writer writes, and back when that is
 // undone.
 import type { DatabaseSync } from 'node:sqlite';
+import type { Taken } from '../../domain/shares.ts';
 import type { ExecutionRow } from '../rows.ts';
 
 export interface Usage {
@@ -8,27 +9,58 @@ export interface Usage {
   running: number;
   /** Executions that wait, for whatever. */
   waiting: number;
+  /** Those of them that wait for their next attempt. */
+  retrying: number;
   /** Bytes that the logs of their attempts keep. */
   logBytes: number;
 }
 
+/** How many executions of a user wait, and how many of them for their next attempt. */
+export type UserWaits = [userId: string, waiting: number, retrying: number];
+
 type Field = keyof Usage;
-const NOTHING: Usage = Object.freeze({ running: 0, waiting: 0, logBytes: 0 });
+const WAITING_FIELDS: ReadonlySet<Field> = new Set(['waiting', 'retrying']);
+const waitsOf = (userId: string, { waiting, retrying }: Usage): UserWaits => [userId, waiting, retrying];
+const NOTHING: Usage = Object.freeze({ running: 0, waiting: 0, retrying: 0, logBytes: 0 });
 
 export class UserUsage {
   readonly #usage = new Map<string, Usage>();
   /** What was added since the transaction began. */
   readonly #added: [string, Field, number][] = [];
+  /** Of all users together. */
+  readonly #sum: Usage = { ...NOTHING };
+  /** Users who have something that waits. */
+  #waitingUsers = 0;
 
   constructor(db: DatabaseSync) {
-    const live = `SELECT user_id, status, count(*) AS n FROM executions
-      WHERE status IN ('pending', 'running') AND pool <> 'none' GROUP BY user_id, status`;
-    for (const { user_id, status, n } of db.prepare(live).all() as unknown as LiveRow[]) {
-      this.#of(user_id)[status === 'running' ? 'running' : 'waiting'] += n;
+    const live = `SELECT user_id, status, phase, count(*) AS n FROM executions
+      WHERE status IN ('pending', 'running') AND pool <> 'none' GROUP BY user_id, status, phase`;
+    for (const { user_id, status, phase, n } of db.prepare(live).all() as unknown as LiveRow[]) {
+      this.#change(user_id, status === 'running' ? 'running' : 'waiting', n);
+      if (phase === 'scheduled_retry') this.#change(user_id, 'retrying', n);
     }
     for (const { user_id, bytes } of db.prepare(LOG_BYTES).all() as unknown as LogRow[]) {
-      if (user_id !== null) this.#of(user_id).logBytes += bytes;
+      if (user_id !== null) this.#change(user_id, 'logBytes', bytes);
     }
+  }
+
+  /** What a user has of what waits, or of what waits for its next attempt. */
+  taken(userId: string, field: 'waiting' | 'retrying'): Taken {
+    const own = this.of(userId);
+    const users = this.#waitingUsers + (own.waiting === 0 ? 1 : 0);
+    return { own: own[field], total: this.#sum[field], users };
+  }
+
+  /** How many executions of each user wait. */
+  waiting(): UserWaits[] {
+    return [...this.#usage].map(([userId, usage]) => waitsOf(userId, usage));
+  }
+
+  /** The same, of those users for whom it may have changed since the transaction began. */
+  waitingChanges(): UserWaits[] {
+    const users = new Set<string>();
+    for (const [userId, field] of this.#added) if (WAITING_FIELDS.has(field)) users.add(userId);
+    return [...users].map((userId) => waitsOf(userId, this.of(userId)));
   }
 
   of(userId: string): Readonly<Usage> {
@@ -36,11 +68,15 @@ export class UserUsage {
   }
 
   /** Counts an execution, or takes it out again. */
-  count({ user_id, status, pool }: Pick<ExecutionRow, 'user_id' | 'status' | 'pool'>, by: 1 | -1): void {
+  count(
+    { user_id, status, phase, pool }: Pick<ExecutionRow, 'user_id' | 'status' | 'phase' | 'pool'>,
+    by: 1 | -1,
+  ): void {
     // A plan takes nothing; its steps do.
     if (pool === 'none') return;
     if (status === 'running') this.add(user_id, 'running', by);
     else if (status === 'pending') this.add(user_id, 'waiting', by);
+    if (phase === 'scheduled_retry') this.add(user_id, 'retrying', by);
   }
 
   add(userId: string, field: Field, by: number): void {
@@ -64,7 +100,10 @@ export class UserUsage {
 
   #change(userId: string, field: Field, by: number): void {
     const usage = this.#of(userId);
+    const hadWaiting = usage.waiting > 0;
     usage[field] += by;
+    this.#sum[field] += by;
+    if (hadWaiting !== usage.waiting > 0) this.#waitingUsers += hadWaiting ? -1 : 1;
     // Who takes nothing takes no memory either.
     if (usage.running === 0 && usage.waiting === 0 && usage.logBytes === 0) this.#usage.delete(userId);
   }
@@ -82,6 +121,7 @@ export class UserUsage {
 interface LiveRow {
   user_id: string;
   status: 'pending' | 'running';
+  phase: ExecutionRow['phase'];
   n: number;
 }
 interface LogRow {

@@ -8,6 +8,7 @@ import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
+import type { UserWaits } from './user-usage.ts';
 
 export interface OpenRequest {
   type: 'open';
@@ -32,11 +33,20 @@ export type WriterRequest =
   | { type: 'close' };
 
 export type WriterReply =
-  | { type: 'opened'; epoch: number; instanceId: string; counts: Counts; deliveries: DeliveryCounts }
+  | {
+      type: 'opened';
+      epoch: number;
+      instanceId: string;
+      counts: Counts;
+      waiting: UserWaits[];
+      deliveries: DeliveryCounts;
+    }
   | {
       type: 'committed';
       replies: (GroupReply | GroupFailure)[];
       counts: Counts;
+      /** Of users for whom it may have changed. */
+      waiting: UserWaits[];
       deliveries: DeliveryCounts;
       seconds: number;
     }
@@ -87,8 +97,11 @@ function open(request: OpenRequest): WriterReply {
   const epoch = Number(lastInsertRowid);
   writer = new GroupWriter(db, epoch, request);
   const { counts, deliveries } = writer;
-  return { type: 'opened', epoch, instanceId: value, counts, deliveries: countsOf(deliveries) };
+  const waiting = writer.usage.waiting();
+  return { type: 'opened', epoch, instanceId: value, counts, waiting, deliveries: countsOf(deliveries) };
 }
+
+type Committed = Extract<WriterReply, { type: 'committed' }>;
 
 function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
   const started = performance.now();
@@ -108,21 +121,24 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
   }
   // One group among them broke the transaction: each gets its own, so that only that one fails.
   const replies: (GroupReply | GroupFailure)[] = [];
+  const waiting = new Map<string, UserWaits>();
   for (const group of groups) {
     const alone = commit(db, writer, [group]);
     if (alone.type !== 'committed') return alone;
     replies.push(...alone.replies);
+    for (const one of alone.waiting) waiting.set(one[0], one);
   }
-  return committed(writer, replies, started);
+  return { ...committed(writer, replies, started), waiting: [...waiting.values()] };
 }
 
 function committed(
-  { counts, deliveries }: GroupWriter,
+  { counts, usage, deliveries }: GroupWriter,
   replies: (GroupReply | GroupFailure)[],
   started: number,
-): WriterReply {
+): Committed {
   const seconds = (performance.now() - started) / 1000;
-  return { type: 'committed', replies, counts, deliveries: countsOf(deliveries), seconds };
+  const waiting = usage.waitingChanges();
+  return { type: 'committed', replies, counts, waiting, deliveries: countsOf(deliveries), seconds };
 }
 
 function countsOf({ pending, dropped }: DeliveryCounts): DeliveryCounts {
