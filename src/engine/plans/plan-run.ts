@@ -209,21 +209,21 @@ export class PlanRun {
     await this.#deps.stop(this.id, outcome).catch(() => undefined);
   }
 
-  get #isStopping(): boolean {
+  #isStopping(): boolean {
     return this.#plan.phase === 'canceling';
   }
 
   async #advance(): Promise<void> {
     do {
       await this.#beginDue();
-    } while (!this.#isStopping && (await this.#extend()));
-    const isOver = this.#isStopping || this.#state.hasEnded;
+    } while (!this.#isStopping() && (await this.#extend()));
+    const isOver = this.#isStopping() || this.#state.hasEnded;
     if (isOver && this.#state.live === 0 && this.#marks.length === 0) await this.#finish();
   }
 
   /** Begins the steps that are due, and marks those that are to be skipped. */
   async #beginDue(): Promise<void> {
-    while (!this.#isStopping) {
+    while (!this.#isStopping()) {
       const begun: Begun[] = [];
       let isAll: boolean;
       try {
@@ -233,7 +233,7 @@ export class PlanRun {
         throw error;
       }
       // What was prepared when the plan was stopped is not begun.
-      if (this.#isStopping) this.#putBack(begun.splice(0));
+      if (this.#isStopping()) this.#putBack(begun.splice(0));
       if (begun.length + this.#marks.length > 0) await this.#store(begun);
       else if (isAll) return;
     }
@@ -243,7 +243,7 @@ export class PlanRun {
   /** Prepares what is stored together; answers whether nothing more is due. */
   async #prepareDue(begun: Begun[]): Promise<boolean> {
     let bytes = 0;
-    while (!this.#isStopping && begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES) {
+    while (!this.#isStopping() && begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES) {
       const due = await this.#deps.turns.run(this.#plan.userId, () => this.#next());
       if (due === null) return true;
       const { step, skip } = due;
@@ -266,7 +266,7 @@ export class PlanRun {
   /** The next step that is due, with room for it in the queue where it needs any; null when none may begin now. */
   #next(): ReturnType<PlanState['next']> {
     const due = this.#state.next();
-    if (due === null || due.skip !== null) return due;
+    if (due?.skip !== null) return due;
     const { userId } = this.#plan;
     const pool = poolOfStep(this.#state.nodes[due.step] as Node);
     if (pool === null || this.#deps.room.tryTake(userId, pool)) return due;
