@@ -11,7 +11,6 @@ import type {
   ExpirePart,
   Group,
   GroupResult,
-  Journal,
   ListFilter,
   ListPage,
   Log,
@@ -20,9 +19,9 @@ import type {
 import type { Outcome } from '../domain/outcome.ts';
 import { reservation } from '../domain/price.ts';
 import type { TimeoutsSpec } from '../domain/spec.ts';
-import { removeLogs } from './janitor.ts';
 import type { LateAccepts } from './late-accepts.ts';
 import type { LiveRuns } from './live-runs.ts';
+import type { LogRemovals } from './log-removals.ts';
 import type { Joins } from './policies/joins.ts';
 import { checkLimits, checkPriority, deadlineOf } from './policy.ts';
 import type { Queries } from './queries.ts';
@@ -30,7 +29,7 @@ import { notChanged, stored } from './refusals.ts';
 
 export interface ChangesDeps {
   store: Store;
-  journal: Journal;
+  removals: LogRemovals;
   clock: Clock;
   log: Log;
   live: LiveRuns;
@@ -140,7 +139,7 @@ export class Changes {
     if (result?.status === 'refused' && result.reason === 'step_of_plan')
       throw new RefusedError('step_of_plan', `The execution ${id} is a step of a plan, and leaves with it.`);
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
-    for (const execution of result.executions) await removeLogs(execution, this.#deps);
+    await this.#deps.removals.remove(result.executions);
   }
 
   /**

@@ -49,6 +49,7 @@ import {
 } from './policies/cache.ts';
 import type { CircuitView } from './policies/circuits.ts';
 import { Joins } from './policies/joins.ts';
+import { LogRemovals } from './log-removals.ts';
 import { Janitor } from './janitor.ts';
 import { LiveRuns } from './live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
@@ -155,6 +156,7 @@ export class Engine {
   readonly #deadlines: Deadlines;
   readonly #janitor: Janitor;
   readonly #disks: DiskWatch;
+  readonly #removals: LogRemovals;
   readonly #policies: Policies;
   readonly #cache: ResultCache;
   readonly #joins = new Joins();
@@ -218,8 +220,10 @@ export class Engine {
     });
     const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
+    this.#removals = new LogRemovals({ store, journal, clock, log });
+    const removals = this.#removals;
     this.#janitor = new Janitor({
-      ...{ store, journal, clock, log, commit, retentionMs, maxRetained, intervalMs },
+      ...{ store, journal, clock, log, commit, removals, retentionMs, maxRetained, intervalMs },
       sweepCache: () => this.#sweepCache(),
     });
     this.#disks = new DiskWatch(deps.disks, clock, log);
@@ -257,7 +261,7 @@ export class Engine {
       instanceId: () => this.#instanceId,
     });
     this.#changes = new Changes({
-      ...{ store, journal, clock, log, live, commit },
+      ...{ store, removals, clock, log, live, commit },
       joins: this.#joins,
       late: this.#late,
       queries: this.#queries,
@@ -381,6 +385,7 @@ export class Engine {
     for (const pool of POOLS) void this.#schedulers[pool].close();
     this.#deadlines.clear();
     this.#disks.stop();
+    this.#removals.close();
     this.#closing.abort(new Error('the server is shutting down'));
     this.#changed.close();
     this.#growth.close();

@@ -2,8 +2,8 @@
 // record goes first, so that a crash in between leaves a log without a record, which the next sweep removes. By itself it
 // removes nothing for its age while the wall clock may have been set wrong.
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Execution } from '../domain/execution.ts';
 import type { Clock, Group, GroupResult, Journal, Log, Store } from '../domain/ports.ts';
+import type { LogRemovals } from './log-removals.ts';
 import { Steadiness } from './steadiness.ts';
 
 export interface JanitorDeps {
@@ -15,6 +15,7 @@ export interface JanitorDeps {
   retentionMs: number;
   maxRetained: number;
   intervalMs: number;
+  removals: LogRemovals;
   /** Removes kept results whose time is over. */
   sweepCache(): void;
 }
@@ -86,14 +87,21 @@ export class Janitor {
 
   /** Removes the logs of executions that are not in the store. */
   async removeOrphanedLogs(): Promise<number> {
-    const { store, journal } = this.#deps;
+    const { store, journal, log } = this.#deps;
     let removed = 0;
+    let left = 0;
     for await (const names of journal.all()) {
       if (this.#stop.signal.aborted) break;
       const missing = new Set(await store.missing([...new Set(names.map(({ runId }) => runId))]));
       for (const name of names.filter(({ runId }) => missing.has(runId))) {
-        await journal.remove(name);
-        removed += 1;
+        // One that cannot be removed keeps none of the others.
+        await journal.remove(name).then(
+          () => (removed += 1),
+          (error: unknown) => {
+            if (left === 0) log.warn({ err: error, run_id: name.runId }, 'A log without a record was left');
+            left += 1;
+          },
+        );
       }
     }
     return removed;
@@ -104,7 +112,7 @@ export class Janitor {
     const groups = found.map(({ id }): Group => [{ type: 'remove', userId: null, executionId: id }]);
     const results = await this.#deps.commit(groups);
     const removed = results.flatMap((result) => (result.status === 'applied' ? result.executions : []));
-    for (const execution of removed) await removeLogs(execution, this.#deps);
+    await this.#deps.removals.remove(removed);
     return removed.length;
   }
 
@@ -121,13 +129,4 @@ export class Janitor {
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
   }
-}
-
-/** Removes the logs of an execution that has just been removed, unless others share its run. */
-export async function removeLogs(
-  { runId, attempts }: Execution,
-  { store, journal }: Pick<JanitorDeps, 'store' | 'journal'>,
-): Promise<void> {
-  if (attempts.length === 0 || (await store.missing([runId])).length === 0) return;
-  for (const { number } of attempts) await journal.remove({ runId, attempt: number });
 }

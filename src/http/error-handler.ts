@@ -1,7 +1,7 @@
 // Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, classOf, RefusedError, type RefusalType } from '../domain/errors.ts';
-import { type Clock, JournalError, type Log } from '../domain/ports.ts';
+import { type Clock, JournalError, type Log, StoreError } from '../domain/ports.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { z } from 'zod';
 import type { problem } from './schemas.ts';
@@ -86,6 +86,8 @@ export function asRefusal(error: FastifyError): RefusedError {
   if (error instanceof RefusedError) return error;
   if (error instanceof JournalError)
     return new RefusedError('log_unreadable', 'The log is there, but it cannot be read.', { cause: error });
+  if (error instanceof StoreError)
+    return new RefusedError('store_unavailable', 'The store cannot be used now.', { cause: error, retryAfterS: 5 });
   const known = OF_FASTIFY[error.code];
   if (known !== undefined) return new RefusedError(...known);
   return new RefusedError('internal_error', 'The server failed to answer; its log says why.', {

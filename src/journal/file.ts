@@ -90,9 +90,7 @@ export class FileJournal implements Journal {
 
   async remove(name: AttemptName): Promise<void> {
     const path = journalPath(this.#dir, name);
-    await rm(path + INDEX_ENDING, { force: true });
-    await rm(path + NEW_LOG_ENDING, { force: true });
-    await rm(path + LOG_ENDING, { force: true });
+    for (const ending of [INDEX_ENDING, NEW_LOG_ENDING, LOG_ENDING]) await rm(path + ending, { force: true });
   }
 
   async *all(): AsyncGenerator<AttemptName[]> {
@@ -223,8 +221,9 @@ class FileLog implements AttemptLog {
   }
 
   async close(): Promise<void> {
-    await this.#log.close();
-    await this.#index?.close();
+    // Nothing has been written that a failure could lose.
+    await this.#log.close().catch(() => undefined);
+    await this.#index?.close().catch(() => undefined);
   }
 
   /** First record that fulfils a condition which, once true, stays true. */

@@ -2,6 +2,8 @@
 import t from 'tap';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';
 import { type EngineWorld, engineWorld } from '../helpers/engine-world.ts';
+import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import type { Journal } from '../../src/domain/ports.ts';
 import { until } from '../helpers/processes.ts';
 
 const MINUTE = 60_000;
@@ -88,3 +90,36 @@ t.test(
     t.equal(await world.engine.cleanup(), 2);
   },
 );
+
+t.test('what is removed is removed, also where its log cannot be: that goes later', async (t) => {
+  const removed: string[] = [];
+  let remove: () => Promise<void> = () => Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' }));
+  const journal = {
+    prepare: () => Promise.resolve(),
+    open: () => Promise.resolve(null),
+    remove: async ({ runId }: { runId: string }) => {
+      await remove();
+      removed.push(runId);
+    },
+  } as unknown as Journal;
+  const world = await engineWorld(t, { deps: { journal, retentionMs: 0 } });
+  const [byHand, byAge] = [await run(world), await run(world)];
+  await world.engine.remove(LOCAL_CALLER, byHand);
+  t.notOk(await isKept(world, byHand));
+  await world.clock.advance(1);
+  t.equal(await world.engine.cleanup(), 1);
+  t.same(removed, []);
+  t.equal(world.log.filter(({ level }) => level === 'warn').length, 1, 'it is said once');
+  await world.clock.advance(MINUTE);
+  t.same(removed, []);
+  remove = () => Promise.resolve();
+  await world.clock.advance(MINUTE);
+  await until('both logs have gone', () => removed.length === 2);
+  t.same(removed.sort(), [byHand, byAge].sort());
+  const hung = await run(world);
+  remove = () => new Promise(() => undefined);
+  const done = world.engine.remove(LOCAL_CALLER, hung);
+  await until('it waits for the disk', () => world.clock.hasTimer(5000));
+  await world.clock.advance(5000);
+  await t.resolves(done, 'and not for ever');
+});
