@@ -568,8 +568,11 @@ export interface Store extends AccountReads {
   eventEnds(userId: string | null): Promise<{ last: number; swept: number }>;
   /** How many queued executions are ahead; null when it is not queued. */
   queuePosition(id: ExecutionId): Promise<number | null>;
-  /** Pending executions that something happens to at a time (a limit, the end of a backoff), for timers after a restart. */
-  pendingWithTimer(): Promise<PendingExecution[]>;
+  /**
+   * Pending executions that are followed after a restart, oldest first: something happens to them at a time (a limit, the
+   * end of a backoff), they take part in a run, or others may join theirs.
+   */
+  pendingToFollow(): Promise<PendingExecution[]>;
   /** Finished executions to remove, steps left aside: those that ended before, then the oldest ends above the count. */
   expired(
     finishedBefore: number,

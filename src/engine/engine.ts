@@ -62,7 +62,7 @@ import { recover } from './recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run-execution.ts';
 import { Scheduler } from './scheduler.ts';
-import { submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
+import { joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
 import { EventStreams } from './streams/event-streams.ts';
 import { Waiters } from './waiters.ts';
 import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
@@ -307,9 +307,10 @@ export class Engine {
     this.#instanceId = identity.instanceId;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
-    for (const execution of await store.pendingWithTimer()) {
+    for (const execution of await store.pendingToFollow()) {
       this.#deadlines.follow(execution);
-      this.#joins.follow(execution);
+      const { cache } = execution;
+      this.#joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
     }
     await this.plans.resume();
     if (this.#deps.cache.isPersistent) {

@@ -398,7 +398,7 @@ export function price(
 }
 
 /** A result does not tell how often it was tried for, but who joins a run gets its tries. */
-export function joinKey({ retry, retrySafe }: NewExecution, key: string): string {
+export function joinKey({ retry, retrySafe }: Pick<Execution, 'retry' | 'retrySafe'>, key: string): string {
   return `${key} ${JSON.stringify([retry, retrySafe])}`;
 }
 

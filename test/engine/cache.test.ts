@@ -8,7 +8,9 @@ import { NO_OPERATIONS } from '../../src/domain/operation.ts';
 import { type Group, type Store, StoreError } from '../../src/domain/ports.ts';
 import type { Submitted } from '../../src/engine/engine.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
+import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
+import { tempDir } from '../helpers/temp.ts';
 import { until } from '../helpers/processes.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
@@ -130,6 +132,30 @@ t.test('those that joined a run that is lost run again, as one', async (t) => {
   t.equal(statusOf(late), 'joined');
   await endRun(world, [...others, late.id]);
   for (const id of others) t.match(await world.get(id), { status: 'completed', attempts: { length: 1 } });
+});
+
+t.test('after a restart the same work joins what is left of before, whatever it waits for', async (t) => {
+  const dir = tempDir(t);
+  const clock = fakeClock();
+  const before = await engineWorld(t, { dir, clock, slots: 2 });
+  const backoff = { ...CACHED, retry: { attempts: 2, min_ms: 60_000, jitter: 0 } };
+  const begun = { ...CACHED, args: ['begun'] };
+  const queued = { ...CACHED, args: ['queued'] };
+  const specs = [backoff, begun, queued];
+  const waits = await before.submit(backoff);
+  before.runner.live[0]?.begin();
+  before.runner.live[0]?.end(FAILED);
+  await until('it waits', async () => (await before.get(waits.id)).phase === 'scheduled_retry');
+  const first = await before.submit(begun);
+  await before.submit({ program: 'sleep' });
+  await until('both run', () => before.runner.live.length === 2);
+  await before.submit(begun);
+  const runs = [waits.id, first.id, (await before.submit(queued)).id];
+  await before.engine.close();
+  const world = await engineWorld(t, { dir, clock, slots: 2, isOpen: false });
+  world.engine.open();
+  for (const [i, spec] of specs.entries())
+    t.match(await world.submit(spec), { runId: runs[i], phase: 'joined', cache: { status: 'joined' } });
 });
 
 t.test('a failed run ends all that share it, and leaves nothing behind', async (t) => {
@@ -295,7 +321,7 @@ t.test('who joins a run needs no slot, so that there is nothing to reject', asyn
   const spec = { ...CACHED, on_limit: 'reject' } satisfies Partial<Spec>;
   t.equal(statusOf(await world.submit(spec)), 'miss');
   t.equal(statusOf(await world.submit(spec)), 'joined');
-  await t.rejects(world.submit({ ...spec, cache: { salt: 'other' } }), /No slot is free/);
+  await t.rejects(world.submit({ ...spec, cache: { salt: 'other' } }), /EXECUTION_MAX_CONCURRENT/);
 });
 
 t.test('those who join are counted among those who wait', async (t) => {
@@ -303,7 +329,7 @@ t.test('those who join are counted among those who wait', async (t) => {
   await world.submit(CACHED);
   await world.submit(CACHED);
   await world.submit(CACHED);
-  await t.rejects(world.submit(CACHED), /waiting already/);
+  await t.rejects(world.submit(CACHED), /EXECUTION_MAX_QUEUED/);
 });
 
 t.test('each mode does what it says', async (t) => {

@@ -498,7 +498,7 @@ function listing(t: Test, makeWorld: MakeWorld): void {
       newExecution({ timeouts: { ...clocks, queueMs: 5 } }),
       newExecution({ timeouts: { ...clocks, totalMs: 5 } }),
     );
-    const found = await store.pendingWithTimer();
+    const found = await store.pendingToFollow();
     t.same(found.map(({ id }) => id).sort(), [queue, total].sort());
   });
 }
@@ -522,7 +522,7 @@ function retries(t: Test, makeWorld: MakeWorld): void {
     t.equal(await store.queuePosition(id), null);
     t.match(await get(store, id), waiting);
     t.same(
-      (await store.pendingWithTimer()).map((execution) => execution.id),
+      (await store.pendingToFollow()).map((execution) => execution.id),
       [id],
     );
     t.match(applied(await one(store, [due(id, 1)])), [{ phase: 'queued', queuedAt: 9000 }]);

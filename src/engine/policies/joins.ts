@@ -44,6 +44,14 @@ export class Joins {
     if (name !== undefined && this.#open.get(name) === runId) this.#open.delete(name);
   }
 
+  /** Takes in a pending execution that was there when the server started, and offers its run. */
+  resume(execution: Execution, key: string | null): void {
+    this.follow(execution);
+    const { userId, runId, phase } = execution;
+    if (phase === 'joined') this.#asked.set(runId, (this.#asked.get(runId) ?? 0) + 1);
+    else if (key !== null) this.offer(userId, key, runId);
+  }
+
   /** Takes in the newest state of an execution. */
   follow(execution: Execution): void {
     if (execution.cache === null) return;

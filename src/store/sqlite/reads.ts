@@ -127,9 +127,10 @@ export class Reads {
     return (this.one(text) as { oldest: number | null }).oldest;
   }
 
-  pendingWithTimer(): Execution[] {
+  pendingToFollow(): Execution[] {
     const text = `SELECT * FROM executions WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
-      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL))`;
+      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL OR facts -> 'cache' <> 'null'))
+      ORDER BY seq`;
     return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 

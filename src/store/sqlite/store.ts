@@ -231,8 +231,8 @@ export class SqliteStore implements Store {
     return process.position(id, weightOf) ?? http.position(id, weightOf);
   }
 
-  async pendingWithTimer(): Promise<PendingExecution[]> {
-    const pending = this.#read((reads) => reads.pendingWithTimer());
+  async pendingToFollow(): Promise<PendingExecution[]> {
+    const pending = this.#read((reads) => reads.pendingToFollow());
     return pending.filter((execution) => execution.status === 'pending');
   }
 
