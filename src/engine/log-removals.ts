@@ -42,7 +42,11 @@ export class LogRemovals {
 
   async #removeAll(executions: readonly Execution[]): Promise<void> {
     for (const { runId, attempts } of executions) {
-      if (attempts.length > 0) await this.#removeOne(runId, attempts.map(({ number }) => number));
+      if (attempts.length > 0)
+        await this.#removeOne(
+          runId,
+          attempts.map(({ number }) => number),
+        );
     }
   }
 
@@ -54,7 +58,10 @@ export class LogRemovals {
       return true;
     } catch (error) {
       if (this.#left.size === 0)
-        log.warn({ err: error, run_id: runId }, 'The log of a removed execution was left; execd tries again every minute');
+        log.warn(
+          { err: error, run_id: runId },
+          'The log of a removed execution was left; execd tries again every minute',
+        );
       if (this.#left.size < MAX_LEFT) this.#left.set(runId, numbers);
       this.#tryLater();
       return false;

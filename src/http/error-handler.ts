@@ -87,7 +87,10 @@ export function asRefusal(error: FastifyError): RefusedError {
   if (error instanceof JournalError)
     return new RefusedError('log_unreadable', 'The log is there, but it cannot be read.', { cause: error });
   if (error instanceof StoreError)
-    return new RefusedError('store_unavailable', 'The store cannot be used now.', { cause: error, retryAfterS: 5 });
+    return new RefusedError('store_unavailable', 'The store cannot be used now.', {
+      cause: error,
+      retryAfterS: 5,
+    });
   const known = OF_FASTIFY[error.code];
   if (known !== undefined) return new RefusedError(...known);
   return new RefusedError('internal_error', 'The server failed to answer; its log says why.', {

@@ -93,7 +93,8 @@ t.test(
 
 t.test('what is removed is removed, also where its log cannot be: that goes later', async (t) => {
   const removed: string[] = [];
-  let remove: () => Promise<void> = () => Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' }));
+  let remove: () => Promise<void> = () =>
+    Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' }));
   const journal = {
     prepare: () => Promise.resolve(),
     open: () => Promise.resolve(null),
