@@ -553,7 +553,8 @@ const SETTINGS = {
     schema: whole(0, 100_000_000),
     default: '100000',
     unit: 'executions',
-    about: 'How many finished executions stay; the oldest ends go first.',
+    about:
+      'How many finished executions stay. Those of the user who has most go first: answers of the cache, then the oldest ends; up to twice as many stay while they are younger than five minutes.',
   },
   EXECUTION_MAX_IN_MEMORY: {
     schema: whole(1, 10_000_000),

@@ -573,11 +573,16 @@ export interface Store extends AccountReads {
    * end of a backoff), they take part in a run, or others may join theirs.
    */
   pendingToFollow(): Promise<PendingExecution[]>;
-  /** Finished executions to remove, steps left aside: those that ended before, then the oldest ends above the count. */
+  /**
+   * Finished executions to remove, steps left aside: those that ended before, then those above the count, of the users who
+   * have most, answers of the cache first, then the oldest ends. Those that ended after `youngAfter` go only when there are twice
+   * as many as the count.
+   */
   expired(
     finishedBefore: number,
     keepAtMost: number,
     limit: number,
+    youngAfter?: number,
   ): Promise<{ id: ExecutionId; kind: Kind }[]>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;

@@ -23,3 +23,29 @@ export function mayTake({ own, total, users }: Taken, more: number, most: number
   if (total + more <= most) return true;
   return own + more <= most / users && total + more <= 2 * most;
 }
+
+/** How much more than their shares users have, so that nobody who has less pays for it: the greatest are cut down to one level. */
+export function surplusOf<T>(taken: readonly (readonly [T, number])[], surplus: number): [T, number][] {
+  const greatest = taken.filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
+  let left = Math.min(
+    surplus,
+    greatest.reduce((sum, [, n]) => sum + n, 0),
+  );
+  if (left <= 0) return [];
+  // As many are cut as it takes until the level is not below the next one.
+  let users = 0;
+  let sum = 0;
+  for (const [, n] of greatest) {
+    if (users > 0 && sum - n * users >= left) break;
+    sum += n;
+    users += 1;
+  }
+  const level = Math.floor((sum - left) / users);
+  const cuts: [T, number][] = [];
+  for (const [who, n] of greatest.slice(0, users)) {
+    const cut = Math.min(n - level, left);
+    if (cut > 0) cuts.push([who, cut]);
+    left -= cut;
+  }
+  return cuts;
+}

@@ -1,4 +1,4 @@
-// Retention: finished executions go by age since their end and by count, never live ones; each leaves with its log. The
+// Retention: finished executions go by age since their end and by count, those of the users who keep most, never live ones; each leaves with its log. The
 // record goes first, so that a crash in between leaves a log without a record, which the next sweep removes. By itself it
 // removes nothing for its age while the wall clock may have been set wrong.
 import type { ExecutionId } from '../domain/ids.ts';
@@ -26,6 +26,16 @@ const DELIVERIES = 50_000;
 /** After a start, or a jump of the clock, ages count again after this time: enough to set a wrong clock right. */
 const STEADY_MS = 3_600_000;
 
+/** By itself it leaves what ended so lately, unless twice as much is kept as may be: its client may not have read it yet. */
+const YOUNG_MS = 300_000;
+
+interface How {
+  /** Whether ages count; if not, only what is above the count goes. */
+  byAge: boolean;
+  /** Whether somebody has asked for it. */
+  isAsked: boolean;
+}
+
 export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #steadiness: Steadiness;
@@ -51,23 +61,24 @@ export class Janitor {
 
   /** Removes what has been kept long enough by the wall clock; answers how many executions. */
   sweepOnce(): Promise<number> {
-    return this.#sweepNext(true);
+    return this.#sweepNext({ byAge: true, isAsked: true });
   }
 
   /** One sweep after the other: two would find the same. */
-  #sweepNext(byAge: boolean): Promise<number> {
-    const sweep = this.#sweep.then(() => this.#sweepOnce(byAge));
+  #sweepNext(how: How): Promise<number> {
+    const sweep = this.#sweep.then(() => this.#sweepOnce(how));
     this.#sweep = sweep.catch(() => undefined);
     return sweep;
   }
 
-  /** @param byAge whether ages count; if not, only what is above the count goes */
-  async #sweepOnce(byAge: boolean): Promise<number> {
+  async #sweepOnce({ byAge, isAsked }: How): Promise<number> {
     const { store, clock, retentionMs, maxRetained } = this.#deps;
     const before = () => (byAge ? clock.now() : 0) - retentionMs;
+    // Who asks for a cleanup gets it at once.
+    const youngAfter = () => (isAsked ? Infinity : clock.now() - YOUNG_MS);
     let removed = 0;
     for (;;) {
-      const found = await store.expired(before(), maxRetained, BATCH);
+      const found = await store.expired(before(), maxRetained, BATCH, youngAfter());
       if (found.length === 0) break;
       let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
       // Each with thousands of steps, perhaps: others are to write in between.
@@ -125,7 +136,9 @@ export class Janitor {
     );
     while (!signal.aborted) {
       const byAge = this.#steadiness.forMs() >= steadyMs;
-      await this.#sweepNext(byAge).catch((error: unknown) => log.error({ err: error }, 'The cleanup failed'));
+      await this.#sweepNext({ byAge, isAsked: false }).catch((error: unknown) =>
+        log.error({ err: error }, 'The cleanup failed'),
+      );
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }
   }

@@ -1166,6 +1166,39 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       t.same(await expired(10_000, 0, 10), [at3, at5, at7, at9]);
     },
   );
+
+  t.test(
+    'what is above the count goes from those who keep most: answers of the cache, then the oldest',
+    async (t) => {
+      const { store, reopen } = await makeWorld(t);
+      const names = new Map<string, string>();
+      const end = async (name: string, userId: string, at: number) => {
+        const id = await givenRunning(store, { userId, createdAt: 1 });
+        applied(await one(store, [settle(id, 1, { at })]));
+        names.set(id, name);
+      };
+      const hit = async (name: string, userId: string, at: number) => {
+        const execution = newExecution({ userId, createdAt: at });
+        applied(await one(store, [accept(execution, { end: { outcome: EXIT_0, result: null } })]));
+        names.set(execution.id, name);
+      };
+      await end('bob 1', 'bob', 1000);
+      await end('ann 2', 'ann', 2000);
+      await hit('ann 3', 'ann', 3000);
+      await end('ann 4', 'ann', 4000);
+      await hit('ann 5', 'ann', 5000);
+      await end('bob 6', 'bob', 6000);
+      const expired = async (in_: Store, keep: number, youngAfter?: number) =>
+        (await in_.expired(0, keep, 100, youngAfter)).map(({ id }) => names.get(id));
+      t.same(await expired(store, 6), []);
+      t.same(await expired(store, 4), ['ann 3', 'ann 5'], 'not the oldest of all, which is of another user');
+      t.same(await expired(store, 3), ['ann 3', 'ann 5', 'ann 2'], 'down to one level');
+      t.same(await expired(store, 4, 4000), ['ann 3', 'ann 2'], 'not what is young');
+      t.same(await expired(store, 4, 1500), [], 'nor from others instead');
+      t.same(await expired(store, 2, 500), ['ann 3', 'ann 5'], 'but more than twice the count never stay');
+      t.same(await expired(await reopen(), 4), ['ann 3', 'ann 5']);
+    },
+  );
 }
 
 function restarts(t: Test, makeWorld: MakeWorld): void {

@@ -5,6 +5,7 @@ import type { FinalStatus } from '../../domain/outcome.ts';
 import { type AnswerRow, type EventRow, type NewRow, OWN_COLUMNS, ownAnswer } from '../rows.ts';
 import { addTo, type Counts } from './counts.ts';
 import type { DeliveryWriter } from './deliveries.ts';
+import type { UserUsage } from './user-usage.ts';
 import { EXECUTION_COLUMNS } from './statements.ts';
 
 /** Answers as the writer takes them: what is each one's own in columns, which are copied faster than objects. */
@@ -38,7 +39,7 @@ export class AnswerWriter {
   }
 
   /** Writes those that are not there yet; answers the position of the first event of each. */
-  write({ like, labels, ids, traces, times }: WriterAnswers, counts: Counts): number[] {
+  write({ like, labels, ids, traces, times }: WriterAnswers, counts: Counts, usage: UserUsage): number[] {
     const isHeard = this.#deliveries.hears(like);
     const values = EXECUTION_COLUMNS.map((name) => like[name]);
     return ids.map((id, i) => {
@@ -50,6 +51,7 @@ export class AnswerWriter {
       }
       for (const [name, value] of labels) this.#insertLabel.run(like.user_id, name, value, id);
       addTo(counts, like, 1);
+      usage.count(like, 1);
       const last = Number(this.#insertEvents.run(id, at, id, like.status, at).lastInsertRowid);
       if (isHeard) this.#tell({ ...like, ...own }, last - 1, at);
       return last - 1;

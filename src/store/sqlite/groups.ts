@@ -157,7 +157,7 @@ export class GroupWriter {
       case 'accept':
         return this.#accept(part, work);
       case 'answers':
-        work.answers.push(...this.#answers.write(part, this.counts));
+        work.answers.push(...this.#answers.write(part, this.counts, this.usage));
         return null;
       case 'idempotency':
         return this.#idempotency(part);

@@ -254,10 +254,20 @@ const CAUSES = `
     WHERE phase = 'done' AND status <> 'completed';
 `;
 
+/** Whether an execution ended with its acceptance, by a kept result; written as in the index. */
+export const IS_ANSWER = `(attempt = 0 AND kind <> 'plan' AND status = 'completed')`;
+
+/** What is kept of each user, in the order in which it goes when too much is kept. */
+const KEPT = `
+  CREATE INDEX executions_kept ON executions (user_id, ${IS_ANSWER}, finished_at)
+    WHERE finished_at IS NOT NULL AND plan_id IS NULL;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
   CAUSES,
+  KEPT,
 ];
 
 /**

@@ -15,6 +15,7 @@ import type {
 } from '../../domain/ports.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../rows.ts';
 import { Listing } from './listing.ts';
+import { IS_ANSWER } from './migrations.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../rows.ts';
 import type { Kind } from '../../domain/spec.ts';
@@ -134,14 +135,23 @@ export class Reads {
     return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
-  /** Finished executions to remove: those that ended before, then the oldest ends above the count. */
-  expired(finishedBefore: number, surplus: number, limit: number): { id: ExecutionId; kind: Kind }[] {
-    const text = `SELECT id, kind, finished_at FROM executions
-      WHERE finished_at IS NOT NULL AND plan_id IS NULL ORDER BY finished_at LIMIT ? + 0`;
-    const rows = this.all(text, limit) as { id: string; kind: Kind; finished_at: number }[];
-    return rows
-      .filter((row, i) => row.finished_at < finishedBefore || i < surplus)
-      .map(({ id, kind }) => ({ id, kind }));
+  /** Finished executions, the oldest ends first; steps go with their plan. */
+  endedBefore(finishedBefore: number, limit: number): { id: ExecutionId; kind: Kind }[] {
+    const text = `SELECT id, kind FROM executions
+      WHERE finished_at IS NOT NULL AND finished_at < ? + 0 AND plan_id IS NULL ORDER BY finished_at LIMIT ? + 0`;
+    return this.all(text, finishedBefore, limit) as { id: ExecutionId; kind: Kind }[];
+  }
+
+  /** What a user can spare: answers of the cache, which ran nothing, then the oldest ends. */
+  leastWanted(userId: string, endedBefore: number, limit: number): { id: ExecutionId; kind: Kind }[] {
+    const text = `SELECT id, kind FROM executions
+      WHERE user_id = ? AND ${IS_ANSWER} = ? + 0 AND finished_at < ? + 0 AND finished_at IS NOT NULL AND plan_id IS NULL
+      ORDER BY finished_at LIMIT ? + 0`;
+    const before = Math.min(endedBefore, Number.MAX_SAFE_INTEGER);
+    const answers = this.all(text, userId, 1, before, limit) as { id: ExecutionId; kind: Kind }[];
+    const left = limit - answers.length;
+    if (left === 0) return answers;
+    return [...answers, ...(this.all(text, userId, 0, before, left) as { id: ExecutionId; kind: Kind }[])];
   }
 
   livePlans(): Execution[] {

@@ -35,7 +35,8 @@ import type {
   StoreStats,
 } from '../../domain/ports.ts';
 import { StoreError } from '../../domain/ports.ts';
-import type { QueueUse } from '../../domain/shares.ts';
+import { type QueueUse, surplusOf } from '../../domain/shares.ts';
+import type { Kind } from '../../domain/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
 import * as accounts from './account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
@@ -46,7 +47,7 @@ import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads.ts';
 import { EQUAL_SHARES } from './turns.ts';
-import type { UserWaits } from './user-usage.ts';
+import type { UserCounts } from './user-usage.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -104,9 +105,10 @@ export class SqliteStore implements Store {
   #releaseLock: (() => void) | null = null;
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
-  /** Of users for whom something waits. */
-  readonly #waiting = new Map<string, { waiting: number; retrying: number }>();
+  /** Of users for whom something waits or is kept. */
+  readonly #users = new Map<string, UserCounts[1]>();
   #totalWaiting = 0;
+  #waitingUsers = 0;
   #shares: Shares = EQUAL_SHARES;
   #searching: Promise<void> = Promise.resolve();
   #epoch = 0;
@@ -139,7 +141,7 @@ export class SqliteStore implements Store {
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
-      this.#noteWaiting(opened.waiting);
+      this.#noteUsers(opened.users);
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
@@ -237,12 +239,32 @@ export class SqliteStore implements Store {
   }
 
   async expired(
-    ...[finishedBefore, keepAtMost, limit]: Parameters<Store['expired']>
+    finishedBefore: number,
+    keepAtMost: number,
+    limit: number,
+    youngAfter = Infinity,
   ): ReturnType<Store['expired']> {
-    const { finished, finishedSteps } = await this.counts();
-    const roots = Object.values(finished).reduce((sum, n) => sum + n, -finishedSteps);
-    const surplus = roots - keepAtMost;
-    return this.#read((reads) => reads.expired(finishedBefore, surplus, limit));
+    const old = this.#read((reads) => reads.endedBefore(finishedBefore, limit));
+    if (old.length > 0) return old;
+    const kept = [...this.#users].map(([userId, { kept }]) => [userId, kept] as const);
+    const total = kept.reduce((sum, [, n]) => sum + n, 0);
+    const before = this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
+    return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
+  }
+
+  #toCut(
+    cuts: readonly [userId: string, n: number][],
+    endedBefore: number,
+    limit: number,
+  ): { id: ExecutionId; kind: Kind }[] {
+    const found: { id: ExecutionId; kind: Kind }[] = [];
+    for (const [userId, n] of cuts) {
+      if (found.length >= limit) break;
+      found.push(
+        ...this.#read((reads) => reads.leastWanted(userId, endedBefore, Math.min(n, limit - found.length))),
+      );
+    }
+    return found;
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
@@ -343,20 +365,21 @@ export class SqliteStore implements Store {
   }
 
   queueUse(userId: string): QueueUse {
-    const own = this.#waiting.get(userId);
-    const users = this.#waiting.size + (own === undefined ? 1 : 0);
-    const { waiting = 0, retrying = 0 } = own ?? {};
+    const { waiting, retrying } = this.#users.get(userId) ?? NO_USE;
+    const users = this.#waitingUsers + (waiting === 0 ? 1 : 0);
     return {
       waiting: { own: waiting, total: this.#totalWaiting, users },
       retrying: { own: retrying, total: this.#counts?.scheduledRetry ?? 0, users },
     };
   }
 
-  #noteWaiting(changes: readonly UserWaits[]): void {
-    for (const [userId, waiting, retrying] of changes) {
-      this.#totalWaiting += waiting - (this.#waiting.get(userId)?.waiting ?? 0);
-      if (waiting === 0) this.#waiting.delete(userId);
-      else this.#waiting.set(userId, { waiting, retrying });
+  #noteUsers(changes: readonly UserCounts[]): void {
+    for (const [userId, now] of changes) {
+      const before = this.#users.get(userId) ?? NO_USE;
+      this.#totalWaiting += now.waiting - before.waiting;
+      this.#waitingUsers += Number(now.waiting > 0) - Number(before.waiting > 0);
+      if (now.waiting === 0 && now.kept === 0) this.#users.delete(userId);
+      else this.#users.set(userId, now);
     }
   }
 
@@ -416,7 +439,7 @@ export class SqliteStore implements Store {
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
-    this.#noteWaiting(reply.waiting);
+    this.#noteUsers(reply.users);
     this.#stats.deliveries = reply.deliveries;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
@@ -560,6 +583,7 @@ export class SqliteStore implements Store {
   }
 }
 
+const NO_USE: UserCounts[1] = Object.freeze({ waiting: 0, retrying: 0, kept: 0 });
 const NONE_QUEUED = { process: 0, http: 0 };
 
 function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {

@@ -11,17 +11,21 @@ export interface Usage {
   waiting: number;
   /** Those of them that wait for their next attempt. */
   retrying: number;
+  /** Executions that have ended, without steps of plans. */
+  kept: number;
   /** Bytes that the logs of their attempts keep. */
   logBytes: number;
 }
 
-/** How many executions of a user wait, and how many of them for their next attempt. */
-export type UserWaits = [userId: string, waiting: number, retrying: number];
+/** What is known of a user elsewhere, too. */
+export type UserCounts = [userId: string, counts: Pick<Usage, 'waiting' | 'retrying' | 'kept'>];
 
 type Field = keyof Usage;
-const WAITING_FIELDS: ReadonlySet<Field> = new Set(['waiting', 'retrying']);
-const waitsOf = (userId: string, { waiting, retrying }: Usage): UserWaits => [userId, waiting, retrying];
-const NOTHING: Usage = Object.freeze({ running: 0, waiting: 0, retrying: 0, logBytes: 0 });
+const countsOf = (userId: string, { waiting, retrying, kept }: Usage): UserCounts => [
+  userId,
+  { waiting, retrying, kept },
+];
+const NOTHING: Usage = Object.freeze({ running: 0, waiting: 0, retrying: 0, kept: 0, logBytes: 0 });
 
 export class UserUsage {
   readonly #usage = new Map<string, Usage>();
@@ -39,6 +43,10 @@ export class UserUsage {
       this.#change(user_id, status === 'running' ? 'running' : 'waiting', n);
       if (phase === 'scheduled_retry') this.#change(user_id, 'retrying', n);
     }
+    const kept = `SELECT user_id, count(*) AS n FROM executions
+      WHERE finished_at IS NOT NULL AND plan_id IS NULL GROUP BY user_id`;
+    for (const { user_id, n } of db.prepare(kept).all() as { user_id: string; n: number }[])
+      this.#change(user_id, 'kept', n);
     for (const { user_id, bytes } of db.prepare(LOG_BYTES).all() as unknown as LogRow[]) {
       if (user_id !== null) this.#change(user_id, 'logBytes', bytes);
     }
@@ -51,16 +59,14 @@ export class UserUsage {
     return { own: own[field], total: this.#sum[field], users };
   }
 
-  /** How many executions of each user wait. */
-  waiting(): UserWaits[] {
-    return [...this.#usage].map(([userId, usage]) => waitsOf(userId, usage));
+  counts(): UserCounts[] {
+    return [...this.#usage].map(([userId, usage]) => countsOf(userId, usage));
   }
 
-  /** The same, of those users for whom it may have changed since the transaction began. */
-  waitingChanges(): UserWaits[] {
-    const users = new Set<string>();
-    for (const [userId, field] of this.#added) if (WAITING_FIELDS.has(field)) users.add(userId);
-    return [...users].map((userId) => waitsOf(userId, this.of(userId)));
+  /** The counts of those users for whom something has changed since the transaction began. */
+  changes(): UserCounts[] {
+    const users = new Set(this.#added.map(([userId]) => userId));
+    return [...users].map((userId) => countsOf(userId, this.of(userId)));
   }
 
   of(userId: string): Readonly<Usage> {
@@ -69,9 +75,16 @@ export class UserUsage {
 
   /** Counts an execution, or takes it out again. */
   count(
-    { user_id, status, phase, pool }: Pick<ExecutionRow, 'user_id' | 'status' | 'phase' | 'pool'>,
+    {
+      user_id,
+      status,
+      phase,
+      pool,
+      plan_id,
+    }: Pick<ExecutionRow, 'user_id' | 'status' | 'phase' | 'pool' | 'plan_id'>,
     by: 1 | -1,
   ): void {
+    if (phase === 'done' && plan_id === null) this.add(user_id, 'kept', by);
     // A plan takes nothing; its steps do.
     if (pool === 'none') return;
     if (status === 'running') this.add(user_id, 'running', by);
@@ -105,7 +118,8 @@ export class UserUsage {
     this.#sum[field] += by;
     if (hadWaiting !== usage.waiting > 0) this.#waitingUsers += hadWaiting ? -1 : 1;
     // Who takes nothing takes no memory either.
-    if (usage.running === 0 && usage.waiting === 0 && usage.logBytes === 0) this.#usage.delete(userId);
+    const { running, waiting, kept, logBytes } = usage;
+    if (running === 0 && waiting === 0 && kept === 0 && logBytes === 0) this.#usage.delete(userId);
   }
 
   #of(userId: string): Usage {

@@ -8,7 +8,7 @@ import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
-import type { UserWaits } from './user-usage.ts';
+import type { UserCounts } from './user-usage.ts';
 
 export interface OpenRequest {
   type: 'open';
@@ -38,15 +38,15 @@ export type WriterReply =
       epoch: number;
       instanceId: string;
       counts: Counts;
-      waiting: UserWaits[];
+      users: UserCounts[];
       deliveries: DeliveryCounts;
     }
   | {
       type: 'committed';
       replies: (GroupReply | GroupFailure)[];
       counts: Counts;
-      /** Of users for whom it may have changed. */
-      waiting: UserWaits[];
+      /** Those for whom something has changed. */
+      users: UserCounts[];
       deliveries: DeliveryCounts;
       seconds: number;
     }
@@ -97,8 +97,8 @@ function open(request: OpenRequest): WriterReply {
   const epoch = Number(lastInsertRowid);
   writer = new GroupWriter(db, epoch, request);
   const { counts, deliveries } = writer;
-  const waiting = writer.usage.waiting();
-  return { type: 'opened', epoch, instanceId: value, counts, waiting, deliveries: countsOf(deliveries) };
+  const users = writer.usage.counts();
+  return { type: 'opened', epoch, instanceId: value, counts, users, deliveries: countsOf(deliveries) };
 }
 
 type Committed = Extract<WriterReply, { type: 'committed' }>;
@@ -121,14 +121,14 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
   }
   // One group among them broke the transaction: each gets its own, so that only that one fails.
   const replies: (GroupReply | GroupFailure)[] = [];
-  const waiting = new Map<string, UserWaits>();
+  const users = new Map<string, UserCounts>();
   for (const group of groups) {
     const alone = commit(db, writer, [group]);
     if (alone.type !== 'committed') return alone;
     replies.push(...alone.replies);
-    for (const one of alone.waiting) waiting.set(one[0], one);
+    for (const one of alone.users) users.set(one[0], one);
   }
-  return { ...committed(writer, replies, started), waiting: [...waiting.values()] };
+  return { ...committed(writer, replies, started), users: [...users.values()] };
 }
 
 function committed(
@@ -137,8 +137,8 @@ function committed(
   started: number,
 ): Committed {
   const seconds = (performance.now() - started) / 1000;
-  const waiting = usage.waitingChanges();
-  return { type: 'committed', replies, counts, waiting, deliveries: countsOf(deliveries), seconds };
+  const users = usage.changes();
+  return { type: 'committed', replies, counts, users, deliveries: countsOf(deliveries), seconds };
 }
 
 function countsOf({ pending, dropped }: DeliveryCounts): DeliveryCounts {
