@@ -249,7 +249,7 @@ export interface DuePart {
 
 /**
  * Ends one execution that has waited too long; the run goes on for others that take part in it. Refused as `illegal` when
- * it runs alone: then the run is to be stopped.
+ * it runs alone: then the run is to be stopped. Stale when the limit has been extended since.
  */
 export interface ExpirePart {
   type: 'expire';
@@ -720,8 +720,11 @@ export interface RunningAttempt {
    * shorter.
    */
   stop(outcome: StopRequest): void;
-  /** Moves the attempt and idle limits; both count from the start and from the last output. */
-  extend(attemptMs: number, idleMs: number | null): void;
+  /**
+   * Moves the attempt and idle limits; both count from the start and from the last output. Answers whether they are in
+   * force: not when the attempt has ended, or is being ended. Never rejects.
+   */
+  extend(attemptMs: number, idleMs: number | null): Promise<boolean>;
 }
 
 export type StopRequest =

@@ -14,6 +14,7 @@ import type {
   ListFilter,
   ListPage,
   Log,
+  Part,
   Store,
 } from '../domain/ports.ts';
 import type { Outcome } from '../domain/outcome.ts';
@@ -53,6 +54,8 @@ const CANCEL_BATCH = 500;
 
 export class Changes {
   readonly #deps: ChangesDeps;
+  /** Executions whose limits are being extended; resolves to whether they have been. */
+  readonly #extending = new Map<ExecutionId, Promise<boolean>>();
 
   constructor(deps: ChangesDeps) {
     this.#deps = deps;
@@ -116,13 +119,37 @@ export class Changes {
     const timeouts = change.timeouts === null ? null : extended(before.timeouts, change.timeouts);
     const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
     const part = { type: 'patch', ...of, ...change, timeouts, ...reservationFor(before, timeouts) } as const;
-    const [result] = await stored(this.#deps.commit([[part]]));
+    const result = await (timeouts === null
+      ? stored(this.#deps.commit([[part]])).then(([only]) => only)
+      : this.#extend(before, part));
     // It has changed in between, and what was decided may not hold any more.
     if (result?.status === 'stale') return this.patch(caller, id, change);
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be changed any more');
-    const execution = result.executions[0] as Execution;
-    if (timeouts !== null) this.#extendLive(execution, timeouts);
-    return execution;
+    return result.executions[0] as Execution;
+  }
+
+  /** Extends the limits of what runs first: only what is in force is stored and answered. */
+  async #extend(before: Execution, part: Extract<Part, { type: 'patch' }>): Promise<GroupResult | undefined> {
+    const { id, runId } = before;
+    const run = this.#deps.live.get(runId);
+    const isStopping = run?.stop?.cause === 'total_timeout';
+    const { promise: ended, resolve: end } = Promise.withResolvers<boolean>();
+    this.#extending.set(id, ended);
+    let result: GroupResult | undefined;
+    try {
+      if (isStopping || !(await this.#setLimits(before, part.timeouts))) throw isEnding(id);
+      [result] = await stored(this.#deps.commit([[part]]));
+      // One that has just begun does not know of it.
+      const [now] = result?.status === 'applied' ? result.executions : [];
+      const isNew = now !== undefined && run?.attempt == null;
+      if (isNew && !(await this.#setLimits(now, part.timeouts))) throw isEnding(id);
+      return result;
+    } finally {
+      const isExtended = result?.status === 'applied';
+      if (!isExtended) void this.#setLimits(before, before.timeouts);
+      if (this.#extending.get(id) === ended) this.#extending.delete(id);
+      end(isExtended);
+    }
   }
 
   /** @throws RefusedError `not_found`, `execution_not_finished` */
@@ -150,6 +177,8 @@ export class Changes {
   async expire(execution: Execution): Promise<void> {
     const deadline = deadlineOf(execution);
     if (deadline === null) return;
+    // Whoever is just being given more time is not ended by the time before.
+    if ((await this.#extending.get(execution.id)) === true) return;
     const { cause, limitMs } = deadline;
     const stop = () => this.#deps.live.stop(execution.runId, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
@@ -213,11 +242,16 @@ export class Changes {
     }
   }
 
-  #extendLive(execution: Execution, { attemptMs, idleMs }: Timeouts): void {
-    if (execution.status !== 'running') return;
-    this.#deps.live.get(execution.runId)?.attempt?.extend(attemptMs, idleMs);
+  /** Answers whether the limits are in force. */
+  async #setLimits({ runId, status }: Execution, timeouts: Timeouts | null): Promise<boolean> {
+    const attempt = status === 'running' ? this.#deps.live.get(runId)?.attempt : null;
+    if (timeouts === null || attempt == null) return true;
+    return attempt.extend(timeouts.attemptMs, timeouts.idleMs);
   }
 }
+
+const isEnding = (id: ExecutionId) =>
+  new RefusedError('execution_finished', `The execution ${id} is ending: its limits cannot be extended any more.`);
 
 /** Who may run longer may come to cost more. */
 function reservationFor(execution: Execution, timeouts: Timeouts | null): { reserved?: number } {

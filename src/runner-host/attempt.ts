@@ -102,10 +102,13 @@ export class Attempt {
     this.#end(cause);
   }
 
-  extend({ attemptMs, idleMs }: Deadline): void {
+  /** Answers whether the new limits are in force. */
+  extend({ attemptMs, idleMs }: Deadline): boolean {
+    if (this.#cause !== null || this.#ender !== null) return false;
     this.#attemptMs = attemptMs;
     this.#idleMs = idleMs;
-    if (this.#running !== null && this.#cause === null && this.#ender === null) this.#armClocks();
+    if (this.#running !== null) this.#armClocks();
+    return true;
   }
 
   /** Decides the cause, once, and has the attempt ended. */

@@ -59,7 +59,11 @@ function onFrame(frame: Frame): void {
     case 'stop':
       return attempts.get(frame.ref)?.stop(frame);
     case 'deadline':
-      return attempts.get(frame.ref)?.extend(frame);
+      return send({
+        type: 'deadline_set',
+        ref: frame.ref,
+        isInForce: attempts.get(frame.ref)?.extend(frame) ?? false,
+      });
     case 'sweep':
       return void sweep(frame);
     case 'hide':

@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 3;
+export const VERSION = 4;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -153,7 +153,10 @@ export interface Stop {
   graceMs: number;
 }
 
-/** New limits of a live attempt; both count as before, from the start and from the last output. */
+/**
+ * New limits of a live attempt; both count as before, from the start and from the last output. Is answered with
+ * `deadline_set`.
+ */
 export interface Deadline {
   type: 'deadline';
   ref: number;
@@ -271,7 +274,14 @@ export interface Pong {
   id: number;
 }
 
-export type ToServer = Ready | Started | StartFailed | Growth | Exited | Swept | Failure | Pong;
+/** Whether new limits are in force: not when the attempt has ended, or is being ended. */
+export interface DeadlineSet {
+  type: 'deadline_set';
+  ref: number;
+  isInForce: boolean;
+}
+
+export type ToServer = Ready | Started | StartFailed | Growth | Exited | Swept | Failure | Pong | DeadlineSet;
 export type Frame = ToHost | ToServer;
 
 /** The other side does not speak this protocol. */
@@ -536,6 +546,7 @@ const FRAMES = [
   fields<Swept>(0x86, 'swept', { id: u32, killed: u32, survivors: u32 }),
   fields<Failure>(0x87, 'failure', { message: string }),
   fields<Pong>(0x88, 'pong', { id: u32 }),
+  fields<DeadlineSet>(0x89, 'deadline_set', { ref: u32, isInForce: bool }),
 ] as const;
 
 const BY_CODE = new Map<number, (typeof FRAMES)[number]>(FRAMES.map((frame) => [frame.code, frame]));

@@ -72,6 +72,8 @@ interface Live {
 export class CommandRunner implements Runner {
   readonly #options: CommandRunnerOptions;
   readonly #live = new Map<number, Live>();
+  /** Who waits to hear whether new limits are in force. */
+  readonly #extensions = new Map<number, ((isInForce: boolean) => void)[]>();
   readonly #sweeps = new Map<number, { resolve: (killed: number) => void; reject: (error: Error) => void }>();
   readonly #keeper: HostKeeper;
   #tiers: readonly IsolationTier[];
@@ -158,6 +160,8 @@ export class CommandRunner implements Runner {
     const ended = new Promise<AttemptReport>((resolve) => {
       report = (value) => {
         this.#live.delete(ref);
+        // A host that has died answers nothing more. One that lives does.
+        if (value.type === 'interrupted') this.#extended(ref, true);
         resolve(value);
       };
     });
@@ -169,10 +173,7 @@ export class CommandRunner implements Runner {
     return {
       ended,
       stop: (request) => this.#stop(ref, live, request),
-      extend: (attemptMs, idleMs) => {
-        Object.assign(live.start, { attemptMs, idleMs });
-        live.host?.send({ type: 'deadline', ref, attemptMs, idleMs: idleMs ?? 0 });
-      },
+      extend: (attemptMs, idleMs) => this.#extend(ref, live, { attemptMs, idleMs }),
     };
   }
 
@@ -278,7 +279,30 @@ export class CommandRunner implements Runner {
     live.host.send({ type: 'stop', ref, cause, graceMs: graceMs ?? live.start.stop.graceMs });
   }
 
+  async #extend(ref: number, live: Live, limits: Pick<AttemptStart, 'attemptMs' | 'idleMs'>): Promise<boolean> {
+    const { host } = live;
+    const isInForce =
+      host === null ||
+      (await new Promise<boolean>((resolve) => {
+        this.#extensions.set(ref, [...(this.#extensions.get(ref) ?? []), resolve]);
+        host.send({ type: 'deadline', ref, attemptMs: limits.attemptMs, idleMs: limits.idleMs ?? 0 });
+      }));
+    // Until then the end of the attempt tells of the limits before.
+    if (isInForce) Object.assign(live.start, limits);
+    return isInForce;
+  }
+
+  /** The host answers in the order in which it is asked. */
+  #extended(ref: number, isInForce: boolean): void {
+    const [first, ...others] = this.#extensions.get(ref) ?? [];
+    if (others.length > 0) this.#extensions.set(ref, others);
+    else this.#extensions.delete(ref);
+    first?.(isInForce);
+    if (!this.#live.has(ref)) for (const resolve of others) resolve(isInForce);
+  }
+
   #onFrame(frame: ToServer): void {
+    if (frame.type === 'deadline_set') return this.#extended(frame.ref, frame.isInForce);
     if (frame.type === 'swept') {
       if (frame.survivors > 0)
         this.#options.log.warn(frame, 'Processes of interrupted attempts could not be killed');
@@ -389,7 +413,7 @@ function refused({ isolation, command }: AttemptStart, now: number): RunningAtte
   return {
     ended: Promise.resolve(startFailed(failure, command, now)),
     stop: () => undefined,
-    extend: () => undefined,
+    extend: () => Promise.resolve(false),
   };
 }
 

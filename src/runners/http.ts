@@ -73,7 +73,7 @@ export class RequestRunner implements HttpRunner {
     return {
       ended: attempt.run(),
       stop: (request) => attempt.stop(request),
-      extend: (attemptMs, idleMs) => attempt.extend(attemptMs, idleMs),
+      extend: (attemptMs, idleMs) => Promise.resolve(attempt.extend(attemptMs, idleMs)),
     };
   }
 
@@ -144,10 +144,12 @@ class RequestAttempt {
     this.#end(stopOutcome(request, null));
   }
 
-  extend(attemptMs: number, idleMs: number | null): void {
+  extend(attemptMs: number, idleMs: number | null): boolean {
+    if (this.#outcome !== null) return false;
     this.#attemptMs = attemptMs;
     this.#idleMs = idleMs;
-    if (this.#log !== null && this.#outcome === null) this.#armClocks();
+    if (this.#log !== null) this.#armClocks();
+    return true;
   }
 
   /** Decides the outcome, once. */

@@ -160,6 +160,32 @@ t.test('an extension moves the clocks of what runs', async (t) => {
   t.match(runner.live[0]?.stops, [{ cause: 'total_timeout', limitMs: 20_000 }]);
 });
 
+t.test('an extension that is answered is in force, however late it comes', async (t) => {
+  const { engine, runner, clock, submit, get } = await engineWorld(t, { slots: 3 });
+  const patch = (id: string, timeouts: object) => engine.patch(LOCAL_CALLER, id, { priority: null, timeouts });
+  const late = { type: 'execution_finished' } as unknown as Error;
+  const over = await submit({ timeouts: { attempt_ms: 1000 } });
+  const [first] = runner.live;
+  (first as FakeAttempt).extends = false;
+  await t.rejects(patch(over.id, { attempt_ms: 60_000 }), late, 'its limit has ended it already');
+  t.match(await get(over.id), { timeouts: { attemptMs: 1000 } });
+  const total = await submit({ timeouts: { total_ms: 1000 } });
+  let answer: (isInForce: boolean) => void = () => undefined;
+  (runner.live[1] as FakeAttempt).extends = new Promise((resolve) => (answer = resolve));
+  const patched = patch(total.id, { total_ms: 60_000 });
+  await until('the runner is asked', () => runner.live[1]?.extensions.length === 1);
+  await clock.advance(1000);
+  answer(true);
+  await patched;
+  t.match(await get(total.id), { timeouts: { totalMs: 60_000 } });
+  await clock.advance(0);
+  t.same(runner.live[1]?.stops, [], 'the limit that was over meanwhile does not count');
+  await clock.advance(59_000);
+  t.match(runner.live[1]?.stops, [{ cause: 'total_timeout', limitMs: 60_000 }]);
+  await t.rejects(patch(total.id, { total_ms: 90_000 }), late);
+  t.match(await get(total.id), { timeouts: { totalMs: 60_000 } });
+});
+
 t.test('the limits of what is queued outlive a restart', async (t) => {
   const first = await engineWorld(t, { slots: 1 });
   await first.submit();

@@ -19,6 +19,8 @@ export interface FakeAttempt {
   start: AttemptStart | RequestStart;
   stops: StopRequest[];
   extensions: [number, number | null][];
+  /** What it answers to an extension. */
+  extends: boolean | Promise<boolean>;
   begin(at?: number): void;
   grow(stdoutBytes: number): void;
   end(outcome?: Outcome): void;
@@ -67,6 +69,7 @@ export function fakeRunner(): FakeRunner {
         start,
         stops: [],
         extensions: [],
+        extends: true,
         begin: (at = 1) => listener.started(42, at),
         grow: (stdoutBytes) => listener.growth({ stdoutBytes, stderrBytes: 0 }),
         end(outcome = EXIT_0) {
@@ -81,7 +84,10 @@ export function fakeRunner(): FakeRunner {
       return {
         ended,
         stop: (request) => void attempt.stops.push(request),
-        extend: (attemptMs, idleMs) => void attempt.extensions.push([attemptMs, idleMs]),
+        extend: (attemptMs, idleMs) => {
+          attempt.extensions.push([attemptMs, idleMs]);
+          return Promise.resolve(attempt.extends);
+        },
       };
     },
   };

@@ -726,7 +726,11 @@ function clocks(t: Test, greeted: Greeted): void {
     // In one piece with the start: nothing comes in between.
     const longer = host.frame('sleep 1; echo done', { attemptMs: 500, idleMs: 500 });
     host.write(Buffer.concat([longer.bytes, raw.deadline(longer.ref, 600_000, 0)]));
+    t.match(await host.next('deadline_set'), { ref: longer.ref, isInForce: true });
     t.match(await host.exited(longer.ref), { cause: 'exited', exitCode: 0 });
+    host.write(raw.deadline(longer.ref, 600_000, 0));
+    const late = await host.next('deadline_set', ({ isInForce }) => !isInForce);
+    t.equal(late.ref, longer.ref, 'what has ended is given no more time');
     const shorter = host.start('sleep 600', { attemptMs: 600_000 });
     await host.next('started', (reply) => reply.ref === shorter);
     host.write(raw.deadline(shorter, 100, 0));

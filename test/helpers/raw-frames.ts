@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 3): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 4): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -199,13 +199,14 @@ export type RawReply =
   | RawExited
   | { type: 'swept'; id: number; killed: number; survivors: number }
   | { type: 'failure'; message: string }
-  | { type: 'pong'; id: number };
+  | { type: 'pong'; id: number }
+  | { type: 'deadline_set'; ref: number; isInForce: boolean };
 
 /** Reads one frame's version, type and fields. */
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 3) throw new Error(`version ${version}`);
+  if (version !== 4) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);
@@ -261,6 +262,8 @@ function readBody(type: number, at: Cursor): RawReply {
       return { type: 'failure', message: at.str() };
     case 0x88:
       return { type: 'pong', id: at.u32() };
+    case 0x89:
+      return { type: 'deadline_set', ref: at.u32(), isInForce: at.u8() !== 0 };
     default:
       throw new Error(`a host does not send type ${type}`);
   }

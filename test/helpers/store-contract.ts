@@ -489,6 +489,19 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     t.match(await store.counts(), { pending: 2, running: 0, finished });
   });
 
+  t.test('a limit that has been extended ends nothing any more', async (t) => {
+    const { store } = await makeWorld(t);
+    const clocks = { queueMs: 5, attemptMs: 1, totalMs: null, idleMs: null };
+    const [id = ''] = await given(store, newExecution({ timeouts: clocks }));
+    const timeouts = { ...clocks, queueMs: 50 };
+    const patch = { type: 'patch', userId: 'ann', executionId: id, revision: 1, priority: null, timeouts, at: 3 } as const;
+    applied(await one(store, [patch]));
+    const expire = (limitMs: number) =>
+      ({ type: 'expire', executionId: id, outcome: { cause: 'queue_timeout', limitMs }, at: 6 }) as const;
+    t.match(await one(store, [expire(5)]), { status: 'stale' });
+    applied(await one(store, [expire(50)]));
+  });
+
   t.test('queued executions with a limit of their waiting are found', async (t) => {
     const { store } = await makeWorld(t);
     const clocks = { queueMs: null, attemptMs: 1, totalMs: null, idleMs: null };

@@ -70,6 +70,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant('deadline' as const), ref: u32, attemptMs: size, idleMs: size }),
   fc.record({ type: fc.constant('sweep' as const), id: u32, markers: lines, paths: lines }),
   fc.record({ type: fc.constant('hide' as const), hidden: lines }),
+  fc.record({ type: fc.constant('deadline_set' as const), ref: u32, isInForce: fc.boolean() }),
   fc.record({ type: fc.constant('started' as const), ref: u32, pid: u32, at: size }),
   fc.record({
     type: fc.constant('start_failed' as const),

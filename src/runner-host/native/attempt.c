@@ -89,10 +89,17 @@ static void arm_clocks(struct attempt *attempt) {
   if (attempt->idle_ms > 0) timer_set(&attempt->idle_timer, later(attempt->last_output_ns, attempt->idle_ms));
 }
 
-void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms) {
+static int64_t start_limit_ms(const struct attempt *attempt) {
+  return attempt->attempt_ms > LEAST_START_MS ? attempt->attempt_ms : LEAST_START_MS;
+}
+
+bool attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms) {
+  if (attempt->cause != NO_CAUSE) return false;
   attempt->attempt_ms = attempt_ms;
   attempt->idle_ms = idle_ms;
   if (attempt->phase == RUNNING) arm_clocks(attempt);
+  else if (attempt->is_slow) timer_set(&attempt->attempt_timer, later(attempt->handed_ns, start_limit_ms(attempt)));
+  return true;
 }
 
 // ------------------------------------------------------------------------------------------ what happens
@@ -124,10 +131,6 @@ static void abandon(struct attempt *attempt) {
           attempt->start->marker);
   attempt->ended_at = wall_ms();
   ending_report(attempt);
-}
-
-static int64_t start_limit_ms(const struct attempt *attempt) {
-  return attempt->attempt_ms > LEAST_START_MS ? attempt->attempt_ms : LEAST_START_MS;
 }
 
 static void look_for_slow(void *arg) {

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "3"
+#define PROTOCOL_VERSION "4"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -211,6 +211,7 @@ void out_exited(struct out *out, const struct exited *exited);
 void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors);
 void out_failure(struct out *out, const char *message);
 void out_pong(struct out *out, uint32_t id);
+void out_deadline_set(struct out *out, uint32_t ref, bool is_in_force);
 
 // ------------------------------------------------------------------------------------------ basics (basics.c)
 
@@ -642,7 +643,8 @@ void attempt_submit(struct start *start);
 void attempts_begin(void);
 struct attempt *attempt_find(uint32_t ref);
 void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace_ms);
-void attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
+/** Whether the new limits are in force. */
+bool attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
 void attempts_stop_all(void);
 size_t attempts_live(void);
 void attempt_kill_start(struct attempt *attempt);

@@ -99,8 +99,9 @@ static void on_stop(void *context, uint32_t ref, enum stop_cause cause, uint32_t
 
 static void on_deadline(void *context, uint32_t ref, int64_t attempt_ms, int64_t idle_ms) {
   (void)context;
-  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
-  if (attempt != NULL) attempt_extend(attempt, attempt_ms, idle_ms);
+  if (!is_greeted()) return;
+  struct attempt *attempt = attempt_find(ref);
+  out_deadline_set(&to_server, ref, attempt != NULL && attempt_extend(attempt, attempt_ms, idle_ms));
 }
 
 static void on_sweep(void *context, uint32_t id, struct strings markers, struct strings paths) {

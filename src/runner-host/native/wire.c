@@ -11,7 +11,7 @@
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
 enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING };
-enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG };
+enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET };
 
 // ------------------------------------------------------------------------------------------ reading
 
@@ -291,7 +291,7 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
       return error;
     }
     default:
-      return frame[1] >= READY && frame[1] <= PONG ? "a frame is one that only a host sends"
+      return frame[1] >= READY && frame[1] <= DEADLINE_SET ? "a frame is one that only a host sends"
                                                        : "a frame has an unknown type";
   }
 }
@@ -466,5 +466,12 @@ void out_failure(struct out *out, const char *message) {
 void out_pong(struct out *out, uint32_t id) {
   size_t at = begin(out, PONG);
   write_u32(out, id);
+  end(out, at);
+}
+
+void out_deadline_set(struct out *out, uint32_t ref, bool is_in_force) {
+  size_t at = begin(out, DEADLINE_SET);
+  write_u32(out, ref);
+  write_u8(out, is_in_force);
   end(out, at);
 }

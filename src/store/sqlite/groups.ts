@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventType } from '../../domain/event-types.ts';
 import { readJson, writeJson } from '../../domain/exact-json.ts';
-import type { Pool } from '../../domain/execution.ts';
+import type { Pool, Timeouts } from '../../domain/execution.ts';
 import { acceptEvents, moveEvents } from '../../domain/events.ts';
 import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
 import { statusOf, transition } from '../../domain/lifecycle.ts';
@@ -394,7 +394,7 @@ export class GroupWriter {
 
   #stopPlanPart(part: ports.StopPlanPart, work: Work): Undone | null {
     const row = this.#row(part.executionId);
-    if (row === undefined) return STALE;
+    if (row === undefined || hasMoreTime(row, part.outcome)) return STALE;
     const { outcome, at } = part;
     const why = judge(outcome).error?.message ?? null;
     if (row.phase === 'starting') return this.#stopPlan(row, { outcome, at, asked: {}, why }, work);
@@ -488,7 +488,7 @@ export class GroupWriter {
 
   #expire(part: ports.ExpirePart, work: Work): Undone | null {
     const row = this.#row(part.executionId);
-    if (row === undefined) return STALE;
+    if (row === undefined || hasMoreTime(row, part.outcome)) return STALE;
     const others = this.#others(row, 1);
     const mayLeave =
       part.outcome.cause === 'queue_timeout'
@@ -789,6 +789,13 @@ export class GroupWriter {
     addTo(this.counts, row, by);
     this.usage.count(row, by);
   }
+}
+
+/** Whether a limit that has run out has been extended since. */
+function hasMoreTime({ timeouts }: ExecutionRow, outcome: Outcome): boolean {
+  if (outcome.cause !== 'queue_timeout' && outcome.cause !== 'total_timeout') return false;
+  const { queueMs, totalMs } = JSON.parse(timeouts) as Timeouts;
+  return outcome.limitMs !== (outcome.cause === 'queue_timeout' ? queueMs : totalMs);
 }
 
 function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 'finished_at'> {
