@@ -251,7 +251,10 @@ export class Changes {
 }
 
 const isEnding = (id: ExecutionId) =>
-  new RefusedError('execution_finished', `The execution ${id} is ending: its limits cannot be extended any more.`);
+  new RefusedError(
+    'execution_finished',
+    `The execution ${id} is ending: its limits cannot be extended any more.`,
+  );
 
 /** Who may run longer may come to cost more. */
 function reservationFor(execution: Execution, timeouts: Timeouts | null): { reserved?: number } {

@@ -279,7 +279,11 @@ export class CommandRunner implements Runner {
     live.host.send({ type: 'stop', ref, cause, graceMs: graceMs ?? live.start.stop.graceMs });
   }
 
-  async #extend(ref: number, live: Live, limits: Pick<AttemptStart, 'attemptMs' | 'idleMs'>): Promise<boolean> {
+  async #extend(
+    ref: number,
+    live: Live,
+    limits: Pick<AttemptStart, 'attemptMs' | 'idleMs'>,
+  ): Promise<boolean> {
     const { host } = live;
     const isInForce =
       host === null ||

@@ -162,7 +162,8 @@ t.test('an extension moves the clocks of what runs', async (t) => {
 
 t.test('an extension that is answered is in force, however late it comes', async (t) => {
   const { engine, runner, clock, submit, get } = await engineWorld(t, { slots: 3 });
-  const patch = (id: string, timeouts: object) => engine.patch(LOCAL_CALLER, id, { priority: null, timeouts });
+  const patch = (id: string, timeouts: object) =>
+    engine.patch(LOCAL_CALLER, id, { priority: null, timeouts });
   const late = { type: 'execution_finished' } as unknown as Error;
   const over = await submit({ timeouts: { attempt_ms: 1000 } });
   const [first] = runner.live;

@@ -494,7 +494,15 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     const clocks = { queueMs: 5, attemptMs: 1, totalMs: null, idleMs: null };
     const [id = ''] = await given(store, newExecution({ timeouts: clocks }));
     const timeouts = { ...clocks, queueMs: 50 };
-    const patch = { type: 'patch', userId: 'ann', executionId: id, revision: 1, priority: null, timeouts, at: 3 } as const;
+    const patch = {
+      type: 'patch',
+      userId: 'ann',
+      executionId: id,
+      revision: 1,
+      priority: null,
+      timeouts,
+      at: 3,
+    } as const;
     applied(await one(store, [patch]));
     const expire = (limitMs: number) =>
       ({ type: 'expire', executionId: id, outcome: { cause: 'queue_timeout', limitMs }, at: 6 }) as const;
