@@ -7,7 +7,9 @@ export const SCOPES = ['submit', 'read', 'cancel', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Names a user: 1 to 255 printable ASCII characters without spaces, so that it can stand in a header. */
-export const userId = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'is 1 to 255 printable ASCII characters');
+export const userId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without spaces');
 
 const envNames = z.array(z.string().min(1).max(255)).max(1000);
 /** One thing that may be run. What is listed is allowed, and nothing else. */
@@ -17,14 +19,14 @@ export const grant = z.union(
       program: z
         .string()
         .regex(/^\/[^\0]*$/, 'must be an absolute path')
-        .describe('by "exec", with any arguments, in any directory'),
-      env: envNames.default([]).describe('environment names that may be set'),
+        .describe('A program for kind `exec`, by absolute path, with any arguments and working directory.'),
+      env: envNames.default([]).describe('Environment variables that the request may set.'),
     }),
-    z.strictObject({ operation: operationName.describe('with any parameters that it takes') }),
-    z.strictObject({ template: z.string().min(1).max(100).describe('of the policy file') }),
-    z.strictObject({ host: hostName.describe('by "http", at any port') }),
+    z.strictObject({ operation: operationName.describe('An operation, with any parameters that it takes.') }),
+    z.strictObject({ template: z.string().min(1).max(100).describe('A template of the policy file.') }),
+    z.strictObject({ host: hostName.describe('A host for kind `http`, at any port.') }),
   ],
-  { error: 'must be one of {"program"}, {"operation"}, {"template"}, {"host"}' },
+  { error: 'must be an object with one of program, operation, template, host' },
 );
 export type Grant = z.infer<typeof grant>;
 

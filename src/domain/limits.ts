@@ -13,37 +13,37 @@ interface LimitWords {
 export const LIMITS = {
   cpu_s: {
     least: 1,
-    about: 'cpu time of all its processes together, seconds',
+    about: 'Most CPU time of all processes together, seconds.',
     setting: 'EXECUTION_LIMIT_CPU_S',
     exceeded: (value) => `It took more than ${value} s of cpu time`,
   },
   memory_bytes: {
     least: 1_048_576,
-    about: 'memory of all its processes together',
+    about: 'Most memory of all processes together, bytes.',
     setting: 'EXECUTION_LIMIT_MEMORY_BYTES',
     exceeded: (value) => `It held more than ${value} bytes of memory`,
   },
   processes: {
     least: 1,
-    about: 'processes that it has at a time',
+    about: 'Most processes at a time.',
     setting: 'EXECUTION_LIMIT_PROCESSES',
     exceeded: (value) => `It had more than ${value} processes at a time`,
   },
   file_bytes: {
     least: 0,
-    about: 'size of each file that it writes',
+    about: 'Largest file that a process may write, bytes.',
     setting: 'EXECUTION_LIMIT_FILE_BYTES',
     exceeded: (value) => `It wrote to a file beyond ${value} bytes`,
   },
   open_files: {
     least: 4,
-    about: 'files that each of its processes has open at a time',
+    about: 'Most open files of each process.',
     setting: 'EXECUTION_LIMIT_OPEN_FILES',
     exceeded: (value) => `It opened more than ${value} files at a time`,
   },
   disk_bytes: {
     least: 65_536,
-    about: 'what lies in its private directory',
+    about: 'Most bytes in the private directory.',
     setting: 'EXECUTION_LIMIT_DISK_BYTES',
     exceeded: (value) => `Its private directory held more than ${value} bytes`,
   },

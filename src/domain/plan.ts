@@ -9,6 +9,7 @@ import {
   planTimeouts,
   priority,
   type SpecLimits,
+  specParts,
   stepSchema as stepOfSpecSchema,
   taskId,
   webhook,
@@ -30,12 +31,12 @@ export const ASIDE = '~kept';
 
 const stepName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'is 1 to 100 of A-Z a-z 0-9 _ - and begins with a letter or _')
+  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'must be 1 to 100 of A-Z a-z 0-9 _ - and begin with a letter or _')
   // As a field it would be what an object inherits from.
-  .refine((name) => name !== '__proto__', 'this name cannot be used');
+  .refine((name) => name !== '__proto__', 'must not be "__proto__"; choose another name');
 const condition = z.string().min(1).max(MAX_CONDITION);
 const outputs = boundedRecord(stepName, z.unknown(), { most: 10_000, what: 'names' }).describe(
-  'names for what comes out; values may be references',
+  'Names and values of your choice; values may be references.',
 );
 const maxConcurrency = z.int().min(1).max(MAX_STEPS).nullable().optional();
 
@@ -44,81 +45,101 @@ export type RunIf = (typeof RUN_IFS)[number];
 
 /** What a step has beside its spec. */
 const stepShape = {
-  name: stepName,
+  name: stepName.describe('Name of the step, unique within the plan.'),
   depends_on: z
     .array(stepName)
     .max(MAX_STEPS)
     .optional()
-    .describe('with dependency_graph: steps that end before'),
+    .describe('With the strategy `dependency_graph`: names of the steps that must end first.'),
   run_if: z
     .enum(RUN_IFS)
     .optional()
-    .describe('what the steps before must have come to: success (default), failure (of any), always'),
-  when: condition.optional().describe('CEL; the step is skipped when it is false'),
+    .describe(
+      'How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.',
+    ),
+  when: condition.optional().describe('CEL expression. If it is false, the step is skipped.'),
   continue_on_error: z
     .boolean()
     .optional()
-    .describe('its failure is none of the plan, nor of the steps after it'),
-  outputs: outputs.optional(),
+    .describe(
+      'If the step fails, the plan and the steps after it go on as if it had completed. Default: false.',
+    ),
+  outputs: outputs.optional().describe('Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`.'),
   foreach: z
     .strictObject({
-      items: z.unknown().describe('a list, or a reference to one'),
-      max_concurrency: maxConcurrency.describe('rounds at a time; default: no limit'),
-      stop_on_error: z.boolean().optional().describe('begin no round after one has failed; default: false'),
+      items: z.unknown().describe('A list, or a reference to one.'),
+      max_concurrency: maxConcurrency.describe('Most rounds at a time. Default: no limit.'),
+      stop_on_error: z.boolean().optional().describe('Start no round after one has failed. Default: false.'),
     })
     .optional()
-    .describe('run once for each item, as ${item} and ${index}'),
+    .describe('Run the step once for each item, with `${item}` and `${index}`.'),
   while: z
     .strictObject({
-      condition: condition.describe('CEL; asked before each round: iteration, previous'),
-      max_iterations: z.int().min(1).max(MAX_ROUNDS),
+      condition: condition.describe(
+        'CEL expression over `iteration` and `previous`, evaluated before each round.',
+      ),
+      max_iterations: z
+        .int()
+        .min(1)
+        .max(MAX_ROUNDS)
+        .describe('Most rounds; the step fails if there would be more.'),
     })
     .optional()
-    .describe('run again and again as ${iteration}, knowing ${previous}'),
+    .describe('Run the step while a condition is true, with `${iteration}` and `${previous}`.'),
 };
 export const STEP_FIELDS = Object.keys(stepShape) as (keyof typeof stepShape)[];
 
-const strategy = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('serial'),
-    stop_on_error: z.boolean().optional().describe('skip the rest after a failure; default: true'),
-  }),
-  z.strictObject({ type: z.literal('parallel'), max_concurrency: maxConcurrency }),
-  z.strictObject({
-    type: z.literal('dependency_graph'),
-    max_concurrency: maxConcurrency,
-    dependencies: z
-      // Looked at one by one with the steps: each may be a problem of its own.
-      .record(
-        z.string(),
-        z
-          .custom<readonly number[]>((list) => Array.isArray(list) && list.length <= MAX_STEPS, {
-            error: `must be a list of at most ${MAX_STEPS} indices`,
-          })
-          .meta({ type: 'array', items: { type: 'integer', minimum: 0 }, maxItems: MAX_STEPS }),
-      )
-      .optional()
-      .describe('index of a step: indices of those that end before; beside depends_on'),
-  }),
-]);
+const atATime = maxConcurrency.describe('Most steps at a time. Default: no limit.');
+const serialStrategy = z.strictObject({
+  type: z.literal('serial').describe('One step after the other.'),
+  stop_on_error: z.boolean().optional().describe('Skip the rest after a failure. Default: true.'),
+});
+const parallelStrategy = z.strictObject({
+  type: z.literal('parallel').describe('All steps at the same time.'),
+  max_concurrency: atATime,
+});
+const graphStrategy = z.strictObject({
+  type: z.literal('dependency_graph').describe('Each step when the steps that it depends on have ended.'),
+  max_concurrency: atATime,
+  dependencies: z
+    // Looked at one by one with the steps: each may be a problem of its own.
+    .record(
+      z.string(),
+      z
+        .custom<readonly number[]>((list) => Array.isArray(list) && list.length <= MAX_STEPS, {
+          error: `must be a list of at most ${MAX_STEPS} indices`,
+        })
+        .meta({ type: 'array', items: { type: 'integer', minimum: 0 }, maxItems: MAX_STEPS }),
+    )
+    .optional()
+    .describe(
+      'Index of a step, from 0: indices of the steps that must end first. In addition to depends_on.',
+    ),
+});
+const strategy = z
+  .discriminatedUnion('type', [serialStrategy, parallelStrategy, graphStrategy])
+  .describe('In which order the steps run.');
 
 const planShape = {
-  description: osString.max(2000).optional(),
+  description: osString.max(2000).optional().describe('A text of your choice.'),
   strategy,
   params: boundedRecord(z.string().min(1).max(100), z.unknown(), { most: 10_000, what: 'parameters' })
     .optional()
-    .describe('for the steps, as ${plan.params.NAME}'),
-  steps: z.array(z.unknown()).min(1),
-  outputs: outputs.optional().describe('the result of the plan; values may be references to its steps'),
-  task_id: taskId.optional(),
-  labels: labels.optional().describe('of the plan and of its steps'),
-  priority: priority.optional().describe('of its steps, unless they say otherwise'),
-  timeouts: planTimeouts.optional(),
+    .describe('Values for the steps: `${plan.params.NAME}`.'),
+  steps: z
+    .array(z.unknown().meta({ shownAs: { $ref: '#/components/schemas/PlanStepRequest' } }))
+    .min(1)
+    .describe('The steps. Together with those of plans in the plan, at most 10,000.'),
+  outputs: outputs.optional().describe('The result of the plan. Values may be references to its steps.'),
+  task_id: taskId.optional().describe('A group of your choice, for the plan and its steps.'),
+  labels: labels.optional().describe('Labels of the plan and of its steps.'),
+  priority: priority.optional().describe('Priority of the steps that have none of their own. Default: 0.'),
+  timeouts: planTimeouts.optional().describe('Time limits of the plan.'),
 };
 /** What a plan has that is no step. */
 const planFields = z.strictObject({
   ...planShape,
-  webhook: webhook.optional().describe('who is told of the plan; not of each of its steps'),
+  webhook: webhook.optional(),
 });
 
 export type StepFields = z.infer<z.ZodObject<typeof stepShape>>;
@@ -152,12 +173,28 @@ export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan', Readonly<Record<
 };
 
 /** The schemas of a step, for those that are plans and those that are not. */
-export function stepSchemas(limits: SpecLimits): { single: z.ZodType; plan: z.ZodType } {
+export function stepSchemas(limits: SpecLimits, parts = specParts(limits)) {
   return {
-    single: stepOfSpecSchema(limits, stepShape),
-    plan: z.strictObject({ kind: z.literal('plan'), ...planShape, ...stepShape }),
+    single: stepOfSpecSchema(parts, stepShape),
+    plan: z.strictObject({
+      kind: z.literal('plan').describe('A plan within the plan.'),
+      ...planShape,
+      ...stepShape,
+    }),
   };
 }
+
+/** What stands under its own name in the OpenAPI document. */
+export const planParts = {
+  Strategy: strategy,
+  SerialStrategy: serialStrategy,
+  ParallelStrategy: parallelStrategy,
+  DependencyGraphStrategy: graphStrategy,
+  Outputs: outputs,
+  ForEach: stepShape.foreach.unwrap(),
+  While: stepShape.while.unwrap(),
+  PlanTimeouts: planTimeouts,
+};
 
 /** Whether a step is to be run again and again. */
 export function isLoop({ foreach, while: loop }: StepFields): boolean {

@@ -64,7 +64,10 @@ export const osString = z
 
 const argument = osString.refine(
   (text) => text.length <= MAX_ARGUMENT_BYTES && utf8Length(text) <= MAX_ARGUMENT_BYTES,
-  `argument too long: at most ${MAX_ARGUMENT_BYTES} bytes (put longer text into stdin or a script source)`,
+  {
+    error: ({ input }) =>
+      `argument too long: it is ${utf8Length(input as string)} bytes; at most ${MAX_ARGUMENT_BYTES} are allowed. Send longer text as stdin or as a script source`,
+  },
 );
 const nonEmpty = argument.min(1, 'must not be empty');
 const absolutePath = osString.min(1, 'must not be empty').max(4095).regex(/^\//, 'must be an absolute path');
@@ -73,7 +76,7 @@ const BYTE_ORDER_MARK = '\ufeff';
 /** A shell or an interpreter takes the mark for a part of the first line, which then does not do what it shows. */
 const hasNoMark = (text: string) => !text.startsWith(BYTE_ORDER_MARK);
 const MARK_FOUND =
-  'must not begin with a byte order mark (U+FEFF): editors of Windows add it, and it makes the first line invalid; save the text as UTF-8 without it';
+  'must not begin with a byte order mark (U+FEFF), which makes the first line invalid; save the text as UTF-8 without it';
 /** The first line of a script that names its interpreter, where Windows line ends make a part of the name of it. */
 const SHEBANG_WITH_CR = /^#![^\n]*\r(\n|$)/;
 const FIRST_CHARS = 20;
@@ -93,18 +96,29 @@ const envName = z
   .max(255)
   .regex(/^[^=\0]*$/, 'an environment name must not contain "=" or NUL')
   .refine((name) => name.isWellFormed(), 'must be well-formed Unicode')
-  .refine((name) => !RESERVED_ENV.test(name), 'this environment name is reserved for the service');
+  .refine((name) => !RESERVED_ENV.test(name), 'must be left out: execd sets this variable');
 
-const env = boundedRecord(envName, z.union([argument, secretRef]), { most: 1000, what: 'environment names' });
-const stdin = z.union([
-  z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
-  z.strictObject({ base64: z.base64() }),
-]);
+const env = boundedRecord(envName, z.union([argument, secretRef]), {
+  most: 1000,
+  what: 'environment names',
+}).describe(
+  'Environment, in addition to PATH, HOME, TMPDIR, LANG, TERM, SHELL, USER, LOGNAME, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT. A value may be a secret: `{"secret": "NAME"}`.',
+);
+const stdin = z
+  .union([
+    z
+      .string()
+      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
+    z.strictObject({ base64: z.base64().describe('Bytes.') }),
+  ])
+  .describe('Standard input: a text, or `{"base64": …}`. Default: empty.');
 
 const labelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
-  error: 'a label name is 1 to 63 of A-Z a-z 0-9 . _ / - and begins with a letter or digit',
+  error: 'a label name must be 1 to 63 of A-Z a-z 0-9 . _ / - and begin with a letter or digit',
 });
-export const labels = boundedRecord(labelName, osString.max(255), { most: 64, what: 'labels' });
+export const labels = boundedRecord(labelName, osString.max(255), { most: 64, what: 'labels' }).describe(
+  'Names and values of your choice. You can list and cancel by them.',
+);
 
 export const priority = z.int().min(-1000).max(1000);
 export const taskId = osString.min(1).max(255);
@@ -116,17 +130,23 @@ const wholeMs = (max: number, setting?: string) =>
 
 /** The clock of a plan, milliseconds. */
 export const planTimeouts = z.strictObject({
-  total_ms: wholeMs(WEEK_MS).optional().describe('everything, from submission to end'),
+  total_ms: wholeMs(WEEK_MS).optional().describe('From submission to the end of the plan, milliseconds.'),
 });
 
 /** The four clocks, milliseconds. `idle_ms`: no output for that long. */
 export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
   const maxTimeout = wholeMs(limits.maxAttemptMs, 'EXECUTION_MAX_TIMEOUT');
   return z.strictObject({
-    queue_ms: wholeMs(WEEK_MS).optional().describe('waiting for a slot'),
-    attempt_ms: maxTimeout.optional().describe('one attempt, from start to end'),
-    total_ms: wholeMs(WEEK_MS).optional().describe('everything, from submission to end'),
-    idle_ms: maxTimeout.optional().describe('no output for so long'),
+    queue_ms: wholeMs(WEEK_MS)
+      .optional()
+      .describe('Longest wait for a slot, milliseconds. Default: no limit, unless the operator sets one.'),
+    attempt_ms: maxTimeout
+      .optional()
+      .describe('Longest attempt, from start to end, milliseconds. Default: EXECUTION_DEFAULT_TIMEOUT.'),
+    total_ms: wholeMs(WEEK_MS)
+      .optional()
+      .describe('Longest time from submission to end, with all retries, milliseconds. Default: no limit.'),
+    idle_ms: maxTimeout.optional().describe('Longest time without output, milliseconds. Default: no limit.'),
   });
 }
 
@@ -144,12 +164,14 @@ function outputSchema(limits: SpecLimits) {
         .min(0)
         .max(Math.max(limits.maxOutputBytes, limits.spoolMaxBytes))
         .optional()
-        .describe('how much the log keeps; default: EXECUTION_MAX_OUTPUT_BYTES'),
+        .describe(
+          'Most bytes of output that the log keeps, both streams together. Default: EXECUTION_MAX_OUTPUT_BYTES.',
+        ),
       oversized: z
         .enum(OVERSIZED)
         .optional()
         .describe(
-          'what happens to more; truncate: execd drops it; fail: execd stops the attempt; spool: the log keeps it, up to EXECUTION_SPOOL_MAX_BYTES',
+          'If the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.',
         ),
       result_bytes: z
         .int()
@@ -157,9 +179,12 @@ function outputSchema(limits: SpecLimits) {
         .max(MAX_RESULT_BYTES)
         .optional()
         .describe(
-          'how much the result holds: the last bytes of each stream, the first ones of the body of an HTTP answer; default: EXECUTION_RESULT_BYTES',
+          'How much the result holds: the last bytes of each stream, or the first bytes of the body of an HTTP response. Default: EXECUTION_RESULT_BYTES.',
         ),
-      parse: z.literal('json').optional().describe('standard output is to be JSON, and becomes the result'),
+      parse: z
+        .literal('json')
+        .optional()
+        .describe('Parse standard output, or the body of the HTTP response, as JSON; it becomes the result.'),
     })
     .refine((output) => output.oversized === 'spool' || (output.max_bytes ?? 0) <= limits.maxOutputBytes, {
       path: ['max_bytes'],
@@ -191,56 +216,74 @@ export const RETRY_DEFAULTS = { minMs: 1000, maxMs: 10_000, jitter: 0.5 } as con
  */
 export const retry = z
   .strictObject({
-    attempts: z.int().min(1).max(100).optional().describe('tries in all; default 3'),
-    multiplier: z.number().min(0).max(3600).optional().describe('seconds; default 1.0'),
-    min_ms: z.int().min(0).max(WEEK_MS).optional().describe('least wait; default 1000'),
-    max_ms: z.int().min(0).max(WEEK_MS).optional().describe('greatest wait; default 10000'),
-    jitter: z.number().min(0).max(1).optional().describe('part of the wait that is random; default 0.5'),
+    attempts: z.int().min(1).max(100).optional().describe('Attempts in total. Default: 3.'),
+    multiplier: z
+      .number()
+      .min(0)
+      .max(3600)
+      .optional()
+      .describe('Wait after the first attempt, seconds; it doubles with each attempt. Default: 1.'),
+    min_ms: z.int().min(0).max(WEEK_MS).optional().describe('Shortest wait, milliseconds. Default: 1000.'),
+    max_ms: z.int().min(0).max(WEEK_MS).optional().describe('Longest wait, milliseconds. Default: 10000.'),
+    jitter: z.number().min(0).max(1).optional().describe('Random part of the wait, 0 to 1. Default: 0.5.'),
     retry_on: z
       .strictObject({
-        causes: z.array(z.enum(RETRIABLE)).max(50).optional(),
-        exit_codes: z.array(z.int().min(1).max(255)).max(255).optional(),
-        http_statuses: z.array(z.int().min(100).max(599)).max(500).optional(),
+        causes: z.array(z.enum(RETRIABLE)).max(50).optional().describe('Values of `outcome.cause`.'),
+        exit_codes: z.array(z.int().min(1).max(255)).max(255).optional().describe('Exit codes of commands.'),
+        http_statuses: z
+          .array(z.int().min(100).max(599))
+          .max(500)
+          .optional()
+          .describe('Statuses of HTTP responses.'),
         faults: z
           .array(z.enum(['user', 'system']))
           .max(2)
-          .optional(),
+          .optional()
+          .describe('Values of `error.fault`.'),
       })
       .refine(
         (on) => Object.keys(on).length > 0,
-        'name at least one of causes, exit_codes, http_statuses, faults',
+        'must name at least one of causes, exit_codes, http_statuses, faults',
       )
       .optional()
       .describe(
-        'default: other exit codes than 0, signals, attempt and idle timeouts, system faults, HTTP 408, 429 and 5xx',
+        'Retry only these ends. Default: non-zero exit codes, signals, attempt and idle timeouts, system faults, HTTP 408, 429 and 5xx.',
       ),
   })
   .refine(({ min_ms = RETRY_DEFAULTS.minMs, max_ms = RETRY_DEFAULTS.maxMs }) => min_ms <= max_ms, {
     path: ['max_ms'],
     error: 'must not be less than min_ms (1000 by default)',
-  });
+  })
+  .describe('When and how execd retries failed attempts. Default: one attempt.');
 export type RetrySpec = z.infer<typeof retry>;
 
 /** Whether, and how, earlier results of the same work are used. */
-export const cache = z.strictObject({
-  mode: z
-    .enum(CACHE_MODES)
-    .optional()
-    .describe(
-      'read_write (default); read: nothing is stored; write: nothing is looked up; refresh: makes the result anew; bypass: no cache',
-    ),
-  ttl_s: z.number().min(0).max(315_360_000).optional().describe('how long its result is kept; 0 is for ever'),
-  scope: z
-    .enum(CACHE_SCOPES)
-    .optional()
-    .describe('who shares the result; default: the task when task_id is given, else the user'),
-  key_exclude: z
-    .array(z.string().min(1).max(255))
-    .max(100)
-    .optional()
-    .describe('fields that do not tell results apart, such as env.BUILD_ID'),
-  salt: z.string().max(255).optional().describe('another salt is another result'),
-});
+export const cache = z
+  .strictObject({
+    mode: z
+      .enum(CACHE_MODES)
+      .optional()
+      .describe(
+        '`read_write` (default): use and store results. `read`: store nothing. `write`: look up nothing. `refresh`: run again and replace the stored result. `bypass`: no cache.',
+      ),
+    ttl_s: z
+      .number()
+      .min(0)
+      .max(315_360_000)
+      .optional()
+      .describe('How long the result is kept, seconds. 0 keeps it until it is evicted.'),
+    scope: z
+      .enum(CACHE_SCOPES)
+      .optional()
+      .describe('Who shares the result. Default: `task` if task_id is given, else `user`.'),
+    key_exclude: z
+      .array(z.string().min(1).max(255))
+      .max(100)
+      .optional()
+      .describe('Fields to leave out of the cache key, for example `env.BUILD_ID`.'),
+    salt: z.string().max(255).optional().describe('Part of the cache key. Change it to get a new result.'),
+  })
+  .describe('Whether, and how, execd reuses results of the same work. Default: no cache.');
 export type CacheSpec = z.infer<typeof cache>;
 
 /** A lost attempt may have done some of its work, so that it is made again only when the client says that it may. */
@@ -249,43 +292,70 @@ const isLostRetrySafe = (spec: {
   retry_safe?: boolean | undefined;
 }): boolean => spec.retry_safe === true || !(spec.retry?.retry_on?.causes ?? []).includes('lost');
 
-/** The fields that every kind shares. */
-function sharedShape(limits: SpecLimits) {
+/** The blocks of a spec that depend on the configured maxima. Made once for all schemas that the documents show together. */
+export function specParts(limits: SpecLimits) {
   return {
-    task_id: taskId.optional().describe("the client's own grouping"),
+    timeouts: timeoutsSchema(limits).describe('Time limits.'),
+    output: outputSchema(limits).describe('What execd keeps of the output.'),
+    limits: resourceLimits(limits).describe('Limits on what the processes use.'),
+    stop: stopSchema(limits.maxGraceMs).describe('How execd ends the processes.'),
+  };
+}
+export type SpecParts = ReturnType<typeof specParts>;
+
+/** Fields of a spec that say the same in all kinds. */
+const fields = {
+  task_id: taskId.describe('A group of your choice. You can list and cancel by it.'),
+  priority: priority.describe('Higher runs earlier. Default: 0.'),
+  on_limit: z
+    .enum(['queue', 'reject'])
+    .describe('If no slot is free. `queue`: wait. `reject`: respond with 429. Default: EXECUTION_ON_LIMIT.'),
+  retry_safe: z
+    .boolean()
+    .describe(
+      'Whether execd may retry an attempt that was interrupted, for example by a crash. Default: false.',
+    ),
+  cwd: absolutePath.describe(
+    'Working directory, an absolute path. Default: a private directory that is removed at the end.',
+  ),
+};
+
+/** The fields that every kind shares. */
+function sharedShape(parts: SpecParts) {
+  return {
+    task_id: fields.task_id.optional(),
     labels: labels.optional(),
-    priority: priority.optional().describe('higher runs earlier; default 0'),
-    on_limit: z.enum(['queue', 'reject']).optional().describe('what happens when no slot is free'),
-    timeouts: timeoutsSchema(limits).optional(),
-    output: outputSchema(limits).optional(),
-    retry: retry.optional().describe('default: one attempt'),
-    retry_safe: z.boolean().optional().describe('an attempt that was interrupted may be made again'),
-    cache: cache.optional().describe('default: no cache'),
-    webhook: webhook.optional().describe('who is told how it ends'),
+    priority: fields.priority.optional(),
+    on_limit: fields.on_limit.optional(),
+    timeouts: parts.timeouts.optional(),
+    output: parts.output.optional(),
+    retry: retry.optional(),
+    retry_safe: fields.retry_safe.optional(),
+    cache: cache.optional(),
+    webhook: webhook.optional(),
   };
 }
 
 /** The fields of the kinds that run a process. */
 const processShape = {
-  cwd: absolutePath.optional().describe('working directory; default: a private one, removed afterwards'),
-  env: env
-    .optional()
-    .describe(
-      'added to PATH, HOME, TMPDIR, LANG, TERM, SHELL, USER, LOGNAME, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT',
-    ),
-  stdin: stdin.optional().describe('default: none'),
+  cwd: fields.cwd.optional(),
+  env: env.optional(),
+  stdin: stdin.optional(),
 };
 
 // RFC 9110 §5.1 and §5.5; what the connection is made of (§7.6.1) belongs to the service.
 const headerName = z
   .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, 'is not the name of a header')
-  .refine((name) => !CONNECTION_HEADERS.has(name.toLowerCase()), 'this header is set by the service')
-  .refine((name) => !name.toLowerCase().startsWith('execution-'), 'this header is set by the service');
+  .regex(
+    /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/,
+    'must be a header name: letters, digits and -, at most 200 characters',
+  )
+  .refine((name) => !CONNECTION_HEADERS.has(name.toLowerCase()), 'must be left out: execd sets this header')
+  .refine((name) => !name.toLowerCase().startsWith('execution-'), 'must be left out: execd sets this header');
 const headerValue = z
   .string()
   .max(8192)
-  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'a header must not contain control characters, nor any beyond U+00FF');
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not contain control characters or characters above U+00FF');
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   ...[
     'connection',
@@ -305,7 +375,7 @@ export const hostName = z
   .max(255)
   .regex(
     /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/,
-    'is a host in lower case, without a port; an IPv6 address in brackets',
+    'must be a host name in lower case without a port, or an IPv6 address in brackets',
   );
 
 export const httpUrl = z
@@ -328,41 +398,47 @@ function urlProblem(text: string): string | null {
 }
 
 /** Who is told of the execution, signed as Standard Webhooks has it. */
-export const webhook = z.strictObject({
-  url: httpUrl,
-  events: webhookEvents.optional(),
-  secret: webhookSecret.optional().describe('default: one is made, and told in the answer'),
-});
+export const webhook = z
+  .strictObject({
+    url: httpUrl.describe('Receiver: an http or https URL.'),
+    events: webhookEvents.optional(),
+    secret: webhookSecret
+      .optional()
+      .describe('Signs the messages. Default: execd creates one and returns it once, in the response.'),
+  })
+  .describe(
+    'A webhook for one execution or plan: execd sends its events to a URL, signed as Standard Webhooks specifies.',
+  );
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const queryValue = z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
 
 /** Parameters of an HTTP call. */
 const httpShape = {
-  kind: z.literal('http'),
-  method: z.enum(HTTP_METHODS).optional().describe('default: GET'),
-  url: httpUrl,
+  kind: z.literal('http').describe('An HTTP call.'),
+  method: z.enum(HTTP_METHODS).optional().describe('Default: GET.'),
+  url: httpUrl.describe('An absolute http or https URL.'),
   headers: boundedRecord(
     headerName,
     z.union([headerValue, secretRef.extend({ prefix: headerValue.max(200).optional() })]),
     { most: 1000, what: 'headers' },
   )
     .optional()
-    .describe('a value may be {"secret": name, "prefix": "Bearer "}'),
+    .describe('Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
   query: boundedRecord(z.string(), z.union([queryValue, boundedList(queryValue, 1000)]), {
     most: 1000,
     what: 'names',
   })
     .optional()
-    .describe('added to the URL'),
+    .describe('Query parameters that are added to the URL. A list repeats the parameter.'),
   body: z
     .union([
-      z.strictObject({ json: z.unknown() }),
-      z.strictObject({ text: queryValue }),
-      z.strictObject({ base64: z.base64() }),
+      z.strictObject({ json: z.unknown().describe('Any JSON value; sent as application/json.') }),
+      z.strictObject({ text: queryValue.describe('Sent as text/plain; charset=utf-8.') }),
+      z.strictObject({ base64: z.base64().describe('Bytes.') }),
     ])
     .optional()
-    .describe('json and text set a content type unless the headers do'),
+    .describe('Request body. `json` and `text` set content-type unless `headers` does.'),
   expect: z
     .strictObject({
       statuses: z
@@ -373,69 +449,117 @@ const httpShape = {
           ]),
         )
         .min(1)
-        .max(500),
+        .max(500)
+        .describe('Statuses, or classes such as `2xx`.'),
     })
     .optional()
-    .describe('statuses that are a success; default: 2xx'),
-  max_redirects: z.int().min(0).max(20).optional().describe('default: 5'),
+    .describe('Which statuses are a success. Default: 2xx.'),
+  max_redirects: z.int().min(0).max(20).optional().describe('Most redirects to follow. Default: 5.'),
   redirect_hosts: z
     .union([z.literal('any'), z.array(hostName).max(100)], { error: 'must be "any" or a list of hosts' })
     .optional()
     .describe(
-      'hosts that redirects may lead to besides its own; default: any, of an operation none. Listed hosts get the body and all headers but credentials',
+      'Other hosts that redirects may lead to. Default: `any`; for an operation, none. Listed hosts get the body and all headers except credentials.',
     ),
   tls: z
     .strictObject({
-      ca: z.string().max(200_000).optional().describe('certificates to trust besides the usual ones, PEM'),
-      server_name: z.string().min(1).max(253).optional(),
-      verify: z.boolean().optional().describe('default: true'),
+      ca: z
+        .string()
+        .max(200_000)
+        .optional()
+        .describe('Certificates to trust in addition to those of the system, PEM.'),
+      server_name: z
+        .string()
+        .min(1)
+        .max(253)
+        .optional()
+        .describe('Name to check the certificate for. Default: the host of the URL.'),
+      verify: z.boolean().optional().describe('Whether to check the certificate. Default: true.'),
     })
-    .optional(),
+    .optional()
+    .describe('TLS options.'),
+};
+
+const argumentList = boundedList(argument, 10_000).describe('Arguments.');
+
+/** Blocks that no maximum changes. */
+export const commonParts = {
+  TaskId: fields.task_id,
+  Priority: fields.priority,
+  OnLimit: fields.on_limit,
+  RetrySafe: fields.retry_safe,
+  WorkingDirectory: fields.cwd,
+  Environment: env,
+  Stdin: stdin,
+  Labels: labels,
+  Retry: retry,
+  RetryOn: retry.shape.retry_on.unwrap(),
+  CacheOptions: cache,
+  WebhookTarget: webhook,
+  SecretRef: secretRef,
+  Arguments: argumentList,
+  HttpHeaders: httpShape.headers.unwrap(),
+  HttpQuery: httpShape.query.unwrap(),
+  HttpBody: httpShape.body.unwrap(),
+  HttpExpect: httpShape.expect.unwrap(),
+  HttpTls: httpShape.tls.unwrap(),
 };
 
 export const operationName = z
   .string()
-  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'is 1 to 100 of a-z 0-9 _ . - and begins with a letter');
+  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'must be 1 to 100 of a-z 0-9 _ . - and begin with a letter');
 const operationShape = {
-  kind: z.literal('operation'),
-  name: operationName,
-  params: z.record(z.string(), z.unknown()).optional(),
+  kind: z.literal('operation').describe('A named operation of this server.'),
+  name: operationName.describe('Name of the operation; see GET /v1/operations.'),
+  params: z.record(z.string(), z.unknown()).optional().describe('Its parameters.'),
 };
 
 /** The parameters of each kind. */
 function kindShapes() {
-  const args = boundedList(argument, 10_000).optional();
+  const args = argumentList.optional();
   const word = nonEmpty.regex(/^[^-]/, 'must not begin with "-"');
   return {
-    exec: { kind: z.literal('exec'), program: nonEmpty.describe('a path, or a name on the PATH'), args },
+    exec: {
+      kind: z.literal('exec').describe('A program, without a shell.'),
+      program: nonEmpty.describe('A path, or a name on the PATH.'),
+      args,
+    },
     shell: {
-      kind: z.literal('shell'),
-      command: nonEmpty.refine(hasNoMark, MARK_FOUND).describe('handed to the shell with -c'),
-      shell: nonEmpty.optional().describe('default: bash'),
+      kind: z.literal('shell').describe('A command line for a shell.'),
+      command: nonEmpty
+        .refine(hasNoMark, MARK_FOUND)
+        .describe('The command line; the shell gets it with `-c`.'),
+      shell: nonEmpty.optional().describe('A path, or a name on the PATH. Default: bash.'),
     },
     script: {
-      kind: z.literal('script'),
-      path: absolutePath.optional().describe('of a script on this machine'),
+      kind: z.literal('script').describe('A script, given as source or as a path.'),
+      path: absolutePath
+        .optional()
+        .describe('Absolute path of a script on the machine of the server. Give either `path` or `source`.'),
       source: z
         .string()
         .min(1)
         .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
         .refine(hasNoMark, MARK_FOUND)
         .optional()
-        .describe('the script itself'),
+        .describe('The text of the script.'),
       filename: scriptFilename
         .optional()
-        .describe('name of the file that holds the source; default: an ending that fits the interpreter'),
-      interpreter: nonEmpty.optional().describe('default: the one that the script names after #!'),
+        .describe('Name of the file that holds the source. Default: an extension that fits the interpreter.'),
+      interpreter: nonEmpty
+        .optional()
+        .describe(
+          'A path, or a name on the PATH. Default: the interpreter that the script names after `#!`.',
+        ),
       args,
     },
     aws_cli: {
-      kind: z.literal('aws_cli'),
-      service: word,
-      operation: word,
+      kind: z.literal('aws_cli').describe('A call of the AWS CLI.'),
+      service: word.describe('For example `s3api`.'),
+      operation: word.describe('For example `list-buckets`.'),
       args,
-      profile: nonEmpty.optional(),
-      region: nonEmpty.optional(),
+      profile: nonEmpty.optional().describe('Profile of the AWS configuration.'),
+      region: nonEmpty.optional().describe('AWS region.'),
     },
   };
 }
@@ -449,14 +573,14 @@ function beginningOf({ source }: { source: string }): string {
   return quoted(source.slice(0, FIRST_CHARS));
 }
 
-function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = operationShape) {
+function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = operationShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
-  const shared = Object.assign(sharedShape(limits), extra) as ReturnType<typeof sharedShape>;
+  const shared = Object.assign(sharedShape(parts), extra) as ReturnType<typeof sharedShape>;
   // A step is told of with its plan.
   if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
   const limited = {
-    limits: resourceLimits(limits).optional().describe('what its processes may use'),
-    stop: stopSchema(limits.maxGraceMs).optional().describe('how its processes are told to end'),
+    limits: parts.limits.optional(),
+    stop: parts.stop.optional(),
   };
   const ofProcess = { ...processShape, ...limited, ...shared };
   const kinds = kindShapes();
@@ -464,11 +588,11 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
     .strictObject({ ...kinds.script, ...ofProcess })
     .refine((spec) => (spec.path === undefined) !== (spec.source === undefined), {
       path: ['source'],
-      error: 'exactly one of path and source must be given',
+      error: 'must be given if path is not, and must be left out if it is',
     })
     .refine((spec) => spec.filename === undefined || spec.source !== undefined, {
       path: ['filename'],
-      error: 'goes with source only; a script at a path has its name already',
+      error: 'must be left out unless source is given; a script at a path keeps its name',
     })
     .refine(
       ({ source, path, interpreter }) =>
@@ -482,7 +606,7 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
     .refine(({ source, interpreter }) => interpreter !== undefined || !SHEBANG_WITH_CR.test(source ?? ''), {
       path: ['source'],
       error:
-        'the first line ends with a carriage return (\\r), which the system takes for a part of the name or argument of the interpreter; save the script with Unix line ends (LF)',
+        'must not end its first line with a carriage return (\\r), because the system reads it as part of the interpreter name; save the script with Unix line endings (LF)',
     });
   return z
     .discriminatedUnion('kind', [
@@ -495,21 +619,22 @@ function buildSchema(limits: SpecLimits, extra: z.ZodRawShape, ofOperation = ope
     ])
     .refine((spec) => spec.cache?.scope !== 'task' || spec.task_id !== undefined, {
       path: ['cache', 'scope'],
-      error: 'the scope "task" needs a task_id',
+      error: 'is "task", which requires task_id',
     })
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
-      error: '"lost" is retried only with "retry_safe": true',
+      error: 'contains "lost", which requires "retry_safe": true',
     })
     .refine((spec) => argumentBytes(spec) <= MAX_ARGUMENTS_BYTES, {
       path: ['args'],
-      error: `argument list too long: program, arguments and environment take at most ${MAX_ARGUMENTS_BYTES} bytes together`,
+      error: ({ input }) =>
+        `argument list too long: program, args and env are ${argumentBytes(input as object)} bytes together; at most ${MAX_ARGUMENTS_BYTES} are allowed. Send long texts as stdin or as a script source`,
     });
 }
 
 /** The schema of a spec under the configured maxima. */
-export function specSchema(limits: SpecLimits) {
-  return buildSchema(limits, {});
+export function specSchema(limits: SpecLimits, parts = specParts(limits)) {
+  return buildSchema(parts, {});
 }
 
 /** What the client asked for. Immutable once accepted. */
@@ -521,17 +646,21 @@ export type ProcessWork = Exclude<Work, { kind: 'http' }>;
 export type TimeoutsSpec = NonNullable<Spec['timeouts']>;
 
 /** 1 to 255 printable ASCII characters (draft-ietf-httpapi-idempotency-key-header-07 leaves the form open). */
-export const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 printable ASCII characters');
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without spaces');
 
 /** The schema of a step that is no plan: a spec with the fields of a step, which has the name of its operation elsewhere. */
-export function stepSchema(limits: SpecLimits, stepShape: z.ZodRawShape): z.ZodType<Spec> {
+export function stepSchema(parts: SpecParts, stepShape: z.ZodRawShape): ReturnType<typeof specSchema> {
   const { name, ...operation } = operationShape;
-  return buildSchema(limits, stepShape, { ...operation, operation: name } as never);
+  return buildSchema(parts, stepShape, { ...operation, operation: name } as never);
 }
 
 /** The schema of one item of a batch: a spec with a key of its own. */
 export function batchItemSchema(
   limits: SpecLimits,
-): z.ZodType<Spec & { idempotency_key?: string | undefined }> {
-  return buildSchema(limits, { idempotency_key: idempotencyKey.optional() });
+  parts = specParts(limits),
+): z.ZodType<Spec & { idempotency_key?: string | undefined }> &
+  Pick<ReturnType<typeof specSchema>, 'options'> {
+  return buildSchema(parts, { idempotency_key: idempotencyKey.optional() });
 }

@@ -28,15 +28,18 @@ export function graceSchema(maxGraceMs = MOST_GRACE_MS) {
 
 export function stopSchema(maxGraceMs?: number) {
   return z.strictObject({
-    signal: z.enum(STOP_SIGNALS).optional().describe('the signal that asks to end; default: SIGTERM'),
+    signal: z
+      .enum(STOP_SIGNALS)
+      .optional()
+      .describe('The signal that asks the processes to end. Default: SIGTERM.'),
     grace_ms: graceSchema(maxGraceMs).describe(
-      'time between this signal and SIGKILL, milliseconds; default: EXECUTION_KILL_GRACE_MS',
+      'Time between this signal and SIGKILL, milliseconds. Default: EXECUTION_KILL_GRACE_MS.',
     ),
     scope: z
       .enum(STOP_SCOPES)
       .optional()
       .describe(
-        'all (default): every process gets the signal at once; main: the first process alone, and the others when that has ended',
+        '`all` (default): every process gets the signal at once. `main`: the first process gets it, and the others when the first has ended.',
       ),
   });
 }

@@ -6,12 +6,12 @@ import { EVENT_TYPES, WEBHOOK_EVENT_TYPES } from './event-types.ts';
 export const webhookSecret = z
   .string()
   .regex(/^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, {
-    error: 'must be "whsec_" and the base64 of 24 to 64 bytes',
+    error: 'must be "whsec_" followed by the base64 of 24 to 64 bytes',
   });
 
 function someOf<const Types extends readonly string[]>(types: Types) {
   const events = z.array(z.enum(types)).min(1).max(types.length);
-  return events.describe('default: completed, failed, cancelled, timed_out');
+  return events.describe('Events to send. Default: completed, failed, cancelled, timed_out.');
 }
 
 /** Of one execution. */

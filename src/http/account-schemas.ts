@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Account, availableOf, ENTRY_KINDS, type LedgerEntry } from '../domain/account.ts';
 import { osString } from '../domain/spec.ts';
+import { nextCursor } from './words.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 const credits = z.int();
@@ -9,56 +10,63 @@ const count = z.int().min(0);
 
 export const cost = z
   .strictObject({
-    reserved: count.describe('the most that it can cost'),
-    charged: count.nullable().describe('null until it is charged, shortly after its end'),
-    refunded: count.nullable().describe('what came back of the reservation'),
-    balance_after: credits.nullable().describe('of the account, after the charge'),
-    balance: credits.nullable().describe('of the account, when the execution was accepted'),
+    reserved: count.describe('The most that it can cost.'),
+    charged: count.nullable().describe('What it cost; null until it is charged, shortly after its end.'),
+    refunded: count.nullable().describe('Part of the reservation that was returned.'),
+    balance_after: credits.nullable().describe('Balance of the account after the charge.'),
+    balance: credits.nullable().describe('Balance of the account when the execution was accepted.'),
     available: credits
       .nullable()
-      .describe('what was left then for further executions: balance less all that is reserved'),
+      .describe('What was left then for further executions: the balance minus all that is reserved.'),
   })
-  .describe('Credits.');
+  .describe('What an execution costs, credits.');
 
 export const account = z
   .strictObject({
-    user_id: z.string(),
-    balance: credits.describe('the sum of all entries'),
-    reserved: count.describe('for executions that are not charged yet'),
-    available: credits.describe('balance less reserved: what new executions can reserve'),
+    user_id: z.string().describe('The user.'),
+    balance: credits.describe('Sum of all entries.'),
+    reserved: count.describe('Reserved for executions that are not charged yet.'),
+    available: credits.describe('`balance` minus `reserved`: what new executions can reserve.'),
   })
   .describe('The credits of a user.');
 
 export const ledgerEntry = z
   .strictObject({
-    position: z.int().min(1),
-    kind: z.enum(ENTRY_KINDS).describe('refund: an execution was charged nothing'),
-    amount: credits.describe('what the balance grew by'),
-    balance_after: credits,
-    execution_id: z.string().nullable(),
-    reserved: count.nullable().describe('had been reserved for the execution'),
-    refunded: count.nullable().describe('came back of the reservation'),
-    grant_id: z.string().nullable(),
-    note: z.string().nullable(),
-    by: z.string().nullable().describe('the user who has made the grant'),
-    at: time,
-    low_balance: z.boolean().describe('it took the balance below the threshold'),
+    position: z.int().min(1).describe('Position in the ledger of the server.'),
+    kind: z.enum(ENTRY_KINDS).describe('`refund`: an execution was charged nothing.'),
+    amount: credits.describe('Change of the balance.'),
+    balance_after: credits.describe('Balance after the entry.'),
+    execution_id: z.string().nullable().describe('The execution; null for a grant.'),
+    reserved: count.nullable().describe('What was reserved for the execution.'),
+    refunded: count.nullable().describe('Part of the reservation that was returned.'),
+    grant_id: z.string().nullable().describe('Id of the grant; null for an execution.'),
+    note: z.string().nullable().describe('The note of the grant.'),
+    by: z.string().nullable().describe('The administrator who made the grant.'),
+    at: time.describe('When it was made.'),
+    low_balance: z.boolean().describe('Whether it took the balance below the threshold.'),
   })
-  .describe('One movement of an account.');
-export const ledgerPage = z.strictObject({ items: z.array(ledgerEntry), next_cursor: z.string().nullable() });
+  .describe('One entry of the ledger of an account.');
+export const ledgerPage = z
+  .strictObject({
+    items: z.array(ledgerEntry).describe('Newest first.'),
+    next_cursor: nextCursor,
+  })
+  .describe('A page of entries.');
 
 /** Greatest amount of one grant. */
 const MAX_GRANT = 1_000_000_000_000_000;
-export const grantBody = z.strictObject({
-  amount: z
-    .int()
-    .min(-MAX_GRANT)
-    .max(MAX_GRANT)
-    .refine((amount) => amount !== 0, 'must not be 0')
-    .describe('credits; negative takes back what is available'),
-  note: osString.min(1).max(500).optional(),
-});
-export const userParams = z.strictObject({ user_id: z.string().max(1000) });
+export const grantBody = z
+  .strictObject({
+    amount: z
+      .int()
+      .min(-MAX_GRANT)
+      .max(MAX_GRANT)
+      .refine((amount) => amount !== 0, 'must not be 0')
+      .describe('Credits to grant. A negative number takes back credits that are available.'),
+    note: osString.min(1).max(500).optional().describe('A text of your choice, which the entry shows.'),
+  })
+  .describe('A grant of credits.');
+export const userParams = z.strictObject({ user_id: z.string().max(1000).describe('The user.') });
 
 /** What stands under its own name in the OpenAPI document. */
 export const accountComponents = {

@@ -1,42 +1,52 @@
 // API keys on the wire.
 import { z } from 'zod';
-import { mayRun, SCOPES } from '../domain/access.ts';
+import { grant, mayRun, SCOPES } from '../domain/access.ts';
 import { type ApiKey, keyId, keyRequest, whyNotUsable } from '../domain/api-key.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 const DAY_S = 86_400;
 
-export const apiKey = z.strictObject({
-  id: z.string(),
-  user: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
-  may_run: mayRun,
-  description: z.string().nullable(),
-  source: z.enum(['store', 'file']).describe('keys of the keys file are changed there'),
-  status: z.enum(['active', 'expired', 'revoked']),
-  created_at: time.nullable(),
-  created_by: z
-    .string()
-    .nullable()
-    .describe('the user who has made it; null for the command and the keys file'),
-  replaces: z.string().nullable().describe('the key before'),
-  expires_at: time.nullable(),
-  revoked_at: time.nullable(),
-  last_used_at: time.nullable().describe('to the minute; not known of keys of the file'),
-});
-export const newApiKey = apiKey.extend({
-  key: z.string().describe('the key itself, which is shown only now'),
-});
-export const apiKeyList = z.strictObject({ items: z.array(apiKey) });
-export const keyIdParams = z.strictObject({ id: keyId });
-export const rotation = z.strictObject({
-  overlap_s: z
-    .int()
-    .min(0)
-    .max(365 * DAY_S)
-    .optional()
-    .describe('how long the key before goes on; default: a day'),
-});
+export const apiKey = z
+  .strictObject({
+    id: z.string().describe('Id of the key.'),
+    user: z.string().describe('The user whom it belongs to.'),
+    scopes: z.array(z.enum(SCOPES)).describe('What the key may do.'),
+    may_run: mayRun.describe('What the key may run.'),
+    description: z.string().nullable().describe('The description of the request.'),
+    source: z.enum(['store', 'file']).describe('`file`: the key is in the keys file; change it there.'),
+    status: z.enum(['active', 'expired', 'revoked']).describe('Only an active key is accepted.'),
+    created_at: time.nullable().describe('When it was created; null for keys of the keys file.'),
+    created_by: z
+      .string()
+      .nullable()
+      .describe('The administrator who created it; null for keys of the CLI and the keys file.'),
+    replaces: z.string().nullable().describe('Id of the key that it replaces.'),
+    expires_at: time.nullable().describe('When it expires; null: never.'),
+    revoked_at: time.nullable().describe('When it was revoked; null if it was not.'),
+    last_used_at: time
+      .nullable()
+      .describe('When it was last used, to the minute; null for keys of the keys file.'),
+  })
+  .describe('An API key, without the key itself.');
+export const newApiKey = apiKey
+  .extend({
+    key: z.string().describe('The key itself. It is shown only once, here.'),
+  })
+  .describe('A new API key.');
+export const apiKeyList = z
+  .strictObject({ items: z.array(apiKey).describe('The keys of all users.') })
+  .describe('API keys.');
+export const keyIdParams = z.strictObject({ id: keyId.describe('Id of the key.') });
+export const rotation = z
+  .strictObject({
+    overlap_s: z
+      .int()
+      .min(0)
+      .max(365 * DAY_S)
+      .optional()
+      .describe('How long the old key stays valid, seconds. Default: 86400 (one day).'),
+  })
+  .describe('How to rotate a key.');
 /** A body that may be left out. */
 export const rotationBody = z
   .preprocess((body) => body ?? {}, rotation)
@@ -49,6 +59,8 @@ export const keyComponents = {
   ApiKeyList: apiKeyList,
   ApiKeyRequest: keyRequest,
   KeyRotation: rotation,
+  MayRun: mayRun,
+  Grant: grant,
 };
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());

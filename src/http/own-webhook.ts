@@ -4,9 +4,12 @@ import { webhookEvents } from '../domain/webhook-schema.ts';
 
 export const ownWebhook = z
   .strictObject({
-    url: z.string(),
+    url: z.string().describe('The receiver.'),
     events: webhookEvents,
-    secret: z.string().optional().describe('in the answer to its submission only, when it was made then'),
+    secret: z
+      .string()
+      .optional()
+      .describe('The secret that execd created. Only in the response to the submission.'),
   })
   .nullable()
-  .describe('its deliveries are under /v1/webhooks/ID, with the id of the execution');
+  .describe('The webhook of the request; null if it has none. Its id is that of the execution.');

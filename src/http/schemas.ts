@@ -1,18 +1,33 @@
 // The wire: every body, query and answer as a schema. Requests are validated with them; answers are typed by them, and
 // the OpenAPI document is made of them.
 import { z } from 'zod';
+
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { PHASES, STATUSES } from '../domain/execution.ts';
-import { ISOLATION_TIERS } from '../domain/isolation.ts';
+
 import { CAUSES } from '../domain/outcome.ts';
 import { WARNINGS } from '../domain/warnings.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
 import { operationComponents, resourceLimits, stop } from './operation-schemas.ts';
+import {
+  cancelShown,
+  errorClass,
+  errorCode,
+  fault,
+  isolationTier,
+  kind,
+  labelsShown,
+  nextCursor,
+  status,
+  wordComponents,
+} from './words.ts';
+import { byKind } from './openapi/kinds.ts';
 import { planComponents } from './plan-schemas.ts';
+import { digits, flag, instant, labelPairs, list, shownAs } from './query.ts';
 import type { SpecLimits } from '../domain/spec.ts';
 import { graceSchema } from '../domain/stop.ts';
-import { errorClass, errorCode, executionError, fault, outcome, processEnd } from './outcome-schemas.ts';
+import { executionError, outcome, outcomeComponents } from './outcome-schemas.ts';
 import { ownWebhook } from './own-webhook.ts';
 import {
   batchItemSchema,
@@ -21,393 +36,504 @@ import {
   osString,
   OVERSIZED,
   priority,
+  specParts,
   specSchema,
+  commonParts,
   taskId,
-  timeoutsSchema,
 } from '../domain/spec.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 const count = z.int().min(0);
 const ms = z.int().min(0);
-
 // ---------------------------------------------------------------------------------------- answers
+
+const fieldProblem = z
+  .strictObject({
+    field: z
+      .string()
+      .describe('JSON Pointer into the body, `?NAME` of a query parameter, or the name of a header.'),
+    message: z.string().describe('What is wrong with the value, and what is allowed.'),
+  })
+  .describe('A field that is wrong.');
 
 export const problem = z
   .strictObject({
-    type: z.string().describe('URN of the error type: urn:execd:error:TYPE'),
-    title: z.string(),
-    status: z.int(),
+    type: z.string().describe('`urn:execd:error:TYPE`, where TYPE is one of ErrorType.'),
+    title: z.string().describe('The same for every error of this type.'),
+    status: z.int().describe('HTTP status.'),
     code: errorCode,
     class: errorClass,
     fault,
-    detail: z.string(),
-    retryable: z.boolean(),
-    errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
-    oldest: z.string().optional().describe('of a stream: the oldest event id that it can go on after'),
+    detail: z.string().describe('What is wrong with this request, and what to do.'),
+    retryable: z.boolean().describe('Whether the same request can succeed later, unchanged.'),
+    errors: z.array(fieldProblem).optional().describe('For `validation`: each field that is wrong.'),
+    oldest: z
+      .string()
+      .optional()
+      .describe('For `events_gone`: the oldest event id after which the stream can continue.'),
   })
-  .describe('An error as RFC 9457 has it.');
+  .describe('An error, as RFC 9457 specifies.');
 
-const output = z.strictObject({
-  stdout_bytes: count.describe('bytes that were written'),
-  stderr_bytes: count,
-  stdout_kept_bytes: count.describe('bytes that the log keeps'),
-  stderr_kept_bytes: count,
-  truncated: z.boolean().describe('the log does not keep all that was written'),
-  strategy: z.enum(OVERSIZED),
-  max_bytes: count,
-  result_bytes: count.describe('how much of each stream, or of the body of an HTTP answer, the result holds'),
-  log_path: z.string().optional().describe('for administrators'),
-});
-
-const resources = z.strictObject({ cpu_ms: ms.nullable(), max_rss_bytes: count.nullable() });
-
-const attempt = z.strictObject({
-  number: z.int().min(1),
-  runner: z.string(),
-  claimed_at: time,
-  started_at: time.nullable(),
-  ended_at: time.nullable(),
-  outcome: outcome.nullable(),
-  stdout_bytes: count,
-  stderr_bytes: count,
-  resources: resources.nullable(),
-});
-
-const timeoutsShape = {
-  queue_ms: ms.nullable(),
-  attempt_ms: ms,
-  total_ms: ms.nullable(),
-  idle_ms: ms.nullable(),
+export const written = {
+  stdout_bytes: count.describe('Bytes that were written to standard output.'),
+  stderr_bytes: count.describe('Bytes that were written to standard error.'),
 };
-
-export const execution = z.strictObject({
-  id: z.string(),
-  status: z.enum(STATUSES),
-  phase: z.enum(PHASES),
-  revision: z.int().min(1),
-  kind: z.enum(KINDS),
-  operation: z.string().nullable(),
-  spec: z.record(z.string(), z.unknown()).describe('what was asked for, as it was sent'),
-  user_id: z.string(),
-  task_id: z.string().nullable(),
-  labels: z.record(z.string(), z.string()),
-  priority: z.int(),
-  timeouts: z.strictObject(timeoutsShape),
-  limits: resourceLimits.describe('of what its processes may use; null is no limit'),
-  stop,
-  retry: z
-    .strictObject({
-      attempts: z.int().min(1).describe('tries in all'),
-      used: count,
-      next_at: time.nullable().describe('when the next try enters the queue'),
-    })
-    .nullable(),
-  cache: z
-    .strictObject({
-      mode: z.enum(CACHE_MODES),
-      key: z.string().nullable(),
-      scope: z.enum(CACHE_SCOPES).nullable(),
-      ttl_s: z.number().nullable().describe('null never expires'),
-      status: z
-        .enum(['hit', 'joined', 'miss', 'stored', 'bypass'])
-        .describe('stored: a miss whose result is kept; joined: it took part in the run run_id'),
-      stored_at: time.nullable().describe('of a hit'),
-    })
-    .nullable(),
-  cost: cost.nullable().describe('null: it is free'),
-  plan_id: z.string().nullable().describe('the plan that it is a step of'),
-  step: z.string().nullable(),
-  run_id: z.string(),
-  rerun_of: z.string().nullable(),
-  redrive_of: z.string().nullable().describe('of a plan: the one whose completed steps it has taken over'),
-  kept_from: z.string().nullable().describe('of a step: the execution whose result was taken over'),
-  attempts: z.array(attempt),
-  outcome: outcome.nullable(),
-  error: executionError.nullable(),
-  warnings: z
-    .array(z.strictObject({ code: z.enum(WARNINGS), message: z.string() }))
-    .describe('what the status does not show; output_incomplete: the end of the output may be missing'),
-  result: z
-    .unknown()
-    .describe(
-      'parsed output if asked for, else {"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}: the end of each stream, how many bytes it had, and whether the text is not all of it; of an HTTP call {"status", "headers", "url", "body"}',
+export const kept = {
+  stdout_kept_bytes: count.describe('Bytes of standard output that the log keeps.'),
+  stderr_kept_bytes: count.describe('Bytes of standard error that the log keeps.'),
+};
+const output = z
+  .strictObject({
+    ...written,
+    ...kept,
+    truncated: z.boolean().describe('Whether the log lacks some of the output.'),
+    strategy: z.enum(OVERSIZED).describe('What happens to output beyond max_bytes.'),
+    max_bytes: count.describe('Most bytes of output that the log keeps.'),
+    result_bytes: count.describe(
+      'Most bytes of each stream, or of the body of an HTTP response, that the result holds.',
     ),
-  output,
-  resources: resources.nullable(),
-  timestamps: z.strictObject({
-    created: time,
-    queued: time,
-    started: time.nullable(),
-    finished: time.nullable(),
-  }),
-  queue: z
-    .strictObject({
-      position: count.nullable(),
-      reason: z.enum(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined']),
-    })
-    .nullable(),
-  cancel: z.strictObject({ at: time, reason: z.string().nullable() }).nullable(),
-  webhook: ownWebhook,
-  trace_id: z.string(),
-  isolation: z
-    .enum(ISOLATION_TIERS)
-    .describe('the least tier that its attempts run at; none where no process does'),
-  policy_version: z.string().nullable().describe('of the policy file that has allowed it; null without one'),
-  submitted_by: z.string().nullable().describe('the administrator who has submitted it for its user'),
-});
+    log_path: z.string().optional().describe('Path of the log file. Only administrators see it.'),
+  })
+  .describe('Output of the last attempt.');
+
+const resources = z
+  .strictObject({
+    cpu_ms: ms.nullable().describe('CPU time of all processes, milliseconds; null if not measured.'),
+    max_rss_bytes: count.nullable().describe('Peak memory, bytes; null if not measured.'),
+  })
+  .describe('What an attempt used.');
+
+const attempt = z
+  .strictObject({
+    number: z.int().min(1).describe('From 1.'),
+    runner: z.string().describe('Name of the runner.'),
+    claimed_at: time.describe('When the attempt got a slot.'),
+    started_at: time.nullable().describe('When its process started or its request was sent.'),
+    ended_at: time.nullable().describe('When it ended.'),
+    outcome: outcome.nullable().describe('How it ended; null while it runs.'),
+    ...written,
+    resources: resources.nullable().describe('What it used; null until it has ended.'),
+  })
+  .describe('One attempt.');
+
+export const effectiveTimeouts = z
+  .strictObject({
+    queue_ms: ms.nullable().describe('Longest wait for a slot, milliseconds; null: no limit.'),
+    attempt_ms: ms.describe('Longest attempt, milliseconds.'),
+    total_ms: ms.nullable().describe('Longest time from submission to end, milliseconds; null: no limit.'),
+    idle_ms: ms.nullable().describe('Longest time without output, milliseconds; null: no limit.'),
+  })
+  .describe('Time limits after all defaults.');
+
+export const cacheUse = z
+  .strictObject({
+    mode: z.enum(CACHE_MODES).describe('How the execution uses the cache.'),
+    key: z.string().nullable().describe('The cache key.'),
+    scope: z.enum(CACHE_SCOPES).nullable().describe('Who shares the result.'),
+    ttl_s: z.number().nullable().describe('How long the result is kept, seconds; null: until it is evicted.'),
+    status: z
+      .enum(['hit', 'joined', 'miss', 'stored', 'bypass'])
+      .describe(
+        '`hit`: the result is a stored one. `joined`: the execution shares the run `run_id`. `stored`: a miss whose result is now in the cache.',
+      ),
+    stored_at: time.nullable().describe('For a hit: when the result was stored.'),
+  })
+  .describe('How an execution uses the cache.');
+
+const warning = z
+  .strictObject({
+    code: z
+      .enum(WARNINGS)
+      .describe(
+        '`output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes.',
+      ),
+    message: z.string().describe('What happened, in words.'),
+  })
+  .describe('Something that the status does not show.');
+export const execution = z
+  .strictObject({
+    id: z.string().describe('Unique id, a UUID (version 7).'),
+    status,
+    phase: z.enum(PHASES).describe('Finer than the status. `done` is the last phase.'),
+    revision: z.int().min(1).describe('Grows with each change of the stored execution.'),
+    kind,
+    operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
+    spec: z.record(z.string(), z.unknown()).describe('The request, as it was sent.'),
+    user_id: z.string().describe('The user whom it belongs to.'),
+    task_id: z.string().nullable().describe('The task_id of the request.'),
+    labels: labelsShown,
+    priority: z.int().describe('Higher runs earlier.'),
+    timeouts: effectiveTimeouts,
+    limits: resourceLimits.describe('Limits on what the processes use, after all defaults.'),
+    stop,
+    retry: z
+      .strictObject({
+        attempts: z.int().min(1).describe('Attempts in total.'),
+        used: count.describe('Attempts that have ended.'),
+        next_at: time.nullable().describe('When the next attempt enters the queue.'),
+      })
+      .nullable()
+      .describe('Retries; null if it has one attempt only.'),
+    cache: cacheUse.nullable().describe('How it uses the cache; null if it does not.'),
+    cost: cost.nullable().describe('Credits; null if it is free.'),
+    plan_id: z.string().nullable().describe('For a step: the plan.'),
+    step: z.string().nullable().describe('For a step: its name.'),
+    run_id: z
+      .string()
+      .describe(
+        'The execution whose run produced the output. Differs from `id` for joined executions and cache hits.',
+      ),
+    rerun_of: z.string().nullable().describe('For a rerun: the execution that it repeats.'),
+    redrive_of: z
+      .string()
+      .nullable()
+      .describe('For a redriven plan: the plan whose completed steps it keeps.'),
+    kept_from: z
+      .string()
+      .nullable()
+      .describe('For a step that a redrive keeps: the execution that produced the result.'),
+    attempts: z.array(attempt).describe('All attempts, the first one first.'),
+    outcome: outcome.nullable().describe('How it ended; null until then.'),
+    error: executionError.nullable().describe('Why it did not complete; null if it has, or has not ended.'),
+    warnings: z.array(warning).describe('What the status does not show.'),
+    result: z
+      .unknown()
+      .describe(
+        'With `output.parse`: the parsed output. Otherwise for a command `{"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}`: the end of each stream, its size, and whether the text lacks some of it. For an HTTP call `{"status", "headers", "url", "body"}`. Null until the end.',
+      ),
+    output,
+    resources: resources.nullable().describe('What the last attempt used; null until it has ended.'),
+    timestamps: z
+      .strictObject({
+        created: time.describe('When it was accepted.'),
+        queued: time.describe('When it last entered the queue.'),
+        started: time.nullable().describe('When its last attempt started.'),
+        finished: time.nullable().describe('When it ended.'),
+      })
+      .describe('Times in UTC.'),
+    queue: z
+      .strictObject({
+        position: count.nullable().describe('Executions before it.'),
+        reason: z
+          .enum(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined'])
+          .describe('Why it waits.'),
+      })
+      .nullable()
+      .describe('Where it waits; null if it does not.'),
+    cancel: cancelShown,
+    webhook: ownWebhook,
+    trace_id: z.string().describe('W3C trace id.'),
+    isolation: isolationTier.describe('The weakest isolation that its attempts accept.'),
+    policy_version: z
+      .string()
+      .nullable()
+      .describe('Version of the policy file that allowed it; null without a policy file.'),
+    submitted_by: z.string().nullable().describe('The administrator who submitted it for its user.'),
+  })
+  .describe('An execution: one accepted request to run something.');
 export type ExecutionWire = z.infer<typeof execution>;
 export type AttemptWire = z.infer<typeof attempt>;
 
+const retryShown = {
+  attempts: z.int().min(1).describe('Attempts in total.'),
+  multiplier: z.number().describe('Wait after the first attempt, seconds.'),
+  min_ms: ms.describe('Shortest wait, milliseconds.'),
+  max_ms: ms.describe('Longest wait, milliseconds.'),
+  jitter: z.number().describe('Random part of the wait, 0 to 1.'),
+};
+const appliedPolicy = z
+  .strictObject({
+    timeouts: effectiveTimeouts,
+    limits: resourceLimits,
+    stop,
+    retry: z.strictObject(retryShown).nullable().describe('Null: one attempt.'),
+    retry_safe: z.boolean().describe('Whether an interrupted attempt is retried.'),
+    output: z
+      .strictObject({
+        max_bytes: count.describe('Most bytes of output that the log keeps.'),
+        oversized: z.enum(OVERSIZED).describe('What happens to more.'),
+        result_bytes: count.describe('Most bytes of each stream that the result holds.'),
+        parse: z.literal('json').nullable().describe('How the output is parsed.'),
+      })
+      .describe('What execd keeps of the output.'),
+    concurrency: z
+      .strictObject({
+        key: z.string().describe('What shares the limit.'),
+        limit: count.describe('Executions at a time.'),
+      })
+      .nullable()
+      .describe('Limit of the operation; null: none.'),
+    priority: z.int().describe('Higher runs earlier.'),
+    on_limit: z.enum(['queue', 'reject']).describe('What happens if no slot is free.'),
+  })
+  .describe('The policy that applies after all defaults.');
+
 export const dryRun = z
   .strictObject({
-    dry_run: z.literal(true),
-    accepted: z.boolean().describe('whether it would be accepted now'),
-    problem: problem.nullable().describe('why it would not be'),
+    dry_run: z.literal(true).describe('Always true.'),
+    accepted: z.boolean().describe('Whether execd would accept the request now.'),
+    problem: problem.nullable().describe('Why execd would reject it.'),
     begins: z
       .enum(['hit', 'joined', 'running', 'queued', 'refused_by_circuit'])
       .nullable()
-      .describe('how it would begin; refused_by_circuit: it would fail at once'),
-    kind: z.enum(KINDS),
-    operation: z.string().nullable(),
-    policy: z
-      .strictObject({
-        timeouts: z.strictObject(timeoutsShape),
-        limits: resourceLimits,
-        stop,
-        retry: z
-          .strictObject({
-            attempts: z.int().min(1),
-            multiplier: z.number(),
-            min_ms: ms,
-            max_ms: ms,
-            jitter: z.number(),
-          })
-          .nullable(),
-        retry_safe: z.boolean(),
-        output: z.strictObject({
-          max_bytes: count,
-          oversized: z.enum(OVERSIZED),
-          result_bytes: count,
-          parse: z.literal('json').nullable(),
-        }),
-        concurrency: z.strictObject({ key: z.string(), limit: count }).nullable(),
-        priority: z.int(),
-        on_limit: z.enum(['queue', 'reject']),
-      })
-      .nullable()
-      .describe('what would apply to it; null when the request cannot be made out'),
-    cache: execution.shape.cache,
+      .describe('How it would begin. `refused_by_circuit`: it would fail at once.'),
+    kind,
+    operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
+    policy: appliedPolicy.nullable().describe('What would apply; null if the request is invalid.'),
+    cache: cacheUse.nullable().describe('How it would use the cache; null if it would not.'),
     cost: z
       .strictObject({
-        reserved: count.describe('the most that it can cost'),
-        available: z.int().describe('what the account has for it'),
+        reserved: count.describe('The most that it can cost, credits.'),
+        available: z.int().describe('Credits that the account can reserve.'),
       })
       .nullable()
-      .describe('null: it is free'),
+      .describe('Credits; null if it is free.'),
   })
-  .describe('What would become of a request now; nothing was stored.');
+  .describe('What would happen to a request now. Nothing is stored.');
 
-/** The answer to a submit. */
-export const submitAnswer = z.union([execution, dryRun]);
+export const executionList = z
+  .strictObject({
+    items: z.array(execution).describe('Newest first.'),
+    next_cursor: nextCursor,
+  })
+  .describe('A page of executions.');
 
-export const executionList = z.strictObject({
-  items: z.array(execution),
-  next_cursor: z.string().nullable(),
-});
+const batchAccepted = z
+  .strictObject({
+    status: z.int().describe('202, or 200 if the execution has already finished.'),
+    execution,
+    replayed: z.boolean().describe('Whether an earlier request with the same key created it.'),
+  })
+  .describe('An item that execd accepted.');
+const batchRefused = z
+  .strictObject({ status: z.int().describe('The status of the problem.'), problem })
+  .describe('An item that execd rejected.');
+export const batchAnswer = z
+  .strictObject({
+    items: z
+      .array(z.union([batchAccepted, batchRefused]))
+      .describe('One for each item of the request, in order.'),
+  })
+  .describe('The result of a batch.');
 
-export const batchAnswer = z.strictObject({
-  items: z.array(
-    z.union([
-      z.strictObject({ status: z.int(), execution, replayed: z.boolean() }),
-      z.strictObject({ status: z.int(), problem }),
-    ]),
-  ),
-});
+export const stepResult = z
+  .strictObject({
+    step: z.string().describe('Name of the step, or of the operation, or the kind.'),
+    result: z.unknown().describe('The result; null until the end.'),
+    completed: z.boolean().describe('Whether the status is `completed`.'),
+    message: z.string().describe('The status, in words.'),
+    status,
+    error_code: errorCode.nullable().describe('Code of the error; null if there is none.'),
+    error_message: z.string().nullable().describe('Message of the error; null if there is none.'),
+  })
+  .describe('The result of an execution, in short.');
 
-export const stepResult = z.strictObject({
-  step: z.string(),
-  result: z.unknown(),
-  completed: z.boolean(),
-  message: z.string(),
-  status: z.enum(STATUSES),
-  error_code: errorCode.nullable(),
-  error_message: z.string().nullable(),
-});
+export const bulkCancelAnswer = z
+  .strictObject({
+    cancelled: count.describe('Executions that ended at once.'),
+    canceling: count.describe('Executions that execd is stopping.'),
+  })
+  .describe('What a bulk cancel did.');
 
-export const bulkCancelAnswer = z.strictObject({
-  cancelled: count.describe('ended at once'),
-  canceling: count.describe('being stopped'),
-});
+export const cacheStats = z
+  .strictObject({
+    entries: count.describe('Results in the cache.'),
+    max_entries: count.describe('Most results that the cache holds.'),
+    bytes: count.describe('Size of all results.'),
+    hits: count.describe('Lookups that found a result.'),
+    misses: count.describe('Lookups that found none.'),
+    hit_ratio: z.number().min(0).max(1).nullable().describe('Hits per lookup; null before the first one.'),
+    joined: count.describe('Executions that shared the run of another one.'),
+    stores: count.describe('Results that were stored.'),
+    evictions: count.describe('Results that were removed to make room.'),
+    expirations: count.describe('Results that reached the end of their TTL.'),
+  })
+  .describe('Statistics of the cache since the start of the server.');
 
-export const cacheStats = z.strictObject({
-  entries: count,
-  max_entries: count,
-  bytes: count,
-  hits: count,
-  misses: count,
-  hit_ratio: z.number().min(0).max(1).nullable().describe('null before the first look'),
-  joined: count.describe('executions that took part in the run of another one'),
-  stores: count,
-  evictions: count,
-  expirations: count,
-});
+export const cacheEntry = z
+  .strictObject({
+    key: z.string().describe('The cache key.'),
+    operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
+    run_id: z.string().describe('The execution that produced the result.'),
+    result: z.unknown().describe('The result.'),
+    stored_at: time.describe('When it was stored.'),
+    age_s: z.number().describe('Age, seconds.'),
+    ttl_s: z.number().nullable().describe('Time left, seconds; null: until it is evicted.'),
+  })
+  .describe('A stored result.');
 
-export const cacheEntry = z.strictObject({
-  key: z.string(),
-  operation: z.string().nullable(),
-  run_id: z.string(),
-  result: z.unknown(),
-  stored_at: time,
-  age_s: z.number(),
-  ttl_s: z.number().nullable().describe('what is left; null never expires'),
-});
-
-export const circuit = z.strictObject({
-  name: z.string(),
-  state: z.enum(['closed', 'open', 'half_open']),
-  calls: count.describe('that are counted now'),
-  failures: count,
-  opened: count.describe('times that it has opened'),
-  rejected: count.describe('executions that it has refused'),
-  next_probe_ms: ms.nullable().describe('until the next probe is let through; null unless it is open'),
-});
-export const circuitList = z.strictObject({ items: z.array(circuit) });
+export const circuit = z
+  .strictObject({
+    name: z.string().describe('What the circuit protects.'),
+    state: z
+      .enum(['closed', 'open', 'half_open'])
+      .describe('`closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.'),
+    calls: count.describe('Calls in the current window.'),
+    failures: count.describe('Failures in the current window.'),
+    opened: count.describe('How often it has opened.'),
+    rejected: count.describe('Executions that it has rejected.'),
+    next_probe_ms: ms.nullable().describe('Time until the next probe, milliseconds; null unless it is open.'),
+  })
+  .describe('A circuit breaker.');
+export const circuitList = z
+  .strictObject({ items: z.array(circuit).describe('All circuits that were used.') })
+  .describe('Circuits.');
 
 const offeredTiers = z
-  .array(z.enum(ISOLATION_TIERS))
-  .describe('the isolation tiers that it offers; the first one is the default');
+  .array(isolationTier)
+  .describe('Isolation tiers that the server offers; the first one is the default.');
 
-const slots = z.strictObject({ max: count, running: count, pending: count, available: count });
+const slots = z
+  .strictObject({
+    max: count.describe('Slots in total.'),
+    running: count.describe('Slots in use.'),
+    pending: count.describe('Executions that wait for a slot.'),
+    available: count.describe('Free slots.'),
+  })
+  .describe('Use of slots.');
 
-export const stats = z.strictObject({
-  executions: z.record(z.enum(STATUSES), count),
-  concurrency: slots.describe('of what takes a process'),
-  http_concurrency: slots.describe('of HTTP calls'),
-  queue: z.strictObject({ depth: count, oldest_age_ms: ms }),
-  write_behind: z.strictObject({ waiting: count, lag_ms: ms, flushes: count, failures: count }),
-  store: z.strictObject({ commits: count, groups: count, waiting: count, commit_ms_mean: z.number() }),
-  runner_host: z.strictObject({
-    name: z.string(),
-    pid: z.int().nullable(),
-    restarts: count,
-    ready: z.boolean(),
-    isolation: offeredTiers,
-  }),
-  waiting: z.strictObject({ polls: count, log_followers: count }),
-  streams: z
-    .strictObject({
-      execution: count,
-      events: count,
-      log: count,
-      blocked: count.describe('whose clients take nothing now'),
-      sent: count.describe('messages since the start'),
-      cut_slow: count.describe('clients that took nothing for too long'),
-      cut_shutdown: count,
-    })
-    .describe('streams of events that are open'),
-  cache: cacheStats,
-});
+const byStatus = Object.fromEntries(
+  STATUSES.map((one) => [one, count.describe(`Executions that are ${one}.`)]),
+) as Record<(typeof STATUSES)[number], typeof count>;
 
-const component = z.strictObject({ status: z.enum(['healthy', 'unhealthy']), detail: z.string().nullable() });
-export const health = z.strictObject({
-  status: z.enum(['healthy', 'unhealthy']),
-  timestamp: time,
-  version: z.string(),
-  cache_size: count,
-  error: z.string().nullable(),
-  components: z.strictObject({
-    store: component,
-    runner_host: component.extend({
-      name: z.string().describe('native or node'),
-      isolation: offeredTiers,
-    }),
-    intake: component,
-    logs: component.describe(
-      'the directory of the logs: a probe is written every 5 s, and every second while it fails',
-    ),
-    work_directories: component.describe('the private directories of commands, probed in the same way'),
-  }),
-});
+export const stats = z
+  .strictObject({
+    executions: z.strictObject(byStatus).describe('Executions by status.'),
+    concurrency: slots.describe('Slots for processes.'),
+    http_concurrency: slots.describe('Slots for HTTP calls.'),
+    queue: z
+      .strictObject({
+        depth: count.describe('Executions that wait.'),
+        oldest_age_ms: ms.describe('Age of the oldest one, milliseconds.'),
+      })
+      .describe('The queue.'),
+    write_behind: z
+      .strictObject({
+        waiting: count.describe('Counters that are not stored yet.'),
+        lag_ms: ms.describe('Age of the oldest one, milliseconds.'),
+        flushes: count.describe('Writes so far.'),
+        failures: count.describe('Writes that failed.'),
+      })
+      .describe('Output counters of running executions, which are stored with a delay.'),
+    store: z
+      .strictObject({
+        commits: count.describe('Transactions so far.'),
+        groups: count.describe('Groups of changes in them.'),
+        waiting: count.describe('Groups that wait for a transaction.'),
+        commit_ms_mean: z.number().describe('Mean duration of a transaction, milliseconds.'),
+      })
+      .describe('The store.'),
+    runner_host: z
+      .strictObject({
+        name: z.string().describe('`native` or `node`.'),
+        pid: z.int().nullable().describe('Process id; null while it is down.'),
+        restarts: count.describe('How often it was restarted.'),
+        ready: z.boolean().describe('Whether it can start commands.'),
+        isolation: offeredTiers,
+      })
+      .describe('The process that starts commands.'),
+    waiting: z
+      .strictObject({
+        polls: count.describe('Open long polls.'),
+        log_followers: count.describe('Clients that follow a log.'),
+      })
+      .describe('Open requests that wait.'),
+    streams: z
+      .strictObject({
+        execution: count.describe('Open streams of one execution.'),
+        events: count.describe('Open streams of all events.'),
+        log: count.describe('Open streams of logs.'),
+        blocked: count.describe('Streams whose client is not reading.'),
+        sent: count.describe('Messages since the start.'),
+        cut_slow: count.describe('Streams that were closed because the client did not read.'),
+        cut_shutdown: count.describe('Streams that were closed by a shutdown.'),
+      })
+      .describe('Streams of server-sent events.'),
+    cache: cacheStats,
+  })
+  .describe('Statistics of the server.');
 
-export const probe = z.strictObject({ status: z.enum(['ok', 'unavailable']), reason: z.string().nullable() });
-export const removed = z.strictObject({ removed: count });
-export const flushed = z.strictObject({ flushed: count });
+const healthStatus = z.enum(['healthy', 'unhealthy']);
+const component = z
+  .strictObject({
+    status: healthStatus.describe('Whether the component works.'),
+    detail: z.string().nullable().describe('Why it does not; null if it does.'),
+  })
+  .describe('A component.');
+export const health = z
+  .strictObject({
+    status: healthStatus.describe('`healthy` if all components are.'),
+    timestamp: time.describe('When this was checked.'),
+    version: z.string().describe('Version of execd.'),
+    cache_size: count.describe('Results in the cache.'),
+    error: z.string().nullable().describe('Detail of the first unhealthy component.'),
+    components: z
+      .strictObject({
+        store: component,
+        runner_host: component
+          .extend({
+            name: z.string().describe('`native` or `node`.'),
+            isolation: offeredTiers,
+          })
+          .describe('The process that starts commands.'),
+        intake: component,
+        logs: component.describe(
+          'The directory of logs. execd writes a probe to it every 5 s, and every second while that fails.',
+        ),
+        work_directories: component.describe('The private directories of commands, probed in the same way.'),
+      })
+      .describe('Components.'),
+  })
+  .describe('Health of the server.');
+
+export const probe = z
+  .strictObject({
+    status: z.enum(['ok', 'unavailable']).describe('`ok`, or why not in `reason`.'),
+    reason: z.string().nullable().describe('Why the server is unavailable; null if it is not.'),
+  })
+  .describe('Result of a probe.');
+export const removed = z
+  .strictObject({ removed: count.describe('How many were removed.') })
+  .describe('What was removed.');
+export const flushed = z
+  .strictObject({ flushed: count.describe('How many counters were stored.') })
+  .describe('What was stored.');
 
 // --------------------------------------------------------------------------------------- requests
-
-/** What stands in the OpenAPI document in place of a schema that transforms what it reads. */
-const shownAs = <T extends z.ZodType>(json: object, schema: T): T => schema.meta({ shownAs: json });
 
 /** For what is said about the whole: not when a part of it is wrong already. */
 const hasNoIssues = ({ issues }: { issues: unknown[] }) => issues.length === 0;
 
-/** Several values of one parameter, separated by commas or by repeating it. */
-export const list = <T extends z.ZodEnum>(item: T) =>
-  shownAs(
-    {
-      type: 'array',
-      items: { type: 'string', enum: item.options },
-      description: 'several, separated by commas',
-    },
-    z.preprocess(
-      (value) => (typeof value === 'string' ? value.split(',') : value),
-      z.array(item).min(1).max(50),
-    ),
-  );
-export const digits = (min: number, max: number, description: string) =>
-  shownAs(
-    { type: 'integer', minimum: min, maximum: max, description },
-    z
-      .string()
-      .regex(/^\d{1,15}$/, 'must be a whole number')
-      .transform(Number)
-      .pipe(z.int().min(min).max(max)),
-  );
-/** A point in time: RFC 3339 with an offset, to milliseconds since the epoch. */
-const instant = shownAs(
-  { type: 'string', format: 'date-time' },
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-);
-const labelPair = z
-  .string()
-  .regex(/^[^=]+=/, 'must be name=value')
-  .transform((text) => {
-    const at = text.indexOf('=');
-    return { name: text.slice(0, at), value: text.slice(at + 1) };
-  });
-export const labelPairs = shownAs(
-  { type: 'array', items: { type: 'string' }, description: 'name=value; repeated, all must fit' },
-  z.preprocess((value) => [value].flat(), z.array(labelPair).min(1).max(20)),
-);
-
 /** `running` is every live attempt that is not being cancelled: how far it is, nobody stores. */
 const LISTED_PHASES = ['queued', 'scheduled_retry', 'running', 'canceling', 'done'] as const;
 
+const SEVERAL = 'Several values: repeat the parameter, or separate them with commas.';
 const filterShape = {
-  status: list(z.enum(STATUSES)).optional(),
-  phase: list(z.enum(LISTED_PHASES)).optional(),
-  error_code: list(errorCode)
+  status: list(z.enum(STATUSES)).optional().describe(`Only these statuses. ${SEVERAL}`),
+  phase: list(z.enum(LISTED_PHASES)).optional().describe(`Only these phases. ${SEVERAL}`),
+  error_code: list(z.enum(errorCode.options))
     .optional()
-    .describe('of executions that did not complete; several, separated by commas'),
+    .describe(`Only executions that did not complete, with these codes. ${SEVERAL}`),
   cause: list(z.enum(CAUSES))
     .optional()
-    .describe('of executions that did not complete; several, separated by commas'),
-  kind: list(z.enum(KINDS)).optional(),
-  operation: operationName.optional(),
-  task_id: taskId.optional(),
-  plan_id: z.string().max(100).optional().describe('steps of this plan'),
-  step: z.string().max(200).optional(),
+    .describe(`Only executions that did not complete, for these causes. ${SEVERAL}`),
+  kind: list(z.enum(KINDS)).optional().describe(`Only these kinds. ${SEVERAL}`),
+  operation: operationName.optional().describe('Only this operation.'),
+  task_id: taskId.optional().describe('Only this task_id.'),
+  plan_id: z.string().max(100).optional().describe('Only steps of this plan.'),
+  step: z.string().max(200).optional().describe('Only steps with this name.'),
   label: labelPairs.optional(),
-  created_after: instant.optional(),
-  created_before: instant.optional(),
-  finished_after: instant.optional(),
-  finished_before: instant.optional(),
+  created_after: instant.optional().describe('Only if accepted at or after this time.'),
+  created_before: instant.optional().describe('Only if accepted before this time.'),
+  finished_after: instant.optional().describe('Only if finished at or after this time.'),
+  finished_before: instant.optional().describe('Only if finished before this time.'),
 };
 
 export const MAX_PAGE = 1000;
+const CURSOR = 'The `next_cursor` of the page before, with the same filters.';
 const pageShape = {
-  limit: digits(1, MAX_PAGE, 'items of a page').default(50),
-  cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+  limit: digits(1, MAX_PAGE, 'Most items of a page.').default(50),
+  cursor: z.string().max(1000).optional().describe(CURSOR),
 };
 /** Of listings without filters. */
 export const pageQuery = z.strictObject(pageShape);
@@ -427,54 +553,81 @@ const {
 } = filterShape;
 export const planListQuery = z.strictObject({
   ...planFilters,
-  limit: digits(1, 200, 'items of a page').default(50),
-  cursor: z.string().max(1000).optional().describe('next_cursor of the page before'),
+  limit: digits(1, 200, 'Most items of a page.').default(50),
+  cursor: z.string().max(1000).optional().describe(CURSOR),
 });
 
 /** Longest wait of a long poll and of `Prefer: wait`, seconds. */
 export const MAX_WAIT_S = 60;
+const wait = digits(0, MAX_WAIT_S, 'Wait until it has finished, at most so many seconds.').optional();
 export const submitQuery = z.strictObject({
-  dry_run: z.enum(['true', 'false']).optional().describe('true: only say what would become of it'),
+  dry_run: z
+    .unknown()
+    .refine(() => false, 'is no longer a parameter: send the same body to POST /v1/executions/dry-run')
+    .optional()
+    .meta({ isHidden: true }),
 });
 export const getQuery = z.strictObject({
-  wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
-  after_revision: digits(0, Number.MAX_SAFE_INTEGER, 'with wait: until its revision is greater').optional(),
+  wait,
+  after_revision: digits(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'With `wait`: wait only until the revision is greater than this one.',
+  ).optional(),
 });
 
 /** Where to go on reading a log: attempt and offset. */
 export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
 export const planGetQuery = z.strictObject({
-  wait: digits(0, MAX_WAIT_S, 'seconds to wait until it has finished').optional(),
-  steps: z.enum(['true', 'false']).optional().describe('false leaves the steps out; default: true'),
+  wait,
+  steps: flag().optional().describe('`false` leaves out the steps. Default: true.'),
 });
 
+export const logStream = z
+  .enum(['all', 'stdout', 'stderr'])
+  .default('all')
+  .describe('Which of the two streams.');
+export const follow = flag()
+  .default(false)
+  .describe('Continue until the end, while output is being written.');
 export const logsQuery = z.strictObject({
-  stream: z.enum(['all', 'stdout', 'stderr']).default('all'),
-  format: z.enum(['text', 'ndjson', 'sse', 'raw']).default('text'),
-  follow: z.enum(['true', 'false']).default('false'),
-  attempt: digits(1, 1_000_000, 'this attempt only').optional(),
+  stream: logStream,
+  format: z
+    .enum(['text', 'ndjson', 'sse', 'raw'])
+    .default('text')
+    .describe(
+      '`text`: UTF-8. `ndjson`: one JSON object for each piece, with stream and time. `sse`: the same as server-sent events. `raw`: the bytes as they were written.',
+    ),
+  follow,
+  attempt: digits(1, 1_000_000, 'Only this attempt.').optional(),
   cursor: z
     .string()
-    .regex(LOG_CURSOR, 'must be attempt.offset')
+    .regex(LOG_CURSOR, 'must be ATTEMPT.OFFSET, as cursor in a record of the log')
     .optional()
-    .describe('go on from here: attempt.offset'),
-  since: instant.optional(),
-  tail: digits(0, 10_000_000, 'the last lines of the last attempt').optional(),
-  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'stop after so many bytes').optional(),
+    .describe('Continue after this position: the `cursor` of the last record that you have.'),
+  since: instant.optional().describe('Only output that was written at or after this time.'),
+  tail: digits(0, 10_000_000, 'Only the last lines of the last attempt.').optional(),
+  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'Stop after so many bytes.').optional(),
 });
 export type LogsQuery = z.infer<typeof logsQuery>;
 
-export const keyParams = z.strictObject({ key: z.string().max(200) });
-export const circuitParams = z.strictObject({ name: z.string().max(5000) });
+export const keyParams = z.strictObject({ key: z.string().max(200).describe('A cache key.') });
+export const circuitParams = z.strictObject({
+  name: z.string().max(5000).describe('Name of a circuit, as GET /v1/circuits lists it.'),
+});
 export const cacheFilter = z.strictObject({
-  key: z.string().max(200).optional(),
-  operation: operationName.optional(),
-  user: z.string().max(255).optional().describe('for administrators; default: their own'),
-  all: z.enum(['true']).optional().describe('for administrators: of all users'),
+  key: z.string().max(200).optional().describe('Only the result with this key.'),
+  operation: operationName.optional().describe('Only results of this operation.'),
+  user: z
+    .string()
+    .max(255)
+    .optional()
+    .describe('Results of this user. Requires the scope `admin` unless it is you.'),
+  all: flag().optional().describe('Results of all users. Requires the scope `admin`.'),
 });
 
-export const idParams = z.strictObject({ id: z.string().max(100) });
-const reason = osString.min(1).max(1000).optional();
+export const idParams = z.strictObject({ id: z.string().max(100).describe('Its id.') });
+const reason = osString.min(1).max(1000).optional().describe('Why; the execution shows it.');
 
 /** A body that may be left out. */
 export const optional = <T extends z.ZodType>(schema: T, name: string) =>
@@ -488,99 +641,127 @@ export const noBody = z.preprocess((body) => body ?? {}, z.strictObject({}));
 
 const graceOfCancel = (limits: SpecLimits) =>
   graceSchema(limits.maxGraceMs).describe(
-    'time until SIGKILL, milliseconds; default: stop.grace_ms of the execution. A later cancel can make it shorter',
+    'Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it.',
   );
 
-const cancelRequest = (limits: SpecLimits) => z.strictObject({ reason, grace_ms: graceOfCancel(limits) });
+const cancelRequest = (limits: SpecLimits) =>
+  z.strictObject({ reason, grace_ms: graceOfCancel(limits) }).describe('How to cancel.');
 const bulkCancelRequest = (limits: SpecLimits) =>
   z
     .strictObject({
-      all: z.literal(true).optional(),
+      all: z.literal(true).optional().describe('All live executions.'),
       status: z
         .array(z.enum(['pending', 'running']))
         .min(1)
         .max(10)
-        .optional(),
-      kind: z.array(z.enum(KINDS)).min(1).max(50).optional(),
-      task_id: taskId.optional(),
+        .optional()
+        .describe('Only these statuses.'),
+      kind: z.array(z.enum(KINDS)).min(1).max(50).optional().describe('Only these kinds.'),
+      task_id: taskId.optional().describe('Only this task_id.'),
       labels: z
         .record(z.string(), z.string())
-        .refine((labels) => Object.keys(labels).length > 0, 'name at least one label')
-        .optional(),
-      created_after: instant.optional(),
-      created_before: instant.optional(),
+        .refine((labels) => Object.keys(labels).length > 0, 'must name at least one label')
+        .optional()
+        .describe('Only executions that have all of these labels.'),
+      created_after: instant.optional().describe('Only if accepted at or after this time.'),
+      created_before: instant.optional().describe('Only if accepted before this time.'),
       reason,
       grace_ms: graceOfCancel(limits),
     })
     .refine(({ reason: _reason, grace_ms: _grace, ...filter }) => Object.keys(filter).length > 0, {
-      error: 'at least one filter is needed, or "all": true',
+      error: 'must have at least one filter, or "all": true',
       when: hasNoIssues,
-    });
+    })
+    .describe('Which executions to cancel. Only executions that match all filters are cancelled.');
 
 /** The request bodies that depend on the configured maxima. */
 export function requestSchemas(limits: SpecLimits) {
   const cancel = cancelRequest(limits);
+  const parts = specParts(limits);
   return {
     limits,
+    parts,
     cancelRequest: cancel,
     cancel: optional(cancel, 'CancelRequest'),
     bulkCancel: bulkCancelRequest(limits),
-    spec: specSchema(limits),
-    batchItem: batchItemSchema(limits),
+    spec: specSchema(limits, parts),
+    batchItem: batchItemSchema(limits, parts),
     batch: z.strictObject({
       executions: z
         .array(shownAs({ $ref: '#/components/schemas/BatchItem' }, z.unknown()))
         .min(1)
-        .max(1000),
+        .max(1000)
+        .describe('1 to 1,000 specs, each with an idempotency_key of its own if you want one.'),
     }),
     warm: z.strictObject({
       executions: z
         .array(shownAs({ $ref: '#/components/schemas/Spec' }, z.unknown()))
         .min(1)
-        .max(1000),
+        .max(1000)
+        .describe('Specs with a `cache` block, or operations that have one.'),
     }),
     patch: z
-      .strictObject({ priority: priority.optional(), timeouts: timeoutsSchema(limits).optional() })
-      .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change', when: hasNoIssues }),
+      .strictObject({
+        priority: priority.optional().describe('The new priority.'),
+        timeouts: parts.timeouts.optional().describe('New time limits. They can only be extended.'),
+      })
+      .refine((change) => Object.keys(change).length > 0, {
+        error: 'must have priority or timeouts',
+        when: hasNoIssues,
+      }),
   };
 }
 export type RequestSchemas = ReturnType<typeof requestSchemas>;
 
 /** Everything that stands under its own name in the OpenAPI document. */
 export function components(requests: RequestSchemas): Record<string, z.ZodType> {
+  const { spec, batchItem, parts } = requests;
   return {
-    Problem: problem,
-    ProcessEnd: processEnd,
-    Outcome: outcome,
-    Output: output,
-    Attempt: attempt,
-    ExecutionError: executionError,
+    Spec: spec,
+    ...byKind(spec, 'Spec'),
+    BatchRequest: requests.batch,
+    BatchItem: batchItem,
+    ...byKind(batchItem, 'BatchItem'),
+    Timeouts: parts.timeouts,
+    OutputOptions: parts.output,
+    ResourceLimits: parts.limits,
+    StopOptions: parts.stop,
+    ...commonParts,
+    PatchRequest: requests.patch,
+    CancelRequest: requests.cancelRequest,
+    BulkCancelRequest: requests.bulkCancel,
+    WarmRequest: requests.warm,
     Execution: execution,
     ExecutionList: executionList,
     BatchAnswer: batchAnswer,
     StepResult: stepResult,
     BulkCancelAnswer: bulkCancelAnswer,
-    Stats: stats,
-    Health: health,
-    Probe: probe,
-    Removed: removed,
-    Flushed: flushed,
-    CancelRequest: requests.cancelRequest,
-    BulkCancelRequest: requests.bulkCancel,
+    DryRun: dryRun,
+    AppliedPolicy: appliedPolicy,
+    EffectiveTimeouts: effectiveTimeouts,
+    EffectiveLimits: resourceLimits,
+    ...wordComponents,
+    Attempt: attempt,
+    ...outcomeComponents,
+    Output: output,
+    Resources: resources,
+    CacheUse: cacheUse,
+    Warning: warning,
+    Problem: problem,
+    FieldProblem: fieldProblem,
+    ...planComponents(requests.limits, parts),
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,
     CircuitList: circuitList,
     ...operationComponents,
     ...accountComponents,
-    DryRun: dryRun,
-    SubmitAnswer: submitAnswer,
     ...keyComponents,
-    ...planComponents(requests.limits),
-    Spec: requests.spec,
-    BatchItem: requests.batchItem,
-    BatchRequest: requests.batch,
-    PatchRequest: requests.patch,
-    WarmRequest: requests.warm,
+    Stats: stats,
+    Slots: slots,
+    Health: health,
+    Probe: probe,
+    Removed: removed,
+    Flushed: flushed,
   };
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../domain/ports.ts';
 import { Connections } from '../connections.ts';
 import { FairShare, type SHARES } from '../fair-share.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';
+import type { RequestHeader } from '../openapi/headers.ts';
 import { headCheck, type HeadOptions } from './request-head.ts';
 
 export interface GateOptions extends HeadOptions {
@@ -27,8 +28,10 @@ declare module 'fastify' {
     anyQuery?: boolean;
     /** Members that the objects of its body may have together; default: `MAX_MEMBERS`. */
     maxMembers?: number;
-    /** Request headers that mean something to the route, with their description. */
-    headers?: Record<string, string>;
+    /** Request headers that mean something to the route. */
+    headers?: readonly RequestHeader[];
+    /** Statuses of its refusals beside those that all routes have. */
+    refuses?: readonly number[];
   }
 }
 

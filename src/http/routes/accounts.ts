@@ -13,14 +13,14 @@ import {
 } from '../account-schemas.ts';
 import { idempotencyOf } from '../idempotency.ts';
 import { cursorAfter, readPosition } from '../listing.ts';
-import { pageQuery, problem } from '../schemas.ts';
+import { json } from '../openapi/answers.ts';
+import { pageQuery } from '../schemas.ts';
 
 interface Params {
   Params: z.infer<typeof userParams>;
 }
 
 export function accountRoutes(app: FastifyInstance, { engine }: { engine: Engine }): void {
-  const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: userParams, tags: ['accounts'] };
 
   app.route<Params>({
@@ -29,8 +29,10 @@ export function accountRoutes(app: FastifyInstance, { engine }: { engine: Engine
     config: { access: 'read' },
     schema: {
       ...oneOf,
-      summary: "The credits of a user: your own, or as an administrator anybody's",
-      response: { 200: account, ...errors },
+      operationId: 'getAccount',
+      summary: 'Get the credits of a user',
+      description: 'Returns your account. Requires the scope `admin` for another user.',
+      response: { 200: json('The account.', account) },
     },
     handler: async ({ caller, params }) => toAccountWire(await engine.accounts.get(caller, params.user_id)),
   });
@@ -41,9 +43,11 @@ export function accountRoutes(app: FastifyInstance, { engine }: { engine: Engine
     config: { access: 'read' },
     schema: {
       ...oneOf,
-      summary: 'All movements of an account, newest first',
+      operationId: 'listAccountEntries',
+      summary: 'List the entries of an account, newest first',
+      description: 'Lists grants, charges and refunds.',
       querystring: pageQuery,
-      response: { 200: ledgerPage, ...errors },
+      response: { 200: json('A page.', ledgerPage) },
     },
     async handler({ caller, params, query }) {
       const { user_id: userId } = params;
@@ -64,15 +68,20 @@ export function accountRoutes(app: FastifyInstance, { engine }: { engine: Engine
   app.route<Params & { Body: z.output<typeof grantBody> }>({
     method: 'POST',
     url: '/v1/accounts/:user_id/grants',
-    config: {
-      access: 'admin',
-      headers: { 'idempotency-key': 'the same key with the same request is the same grant, for 24 hours' },
-    },
+    config: { access: 'admin', headers: ['IdempotencyKey'], refuses: [422] },
     schema: {
       ...oneOf,
-      summary: 'Give a user credits, or take them back',
+      operationId: 'grantCredits',
+      summary: 'Grant credits to a user, or take them back',
+      description:
+        'Adds an entry to the account. Send an Idempotency-Key to be able to repeat the request safely.',
       body: grantBody,
-      response: { 200: ledgerEntry, 201: ledgerEntry, ...errors },
+      response: {
+        200: json('An earlier request with the same key made the grant.', ledgerEntry, {
+          headers: ['IdempotencyReplayed'],
+        }),
+        201: json('Granted.', ledgerEntry),
+      },
     },
     async handler(request, reply) {
       const { user_id: userId } = request.params;

@@ -3,7 +3,6 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../domain/ports.ts';
-import { problem } from '../schemas.ts';
 
 export interface AuditRoutesOptions {
   /** The lines of a day; null when there are none. */
@@ -12,7 +11,10 @@ export interface AuditRoutesOptions {
 }
 
 const auditQuery = z.strictObject({
-  day: z.iso.date({ error: 'must be a day, as 2027-01-31' }).optional().describe('UTC; default: today'),
+  day: z.iso
+    .date({ error: 'must be a day, for example 2027-01-31' })
+    .optional()
+    .describe('A day in UTC, for example 2027-01-31. Default: today.'),
 });
 
 export function auditRoutes(app: FastifyInstance, { readAudit, clock }: AuditRoutesOptions): void {
@@ -21,16 +23,17 @@ export function auditRoutes(app: FastifyInstance, { readAudit, clock }: AuditRou
     url: '/v1/admin/audit',
     config: { access: 'admin' },
     schema: {
-      summary: 'The audit log of a day: one JSON object a line',
-      tags: ['operation'],
+      operationId: 'getAuditLog',
+      summary: 'Get the audit log of a day',
+      description:
+        'Returns one JSON object for each request that changed something or that was rejected for its credential.',
+      tags: ['admin'],
       querystring: auditQuery,
       response: {
         200: {
-          description: 'The lines',
-          content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+          description: 'The lines. The schema is that of a line.',
+          content: { 'application/x-ndjson': { schema: { type: 'object' } } },
         },
-        '4xx': problem,
-        '5xx': problem,
       },
     },
     async handler({ query: { day } }, reply) {

@@ -1,10 +1,12 @@
 // The cache of results: what is in it, taking entries out of it, and filling it. Circuits: how they are, and closing them.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { RefusedError } from '../../domain/errors.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
+import { sentenceOf } from '../../domain/field-messages.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, Submitted } from '../../engine/engine.ts';
 import { toProblem } from '../error-handler.ts';
+import { json } from '../openapi/answers.ts';
 import {
   batchAnswer,
   cacheEntry,
@@ -14,7 +16,6 @@ import {
   circuitList,
   circuitParams,
   keyParams,
-  problem,
   removed,
   type RequestSchemas,
 } from '../schemas.ts';
@@ -28,8 +29,6 @@ export interface CacheRoutesOptions {
   now: () => number;
 }
 
-const errors = { '4xx': problem, '5xx': problem };
-
 export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: CacheRoutesOptions): void {
   const tags = ['cache'];
 
@@ -37,7 +36,13 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
     method: 'GET',
     url: '/v1/cache',
     config: { access: 'read' },
-    schema: { summary: 'Statistics of the cache', tags, response: { 200: cacheStats, ...errors } },
+    schema: {
+      operationId: 'getCacheStats',
+      summary: 'Get statistics of the cache',
+      description: 'Returns counters since the start of the server.',
+      tags,
+      response: { 200: json('The statistics.', cacheStats) },
+    },
     handler: async () => toCacheStats(engine.cacheStats()),
   });
 
@@ -46,15 +51,20 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
     url: '/v1/cache/:key',
     config: { access: 'read' },
     schema: {
-      summary: 'A kept result of your own',
+      operationId: 'getCacheEntry',
+      summary: 'Get a stored result',
+      description: 'Returns a result that you can use.',
       tags,
       params: keyParams,
-      response: { 200: cacheEntry, ...errors },
+      response: { 200: json('The result.', cacheEntry) },
     },
     async handler({ params, caller }) {
       const entry = engine.cacheEntry(caller, params.key);
       if (entry === null)
-        throw new RefusedError('cache_entry_not_found', `Nothing is kept under ${params.key}.`);
+        throw new RefusedError(
+          'cache_entry_not_found',
+          `The cache has no result of yours with the key ${quoted(params.key)}.`,
+        );
       const { key, operation, runId, result, storedAt, expiresAt } = entry;
       return {
         ...{ key, operation, run_id: runId, result: resultValue(result), stored_at: isoTime(storedAt) },
@@ -69,10 +79,12 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
     url: '/v1/cache',
     config: { access: 'submit' },
     schema: {
-      summary: 'Forget kept results: your own, all or by key or operation',
+      operationId: 'clearCache',
+      summary: 'Remove stored results',
+      description: 'Removes your results that match all filters; without filters, all of yours.',
       tags,
       querystring: cacheFilter,
-      response: { 200: removed, ...errors },
+      response: { 200: json('How many were removed.', removed) },
     },
     async handler(request) {
       const { key, operation } = request.query;
@@ -85,10 +97,13 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
     url: '/v1/cache/warm',
     config: { access: 'submit' },
     schema: {
+      operationId: 'warmCache',
       summary: 'Run executions to fill the cache',
+      description:
+        'Runs each item, and replaces its stored result. Each item is accepted or rejected by itself.',
       tags,
       body: requests.warm,
-      response: { 200: batchAnswer, ...errors },
+      response: { 200: json('The result of each item.', batchAnswer) },
     },
     async handler({ body, caller }) {
       const checked = fitEach(body.executions, (item, i) => warming(requests, item, i));
@@ -121,9 +136,9 @@ function warming(requests: RequestSchemas, item: unknown, i: number): Spec | Ref
   const spec = fitted.value;
   if (spec.cache === undefined && spec.kind !== 'operation') {
     const fields = [
-      { field: `/executions/${i}/cache`, message: 'is required: it says for whom and how long' },
+      { field: `/executions/${i}/cache`, message: 'is required, because execd is to store the result' },
     ];
-    return new RefusedError('validation', 'What is to be kept needs a cache block.', { fields });
+    return new RefusedError('validation', sentenceOf(fields), { fields });
   }
   return { ...spec, cache: { ...spec.cache, mode: 'refresh' } };
 }
@@ -133,11 +148,11 @@ function whose({
   query,
   caller,
 }: FastifyRequest<{ Querystring: z.infer<typeof cacheFilter> }>): string | undefined {
-  const isOthers = query.all !== undefined || (query.user !== undefined && query.user !== caller.userId);
+  const isOthers = query.all === true || (query.user !== undefined && query.user !== caller.userId);
   if (isOthers && !caller.scopes.has('admin')) {
     throw new RefusedError('forbidden', 'This needs the scope "admin".');
   }
-  return query.all === undefined ? (query.user ?? caller.userId) : undefined;
+  return query.all === true ? undefined : (query.user ?? caller.userId);
 }
 
 export function circuitRoutes(app: FastifyInstance, { engine }: Pick<CacheRoutesOptions, 'engine'>): void {
@@ -147,7 +162,13 @@ export function circuitRoutes(app: FastifyInstance, { engine }: Pick<CacheRoutes
     method: 'GET',
     url: '/v1/circuits',
     config: { access: 'read' },
-    schema: { summary: 'Circuits that have been used', tags, response: { 200: circuitList, ...errors } },
+    schema: {
+      operationId: 'listCircuits',
+      summary: 'List circuits',
+      description: 'Lists the circuits that were used since the start of the server.',
+      tags,
+      response: { 200: json('All circuits.', circuitList) },
+    },
     handler: async () => ({ items: engine.circuits().map(toCircuit) }),
   });
 
@@ -156,14 +177,20 @@ export function circuitRoutes(app: FastifyInstance, { engine }: Pick<CacheRoutes
     url: '/v1/circuits/:name/reset',
     config: { access: 'admin' },
     schema: {
+      operationId: 'resetCircuit',
       summary: 'Close a circuit',
+      description: 'Closes a circuit and forgets its failures.',
       tags,
       params: circuitParams,
-      response: { 200: circuit, ...errors },
+      response: { 200: json('The circuit.', circuit) },
     },
     async handler({ params }) {
       const view = engine.resetCircuit(params.name);
-      if (view === null) throw new RefusedError('circuit_not_found', `There is no circuit ${params.name}.`);
+      if (view === null)
+        throw new RefusedError(
+          'circuit_not_found',
+          `There is no circuit ${quoted(params.name)}. GET /v1/circuits lists all.`,
+        );
       return toCircuit(view);
     },
   });

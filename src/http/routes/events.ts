@@ -12,9 +12,10 @@ import {
   executionEventsQuery,
   type PlanEventsQuery,
   planEventsQuery,
+  streamed,
 } from '../event-schemas.ts';
 import { Frames } from '../event-wire.ts';
-import { idParams, problem } from '../schemas.ts';
+import { idParams } from '../schemas.ts';
 import { frameWithoutId, type SseClient, type SseClients } from '../sse.ts';
 import type { z } from 'zod';
 
@@ -26,15 +27,22 @@ export interface EventRoutesOptions {
   streamsOutput: boolean;
 }
 
-const HEADERS = { 'last-event-id': 'go on after the event with this id' };
+const CONFIG = { access: 'read', headers: ['LastEventId'], refuses: [410, 429] } as const;
+const RESUME =
+  'The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.';
 const STREAM = {
   200: {
-    description: 'Server-sent events; their data are of the schema Event',
-    content: { 'text/event-stream': { schema: { type: 'string' } } },
+    description: 'Server-sent events. The schema is that of the data of a message.',
+    content: { 'text/event-stream': { schema: streamed.events } },
   },
-  204: { description: 'There is nothing after this id, and there will be nothing' },
-  '4xx': problem,
-  '5xx': problem,
+  204: { description: 'Nothing follows this id.' },
+};
+const WITH_OUTPUT = {
+  ...STREAM,
+  200: {
+    description: 'Server-sent events. The schemas are those of the data of a message.',
+    content: { 'text/event-stream': { schema: streamed.execution } },
+  },
 };
 
 interface ExecutionEventsRoute {
@@ -50,9 +58,11 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
   app.route<{ Querystring: EventsQuery }>({
     method: 'GET',
     url: '/v1/events',
-    config: { access: 'read', headers: HEADERS },
+    config: CONFIG,
     schema: {
-      summary: 'Follow all events of your executions',
+      operationId: 'followEvents',
+      summary: 'Follow all of your executions',
+      description: `Sends the events of all of your executions and plans that match all filters. ${RESUME}`,
       tags: ['events'],
       querystring: eventsQuery,
       response: STREAM,
@@ -73,9 +83,11 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
   app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanEventsQuery }>({
     method: 'GET',
     url: '/v1/plans/:id/events',
-    config: { access: 'read', headers: HEADERS },
+    config: CONFIG,
     schema: {
+      operationId: 'followPlan',
       summary: 'Follow a plan and its steps',
+      description: `Sends the events of the plan and of its steps, and ends with the plan. ${RESUME}`,
       tags: ['events'],
       params: idParams,
       querystring: planEventsQuery,
@@ -122,17 +134,19 @@ export function followRoute(
   app.route<ExecutionEventsRoute>({
     method: 'GET',
     url,
-    config: { access: 'read', headers: HEADERS },
+    config: CONFIG,
     schema: {
+      operationId: 'followExecution',
       summary,
+      description: `Sends the events of the execution, with \`output=true\` also its output, and ends with it. ${RESUME}`,
       tags: ['events'],
       params: idParams,
       querystring: executionEventsQuery,
-      response: STREAM,
+      response: WITH_OUTPUT,
     },
     async handler(request, reply) {
       const { params, query, caller, signal } = request;
-      const withOutput = query.output === 'true';
+      const withOutput = query.output;
       if (withOutput && !streamsOutput) throw notStreamed();
       sse.checkRoom(caller);
       const cursor = readCursor(resumeId(request));

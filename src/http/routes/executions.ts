@@ -10,12 +10,14 @@ import { toDryRun } from '../dry-run-wire.ts';
 import { toProblem } from '../error-handler.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { bodyHash, idempotencyOf } from '../idempotency.ts';
+import { json } from '../openapi/answers.ts';
 import { KnownBodies } from '../known-bodies.ts';
 import { acceptedFacts, shortly } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import {
   batchAnswer,
   bulkCancelAnswer,
+  dryRun,
   execution,
   executionList,
   type ExecutionWire,
@@ -23,10 +25,8 @@ import {
   idParams,
   listQuery,
   MAX_WAIT_S,
-  problem,
   type RequestSchemas,
   stepResult,
-  submitAnswer,
   submitQuery,
 } from '../schemas.ts';
 import { etagOf, toStepResult, toWire } from '../wire.ts';
@@ -40,10 +40,25 @@ export interface ExecutionRoutesOptions {
   clock: Clock;
 }
 
-export const ACCEPT_HEADERS = {
-  'idempotency-key': 'the same key with the same request is the same execution, for 24 hours',
-  prefer: `wait=N: answer when it has finished, or after N seconds (at most ${MAX_WAIT_S})`,
-  traceparent: 'W3C trace context; the command goes on with it',
+export const ACCEPT_HEADERS = ['IdempotencyKey', 'Prefer', 'Traceparent'] as const;
+/** Beside those that every route refuses with: no credit, a reused key. */
+export const ACCEPT_REFUSALS = [402, 410, 422] as const;
+const ACCEPTED = [
+  ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied', 'Age'] as const),
+  ...(['RateLimit', 'RateLimitPolicy'] as const),
+];
+const DONE = ACCEPTED.filter((name) => name !== 'RetryAfter');
+const LINKS = {
+  read: { operationId: 'getExecution', parameters: { id: '$response.body#/id' } },
+  log: { operationId: 'getExecutionLog', parameters: { id: '$response.body#/id' } },
+  cancel: { operationId: 'cancelExecution', parameters: { id: '$response.body#/id' } },
+};
+/** What a submission answers. */
+const accepted = {
+  200: json('It has finished: at once, from the cache, or while `Prefer: wait` waited.', execution, {
+    headers: DONE,
+  }),
+  202: json('It was accepted, and has not finished.', execution, { headers: ACCEPTED, links: LINKS }),
 };
 const BATCH_BODY_BYTES = 16 * 1024 * 1024;
 /** Executions that a listing reads at a time, and characters at which it ends a page early. */
@@ -60,7 +75,6 @@ export function executionRoutes(
   app: FastifyInstance,
   { engine, requests, logPath, clock }: ExecutionRoutesOptions,
 ): void {
-  const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['executions'] };
 
   /** Bodies of finished executions, which never change; with and without what only administrators see. */
@@ -154,17 +168,20 @@ export function executionRoutes(
     }
   }
 
-  app.route<{ Body: Spec; Querystring: z.output<typeof submitQuery> }>({
+  app.route<{ Body: Spec }>({
     method: 'POST',
     url: '/v1/executions',
-    config: { access: 'submit', headers: ACCEPT_HEADERS, knownBodies },
+    config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, knownBodies },
     validatorCompiler: knowing(knownBodies) as never,
     schema: {
+      operationId: 'submitExecution',
       summary: 'Submit an execution',
+      description:
+        'execd stores the execution before it responds, and runs it as soon as a slot is free. Send an Idempotency-Key to be able to repeat the request safely.',
       tags: ['executions'],
       querystring: submitQuery,
       body: requests.spec,
-      response: { 200: submitAnswer, 202: execution, ...errors },
+      response: accepted,
     },
     async handler(request, reply) {
       const idempotency = idempotencyOf(request, () => request.body);
@@ -172,13 +189,6 @@ export function executionRoutes(
       const isRepeated = knownBodies.has(request.body);
       request.auditFacts = { what: shortly(request.body) };
       const submission = { spec: request.body, trace, idempotency, rerunOf: null, isRepeated };
-      if (request.query.dry_run === 'true') {
-        if (idempotency !== null) {
-          throw new RefusedError('invalid_idempotency_key', 'A dry run stores nothing and takes no key.');
-        }
-        const answer = await engine.dryRun(request.caller, submission);
-        return reply.send(toDryRun(request.body, answer));
-      }
       const submitted = await engine.submit(request.caller, submission);
       // Of all that repeats itself, what is answered from the cache spends most of its time on being read.
       if (!isRepeated && submitted.execution.cache?.status === 'hit')
@@ -187,22 +197,51 @@ export function executionRoutes(
     },
   });
 
+  app.route<{ Body: Spec }>({
+    method: 'POST',
+    url: '/v1/executions/dry-run',
+    config: { access: 'submit' },
+    schema: {
+      operationId: 'dryRunExecution',
+      summary: 'Try an execution without submitting it',
+      description:
+        'Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. Nothing is stored and nothing runs.',
+      tags: ['executions'],
+      body: requests.spec,
+      response: { 200: json('What would happen.', dryRun) },
+    },
+    async handler(request, reply) {
+      if (request.headers['idempotency-key'] !== undefined) {
+        const why = 'A dry run stores nothing: send it without the header Idempotency-Key.';
+        throw new RefusedError('invalid_idempotency_key', why);
+      }
+      request.auditFacts = { what: shortly(request.body), dry_run: true };
+      const submission = { spec: request.body, trace: null, idempotency: null, rerunOf: null };
+      return reply.send(toDryRun(request.body, await engine.dryRun(request.caller, submission)));
+    },
+  });
+
   app.route<{ Body: { executions: unknown[] } }>({
     method: 'POST',
     url: '/v1/executions/batch',
     bodyLimit: BATCH_BODY_BYTES,
-    config: { access: 'submit' },
+    config: { access: 'submit', headers: ['Traceparent'] },
     schema: {
+      operationId: 'submitBatch',
       summary: 'Submit up to 1,000 executions together',
+      description:
+        'Each item is accepted or rejected by itself. The response is 200 with one item for each, in order: check the `status` of each item.',
       tags: ['executions'],
       body: requests.batch,
-      response: { 200: batchAnswer, ...errors },
+      response: {
+        200: json('The result of each item.', batchAnswer, { headers: ['RateLimit', 'RateLimitPolicy'] }),
+      },
     },
     async handler(request) {
       if (request.headers['idempotency-key'] !== undefined) {
         throw new RefusedError(
           'invalid_idempotency_key',
-          'A batch takes no Idempotency-Key header: give each item its own idempotency_key.',
+          'A batch does not take the header Idempotency-Key: give each item its own idempotency_key.',
         );
       }
       const trace = readTraceparent(request.headers.traceparent);
@@ -239,10 +278,13 @@ export function executionRoutes(
     url: '/v1/executions',
     config: { access: 'read' },
     schema: {
+      operationId: 'listExecutions',
       summary: 'List executions, newest first',
+      description:
+        'Lists your executions that match all filters. A page can have fewer items than `limit`, or none: continue while `next_cursor` is not null.',
       tags: ['executions'],
       querystring: listQuery,
-      response: { 200: executionList, ...errors },
+      response: { 200: json('A page.', executionList) },
     },
     async handler(request, reply) {
       const { limit, cursor, ...query } = request.query;
@@ -258,19 +300,25 @@ export function executionRoutes(
   app.route<Params & { Querystring: z.output<typeof getQuery> }>({
     method: 'GET',
     url: '/v1/executions/:id',
-    config: { access: 'read', headers: { 'if-none-match': 'an ETag; unchanged is a 304' } },
+    config: { access: 'read', headers: ['IfNoneMatch'], refuses: [410, 429] },
     schema: {
       ...oneOf,
-      summary: 'Read an execution, at once or when it has changed or finished',
+      operationId: 'getExecution',
+      summary: 'Get an execution',
+      description:
+        'Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is up, the response is the execution as it is then.',
       querystring: getQuery,
-      response: { 200: execution, 304: { description: 'It is as If-None-Match says' }, ...errors },
+      response: {
+        200: json('The execution.', execution, { headers: ['ETag'] }),
+        304: { description: 'The execution has not changed since `If-None-Match`.', headers: ['ETag'] },
+      },
     },
     async handler(request, reply) {
       const { caller, params, query } = request;
       const { wait, after_revision: after } = query;
       if (after !== undefined && wait === undefined) {
-        const fields: FieldProblem[] = [{ field: '?after_revision', message: 'goes with wait' }];
-        throw new RefusedError('validation', 'after_revision goes with wait.', { fields });
+        const fields: FieldProblem[] = [{ field: '?after_revision', message: 'requires wait' }];
+        throw new RefusedError('validation', '?after_revision: requires wait', { fields });
       }
       const until =
         after === undefined ? ({ until: 'finished' } as const) : ({ until: 'revision', after } as const);
@@ -288,11 +336,13 @@ export function executionRoutes(
   app.route<Params>({
     method: 'GET',
     url: '/v1/executions/:id/result',
-    config: { access: 'read' },
+    config: { access: 'read', refuses: [410] },
     schema: {
       ...oneOf,
-      summary: 'The step result of an execution, in every state',
-      response: { 200: stepResult, ...errors },
+      operationId: 'getExecutionResult',
+      summary: 'Get the result of an execution',
+      description: 'Returns the result in short, in every state. Its `result` is null until the end.',
+      response: { 200: json('The result.', stepResult) },
     },
     handler: async ({ caller, params }) => toStepResult(await engine.get(caller, params.id)),
   });
@@ -300,12 +350,15 @@ export function executionRoutes(
   app.route<Params & { Body: z.output<RequestSchemas['patch']> }>({
     method: 'PATCH',
     url: '/v1/executions/:id',
-    config: { access: 'submit' },
+    config: { access: 'submit', refuses: [409, 410] },
     schema: {
       ...oneOf,
-      summary: 'Change the priority or extend the limits of a live execution',
+      operationId: 'updateExecution',
+      summary: 'Change an execution that has not finished',
+      description:
+        'Changes the priority, or extends time limits. You cannot shorten a limit, or set one that is off.',
       body: requests.patch,
-      response: { 200: execution, ...errors },
+      response: { 200: json('The execution.', execution, { headers: ['ETag'] }) },
     },
     async handler(request, reply) {
       const { priority = null, timeouts = null } = request.body;
@@ -320,12 +373,18 @@ export function executionRoutes(
   app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
     method: 'POST',
     url: '/v1/executions/:id/cancel',
-    config: { access: 'cancel' },
+    config: { access: 'cancel', refuses: [410] },
     schema: {
       ...oneOf,
+      operationId: 'cancelExecution',
       summary: 'Cancel an execution',
+      description:
+        'A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished stays as it is.',
       body: requests.cancel,
-      response: { 200: execution, 202: execution, ...errors },
+      response: {
+        200: json('It has finished.', execution, { headers: ['ETag'] }),
+        202: json('execd is stopping it.', execution, { headers: ['ETag'] }),
+      },
     },
     async handler(request, reply) {
       const { reason = null, grace_ms: graceMs = null } = request.body;
@@ -339,10 +398,12 @@ export function executionRoutes(
     url: '/v1/executions/cancel',
     config: { access: 'cancel' },
     schema: {
-      summary: 'Cancel all live executions that fit a filter',
+      operationId: 'cancelExecutions',
+      summary: 'Cancel many executions',
+      description: 'Cancels each of your executions that has not finished and that matches all filters.',
       tags: ['executions'],
       body: requests.bulkCancel,
-      response: { 202: bulkCancelAnswer, ...errors },
+      response: { 202: json('How many were cancelled.', bulkCancelAnswer) },
     },
     async handler(request, reply) {
       const { reason = null, grace_ms: graceMs = null, labels, status, kind, ...rest } = request.body;
@@ -356,11 +417,13 @@ export function executionRoutes(
   app.route<Params>({
     method: 'POST',
     url: '/v1/executions/:id/rerun',
-    config: { access: 'submit', headers: ACCEPT_HEADERS },
+    config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: [409, ...ACCEPT_REFUSALS] },
     schema: {
       ...oneOf,
-      summary: 'Submit a new execution with the spec of another one',
-      response: { 200: execution, 202: execution, ...errors },
+      operationId: 'rerunExecution',
+      summary: 'Run an execution again',
+      description: 'Submits a new execution with the spec of a finished one.',
+      response: accepted,
     },
     async handler(request, reply) {
       const { id } = request.params;
@@ -375,11 +438,13 @@ export function executionRoutes(
   app.route<Params>({
     method: 'DELETE',
     url: '/v1/executions/:id',
-    config: { access: 'cancel' },
+    config: { access: 'cancel', refuses: [409, 410] },
     schema: {
       ...oneOf,
-      summary: 'Remove a finished execution and its log',
-      response: { 204: { description: 'Removed' }, ...errors },
+      operationId: 'deleteExecution',
+      summary: 'Remove an execution and its log',
+      description: 'Removes an execution that has finished. Cancel a running one first.',
+      response: { 204: { description: 'Removed.' } },
     },
     async handler(request, reply) {
       await engine.remove(request.caller, request.params.id);

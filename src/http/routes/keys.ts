@@ -13,7 +13,7 @@ import {
   rotationBody,
   toKeyWire,
 } from '../key-schemas.ts';
-import { problem } from '../schemas.ts';
+import { json } from '../openapi/answers.ts';
 
 /** The keys of the store. Each call throws a RefusedError for what cannot be done. */
 export interface Keys {
@@ -46,7 +46,6 @@ const factsOf = ({ id, userId, scopes, mayRun, replaces }: ApiKey) => ({
 });
 
 export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyRoutesOptions): void {
-  const errors = { '4xx': problem, '5xx': problem };
   const tags = ['keys'];
   const isNew = (made: { secret: string; key: ApiKey }) => ({
     ...toKeyWire(made.key, 'store', clock.now()),
@@ -56,12 +55,15 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
   app.route<{ Body: KeyRequest }>({
     method: 'POST',
     url: '/v1/admin/keys',
-    config: { access: 'admin' },
+    config: { access: 'admin', refuses: [409] },
     schema: {
-      summary: 'Make a key; the answer is the only time that it is shown',
+      operationId: 'createKey',
+      summary: 'Create an API key',
+      description:
+        'The response contains the key once. As soon as a server has a first key, every request needs one: create a key with the scope `admin` first.',
       tags,
       body: keyRequest,
-      response: { 201: newApiKey, ...errors },
+      response: { 201: json('Created.', newApiKey) },
     },
     async handler(request, reply) {
       const made = await keys.create(request.body, makerOf(request.caller));
@@ -74,7 +76,13 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
     method: 'GET',
     url: '/v1/admin/keys',
     config: { access: 'admin' },
-    schema: { summary: 'List the keys of all users', tags, response: { 200: apiKeyList, ...errors } },
+    schema: {
+      operationId: 'listKeys',
+      summary: 'List the API keys of all users',
+      description: 'Lists the keys of the store and of the keys file, without the keys themselves.',
+      tags,
+      response: { 200: json('All keys.', apiKeyList) },
+    },
     handler: async () => ({
       items: keys.list().map(({ key, source }) => toKeyWire(key, source, clock.now())),
     }),
@@ -83,13 +91,16 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
   app.route<Params & { Body: z.infer<typeof rotation> }>({
     method: 'POST',
     url: '/v1/admin/keys/:id/rotate',
-    config: { access: 'admin' },
+    config: { access: 'admin', refuses: [409] },
     schema: {
-      summary: 'Make a key that takes the place of another one, which goes on for a while',
+      operationId: 'rotateKey',
+      summary: 'Rotate an API key',
+      description:
+        'Creates a key that replaces another one. The old key stays valid for a while. The response contains the new key once.',
       tags,
       params: keyIdParams,
       body: rotationBody,
-      response: { 201: newApiKey, ...errors },
+      response: { 201: json('Created.', newApiKey) },
     },
     async handler(request, reply) {
       const { params, body, caller } = request;
@@ -102,12 +113,14 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
   app.route<Params>({
     method: 'POST',
     url: '/v1/admin/keys/:id/revoke',
-    config: { access: 'admin' },
+    config: { access: 'admin', refuses: [409] },
     schema: {
-      summary: 'End a key at once, for good, with the requests that are open for it',
+      operationId: 'revokeKey',
+      summary: 'Revoke an API key',
+      description: 'Ends the key at once and for good, with all of its open requests.',
       tags,
       params: keyIdParams,
-      response: { 200: apiKey, ...errors },
+      response: { 200: json('The key.', apiKey) },
     },
     async handler({ params: { id } }) {
       const key = await keys.revoke(id);

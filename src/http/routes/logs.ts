@@ -8,7 +8,8 @@ import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/
 import { unfinished } from '../../domain/utf8.ts';
 import { type ByteRange, readRange } from '../headers.ts';
 import { SECURITY_HEADERS } from '../plugins/gate.ts';
-import { idParams, LOG_CURSOR, type LogsQuery, logsQuery, problem } from '../schemas.ts';
+import { streamed } from '../event-schemas.ts';
+import { idParams, LOG_CURSOR, type LogsQuery, logsQuery } from '../schemas.ts';
 import { textOrBase64 } from '../event-wire.ts';
 import { frameOf, type SseClients } from '../sse.ts';
 import { isoTime } from '../wire.ts';
@@ -39,25 +40,39 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
   app.route<LogsRoute>({
     method: 'GET',
     url: '/v1/executions/:id/logs',
-    config: { access: 'read', headers: HEADERS },
+    config: { access: 'read', headers: ['Range', 'LastEventId'], refuses: [410, 416, 429] },
     schema: {
+      operationId: 'getExecutionLog',
       summary: 'Read or follow the log of an execution',
+      description:
+        'Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.',
       tags: ['logs'],
       params: idParams,
       querystring: logsQuery,
       response: {
-        200: { description: 'The log', content: contentOf(Object.values(CONTENT_TYPES)) },
-        204: { description: 'With format=sse: there is nothing after this id, and there will be nothing' },
-        206: { description: 'A part of the log', content: contentOf([CONTENT_TYPES.raw]) },
-        '4xx': problem,
-        '5xx': problem,
+        200: {
+          description: 'The log.',
+          headers: ['LogEnd', 'AcceptRanges'],
+          content: {
+            'text/plain': { schema: { type: 'string' } },
+            'application/x-ndjson': { schema: streamed.log },
+            'text/event-stream': { schema: streamed.log },
+            'application/octet-stream': { schema: BINARY },
+          },
+        },
+        204: { description: 'With `format=sse`: nothing follows this id.' },
+        206: {
+          description: 'The range of the log.',
+          headers: ['ContentRange', 'AcceptRanges'],
+          content: { 'application/octet-stream': { schema: BINARY } },
+        },
       },
     },
     async handler(request, reply) {
       const { params, query, caller } = request;
       const { range } = request.headers;
       if (range !== undefined) return sendRange(request, reply, range);
-      if (query.follow === 'true' && !streamsOutput) throw notStreamed();
+      if (query.follow && !streamsOutput) throw notStreamed();
       if (query.format === 'sse') return sendStream(request, reply);
       const isHead = request.method === 'HEAD';
       const logQuery = toLogQuery(query);
@@ -122,10 +137,7 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
   }
 }
 
-const HEADERS = {
-  range: 'with format=raw: one range of bytes',
-  'last-event-id': 'with format=sse: go on after the message with this id',
-};
+const BINARY = { type: 'string', format: 'binary' };
 /** What the id of the last message ends with: after it there is nothing. */
 const END_ID = '.end';
 const NO_START = { cursor: undefined, since: undefined, tail: undefined };
@@ -163,13 +175,6 @@ function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders
   }
 }
 
-export function contentOf(types: string[]): Record<string, { schema: object }> {
-  const text = { schema: { type: 'string' } };
-  return Object.fromEntries(
-    types.map((type): [string, { schema: object }] => [type.replace(/;.*/, ''), text]),
-  );
-}
-
 function toLogQuery(query: LogsQuery): LogQuery {
   const starts = ['cursor', 'since', 'tail'] as const;
   const given = starts.filter((name) => query[name] !== undefined);
@@ -184,7 +189,7 @@ function toLogQuery(query: LogsQuery): LogQuery {
     stream: query.stream,
     attempt: query.attempt ?? null,
     start: startOf(query),
-    follow: query.follow === 'true',
+    follow: query.follow,
     limitBytes: query.limit_bytes ?? null,
   };
 }
@@ -374,7 +379,7 @@ function checkRangeQuery(query: LogsQuery): void {
   const isPlain =
     query.format === 'raw' &&
     query.stream === 'all' &&
-    query.follow === 'false' &&
+    !query.follow &&
     [query.cursor, query.since, query.tail, query.limit_bytes].every((value) => value === undefined);
   if (isPlain) return;
   throw new RefusedError('invalid_range', 'Range goes with format=raw and attempt only.');

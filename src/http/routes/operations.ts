@@ -16,7 +16,7 @@ import {
   reloaded,
   toOperationWire,
 } from '../operation-schemas.ts';
-import { problem } from '../schemas.ts';
+import { json } from '../openapi/answers.ts';
 
 export interface OperationRoutesOptions {
   operations: Operations;
@@ -38,7 +38,6 @@ interface Params {
 
 export function operationRoutes(app: FastifyInstance, options: OperationRoutesOptions): void {
   const { operations, defaults, adaptiveTimeoutMs, reload } = options;
-  const errors = { '4xx': problem, '5xx': problem };
   const toWire = (one: Operation): OperationWire =>
     toOperationWire(one, effectivePolicy(one.definition, defaults), adaptiveTimeoutMs(one.name));
 
@@ -47,9 +46,11 @@ export function operationRoutes(app: FastifyInstance, options: OperationRoutesOp
     url: '/v1/operations',
     config: { access: 'read' },
     schema: {
-      summary: 'List the operations that there are, by name',
+      operationId: 'listOperations',
+      summary: 'List operations',
+      description: 'Lists the operations of the operations file, by name.',
       tags: ['operations'],
-      response: { 200: operationList, ...errors },
+      response: { 200: json('All operations.', operationList) },
     },
     handler: async () => ({ items: operations.all().map(toWire) }),
   });
@@ -59,10 +60,12 @@ export function operationRoutes(app: FastifyInstance, options: OperationRoutesOp
     url: '/v1/operations/:name',
     config: { access: 'read' },
     schema: {
-      summary: 'Read an operation: its parameters and its policy',
+      operationId: 'getOperation',
+      summary: 'Get an operation',
+      description: 'Returns the parameters and the policy of an operation.',
       tags: ['operations'],
       params: nameParams,
-      response: { 200: operation, ...errors },
+      response: { 200: json('The operation.', operation) },
     },
     async handler({ params: { name } }) {
       const found = operations.get(name);
@@ -76,11 +79,14 @@ export function operationRoutes(app: FastifyInstance, options: OperationRoutesOp
   app.route({
     method: 'POST',
     url: '/v1/admin/reload',
-    config: { access: 'admin' },
+    config: { access: 'admin', refuses: [422] },
     schema: {
-      summary: 'Read the operations file again; one that cannot be used changes nothing',
-      tags: ['operation'],
-      response: { 200: reloaded, ...errors },
+      operationId: 'reloadFiles',
+      summary: 'Reload the files of the operator',
+      description:
+        'Reads the operations file and the other files of the operator again. If one of them is invalid, nothing changes.',
+      tags: ['admin'],
+      response: { 200: json('What is defined now.', reloaded) },
     },
     handler: async () => reload(),
   });

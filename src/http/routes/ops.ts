@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../domain/ports.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { SseClients } from '../sse.ts';
-import { flushed, health, probe, problem, removed, stats } from '../schemas.ts';
+import { json } from '../openapi/answers.ts';
+import { flushed, health, probe, removed, stats } from '../schemas.ts';
 import { isoTime, toCacheStats } from '../wire.ts';
 import type { z } from 'zod';
 
@@ -42,10 +43,15 @@ function metricsRoute(app: FastifyInstance, { scrape }: OpsRoutesOptions, access
     url: '/metrics',
     config: { access, anyQuery: true },
     schema: {
-      summary: 'Prometheus metrics',
-      tags: ['operation'],
+      operationId: 'getMetrics',
+      summary: 'Get Prometheus metrics',
+      description: 'Returns all metrics since the start of the server.',
+      tags: ['server'],
       response: {
-        200: { description: 'Text format', content: { 'text/plain': { schema: { type: 'string' } } } },
+        200: {
+          description: 'The metrics, in the text format of Prometheus.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
       },
     },
     handler: async (_request, reply) => reply.type(scrape.contentType).send(await scrape.render()),
@@ -53,13 +59,19 @@ function metricsRoute(app: FastifyInstance, { scrape }: OpsRoutesOptions, access
 }
 
 function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutesOptions): void {
-  const tags = ['operation'];
+  const tags = ['server'];
 
   app.route({
     method: 'GET',
     url: '/livez',
     config: { access: 'public' },
-    schema: { summary: 'Whether the process answers', tags, response: { 200: probe } },
+    schema: {
+      operationId: 'getLiveness',
+      summary: 'Check that the process responds',
+      description: 'For liveness probes.',
+      tags,
+      response: { 200: json('The process responds.', probe) },
+    },
     handler: async () => ({ status: 'ok', reason: null }),
   });
 
@@ -67,7 +79,16 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
     method: 'GET',
     url: '/readyz',
     config: { access: 'public' },
-    schema: { summary: 'Whether new executions are accepted', tags, response: { 200: probe, 503: probe } },
+    schema: {
+      operationId: 'getReadiness',
+      summary: 'Check that the server accepts executions',
+      description: 'For readiness probes.',
+      tags,
+      response: {
+        200: json('The server accepts executions.', probe),
+        503: json('It does not; `reason` says why.', probe),
+      },
+    },
     handler: async (_request, reply) => {
       const reason = engine.whyNotReady();
       if (reason === null) return { status: 'ok', reason };
@@ -79,7 +100,16 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
     method: 'GET',
     url: '/health',
     config: { access: 'public' },
-    schema: { summary: 'The health of each part', tags, response: { 200: health, 503: health } },
+    schema: {
+      operationId: 'getHealth',
+      summary: 'Get the health of the server',
+      description: 'Checks each component.',
+      tags,
+      response: {
+        200: json('All components work.', health),
+        503: json('A component does not work.', health),
+      },
+    },
     handler: async (_request, reply) => sendHealth(reply),
   });
 
@@ -111,14 +141,19 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
 }
 
 function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void {
-  const errors = { '4xx': problem, '5xx': problem };
-  const tags = ['operation'];
+  const tags = ['admin'];
 
   app.route({
     method: 'GET',
     url: '/v1/stats',
     config: { access: 'read' },
-    schema: { summary: 'Statistics', tags, response: { 200: stats, ...errors } },
+    schema: {
+      operationId: 'getStats',
+      summary: 'Get statistics of the server',
+      description: 'Returns executions by status, and the use of slots, queue, store and cache.',
+      tags: ['server'],
+      response: { 200: json('The statistics.', stats) },
+    },
     handler: async (): Promise<z.infer<typeof stats>> => {
       const now = await engine.stats();
       const { pending, running, finished } = now.counts;
@@ -159,7 +194,13 @@ function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void 
     method: 'POST',
     url: '/v1/admin/cleanup',
     config: { access: 'admin' },
-    schema: { summary: 'Remove what has been kept long enough', tags, response: { 200: removed, ...errors } },
+    schema: {
+      operationId: 'cleanUp',
+      summary: 'Remove executions whose retention has ended',
+      description: 'Removes them now, instead of at the next regular cleanup.',
+      tags,
+      response: { 200: json('How many were removed.', removed) },
+    },
     handler: async () => ({ removed: await engine.cleanup() }),
   });
 
@@ -167,7 +208,13 @@ function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void 
     method: 'POST',
     url: '/v1/admin/flush',
     config: { access: 'admin' },
-    schema: { summary: 'Store the counters that are waiting', tags, response: { 200: flushed, ...errors } },
+    schema: {
+      operationId: 'flushCounters',
+      summary: 'Store the output counters of running executions',
+      description: 'Stores them now, instead of at the next regular write.',
+      tags,
+      response: { 200: json('How many were stored.', flushed) },
+    },
     handler: async () => ({ flushed: await engine.flush() }),
   });
 }

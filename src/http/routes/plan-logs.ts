@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Log } from '../../domain/ports.ts';
 import type { Engine, PlanLogItem } from '../../engine/engine.ts';
 import { type PlanLogsQuery, planLogsQuery } from '../plan-schemas.ts';
-import { idParams, problem } from '../schemas.ts';
-import { contentOf, NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './logs.ts';
+import { streamed } from '../event-schemas.ts';
+import { idParams } from '../schemas.ts';
+import { NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './logs.ts';
 import type { z } from 'zod';
 
 const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
@@ -19,23 +20,31 @@ export function planLogRoutes(
   app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanLogsQuery }>({
     method: 'GET',
     url: '/v1/plans/:id/logs',
-    config: { access: 'read' },
+    config: { access: 'read', refuses: [410, 429] },
     schema: {
+      operationId: 'getPlanLog',
       summary: 'Read or follow the logs of all steps of a plan',
+      description:
+        'Returns the output of all steps. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.',
       tags: ['plans'],
       params: idParams,
       querystring: planLogsQuery,
       response: {
-        200: { description: 'The log', content: contentOf(Object.values(CONTENT_TYPES)) },
-        '4xx': problem,
-        '5xx': problem,
+        200: {
+          description: 'The log.',
+          headers: ['LogEnd'],
+          content: {
+            'text/plain': { schema: { type: 'string' } },
+            'application/x-ndjson': { schema: streamed.planLog },
+          },
+        },
       },
     },
     async handler(request, reply) {
       const { params, query, caller } = request;
       await engine.plans.own(caller, params.id);
       const isHead = request.method === 'HEAD';
-      const logQuery = { stream: query.stream, follow: query.follow === 'true', step: query.step ?? null };
+      const logQuery = { stream: query.stream, follow: query.follow, step: query.step ?? null };
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
       const head = {
         'content-type': CONTENT_TYPES[query.format],

@@ -7,37 +7,60 @@ import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
 import { idempotencyOf } from '../idempotency.ts';
 import { acceptedFacts } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
+import { json } from '../openapi/answers.ts';
 import { plan, planList, planReport } from '../plan-schemas.ts';
 import { planEtag, toPlanWire } from '../plan-wire.ts';
-import {
-  idParams,
-  MAX_WAIT_S,
-  planGetQuery,
-  planListQuery,
-  problem,
-  type RequestSchemas,
-} from '../schemas.ts';
+import { idParams, MAX_WAIT_S, planGetQuery, planListQuery, type RequestSchemas } from '../schemas.ts';
 import type { z } from 'zod';
-import { ACCEPT_HEADERS, FIRST_LOOK_S } from './executions.ts';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from './executions.ts';
 
 const BODY_BYTES = 16 * 1024 * 1024;
 /** Of all objects of a plan together. */
 const MAX_MEMBERS = 500_000;
 
+const ACCEPTED = [
+  ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied'] as const),
+  ...(['RateLimit', 'RateLimitPolicy'] as const),
+];
+const LINKS = {
+  read: { operationId: 'getPlan', parameters: { id: '$response.body#/id' } },
+  log: { operationId: 'getPlanLog', parameters: { id: '$response.body#/id' } },
+  cancel: { operationId: 'cancelPlan', parameters: { id: '$response.body#/id' } },
+};
+/** What a submission answers. */
+const accepted = {
+  200: json('It has finished while `Prefer: wait` waited.', plan, {
+    headers: ACCEPTED.filter((name) => name !== 'RetryAfter'),
+  }),
+  202: json('It was accepted, and has not finished.', plan, { headers: ACCEPTED, links: LINKS }),
+};
+
 interface Params {
   Params: z.infer<typeof idParams>;
 }
+
+const AGAIN = {
+  rerun: {
+    operationId: 'rerunPlan',
+    summary: 'Run a plan again',
+    description: 'Submits a new plan with all steps of a finished one.',
+  },
+  redrive: {
+    operationId: 'redrivePlan',
+    summary: 'Run the rest of a plan that did not complete',
+    description: 'Submits a new plan that keeps the completed steps of a finished one, and runs the others.',
+  },
+} as const;
 
 export function planRoutes(
   app: FastifyInstance,
   { engine, requests }: { engine: Engine; requests: RequestSchemas },
 ): void {
   const { plans } = engine;
-  const errors = { '4xx': problem, '5xx': problem };
   const oneOf = { params: idParams, tags: ['plans'] };
   const accepts = {
     bodyLimit: BODY_BYTES,
-    config: { access: 'submit', headers: ACCEPT_HEADERS, maxMembers: MAX_MEMBERS },
+    config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, maxMembers: MAX_MEMBERS },
   } as const;
 
   function send(reply: FastifyReply, view: PlanView, hasSteps: boolean): FastifyReply {
@@ -74,10 +97,13 @@ export function planRoutes(
     url: '/v1/plans',
     ...accepts,
     schema: {
+      operationId: 'submitPlan',
       summary: 'Submit a plan',
+      description:
+        'execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.',
       tags: ['plans'],
       body: planRequest,
-      response: { 200: plan, 202: plan, ...errors },
+      response: accepted,
     },
     async handler(request, reply) {
       const submitted = await plans.submit(request.caller, request.body, {
@@ -94,10 +120,12 @@ export function planRoutes(
     ...accepts,
     config: { access: 'submit', maxMembers: MAX_MEMBERS },
     schema: {
-      summary: 'Check a plan without beginning anything: every problem at once',
+      operationId: 'validatePlan',
+      summary: 'Check a plan without submitting it',
+      description: 'Returns every problem of the plan. Nothing is stored and nothing runs.',
       tags: ['plans'],
       body: planRequest,
-      response: { 200: planReport, ...errors },
+      response: { 200: json('The result of the check.', planReport) },
     },
     handler: async (request) => {
       const { problems, levels } = await plans.check(request.caller, request.body);
@@ -110,10 +138,12 @@ export function planRoutes(
     url: '/v1/plans',
     config: { access: 'read' },
     schema: {
-      summary: 'List plans, newest first; those that are steps are with their plans',
+      operationId: 'listPlans',
+      summary: 'List plans, newest first',
+      description: 'Lists your plans that match all filters, without plans that are steps of other plans.',
       tags: ['plans'],
       querystring: planListQuery,
-      response: { 200: planList, ...errors },
+      response: { 200: json('A page.', planList) },
     },
     async handler(request) {
       const { limit, cursor, ...query } = request.query;
@@ -133,12 +163,18 @@ export function planRoutes(
   app.route<Params & { Querystring: z.output<typeof planGetQuery> }>({
     method: 'GET',
     url: '/v1/plans/:id',
-    config: { access: 'read', headers: { 'if-none-match': 'an ETag; unchanged is a 304' } },
+    config: { access: 'read', headers: ['IfNoneMatch'], refuses: [410, 429] },
     schema: {
       ...oneOf,
-      summary: 'Read a plan and how far its steps are, at once or when it has finished',
+      operationId: 'getPlan',
+      summary: 'Get a plan and the state of its steps',
+      description:
+        'Responds at once, or with `wait` when the plan has finished. When the time is up, the response is the plan as it is then.',
       querystring: planGetQuery,
-      response: { 200: plan, 304: { description: 'It is as If-None-Match says' }, ...errors },
+      response: {
+        200: json('The plan.', plan, { headers: ['ETag'] }),
+        304: { description: 'The plan has not changed since `If-None-Match`.', headers: ['ETag'] },
+      },
     },
     async handler(request, reply) {
       const { caller, params, query } = request;
@@ -149,19 +185,24 @@ export function planRoutes(
       const etag = planEtag(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
-      return send(reply, view, query.steps !== 'false');
+      return send(reply, view, query.steps !== false);
     },
   });
 
   app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
     method: 'POST',
     url: '/v1/plans/:id/cancel',
-    config: { access: 'cancel' },
+    config: { access: 'cancel', refuses: [410] },
     schema: {
       ...oneOf,
-      summary: 'Cancel a plan and all that lives of it',
+      operationId: 'cancelPlan',
+      summary: 'Cancel a plan',
+      description: 'Cancels the plan and each of its steps that has not finished.',
       body: requests.cancel,
-      response: { 200: plan, 202: plan, ...errors },
+      response: {
+        200: json('It has finished.', plan, { headers: ['ETag'] }),
+        202: json('execd is stopping it.', plan, { headers: ['ETag'] }),
+      },
     },
     async handler(request, reply) {
       const { caller, params, body } = request;
@@ -176,15 +217,8 @@ export function planRoutes(
     app.route<Params>({
       method: 'POST',
       url: `/v1/plans/:id/${again}`,
-      config: { access: 'submit', headers: ACCEPT_HEADERS },
-      schema: {
-        ...oneOf,
-        summary:
-          again === 'rerun'
-            ? 'Submit the whole plan again'
-            : 'Submit a plan that takes over the completed steps of a failed one, and runs the others',
-        response: { 200: plan, 202: plan, ...errors },
-      },
+      config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: [409, ...ACCEPT_REFUSALS] },
+      schema: { ...oneOf, ...AGAIN[again], response: accepted },
       async handler(request, reply) {
         const { id } = request.params;
         const submitted = await plans[again](request.caller, id, {
@@ -199,11 +233,13 @@ export function planRoutes(
   app.route<Params>({
     method: 'DELETE',
     url: '/v1/plans/:id',
-    config: { access: 'cancel' },
+    config: { access: 'cancel', refuses: [409, 410] },
     schema: {
       ...oneOf,
-      summary: 'Remove a finished plan with its steps and their logs',
-      response: { 204: { description: 'Removed' }, ...errors },
+      operationId: 'deletePlan',
+      summary: 'Remove a plan with its steps and their logs',
+      description: 'Removes a plan that has finished. Cancel a running one first.',
+      response: { 204: { description: 'Removed.' } },
     },
     async handler(request, reply) {
       await plans.own(request.caller, request.params.id);

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Delivery, DeliveryTry, Webhook, WebhookRequest, Webhooks } from '../../domain/webhooks.ts';
 import { eventIdOf } from '../../domain/webhooks.ts';
-import { idParams, problem } from '../schemas.ts';
+import { json } from '../openapi/answers.ts';
+import { idParams } from '../schemas.ts';
 import {
   type CreateWebhook,
   createWebhook,
@@ -22,7 +23,6 @@ import {
 import { isoTime } from '../wire.ts';
 import type { z } from 'zod';
 
-const errors = { '4xx': problem, '5xx': problem };
 const tags = ['webhooks'];
 
 interface One {
@@ -38,12 +38,20 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   app.route<{ Body: CreateWebhook }>({
     method: 'POST',
     url: '/v1/webhooks',
-    config: { access: 'submit' },
+    config: { access: 'submit', refuses: [409] },
     schema: {
-      summary: 'Be told of your executions',
+      operationId: 'createWebhook',
+      summary: 'Create a webhook',
+      description:
+        'execd sends the events of your executions that match all filters to a URL, signed as Standard Webhooks specifies. The response contains the secret once.',
       tags,
       body: createWebhook,
-      response: { 201: webhookWithSecret, ...errors },
+      response: {
+        201: json('Created.', webhookWithSecret, {
+          headers: ['Location'],
+          links: { read: { operationId: 'getWebhook', parameters: { id: '$response.body#/id' } } },
+        }),
+      },
     },
     async handler({ body, caller }, reply) {
       const made = await webhooks.create(caller, toRequest(body));
@@ -56,7 +64,13 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     method: 'GET',
     url: '/v1/webhooks',
     config: { access: 'read' },
-    schema: { summary: 'Your webhooks', tags, response: { 200: webhookList, ...errors } },
+    schema: {
+      operationId: 'listWebhooks',
+      summary: 'List webhooks',
+      description: 'Lists your webhooks, without those of single executions.',
+      tags,
+      response: { 200: json('All of them.', webhookList) },
+    },
     handler: async ({ caller }) => ({ items: (await webhooks.list(caller)).map(toWire) }),
   });
 
@@ -65,7 +79,13 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     method: 'GET',
     url: '/v1/webhooks/:id',
     config: { access: 'read' },
-    schema: { summary: 'One webhook', ...one, response: { 200: webhook, ...errors } },
+    schema: {
+      operationId: 'getWebhook',
+      summary: 'Get a webhook',
+      description: 'Returns a webhook, without its secret.',
+      ...one,
+      response: { 200: json('The webhook.', webhook) },
+    },
     handler: async ({ params, caller }) => toWire(await webhooks.get(caller, params.id)),
   });
 
@@ -74,9 +94,11 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     url: '/v1/webhooks/:id',
     config: { access: 'submit' },
     schema: {
+      operationId: 'deleteWebhook',
       summary: 'Remove a webhook and its deliveries',
+      description: 'Events that are waiting to be delivered are dropped.',
       ...one,
-      response: { 204: { description: 'It is gone' }, ...errors },
+      response: { 204: { description: 'Removed.' } },
     },
     async handler({ params, caller }, reply) {
       await webhooks.remove(caller, params.id);
@@ -93,9 +115,13 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
       url: `/v1/webhooks/:id/${action}`,
       config: { access: 'submit' },
       schema: {
-        summary: isEnabled ? 'Deliver again' : 'Deliver nothing; what waits is discarded',
+        operationId: `${action}Webhook`,
+        summary: isEnabled ? 'Enable a webhook' : 'Disable a webhook',
+        description: isEnabled
+          ? 'execd sends events again, from now on.'
+          : 'execd sends nothing until you enable it, and drops events that are waiting to be delivered.',
         ...one,
-        response: { 200: webhook, ...errors },
+        response: { 200: json('The webhook.', webhook) },
       },
       handler: async ({ params, caller }) => toWire(await webhooks.setEnabled(caller, params.id, isEnabled)),
     });
@@ -106,10 +132,13 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     url: '/v1/webhooks/:id/rotate-secret',
     config: { access: 'submit' },
     schema: {
-      summary: 'Make a new secret; the old one signs on for a while',
+      operationId: 'rotateWebhookSecret',
+      summary: 'Rotate the secret of a webhook',
+      description:
+        'Creates a new secret. For a while, messages are signed with both. The response contains the secret once.',
       ...one,
       body: rotateSecret,
-      response: { 200: webhookWithSecret, ...errors },
+      response: { 200: json('The webhook with the new secret.', webhookWithSecret) },
     },
     async handler({ params, body, caller }) {
       const rotated = await webhooks.rotate(caller, params.id, body.keep_old_s * 1000);
@@ -121,7 +150,13 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     method: 'POST',
     url: '/v1/webhooks/:id/test',
     config: { access: 'submit' },
-    schema: { summary: 'Send a test now, once', ...one, response: { 200: deliveryTry, ...errors } },
+    schema: {
+      operationId: 'testWebhook',
+      summary: 'Send a test message',
+      description: 'Sends one message now, and returns the result. execd does not retry it.',
+      ...one,
+      response: { 200: json('The result of the try.', deliveryTry) },
+    },
     handler: async ({ params, caller }) => toTry(await webhooks.test(caller, params.id)),
   });
 }
@@ -132,11 +167,13 @@ function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     url: '/v1/webhooks/:id/deliveries',
     config: { access: 'read' },
     schema: {
-      summary: 'Deliveries, newest first',
+      operationId: 'listDeliveries',
+      summary: 'List the deliveries of a webhook, newest first',
+      description: 'Lists each event that was sent, or is waiting to be sent, with all tries.',
       tags,
       params: idParams,
       querystring: deliveriesQuery,
-      response: { 200: deliveryList, ...errors },
+      response: { 200: json('A page.', deliveryList) },
     },
     async handler({ params, query, caller }) {
       const { limit, state = null, cursor } = query;
@@ -152,12 +189,14 @@ function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   app.route<{ Params: z.infer<typeof deliveryParams> }>({
     method: 'POST',
     url: '/v1/webhooks/:id/deliveries/:delivery/redeliver',
-    config: { access: 'submit' },
+    config: { access: 'submit', refuses: [409] },
     schema: {
-      summary: 'Deliver again, under the same id',
+      operationId: 'redeliver',
+      summary: 'Deliver an event again',
+      description: 'Sends the event again soon, with the same `webhook-id`.',
       tags,
       params: deliveryParams,
-      response: { 202: delivery, ...errors },
+      response: { 202: json('The delivery.', delivery) },
     },
     async handler({ params, caller }, reply) {
       const number = /^\d{1,15}$/.test(params.delivery) ? Number(params.delivery) : 0;

@@ -1,0 +1,75 @@
+// The OpenAPI document around its operations: what execd is, how one shows who one is, tags, and what execd itself sends.
+import type { RequestSchemas } from '../schemas.ts';
+import { components } from '../schemas.ts';
+import { eventComponents } from '../event-schemas.ts';
+import { webhookComponents } from '../webhook-schemas.ts';
+import { refusalComponents } from './answers.ts';
+import { Converter } from './convert.ts';
+import { headerComponents } from './headers.ts';
+import type { Operation } from './operations.ts';
+import { webhooks } from './webhooks.ts';
+
+const DESCRIPTION = `execd runs commands, scripts, HTTP calls and plans of them over HTTP. It writes every accepted request to
+disk before it responds, so that nothing that it has accepted is lost.
+
+Submit an execution with \`POST /v1/executions\`, wait for it with \`Prefer: wait=N\` or \`GET /v1/executions/{id}?wait=N\`, and
+follow its output with \`GET /v1/executions/{id}/logs?follow=true\`.
+
+Every error is a problem document (RFC 9457) with a stable \`type\`. Unknown fields and query parameters are rejected.`;
+
+/** In the order in which /docs shows them. */
+const TAGS = [
+  { name: 'executions', description: 'Submit, read, list, change, cancel, rerun and remove executions.' },
+  { name: 'logs', description: 'Read and follow what an execution writes.' },
+  { name: 'plans', description: 'Submit several steps in one request, where a step can use the output of earlier ones.' },
+  { name: 'events', description: 'Follow what happens to executions, as server-sent events.' },
+  { name: 'webhooks', description: 'Get events sent to a URL, signed as Standard Webhooks specifies.' },
+  { name: 'operations', description: 'Read the named operations that the operator has defined.' },
+  { name: 'cache', description: 'Read, fill and clear the cache of results.' },
+  { name: 'circuits', description: 'Read and reset the circuit breakers of programs, hosts and operations.' },
+  { name: 'accounts', description: 'Read the credits of users, and grant credits.' },
+  { name: 'server', description: 'Probes, metrics and statistics.' },
+  { name: 'keys', description: 'Create, rotate and revoke API keys.' },
+  { name: 'admin', description: 'Maintenance and the audit log.' },
+];
+
+/** @param paths operations by path and method */
+export function documentOf(
+  version: string,
+  paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>,
+  converter: Converter,
+): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'execd',
+      version,
+      summary: 'Runs commands over HTTP, durably.',
+      description: DESCRIPTION,
+      contact: { name: 'execd' },
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'This server' }],
+    security: [{ bearer: [] }],
+    tags: TAGS,
+    paths,
+    webhooks: webhooks(),
+    components: {
+      schemas: converter.components(),
+      responses: refusalComponents(),
+      ...headerComponents(),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'An API key (`ek_…`) or a token of the identity provider. A server without keys, which listens on loopback only, needs none.',
+        },
+      },
+    },
+  };
+}
+
+export function converterOf(requests: RequestSchemas): Converter {
+  return new Converter({ ...components(requests), ...eventComponents, ...webhookComponents });
+}

@@ -1,0 +1,71 @@
+// Request bodies that /docs offers to try. Each works against a server with default settings; a test sends them all.
+type Examples = Readonly<Record<string, { summary: string; value: unknown }>>;
+
+const hello = { kind: 'shell', command: 'echo hello' };
+const cached = { kind: 'shell', command: 'date', cache: { ttl_s: 60 } };
+const plan = {
+  strategy: { type: 'serial' },
+  steps: [
+    { name: 'build', kind: 'shell', command: 'echo 1.2.3' },
+    {
+      name: 'report',
+      kind: 'shell',
+      command: 'echo "built ${steps.build.stdout}"',
+      run_if: 'always',
+    },
+  ],
+};
+
+const specs: Examples = {
+  shell: { summary: 'A shell command', value: hello },
+  exec: { summary: 'A program', value: { kind: 'exec', program: 'uname', args: ['-a'] } },
+  script: {
+    summary: 'A script, with a time limit and retries',
+    value: {
+      kind: 'script',
+      interpreter: 'sh',
+      source: 'echo "run by $USER"\nexit 0\n',
+      timeouts: { attempt_ms: 10_000 },
+      retry: { attempts: 2 },
+    },
+  },
+  http: {
+    summary: 'An HTTP call',
+    value: { kind: 'http', url: 'https://example.com/', expect: { statuses: ['2xx'] } },
+  },
+  json: {
+    summary: 'A command whose output becomes the result',
+    value: { kind: 'shell', command: 'echo \'{"answer": 42}\'', output: { parse: 'json' } },
+  },
+};
+
+const only = (summary: string, value: unknown): Examples => ({ example: { summary, value } });
+
+const EXAMPLES: Readonly<Record<string, Examples>> = {
+  submitExecution: specs,
+  dryRunExecution: specs,
+  submitBatch: only('Two commands', {
+    executions: [hello, { ...hello, command: 'echo again', idempotency_key: 'example-1' }],
+  }),
+  updateExecution: only('More time', { timeouts: { attempt_ms: 600_000 } }),
+  cancelExecution: only('With a reason', { reason: 'no longer needed' }),
+  cancelExecutions: only('By label', { labels: { team: 'web' }, reason: 'no longer needed' }),
+  warmCache: only('One result', { executions: [cached] }),
+  submitPlan: only('Two steps', plan),
+  validatePlan: only('Two steps', plan),
+  cancelPlan: only('With a reason', { reason: 'no longer needed' }),
+  createWebhook: only('All ends', { url: 'https://example.com/hooks/execd', events: ['completed', 'failed'] }),
+  rotateWebhookSecret: only('Both secrets for an hour', { keep_old_s: 3600 }),
+  grantCredits: only('A thousand credits', { amount: 1000, note: 'first month' }),
+  createKey: only('A key for one user', {
+    user: 'alice',
+    scopes: ['submit', 'read', 'cancel'],
+    may_run: 'any',
+    description: 'laptop',
+  }),
+  rotateKey: only('Both keys for an hour', { overlap_s: 3600 }),
+};
+
+export function examplesOf(operationId: string): Examples | undefined {
+  return EXAMPLES[operationId];
+}
