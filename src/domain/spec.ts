@@ -588,7 +588,7 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
     .strictObject({ ...kinds.script, ...ofProcess })
     .refine((spec) => (spec.path === undefined) !== (spec.source === undefined), {
       path: ['source'],
-      error: 'must be given if path is not, and must be left out if it is',
+      error: 'exactly one of path and source must be given',
     })
     .refine((spec) => spec.filename === undefined || spec.source !== undefined, {
       path: ['filename'],
@@ -606,7 +606,7 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
     .refine(({ source, interpreter }) => interpreter !== undefined || !SHEBANG_WITH_CR.test(source ?? ''), {
       path: ['source'],
       error:
-        'must not end its first line with a carriage return (\\r), because the system reads it as part of the interpreter name; save the script with Unix line endings (LF)',
+        'the first line ends with a carriage return (\\r), which the system reads as part of the interpreter name; save the script with Unix line endings (LF)',
     });
   return z
     .discriminatedUnion('kind', [

@@ -706,7 +706,7 @@ export function requestSchemas(limits: SpecLimits) {
         timeouts: parts.timeouts.optional().describe('New time limits. They can only be extended.'),
       })
       .refine((change) => Object.keys(change).length > 0, {
-        error: 'must have priority or timeouts',
+        error: 'must have at least one of priority and timeouts',
         when: hasNoIssues,
       }),
   };

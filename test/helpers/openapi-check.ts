@@ -6,11 +6,12 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
 interface Document {
-  paths: Record<
-    string,
-    Record<string, { responses: Record<string, { content?: Record<string, { schema?: object }> }> }>
-  >;
-  components: { schemas: Record<string, object> };
+  paths: Record<string, Record<string, { responses: Record<string, Response | { $ref: string }> }>>;
+  components: { schemas: Record<string, object>; responses: Record<string, Response> };
+}
+
+interface Response {
+  content?: Record<string, { schema?: object }>;
 }
 
 /** Throws when a JSON answer is not what the document says for its route and status. */
@@ -40,7 +41,11 @@ function checkOf({ paths, components }: Document): CheckAnswer {
     if (route === undefined) return;
     const responses = paths[route]?.[method.toLowerCase()]?.responses;
     if (responses === undefined) return;
-    const response = responses[String(status)] ?? responses[`${String(status)[0]}XX`];
+    const found = responses[String(status)] ?? responses[`${String(status)[0]}XX`];
+    const response =
+      found !== undefined && '$ref' in found
+        ? components.responses[found.$ref.replace('#/components/responses/', '')]
+        : found;
     if (response === undefined) throw new Error(`${method} ${route} does not document the status ${status}`);
     const schema =
       response.content?.['application/json']?.schema ??

@@ -254,7 +254,7 @@ t.test('a refusal says what is wrong in words of its own', async (t) => {
   const patched = await call<Problem>('PATCH', '/v1/executions/nope', { command: 'x' });
   t.equal(patched.body.detail, '/command: unknown field');
   const empty = await call<Problem>('PATCH', '/v1/executions/nope', {});
-  t.equal(empty.body.detail, 'the body: nothing to change');
+  t.equal(empty.body.detail, 'the body: must have at least one of priority and timeouts');
   const status = await call<Problem>('GET', '/v1/executions?status=done');
   t.match(status.body.errors, [{ field: '?status', message: /^must be one of "pending"/ }]);
   for (const path of ['/executions', '/v2', `/v1/${'x'.repeat(5000)}`]) {

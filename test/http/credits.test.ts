@@ -354,7 +354,7 @@ t.test('a dry run answers what would become of a request of every kind, and stor
   const operations = file(t, 'operations.yaml', OPERATIONS);
   const s = await world(t, { EXECUTION_OPERATIONS_FILE: operations });
   await s.grant('local', 100);
-  const dry = (spec: object, headers = {}) => s.call('POST', '/v1/executions?dry_run=true', spec, headers);
+  const dry = (spec: object, headers = {}) => s.call('POST', '/v1/executions/dry-run', spec, headers);
   const { status, body } = await dry(
     shell('true', { cache: { ttl_s: 60 }, retry: { attempts: 2 }, priority: 3 }),
   );
@@ -412,14 +412,14 @@ t.test('a dry run answers what would become of a request of every kind, and stor
   });
   t.match(await dry({ kind: 'shell' }), { status: 400, body: { errors: [{ field: '/command' }] } });
   t.match(await dry(shell('true'), { 'idempotency-key': 'k' }), { status: 400 });
-  t.match(await s.call('POST', '/v1/executions?dry_run=yes', shell('true')), { status: 400 });
+  t.match(
+    await s.call('POST', '/v1/executions?dry_run=true', shell('true')),
+    { status: 400, body: { errors: [{ field: '?dry_run', message: /POST \/v1\/executions\/dry-run/ }] } },
+    'the parameter of earlier versions is not ignored',
+  );
   t.match((await s.call('GET', '/v1/executions')).body, { items: [] });
   t.match(await s.account('local'), { balance: 5, reserved: 0 });
-  t.equal(
-    (await s.call('POST', '/v1/executions?dry_run=false', shell('true'))).status,
-    402,
-    'this one is meant',
-  );
+  t.equal((await s.call('POST', '/v1/executions', shell('true'))).status, 402, 'this one is meant');
 });
 
 t.test('webhooks are told of a low balance, once for each time that it falls', async (t) => {

@@ -100,7 +100,7 @@ t.test('limits are checked strictly, and HTTP calls have none', async (t) => {
   t.same(none.limits, { ...NO_LIMITS, cpu_s: 50 }, 'the maximum applies where nothing is said');
   const dry = await s.call(
     'POST',
-    '/v1/executions?dry_run=true',
+    '/v1/executions/dry-run',
     shell('true', { limits: { processes: 9 } }),
   );
   t.match(dry.body, { policy: { limits: { ...NO_LIMITS, cpu_s: 50, processes: 9 } } });
@@ -276,7 +276,7 @@ t.test('an execution is told to end as it asks', async (t) => {
   t.match(late, { status: 'timed_out', outcome: { process: { signals: [{ signal: 'SIGHUP' }] } } });
   t.same(late.stop, { signal: 'SIGHUP', grace_ms: 1000, scope: 'all' });
   const call = { kind: 'http', url: 'http://127.0.0.1/' };
-  const dry = await s.call('POST', '/v1/executions?dry_run=true', call);
+  const dry = await s.call('POST', '/v1/executions/dry-run', call);
   t.match(dry.body, { policy: { stop: null } });
 });
 
