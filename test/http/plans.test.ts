@@ -296,7 +296,7 @@ t.test('plans', async (t) => {
       });
       t.match(wide, { status: 400, body: { type: 'urn:execd:error:too_many_members' } });
       const inherited = await refused(world, { strategy: graph, steps: [exec('__proto__')] });
-      t.match(inherited, { '/steps/0/name': 'this name cannot be used' });
+      t.match(inherited, { '/steps/0/name': 'must not be "__proto__"; choose another name' });
       let deep: object = exec('x');
       for (let i = 0; i < 6; i++) deep = { name: 'p', kind: 'plan', strategy: graph, steps: [deep] };
       t.match(Object.values(await refused(world, { strategy: graph, steps: [deep] })), [
