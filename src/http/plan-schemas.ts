@@ -26,7 +26,10 @@ const STEP_PHASES = [
 ] as const;
 
 const eachStatus = <T>(make: (status: (typeof STEP_STATUSES)[number]) => T) =>
-  Object.fromEntries(STEP_STATUSES.map((one) => [one, make(one)])) as Record<(typeof STEP_STATUSES)[number], T>;
+  Object.fromEntries(STEP_STATUSES.map((one) => [one, make(one)])) as Record<
+    (typeof STEP_STATUSES)[number],
+    T
+  >;
 const endError = executionError
   .nullable()
   .describe('Why it did not complete; null if it has, or has not ended.');

@@ -98,11 +98,7 @@ t.test('limits are checked strictly, and HTTP calls have none', async (t) => {
   t.same(await refused({ kind: 'http', url: 'http://127.0.0.1/', limits: { cpu_s: 1 } }), ['/limits']);
   const none = await s.run(shell('true'));
   t.same(none.limits, { ...NO_LIMITS, cpu_s: 50 }, 'the maximum applies where nothing is said');
-  const dry = await s.call(
-    'POST',
-    '/v1/executions/dry-run',
-    shell('true', { limits: { processes: 9 } }),
-  );
+  const dry = await s.call('POST', '/v1/executions/dry-run', shell('true', { limits: { processes: 9 } }));
   t.match(dry.body, { policy: { limits: { ...NO_LIMITS, cpu_s: 50, processes: 9 } } });
 });
 
