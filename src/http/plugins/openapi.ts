@@ -26,7 +26,7 @@ export async function openapi(
   await app.register(swagger, {
     openapi: { openapi: '3.1.0' },
     transform: ({ schema, url, route }) => {
-      paths.add(route as RouteOptions);
+      paths.add(route);
       return { schema: { ...schema, hide: true }, url };
     },
     // Not before somebody asks for the document: writing it down takes longer than the rest of a start.
