@@ -1,7 +1,7 @@
 // The credits file: what executions cost. Read at start and again when asked to, whole or not at all.
 import { fieldMessage } from './domain/field-messages.ts';
 import { dotted, issuesOf } from './domain/issues.ts';
-import { type CreditsFile, creditsFileSchema } from './domain/price.ts';
+import { type CreditsFile, creditsFileSchema } from './domain/price-schema.ts';
 import type { LiveFile } from './live-files.ts';
 import { parseYaml, type Read, readGuarded } from './read-yaml.ts';
 

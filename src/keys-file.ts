@@ -1,7 +1,8 @@
 // The keys file: who may call, as hashes. A file that others can read is refused.
 import { z } from 'zod';
 import { mayRun, userId } from './domain/access.ts';
-import { type ApiKey, keyId, scopes } from './domain/api-key.ts';
+import type { ApiKey } from './domain/api-key.ts';
+import { keyId, scopes } from './domain/api-key-schema.ts';
 import { fieldMessage, fieldProblems } from './domain/field-messages.ts';
 import { jsonProblem } from './http/json-problem.ts';
 import { readPrivateFile } from './private-file.ts';

@@ -3,7 +3,8 @@
 import { parseArgs } from 'node:util';
 import { createClock } from './clock.ts';
 import { loadConfig } from './config.ts';
-import { type KeyRequest, keyRequest, ROTATION_OVERLAP_S, whyNotUsable } from './domain/api-key.ts';
+import { ROTATION_OVERLAP_S, whyNotUsable } from './domain/api-key.ts';
+import { type KeyRequest, keyRequest } from './domain/api-key-schema.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
 import { toKeyWire } from './http/key-schemas.ts';
 import { mintKey, mintSuccessor, type NewKey } from './access/mint.ts';

@@ -2,7 +2,8 @@
 // costs as much as a wrong secret; whether the store has others by now is looked up once a second, because a command, or
 // another server, may have changed them.
 import type { Caller } from '../domain/access.ts';
-import { type ApiKey, type KeyRequest, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/api-key.ts';
+import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/api-key.ts';
+import type { KeyRequest } from '../domain/api-key-schema.ts';
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type { ApiKeysPart, Clock, Log, Store } from '../domain/ports.ts';
 import { idIn, isKey, mintKey, mintSuccessor, type NewKey } from './mint.ts';

@@ -2,7 +2,8 @@
 // taken apart by guesses: its arguments are compared one by one with the rules that stand in their place.
 import { z } from 'zod';
 import { quoted } from './errors.ts';
-import { limitsShape, NO_LIMITS } from './limits.ts';
+import { NO_LIMITS } from './limits.ts';
+import { limitsShape } from './limits-schema.ts';
 import { ISOLATION_TIERS } from './isolation.ts';
 import { type Spec, WEEK_MS } from './spec.ts';
 

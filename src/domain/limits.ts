@@ -1,5 +1,4 @@
 // What the processes of an execution may use. The names are those of the wire, because an end names one of them.
-import { z } from 'zod';
 
 interface LimitWords {
   least: number;
@@ -61,17 +60,6 @@ export const NO_LIMITS: ResourceLimits = Object.freeze({});
 /** Makes something of each limit. */
 export function eachLimit<T>(make: (name: LimitName) => T): Record<LimitName, T> {
   return Object.fromEntries(LIMIT_NAMES.map((name) => [name, make(name)])) as Record<LimitName, T>;
-}
-
-/** The fields of a block of limits; none may be above its maximum. */
-export function limitsShape(most: ResourceLimits) {
-  return eachLimit((name) => {
-    const { least, about, setting } = LIMITS[name];
-    const max = most[name] ?? Number.MAX_SAFE_INTEGER;
-    const message = most[name] === undefined ? undefined : `must be at most ${max} (${setting})`;
-    // An operator may set less than anybody could sensibly ask for.
-    return z.int().min(Math.min(least, max)).max(max, message).optional().describe(about);
-  });
 }
 
 /** For each limit the smaller one of two. */

@@ -7,7 +7,7 @@ import { type Issue, issuesOf } from './issues.ts';
 import { eachLimit, type ResourceLimits } from './limits.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
-import { priceSchema } from './price.ts';
+import { priceSchema } from './price-schema.ts';
 import {
   cache,
   SPEC_KINDS,

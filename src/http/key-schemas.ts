@@ -1,7 +1,8 @@
 // API keys on the wire.
 import { z } from 'zod';
 import { grant, mayRun, SCOPES } from '../domain/access.ts';
-import { type ApiKey, keyId, keyRequest, whyNotUsable } from '../domain/api-key.ts';
+import { type ApiKey, whyNotUsable } from '../domain/api-key.ts';
+import { keyId, keyRequest } from '../domain/api-key-schema.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 const DAY_S = 86_400;

@@ -6,7 +6,7 @@ import type { Execution } from '../../src/domain/execution.ts';
 import { NO_OPERATIONS } from '../../src/domain/operation.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Group, type Store, StoreError } from '../../src/domain/ports.ts';
-import { creditsFileSchema } from '../../src/domain/price.ts';
+import { creditsFileSchema } from '../../src/domain/price-schema.ts';
 import type { Spec } from '../../src/domain/spec.ts';
 import { creditSource } from '../../src/engine/credits/credit-source.ts';
 import { engineWorld, type EngineWorld, type WorldOptions } from '../helpers/engine-world.ts';

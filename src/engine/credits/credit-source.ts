@@ -2,7 +2,8 @@
 import type { Cost, Window } from '../../domain/cost.ts';
 import type { Operations } from '../../domain/operation.ts';
 import type { AcceptPart } from '../../domain/ports.ts';
-import { type CreditsFile, type Price, type PricedAs, quote } from '../../domain/price.ts';
+import { type PricedAs, quote } from '../../domain/price.ts';
+import type { CreditsFile, Price } from '../../domain/price-schema.ts';
 
 type NewExecution = AcceptPart['execution'];
 

@@ -2,7 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { actingUser, type Caller } from '../../domain/access.ts';
-import { type ApiKey, type KeyRequest, keyRequest } from '../../domain/api-key.ts';
+import type { ApiKey } from '../../domain/api-key.ts';
+import { type KeyRequest, keyRequest } from '../../domain/api-key-schema.ts';
 import type { Clock } from '../../domain/ports.ts';
 import {
   apiKey,
