@@ -61,7 +61,7 @@ t.test('plans', async (t) => {
     t.match(archive, /zod-\d+\.\d+\.\d+\.tar\.gz$/);
     t.same(
       parts.map(({ part }) => part),
-      ['v3', 'v4/core', 'v4/classic', 'v4/mini', 'v4/locales'],
+      ['v4/core', 'v4/classic', 'v4/locales'],
     );
     t.ok(parts.every(({ files }) => files > 0));
     t.ok(readFileSync(archive).length > 10_000);
