@@ -9,6 +9,7 @@ import { type App, buildApp, type Overrides } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { answerCheck } from './openapi-check.ts';
+import { type Lifetime, ofFile } from './scope.ts';
 import { until, withEnvironment } from './processes.ts';
 import { tempDir } from './temp.ts';
 
@@ -19,7 +20,7 @@ export interface Answer<Body = unknown> {
   text: string;
 }
 
-export interface Service {
+export interface SharedService {
   app: App;
   url: string;
   dataDir: string;
@@ -39,20 +40,23 @@ export interface Service {
   finished(id: string): Promise<ExecutionWire>;
   /** Waits until the execution is in a phase. */
   inPhase(id: string, phase: ExecutionWire['phase']): Promise<ExecutionWire>;
+}
+
+export interface Service extends SharedService {
   stop(): Promise<void>;
 }
 
 export const RUNTIME = { execPath: process.execPath, pid: process.pid };
 
 export async function service(
-  t: Test,
+  t: Lifetime,
   env: Record<string, string> = {},
   overrides: Overrides = {},
   /** The environment of the process, as far as secrets come from it. */
   ofProcess: Record<string, string> = {},
 ): Promise<Service> {
   const dataDir = env.EXECUTION_DATA_DIR ?? tempDir(t);
-  const lines: Service['lines'] = [];
+  const lines: SharedService['lines'] = [];
   const sink = { write: (line: string) => void lines.push(JSON.parse(line) as Service['lines'][number]) };
   const config = loadConfig({
     EXECUTION_PORT: '0',
@@ -74,13 +78,7 @@ export async function service(
   t.teardown(async () => {
     if (!hasStopped) {
       // What still runs is not worth waiting for.
-      const { views: list } = await app.engine.list(
-        { userId: null, status: ['pending', 'running'] },
-        10_000,
-        null,
-      );
-      const users = new Set(list.map(({ execution }) => execution.userId));
-      for (const userId of users) await app.engine.cancelMany({ userId }, 'the test is over');
+      await cancelAll(app);
       await stop();
     }
     const left = withEnvironment(`${dataDir}/work`);
@@ -92,7 +90,7 @@ export async function service(
   });
   const check = answerCheck();
 
-  const call: Service['call'] = async <Body>(
+  const call: SharedService['call'] = async <Body>(
     method: string,
     path: string,
     body?: unknown,
@@ -121,7 +119,8 @@ export async function service(
       if (execution.phase === 'done') return execution;
     }
   };
-  const submit: Service['submit'] = (spec, headers) => expect(call('POST', '/v1/executions', spec, headers));
+  const submit: SharedService['submit'] = (spec, headers) =>
+    expect(call('POST', '/v1/executions', spec, headers));
   return {
     app,
     url,
@@ -145,11 +144,40 @@ export async function service(
   };
 }
 
+async function cancelAll({ engine }: App): Promise<void> {
+  const { views } = await engine.list({ userId: null, status: ['pending', 'running'] }, 10_000, null);
+  const users = new Set(views.map(({ execution }) => execution.userId));
+  for (const userId of users) await engine.cancelMany({ userId }, 'the test is over');
+}
+
+/** By the lifetime of their file: what it shares is made by the first test that wants it. */
+const shared = new WeakMap<Lifetime, Promise<Service>>();
+
+/**
+ * A service with the default settings, for all tests of a file that do not mind what the others have left: executions that
+ * have ended, counters, entries of the cache. What a test has begun is cancelled when it ends.
+ */
+export async function sharedService(t: Test): Promise<SharedService> {
+  const file = ofFile();
+  const made = shared.get(file) ?? service(file);
+  shared.set(file, made);
+  const one = await made;
+  one.lines.length = 0;
+  t.teardown(async () => {
+    await cancelAll(one.app);
+    await until('nothing of the test runs any more', async () => {
+      const { views } = await one.app.engine.list({ userId: null, status: ['pending', 'running'] }, 1, null);
+      return views.length === 0;
+    });
+  });
+  return one;
+}
+
 /**
  * Runs a command that says each piece when the one before it is in the log. Without that, how many records there are, and
  * which of two streams comes first, is a matter of the machine.
  */
-export async function sayOneByOne(t: Test, s: Service, pieces: string[]): Promise<ExecutionWire> {
+export async function sayOneByOne(t: Test, s: SharedService, pieces: string[]): Promise<ExecutionWire> {
   const dir = tempDir(t);
   const waits = (i: number) => `until [ -e ${dir}/${i} ]; do sleep 0.02; done`;
   const { id } = await s.submit(shell(pieces.map((piece, i) => `${piece}; ${waits(i)}`).join('; ')));

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { type Answer, rawRequest, service, shell } from '../helpers/build.ts';
+import { type Answer, rawRequest, sharedService, shell, service } from '../helpers/build.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
 import { until } from '../helpers/processes.ts';
 
@@ -191,7 +191,7 @@ const REQUESTS: [string, string, string, number, string][] = [
 ];
 
 t.test('a wrong request gets its own clear refusal', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const [what, method, path, status, type] of REQUESTS) {
     await t.test(what, async (t) => isProblem(t, await call<Problem>(method, path), status, type));
   }
@@ -244,7 +244,7 @@ const SENTENCES: [string, unknown, string | RegExp][] = [
 ];
 
 t.test('a refusal says what is wrong in words of its own', async (t) => {
-  const { call, lines } = await service(t);
+  const { call, lines } = await sharedService(t);
   for (const [what, body, detail] of SENTENCES) {
     const answer = await call<Problem>('POST', '/v1/executions', body);
     t.match(answer.body, { detail }, what);
@@ -268,7 +268,7 @@ t.test('a refusal says what is wrong in words of its own', async (t) => {
 });
 
 t.test('what a route would ignore is refused by its name', async (t) => {
-  const { call, run } = await service(t);
+  const { call, run } = await sharedService(t);
   const { id } = await run(shell('true'));
   const cases: [string, string, unknown, string][] = [
     ['POST', `/v1/executions/${id}/rerun`, { args: ['x'] }, '/args'],
@@ -291,7 +291,7 @@ t.test('what a route would ignore is refused by its name', async (t) => {
 });
 
 t.test('a body that may be left out may be empty too', async (t) => {
-  const { call, submit, finished } = await service(t);
+  const { call, submit, finished } = await sharedService(t);
   const { id } = await submit(shell('sleep 60'));
   t.equal((await call('POST', `/v1/executions/${id}/cancel`, '')).status, 202);
   await finished(id);
@@ -302,14 +302,14 @@ t.test('a body that may be left out may be empty too', async (t) => {
 });
 
 t.test('another method, and an unknown route, are refused before the body is looked at', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   const send = (method: string, path: string) => rawRequest(url, { method, path, body: 'x' });
   t.equal((await send('PUT', '/v1/executions/x')).status, 405);
   t.equal((await send('POST', '/v1/nothing')).status, 404);
 });
 
 t.test('only JSON is taken, uncompressed', async (t) => {
-  const { call, url } = await service(t);
+  const { call, url } = await sharedService(t);
   const body = JSON.stringify(shell('true'));
   for (const type of [
     'text/plain',
@@ -333,7 +333,7 @@ t.test('only JSON is taken, uncompressed', async (t) => {
 });
 
 t.test('what is not HTTP is answered, and ends its own connection only', async (t) => {
-  const { url, call } = await service(t);
+  const { url, call } = await sharedService(t);
   const head = 'POST /v1/executions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
   const cases: [string, RegExp][] = [
     ['nonsense\r\n\r\n', /^HTTP\/1\.1 400 /],
@@ -362,7 +362,7 @@ function speak(url: string, text: string): Promise<string> {
 }
 
 t.test('a client that goes away while it waits leaves nothing behind', async (t) => {
-  const { url, submit, call } = await service(t);
+  const { url, submit, call } = await sharedService(t);
   const { id } = await submit(shell('sleep 60'));
   const waiting = async () =>
     (await call<{ waiting: { polls: number } }>('GET', '/v1/stats')).body.waiting.polls;

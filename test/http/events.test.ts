@@ -2,18 +2,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventSource } from 'eventsource';
 import t, { type Test } from 'tap';
-import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
+import { rawRequest, service, sharedService, type SharedService, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { freePort } from '../helpers/ports.ts';
 import { until } from '../helpers/processes.ts';
 import { allMessages, type Message, openStream, outputOf } from '../helpers/sse.ts';
 import { tempDir } from '../helpers/temp.ts';
 
-const eventsUrl = ({ url }: Service, id: string, query = '') => `${url}/v1/executions/${id}/events${query}`;
+const eventsUrl = ({ url }: SharedService, id: string, query = '') =>
+  `${url}/v1/executions/${id}/events${query}`;
 const types = (messages: readonly Message[]) => messages.map(({ event }) => event);
 
 t.test('a stream replays what has happened, and ends with the end and what it was', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.run(
     shell('echo out; echo err >&2; exit 3', { labels: { team: 'infra' }, task_id: 'x' }),
   );
@@ -98,7 +99,7 @@ t.test('what happens is followed as it happens, with each thing that can happen'
 });
 
 t.test('an answer from the cache has a stream too', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const spec = shell('echo hi', { cache: {} });
   await s.run(spec);
   const hit = await s.submit(spec);
@@ -125,7 +126,7 @@ os.write(1, b'\\xe2\\x82')
 const script = (source: string) => ({ kind: 'script', interpreter: 'python3', source });
 
 t.test('output comes exact to the byte, and from every id on the rest of it', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.submit(script(MIXED));
   const live = await allMessages(eventsUrl(s, id, '?output=true'));
   const log = async (stream: string) =>
@@ -159,7 +160,7 @@ t.test('output comes exact to the byte, and from every id on the rest of it', as
 });
 
 t.test('text that is written in pieces comes as text, whatever its characters are cut into', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const source = `
 import os, time
 for byte in 'é€🎉'.encode() * 3:
@@ -179,7 +180,7 @@ for byte in 'é€🎉'.encode() * 3:
 });
 
 t.test('output stands between the events that it belongs between, also over several attempts', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.submit(
     shell('echo try $EXECUTION_ATTEMPT; exit 1', { retry: { attempts: 3, min_ms: 1, multiplier: 0 } }),
   );
@@ -208,7 +209,7 @@ t.test('output stands between the events that it belongs between, also over seve
 });
 
 t.test('who has joined a run sees its output at the end, and those of the run see it live', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const go = join(tempDir(t), 'go');
   const spec = shell(`echo begun; until [ -e ${go} ]; do sleep 0.01; done; echo done`, { cache: {} });
   const first = await s.submit(spec);
@@ -284,7 +285,7 @@ t.test('from every id on, the rest of all events comes, once and in order', asyn
 });
 
 t.test('a plan has a stream of its own and of its steps, which ends with it', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { body } = await s.call<{ id: string }>('POST', '/v1/plans', {
     strategy: { type: 'serial', stop_on_error: true },
     steps: [
@@ -329,7 +330,7 @@ t.test('a plan has a stream of its own and of its steps, which ends with it', as
 });
 
 t.test('an id that a stream cannot go on after is refused, never taken for another one', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const one = await s.run(shell('true'));
   const stream = await openStream(`${s.url}/v1/events`);
   const last = await stream.until(({ event }) => event === 'completed');
@@ -536,7 +537,7 @@ t.test('an EventSource goes on by itself after a restart of the server, and stop
 });
 
 t.test('an EventSource follows a log to its end, from its last lines', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const go = join(tempDir(t), 'go');
   const { id } = await s.submit(
     shell(`echo one; echo two; echo three >&2; until [ -e ${go} ]; do sleep 0.01; done; echo four`),

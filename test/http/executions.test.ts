@@ -2,12 +2,12 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { service, shell } from '../helpers/build.ts';
+import { service, sharedService, shell } from '../helpers/build.ts';
 import { until, withEnvironment, withLimit } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 t.test('a submitted command is answered at once, runs, and tells how it ended', async (t) => {
-  const { call, finished } = await service(t);
+  const { call, finished } = await sharedService(t);
   const spec = shell('echo out; echo err >&2', { task_id: 'b-1', labels: { a: 'b' }, priority: 2 });
   const answer = await call<ExecutionWire>('POST', '/v1/executions', spec);
   t.equal(answer.status, 202);
@@ -80,7 +80,7 @@ t.test('a result is whole, or says that it is an end and how much there was', as
 });
 
 t.test('each kind runs', async (t) => {
-  const { run, dataDir } = await service(t);
+  const { run, dataDir } = await sharedService(t);
   const bin = tempDir(t);
   writeFileSync(join(bin, 'aws'), '#!/bin/sh\necho "$@"; echo $AWS_PAGER');
   chmodSync(join(bin, 'aws'), 0o755);
@@ -129,7 +129,7 @@ t.test('each kind runs', async (t) => {
 });
 
 t.test('a command gets its input, its directory and a clean environment, and knows who it is', async (t) => {
-  const { run, dataDir } = await service(t);
+  const { run, dataDir } = await sharedService(t);
   const dir = tempDir(t);
   const text = await run(shell('cat; pwd', { stdin: 'text\0ü', cwd: dir }));
   t.equal((text.result as { stdout: string }).stdout, `text\0ü${dir}\n`);
@@ -179,7 +179,7 @@ t.test('a command gets its input, its directory and a clean environment, and kno
 });
 
 t.test('the trace of the request goes on in the command', async (t) => {
-  const { run } = await service(t);
+  const { run } = await sharedService(t);
   const trace = '0af7651916cd43dd8448eb211c80319c';
   const print = shell('echo $TRACEPARENT');
   const end = await run(print, { traceparent: `00-${trace}-b7ad6b7169203331-00` });
@@ -198,7 +198,7 @@ t.test('the trace of the request goes on in the command', async (t) => {
 });
 
 t.test('Prefer: wait answers with the end, or as it is when the time is up', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   const done = await call<ExecutionWire>('POST', '/v1/executions', shell('sleep 0.1'), {
     prefer: 'respond-async, wait=20',
   });
@@ -215,7 +215,7 @@ t.test('Prefer: wait answers with the end, or as it is when the time is up', asy
 });
 
 t.test('one Idempotency-Key makes one execution, in its current state', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   const post = (body: unknown, key: string) =>
     call<ExecutionWire>('POST', '/v1/executions', body, { 'idempotency-key': key, prefer: 'wait=10' });
   const [first, ...others] = await Promise.all(
@@ -252,7 +252,7 @@ t.test('one Idempotency-Key makes one execution, in its current state', async (t
 });
 
 t.test('a long poll ends when the execution has finished, or has changed', async (t) => {
-  const { call, submit } = await service(t);
+  const { call, submit } = await sharedService(t);
   const { id } = await submit(shell('sleep 0.3; echo done'));
   const waited = await call<ExecutionWire>('GET', `/v1/executions/${id}?wait=30`);
   t.equal(waited.body.status, 'completed');
@@ -270,7 +270,7 @@ t.test('a long poll ends when the execution has finished, or has changed', async
 });
 
 t.test('an ETag changes with the state and answers 304 until then', async (t) => {
-  const { call, submit, finished } = await service(t);
+  const { call, submit, finished } = await sharedService(t);
   const go = join(tempDir(t), 'go');
   const { id } = await submit(shell(`until [ -e ${go} ]; do sleep 0.02; done; echo x`));
   const first = await call('GET', `/v1/executions/${id}`);
@@ -319,7 +319,7 @@ t.test('the step result has its shape in every state', async (t) => {
 t.test(
   'JSON output becomes the result when it was asked for, and what is not JSON is a failure',
   async (t) => {
-    const { run } = await service(t);
+    const { run } = await sharedService(t);
     const json = { output: { parse: 'json' } };
     t.same((await run(shell('echo \'{"a": [1, null, "é"]}\'; echo noise >&2', json))).result, {
       a: [1, null, 'é'],
@@ -411,7 +411,7 @@ t.test('priority decides who is next, and can be changed while it waits', async 
 });
 
 t.test('limits of a live execution can be extended, not shortened', async (t) => {
-  const { call, submit, finished } = await service(t);
+  const { call, submit, finished } = await sharedService(t);
   const go = join(tempDir(t), 'go');
   const timeouts = { attempt_ms: 300_000, total_ms: 400_000 };
   const live = await submit(shell(`until [ -e ${go} ]; do sleep 0.02; done; echo done`, { timeouts }));
@@ -442,7 +442,7 @@ t.test('each clock ends an execution with its own cause', async (t) => {
   const totalInQueue = await timed({ queue_ms: 5000, total_ms: 50 });
   await inPhase(queue.id, 'done');
   await inPhase(totalInQueue.id, 'done');
-  const other = await service(t);
+  const other = await sharedService(t);
   const limited = (timeouts: object) => other.submit(shell('echo begun; sleep 60', { timeouts }));
   const attempt = await limited({ attempt_ms: 300 });
   const total = await limited({ total_ms: 300 });
@@ -496,7 +496,7 @@ t.test('where no slot is free, a request may be refused instead of queued, exact
 });
 
 t.test('a batch is accepted together, and each item has its own answer in its place', async (t) => {
-  const { call, finished } = await service(t);
+  const { call, finished } = await sharedService(t);
   const executions = [
     { ...shell('echo 0'), idempotency_key: 'i0' },
     { kind: 'shell' },
@@ -541,7 +541,7 @@ t.test('a thousand in one batch take few commits, and all run', async (t) => {
 });
 
 t.test('a rerun is a new execution of the same spec', async (t) => {
-  const { call, run } = await service(t);
+  const { call, run } = await sharedService(t);
   const first = await run(shell('echo again', { labels: { a: 'b' }, timeouts: { attempt_ms: 5000 } }));
   const rerun = (headers: Record<string, string>) =>
     call<ExecutionWire>('POST', `/v1/executions/${first.id}/rerun`, undefined, headers);
@@ -596,7 +596,7 @@ t.test('lists have pages, and a cursor belongs to its filter', async (t) => {
 });
 
 t.test('what has finished can be removed, with its log, and what lives cannot', async (t) => {
-  const { call, run, submit } = await service(t);
+  const { call, run, submit } = await sharedService(t);
   const done = await run(shell('echo x'));
   t.ok(existsSync(done.output.log_path ?? ''));
   const live = await submit(shell('sleep 60'));
@@ -612,7 +612,7 @@ t.test('what has finished can be removed, with its log, and what lives cannot', 
 });
 
 t.test('what cannot be started fails with its own cause', async (t) => {
-  const { run } = await service(t);
+  const { run } = await sharedService(t);
   const dir = tempDir(t);
   writeFileSync(join(dir, 'plain'), 'echo');
   mkdirSync(join(dir, 'closed'));
@@ -681,7 +681,7 @@ t.test(
 );
 
 t.test('a cancel by no label is refused, and cancels nothing', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.submit(shell('sleep 60'));
   const { status, body } = await s.call('POST', '/v1/executions/cancel', { labels: {} });
   t.equal(status, 400);
@@ -690,7 +690,7 @@ t.test('a cancel by no label is refused, and cancels nothing', async (t) => {
 });
 
 t.test('output that is JSON but nested too deeply is no result, and harms nobody', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   for (const depth of [201, 3000, 20_000]) {
     const command = `printf '[%.0s' $(seq ${depth}); printf ']%.0s' $(seq ${depth})`;
     const done = await s.run(shell(command, { output: { parse: 'json' } }));

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { isKey, mintKey } from '../../src/access/mint.ts';
-import { rawRequest, service, shell } from '../helpers/build.ts';
+import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { bearer, keysFile, token } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
@@ -36,7 +36,7 @@ const ended = (body: string) => `${HEAD}Content-Length: ${Buffer.byteLength(body
 // ------------------------------------------------------------------------------------------ HTTP input
 
 t.test('JSON 100k levels deep; recursive plan 5k deep', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const [open, close] of [
     ['[', ']'],
     ['{"steps":[', ']}'],
@@ -49,7 +49,7 @@ t.test('JSON 100k levels deep; recursive plan 5k deep', async (t) => {
 });
 
 t.test('duplicate JSON keys', async (t) => {
-  const { call, run } = await service(t);
+  const { call, run } = await sharedService(t);
   const cases: [string, string][] = [
     ['{"kind":"exec","program":"ls","program":"rm"}', '/program'],
     ['{"kind":"exec","program":"ls","env":{"A":"1","B":"2","A":"3"}}', '/env/A'],
@@ -70,7 +70,7 @@ t.test('duplicate JSON keys', async (t) => {
 });
 
 t.test('unknown fields (uid, gid, tenant, sandbox)', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const field of ['uid', 'gid', 'tenant', 'sandbox']) {
     const answer = await call<Problem>('POST', '/v1/executions', exec({ [field]: 0 }));
     t.match(answer, { status: 400, body: { errors: [{ field: `/${field}`, message: 'unknown field' }] } });
@@ -78,7 +78,7 @@ t.test('unknown fields (uid, gid, tenant, sandbox)', async (t) => {
 });
 
 t.test('type coercion: command:["ls"], null, 5, true, timeout:"10"', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const command of [['ls'], null, 5, true, { toString: 'ls' }]) {
     t.equal((await call('POST', '/v1/executions', { kind: 'shell', command })).status, 400);
   }
@@ -87,7 +87,7 @@ t.test('type coercion: command:["ls"], null, 5, true, timeout:"10"', async (t) =
 });
 
 t.test('1e400, -0, 2^53+1, NaN strings, negative and zero limits', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const value of ['1e400', '-1', '0', '9007199254740993', '"NaN"', '1.5', '-1e-400', 'NaN']) {
     const body = `{"kind":"exec","program":"true","timeouts":{"attempt_ms":${value}}}`;
     t.equal((await call('POST', '/v1/executions', body)).status, 400, value);
@@ -99,7 +99,7 @@ t.test('1e400, -0, 2^53+1, NaN strings, negative and zero limits', async (t) => 
 });
 
 t.test('body 10 GB chunked, body larger than limit, slow body 1 B/s', async (t) => {
-  const { call, url, app } = await service(t);
+  const { call, url, app } = await sharedService(t);
   const declared = await speak(url, `${HEAD}Content-Length: 10000000000\r\n\r\n`);
   t.match(declared, /^HTTP\/1\.1 413 /, 'it is not read to be refused');
   const chunk = `${(65_536).toString(16)}\r\n${' '.repeat(65_536)}\r\n`;
@@ -141,7 +141,7 @@ t.test(
 );
 
 t.test('a flood of headers is refused, and ends its own connection only', async (t) => {
-  const { url, call } = await service(t);
+  const { url, call } = await sharedService(t);
   const many = Array.from({ length: 5000 }, (_, i) => `X-${i}: ${i}\r\n`).join('');
   t.match(
     await speak(url, `GET /v1/executions HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`),
@@ -151,7 +151,7 @@ t.test('a flood of headers is refused, and ends its own connection only', async 
 });
 
 t.test('gzip request body, zip bomb', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const encoding of ['gzip', 'deflate', 'br', 'gzip, gzip', 'x']) {
     const answer = await call<Problem>('POST', '/v1/executions', '{}', { 'content-encoding': encoding });
     t.match(answer, { status: 415, body: { type: 'urn:execd:error:unsupported_encoding' } }, encoding);
@@ -161,7 +161,7 @@ t.test('gzip request body, zip bomb', async (t) => {
 t.test(
   'content-type oddities: charset=utf-16, leading space, trailing garbage, none, text/plain',
   async (t) => {
-    const { url } = await service(t);
+    const { url } = await sharedService(t);
     const body = JSON.stringify(exec({ uid: 0 }));
     for (const type of [
       ...['application/json; charset=utf-16', 'application/json garbage', 'text/plain', 'application/jsonx'],
@@ -180,7 +180,7 @@ t.test(
 );
 
 t.test('invalid UTF-8 body, BOM, lone surrogate escapes', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   const bytes = (...parts: (string | number[])[]) =>
     Buffer.concat(parts.map((one) => Buffer.from(one as string)));
   const send = (body: Uint8Array) => call<Problem>('POST', '/v1/executions', body);
@@ -192,7 +192,7 @@ t.test('invalid UTF-8 body, BOM, lone surrogate escapes', async (t) => {
 });
 
 t.test('prototype pollution changes no object, and is refused by its name', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   for (const body of [
     '{"kind":"exec","program":"true","__proto__":{"polluted":1}}',
     '{"kind":"exec","program":"true","env":{"__proto__":"x"}}',
@@ -207,7 +207,7 @@ t.test('prototype pollution changes no object, and is refused by its name', asyn
 });
 
 t.test('two Host headers are refused, whatever they say', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   for (const second of ['Host: localhost', 'HOST: evil.test', 'host:']) {
     const answer = await speak(
       url,
@@ -218,7 +218,7 @@ t.test('two Host headers are refused, whatever they say', async (t) => {
 });
 
 t.test('unknown HTTP methods, 1000 distinct paths', async (t) => {
-  const { call, url } = await service(t);
+  const { call, url } = await sharedService(t);
   await Promise.all(Array.from({ length: 1000 }, (_, i) => call('GET', `/v1/${i.toString(36)}/x`)));
   for (const method of ['PUT', 'OPTIONS', 'PROPFIND'])
     t.ok([404, 405].includes((await rawRequest(url, { method, path: '/v1/executions' })).status), method);
@@ -264,7 +264,7 @@ t.test('timing of wrong key', async (t) => {
 });
 
 t.test('webhook/UI CSRF and DNS-rebinding to loopback', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   const post = (headers: Record<string, string>) =>
     rawRequest(url, { method: 'POST', path: '/v1/executions', headers, body: JSON.stringify(EXEC) });
   const json = { 'content-type': 'application/json' };
@@ -278,7 +278,7 @@ t.test('webhook/UI CSRF and DNS-rebinding to loopback', async (t) => {
 });
 
 t.test('paths that lead elsewhere, in ids and in names, lead nowhere', async (t) => {
-  const { call, url } = await service(t);
+  const { call, url } = await sharedService(t);
   const up = [
     '..',
     '../../etc/passwd',
@@ -313,7 +313,7 @@ t.test('paths that lead elsewhere, in ids and in names, lead nowhere', async (t)
 });
 
 t.test('answers say nothing of the program, forbid sniffing and framing, and name no server', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   for (const path of ['/v1/executions', '/v1/executions/x', '/nothing', '/livez']) {
     const { headers, body } = await rawRequest(url, { path });
     t.match(headers, {
@@ -330,7 +330,7 @@ t.test('answers say nothing of the program, forbid sniffing and framing, and nam
 
 // --------------------------------------------------------------------- tenancy, idempotency, cache
 
-const twoUsers = (t: Parameters<typeof service>[0], more = {}) =>
+const twoUsers = (t: Test, more = {}) =>
   service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {}, ann2: { user: 'ann' }, ...more }) });
 
 t.test('body/headers claim another tenant', async (t) => {
@@ -351,7 +351,7 @@ t.test('body/headers claim another tenant', async (t) => {
 });
 
 t.test('same Idempotency-Key, same body, 50 parallel', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t);
   const answers = await Promise.all(
     Array.from({ length: 50 }, () =>
       call<{ id: string }>('POST', '/v1/executions', EXEC, { 'idempotency-key': 'one' }),
@@ -411,7 +411,7 @@ t.test('cache: same command, other tenant', async (t) => {
 });
 
 t.test('cache poison: failed, truncated, timed-out, cancelled, non-zero result', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const specs = [
     shell('exit 1', { cache: {} }),
     shell('echo too much', { cache: {}, output: { max_bytes: 3 } }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { SECURITY_HEADERS } from '../../src/http/plugins/gate.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { rawRequest, service, shell } from '../helpers/build.ts';
+import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { bearer, keysFile, sha256, token } from '../helpers/keys.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -40,7 +40,7 @@ t.test('on loopback, only names of the loopback are answered', async (t) => {
 });
 
 t.test('a target in absolute form names the host that counts', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   const ask = (target: string, host = 'localhost') => sent(url, [`GET ${target} HTTP/1.1`, `Host: ${host}`]);
   t.match(await ask('http://localhost:1/v1/stats'), /^HTTP\/1\.1 200 /);
   for (const target of [
@@ -56,7 +56,7 @@ t.test('a target in absolute form names the host that counts', async (t) => {
 });
 
 t.test('a header that a request has once is not read from one of two', async (t) => {
-  const { url } = await service(t);
+  const { url } = await sharedService(t);
   const names = [
     'Host',
     'authorization',
@@ -158,7 +158,7 @@ function sentWhole(url: string, lines: string[], body: Buffer): Promise<string> 
 }
 
 t.test('a web page of another origin cannot make it run anything', async (t) => {
-  const { url, call } = await service(t);
+  const { url, call } = await sharedService(t);
   const { host } = new URL(url);
   const post = (origin: string) =>
     rawRequest(url, {

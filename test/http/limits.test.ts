@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { PlanWire } from '../../src/http/plan-schemas.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { service, type Service, shell } from '../helpers/build.ts';
+import { service, sharedService, type SharedService, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -24,7 +24,7 @@ const NO_LIMITS = {
 };
 const MANY = 'for i in 1 2 3 4 5 6; do sleep 60 & done; wait';
 
-async function ended(s: Service, id: string, headers = {}): Promise<ExecutionWire> {
+async function ended(s: SharedService, id: string, headers = {}): Promise<ExecutionWire> {
   for (;;) {
     const { body } = await s.call<ExecutionWire>('GET', `/v1/executions/${id}?wait=30`, undefined, headers);
     if (body.phase === 'done') return body;
@@ -34,7 +34,7 @@ async function ended(s: Service, id: string, headers = {}): Promise<ExecutionWir
 t.test(
   'what is over a limit is a failure of the command that names the limit, and is not tried again',
   async (t) => {
-    const s = await service(t);
+    const s = await sharedService(t);
     const done = await s.run(
       shell(MANY, { limits: { processes: 3, cpu_s: 100 }, retry: { attempts: 3, min_ms: 1, max_ms: 1 } }),
     );
@@ -62,7 +62,7 @@ t.test(
 );
 
 t.test('it is tried again when the request says so', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const retry = { attempts: 2, min_ms: 1, max_ms: 1, retry_on: { causes: ['resource_limit'] } };
   const done = await s.run(shell('head -c 100000 /dev/zero > f', { limits: { file_bytes: 1000 }, retry }));
   t.match(done, {
@@ -103,7 +103,7 @@ t.test('limits are checked strictly, and HTTP calls have none', async (t) => {
 });
 
 t.test('other limits make another result', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const cached = (limits: object) => s.run(shell('ulimit -n', { cache: {}, limits }));
   t.match((await cached({ open_files: 50 })).result, { stdout: '50\n' });
   t.match(await cached({ open_files: 60 }), { cache: { status: 'stored' }, result: { stdout: '60\n' } });
@@ -192,7 +192,7 @@ t.test('a template of the policy file bounds the limits, and is one where nothin
 });
 
 t.test('a cancel is visible while it goes on, and proves what it did', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const command = 'trap "" TERM; (trap "" TERM; sleep 60; sleep 60) & echo up; while :; do sleep 0.05; done';
   const { body: begun } = await s.call<ExecutionWire>(
     'POST',
@@ -277,7 +277,7 @@ t.test('an execution is told to end as it asks', async (t) => {
 });
 
 t.test('so does a timeout; an end of its own had no signals', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const late = await s.run(shell('exec sleep 60', { timeouts: { attempt_ms: 100 } }));
   t.match(late, {
     status: 'timed_out',

@@ -5,7 +5,14 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import { rawRequest, sayOneByOne, service, type Service, shell } from '../helpers/build.ts';
+import {
+  rawRequest,
+  sayOneByOne,
+  service,
+  sharedService,
+  type SharedService,
+  shell,
+} from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -35,14 +42,14 @@ const lines = (text: string): Line[] =>
 const bytesOf = (line: Line): Buffer =>
   Buffer.from(line.text ?? line.base64 ?? '', line.text === undefined ? 'base64' : 'utf8');
 
-async function logOf({ call }: Service, id: string, query = ''): Promise<string> {
+async function logOf({ call }: SharedService, id: string, query = ''): Promise<string> {
   const { status, text } = await call('GET', `/v1/executions/${id}/logs${query}`);
   if (status !== 200) throw new Error(`${status}: ${text}`);
   return text;
 }
 
 t.test('a log is read as text, as records and as bytes, by stream', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await sayOneByOne(t, s, ['echo one', 'echo two >&2', 'echo three']);
   t.equal(await logOf(s, id), 'one\ntwo\nthree\n');
   t.equal(await logOf(s, id, '?stream=stdout'), 'one\nthree\n');
@@ -85,7 +92,7 @@ t.test(
 );
 
 t.test('every byte comes back: exact as bytes, without loss as records, readable as text', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const file = join(tempDir(t), 'bytes');
   const bytes = Buffer.concat([
     Buffer.from('text with é and 🎉\n\0\x1b[31m'),
@@ -105,7 +112,7 @@ t.test('every byte comes back: exact as bytes, without loss as records, readable
 });
 
 t.test('reading begins where it is told: at a cursor, at a time, at the last lines', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await sayOneByOne(t, s, [...[1, 2, 3, 4, 5].map((i) => `echo line ${i}`), 'echo e >&2']);
   const records = lines(await logOf(s, id, '?format=ndjson'));
   t.equal(await logOf(s, id, `?cursor=${records[1]?.cursor}`), 'line 3\nline 4\nline 5\ne\n');
@@ -141,7 +148,7 @@ t.test('a cursor that the log does not have is refused, one at its end is not', 
 });
 
 t.test('ranges of bytes are those of RFC 9110', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.run(shell('printf 0123456789'));
   const path = `/v1/executions/${id}/logs?format=raw`;
   const range = (value: string) => rawRequest(s.url, { path, headers: { range: value } });
@@ -193,7 +200,7 @@ t.test('ranges of bytes are those of RFC 9110', async (t) => {
 });
 
 t.test('a follower gets what there was, what comes, and the totals at the end', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const go = join(tempDir(t), 'go');
   const { id } = await s.submit(
     shell(`echo early; until [ -e ${go} ]; do sleep 0.01; done; echo late; echo err >&2`),
@@ -214,7 +221,7 @@ t.test('a follower gets what there was, what comes, and the totals at the end', 
   await until('nobody follows any more', async () => (await followers(s)) === 0);
 });
 
-async function followers({ call }: Service): Promise<number> {
+async function followers({ call }: SharedService): Promise<number> {
   return (await call<{ waiting: { log_followers: number } }>('GET', '/v1/stats')).body.waiting.log_followers;
 }
 
@@ -238,7 +245,7 @@ t.test(
 );
 
 t.test('a follower that is cut goes on at its cursor and misses nothing', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const count = 20_000;
   const { id } = await s.submit(
     shell(`for i in $(seq ${count}); do echo out $i; [ $((i % 7)) = 0 ] && echo err $i >&2; done; true`),
@@ -379,7 +386,7 @@ t.test('each strategy for too much output does what it says', async (t) => {
 });
 
 t.test('a log that is gone is a 410, an attempt that there is not a 404', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id, output } = await s.run(shell('echo x'));
   t.match(await s.call('GET', `/v1/executions/${id}/logs?attempt=2`), { status: 404 });
   t.equal(await logOf(s, id, '?attempt=1'), 'x\n');
@@ -393,7 +400,7 @@ t.test('a log that is gone is a 410, an attempt that there is not a 404', async 
 t.test(
   'a log that cannot be read is refused before anything is sent, whichever way it is asked for',
   async (t) => {
-    const s = await service(t);
+    const s = await sharedService(t);
     const { id, output } = await s.run(shell('echo x'));
     const plan = await s.call<{ id: string }>('POST', '/v1/plans', {
       strategy: { type: 'serial' },
@@ -426,7 +433,7 @@ t.test(
 );
 
 t.test('a log that cannot be read to its end is broken off, never ended as if it were whole', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id, output } = await s.run(shell('yes 0123456789 | head -c 2000000'));
   // The index says that there is more.
   truncateSync(output.log_path ?? '', 1_000_000);
@@ -457,7 +464,7 @@ t.test('a log that cannot be read to its end is broken off, never ended as if it
 });
 
 t.test('the log of a real build through the API is that of the same build by hand', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const project = join(tempDir(t), 'project');
   mkdirSync(project);
   writeFileSync(
@@ -481,7 +488,7 @@ t.test('the log of a real build through the API is that of the same build by han
 });
 
 t.test('a client of HTTP/1.0 gets the log, and one that asks for the head is not kept waiting', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const { id } = await s.run(shell('echo one'));
   const { id: live } = await s.submit(shell('sleep 60'));
   const { hostname, port } = new URL(s.url);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { VERSION } from '../../src/version.ts';
 import { fakeClock } from '../helpers/clock.ts';
-import { rawRequest, service, shell } from '../helpers/build.ts';
+import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 
 t.test('probes and health tell what they are for', async (t) => {
@@ -115,7 +115,7 @@ t.test('the metrics do not grow with what strangers ask for', async (t) => {
 });
 
 t.test('every metric has a help text, and a name by the rules of Prometheus', async (t) => {
-  const { call, run } = await service(t);
+  const { call, run } = await sharedService(t);
   await run(shell('true'));
   const { text } = await call('GET', '/metrics');
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
@@ -215,7 +215,7 @@ t.test(
 );
 
 t.test('nothing is left of what has run', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   await Promise.all(
     Array.from({ length: 20 }, (_, i) => s.run(shell(i % 2 === 0 ? 'true' : 'touch file; mkdir -p a/b/c'))),
   );
@@ -224,7 +224,7 @@ t.test('nothing is left of what has run', async (t) => {
 });
 
 t.test('the documents are served', async (t) => {
-  const { call, url } = await service(t);
+  const { call, url } = await sharedService(t);
   const { body } = await call('GET', '/openapi.json');
   t.match(body, { openapi: '3.1.0', info: { title: 'execd', version: VERSION } });
   const docs = await call('GET', '/docs');
@@ -247,7 +247,7 @@ t.test('the documents are served', async (t) => {
 });
 
 t.test('what ends in _total is a counter, and everything says what it is', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   await s.run(shell('true'));
   const { text } = await s.call('GET', '/metrics');
   const types = new Map(

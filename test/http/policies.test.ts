@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { service, type Service, shell } from '../helpers/build.ts';
+import { service, sharedService, type Service, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -184,7 +184,7 @@ t.test('how a target can fail, and what each failure is called', async (t) => {
 
 t.test('nothing but public addresses is reached unless it is allowed', async (t) => {
   const { url, requests } = await target(t, (_n, _request, response) => response.end());
-  const s = await service(t);
+  const s = await sharedService(t);
   t.match(await s.run(call(url)), { outcome: { cause: 'request_failed', reason: 'egress_denied' } });
   t.equal(requests.length, 0);
 });
@@ -367,7 +367,7 @@ t.test('the limit of an operation follows what was observed', async (t) => {
 // ---------------------------------------------------------------------------------------------- cache
 
 t.test('a hit answers at once, with its age, and says where it comes from', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t);
   const spec = shell('date +%N; echo counted >> count', { cwd: tempDir(t), cache: {} });
   const first = await s.run(spec);
   t.match(first.cache, { mode: 'read_write', status: 'stored', scope: 'user', ttl_s: 3600, stored_at: null });
