@@ -244,7 +244,7 @@ const SENTENCES: [string, unknown, string | RegExp][] = [
 ];
 
 t.test('a refusal says what is wrong in words of its own', async (t) => {
-  const { call, lines } = await sharedService(t);
+  const { call, lines } = await service(t);
   for (const [what, body, detail] of SENTENCES) {
     const answer = await call<Problem>('POST', '/v1/executions', body);
     t.match(answer.body, { detail }, what);
