@@ -36,6 +36,8 @@ import type {
   DeliveryState,
   DeliveryTry,
   DueDelivery,
+  DueLanes,
+  DueLanesQuery,
   Webhook,
 } from './webhooks.ts';
 
@@ -609,8 +611,8 @@ export interface Store extends AccountReads {
   /** Newest first. */
   deliveries(webhookId: string, query: DeliveryQuery): Promise<Delivery[]>;
   delivery(webhookId: string, id: number): Promise<Delivery | null>;
-  /** Every lane in which deliveries wait, with the time of its first. */
-  deliveryLanes(): Promise<{ lane: string; nextAt: number }[]>;
+  /** Some of the lanes in which deliveries are due; how long that takes does not grow with what waits. */
+  dueLanes(query: DueLanesQuery): Promise<DueLanes>;
   /** What is due in a lane, oldest first. */
   dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]>;
   counts(): Promise<StoreCounts>;

@@ -101,6 +101,26 @@ export function laneOf({ userId, url }: Pick<Webhook, 'userId' | 'url'>): string
   return `${userId} ${new URL(url).origin}`;
 }
 
+/** Where to look for what is due. */
+export interface DueLanesQuery {
+  /** The user after whom to begin, in the order of their names; null begins with the first. */
+  after: string | null;
+  now: number;
+  /** Users to find, at most. */
+  users: number;
+  /** Lanes of each of them, at most. */
+  lanes: number;
+}
+
+export interface DueLanes {
+  /** In which something is due: user by user, of each the longest due first. */
+  lanes: string[];
+  /** Where to go on; null when the last user has been looked at. */
+  after: string | null;
+  /** When something in a lane becomes due in which nothing is; null when nothing will. */
+  nextAt: number | null;
+}
+
 /** The user of a lane; empty for the operator. */
 export function userOfLane(lane: string): string {
   return lane.slice(0, lane.indexOf(' '));

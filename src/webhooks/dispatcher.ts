@@ -15,7 +15,7 @@ import {
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
-  store: Pick<Store, 'deliveryLanes' | 'dueDeliveries' | 'stats'>;
+  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'stats'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
   clock: Clock;
@@ -47,6 +47,8 @@ export const WAITS_MS = [5000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 *
 /** The part of a wait that is random, so that what has failed together does not come together again. */
 const JITTER = 0.2;
 const MAX_PER_LANE = 8;
+/** Users whose lanes are read in one look. */
+const MAX_USERS = 32;
 /** Read beyond what can be begun: some may have to wait for others of their execution. */
 const READ_AHEAD = 32;
 const STORE_RETRY_MS = 1000;
@@ -72,6 +74,10 @@ export class Dispatcher {
   #isOpen = false;
   #looking: Promise<void> | null = null;
   #isWoken = false;
+  /** Where the next look begins among the users; null when it begins with the first. */
+  #after: string | null = null;
+  /** Whether something may have become due since the first user was looked at. */
+  #isNew = false;
   #timer: { at: number; timer: Timer } | null = null;
   #lookedAt = -Infinity;
   /** The user, and of each the lane, that is served first moves on, so that none is always the last. */
@@ -92,6 +98,11 @@ export class Dispatcher {
 
   /** To be called when something may have become due. Cheap when nothing waits. */
   wake(): void {
+    this.#isNew = true;
+    this.#goOn();
+  }
+
+  #goOn(): void {
     if (!this.#isOpen || this.#deps.store.stats().deliveries.pending === 0) return;
     this.#isWoken = true;
     if (this.#looking !== null) return;
@@ -99,7 +110,7 @@ export class Dispatcher {
     if (waitMs > 0) return this.#wakeIn(waitMs);
     this.#looking = this.#look().finally(() => {
       this.#looking = null;
-      if (this.#isWoken) this.wake();
+      if (this.#isWoken) this.#goOn();
     });
   }
 
@@ -137,6 +148,7 @@ export class Dispatcher {
     try {
       this.#lookedAt = this.#deps.clock.monotonic();
       this.#isWoken = false;
+      if (this.#after === null) this.#isNew = false;
       await this.#beginDue();
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'Deliveries could not be read; tried again');
@@ -147,12 +159,11 @@ export class Dispatcher {
   async #beginDue(): Promise<void> {
     const { store, clock, maxConcurrent } = this.#deps;
     const now = clock.now();
-    const lanes = await store.deliveryLanes();
+    const most = { users: MAX_USERS, lanes: 2 * maxConcurrent };
+    const { lanes, after, nextAt } = await store.dueLanes({ after: this.#after, now, ...most });
+    this.#after = after;
     this.#turn += 1;
-    const users = lanesByUser(
-      lanes.filter(({ nextAt }) => nextAt <= now).map(({ lane }) => lane),
-      this.#turn,
-    );
+    const users = lanesByUser(lanes, this.#turn);
     // In each round a lane of each user.
     while (users.size > 0 && this.#flights.size < maxConcurrent) {
       for (const [user, queue] of users) {
@@ -161,8 +172,9 @@ export class Dispatcher {
         else await this.#beginIn(lane, user, now);
       }
     }
-    const next = Math.min(...lanes.map(({ nextAt }) => nextAt).filter((nextAt) => nextAt > now));
-    if (next < Infinity) this.#wakeIn(next - now);
+    // On to the next users, and around once more for what has become due meanwhile. Without a free place the end of a try wakes.
+    if (this.#flights.size < maxConcurrent && (after !== null || this.#isNew)) this.#isWoken = true;
+    if (nextAt !== null) this.#wakeIn(nextAt - now);
   }
 
   /** How many a user may begin: never more under way than are left free, so that there is a place for others. */

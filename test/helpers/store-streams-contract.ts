@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 import type { EventFilter } from '../../src/domain/events.ts';
 import type { Group, GroupResult, Store } from '../../src/domain/ports.ts';
-import type { Webhook } from '../../src/domain/webhooks.ts';
+import type { DueLanesQuery, Webhook } from '../../src/domain/webhooks.ts';
 import { accept, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 
@@ -33,6 +33,8 @@ function webhook(more: Partial<Webhook> = {}): Webhook {
 }
 const put = (hook: Webhook): Group => [{ type: 'webhook', webhook: hook, at: 10 }];
 const due = (store: Store, lane = 'ann https://example.com') => store.dueDeliveries(lane, 1e15, 100);
+const lanes = (store: Store, more: Partial<DueLanesQuery> = {}) =>
+  store.dueLanes({ after: null, now: 1e15, users: 10, lanes: 10, ...more });
 const ALL = { state: null, limit: 100, before: null };
 
 export function streamsContract(t: Test, makeWorld: MakeWorld): void {
@@ -169,13 +171,19 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
     } as const;
     t.match(await one(store, [later]), { status: 'applied' });
     t.same(await store.dueDeliveries('ann https://example.com', 8999, 10), []);
-    t.same(await store.deliveryLanes(), [{ lane: 'ann https://example.com', nextAt: 9000 }]);
+    t.same(await lanes(store, { now: 8999 }), { lanes: [], after: null, nextAt: 9000 });
+    t.same(await lanes(store, { now: 9000 }), {
+      lanes: ['ann https://example.com'],
+      after: null,
+      nextAt: null,
+    });
     const end = { ...later, state: 'failed', nextAt: null } as const;
     t.match(await one(store, [end]), { status: 'applied' });
     t.same(await one(store, [later]), { status: 'stale' });
     t.match(await store.deliveries('wh', ALL), [{ id, state: 'failed', tries }]);
-    t.same(await store.deliveryLanes(), []);
+    t.same(await lanes(store), { lanes: [], after: null, nextAt: null });
     t.match(await one(store, [{ ...later, isRedelivery: true }]), { status: 'applied' });
+    t.match(await lanes(store, { now: 9000 }), { lanes: ['ann https://example.com'] });
     t.match(await store.delivery('wh', id), { state: 'pending', nextAt: 9000 });
     t.equal(await store.delivery('other', id), null);
   });
@@ -188,6 +196,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
       await ran(store);
       await one(store, put(webhook({ disabled: 'request' })));
       t.match(await store.deliveries('wh', ALL), [{ state: 'discarded', nextAt: null }]);
+      t.same((await lanes(store)).lanes, []);
       t.equal(store.stats().deliveries.pending, 0);
       await ran(store);
       t.equal((await store.deliveries('wh', ALL)).length, 1, 'nothing is noted for it');
@@ -201,6 +210,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
         status: 'applied',
       });
       t.same(await store.deliveries('wh', ALL), []);
+      t.same((await lanes(store)).lanes, []);
       t.equal(store.stats().deliveries.pending, 0);
     },
   );
@@ -213,10 +223,13 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
     await one(store, put(webhook({ id: 'd', userId: 'bob', filter: { userId: 'bob' } })));
     await ran(store);
     await ran(store, { userId: 'bob' });
-    t.same(
-      (await store.deliveryLanes()).map(({ lane }) => lane),
-      ['ann https://example.com', 'ann https://example.com:8443', 'bob https://example.com'],
-    );
+    const [ann, ann8443, bob] = [
+      ...['ann https://example.com', 'ann https://example.com:8443', 'bob https://example.com'],
+    ] as const;
+    t.same((await lanes(store)).lanes.sort(), [ann, ann8443, bob]);
+    t.same(await lanes(store, { users: 1 }), { lanes: [ann, ann8443], after: 'ann', nextAt: null });
+    t.same(await lanes(store, { after: 'ann' }), { lanes: [bob], after: null, nextAt: null });
+    t.equal((await lanes(store, { lanes: 1 })).lanes.length, 2, 'so many of each user');
     t.same(
       (await due(store)).map(({ webhookId }) => webhookId),
       ['a', 'b'],

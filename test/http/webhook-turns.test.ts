@@ -1,6 +1,13 @@
 // Who is served when many deliveries wait: the dispatcher alone, with a store and receivers that a test makes up.
 import t from 'tap';
-import { type DueDelivery, laneOf, userOfLane, type WebhookAnswer } from '../../src/domain/webhooks.ts';
+import {
+  type DueDelivery,
+  type DueLanes,
+  type DueLanesQuery,
+  laneOf,
+  userOfLane,
+  type WebhookAnswer,
+} from '../../src/domain/webhooks.ts';
 import { Dispatcher, type DispatcherDeps } from '../../src/webhooks/dispatcher.ts';
 import { fakeClock } from '../helpers/clock.ts';
 
@@ -17,8 +24,15 @@ function world(maxConcurrent: number) {
     maxConcurrent,
     store: {
       stats: () => ({ deliveries: { pending: due.size } }),
-      deliveryLanes: async () =>
-        [...new Set([...due.values()].map(laneOfOne))].sort().map((lane) => ({ lane, nextAt: 0 })),
+      dueLanes: async ({ after, users, lanes: most }: DueLanesQuery): Promise<DueLanes> => {
+        const byUser = Map.groupBy(new Set([...due.values()].map(laneOfOne)), userOfLane);
+        const all = [...byUser]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .filter(([user]) => after === null || user > after);
+        const some = all.slice(0, users);
+        const lanes = some.flatMap(([, of]) => of.slice(0, most));
+        return { lanes, after: some.length < all.length ? (some.at(-1)?.[0] ?? null) : null, nextAt: null };
+      },
       dueDeliveries: async (lane: string, _now: number, limit: number) => {
         return [...due.values()].filter((one) => laneOfOne(one) === lane).slice(0, limit);
       },
@@ -76,6 +90,13 @@ t.test('silent receivers of a user hold up nobody else, however many there are',
     await settle();
     t.equal(to(`after-${user}.test`), 1, user);
   }
+});
+
+t.test('of many users all are served, a part of them in each look', async (t) => {
+  const { put, settle, to } = world(4);
+  for (let i = 0; i < 100; i++) put(`u${i}`, `http://u${i}.test/`);
+  await settle();
+  t.equal(to('.test'), 100);
 });
 
 t.test('users take turns, whatever number of receivers each of them has', async (t) => {

@@ -263,11 +263,44 @@ const KEPT = `
     WHERE finished_at IS NOT NULL AND plan_id IS NULL;
 `;
 
+/**
+ * The lanes in which deliveries wait, each with the time of its first, so that a look at what is due costs nothing for what is
+ * not. Triggers keep it, since deliveries change in many ways.
+ */
+const FIRST_OF_LANE = `(SELECT min(next_at) FROM deliveries WHERE lane = OLD.lane AND state = 'pending')`;
+const LANE_CHANGED = `
+    DELETE FROM delivery_lanes WHERE lane = OLD.lane AND ${FIRST_OF_LANE} IS NULL;
+    UPDATE delivery_lanes SET next_at = ${FIRST_OF_LANE} WHERE lane = OLD.lane;
+`;
+const LANES = `
+  CREATE TABLE delivery_lanes (
+    lane TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    next_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX delivery_lanes_by_user ON delivery_lanes (user_id, next_at);
+  CREATE INDEX delivery_lanes_by_time ON delivery_lanes (next_at);
+  INSERT INTO delivery_lanes SELECT lane, min(user_id), min(next_at) FROM deliveries WHERE state = 'pending' GROUP BY lane;
+  CREATE TRIGGER delivery_added AFTER INSERT ON deliveries WHEN NEW.state = 'pending' BEGIN
+    INSERT INTO delivery_lanes VALUES (NEW.lane, NEW.user_id, NEW.next_at)
+      ON CONFLICT (lane) DO UPDATE SET next_at = NEW.next_at WHERE NEW.next_at < next_at;
+  END;
+  CREATE TRIGGER delivery_changed AFTER UPDATE OF state, next_at ON deliveries BEGIN
+    INSERT INTO delivery_lanes SELECT NEW.lane, NEW.user_id, NEW.next_at WHERE NEW.state = 'pending'
+      ON CONFLICT (lane) DO NOTHING;
+    ${LANE_CHANGED}
+  END;
+  CREATE TRIGGER delivery_removed AFTER DELETE ON deliveries WHEN OLD.state = 'pending' BEGIN
+    ${LANE_CHANGED}
+  END;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
   CAUSES,
   KEPT,
+  LANES,
 ];
 
 /**

@@ -40,7 +40,14 @@ import type { Kind } from '../../domain/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
 import * as accounts from './account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
-import type { Delivery, DeliveryQuery, DueDelivery, Webhook } from '../../domain/webhooks.ts';
+import type {
+  Delivery,
+  DeliveryQuery,
+  DueDelivery,
+  DueLanes,
+  DueLanesQuery,
+  Webhook,
+} from '../../domain/webhooks.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
@@ -345,8 +352,8 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.webhooks.delivery(webhookId, id));
   }
 
-  async deliveryLanes(): Promise<{ lane: string; nextAt: number }[]> {
-    return this.#read((reads) => reads.webhooks.lanes());
+  async dueLanes(query: DueLanesQuery): Promise<DueLanes> {
+    return this.#read((reads) => reads.webhooks.dueLanes(query));
   }
 
   async dueDeliveries(lane: string, now: number, limit: number): Promise<DueDelivery[]> {

@@ -1,9 +1,31 @@
 // Reads of webhooks and their deliveries.
 import type { SQLInputValue } from 'node:sqlite';
-import type { Delivery, DeliveryQuery, DueDelivery, Webhook } from '../../domain/webhooks.ts';
+import type {
+  Delivery,
+  DeliveryQuery,
+  DueDelivery,
+  DueLanes,
+  DueLanesQuery,
+  Webhook,
+} from '../../domain/webhooks.ts';
 import { type DeliveryRow, toDelivery, toDueDelivery, toWebhook, type WebhookRow } from '../webhook-rows.ts';
 
 type All = (text: string, ...values: SQLInputValue[]) => unknown[];
+
+/** Users in whose lanes something waits, due or not, that one look passes. */
+const MOST_LOOKED_AT = 500;
+
+interface UserRow {
+  user_id: string;
+  next_at: number;
+}
+
+const SQL = {
+  firstUser: 'SELECT user_id, next_at FROM delivery_lanes ORDER BY user_id, next_at LIMIT 1',
+  nextUser: 'SELECT user_id, next_at FROM delivery_lanes WHERE user_id > ? ORDER BY user_id, next_at LIMIT 1',
+  dueLanes: 'SELECT lane FROM delivery_lanes WHERE user_id = ? AND next_at <= ? ORDER BY next_at LIMIT ? + 0',
+  later: 'SELECT next_at FROM delivery_lanes WHERE next_at > ? ORDER BY next_at LIMIT 1',
+} as const;
 
 export class WebhookReads {
   readonly #all: All;
@@ -41,16 +63,23 @@ export class WebhookReads {
     return row === undefined ? null : toDelivery(row);
   }
 
-  /** Every lane in which something waits, with the time of its first; jumps from lane to lane. */
-  lanes(): { lane: string; nextAt: number }[] {
-    const text = `WITH RECURSIVE lanes (lane) AS (
-        SELECT min(lane) FROM deliveries WHERE state = 'pending'
-        UNION ALL
-        SELECT (SELECT min(lane) FROM deliveries WHERE state = 'pending' AND lane > lanes.lane)
-        FROM lanes WHERE lane IS NOT NULL)
-      SELECT lane, (SELECT min(next_at) FROM deliveries d WHERE state = 'pending' AND d.lane = lanes.lane) AS nextAt
-      FROM lanes WHERE lane IS NOT NULL`;
-    return this.#all(text) as { lane: string; nextAt: number }[];
+  dueLanes({ after, now, users, lanes }: DueLanesQuery): DueLanes {
+    const found: string[] = [];
+    let last = after;
+    for (let looked = 0, due = 0; looked < MOST_LOOKED_AT && due < users; looked++) {
+      const [next] = this.#all(
+        last === null ? SQL.firstUser : SQL.nextUser,
+        ...(last === null ? [] : [last]),
+      ) as UserRow[];
+      last = next?.user_id ?? null;
+      if (next === undefined) break;
+      if (next.next_at > now) continue;
+      due += 1;
+      for (const { lane } of this.#all(SQL.dueLanes, next.user_id, now, lanes) as { lane: string }[])
+        found.push(lane);
+    }
+    const [later] = this.#all(SQL.later, now) as Pick<UserRow, 'next_at'>[];
+    return { lanes: found, after: last, nextAt: later?.next_at ?? null };
   }
 
   /** What is due in a lane, oldest first. */
