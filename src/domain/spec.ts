@@ -421,7 +421,12 @@ const httpShape = {
   url: httpUrl.describe('An absolute http or https URL.'),
   headers: boundedRecord(
     headerName,
-    z.union([headerValue, secretRef.extend({ prefix: headerValue.max(200).optional() })]),
+    z.union([
+      headerValue,
+      secretRef.extend({
+        prefix: headerValue.max(200).optional().describe('A text before the secret, for example `Bearer `.'),
+      }),
+    ]),
     { most: 1000, what: 'headers' },
   )
     .optional()
@@ -663,5 +668,6 @@ export function batchItemSchema(
   parts = specParts(limits),
 ): z.ZodType<Spec & { idempotency_key?: string | undefined }> &
   Pick<ReturnType<typeof specSchema>, 'options'> {
-  return buildSchema(parts, { idempotency_key: idempotencyKey.optional() });
+  const key = idempotencyKey.describe('The same key with the same spec is the same execution, for 24 hours.');
+  return buildSchema(parts, { idempotency_key: key.optional() });
 }

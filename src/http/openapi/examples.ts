@@ -10,7 +10,7 @@ const plan = {
     {
       name: 'report',
       kind: 'shell',
-      command: 'echo "built ${steps.build.stdout}"',
+      command: 'echo built ${steps.build.stdout | quote}',
       run_if: 'always',
     },
   ],
