@@ -17,7 +17,17 @@ const processGlobal = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'data/', 'node_modules/', '.tap/', 'test/clients/', '.dependency-cruiser.cjs'] },
+  {
+    ignores: [
+      'dist/',
+      'build/',
+      'data/',
+      'node_modules/',
+      '.tap/',
+      'test/clients/',
+      '.dependency-cruiser.cjs',
+    ],
+  },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
