@@ -195,6 +195,7 @@ export async function buildApp(
       maxEntries: config.EXECUTION_CACHE_SIZE,
       maxBytes: config.EXECUTION_CACHE_MAX_BYTES,
       isPersistent: config.EXECUTION_CACHE_PERSIST,
+      cleanupIntervalMs: config.EXECUTION_CACHE_CLEANUP_INTERVAL * 1000,
     },
     journal: overrides.journal?.(journal) ?? journal,
     clock,

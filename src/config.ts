@@ -312,6 +312,12 @@ const SETTINGS = {
     unit: 'true | false',
     about: 'Whether kept results outlive a restart.',
   },
+  EXECUTION_CACHE_CLEANUP_INTERVAL: {
+    schema: whole(1, DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'How often results whose time is over leave the memory. They are never returned, whatever it is.',
+  },
   EXECUTION_OPERATIONS_FILE: {
     schema: path.optional(),
     default: undefined,

@@ -345,15 +345,31 @@ export function alike(other: FinishedExecution, { id, trace, at }: OwnFacts): Fi
   return { ...other, id, runId: id, trace, createdAt: at, queuedAt: at, finishedAt: at };
 }
 
+/** Why the result of an execution that has ended, and that may be kept, is not kept for others. */
+export const NOT_KEPT = ['mode', 'not_completed', 'output_truncated', 'output_incomplete'] as const;
+export type NotKept = (typeof NOT_KEPT)[number];
+
+/** Null while it has not ended, where its result is an earlier one, and where it is kept. */
+export function whyNotKept(execution: Execution): NotKept | null {
+  const { cache, attempts } = execution;
+  if (cache === null || cache.status === 'hit' || !isFinished(execution)) return null;
+  if (execution.status !== 'completed') return 'not_completed';
+  if (cache.mode === 'read') return 'mode';
+  const last = attempts.at(-1);
+  if (last?.output.truncated === true) return 'output_truncated';
+  return last?.logComplete === false ? 'output_incomplete' : null;
+}
+
 /** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */
 export function leavesResult(execution: Execution): execution is FinishedExecution {
-  const { cache, attempts } = execution;
-  if (cache === null || cache.mode === 'read' || cache.status === 'hit') return false;
-  if (!isFinished(execution) || execution.status !== 'completed') return false;
-  const { result } = execution;
-  const isCut = result?.type === 'http' && 'truncated' in result.body && result.body.truncated;
-  const last = attempts.at(-1);
-  return !isCut && last?.output.truncated !== true && last?.logComplete !== false;
+  const { cache } = execution;
+  return cache !== null && cache.status !== 'hit' && isFinished(execution) && whyNotKept(execution) === null;
+}
+
+/** Whether a result shows a part of what the log has. */
+export function isCut(result: Result): boolean {
+  if (result?.type === 'tails') return result.stdout_truncated === true || result.stderr_truncated === true;
+  return result?.type === 'http' && 'truncated' in result.body && result.body.truncated;
 }
 
 /** The number of the last attempt that was claimed; 0 before the first. */

@@ -9,6 +9,7 @@ export const CAUSES = [
   'signalled',
   'http_response',
   'steps_ended',
+  'provided',
   'evaluation_failed',
   'step_refused',
   'request_failed',
@@ -131,6 +132,8 @@ type Ending =
     }
   /** Of a plan: `failed` counts the steps that make it a failure, `steps` names the first of them. */
   | { cause: 'steps_ended'; failed: number; steps: readonly string[] }
+  /** A value that was put into the cache has taken the place of a run. */
+  | { cause: 'provided' }
   /** What a plan was to work out could not be. */
   | { cause: 'evaluation_failed'; reason: EvaluationFailure; message: string }
   /** A step that was not accepted once its values were known. */
@@ -171,6 +174,7 @@ export const CODE_OF_CAUSE: Readonly<Record<Cause, ErrorCode>> = {
     signalled: 'E003',
     http_response: 'E003',
     steps_ended: 'E003',
+    provided: 'E003',
     request_failed: 'E003',
   },
   ...{ spawn_failed: 'E003', output_limit: 'E003', resource_limit: 'E003', circuit_open: 'E003' },
@@ -215,6 +219,8 @@ function judgeEnding(outcome: Outcome): Verdict {
       return ended('failed', outcome.resultError, bodyMessage(outcome.resultError, outcome));
     case 'request_failed':
       return ended('failed', outcome.reason, outcome.message);
+    case 'provided':
+      return { status: 'completed', error: null };
     case 'steps_ended':
       if (outcome.failed === 0) return { status: 'completed', error: null };
       return ended('failed', 'step_failed', stepsMessage(outcome.failed, outcome.steps));

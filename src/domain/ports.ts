@@ -1,5 +1,6 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
 import type { AccountEvent, AccountReads, ChargePart, GrantPart, LedgerEntry } from './account.ts';
+import type { MadeBy } from './cache.ts';
 import type { Window } from './cost.ts';
 import type { ApiKey } from './api-key.ts';
 import type { EventFilter, EventRecord, LifecycleEvent } from './events.ts';
@@ -286,10 +287,12 @@ export interface CacheEntry {
   key: string;
   userId: string | null;
   operation: string | null;
-  /** The run that made it. */
-  runId: ExecutionId;
+  /** The run that made it; null for a value that was put there. */
+  runId: ExecutionId | null;
   outcome: Outcome;
   result: Result;
+  /** Of the attempt that made it. Undefined for a value that was put there, and in records of earlier versions. */
+  log?: Omit<MadeBy, 'runId'>;
   /** Milliseconds since the epoch. */
   storedAt: number;
   /** Null never expires. */
@@ -300,7 +303,7 @@ export interface CacheEntry {
 export interface CachePart {
   type: 'cache';
   put: readonly CacheEntry[];
-  /** Keys. */
+  /** Ids, as `cacheId` makes them. */
   drop: readonly string[];
   /** The newest that stay; null leaves all. */
   keepAtMost: number | null;

@@ -41,6 +41,7 @@ const NEVER_RETRIED = [
   'total_timeout',
   'queue_timeout',
   'no_credit',
+  'provided',
   'circuit_open',
   'denied',
 ] as const;

@@ -1,5 +1,6 @@
 // What would become of a submission now. It asks the same questions as a submit, in the same order, and changes nothing: no
 // record, no reservation, no slot, no count of the cache or of a circuit. Nothing holds the answer for the next request.
+import { cacheOwner } from '../domain/cache.ts';
 import type { Caller } from '../domain/access.ts';
 import { availableOf } from '../domain/account.ts';
 import { RefusedError } from '../domain/errors.ts';
@@ -62,7 +63,7 @@ export async function dryRun(caller: Caller, submission: Submission, deps: Submi
 function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | RefusedError {
   const { cache, userId } = execution;
   if (cache !== null && cache.mode !== 'write' && cache.mode !== 'refresh') {
-    if (deps.cache.peek(cache.key) !== null) return 'hit';
+    if (deps.cache.peek(cacheOwner(cache, userId), cache.key) !== null) return 'hit';
     const runId = deps.joins.peek(userId, joinKey(execution, cache.key), mostJoined(execution));
     if (runId !== null) return 'joined';
   }

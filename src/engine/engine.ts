@@ -4,8 +4,9 @@ import type { Caller } from '../domain/access.ts';
 import type { CreditTotals } from '../domain/account.ts';
 import type { AccessRules } from '../domain/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
+import { cacheOwner } from '../domain/cache.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
-import { poolOf, POOLS } from '../domain/execution.ts';
+import { isCut, poolOf, POOLS } from '../domain/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type {
@@ -48,6 +49,7 @@ import {
   ResultCache,
 } from './policies/cache.ts';
 import type { CircuitView } from './policies/circuits.ts';
+import { CacheSweeps } from './policies/cache-sweeps.ts';
 import { Joins } from './policies/joins.ts';
 import { LogRemovals } from './log-removals.ts';
 import { Janitor } from './janitor.ts';
@@ -95,6 +97,7 @@ export interface EngineDeps {
   cache: CacheSettings & {
     /** Whether results outlive a restart. */
     isPersistent: boolean;
+    cleanupIntervalMs: number;
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
@@ -159,6 +162,7 @@ export class Engine {
   readonly #removals: LogRemovals;
   readonly #policies: Policies;
   readonly #cache: ResultCache;
+  readonly #cacheSweeps: CacheSweeps;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
   readonly #hits: Hits;
@@ -208,6 +212,10 @@ export class Engine {
     this.#schedulers = { process: scheduler('process'), http: scheduler('http') };
     this.#policies = new Policies(deps.policies, () => clock.monotonic());
     this.#cache = new ResultCache(deps.cache, () => clock.now());
+    this.#cacheSweeps = new CacheSweeps({
+      ...{ clock, log, intervalMs: deps.cache.cleanupIntervalMs },
+      sweep: () => this.#sweepCache(),
+    });
     this.#late = new LateAccepts({ commit, clock, log });
     this.#hits = new Hits({
       ...{ late: this.#late, cache: this.#cache, policies: this.#policies, clock },
@@ -220,11 +228,13 @@ export class Engine {
     });
     const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
-    this.#removals = new LogRemovals({ store, journal, clock, log });
+    this.#removals = new LogRemovals({
+      ...{ store, journal, clock, log },
+      onGone: (execution) => this.#forgetCut(execution),
+    });
     const removals = this.#removals;
     this.#janitor = new Janitor({
       ...{ store, journal, clock, log, commit, removals, retentionMs, maxRetained, intervalMs },
-      sweepCache: () => this.#sweepCache(),
     });
     this.#disks = new DiskWatch(deps.disks, clock, log);
     const { credits, newId, chargeWorkers: workers } = deps;
@@ -320,6 +330,7 @@ export class Engine {
     this.#disks.start();
     this.#writeBehind.start();
     this.#charges.start();
+    this.#cacheSweeps.start();
     if (this.#deps.cleanupIntervalMs !== null) this.#janitor.start();
     this.#state = 'ready';
   }
@@ -374,6 +385,7 @@ export class Engine {
     await Promise.race([idle.then(() => isDone.abort()), giveUp]);
     this.#closing.abort(new Error('the server is shutting down'));
     await this.#janitor.stop();
+    await this.#cacheSweeps.stop();
     await this.#late.close();
     await this.#writeBehind.stop();
     await this.#charges.stop();
@@ -392,6 +404,7 @@ export class Engine {
     this.#growth.close();
     this.streams.close();
     await this.#janitor.stop();
+    await this.#cacheSweeps.stop();
     await this.#charges.stop();
     await this.#deps.runner.stop();
     await this.#deps.requests.close();
@@ -579,11 +592,16 @@ export class Engine {
 
   /** A kept result that the caller may see: their own, or a shared one of an operation that they may run. */
   cacheEntry(caller: Caller, key: string): CacheEntry | null {
-    const entry = this.#cache.peek(key);
-    if (entry === null || (entry.userId !== null && entry.userId !== caller.userId)) return null;
-    if (entry.userId !== null || entry.operation === null) return entry;
-    const decision = this.#deps.rules().decide(caller, { kind: 'operation', name: entry.operation });
-    return 'why' in decision ? null : entry;
+    const own = this.#cache.peek(caller.userId, key);
+    if (own !== null) return own;
+    const shared = this.#cache.peek(null, key);
+    return shared === null || !this.#maySee(caller, shared) ? null : shared;
+  }
+
+  /** Of what is shared, what its operation allows. */
+  #maySee(caller: Caller, { userId, operation }: CacheEntry): boolean {
+    if (userId !== null || operation === null) return true;
+    return !('why' in this.#deps.rules().decide(caller, { kind: 'operation', name: operation }));
   }
 
   /** Forgets kept results; answers how many. */
@@ -626,6 +644,7 @@ export class Engine {
 
   /** Removes what has been kept long enough; answers how many executions. */
   cleanup(): Promise<number> {
+    this.#sweepCache();
     return stored(this.#janitor.sweepOnce());
   }
 
@@ -665,8 +684,17 @@ export class Engine {
   /** Puts what a run has made into the cache; hits have come from there. */
   #keepResult(execution: Execution): void {
     const entry = entryOf(execution);
-    if (entry === null || this.#cache.peek(entry.key)?.runId === entry.runId) return;
+    if (entry === null || this.#cache.peek(entry.userId, entry.key)?.runId === entry.runId) return;
     if (this.#cache.put(entry)) this.#persist({ put: [entry], drop: [] });
+  }
+
+  /** A kept result that shows a part only is not kept for longer than the log that has the rest. */
+  #forgetCut(execution: Execution): void {
+    const { cache, runId, userId } = execution;
+    if (cache === null) return;
+    const entry = this.#cache.peek(cacheOwner(cache, userId), cache.key);
+    if (entry?.runId !== runId || !isCut(entry.result)) return;
+    this.#persist({ put: [], drop: this.#cache.drop(entry) });
   }
 
   /** Tells the store what has changed in the cache, where that outlives a restart. */

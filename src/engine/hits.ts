@@ -55,12 +55,12 @@ export class Hits {
     const known = this.#repeats.get(spec);
     if (known?.caller !== caller || known.adaptiveMs !== policies.adaptiveLimitMs(spec)) return null;
     const { answer, entry } = known;
-    if (cache.peek(entry.key) !== entry) {
+    if (cache.peek(entry.userId, entry.key) !== entry) {
       this.#repeats.delete(spec);
       return null;
     }
     // Only this counts it, and keeps the entry young.
-    cache.find(entry.key);
+    cache.find(entry.userId, entry.key);
     const own = { id: newId(), trace: trace ?? newTrace(), at: clock.now() };
     late.add(answer, own);
     return { execution: alike(answer.like, own), like: answer };

@@ -16,8 +16,6 @@ export interface JanitorDeps {
   maxRetained: number;
   intervalMs: number;
   removals: LogRemovals;
-  /** Removes kept results whose time is over. */
-  sweepCache(): void;
 }
 
 const BATCH = 500;
@@ -90,7 +88,6 @@ export class Janitor {
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
     if (byAge) await store.expireKeys(clock.now());
-    this.#deps.sweepCache();
     await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore: before(), limit: DELIVERIES }]]);
     if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
     return removed;

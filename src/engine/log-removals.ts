@@ -9,6 +9,8 @@ export interface LogRemovalsDeps {
   journal: Pick<Journal, 'remove'>;
   clock: Pick<Clock, 'timer' | 'sleep'>;
   log: Log;
+  /** Is told of each execution whose run has no log any more. */
+  onGone(execution: Execution): void;
 }
 
 /** How long a request waits for a disk that does not answer. */
@@ -41,21 +43,20 @@ export class LogRemovals {
   }
 
   async #removeAll(executions: readonly Execution[]): Promise<void> {
-    for (const { runId, attempts } of executions) {
-      if (attempts.length > 0)
-        await this.#removeOne(
-          runId,
-          attempts.map(({ number }) => number),
-        );
+    for (const execution of executions) {
+      const { runId, attempts } = execution;
+      if (attempts.length === 0) continue;
+      const numbers = attempts.map(({ number }) => number);
+      if ((await this.#removeOne(runId, numbers)) !== 'shared') this.#deps.onGone(execution);
     }
   }
 
-  async #removeOne(runId: ExecutionId, numbers: readonly number[]): Promise<boolean> {
+  async #removeOne(runId: ExecutionId, numbers: readonly number[]): Promise<'shared' | 'removed' | 'left'> {
     const { store, journal, log } = this.#deps;
     try {
-      const isShared = (await store.missing([runId])).length === 0;
-      if (!isShared) for (const attempt of numbers) await journal.remove({ runId, attempt });
-      return true;
+      if ((await store.missing([runId])).length === 0) return 'shared';
+      for (const attempt of numbers) await journal.remove({ runId, attempt });
+      return 'removed';
     } catch (error) {
       if (this.#left.size === 0)
         log.warn(
@@ -64,7 +65,7 @@ export class LogRemovals {
         );
       if (this.#left.size < MAX_LEFT) this.#left.set(runId, numbers);
       this.#tryLater();
-      return false;
+      return 'left';
     }
   }
 
@@ -80,7 +81,7 @@ export class LogRemovals {
     for (const [runId, numbers] of left) {
       // A disk that refuses one refuses them all.
       if (hasFailed || this.#isClosed) this.#left.set(runId, numbers);
-      else hasFailed = !(await this.#removeOne(runId, numbers));
+      else hasFailed = (await this.#removeOne(runId, numbers)) === 'left';
     }
     this.#timer = null;
     if (this.#left.size > 0) this.#tryLater();

@@ -9,6 +9,7 @@ import { shownPhase } from '../domain/lifecycle.ts';
 import type { AttemptLog, Clock, Journal, ListFilter, Store } from '../domain/ports.ts';
 import type { LiveRuns } from './live-runs.ts';
 import type { LateAccepts } from './late-accepts.ts';
+import { logGone, withLog } from './log-source.ts';
 import { readLog, type LogItem, type LogQuery } from './read-log.ts';
 import { notFound, stored, unavailable } from './refusals.ts';
 import type { Waiters } from './waiters.ts';
@@ -126,7 +127,7 @@ export class Queries {
     query: LogQuery,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<LogItem, void, undefined>> {
-    const execution = await this.own(caller, id);
+    const execution = withLog(await this.own(caller, id));
     await this.#checkLogs(execution, query.attempt);
     await this.#checkCursor(execution, query);
     return this.#followLog(caller, execution, query, signal);
@@ -138,7 +139,7 @@ export class Queries {
    * @throws RefusedError
    */
   async openLog(caller: Caller, id: ExecutionId, attempt: number | null): Promise<AttemptLog | null> {
-    const execution = await this.own(caller, id);
+    const execution = withLog(await this.own(caller, id));
     await this.#checkLogs(execution, attempt);
     const number = attempt ?? execution.attempts.at(-1)?.number;
     return number === undefined ? null : this.#deps.journal.open({ runId: execution.runId, attempt: number });
@@ -151,7 +152,10 @@ export class Queries {
     signal: AbortSignal,
   ): AsyncGenerator<LogItem, void, undefined> {
     const { journal, growth } = this.#deps;
-    const current = () => this.#find(caller, id);
+    const current = async () => {
+      const execution = await this.#find(caller, id);
+      return execution === null ? null : withLog(execution);
+    };
     const watch = growth.watch(runId);
     try {
       const execution = await current();
@@ -208,7 +212,8 @@ export class Queries {
     throw new RefusedError('invalid_cursor', `The cursor cannot be used: ${message}.`, { fields });
   }
 
-  async #checkLogs({ attempts, runId, id, phase }: Execution, only: number | null): Promise<void> {
+  async #checkLogs(execution: Execution, only: number | null): Promise<void> {
+    const { attempts, runId, id, phase } = execution;
     if (only !== null && phase === 'done' && !attempts.some(({ number }) => number === only)) {
       throw new RefusedError('not_found', `The execution ${id} has no attempt ${only}.`);
     }
@@ -216,7 +221,7 @@ export class Queries {
       if (only !== null && number !== only) continue;
       const hasNone = endedAt === null || output.stdoutKeptBytes + output.stderrKeptBytes === 0;
       if (hasNone || (await this.#deps.journal.exists({ runId, attempt: number }))) continue;
-      throw new RefusedError('log_read_failed', `The log of attempt ${number} of ${id} is gone.`);
+      throw logGone(execution, number);
     }
   }
 }

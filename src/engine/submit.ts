@@ -1,6 +1,7 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
 import { actingUser, type Caller } from '../domain/access.ts';
 import type { AccessRules, Allowed } from '../domain/access-rules.ts';
+import { cacheOwner } from '../domain/cache.ts';
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type {
   Execution,
@@ -452,11 +453,14 @@ function findResult(
 ): Pick<Beginning, 'end' | 'hit'> | Pick<Beginning, 'joins'> | null {
   const { cache, userId } = execution;
   if (cache === null) return null;
-  if (cache.mode === 'refresh') deps.cache.remove({ key: cache.key });
+  const owner = cacheOwner(cache, userId);
+  if (cache.mode === 'refresh') deps.cache.drop({ userId: owner, key: cache.key });
   if (cache.mode === 'write' || cache.mode === 'refresh') return null;
-  const entry = deps.cache.find(cache.key);
+  const entry = deps.cache.find(owner, cache.key);
   if (entry !== null) {
-    execution.cache = { ...cache, status: 'hit', storedAt: entry.storedAt };
+    const { runId, log, storedAt } = entry;
+    const madeBy = runId === null || log === undefined ? {} : { madeBy: { runId, ...log } };
+    execution.cache = { ...cache, status: 'hit', storedAt, ...madeBy };
     return { end: { outcome: entry.outcome, result: entry.result }, hit: entry };
   }
   const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));

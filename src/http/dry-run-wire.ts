@@ -5,7 +5,8 @@ import type { Spec } from '../domain/spec.ts';
 import type { DryRun } from '../engine/engine.ts';
 import { toProblem } from './error-handler.ts';
 import type { dryRun } from './schemas.ts';
-import { toCache, toLimits, toStop, toTimeouts } from './wire.ts';
+import { toCache } from './cache-wire.ts';
+import { toLimits, toStop, toTimeouts } from './wire.ts';
 
 export function toDryRun(
   spec: Spec,
@@ -19,7 +20,7 @@ export function toDryRun(
     kind: spec.kind,
     operation: spec.kind === 'operation' ? spec.name : null,
     policy: execution === null ? null : toPolicy(execution, onLimit),
-    cache: execution === null ? null : toCache(execution, false),
+    cache: execution === null ? null : toCache(execution, null),
     cost,
   };
 }

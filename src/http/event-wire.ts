@@ -5,7 +5,8 @@ import type { LogPiece } from '../engine/engine.ts';
 import type { z } from 'zod';
 import type { event } from './event-schemas.ts';
 import { frameOf } from './sse.ts';
-import { isoTime, toError, toOutcome } from './wire.ts';
+import { isoTime } from './times.ts';
+import { toError, toOutcome } from './wire.ts';
 
 export type EventWire = z.infer<typeof event>;
 

@@ -2,7 +2,8 @@
 import { isFinished, resultValue } from '../domain/execution.ts';
 import type { PlanView, StepView } from '../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
-import { toWebhook, isoTime, isoOrNull, toCancel, toError } from './wire.ts';
+import { isoTime, isoOrNull } from './times.ts';
+import { toWebhook, toCancel, toError } from './wire.ts';
 
 /** @param hasSteps whether the steps are told one by one */
 export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
-import { PHASES, STATUSES } from '../domain/execution.ts';
+import { NOT_KEPT, PHASES, STATUSES } from '../domain/execution.ts';
 
 import { CAUSES } from '../domain/outcome.ts';
 import { WARNINGS } from '../domain/warnings.ts';
@@ -137,6 +137,18 @@ export const cacheUse = z
         '`hit`: the result is a stored one. `joined`: the execution shares the run `run_id`. `stored`: a miss whose result is now in the cache.',
       ),
     stored_at: time.nullable().describe('For a hit: when the result was stored.'),
+    run_id: z
+      .string()
+      .nullable()
+      .describe(
+        'For a hit: the run that made the result. The hit shows its output and its log. Null for a value that was put into the cache.',
+      ),
+    reason: z
+      .enum(NOT_KEPT)
+      .nullable()
+      .describe(
+        'Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost.',
+      ),
   })
   .describe('How an execution uses the cache.');
 
@@ -339,12 +351,15 @@ export const cacheStats = z
   .strictObject({
     entries: count.describe('Results in the cache.'),
     max_entries: count.describe('Most results that the cache holds.'),
-    bytes: count.describe('Size of all results.'),
+    bytes: count.describe('Memory that the results take, roughly.'),
+    max_bytes: count.describe('Most memory that the results take.'),
+    expiring: count.describe('Results that have a TTL.'),
     hits: count.describe('Lookups that found a result.'),
     misses: count.describe('Lookups that found none.'),
     hit_ratio: z.number().min(0).max(1).nullable().describe('Hits per lookup; null before the first one.'),
     joined: count.describe('Executions that shared the run of another one.'),
     stores: count.describe('Results that were stored.'),
+    refused: count.describe('Results that were too large to be stored.'),
     evictions: count.describe('Results that were removed to make room.'),
     expirations: count.describe('Results that reached the end of their TTL.'),
   })
@@ -353,9 +368,17 @@ export const cacheStats = z
 export const cacheEntry = z
   .strictObject({
     key: z.string().describe('The cache key.'),
+    user_id: z.string().nullable().describe('Whose result it is; null: all users share it.'),
     operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
-    run_id: z.string().describe('The execution that produced the result.'),
+    run_id: z
+      .string()
+      .nullable()
+      .describe('The execution that produced the result; null for a value that was put into the cache.'),
     result: z.unknown().describe('The result.'),
+    output: z
+      .strictObject({ ...written, ...kept })
+      .nullable()
+      .describe('What that execution wrote; null for a value that was put into the cache.'),
     stored_at: time.describe('When it was stored.'),
     age_s: z.number().describe('Age, seconds.'),
     ttl_s: z.number().nullable().describe('Time left, seconds; null: until it is evicted.'),

@@ -1,14 +1,7 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import { classOf } from '../domain/errors.ts';
 import type { Attempt, Execution, OutputTotals, Timeouts } from '../domain/execution.ts';
-import {
-  isFinished,
-  leavesResult,
-  NO_OUTPUT,
-  operationOf,
-  operationType,
-  resultValue,
-} from '../domain/execution.ts';
+import { isFinished, NO_OUTPUT, operationOf, operationType, resultValue } from '../domain/execution.ts';
 import { eachLimit, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
@@ -16,22 +9,11 @@ import { resultBytesOf } from '../domain/result-text.ts';
 import { shownStop, type StopPolicy } from '../domain/stop.ts';
 import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
-import type { CacheStats, CircuitView, ExecutionView } from '../engine/engine.ts';
+import type { CircuitView, ExecutionView } from '../engine/engine.ts';
+import { toCache } from './cache-wire.ts';
 import type { OutcomeWire } from './outcome-schemas.ts';
-import type { AttemptWire, cacheStats, circuit, ExecutionWire, stepResult } from './schemas.ts';
-
-/** The two times that were written last: those of an execution often are the same, and writing one is dear. */
-let last = { ms: 0, text: new Date(0).toISOString() };
-let before = last;
-
-export function isoTime(ms: number): string {
-  if (ms === last.ms) return last.text;
-  [last, before] = [before, last];
-  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
-  return last.text;
-}
-
-export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+import type { AttemptWire, circuit, ExecutionWire, stepResult } from './schemas.ts';
+import { isoOrNull, isoTime } from './times.ts';
 
 /** Snake-cases the keys of a flat object. */
 const SNAKE: Record<string, string> = {
@@ -89,7 +71,7 @@ function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
 
 /** Counters as a reader sees them: of a live attempt, what this process has been told last. */
 function outputOf({ execution, live }: ExecutionView): OutputTotals {
-  const stored = execution.attempts.at(-1)?.output ?? NO_OUTPUT;
+  const stored = execution.attempts.at(-1)?.output ?? execution.cache?.madeBy?.output ?? NO_OUTPUT;
   return live === null ? stored : { ...stored, ...live };
 }
 
@@ -118,7 +100,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     limits: toLimits(execution.limits),
     stop: toStop(execution.stop),
     retry: toRetry(execution),
-    cache: toCache(execution, execution.cache?.status === 'miss' && leavesResult(execution)),
+    cache: toCache(execution, execution),
     cost: toCost(execution.cost),
     plan_id: execution.plan?.id ?? null,
     step: execution.plan?.step ?? null,
@@ -188,26 +170,6 @@ function toCost(cost: Execution['cost']): ExecutionWire['cost'] {
   };
 }
 
-/** @param isStored whether its result is kept for others */
-export function toCache(
-  execution: Pick<Execution, 'cache' | 'work'>,
-  isStored: boolean,
-): ExecutionWire['cache'] {
-  const { cache, work } = execution;
-  if (cache === null) {
-    if (work.kind === 'plan' || work.cache?.mode !== 'bypass') return null;
-    return { mode: 'bypass', key: null, scope: null, ttl_s: null, status: 'bypass', stored_at: null };
-  }
-  return {
-    mode: cache.mode,
-    key: cache.key,
-    scope: cache.scope,
-    ttl_s: cache.ttlMs === null ? null : cache.ttlMs / 1000,
-    status: isStored ? 'stored' : cache.status,
-    stored_at: isoOrNull(cache.storedAt),
-  };
-}
-
 function toRetry(execution: Execution): ExecutionWire['retry'] {
   const { retry } = execution;
   if (retry === null) return null;
@@ -266,16 +228,6 @@ export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepR
 export function etagOf(view: ExecutionView): string {
   const { stdoutBytes, stderrBytes } = outputOf(view);
   return `W/"${view.execution.revision}-${view.phase}-${stdoutBytes}-${stderrBytes}"`;
-}
-
-export function toCacheStats(stats: CacheStats): z.infer<typeof cacheStats> {
-  const { entries, maxEntries, bytes, hits, misses, joined, stores, evictions, expirations } = stats;
-  const looks = hits + misses;
-  const hit_ratio = looks === 0 ? null : hits / looks;
-  return {
-    ...{ entries, max_entries: maxEntries, bytes, hits, misses, hit_ratio },
-    ...{ joined, stores, evictions, expirations },
-  };
 }
 
 export function toCircuit(view: CircuitView): z.infer<typeof circuit> {

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { AccountEvent, CreditTotals } from '../domain/account.ts';
 import type { LifecycleEvent } from '../domain/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution.ts';
-import { isFinished, operationType } from '../domain/execution.ts';
+import { isFinished, operationType, whyNotKept } from '../domain/execution.ts';
 import { judge } from '../domain/outcome.ts';
 import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports.ts';
 
@@ -20,7 +20,7 @@ export interface Gauges {
   streams: { clients: Record<string, number>; blocked: number; sent: number; cut: Record<string, number> };
   handlers: { name: string; stats: { failures: number; dropped: number } }[];
   webhooks: { inFlight: number; results: Record<string, number>; seconds: number };
-  cache: { entries: number; bytes: number; evictions: number; expirations: number };
+  cache: { entries: number; bytes: number; evictions: number; expirations: number; refused: number };
   /** Their names come from the operations file: a closed set. */
   circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
   charges: { failures: number } & CreditTotals;
@@ -96,6 +96,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const joins = counter('execd_cache_joined_total', 'Executions that took part in the run of another one.', [
     'operation_type',
   ]);
+  const notKept = counter('execd_cache_not_stored_total', 'Executions whose result was not kept.', [
+    ...(['operation_type', 'reason'] as const),
+  ]);
   const circuitState = gauge('execd_circuit_state', '0 closed, 1 half open, 2 open.', ['circuit']);
   const circuitOpened = counter('execd_circuit_opened_total', 'Times that a circuit has opened.', [
     'circuit',
@@ -107,6 +110,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const cacheBytes = gauge('execd_cache_bytes', 'Memory that kept results take, roughly.');
   const evictions = counter('execd_cache_evictions_total', 'Results that made room for others.');
   const expirations = counter('execd_cache_expirations_total', 'Results whose time was over.');
+  const tooLarge = counter('execd_cache_refused_total', 'Results that were too large for the cache.');
 
   const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
   const finished = counter('execd_executions_finished_total', 'Executions ended.', [
@@ -236,6 +240,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     const { outcome, spec, status } = execution;
     const fault = judge(outcome).error?.fault ?? 'none';
     count(finished, { kind: spec.kind, status, cause: outcome.cause, fault });
+    const reason = whyNotKept(execution);
+    if (reason !== null) count(notKept, { operation_type: operationType(execution), reason });
     if (status === 'timed_out') timeouts.inc({ operation_type: operationType(execution) });
     if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
       retried.inc({ result: status });
@@ -327,6 +333,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     cacheBytes.set(now.cache.bytes);
     raiseTo(evictions, now.cache.evictions);
     raiseTo(expirations, now.cache.expirations);
+    raiseTo(tooLarge, now.cache.refused);
     polls.set(now.waiting.polls);
     for (const metric of [handlerFailures, handlerDropped]) metric.reset();
     for (const { name: handler, stats } of now.handlers) {

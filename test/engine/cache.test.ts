@@ -372,6 +372,17 @@ t.test('a result expires after its time, and never with 0', async (t) => {
   t.equal(world.engine.cacheStats().expirations, 1);
 });
 
+t.test('what has expired leaves the memory by itself, also where executions are not removed', async (t) => {
+  const world = await engineWorld(t);
+  const one = await world.submit({ cache: { ttl_s: 1 } });
+  await endRun(world, [one.id]);
+  t.match(world.engine.cacheStats(), { entries: 1, expiring: 1, expirations: 0 });
+  await world.clock.advance(300_000);
+  await until('it is swept', () => world.engine.cacheStats().expirations === 1);
+  t.match(world.engine.cacheStats(), { entries: 0, expiring: 0 });
+  t.match(await world.get(one.id), { status: 'completed' }, 'the execution stays');
+});
+
 t.test('a hit can be read before it is stored, and is stored', async (t) => {
   const world = await engineWorld(t);
   const first = await world.submit(CACHED);

@@ -82,7 +82,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
     secrets: NO_SECRETS,
     rules: () => accessRules(null, NO_QUOTAS),
-    cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false },
+    cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false, cleanupIntervalMs: 300_000 },
     policies: NO_POLICIES,
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),

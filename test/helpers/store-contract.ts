@@ -1068,7 +1068,7 @@ function keptResults(t: Test, makeWorld: MakeWorld): void {
       ({ type: 'cache', put: [], drop: [], keepAtMost: null, ...more }) as const;
     const put = ['a', 'b', 'c', 'd'].map((key, i) => entry(key, i));
     applied(await one(world.store, [cache({ put })]));
-    applied(await one(world.store, [cache({ put: [entry('a', 9)], drop: ['d', 'none'] })]));
+    applied(await one(world.store, [cache({ put: [entry('a', 9)], drop: ['d ann', 'none'] })]));
     const store = await world.reopen();
     t.same(
       (await store.cacheEntries(10)).map(({ key, storedAt }) => [key, storedAt]),

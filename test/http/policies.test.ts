@@ -400,6 +400,60 @@ t.test('a hit answers at once, with its age, and says where it comes from', asyn
   t.match((await s.call('GET', '/v1/stats')).body, { cache: { hits: 2, misses: 1, entries: 1 } });
 });
 
+t.test(
+  'a hit is what the run made: its result, its totals and its log, for as long as that is there',
+  async (t) => {
+    const { url, requests } = await target(t, (_n, _request, response) => response.end('é'.repeat(50_000)));
+    const s = await service(t, { ...ALLOW, EXECUTION_RESULT_BYTES: '5000' });
+    const long = shell('seq 5000; echo error >&2', { cache: {} });
+    const short = shell('echo short', { cache: {} });
+    const logs = (id: string, query = '') => s.call('GET', `/v1/executions/${id}/logs${query}`);
+    const read = async (id: string) => [
+      (await logs(id)).text,
+      (await logs(id, '?tail=2&stream=stdout')).text,
+    ];
+    const runs: ExecutionWire[] = [];
+    for (const spec of [long, short, call(url, { cache: {} })]) {
+      const first = await s.run(spec);
+      runs.push(first);
+      const hit = await s.run(spec);
+      t.match(hit, { cache: { status: 'hit', run_id: first.id, reason: null }, attempts: [] });
+      const { log_path: _, ...output } = first.output;
+      t.same([hit.result, hit.output], [first.result, output]);
+      t.same(await read(hit.id), await read(first.id), 'the log is that of the run');
+      const { body } = await s.call('GET', `/v1/cache/${first.cache?.key ?? ''}`);
+      t.match(body, { run_id: first.id, result: first.result, user_id: 'local' });
+      t.match(body.output, {
+        stdout_bytes: first.output.stdout_bytes,
+        stderr_kept_bytes: first.output.stderr_kept_bytes,
+      });
+    }
+    t.match(runs[0]?.result, { stdout_bytes: 23_893, stdout_truncated: true, stderr_truncated: false });
+    t.match(runs[2]?.result, { body: { text: 'é'.repeat(2500), truncated: true, bytes: 100_000 } });
+    t.equal(requests.length, 1, 'a body that is larger than its result is kept too');
+    const step = { ...long, name: 'a' };
+    const plan = await s.call<{ id: string }>(
+      'POST',
+      '/v1/plans',
+      { strategy: { type: 'serial' }, steps: [step], outputs: { all: '${steps.a.stdout}' } },
+      { prefer: 'wait=30' },
+    );
+    t.match(plan.body, { status: 'completed', result: { all: /^1\n2\n[^]*\n5000\n$/ } }, 'a plan has all that the run wrote');
+
+    const again = await Promise.all([long, short].map((spec) => s.run(spec)));
+    for (const { id } of runs) t.equal((await s.call('DELETE', `/v1/executions/${id}`)).status, 204);
+    for (const { id, result } of again) {
+      t.match(await logs(id), {
+        status: 410,
+        body: { type: 'urn:execd:error:log_read_failed', detail: /comes from the cache/ },
+      });
+      t.same((await s.call('GET', `/v1/executions/${id}`)).body.result, result, 'its result stays');
+    }
+    t.match((await s.run(short)).cache, { status: 'hit' }, 'what is whole needs no log');
+    t.match((await s.run(long)).cache, { status: 'stored' }, 'what is an end is made again with its log');
+  },
+);
+
 t.test('a request that keeps coming is answered like the first time, however often', async (t) => {
   const s = await service(t);
   const spec = shell('echo "é ✓"', { labels: { team: '"id":' }, task_id: '"trace_id":', cache: {} });
@@ -529,7 +583,16 @@ t.test('what fails or does not fit is not kept', async (t) => {
     const first = await s.run(spec);
     const second = await s.run(spec);
     t.same([first.cache?.status, second.cache?.status], ['miss', 'miss'], command);
+    const reason = command === 'seq 1000' ? 'output_truncated' : 'not_completed';
+    t.match(first.cache, { reason, run_id: null }, 'and it says why');
   }
+  t.match((await s.run(shell('true', { cache: { mode: 'read' } }))).cache, {
+    status: 'miss',
+    reason: 'mode',
+  });
+  const { text } = await s.call('GET', '/metrics');
+  t.match(text, /execd_cache_not_stored_total\{operation_type="shell",reason="not_completed"\} 4/);
+  t.match(text, /execd_cache_not_stored_total\{operation_type="shell",reason="output_truncated"\} 2/);
 });
 
 t.test('a limit that moves does not make other results', async (t) => {

@@ -3,6 +3,7 @@
 import type { Caller } from '../../domain/access.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Store, StreamName } from '../../domain/ports.ts';
+import { MadeLogGone } from '../log-source.ts';
 import type { LogItem, LogQuery } from '../read-log.ts';
 import type { Waiters } from '../waiters.ts';
 
@@ -77,7 +78,7 @@ export async function* readPlanLog(
           follow: query.follow,
           limitBytes: null,
         };
-        readers.add(step, () => deps.readLog(caller, executionId, logQuery, both));
+        readers.add(step, () => deps.readLog(caller, executionId, logQuery, both).catch(withoutLog));
       }
       const news = isOver || !query.follow ? null : watch.next(RECHECK_MS, both);
       if (news !== null && readers.isIdle) yield { type: 'waiting' };
@@ -102,6 +103,13 @@ export async function* readPlanLog(
 }
 
 const FROM_START = { attempt: null, at: { from: 'offset', offset: 0 } } as const;
+
+/** A step whose result comes from the cache may have lost the log that goes with it; the logs of the others have not. */
+async function* withoutLog(error: unknown): AsyncGenerator<LogItem, void, undefined> {
+  if (!(error instanceof MadeLogGone)) throw error;
+  const none = { records: 0, stdoutBytes: 0, stderrBytes: 0, stdoutKeptBytes: 0, stderrKeptBytes: 0 };
+  yield { type: 'end', complete: false, ...none, isCut: false, cursor: { attempt: 1, offset: 0 } };
+}
 
 function addTo(end: PlanLogEnd, item: Extract<LogItem, { type: 'end' }>): void {
   end.complete &&= item.complete;

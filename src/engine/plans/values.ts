@@ -1,11 +1,12 @@
 // What references and conditions of a plan see of its steps: plain values, read from the store and the logs when they are
 // asked for, and forgotten soon after.
-import { type Execution, isFinished, resultValue } from '../../domain/execution.ts';
+import { type FinishedExecution, isFinished, resultValue } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { StepSpec } from '../../domain/plan.ts';
 import type { Journal, Store, StreamName } from '../../domain/ports.ts';
+import { withLog } from '../log-source.ts';
 import { findReferences, readPath, resolve } from '../../domain/references.ts';
 
 /** A step that has ended. */
@@ -75,7 +76,12 @@ function errorOf(outcome: Outcome): { code: string; type: string; message: strin
 }
 
 /** What a step has written, whole. */
-async function textOf(execution: Execution, stream: StreamName, journal: Journal): Promise<string> {
+async function textOf(ended: FinishedExecution, stream: StreamName, journal: Journal): Promise<string> {
+  const { result } = ended;
+  if (result?.type === 'tails' && result[`${stream}_truncated`] === false) return result[stream];
+  const execution = withLog(ended);
+  if (ended.cache?.status === 'hit' && execution.attempts.length === 0)
+    throw new ValueError(`the result of ${execution.plan?.step} comes from the cache, without its ${stream}`);
   const last = execution.attempts.at(-1);
   const written = (stream === 'stdout' ? last?.output.stdoutBytes : last?.output.stderrBytes) ?? 0;
   if (last === undefined || written === 0) return '';
@@ -84,7 +90,10 @@ async function textOf(execution: Execution, stream: StreamName, journal: Journal
     throw new ValueError(`${stream} of ${execution.plan?.step} is larger than ${MAX_TEXT_BYTES} bytes`);
   if (kept < written) throw new ValueError(`${stream} of ${execution.plan?.step} was not kept whole`);
   const log = await journal.open({ runId: execution.runId, attempt: last.number });
-  if (log === null) throw new ValueError(`the log of ${execution.plan?.step} is gone`);
+  if (log === null) {
+    const why = execution === ended ? '' : ', because its result comes from the cache';
+    throw new ValueError(`the log of ${execution.plan?.step} is gone${why}`);
+  }
   try {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     let text = '';

@@ -19,8 +19,8 @@ import {
   removed,
   type RequestSchemas,
 } from '../schemas.ts';
-import { resultValue } from '../../domain/execution.ts';
-import { isoTime, toCacheStats, toCircuit, toWire } from '../wire.ts';
+import { toCacheEntry, toCacheStats } from '../cache-wire.ts';
+import { toCircuit, toWire } from '../wire.ts';
 import { fit, fitEach } from '../zod-adapter.ts';
 
 export interface CacheRoutesOptions {
@@ -65,12 +65,7 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
           'cache_entry_not_found',
           `The cache has no result of yours with the key ${quoted(params.key)}.`,
         );
-      const { key, operation, runId, result, storedAt, expiresAt } = entry;
-      return {
-        ...{ key, operation, run_id: runId, result: resultValue(result), stored_at: isoTime(storedAt) },
-        age_s: Math.max(0, (now() - storedAt) / 1000),
-        ttl_s: expiresAt === null ? null : Math.max(0, (expiresAt - now()) / 1000),
-      };
+      return toCacheEntry(entry, now());
     },
   });
 

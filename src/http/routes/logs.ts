@@ -12,7 +12,7 @@ import { streamed } from '../event-schemas.ts';
 import { idParams, LOG_CURSOR, type LogsQuery, logsQuery } from '../schemas.ts';
 import { textOrBase64 } from '../event-wire.ts';
 import { frameOf, type SseClients } from '../sse.ts';
-import { isoTime } from '../wire.ts';
+import { isoTime } from '../times.ts';
 import { notStreamed, resumeHeader, stream } from './events.ts';
 import type { z } from 'zod';
 

@@ -5,7 +5,8 @@ import type { Engine } from '../../engine/engine.ts';
 import type { SseClients } from '../sse.ts';
 import { json } from '../openapi/answers.ts';
 import { flushed, health, probe, removed, stats } from '../schemas.ts';
-import { isoTime, toCacheStats } from '../wire.ts';
+import { toCacheStats } from '../cache-wire.ts';
+import { isoTime } from '../times.ts';
 import type { z } from 'zod';
 
 /** Renders the metrics. */

@@ -20,7 +20,7 @@ import {
   webhookList,
   webhookWithSecret,
 } from '../webhook-schemas.ts';
-import { isoTime } from '../wire.ts';
+import { isoTime } from '../times.ts';
 import type { z } from 'zod';
 
 const tags = ['webhooks'];

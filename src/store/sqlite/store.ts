@@ -17,6 +17,7 @@ import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts
 import type { Window } from '../../domain/cost.ts';
 import type { EventFilter, EventRecord } from '../../domain/events.ts';
 import { writeJson } from '../../domain/exact-json.ts';
+import { cacheId } from '../../domain/cache.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AnswersPart,
@@ -600,7 +601,7 @@ function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
   }
   if (part.type === 'cache') {
     const put = part.put.map((entry) => ({
-      key: entry.key,
+      key: cacheId(entry),
       storedAt: entry.storedAt,
       text: writeJson(entry),
     }));

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import fc from 'fast-check';
+import { cacheId } from '../../../src/domain/cache.ts';
 import { cacheUse, without } from '../../../src/engine/policies/cache-key.ts';
 import type { CacheEntry } from '../../../src/domain/ports.ts';
 import { ResultCache } from '../../../src/engine/policies/cache.ts';
@@ -22,10 +23,10 @@ t.test('null and empty results are results', async (t) => {
   const cache = new ResultCache({ maxEntries: 10, maxBytes: 1e6 }, () => 0);
   for (const value of [null, '', 0, false, [], {}]) {
     cache.put(entry('k', { result: { type: 'json', value } }));
-    t.same(cache.find('k')?.result, { type: 'json', value });
+    t.same(cache.find('ann', 'k')?.result, { type: 'json', value });
   }
   cache.put(entry('none', { result: null }));
-  t.equal(cache.find('none')?.result, null);
+  t.equal(cache.find('ann', 'none')?.result, null);
   cache.countMiss();
   t.match(cache.stats(), { hits: 7, misses: 1 });
 });
@@ -43,7 +44,7 @@ t.test('an entry that is put again has its new time to live', async (t) => {
   cache.put(entry('k', { expiresAt: 10 }));
   cache.put(entry('k', { expiresAt: null }));
   now = 1e12;
-  t.ok(cache.find('k') !== null);
+  t.ok(cache.find('ann', 'k') !== null);
 });
 
 t.test('bytes bound it too, and a single result cannot take it all', async (t) => {
@@ -51,10 +52,58 @@ t.test('bytes bound it too, and a single result cannot take it all', async (t) =
   const large = (key: string, length: number) =>
     entry(key, { result: { type: 'json', value: 'x'.repeat(length) } });
   t.notOk(cache.put(large('too large', 20_000)));
-  t.equal(cache.find('too large'), null);
+  t.equal(cache.find('ann', 'too large'), null);
   for (let i = 0; i < 50; i++) t.ok(cache.put(large(`k${i}`, 5000)));
   t.ok(cache.stats().bytes <= 100_000);
   t.ok(cache.stats().entries < 10);
+});
+
+t.test(
+  'nobody drives out all that others keep, and a value of one owner is not found by another',
+  async (t) => {
+    const cache = new ResultCache({ maxEntries: 10, maxBytes: 1e6 }, () => 0);
+    for (let i = 0; i < 4; i++) cache.put(entry(`a${i}`, { userId: 'ann' }));
+    cache.find('ann', 'a0');
+    for (let i = 0; i < 1000; i++) cache.put(entry(`b${i}`, { userId: 'bob' }));
+    const kept = (userId: string) =>
+      cache.list([userId], () => true, { after: '', limit: 100 }).map(({ key }) => key);
+    t.same(kept('ann'), ['a0', 'a1', 'a2', 'a3']);
+    t.same(kept('bob'), ['b994', 'b995', 'b996', 'b997', 'b998', 'b999']);
+    cache.put(entry('a0', { userId: 'bob', result: { type: 'json', value: 'of bob' } }));
+    t.same(cache.find('ann', 'a0')?.result, { type: 'json', value: null });
+    t.equal(cache.find(null, 'a0'), null);
+    // Alone, one owner has all of it.
+    const alone = new ResultCache({ maxEntries: 10, maxBytes: 1e6 }, () => 0);
+    for (let i = 0; i < 30; i++) alone.put(entry(`k${i}`));
+    t.match(alone.stats(), { entries: 10, evictions: 20 });
+  },
+);
+
+t.test('a list has what fits, in the order of the keys, page by page', async (t) => {
+  const cache = new ResultCache({ maxEntries: 1000, maxBytes: 1e9 }, () => 5);
+  const keys = Array.from({ length: 100 }, (_, i) => `k${String((i * 37) % 100).padStart(2, '0')}`);
+  for (const key of keys)
+    cache.put(entry(key, { userId: key < 'k50' ? null : 'ann', expiresAt: key === 'k07' ? 5 : null }));
+  const seen: string[] = [];
+  for (let after = ''; ;) {
+    const page = cache.list([null, 'ann'], ({ key }) => key !== 'k60', { after, limit: 7 });
+    seen.push(...page.map(({ key }) => key));
+    if (page.length < 7) break;
+    after = cacheId(page.at(-1) as CacheEntry);
+  }
+  t.same(
+    seen,
+    keys.toSorted().filter((key) => key !== 'k07' && key !== 'k60'),
+  );
+  t.match(cache.stats(), { entries: 100, expiring: 1 });
+});
+
+t.test('a probe leaves entries and counts alone, also where all is full', async (t) => {
+  const cache = new ResultCache({ maxEntries: 1, maxBytes: 1e6 }, () => 0);
+  cache.put(entry('k'));
+  const before = cache.stats();
+  t.equal(cache.probe(), null);
+  t.same(cache.stats(), before);
 });
 
 t.test('what has expired is swept, and counted', async (t) => {
@@ -63,14 +112,14 @@ t.test('what has expired is swept, and counted', async (t) => {
   cache.put(entry('a', { expiresAt: 5 }));
   cache.put(entry('b', { expiresAt: 50 }));
   now = 5;
-  t.same(cache.sweep(), ['a']);
+  t.same(cache.sweep(), ['a ann']);
   t.match(cache.stats(), { entries: 1, expirations: 1 });
 });
 
 t.test('a cache of no entries keeps nothing and finds nothing', async (t) => {
   const cache = new ResultCache({ maxEntries: 0, maxBytes: 1e6 }, () => 0);
   t.notOk(cache.put(entry('k')));
-  t.equal(cache.find('k'), null);
+  t.equal(cache.find('ann', 'k'), null);
   t.same(cache.sweep(), []);
 });
 
