@@ -438,7 +438,11 @@ t.test(
       { strategy: { type: 'serial' }, steps: [step], outputs: { all: '${steps.a.stdout}' } },
       { prefer: 'wait=30' },
     );
-    t.match(plan.body, { status: 'completed', result: { all: /^1\n2\n[^]*\n5000\n$/ } }, 'a plan has all that the run wrote');
+    t.match(
+      plan.body,
+      { status: 'completed', result: { all: /^1\n2\n[^]*\n5000\n$/ } },
+      'a plan has all that the run wrote',
+    );
 
     const again = await Promise.all([long, short].map((spec) => s.run(spec)));
     for (const { id } of runs) t.equal((await s.call('DELETE', `/v1/executions/${id}`)).status, 204);
