@@ -1,6 +1,6 @@
 // The words of the cache of results.
-import type { OutputTotals } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
+import type { OutputTotals } from './output-totals.ts';
 
 export const CACHE_MODES = ['read_write', 'read', 'write', 'refresh', 'bypass'] as const;
 export type CacheMode = (typeof CACHE_MODES)[number];

@@ -8,9 +8,12 @@ import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
 import type { ResourceLimits } from './limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
+import type { OutputTotals } from './output-totals.ts';
 import type { PlanSpec } from './plan.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
 import type { StopPolicy } from './stop.ts';
+
+export { NO_OUTPUT, type OutputTotals } from './output-totals.ts';
 
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -26,27 +29,6 @@ export const PHASES = [
   'done',
 ] as const;
 export type Phase = (typeof PHASES)[number];
-
-/** Bytes that the processes wrote, and bytes that the log keeps of them. */
-export interface OutputTotals {
-  stdoutBytes: number;
-  stderrBytes: number;
-  stdoutKeptBytes: number;
-  stderrKeptBytes: number;
-  /** Records in the log's index. */
-  records: number;
-  /** True when the log does not keep all that was written. */
-  truncated: boolean;
-}
-
-export const NO_OUTPUT: OutputTotals = Object.freeze({
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  stdoutKeptBytes: 0,
-  stderrKeptBytes: 0,
-  records: 0,
-  truncated: false,
-});
 
 /** What an attempt used. Null where the runner host cannot measure it. */
 export interface Resources {

@@ -1,0 +1,22 @@
+// What an attempt has written, in numbers.
+
+/** Bytes that the processes wrote, and bytes that the log keeps of them. */
+export interface OutputTotals {
+  stdoutBytes: number;
+  stderrBytes: number;
+  stdoutKeptBytes: number;
+  stderrKeptBytes: number;
+  /** Records in the log's index. */
+  records: number;
+  /** True when the log does not keep all that was written. */
+  truncated: boolean;
+}
+
+export const NO_OUTPUT: OutputTotals = Object.freeze({
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  stdoutKeptBytes: 0,
+  stderrKeptBytes: 0,
+  records: 0,
+  truncated: false,
+});
