@@ -20,7 +20,6 @@ export const REQUEST_HEADERS = {
     description:
       'A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one.',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
-    example: 'deploy-4711',
   },
   Prefer: {
     name: 'Prefer',
@@ -32,7 +31,6 @@ export const REQUEST_HEADERS = {
     name: 'traceparent',
     description: 'W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header.',
     schema: text,
-    example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   },
   IfNoneMatch: {
     name: 'If-None-Match',
@@ -47,9 +45,8 @@ export const REQUEST_HEADERS = {
   },
   Range: {
     name: 'Range',
-    description: 'With `format=raw`: one range of bytes of the log.',
+    description: 'With `format=raw`: one range of bytes of the log, for example `bytes=0-1023`.',
     schema: text,
-    example: 'bytes=0-1023',
   },
   ExecutionUser: {
     name: 'Execution-User',
