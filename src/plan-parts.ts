@@ -1,7 +1,7 @@
 // What the engine needs to carry out plans, made of the domain's rules and a library for conditions.
 import type { z } from 'zod';
 import type { Conditions } from './domain/conditions.ts';
-import { copyJson } from './domain/exact-json.ts';
+import { copyJson, holdsExact } from './domain/exact-json.ts';
 import { parseFields } from './domain/exact-fields.ts';
 import { ExactNumber } from './domain/exact-number.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from './domain/field-messages.ts';
@@ -19,22 +19,38 @@ export interface PlanParts {
 
 /**
  * A reference has the type of its value: where a text is needed, a number or a boolean is written as one. Whatever else was
- * of a wrong type has been refused with the plan.
+ * of a wrong type has been refused with the plan. Values may be large: only what leads to a change is copied.
  */
 function withTexts(spec: Record<string, unknown>, { issues }: z.ZodError): Record<string, unknown> {
-  const copy = copyJson(spec);
+  // Exact numbers are changed where they are.
+  const whole = { spec: holdsExact(spec) ? copyJson(spec) : spec };
+  const copied = new Set<object>([whole]);
   for (const issue of issues) {
     const { code, path } = issue;
     if ((code !== 'invalid_type' && code !== 'invalid_union') || wantsNumber(issue)) continue;
-    let place: unknown = copy;
-    for (const key of path.slice(0, -1)) place = (place as Record<PropertyKey, unknown>)[key];
-    const last = path.at(-1);
-    if (typeof place !== 'object' || place === null || last === undefined) continue;
-    const value = (place as Record<PropertyKey, unknown>)[last];
+    const value = path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      spec,
+    );
     const isNumber = typeof value === 'number' || value instanceof ExactNumber;
-    if (isNumber || typeof value === 'boolean') (place as Record<PropertyKey, unknown>)[last] = String(value);
+    if (isNumber || typeof value === 'boolean') put(whole, ['spec', ...path], String(value), copied);
   }
-  return copy;
+  return whole.spec;
+}
+
+/** Puts a value at a path, into copies of what leads there, each made once. */
+function put(whole: object, path: readonly PropertyKey[], value: string, copied: Set<object>): void {
+  let holder = whole as Record<PropertyKey, unknown>;
+  for (const key of path.slice(0, -1)) {
+    let next = holder[key] as Record<PropertyKey, unknown>;
+    if (!copied.has(next)) {
+      next = (Array.isArray(next) ? [...(next as unknown[])] : { ...next }) as Record<PropertyKey, unknown>;
+      copied.add(next);
+      holder[key] = next;
+    }
+    holder = next;
+  }
+  holder[path.at(-1) as PropertyKey] = value;
 }
 
 function wantsNumber(issue: z.core.$ZodIssue): boolean {

@@ -175,7 +175,9 @@ export function readJson(text: string): unknown {
 
 /** A copy in which everything but exact numbers, which never change, is its own. */
 export function copyJson<T>(value: T): T {
-  return changeExact(value, (number) => number) as T;
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => copyJson(item)) as T;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyJson(one)])) as T;
 }
 
 /**

@@ -14,6 +14,8 @@ export type Filter = (typeof FILTERS)[number];
 
 /** What a filter takes and gives at most, in UTF-16 units, and any text that references make. */
 export const MAX_TEXT_LENGTH = 1024 * 1024;
+/** Members, items and lines that a filter makes or takes at most: few of them take as long as a megabyte of text. */
+export const MAX_VALUES = 100_000;
 /** How deep a parsed value is nested at most. */
 const MAX_DEPTH = 200;
 
@@ -51,7 +53,7 @@ function checkLength(filter: Filter, text: string): string {
 function linesOf(text: string): string[] {
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
-  return lines;
+  return checkCount('lines', lines.length, lines);
 }
 
 function parse(text: string): unknown {
@@ -61,23 +63,41 @@ function parse(text: string): unknown {
   } catch (error) {
     throw new FilterError('parse takes JSON text', { cause: error });
   }
-  if (isDeeper(value, MAX_DEPTH)) throw new FilterError(`parse takes at most ${MAX_DEPTH} levels of nesting`);
+  checkCount('parse', countOf(value), value);
   return exactly(text, value);
 }
 
-/** Level by level, for the depth of the calls is bounded too. */
-function isDeeper(value: unknown, most: number): boolean {
+function checkCount<T>(filter: Filter, count: number, value: T): T {
+  if (count <= MAX_VALUES) return value;
+  throw new FilterError(`${filter} takes at most ${MAX_VALUES} ${filter === 'lines' ? 'lines' : 'values'}`);
+}
+
+/**
+ * Members and items of a value, counted until there are too many. Level by level, for the depth of the calls is bounded too.
+ *
+ * @throws FilterError when it is nested too deeply
+ */
+function countOf(value: unknown): number {
   let level = [value].filter(isObject);
+  let count = 0;
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth === most) return true;
-    level = level.flatMap((one) => Object.values(one).filter(isObject));
+    if (depth === MAX_DEPTH) throw new FilterError(`parse takes at most ${MAX_DEPTH} levels of nesting`);
+    const next: object[] = [];
+    for (const one of level) {
+      const children: unknown[] = Array.isArray(one) ? one : Object.values(one);
+      count += children.length;
+      if (count > MAX_VALUES) return count;
+      for (const child of children) if (isObject(child)) next.push(child);
+    }
+    level = next;
   }
-  return false;
+  return count;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 function quoteAll(values: readonly unknown[]): string {
+  checkCount('quote', values.length, values);
   const words: string[] = [];
   let length = 0;
   for (const value of values) {

@@ -91,22 +91,68 @@ export type Scope = (reference: Reference) => unknown;
  * @param scope answers the value of root and path, without fallback and filters; undefined when it is not there
  * @param keep references for which it is true stay as written, and what is inserted is escaped, so that the answer can be
  *   resolved again: it gives back what was inserted unchanged
+ * @param filtered values that are known already, by the text of their reference: of `filterAll`
  * @throws UnresolvedError
  * @throws TemplateError what `findReferences` reports as an issue
  */
-export function resolve(value: unknown, scope: Scope, keep?: (reference: Reference) => boolean): unknown {
-  return new Resolution(scope, keep ?? null).resolve(value);
+export function resolve(
+  value: unknown,
+  scope: Scope,
+  keep?: (reference: Reference) => boolean,
+  filtered?: ReadonlyMap<string, unknown>,
+): unknown {
+  return new Resolution(scope, keep ?? null, filtered ?? null).resolve(value);
+}
+
+/**
+ * The values of references with filters, each text once. Filters take long: one is a piece, and between two pieces others
+ * can have their turn. What cannot be filtered is left out: `resolve` says why.
+ */
+export function* filterAll(
+  references: readonly Reference[],
+  scope: Scope,
+): Generator<undefined, Map<string, unknown>> {
+  const values = new Map<string, unknown>();
+  const seen = new Set<string>();
+  for (const reference of references) {
+    if (reference.filters.length === 0 || seen.has(reference.text)) continue;
+    seen.add(reference.text);
+    let value = startOf(reference, scope);
+    try {
+      for (const filter of reference.filters) {
+        if (value === undefined) break;
+        value = applyFilter(filter, value);
+        yield;
+      }
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      continue;
+    }
+    if (value !== undefined) values.set(reference.text, value);
+  }
+  return values;
+}
+
+function startOf(reference: Reference, scope: Scope): unknown {
+  const found = scope(reference);
+  return found == null && reference.fallback !== null ? reference.fallback.value : found;
 }
 
 class Resolution {
   readonly #scope: Scope;
   readonly #keep: ((reference: Reference) => boolean) | null;
+  readonly #filtered: ReadonlyMap<string, unknown> | null;
   readonly #at: (string | number)[] = [];
   #inserted = 0;
 
-  constructor(scope: Scope, keep: ((reference: Reference) => boolean) | null) {
+  constructor(
+    scope: Scope,
+    keep: ((reference: Reference) => boolean) | null,
+    filtered: ReadonlyMap<string, unknown> | null,
+  ) {
     this.#scope = scope;
     this.#keep = keep;
+    this.#filtered = filtered;
   }
 
   resolve(value: unknown): unknown {
@@ -165,12 +211,12 @@ class Resolution {
   }
 
   #valueOf(reference: Reference): unknown {
-    const { fallback, filters } = reference;
-    const found = this.#scope(reference);
-    const value = found == null && fallback !== null ? fallback.value : found;
+    const known = this.#filtered?.get(reference.text);
+    const value = startOf(reference, this.#scope);
+    if (known !== undefined) return known;
     if (value === undefined) throw this.#error(reference, 'is not there');
     try {
-      return filters.reduce<unknown>((filtered, filter) => applyFilter(filter, filtered), value);
+      return reference.filters.reduce<unknown>((filtered, filter) => applyFilter(filter, filtered), value);
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
       throw this.#error(reference, `cannot be filtered: ${error.message}`, { cause: error });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { parseJson } from '../../src/domain/exact-json.ts';
 import {
+  filterAll,
   findReferences,
   hasReferences,
   MAX_INSERTED,
@@ -251,10 +252,38 @@ t.test('texts, filters and what is inserted in all are bounded', async (t) => {
   t.match(error('${item | trim}', `${half}${half}x`), /longer than 1048576/);
   t.match(error('${item | parse}', '['.repeat(300) + ']'.repeat(300)), /levels of nesting/);
   t.match(error('${item | parse}', '['.repeat(100_000) + ']'.repeat(100_000)), /levels of nesting/);
+  const many = Array<number>(100_000).fill(1);
+  t.equal(error('${item | parse | json}', JSON.stringify(many)), 'resolved');
+  t.match(error('${item | parse}', `[${[...many, 1].join()}]`), /parse takes at most 100000 values/);
+  t.match(error('${item | parse}', `[${'[1],'.repeat(50_001)}1]`), /parse takes at most 100000 values/);
+  t.match(error('${item | lines}', '\n'.repeat(100_001)), /lines takes at most 100000 lines/);
+  t.match(error('${item | quote}', [...many, 1]), /quote takes at most 100000 values/);
   const times = (n: number) => Array<string>(n).fill('${item}');
   t.equal(error(times(MAX_INSERTED / half.length), half), 'resolved');
   t.match(error(times(MAX_INSERTED / half.length + 1), half), /insert too much/);
   t.match(error(times(40), Array(100_000).fill(null)), /insert too much/);
+});
+
+t.test('filters are applied in pieces, once for each text, and their values used as they are', async (t) => {
+  const value = {
+    a: '${item | parse | json}',
+    b: ['${item | parse | json}!', '${item | lines}', '${item | parse | trim}'],
+  };
+  const references = findReferences(value).references.map(({ reference }) => reference);
+  const pieces = filterAll(references, () => '[1, 2]');
+  let count = 0;
+  let piece = pieces.next();
+  for (; piece.done !== true; piece = pieces.next()) count += 1;
+  t.equal(count, 4, 'one a filter; what fails is none');
+  t.same([...piece.value.keys()], ['${item | parse | json}', '${item | lines}']);
+  const fits = { ...value, b: value.b.slice(0, 2) };
+  t.same(
+    resolve(fits, () => '[1, 2]', undefined, piece.value),
+    { a: '[1,2]', b: ['[1,2]!', ['[1, 2]']] },
+  );
+  t.throws(() => resolve(value, () => '[1, 2]', undefined, piece.value), {
+    message: /trim takes a text, not a list/,
+  });
 });
 
 t.test('reading a template takes time in proportion to its length', async (t) => {

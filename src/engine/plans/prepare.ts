@@ -16,10 +16,12 @@ import {
 } from '../../domain/plan.ts';
 import type { StepMark } from '../../domain/ports.ts';
 import {
+  filterAll,
   findReferences,
   readPath,
   type Reference,
   resolve,
+  type Scope,
   UnresolvedError,
 } from '../../domain/references.ts';
 import { weigh } from '../../domain/json.ts';
@@ -197,19 +199,37 @@ export async function fill(
   deps: PrepareDeps,
 ): Promise<Record<string, unknown>> {
   const isLater = (reference: Reference) => round === LATER && ROUND_ROOTS.has(reference.root);
-  const references = findReferences(value).references.map(({ reference }) => reference);
-  const now = references.filter((one) => !isLater(one));
+  const { turns, plan } = deps;
+  const { references } = await turns.run(plan.userId, () => findReferences(value));
+  const now = references.map(({ reference }) => reference).filter((one) => !isLater(one));
   const known = await lookUp(now, round === LATER ? null : round, deps);
+  const look = ({ root, path }: Reference): unknown => readPath(known[root], path);
+  const filtered = await turns.all(plan.userId, filterAll(now, look));
+  const scope = bounded(look);
+  return turns.run(
+    plan.userId,
+    () => resolve(value, scope, round === LATER ? isLater : undefined, filtered) as Record<string, unknown>,
+  );
+}
+
+/** A scope that gives no more than a step may have of references. */
+function bounded(look: Scope): Scope {
+  const sizes = new Map<string, number>();
   let bytes = 0;
-  const scope = ({ root, path }: Reference): unknown => {
-    const found = readPath(known[root], path);
-    bytes +=
-      typeof found === 'string' ? found.length : found === undefined ? 0 : JSON.stringify(found).length;
+  return (reference) => {
+    const found = look(reference);
+    const size = sizes.get(reference.text) ?? sizeOf(found);
+    sizes.set(reference.text, size);
+    bytes += size;
     if (bytes > MAX_FILLED_BYTES)
       throw new ValueError(`references put more than ${MAX_FILLED_BYTES} bytes into the step`);
     return found;
   };
-  return resolve(value, scope, round === LATER ? isLater : undefined) as Record<string, unknown>;
+}
+
+function sizeOf(value: unknown): number {
+  if (value === undefined) return 0;
+  return typeof value === 'string' ? value.length : JSON.stringify(value).length;
 }
 
 /** The roots of references, with what they lead to. */

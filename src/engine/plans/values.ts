@@ -6,8 +6,9 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { StepSpec } from '../../domain/plan.ts';
 import type { Journal, Store, StreamName } from '../../domain/ports.ts';
+import { filterAll, findReferences, readPath, resolve, type Scope } from '../../domain/references.ts';
 import { withLog } from '../log-source.ts';
-import { findReferences, readPath, resolve } from '../../domain/references.ts';
+import type { Turns } from '../turns.ts';
 
 /** A step that has ended. */
 export interface EndedStep {
@@ -33,6 +34,7 @@ export class ValueError extends Error {}
 export interface ValuesDeps {
   store: Pick<Store, 'get'>;
   journal: Journal;
+  turns: Turns;
 }
 
 /** The values of one step, with the facts that are asked for beside those that are always there. */
@@ -62,10 +64,12 @@ export async function stepValue(
     if (wanted.has(stream)) value[stream] = await textOf(execution, stream, deps.journal);
   if (facts.has('outputs')) {
     if (step.kind === 'plan') value.outputs = value.result;
-    else if (step.outputs !== undefined && status === 'completed')
-      value.outputs = resolve(step.outputs, ({ root, path }) =>
-        readPath((root in { ...round } ? round : value)?.[root], path),
-      );
+    else if (step.outputs !== undefined && status === 'completed') {
+      const scope: Scope = ({ root, path }) => readPath((root in { ...round } ? round : value)?.[root], path);
+      const references = findReferences(step.outputs).references.map(({ reference }) => reference);
+      const filtered = await deps.turns.all(execution.userId, filterAll(references, scope));
+      value.outputs = resolve(step.outputs, scope, undefined, filtered);
+    }
   }
   return value;
 }
