@@ -2,7 +2,9 @@
 // in place of values, which `plan-check.ts` makes sure of.
 import { z } from 'zod';
 import { boundedRecord } from './bounded.ts';
+import { ExactNumber } from './exact-number.ts';
 import {
+  idempotencyKey,
   type Kind,
   labels,
   osString,
@@ -45,7 +47,9 @@ export type RunIf = (typeof RUN_IFS)[number];
 
 /** What a step has beside its spec. */
 const stepShape = {
-  name: stepName.describe('Name of the step, unique within the plan.'),
+  name: stepName
+    .optional()
+    .describe('Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`.'),
   depends_on: z
     .array(stepName)
     .max(MAX_STEPS)
@@ -138,11 +142,17 @@ const planShape = {
 };
 /** What a plan has that is no step. */
 const planFields = z.strictObject({
+  id: idempotencyKey
+    .optional()
+    .describe(
+      'your own id: a second plan with the same id within 24 hours is the first one; shown as client_id',
+    ),
   ...planShape,
   webhook: webhook.optional(),
 });
 
-export type StepFields = z.infer<z.ZodObject<typeof stepShape>>;
+/** Each has a name: see `named`. */
+export type StepFields = z.infer<z.ZodObject<typeof stepShape>> & { name: string };
 /** A step as it was written: any value beside its own fields may be, or hold, references. */
 export type StepSpec = StepFields & { kind: Kind } & Record<string, unknown>;
 
@@ -195,6 +205,22 @@ export const planParts = {
   While: stepShape.while.unwrap(),
   PlanTimeouts: planTimeouts,
 };
+
+/** A plan whose steps all have names: one without gets `step_` and its index, as strategies count. */
+export function named(plan: PlanDraft): PlanDraft {
+  return { ...plan, steps: plan.steps.map(namedStep) };
+}
+
+function namedStep(value: unknown, index: number): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber)
+    return value;
+  const step = value as Record<string, unknown>;
+  // What is no list of steps is reported by the check.
+  const inner =
+    step.kind === 'plan' && Array.isArray(step.steps) ? { steps: step.steps.map(namedStep) } : null;
+  if (step.name !== undefined && inner === null) return step;
+  return { name: `step_${index}`, ...step, ...inner };
+}
 
 /** Whether a step is to be run again and again. */
 export function isLoop({ foreach, while: loop }: StepFields): boolean {

@@ -71,6 +71,7 @@ import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
 
 export type { ExecutionView, WaitFor } from './queries.ts';
 export type { PlanLogItem } from './plans/plan-log.ts';
+export type { PlanResults, StepOutcome } from './plans/plan-results.ts';
 export type { PlanView, StepView } from './plans/plan-view.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
 export type { CacheStats } from './policies/cache.ts';

@@ -58,6 +58,7 @@ const planStep = z
 export const plan = z
   .strictObject({
     id: z.string().describe('Unique id, a UUID (version 7).'),
+    client_id: z.string().nullable().describe('The id that the client gave it; null if it gave none.'),
     status,
     phase: z.enum(['running', 'canceling', 'done']).describe('`done` is the last phase.'),
     revision: z.int().min(1).describe('Grows with each change of the stored plan.'),
@@ -103,6 +104,14 @@ export const plan = z
     webhook: ownWebhook,
     trace_id: z.string().describe('W3C trace id.'),
     steps: z.array(planStep).optional().describe('The steps. Absent in lists, and with `steps=false`.'),
+    results: z
+      .array(z.unknown().meta({ shownAs: { $ref: '#/components/schemas/StepResult' } }))
+      .optional()
+      .describe('With `results=true`: the results of the steps that have ended, in the order of the steps.'),
+    results_complete: z
+      .boolean()
+      .optional()
+      .describe('False: the response has no room for all results. Get the others by their `execution_id`.'),
   })
   .describe('A plan: several steps that were submitted in one request.');
 export type PlanWire = z.infer<typeof plan>;

@@ -1,16 +1,20 @@
 // Plans over the wire.
 import { isFinished, resultValue } from '../domain/execution.ts';
-import type { PlanView, StepView } from '../engine/engine.ts';
+import type { PlanResults, PlanView, StepOutcome, StepView } from '../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
 import { isoTime, isoOrNull } from './times.ts';
-import { toWebhook, toCancel, toError } from './wire.ts';
+import { toWebhook, toCancel, toError, toFailedStep, toStepResult } from './wire.ts';
 
-/** @param hasSteps whether the steps are told one by one */
-export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
+/**
+ * @param hasSteps whether the steps are told one by one
+ * @param results what they came to; null leaves it out
+ */
+export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResults | null = null): PlanWire {
   const { plan, counts, progress, criticalPath } = view;
   const isDone = isFinished(plan);
   return {
     id: plan.id,
+    client_id: plan.spec.id ?? null,
     status: plan.status,
     phase: isDone ? 'done' : plan.phase === 'canceling' ? 'canceling' : 'running',
     revision: plan.revision,
@@ -38,7 +42,14 @@ export function toPlanWire(view: PlanView, hasSteps: boolean): PlanWire {
     webhook: toWebhook(plan),
     trace_id: plan.trace.traceId,
     ...(hasSteps ? { steps: view.steps.map(toStep) } : {}),
+    ...(results === null ? {} : { results: results.steps.map(toResult), results_complete: results.isWhole }),
   };
+}
+
+function toResult({ step, execution }: StepOutcome): unknown {
+  if (execution !== null) return toStepResult({ execution });
+  // Its execution was removed with its plan while this was read.
+  return step.outcome === null ? null : toFailedStep(step.name, step.outcome);
 }
 
 type StepWire = NonNullable<PlanWire['steps']>[number];

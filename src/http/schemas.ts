@@ -601,10 +601,15 @@ export const getQuery = z.strictObject({
 
 /** Where to go on reading a log: attempt and offset. */
 export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
+const withResults = flag()
+  .optional()
+  .describe('`true` adds the results of the steps that have ended. Default: false.');
 export const planGetQuery = z.strictObject({
   wait,
   steps: flag().optional().describe('`false` leaves out the steps. Default: true.'),
+  results: withResults,
 });
+export const planSubmitQuery = z.strictObject({ results: withResults });
 
 export const logStream = z
   .enum(['all', 'stdout', 'stderr'])

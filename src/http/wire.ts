@@ -211,7 +211,7 @@ const MESSAGES: Record<Execution['status'], string> = {
 };
 
 /** The step-result shape of the execution models. */
-export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepResult> {
+export function toStepResult({ execution }: Pick<ExecutionView, 'execution'>): z.infer<typeof stepResult> {
   const error = isFinished(execution) ? judge(execution.outcome).error : null;
   return {
     step: execution.plan?.step ?? operationType(execution),
@@ -222,6 +222,13 @@ export function toStepResult({ execution }: ExecutionView): z.infer<typeof stepR
     error_code: error?.code ?? null,
     error_message: error?.message ?? null,
   };
+}
+
+/** That of a step which failed before it had an execution. */
+export function toFailedStep(step: string, outcome: Outcome): z.infer<typeof stepResult> {
+  const { status, error } = judge(outcome);
+  const failure = { error_code: error?.code ?? null, error_message: error?.message ?? null };
+  return { step, result: null, completed: false, message: MESSAGES[status], status, ...failure };
 }
 
 /** Weak: over what is stored, and the counters. */

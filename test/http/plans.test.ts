@@ -330,7 +330,7 @@ t.test('plans', async (t) => {
           strategy: graph,
           steps: [exec('a')],
         }),
-        { status: 400 },
+        { status: 400, body: { detail: /send a plan to POST \/v1\/plans/ } },
       );
       t.same((await world.call<{ executions: object }>('GET', '/v1/stats')).body.executions, before);
     },
@@ -425,6 +425,58 @@ t.test('plans', async (t) => {
     t.equal(again.body.id, first.body.id);
     t.equal(again.headers.get('idempotency-replayed'), 'true');
     await ended(world, first.body.id);
+    const named = { id: 'nightly-7', ...plan };
+    const submit = (body: object) => world.call<PlanWire>('POST', '/v1/plans', body);
+    const [own, same, other] = [
+      await submit(named),
+      await submit(named),
+      await submit({ ...named, description: 'x' }),
+    ];
+    t.match(own, { status: 202, body: { client_id: 'nightly-7' } });
+    t.match(same, { body: { id: own.body.id, client_id: 'nightly-7' } });
+    t.match(other, { status: 422, body: { type: 'urn:execd:error:idempotency_key_reused' } });
+    const done = await ended(world, own.body.id);
+    const rerun = await world.call<PlanWire>('POST', `/v1/plans/${done.id}/rerun`);
+    t.match(rerun, { status: 202, body: { client_id: null, rerun_of: done.id } });
+    await ended(world, rerun.body.id);
+  });
+
+  t.test('steps need no names, and an answer has their results in order', async (t) => {
+    const command = (text: string, more: object = {}) => ({
+      kind: 'shell',
+      shell: 'sh',
+      command: text,
+      ...more,
+    });
+    const plan = {
+      strategy: { type: 'dependency_graph', dependencies: { 3: [0], 2: [1] } },
+      steps: [
+        command('echo zero'),
+        command('exit 7', { continue_on_error: true }),
+        { name: 'last', kind: 'exec', program: 'echo', args: ['${steps.step_1.result.none}'] },
+        { kind: 'exec', program: 'cat', stdin: '${steps.step_0.stdout}' },
+        { kind: 'plan', strategy: { type: 'serial' }, steps: [command('echo inner')] },
+        command('true', { when: 'false' }),
+      ],
+    };
+    const answer = await world.call<PlanWire>('POST', '/v1/plans?results=true', plan, { prefer: 'wait=60' });
+    t.match(answer.body, {
+      status: 'failed',
+      results_complete: true,
+      results: [
+        { step: 'step_0', status: 'completed', completed: true, result: { stdout: 'zero\n' } },
+        { step: 'step_1', status: 'failed', completed: false, error_code: 'E003' },
+        { step: 'last', status: 'failed', result: null, error_code: 'E007', error_message: /none/ },
+        { step: 'step_3', result: { stdout: 'zero\n' } },
+        { step: 'step_4', status: 'completed' },
+      ],
+    });
+    t.equal(answer.body.results?.length, 5, 'a step that was skipped has no result');
+    t.equal(step(answer.body, 'step_5').status, 'skipped');
+    const read = async (query: string) =>
+      (await world.call<PlanWire>('GET', `/v1/plans/${answer.body.id}${query}`)).body;
+    t.same((await read('?results=true&steps=false')).results, answer.body.results);
+    t.equal((await read('')).results, undefined);
   });
 
   t.test('a plan is cancelled with what runs of it, and run again from where it failed', async (t) => {

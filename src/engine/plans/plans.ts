@@ -6,7 +6,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import { canonicalJson, weigh } from '../../domain/json.ts';
 import type { PlanCheck, PlanReport } from '../../domain/plan-check.ts';
 import { graphOf, levelsOf, type Node } from '../../domain/plan-graph.ts';
-import { ASIDE, isLoop, type PlanDraft, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
+import { ASIDE, isLoop, named, type PlanDraft, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
 import type { ListFilter, StepRecord } from '../../domain/ports.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../queries.ts';
@@ -15,6 +15,7 @@ import type { Redrive, Submission, Submitted } from '../submit.ts';
 import { Turns } from '../turns.ts';
 import type { Waiters } from '../waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
+import { type PlanResults, readResults } from './plan-results.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';
 import type { LivePlan } from './prepare.ts';
 import { StepBytes } from './step-bytes.ts';
@@ -139,7 +140,7 @@ export class Plans {
 
   /** Every problem of a plan, without beginning anything. */
   check({ userId }: Caller, plan: PlanDraft): Promise<PlanReport> {
-    return this.#turns.all(userId, this.#deps.check(plan));
+    return this.#turns.all(userId, this.#deps.check(named(plan)));
   }
 
   /** @throws RefusedError `validation` with every problem, and whatever an execution is refused with */
@@ -155,7 +156,7 @@ export class Plans {
       const detail = `The plan has ${many}: ${first?.field ?? ''}: ${first?.message ?? ''}`;
       throw new RefusedError('validation', detail, { fields: problems.slice(0, MAX_FIELDS) });
     }
-    const spec = { kind: 'plan', ...plan } as PlanSpec;
+    const spec = { kind: 'plan', ...named(plan) } as PlanSpec;
     return this.#submit(caller, { spec, rerunOf: null, ...options });
   }
 
@@ -183,6 +184,13 @@ export class Plans {
     return this.#turns.run(plan.userId, () => viewOf(plan, records, clock));
   }
 
+  /** What its steps that have ended came to, in their order, as far as the bounds of one answer go. */
+  results({ plan, steps }: PlanView): Promise<PlanResults> {
+    return readResults(steps, (id) =>
+      this.#turns.run(plan.userId, () => stored(this.#deps.store.get(null, id))),
+    );
+  }
+
   /** @throws RefusedError `not_found`, also for an execution that is no plan */
   async own(caller: Caller, id: ExecutionId): Promise<PlanExecution> {
     const execution = await this.#deps.queries.own(caller, id);
@@ -198,7 +206,7 @@ export class Plans {
   ): Promise<Submitted> {
     const plan = await this.own(caller, id);
     const webhookSecret = await this.#secretOf(plan);
-    return this.#submit(caller, { spec: plan.spec, rerunOf: id, webhookSecret, ...options });
+    return this.#submit(caller, { spec: unidentified(plan.spec), rerunOf: id, webhookSecret, ...options });
   }
 
   /**
@@ -219,7 +227,8 @@ export class Plans {
       throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
     const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };
     const webhookSecret = await this.#secretOf(plan);
-    return this.#submit(caller, { spec: plan.spec, rerunOf: null, redrive, webhookSecret, ...options });
+    const spec = unidentified(plan.spec);
+    return this.#submit(caller, { spec, rerunOf: null, redrive, webhookSecret, ...options });
   }
 
   /** The logs of its steps; the last item is the end. */
@@ -339,6 +348,13 @@ const moved = (id: ExecutionId): Copy => ({ source: id, id, planId: null, step: 
 const isNested = (step: StepSpec): boolean => step.kind === 'plan' || isLoop(step);
 
 const MAX_FIELDS = 100;
+
+/** The same for another plan: the client's id is that of the first one. */
+function unidentified(spec: PlanSpec): PlanSpec {
+  const { id: _id, ...rest } = spec;
+  return rest;
+}
+
 /** What is kept of each step, and of each round of a loop over a list. */
 const STEP_BYTES = 500;
 const FULL_RETRY_S = 10;

@@ -4,13 +4,20 @@ import { isFinished } from '../../domain/execution.ts';
 import { type PlanDraft, planRequest } from '../../domain/plan.ts';
 import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
 import { matchesEtag, preferredWait, readTraceparent } from '../headers.ts';
-import { idempotencyOf } from '../idempotency.ts';
+import { bodyHash, idempotencyOf } from '../idempotency.ts';
 import { acceptedFacts } from '../plugins/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../listing.ts';
 import { json } from '../openapi/answers.ts';
 import { plan, planList, planReport } from '../plan-schemas.ts';
 import { planEtag, toPlanWire } from '../plan-wire.ts';
-import { idParams, MAX_WAIT_S, planGetQuery, planListQuery, type RequestSchemas } from '../schemas.ts';
+import {
+  idParams,
+  MAX_WAIT_S,
+  planGetQuery,
+  planListQuery,
+  planSubmitQuery,
+  type RequestSchemas,
+} from '../schemas.ts';
 import type { z } from 'zod';
 import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from './executions.ts';
 
@@ -63,15 +70,29 @@ export function planRoutes(
     config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, maxMembers: MAX_MEMBERS },
   } as const;
 
-  function send(reply: FastifyReply, view: PlanView, hasSteps: boolean): FastifyReply {
+  async function send(
+    reply: FastifyReply,
+    view: PlanView,
+    { steps, results }: z.output<typeof planGetQuery> = {},
+  ): Promise<FastifyReply> {
     reply.header('etag', planEtag(view)).type('application/json; charset=utf-8');
-    return reply.send(JSON.stringify(toPlanWire(view, hasSteps)));
+    const found = results === true ? await plans.results(view) : null;
+    return reply.send(JSON.stringify(toPlanWire(view, steps !== false, found)));
+  }
+
+  /** By the header, else by the client's id of the plan, which is a key among plans. */
+  function identityOf(request: FastifyRequest<{ Body: PlanDraft }>): ReturnType<typeof idempotencyOf> {
+    const { id } = request.body;
+    const ofHeader = idempotencyOf(request, () => request.body);
+    if (ofHeader !== null || id === undefined) return ofHeader;
+    return { key: `plan:${id}`, bodyHash: bodyHash(request.body) };
   }
 
   async function sendAccepted(
     request: FastifyRequest,
     reply: FastifyReply,
     submitted: Submitted,
+    query: z.output<typeof planSubmitQuery> = {},
   ): Promise<FastifyReply> {
     const { id, spec } = submitted.execution;
     request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
@@ -86,13 +107,13 @@ export function planRoutes(
     if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
     reply.code(isDone ? 200 : 202).header('location', `/v1/plans/${id}`);
     const { webhookSecret: secret } = submitted;
-    if (secret === null) return send(reply, view, true);
+    if (secret === null) return send(reply, view, query);
     const wire = toPlanWire(view, true);
     // Told here, and never again.
     return reply.send({ ...wire, webhook: wire.webhook === null ? null : { ...wire.webhook, secret } });
   }
 
-  app.route<{ Body: PlanDraft }>({
+  app.route<{ Body: PlanDraft; Querystring: z.output<typeof planSubmitQuery> }>({
     method: 'POST',
     url: '/v1/plans',
     ...accepts,
@@ -102,15 +123,16 @@ export function planRoutes(
       description:
         'execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.',
       tags: ['plans'],
+      querystring: planSubmitQuery,
       body: planRequest,
       response: accepted,
     },
     async handler(request, reply) {
       const submitted = await plans.submit(request.caller, request.body, {
         trace: readTraceparent(request.headers.traceparent),
-        idempotency: idempotencyOf(request, () => request.body),
+        idempotency: identityOf(request),
       });
-      return sendAccepted(request, reply, submitted);
+      return sendAccepted(request, reply, submitted, request.query);
     },
   });
 
@@ -185,7 +207,7 @@ export function planRoutes(
       const etag = planEtag(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
-      return send(reply, view, query.steps !== false);
+      return send(reply, view, query);
     },
   });
 
@@ -209,7 +231,7 @@ export function planRoutes(
       await plans.own(caller, params.id);
       await engine.cancel(caller, params.id, body.reason ?? null, body.grace_ms ?? null);
       const view = await plans.get(caller, params.id);
-      return send(reply.code(isFinished(view.plan) ? 200 : 202), view, true);
+      return send(reply.code(isFinished(view.plan) ? 200 : 202), view);
     },
   });
 
