@@ -445,11 +445,14 @@ const SETTINGS = {
   EXECUTION_EVENT_HANDLERS: {
     schema: z
       .string()
-      .transform(commaSeparated)
-      .pipe(z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be logging, metrics or webhook'))),
+      .transform((text) => (text === 'none' ? [] : commaSeparated(text)))
+      .pipe(
+        z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be none, or of logging, metrics, webhook')),
+      ),
     default: 'logging,metrics',
-    unit: 'logging, metrics, webhook; comma-separated',
-    about: 'Who hears of events: the log, the metrics, and a webhook of the operator for all users.',
+    unit: 'none, or of logging, metrics, webhook; comma-separated',
+    about:
+      'What listens to events: the log, the metrics, and a webhook of the operator for all users. Without metrics, /metrics counts no executions.',
   },
   EXECUTION_EVENT_WEBHOOK_URL: {
     schema: httpUrl.optional(),

@@ -176,6 +176,7 @@ export const CATALOGUE = {
   cancelled: end('E004', 'user', false, 'The execution was cancelled'),
   lost: end('E003', 'system', false, 'The attempt was interrupted'),
   internal: end('E003', 'system', true, 'The service failed to carry the attempt through'),
+  imported: end('E003', 'user', false, 'Another system recorded this end; its record may have another code'),
 } as const satisfies Record<string, Entry>;
 export type ErrorType = keyof typeof CATALOGUE;
 

@@ -27,6 +27,7 @@ export const CAUSES = [
   'no_credit',
   'lost',
   'internal',
+  'imported',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -155,7 +156,16 @@ type Ending =
   | { cause: 'resource_limit'; limit: LimitName; limitValue: number; process: ProcessEnd | null }
   | { cause: 'cancelled'; reason: string | null; process: ProcessEnd | null }
   | { cause: 'lost'; detail: LostDetail }
-  | { cause: 'internal'; message: string; process: ProcessEnd | null };
+  | { cause: 'internal'; message: string; process: ProcessEnd | null }
+  /** What another system has recorded of an end, as it was. */
+  | {
+      cause: 'imported';
+      endedAs: FinalStatus;
+      /** Null where it has completed. */
+      code: ErrorCode | null;
+      message: string | null;
+      errorMessage: string | null;
+    };
 
 /** Why the asked-for `result` could not be made from the output of a command that exited with 0. */
 export type ResultError = 'output_not_json' | 'output_too_large';
@@ -167,8 +177,8 @@ export interface Verdict {
   error: { code: ErrorCode; type: ErrorType; fault: Fault; retryable: boolean; message: string } | null;
 }
 
-/** The code of each cause that an unsuccessful end can have; what has used up its attempts is E005 instead. */
-export const CODE_OF_CAUSE: Readonly<Record<Cause, ErrorCode>> = {
+/** The code of each cause that an unsuccessful end can have. What has used up its attempts is E005, what was imported has its own. */
+export const CODE_OF_CAUSE: Readonly<Record<Exclude<Cause, 'imported'>, ErrorCode>> = {
   ...{
     exited: 'E003',
     signalled: 'E003',
@@ -264,9 +274,27 @@ function judgeEnding(outcome: Outcome): Verdict {
       return ended('failed', 'lost', LOST_MESSAGES[outcome.detail]);
     case 'internal':
       return ended('failed', 'internal', outcome.message);
+    case 'imported':
+      return importedEnd(outcome);
     default:
       return outcome satisfies never;
   }
+}
+
+/** Of an end that says no more than its status. */
+export const CODE_OF_STATUS = { failed: 'E003', cancelled: 'E004', timed_out: 'E002' } as const;
+
+function importedEnd({
+  endedAs,
+  code,
+  message,
+  errorMessage,
+}: Extract<Outcome, { cause: 'imported' }>): Verdict {
+  if (endedAs === 'completed') return { status: endedAs, error: null };
+  const text = errorMessage ?? message ?? 'The record that was imported has no message.';
+  const verdict = ended(endedAs, 'imported', text);
+  if (verdict.error === null) return verdict;
+  return { ...verdict, error: { ...verdict.error, code: code ?? CODE_OF_STATUS[endedAs] } };
 }
 
 const EVALUATION_ERRORS = {

@@ -118,6 +118,8 @@ export interface AnswersPart {
   type: 'answers';
   like: FinishedExecution;
   each: readonly OwnFacts[];
+  /** No webhook is told of them. */
+  isSilent?: true;
 }
 
 /**

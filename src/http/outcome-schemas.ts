@@ -1,7 +1,7 @@
 // How something ended, and the error that follows from it: of executions, plans, steps and events.
 import { z } from 'zod';
 import { LIMIT_NAMES } from '../domain/limits.ts';
-import { CAUSES } from '../domain/outcome.ts';
+import { CAUSES, FINAL_STATUSES } from '../domain/outcome.ts';
 import { errorClass, errorCode, errorType, fault } from './words.ts';
 
 const time = z.iso.datetime({ precision: 3 });
@@ -46,7 +46,7 @@ export const outcome = z
       .describe('For `cancelled`: the reason of the request. For failed starts and calls: their error type.'),
     failed: count.optional().describe('For a plan: number of steps that failed.'),
     steps: z.array(z.string()).optional().describe('For a plan: the first steps that failed.'),
-    message: z.string().optional().describe('What happened, in words.'),
+    message: z.string().nullable().optional().describe('What happened, in words.'),
     detail: z.string().optional().describe('For `lost`: what interrupted the attempt.'),
     limit_ms: ms.optional().describe('For timeouts: the limit that was exceeded, milliseconds.'),
     limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
@@ -66,6 +66,13 @@ export const outcome = z
       })
       .optional()
       .describe('Present if execd would have retried, but had no attempts or no retry budget left.'),
+    ended_as: z.enum(FINAL_STATUSES).optional().describe('For `imported`: the status of the record.'),
+    code: errorCode.nullable().optional().describe('For `imported`: the error code of the record.'),
+    error_message: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('For `imported`: the error message of the record.'),
     process: processEnd.nullable().optional().describe('How the processes ended; null if none was started.'),
   })
   .describe('How an attempt or an execution ended.');

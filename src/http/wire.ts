@@ -23,6 +23,8 @@ const SNAKE: Record<string, string> = {
   limitValue: 'limit_value',
   isExpected: 'expected',
   retryAfterMs: 'retry_after_ms',
+  endedAs: 'ended_as',
+  errorMessage: 'error_message',
 };
 
 export function toOutcome(outcome: Outcome): OutcomeWire {
@@ -217,11 +219,16 @@ export function toStepResult({ execution }: Pick<ExecutionView, 'execution'>): z
     step: execution.plan?.step ?? operationType(execution),
     result: isFinished(execution) ? resultValue(execution.result) : null,
     completed: execution.status === 'completed',
-    message: MESSAGES[execution.status],
+    message: importedMessage(execution) ?? MESSAGES[execution.status],
     status: execution.status,
     error_code: error?.code ?? null,
     error_message: error?.message ?? null,
   };
+}
+
+/** An imported record keeps its own. */
+function importedMessage(execution: Execution): string | null {
+  return isFinished(execution) && execution.outcome.cause === 'imported' ? execution.outcome.message : null;
 }
 
 /** That of a step which failed before it had an execution. */

@@ -63,6 +63,14 @@ const ROWS: Row[] = [
     ...(['failed', 'E003', 'execution', 'user', 'output_not_json'] as const),
   ),
   row({ cause: 'signalled', signal: 'SIGSEGV', process }, 'failed', 'E003', 'execution', 'user', 'signal'),
+  row(
+    { cause: 'imported', endedAs: 'timed_out', code: null, message: 'late', errorMessage: null },
+    ...(['timed_out', 'E002', 'timeout', 'user', 'imported'] as const),
+  ),
+  row(
+    { cause: 'imported', endedAs: 'failed', code: 'E006', message: null, errorMessage: 'no table' },
+    ...(['failed', 'E006', 'system', 'user', 'imported'] as const),
+  ),
   row({ cause: 'queue_timeout', limitMs: 5 }, 'timed_out', 'E002', 'timeout', 'system', 'queue_timeout'),
   row(
     { cause: 'attempt_timeout', limitMs: 5, process },
@@ -123,7 +131,8 @@ for (const { outcome, status, code, class: kind, fault, type } of ROWS) {
     t.equal(verdict.error?.type ?? null, type);
     t.equal(verdict.error?.fault ?? null, fault);
     t.equal(verdict.error === null ? null : classOf(verdict.error.code), kind);
-    if (code !== null && code !== 'E005') t.equal(CODE_OF_CAUSE[outcome.cause], code);
+    if (code !== null && code !== 'E005' && outcome.cause !== 'imported')
+      t.equal(CODE_OF_CAUSE[outcome.cause], code);
     t.equal(
       verdict.error === null,
       status === 'completed',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { Webhook as Verifier } from 'standardwebhooks';
 import t from 'tap';
-import { ConfigError } from '../../src/config.ts';
+import { ConfigError, loadConfig } from '../../src/config.ts';
 import type { EventHandler } from '../../src/observe/event-handlers.ts';
 import { service, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
@@ -111,5 +111,6 @@ t.test("the operator's webhook needs a URL and a secret that can be read", async
   };
   for (const more of [{}, { EXECUTION_EVENT_WEBHOOK_SECRET_FILE: '/nowhere' }])
     await t.rejects(service(t, { ...env, ...settings, ...more }), ConfigError);
+  t.same(loadConfig({ EXECUTION_EVENT_HANDLERS: 'none' }).EXECUTION_EVENT_HANDLERS, []);
   await t.rejects(service(t, { EXECUTION_EVENT_HANDLERS: 'smtp' }), { message: /EXECUTION_EVENT_HANDLERS/ });
 });

@@ -10,6 +10,7 @@ const ENDS: Readonly<Record<number, object>> = {
   20: { cause: 'exited', exitCode: 1 },
   21: { cause: 'exited', exitCode: 1, exhausted: { attempts: 3, by: 'attempts' } },
   22: { cause: 'attempt_timeout', limitMs: 5 },
+  24: { cause: 'imported', endedAs: 'failed', code: 'E006', message: 'no', errorMessage: null },
   23: { cause: 'evaluation_failed', reason: 'condition', message: 'no' },
 };
 
@@ -52,12 +53,14 @@ t.test('a page looks at few rows, however many are stored and however few fit', 
   const rows: [filter: Partial<ListFilter>, fitting: number][] = [
     [{}, 10],
     [{ status: ['running'] }, 1],
-    [{ status: ['running', 'failed'] }, 5],
+    [{ status: ['running', 'failed'] }, 6],
     [{ status: ['cancelled'] }, 0],
     [{ cause: ['exited'] }, 2],
     [{ errorCode: ['E003'] }, 1],
     [{ errorCode: ['E005'] }, 1],
     [{ errorCode: ['E002', 'E007'] }, 2],
+    [{ errorCode: ['E006'] }, 1],
+    [{ cause: ['imported', 'evaluation_failed'] }, 2],
     [{ errorCode: ['E002'], cause: ['exited'] }, 0],
     [{ errorCode: ['E005'], cause: ['exited'], kind: ['exec'] }, 1],
     [{ status: ['completed'] }, 10],

@@ -9,7 +9,7 @@ export class AnswerSender {
   /** Of answers that keep coming. */
   readonly #rows = new WeakMap<FinishedExecution, AnswerRow>();
 
-  toWriter({ type, like: execution, each }: AnswersPart): WriterAnswers {
+  toWriter({ type, like: execution, each, isSilent }: AnswersPart): WriterAnswers {
     const known = this.#rows.get(execution);
     const like = known ?? answerRow(execution);
     // One that comes alone most likely is the only one.
@@ -17,7 +17,8 @@ export class AnswerSender {
     const ids = each.map(({ id }) => id);
     const traces = each.map(({ trace }) => traceText(trace));
     const times = each.map(({ at }) => at);
-    return { type, like, labels: Object.entries(execution.labels), ids, traces, times };
+    const columns = { labels: Object.entries(execution.labels), ids, traces, times };
+    return { type, like, ...columns, ...(isSilent === undefined ? {} : { isSilent }) };
   }
 }
 

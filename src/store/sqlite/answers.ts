@@ -9,7 +9,7 @@ import type { UserUsage } from './user-usage.ts';
 import { EXECUTION_COLUMNS } from './statements.ts';
 
 /** Answers as the writer takes them: what is each one's own in columns, which are copied faster than objects. */
-export interface WriterAnswers extends Pick<AnswersPart, 'type'> {
+export interface WriterAnswers extends Pick<AnswersPart, 'type' | 'isSilent'> {
   like: AnswerRow;
   labels: [string, string][];
   ids: string[];
@@ -39,8 +39,12 @@ export class AnswerWriter {
   }
 
   /** Writes those that are not there yet; answers the position of the first event of each. */
-  write({ like, labels, ids, traces, times }: WriterAnswers, counts: Counts, usage: UserUsage): number[] {
-    const isHeard = this.#deliveries.hears(like);
+  write(
+    { like, labels, ids, traces, times, isSilent }: WriterAnswers,
+    counts: Counts,
+    usage: UserUsage,
+  ): number[] {
+    const isHeard = isSilent !== true && this.#deliveries.hears(like);
     const values = EXECUTION_COLUMNS.map((name) => like[name]);
     return ids.map((id, i) => {
       const at = times[i] as number;

@@ -5,6 +5,7 @@ import type { Status } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { StoredPhase } from '../../domain/lifecycle.ts';
 import { type Cause, CAUSES, CODE_OF_CAUSE } from '../../domain/outcome.ts';
+import { ERROR_CODES, type ErrorCode } from '../../domain/errors.ts';
 import type { ListFilter } from '../../domain/ports.ts';
 import type { ExecutionRow } from '../rows.ts';
 
@@ -178,24 +179,33 @@ function branchOf(userId: string, state: State): Source['branches'][number] {
 
 interface End {
   cause: Cause;
-  isExhausted: boolean;
+  /** What decides its code beside the cause: the code itself, or whether it has attempts left (1) or not (0). */
+  by: ErrorCode | 0 | 1;
 }
+/** Of each cause. */
+const ENDS = CAUSES.flatMap((cause): (End & { code: ErrorCode })[] =>
+  cause === 'imported'
+    ? (Object.keys(ERROR_CODES) as ErrorCode[]).map((code) => ({ cause, by: code, code }))
+    : [
+        { cause, by: 1, code: CODE_OF_CAUSE[cause] },
+        { cause, by: 0, code: 'E005' },
+      ],
+);
 
 /** Ends that are no success and fit; null when the filter does not say. */
 function unsuccessfulOf({ errorCode, cause }: ListFilter): End[] | null {
   if (errorCode === undefined && cause === undefined) return null;
-  return CAUSES.filter((one) => cause?.includes(one) ?? true).flatMap((one) =>
-    [false, true]
-      .filter((isExhausted) => errorCode?.includes(isExhausted ? 'E005' : CODE_OF_CAUSE[one]) ?? true)
-      .map((isExhausted) => ({ cause: one, isExhausted })),
+  return ENDS.filter(
+    (end) => (cause?.includes(end.cause) ?? true) && (errorCode?.includes(end.code) ?? true),
   );
 }
 
 const NO_SUCCESS = (row: string) => `${row}.phase = 'done' AND ${row}.status <> 'completed'`;
-function endBranch(userId: string, { cause, isExhausted }: End): Source['branches'][number] {
-  const end = `x.outcome ->> 'cause' = ? AND (x.outcome ->> 'exhausted' IS NULL) = ?`;
-  const where = `x.user_id = ? AND ${end} AND ${NO_SUCCESS('x')}`;
-  return { from: by('cause'), where, values: [userId, cause, isExhausted ? 0 : 1] };
+const BY = (row: string) => `coalesce(${row}.outcome ->> 'code', ${row}.outcome ->> 'exhausted' IS NULL)`;
+
+function endBranch(userId: string, { cause, by: kind }: End): Source['branches'][number] {
+  const where = `x.user_id = ? AND x.outcome ->> 'cause' = ? AND ${BY('x')} = ? AND ${NO_SUCCESS('x')}`;
+  return { from: by('cause'), where, values: [userId, cause, kind] };
 }
 
 /** The whole filter as further conditions on `e`. */
@@ -214,9 +224,9 @@ function conditions(filter: ListFilter): { where: string; values: SQLInputValue[
   if (filter.phase !== undefined) oneOf('e.phase', filter.phase);
   const ends = unsuccessfulOf(filter);
   if (ends !== null) {
-    const keys = ends.map(({ cause, isExhausted }) => `${cause} ${isExhausted ? 0 : 1}`);
+    const keys = ends.map(({ cause, by: kind }) => `${cause} ${kind}`);
     add(NO_SUCCESS('e'));
-    oneOf(`(e.outcome ->> 'cause') || ' ' || (e.outcome ->> 'exhausted' IS NULL)`, keys);
+    oneOf(`(e.outcome ->> 'cause') || ' ' || ${BY('e')}`, keys);
   }
   if (filter.kind !== undefined) oneOf('e.kind', filter.kind);
   if (filter.operation !== undefined) add('e.operation = ?', filter.operation);

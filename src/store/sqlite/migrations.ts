@@ -295,12 +295,21 @@ const LANES = `
   END;
 `;
 
+/** Records that were imported have codes of their own. */
+const OWN_CODES = `
+  DROP INDEX executions_by_cause;
+  CREATE INDEX executions_by_cause
+    ON executions (user_id, outcome ->> 'cause', coalesce(outcome ->> 'code', outcome ->> 'exhausted' IS NULL), id)
+    WHERE phase = 'done' AND status <> 'completed';
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
   CAUSES,
   KEPT,
   LANES,
+  OWN_CODES,
 ];
 
 /**
