@@ -35,6 +35,7 @@ import { hiddenPlaces, isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { Ratios } from './observe/ratios.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { fetchPlain } from './runners/fetch-plain.ts';
@@ -63,6 +64,8 @@ export interface Runtime {
   openFiles?: number;
   /** Where secrets may come from. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** Part of the memory that it may take, of its container or of the machine; null where that is unknown. */
+  memoryRatio?: () => number | null;
   /** Lines of the server's log that nobody took. */
   droppedLogLines?: () => number;
 }
@@ -261,6 +264,8 @@ export async function buildApp(
   );
   engine.listen((event, execution) => handlers.hear(event, execution));
   engine.listenToAccounts((event) => metrics.onAccount(event));
+  const ratios = new Ratios();
+  engine.listen((event, execution) => ratios.onEvent(event, execution));
   engine.listenToAccounts(accountLog(log));
 
   const audit = new AuditLog({
@@ -288,6 +293,7 @@ export async function buildApp(
     readAudit: (day) => audit.read(day),
     bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     scrape: metrics,
+    ratios: () => ({ ...ratios.now(), memory: runtime.memoryRatio?.() ?? null }),
     sse,
     webhooks,
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,

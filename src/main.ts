@@ -1,5 +1,5 @@
 // The process: environment, signals, exit code. The only file of the server that touches `process`.
-import { userInfo } from 'node:os';
+import { totalmem, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import type { Logger, pino as Pino } from 'pino';
@@ -61,6 +61,7 @@ async function main(): Promise<void> {
       openFiles: startedOpenFiles(process.ppid),
       env: process.env,
       droppedLogLines: () => output.dropped,
+      memoryRatio,
     });
     const address = await app.start();
     if (isTerminal) process.stdout.write(startLines(factsOf(config, app, address)));
@@ -68,6 +69,11 @@ async function main(): Promise<void> {
     return fail(error instanceof ConfigError ? EXIT_CONFIG : EXIT_SOFTWARE, (error as Error).message);
   }
   handleSignals(app, terminal);
+}
+
+/** Without a limit of its own, a process is told more than the machine has. */
+function memoryRatio(): number {
+  return process.memoryUsage.rss() / Math.min(process.constrainedMemory() || Infinity, totalmem());
 }
 
 /** Of the user that it runs as: in a container it may have none but its number. */

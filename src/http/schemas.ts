@@ -418,10 +418,20 @@ const slots = z
 const byStatus = Object.fromEntries(
   STATUSES.map((one) => [one, count.describe(`Executions that are ${one}.`)]),
 ) as Record<(typeof STATUSES)[number], typeof count>;
+const ratio = z.number().min(0).nullable();
 
 export const stats = z
   .strictObject({
     executions: z.strictObject(byStatus).describe('Executions by status.'),
+    total: count.describe('Executions in total.'),
+    ratios: z
+      .strictObject({
+        cache_hit: ratio.describe('Cache lookups that found a result.'),
+        timeout: ratio.describe('Executions that timed out, of those that have ended.'),
+        retry: ratio.describe('Retries, of all attempts.'),
+        memory: ratio.describe('Memory of the server, of what its container or machine has.'),
+      })
+      .describe('Ratios since the start of the server; null while nothing has been counted.'),
     concurrency: slots.describe('Slots for processes.'),
     http_concurrency: slots.describe('Slots for HTTP calls.'),
     queue: z

@@ -29,7 +29,13 @@ import { logRoutes } from './routes/logs.ts';
 import { planLogRoutes } from './routes/plan-logs.ts';
 import { planRoutes } from './routes/plans.ts';
 import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
-import { metricsPortRoutes, opsRoutes, type OpsRoutesOptions, type Scrape } from './routes/ops.ts';
+import {
+  metricsPortRoutes,
+  opsRoutes,
+  type OpsRoutesOptions,
+  type Scrape,
+  type StatsOptions,
+} from './routes/ops.ts';
 import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './routes/root.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { noBody, noQuery, requestSchemas } from './schemas.ts';
@@ -54,6 +60,7 @@ export interface ServerOptions {
   /** How many bytes the bodies of a user may have; null where that has no bound of its own. */
   bodyBytesOf: (userId: string) => number | null;
   sse: SseClients;
+  ratios: StatsOptions['ratios'];
   webhooks: Webhooks;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;

@@ -52,6 +52,8 @@ t.test('statistics count what is there', async (t) => {
   const { body } = await call('GET', '/v1/stats');
   t.match(body, {
     executions: { pending: 1, running: 2, completed: 1, failed: 1, cancelled: 0, timed_out: 0 },
+    total: 5,
+    ratios: { cache_hit: null, timeout: 0, retry: 0, memory: null },
     concurrency: { max: 2, running: 2, pending: 1, available: 0 },
     queue: { depth: 1 },
     runner_host: { name: /^(native|node)$/, restarts: 0, ready: true },

@@ -121,6 +121,7 @@ t.test('a target that fails twice and then works is asked three times', async (t
   t.equal(first.text, 'answer 1', 'each attempt has its log');
   const { text } = await s.call('GET', '/metrics');
   t.match(text, /retry_attempts_total\{operation_type="http"\} 2/);
+  t.match((await s.call('GET', '/v1/stats')).body, { ratios: { timeout: 0, retry: 2 / 3 } });
   const retries = s.lines.filter(({ msg }) => msg.startsWith('Retry '));
   t.match(retries[0]?.msg, /^Retry 1\/3 for http after [\d.]+s: .*503/);
   t.match(retries, [

@@ -24,6 +24,7 @@ export interface OpsRoutesOptions {
 
 export interface StatsOptions extends OpsRoutesOptions {
   sse: SseClients;
+  ratios(): { timeout: number | null; retry: number | null; memory: number | null };
 }
 
 export function opsRoutes(app: FastifyInstance, options: StatsOptions): void {
@@ -141,7 +142,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
   }
 }
 
-function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void {
+function adminRoutes(app: FastifyInstance, { engine, sse, ratios }: StatsOptions): void {
   const tags = ['admin'];
 
   app.route({
@@ -160,12 +161,16 @@ function adminRoutes(app: FastifyInstance, { engine, sse }: StatsOptions): void 
       const { pending, running, finished } = now.counts;
       const { commits, groups, waiting, commitSeconds } = now.store;
       const { clients, blocked, sent, cut } = sse.stats();
+      const cache = toCacheStats(now.cache);
+      const { timeout, retry, memory } = ratios();
       return {
         executions: { pending, running, ...finished },
+        total: [pending, running, ...Object.values(finished)].reduce((sum, count) => sum + count, 0),
+        ratios: { cache_hit: cache.hit_ratio, timeout, retry, memory },
         concurrency: now.concurrency.process,
         http_concurrency: now.concurrency.http,
         queue: { depth: pending, oldest_age_ms: now.queueAgeMs },
-        cache: toCacheStats(now.cache),
+        cache,
         write_behind: {
           waiting: now.writeBehind.waiting,
           lag_ms: Math.round(now.writeBehind.lagMs),
