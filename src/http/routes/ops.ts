@@ -24,7 +24,7 @@ export interface OpsRoutesOptions {
 
 export interface StatsOptions extends OpsRoutesOptions {
   sse: SseClients;
-  ratios(): { timeout: number | null; retry: number | null; memory: number | null };
+  ratios: () => { timeout: number | null; retry: number | null; memory: number | null };
 }
 
 export function opsRoutes(app: FastifyInstance, options: StatsOptions): void {
