@@ -38,7 +38,7 @@ async function storeIn(t: Test, dir: string): Promise<SqliteStore> {
   return store;
 }
 
-async function importing(store: SqliteStore, text: string, more: Partial<ImportOptions> = {}) {
+async function importing(t: Test, store: SqliteStore, text: string, more: Partial<ImportOptions> = {}) {
   const path = join(tempDir(t), 'old.json');
   writeFileSync(path, text);
   const rejected: string[] = [];
@@ -55,7 +55,7 @@ const lines = (...records: unknown[]) => records.map((one) => JSON.stringify(one
 t.test('old results become finished executions with the same step results, and only once', async (t) => {
   const store = await storeIn(t, tempDir(t));
   const text = `${lines(OLD, { ...FIRST, timestamp: LATE }, SECOND, OLD)}\n{"step": "big", "result": 7615917337495251231, "completed": true, "message": "x"}\n`;
-  t.match(await importing(store, text), { counts: { imported: 5, known: 0, rejected: 0 } });
+  t.match(await importing(t, store, text), { counts: { imported: 5, known: 0, rejected: 0 } });
   const all = async () => (await store.list({ userId: null }, 100, null)).executions;
   const shown = (await all()).map(
     (execution) => JSON.parse(JSON.stringify(toStepResult({ execution }))) as object,
@@ -91,10 +91,10 @@ t.test('old results become finished executions with the same step results, and o
   t.match(byTask.executions, [{ userId: 'ann', taskId: 'nightly', finishedAt: NOW }]);
   const dated = (await store.list({ userId: 'local', errorCode: ['E003'] }, 10, null)).executions;
   t.match(dated, [{ createdAt: Date.parse(LATE), finishedAt: Date.parse(LATE) }]);
-  t.match(await importing(store, text), { counts: { imported: 0, known: 5 } });
-  t.match(await importing(store, `[${JSON.stringify(OLD)}]`), { counts: { known: 1 } }, 'an array, too');
+  t.match(await importing(t, store, text), { counts: { imported: 0, known: 5 } });
+  t.match(await importing(t, store, `[${JSON.stringify(OLD)}]`), { counts: { known: 1 } }, 'an array, too');
   t.equal((await all()).length, 5);
-  t.match(await importing(store, lines({ ...OLD, output: 1 }), { isDryRun: true }), {
+  t.match(await importing(t, store, lines({ ...OLD, output: 1 }), { isDryRun: true }), {
     counts: { imported: 1 },
   });
   t.equal((await all()).length, 5);
@@ -104,7 +104,7 @@ t.test('a record that cannot be taken is named with its place and reason, and st
   const store = await storeIn(t, tempDir(t));
   const gone = { ...OLD, timestamp: '2026-05-01 08:00:00' };
   const text = `${lines({ output: 1, success: true }, { ...FIRST, status: 'pending' }, gone)}\n{oops\n${'['.repeat(99)}\n${lines(OLD)}`;
-  const { counts, rejected } = await importing(store, text);
+  const { counts, rejected } = await importing(t, store, text);
   t.same(counts, { imported: 1, known: 0, pending: 1, rejected: 4 });
   t.match(rejected, [
     /^line 1: \/step: is required/,
@@ -112,7 +112,7 @@ t.test('a record that cannot be taken is named with its place and reason, and st
     /^line 4: is not JSON/,
     /^line 5: is nested more than 64 deep/,
   ]);
-  t.match(await importing(store, lines(gone), { isAsOfNow: true }), { counts: { imported: 1 } });
+  t.match(await importing(t, store, lines(gone), { isAsOfNow: true }), { counts: { imported: 1 } });
 });
 
 t.test('what a record says, and what contradicts itself', (t) => {
