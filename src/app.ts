@@ -189,6 +189,7 @@ export async function buildApp(
     store: usedStore,
     rules: () => rules.current,
     secrets,
+    isRevoked: (id) => keys.isRevoked(id),
     runner,
     requests,
     random: () => Math.random(),

@@ -97,6 +97,13 @@ export class KeyRing {
     return key !== undefined && whyNotUsable(key, this.#deps.clock.now()) === null;
   }
 
+  /** Whether a key that was good has been revoked, or taken out of the keys file. What has expired is not revoked. */
+  isRevoked(id: string): boolean {
+    void this.refresh();
+    const key = this.#find(id);
+    return key === undefined ? this.#version >= 0 : key.revokedAt !== null;
+  }
+
   list(): ListedKey[] {
     const listed = (keys: Iterable<ApiKey>, source: ListedKey['source']) =>
       [...keys].map((key): ListedKey => ({ key, source }));

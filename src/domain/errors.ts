@@ -138,6 +138,7 @@ export const CATALOGUE = {
   output_too_large: end('E003', 'user', false, 'The output is too large to be parsed'),
   program_not_found: end('E003', 'user', false, 'The program does not exist'),
   program_not_executable: end('E003', 'user', false, 'The program is not an executable file'),
+  program_busy: end('E003', 'user', true, 'The program is being written'),
   interpreter_not_found: end('E003', 'user', false, 'The interpreter that the file names does not exist'),
   cwd_not_found: end('E003', 'user', false, 'The working directory does not exist'),
   cwd_not_directory: end('E003', 'user', false, 'The working directory is not a directory'),

@@ -115,6 +115,8 @@ export interface ExecutionAccess {
   policyVersion: string | null;
   /** The administrator who has submitted it for its user; null when that was the user. */
   submittedBy: string | null;
+  /** The API key that it came with; a step has that of its plan. Undefined without one. */
+  keyId?: string;
   /** Of the template that allows it; null without one. */
   limits: TemplateLimits | null;
   /** Hosts that an HTTP call may reach; null is any. Undefined in records of earlier versions. */

@@ -73,6 +73,7 @@ export const SPAWN_FAILURES = [
   'spawn_error',
   'limit_unavailable',
   'isolation_unavailable',
+  'program_busy',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 

@@ -108,6 +108,8 @@ export interface EngineDeps {
   /** The rules that apply now. */
   rules: () => AccessRules;
   secrets: Secrets;
+  /** Whether an API key has been revoked. */
+  isRevoked: (keyId: string) => boolean;
   /** What plans are made of: how they are checked, and their values worked out. */
   plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'>;
   syncIntervalMs: number;
@@ -763,7 +765,7 @@ export class Engine {
   }
 
   #toSubmitDeps(): SubmitDeps {
-    const { store, clock, policy, resolve, credits, rules, secrets, newId, newTrace } = this.#deps;
+    const { store, clock, policy, resolve, credits, rules, secrets, isRevoked, newId, newTrace } = this.#deps;
     return {
       store,
       resolve,
@@ -774,6 +776,7 @@ export class Engine {
       tiers: () => this.#deps.runner.status().tiers,
       rates: this.#rates,
       secrets,
+      isRevoked,
       clock,
       policy,
       newId,
@@ -793,12 +796,25 @@ export class Engine {
   }
 
   #runDeps(scheduler: Scheduler): RunDeps {
-    const { runner, requests, journal, clock, log, policy, rules, secrets, random, newTrace, toCommand } =
-      this.#deps;
+    const {
+      runner,
+      requests,
+      journal,
+      clock,
+      log,
+      policy,
+      rules,
+      secrets,
+      isRevoked,
+      random,
+      newTrace,
+      toCommand,
+    } = this.#deps;
     return {
       policy,
       rules: rules(),
       secrets,
+      isRevoked,
       clock,
       log,
       random,

@@ -16,6 +16,7 @@ import { resolveStop, type StopPolicy, type StopSpec } from '../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { AcceptPart } from '../domain/ports.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import type { PlanSpec } from '../domain/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../domain/spec.ts';
 import { DEFAULT_EVENTS } from '../domain/webhooks.ts';
@@ -237,4 +238,17 @@ export function deadlineOf(
   if (queueMs !== null && queueAt < Infinity && queueAt <= totalAt)
     return { at: queueAt, cause: 'queue_timeout', limitMs: queueMs };
   return totalMs === null ? null : { at: totalAt, cause: 'total_timeout', limitMs: totalMs };
+}
+
+/** What has been accepted does not begin any more once its API key has been revoked. */
+export function whyRevoked(
+  { access }: Pick<Execution, 'access'>,
+  isRevoked: (keyId: string) => boolean,
+): Outcome | null {
+  const { keyId } = access;
+  if (keyId === undefined || !isRevoked(keyId)) return null;
+  return {
+    cause: 'denied',
+    message: `The API key ${keyId}, which this was submitted with, has been revoked.`,
+  };
 }

@@ -32,7 +32,7 @@ import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from './policies/policies.ts';
 import { decideRetry, type RetryDecision } from './policies/retry.ts';
-import type { EnginePolicy } from './policy.ts';
+import { type EnginePolicy, whyRevoked } from './policy.ts';
 import { resultOf } from './result.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Waiters } from './waiters.ts';
@@ -54,6 +54,7 @@ export interface RunDeps {
   /** As they are at the start. */
   rules: AccessRules;
   secrets: Secrets;
+  isRevoked: (keyId: string) => boolean;
   toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
@@ -101,8 +102,10 @@ function withoutJumps(report: AttemptReport, { clock }: RunDeps): AttemptReport 
   return { ...report, end: { ...report.end, endedAt: startedAt + clock.between(startedAt, endedAt) } };
 }
 
-/** What was allowed at its acceptance may not be any more. The key that it came with has had its say. */
-function whyDenied(execution: RunningExecution, { rules, secrets }: RunDeps): Outcome | null {
+/** What was allowed at its acceptance may not be any more. What its key may do has had its say then. */
+function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: RunDeps): Outcome | null {
+  const revoked = whyRevoked(execution, isRevoked);
+  if (revoked !== null) return revoked;
   const { userId, spec, access, work } = execution;
   const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
   if (missing !== null) return { cause: 'denied', message: `This user may not use the secret ${missing}.` };

@@ -38,7 +38,7 @@ import type { Resolved } from './policies/operations.ts';
 import type { Policies } from './policies/policies.ts';
 import type { SubmitRates } from './policies/submit-rates.ts';
 import type { EnginePolicy, Settings } from './policy.ts';
-import { checkPriority, KEY_LIFETIME_MS, newExecution } from './policy.ts';
+import { checkPriority, KEY_LIFETIME_MS, newExecution, whyRevoked } from './policy.ts';
 import { insufficientCredits } from './refusals.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -102,6 +102,8 @@ export interface SubmitDeps {
   rules: AccessRules;
   rates: SubmitRates;
   secrets: Secrets;
+  /** Whether an API key has been revoked. */
+  isRevoked: (keyId: string) => boolean;
   cache: ResultCache;
   joins: Joins;
   hits: Hits;
@@ -319,7 +321,10 @@ function accessOf(
   { limits, hosts }: Pick<Allowed, 'limits' | 'hosts'>,
   { rules }: Pick<SubmitDeps, 'rules'>,
 ): ExecutionAccess {
-  return { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
+  const { credential } = caller;
+  const keyId = credential?.type === 'key' ? credential.id : null;
+  const facts = { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
+  return keyId === null ? facts : { ...facts, keyId };
 }
 
 /** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
@@ -433,6 +438,8 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
   if (execution.work.kind === 'plan') return idle;
+  const denied = whyRevoked(execution, deps.isRevoked);
+  if (denied !== null) return { ...idle, end: { outcome: denied, result: null } };
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);

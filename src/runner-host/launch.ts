@@ -2,19 +2,10 @@
 // system's own answer is ambiguous: execve gives ENOENT for a missing program, a missing interpreter and a missing
 // working directory alike.
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
+import { interpreterOf, isForShell, whyNotExecuted } from './program.ts';
 import { letGoFirst, limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from './protocol.ts';
 
@@ -92,7 +83,11 @@ function findProgram(start: Start, cwd: string): string {
     if (found === 'not_executable') denied ??= candidate;
   }
   if (denied !== null) {
-    throw new LaunchError('program_not_executable', `The program ${denied} is not an executable file.`);
+    const why = whyNotExecuted(denied, 'EACCES');
+    throw new LaunchError(
+      'program_not_executable',
+      `The program ${denied} is not an executable file: ${why}.`,
+    );
   }
   throw new LaunchError('program_not_found', whyNotFound(program, path));
 }
@@ -160,6 +155,7 @@ export async function launch(
   }
   const limits = limiter(start.limits);
   if (limits.length > 0) checkInterpreter(start, target);
+  if (!isForShell(target.file)) throw notExecutable(target.file, 'ENOEXEC');
   const [file, ...args] = [...limits, target.file, ...start.args] as [string, ...string[]];
   let child;
   try {
@@ -197,24 +193,23 @@ const ETXTBSY = -26;
 /** What prlimit cannot execute it tells the command's own output, where nobody looks for it. */
 function checkInterpreter(start: Start, target: Target): void {
   const name = interpreterOf(target.file);
-  if (name !== '' && !existsSync(JSON.parse(name) as string))
+  if (name !== null && !existsSync(name))
     throw launchError({ errno: ENOENT } as NodeJS.ErrnoException, start, target);
 }
 
-/** What a file names behind "#!", in quotes; empty where it does not. */
-function interpreterOf(file: string): string {
-  const start = Buffer.alloc(256);
-  let fd;
-  try {
-    fd = openSync(file, constants.O_RDONLY);
-    const text = start.toString('utf8', 0, readSync(fd, start));
-    const name = /^#![ \t]*([^ \t\n]+)/.exec(text)?.[1];
-    return name === undefined ? '' : `${JSON.stringify(name)} `;
-  } catch {
-    return '';
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+/** The interpreter of a file is not there. */
+function whyNoInterpreter(file: string, of: string): string {
+  const name = interpreterOf(file);
+  if (name === null) return `The interpreter that ${of} names was not found.`;
+  const hint = name.endsWith('\r')
+    ? ' Its first line ends with a carriage return: save it with Unix line ends.'
+    : '';
+  return `The interpreter "${name}" that ${of} names was not found.${hint}`;
+}
+
+function notExecutable(file: string, error: 'ETXTBSY' | 'ENOEXEC' | 'EACCES'): LaunchError {
+  const reason = error === 'ETXTBSY' ? 'program_busy' : 'program_not_executable';
+  return new LaunchError(reason, `The program ${file} cannot be executed: ${whyNotExecuted(file, error)}.`);
 }
 
 function launchError(error: NodeJS.ErrnoException, start: Start, { file }: Target): LaunchError {
@@ -228,12 +223,14 @@ function launchError(error: NodeJS.ErrnoException, start: Start, { file }: Targe
     case ENOTDIR:
       return new LaunchError(
         'interpreter_not_found',
-        `The interpreter ${interpreterOf(file)}that ${file === start.script?.path ? 'the script' : file} names was not found.`,
+        whyNoInterpreter(file, file === start.script?.path ? 'the script' : file),
       );
     case EACCES:
+      return notExecutable(file, 'EACCES');
     case ENOEXEC:
+      return notExecutable(file, 'ENOEXEC');
     case ETXTBSY:
-      return new LaunchError('program_not_executable', `The program ${file} cannot be executed.`);
+      return notExecutable(file, 'ETXTBSY');
     case EAGAIN:
     case ENOMEM:
     case ENFILE:

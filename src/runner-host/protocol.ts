@@ -62,6 +62,7 @@ export const START_FAILURES = [
   'spawn_error',
   'limit_unavailable',
   'isolation_unavailable',
+  'program_busy',
 ] as const;
 export type StartFailure = (typeof START_FAILURES)[number];
 

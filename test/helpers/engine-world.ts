@@ -81,6 +81,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
     secrets: NO_SECRETS,
+    isRevoked: () => false,
     rules: () => accessRules(null, NO_QUOTAS),
     cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false, cleanupIntervalMs: 300_000 },
     policies: NO_POLICIES,

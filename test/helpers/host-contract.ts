@@ -2,7 +2,17 @@
 // no code with any host. It must be passed before the server trusts a host.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Form, pattern } from '../../src/runner-host/redactor.ts';
@@ -605,6 +615,57 @@ function failures(t: Test, greeted: Greeted): void {
     chmodSync(program, 0o755);
     const end = await host.run('', { program, args: ['one', 'two'] });
     t.equal(end.stdoutTail.toString(), `${program} one 2\n`);
+  });
+
+  t.test('what cannot be executed says what the system said, and why', async (t) => {
+    const host = await greeted(t);
+    const make = (name: string, content: string | Buffer, mode = 0o755) => {
+      const file = join(host.dir, name);
+      writeFileSync(file, content);
+      chmodSync(file, mode);
+      return file;
+    };
+    const own = readFileSync('/bin/true').subarray(0, 4096);
+    const foreign = Buffer.from(own);
+    foreign.writeUInt16LE(own.readUInt16LE(18) === 0xb7 ? 0x3e : 0xb7, 18);
+    const unloadable = Buffer.from(
+      readFileSync('/bin/true').toString('latin1').replace(/\/ld-/, '/no-'),
+      'latin1',
+    );
+    const cases: [string, string, RegExp][] = [
+      [
+        make('foreign', foreign),
+        'program_not_executable',
+        /Exec format error \(ENOEXEC\).* binary for (aarch64|x86_64), /,
+      ],
+      [
+        make('zeros', Buffer.alloc(100)),
+        'program_not_executable',
+        /Exec format error .* neither a script nor a binary/,
+      ],
+      [make('marked', '\ufeff#!/bin/sh\ntrue\n'), 'program_not_executable', /begins with a byte order mark/],
+      [
+        make('plain', 'true', 0o644),
+        'program_not_executable',
+        /is not an executable file: Permission denied \(EACCES\).* \(mode 0644\)/,
+      ],
+      [host.dir, 'program_not_executable', /It is a directory/],
+      [make('returns', '#!/bin/sh\r\ntrue\r\n'), 'interpreter_not_found', /"\/bin\/sh\r" .* carriage return/],
+      [
+        make('unloadable', unloadable),
+        'interpreter_not_found',
+        /"\/[^"]*\/no-[^"]*" that .*unloadable names was not found/,
+      ],
+    ];
+    const busy = make('busy', '#!/bin/sh\ntrue\n');
+    const writer = openSync(busy, 'r+');
+    t.teardown(() => closeSync(writer));
+    cases.push([busy, 'program_busy', /Text file busy \(ETXTBSY\)/]);
+    for (const [program, reason, message] of cases) {
+      const ref = host.start('', { program, args: [] });
+      const reply = await host.next('start_failed', (one) => one.ref === ref);
+      t.match(reply, { reason, message });
+    }
   });
 
   const failing: [string, Partial<RawStart>, string, RegExp][] = [

@@ -160,6 +160,7 @@ const START_FAILURES = [
     'spawn_error',
     'limit_unavailable',
     'isolation_unavailable',
+    'program_busy',
   ],
 ];
 

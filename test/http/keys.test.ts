@@ -8,6 +8,7 @@ import { StoreError } from '../../src/domain/ports.ts';
 import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { bearer, bearerOf, keysFile, keysText } from '../helpers/keys.ts';
+import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 interface Made {
@@ -15,6 +16,12 @@ interface Made {
   key: string;
   expires_at: string | null;
   replaces: string | null;
+}
+
+/** An execution, or a plan. */
+interface Ended {
+  status: string;
+  steps?: { phase: string; status: string }[];
 }
 
 const ALL = ['submit', 'read', 'cancel', 'admin'];
@@ -120,6 +127,38 @@ t.test('a log that is followed ends when its key is revoked', async (t) => {
   );
   await s.call('POST', `/v1/admin/keys/${id}/revoke`, undefined, bearer('root'));
   t.equal(await ended, 'terminated', 'it is cut off, so that nobody takes it for whole');
+});
+
+t.test('what a revoked key has brought begins no more; what has begun, and other keys, go on', async (t) => {
+  const s = await administered(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const [good, bad] = [await make(s, { user: 'alice' }), await make(s, { user: 'alice' })];
+  const gate = join(tempDir(t), 'go');
+  const waits = { kind: 'shell', command: `until [ -e ${gate} ]; do sleep 0.02; done` };
+  const steps = [
+    { name: 'first', ...waits },
+    { name: 'loop', kind: 'exec', program: 'true', while: { condition: 'true', max_iterations: 100 } },
+    { name: 'last', kind: 'exec', program: 'true' },
+  ];
+  const submit = async (path: string, body: object, { key }: Made) =>
+    (await s.call<{ id: string }>('POST', path, body, bearerOf(key))).body.id;
+  const plan = await submit('/v1/plans', { strategy: { type: 'serial', stop_on_error: false }, steps }, bad);
+  const end = async (path: string) =>
+    (await s.call<Ended>('GET', `${path}?wait=60`, undefined, bearerOf(good.key))).body;
+  await until('the first step runs', async () => {
+    const { body } = await s.call<Ended>('GET', `/v1/plans/${plan}`, undefined, bearerOf(good.key));
+    return body.steps?.[0]?.phase === 'running';
+  });
+  const [queued, other] = [
+    await submit('/v1/executions', shell('true'), bad),
+    await submit('/v1/executions', shell('true'), good),
+  ];
+  await s.call('POST', `/v1/admin/keys/${bad.id}/revoke`, undefined, bearer('root'));
+  writeFileSync(gate, '');
+  const denied = { status: 'failed', outcome: { cause: 'denied', message: /API key .* has been revoked/ } };
+  t.match(await end(`/v1/executions/${queued}`), denied);
+  t.match(await end(`/v1/executions/${other}`), { status: 'completed' });
+  const { steps: ended } = await end(`/v1/plans/${plan}`);
+  t.match(ended, [{ status: 'completed' }, { status: 'failed' }, { error: { type: 'denied' } }]);
 });
 
 t.test('what is open ends when its key expires', async (t) => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { VERSION } from '../../src/runner-host/protocol.ts';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { Host, hostContract } from '../helpers/host-contract.ts';
 import { isAlive, until, withArgument } from '../helpers/processes.ts';
@@ -123,7 +124,9 @@ function ofItsOwn(t: Test): void {
     const args = ['-shared', '-fPIC', '-o', library, 'test/fixtures/slow-spawn.c'];
     const { status, error } = spawnSync(process.env.CC ?? 'cc', args, { stdio: 'inherit' });
     if (status !== 0) return void t.pass(`there is no compiler to make the case with: ${error?.message}`);
-    const slow = [`LD_PRELOAD=${library}`, `SLOW_SPAWNS=${spawns}`, program];
+    // The sanitizer's own library would be the first.
+    const asan = 'ASAN_OPTIONS=verify_asan_link_order=0';
+    const slow = [asan, `LD_PRELOAD=${library}`, `SLOW_SPAWNS=${spawns}`, program];
     const host = await new Host(t, ['/usr/bin/env', ...slow]).greet();
     const source = `#!/bin/sh\nmkdir -p a/b/c && echo made\n# ${'x'.repeat(1_000_000)}\n`;
     const refs = Array.from({ length: 40 }, (_, i) => {
@@ -192,7 +195,7 @@ function ofItsOwn(t: Test): void {
   });
 
   t.test('it says of itself whether it works here', async (t) => {
-    const host = new Host(t, [program, '--check', '3']);
+    const host = new Host(t, [program, '--check', String(VERSION)]);
     t.match(await host.gone(), { code: 0 });
     t.match(await new Host(t, [program, '--check', '1']).gone(), { code: 1 }, 'another protocol');
   });

@@ -389,6 +389,29 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
   });
 }
 
+at('uid', 'no message tells what there is where the command may not look', async (t, tier) => {
+  const dir = dirOutsideTmp(t);
+  mkdirSync(join(dir, 'closed/dir'), { recursive: true });
+  writeFileSync(join(dir, 'closed/program'), '#!/bin/no-such-interpreter\n', { mode: 0o755 });
+  writeFileSync(join(dir, 'script'), `#!${dir}/closed/nothing\n`, { mode: 0o755 });
+  chmodSync(join(dir, 'closed'), 0o700);
+  const host = await greeted(t, tier);
+  const refusal = async (more: Partial<RawStart>, name: string) => {
+    host.start('true', more);
+    const { reason, message } = await host.next('start_failed');
+    return `${reason}: ${message.replace(`/${name}`, '')}`;
+  };
+  for (const more of [(path: string) => ({ program: path, args: [] }), (path: string) => ({ cwd: path })]) {
+    const names = ['program', 'dir', 'nothing'];
+    const all = [];
+    for (const name of names) all.push(await refusal(more(join(dir, 'closed', name)), name));
+    t.equal(new Set(all).size, 1, all.join());
+    t.match(all[0], /denied/);
+  }
+  t.match(await refusal({ program: join(dir, 'script'), args: [] }, ''), /^program_not_executable: .*EACCES/);
+  t.equal(await said(host, 'echo on'), 'on', 'the host has its own rights again');
+});
+
 /** A socket of the machine, which everybody may speak with, and a command that does. */
 async function openSocket(t: Test): Promise<{ path: string; ask: string }> {
   const path = join(dirOutsideTmp(t), 'socket');

@@ -374,6 +374,11 @@ function orderOf(before: readonly (readonly number[])[]): number[] {
 function callerOf({ userId, caller, access, id }: LivePlan): Caller {
   if (caller === null) throw new TypeError(`plan ${id} has no caller`);
   const { submittedBy } = access;
-  const credential = { type: 'key', id: null, userId: submittedBy ?? userId, expiresAt: null } as const;
+  const credential = {
+    type: 'key',
+    id: access.keyId ?? null,
+    userId: submittedBy ?? userId,
+    expiresAt: null,
+  } as const;
   return { userId, scopes: new Set(caller.scopes), mayRun: caller.mayRun, credential };
 }

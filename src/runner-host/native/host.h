@@ -60,7 +60,8 @@ enum start_failure {
   JOURNAL_WRITE_FAILED,
   SPAWN_ERROR,
   LIMIT_UNAVAILABLE,
-  ISOLATION_UNAVAILABLE
+  ISOLATION_UNAVAILABLE,
+  PROGRAM_BUSY
 };
 
 /** What an attempt may use; NO_LIMIT is never sent. */
@@ -340,9 +341,15 @@ struct spawned {
   pid_t pid;
   int pid_fd;
   int exec_errno;
-  /** It was the working directory that could not be entered. */
-  bool is_cwd;
+  /** It was the working directory that could not be entered; it was the program, not what comes before it. */
+  bool is_cwd, is_exec;
 };
+/** Whether a file may be a text for the shell: no binary, and not hidden behind a byte order mark. */
+bool is_shell_text(const char *file);
+/** What a file names to be executed by; false where it names nothing. */
+bool interpreter_of(const char *file, char name[256]);
+/** What the system said of a file that it did not execute, and what that means. To be freed. */
+char *why_not_executed(const char *file, int error);
 void explain_exec(struct spawned spawned, const struct start *start, const char *file, struct refusal *refusal);
 
 struct spawn_options {
@@ -380,6 +387,8 @@ const char *uid_name(uid_t uid);
 /** A user that no process runs as; 0 when all are taken. */
 uid_t uid_take(void);
 void uid_give(uid_t uid);
+/** Calls `look` while this thread has the rights of a user on files; 0: its own. What the user cannot see stays unknown. */
+void as_user(uid_t uid, void (*look)(void *), void *arg);
 /** Sends SIGKILL to all that runs as a user, as that user: the kernel does so at once, before any of them can fork. */
 void uid_kill(uid_t uid);
 

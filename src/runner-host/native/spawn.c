@@ -55,7 +55,7 @@ struct child {
   pid_t host;
   sigset_t no_signals;
   volatile int error;
-  volatile bool is_cwd, has_closed;
+  volatile bool is_cwd, is_exec, has_closed;
 };
 
 #define TRY(...)                    \
@@ -123,6 +123,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
     syscall(SYS_exit, 127);
   }
   TRY(SYS_rt_sigprocmask, SIG_SETMASK, &child->no_signals, NULL, 8);
+  child->is_exec = true;
   TRY(SYS_execve, child->file, child->args, child->env);
   return 127;
 }
@@ -139,6 +140,7 @@ static struct spawned spawn_file(struct child *child) {
   if (spawned.pid < 0) return spawned;
   spawned.exec_errno = child->error;
   spawned.is_cwd = child->is_cwd;
+  spawned.is_exec = child->is_exec;
   if (child->error != 0) {
     forget_number(child->options);
     waitpid(spawned.pid, NULL, __WALL);
@@ -159,8 +161,8 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
   };
   sigemptyset(&child.no_signals);
   struct spawned spawned = spawn_file(&child);
-  if (spawned.exec_errno != ENOEXEC) return spawned;
-  // Neither a binary nor "#!": execvp(3) gives it to the shell, and so do all shells.
+  if (spawned.exec_errno != ENOEXEC || !is_shell_text(file)) return spawned;
+  // Neither a binary nor "#!": execvp(3) gives it to the shell, and so do all shells, which leave binaries alone.
   const char **args = must_alloc((start->args.count + 2) * sizeof(char *));
   args[0] = "/bin/sh";
   args[1] = file;
@@ -168,7 +170,7 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
   child.args = (char *const *)args;
   child.file = args[0];
   child.error = 0;
-  child.has_closed = false;
+  child.has_closed = child.is_exec = false;
   spawned = spawn_file(&child);
   free(args);
   return spawned;

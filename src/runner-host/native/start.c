@@ -71,6 +71,24 @@ static uint64_t ticks_since_boot(void) {
   return (uint64_t)time.tv_sec * hz + (uint64_t)time.tv_nsec / (1000000000 / hz);
 }
 
+/** What is looked for with the rights of the command: an answer tells nothing that the command could not find out. */
+struct looking {
+  struct attempt *attempt;
+  char *file;
+};
+
+static void find_as_user(void *arg) {
+  struct looking *looking = arg;
+  struct attempt *attempt = looking->attempt;
+  attempt->is_refused = !find_target(attempt->start, &looking->file, &attempt->refusal);
+}
+
+static void explain_as_user(void *arg) {
+  struct looking *looking = arg;
+  struct attempt *attempt = looking->attempt;
+  explain_exec(attempt->spawned, attempt->start, looking->file, &attempt->refusal);
+}
+
 /** Lets the lock go while the process is being started. */
 static void spawn(struct attempt *attempt, const char *file, const int outputs[2]) {
   struct start *start = attempt->start;
@@ -106,7 +124,7 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
   // This looks into the file, too.
   if (!is_spawned && !attempt->is_sandboxed && attempt->spawned.exec_errno != ECANCELED) {
     attempt->is_refused = true;
-    explain_exec(attempt->spawned, start, file, &attempt->refusal);
+    as_user(attempt->uid, explain_as_user, &(struct looking){attempt, (char *)file});
   }
   starters_lock();
   attempt->is_spawned = is_spawned;
@@ -167,7 +185,9 @@ static void start_locked(struct attempt *attempt, int outputs[2]) {
   // For a sandbox its first process looks, within: from here, more would be seen than the command is to know of.
   if (!attempt->is_sandboxed) {
     starters_unlock();
-    attempt->is_refused = !find_target(attempt->start, &file, &attempt->refusal);
+    struct looking looking = {attempt, NULL};
+    as_user(attempt->uid, find_as_user, &looking);
+    file = looking.file;
     starters_lock();
     if (attempt->is_refused) return;
   }

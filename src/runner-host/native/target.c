@@ -21,7 +21,7 @@ static bool check_directory(const char *cwd, struct refusal *refusal) {
   int error = stat(cwd, &stat_) < 0 ? errno : 0;
   if (error == 0 && !S_ISDIR(stat_.st_mode))
     return refuse(refusal, CWD_NOT_DIRECTORY, must_format("The working directory %s is not a directory.", cwd));
-  if (error == 0 && access(cwd, X_OK) < 0) error = EACCES;
+  if (error == 0 && faccessat(AT_FDCWD, cwd, X_OK, AT_EACCESS) < 0) error = EACCES;
   switch (error) {
     case 0:
       return true;
@@ -41,7 +41,7 @@ static enum look look(const char *file) {
   struct stat stat_;
   if (stat(file, &stat_) < 0) return errno == EACCES ? NOT_EXECUTABLE : MISSING;
   if (!S_ISREG(stat_.st_mode)) return NOT_EXECUTABLE;
-  return access(file, X_OK) == 0 ? EXECUTABLE : NOT_EXECUTABLE;
+  return faccessat(AT_FDCWD, file, X_OK, AT_EACCESS) == 0 ? EXECUTABLE : NOT_EXECUTABLE;
 }
 
 /** `dir` and `name` one below the other, below `cwd` where they are not absolute. */
@@ -86,7 +86,9 @@ static bool find_program(const struct start *start, const char *cwd, char **file
     dir += length + 1;
   }
   if (denied == NULL) return refuse(refusal, PROGRAM_NOT_FOUND, why_not_found(program, path));
-  refuse(refusal, PROGRAM_NOT_EXECUTABLE, must_format("The program %s is not an executable file.", denied));
+  char *why = why_not_executed(denied, EACCES);
+  refuse(refusal, PROGRAM_NOT_EXECUTABLE, must_format("The program %s is not an executable file: %s.", denied, why));
+  free(why);
   free(denied);
   return false;
 }
@@ -104,23 +106,18 @@ bool find_target(const struct start *start, char **file, struct refusal *refusal
   return find_program(start, cwd, file, refusal);
 }
 
-/** What a file names behind "#!", in quotes; empty where it does not. */
-static void interpreter_of(const char *file, char name[256]) {
-  char text[252];
-  name[0] = 0;
-  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return;
-  ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (length < 2 || text[0] != '#' || text[1] != '!') return;
-  text[length] = 0;
-  char *begin = text + 2 + strspn(text + 2, " \t");
-  begin[strcspn(begin, " \t\n")] = 0;
-  if (begin[0] != 0) snprintf(name, 256, "\"%s\" ", begin);
+/** The interpreter of a file is not there. */
+static char *why_no_interpreter(const struct start *start, const char *file) {
+  char name[256];
+  bool is_script = start->script_path != NULL && strcmp(file, start->script_path) == 0;
+  const char *of = is_script ? "the script" : file;
+  if (!interpreter_of(file, name)) return must_format("The interpreter that %s names was not found.", of);
+  bool has_return = name[strlen(name) - 1] == '\r';
+  return must_format("The interpreter \"%s\" that %s names was not found.%s", name, of,
+                     has_return ? " Its first line ends with a carriage return: save it with Unix line ends." : "");
 }
 
 void explain_exec(struct spawned spawned, const struct start *start, const char *file, struct refusal *refusal) {
-  char interpreter[256];
   if (spawned.is_cwd) {
     // For its own user it may be another matter than for this one.
     refuse(refusal, CWD_NOT_ACCESSIBLE,
@@ -128,23 +125,29 @@ void explain_exec(struct spawned spawned, const struct start *start, const char 
                        start->cwd[0] == 0 ? start->private_dir : start->cwd, strerror(spawned.exec_errno)));
     return;
   }
-  switch (spawned.exec_errno) {
+  // What is done between the fork and the program has nothing to do with that.
+  int error = spawned.exec_errno;
+  if (!spawned.is_exec && error != EAGAIN && error != ENOMEM && error != ENFILE && error != EMFILE) {
+    refuse(refusal, SPAWN_ERROR, must_format("The process could not be prepared: %s.", strerror(error)));
+    return;
+  }
+  char *why = NULL;
+  switch (error) {
     case E2BIG:
       refuse(refusal, ARGUMENTS_TOO_LONG,
              must_copy("The arguments and the environment are too long for the system."));
       return;
     case ENOENT:
     case ENOTDIR:
-      interpreter_of(file, interpreter);
-      bool is_script = start->script_path != NULL && strcmp(file, start->script_path) == 0;
-      refuse(refusal, INTERPRETER_NOT_FOUND,
-             must_format("The interpreter %sthat %s names was not found.", interpreter,
-                         is_script ? "the script" : file));
+      refuse(refusal, INTERPRETER_NOT_FOUND, why_no_interpreter(start, file));
       return;
     case EACCES:
     case ENOEXEC:
     case ETXTBSY:
-      refuse(refusal, PROGRAM_NOT_EXECUTABLE, must_format("The program %s cannot be executed.", file));
+      why = why_not_executed(file, error);
+      refuse(refusal, error == ETXTBSY ? PROGRAM_BUSY : PROGRAM_NOT_EXECUTABLE,
+             must_format("The program %s cannot be executed: %s.", file, why));
+      free(why);
       return;
     case EAGAIN:
     case ENOMEM:
@@ -153,6 +156,6 @@ void explain_exec(struct spawned spawned, const struct start *start, const char 
       refuse(refusal, RESOURCES_UNAVAILABLE, must_copy("The system has no room for another process or file."));
       return;
     default:
-      refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(spawned.exec_errno)));
+      refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(error)));
   }
 }

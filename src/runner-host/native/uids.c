@@ -88,3 +88,21 @@ void uid_kill(uid_t uid) {
   pid_t pid = clone(kill_main, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_FILES, &uid);
   if (pid > 0) waitpid(pid, NULL, __WALL);
 }
+
+#define MOST_GROUPS 256
+
+void as_user(uid_t uid, void (*look)(void *), void *arg) {
+  gid_t groups[MOST_GROUPS];
+  int groups_count = uid == 0 ? 0 : getgroups(MOST_GROUPS, groups);
+  if (uid != 0) {
+    // The functions of the C library would change all threads.
+    syscall(SYS_setgroups, 0, NULL);
+    syscall(SYS_setfsgid, uid);
+    syscall(SYS_setfsuid, uid);
+  }
+  look(arg);
+  if (uid == 0) return;
+  syscall(SYS_setfsuid, geteuid());
+  syscall(SYS_setfsgid, getegid());
+  if (groups_count > 0) syscall(SYS_setgroups, (size_t)groups_count, groups);
+}

@@ -94,6 +94,7 @@ const OWN_ENDS: ReadonlySet<Outcome['cause']> = new Set([
   'cancelled',
   'total_timeout',
   'queue_timeout',
+  'denied',
 ]);
 
 /** An event of a plan that speaks of a step. */
