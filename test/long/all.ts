@@ -1,0 +1,90 @@
+// All longer checks, one after the other, each within a bound: `npm run test:long [NAME…]`. The last line is
+// `N passed, N failed`; what a check that failed has said last stands above it.
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
+
+/** Minutes. The longest take a third of it on two cores. */
+const BOUND_MIN = 30;
+const LAST_LINES = 40;
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+const all = Object.keys(scripts)
+  .filter((name) => name.startsWith('test:') && name !== 'test:long')
+  .map((name) => name.slice('test:'.length));
+
+interface Ended {
+  /** Null: it has passed. */
+  problem: string | null;
+  seconds: number;
+  log: string;
+}
+
+async function run(name: string, dir: string): Promise<Ended> {
+  const begun = performance.now();
+  const log = join(dir, `${name}.log`);
+  const file = createWriteStream(log);
+  // A process group of its own, so that nothing of it is left when it takes too long.
+  const child = spawn('npm', ['run', '--silent', `test:${name}`], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const { pid } = child;
+  const end = () => {
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  };
+  process.once('exit', end);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, BOUND_MIN * 60_000);
+  child.stdout.pipe(file, { end: false });
+  child.stderr.pipe(file, { end: false });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  clearTimeout(timer);
+  process.off('exit', end);
+  file.end();
+  await finished(file);
+  const problem = isLate
+    ? `took longer than ${BOUND_MIN} min`
+    : code === 0
+      ? null
+      : `ended with ${code ?? signal}`;
+  return { problem, seconds: Math.round((performance.now() - begun) / 1000), log };
+}
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !all.includes(name));
+if (unknown.length > 0) {
+  console.error(`test:long: ${unknown.join(', ')}: no such check. There are: ${all.join(', ')}`);
+  process.exit(64);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const dir = mkdtempSync(join(tmpdir(), 'execd-long-logs-'));
+console.log(`What each check says is in ${dir}.`);
+const chosen = names.length > 0 ? names : all;
+let failed = 0;
+for (const name of chosen) {
+  console.log(`      test:${name}`);
+  const { problem, seconds, log } = await run(name, dir);
+  if (problem === null) {
+    console.log(`  ok  test:${name} (${seconds} s)`);
+    continue;
+  }
+  failed += 1;
+  console.log(`FAIL  test:${name} ${problem} (${seconds} s):`);
+  for (const line of readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LAST_LINES))
+    console.log(`      ${line}`);
+}
+console.log(`${chosen.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
