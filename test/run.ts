@@ -15,8 +15,8 @@ import { CACHE, lastTimes, Report } from './running/report.ts';
 // Node keeps what it has compiled; servers that tests start use it, too.
 process.env.NODE_COMPILE_CACHE = resolve(join(CACHE, 'compiled'));
 
-/** Tests wait most of their time: for processes, disks and each other. */
-const LANES = availableParallelism() + 1;
+/** Tests wait half of their time: for processes, disks and each other. */
+const LANES = 2 * availableParallelism();
 
 const times = lastTimes();
 /** The longest first, so that none runs alone at the end; a file that has never run here counts by its size. */

@@ -18,12 +18,21 @@ interface Problem {
 const EXEC = { kind: 'exec', program: 'true' };
 const exec = (more: object) => ({ ...EXEC, ...more });
 
-/** Sends bytes as they are; answers what comes until the connection ends. */
+/** Whether all of an answer is there that names its length. */
+function isWhole(answer: string): boolean {
+  const [, head = '', length] = /^(.*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n)/is.exec(answer) ?? [];
+  return length !== undefined && answer.length >= head.length + Number(length);
+}
+
+/** Sends bytes as they are; answers what comes until the connection ends. A server that still listens then need not. */
 async function speak(url: string, ...pieces: string[]): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let answer = '';
-  socket.setEncoding('latin1').on('data', (piece: string) => (answer += piece));
+  socket.setEncoding('latin1').on('data', (piece: string) => {
+    answer += piece;
+    if (isWhole(answer)) socket.end();
+  });
   socket.on('error', () => undefined);
   for (const piece of pieces) socket.write(piece);
   await once(socket, 'close');
