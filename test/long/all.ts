@@ -42,11 +42,9 @@ async function run(name: string, dir: string): Promise<Ended> {
     }
   };
   process.once('exit', end);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    end();
-  }, BOUND_MIN * 60_000);
+  const late = new AbortController();
+  late.signal.addEventListener('abort', end);
+  const timer = setTimeout(() => late.abort(), BOUND_MIN * 60_000);
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
