@@ -52,7 +52,7 @@ async function run(name: string, dir: string): Promise<Ended> {
   process.off('exit', end);
   file.end();
   await finished(file);
-  const problem = isLate
+  const problem = late.signal.aborted
     ? `took longer than ${BOUND_MIN} min`
     : code === 0
       ? null
