@@ -9,7 +9,6 @@ import { isAlive, until, withArgument } from '../helpers/processes.ts';
 import { hangingDisk } from '../helpers/hanging-disk.ts';
 import { raw, type RawStart } from '../helpers/raw-frames.ts';
 import { tempDir } from '../helpers/temp.ts';
-import { VERSION } from '../../src/runner-host/protocol.ts';
 
 // `npm test` builds it before, where there is a compiler; test/native/run.sh names the one with the sanitizers.
 const program = process.env.EXECD_NATIVE_HOST ?? 'build/runner-host';
