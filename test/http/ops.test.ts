@@ -198,16 +198,20 @@ t.test(
   async (t) => {
     const clock = fakeClock();
     const s = await service(t, { EXECUTION_SYNC_INTERVAL_MS: '5000' }, { clock });
-    const { id } = await s.submit(shell('echo hello; sleep 60'));
+    const commits = async () =>
+      (await s.call<{ store: { commits: number } }>('GET', '/v1/stats')).body.store.commits;
+    const before = await commits();
+    const { id } = await s.submit(shell('for i in $(seq 100); do echo $i; done; sleep 60'));
     await until('it has written', async () => {
       const { body } = await s.call<{ output: { stdout_bytes: number } }>('GET', `/v1/executions/${id}`);
-      return body.output.stdout_bytes === 6;
+      return body.output.stdout_bytes === 292;
     });
     t.match(await s.call('GET', '/v1/stats'), { body: { write_behind: { waiting: 1 } } });
     t.match(await s.call('POST', '/v1/admin/flush'), { body: { flushed: 1 } });
     t.match(await s.call('GET', '/v1/stats'), {
       body: { write_behind: { waiting: 0, lag_ms: 0, failures: 0 } },
     });
+    t.ok((await commits()) - before <= 4, 'a hundred writes of output are not a hundred of the store');
     t.ok(s.lines.some(({ msg }) => msg === 'Synced 1 outputs and 1 statuses'));
     t.ok(s.lines.some(({ msg }) => msg === 'Sync manager started'));
     await s.call('POST', `/v1/executions/${id}/cancel`);
