@@ -41,7 +41,7 @@ t.test('an empty value is as good as none, other names are no concern', async (t
 t.test('a name that does not exist leads to the one that was meant', async (t) => {
   const cases: [string, string][] = [
     ['EXECUTION_MAX_CONCURRENT_OPERATIONS', 'EXECUTION_MAX_CONCURRENT'],
-    ['EXECUTION_CACHE_CLEANUP_INTERVAL', 'EXECUTION_CLEANUP_INTERVAL'],
+    ['EXECUTION_CACHE_CLEANUP_INTERVALS', 'EXECUTION_CACHE_CLEANUP_INTERVAL'],
     ['EXECUTION_MAX_CONCURENT', 'EXECUTION_MAX_CONCURRENT'],
     ['EXECUTION_PROT', 'EXECUTION_PORT'],
     ['EXECUTION_LOGLEVEL', ''],

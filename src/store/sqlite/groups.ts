@@ -796,7 +796,9 @@ export class GroupWriter {
 function hasMoreTime({ timeouts }: ExecutionRow, outcome: Outcome): boolean {
   if (outcome.cause !== 'queue_timeout' && outcome.cause !== 'total_timeout') return false;
   const { queueMs, totalMs } = JSON.parse(timeouts) as Timeouts;
-  return outcome.limitMs !== (outcome.cause === 'queue_timeout' ? queueMs : totalMs);
+  const limitMs = outcome.cause === 'queue_timeout' ? queueMs : totalMs;
+  // A limit can be changed, but not taken away.
+  return limitMs !== null && limitMs !== outcome.limitMs;
 }
 
 function finished(outcome: Outcome, at: number): Pick<ExecutionRow, 'outcome' | 'finished_at'> {
