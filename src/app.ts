@@ -36,6 +36,7 @@ import { type EventHandler, EventHandlers } from './observe/event-handlers.ts';
 import { accountLog, eventLog } from './observe/event-log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { Ratios } from './observe/ratios.ts';
+import { WarmUps } from './observe/warm-ups.ts';
 import { CommandRunner } from './runners/command.ts';
 import { RequestRunner, type RequestRunnerOptions } from './runners/http.ts';
 import { fetchPlain } from './runners/fetch-plain.ts';
@@ -264,6 +265,8 @@ export async function buildApp(
     log,
   );
   engine.listen((event, execution) => handlers.hear(event, execution));
+  const warmUps = new WarmUps(log);
+  engine.listen((event, execution) => warmUps.hear(event, execution));
   engine.listenToAccounts((event) => metrics.onAccount(event));
   const ratios = new Ratios();
   engine.listen((event, execution) => ratios.onEvent(event, execution));
@@ -298,6 +301,7 @@ export async function buildApp(
     sse,
     webhooks,
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
+    warmUps,
     operations: {
       operations,
       defaults: operationDefaults(config),

@@ -50,6 +50,7 @@ import {
 } from './policies/cache.ts';
 import type { CircuitView } from './policies/circuits.ts';
 import { CacheSweeps } from './policies/cache-sweeps.ts';
+import { KeptResults } from './kept-results.ts';
 import { Joins } from './policies/joins.ts';
 import { LogRemovals } from './log-removals.ts';
 import { Janitor } from './janitor.ts';
@@ -166,6 +167,8 @@ export class Engine {
   readonly #policies: Policies;
   readonly #cache: ResultCache;
   readonly #cacheSweeps: CacheSweeps;
+  /** The cache, as callers see it. */
+  readonly kept: KeptResults;
   readonly #joins = new Joins();
   readonly #late: LateAccepts;
   readonly #hits: Hits;
@@ -281,6 +284,16 @@ export class Engine {
       quotasOf: (userId) => deps.rules().quotasOf(userId),
     });
     this.#rates = new SubmitRates(() => clock.monotonic());
+    this.kept = new KeptResults({
+      ...{
+        cache: this.#cache,
+        clock,
+        rules: deps.rules,
+        rates: this.#rates,
+        defaultTtlMs: policy.cacheTtlMs,
+      },
+      persist: (change) => this.#persist(change),
+    });
     this.plans = new Plans({
       ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
       ...deps.plans,
@@ -422,6 +435,7 @@ export class Engine {
     tiers: readonly IsolationTier[];
     intake: string | null;
     disks: ReturnType<DiskWatch['problems']>;
+    cache: string | null;
   } {
     const { name, tiers, problem } = this.#deps.runner.status();
     return {
@@ -430,6 +444,7 @@ export class Engine {
       tiers,
       runnerHost: problem,
       disks: this.#disks.problems(),
+      cache: this.#cache.probe(),
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };
@@ -595,16 +610,7 @@ export class Engine {
 
   /** A kept result that the caller may see: their own, or a shared one of an operation that they may run. */
   cacheEntry(caller: Caller, key: string): CacheEntry | null {
-    const own = this.#cache.peek(caller.userId, key);
-    if (own !== null) return own;
-    const shared = this.#cache.peek(null, key);
-    return shared === null || !this.#maySee(caller, shared) ? null : shared;
-  }
-
-  /** Of what is shared, what its operation allows. */
-  #maySee(caller: Caller, { userId, operation }: CacheEntry): boolean {
-    if (userId !== null || operation === null) return true;
-    return !('why' in this.#deps.rules().decide(caller, { kind: 'operation', name: operation }));
+    return this.kept.get(caller, key);
   }
 
   /** Forgets kept results; answers how many. */

@@ -196,7 +196,11 @@ function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
 }
 
 /** A submission costs one of those that its user has in a second, whatever becomes of it. */
-function payForSubmission({ userId }: Caller, { rules, rates }: SubmitDeps): void {
+/** @throws RefusedError `too_many_submits` */
+export function checkSubmitRate(
+  { userId }: Caller,
+  { rules, rates }: Pick<SubmitDeps, 'rules' | 'rates'>,
+): void {
   const { submitsPerS } = rules.quotasOf(userId);
   const retryAfterS = submitsPerS === null ? null : rates.take(userId, submitsPerS);
   if (retryAfterS === null) return;
@@ -208,7 +212,7 @@ function payForSubmission({ userId }: Caller, { rules, rates }: SubmitDeps): voi
 function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
   const { idempotency, spec, trace, isRepeated = false } = submission;
   // Who takes a plan in takes in its steps.
-  if (submission.plan === undefined) payForSubmission(caller, deps);
+  if (submission.plan === undefined) checkSubmitRate(caller, deps);
   // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
   const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;

@@ -39,6 +39,13 @@ export function readCursor(cursor: string, filter: ListFilter): string {
   return lastId;
 }
 
+/** The same for a listing in the order of texts. */
+export function readPlace(cursor: string, filter: object): string {
+  const last = read(cursor, filter);
+  if (typeof last !== 'string') throw notOurs();
+  return last;
+}
+
 /** The same for a listing in the order of positions. */
 export function readPosition(cursor: string, filter: object): number {
   const last = read(cursor, filter);

@@ -510,6 +510,9 @@ export const health = z
           })
           .describe('The process that starts commands.'),
         intake: component,
+        cache: component.describe(
+          'The cache. Each check writes a value beside the stored results and reads it back.',
+        ),
         logs: component.describe(
           'The directory of logs. execd writes a probe to it every 5 s, and every second while that fails.',
         ),
@@ -563,7 +566,7 @@ const filterShape = {
 };
 
 export const MAX_PAGE = 1000;
-const CURSOR = 'The `next_cursor` of the page before, with the same filters.';
+export const CURSOR = 'The `next_cursor` of the page before, with the same filters.';
 const pageShape = {
   limit: digits(1, MAX_PAGE, 'Most items of a page.').default(50),
   cursor: z.string().max(1000).optional().describe(CURSOR),

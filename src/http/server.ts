@@ -21,7 +21,8 @@ import { openapi } from './plugins/openapi.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { quotaFields } from './plugins/quotas.ts';
 import { auditRoutes, type AuditRoutesOptions } from './routes/audit.ts';
-import { cacheRoutes, circuitRoutes } from './routes/cache.ts';
+import { cacheEntryRoutes } from './routes/cache-entries.ts';
+import { cacheRoutes, circuitRoutes, type WarmUps } from './routes/cache.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { keyRoutes, type Keys } from './routes/keys.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -64,6 +65,7 @@ export interface ServerOptions {
   webhooks: Webhooks;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
+  warmUps: WarmUps;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -131,7 +133,9 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   planLogRoutes(app, options);
   eventRoutes(app, options);
   webhookRoutes(app, options);
-  cacheRoutes(app, { engine, requests, now: () => options.clock.now() });
+  const now = () => options.clock.now();
+  cacheRoutes(app, { engine, requests, now, warmUps: options.warmUps });
+  cacheEntryRoutes(app, { engine, now });
   circuitRoutes(app, { engine });
   accountRoutes(app, { engine });
   operationRoutes(app, options.operations);

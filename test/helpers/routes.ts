@@ -14,5 +14,5 @@ export function routesOf(tree: string): [string, string][] {
     const path = parents.join('').replaceAll('//', '/');
     for (const method of methods?.split(', ') ?? []) routes.push([method, path]);
   }
-  return routes.filter(([method]) => ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'].includes(method));
+  return routes.filter(([method]) => ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].includes(method));
 }

@@ -56,6 +56,8 @@ const TABLE: Record<string, Row> = {
   'GET /v1/cache': { scope: 'read' },
   'DELETE /v1/cache': { scope: 'submit' },
   'GET /v1/cache/:key': { scope: 'read', foreign: 404 },
+  'GET /v1/cache/entries': { scope: 'read' },
+  'PUT /v1/cache/:key': { scope: 'submit', body: { value: 1 } },
   'POST /v1/cache/warm': { scope: 'submit', body: { executions: [{ ...SPEC, cache: {} }] } },
   'GET /v1/circuits': { scope: 'read' },
   'POST /v1/circuits/:name/reset': { scope: 'admin' },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { service, sharedService, type Service, shell } from '../helpers/build.ts';
+import { bearer, keysFile } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -554,11 +555,154 @@ t.test('the cache can be looked at, filled and emptied', async (t) => {
     ttl_s: null,
   });
   t.match(await s.call('GET', '/v1/cache/none'), { status: 404 });
-  t.match((await s.call('GET', '/v1/cache')).body, { entries: 2, hits: 1, hit_ratio: 1 });
+  t.match((await s.call('GET', '/v1/cache')).body, { entries: 2, hits: 1, misses: 2 });
   t.same((await s.call('DELETE', '/v1/cache?operation=cached')).body, { removed: 1 });
   t.same((await s.call('DELETE', `/v1/cache?key=${key}`)).body, { removed: 0 });
   t.same((await s.call('DELETE', '/v1/cache?all=true')).body, { removed: 1 });
   t.match((await s.run(operation(1))).cache, { status: 'stored' });
+
+  const warm = (executions: object[], headers = {}) =>
+    s.call<{ items: { status: number; execution: ExecutionWire }[] }>(
+      'POST',
+      '/v1/cache/warm',
+      { executions },
+      { prefer: 'wait=60', ...headers },
+    );
+  const fails = shell('exit 3', { cache: {} });
+  const waited = await warm([operation(1), operation(2), fails]);
+  t.equal(waited.headers.get('preference-applied'), 'wait=60');
+  t.match(
+    waited.body.items.map(({ status, execution }) => [status, execution.status, execution.cache?.status]),
+    [
+      [200, 'completed', 'hit'],
+      [200, 'completed', 'stored'],
+      [200, 'failed', 'miss'],
+    ],
+    'what is warm is not run again, and the answer waits',
+  );
+  await until('it is in the log', () => s.lines.some(({ msg }) => msg === 'Warm-up operation failed'));
+  t.match(
+    s.lines.filter(({ msg }) => msg === 'Warm-up operation failed'),
+    [{ execution_id: waited.body.items[2]?.execution.id, cause: 'exited', level: 40 }],
+  );
+  const fresh = await warm([{ ...operation(1), cache: { mode: 'refresh' } }]);
+  t.match(fresh.body.items, [{ execution: { cache: { status: 'stored' } } }]);
+});
+
+t.test('a value can be put into the cache, and what is there is listed, by those who may', async (t) => {
+  const s = await service(t, {
+    EXECUTION_API_KEYS_FILE: keysFile(t, {
+      ann: { scopes: ['submit', 'read'] },
+      bob: { scopes: ['submit', 'read'] },
+      root: {},
+    }),
+    EXECUTION_CACHE_MAX_BYTES: '100000',
+  });
+  const as = (user: string, spec: object) =>
+    s.call<ExecutionWire>('POST', '/v1/executions', spec, { ...bearer(user), prefer: 'wait=60' });
+  const keyOf = async (user: string, spec: object) =>
+    (await s.call<{ cache: { key: string } }>('POST', '/v1/executions/dry-run', spec, bearer(user))).body
+      .cache.key;
+  const put = (user: string, key: string, body: object) =>
+    s.call('PUT', `/v1/cache/${key}`, body, bearer(user));
+  const spec = shell('exit 1', { cache: {} });
+  const key = await keyOf('ann', spec);
+  t.match(
+    await put('ann', key, {
+      value: { n: 12345678901234567890n.toString() },
+      ttl_s: 60,
+      operation: 'made.up',
+    }),
+    {
+      status: 201,
+      body: {
+        key,
+        user_id: 'ann',
+        run_id: null,
+        operation: 'made.up',
+        result: { n: '12345678901234567890' },
+        ttl_s: Number,
+        output: null,
+      },
+    },
+  );
+  t.match(await as('ann', spec), {
+    status: 200,
+    body: {
+      status: 'completed',
+      outcome: { cause: 'provided' },
+      result: { n: '12345678901234567890' },
+      cache: { status: 'hit', run_id: null },
+    },
+  });
+  t.match(await put('ann', key, { value: null, ttl_s: 0 }), {
+    status: 200,
+    body: { result: null, ttl_s: null },
+  });
+  t.match((await as('ann', spec)).body, { result: null, cache: { status: 'hit' } }, 'null is a result');
+
+  t.equal(
+    (await put('bob', key, { value: 'poison' })).status,
+    201,
+    'the same key of another user is another entry',
+  );
+  t.match((await as('ann', spec)).body, { result: null });
+  t.match((await as('bob', spec)).body, { status: 'failed', cache: { status: 'miss' } });
+  const shared = shell('echo all', { cache: { scope: 'global' } });
+  const common = await keyOf('root', shared);
+  t.match(await put('ann', common, { value: 1, scope: 'global' }), {
+    status: 403,
+    body: { errors: [{ field: '/scope' }] },
+  });
+  t.equal((await put('root', common, { value: 'common', scope: 'global' })).status, 201);
+  t.match((await as('root', shared)).body, { result: 'common', cache: { status: 'hit' } });
+
+  const rows: [body: object, key: string, status: number, more: object][] = [
+    [{ value: 'x'.repeat(20_000) }, key, 413, { type: 'urn:execd:error:cache_value_too_large' }],
+    [{}, key, 400, { errors: [{ field: '/value' }] }],
+    [{ value: 1, ttl_s: -1 }, key, 400, { errors: [{ field: '/ttl_s' }] }],
+    [{ value: 1 }, 'k', 400, { errors: [{ field: 'key' }] }],
+  ];
+  for (const [body, at, status, more] of rows)
+    t.match(await put('bob', at, body), { status, body: more }, JSON.stringify(body).slice(0, 50));
+  t.equal(
+    (await s.call('GET', `/v1/cache/${key}`, undefined, bearer('bob'))).status,
+    404,
+    'what it replaced is gone too',
+  );
+
+  for (let n = 0; n < 5; n++) await put('ann', String(n).repeat(64), { value: n, ttl_s: 60 });
+  const list = async (user: string, query = '') => {
+    const answer = await s.call<{
+      items: { key: string; user_id: string | null }[];
+      next_cursor: string | null;
+    }>('GET', `/v1/cache/entries${query}`, undefined, bearer(user));
+    if (answer.status !== 200) return answer.status;
+    return answer.body;
+  };
+  const all: unknown[] = [];
+  for (let cursor = ''; ;) {
+    const page = await list('ann', `?limit=3${cursor}`);
+    if (typeof page === 'number') throw new Error(`${page}`);
+    all.push(...page.items);
+    if (page.next_cursor === null) break;
+    cursor = `&cursor=${page.next_cursor}`;
+  }
+  t.equal(all.length, 7, 'six of their own and a shared one');
+  t.match(await list('bob'), { items: [{ key: common, user_id: null, bytes: Number }] });
+  t.match(await list('root', '?user=ann&operation=made.up'), { items: [] });
+  t.equal(await list('bob', '?user=ann'), 403);
+  const everybody = await list('root', '?all=true');
+  t.equal((everybody as { items: unknown[] }).items.length, 7);
+  const stats = (await s.call('GET', '/v1/cache', undefined, bearer('ann'))).body;
+  t.match(stats, { entries: 7, expiring: 6, refused: 1, max_bytes: 100_000 });
+  const health = await s.call('GET', '/health');
+  t.match(health.body, { components: { cache: { status: 'healthy', detail: null } } });
+  t.same(
+    (await s.call('GET', '/v1/cache', undefined, bearer('ann'))).body,
+    stats,
+    'the check leaves entries and counts alone',
+  );
 });
 
 t.test('two operations with equal parameters never share a result', async (t) => {

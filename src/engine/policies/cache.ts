@@ -69,12 +69,26 @@ export class ResultCache {
         : new LRUCache({
             max: settings.maxEntries,
             maxSize: settings.maxBytes,
-            maxEntrySize: Math.max(1, Math.floor(settings.maxBytes * MAX_SHARE)),
+            maxEntrySize: this.maxEntryBytes,
             dispose: (entry, id, reason) => {
               if (reason === 'evict') this.#counts.evictions += 1;
               this.#leave(id, entry);
             },
           });
+  }
+
+  get maxEntries(): number {
+    return this.#settings.maxEntries;
+  }
+
+  /** What one entry may take. */
+  get maxEntryBytes(): number {
+    return Math.max(1, Math.floor(this.#settings.maxBytes * MAX_SHARE));
+  }
+
+  /** What an entry takes. */
+  bytesOf(entry: CacheEntry): number {
+    return this.#shares.get(entry.userId)?.sizes.get(cacheId(entry)) ?? 0;
   }
 
   /** Looks up a result of an owner, and counts a hit. */

@@ -3,9 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import { sentenceOf } from '../../domain/field-messages.ts';
+import { type Execution, isFinished } from '../../domain/execution.ts';
 import type { Spec } from '../../domain/spec.ts';
 import type { Engine, Submitted } from '../../engine/engine.ts';
 import { toProblem } from '../error-handler.ts';
+import { preferredWait } from '../headers.ts';
 import { json } from '../openapi/answers.ts';
 import {
   batchAnswer,
@@ -16,6 +18,7 @@ import {
   circuitList,
   circuitParams,
   keyParams,
+  MAX_WAIT_S,
   removed,
   type RequestSchemas,
 } from '../schemas.ts';
@@ -27,9 +30,19 @@ export interface CacheRoutesOptions {
   engine: Engine;
   requests: RequestSchemas;
   now: () => number;
+  warmUps: WarmUps;
 }
 
-export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: CacheRoutesOptions): void {
+/** Is told of each execution that is to fill the cache. */
+export interface WarmUps {
+  watch(execution: Execution): void;
+}
+
+/** Results of an answer to a warm-up, characters: of what is beyond, execd shows how it was accepted. */
+const ANSWER_BYTES = 8 * 1024 * 1024;
+
+export function cacheRoutes(app: FastifyInstance, options: CacheRoutesOptions): void {
+  const { engine, now } = options;
   const tags = ['cache'];
 
   app.route({
@@ -87,36 +100,55 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
     },
   });
 
+  warmRoute(app, options);
+}
+
+function warmRoute(app: FastifyInstance, { engine, requests, warmUps }: CacheRoutesOptions): void {
   app.route<{ Body: { executions: unknown[] } }>({
     method: 'POST',
     url: '/v1/cache/warm',
-    config: { access: 'submit' },
+    config: { access: 'submit', headers: ['Prefer'] },
     schema: {
       operationId: 'warmCache',
       summary: 'Run executions to fill the cache',
       description:
-        'Runs each item, and replaces its stored result. Each item is accepted or rejected by itself.',
-      tags,
+        'Runs each item whose result is not in the cache; with `cache.mode: "refresh"`, in any case. Each item is accepted or rejected by itself.',
+      tags: ['cache'],
       body: requests.warm,
-      response: { 200: json('The result of each item.', batchAnswer) },
+      response: { 200: json('The result of each item.', batchAnswer, { headers: ['PreferenceApplied'] }) },
     },
-    async handler({ body, caller }) {
+    async handler(request, reply) {
+      const { body, caller } = request;
       const checked = fitEach(body.executions, (item, i) => warming(requests, item, i));
       const wanted = checked.flatMap((one) => (one instanceof RefusedError ? [] : [one]));
       const submissions = wanted.map((spec) => ({ spec, trace: null, idempotency: null, rerunOf: null }));
       const answers = await engine.submitAll(caller, submissions);
+      for (const one of answers) if (!(one instanceof RefusedError)) warmUps.watch(one.execution);
+      const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
+      if (waitS !== null) reply.header('preference-applied', `wait=${waitS}`);
+      const view = async ({ execution }: Submitted) =>
+        waitS === null
+          ? engine.get(caller, execution.id)
+          : engine.wait(caller, execution.id, { until: 'finished' }, waitS * 1000, request.signal);
       const items = checked.map((one) =>
         one instanceof RefusedError ? one : (answers.shift() as Submitted | RefusedError),
       );
+      const views = await Promise.all(
+        items.map(async (one) => (one instanceof RefusedError ? one : { now: await view(one), first: one })),
+      );
+      let room = ANSWER_BYTES;
       return {
         items: await Promise.all(
-          items.map(async (one) => {
+          views.map(async (one) => {
             if (one instanceof RefusedError) {
               const refusal = toProblem(one);
               return { status: refusal.status, problem: refusal };
             }
-            const execution = toWire(await engine.get(caller, one.execution.id), null);
-            return { status: 202, execution, replayed: false };
+            const { execution } = one.now;
+            room -= isFinished(execution) ? JSON.stringify(execution.result).length : 0;
+            const shown = room > 0 ? one.now : await engine.view(one.first.execution);
+            const status = isFinished(shown.execution) ? 200 : 202;
+            return { status, execution: toWire(shown, null), replayed: false };
           }),
         ),
       };
@@ -124,25 +156,31 @@ export function cacheRoutes(app: FastifyInstance, { engine, requests, now }: Cac
   });
 }
 
-/** A spec whose result is to be made anew and kept. */
+/** A spec whose result is to be kept. */
 function warming(requests: RequestSchemas, item: unknown, i: number): Spec | RefusedError {
   const fitted = fit(requests.spec, item, 'body', ['executions', i]);
   if ('error' in fitted) return fitted.error;
   const spec = fitted.value;
-  if (spec.cache === undefined && spec.kind !== 'operation') {
-    const fields = [
-      { field: `/executions/${i}/cache`, message: 'is required, because execd is to store the result' },
-    ];
+  const { mode } = spec.cache ?? {};
+  const problem = (field: string, message: string) => {
+    const fields = [{ field: `/executions/${i}/cache${field}`, message }];
     return new RefusedError('validation', sentenceOf(fields), { fields });
-  }
-  return { ...spec, cache: { ...spec.cache, mode: 'refresh' } };
+  };
+  if (spec.cache === undefined && spec.kind !== 'operation')
+    return problem('', 'is required, because execd is to store the result');
+  if (mode === 'read' || mode === 'bypass')
+    return problem('/mode', `is "${mode}", with which execd stores no result; use "read_write" or "refresh"`);
+  return { ...spec, cache: spec.cache ?? {} };
 }
 
 /** Whose entries are meant; undefined is everybody's. Only administrators may mean others'. */
-function whose({
+export function whose({
   query,
   caller,
-}: FastifyRequest<{ Querystring: z.infer<typeof cacheFilter> }>): string | undefined {
+}: Pick<
+  FastifyRequest<{ Querystring: Pick<z.infer<typeof cacheFilter>, 'user' | 'all'> }>,
+  'query' | 'caller'
+>): string | undefined {
   const isOthers = query.all === true || (query.user !== undefined && query.user !== caller.userId);
   if (isOthers && !caller.scopes.has('admin')) {
     throw new RefusedError('forbidden', 'This needs the scope "admin".');

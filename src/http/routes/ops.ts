@@ -120,10 +120,10 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
       detail,
     });
-    const { store, runnerHost, hostName, tiers, intake, disks } = engine.health();
+    const { store, runnerHost, hostName, tiers, intake, disks, cache } = engine.health();
     const logs = disks.logs ?? null;
     const work = disks.work_directories ?? null;
-    const error = store ?? runnerHost ?? intake ?? logs ?? work;
+    const error = store ?? runnerHost ?? intake ?? logs ?? work ?? cache;
     const body: z.infer<typeof health> = {
       status: error === null ? 'healthy' : 'unhealthy',
       timestamp: isoTime(clock.now()),
@@ -134,6 +134,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
         store: component(store),
         runner_host: { ...component(runnerHost), name: hostName, isolation: [...tiers] },
         intake: component(intake),
+        cache: component(cache),
         logs: component(logs),
         work_directories: component(work),
       },
