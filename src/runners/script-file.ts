@@ -43,8 +43,26 @@ export interface NamedScript {
 export function scriptFileName({ source, interpreter, filename }: NamedScript): string {
   if (filename !== undefined) return filename;
   const ending = ENDING_OF.get(languageOf(interpreter ?? shebangOf(source))) ?? OTHER_ENDING;
-  return ending === 'js' && isEsModule(source) ? 'mjs' : ending;
+  return ending === 'js' ? endingForNode(source) : ending;
 }
+
+/** Node.js strips types from files that end as TypeScript does (22.18 and later), and from no others. */
+function endingForNode(source: string): 'js' | 'mjs' | 'ts' | 'mts' {
+  const isModule = isEsModule(source);
+  if (TYPES.test(source) && (isModule || !isCommonJs(source))) return isModule ? 'mts' : 'ts';
+  return isModule ? 'mjs' : 'js';
+}
+
+/** Declarations that JavaScript does not have, at the beginning of a line. */
+const TYPES = new RegExp(
+  [
+    String.raw`^[ \t]*(?:export[ \t]+)?(?:declare[ \t]+\w|interface[ \t]+\w+[^\n;=]{0,200}\{|type[ \t]+\w+(?:<[^=\n]{0,200}>)?[ \t]*=)`,
+    String.raw`^[ \t]*import[ \t]+type[ \t]+[\w{*]`,
+    String.raw`^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+\w+[ \t]*:[ \t]*[\w{[(]`,
+    String.raw`^[ \t]*(?:export[ \t]+)?(?:default[ \t]+)?(?:async[ \t]+)?function[ \t]*\w*\([^)]{0,500}?\w\??[ \t]*:[ \t]*[\w{[(]`,
+  ].join('|'),
+  'm',
+);
 
 const IMPORT_OR_EXPORT = /^[ \t]*(import|export)\b/m;
 /** What is longer is left to Node.js: to compile it would take the time of others. */
@@ -56,12 +74,18 @@ const MAX_COMPILED = 65_536;
  */
 function isEsModule(source: string): boolean {
   if (source.length > MAX_COMPILED || !IMPORT_OR_EXPORT.test(source)) return false;
+  // The words may stand in a text of a CommonJS module.
+  return !isCommonJs(source);
+}
+
+function isCommonJs(source: string): boolean {
+  if (source.length > MAX_COMPILED) return true;
   try {
-    // Only compiled, never called. The words may stand in a text of a CommonJS module.
+    // Only compiled, never called.
     compileFunction(source.replace(/^#!.*/, ''), ['exports', 'require', 'module', '__filename', '__dirname']);
-    return false;
-  } catch {
     return true;
+  } catch {
+    return false;
   }
 }
 
