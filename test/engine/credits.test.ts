@@ -218,7 +218,7 @@ t.test('a longer limit reserves more, and is refused when there is no more', asy
   const extend = (attempt_ms: number) =>
     world.engine.patch(LOCAL_CALLER, id, { priority: null, timeouts: { attempt_ms } });
   t.equal((await refusalOf(extend(101_000))).type, 'insufficient_credits');
-  t.same(world.runner.live[0]?.extensions, []);
+  t.equal(world.runner.live[0]?.extensions.at(-1)?.[0], 60_000, 'the limit from before is in force again');
   await extend(100_000);
   t.match(await world.get(id), { timeouts: { attemptMs: 100_000 }, cost: { reserved: 100 } });
   t.same(await world.balance(), { balance: 100, reserved: 100 });
