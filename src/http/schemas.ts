@@ -223,6 +223,11 @@ export const execution = z
         finished: time.nullable().describe('When it ended.'),
       })
       .describe('Times in UTC.'),
+    duration_ms: ms
+      .nullable()
+      .describe(
+        'Time from the start of the first attempt to the end of the last one, milliseconds; null until the end, and if nothing was started.',
+      ),
     queue: z
       .strictObject({
         position: count.nullable().describe('Executions before it.'),

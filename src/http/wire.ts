@@ -7,6 +7,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import { judge } from '../domain/outcome.ts';
 import { resultBytesOf } from '../domain/result-text.ts';
 import { shownStop, type StopPolicy } from '../domain/stop.ts';
+import { lastWords } from '../domain/last-words.ts';
 import { warningsOf } from '../domain/warnings.ts';
 import type { z } from 'zod';
 import type { CircuitView, ExecutionView } from '../engine/engine.ts';
@@ -128,6 +129,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     },
     resources: toResources(execution.attempts.at(-1)),
     timestamps: timestampsOf(view),
+    duration_ms: durationOf(execution),
     queue: view.queue,
     cancel: toCancel(execution),
     webhook: toWebhook(execution),
@@ -136,6 +138,15 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     policy_version: execution.access.policyVersion,
     submitted_by: execution.access.submittedBy,
   };
+}
+
+/** From the start of the first attempt to the end of the last one; of a plan, from its beginning to its end. */
+function durationOf(execution: Execution): number | null {
+  if (!isFinished(execution)) return null;
+  if (execution.spec.kind === 'plan') return Math.max(0, execution.finishedAt - execution.createdAt);
+  const first = execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
+  const last = execution.attempts.at(-1)?.endedAt ?? null;
+  return first === null || last === null ? null : Math.max(0, last - first);
 }
 
 export function timestampsOf({ execution, startedAt }: ExecutionView): ExecutionWire['timestamps'] {
@@ -219,11 +230,28 @@ export function toStepResult({ execution }: Pick<ExecutionView, 'execution'>): z
     step: execution.plan?.step ?? operationType(execution),
     result: isFinished(execution) ? resultValue(execution.result) : null,
     completed: execution.status === 'completed',
-    message: importedMessage(execution) ?? MESSAGES[execution.status],
+    message: importedMessage(execution) ?? MESSAGES[execution.status] + whatIsCut(execution),
     status: execution.status,
     error_code: error?.code ?? null,
-    error_message: error?.message ?? null,
+    error_message: error === null ? null : withLastWords(error.message, execution),
   };
+}
+
+/** Of output that the log does not keep. */
+function whatIsCut(execution: Execution): string {
+  const { output } = execution.attempts.at(-1) ?? execution.cache?.madeBy ?? { output: NO_OUTPUT };
+  if (!isFinished(execution) || !output.truncated) return '';
+  const written = output.stdoutBytes + output.stderrBytes;
+  const kept = output.stdoutKeptBytes + output.stderrKeptBytes;
+  return ` Its log keeps ${kept} of ${written} bytes of output.`;
+}
+
+/** With what the program itself has said last, where it has ended by itself. */
+function withLastWords(message: string, execution: Execution): string {
+  if (!isFinished(execution)) return message;
+  const { cause } = execution.outcome;
+  const words = cause === 'exited' || cause === 'signalled' ? lastWords(execution.result) : null;
+  return words === null ? message : `${message} ${words}`;
 }
 
 /** An imported record keeps its own. */

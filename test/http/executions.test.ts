@@ -307,8 +307,23 @@ t.test('the step result has its shape in every state', async (t) => {
     error_code: 'E003',
     error_message: 'The command exited with code 2.',
   });
+  const words: [command: string, message: string][] = [
+    [
+      'echo noise; echo first >&2; echo "File not found: data.csv" >&2; exit 2',
+      'stderr: File not found: data.csv',
+    ],
+    ['echo only this; exit 2', 'stdout: only this'],
+    ['printf "\\033[31mred" >&2; exit 2', 'stderr: \\u001b[31mred'],
+    ['head -c 900 /dev/zero | tr "\\0" x >&2; exit 2', `stderr: ${'x'.repeat(500)}…`],
+  ];
+  for (const [command, message] of words) {
+    const { id, duration_ms: durationMs } = await run(shell(command));
+    t.equal((await result(id)).error_message, `The command exited with code 2. The last line of ${message}`);
+    t.ok(durationMs !== null && durationMs >= 0);
+  }
   const running = await submit(shell('sleep 60'));
   const pending = await submit(shell('true'));
+  t.equal(running.duration_ms, null);
   t.match(await result(running.id), { completed: false, status: 'running', result: null, error_code: null });
   t.match(await result(pending.id), { completed: false, status: 'pending', result: null, error_code: null });
   const cancelled = await call('POST', `/v1/executions/${pending.id}/cancel`);

@@ -353,8 +353,11 @@ t.test('each strategy for too much output does what it says', async (t) => {
     { stdout: /xEND$/, stdout_bytes: 5003, stdout_truncated: true, stderr_truncated: false },
     'the result shows the end all the same, and says that it is one',
   );
+  const { body: step } = await s.call('GET', `/v1/executions/${truncated.id}/result`);
+  t.equal(step.message, 'The execution completed. Its log keeps 2000 of 5003 bytes of output.');
   t.match(lines(await logOf(s, truncated.id, '?format=ndjson')).at(-1), {
     complete: true,
+    truncated: true,
     stdout_bytes: 5003,
     stdout_kept_bytes: 2000,
   });

@@ -284,6 +284,7 @@ function toEndWire(end: LogEnd): object {
   return {
     end: true,
     complete: end.complete,
+    truncated: end.stdoutKeptBytes + end.stderrKeptBytes < end.stdoutBytes + end.stderrBytes,
     records: end.records,
     stdout_bytes: end.stdoutBytes,
     stderr_bytes: end.stderrBytes,
