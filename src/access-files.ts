@@ -33,7 +33,7 @@ export function providerKeys(place: string): URL | { keys: object[] } {
   try {
     return keySet.parse(JSON.parse(readFileSync(place, 'utf8')));
   } catch (error) {
-    const why = error instanceof z.ZodError ? 'is no set of public keys (JWKS)' : (error as Error).message;
+    const why = error instanceof z.ZodError ? 'is not a set of public keys (JWKS)' : (error as Error).message;
     throw new ConfigError([`EXECUTION_OIDC_JWKS: ${place}: ${why}`]);
   }
 }

@@ -333,7 +333,7 @@ export async function buildApp(
     const apply = prepareFiles(files);
     const problem = await commands.hide(hiddenPlaces(config, dirs, apply.valueFiles ?? []));
     if (problem !== null) {
-      const why = `A path cannot be hidden from commands in a sandbox: ${problem}. Nothing has changed.`;
+      const why = `execd cannot hide a path from commands in a sandbox: ${problem}. Nothing was changed.`;
       throw new RefusedError('invalid_secrets_file', why);
     }
     apply();
@@ -408,7 +408,7 @@ export async function buildApp(
       reload().catch((error: unknown) => {
         log.error(
           { err: error, fields: (error as RefusedError).fields },
-          'Operations, policy and keys stay as they were',
+          'Cannot reload the files of the operator; nothing was changed',
         );
       });
     },
@@ -449,12 +449,12 @@ function refuseRoot(config: Config, uid: number | undefined, log: Logger): void 
   if (isLoopback(config.EXECUTION_HOST)) {
     return log.warn(
       {},
-      'Running as root: so does every command (EXECUTION_ALLOW_ROOT=true says that it is meant)',
+      'Running as root; commands run as root, too. Set EXECUTION_ALLOW_ROOT=true to accept this',
     );
   }
   throw new ConfigError([
-    `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address, and this is root: every command would be. ` +
-      'Run it as another user, or set EXECUTION_ALLOW_ROOT=true',
+    `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address, and execd runs as root: every command would run as root, too. ` +
+      'Run execd as another user, or set EXECUTION_ALLOW_ROOT=true',
   ]);
 }
 
@@ -462,8 +462,8 @@ function refuseRoot(config: Config, uid: number | undefined, log: Logger): void 
 function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): void {
   if (isLoopback(host) || isAsking) return;
   throw new ConfigError([
-    `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who reaches it could run ` +
-      'commands. Make a key first (npm run keys -- create), or name a keys file (EXECUTION_API_KEYS_FILE)',
+    `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who can reach it could run ` +
+      'commands. Create a key first (npm run keys -- create), or set EXECUTION_API_KEYS_FILE',
   ]);
 }
 

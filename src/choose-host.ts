@@ -34,8 +34,10 @@ export function chooseHost(config: Config, execPath: string, log: Log): ChosenHo
   if (problem === null) return { command: [NATIVE_HOST], isNative: true };
   if (wanted === 'native') throw new ConfigError([`EXECUTION_RUNNER_HOST: the native host ${problem}`]);
   if (isolation !== 'auto' || needing !== undefined)
-    throw new ConfigError([`${needing ?? 'EXECUTION_ISOLATION'}: needs the native host, which ${problem}`]);
-  log.warn({ problem }, 'The native runner host cannot serve; the Node host does');
+    throw new ConfigError([
+      `${needing ?? 'EXECUTION_ISOLATION'}: requires the native host, which ${problem}`,
+    ]);
+  log.warn({ problem }, 'The native runner host is not available; execd uses the Node host');
   return node;
 }
 

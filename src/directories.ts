@@ -21,7 +21,7 @@ export function makeDirectory(setting: string, path: string, mode: number): void
     const { code, message } = error as NodeJS.ErrnoException;
     // A full disk may be cleaned up by the server itself.
     if (code === 'ENOSPC' || code === 'EDQUOT') return;
-    throw new ConfigError([`${setting}: the directory ${path} cannot be used (${message})`]);
+    throw new ConfigError([`${setting}: cannot use the directory ${path} (${message})`]);
   }
 }
 

@@ -15,15 +15,15 @@ const keysFile = z.strictObject({
         id: keyId,
         sha256: z
           .string()
-          .regex(/^[0-9a-f]{64}$/, 'is the SHA-256 of the whole key, in lower-case hex')
-          .refine((text) => new Set(text).size > 4, 'stands for a hash, and is none'),
+          .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the whole key, in lower-case hex')
+          .refine((text) => new Set(text).size > 4, 'must be replaced by the SHA-256 of a key'),
         user: userId,
         scopes,
         may_run: mayRun.default('policy'),
         expires_at: z.iso.datetime({ offset: true }).optional(),
       }),
     )
-    .min(1, 'at least one key is needed'),
+    .min(1, 'must have at least one key'),
 });
 
 const wholeFile = (message: string): { problems: FileProblem[] } => ({
@@ -46,7 +46,7 @@ export function readKeysFile(path: string): Read<{ keys: ApiKey[] }> {
   }
   const { keys } = parsed.data;
   const twice = keys.find((key, i) => keys.findIndex(({ id }) => id === key.id) !== i);
-  if (twice !== undefined) return wholeFile(`the id ${twice.id} stands there twice`);
+  if (twice !== undefined) return wholeFile(`the id ${twice.id} is not unique`);
   return {
     keys: keys.map(({ id, sha256, user, scopes, may_run: mayRun, expires_at: expires }) => ({
       ...{ id, sha256, userId: user, scopes, mayRun, description: null, createdAt: null, createdBy: null },

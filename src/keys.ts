@@ -59,19 +59,20 @@ function requestOf(options: Options): KeyRequest {
 function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change']>[0]): void {
   const problem = table.change({ ...part, add: [made.key] });
   if (problem === 'key_exists') throw new UsageError(`There is a key ${made.key.id} already.`);
-  if (problem !== null) throw new UsageError('There are too many keys.');
+  if (problem !== null)
+    throw new UsageError('The store has the maximum number of keys. Remove revoked ones first.');
   const { id, userId, scopes, mayRun, expiresAt } = made.key;
   say(`Key ${id} of ${userId}: ${scopes.join(', ')}; may run ${JSON.stringify(mayRun)}`);
   say(expiresAt === null ? 'It does not expire.' : `It expires at ${new Date(expiresAt).toISOString()}.`);
   if (mayRun === 'policy')
-    say('What it may run is what EXECUTION_POLICY_FILE says of the user; without one nothing.');
-  say('The key is shown only now:');
+    say('EXECUTION_POLICY_FILE decides what it may run; without a policy file it may run nothing.');
+  say('This is the only time that the key is shown:');
   console.log(made.secret);
 }
 
 /** A key that there is. */
 function known(table: KeyTable, id: string | undefined): ReturnType<KeyTable['all']>[number] {
-  if (id === undefined) throw new UsageError('The id of the key is missing.');
+  if (id === undefined) throw new UsageError('Give the id of the key.');
   const key = table.all().find((one) => one.id === id);
   if (key === undefined) throw new UsageError(`There is no key ${id}.`);
   return key;
@@ -84,7 +85,7 @@ function list(table: KeyTable, now: number): void {
 function rotate(table: KeyTable, id: string | undefined, { overlap }: Options, now: number): void {
   const key = known(table, id);
   const problem = whyNotUsable(key, now);
-  if (problem !== null) throw new UsageError(`The key ${key.id} is ${problem}: make a new one.`);
+  if (problem !== null) throw new UsageError(`The key ${key.id} is ${problem}. Create a new one.`);
   if (overlap !== undefined && !/^\d{1,8}$/.test(overlap))
     throw new UsageError(`--overlap is ${JSON.stringify(overlap)}; it must be a whole number of seconds.`);
   const expiresAt = now + Number(overlap ?? ROTATION_OVERLAP_S) * 1000;
@@ -100,7 +101,7 @@ function run(args: string[]): void {
   const [command, id, ...more] = parsed.positionals;
   if (help === true || command === 'help') return console.log(USAGE.trimEnd());
   if (command === undefined) throw new UsageError('');
-  if (more.length > 0) throw new UsageError(`The argument ${JSON.stringify(more[0])} is one too many.`);
+  if (more.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(more[0])}.`);
   const now = createClock().now();
   const request = command === 'create' ? requestOf(values) : null;
   const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR);
@@ -117,7 +118,7 @@ function run(args: string[]): void {
         table.change({ type: 'api_keys', revoke: [{ id: id as string, at: now }] });
         return say(`The key ${id} is revoked.`);
       default:
-        throw new UsageError(`There is no command ${JSON.stringify(command)}.`);
+        throw new UsageError(`Unknown command ${JSON.stringify(command)}.`);
     }
   } finally {
     table.close();

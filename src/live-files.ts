@@ -59,7 +59,7 @@ export function prepareFiles(files: readonly LiveFile[]): Apply {
     message: line === null ? message : `line ${line}: ${message}`,
   }));
   const names = [...new Set(problems.map(({ file }) => file.path))].join(', ');
-  const detail = `${names} has ${problems.length} problem(s); everything is as it was.`;
+  const detail = `${names}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}. Nothing was changed.`;
   throw new RefusedError(first.file.refusal, detail, { fields });
 }
 

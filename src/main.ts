@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     const { log, output, isTerminal } = terminal;
     onDebugSignal = () => log.info({}, 'SIGUSR1 is ignored: execd opens no debugger');
     process.on('uncaughtException', (error) => {
-      log.fatal({ err: error }, 'execd has a fault and ends');
+      log.fatal({ err: error }, 'execd ends because of an internal error');
       void leave(EXIT_SOFTWARE, output);
     });
     app = await buildApp(config, log, {
@@ -95,7 +95,7 @@ function openConsole(config: Config, pino: typeof Pino): Console {
     clock: createClock(),
     to: file ?? STDOUT,
     onDropped: (lines) =>
-      log.warn({ lines }, `Nobody took the log for a while: ${lines} of its lines were dropped`),
+      log.warn({ lines }, `Nobody read the log for a while: execd dropped ${lines} lines`),
   });
   const hasColors = isTerminal && process.stdout.hasColors();
   const forPeople = { write: (line: string) => output.write(humanLine(line, hasColors)) };
@@ -130,11 +130,14 @@ function handleSignals(app: App, { log, output }: Console): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isStopping) {
-        log.warn({ signal }, 'Ended at once by a second signal; what still runs is killed, and lost');
+        log.warn(
+          { signal },
+          'Stopping at once after a second signal; running attempts are killed and marked lost',
+        );
         return void app.stopNoted().then(() => leave(128 + (signal === 'SIGINT' ? 2 : 15), output));
       }
       isStopping = true;
-      log.info({ signal }, 'Stopping when what runs has ended; a second signal ends it at once');
+      log.info({ signal }, 'Stopping after running attempts have ended; a second signal stops execd at once');
       app.stop().then(
         () => leave(0, output),
         (error: unknown) => fail(EXIT_SOFTWARE, String(error)),
@@ -145,7 +148,7 @@ function handleSignals(app: App, { log, output }: Console): void {
     try {
       output.reopen();
     } catch (error) {
-      log.error({ err: error }, 'The log file cannot be opened again; execd goes on with the one it has');
+      log.error({ err: error }, 'Cannot reopen the log file; execd continues with the open one');
     }
     app.reload();
   });

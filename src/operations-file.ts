@@ -51,7 +51,7 @@ export function liveOperations(path: string | null, limits: SpecLimits, hasCredi
         if ('problems' in read) return read.problems;
         const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
         if (!hasCredits && priced.length > 0) {
-          const message = 'nobody would be charged: EXECUTION_CREDITS_FILE is not set';
+          const message = 'has no effect, because EXECUTION_CREDITS_FILE is not set';
           return priced.map(({ name }) => ({
             path: dotted(['operations', name, 'cost']),
             line: null,

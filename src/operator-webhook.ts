@@ -23,6 +23,6 @@ export function operatorWebhook(
     throw problem((error as Error).message);
   }
   const secret = webhookSecret.safeParse(text);
-  if (!secret.success) throw problem('it must hold "whsec_" and the base64 of 24 to 64 bytes');
+  if (!secret.success) throw problem('the file must contain "whsec_" and the base64 of 24 to 64 bytes');
   return { url, secret: secret.data, types: config.EXECUTION_EVENT_WEBHOOK_EVENTS };
 }

@@ -67,9 +67,8 @@ function warnOf(definition: PolicyDefinition, log: Log): void {
   const found = runsOthers(definition);
   if (found.length === 0) return;
   const names = found.map(({ path, program }) => `${path} (${program})`).join(', ');
-  const what =
-    'outside of a sandbox, these programs may have any arguments, and run what their arguments say';
-  log.warn({ found }, `The policy file allows anything to be run: ${what}: ${names}`);
+  const what = 'these programs accept any arguments outside of a sandbox, and run other programs';
+  log.warn({ found }, `The policy file allows users to run anything: ${what}: ${names}`);
 }
 
 /** Reads and checks a file. */

@@ -25,13 +25,13 @@ const secretsFile = z.strictObject({
           file: z.string().regex(/^\//, 'must be an absolute path').optional(),
           env: z
             .string()
-            .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of a variable')
+            .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
             .optional(),
           users: z.union([z.literal('any'), z.array(userId).max(10_000)]).default([]),
           operations: z.array(operationName).max(10_000).default([]),
         })
         .refine(({ file, env }) => (file === undefined) !== (env === undefined), {
-          error: 'exactly one of file and env must be given',
+          error: 'must have exactly one of file and env',
         }),
     )
     .default({}),
@@ -157,12 +157,12 @@ function valueOf(
     value = read.text.replace(/\r?\n$/, '');
   } else {
     value = env[variable as string];
-    if (value === undefined) return { problem: `the environment has no ${variable}` };
+    if (value === undefined) return { problem: `the environment variable ${variable} is not set` };
   }
   const bytes = Buffer.byteLength(value);
   if (bytes < MIN_PATTERN_BYTES) {
     return {
-      problem: `is shorter than ${MIN_PATTERN_BYTES} bytes: it could be guessed, and not be redacted`,
+      problem: `is shorter than ${MIN_PATTERN_BYTES} bytes: such a secret can be guessed and cannot be redacted`,
     };
   }
   if (bytes > MAX_BYTES) return { problem: `is larger than ${MAX_BYTES} bytes` };

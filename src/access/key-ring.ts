@@ -53,7 +53,10 @@ export class KeyRing {
   refresh(): Promise<void> | null {
     if (this.#deps.clock.monotonic() - this.#checkedAt < CHECK_MS) return null;
     return this.#load().catch((error: unknown) => {
-      this.#deps.log.warn({ err: error }, 'The keys could not be read; those that are known go on');
+      this.#deps.log.warn(
+        { err: error },
+        'Cannot read the API keys of the store; the keys that are known stay valid',
+      );
     });
   }
 
@@ -75,7 +78,7 @@ export class KeyRing {
     const id = idIn(token);
     if (id === null) return null;
     const key = this.#find(id);
-    if (!isKey(token, key)) return new RefusedError('unauthorized', 'The API key is not known.');
+    if (!isKey(token, key)) return new RefusedError('unauthorized', 'The API key is unknown.');
     const now = this.#deps.clock.now();
     const problem = whyNotUsable(key, now);
     if (problem === 'revoked') return new RefusedError('unauthorized', 'The API key was revoked.');
@@ -136,7 +139,7 @@ export class KeyRing {
     const now = this.#deps.clock.now();
     const problem = whyNotUsable(key, now);
     if (problem !== null) {
-      throw new RefusedError('key_unusable', `The key ${id} is ${problem}: make a new one.`);
+      throw new RefusedError('key_unusable', `The key ${id} is ${problem}. Create a new one.`);
     }
     const made = mintSuccessor(key, { now, createdBy });
     await this.#change({
@@ -165,7 +168,7 @@ export class KeyRing {
   async #changeable(id: string): Promise<ApiKey> {
     await this.#load();
     if (this.#fromFile.has(id)) {
-      const detail = `The key ${id} stands in the keys file: change it there, and have it read again.`;
+      const detail = `The key ${id} is in the keys file. Change it there, and reload the file.`;
       throw new RefusedError('key_in_file', detail);
     }
     const key = this.#stored.get(id);
@@ -193,7 +196,7 @@ export class KeyRing {
         const key = this.#stored.get(id);
         if (key !== undefined) key.lastUsedAt = at;
       },
-      (error: unknown) => this.#deps.log.debug({ err: error }, 'The use of a key could not be stored'),
+      (error: unknown) => this.#deps.log.debug({ err: error }, 'Cannot store when a key was last used'),
     );
   }
 }

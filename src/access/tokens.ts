@@ -66,7 +66,8 @@ export function tokenReader(options: TokenOptions): TokenReader {
 
 function callerOf(payload: JWTPayload, { userClaim, scopesClaim }: TokenOptions): Caller | RefusedError {
   const user = userIdSchema.safeParse(payload[userClaim]);
-  if (!user.success) return new RefusedError('unauthorized', `The claim "${userClaim}" names no user.`);
+  if (!user.success)
+    return new RefusedError('unauthorized', `The claim "${userClaim}" of the token is not a valid user.`);
   const credential = {
     type: 'token',
     id: payload.jti?.slice(0, MAX_JTI) ?? null,
@@ -85,7 +86,10 @@ function scopesIn(claim: unknown): ReadonlySet<Scope> {
 function refusalOf(error: Error, log: Log): RefusedError {
   if (error instanceof errors.JWTExpired) return new RefusedError('unauthorized', 'The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed)
-    return new RefusedError('unauthorized', `The claim "${error.claim}" of the token does not fit.`);
+    return new RefusedError(
+      'unauthorized',
+      `The claim "${error.claim}" of the token has an unexpected value.`,
+    );
   const isAboutToken =
     error instanceof errors.JWSInvalid ||
     error instanceof errors.JWTInvalid ||
@@ -94,8 +98,9 @@ function refusalOf(error: Error, log: Log): RefusedError {
     error instanceof errors.JOSENotSupported ||
     error instanceof errors.JWKSNoMatchingKey ||
     error instanceof errors.JWKSMultipleMatchingKeys;
-  if (isAboutToken) return new RefusedError('unauthorized', 'The token is not signed by a known key.');
-  log.warn({ err: error }, 'The keys of the identity provider could not be read');
-  const detail = 'The keys of the identity provider cannot be read now.';
+  if (isAboutToken)
+    return new RefusedError('unauthorized', 'The token is not signed by a key of the identity provider.');
+  log.warn({ err: error }, 'Cannot read the keys of the identity provider');
+  const detail = 'execd cannot read the keys of the identity provider. Try again later.';
   return new RefusedError('identity_unavailable', detail, { retryAfterS: RETRY_S, cause: error });
 }

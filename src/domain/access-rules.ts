@@ -41,12 +41,12 @@ export const NO_QUOTAS: Quotas = Object.freeze({
 
 const quota = (max = Number.MAX_SAFE_INTEGER) => z.int().min(0).max(max).nullable().optional();
 const quotas = z.strictObject({
-  running: quota().describe('executions that run at a time; null is as many as there are slots'),
-  queued: quota().describe('executions that wait'),
+  running: quota().describe('Most executions that run at a time; null: no limit but the slots.'),
+  queued: quota().describe('Most executions that wait.'),
   submits_per_s: z.number().gt(0).max(1_000_000).nullable().optional(),
-  log_bytes: quota().describe('bytes that the logs of their executions keep'),
-  body_bytes: quota().describe('bytes of the body of a request'),
-  streams: quota().describe('streams that are open at a time'),
+  log_bytes: quota().describe('Most bytes that the logs of the user keep.'),
+  body_bytes: quota().describe('Most bytes of the body of a request.'),
+  streams: quota().describe('Most open streams.'),
   max_priority: priority.nullable().optional(),
 });
 
@@ -79,16 +79,16 @@ export function policyIssues(
   for (const [name, { isolation, network }] of Object.entries(templates)) {
     // Weaker tiers have the network whatever is said here.
     if (network !== undefined && isolation !== 'sandbox')
-      issues.push({ path: ['templates', name, 'network'], message: 'goes with isolation: sandbox only' });
+      issues.push({ path: ['templates', name, 'network'], message: 'requires isolation: sandbox' });
     if (tierFor(isolation, offered) !== null) continue;
-    const message = `needs the tier ${isolation}, but this server has ${offered.join(', ')}`;
+    const message = `is ${isolation}; this server offers ${offered.join(', ')}`;
     issues.push({ path: ['templates', name, 'isolation'], message });
   }
   for (const [name, { may_run: list = [] }] of Object.entries(users)) {
     if (list === 'any') continue;
     for (const [i, one] of list.entries()) {
       if (!('template' in one) || Object.hasOwn(templates, one.template)) continue;
-      const message = `there is no template ${one.template}`;
+      const message = `is ${one.template}, which is not a template of this file`;
       issues.push({ path: ['users', name, 'may_run', i, 'template'], message });
     }
   }
@@ -135,7 +135,7 @@ export function accessRules(
         lists.push({ whose: 'This user', list });
       } else if (caller.mayRun === 'policy') {
         return {
-          why: 'This key may run what the policy file says of its user, and there is no policy file.',
+          why: 'This key has may_run "policy", but the server has no policy file. Set EXECUTION_POLICY_FILE, or create a key with another may_run.',
         };
       }
       if (caller.mayRun !== 'policy') lists.push({ whose: 'This key', list: caller.mayRun });

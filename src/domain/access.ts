@@ -88,18 +88,22 @@ export function findGrant(
   switch (spec.kind) {
     case 'operation': {
       const grant = grants.find((one) => 'operation' in one && one.operation === spec.name);
-      return grant === undefined ? { why: `${whose} may not run the operation ${spec.name}.` } : { grant };
+      return grant === undefined
+        ? { why: `${whose} is not allowed to run the operation ${spec.name}.` }
+        : { grant };
     }
     case 'http': {
       const name = hostOf(spec.url);
       const grant = grants.find((one) => 'host' in one && one.host === name);
-      return grant === undefined ? { why: `${whose} may not call ${quoted(name)}.` } : { grant };
+      return grant === undefined
+        ? { why: `${whose} is not allowed to call the host ${quoted(name)}.` }
+        : { grant };
     }
     case 'exec':
       return findProgram(grants, spec, question);
     default: {
       const ways = '"exec", "http" or "operation"';
-      return { why: `${whose} may run what is listed for it, by ${ways}, not "${spec.kind}".` };
+      return { why: `Kind "${spec.kind}" is not allowed for ${whose}. Allowed kinds: ${ways}.` };
     }
   }
 }
@@ -146,17 +150,17 @@ function findProgram(
   spec: ExecSpec,
   { whose, fits }: GrantQuestion,
 ): { grant: Grant } | { why: string } {
-  let why = `${whose} may not run ${quoted(spec.program)}; a program must be given as its list has it, by absolute path.`;
+  let why = `${whose} is not allowed to run ${quoted(spec.program)}. Give the program exactly as its list does, by absolute path.`;
   for (const grant of grants) {
     if ('program' in grant && grant.program === spec.program) {
       const name = Object.keys(spec.env ?? {}).find((name) => !grant.env.includes(name));
       if (name === undefined) return { grant };
-      why = `${whose} may not set ${quoted(name)} for ${spec.program}.`;
+      why = `${whose} is not allowed to set the environment variable ${quoted(name)} for ${spec.program}.`;
     } else if ('template' in grant) {
       const misfit = fits(grant.template, spec);
       if (misfit === null) return { grant };
       if (misfit !== '')
-        why = `${whose} may run ${spec.program} as its template ${grant.template} says: ${misfit}.`;
+        why = `${whose} is allowed to run ${spec.program} only as the template ${grant.template} defines: ${misfit}.`;
     }
   }
   return { why };

@@ -50,17 +50,17 @@ const argumentRule = z.union(
         allow_dash: z.boolean().default(false).describe('the value may begin with "-"'),
       })
       .refine((rule) => KINDS.filter((kind) => rule[kind] !== undefined).length === 1, {
-        error: 'needs exactly one of enum, pattern, integer, path, text',
+        error: 'must have exactly one of enum, pattern, integer, path, text',
       }),
   ],
-  { error: 'must be a text, or an object with one of enum, pattern, integer, path, text' },
+  { error: 'must be a string, or an object with one of enum, pattern, integer, path, text' },
 );
 const KINDS = ['enum', 'pattern', 'integer', 'path', 'text'] as const;
 type ArgumentRule = Exclude<z.infer<typeof argumentRule>, string>;
 
 export const templateName = z
   .string()
-  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'is 1 to 100 of a-z 0-9 _ . - and begins with a letter');
+  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'must be 1 to 100 of a-z 0-9 _ . - and begin with a letter');
 
 /** One program, and how it may be run. */
 export const template = z.strictObject({
@@ -98,9 +98,10 @@ type ExecSpec = Extract<Spec, { kind: 'exec' }>;
 export function whyNotFitting(one: Template, spec: Spec): string | null {
   if (spec.kind !== 'exec' || spec.program !== one.program) return '';
   const name = Object.keys(spec.env ?? {}).find((name) => !one.env.includes(name));
-  if (name !== undefined) return `the environment name ${quoted(name)} is not allowed`;
-  if (spec.cwd !== undefined && !isWithin(spec.cwd, one.cwd)) return `it may not run in ${quoted(spec.cwd)}`;
-  if (spec.stdin !== undefined && !one.stdin) return 'it takes no standard input';
+  if (name !== undefined) return `the environment variable ${quoted(name)} is not allowed`;
+  if (spec.cwd !== undefined && !isWithin(spec.cwd, one.cwd))
+    return `the working directory ${quoted(spec.cwd)} is not allowed`;
+  if (spec.stdin !== undefined && !one.stdin) return 'standard input is not allowed';
   return one.args === 'any' ? null : whyNotArguments(one.args, spec.args ?? []);
 }
 
@@ -132,11 +133,11 @@ function whyNotArguments(
       if (used + 1 < most) enter(next, at, used + 1);
       enter(next, at + 1, 0);
     }
-    if (next.size === 0) return `the argument ${i + 1}, ${quoted(argument)}, is not allowed there`;
+    if (next.size === 0) return `argument ${i + 1}, ${quoted(argument)}, is not allowed`;
     states = next;
   }
   const isWhole = [...states.values()].some(([at]) => at === rules.length);
-  return isWhole ? null : `arguments are missing behind the ${args.length} that there are`;
+  return isWhole ? null : `arguments are missing after the first ${args.length}`;
 }
 
 function fitsRule(rule: string | ArgumentRule, argument: string): boolean {

@@ -66,7 +66,10 @@ export function compileRun(
   if (!HAS_ENVIRONMENT.has(kind)) {
     for (const name of Object.keys(params.properties)) {
       if (!work.used.has(name)) {
-        work.issues.push({ path: ['params', 'properties', name], message: 'no slot uses this parameter' });
+        work.issues.push({
+          path: ['params', 'properties', name],
+          message: 'is not used: no field of run has the slot {{NAME}} for it',
+        });
       }
     }
   }
@@ -89,7 +92,7 @@ function policyFields(run: JsonSchema, schema: SpecSchema): Issue[] {
   const { kind: _kind, name: _name, params: _params, ...policies } = schema.options[5].shape;
   return Object.keys(run)
     .filter((key) => key in policies)
-    .map((key) => ({ path: ['run', key], message: `unknown field: ${key} stands beside run, if anywhere` }));
+    .map((key) => ({ path: ['run', key], message: `unknown field; put ${key} beside run, not into it` }));
 }
 
 function compileNode(value: unknown, path: readonly PropertyKey[], work: Compilation): Node {
@@ -99,7 +102,7 @@ function compileNode(value: unknown, path: readonly PropertyKey[], work: Compila
     return { type: 'list', items: value.map((item, i) => compileNode(item, [...path, i], work)) };
   }
   const entries = Object.entries(value).map(([key, one]) => {
-    if (holdsSlot(key)) work.issues.push({ path: ['run', ...path, key], message: 'a name takes no slots' });
+    if (holdsSlot(key)) work.issues.push({ path: ['run', ...path, key], message: 'must not contain slots' });
     return [key, compileNode(one, [...path, key], work)] as const;
   });
   return { type: 'map', entries };
@@ -111,7 +114,7 @@ function compileText(text: string, path: readonly PropertyKey[], work: Compilati
   if (place === null) {
     const isCode = path[0] === 'command' || path[0] === 'source';
     if (holdsSlot(text)) {
-      complain(`takes no slots${isCode ? ': parameters are in the environment, as PARAM_NAME' : ''}`);
+      complain(`must not contain slots${isCode ? ': parameters are in the environment, as PARAM_NAME' : ''}`);
     }
     return { type: 'literal', value: text };
   }
@@ -131,15 +134,15 @@ function compileText(text: string, path: readonly PropertyKey[], work: Compilati
 }
 
 function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | null {
-  if (!Object.hasOwn(params.properties, slot.param)) return 'names no parameter';
+  if (!Object.hasOwn(params.properties, slot.param)) return 'is not a parameter of the operation';
   const schema = schemaOf(slot, params);
-  if (schema === 'none') return 'names nothing that the parameter can have';
+  if (schema === 'none') return 'is not a field that the parameter can have';
   const isThere = params.required.includes(slot.param) || 'default' in (params.properties[slot.param] ?? {});
   if (!isThere && !slot.isOptional) {
-    return `may be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
+    return `can be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
   }
   return place === 'choice' && closedSet(schema) === null
-    ? 'decides what runs: its parameter needs an enum'
+    ? 'decides which program runs, so the parameter must have an enum'
     : null;
 }
 
@@ -153,7 +156,7 @@ function originProblems(template: Template, params: ParamsSchema): string[] {
   }
   return host.slots
     .filter((slot) => closedSet(schemaOf(slot, params)) === null)
-    .map((slot) => `${slot.text} decides which host is asked: its parameter needs an enum`);
+    .map((slot) => `${slot.text} decides which host is called, so the parameter must have an enum`);
 }
 
 /** What the request's own schema says of the run with a sample in each slot. */

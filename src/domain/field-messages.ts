@@ -1,6 +1,6 @@
 // What is wrong with each field, in words for the one who sent it.
 import type { z } from 'zod';
-import type { FieldProblem } from './errors.ts';
+import { type FieldProblem, quoted } from './errors.ts';
 import { ExactNumber } from './exact-number.ts';
 import { hintFor } from './other-words.ts';
 
@@ -39,28 +39,32 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
       }
       if (typeof input !== 'number') return `must be ${expected}, not ${nameOf(input)}`;
       if (!Number.isFinite(input)) return 'is too large for a number';
-      return issue.expected === 'int' ? 'must be a whole number' : `must be ${expected}, not a number`;
+      return issue.expected === 'int'
+        ? `must be a whole number, not ${input}`
+        : `must be ${expected}, not a number`;
     }
     case 'invalid_value':
-      return input === undefined ? 'is required' : oneOf(issue.values);
+      return input === undefined ? 'is required' : oneOf(issue.values) + not(input);
     case 'invalid_union': {
       const { discriminator, options } = issue;
       if (typeof discriminator !== 'string' || !Array.isArray(options)) return undefined;
       const given = (input as Record<string, unknown> | null)?.[discriminator];
       if (given === undefined) return `is required; it ${oneOf(options)}`;
       const isPlan = discriminator === 'kind' && given === 'plan';
-      return isPlan ? `${oneOf(options)}; send a plan to POST /v1/plans` : oneOf(options);
+      return isPlan ? `${oneOf(options)}; send a plan to POST /v1/plans` : oneOf(options) + not(given);
     }
     case 'too_big': {
       const unit = ITEMS[issue.origin];
       return unit === undefined
-        ? `must be at most ${issue.maximum}`
-        : `must have at most ${issue.maximum} ${unit}`;
+        ? `must be at most ${issue.maximum}${not(input)}`
+        : `must have at most ${issue.maximum} ${unit}${not(lengthOf(input))}`;
     }
     case 'too_small': {
       const unit = ITEMS[issue.origin];
-      if (unit === undefined) return `must be at least ${issue.minimum}`;
-      return issue.minimum === 1 ? 'must not be empty' : `must have at least ${issue.minimum} ${unit}`;
+      if (unit === undefined) return `must be at least ${issue.minimum}${not(input)}`;
+      return issue.minimum === 1
+        ? 'must not be empty'
+        : `must have at least ${issue.minimum} ${unit}${not(lengthOf(input))}`;
     }
     case 'unrecognized_keys': {
       const known = fieldsOf(issue.inst);
@@ -84,10 +88,19 @@ function fieldsOf(schema: unknown): readonly string[] {
 }
 
 const FORMATS: Record<string, string> = {
-  datetime: 'must be a time with an offset, as 2027-01-01T00:00:00Z (RFC 3339)',
+  datetime: 'must be a time with an offset (RFC 3339), for example 2027-01-01T00:00:00Z',
   base64: 'must be base64',
-  regex: 'does not have the form that is needed',
+  regex: 'has an invalid format',
 };
+
+/** The value that was sent, if it is short; empty if it is not. */
+function not(value: unknown): string {
+  if (typeof value === 'string') return `, not ${quoted(value)}`;
+  return typeof value === 'number' || typeof value === 'boolean' ? `, not ${value}` : '';
+}
+
+const lengthOf = (value: unknown): unknown =>
+  typeof value === 'string' || Array.isArray(value) ? value.length : undefined;
 
 function oneOf(values: readonly unknown[]): string {
   const names = values.map((value) => (typeof value === 'string' ? `"${value}"` : String(value)));

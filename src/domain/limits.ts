@@ -14,37 +14,37 @@ export const LIMITS = {
     least: 1,
     about: 'Most CPU time of all processes together, seconds.',
     setting: 'EXECUTION_LIMIT_CPU_S',
-    exceeded: (value) => `It took more than ${value} s of cpu time`,
+    exceeded: (value) => `CPU time limit exceeded: ${value} s`,
   },
   memory_bytes: {
     least: 1_048_576,
     about: 'Most memory of all processes together, bytes.',
     setting: 'EXECUTION_LIMIT_MEMORY_BYTES',
-    exceeded: (value) => `It held more than ${value} bytes of memory`,
+    exceeded: (value) => `Memory limit exceeded: ${value} bytes`,
   },
   processes: {
     least: 1,
     about: 'Most processes at a time.',
     setting: 'EXECUTION_LIMIT_PROCESSES',
-    exceeded: (value) => `It had more than ${value} processes at a time`,
+    exceeded: (value) => `Process limit exceeded: ${value} processes`,
   },
   file_bytes: {
     least: 0,
     about: 'Largest file that a process may write, bytes.',
     setting: 'EXECUTION_LIMIT_FILE_BYTES',
-    exceeded: (value) => `It wrote to a file beyond ${value} bytes`,
+    exceeded: (value) => `File size limit exceeded: ${value} bytes`,
   },
   open_files: {
     least: 4,
     about: 'Most open files of each process.',
     setting: 'EXECUTION_LIMIT_OPEN_FILES',
-    exceeded: (value) => `It opened more than ${value} files at a time`,
+    exceeded: (value) => `Open file limit exceeded: ${value} files`,
   },
   disk_bytes: {
     least: 65_536,
     about: 'Most bytes in the private directory.',
     setting: 'EXECUTION_LIMIT_DISK_BYTES',
-    exceeded: (value) => `Its private directory held more than ${value} bytes`,
+    exceeded: (value) => `Disk limit exceeded: the private directory has more than ${value} bytes`,
   },
 } as const satisfies Record<string, LimitWords>;
 

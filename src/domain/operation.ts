@@ -66,7 +66,7 @@ const host = z
   .max(260)
   .regex(
     /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/,
-    'is a host in lower case, with a port if it is not the usual one',
+    'must be a host name in lower case, with a port if it is not the default',
   );
 const program = z
   .string()
@@ -91,7 +91,9 @@ const paramsSchema = z
     type: z.literal('object').default('object'),
     properties: z
       .record(
-        z.string().regex(PARAM_NAME, 'a parameter is 1 to 64 of A-Z a-z 0-9 _ - and begins with a letter'),
+        z
+          .string()
+          .regex(PARAM_NAME, 'a parameter name must be 1 to 64 of A-Z a-z 0-9 _ - and begin with a letter'),
         z.looseObject({}),
       )
       .default({}),
@@ -101,7 +103,11 @@ const paramsSchema = z
   .superRefine(({ properties, required }, context) => {
     for (const [i, name] of required.entries()) {
       if (Object.hasOwn(properties, name)) continue;
-      context.addIssue({ code: 'custom', path: ['required', i], message: `there is no parameter ${name}` });
+      context.addIssue({
+        code: 'custom',
+        path: ['required', i],
+        message: `is ${name}, which is not a parameter`,
+      });
     }
   })
   .transform((schema) => schema as ParamsSchema);
@@ -175,15 +181,15 @@ export function operationSchema(limits: SpecLimits) {
     })
     .refine(({ limits, run }) => limits === undefined || run.kind !== 'http', {
       path: ['limits'],
-      error: 'an HTTP call has no processes that they could apply to',
+      error: 'must be left out for an HTTP call, which has no processes',
     })
     .refine(({ stop, run }) => stop === undefined || run.kind !== 'http', {
       path: ['stop'],
-      error: 'must not be given for an HTTP call, which has no processes',
+      error: 'must be left out for an HTTP call, which has no processes',
     })
     .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
       path: ['warm'],
-      error: 'needs a cache block: else nothing is kept',
+      error: 'requires a cache block, because without one nothing is stored',
     })
     .transform((one) => ({ ...one, cacheable: one.cacheable ?? one.cache !== undefined }));
 }
@@ -201,7 +207,7 @@ export const operationsFileSchema = z.strictObject({
       const nameOf = (one: CircuitDefinition | undefined) => one?.program ?? one?.host;
       for (const [i, one] of circuits.entries()) {
         if (circuits.findIndex((other) => nameOf(other) === nameOf(one)) === i) continue;
-        context.addIssue({ code: 'custom', path: [i], message: `${nameOf(one)} stands there twice` });
+        context.addIssue({ code: 'custom', path: [i], message: `${nameOf(one)} is defined twice` });
       }
     }),
 });
@@ -325,8 +331,12 @@ export interface ResolvedOperation {
 export function resolveOperation(operations: Operations, request: OperationSpec): ResolvedOperation {
   const operation = operations.get(request.name);
   if (operation === undefined) {
-    const fields = [{ field: '/name', message: 'there is no such operation' }];
-    throw new RefusedError('unknown_operation', `There is no operation ${request.name}.`, { fields });
+    const fields = [{ field: '/name', message: 'is not an operation of this server' }];
+    throw new RefusedError(
+      'unknown_operation',
+      `There is no operation ${request.name}. GET /v1/operations lists all.`,
+      { fields },
+    );
   }
   const checked = operation.check(request.params ?? {});
   if (!checked.ok) throw refuse(checked.problems);

@@ -202,9 +202,9 @@ export function judge(outcome: Outcome): Verdict {
   const why =
     by === 'attempts'
       ? `All ${attempts} attempts failed.`
-      : `Failed after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: the operation has no retries left in its budget.`;
+      : `Failed after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: the retry budget of the operation is used up.`;
   const { code, retryable } = CATALOGUE.retry_exhausted;
-  const message = `${why} The last one: ${verdict.error.message}`;
+  const message = `${why} The last attempt: ${verdict.error.message}`;
   return { ...verdict, error: { ...verdict.error, code, type: 'retry_exhausted', retryable, message } };
 }
 
@@ -224,7 +224,7 @@ function judgeEnding(outcome: Outcome): Verdict {
     case 'http_response':
       if (!outcome.isExpected) {
         const type = isTransientStatus(outcome.status) ? 'http_unavailable' : 'http_status';
-        return ended('failed', type, `The server answered with status ${outcome.status}.`);
+        return ended('failed', type, `The target returned status ${outcome.status}.`);
       }
       if (outcome.resultError === null) return { status: 'completed', error: null };
       return ended('failed', outcome.resultError, bodyMessage(outcome.resultError, outcome));
@@ -250,21 +250,41 @@ function judgeEnding(outcome: Outcome): Verdict {
       );
     }
     case 'signalled':
-      return ended('failed', 'signal', `The command was ended by ${outcome.signal}.`);
+      return ended('failed', 'signal', `${outcome.signal} ended the command.`);
     case 'denied':
       return ended('failed', 'denied', outcome.message);
     case 'spawn_failed':
       return ended('failed', outcome.reason, outcome.message);
     case 'queue_timeout':
-      return ended('timed_out', 'queue_timeout', `Not started within ${outcome.limitMs} ms.`);
+      return ended(
+        'timed_out',
+        'queue_timeout',
+        `The execution did not start within ${outcome.limitMs} ms (timeouts.queue_ms).`,
+      );
     case 'attempt_timeout':
-      return ended('timed_out', 'attempt_timeout', `The attempt ran longer than ${outcome.limitMs} ms.`);
+      return ended(
+        'timed_out',
+        'attempt_timeout',
+        `The attempt exceeded ${outcome.limitMs} ms (timeouts.attempt_ms).`,
+      );
     case 'total_timeout':
-      return ended('timed_out', 'total_timeout', `Not finished within ${outcome.limitMs} ms of submission.`);
+      return ended(
+        'timed_out',
+        'total_timeout',
+        `The execution did not finish within ${outcome.limitMs} ms of submission (timeouts.total_ms).`,
+      );
     case 'idle_timeout':
-      return ended('timed_out', 'idle_timeout', `No output for ${outcome.limitMs} ms.`);
+      return ended(
+        'timed_out',
+        'idle_timeout',
+        `The command wrote no output for ${outcome.limitMs} ms (timeouts.idle_ms).`,
+      );
     case 'output_limit':
-      return ended('failed', 'output_limit', `The output went over ${outcome.limitBytes} bytes.`);
+      return ended(
+        'failed',
+        'output_limit',
+        `The output exceeded ${outcome.limitBytes} bytes (output.max_bytes).`,
+      );
     case 'resource_limit': {
       const { limit, limitValue } = outcome;
       return ended('failed', 'resource_limit', `${LIMITS[limit].exceeded(limitValue)} (${limit}).`);
@@ -312,18 +332,20 @@ function stepsMessage(failed: number, steps: readonly string[]): string {
 }
 
 const LOST_MESSAGES: Record<LostDetail, string> = {
-  server_crash: 'The server ended while the attempt ran; its processes were killed.',
-  server_stopped: 'The server was stopped at once, before the attempt had ended; its processes were killed.',
-  reboot: 'The machine was restarted while the attempt ran.',
-  runner_host_died: 'The runner host died while the attempt ran; its processes were killed.',
+  server_crash: 'The server crashed while the attempt ran. execd killed its processes.',
+  server_stopped: 'The server was stopped before the attempt had ended. execd killed its processes.',
+  reboot: 'The machine restarted while the attempt ran.',
+  runner_host_died: 'The runner host crashed while the attempt ran. execd killed its processes.',
   runner_host_silent:
-    'The runner host stopped answering while the attempt ran, and execd replaced it; its processes were killed.',
+    'The runner host stopped responding while the attempt ran. execd replaced it and killed its processes.',
   shutdown: 'The server was shut down and the attempt did not end within the drain time.',
 };
 
 const RESULT_MESSAGES: Record<ResultError, string> = {
-  output_not_json: 'It succeeded, but its output is not JSON.',
-  output_too_large: 'It succeeded, but its output is too large, or nested too deeply, to be parsed.',
+  output_not_json:
+    'The command succeeded, but its output is not JSON. Remove output.parse to get the output as text.',
+  output_too_large:
+    'The command succeeded, but its output is too large, or nested too deeply, to be parsed as JSON.',
 };
 
 function bodyMessage(

@@ -69,11 +69,14 @@ function* checkPlan(
   const { add } = context;
   context.steps += plan.steps.length;
   if (context.steps > MAX_STEPS) {
-    add([...at, 'steps'], `at most ${MAX_STEPS} steps, with those of the plans in it`);
+    add(
+      [...at, 'steps'],
+      `has too many steps: at most ${MAX_STEPS} are allowed, including those of plans in the plan`,
+    );
     return null;
   }
   if (depth > MAX_PLAN_DEPTH) {
-    add(at, `plans are nested at most ${MAX_PLAN_DEPTH} deep`);
+    add(at, `is nested too deeply: at most ${MAX_PLAN_DEPTH} levels of plans are allowed`);
     return null;
   }
   const steps: (StepSpec | null)[] = [];
@@ -88,7 +91,7 @@ function* checkPlan(
   if (levels === null) {
     const circle = (circleOf(before) ?? []).map((i) => nameOf(steps[i], i));
     const first = names.get(circle[0] ?? '') ?? 0;
-    add([...at, 'steps', first, 'depends_on'], `goes round in a circle: ${circle.join(' -> ')}`);
+    add([...at, 'steps', first, 'depends_on'], `forms a cycle: ${circle.join(' -> ')}`);
   }
   const ancestors = levels === null ? null : yield* Ancestors.of(before, levels);
   yield* new ScopeCheck(plan, steps, names, ancestors, context).check(at);
@@ -121,8 +124,10 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
       add(splitField(field), isKind ? message.replace(/("operation")$/, '$1, "plan"') : message);
     }
   }
-  if (step.foreach !== undefined && step.while !== undefined) add([...at, 'while'], 'cannot go with foreach');
-  if (step.on_limit === 'reject') add([...at, 'on_limit'], 'a step waits for its slot');
+  if (step.foreach !== undefined && step.while !== undefined)
+    add([...at, 'while'], 'cannot be used with foreach');
+  if (step.on_limit === 'reject')
+    add([...at, 'on_limit'], 'must be left out: a step always waits for its slot');
   const sound = parsed.success ? step : soundPart(step, form);
   const items = sound.foreach?.items;
   const isList = Array.isArray(items) || (typeof items === 'string' && hasReferences(items));
@@ -182,7 +187,7 @@ function numbersOf(steps: readonly (StepSpec | null)[], at: Path, add: Context['
     if (step === null) return;
     const first = numbers.get(step.name);
     if (first === undefined) numbers.set(step.name, i);
-    else add([...at, 'steps', i, 'name'], `is the name of step ${first} already`);
+    else add([...at, 'steps', i, 'name'], `is the name of step ${first}, too; names must be unique`);
   });
   return numbers;
 }
@@ -202,14 +207,17 @@ function* orderOf(
     context.dependencies += 1;
     if (context.dependencies <= MAX_DEPENDENCIES) return void before[i]?.add(j);
     if (context.dependencies === MAX_DEPENDENCIES + 1)
-      add(path, `at most ${MAX_DEPENDENCIES} dependencies, with those of the plans in it`);
+      add(
+        path,
+        `has too many dependencies: at most ${MAX_DEPENDENCIES} are allowed, including those of plans in the plan`,
+      );
   };
   for (const [i, step] of steps.entries()) {
     (step?.depends_on ?? []).forEach((name, k) => {
       const path = [...at, 'steps', i, 'depends_on', k];
       const j = names.get(name);
       if (strategy.type !== 'dependency_graph')
-        add(path, `goes with the strategy dependency_graph, not ${strategy.type}`);
+        add(path, `requires the strategy dependency_graph; this plan has ${strategy.type}`);
       else if (j === undefined) add(path, `there is no step ${JSON.stringify(name)}`);
       else link(i, j, path);
     });

@@ -132,10 +132,11 @@ export class ScopeCheck {
   #whyNotStep(name: string | number | undefined, number: number | null): string | null {
     const other = this.#names.get(String(name));
     if (name === undefined || other === undefined)
-      return name === undefined ? 'a step is to be named' : `there is no step ${JSON.stringify(name)}`;
+      return name === undefined ? 'must name a step' : `there is no step ${JSON.stringify(name)}`;
     if (number === null) return null;
-    if (other === number) return 'a step does not know its own result';
-    if (this.#ancestors?.has(number, other) === false) return `the step ${name} does not end before this one`;
+    if (other === number) return 'a step cannot use its own result';
+    if (this.#ancestors?.has(number, other) === false)
+      return `the step ${name} does not end before this step: depend on it`;
     return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
   }
 
@@ -152,7 +153,7 @@ export class ScopeCheck {
 
   #whyNotPlan({ path, fallback }: Reference): string | null {
     const [first, name] = path;
-    if (first !== 'params' && first !== 'id') return 'a plan has params and id';
+    if (first !== 'params' && first !== 'id') return 'a plan has only params and id';
     if (first === 'id' || name === undefined || fallback !== null) return null;
     // Those of a plan in a plan may be a reference as a whole.
     if (typeof this.#plan.params === 'string') return null;
@@ -169,15 +170,15 @@ export class ScopeCheck {
     if (text.length > MAX_TEXT_LENGTH)
       return this.#context.add(
         path,
-        `has more than ${MAX_TEXT_LENGTH} characters, too many for a text with references`,
+        `has more than ${MAX_TEXT_LENGTH} characters, the most for a text with references`,
       );
     const why = whyUnsafe(parseTemplate(text).parts);
     references.forEach(({ reference }, i) => {
       const problem =
         reader === null || !isPosixShell(reader)
-          ? `would be read as code by ${reader ?? 'the interpreter'}, which may not quote as a POSIX shell does: hand it over in env or stdin`
+          ? `would be run as code by ${reader ?? 'the interpreter'}: pass the value in env or stdin`
           : reference.filters.at(-1) !== 'quote'
-            ? 'would be read by the shell: hand it over in env, or end it with "| quote"'
+            ? 'would be read by the shell: pass the value in env, or end the reference with "| quote"'
             : why[i];
       if (problem != null) this.#context.add(path, `${reference.text} ${problem}`);
     });

@@ -124,11 +124,15 @@ export const labels = boundedRecord(labelName, osString.max(255), { most: 64, wh
 
 export const priority = z.int().min(-1000).max(1000);
 export const taskId = osString.min(1).max(255);
+/** The bound, its setting and the value. */
+const atMost = (max: number, setting: string) => ({
+  error: ({ input }: { input?: unknown }) => `must be at most ${max} (${setting}), not ${String(input)}`,
+});
 const wholeMs = (max: number, setting?: string) =>
   z
     .int()
     .min(1)
-    .max(max, setting === undefined ? undefined : `must be at most ${max} (${setting})`);
+    .max(max, setting === undefined ? undefined : atMost(max, setting));
 
 /** The clock of a plan, milliseconds. */
 export const planTimeouts = z.strictObject({
@@ -190,7 +194,8 @@ function outputSchema(limits: SpecLimits) {
     })
     .refine((output) => output.oversized === 'spool' || (output.max_bytes ?? 0) <= limits.maxOutputBytes, {
       path: ['max_bytes'],
-      error: `must be at most ${limits.maxOutputBytes} (EXECUTION_MAX_OUTPUT_BYTES) unless oversized is "spool"`,
+      error: ({ input }) =>
+        `must be at most ${limits.maxOutputBytes} (EXECUTION_MAX_OUTPUT_BYTES) unless oversized is "spool", not ${String((input as { max_bytes?: number }).max_bytes)}`,
     });
 }
 

@@ -22,7 +22,10 @@ export function graceSchema(maxGraceMs = MOST_GRACE_MS) {
   return z
     .int()
     .min(0)
-    .max(maxGraceMs, `must be at most ${maxGraceMs} (EXECUTION_MAX_KILL_GRACE_MS)`)
+    .max(maxGraceMs, {
+      error: ({ input }) =>
+        `must be at most ${maxGraceMs} (EXECUTION_MAX_KILL_GRACE_MS), not ${String(input)}`,
+    })
     .optional();
 }
 

@@ -77,7 +77,7 @@ export class Changes {
     ) {
       return result.execution;
     }
-    throw notChanged(result, id, 'it cannot be cancelled any more');
+    throw notChanged(result, id, 'it can no longer be cancelled');
   }
 
   /** Cancels everything live that fits; answers how many ended at once and how many are being stopped. */
@@ -124,7 +124,7 @@ export class Changes {
       : this.#extend(before, part));
     // It has changed in between, and what was decided may not hold any more.
     if (result?.status === 'stale') return this.patch(caller, id, change);
-    if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be changed any more');
+    if (result?.status !== 'applied') throw notChanged(result, id, 'it can no longer be changed');
     return result.executions[0] as Execution;
   }
 
@@ -160,11 +160,14 @@ export class Changes {
     if (result?.status === 'refused' && result.reason === 'illegal') {
       throw new RefusedError(
         'execution_not_finished',
-        `The execution ${id} has not finished; cancel it first.`,
+        `The execution ${id} has not finished. Cancel it first.`,
       );
     }
     if (result?.status === 'refused' && result.reason === 'step_of_plan')
-      throw new RefusedError('step_of_plan', `The execution ${id} is a step of a plan, and leaves with it.`);
+      throw new RefusedError(
+        'step_of_plan',
+        `The execution ${id} is a step of a plan. Remove the plan instead.`,
+      );
     if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
     await this.#deps.removals.remove(result.executions);
   }
@@ -253,7 +256,7 @@ export class Changes {
 const isEnding = (id: ExecutionId) =>
   new RefusedError(
     'execution_finished',
-    `The execution ${id} is ending: its limits cannot be extended any more.`,
+    `The execution ${id} is ending: its limits can no longer be extended.`,
   );
 
 /** Who may run longer may come to cost more. */
@@ -280,7 +283,10 @@ function extended(before: Timeouts, change: TimeoutsSpec): Timeouts {
   const fields = (Object.keys(names) as (keyof Timeouts)[]).flatMap((name): FieldProblem[] => {
     const old = before[name] ?? Infinity;
     if ((after[name] ?? Infinity) >= old) return [];
-    const message = old === Infinity ? 'is off, and cannot be set any more' : `must not be less than ${old}`;
+    const message =
+      old === Infinity
+        ? 'is off, and can only be set when the execution is submitted'
+        : `must not be less than ${old}`;
     return [{ field: `/timeouts/${names[name]}`, message }];
   });
   if (fields.length > 0)

@@ -95,13 +95,13 @@ export class Committer {
   #worked(): void {
     if (this.#failure === null) return;
     this.#failure = null;
-    this.#deps.log.info({}, 'The store can be written again');
+    this.#deps.log.info({}, 'The store is writable again');
   }
 
   /** While the server is not ready nobody may write, so that only a probe finds out that it could be. */
   #failed(error: Error): void {
     if (this.#failure === null) {
-      this.#deps.log.error({ err: error }, 'The store could not be written');
+      this.#deps.log.error({ err: error }, 'Cannot write to the store');
       this.#probeLater();
     }
     this.#failure = error;

@@ -368,9 +368,7 @@ export class Engine {
     const { clock, log } = this.#deps;
     const isNoted = new AbortController();
     const note = this.#commit([[{ type: 'stop_asked' }]])
-      .catch((error: unknown) =>
-        log.warn({ err: error }, 'It could not be stored that execd was asked to stop'),
-      )
+      .catch((error: unknown) => log.warn({ err: error }, 'Cannot store that execd was asked to stop'))
       .then(() => isNoted.abort());
     await Promise.race([note, clock.sleep(NOTE_MS, isNoted.signal).catch(() => undefined)]);
   }
@@ -394,8 +392,7 @@ export class Engine {
     const isDone = new AbortController();
     const graceMs = Math.max(policy.graceMs, ...this.#live.all().map((run) => run.graceMs));
     const giveUp = clock.sleep(graceMs + LAST_ENDS_MS, isDone.signal).then(
-      () =>
-        log.error({ running: this.#live.size }, 'Ends could not be stored; the next start makes them good'),
+      () => log.error({ running: this.#live.size }, 'Cannot store ends; the next start recovers them'),
       () => undefined,
     );
     await Promise.race([idle.then(() => isDone.abort()), giveUp]);
@@ -714,7 +711,7 @@ export class Engine {
     )
       return;
     const written = this.#commit([[{ type: 'cache', ...change, keepAtMost }]]).catch((error: unknown) => {
-      this.#deps.log.warn({ err: error }, 'Kept results could not be stored');
+      this.#deps.log.warn({ err: error }, 'Cannot store the cache');
     });
     this.#track(written);
   }
@@ -729,7 +726,7 @@ export class Engine {
     const carry = this.#state === 'open' ? runExecution : giveBack;
     const scheduler = this.#schedulerOf(execution.work);
     const carried = carry(execution, this.#runDeps(scheduler)).catch((error: unknown) => {
-      this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run was given up');
+      this.#deps.log.error({ err: error, execution_id: execution.id }, 'A run failed with an internal error');
       scheduler.release();
     });
     this.#track(carried);
@@ -761,7 +758,7 @@ export class Engine {
     try {
       await act(execution);
     } catch (error) {
-      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'A timer could not be stored');
+      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'Cannot store a timeout');
       this.#deps.clock.timer(TIMER_RETRY_MS, () => void this.#onTime(execution, act));
     }
   }

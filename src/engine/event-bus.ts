@@ -33,7 +33,7 @@ export class EventBus {
       try {
         listener(event);
       } catch (error) {
-        this.#log.error({ err: error, user_id: event.entry.userId }, 'A listener to accounts failed');
+        this.#log.error({ err: error, user_id: event.entry.userId }, 'A listener of accounts failed');
       }
     }
   }

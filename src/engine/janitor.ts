@@ -106,7 +106,8 @@ export class Janitor {
         await journal.remove(name).then(
           () => (removed += 1),
           (error: unknown) => {
-            if (left === 0) log.warn({ err: error, run_id: name.runId }, 'A log without a record was left');
+            if (left === 0)
+              log.warn({ err: error, run_id: name.runId }, 'Cannot remove a log without an execution');
             left += 1;
           },
         );
@@ -129,12 +130,12 @@ export class Janitor {
     const { signal } = this.#stop;
     const steadyMs = Math.min(retentionMs, STEADY_MS);
     await this.removeOrphanedLogs().catch((error: unknown) =>
-      log.warn({ err: error }, 'Orphaned logs were left'),
+      log.warn({ err: error }, 'Cannot look for logs without executions'),
     );
     while (!signal.aborted) {
       const byAge = this.#steadiness.forMs() >= steadyMs;
       await this.#sweepNext({ byAge, isAsked: false }).catch((error: unknown) =>
-        log.error({ err: error }, 'The cleanup failed'),
+        log.error({ err: error }, 'The cleanup failed; execd retries at the next interval'),
       );
       await clock.sleep(intervalMs, signal).catch(() => undefined);
     }

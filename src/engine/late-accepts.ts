@@ -148,7 +148,7 @@ export class LateAccepts {
       for (const [, entry] of batch) entry.tries += 1;
       if (batch.some(([, { tries }]) => tries < MAX_TRIES)) return false;
       const ids = batch.map(([id]) => id);
-      this.#deps.log.error({ err: error, execution_ids: ids }, 'A cached answer could not be stored');
+      this.#deps.log.error({ err: error, execution_ids: ids }, 'Cannot store a cache hit');
     }
     for (const [id, { answer }] of batch) {
       this.#waiting.delete(id);

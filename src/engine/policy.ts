@@ -214,7 +214,8 @@ export function checkPriority(
   { maxPriority }: Pick<Quotas, 'maxPriority'>,
 ): void {
   if (priority === undefined || maxPriority === null || priority <= maxPriority) return;
-  const fields = [{ field: '/priority', message: `must be at most ${maxPriority} (quota of the user)` }];
+  const message = `must be at most ${maxPriority} (the quota of the user), not ${priority}`;
+  const fields = [{ field: '/priority', message }];
   throw new RefusedError('validation', `/priority: ${fields[0]?.message}`, { fields });
 }
 

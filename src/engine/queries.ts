@@ -209,7 +209,7 @@ export class Queries {
     }
     if (isThere) return;
     const fields = [{ field: '?cursor', message }];
-    throw new RefusedError('invalid_cursor', `The cursor cannot be used: ${message}.`, { fields });
+    throw new RefusedError('invalid_cursor', `The cursor is invalid: ${message}.`, { fields });
   }
 
   async #checkLogs(execution: Execution, only: number | null): Promise<void> {

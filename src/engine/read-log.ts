@@ -165,7 +165,7 @@ class Reading {
       const attempt = this.#execution.attempts.find(({ number }) => number === name.attempt);
       const { stdoutKeptBytes = 0, stderrKeptBytes = 0 } = attempt?.output ?? {};
       if (isOver && stdoutKeptBytes + stderrKeptBytes > 0) {
-        throw new RefusedError('log_read_failed', `The log of attempt ${name.attempt} is gone.`);
+        throw new RefusedError('log_read_failed', `The log of attempt ${name.attempt} was removed.`);
       }
       if (isOver || !this.#query.follow || !(yield* this.#wait())) return null;
     }

@@ -19,7 +19,7 @@ export async function stored<T>(work: Promise<T>): Promise<T> {
 
 export function unavailable(cause: unknown): unknown {
   if (!(cause instanceof StoreError)) return cause;
-  const detail = 'The store cannot be used now; nothing was changed.';
+  const detail = 'The store is unavailable; nothing was changed. Try again later.';
   return new RefusedError('store_unavailable', detail, { cause, retryAfterS: AWAY_RETRY_S });
 }
 
@@ -34,7 +34,7 @@ export function insufficientCredits({
 }: Extract<GroupRefusal, { reason: 'no_credit' }>): RefusedError {
   return new RefusedError(
     'insufficient_credits',
-    `This needs ${needed} credits; ${available} are available.`,
+    `The request reserves ${needed} credits; ${available} are available. Ask an administrator for a grant.`,
   );
 }
 

@@ -84,7 +84,7 @@ async function endsOf(execution: RunningExecution, { end, tails }: Ended, deps: 
     if (log !== null) Object.assign(ends, await readEnds(log, wanted, { most, output: end.output }));
   } catch (error) {
     // An end must not depend on its log: what the report has is marked as an end.
-    deps.log.warn({ err: error, execution_id: execution.id }, 'The log could not be read back');
+    deps.log.warn({ err: error, execution_id: execution.id }, 'Cannot read the log for the result');
   }
   return tailsOf(ends.stdout, ends.stderr, { stdout: stdoutBytes, stderr: stderrBytes });
 }
@@ -160,7 +160,7 @@ async function rawBody(execution: RunningExecution, output: OutputTotals, deps: 
     bytes = await standardOutput(execution, resultBytesOf(execution.outputPolicy), deps.journal);
   } catch (error) {
     // An end must not depend on its log: without it the body is lacking, and says so.
-    deps.log.warn({ err: error, execution_id: execution.id }, 'The log could not be read back');
+    deps.log.warn({ err: error, execution_id: execution.id }, 'Cannot read the log for the result');
   }
   const truncated = output.stdoutBytes > bytes.length;
   const facts = { truncated, bytes: output.stdoutBytes };

@@ -108,7 +108,7 @@ function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: R
   if (revoked !== null) return revoked;
   const { userId, spec, access, work } = execution;
   const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
-  if (missing !== null) return { cause: 'denied', message: `This user may not use the secret ${missing}.` };
+  if (missing !== null) return { cause: 'denied', message: `There is no secret ${missing} for this user.` };
   if (rules.version === access.policyVersion) return null;
   if (spec.kind === 'plan') return null;
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
@@ -312,7 +312,7 @@ async function settle(
       const waitMs = SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number;
       deps.log.warn(
         { err: error, execution_id: run.id, wait_ms: waitMs },
-        'An end could not be stored; tried again',
+        'Cannot store the end of an attempt; execd retries',
       );
       await deps.clock.sleep(waitMs, deps.signal).catch(() => undefined);
     }

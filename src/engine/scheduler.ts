@@ -95,7 +95,7 @@ export class Scheduler {
         if (claimed > 0 || this.#isDue) this.fill();
       },
       (error: unknown) => {
-        this.#deps.log.error({ err: error }, 'Queued executions could not be claimed');
+        this.#deps.log.error({ err: error }, 'Cannot claim queued executions; execd retries');
         this.#deps.clock.timer(RETRY_MS, () => {
           this.#isFilling = false;
           this.fill();

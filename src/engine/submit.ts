@@ -204,7 +204,7 @@ export function checkSubmitRate(
   const { submitsPerS } = rules.quotasOf(userId);
   const retryAfterS = submitsPerS === null ? null : rates.take(userId, submitsPerS);
   if (retryAfterS === null) return;
-  const detail = `This user may submit ${submitsPerS} executions in a second.`;
+  const detail = `The user may submit at most ${submitsPerS} executions per second.`;
   throw new RefusedError('too_many_submits', detail, { retryAfterS });
 }
 
@@ -288,7 +288,7 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
   const isShared = resolved.settings.cache?.scope === 'global';
   if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
-    const detail = 'What is shared between users is changed by administrators and operations only.';
+    const detail = 'Only administrators and operations may change results that all users share.';
     throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
   }
   const quotas = deps.rules.quotasOf(caller.userId);
@@ -348,7 +348,7 @@ function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secre
   const operation = spec.kind === 'operation' ? spec.name : null;
   const missing = secrets.whyNot({ names, userId, operation });
   if (missing !== null) {
-    throw new RefusedError('unknown_secret', `There is no secret ${missing} that this user may use.`);
+    throw new RefusedError('unknown_secret', `There is no secret ${missing} for this user.`);
   }
   const generations = names.map((name) => [name, secrets.generation(name)]);
   return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
@@ -546,7 +546,7 @@ async function conclude(
       return userQueueFull(caller, deps, scheduler);
     case 'log_quota_exceeded': {
       const detail =
-        'The logs of this user keep as much as they may: remove executions, or wait for their removal.';
+        'The logs of this user have reached their quota. Remove executions, or wait until execd removes them.';
       return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
     }
     case 'not_found':
@@ -555,18 +555,21 @@ async function conclude(
     case 'step_exists':
       return new StepNotTaken(result.reason);
     case 'key_reused':
-      return new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
+      return new RefusedError(
+        'idempotency_key_reused',
+        'This Idempotency-Key was used with a different request. Use a new key.',
+      );
     case 'key_gone':
       return new RefusedError(
         'execution_removed',
-        `The execution ${result.executionId} of this key was removed.`,
+        `The execution ${result.executionId} that this Idempotency-Key created was removed. Use a new key.`,
       );
     case 'key_replayed': {
       const first = await deps.store.get(caller.userId, result.executionId);
       if (first !== null) return { execution: first, isReplay: true, webhookSecret: null };
       return new RefusedError(
         'execution_removed',
-        `The execution ${result.executionId} of this key was removed.`,
+        `The execution ${result.executionId} that this Idempotency-Key created was removed. Use a new key.`,
       );
     }
     default:

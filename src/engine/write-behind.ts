@@ -92,7 +92,7 @@ export class WriteBehind {
       this.#failures += 1;
       this.#deps.log.warn(
         { err: error, entries: batch.length },
-        'Counters could not be stored; they are kept',
+        'Cannot store output counters; execd retries',
       );
       for (const [id, entry] of batch) if (!this.#entries.has(id)) this.#entries.set(id, entry);
       this.#arm();

@@ -37,7 +37,7 @@ const OF_FASTIFY: Record<string, [RefusalType, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_request',
-    'The body is not as long as Content-Length says.',
+    'The body is shorter or longer than Content-Length.',
   ],
   FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL cannot be decoded.'],
 };
@@ -71,9 +71,7 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     // Else it would be an execution with an empty id.
     const hasSlash = path.startsWith('/v1/') && path.endsWith('/');
     if (!request.is404 && !hasSlash) return done();
-    const hint = hasSlash
-      ? 'paths have no slash at their end'
-      : 'the API is under /v1, and shown under /docs';
+    const hint = hasSlash ? 'leave out the slash at the end' : 'the API is under /v1; /docs lists all routes';
     const shown = path.length > MAX_SHOWN_PATH ? `${path.slice(0, MAX_SHOWN_PATH)}…` : path;
     done(new RefusedError('route_not_found', `There is no route ${request.method} ${shown}; ${hint}.`));
   });
@@ -85,7 +83,7 @@ const MAX_SHOWN_PATH = 200;
 export function asRefusal(error: FastifyError): RefusedError {
   if (error instanceof RefusedError) return error;
   if (error instanceof JournalError)
-    return new RefusedError('log_unreadable', 'The log is there, but it cannot be read.', { cause: error });
+    return new RefusedError('log_unreadable', 'The log exists, but execd cannot read it.', { cause: error });
   if (error instanceof StoreError)
     return new RefusedError('store_unavailable', 'The store cannot be used now.', {
       cause: error,
@@ -93,7 +91,11 @@ export function asRefusal(error: FastifyError): RefusedError {
     });
   const known = OF_FASTIFY[error.code];
   if (known !== undefined) return new RefusedError(...known);
-  return new RefusedError('internal_error', 'The server failed to answer; its log says why.', {
-    cause: error,
-  });
+  return new RefusedError(
+    'internal_error',
+    'execd failed to handle the request. Its log contains the reason.',
+    {
+      cause: error,
+    },
+  );
 }

@@ -36,9 +36,9 @@ export interface ByteRange {
 export function readRange(header: string, size: number): ByteRange {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim()) ?? [];
   if (from === '' && to === '')
-    throw new RefusedError('invalid_range', 'Ask for one range, as "bytes=first-last".');
+    throw new RefusedError('invalid_range', 'Range must be one range of bytes, for example bytes=0-1023.');
   if (from !== '' && to !== '' && Number(to) < Number(from)) {
-    throw new RefusedError('invalid_range', 'The last byte of the range comes before its first.');
+    throw new RefusedError('invalid_range', 'The last byte of the Range is before its first byte.');
   }
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from);
   const last = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1);

@@ -25,7 +25,7 @@ export function idempotencyOf(
   if (!parsed.success) {
     throw new RefusedError(
       'invalid_idempotency_key',
-      'The Idempotency-Key has 1 to 255 printable ASCII characters.',
+      'The Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.',
     );
   }
   return { key: parsed.data, bodyHash: bodyHash(standsFor()) };

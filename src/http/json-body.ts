@@ -28,7 +28,7 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     const charset = /charset\s*=\s*"?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
     if (charset !== undefined && charset.toLowerCase() !== 'utf-8') {
-      return done(new RefusedError('unsupported_media_type', 'JSON is UTF-8; no other charset is accepted.'));
+      return done(new RefusedError('unsupported_media_type', 'The charset must be UTF-8.'));
     }
     if (body.length === 0) return done(null, undefined);
     const tooLarge = whyTooLarge(request, body.length);
@@ -78,8 +78,8 @@ function membersOf(value: unknown): number {
 
 function namedTwice(text: string): RefusedError {
   const field = pointer(repeatedName(text) ?? [], 'body');
-  const fields = [{ field, message: 'stands there twice' }];
-  return new RefusedError('validation', `${field}: stands there twice`, { fields });
+  const fields = [{ field, message: 'is a duplicate key' }];
+  return new RefusedError('validation', `${field}: is a duplicate key`, { fields });
 }
 
 /** The parser refuses what is not JSON, and names that would change what an object is. */
@@ -93,8 +93,8 @@ function whyRefused(text: string): RefusedError {
     );
   }
   const field = pointer(pathToPoison(JSON.parse(text)) ?? [], 'body');
-  const fields = [{ field, message: 'this name cannot be used' }];
-  return new RefusedError('validation', `${field}: this name cannot be used`, { fields });
+  const fields = [{ field, message: 'must not be "__proto__"; choose another name' }];
+  return new RefusedError('validation', `${field}: must not be "__proto__"; choose another name`, { fields });
 }
 
 function pathToPoison(value: unknown): string[] | null {

@@ -42,7 +42,7 @@ class Reader {
   document(): string | null {
     const wrong = this.#value();
     if (wrong !== null) return wrong;
-    return this.#next() === undefined ? null : 'more text after the end of the document';
+    return this.#next() === undefined ? null : 'text after the end of the document';
   }
 
   #value(): string | null {
@@ -57,7 +57,7 @@ class Reader {
       case '"':
         return this.#string();
       case "'":
-        return 'text stands in double quotes, not in single ones';
+        return 'strings need double quotes, not single quotes';
       case undefined:
         return 'the text ends too early';
       default:
@@ -104,7 +104,7 @@ class Reader {
       this.at += 1;
       if (this.#next() === close) {
         this.at = comma;
-        return `a comma too much before "${close}"`;
+        return `a trailing comma before "${close}"`;
       }
     }
   }

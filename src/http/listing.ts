@@ -57,13 +57,19 @@ function read(cursor: string, filter: object): unknown {
   const [version, last, ofFilter] = decode(cursor);
   if (version !== CURSOR_VERSION) throw notOurs();
   if (ofFilter !== filterHash(filter)) {
-    throw new RefusedError('invalid_cursor', 'The cursor belongs to a listing with other filters.');
+    throw new RefusedError(
+      'invalid_cursor',
+      'The cursor belongs to a list with other filters. Send the same filters, or leave out the cursor.',
+    );
   }
   return last;
 }
 
 function notOurs(): RefusedError {
-  return new RefusedError('invalid_cursor', 'The cursor was not made by this server.');
+  return new RefusedError(
+    'invalid_cursor',
+    'The cursor is not one that this server returned as next_cursor.',
+  );
 }
 
 function decode(cursor: string): unknown[] {

@@ -213,7 +213,9 @@ function answerBadRequest(error: Error & { code?: string }, socket: Socket, cloc
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? 'request_timeout'
         : 'malformed_request';
-  const problem = toProblem(new RefusedError(type, 'The request could not be read.'));
+  const problem = toProblem(
+    new RefusedError(type, 'The request is not valid HTTP, or did not arrive in time.'),
+  );
   const body = JSON.stringify(problem);
   const head = Object.entries({
     ...SECURITY_HEADERS,

@@ -215,7 +215,7 @@ export function toCancel(execution: Execution): ExecutionWire['cancel'] {
 }
 
 const MESSAGES: Record<Execution['status'], string> = {
-  pending: 'The execution waits.',
+  pending: 'The execution is waiting.',
   running: 'The execution is running.',
   completed: 'The execution completed.',
   failed: 'The execution failed.',

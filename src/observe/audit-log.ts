@@ -90,7 +90,7 @@ export class AuditLog {
       this.lost += lines.length;
       // Opened again for the next lines, which looks at how the file ends.
       await this.#closeFile();
-      this.#options.log.error({ err: error, lines: lines.length }, 'The audit log could not be written');
+      this.#options.log.error({ err: error, lines: lines.length }, 'Cannot write to the audit log');
     }
   }
 

@@ -83,33 +83,35 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   const httpRuns = gauge('execd_http_active_runs', 'HTTP calls that hold a slot.');
   const httpSlots = gauge('execd_http_slots', 'Slots for HTTP calls.');
-  const retries = counter('retry_attempts_total', 'Attempts that are made again.', ['operation_type']);
-  const retried = counter('execd_retried_executions_total', 'Executions that took more than one try.', [
+  const retries = counter('retry_attempts_total', 'Retries of attempts.', ['operation_type']);
+  const retried = counter('execd_retried_executions_total', 'Executions that needed more than one attempt.', [
     'result',
   ]);
-  const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for their backoff.');
+  const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for a retry.');
 
-  const hits = counter('cache_hits_total', 'Executions answered with an earlier result.', ['operation_type']);
-  const misses = counter('cache_misses_total', 'Executions that found no earlier result.', [
-    'operation_type',
-  ]);
-  const joins = counter('execd_cache_joined_total', 'Executions that took part in the run of another one.', [
+  const hits = counter('cache_hits_total', 'Cache hits.', ['operation_type']);
+  const misses = counter('cache_misses_total', 'Cache misses.', ['operation_type']);
+  const joins = counter('execd_cache_joined_total', 'Executions that shared the run of another one.', [
     'operation_type',
   ]);
   const notKept = counter('execd_cache_not_stored_total', 'Executions whose result was not kept.', [
     ...(['operation_type', 'reason'] as const),
   ]);
-  const circuitState = gauge('execd_circuit_state', '0 closed, 1 half open, 2 open.', ['circuit']);
+  const circuitState = gauge('execd_circuit_state', 'State of a circuit: 0 closed, 1 half open, 2 open.', [
+    'circuit',
+  ]);
   const circuitOpened = counter('execd_circuit_opened_total', 'Times that a circuit has opened.', [
     'circuit',
   ]);
-  const circuitRejected = counter('execd_circuit_rejected_total', 'Executions that a circuit has refused.', [
-    'circuit',
-  ]);
-  const cacheSize = gauge('cache_size', 'Results that are kept.');
-  const cacheBytes = gauge('execd_cache_bytes', 'Memory that kept results take, roughly.');
-  const evictions = counter('execd_cache_evictions_total', 'Results that made room for others.');
-  const expirations = counter('execd_cache_expirations_total', 'Results whose time was over.');
+  const circuitRejected = counter(
+    'execd_circuit_rejected_total',
+    'Executions that an open circuit rejected.',
+    ['circuit'],
+  );
+  const cacheSize = gauge('cache_size', 'Results in the cache.');
+  const cacheBytes = gauge('execd_cache_bytes', 'Bytes of all results in the cache, roughly.');
+  const evictions = counter('execd_cache_evictions_total', 'Results that were evicted from the cache.');
+  const expirations = counter('execd_cache_expirations_total', 'Results that expired in the cache.');
   const tooLarge = counter('execd_cache_refused_total', 'Results that were too large for the cache.');
 
   const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
@@ -120,22 +122,26 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'fault',
   ]);
   const lost = counter('execd_attempts_lost_total', 'Attempts that were interrupted.', ['detail']);
-  const refused = counter('execd_requests_refused_total', 'Requests that were refused.', ['type']);
-  const queueWait = histogram('execd_queue_wait_seconds', 'From entering the queue to the claim.', SECONDS);
-  const spawn = histogram('execd_spawn_seconds', 'From the claim to the start of the process.', SECONDS);
+  const refused = counter('execd_requests_refused_total', 'Requests that were rejected.', ['type']);
+  const queueWait = histogram(
+    'execd_queue_wait_seconds',
+    'Time from entering the queue to the claim.',
+    SECONDS,
+  );
+  const spawn = histogram('execd_spawn_seconds', 'Time from the claim to the start of the process.', SECONDS);
   const outputBytes = counter('execd_output_bytes_total', 'Bytes that processes wrote.', ['stream']);
-  const truncated = counter('execd_output_truncated_total', 'Attempts whose log does not keep all output.');
+  const truncated = counter('execd_output_truncated_total', 'Attempts whose log lacks some of the output.');
   const leftovers = counter(
     'execd_leftover_processes_total',
     'Processes that outlived their leader and were killed.',
   );
   const resourceLimits = counter(
     'execd_resource_limits_total',
-    'Executions that ended because they went over a limit of their resources.',
+    'Executions that exceeded a resource limit.',
     ['limit'],
   );
   const survivors = counter('execd_surviving_processes_total', 'Processes that could not be killed.');
-  const http = histogram('execd_http_request_duration_seconds', 'Answering of requests.', HTTP_SECONDS, [
+  const http = histogram('execd_http_request_duration_seconds', 'Duration of HTTP requests.', HTTP_SECONDS, [
     'method',
     'route',
     'code',
@@ -146,55 +152,65 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const lag = gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.');
   const lagFailures = counter('execd_write_behind_failures_total', 'Failed writes of counters.');
   const commits = counter('execd_store_commits_total', 'Transactions of the store.');
-  const groups = counter('execd_store_groups_total', 'Groups in the transactions of the store.');
+  const groups = counter('execd_store_groups_total', 'Groups of changes in the transactions of the store.');
   const commitSeconds = counter(
     'execd_store_commit_seconds_total',
     'Time spent in transactions of the store.',
   );
-  const waitingGroups = gauge('execd_store_groups_waiting', 'Groups that wait for their transaction.');
-  const restarts = counter(
-    'execd_runner_host_restarts_total',
-    'Times that a dead runner host was started again.',
+  const waitingGroups = gauge(
+    'execd_store_groups_waiting',
+    'Groups of changes that wait for a transaction of the store.',
   );
-  const ready = gauge('execd_ready', '1 when new executions are accepted.');
-  const polls = gauge('execd_long_polls', 'Requests that wait for an execution.');
-  const followers = gauge('execd_log_followers', 'Readers of logs.');
-  const sseClients = gauge('execd_sse_clients', 'Streams of events that are open.', ['stream']);
-  const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose clients take nothing now.');
-  const sseSent = counter('execd_sse_messages_total', 'Messages of streams handed to sockets.');
-  const sseCut = counter('execd_sse_clients_cut_total', 'Streams ended before their end.', ['reason']);
+  const restarts = counter('execd_runner_host_restarts_total', 'Restarts of the runner host.');
+  const ready = gauge('execd_ready', '1 if execd accepts executions, else 0.');
+  const polls = gauge('execd_long_polls', 'Open long polls.');
+  const followers = gauge('execd_log_followers', 'Clients that follow a log.');
+  const sseClients = gauge('execd_sse_clients', 'Open streams of events.', ['stream']);
+  const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose client is not reading.');
+  const sseSent = counter('execd_sse_messages_total', 'Messages sent to streams.');
+  const sseCut = counter('execd_sse_clients_cut_total', 'Streams that execd closed early.', ['reason']);
   const logDropped = counter(
     'execd_log_lines_dropped_total',
     "Lines of execd's own log that were dropped because nobody read them.",
   );
-  const handlerFailures = counter('execd_event_handler_failures_total', 'Events that a handler failed at.', [
-    'handler',
-  ]);
-  const handlerDropped = counter(
-    'execd_event_handler_dropped_total',
-    'Events that a handler never heard of, because it was too slow.',
+  const handlerFailures = counter(
+    'execd_event_handler_failures_total',
+    'Events for which a handler failed.',
     ['handler'],
   );
-  const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver webhooks.', ['result']);
-  const webhookSeconds = counter('execd_webhook_delivery_seconds_total', 'Time spent in tries to deliver.');
-  const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Deliveries that wait.');
-  const webhooksInFlight = gauge('execd_webhook_deliveries_in_flight', 'Deliveries that are being tried.');
+  const handlerDropped = counter(
+    'execd_event_handler_dropped_total',
+    'Events that were dropped because a handler was too slow.',
+    ['handler'],
+  );
+  const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver events to webhooks.', [
+    'result',
+  ]);
+  const webhookSeconds = counter(
+    'execd_webhook_delivery_seconds_total',
+    'Time spent in tries to deliver events to webhooks.',
+  );
+  const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Webhook deliveries that wait.');
+  const webhooksInFlight = gauge(
+    'execd_webhook_deliveries_in_flight',
+    'Webhook deliveries that are in flight.',
+  );
   const webhooksDropped = counter(
     'execd_webhook_deliveries_dropped_total',
-    'Deliveries that were never tried, because too many of their user waited.',
+    'Webhook deliveries that were dropped because too many of their user waited.',
   );
-  gauge('execd_build_info', 'The version that runs.', ['version']).set({ version: options.version }, 1);
+  gauge('execd_build_info', 'Version of execd.', ['version']).set({ version: options.version }, 1);
 
-  const granted = counter('execd_credits_granted_total', 'Credits given to users.');
+  const granted = counter('execd_credits_granted_total', 'Credits granted to users.');
   const charged = counter('execd_credits_charged_total', 'Credits charged for executions.');
-  const refunded = counter('execd_credits_refunded_total', 'Credits that were reserved, and came back.');
+  const refunded = counter('execd_credits_refunded_total', 'Reserved credits that were returned.');
   const charges = counter(
     'execd_charges_total',
-    'Executions for which credits were reserved, as they ended.',
+    'Executions for which credits were reserved, by how they ended.',
     ['result'],
   );
-  const lowBalances = counter('execd_low_balances_total', 'Times that an account fell below the threshold.');
-  const chargeFailures = counter('execd_charge_failures_total', 'Charges that could not be stored at once.');
+  const lowBalances = counter('execd_low_balances_total', 'How often an account fell below the threshold.');
+  const chargeFailures = counter('execd_charge_failures_total', 'Charges that had to be retried.');
   const chargesDue = gauge('execd_charges_due', 'Executions that have ended and are not charged yet.');
   const reserved = gauge(
     'execd_credits_reserved',

@@ -33,7 +33,7 @@ export function findTarget(start: Start): Target {
   const problem = start.limits === null ? null : whyUnlimited(start.limits);
   if (problem !== null) {
     const { limit, why } = problem;
-    throw new LaunchError('limit_unavailable', `The limit ${limit} cannot be applied here: ${why}.`);
+    throw new LaunchError('limit_unavailable', `This machine cannot apply limits.${limit}: ${why}.`);
   }
   const cwd = start.cwd === '' ? start.privateDir : start.cwd;
   if (start.cwd !== '') checkDirectory(cwd);
@@ -217,7 +217,7 @@ function launchError(error: NodeJS.ErrnoException, start: Start, { file }: Targe
     case E2BIG:
       return new LaunchError(
         'arguments_too_long',
-        'The arguments and the environment are too long for the system.',
+        'The arguments and the environment are too long for the system. Send long texts as stdin or as a script source.',
       );
     case ENOENT:
     case ENOTDIR:
@@ -235,7 +235,7 @@ function launchError(error: NodeJS.ErrnoException, start: Start, { file }: Targe
     case ENOMEM:
     case ENFILE:
     case EMFILE:
-      return new LaunchError('resources_unavailable', 'The system has no room for another process or file.');
+      return new LaunchError('resources_unavailable', 'The system cannot create another process or file.');
     default:
       return new LaunchError('spawn_error', `${file} could not be started: ${error.message}.`);
   }

@@ -197,7 +197,7 @@ export class CommandRunner implements Runner {
       const problem = whyFailed(reports[i] as AttemptReport);
       if (problem === null) continue;
       this.failedTiers.push({ tier, problem });
-      log.warn({ tier, problem }, 'An isolation tier does not work here and is not offered');
+      log.warn({ tier, problem }, 'An isolation tier does not work here; execd does not offer it');
     }
     this.#tiers = tiers.filter((tier) => this.failedTiers.every((one) => one.tier !== tier));
   }
@@ -308,8 +308,7 @@ export class CommandRunner implements Runner {
   #onFrame(frame: ToServer): void {
     if (frame.type === 'deadline_set') return this.#extended(frame.ref, frame.isInForce);
     if (frame.type === 'swept') {
-      if (frame.survivors > 0)
-        this.#options.log.warn(frame, 'Processes of interrupted attempts could not be killed');
+      if (frame.survivors > 0) this.#options.log.warn(frame, 'Cannot kill processes of interrupted attempts');
       this.#sweeps.get(frame.id)?.resolve(frame.killed);
       this.#sweeps.delete(frame.id);
     }

@@ -83,7 +83,7 @@ export class EgressGuard {
   #refuse(peer: Peer, address: string, why: string | null): void {
     if (why === null || this.#isAllowed(peer, withoutZone(address))) return;
     const name = peer.host === address ? '' : ` of ${peer.host}`;
-    const message = `The address ${address}${name} (port ${peer.port}) must not be reached: it is ${why}.`;
+    const message = `The address ${address}${name} (port ${peer.port}) is not allowed: it is ${why}. The operator can allow it with EXECUTION_EGRESS_ALLOW.`;
     throw new RequestError('egress_denied', message);
   }
 
@@ -133,7 +133,7 @@ function denialOf(address: string): string | null {
 const NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
 function bad(entry: string, why: string): Error {
-  return new Error(`"${entry}" cannot stand in the list of allowed destinations: ${why}.`);
+  return new Error(`"${entry}" is not a valid destination: ${why}.`);
 }
 
 /** A name or an address with or without a port. */

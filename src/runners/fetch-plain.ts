@@ -35,7 +35,7 @@ function fetchOnce(connections: Connections, url: URL, signal: AbortSignal): Pro
       data(piece) {
         pieces.push(piece);
         bytes += piece.length;
-        const message = `The answer of ${authority(peerOf(url))} is larger than ${MAX_BYTES} bytes.`;
+        const message = `The response of ${authority(peerOf(url))} is larger than ${MAX_BYTES} bytes.`;
         if (bytes > MAX_BYTES) fail(new RequestError('invalid_response', message));
       },
       end() {

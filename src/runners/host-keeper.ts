@@ -105,17 +105,17 @@ export class HostKeeper {
       ask: () => host.send({ type: 'ping', id: ++question }),
       makesProgress: () => host.makesProgress(),
       onSilent: (silentMs) => {
-        if (this.#status.isReady) log.warn({ silent_ms: silentMs }, 'The runner host does not answer');
-        const problem = `the runner host has not answered for ${silentMs / 1000} s`;
+        if (this.#status.isReady) log.warn({ silent_ms: silentMs }, 'The runner host does not respond');
+        const problem = `the runner host has not responded for ${silentMs / 1000} s`;
         Object.assign(this.#status, { isReady: false, problem });
       },
       onAnswer: () => {
-        log.info({}, 'The runner host answers again');
+        log.info({}, 'The runner host responds again');
         if (this.#host === host && !this.#isTakingOver) this.#becomeReady();
       },
       onGiveUp: (silentMs) => {
         this.#detail = 'runner_host_silent';
-        host.kill(`it did not answer for ${silentMs / 1000} s`);
+        host.kill(`it did not respond for ${silentMs / 1000} s`);
       },
     });
   }

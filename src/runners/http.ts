@@ -222,7 +222,7 @@ class RequestAttempt {
     const encoding = encodingOf(head);
     if (encoding === null) return null;
     const options = { encoding, user: message.user, shares: this.#shared.decoders };
-    const answer = `The answer of ${authority(peerOf(message.url))}`;
+    const answer = `The response of ${authority(peerOf(message.url))}`;
     return new BodyDecoder(options, {
       data: (bytes) => {
         this.#take(bytes);

@@ -26,21 +26,21 @@ const PLAIN: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network cannot be reached',
   EADDRNOTAVAIL: 'no local address or port is free',
   EMFILE: 'this server has no file descriptor left',
-  ETIMEDOUT: 'the other side did not react in time',
-  ENOTFOUND: 'there is no such name',
-  EAI_AGAIN: 'the name server did not answer',
+  ETIMEDOUT: 'the other side did not respond in time',
+  ENOTFOUND: 'the name does not exist',
+  EAI_AGAIN: 'the name server did not respond',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain ends in one that is not trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by a trusted one',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain ends in an untrusted certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by a trusted authority',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   HPE_HEADER_OVERFLOW: 'its headers are too large',
 };
 
 /** What node:http says when the other side closes the connection in good order, but too early. */
 const CLOSED_EARLY: Readonly<Record<string, string>> = {
-  'socket hang up': 'it was closed without an answer',
-  aborted: 'it was closed before the answer was complete',
+  'socket hang up': 'the other side closed it without a response',
+  aborted: 'the other side closed it before the response was complete',
 };
 
 /** The code of an error of Node; of several tries to connect, that of the first. */
@@ -66,7 +66,7 @@ export function exchangeError(error: Error, peer: string): RequestError {
   const why = CLOSED_EARLY[error.message] ?? plainReason(error);
   // The end of the connection within a chunk.
   if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') {
-    return new RequestError('invalid_response', `The answer of ${peer} cannot be read: ${why}.`);
+    return new RequestError('invalid_response', `The response of ${peer} is invalid: ${why}.`);
   }
   // With TLS 1.3 a refused client certificate is told only after the handshake.
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {

@@ -24,14 +24,14 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 
 /** Why a name server gave no address, as the end of a sentence. */
 const REASONS: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'there is no such name',
+  ENOTFOUND: 'the name does not exist',
   ENODATA: 'the name has no address',
   ESERVFAIL: 'the name server failed',
-  EREFUSED: 'the name server refused to answer',
-  ETIMEOUT: 'no name server answered',
+  EREFUSED: 'the name server refused the query',
+  ETIMEOUT: 'no name server responded',
   ECONNREFUSED: 'no name server can be reached',
   EBADNAME: 'it is not a valid name',
-  EBADRESP: 'the answer of the name server cannot be read',
+  EBADRESP: 'the response of the name server is invalid',
 };
 /** The next name of the search list is tried after these. */
 const NOT_THERE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ESERVFAIL']);
@@ -76,7 +76,7 @@ export class SystemNames {
         if (!NOT_THERE.has(answer.code)) break;
       }
       const code = worst ?? 'EBADNAME';
-      throw new Error(`${REASONS[code] ?? 'the name server gave no answer'} (${code})`);
+      throw new Error(`${REASONS[code] ?? 'the name server did not respond'} (${code})`);
     } finally {
       signal.removeEventListener('abort', cancel);
       cancel();

@@ -70,7 +70,7 @@ export class GuardedSender implements WebhookSender {
           settle({ status: head.status, retryAfterMs: retryAfter(head, clock.now()), error: null });
       };
       const abort = () => fail('the server was stopped');
-      const timer = clock.timer(timeoutMs, () => fail(`it did not answer within ${timeoutMs} ms`));
+      const timer = clock.timer(timeoutMs, () => fail(`the receiver did not respond within ${timeoutMs} ms`));
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) return abort();
       const message = {

@@ -138,7 +138,8 @@ export class Dispatcher {
     const headers = signedHeaders(event.id, body, { secrets, now: at });
     const answer = await sender.send({ userId, url, headers, body }, this.#stop.signal);
     const tookMs = Math.round(clock.monotonic() - began);
-    const error = answer.error ?? (isSuccess(answer) ? null : `it answered with status ${answer.status}`);
+    const error =
+      answer.error ?? (isSuccess(answer) ? null : `the receiver returned status ${answer.status}`);
     return { answer, tried: { at, status: answer.status, error, tookMs } };
   }
 
@@ -151,7 +152,7 @@ export class Dispatcher {
       if (this.#after === null) this.#isNew = false;
       await this.#beginDue();
     } catch (error) {
-      this.#deps.log.warn({ err: error }, 'Deliveries could not be read; tried again');
+      this.#deps.log.warn({ err: error }, 'Cannot read deliveries; execd retries');
       this.#wakeIn(STORE_RETRY_MS);
     }
   }
@@ -263,7 +264,7 @@ export class Dispatcher {
   /** A receiver that says that it is gone is not asked again. */
   #disabling({ webhook }: DueDelivery, { status }: WebhookAnswer, at: number): Group {
     if (status !== GONE) return [];
-    this.#deps.log.warn({ webhook_id: webhook.id }, 'A webhook was disabled: its receiver is gone');
+    this.#deps.log.warn({ webhook_id: webhook.id }, 'A webhook was disabled: its receiver returned 410');
     return [{ type: 'webhook', webhook: { ...webhook, disabled: 'gone' }, at }];
   }
 
@@ -275,7 +276,7 @@ export class Dispatcher {
         await commit([group]);
         return;
       } catch (error) {
-        log.warn({ err: error }, 'How a delivery went could not be stored; tried again');
+        log.warn({ err: error }, 'Cannot store the result of a delivery; execd retries');
         if (this.#stop.signal.aborted) return;
         await clock.sleep(STORE_RETRY_MS, this.#stop.signal).catch(() => undefined);
       }

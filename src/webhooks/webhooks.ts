@@ -58,11 +58,14 @@ export class WebhookService implements Webhooks {
     const why = this.#deps.sender.whyNotAllowed(url);
     if (why !== null) {
       throw new RefusedError('validation', why, {
-        fields: [{ field: '/url', message: 'must not be reached' }],
+        fields: [{ field: '/url', message: 'is not allowed' }],
       });
     }
     if ((await stored(this.#deps.store.webhooks(userId))).length >= MAX_STANDING) {
-      throw new RefusedError('too_many_webhooks', `There are ${MAX_STANDING} webhooks already.`);
+      throw new RefusedError(
+        'too_many_webhooks',
+        `The user has ${MAX_STANDING} webhooks, the maximum. Remove one first.`,
+      );
     }
     const secret = request.secret ?? newSecret();
     const webhook: Webhook = {
@@ -129,7 +132,7 @@ export class WebhookService implements Webhooks {
     const delivery = await stored(this.#deps.store.delivery(webhook.id, number));
     if (delivery === null) throw new RefusedError('delivery_not_found', `There is no delivery ${number}.`);
     if (webhook.disabled !== null)
-      throw new RefusedError('webhook_disabled', `The webhook ${id} is disabled.`);
+      throw new RefusedError('webhook_disabled', `The webhook ${id} is disabled. Enable it first.`);
     const at = this.#deps.clock.now();
     // Its tries begin anew, and so do the waits between them.
     const again = { state: 'pending', tries: [], nextAt: at } as const;
@@ -154,7 +157,7 @@ async function stored<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new RefusedError('store_unavailable', 'The store cannot be used now.', {
+    throw new RefusedError('store_unavailable', 'The store is unavailable. Try again later.', {
       cause: error,
       retryAfterS: 5,
     });

@@ -210,7 +210,7 @@ extra: 1`);
     '1 templates.a.isolation: needs the tier uid, but this server has none',
   ]);
   t.match(problemsOf('templates: { a: { program: /x, network: false } }'), [
-    '1 templates.a.network: goes with isolation: sandbox only',
+    '1 templates.a.network: requires isolation: sandbox',
   ]);
   t.match(problemsOf('users: { ann: { may_run: [{ template: gone }] } }'), [
     '1 users.ann.may_run[0].template: there is no template gone',

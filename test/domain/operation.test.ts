@@ -295,7 +295,7 @@ t.test('slots stand only where a value can be kept from doing harm', async (t) =
     /takes no slots/,
     /no slot uses/,
   ]);
-  t.match(problemsOf(fileWith({ ...exec('{{p}}'), env: { '{{p}}': 'x' } }, p)), [/a name takes no slots/]);
+  t.match(problemsOf(fileWith({ ...exec('{{p}}'), env: { '{{p}}': 'x' } }, p)), [/must not contain slots/]);
   t.match(problemsOf(fileWith(http('https://x.test/', { body: '{{p}}' }), p)), [
     /takes no slots/,
     /no slot uses/,
@@ -306,8 +306,8 @@ t.test('names that nobody declared and parameters that nobody uses are typing er
   t.same(
     new Set(problemsOf(fileWith(exec('{{q}}'), { p: string }))),
     new Set([
-      'operations.op.run.args[0]: {{q}} names no parameter',
-      'operations.op.params.properties.p: no slot uses this parameter',
+      'operations.op.run.args[0]: {{q}} is not a parameter of the operation',
+      'operations.op.params.properties.p: is not used: no field of run has the slot {{NAME}} for it',
     ]),
   );
   t.match(problemsOf(fileWith(exec(), {}, { params: { required: ['p'] } })), [/there is no parameter p/]);
@@ -449,7 +449,7 @@ t.test('settings of one kind of circuit are none of the other', async (t) => {
   ];
   for (const one of circuits) t.equal(problemsOf({ circuits: [one] }).length, 1, JSON.stringify(one));
   t.match(problemsOf({ circuits: [{ host: 'a' }, { host: 'a', failures: 2 }] }), [
-    /circuits\[1\]: a stands there twice/,
+    /circuits\[1\]: a is defined twice/,
   ]);
 });
 

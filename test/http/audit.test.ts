@@ -136,5 +136,5 @@ t.test('an audit log that cannot be written is said loudly, and stops nothing', 
   writeFileSync(join(s.dataDir, 'audit'), 'in the way');
   const again = await service(t, { EXECUTION_DATA_DIR: s.dataDir });
   await again.submit(shell('true'));
-  t.ok(again.lines.some(({ msg }) => msg === 'The audit log could not be written'));
+  t.ok(again.lines.some(({ msg }) => msg === 'Cannot write to the audit log'));
 });

@@ -239,7 +239,7 @@ const SENTENCES: [string, unknown, string | RegExp][] = [
   [
     'a comma too much',
     '{\n  "kind": "exec",\n}',
-    'The body is not JSON: a comma too much before "}" (line 2, column 17).',
+    'The body is not JSON: a trailing comma before "}" (line 2, column 17).',
   ],
 ];
 

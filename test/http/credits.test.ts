@@ -252,7 +252,7 @@ t.test(
     const operations = file(t, 'operations.yaml', OPERATIONS);
     await t.rejects(
       start({ EXECUTION_OPERATIONS_FILE: operations }),
-      /operations\.greet\.cost: nobody would be charged: EXECUTION_CREDITS_FILE is not set/,
+      /operations\.greet\.cost: has no effect, because EXECUTION_CREDITS_FILE is not set/,
     );
   },
 );

@@ -101,7 +101,7 @@ t.test("the operator's webhook is told of the executions of all users", async (t
 t.test("the operator's webhook needs a URL and a secret that can be read", async (t) => {
   const env = { EXECUTION_EVENT_HANDLERS: 'webhook' };
   await t.rejects(service(t, env), {
-    message: /EXECUTION_EVENT_WEBHOOK_URL: the handler "webhook" needs it/,
+    message: /EXECUTION_EVENT_WEBHOOK_URL: is required by the handler "webhook"/,
   });
   const file = join(tempDir(t), 'secret');
   writeFileSync(file, 'nothing of that kind');

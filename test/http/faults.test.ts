@@ -67,7 +67,7 @@ t.test('duplicate JSON keys', async (t) => {
   ];
   for (const [body, field] of cases) {
     const answer = await call<Problem>('POST', '/v1/executions', body);
-    t.match(answer, { status: 400, body: { errors: [{ field, message: 'stands there twice' }] } }, body);
+    t.match(answer, { status: 400, body: { errors: [{ field, message: 'is a duplicate key' }] } }, body);
   }
   const batch = await call<Problem>(
     'POST',

@@ -30,7 +30,7 @@ t.test('probes and health tell what they are for', async (t) => {
   const { pid } = (await app.engine.stats()).runner;
   process.kill(pid ?? 0, 'SIGSTOP');
   for (let beat = 0; beat < 5; beat++) await hostClock.advance(5000);
-  const reason = /^the runner host has not answered for \d+ s$/;
+  const reason = /^the runner host has not responded for \d+ s$/;
   t.match(await call('GET', '/readyz'), { status: 503, body: { reason } });
   t.match(await call('GET', '/health'), {
     status: 503,

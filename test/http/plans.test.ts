@@ -279,7 +279,7 @@ t.test('plans', async (t) => {
           ],
         }),
         {
-          '/steps/0/depends_on': 'goes round in a circle: a -> b -> c -> a',
+          '/steps/0/depends_on': 'forms a cycle: a -> b -> c -> a',
         },
       );
       const many = Array.from({ length: 10_001 }, (_, i) => exec(`s${i}`));

@@ -132,7 +132,7 @@ t.test('a file with a mistake changes nothing, not even what is right in the oth
   t.equal((await as('ann')(echo())).status, 202);
   app.reload();
   await until('it is said', () =>
-    lines.some(({ msg }) => msg === 'Operations, policy and keys stay as they were'),
+    lines.some(({ msg }) => msg === 'Cannot reload the files of the operator; nothing was changed'),
   );
 });
 

@@ -360,7 +360,7 @@ t.test('redirects are not followed, and private addresses are not reached', asyn
   await s.run(shell('true'));
   await until('it was tried', async () => ((await deliveries(s, named.id))[0]?.tries.length ?? 0) > 0);
   t.match((await deliveries(s, named.id))[0]?.tries, [
-    { status: null, error: /must not be reached: it is loopback/ },
+    { status: null, error: /is not allowed: it is loopback/ },
   ]);
   t.equal(to.received.length, 0);
   const other = await world(t);

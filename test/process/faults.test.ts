@@ -58,9 +58,9 @@ t.test('weak/default/example key, key shorter than 32 bytes, world-readable key 
   });
   chmodSync(file, 0o600);
   writeFileSync(file, keysText({ ann: {} }).replace(/"sha256":"[^"]*"/, `"sha256":"${'0'.repeat(64)}"`));
-  t.match(await refused(t, withFile), { code: 78, said: /stands for a hash, and is none/ });
+  t.match(await refused(t, withFile), { code: 78, said: /must be replaced by the SHA-256 of a key/ });
   writeFileSync(file, '{"keys": []}');
-  t.match(await refused(t, withFile), { code: 78, said: /at least one key is needed/ });
+  t.match(await refused(t, withFile), { code: 78, said: /must have at least one key/ });
   // A short secret has not the form of a key, whatever hash stands in the file; and nothing that is shipped is one.
   for (const shipped of [...globSync('docs/*.md'), 'README.md', '.env.example', ...globSync('k8s/**/*.yaml')])
     t.notMatch(readFileSync(shipped, 'utf8'), /ek_[A-Za-z0-9-]+_[A-Za-z0-9_-]{32}/, shipped);

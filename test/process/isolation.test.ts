@@ -260,7 +260,7 @@ t.test('a tier that was asked for and cannot be had ends the start', async (t) =
   const dir = { EXECUTION_DATA_DIR };
   t.match(
     await refused(t, { ...dir, EXECUTION_ISOLATION: 'uid' }),
-    /EXECUTION_UIDS: the isolation tier uid needs it/,
+    /EXECUTION_UIDS: is required by the isolation tier uid (EXECUTION_ISOLATION)/,
   );
   t.match(
     await refused(t, { ...dir, EXECUTION_ISOLATION: 'sandbox', EXECUTION_RUNNER_HOST: 'node' }),

@@ -55,13 +55,13 @@ const PUBLIC = [
 ];
 
 for (const [name, hosts] of Object.entries(DENIED)) {
-  t.test(`an address that is ${name} must not be reached, however it is written`, async (t) => {
+  t.test(`an address that is ${name} is not allowed, however it is written`, async (t) => {
     for (const host of hosts) t.equal(isAllowed(`http://${host}/`), false, host);
   });
 }
 
 t.test(
-  'an address of this machine must not be reached, nor one that a connection begins and ends at',
+  'an address of this machine is not allowed, nor one that a connection begins and ends at',
   async (t) => {
     const own = { has: (address: string) => address === '8.8.4.4' };
     const peer = { host: 'a.test', port: 80 };
@@ -103,7 +103,7 @@ t.test('a refusal names the address, the name, the port and the reason', async (
   const guard = new EgressGuard([], NOTHING);
   t.throws(() => guard.check({ host: 'db.test', port: 5432 }, '10.0.0.5'), {
     reason: 'egress_denied',
-    message: 'The address 10.0.0.5 of db.test (port 5432) must not be reached: it is private.',
+    message: 'The address 10.0.0.5 of db.test (port 5432) is not allowed: it is private.',
   });
 });
 

@@ -115,12 +115,12 @@ t.test('a host that is stopped is noticed, gets no new work, and goes on when it
   await it.beats(3);
   t.match(it.runner.status(), {
     isReady: false,
-    problem: /^the runner host has not answered for \d+ s$/,
+    problem: /^the runner host has not responded for \d+ s$/,
     restarts: 0,
   });
   t.same(
     it.lines.filter((line) => line.includes('does not answer')),
-    ['The runner host does not answer'],
+    ['The runner host does not respond'],
     'it is logged once',
   );
   const later = it.report('exit 7');

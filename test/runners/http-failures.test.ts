@@ -28,7 +28,7 @@ t.test('a name that does not resolve, or to nothing, is a DNS failure', async (t
   const failed = await get('http://no.test:81/');
   t.match(failureOf(failed), {
     reason: 'dns_failed',
-    message: 'no.test:81 could not be resolved: there is no such name (ENOTFOUND).',
+    message: 'no.test:81 could not be resolved: the name does not exist (ENOTFOUND).',
   });
   t.equal(failed.response, null);
   t.match(failureOf(await get('http://empty.test/')), { reason: 'dns_failed', message: 'no address' });
@@ -90,7 +90,7 @@ t.test('addresses that are not public are refused, in the URL and behind a name'
   }
   t.match(failureOf(await get(`http://mixed.test:${port}/`)), {
     reason: 'egress_denied',
-    message: `The address 127.0.0.1 of mixed.test (port ${port}) must not be reached: it is loopback.`,
+    message: `The address 127.0.0.1 of mixed.test (port ${port}) is not allowed: it is loopback.`,
   });
 });
 

@@ -92,7 +92,7 @@ t.test('a name is looked for in the hosts file, then at the name server', async 
   t.same(await find('four.test.'), ['10.0.0.4']);
   t.same(await find('broken.test'), ['10.0.0.5']);
   t.same(await find('short'), ['10.0.0.6']);
-  await t.rejects(find('none.test'), { message: 'there is no such name (ENOTFOUND)' });
+  await t.rejects(find('none.test'), { message: 'the name does not exist (ENOTFOUND)' });
   await t.rejects(find('empty.test'), { message: 'the name has no address (ENODATA)' });
   await t.rejects(find('failing.test'), { message: 'the name server failed (ESERVFAIL)' });
   writeFileSync(hostsPath, '10.9.9.9 listed.test\n10.8.8.8 none.test\n');
@@ -193,7 +193,7 @@ t.test('a call resolves by the name server, and the message says what that has a
   t.same(failureOf(await get('http://gone.test/')), {
     cause: 'request_failed',
     reason: 'dns_failed',
-    message: 'gone.test:80 could not be resolved: there is no such name (ENOTFOUND).',
+    message: 'gone.test:80 could not be resolved: the name does not exist (ENOTFOUND).',
   });
   t.match(failureOf(await get('http://bad.test/')), { message: 'the name server failed (ESERVFAIL)' });
 });

@@ -98,11 +98,18 @@ export class Accounts {
       case 'no_credit':
         throw insufficientCredits(result);
       case 'balance_limit': {
-        const fields = [{ field: '/amount', message: 'is more than an account can hold' }];
-        throw new RefusedError('validation', 'The balance would be too great.', { fields });
+        const fields = [
+          { field: '/amount', message: 'is too large: the balance would exceed what an account can hold' },
+        ];
+        throw new RefusedError('validation', 'The balance would exceed what an account can hold.', {
+          fields,
+        });
       }
       case 'key_reused':
-        throw new RefusedError('idempotency_key_reused', 'This key has come with another body before.');
+        throw new RefusedError(
+          'idempotency_key_reused',
+          'This Idempotency-Key was used with a different request. Use a new key.',
+        );
       case 'key_replayed':
       case 'key_gone': {
         const entry = await stored(store.grant(result.executionId));
@@ -125,5 +132,8 @@ function notFound(userId: string): RefusedError {
 }
 
 function creditsAreOff(): RefusedError {
-  return new RefusedError('account_not_found', 'There are no accounts: EXECUTION_CREDITS_FILE is not set.');
+  return new RefusedError(
+    'account_not_found',
+    'This server has no accounts. Set EXECUTION_CREDITS_FILE to use credits.',
+  );
 }

@@ -79,7 +79,7 @@ export class Charges {
           this.#deps.log.error(facts, 'Charges are left for the next start');
           return;
         }
-        this.#deps.log.warn(facts, 'Charges could not be stored; tried again');
+        this.#deps.log.warn(facts, 'Cannot store charges; execd retries');
         await this.#deps.clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
       }
     }

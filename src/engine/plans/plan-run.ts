@@ -109,7 +109,7 @@ export class PlanRun {
       this.follow(now);
       for (const record of await store.steps(this.id)) this.#take(record);
     } catch (error) {
-      log.warn({ err: error, execution_id: this.id }, 'A plan could not be read; tried again');
+      log.warn({ err: error, execution_id: this.id }, 'Cannot read a plan; execd retries');
       clock.timer(RETRY_MS, () => void this.begin());
       return;
     }
@@ -188,7 +188,7 @@ export class PlanRun {
       this.#isAdvancing = false;
       if (this.#isDue && this.#deps.isOpen()) this.kick();
     } catch (error) {
-      log.warn({ err: error, execution_id: this.id }, 'A plan could not go on; tried again');
+      log.warn({ err: error, execution_id: this.id }, 'Cannot continue a plan; execd retries');
       // What is wrong with the plan itself does not get better.
       if (!(error instanceof StoreError || error instanceof RefusedError)) await this.#giveUp(error as Error);
       clock.timer(RETRY_MS, () => {
@@ -203,7 +203,7 @@ export class PlanRun {
   async #giveUp({ message }: Error): Promise<void> {
     const outcome: Outcome = {
       cause: 'internal',
-      message: `The plan could not go on: ${message}`,
+      message: `execd could not continue the plan: ${message}`,
       process: null,
     };
     await this.#deps.stop(this.id, outcome).catch(() => undefined);
@@ -393,7 +393,7 @@ export class PlanRun {
       this.#loopEnd = { cause: 'evaluation_failed', reason: 'condition', message };
     }
     if (this.#loopEnd === null && iteration === loop.maxIterations) {
-      const message = `after ${iteration} rounds the condition is still true`;
+      const message = `the condition is still true after ${iteration} rounds (max_iterations)`;
       this.#loopEnd = { cause: 'evaluation_failed', reason: 'loop_limit', message };
     }
     if (this.#loopEnd !== null) return false;

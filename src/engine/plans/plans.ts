@@ -195,7 +195,7 @@ export class Plans {
   async own(caller: Caller, id: ExecutionId): Promise<PlanExecution> {
     const execution = await this.#deps.queries.own(caller, id);
     if (execution.spec.kind === 'plan') return execution as PlanExecution;
-    throw new RefusedError('not_found', `The execution ${id} is no plan.`);
+    throw new RefusedError('not_found', `The execution ${id} is not a plan.`);
   }
 
   /** The whole of a plan once more. */
@@ -222,7 +222,7 @@ export class Plans {
   ): Promise<Submitted> {
     const plan = await this.own(caller, id);
     if (!isFinished(plan))
-      throw new RefusedError('execution_not_finished', `The plan ${id} has not finished; cancel it first.`);
+      throw new RefusedError('execution_not_finished', `The plan ${id} has not finished. Cancel it first.`);
     if (plan.status === 'completed')
       throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
     const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };

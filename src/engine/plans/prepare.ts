@@ -167,7 +167,7 @@ async function loopOf(step: StepSpec, deps: PrepareDeps): Promise<PlanSpec> {
 
 async function overItems(foreach: StepSpec['foreach'], deps: PrepareDeps): Promise<Loop> {
   const { items } = await fill({ items: foreach?.items }, null, deps);
-  if (!Array.isArray(items)) throw new ValueError('the items of foreach are no list');
+  if (!Array.isArray(items)) throw new ValueError('the items of foreach are not a list');
   if (items.length > MAX_ROUNDS)
     throw new ValueError(`foreach takes at most ${MAX_ROUNDS} items, not ${items.length}`);
   return { items, stopOnError: foreach?.stop_on_error ?? false };

@@ -45,7 +45,7 @@ export async function stepValue(
 ): Promise<StepValue> {
   const execution = executionId === null ? null : await deps.store.get(null, executionId);
   if (execution === null || !isFinished(execution)) {
-    if (executionId !== null) throw new ValueError(`the result of the step ${step.name} is gone`);
+    if (executionId !== null) throw new ValueError(`the result of the step ${step.name} was removed`);
     return { status, execution_id: null, ...(outcome === null ? {} : { error: errorOf(outcome) }) };
   }
   const end = execution.outcome;
@@ -92,11 +92,11 @@ async function textOf(ended: FinishedExecution, stream: StreamName, journal: Jou
   const kept = stream === 'stdout' ? last.output.stdoutKeptBytes : last.output.stderrKeptBytes;
   if (written > MAX_TEXT_BYTES)
     throw new ValueError(`${stream} of ${execution.plan?.step} is larger than ${MAX_TEXT_BYTES} bytes`);
-  if (kept < written) throw new ValueError(`${stream} of ${execution.plan?.step} was not kept whole`);
+  if (kept < written) throw new ValueError(`${stream} of ${execution.plan?.step} is not complete in the log`);
   const log = await journal.open({ runId: execution.runId, attempt: last.number });
   if (log === null) {
     const why = execution === ended ? '' : ', because its result comes from the cache';
-    throw new ValueError(`the log of ${execution.plan?.step} is gone${why}`);
+    throw new ValueError(`the log of ${execution.plan?.step} was removed${why}`);
   }
   try {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

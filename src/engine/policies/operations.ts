@@ -30,7 +30,7 @@ export function resolveSpec(operations: Operations, spec: Spec): Resolved {
   const { operation, params, work } = resolveOperation(operations, spec);
   const { name, definition } = operation;
   if (spec.cache !== undefined && spec.cache.mode !== 'bypass' && !definition.cacheable) {
-    const fields = [{ field: '/cache', message: `results of ${name} are not to be kept` }];
+    const fields = [{ field: '/cache', message: `must be left out: the operation ${name} is not cacheable` }];
     throw new RefusedError('validation', `The operation ${name} is not cacheable.`, { fields });
   }
   const limit = definition.concurrency;

@@ -178,14 +178,14 @@ export class EventStreams {
 
   #positionOf(id: string): number {
     const [, tag, position] = /^([0-9a-f]{8})-(\d{1,15})$/.exec(id) ?? [];
-    if (tag === undefined) throw invalidCursor('it is no id of this stream');
-    if (tag !== this.#tag()) throw invalidCursor('it is an id of another store');
+    if (tag === undefined) throw invalidCursor('is not an id of this stream');
+    if (tag !== this.#tag()) throw invalidCursor('is an id of another server');
     return Number(position);
   }
 
   #gone(swept: number): RefusedError {
     const oldest = this.idOf(swept);
-    const detail = `Events behind this id have been removed with their executions. The stream can go on after ${oldest}.`;
+    const detail = `Events after this id were removed with their executions. The stream can continue after ${oldest}.`;
     return new RefusedError('events_gone', detail, { oldest });
   }
 
@@ -350,7 +350,9 @@ function endsAttempt({ type }: EventRecord): boolean {
 
 function invalidCursor(why: string): RefusedError {
   const fields = [{ field: 'Last-Event-ID', message: why }];
-  return new RefusedError('invalid_event_id', `The stream cannot go on there: ${why}.`, { fields });
+  return new RefusedError('invalid_event_id', `The stream cannot continue after this id: ${why}.`, {
+    fields,
+  });
 }
 
 /** What one follower of an execution waits for and holds: that of its run, which may change. */

@@ -96,7 +96,10 @@ function admit(
   request.caller = caller;
   const { access } = request.routeOptions.config;
   if (access === undefined || access === 'public' || !caller.scopes.has(access)) {
-    return new RefusedError('forbidden', `This needs the scope "${access ?? 'none'}".`);
+    return new RefusedError(
+      'forbidden',
+      `This request requires the scope "${access ?? 'none'}", which the credential does not have.`,
+    );
   }
   if (!door.requests.hasRoom(caller.userId, shareOf(request, caller))) {
     const detail = tooManyRequests(door.requests, caller.userId);
@@ -134,12 +137,12 @@ const HEADER = 'Execution-User';
 function actingFor(caller: Caller, header: string | string[] | undefined): Caller | RefusedError {
   if (header === undefined || header === caller.userId) return caller;
   if (!caller.scopes.has('admin')) {
-    return new RefusedError('forbidden', `Only administrators may act for another user (${HEADER}).`);
+    return new RefusedError('forbidden', `${HEADER} requires the scope "admin".`);
   }
   const user = userIdSchema.safeParse(header);
   if (!user.success) {
-    const fields = [{ field: HEADER, message: 'is 1 to 255 printable ASCII characters' }];
-    return new RefusedError('validation', `${HEADER} names no user.`, { fields });
+    const fields = [{ field: HEADER, message: 'must be 1 to 255 printable ASCII characters without spaces' }];
+    return new RefusedError('validation', `${HEADER} is not a valid user.`, { fields });
   }
   // The local user has shown nothing, and nothing of it can end.
   const credential = caller.credential ?? { type: 'key', id: null, userId: caller.userId, expiresAt: null };

@@ -68,7 +68,7 @@ function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) 
     if (host !== undefined && host === lastAllowed) return null;
     const name = (host ?? '').toLowerCase().replace(/:\d*$/, '');
     if (!LOOPBACK_NAME.test(name) && !allowedHosts.includes(name)) {
-      const detail = `The host ${quoted(host ?? '')} is none of this server's names; EXECUTION_ALLOWED_HOSTS can add it.`;
+      const detail = `The host ${quoted(host ?? '')} is not a name of this server. Add it to EXECUTION_ALLOWED_HOSTS.`;
       return new RefusedError('host_not_allowed', detail);
     }
     lastAllowed = host;
@@ -78,6 +78,6 @@ function hostCheck(allowedHosts: readonly string[]): (host: string | undefined) 
 
 function checkOrigin({ headers: { origin } }: FastifyRequest, host: string): RefusedError | null {
   if (origin === undefined || URL.parse(origin)?.host === host) return null;
-  const detail = `Pages from ${quoted(origin)} are refused; only those from ${quoted(host)} may send requests.`;
+  const detail = `The origin ${quoted(origin)} is not allowed; only pages from ${quoted(host)} may send requests.`;
   return new RefusedError('origin_not_allowed', detail);
 }

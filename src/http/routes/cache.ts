@@ -183,7 +183,10 @@ export function whose({
 >): string | undefined {
   const isOthers = query.all === true || (query.user !== undefined && query.user !== caller.userId);
   if (isOthers && !caller.scopes.has('admin')) {
-    throw new RefusedError('forbidden', 'This needs the scope "admin".');
+    throw new RefusedError(
+      'forbidden',
+      'This request requires the scope "admin", which the credential does not have.',
+    );
   }
   return query.all === true ? undefined : (query.user ?? caller.userId);
 }

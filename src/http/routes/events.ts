@@ -171,7 +171,10 @@ export function followRoute(
 
 /** Output is not to be streamed. */
 export function notStreamed(): RefusedError {
-  return new RefusedError('output_not_streamed', 'Output is not streamed here (EXECUTION_STREAM_OUTPUT).');
+  return new RefusedError(
+    'output_not_streamed',
+    'This server does not stream output (EXECUTION_STREAM_OUTPUT=false). Read the log after the end.',
+  );
 }
 
 /** Tells a client everything, and ends it; what goes wrong on the way is told as the last message. */
@@ -212,8 +215,8 @@ function readCursor(id: string | undefined): StreamCursor {
   if (id === undefined) return { sequence: 0, log: { attempt: 1, offset: 0 } };
   const [, sequence, attempt = '1', offset = '0'] = CURSOR.exec(id) ?? [];
   if (sequence === undefined || attempt === '0') {
-    const fields = [{ field: 'Last-Event-ID', message: 'it is no id of this stream' }];
-    throw new RefusedError('invalid_event_id', 'The id was not made by this stream.', { fields });
+    const fields = [{ field: 'Last-Event-ID', message: 'is not an id of this stream' }];
+    throw new RefusedError('invalid_event_id', 'The event id does not belong to this stream.', { fields });
   }
   return { sequence: Number(sequence), log: { attempt: Number(attempt), offset: Number(offset) } };
 }

@@ -144,8 +144,8 @@ const NO_START = { cursor: undefined, since: undefined, tail: undefined };
 
 function checkCursor(id: string): string {
   if (LOG_CURSOR.test(id)) return id;
-  const fields = [{ field: 'Last-Event-ID', message: 'it is no id of this stream' }];
-  throw new RefusedError('invalid_event_id', 'The id was not made by this stream.', { fields });
+  const fields = [{ field: 'Last-Event-ID', message: 'is not an id of this stream' }];
+  throw new RefusedError('invalid_event_id', 'The event id does not belong to this stream.', { fields });
 }
 
 interface LogsRoute {
@@ -183,7 +183,7 @@ function toLogQuery(query: LogsQuery): LogQuery {
       field: `?${name}`,
       message: `only one of ${starts.join(', ')} may be given`,
     }));
-    throw new RefusedError('validation', 'The log can be read from one place only.', { fields });
+    throw new RefusedError('validation', 'Give only one of cursor, since and tail.', { fields });
   }
   return {
     stream: query.stream,
@@ -198,8 +198,12 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
   if (cursor !== undefined) {
     const [number, offset] = cursor.split('.').map(Number) as [number, number];
     if (attempt !== undefined && attempt !== number) {
-      const fields = [{ field: '?cursor', message: `is not one of attempt ${attempt}` }];
-      throw new RefusedError('invalid_cursor', 'The cursor belongs to another attempt.', { fields });
+      const fields = [{ field: '?cursor', message: `belongs to another attempt than ${attempt}` }];
+      throw new RefusedError(
+        'invalid_cursor',
+        'The cursor belongs to another attempt. Leave out attempt, or use a cursor of that attempt.',
+        { fields },
+      );
     }
     return { attempt: number, at: { from: 'offset', offset } };
   }
@@ -331,7 +335,7 @@ export async function pump(
     response.end();
   } catch (error) {
     if (!hasBegun) throw error;
-    log.warn({ err: error }, 'A log could not be read to its end');
+    log.warn({ err: error }, 'Cannot read a log to its end');
     breakOff(response);
   }
 }
@@ -383,7 +387,10 @@ function checkRangeQuery(query: LogsQuery): void {
     !query.follow &&
     [query.cursor, query.since, query.tail, query.limit_bytes].every((value) => value === undefined);
   if (isPlain) return;
-  throw new RefusedError('invalid_range', 'Range goes with format=raw and attempt only.');
+  throw new RefusedError(
+    'invalid_range',
+    'The header Range can be combined only with format=raw and attempt.',
+  );
 }
 
 /** The bytes of a range; closes the log at the end. */

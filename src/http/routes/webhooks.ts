@@ -207,7 +207,7 @@ function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
 
 function readCursor(cursor: string): number {
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw new RefusedError('invalid_cursor', 'The cursor was not made by this server.');
+  throw new RefusedError('invalid_cursor', 'The cursor is not one that this server returned as next_cursor.');
 }
 
 function toRequest(body: CreateWebhook): WebhookRequest {
