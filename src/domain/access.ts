@@ -88,22 +88,20 @@ export function findGrant(
   switch (spec.kind) {
     case 'operation': {
       const grant = grants.find((one) => 'operation' in one && one.operation === spec.name);
-      return grant === undefined
-        ? { why: `${whose} is not allowed to run the operation ${spec.name}.` }
-        : { grant };
+      return grant === undefined ? { why: `${whose} may not run the operation ${spec.name}.` } : { grant };
     }
     case 'http': {
       const name = hostOf(spec.url);
       const grant = grants.find((one) => 'host' in one && one.host === name);
-      return grant === undefined
-        ? { why: `${whose} is not allowed to call the host ${quoted(name)}.` }
-        : { grant };
+      return grant === undefined ? { why: `${whose} may not call the host ${quoted(name)}.` } : { grant };
     }
     case 'exec':
       return findProgram(grants, spec, question);
     default: {
       const ways = '"exec", "http" or "operation"';
-      return { why: `Kind "${spec.kind}" is not allowed for ${whose}. Allowed kinds: ${ways}.` };
+      return {
+        why: `Kind "${spec.kind}" is not allowed for ${whose.toLowerCase()}. Allowed kinds: ${ways}.`,
+      };
     }
   }
 }
@@ -150,17 +148,17 @@ function findProgram(
   spec: ExecSpec,
   { whose, fits }: GrantQuestion,
 ): { grant: Grant } | { why: string } {
-  let why = `${whose} is not allowed to run ${quoted(spec.program)}. Give the program exactly as its list does, by absolute path.`;
+  let why = `${whose} may not run ${quoted(spec.program)}. Give the program exactly as its list does, by absolute path.`;
   for (const grant of grants) {
     if ('program' in grant && grant.program === spec.program) {
       const name = Object.keys(spec.env ?? {}).find((name) => !grant.env.includes(name));
       if (name === undefined) return { grant };
-      why = `${whose} is not allowed to set the environment variable ${quoted(name)} for ${spec.program}.`;
+      why = `${whose} may not set the environment variable ${quoted(name)} for ${spec.program}.`;
     } else if ('template' in grant) {
       const misfit = fits(grant.template, spec);
       if (misfit === null) return { grant };
       if (misfit !== '')
-        why = `${whose} is allowed to run ${spec.program} only as the template ${grant.template} defines: ${misfit}.`;
+        why = `${whose} may run ${spec.program} only as the template ${grant.template} defines: ${misfit}.`;
     }
   }
   return { why };

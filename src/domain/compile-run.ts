@@ -139,10 +139,10 @@ function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | n
   if (schema === 'none') return 'is not a field that the parameter can have';
   const isThere = params.required.includes(slot.param) || 'default' in (params.properties[slot.param] ?? {});
   if (!isThere && !slot.isOptional) {
-    return `can be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
+    return `may be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
   }
   return place === 'choice' && closedSet(schema) === null
-    ? 'decides which program runs, so the parameter must have an enum'
+    ? 'decides what runs, so the parameter must have an enum'
     : null;
 }
 

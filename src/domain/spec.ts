@@ -635,7 +635,7 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
     })
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
-      error: 'contains "lost", which requires "retry_safe": true',
+      error: '"lost" requires "retry_safe": true',
     })
     .refine((spec) => argumentBytes(spec) <= MAX_ARGUMENTS_BYTES, {
       path: ['args'],

@@ -97,9 +97,11 @@ t.test('nested values are reached by keys and indices, never by what an object i
   t.same(argsOf(file, { p: { a: ['x'] } }), ['x', '1']);
   refusesField(t, argsOf(file, { p: { a: [] } }), '/params/p/a/0', /is required/);
   const strict = { type: 'object', properties: { a: string }, additionalProperties: false };
-  t.match(problemsOf(fileWith(exec('{{p.b?}}'), { p: strict })), [/names nothing/]);
+  t.match(problemsOf(fileWith(exec('{{p.b?}}'), { p: strict })), [
+    /is not a field that the parameter can have/,
+  ]);
   t.match(problemsOf(fileWith(exec('{{p.x.y?}}'), { p: { type: 'object', properties: { x: strict } } })), [
-    /names nothing/,
+    /is not a field that the parameter can have/,
   ]);
 });
 
@@ -173,10 +175,10 @@ t.test('a program is absolute or a name', async (t) => {
 t.test('no parameter gets into the text of a command or a script', async (t) => {
   const shell = (command: string) => ({ kind: 'shell', command });
   t.match(problemsOf(fileWith(shell('rm {{p}}'), { p: string })), [
-    'operations.op.run.command: takes no slots: parameters are in the environment, as PARAM_NAME',
+    'operations.op.run.command: must not contain slots: parameters are in the environment, as PARAM_NAME',
   ]);
   t.match(problemsOf(fileWith({ kind: 'script', source: '#!/bin/sh\n{{p}}' }, { p: string })), [
-    /source: takes/,
+    /source: must not contain/,
   ]);
   t.same(problemsOf(fileWith(shell("awk '{{print}}' | x '{{.Name}}' '{{json .}}'"))).length, 1);
   t.same(problemsOf(fileWith(shell("awk '{ if (1) { print }}' | x '{{.Name}}' '{{json .}}'"))), []);
@@ -292,13 +294,13 @@ t.test('headers, query and body take values as far as they can hold them', async
 t.test('slots stand only where a value can be kept from doing harm', async (t) => {
   const p = { p: string };
   t.match(problemsOf(fileWith(http('https://x.test/', { tls: { server_name: '{{p}}' } }), p)), [
-    /takes no slots/,
-    /no slot uses/,
+    /must not contain slots/,
+    /is not used/,
   ]);
   t.match(problemsOf(fileWith({ ...exec('{{p}}'), env: { '{{p}}': 'x' } }, p)), [/must not contain slots/]);
   t.match(problemsOf(fileWith(http('https://x.test/', { body: '{{p}}' }), p)), [
-    /takes no slots/,
-    /no slot uses/,
+    /must not contain slots/,
+    /is not used/,
   ]);
 });
 
@@ -310,10 +312,12 @@ t.test('names that nobody declared and parameters that nobody uses are typing er
       'operations.op.params.properties.p: is not used: no field of run has the slot {{NAME}} for it',
     ]),
   );
-  t.match(problemsOf(fileWith(exec(), {}, { params: { required: ['p'] } })), [/there is no parameter p/]);
+  t.match(problemsOf(fileWith(exec(), {}, { params: { required: ['p'] } })), [
+    /is p, which is not a parameter/,
+  ]);
   t.match(problemsOf(fileWith({ ...exec(), arguments: [] })), ['operations.op.run.arguments: unknown field']);
   t.match(problemsOf(fileWith({ ...exec(), retry: {} })), [
-    /run\.retry: unknown field: retry stands beside run/,
+    /run\.retry: unknown field; put retry beside run/,
   ]);
   t.match(problemsOf(fileWith(exec(), {}, { price: 1 })), ['operations.op.price: unknown field']);
 });
@@ -423,12 +427,14 @@ t.test(
   'an HTTP call has no limits of processes, neither those of its operation nor of a request',
   async (t) => {
     const run = http('https://example.com/');
-    t.match(problemsOf(fileWith(run, {}, { limits: { cpu_s: 1 } })), [/operations.op.limits: an HTTP call/]);
+    t.match(problemsOf(fileWith(run, {}, { limits: { cpu_s: 1 } })), [
+      /operations.op.limits: must be left out for an HTTP call/,
+    ]);
     t.match(resolve(registryOf(fileWith(run)), { limits: { cpu_s: 1 } }), {
       refused: 'validation',
       fields: [{ field: '/limits' }],
     });
-    t.match(problemsOf(fileWith(run, {}, { stop: {} })), [/operations.op.stop: must not be given/]);
+    t.match(problemsOf(fileWith(run, {}, { stop: {} })), [/operations.op.stop: must be left out/]);
     t.match(resolve(registryOf(fileWith(run)), { stop: {} }), { fields: [{ field: '/stop' }] });
   },
 );

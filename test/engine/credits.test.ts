@@ -93,7 +93,7 @@ t.test('an execution reserves its price, and is charged in the background when i
   const world = await creditWorld(t);
   t.match(await refusalOf(world.submit()), {
     type: 'insufficient_credits',
-    message: 'This needs 10 credits; 0 are available.',
+    message: /^The request reserves 10 credits; 0 are available\./,
   });
   await world.grant(25);
   const { id, cost } = await world.submit();

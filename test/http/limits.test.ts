@@ -247,7 +247,9 @@ t.test('an execution is told to end as it asks', async (t) => {
   t.match(await cancel(asked.id, { grace_ms: 50_001 }), {
     status: 400,
     body: {
-      errors: [{ field: '/grace_ms', message: 'must be at most 50000 (EXECUTION_MAX_KILL_GRACE_MS), not 50001' }],
+      errors: [
+        { field: '/grace_ms', message: 'must be at most 50000 (EXECUTION_MAX_KILL_GRACE_MS), not 50001' },
+      ],
     },
   });
   await cancel(asked.id, {});

@@ -117,8 +117,8 @@ t.test('a problem says what is wrong, not what the schema is called', async (t) 
   const found = problems({ EXECUTION_MAX_CONCURRENT: '-1', EXECUTION_ON_LIMIT: 'x', EXECUTION_PATH: 'bin' });
   t.same(found, [
     'EXECUTION_PATH: must be absolute paths (unit: directories, colon-separated)',
-    'EXECUTION_MAX_CONCURRENT: must be at least 1 (unit: executions)',
-    'EXECUTION_ON_LIMIT: must be one of "queue", "reject" (unit: queue | reject)',
+    'EXECUTION_MAX_CONCURRENT: must be at least 1, not -1 (unit: executions)',
+    'EXECUTION_ON_LIMIT: must be one of "queue", "reject", not "x" (unit: queue | reject)',
   ]);
 });
 
@@ -130,7 +130,7 @@ t.test('only addresses of this machine are its loopback', async (t) => {
 
 t.test('an identity provider is named whole, and its keys come over https', async (t) => {
   const provider = { EXECUTION_OIDC_ISSUER: 'https://id.test', EXECUTION_OIDC_AUDIENCE: 'execd' };
-  t.match(problems(provider), [/EXECUTION_OIDC_JWKS, all three or none/]);
+  t.match(problems(provider), [/EXECUTION_OIDC_JWKS, or none of them/]);
   t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: 'https://id.test/keys' }), []);
   t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: 'http://127.0.0.1:1/keys' }), []);
   t.same(problems({ ...provider, EXECUTION_OIDC_JWKS: '/etc/execd/jwks.json' }), []);
