@@ -287,7 +287,7 @@ function judgeEnding(outcome: Outcome): Verdict {
       );
     case 'resource_limit': {
       const { limit, limitValue } = outcome;
-      return ended('failed', 'resource_limit', `${LIMITS[limit].exceeded(limitValue)} (${limit}).`);
+      return ended('failed', 'resource_limit', `${LIMITS[limit].exceeded(limitValue)} (limits.${limit}).`);
     }
     case 'cancelled':
       return ended('cancelled', 'cancelled', outcome.reason ?? 'The execution was cancelled.');

@@ -71,12 +71,12 @@ function* checkPlan(
   if (context.steps > MAX_STEPS) {
     add(
       [...at, 'steps'],
-      `has too many steps: at most ${MAX_STEPS} are allowed, including those of plans in the plan`,
+      `too many steps: at most ${MAX_STEPS} steps are allowed, including those of plans in the plan`,
     );
     return null;
   }
   if (depth > MAX_PLAN_DEPTH) {
-    add(at, `is nested too deeply: at most ${MAX_PLAN_DEPTH} levels of plans are allowed`);
+    add(at, `plans can be nested at most ${MAX_PLAN_DEPTH} deep`);
     return null;
   }
   const steps: (StepSpec | null)[] = [];
@@ -121,7 +121,7 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
     for (const { field, message } of fieldProblems({ issues } as z.ZodError, 'body', at)) {
       // The discriminator knows what may be asked for alone.
       const isKind = field === pointer([...at, 'kind'], 'body');
-      add(splitField(field), isKind ? message.replace(/("operation")$/, '$1, "plan"') : message);
+      add(splitField(field), isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "plan"') : message);
     }
   }
   if (step.foreach !== undefined && step.while !== undefined)
@@ -187,7 +187,7 @@ function numbersOf(steps: readonly (StepSpec | null)[], at: Path, add: Context['
     if (step === null) return;
     const first = numbers.get(step.name);
     if (first === undefined) numbers.set(step.name, i);
-    else add([...at, 'steps', i, 'name'], `is the name of step ${first}, too; names must be unique`);
+    else add([...at, 'steps', i, 'name'], `is the name of step ${first} already; names must be unique`);
   });
   return numbers;
 }
@@ -209,7 +209,7 @@ function* orderOf(
     if (context.dependencies === MAX_DEPENDENCIES + 1)
       add(
         path,
-        `has too many dependencies: at most ${MAX_DEPENDENCIES} are allowed, including those of plans in the plan`,
+        `too many dependencies: at most ${MAX_DEPENDENCIES} dependencies are allowed, including those of plans in the plan`,
       );
   };
   for (const [i, step] of steps.entries()) {

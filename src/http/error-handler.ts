@@ -71,7 +71,9 @@ export function refuseUnknownRoutes(app: FastifyInstance): void {
     // Else it would be an execution with an empty id.
     const hasSlash = path.startsWith('/v1/') && path.endsWith('/');
     if (!request.is404 && !hasSlash) return done();
-    const hint = hasSlash ? 'leave out the slash at the end' : 'the API is under /v1; /docs lists all routes';
+    const hint = hasSlash
+      ? 'leave out the slash at the end'
+      : 'the API is under /v1, and /docs lists all routes';
     const shown = path.length > MAX_SHOWN_PATH ? `${path.slice(0, MAX_SHOWN_PATH)}…` : path;
     done(new RefusedError('route_not_found', `There is no route ${request.method} ${shown}; ${hint}.`));
   });

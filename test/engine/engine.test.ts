@@ -74,7 +74,7 @@ t.test(
     failing.on = true;
     runner.live[0]?.end();
     await until('it has failed once', () =>
-      world.log.some(({ message }) => message.includes('could not be stored; tried again')),
+      world.log.some(({ message }) => message === 'Cannot store the end of an attempt; execd retries'),
     );
     t.match(await get(id), { status: 'running' });
     t.equal(runner.live.length, 0);
@@ -469,7 +469,7 @@ t.test(
     await until('its end cannot be stored', () => failing.on && world.clock.hasTimer(35_000));
     await world.clock.advance(60_000);
     await drained;
-    t.ok(world.log.some(({ message }) => message.startsWith('Ends could not be stored')));
+    t.ok(world.log.some(({ message }) => message.startsWith('Cannot store ends')));
     failing.on = false;
     await world.engine.close();
     const next = await engineWorld(t, { dir: world.dir, clock: world.clock });

@@ -259,7 +259,7 @@ t.test('a refusal says what is wrong in words of its own', async (t) => {
   t.match(status.body.errors, [{ field: '?status', message: /^must be one of "pending"/ }]);
   for (const path of ['/executions', '/v2', `/v1/${'x'.repeat(5000)}`]) {
     const { text, body } = await call<Problem>('GET', path);
-    t.match(body.detail, /^There is no route GET .*; the API is under \/v1; \/docs lists all routes\.$/);
+    t.match(body.detail, /^There is no route GET .*; the API is under \/v1, and \/docs lists all routes\.$/);
     t.ok(text.length < 500);
   }
   t.match((await call<Problem>('GET', '/v1/executions/')).body.detail, /leave out the slash at the end/);

@@ -35,7 +35,7 @@ t.test('on loopback, only names of the loopback are answered', async (t) => {
   const { body } = await rawRequest(url, { path: '/livez', headers: { host: 'evil.test' } });
   t.match(JSON.parse(body.toString()), {
     type: 'urn:execd:error:host_not_allowed',
-    detail: 'The host "evil.test" is none of this server\'s names; EXECUTION_ALLOWED_HOSTS can add it.',
+    detail: 'The host "evil.test" is not a name of this server. Add it to EXECUTION_ALLOWED_HOSTS.',
   });
 });
 

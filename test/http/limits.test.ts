@@ -46,7 +46,7 @@ t.test(
         type: 'resource_limit',
         fault: 'user',
         retryable: false,
-        message: 'It had more than 3 processes at a time (processes).',
+        message: 'Process limit exceeded: 3 processes (limits.processes).',
         details: { cause: 'resource_limit', limit: 'processes', limit_value: 3 },
       },
       attempts: { length: 1 },

@@ -462,7 +462,7 @@ t.test('a log that cannot be read to its end is broken off, never ended as if it
   );
   t.match(
     s.lines.find(({ level }) => level === 40),
-    { msg: /could not be read to its end/, err: { message: /shorter than its index/ } },
+    { msg: /Cannot read a log to its end/, err: { message: /shorter than its index/ } },
   );
 });
 

@@ -308,7 +308,7 @@ t.test('plans', async (t) => {
           steps: [exec('a'), exec('b', { depends_on: ['a'] })],
         }),
         {
-          '/steps/1/depends_on/0': /goes with the strategy dependency_graph/,
+          '/steps/1/depends_on/0': /requires the strategy dependency_graph/,
         },
       );
       t.match(

@@ -237,9 +237,9 @@ t.test('a file of secrets that others can read, or a value that is none, stops t
     /secrets\.one: .*every user/,
   );
   await fails(secretsFile(t, { one: { ...good, file: valueFile(t, 'short') } }), /shorter than 6 bytes/);
-  await fails(secretsFile(t, { one: { env: 'NOT_THERE' } }), /the environment has no NOT_THERE/);
+  await fails(secretsFile(t, { one: { env: 'NOT_THERE' } }), /the environment variable NOT_THERE is not set/);
   await fails(secretsFile(t, { one: { ...good, env: 'HOME' } }), /exactly one of file and env/);
-  await fails(secretsFile(t, { '1': good }), /secrets\["1"\]: is 1 to 100/);
+  await fails(secretsFile(t, { '1': good }), /secrets\["1"\]: must be 1 to 100/);
 });
 
 const redactOf = (secret: string) => textRedactor(formsOf(Buffer.from(secret)));

@@ -304,7 +304,7 @@ t.test('callback target down, 500, slow, 410', async (t) => {
   t.match(await tried(w, atDown.id, 1), { state: 'pending', tries: [{ status: null }], next_try: String });
   t.match(await tried(w, at500.id, 1), { state: 'pending', tries: [{ status: 500 }], next_try: String });
   t.match(await tried(w, gone.id, 1), { state: 'failed', tries: [{ status: 410 }], next_try: null });
-  const waited = { state: 'pending', tries: [{ status: null, error: /did not answer/ }], next_try: String };
+  const waited = { state: 'pending', tries: [{ status: null, error: /did not respond/ }], next_try: String };
   t.match(await tried(w, slow.id, 1), waited);
   for (const one of to.received)
     t.ok(verify(hooks[['/500', '/slow', '/410'].indexOf(one.path) + 1]?.secret ?? '', one), one.path);
@@ -390,7 +390,7 @@ t.test('a receiver that hangs holds up nobody else, and is given up after its ti
   });
   t.match((await deliveries(s, hanging.id))[0], {
     state: 'pending',
-    tries: [{ status: null, error: /did not answer within 60000 ms/ }],
+    tries: [{ status: null, error: /did not respond within 60000 ms/ }],
   });
 });
 

@@ -153,7 +153,7 @@ t.test('typing errors in a schema are found', async (t) => {
     ],
     [{ properties: { p: { type: 'array', uniqueItems: true } } }, /uniqueItems needs a maxItems/],
     [{ type: 'array' }, /params\.type/],
-    [{ properties: { '1p': {} } }, /begins with a letter/],
+    [{ properties: { '1p': {} } }, /begin with a letter/],
     [{ properties: { p: { type: 'string', 'x-alow-dash': true } } }, /unknown keyword/],
   ];
   for (const [schema, message] of params) {

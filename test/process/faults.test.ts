@@ -29,7 +29,7 @@ t.test('second SIGTERM / SIGINT, SIGHUP, SIGPIPE on stdout closed', async (t) =>
   });
   writeFileSync(policy, 'nonsense: 1');
   s.signal('SIGHUP');
-  await until('it says that nothing has changed', () => s.output().includes('stay as they were'));
+  await until('it says that nothing has changed', () => s.output().includes('nothing was changed'));
   s.signal('SIGUSR1');
   await until('it opens no debugger', () => s.output().includes('SIGUSR1 is ignored'));
   s.closeOutput();
@@ -74,7 +74,10 @@ t.test(
     const file = join(dir, 'keys.json');
     writeFileSync(file, keysText({ ann: {} }), { mode: 0o600 });
     const beyond = { EXECUTION_HOST: '0.0.0.0', EXECUTION_API_KEYS_FILE: file };
-    t.match(await refused(t, beyond), { code: 78, said: /this is root: every command would be/ });
+    t.match(await refused(t, beyond), {
+      code: 78,
+      said: /execd runs as root: every command would run as root/,
+    });
     const allowed = { ...beyond, EXECUTION_DATA_DIR: join(dir, 'a'), EXECUTION_ALLOW_ROOT: 'true' };
     t.notMatch((await server(t, allowed)).output(), /Running as root/);
     t.match(

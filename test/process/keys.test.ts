@@ -70,12 +70,12 @@ t.test('what the command cannot do it says, with what it can', async (t) => {
   await create(dataDir, '--scopes', 'read', '--id', 'one');
   const cases: [string[], RegExp][] = [
     [[], /^npm run keys/],
-    [['destroy'], /There is no command "destroy"/],
+    [['destroy'], /Unknown command "destroy"/],
     [['create', '--user', 'a b', '--scopes', 'root'], /--user: is 1 to 255[^]*--scopes/],
     [['create', '--user', 'a', '--scopes', 'read', '--id', 'one'], /There is a key one already/],
     [['create', '--usr', 'a'], /--usr/],
     [['revoke', 'two'], /There is no key two/],
-    [['revoke'], /The id of the key is missing/],
+    [['revoke'], /Give the id of the key/],
     [['rotate', 'one', '--overlap', 'soon'], /--overlap is "soon"; it must be a whole number of seconds/],
   ];
   for (const [args, expected] of cases) {

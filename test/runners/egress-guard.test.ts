@@ -178,7 +178,7 @@ t.test('an entry that cannot be understood is named', async (t) => {
   for (const entry of entries) {
     t.throws(
       () => new EgressGuard(['10.0.0.0/8', entry], NOTHING),
-      { message: `"${entry}" cannot stand` },
+      { message: `"${entry}" is not a valid destination` },
       entry,
     );
   }

@@ -119,7 +119,7 @@ t.test('a host that is stopped is noticed, gets no new work, and goes on when it
     restarts: 0,
   });
   t.same(
-    it.lines.filter((line) => line.includes('does not answer')),
+    it.lines.filter((line) => line.includes('does not respond')),
     ['The runner host does not respond'],
     'it is logged once',
   );
