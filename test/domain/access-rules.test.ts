@@ -100,7 +100,10 @@ t.test('a value is no option unless its rule says so, and a pattern fits the who
 t.test('nothing is allowed that is not listed, and who is not named is everyone else', async (t) => {
   t.equal(whyNot('ann', { kind: 'shell', command: 'x' }), null);
   t.equal(whyNot('ci', { kind: 'operation', name: 'deploy' }), null);
-  t.match(whyNot('ci', { kind: 'operation', name: 'destroy' }), /This user may not run the operation destroy/);
+  t.match(
+    whyNot('ci', { kind: 'operation', name: 'destroy' }),
+    /This user may not run the operation destroy/,
+  );
   t.match(whyNot('ci', { kind: 'shell', command: '/usr/bin/make' }), /Kind "shell" is not allowed/);
   t.match(whyNot('ci', { kind: 'exec', program: '/usr/bin/logger2' }), /may not run/);
   t.match(
