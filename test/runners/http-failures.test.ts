@@ -341,10 +341,10 @@ t.test('a server that says nothing runs into the clocks, and its connection is c
   seen = asked();
   const third = ask(origin, { attemptMs: 1000, idleMs: 700 });
   await seen;
-  third.extend(3000, 2000);
+  void third.extend(3000, 2000);
   await clock.advance(1999);
   t.ok(clock.waiting > 0);
-  third.extend(3000, null);
+  void third.extend(3000, null);
   await clock.advance(1000);
   t.ok(clock.waiting > 0);
   await clock.advance(1);
@@ -461,7 +461,7 @@ t.test('a stop after the end changes nothing', async (t) => {
   const { report, stop, extend } = ask(origin);
   const before = structuredClone(await report);
   stop({ cause: 'cancelled', reason: null });
-  extend(1, 1);
+  void extend(1, 1);
   t.same(await report, before);
 });
 
