@@ -71,7 +71,7 @@ t.test('what the command cannot do it says, with what it can', async (t) => {
   const cases: [string[], RegExp][] = [
     [[], /^npm run keys/],
     [['destroy'], /Unknown command "destroy"/],
-    [['create', '--user', 'a b', '--scopes', 'root'], /--user: is 1 to 255[^]*--scopes/],
+    [['create', '--user', 'a b', '--scopes', 'root'], /--user: must be 1 to 255[^]*--scopes/],
     [['create', '--user', 'a', '--scopes', 'read', '--id', 'one'], /There is a key one already/],
     [['create', '--usr', 'a'], /--usr/],
     [['revoke', 'two'], /There is no key two/],
