@@ -260,11 +260,11 @@ t.test('a tier that was asked for and cannot be had ends the start', async (t) =
   const dir = { EXECUTION_DATA_DIR };
   t.match(
     await refused(t, { ...dir, EXECUTION_ISOLATION: 'uid' }),
-    /EXECUTION_UIDS: is required by the isolation tier uid (EXECUTION_ISOLATION)/,
+    /EXECUTION_UIDS: is required by the isolation tier uid \(EXECUTION_ISOLATION\)/,
   );
   t.match(
     await refused(t, { ...dir, EXECUTION_ISOLATION: 'sandbox', EXECUTION_RUNNER_HOST: 'node' }),
-    /EXECUTION_ISOLATION: the tier sandbox needs the native host/,
+    /EXECUTION_ISOLATION: the tier sandbox requires the native host/,
   );
   const few = { EXECUTION_UIDS: '20000-20001', EXECUTION_MAX_CONCURRENT: '3' };
   t.match(
