@@ -596,6 +596,7 @@ t.test('a value can be put into the cache, and what is there is listed, by those
       ann: { scopes: ['submit', 'read'] },
       bob: { scopes: ['submit', 'read'] },
       root: {},
+      eve: {},
     }),
     EXECUTION_CACHE_MAX_BYTES: '100000',
   });
@@ -657,6 +658,20 @@ t.test('a value can be put into the cache, and what is there is listed, by those
   });
   t.equal((await put('root', common, { value: 'common', scope: 'global' })).status, 201);
   t.match((await as('root', shared)).body, { result: 'common', cache: { status: 'hit' } });
+
+  const made = shell('echo made', { cache: { scope: 'global' } });
+  const { body: first } = await as('root', made);
+  const { body: hit } = await as('eve', made);
+  t.match(hit, { user_id: 'eve', cache: { status: 'hit', run_id: first.id } });
+  const log = (id: string, user: string) =>
+    s.call('GET', `/v1/executions/${id}/logs?format=ndjson`, undefined, bearer(user));
+  t.equal(
+    (await log(hit.id, 'eve')).text,
+    (await log(first.id, 'root')).text,
+    'the log goes with a shared result',
+  );
+  t.equal((await log(hit.id, 'ann')).status, 404);
+  await s.call('DELETE', `/v1/cache?key=${first.cache?.key}&all=true`, undefined, bearer('root'));
 
   const rows: [body: object, key: string, status: number, more: object][] = [
     [{ value: 'x'.repeat(20_000) }, key, 413, { type: 'urn:execd:error:cache_value_too_large' }],
