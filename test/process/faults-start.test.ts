@@ -171,7 +171,7 @@ fault(
     const [told = ''] = warning.exec(it.server.output()) ?? [];
     t.match(
       told,
-      /what their arguments say: templates\.any \(\/usr\/bin\/env\), users\.local\.may_run\[1\] \(\/usr\/bin\/python3\.11\)$/,
+      /run other programs: templates\.any \(\/usr\/bin\/env\), users\.local\.may_run\[1\] \(\/usr\/bin\/python3\.11\)$/,
     );
   },
   { env: ruled },

@@ -327,7 +327,7 @@ t.test('a policy file that needs what is not offered ends the start', async (t) 
     EXECUTION_POLICY_FILE: file,
     EXECUTION_RUNNER_HOST: 'node',
   };
-  t.match(await refused(t, env), /needs the tier uid, but this server has none/);
+  t.match(await refused(t, env), /is uid; this server offers none/);
 });
 
 t.test(
