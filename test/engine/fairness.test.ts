@@ -168,7 +168,7 @@ t.test('a priority above the own is refused, at submission and later', async (t)
   await ask(-5);
   t.match(await refusal(ask(0)), {
     type: 'validation',
-    message: '/priority: must be at most -1 (quota of the user)',
+    message: '/priority: must be at most -1 (the quota of the user), not 0',
   });
   t.match(await refusal(world.engine.patch(caller('ann'), execution.id, { priority: 0, timeouts: null })), {
     type: 'validation',

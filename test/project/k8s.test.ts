@@ -239,7 +239,7 @@ t.test('the example of the Secret has the form of a keys file, and no key', asyn
     const read = readKeysFile(file);
     return 'problems' in read ? read.problems.map(({ path, message }) => `${path}: ${message}`) : [];
   };
-  t.match(problems(text), [/\/keys\/0\/sha256: is the SHA-256 of the whole key/]);
+  t.match(problems(text), [/\/keys\/0\/sha256: must be the SHA-256 of the whole key/]);
   t.equal(problems(text).length, 1);
   t.same(problems(text.replace(/<SHA-256[^>]*>/, '0123456789abcdef'.repeat(4))), []);
 });
