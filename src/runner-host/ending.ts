@@ -71,11 +71,12 @@ export class Ender {
   /** The stop signal. True when it has ended the leader, which alone has got it. */
   async #terminate(): Promise<boolean> {
     const { processes, leader, start, exited } = this.#of;
-    this.#graceEndsAt = performance.now() + this.#graceMs;
     // Without time to act on a signal, none is better than SIGKILL.
     this.#proof.outputLost ||= this.#graceMs === 0 && this.#isRead();
     const found = await processes.find(leader);
     this.#proof.found = found.length;
+    // From the signal on: on a busy machine, the search takes a part of it.
+    this.#graceEndsAt = performance.now() + this.#graceMs;
     if (start.stopScope === 'all') {
       this.#ask(found);
       await this.#untilGone();
