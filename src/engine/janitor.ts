@@ -1,6 +1,6 @@
-// Retention: finished executions go by age since their end and by count, those of the users who keep most, never live ones; each leaves with its log. The
-// record goes first, so that a crash in between leaves a log without a record, which the next sweep removes. By itself it
-// removes nothing for its age while the wall clock may have been set wrong.
+// Retention: finished executions go by age since their end, and by count those of the users who keep most, never live ones.
+// Each leaves with its log. The record goes first, so that a crash in between leaves a log without a record, which the next
+// sweep removes. By itself it removes nothing for its age while the wall clock may have been set wrong.
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Clock, Group, GroupResult, Journal, Log, Store } from '../domain/ports.ts';
 import type { LogRemovals } from './log-removals.ts';

@@ -27,6 +27,15 @@ const stopPolicy = z
   .describe('How execd ends the processes.');
 export const stop = stopPolicy.nullable().describe('How execd ends the processes; null if there are none.');
 
+export const outputPolicy = z
+  .strictObject({
+    max_bytes: count.describe('Most bytes of output that the log keeps.'),
+    oversized: z.enum(OVERSIZED).describe('What happens to more.'),
+    result_bytes: count.describe('Most bytes of each stream that the result holds.'),
+    parse: z.literal('json').nullable().describe('How the output is parsed.'),
+  })
+  .describe('What execd keeps of the output.');
+
 const timeouts = z
   .strictObject({
     queue_ms: ms.nullable().describe('Longest wait for a slot, milliseconds; null: no limit.'),
@@ -137,14 +146,7 @@ export const operationPolicy = z
     cacheable: z.boolean().describe('Whether a request may use the cache.'),
     priority: z.int().describe('Higher runs earlier.'),
     on_limit: z.enum(['queue', 'reject']).describe('What happens if no slot is free.'),
-    output: z
-      .strictObject({
-        max_bytes: count.describe('Most bytes of output that the log keeps.'),
-        oversized: z.enum(OVERSIZED).describe('What happens to more.'),
-        result_bytes: count.describe('Most bytes of each stream that the result holds.'),
-        parse: z.literal('json').nullable().describe('How the output is parsed.'),
-      })
-      .describe('What execd keeps of the output.'),
+    output: outputPolicy,
     labels: z.record(z.string(), z.string()).describe('Labels that its executions get.'),
     cost: price.nullable().describe('Price; null: the price of the kind that it runs.'),
   })

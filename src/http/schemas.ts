@@ -1,15 +1,13 @@
 // The wire: every body, query and answer as a schema. Requests are validated with them; answers are typed by them, and
 // the OpenAPI document is made of them.
 import { z } from 'zod';
-
 import { CACHE_MODES, CACHE_SCOPES } from '../domain/cache.ts';
 import { NOT_KEPT, PHASES, STATUSES } from '../domain/execution.ts';
-
 import { CAUSES } from '../domain/outcome.ts';
 import { WARNINGS } from '../domain/warnings.ts';
 import { accountComponents, cost } from './account-schemas.ts';
 import { keyComponents } from './key-schemas.ts';
-import { operationComponents, resourceLimits, stop } from './operation-schemas.ts';
+import { operationComponents, outputPolicy, resourceLimits, stop } from './operation-schemas.ts';
 import {
   cancelShown,
   errorClass,
@@ -265,14 +263,7 @@ const appliedPolicy = z
     stop,
     retry: z.strictObject(retryShown).nullable().describe('Null: one attempt.'),
     retry_safe: z.boolean().describe('Whether an interrupted attempt is retried.'),
-    output: z
-      .strictObject({
-        max_bytes: count.describe('Most bytes of output that the log keeps.'),
-        oversized: z.enum(OVERSIZED).describe('What happens to more.'),
-        result_bytes: count.describe('Most bytes of each stream that the result holds.'),
-        parse: z.literal('json').nullable().describe('How the output is parsed.'),
-      })
-      .describe('What execd keeps of the output.'),
+    output: outputPolicy,
     concurrency: z
       .strictObject({
         key: z.string().describe('What shares the limit.'),

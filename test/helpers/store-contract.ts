@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import fc from 'fast-check';
 import type { ApiKey } from '../../src/domain/api-key.ts';
 import type { CacheUse } from '../../src/domain/cache.ts';
-import type { Execution } from '../../src/domain/execution.ts';
+import type { Execution, Timeouts } from '../../src/domain/execution.ts';
 import { alike, endedAtOnce, isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
 import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
@@ -49,6 +49,11 @@ async function givenRunning(store: Store, more: Parameters<typeof newExecution>[
   const execution = newExecution(more);
   applied(await one(store, [accept(execution, { claim: CLAIM })]));
   return execution.id;
+}
+
+function limitsPatch(executionId: string, timeouts: Timeouts) {
+  const of = { userId: 'ann', executionId, revision: 1, at: 3 };
+  return { type: 'patch', ...of, priority: null, timeouts } as const;
 }
 
 async function get(store: Store, id: string, user: string | null = 'ann'): Promise<Execution> {
@@ -243,15 +248,7 @@ function claims(t: Test, makeWorld: MakeWorld): void {
     const { store } = await makeWorld(t);
     const id = await givenRunning(store);
     const timeouts = { queueMs: null, attemptMs: 999, totalMs: 5, idleMs: null };
-    const patch = {
-      type: 'patch',
-      userId: 'ann',
-      executionId: id,
-      revision: 1,
-      priority: null,
-      timeouts,
-      at: 1,
-    } as const;
+    const patch = limitsPatch(id, timeouts);
     applied(await one(store, [patch]));
     t.match(await get(store, id), { timeouts, revision: 2, priority: 0 });
   });
@@ -494,15 +491,7 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     const clocks = { queueMs: 5, attemptMs: 1, totalMs: null, idleMs: null };
     const [id = ''] = await given(store, newExecution({ timeouts: clocks }));
     const timeouts = { ...clocks, queueMs: 50 };
-    const patch = {
-      type: 'patch',
-      userId: 'ann',
-      executionId: id,
-      revision: 1,
-      priority: null,
-      timeouts,
-      at: 3,
-    } as const;
+    const patch = limitsPatch(id, timeouts);
     applied(await one(store, [patch]));
     const expire = (limitMs: number) =>
       ({ type: 'expire', executionId: id, outcome: { cause: 'queue_timeout', limitMs }, at: 6 }) as const;

@@ -1,6 +1,7 @@
 // Accounts as callers see them: their own, and to administrators everybody's.
 import type { Caller } from '../../domain/access.ts';
 import type { Account, LedgerEntry } from '../../domain/account.ts';
+import { MAX_CREDITS } from '../../domain/cost.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Clock, Group, GroupResult, Part, Store } from '../../domain/ports.ts';
@@ -98,11 +99,9 @@ export class Accounts {
       case 'no_credit':
         throw insufficientCredits(result);
       case 'balance_limit': {
-        const fields = [
-          { field: '/amount', message: 'is too large: the balance would exceed what an account can hold' },
-        ];
-        throw new RefusedError('validation', 'The balance would exceed what an account can hold.', {
-          fields,
+        const message = `is ${amount}; the balance must stay at most ${MAX_CREDITS}. Grant less`;
+        throw new RefusedError('validation', `/amount ${message}.`, {
+          fields: [{ field: '/amount', message }],
         });
       }
       case 'key_reused':

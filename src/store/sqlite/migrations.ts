@@ -247,10 +247,10 @@ const LISTINGS = `
   CREATE INDEX executions_queue_age ON executions (queued_at) WHERE phase = 'queued';
 `;
 
-/** Ends that are no success, by what they came from. */
+/** Ends that are no success, by what they came from. Records that were imported have codes of their own. */
 const CAUSES = `
   CREATE INDEX executions_by_cause
-    ON executions (user_id, outcome ->> 'cause', outcome ->> 'exhausted' IS NULL, id)
+    ON executions (user_id, outcome ->> 'cause', coalesce(outcome ->> 'code', outcome ->> 'exhausted' IS NULL), id)
     WHERE phase = 'done' AND status <> 'completed';
 `;
 
@@ -295,21 +295,12 @@ const LANES = `
   END;
 `;
 
-/** Records that were imported have codes of their own. */
-const OWN_CODES = `
-  DROP INDEX executions_by_cause;
-  CREATE INDEX executions_by_cause
-    ON executions (user_id, outcome ->> 'cause', coalesce(outcome ->> 'code', outcome ->> 'exhausted' IS NULL), id)
-    WHERE phase = 'done' AND status <> 'completed';
-`;
-
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
   CAUSES,
   KEPT,
   LANES,
-  OWN_CODES,
 ];
 
 /**
