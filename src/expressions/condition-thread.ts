@@ -10,7 +10,9 @@ import type { Evaluation } from './conditions.ts';
 
 /** What the thread answers; its first message only says that it is there. */
 export type ThreadReply =
-  { type: 'ready' } | { type: 'value'; value: boolean } | { type: 'wrong'; message: string };
+  | { type: 'ready' }
+  | { type: 'value'; value: boolean }
+  | { type: 'wrong'; message: string };
 
 /** For an answer, beside the time of the evaluation: a machine may be busy, and values have to be handed over. */
 const MARGIN_MS = 10_000;

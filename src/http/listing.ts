@@ -82,5 +82,9 @@ function decode(cursor: string): unknown[] {
 }
 
 function filterHash(filter: object): string {
-  return hash('sha256', JSON.stringify(Object.entries(filter).sort()), 'base64url').slice(0, 16);
+  return hash(
+    'sha256',
+    JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1))),
+    'base64url',
+  ).slice(0, 16);
 }

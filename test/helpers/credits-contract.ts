@@ -590,9 +590,7 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
         const live = stored.filter((one) => !isFinished(one));
         const open = live.reduce((whole, { cost }) => whole + (cost?.reserved ?? 0), 0);
         const due = await store.creditTotals();
-        const ended = stored.filter(
-          (one) => isFinished(one) && one.cost !== null && one.cost.charged === null,
-        );
+        const ended = stored.filter((one) => isFinished(one) && one.cost?.charged === null);
         if (due.due < ended.length) throw new Error('an end owes nothing');
         if (due.reserved !== account.reserved || (due.due === 0 && open !== account.reserved))
           throw new Error(`${account.reserved} is reserved, ${open} by what lives`);

@@ -113,7 +113,7 @@ t.test('balance 1 credit, 50 parallel submissions', async (t) => {
   const asked = Array.from({ length: 50 }, () =>
     s.call('POST', '/v1/executions', { kind: 'exec', program: 'true' }),
   );
-  const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
+  const statuses = (await Promise.all(asked)).map(({ status }) => status).sort((a, b) => a - b);
   t.same(statuses, [202, ...Array<number>(49).fill(402)]);
 });
 

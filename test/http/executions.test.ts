@@ -36,7 +36,11 @@ t.test('a submitted command is answered at once, runs, and tells how it ended', 
     isolation: /^(none|supervised)$/,
   });
   const { created, queued, started, finished: ended } = end.timestamps;
-  t.same([created, queued, started, ended], [created, queued, started, ended].sort());
+  const times = [created, queued, started, ended].map((time) => Date.parse(time ?? ''));
+  t.same(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
   t.match(end.attempts, [{ number: 1, runner: /^(native|node)$/, outcome: { cause: 'exited' } }]);
 });
 

@@ -53,7 +53,7 @@ t.test('plans', async (t) => {
     const params = {
       dir,
       package: resolve('node_modules/zod'),
-      tsc: resolve('node_modules/typescript/bin/tsc'),
+      tsc: resolve('node_modules/@typescript/native/bin/tsc'),
     };
     const done = await run(world, { ...plan, params });
     t.equal(done.status, 'completed', JSON.stringify(done.steps));

@@ -137,7 +137,7 @@ t.test('a webhook is told of what it asked for, and of nothing else', async (t) 
     to.received
       .filter((one) => one.path === path)
       .map(({ body }) => ids.indexOf(body.subject))
-      .sort();
+      .sort((a, b) => a - b);
   t.same(
     [told('/starts'), told('/team'), told('/task')],
     [

@@ -21,7 +21,7 @@ const run = (what: string, ...args: string[]) => {
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   check(status === 0, what);
 };
-run('both clients compile', 'node_modules/typescript/bin/tsc', '-p', 'test/clients');
+run('both clients compile', 'node_modules/@typescript/native/bin/tsc', '-p', 'test/clients');
 
 const server = await startServer({
   EXECUTION_DATA_DIR: join(scratch(), 'data'),

@@ -178,7 +178,7 @@ async function cuts(): Promise<void> {
   );
   const total = (stream: string) =>
     Object.entries(counts).reduce((sum, [name, { bytes }]) => (name.endsWith(stream) ? sum + bytes : sum), 0);
-  const { output } = last?.data as { output: Record<string, number> };
+  const { output } = (last?.data ?? { output: {} }) as { output: Record<string, number> };
   check(
     output.stdout_kept_bytes === total('stdout') && output.stderr_kept_bytes === total('stderr'),
     `the totals are those of the end: ${output.stdout_kept_bytes} and ${output.stderr_kept_bytes} bytes`,

@@ -24,7 +24,7 @@ function stepsOf(text: string): Step[] {
       else if (last !== undefined && isCommand) last.command += `\n${line}`;
       else if (last !== undefined) last.expected += `${line}\n`;
       const command = steps.at(-1)?.command ?? '';
-      const isOpen = /\\$/.test(line) || command.split("'").length % 2 === 0;
+      const isOpen = line.endsWith('\\') || command.split("'").length % 2 === 0;
       isCommand = isOpen && (line.startsWith('$ ') || isCommand);
     }
   }

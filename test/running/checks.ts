@@ -1,8 +1,7 @@
 // Commands that must succeed; each counts as one test.
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { measure } from './cost.ts';
-import { CACHE, type Report } from './report.ts';
+import type { Report } from './report.ts';
 
 export type Command = readonly [name: string, program: string, ...args: string[]];
 
@@ -12,28 +11,15 @@ export const BUILDS: readonly Command[] = [
   ['the native host builds where there is a compiler', 'sh', 'scripts/build-native.sh', '--if-possible'],
 ];
 
-/** By content: a fresh clone has other times than the one before. */
-const cached = (name: string) => [
-  '--cache',
-  '--cache-location',
-  join(CACHE, name),
-  '--cache-strategy',
-  'content',
-];
-const TYPES = ['--incremental', '--tsBuildInfoFile', join(CACHE, 'types.json')];
-
-/**
- * The others run beside the tests, the longest first. A first run, as on a fresh clone, looks at everything; later ones
- * look at what has changed since. Of single files, only those are looked at that a program knows.
- */
+/** The others run beside the tests, the longest first. Of single files, only those are looked at that a program knows. */
 export function checksOf(files: readonly string[]): readonly Command[] {
   const isAll = files.includes('.');
-  const code = isAll ? files : files.filter((file) => /\.[cm]?[jt]s$/.test(file));
-  const prettier = ['--check', '--log-level', 'warn', '--ignore-unknown', ...cached('prettier')];
+  const code = isAll ? [] : files.filter((file) => /\.[cm]?[jt]s$/.test(file));
+  const isCode = isAll || code.length > 0;
   const checks: [Command, boolean][] = [
-    [['the code is linted', 'eslint', '--no-warn-ignored', ...cached('eslint'), ...code], code.length > 0],
-    [['the types fit', 'tsc', '-p', 'tsconfig.json', ...TYPES], code.length > 0],
-    [['the code is formatted', 'prettier', ...prettier, ...files], true],
+    [['the code is linted', 'oxlint', ...code], isCode],
+    [['the types fit', 'tsc', '-p', 'tsconfig.json'], isCode],
+    [['the code is formatted', 'oxfmt', '--check', '--no-error-on-unmatched-pattern', ...files], true],
     [
       ['the arrows between the rooms hold', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
       isAll || code.some((file) => file.startsWith('src/')),

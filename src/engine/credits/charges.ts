@@ -63,7 +63,8 @@ export class Charges {
 
   /** Never rejects. */
   async #work(shard: number): Promise<void> {
-    for (let tries = 0; ;) {
+    let tries = 0;
+    for (;;) {
       const isLast = this.#isStopping();
       const noted = this.#noted;
       try {
@@ -73,13 +74,13 @@ export class Charges {
         if (noted === this.#noted && !this.#isStopping()) await this.#sleep();
       } catch (error) {
         this.#failures += 1;
-        const waitMs = RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)] as number;
-        const facts = { err: error, wait_ms: waitMs };
         if (isLast) {
-          this.#deps.log.error(facts, 'Charges are left for the next start');
+          this.#deps.log.error({ err: error }, 'Charges are left for the next start');
           return;
         }
-        this.#deps.log.warn(facts, 'Cannot store charges; execd retries');
+        const waitMs = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] as number;
+        tries += 1;
+        this.#deps.log.warn({ err: error, wait_ms: waitMs }, 'Cannot store charges; execd retries');
         await this.#deps.clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
       }
     }

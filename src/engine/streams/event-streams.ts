@@ -31,7 +31,8 @@ export interface StreamCursor {
 
 /** What a stream of one execution is made of; `cursor` is where to go on after it. */
 export type StreamItem = { cursor: StreamCursor } & (
-  { type: 'event'; record: EventRecord } | { type: 'output'; piece: LogPiece }
+  | { type: 'event'; record: EventRecord }
+  | { type: 'output'; piece: LogPiece }
 );
 
 /** A piece of the stream of all events. */

@@ -9,7 +9,8 @@ import type { Reads } from './reads.ts';
 /** Null when the user never had a credit. */
 export function readAccount(reads: Reads, userId: string): Account | null {
   const row = reads.one('SELECT balance, reserved FROM accounts WHERE user_id = ?', userId) as
-    Omit<Account, 'userId'> | undefined;
+    | Omit<Account, 'userId'>
+    | undefined;
   return row === undefined ? null : { userId, ...row };
 }
 

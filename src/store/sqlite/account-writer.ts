@@ -111,7 +111,7 @@ export class AccountWriter {
   /** Charges what is due; null when that has been done. What is written into the execution is in `row`. */
   charge({ executionId, at, lowBalance }: ChargePart, row: Row | undefined): LedgerRow | null {
     const held = this.#sql.getReservation.get(executionId) as ReservationRow | undefined;
-    if (held === undefined || held.due === null) return null;
+    if (typeof held?.due !== 'number') return null;
     const { user_id: userId, amount: reserved, due } = held;
     const account = this.#account(userId);
     const balance = account.balance - due;

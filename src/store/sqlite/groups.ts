@@ -59,7 +59,12 @@ export type Undone =
   | {
       status: 'refused';
       reason:
-        'queue_full' | 'user_queue_full' | 'log_quota_exceeded' | 'run_gone' | 'not_found' | 'balance_limit';
+        | 'queue_full'
+        | 'user_queue_full'
+        | 'log_quota_exceeded'
+        | 'run_gone'
+        | 'not_found'
+        | 'balance_limit';
     }
   | {
       status: 'refused';
@@ -322,7 +327,8 @@ export class GroupWriter {
 
   #idempotency(part: ports.IdempotencyPart): Undone | null {
     const known = this.#sql.getKey.get(part.userId, part.key) as
-      { body_hash: string; execution_id: string; expires_at: number } | undefined;
+      | { body_hash: string; execution_id: string; expires_at: number }
+      | undefined;
     if (known !== undefined && known.expires_at > part.at) {
       if (known.body_hash !== part.bodyHash) return { status: 'refused', reason: 'key_reused' };
       const reason = this.#row(known.execution_id) === undefined ? 'key_gone' : 'key_replayed';

@@ -51,7 +51,8 @@ export class Reads {
       `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
     ) as ExecutionRow[];
     const stopped = this.one(`SELECT value FROM meta WHERE name = 'stop_asked'`) as
-      { value: string } | undefined;
+      | { value: string }
+      | undefined;
     return rows.flatMap((row) => {
       const attempt = this.#attempts(row).at(-1);
       if (attempt === undefined || attempt.epoch >= epoch) return [];
@@ -109,7 +110,8 @@ export class Reads {
     const { last } = this.one('SELECT max(position) AS last FROM events') as { last: number | null };
     // Positions are never given out twice, so that what was removed counts too.
     const given = this.one(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`) as
-      { seq: number } | undefined;
+      | { seq: number }
+      | undefined;
     const { swept } = this.one(
       'SELECT max(position) AS swept FROM swept_events WHERE ?1 IS NULL OR user_id = ?1',
       userId,
