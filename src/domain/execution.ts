@@ -192,7 +192,7 @@ interface Facts {
   hasNetwork: boolean;
   access: ExecutionAccess;
   /** Who is told of its events, besides standing webhooks. */
-  webhook: { url: string; events: readonly EventType[] } | null;
+  webhook: { url: string; events: readonly EventType[]; withResult?: boolean } | null;
   /** Grows by one with every durable group that touches the execution. */
   revision: number;
   /** Sequence of its last lifecycle event. */

@@ -561,6 +561,8 @@ export interface Store extends AccountReads {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   /** Null when there is none, or when it is not this user's. Null as user is the service itself. */
   get(userId: string | null, id: ExecutionId): Promise<Execution | null>;
+  /** One that has ended, as soon as any read shows its end (`get` may be a moment behind); null when there is none. */
+  finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null>;
   /** Newest first, at most `limit` of them. `after` is the `next` of the page before. */
   list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ListPage>;
   /** Lifecycle events of one execution with a greater sequence, in order. */

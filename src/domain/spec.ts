@@ -2,7 +2,7 @@
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
 import { boundedList, boundedRecord } from './bounded.ts';
-import { webhookEvents, webhookSecret } from './webhook-schema.ts';
+import { webhookEvents, webhookSecret, withResult } from './webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from './cache.ts';
 import { NO_LIMITS, type ResourceLimits } from './limits.ts';
 import { limitsShape } from './limits-schema.ts';
@@ -409,6 +409,7 @@ export const webhook = z
   .strictObject({
     url: httpUrl.describe('Receiver: an http or https URL.'),
     events: webhookEvents.optional(),
+    result: withResult.optional(),
     secret: webhookSecret
       .optional()
       .describe('Signs the messages. Default: execd creates one and returns it once, in the response.'),

@@ -14,6 +14,10 @@ function someOf<const Types extends readonly string[]>(types: Types) {
   return events.describe('Events to send. Default: completed, failed, cancelled, timed_out.');
 }
 
+export const withResult = z
+  .boolean()
+  .describe('Include the result in the last event, as `result`. Default: false.');
+
 /** Of one execution. */
 export const webhookEvents = someOf(EVENT_TYPES);
 export const standingWebhookEvents = someOf(WEBHOOK_EVENT_TYPES);

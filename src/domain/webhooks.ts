@@ -27,6 +27,8 @@ export interface Webhook {
   description: string | null;
   /** `userId` null only for that of the operator. */
   filter: WebhookFilter;
+  /** Whether the last event of an execution has its result. */
+  withResult: boolean;
   /** Newest first. */
   secrets: readonly WebhookSecret[];
   disabled: DisabledReason | null;
@@ -148,6 +150,7 @@ export interface WebhookRequest {
   url: string;
   description: string | null;
   filter: Omit<WebhookFilter, 'userId'>;
+  withResult: boolean;
   /** Null makes one. */
   secret: string | null;
 }

@@ -176,7 +176,11 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     webhook:
       spec.webhook === undefined
         ? null
-        : { url: spec.webhook.url, events: spec.webhook.events ?? DEFAULT_EVENTS },
+        : {
+            url: spec.webhook.url,
+            events: spec.webhook.events ?? DEFAULT_EVENTS,
+            withResult: spec.webhook.result === true,
+          },
     createdAt: now,
     queuedAt: now,
     status: 'pending',

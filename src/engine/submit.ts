@@ -261,7 +261,8 @@ function addWebhook(group: Part[], execution: NewExecution, submission: Submissi
   const secret = given ?? newSecret();
   const own: Webhook = {
     ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null, createdAt },
-    ...{ filter: { userId, types: webhook.events }, secrets: [{ secret, until: null }] },
+    ...{ filter: { userId, types: webhook.events }, withResult: webhook.withResult === true },
+    secrets: [{ secret, until: null }],
   };
   group.push({ type: 'webhook', webhook: own, at: createdAt });
   return given === null ? secret : null;

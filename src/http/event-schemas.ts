@@ -33,6 +33,10 @@ export const event = z
       .nullable()
       .optional()
       .describe('In the last event: why the execution did not complete; null if it has.'),
+    result: z
+      .unknown()
+      .optional()
+      .describe('In the last event, where you asked for it: the result, as the execution has it.'),
     output: z
       .strictObject({
         ...written,
@@ -128,13 +132,16 @@ const after = z
   .optional()
   .describe('Continue after the event with this id. The header Last-Event-ID takes precedence.');
 
+const result = flag().default(false).describe('Include the result in the last event of each execution.');
+
 export const executionEventsQuery = z.strictObject({
   output: flag().default(false).describe('Include what the execution writes, as messages `output`.'),
+  result,
   after,
 });
 export type ExecutionEventsQuery = z.infer<typeof executionEventsQuery>;
 
-export const planEventsQuery = z.strictObject({ after });
+export const planEventsQuery = z.strictObject({ result, after });
 export type PlanEventsQuery = z.infer<typeof planEventsQuery>;
 
 const SEVERAL = 'Several values: repeat the parameter, or separate them with commas.';
@@ -148,6 +155,7 @@ export const eventsQuery = z.strictObject({
   task_id: taskId.optional().describe('Only this task_id.'),
   plan_id: z.string().max(100).optional().describe('Only this plan and its steps.'),
   label: labelPairs.optional(),
+  result,
   after: z
     .string()
     .max(200)

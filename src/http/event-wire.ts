@@ -1,5 +1,7 @@
 // Events and output as they go over the wire, in streams and to webhooks. What is the same for all who follow is made once.
+import { LRUCache } from 'lru-cache';
 import { type EventRecord, phaseAfter, statusAfter } from '../domain/events.ts';
+import { type FinishedExecution, resultValue } from '../domain/execution.ts';
 import type { LowBalance, Told } from '../domain/webhooks.ts';
 import type { LogPiece } from '../engine/engine.ts';
 import type { z } from 'zod';
@@ -10,8 +12,12 @@ import { toError, toOutcome } from './wire.ts';
 
 export type EventWire = z.infer<typeof event>;
 
-/** What is told of an event: to a stream, and as the data of a webhook. */
-export function toEventWire(record: EventRecord): EventWire {
+/**
+ * What is told of an event: to a stream, and as the data of a webhook.
+ *
+ * @param execution that of a last event, for its result; null leaves that out
+ */
+export function toEventWire(record: EventRecord, execution: FinishedExecution | null = null): EventWire {
   const { end } = record;
   return {
     execution_id: record.executionId,
@@ -32,6 +38,7 @@ export function toEventWire(record: EventRecord): EventWire {
       : {
           outcome: toOutcome(end.outcome),
           error: toError(end.outcome),
+          ...(execution === null ? {} : { result: resultValue(execution.result) }),
           output: {
             stdout_bytes: end.output.stdoutBytes,
             stderr_bytes: end.output.stderrBytes,
@@ -53,8 +60,8 @@ export function toEventWire(record: EventRecord): EventWire {
 }
 
 /** The data of a webhook. */
-export function toToldWire(told: Told): object {
-  return told.type === 'low_balance' ? toLowBalanceWire(told) : toEventWire(told);
+export function toToldWire(told: Told, execution: FinishedExecution | null): object {
+  return told.type === 'low_balance' ? toLowBalanceWire(told) : toEventWire(told, execution);
 }
 
 function toLowBalanceWire(low: LowBalance): object {
@@ -83,6 +90,32 @@ function toOutputWire(executionId: string, piece: LogPiece): object {
   const { attempt, stream, seq, time, end, bytes } = piece;
   const data = { execution_id: executionId, attempt, stream, seq, time: isoTime(time) };
   return { ...data, ...textOrBase64(bytes), cursor: `${attempt}.${end}` };
+}
+
+/** All messages with results that are kept, bytes. */
+const RESULTS_BYTES = 8 * 1024 * 1024;
+
+/** Last events with results. They are large, so that only some are kept for others who follow. */
+export class ResultFrames {
+  readonly #frames = new LRUCache<string, Buffer, () => Promise<Buffer>>({
+    maxSize: RESULTS_BYTES,
+    sizeCalculation: (frame) => frame.length + 200,
+    fetchMethod: (_key, _stale, { context }) => context(),
+  });
+
+  readonly #find: (record: EventRecord) => Promise<FinishedExecution | null>;
+
+  /** @param find the execution that a last event speaks of; null when it has been removed */
+  constructor(find: (record: EventRecord) => Promise<FinishedExecution | null>) {
+    this.#find = find;
+  }
+
+  async ofEvent(id: string, record: EventRecord): Promise<Buffer> {
+    const make = async () =>
+      Buffer.from(frameOf(id, record.type, JSON.stringify(toEventWire(record, await this.#find(record)))));
+    const key = `${record.executionId} ${id}`;
+    return (await this.#frames.fetch(key, { context: make })) ?? make();
+  }
 }
 
 /** Messages of one sort of stream, kept as long as what they tell is kept. */

@@ -1,11 +1,12 @@
 // The webhook that an execution or a plan brought along, as it is shown.
 import { z } from 'zod';
-import { webhookEvents } from '../domain/webhook-schema.ts';
+import { webhookEvents, withResult } from '../domain/webhook-schema.ts';
 
 export const ownWebhook = z
   .strictObject({
     url: z.string().describe('The receiver.'),
     events: webhookEvents,
+    result: withResult,
     secret: z
       .string()
       .optional()

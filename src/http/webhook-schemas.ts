@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { WEBHOOK_EVENT_TYPES } from '../domain/event-types.ts';
 import { httpUrl, KINDS, labels, operationName, taskId } from '../domain/spec.ts';
-import { standingWebhookEvents, webhookSecret } from '../domain/webhook-schema.ts';
+import { standingWebhookEvents, webhookSecret, withResult } from '../domain/webhook-schema.ts';
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../domain/webhooks.ts';
 import { digits } from './query.ts';
 import { nextCursor } from './words.ts';
@@ -15,6 +15,7 @@ export const createWebhook = z
   .strictObject({
     url: httpUrl.describe('Receiver: an http or https URL.'),
     events: standingWebhookEvents.default([...DEFAULT_EVENTS]),
+    result: withResult.default(false),
     kinds: z.array(z.enum(KINDS)).min(1).max(50).optional().describe('Only these kinds. Default: all.'),
     operation: operationName.optional().describe('Only this operation.'),
     task_id: taskId.optional().describe('Only this task_id.'),
@@ -34,6 +35,7 @@ export const webhook = z
     url: z.string().describe('The receiver.'),
     description: z.string().nullable().describe('The description of the request.'),
     events: z.array(z.enum(WEBHOOK_EVENT_TYPES)).describe('Events that are sent.'),
+    result: withResult,
     kinds: z.array(z.enum(KINDS)).nullable().describe('Only these kinds; null: all.'),
     operation: z.string().nullable().describe('Only this operation; null: all.'),
     task_id: z.string().nullable().describe('Only this task_id; null: all.'),

@@ -206,7 +206,9 @@ function toDetails(outcome: Outcome): OutcomeWire {
 
 /** Without its secret. */
 export function toWebhook({ webhook }: Execution): ExecutionWire['webhook'] {
-  return webhook === null ? null : { url: webhook.url, events: [...webhook.events] };
+  if (webhook === null) return null;
+  const { url, events, withResult = false } = webhook;
+  return { url, events: [...events], result: withResult };
 }
 
 export function toCancel(execution: Execution): ExecutionWire['cancel'] {

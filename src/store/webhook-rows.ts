@@ -19,6 +19,7 @@ export interface WebhookRow {
   description: string | null;
   /** JSON of `WebhookFilter`. */
   filter: string;
+  with_result: 0 | 1;
   /** JSON of the secrets. */
   secrets: string;
   disabled: DisabledReason | null;
@@ -41,7 +42,9 @@ export function toWebhook(row: WebhookRow): Webhook {
   const { id, user_id: userId, execution_id: executionId, url, description, disabled } = row;
   const filter = JSON.parse(row.filter) as WebhookFilter;
   const secrets = JSON.parse(row.secrets) as WebhookSecret[];
-  return { id, userId, executionId, url, description, filter, secrets, disabled, createdAt: row.created_at };
+  const { with_result, created_at: createdAt } = row;
+  const of = { id, userId, executionId, url, description, filter, secrets, disabled, createdAt };
+  return { ...of, withResult: with_result === 1 };
 }
 
 export function toDelivery(row: DeliveryRow): Delivery {

@@ -1,5 +1,6 @@
 // Delivers what the store says is due. Users take turns, and of each user their lanes (receivers); no user has more places
 // than are left free, and no lane more than a few, so that silent receivers hold up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
+import type { FinishedExecution } from '../domain/execution.ts';
 import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports.ts';
 import {
   type DeliveryState,
@@ -15,15 +16,15 @@ import {
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
-  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'stats'>;
+  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'stats'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
   clock: Clock;
   log: Log;
   /** 0 to 1, for jitter. */
   random: () => number;
-  /** What is told of an event. */
-  toData: (told: Told) => object;
+  /** What is told of an event; `execution` where its result is told too. */
+  toData: (told: Told, execution: FinishedExecution | null) => object;
   source: () => string;
   /** All users together. */
   maxConcurrent: number;
@@ -228,7 +229,9 @@ export class Dispatcher {
     const { type, at: time } = record;
     const subject = subjectOf(record);
     const about = type === 'low_balance' ? 'account' : 'execution';
-    const data = this.#deps.toData(record);
+    const ended = webhook.withResult ? await this.#ended(record) : null;
+    if (ended === undefined) return;
+    const data = this.#deps.toData(record, ended);
     const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
     const { answer, tried } = await this.try(webhook, event);
     // Nobody knows how it went.
@@ -245,6 +248,21 @@ export class Dispatcher {
     const at = this.#deps.clock.now();
     const settle = { type: 'delivery', id: one.id, state, tries, nextAt, at, isRedelivery: false } as const;
     await this.#store([settle, ...this.#disabling(one, answer, at)]);
+  }
+
+  /** The execution that an event has ended; null for other events, and when it has been removed; undefined after a stop. */
+  async #ended(told: Told): Promise<FinishedExecution | null | undefined> {
+    const { store, clock, log } = this.#deps;
+    if (told.type === 'low_balance' || told.end === null) return null;
+    while (!this.#stop.signal.aborted) {
+      try {
+        return await store.finished(told.userId, told.executionId);
+      } catch (error) {
+        log.warn({ err: error }, 'Cannot read a result for a webhook; execd retries');
+        await clock.sleep(STORE_RETRY_MS, this.#stop.signal).catch(() => undefined);
+      }
+    }
+    return undefined;
   }
 
   #verdict(

@@ -48,13 +48,13 @@ export class WebhookService implements Webhooks {
     const { url, secret, types } = wanted;
     const webhook: Webhook = {
       ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: at },
-      ...{ filter: { userId: null, types }, secrets: [{ secret, until: null }] },
+      ...{ filter: { userId: null, types }, withResult: false, secrets: [{ secret, until: null }] },
     };
     await this.#deps.commit([[{ type: 'webhook', webhook, at }]]);
   }
 
   async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
-    const { url, description, filter } = request;
+    const { url, description, filter, withResult } = request;
     const why = this.#deps.sender.whyNotAllowed(url);
     if (why !== null) {
       throw new RefusedError('validation', why, {
@@ -70,7 +70,7 @@ export class WebhookService implements Webhooks {
     const secret = request.secret ?? newSecret();
     const webhook: Webhook = {
       ...{ id: `wh_${this.#deps.newId()}`, userId, executionId: null, url, description },
-      ...{ filter: { ...filter, userId }, secrets: [{ secret, until: null }], disabled: null },
+      ...{ filter: { ...filter, userId }, withResult, secrets: [{ secret, until: null }], disabled: null },
       createdAt: this.#deps.clock.now(),
     };
     await this.#put(webhook);

@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import type { EventFilter } from '../../src/domain/events.ts';
 import type { Group, GroupResult, Store } from '../../src/domain/ports.ts';
 import type { DueLanesQuery, Webhook } from '../../src/domain/webhooks.ts';
+import { until } from './processes.ts';
 import { accept, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 
@@ -25,7 +26,14 @@ async function ran(store: Store, more: Parameters<typeof newExecution>[0] = {}):
 
 function webhook(more: Partial<Webhook> = {}): Webhook {
   return {
-    ...{ id: 'wh', userId: 'ann', executionId: null, url: 'https://example.com/a', description: null },
+    ...{
+      id: 'wh',
+      userId: 'ann',
+      executionId: null,
+      url: 'https://example.com/a',
+      description: null,
+      withResult: false,
+    },
     ...{ filter: { userId: 'ann', types: ['completed'] }, disabled: null, createdAt: 1 },
     secrets: [{ secret: 'whsec_x', until: null }],
     ...more,
@@ -136,8 +144,14 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
     const execution = newExecution({ webhook: own });
     const hook = webhook({ id: execution.id, executionId: execution.id, url: own.url });
     await one(store, [accept(execution, { claim: CLAIM }), { type: 'webhook', webhook: hook, at: 1 }]);
-    await one(store, [settle(execution.id, 1)]);
+    t.equal(await store.finished('ann', execution.id), null, 'it has not ended');
+    const settled = one(store, [settle(execution.id, 1)]);
+    await until('it is due', async () => (await due(store)).length === 1);
+    t.match(await store.finished('ann', execution.id), { status: 'completed', result: { type: 'tails' } });
+    t.equal(await store.finished('bob', execution.id), null);
+    await settled;
     await one(store, [{ type: 'remove', userId: null, executionId: execution.id }]);
+    t.equal(await store.finished('ann', execution.id), null);
     const [one_] = await due(store);
     t.match(one_, {
       webhook: { url: own.url, secrets: [{ secret: 'whsec_x' }] },

@@ -320,6 +320,17 @@ t.test('a plan has a stream of its own and of its steps, which ends with it', as
   await narrowed.until(({ id }) => id === all.at(-1)?.id);
   narrowed.cut();
   t.same(narrowed.messages, all);
+  const { body: plan } = await s.call<{ result: unknown }>('GET', `/v1/plans/${body.id}`);
+  const { body: list } = await s.call<{ items: { step: string; result: unknown }[] }>(
+    ...(['GET', `/v1/executions?plan_id=${body.id}`] as const),
+  );
+  const results = new Map<unknown, unknown>(list.items.map(({ step, result }) => [step, result]));
+  results.set(null, plan.result);
+  const withResults = await allMessages(`${url}?result=true`);
+  const expected = all.map(({ data, ...one }) =>
+    'outcome' in data ? { ...one, data: { ...data, result: results.get(data.step) } } : { ...one, data },
+  );
+  t.same(withResults, expected, 'last events have the results where they are asked for');
   const own = await allMessages(`${s.url}/v1/executions/${body.id}/events`);
   t.same(
     own.map(({ event }) => event),

@@ -119,6 +119,7 @@ t.test('numbers', async (t) => {
     t.ok(text.includes(`"result":${VALUE}`), text);
     keeps(`/v1/executions/${body.id}`, `"result":${VALUE}`);
     keeps('/v1/executions?limit=100', `"result":${VALUE}`);
+    keeps(`/v1/executions/${body.id}/events?result=true`, `"result":${VALUE}`);
   });
 
   t.test('two numbers are two keys of the cache', async (t) => {

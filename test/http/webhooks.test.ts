@@ -124,7 +124,7 @@ t.test('a webhook is told of what it asked for, and of nothing else', async (t) 
   const { s, to } = await world(t);
   await subscribe(s, { url: `${to.url}/starts`, events: ['started'] });
   await subscribe(s, { url: `${to.url}/team`, labels: { team: 'a' }, kinds: ['shell'] });
-  await subscribe(s, { url: `${to.url}/task`, task_id: 'x', events: ['completed'] });
+  await subscribe(s, { url: `${to.url}/task`, task_id: 'x', events: ['completed'], result: true });
   const ids: string[] = [];
   for (const [team, task_id] of [
     ['a', 'x'],
@@ -147,11 +147,14 @@ t.test('a webhook is told of what it asked for, and of nothing else', async (t) 
     ],
   );
   t.equal(to.received.length, 7);
+  for (const { path, body } of to.received)
+    t.equal('result' in body.data, path === '/task', 'results come where they are asked for');
 });
 
 t.test('an execution brings its own webhook along; its secret is told once', async (t) => {
   const { s, to } = await world(t);
-  const spec = shell('true', { webhook: { url: to.url, events: ['started', 'completed'] } });
+  const own = { url: to.url, events: ['started', 'completed'], result: true };
+  const spec = shell('echo hi', { webhook: own });
   const key = { 'idempotency-key': 'k' };
   const first = await s.submit(spec, key);
   const secret = first.webhook?.secret ?? '';
@@ -163,9 +166,12 @@ t.test('an execution brings its own webhook along; its secret is told once', asy
     ['execd.execution.started', 'execd.execution.completed'],
   );
   for (const one of to.received) t.same(verify(secret, one), one.body);
+  const [started, ended] = to.received.map(({ body }) => body.data);
+  t.notOk('result' in (started ?? {}), 'only the last event has a result');
+  t.same(ended?.result, (await s.finished(first.id)).result);
   const again = await s.submit(spec, key);
   t.equal(again.id, first.id);
-  t.same(again.webhook, { url: to.url, events: ['started', 'completed'] });
+  t.same(again.webhook, own);
   const { text } = await s.call('GET', `/v1/executions/${first.id}`);
   t.notMatch(text, /whsec_/);
   t.match((await s.call('GET', `/v1/webhooks/${first.id}`)).body, { execution_id: first.id, url: to.url });

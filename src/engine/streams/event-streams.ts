@@ -11,7 +11,7 @@ import {
   matches,
   toRecord,
 } from '../../domain/events.ts';
-import type { Execution } from '../../domain/execution.ts';
+import type { Execution, FinishedExecution } from '../../domain/execution.ts';
 import { isFinished } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports.ts';
@@ -43,7 +43,7 @@ export interface EventBatch {
 }
 
 export interface EventStreamsDeps {
-  store: Pick<Store, 'events' | 'eventsAfter' | 'eventEnds'>;
+  store: Pick<Store, 'events' | 'eventsAfter' | 'eventEnds' | 'finished'>;
   journal: Pick<Journal, 'open'>;
   clock: Clock;
   /** Woken by each move, and when a live attempt has written something. */
@@ -166,6 +166,11 @@ export class EventStreams {
       yield batch;
       if (batch.records.some((record) => record.executionId === id && record.end !== null)) return;
     }
+  }
+
+  /** The execution that a last event speaks of; null when it has been removed. */
+  ended({ userId, executionId }: EventRecord): Promise<FinishedExecution | null> {
+    return stored(this.#deps.store.finished(userId, executionId));
   }
 
   /** What a reader is told of a position: the same number in another store is another id. */

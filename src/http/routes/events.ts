@@ -2,6 +2,7 @@
 // last; nothing is told twice, and nothing is left out.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, RefusedError } from '../../domain/errors.ts';
+import type { EventRecord } from '../../domain/events.ts';
 import type { Log } from '../../domain/ports.ts';
 import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
 import { asRefusal, toProblem } from '../error-handler.ts';
@@ -14,7 +15,7 @@ import {
   planEventsQuery,
   streamed,
 } from '../event-schemas.ts';
-import { Frames } from '../event-wire.ts';
+import { Frames, ResultFrames } from '../event-wire.ts';
 import { idParams } from '../schemas.ts';
 import { frameWithoutId, type SseClient, type SseClients } from '../sse.ts';
 import type { z } from 'zod';
@@ -54,7 +55,10 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
   const { engine, sse, log } = options;
   followRoute(app, { url: '/v1/executions/:id/events', summary: 'Follow an execution' }, options);
 
-  const frames = new Frames();
+  const frames = {
+    plain: new Frames(),
+    withResult: new ResultFrames((record) => engine.streams.ended(record)),
+  };
   app.route<{ Querystring: EventsQuery }>({
     method: 'GET',
     url: '/v1/events',
@@ -105,17 +109,23 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
   });
 
   async function sendBatches(
-    request: FastifyRequest<{ Querystring: { after?: string | undefined } }>,
+    request: FastifyRequest<{ Querystring: { after?: string | undefined; result: boolean } }>,
     reply: FastifyReply,
     batches: AsyncIterable<EventBatch>,
   ): Promise<void> {
     let reached: string | null = null;
     // Where nothing fits for long, the client still learns how far it is.
     const idle = () => (reached === null ? ':\n\n' : `:\nid: ${reached}\n\n`);
+    const frameOf = (record: EventRecord) => {
+      const id = engine.streams.idOf(record.position);
+      if (!request.query.result || record.end === null) return frames.plain.ofEvent(id, record);
+      return frames.withResult.ofEvent(id, record);
+    };
     await stream(sse.open(request, reply, 'events', idle), log, async (client) => {
       for await (const { records, upTo } of batches) {
         for (const record of records) {
-          const sent = client.send(frames.ofEvent(engine.streams.idOf(record.position), record));
+          const frame = frameOf(record);
+          const sent = client.send(frame instanceof Promise ? await frame : frame);
           if (sent !== true && !(await sent)) return;
         }
         reached = engine.streams.idOf(upTo);
@@ -130,7 +140,11 @@ export function followRoute(
   { url, summary }: { url: string; summary: string },
   { engine, sse, log, streamsOutput }: EventRoutesOptions,
 ): void {
-  const frames = { plain: new Frames(), withOutput: new Frames() };
+  const frames = {
+    plain: new Frames(),
+    withOutput: new Frames(),
+    withResult: new ResultFrames((record) => engine.streams.ended(record)),
+  };
   app.route<ExecutionEventsRoute>({
     method: 'GET',
     url,
@@ -155,12 +169,16 @@ export function followRoute(
       const own = withOutput ? frames.withOutput : frames.plain;
       const frameOf = (item: StreamItem) => {
         const id = cursorText(item.cursor, withOutput);
-        return item.type === 'event' ? own.ofEvent(id, item.record) : own.ofOutput(id, params.id, item.piece);
+        if (item.type === 'output') return own.ofOutput(id, params.id, item.piece);
+        const { record } = item;
+        if (!query.result || record.end === null) return own.ofEvent(id, record);
+        return frames.withResult.ofEvent(id, record);
       };
       await stream(sse.open(request, reply, 'execution'), log, async (client) => {
         for await (const batch of items) {
           for (const item of batch) {
-            const sent = client.send(frameOf(item));
+            const frame = frameOf(item);
+            const sent = client.send(frame instanceof Promise ? await frame : frame);
             if (sent !== true && !(await sent)) return;
           }
         }

@@ -220,7 +220,7 @@ function toRequest(body: CreateWebhook): WebhookRequest {
     taskId: body.task_id,
     label,
   };
-  return { url, description, filter, secret };
+  return { url, description, filter, withResult: body.result, secret };
 }
 
 function toWire({
@@ -229,6 +229,7 @@ function toWire({
   url,
   description,
   filter,
+  withResult,
   disabled,
   createdAt,
 }: Webhook): z.infer<typeof webhook> {
@@ -236,6 +237,7 @@ function toWire({
   return {
     ...{ id, execution_id: executionId, url, description },
     events: [...(filter.types ?? [])],
+    result: withResult,
     kinds: filter.kind === undefined ? null : [...filter.kind],
     operation: filter.operation ?? null,
     task_id: filter.taskId ?? null,

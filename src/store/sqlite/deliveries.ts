@@ -106,7 +106,8 @@ export class DeliveryWriter {
   }
 
   put({ webhook, at }: ports.WebhookPart): void {
-    const { id, userId, executionId, url, description, filter, secrets, disabled, createdAt } = webhook;
+    const { id, userId, executionId, url, description, filter, withResult, secrets, disabled, createdAt } =
+      webhook;
     const [filterText, secretsText] = [JSON.stringify(filter), JSON.stringify(secrets)];
     this.#sql.put.run(
       id,
@@ -115,6 +116,7 @@ export class DeliveryWriter {
       url,
       description,
       filterText,
+      Number(withResult),
       secretsText,
       disabled,
       createdAt,
@@ -177,9 +179,9 @@ const SQL = {
   countPending: `SELECT user_id, count(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY user_id`,
   insert: `INSERT INTO deliveries (webhook_id, user_id, lane, record, state, tries, next_at, created_at)
     VALUES (?, ?, ?, ?, 'pending', '[]', ?, ?)`,
-  put: `INSERT INTO webhooks (id, user_id, execution_id, url, description, filter, secrets, disabled, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET url = excluded.url,
-    description = excluded.description, filter = excluded.filter, secrets = excluded.secrets,
+  put: `INSERT INTO webhooks (id, user_id, execution_id, url, description, filter, with_result, secrets, disabled, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET url = excluded.url,
+    description = excluded.description, filter = excluded.filter, with_result = excluded.with_result, secrets = excluded.secrets,
     disabled = excluded.disabled`,
   discard: `UPDATE deliveries SET state = 'discarded', next_at = NULL, finished_at = ?
     WHERE webhook_id = ? AND state = 'pending'`,

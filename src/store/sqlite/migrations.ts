@@ -295,12 +295,16 @@ const LANES = `
   END;
 `;
 
+/** Webhooks that are sent results. */
+const RESULTS_SENT = `ALTER TABLE webhooks ADD COLUMN with_result INTEGER NOT NULL DEFAULT 0`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
   CAUSES,
   KEPT,
   LANES,
+  RESULTS_SENT,
 ];
 
 /**

@@ -8,6 +8,8 @@ import { LRUCache } from 'lru-cache';
 import {
   endedAtOnce,
   type Execution,
+  type FinishedExecution,
+  isFinished,
   type PendingExecution,
   type Pool,
   poolOf,
@@ -189,6 +191,11 @@ export class SqliteStore implements Store {
       if (execution !== null) this.#cache.set(id, execution);
     }
     return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
+  }
+
+  async finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null> {
+    const execution = this.#read((reads) => reads.get(id));
+    return execution !== null && isFinished(execution) && execution.userId === userId ? execution : null;
   }
 
   async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ListPage> {
