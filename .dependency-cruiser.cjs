@@ -39,6 +39,25 @@ module.exports = {
       ['^src/domain/', '^src/engine/engine\\.ts$'],
       'HTTP translates; it sees the engine as a type.',
     ),
+    room('client', [], 'The client is what others install: it knows the HTTP API only.'),
+    {
+      name: 'client-runs-everywhere',
+      comment: 'In browsers, Deno and Bun, too.',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    room(
+      'cli',
+      ['^src/client/index\\.ts$', '^src/(main|keys|version)\\.ts$'],
+      'The command line speaks to the HTTP API through the client.',
+    ),
+    {
+      name: 'cli-loads-programs-when-they-are-run',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/(main|keys)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
+    },
     {
       name: 'http-sees-the-engine-as-a-type',
       severity: 'error',

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
+import { headOf } from '../../scripts/client-types.ts';
 import { withTables } from '../../scripts/docs.ts';
 import { envExample, loadConfig } from '../../src/config.ts';
 import { VERSION } from '../../src/version.ts';
@@ -10,6 +11,10 @@ const read = (path: string) => readFileSync(path, 'utf8');
 
 t.test('openapi/openapi.json is what the code says (npm run generate)', async (t) => {
   t.equal(read('openapi/openapi.json'), await openapiText());
+});
+
+t.test('src/client/schema.ts has the types of openapi/openapi.json (npm run generate)', async (t) => {
+  t.ok(read('src/client/schema.ts').startsWith(headOf(read('openapi/openapi.json'))));
 });
 
 t.test(

@@ -133,7 +133,8 @@ export class EventStreams {
     const from = after === 'now' ? last : this.#positionOf(after);
     if (from > last) throw invalidCursor('there is no such event');
     if (from < swept) throw this.#gone(swept);
-    return this.#followAll(filter, { from, mayMiss: false }, signal);
+    const batches = this.#followAll(filter, { from, mayMiss: false }, signal);
+    return after === 'now' ? tellingPlace(from, batches) : batches;
   }
 
   /**
@@ -397,4 +398,13 @@ class Following {
     this.#watch?.close();
     this.#release?.();
   }
+}
+
+/** Tells first where the stream begins: who is cut off before its first event goes on there. */
+async function* tellingPlace(
+  upTo: number,
+  batches: AsyncIterable<EventBatch>,
+): AsyncGenerator<EventBatch, void, undefined> {
+  yield { records: [], upTo };
+  yield* batches;
 }

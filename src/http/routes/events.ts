@@ -128,7 +128,9 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
           const sent = client.send(frame instanceof Promise ? await frame : frame);
           if (sent !== true && !(await sent)) return;
         }
+        const isFirst = reached === null;
         reached = engine.streams.idOf(upTo);
+        if (isFirst && records.length === 0) await client.send(`id: ${reached}\n\n`);
       }
     });
   }

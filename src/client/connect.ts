@@ -1,0 +1,201 @@
+// The client: what one writes by hand around every call, written once.
+import { type Api, createApi, dataOf, given, paginate } from './calls.ts';
+import { ExecutionFailedError } from './errors.ts';
+import { type Message, messages } from './events.ts';
+import { type LogOptions, type LogSource, LogStream } from './logs.ts';
+import { runToEnd, type RunOptions, submission, type Submission, type SubmitOptions } from './options.ts';
+import { Plans } from './plans.ts';
+import { type ClientClock, systemClock } from './time.ts';
+import { type Retry, Transport } from './transport.ts';
+import type {
+  BulkCancelRequest,
+  CancelRequest,
+  DryRun,
+  Event,
+  EventFilter,
+  Execution,
+  ExecutionFilter,
+  OutputEvent,
+  PatchRequest,
+  Plan,
+  PlanRequest,
+  Spec,
+} from './types.ts';
+
+export interface ConnectOptions {
+  /** Origin of execd, with the path of a proxy where there is one. Default: http://127.0.0.1:8080. */
+  url?: string;
+  /** An API key or a token; a function is asked for each request. */
+  apiKey?: string | (() => string | Promise<string>);
+  /** As which user an administrator acts. */
+  user?: string;
+  /** For how long a short call is tried again, milliseconds. Default: 10 s. */
+  retryMs?: number;
+  /** For how long a server may be away while you wait, follow or have submitted something. Default: 5 min. */
+  outageMs?: number;
+  /** Fail at once when nobody listens at the first try of a call. */
+  failsWhenRefused?: boolean;
+  /** Told when something is going to be tried again. */
+  onRetry?: (retry: Retry) => void;
+  fetch?: (request: Request) => Promise<Response>;
+  clock?: ClientClock;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+const RETRY_MS = 10_000;
+const OUTAGE_MS = 300_000;
+/** The most that execd waits in one call. */
+const MAX_WAIT_S = 60;
+
+/** A client of one server, for one user. It holds no connection; make as many as you like. */
+export function connect(options: ConnectOptions = {}): Execd {
+  return new Execd(options);
+}
+
+export class Execd {
+  /** Each path of the API, with its types. Errors are returned, as openapi-fetch does; see the other calls for thrown ones. */
+  readonly api: Api;
+  readonly plans: Plans;
+  readonly #transport: Transport;
+  readonly #outageMs: number;
+
+  constructor(options: ConnectOptions) {
+    const { url = DEFAULT_URL, apiKey, user, onRetry, clock = systemClock } = options;
+    const { retryMs = RETRY_MS, outageMs = OUTAGE_MS, failsWhenRefused = false } = options;
+    // Not `fetch` itself: browsers want it called on their window.
+    const { fetch = (request: Request) => globalThis.fetch(request) } = options;
+    this.#transport = new Transport({ url: url.replace(/\/+$/, ''), apiKey, user, onRetry, clock, fetch });
+    this.#outageMs = outageMs;
+    this.api = createApi(this.#transport, { retryMs, outageMs, failsWhenRefused });
+    this.plans = new Plans({ api: this.api, transport: this.#transport, outageMs });
+  }
+
+  get url(): string {
+    return this.#transport.url;
+  }
+
+  async submit(body: Spec, options: SubmitOptions = {}): Promise<Execution> {
+    return this.#submit(body, submission(options));
+  }
+
+  async #submit(body: Spec, { header, ...begin }: Submission): Promise<Execution> {
+    return dataOf(this.api.POST('/v1/executions', { body, params: { header }, ...begin }));
+  }
+
+  /**
+   * Submits an execution and waits for its end, however long that takes.
+   *
+   * @throws ExecutionFailedError when it does not complete
+   */
+  async run(body: Spec, options: RunOptions = {}): Promise<Execution> {
+    const ended = await runToEnd<Execution>(options, {
+      submit: (begin) => this.#submit(body, begin),
+      wait: (id, signal) => this.wait(id, { signal }),
+      cancel: (id) => this.cancel(id, { reason: 'the client aborted' }),
+    });
+    if (ended.status !== 'completed') throw new ExecutionFailedError(ended);
+    return ended;
+  }
+
+  /** Submits a plan and waits for its end. @throws PlanFailedError when it does not complete */
+  plan(body: PlanRequest, options: RunOptions = {}): Promise<Plan> {
+    return this.plans.run(body, options);
+  }
+
+  async dryRun(body: Spec): Promise<DryRun> {
+    return dataOf(this.api.POST('/v1/executions/dry-run', { body }));
+  }
+
+  async get(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Execution> {
+    const params = { path: { id } };
+    return dataOf(this.api.GET('/v1/executions/{id}', { params, ...given({ signal }) }));
+  }
+
+  /** Waits until it has ended, however long that takes. */
+  async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Execution> {
+    for (;;) {
+      const params = { path: { id }, query: { wait: MAX_WAIT_S } };
+      const execution = await dataOf(this.api.GET('/v1/executions/{id}', { params, ...given({ signal }) }));
+      if (execution.phase === 'done') return execution;
+    }
+  }
+
+  /** All executions that fit, newest first, page by page. */
+  list(
+    filter: ExecutionFilter = {},
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Execution, void> {
+    return paginate((cursor) => {
+      const query = given({ ...filter, cursor });
+      return dataOf(this.api.GET('/v1/executions', { params: { query }, ...given({ signal }) }));
+    });
+  }
+
+  /** Asks for the end; `wait` for it to see it. */
+  async cancel(id: string, body: CancelRequest = {}): Promise<Execution> {
+    return dataOf(this.api.POST('/v1/executions/{id}/cancel', { params: { path: { id } }, body }));
+  }
+
+  async cancelAll(body: BulkCancelRequest): Promise<{ cancelled: number; canceling: number }> {
+    return dataOf(this.api.POST('/v1/executions/cancel', { body }));
+  }
+
+  /** Runs the same request again. */
+  async rerun(id: string, options: SubmitOptions = {}): Promise<Execution> {
+    const { header, ...begin } = submission(options);
+    const params = { path: { id }, header };
+    return dataOf(this.api.POST('/v1/executions/{id}/rerun', { params, ...begin }));
+  }
+
+  /** Changes the priority or extends the clocks of what lives. */
+  async update(id: string, body: PatchRequest): Promise<Execution> {
+    return dataOf(this.api.PATCH('/v1/executions/{id}', { params: { path: { id } }, body }));
+  }
+
+  async remove(id: string): Promise<void> {
+    await dataOf(this.api.DELETE('/v1/executions/{id}', { params: { path: { id } } }));
+  }
+
+  /** The log as it is now; with `follow`, until the execution has ended. */
+  logs(id: string, options: LogOptions = {}): LogStream {
+    const isDone = async (signal: AbortSignal | undefined) =>
+      (await this.get(id, { signal })).phase === 'done';
+    const source: LogSource = { transport: this.#transport, outageMs: this.#outageMs, isDone };
+    return new LogStream(source, id, options);
+  }
+
+  /** The log until the execution has ended: every byte once, whatever happens to the connection. */
+  follow(id: string, options: Omit<LogOptions, 'follow'> = {}): LogStream {
+    return this.logs(id, { ...options, follow: true });
+  }
+
+  /** Events of all executions and plans that fit. Without `after` from the oldest on; `now`: from now on. */
+  events(
+    filter: EventFilter = {},
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Message<Event>, void> {
+    const url = new URL(`${this.url}/v1/events`);
+    for (const [name, value] of Object.entries(given(filter)))
+      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
+    return this.#stream(url, signal, () => false);
+  }
+
+  /** Events of one execution until its end; with `output` also what it writes. */
+  executionEvents(
+    id: string,
+    { output, after, signal }: { output?: boolean; after?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Message<Event | OutputEvent>, void> {
+    const url = new URL(`${this.url}/v1/executions/${encodeURIComponent(id)}/events`);
+    if (output === true) url.searchParams.set('output', 'true');
+    if (after !== undefined) url.searchParams.set('after', after);
+    return this.#stream(url, signal, (_type, data) => (data as Partial<Event>).phase === 'done');
+  }
+
+  #stream<Data>(
+    url: URL,
+    signal: AbortSignal | undefined,
+    isLast: (type: string, data: unknown) => boolean,
+  ): AsyncGenerator<Message<Data>, void> {
+    return messages({ transport: this.#transport, outageMs: this.#outageMs, url, signal, isLast });
+  }
+}

@@ -1,0 +1,118 @@
+// Plans: several steps in one request.
+import { type Api, dataOf, given, paginate } from './calls.ts';
+import { PlanFailedError } from './errors.ts';
+import { type Message, messages } from './events.ts';
+import type { LogSource } from './logs.ts';
+import { planLog, type PlanLogChunk, type PlanLogOptions } from './plan-logs.ts';
+import { runToEnd, type RunOptions, submission, type Submission, type SubmitOptions } from './options.ts';
+import type { Transport } from './transport.ts';
+import type { CancelRequest, Event, Plan, PlanFilter, PlanLogEnd, PlanReport, PlanRequest } from './types.ts';
+
+export interface PlansOptions {
+  api: Api;
+  transport: Transport;
+  outageMs: number;
+}
+
+export class Plans {
+  readonly #options: PlansOptions;
+
+  constructor(options: PlansOptions) {
+    this.#options = options;
+  }
+
+  async submit(body: PlanRequest, options: SubmitOptions = {}): Promise<Plan> {
+    return this.#submit(body, submission(options));
+  }
+
+  async #submit(body: PlanRequest, { header, ...begin }: Submission): Promise<Plan> {
+    return dataOf(this.#options.api.POST('/v1/plans', { body, params: { header }, ...begin }));
+  }
+
+  /**
+   * Submits a plan and waits for its end.
+   *
+   * @throws PlanFailedError when it does not complete
+   */
+  async run(body: PlanRequest, options: RunOptions = {}): Promise<Plan> {
+    const ended = await runToEnd<Plan>(options, {
+      submit: (begin) => this.#submit(body, begin),
+      wait: (id, signal) => this.wait(id, { signal }),
+      cancel: (id) => this.cancel(id, { reason: 'the client aborted' }),
+    });
+    if (ended.status !== 'completed') throw new PlanFailedError(ended);
+    return ended;
+  }
+
+  async get(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Plan> {
+    const params = { path: { id } };
+    return dataOf(this.#options.api.GET('/v1/plans/{id}', { params, ...given({ signal }) }));
+  }
+
+  /** Waits until it has ended, however long that takes. */
+  async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Plan> {
+    for (;;) {
+      const params = { path: { id }, query: { wait: 60 } };
+      const plan = await dataOf(this.#options.api.GET('/v1/plans/{id}', { params, ...given({ signal }) }));
+      if (plan.phase === 'done') return plan;
+    }
+  }
+
+  list(filter: PlanFilter = {}, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Plan, void> {
+    return paginate((cursor) => {
+      const query = given({ ...filter, cursor });
+      return dataOf(this.#options.api.GET('/v1/plans', { params: { query }, ...given({ signal }) }));
+    });
+  }
+
+  async cancel(id: string, body: CancelRequest = {}): Promise<Plan> {
+    return dataOf(this.#options.api.POST('/v1/plans/{id}/cancel', { params: { path: { id } }, body }));
+  }
+
+  async validate(body: PlanRequest): Promise<PlanReport> {
+    return dataOf(this.#options.api.POST('/v1/plans/validate', { body }));
+  }
+
+  /** Runs the plan again. */
+  async rerun(id: string, options: SubmitOptions = {}): Promise<Plan> {
+    return dataOf(this.#options.api.POST('/v1/plans/{id}/rerun', again(id, options)));
+  }
+
+  /** Runs the plan again, with the results of the steps that have completed. */
+  async redrive(id: string, options: SubmitOptions = {}): Promise<Plan> {
+    return dataOf(this.#options.api.POST('/v1/plans/{id}/redrive', again(id, options)));
+  }
+
+  async remove(id: string): Promise<void> {
+    await dataOf(this.#options.api.DELETE('/v1/plans/{id}', { params: { path: { id } } }));
+  }
+
+  /** What the steps write; the value at the end are the totals. */
+  logs(id: string, options: PlanLogOptions = {}): AsyncGenerator<PlanLogChunk, PlanLogEnd> {
+    const { transport, outageMs } = this.#options;
+    const isDone = async (signal: AbortSignal | undefined) =>
+      (await this.get(id, { signal })).phase === 'done';
+    const source: LogSource = { transport, outageMs, isDone };
+    return planLog(source, id, options);
+  }
+
+  /** Events of the plan and of its steps, until the plan has ended. */
+  events(
+    id: string,
+    { after, signal }: { after?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Message<Event>, void> {
+    const { transport, outageMs } = this.#options;
+    const url = new URL(`${transport.url}/v1/plans/${encodeURIComponent(id)}/events`);
+    if (after !== undefined) url.searchParams.set('after', after);
+    const isLast = (_type: string, data: unknown) => {
+      const { execution_id: of, phase } = data as Event;
+      return of === id && phase === 'done';
+    };
+    return messages({ transport, outageMs, url, signal, isLast });
+  }
+}
+
+function again(id: string, options: SubmitOptions) {
+  const { header, ...begin } = submission(options);
+  return { params: { path: { id }, header }, ...begin };
+}

@@ -1,0 +1,7025 @@
+// Generated from openapi/openapi.json by `npm run generate`; sha256 81bfd9f7b5c0191638f5f93b40a3014e31fadba560f5dc0cd33e47ceca37b6e6.
+export interface paths {
+    "/v1/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List executions, newest first
+         * @description Lists your executions that match all filters. A page can have fewer items than `limit`, or none: continue while `next_cursor` is not null.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listExecutions"];
+        put?: never;
+        /**
+         * Submit an execution
+         * @description execd stores the execution before it responds, and runs it as soon as a slot is free. Send an Idempotency-Key to be able to repeat the request safely.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["submitExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an execution without submitting it
+         * @description Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. Nothing is stored and nothing runs.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["dryRunExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit up to 1,000 executions together
+         * @description Each item is accepted or rejected by itself. The response is 200 with one item for each, in order: check the `status` of each item.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["submitBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an execution
+         * @description Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is up, the response is the execution as it is then.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getExecution"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove an execution and its log
+         * @description Removes an execution that has finished. Cancel a running one first.
+         *
+         *     Requires the scope `cancel`.
+         */
+        delete: operations["deleteExecution"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an execution that has not finished
+         * @description Changes the priority, or extends time limits. You cannot shorten a limit, or set one that is off.
+         *
+         *     Requires the scope `submit`.
+         */
+        patch: operations["updateExecution"];
+        trace?: never;
+    };
+    "/v1/executions/{id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the result of an execution
+         * @description Returns the result in short, in every state. Its `result` is null until the end.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getExecutionResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel an execution
+         * @description A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished stays as it is.
+         *
+         *     Requires the scope `cancel`.
+         */
+        post: operations["cancelExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel many executions
+         * @description Cancels each of your executions that has not finished and that matches all filters.
+         *
+         *     Requires the scope `cancel`.
+         */
+        post: operations["cancelExecutions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/rerun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run an execution again
+         * @description Submits a new execution with the spec of a finished one.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["rerunExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read or follow the log of an execution
+         * @description Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getExecutionLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List plans, newest first
+         * @description Lists your plans that match all filters, without plans that are steps of other plans.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listPlans"];
+        put?: never;
+        /**
+         * Submit a plan
+         * @description execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["submitPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a plan without submitting it
+         * @description Returns every problem of the plan. Nothing is stored and nothing runs.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["validatePlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a plan and the state of its steps
+         * @description Responds at once, or with `wait` when the plan has finished. When the time is up, the response is the plan as it is then.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getPlan"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a plan with its steps and their logs
+         * @description Removes a plan that has finished. Cancel a running one first.
+         *
+         *     Requires the scope `cancel`.
+         */
+        delete: operations["deletePlan"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a plan
+         * @description Cancels the plan and each of its steps that has not finished.
+         *
+         *     Requires the scope `cancel`.
+         */
+        post: operations["cancelPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/rerun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a plan again
+         * @description Submits a new plan with all steps of a finished one.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["rerunPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run the rest of a plan that did not complete
+         * @description Submits a new plan that keeps the completed steps of a finished one, and runs the others.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["redrivePlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read or follow the logs of all steps of a plan
+         * @description Returns the output of all steps. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getPlanLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow an execution
+         * @description Sends the events of the execution, with `output=true` also its output, and ends with it. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["followExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow all of your executions
+         * @description Sends the events of all of your executions and plans that match all filters. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["followEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a plan and its steps
+         * @description Sends the events of the plan and of its steps, and ends with the plan. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["followPlan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Lists your webhooks, without those of single executions.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description execd sends the events of your executions that match all filters to a URL, signed as Standard Webhooks specifies. The response contains the secret once.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook
+         * @description Returns a webhook, without its secret.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook and its deliveries
+         * @description Events that are waiting to be delivered are dropped.
+         *
+         *     Requires the scope `submit`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable a webhook
+         * @description execd sends events again, from now on.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["enableWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable a webhook
+         * @description execd sends nothing until you enable it, and drops events that are waiting to be delivered.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["disableWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the secret of a webhook
+         * @description Creates a new secret. For a while, messages are signed with both. The response contains the secret once.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message
+         * @description Sends one message now, and returns the result. execd does not retry it.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook, newest first
+         * @description Lists each event that was sent, or is waiting to be sent, with all tries.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{delivery}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver an event again
+         * @description Sends the event again soon, with the same `webhook-id`.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get statistics of the cache
+         * @description Returns counters since the start of the server.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getCacheStats"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove stored results
+         * @description Removes your results that match all filters; without filters, all of yours.
+         *
+         *     Requires the scope `submit`.
+         */
+        delete: operations["clearCache"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cache/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a stored result
+         * @description Returns a result that you can use.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getCacheEntry"];
+        /**
+         * Put a value into the cache
+         * @description Stores a value as the result of the requests that have this key: they get it as a hit. It replaces a stored result. It counts as a submission of the user.
+         *
+         *     Requires the scope `submit`.
+         */
+        put: operations["putCacheEntry"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cache/warm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run executions to fill the cache
+         * @description Runs each item whose result is not in the cache; with `cache.mode: "refresh"`, in any case. Each item is accepted or rejected by itself.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["warmCache"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cache/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List stored results
+         * @description Lists your results and the shared ones that you may use, in the order of their keys.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listCacheEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/circuits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List circuits
+         * @description Lists the circuits that were used since the start of the server.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listCircuits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/circuits/{name}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a circuit
+         * @description Closes a circuit and forgets its failures.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["resetCircuit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the credits of a user
+         * @description Returns your account. Requires the scope `admin` for another user.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{user_id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the entries of an account, newest first
+         * @description Lists grants, charges and refunds.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listAccountEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{user_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant credits to a user, or take them back
+         * @description Adds an entry to the account. Send an Idempotency-Key to be able to repeat the request safely.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["grantCredits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List operations
+         * @description Lists the operations of the operations file, by name.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an operation
+         * @description Returns the parameters and the policy of an operation.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reload the files of the operator
+         * @description Reads the operations file and the other files of the operator again. If one of them is invalid, nothing changes.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["reloadFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the audit log of a day
+         * @description Returns one JSON object for each request that changed something or that was rejected for its credential.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["getAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the API keys of all users
+         * @description Lists the keys of the store and of the keys file, without the keys themselves.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Create an API key
+         * @description The response contains the key once. As soon as a server has a first key, every request needs one: create a key with the scope `admin` first.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate an API key
+         * @description Creates a key that replaces another one. The old key stays valid for a while. The response contains the new key once.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke an API key
+         * @description Ends the key at once and for good, with all of its open requests.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/livez": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the process responds
+         * @description For liveness probes.
+         */
+        get: operations["getLiveness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that the server accepts executions
+         * @description For readiness probes.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the health of the server
+         * @description Checks each component.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Prometheus metrics
+         * @description Returns all metrics since the start of the server.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get statistics of the server
+         * @description Returns executions by status, and the use of slots, queue, store and cache.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/cleanup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove executions whose retention has ended
+         * @description Removes them now, instead of at the next regular cleanup.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["cleanUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/flush": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store the output counters of running executions
+         * @description Stores them now, instead of at the next regular write.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["flushCounters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export interface webhooks {
+    executionEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event of an execution or plan
+         * @description execd sends the events that the webhook selects, by default `completed`, `failed`, `cancelled` and `timed_out`. Events of one execution arrive in order unless a delivery fails.
+         */
+        post: operations["onExecutionEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    accountEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The balance of an account became low
+         * @description execd sends it once when the balance falls below the threshold of the credits file.
+         */
+        post: operations["onAccountEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A test that you requested
+         * @description execd sends it once for each `POST /v1/webhooks/{id}/test`.
+         */
+        post: operations["onTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export interface components {
+    schemas: {
+        Spec: components["schemas"]["ExecSpec"] | components["schemas"]["ShellSpec"] | components["schemas"]["ScriptSpec"] | components["schemas"]["AwsCliSpec"] | components["schemas"]["HttpSpec"] | components["schemas"]["OperationSpec"];
+        ExecSpec: {
+            /**
+             * @description A program, without a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "exec";
+            /** @description A path, or a name on the PATH. */
+            program: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        ShellSpec: {
+            /**
+             * @description A command line for a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "shell";
+            /** @description The command line; the shell gets it with `-c`. */
+            command: string;
+            /** @description A path, or a name on the PATH. Default: bash. */
+            shell?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        ScriptSpec: {
+            /**
+             * @description A script, given as source or as a path. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "script";
+            /** @description Absolute path of a script on the machine of the server. Give either `path` or `source`. */
+            path?: string;
+            /** @description The text of the script. */
+            source?: string;
+            /** @description Name of the file that holds the source. Default: an extension that fits the interpreter. */
+            filename?: string;
+            /** @description A path, or a name on the PATH. Default: the interpreter that the script names after `#!`. */
+            interpreter?: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        AwsCliSpec: {
+            /**
+             * @description A call of the AWS CLI. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "aws_cli";
+            /** @description For example `s3api`. */
+            service: string;
+            /** @description For example `list-buckets`. */
+            operation: string;
+            args?: components["schemas"]["Arguments"];
+            /** @description Profile of the AWS configuration. */
+            profile?: string;
+            /** @description AWS region. */
+            region?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        HttpSpec: {
+            /**
+             * @description An HTTP call. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "http";
+            /**
+             * @description Default: GET.
+             * @enum {string}
+             */
+            method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description An absolute http or https URL. */
+            url: string;
+            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+            headers?: components["schemas"]["HttpHeaders"];
+            /** @description Query parameters that are added to the URL. A list repeats the parameter. */
+            query?: components["schemas"]["HttpQuery"];
+            /** @description Request body. `json` and `text` set content-type unless `headers` does. */
+            body?: components["schemas"]["HttpBody"];
+            /** @description Which statuses are a success. Default: 2xx. */
+            expect?: components["schemas"]["HttpExpect"];
+            /** @description Most redirects to follow. Default: 5. */
+            max_redirects?: number;
+            /** @description Other hosts that redirects may lead to. Default: `any`; for an operation, none. Listed hosts get the body and all headers except credentials. */
+            redirect_hosts?: "any" | string[];
+            /** @description TLS options. */
+            tls?: components["schemas"]["HttpTls"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        OperationSpec: {
+            /**
+             * @description A named operation of this server. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "operation";
+            /** @description Name of the operation; see GET /v1/operations. */
+            name: string;
+            /** @description Its parameters. */
+            params?: {
+                [key: string]: unknown;
+            };
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        BatchRequest: {
+            /** @description 1 to 1,000 specs, each with an idempotency_key of its own if you want one. */
+            executions: components["schemas"]["BatchItem"][];
+        };
+        BatchItem: components["schemas"]["ExecBatchItem"] | components["schemas"]["ShellBatchItem"] | components["schemas"]["ScriptBatchItem"] | components["schemas"]["AwsCliBatchItem"] | components["schemas"]["HttpBatchItem"] | components["schemas"]["OperationBatchItem"];
+        ExecBatchItem: {
+            /**
+             * @description A program, without a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "exec";
+            /** @description A path, or a name on the PATH. */
+            program: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        ShellBatchItem: {
+            /**
+             * @description A command line for a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "shell";
+            /** @description The command line; the shell gets it with `-c`. */
+            command: string;
+            /** @description A path, or a name on the PATH. Default: bash. */
+            shell?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        ScriptBatchItem: {
+            /**
+             * @description A script, given as source or as a path. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "script";
+            /** @description Absolute path of a script on the machine of the server. Give either `path` or `source`. */
+            path?: string;
+            /** @description The text of the script. */
+            source?: string;
+            /** @description Name of the file that holds the source. Default: an extension that fits the interpreter. */
+            filename?: string;
+            /** @description A path, or a name on the PATH. Default: the interpreter that the script names after `#!`. */
+            interpreter?: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        AwsCliBatchItem: {
+            /**
+             * @description A call of the AWS CLI. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "aws_cli";
+            /** @description For example `s3api`. */
+            service: string;
+            /** @description For example `list-buckets`. */
+            operation: string;
+            args?: components["schemas"]["Arguments"];
+            /** @description Profile of the AWS configuration. */
+            profile?: string;
+            /** @description AWS region. */
+            region?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        HttpBatchItem: {
+            /**
+             * @description An HTTP call. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "http";
+            /**
+             * @description Default: GET.
+             * @enum {string}
+             */
+            method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description An absolute http or https URL. */
+            url: string;
+            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+            headers?: components["schemas"]["HttpHeaders"];
+            /** @description Query parameters that are added to the URL. A list repeats the parameter. */
+            query?: components["schemas"]["HttpQuery"];
+            /** @description Request body. `json` and `text` set content-type unless `headers` does. */
+            body?: components["schemas"]["HttpBody"];
+            /** @description Which statuses are a success. Default: 2xx. */
+            expect?: components["schemas"]["HttpExpect"];
+            /** @description Most redirects to follow. Default: 5. */
+            max_redirects?: number;
+            /** @description Other hosts that redirects may lead to. Default: `any`; for an operation, none. Listed hosts get the body and all headers except credentials. */
+            redirect_hosts?: "any" | string[];
+            /** @description TLS options. */
+            tls?: components["schemas"]["HttpTls"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        OperationBatchItem: {
+            /**
+             * @description A named operation of this server. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "operation";
+            /** @description Name of the operation; see GET /v1/operations. */
+            name: string;
+            /** @description Its parameters. */
+            params?: {
+                [key: string]: unknown;
+            };
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /** @description The same key with the same spec is the same execution, for 24 hours. */
+            idempotency_key?: string;
+        };
+        /** @description Time limits. */
+        Timeouts: {
+            /** @description Longest wait for a slot, milliseconds. Default: no limit, unless the operator sets one. */
+            queue_ms?: number;
+            /** @description Longest attempt, from start to end, milliseconds. Default: EXECUTION_DEFAULT_TIMEOUT. */
+            attempt_ms?: number;
+            /** @description Longest time from submission to end, with all retries, milliseconds. Default: no limit. */
+            total_ms?: number;
+            /** @description Longest time without output, milliseconds. Default: no limit. */
+            idle_ms?: number;
+        };
+        /** @description What execd keeps of the output. */
+        OutputOptions: {
+            /** @description Most bytes of output that the log keeps, both streams together. Default: EXECUTION_MAX_OUTPUT_BYTES. */
+            max_bytes?: number;
+            /**
+             * @description If the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.
+             * @enum {string}
+             */
+            oversized?: "truncate" | "fail" | "spool";
+            /** @description How much the result holds: the last bytes of each stream, or the first bytes of the body of an HTTP response. Default: EXECUTION_RESULT_BYTES. */
+            result_bytes?: number;
+            /**
+             * @description Parse standard output, or the body of the HTTP response, as JSON; it becomes the result.
+             * @constant
+             */
+            parse?: "json";
+        };
+        /** @description Limits on what the processes use. */
+        ResourceLimits: {
+            /** @description Most CPU time of all processes together, seconds. */
+            cpu_s?: number;
+            /** @description Most memory of all processes together, bytes. */
+            memory_bytes?: number;
+            /** @description Most processes at a time. */
+            processes?: number;
+            /** @description Largest file that a process may write, bytes. */
+            file_bytes?: number;
+            /** @description Most open files of each process. */
+            open_files?: number;
+            /** @description Most bytes in the private directory. */
+            disk_bytes?: number;
+        };
+        /** @description How execd ends the processes. */
+        StopOptions: {
+            /**
+             * @description The signal that asks the processes to end. Default: SIGTERM.
+             * @enum {string}
+             */
+            signal?: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2";
+            /** @description Time between this signal and SIGKILL, milliseconds. Default: EXECUTION_KILL_GRACE_MS. */
+            grace_ms?: number;
+            /**
+             * @description `all` (default): every process gets the signal at once. `main`: the first process gets it, and the others when the first has ended.
+             * @enum {string}
+             */
+            scope?: "all" | "main";
+        };
+        /** @description A group of your choice. You can list and cancel by it. */
+        TaskId: string;
+        /** @description Higher runs earlier. Default: 0. */
+        Priority: number;
+        /**
+         * @description If no slot is free. `queue`: wait. `reject`: respond with 429. Default: EXECUTION_ON_LIMIT.
+         * @enum {string}
+         */
+        OnLimit: "queue" | "reject";
+        /** @description Whether execd may retry an attempt that was interrupted, for example by a crash. Default: false. */
+        RetrySafe: boolean;
+        /** @description Working directory, an absolute path. Default: a private directory that is removed at the end. */
+        WorkingDirectory: string;
+        /** @description Environment, in addition to PATH, HOME, TMPDIR, LANG, TERM, SHELL, USER, LOGNAME, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT. A value may be a secret: `{"secret": "NAME"}`. */
+        Environment: {
+            [key: string]: string | components["schemas"]["SecretRef"];
+        };
+        /** @description Standard input: a text, or `{"base64": …}`. Default: empty. */
+        Stdin: string | {
+            /**
+             * Format: base64
+             * @description Bytes.
+             */
+            base64: string;
+        };
+        /** @description Names and values of your choice. You can list and cancel by them. */
+        Labels: {
+            [key: string]: string;
+        };
+        /** @description When and how execd retries failed attempts. Default: one attempt. */
+        Retry: {
+            /** @description Attempts in total. Default: 3. */
+            attempts?: number;
+            /** @description Wait after the first attempt, seconds; it doubles with each attempt. Default: 1. */
+            multiplier?: number;
+            /** @description Shortest wait, milliseconds. Default: 1000. */
+            min_ms?: number;
+            /** @description Longest wait, milliseconds. Default: 10000. */
+            max_ms?: number;
+            /** @description Random part of the wait, 0 to 1. Default: 0.5. */
+            jitter?: number;
+            /** @description Retry only these ends. Default: non-zero exit codes, signals, attempt and idle timeouts, system faults, HTTP 408, 429 and 5xx. */
+            retry_on?: components["schemas"]["RetryOn"];
+        };
+        RetryOn: {
+            /** @description Values of `outcome.cause`. */
+            causes?: ("exited" | "signalled" | "http_response" | "steps_ended" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "attempt_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "dependency_failed" | "lost" | "internal" | "imported")[];
+            /** @description Exit codes of commands. */
+            exit_codes?: number[];
+            /** @description Statuses of HTTP responses. */
+            http_statuses?: number[];
+            /** @description Values of `error.fault`. */
+            faults?: ("user" | "system")[];
+        };
+        /** @description Whether, and how, execd reuses results of the same work. Default: no cache. */
+        CacheOptions: {
+            /**
+             * @description `read_write` (default): use and store results. `read`: store nothing. `write`: look up nothing. `refresh`: run again and replace the stored result. `bypass`: no cache.
+             * @enum {string}
+             */
+            mode?: "read_write" | "read" | "write" | "refresh" | "bypass";
+            /** @description How long the result is kept, seconds. 0 keeps it until it is evicted. */
+            ttl_s?: number;
+            /**
+             * @description Who shares the result. Default: `task` if task_id is given, else `user`.
+             * @enum {string}
+             */
+            scope?: "task" | "user" | "global";
+            /** @description Fields to leave out of the cache key, for example `env.BUILD_ID`. */
+            key_exclude?: string[];
+            /** @description Part of the cache key. Change it to get a new result. */
+            salt?: string;
+        };
+        /** @description A webhook for one execution or plan: execd sends its events to a URL, signed as Standard Webhooks specifies. */
+        WebhookTarget: {
+            /** @description Receiver: an http or https URL. */
+            url: string;
+            /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
+            events?: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+            /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
+            secret?: string;
+        };
+        /** @description A secret, which execd fills in when the command starts or the call is made. */
+        SecretRef: {
+            /** @description Name of a secret of the server. */
+            secret: string;
+        };
+        /** @description Arguments. */
+        Arguments: string[];
+        HttpHeaders: {
+            [key: string]: string | {
+                /** @description Name of a secret of the server. */
+                secret: string;
+                /** @description A text before the secret, for example `Bearer `. */
+                prefix?: string;
+            };
+        };
+        HttpQuery: {
+            [key: string]: string | string[];
+        };
+        HttpBody: {
+            /** @description Any JSON value; sent as application/json. */
+            json: unknown;
+        } | {
+            /** @description Sent as text/plain; charset=utf-8. */
+            text: string;
+        } | {
+            /**
+             * Format: base64
+             * @description Bytes.
+             */
+            base64: string;
+        };
+        HttpExpect: {
+            /** @description Statuses, or classes such as `2xx`. */
+            statuses: (number | string)[];
+        };
+        HttpTls: {
+            /** @description Certificates to trust in addition to those of the system, PEM. */
+            ca?: string;
+            /** @description Name to check the certificate for. Default: the host of the URL. */
+            server_name?: string;
+            /** @description Whether to check the certificate. Default: true. */
+            verify?: boolean;
+        };
+        PatchRequest: {
+            /** @description The new priority. */
+            priority?: number;
+            /** @description New time limits. They can only be extended. */
+            timeouts?: components["schemas"]["Timeouts"];
+        };
+        /** @description How to cancel. */
+        CancelRequest: {
+            /** @description Why; the execution shows it. */
+            reason?: string;
+            /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
+            grace_ms?: number;
+        };
+        /** @description Which executions to cancel. Only executions that match all filters are cancelled. */
+        BulkCancelRequest: {
+            /**
+             * @description All live executions.
+             * @constant
+             */
+            all?: true;
+            /** @description Only these statuses. */
+            status?: ("pending" | "running")[];
+            /** @description Only these kinds. */
+            kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+            /** @description Only this task_id. */
+            task_id?: string;
+            /** @description Only executions that have all of these labels. */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description Only if accepted at or after this time.
+             */
+            created_after?: string;
+            /**
+             * Format: date-time
+             * @description Only if accepted before this time.
+             */
+            created_before?: string;
+            /** @description Why; the execution shows it. */
+            reason?: string;
+            /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
+            grace_ms?: number;
+        };
+        WarmRequest: {
+            /** @description Specs with a `cache` block, or operations that have one. */
+            executions: components["schemas"]["Spec"][];
+        };
+        /** @description An execution: one accepted request to run something. */
+        Execution: {
+            /** @description Unique id, a UUID (version 7). */
+            id: string;
+            status: components["schemas"]["Status"];
+            /**
+             * @description Finer than the status. `done` is the last phase.
+             * @enum {string}
+             */
+            phase: "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            /** @description Grows with each change of the stored execution. */
+            revision: number;
+            kind: components["schemas"]["Kind"];
+            /** @description Name of the operation; null for other kinds. */
+            operation: string | null;
+            /** @description The request, as it was sent. */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @description The user whom it belongs to. */
+            user_id: string;
+            /** @description The task_id of the request. */
+            task_id: string | null;
+            labels: components["schemas"]["LabelsShown"];
+            /** @description Higher runs earlier. */
+            priority: number;
+            timeouts: components["schemas"]["EffectiveTimeouts"];
+            /** @description Limits on what the processes use, after all defaults. */
+            limits: components["schemas"]["EffectiveLimits"];
+            /** @description How execd ends the processes; null if there are none. */
+            stop: components["schemas"]["StopPolicy"] | null;
+            /** @description Retries; null if it has one attempt only. */
+            retry: {
+                /** @description Attempts in total. */
+                attempts: number;
+                /** @description Attempts that have ended. */
+                used: number;
+                /** @description When the next attempt enters the queue. */
+                next_at: string | null;
+            } | null;
+            /** @description How it uses the cache; null if it does not. */
+            cache: components["schemas"]["CacheUse"] | null;
+            /** @description Credits; null if it is free. */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description For a step: the plan. */
+            plan_id: string | null;
+            /** @description For a step: its name. */
+            step: string | null;
+            /** @description The execution whose run produced the output. Differs from `id` for joined executions and cache hits. */
+            run_id: string;
+            /** @description For a rerun: the execution that it repeats. */
+            rerun_of: string | null;
+            /** @description For a redriven plan: the plan whose completed steps it keeps. */
+            redrive_of: string | null;
+            /** @description For a step that a redrive keeps: the execution that produced the result. */
+            kept_from: string | null;
+            /** @description All attempts, the first one first. */
+            attempts: components["schemas"]["Attempt"][];
+            /** @description How it ended; null until then. */
+            outcome: components["schemas"]["Outcome"] | null;
+            /** @description Why it did not complete; null if it has, or has not ended. */
+            error: components["schemas"]["ExecutionError"] | null;
+            /** @description What the status does not show. */
+            warnings: components["schemas"]["Warning"][];
+            /** @description With `output.parse`: the parsed output. Otherwise for a command `{"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}`: the end of each stream, its size, and whether the text lacks some of it. For an HTTP call `{"status", "headers", "url", "body"}`. Null until the end. */
+            result: unknown;
+            output: components["schemas"]["Output"];
+            /** @description What the last attempt used; null until it has ended. */
+            resources: components["schemas"]["Resources"] | null;
+            /** @description Times in UTC. */
+            timestamps: {
+                /**
+                 * Format: date-time
+                 * @description When it was accepted.
+                 */
+                created: string;
+                /**
+                 * Format: date-time
+                 * @description When it last entered the queue.
+                 */
+                queued: string;
+                /** @description When its last attempt started. */
+                started: string | null;
+                /** @description When it ended. */
+                finished: string | null;
+            };
+            /** @description Time from the start of the first attempt to the end of the last one, milliseconds; null until the end, and if nothing was started. */
+            duration_ms: number | null;
+            /** @description Where it waits; null if it does not. */
+            queue: {
+                /** @description Executions before it. */
+                position: number | null;
+                /**
+                 * @description Why it waits.
+                 * @enum {string}
+                 */
+                reason: "no_free_slot" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined";
+            } | null;
+            cancel: components["schemas"]["Cancel"];
+            /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
+            webhook: {
+                /** @description The receiver. */
+                url: string;
+                /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
+                events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                /** @description The secret that execd created. Only in the response to the submission. */
+                secret?: string;
+            } | null;
+            /** @description W3C trace id. */
+            trace_id: string;
+            /** @description The weakest isolation that its attempts accept. */
+            isolation: components["schemas"]["IsolationTier"];
+            /** @description Version of the policy file that allowed it; null without a policy file. */
+            policy_version: string | null;
+            /** @description The administrator who submitted it for its user. */
+            submitted_by: string | null;
+        };
+        /** @description A page of executions. */
+        ExecutionList: {
+            /** @description Newest first. */
+            items: components["schemas"]["Execution"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description The result of a batch. */
+        BatchAnswer: {
+            /** @description One for each item of the request, in order. */
+            items: ({
+                /** @description 202, or 200 if the execution has already finished. */
+                status: number;
+                execution: components["schemas"]["Execution"];
+                /** @description Whether an earlier request with the same key created it. */
+                replayed: boolean;
+            } | {
+                /** @description The status of the problem. */
+                status: number;
+                problem: components["schemas"]["Problem"];
+            })[];
+        };
+        /** @description The result of an execution, in short. */
+        StepResult: {
+            /** @description Name of the step, or of the operation, or the kind. */
+            step: string;
+            /** @description The result; null until the end. */
+            result: unknown;
+            /** @description Whether the status is `completed`. */
+            completed: boolean;
+            /** @description The status, in words. */
+            message: string;
+            status: components["schemas"]["Status"];
+            /** @description Code of the error; null if there is none. */
+            error_code: components["schemas"]["ErrorCode"] | null;
+            /** @description Message of the error; null if there is none. */
+            error_message: string | null;
+        };
+        /** @description What a bulk cancel did. */
+        BulkCancelAnswer: {
+            /** @description Executions that ended at once. */
+            cancelled: number;
+            /** @description Executions that execd is stopping. */
+            canceling: number;
+        };
+        /** @description What would happen to a request now. Nothing is stored. */
+        DryRun: {
+            /**
+             * @description Always true.
+             * @constant
+             */
+            dry_run: true;
+            /** @description Whether execd would accept the request now. */
+            accepted: boolean;
+            /** @description Why execd would reject it. */
+            problem: components["schemas"]["Problem"] | null;
+            /** @description How it would begin. `refused_by_circuit`: it would fail at once. */
+            begins: ("hit" | "joined" | "running" | "queued" | "refused_by_circuit") | null;
+            kind: components["schemas"]["Kind"];
+            /** @description Name of the operation; null for other kinds. */
+            operation: string | null;
+            /** @description What would apply; null if the request is invalid. */
+            policy: components["schemas"]["AppliedPolicy"] | null;
+            /** @description How it would use the cache; null if it would not. */
+            cache: components["schemas"]["CacheUse"] | null;
+            /** @description Credits; null if it is free. */
+            cost: {
+                /** @description The most that it can cost, credits. */
+                reserved: number;
+                /** @description Credits that the account can reserve. */
+                available: number;
+            } | null;
+        };
+        /** @description The policy that applies after all defaults. */
+        AppliedPolicy: {
+            timeouts: components["schemas"]["EffectiveTimeouts"];
+            limits: components["schemas"]["EffectiveLimits"];
+            /** @description How execd ends the processes; null if there are none. */
+            stop: components["schemas"]["StopPolicy"] | null;
+            /** @description Null: one attempt. */
+            retry: {
+                /** @description Attempts in total. */
+                attempts: number;
+                /** @description Wait after the first attempt, seconds. */
+                multiplier: number;
+                /** @description Shortest wait, milliseconds. */
+                min_ms: number;
+                /** @description Longest wait, milliseconds. */
+                max_ms: number;
+                /** @description Random part of the wait, 0 to 1. */
+                jitter: number;
+            } | null;
+            /** @description Whether an interrupted attempt is retried. */
+            retry_safe: boolean;
+            /** @description What execd keeps of the output. */
+            output: {
+                /** @description Most bytes of output that the log keeps. */
+                max_bytes: number;
+                /**
+                 * @description What happens to more.
+                 * @enum {string}
+                 */
+                oversized: "truncate" | "fail" | "spool";
+                /** @description Most bytes of each stream that the result holds. */
+                result_bytes: number;
+                /** @description How the output is parsed. */
+                parse: "json" | null;
+            };
+            /** @description Limit of the operation; null: none. */
+            concurrency: {
+                /** @description What shares the limit. */
+                key: string;
+                /** @description Executions at a time. */
+                limit: number;
+            } | null;
+            /** @description Higher runs earlier. */
+            priority: number;
+            /**
+             * @description What happens if no slot is free.
+             * @enum {string}
+             */
+            on_limit: "queue" | "reject";
+        };
+        /** @description Time limits after all defaults. */
+        EffectiveTimeouts: {
+            /** @description Longest wait for a slot, milliseconds; null: no limit. */
+            queue_ms: number | null;
+            /** @description Longest attempt, milliseconds. */
+            attempt_ms: number;
+            /** @description Longest time from submission to end, milliseconds; null: no limit. */
+            total_ms: number | null;
+            /** @description Longest time without output, milliseconds; null: no limit. */
+            idle_ms: number | null;
+        };
+        /** @description Limits on what processes use, after all defaults. */
+        EffectiveLimits: {
+            /** @description Most CPU time of all processes together, seconds. Null: no limit. */
+            cpu_s: number | null;
+            /** @description Most memory of all processes together, bytes. Null: no limit. */
+            memory_bytes: number | null;
+            /** @description Most processes at a time. Null: no limit. */
+            processes: number | null;
+            /** @description Largest file that a process may write, bytes. Null: no limit. */
+            file_bytes: number | null;
+            /** @description Most open files of each process. Null: no limit. */
+            open_files: number | null;
+            /** @description Most bytes in the private directory. Null: no limit. */
+            disk_bytes: number | null;
+        };
+        /**
+         * @description `completed`, `failed`, `cancelled` and `timed_out` are terminal.
+         * @enum {string}
+         */
+        Status: "pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out";
+        /**
+         * @description What runs.
+         * @enum {string}
+         */
+        Kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan";
+        /**
+         * @description Isolation of processes, from the weakest tier to the strongest.
+         * @enum {string}
+         */
+        IsolationTier: "none" | "supervised" | "uid" | "sandbox";
+        /**
+         * @description What went wrong. docs/errors.md lists all types.
+         * @enum {string}
+         */
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "queue_full" | "user_queue_full" | "too_many_submits" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        /**
+         * @description Coarse code of the error.
+         * @enum {string}
+         */
+        ErrorCode: "E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007";
+        /**
+         * @description Class of the code.
+         * @enum {string}
+         */
+        ErrorClass: "client" | "timeout" | "execution" | "system";
+        /**
+         * @description Whose fault it is. `user`: the request or the command. `system`: execd or what it depends on.
+         * @enum {string}
+         */
+        Fault: "user" | "system";
+        /** @description The labels of the request. */
+        LabelsShown: {
+            [key: string]: string;
+        };
+        /** @description The cancel that ended it, or that is ending it; null if there was none. */
+        Cancel: {
+            /**
+             * Format: date-time
+             * @description When the cancel was requested.
+             */
+            at: string;
+            /** @description The reason of the request. */
+            reason: string | null;
+        } | null;
+        /** @description Send it as `cursor` to get the next page; null on the last page. */
+        NextCursor: string | null;
+        /** @description One attempt. */
+        Attempt: {
+            /** @description From 1. */
+            number: number;
+            /** @description Name of the runner. */
+            runner: string;
+            /**
+             * Format: date-time
+             * @description When the attempt got a slot.
+             */
+            claimed_at: string;
+            /** @description When its process started or its request was sent. */
+            started_at: string | null;
+            /** @description When it ended. */
+            ended_at: string | null;
+            /** @description How it ended; null while it runs. */
+            outcome: components["schemas"]["Outcome"] | null;
+            /** @description Bytes that were written to standard output. */
+            stdout_bytes: number;
+            /** @description Bytes that were written to standard error. */
+            stderr_bytes: number;
+            /** @description What it used; null until it has ended. */
+            resources: components["schemas"]["Resources"] | null;
+        };
+        /** @description How an attempt or an execution ended. */
+        Outcome: {
+            /**
+             * @description Why it ended. It decides which of the other fields are present.
+             * @enum {string}
+             */
+            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+            /** @description For `exited`: the exit code. */
+            exit_code?: number;
+            /** @description For `signalled`: the signal. */
+            signal?: string;
+            /** @description For `cancelled`: the reason of the request. For failed starts and calls: their error type. */
+            reason?: string | null;
+            /** @description For a plan: number of steps that failed. */
+            failed?: number;
+            /** @description For a plan: the first steps that failed. */
+            steps?: string[];
+            /** @description What happened, in words. */
+            message?: string | null;
+            /** @description For `lost`: what interrupted the attempt. */
+            detail?: string;
+            /** @description For timeouts: the limit that was exceeded, milliseconds. */
+            limit_ms?: number;
+            /** @description For `output_limit`: the limit that was exceeded, bytes. */
+            limit_bytes?: number;
+            /**
+             * @description For `resource_limit`: which limit was exceeded.
+             * @enum {string}
+             */
+            limit?: "cpu_s" | "memory_bytes" | "processes" | "file_bytes" | "open_files" | "disk_bytes";
+            /** @description For `resource_limit`: its value. */
+            limit_value?: number;
+            /** @description For `http_response`: the status. */
+            status?: number;
+            /** @description For `http_response`: whether the status is a success. */
+            expected?: boolean;
+            /** @description When the target or the circuit allows the next try, milliseconds. */
+            retry_after_ms?: number | null;
+            /** @description For `circuit_open`: name of the circuit. */
+            circuit?: string;
+            /** @description Present if execd would have retried, but had no attempts or no retry budget left. */
+            exhausted?: {
+                /** @description Attempts that were made. */
+                attempts: number;
+                /**
+                 * @description Which limit was reached.
+                 * @enum {string}
+                 */
+                by: "attempts" | "budget";
+            };
+            /**
+             * @description For `imported`: the status of the record.
+             * @enum {string}
+             */
+            ended_as?: "completed" | "failed" | "cancelled" | "timed_out";
+            /** @description For `imported`: the error code of the record. */
+            code?: components["schemas"]["ErrorCode"] | null;
+            /** @description For `imported`: the error message of the record. */
+            error_message?: string | null;
+            /** @description How the processes ended; null if none was started. */
+            process?: components["schemas"]["ProcessEnd"] | null;
+        };
+        /** @description How the processes of an attempt ended. */
+        ProcessEnd: {
+            /** @description Exit code of the first process; null if a signal ended it. */
+            exit_code: number | null;
+            /** @description Signal that ended the first process; null if it exited. */
+            signal: string | null;
+            /** @description Whether execd had to send SIGKILL after the grace. */
+            forced: boolean;
+            /** @description The signals that execd sent: the first of each kind. */
+            signals: components["schemas"]["SentSignal"][];
+            /** @description Processes that were alive when execd ended the attempt; 0 if the command ended by itself. */
+            processes_found: number;
+            /** @description Processes, except the first, that outlived the first process or that execd had to kill. */
+            leftover_processes: number;
+            /** @description Processes of which execd could not confirm the end. */
+            survivors: number;
+            /** @description execd ended a process that still held the output: the end of the output may be missing. */
+            output_lost: boolean;
+        };
+        /** @description A signal that execd sent. */
+        SentSignal: {
+            /** @description For example `SIGTERM`. */
+            signal: string;
+            /**
+             * Format: date-time
+             * @description When execd sent it.
+             */
+            at: string;
+        };
+        /** @description Why an execution did not complete. */
+        ExecutionError: {
+            code: components["schemas"]["ErrorCode"];
+            class: components["schemas"]["ErrorClass"];
+            type: components["schemas"]["ErrorType"];
+            fault: components["schemas"]["Fault"];
+            /** @description What happened, in words. */
+            message: string;
+            details: components["schemas"]["Outcome"];
+            /** @description Whether another attempt can succeed. */
+            retryable: boolean;
+        };
+        /** @description Output of the last attempt. */
+        Output: {
+            /** @description Bytes that were written to standard output. */
+            stdout_bytes: number;
+            /** @description Bytes that were written to standard error. */
+            stderr_bytes: number;
+            /** @description Bytes of standard output that the log keeps. */
+            stdout_kept_bytes: number;
+            /** @description Bytes of standard error that the log keeps. */
+            stderr_kept_bytes: number;
+            /** @description Whether the log lacks some of the output. */
+            truncated: boolean;
+            /**
+             * @description What happens to output beyond max_bytes.
+             * @enum {string}
+             */
+            strategy: "truncate" | "fail" | "spool";
+            /** @description Most bytes of output that the log keeps. */
+            max_bytes: number;
+            /** @description Most bytes of each stream, or of the body of an HTTP response, that the result holds. */
+            result_bytes: number;
+            /** @description Path of the log file. Only administrators see it. */
+            log_path?: string;
+        };
+        /** @description What an attempt used. */
+        Resources: {
+            /** @description CPU time of all processes, milliseconds; null if not measured. */
+            cpu_ms: number | null;
+            /** @description Peak memory, bytes; null if not measured. */
+            max_rss_bytes: number | null;
+        };
+        /** @description How an execution uses the cache. */
+        CacheUse: {
+            /**
+             * @description How the execution uses the cache.
+             * @enum {string}
+             */
+            mode: "read_write" | "read" | "write" | "refresh" | "bypass";
+            /** @description The cache key. */
+            key: string | null;
+            /** @description Who shares the result. */
+            scope: ("task" | "user" | "global") | null;
+            /** @description How long the result is kept, seconds; null: until it is evicted. */
+            ttl_s: number | null;
+            /**
+             * @description `hit`: the result is a stored one. `joined`: the execution shares the run `run_id`. `stored`: a miss whose result is now in the cache.
+             * @enum {string}
+             */
+            status: "hit" | "joined" | "miss" | "stored" | "bypass";
+            /** @description For a hit: when the result was stored. */
+            stored_at: string | null;
+            /** @description For a hit: the run that made the result. The hit shows its output and its log. Null for a value that was put into the cache. */
+            run_id: string | null;
+            /** @description Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost. */
+            reason: ("mode" | "not_completed" | "output_truncated" | "output_incomplete") | null;
+        };
+        /** @description Something that the status does not show. */
+        Warning: {
+            /**
+             * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes.
+             * @enum {string}
+             */
+            code: "output_incomplete" | "processes_left";
+            /** @description What happened, in words. */
+            message: string;
+        };
+        /** @description An error, as RFC 9457 specifies. */
+        Problem: {
+            /** @description `urn:execd:error:TYPE`, where TYPE is one of ErrorType. */
+            type: string;
+            /** @description The same for every error of this type. */
+            title: string;
+            /** @description HTTP status. */
+            status: number;
+            code: components["schemas"]["ErrorCode"];
+            class: components["schemas"]["ErrorClass"];
+            fault: components["schemas"]["Fault"];
+            /** @description What is wrong with this request, and what to do. */
+            detail: string;
+            /** @description Whether the same request can succeed later, unchanged. */
+            retryable: boolean;
+            /** @description For `validation`: each field that is wrong. */
+            errors?: components["schemas"]["FieldProblem"][];
+            /** @description For `events_gone`: the oldest event id after which the stream can continue. */
+            oldest?: string;
+        };
+        /** @description A field that is wrong. */
+        FieldProblem: {
+            /** @description JSON Pointer into the body, `?NAME` of a query parameter, or the name of a header. */
+            field: string;
+            /** @description What is wrong with the value, and what is allowed. */
+            message: string;
+        };
+        PlanRequest: {
+            /** @description your own id: a second plan with the same id within 24 hours is the first one; shown as client_id */
+            id?: string;
+            /** @description A text of your choice. */
+            description?: string;
+            strategy: components["schemas"]["Strategy"];
+            /** @description Values for the steps: `${plan.params.NAME}`. */
+            params?: {
+                [key: string]: unknown;
+            };
+            /** @description The steps. Together with those of plans in the plan, at most 10,000. */
+            steps: components["schemas"]["PlanStepRequest"][];
+            /** @description The result of the plan. Values may be references to its steps. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description A group of your choice, for the plan and its steps. */
+            task_id?: string;
+            /** @description Labels of the plan and of its steps. */
+            labels?: components["schemas"]["Labels"];
+            /** @description Priority of the steps that have none of their own. Default: 0. */
+            priority?: number;
+            /** @description Time limits of the plan. */
+            timeouts?: components["schemas"]["PlanTimeouts"];
+            webhook?: components["schemas"]["WebhookTarget"];
+        };
+        /** @description A step: a spec with the fields of a step. Any value that is not a field of the step itself may be, or contain, a reference such as `${steps.build.stdout}`; so a reference may stand in place of a number or an object. */
+        PlanStepRequest: components["schemas"]["ExecStep"] | components["schemas"]["ShellStep"] | components["schemas"]["ScriptStep"] | components["schemas"]["AwsCliStep"] | components["schemas"]["HttpStep"] | components["schemas"]["OperationStep"] | components["schemas"]["PlanStep"];
+        ExecStep: {
+            /**
+             * @description A program, without a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "exec";
+            /** @description A path, or a name on the PATH. */
+            program: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        ShellStep: {
+            /**
+             * @description A command line for a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "shell";
+            /** @description The command line; the shell gets it with `-c`. */
+            command: string;
+            /** @description A path, or a name on the PATH. Default: bash. */
+            shell?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        ScriptStep: {
+            /**
+             * @description A script, given as source or as a path. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "script";
+            /** @description Absolute path of a script on the machine of the server. Give either `path` or `source`. */
+            path?: string;
+            /** @description The text of the script. */
+            source?: string;
+            /** @description Name of the file that holds the source. Default: an extension that fits the interpreter. */
+            filename?: string;
+            /** @description A path, or a name on the PATH. Default: the interpreter that the script names after `#!`. */
+            interpreter?: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        AwsCliStep: {
+            /**
+             * @description A call of the AWS CLI. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "aws_cli";
+            /** @description For example `s3api`. */
+            service: string;
+            /** @description For example `list-buckets`. */
+            operation: string;
+            args?: components["schemas"]["Arguments"];
+            /** @description Profile of the AWS configuration. */
+            profile?: string;
+            /** @description AWS region. */
+            region?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        HttpStep: {
+            /**
+             * @description An HTTP call. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "http";
+            /**
+             * @description Default: GET.
+             * @enum {string}
+             */
+            method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description An absolute http or https URL. */
+            url: string;
+            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+            headers?: components["schemas"]["HttpHeaders"];
+            /** @description Query parameters that are added to the URL. A list repeats the parameter. */
+            query?: components["schemas"]["HttpQuery"];
+            /** @description Request body. `json` and `text` set content-type unless `headers` does. */
+            body?: components["schemas"]["HttpBody"];
+            /** @description Which statuses are a success. Default: 2xx. */
+            expect?: components["schemas"]["HttpExpect"];
+            /** @description Most redirects to follow. Default: 5. */
+            max_redirects?: number;
+            /** @description Other hosts that redirects may lead to. Default: `any`; for an operation, none. Listed hosts get the body and all headers except credentials. */
+            redirect_hosts?: "any" | string[];
+            /** @description TLS options. */
+            tls?: components["schemas"]["HttpTls"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        OperationStep: {
+            /**
+             * @description A named operation of this server. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "operation";
+            /** @description Its parameters. */
+            params?: {
+                [key: string]: unknown;
+            };
+            /** @description Name of the operation; see GET /v1/operations. */
+            operation: string;
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        PlanStep: {
+            /**
+             * @description A plan within the plan. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "plan";
+            /** @description A text of your choice. */
+            description?: string;
+            strategy: components["schemas"]["Strategy"];
+            /** @description Values for the steps: `${plan.params.NAME}`. */
+            params?: {
+                [key: string]: unknown;
+            };
+            /** @description The steps. Together with those of plans in the plan, at most 10,000. */
+            steps: components["schemas"]["PlanStepRequest"][];
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description A group of your choice, for the plan and its steps. */
+            task_id?: string;
+            /** @description Labels of the plan and of its steps. */
+            labels?: components["schemas"]["Labels"];
+            /** @description Priority of the steps that have none of their own. Default: 0. */
+            priority?: number;
+            /** @description Time limits of the plan. */
+            timeouts?: components["schemas"]["PlanTimeouts"];
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
+        /** @description In which order the steps run. */
+        Strategy: components["schemas"]["SerialStrategy"] | components["schemas"]["ParallelStrategy"] | components["schemas"]["DependencyGraphStrategy"];
+        SerialStrategy: {
+            /**
+             * @description One step after the other. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "serial";
+            /** @description Skip the rest after a failure. Default: true. */
+            stop_on_error?: boolean;
+        };
+        ParallelStrategy: {
+            /**
+             * @description All steps at the same time. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "parallel";
+            /** @description Most steps at a time. Default: no limit. */
+            max_concurrency?: number | null;
+        };
+        DependencyGraphStrategy: {
+            /**
+             * @description Each step when the steps that it depends on have ended. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "dependency_graph";
+            /** @description Most steps at a time. Default: no limit. */
+            max_concurrency?: number | null;
+            /** @description Index of a step, from 0: indices of the steps that must end first. In addition to depends_on. */
+            dependencies?: {
+                [key: string]: number[];
+            };
+        };
+        /** @description Names and values of your choice; values may be references. */
+        Outputs: {
+            [key: string]: unknown;
+        };
+        ForEach: {
+            /** @description A list, or a reference to one. */
+            items: unknown;
+            /** @description Most rounds at a time. Default: no limit. */
+            max_concurrency?: number | null;
+            /** @description Start no round after one has failed. Default: false. */
+            stop_on_error?: boolean;
+        };
+        While: {
+            /** @description CEL expression over `iteration` and `previous`, evaluated before each round. */
+            condition: string;
+            /** @description Most rounds; the step fails if there would be more. */
+            max_iterations: number;
+        };
+        PlanTimeouts: {
+            /** @description From submission to the end of the plan, milliseconds. */
+            total_ms?: number;
+        };
+        /** @description A plan: several steps that were submitted in one request. */
+        Plan: {
+            /** @description Unique id, a UUID (version 7). */
+            id: string;
+            /** @description The id that the client gave it; null if it gave none. */
+            client_id: string | null;
+            status: components["schemas"]["Status"];
+            /**
+             * @description `done` is the last phase.
+             * @enum {string}
+             */
+            phase: "running" | "canceling" | "done";
+            /** @description Grows with each change of the stored plan. */
+            revision: number;
+            /** @description The description of the request. */
+            description: string | null;
+            /** @description The strategy of the request. */
+            strategy: {
+                [key: string]: unknown;
+            };
+            /** @description The params of the request. */
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description The user whom it belongs to. */
+            user_id: string;
+            /** @description The task_id of the request. */
+            task_id: string | null;
+            labels: components["schemas"]["LabelsShown"];
+            /** @description Priority of the steps that have none of their own. */
+            priority: number;
+            /** @description Longest time from submission to end, milliseconds; null: no limit. */
+            total_ms: number | null;
+            /** @description For a plan within a plan: the outer plan. */
+            plan_id: string | null;
+            /** @description For a plan within a plan: the name of the step. */
+            step: string | null;
+            /** @description For a rerun: the plan that it repeats. */
+            rerun_of: string | null;
+            /** @description For a redriven plan: the plan whose completed steps it keeps. */
+            redrive_of: string | null;
+            /** @description Why it did not complete; null if it has, or has not ended. */
+            error: components["schemas"]["ExecutionError"] | null;
+            /** @description Its outputs; null until the end. */
+            result: unknown;
+            /** @description Steps by status. */
+            counts: {
+                /** @description Steps in total. */
+                total: number;
+                /** @description Steps that are pending. */
+                pending: number;
+                /** @description Steps that are running. */
+                running: number;
+                /** @description Steps that are completed. */
+                completed: number;
+                /** @description Steps that are failed. */
+                failed: number;
+                /** @description Steps that are cancelled. */
+                cancelled: number;
+                /** @description Steps that are timed_out. */
+                timed_out: number;
+                /** @description Steps that are skipped. */
+                skipped: number;
+            };
+            /** @description Part of the steps that have ended, 0 to 1. */
+            progress: number;
+            /** @description The chain of steps that decided the duration; null until the end. */
+            critical_path: {
+                /** @description Names of the steps. */
+                steps: string[];
+                /** @description How long they took together, milliseconds. */
+                duration_ms: number;
+            } | null;
+            /** @description How long it has taken, milliseconds. */
+            duration_ms: number;
+            /** @description Times in UTC. */
+            timestamps: {
+                /**
+                 * Format: date-time
+                 * @description When it was accepted.
+                 */
+                created: string;
+                /** @description When it ended. */
+                finished: string | null;
+            };
+            cancel: components["schemas"]["Cancel"];
+            /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
+            webhook: {
+                /** @description The receiver. */
+                url: string;
+                /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
+                events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                /** @description The secret that execd created. Only in the response to the submission. */
+                secret?: string;
+            } | null;
+            /** @description W3C trace id. */
+            trace_id: string;
+            /** @description The steps. Absent in lists, and with `steps=false`. */
+            steps?: components["schemas"]["StepState"][];
+            /** @description With `results=true`: the results of the steps that have ended, in the order of the steps. */
+            results?: components["schemas"]["StepResult"][];
+            /** @description False: the response has no room for all results. Get the others by their `execution_id`. */
+            results_complete?: boolean;
+        };
+        /** @description A page of plans. */
+        PlanList: {
+            /** @description Newest first. */
+            items: components["schemas"]["Plan"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description A step of a plan. */
+        StepState: {
+            /** @description Name of the step. */
+            name: string;
+            /**
+             * @description What it runs. A loop is a plan with a step for each round.
+             * @enum {string}
+             */
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan";
+            /**
+             * @description Status of the step.
+             * @enum {string}
+             */
+            status: "pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out" | "skipped";
+            /**
+             * @description Finer than the status.
+             * @enum {string}
+             */
+            phase: "waiting" | "joined" | "queued" | "scheduled_retry" | "running" | "canceling" | "done";
+            /** @description Its execution; null until it begins, or if it is skipped. */
+            execution_id: string | null;
+            /** @description Names of the steps that must end first. */
+            depends_on: string[];
+            /** @description Attempts so far. */
+            attempts: number;
+            /** @description Why it was skipped; null if it was not. */
+            skip_reason: ("dependency_failed" | "condition_false" | "nothing_failed" | "stopped" | "cancelled") | null;
+            /** @description Why it did not complete; null if it has, or has not ended. */
+            error: components["schemas"]["ExecutionError"] | null;
+            /** @description For a step that a redrive keeps: the execution that produced the result. */
+            kept_from: string | null;
+            /** @description When it started. */
+            started_at: string | null;
+            /** @description When it ended. */
+            finished_at: string | null;
+            /** @description How long it took, milliseconds. */
+            duration_ms: number | null;
+        };
+        /** @description Result of a check. */
+        PlanReport: {
+            /** @description Whether execd would accept the plan. */
+            valid: boolean;
+            /** @description Every problem of the plan. */
+            problems: {
+                /** @description JSON Pointer into the plan. */
+                field: string;
+                /** @description What is wrong with the value, and what is allowed. */
+                message: string;
+            }[];
+            /** @description Names of steps by level: each level depends only on earlier levels. Null if the dependencies form a cycle. */
+            levels: string[][] | null;
+        };
+        /** @description Statistics of the cache since the start of the server. */
+        CacheStats: {
+            /** @description Results in the cache. */
+            entries: number;
+            /** @description Most results that the cache holds. */
+            max_entries: number;
+            /** @description Memory that the results take, roughly. */
+            bytes: number;
+            /** @description Most memory that the results take. */
+            max_bytes: number;
+            /** @description Results that have a TTL. */
+            expiring: number;
+            /** @description Lookups that found a result. */
+            hits: number;
+            /** @description Lookups that found none. */
+            misses: number;
+            /** @description Hits per lookup; null before the first one. */
+            hit_ratio: number | null;
+            /** @description Executions that shared the run of another one. */
+            joined: number;
+            /** @description Results that were stored. */
+            stores: number;
+            /** @description Results that were too large to be stored. */
+            refused: number;
+            /** @description Results that were removed to make room. */
+            evictions: number;
+            /** @description Results that reached the end of their TTL. */
+            expirations: number;
+        };
+        /** @description A stored result. */
+        CacheEntry: {
+            /** @description The cache key. */
+            key: string;
+            /** @description Whose result it is; null: all users share it. */
+            user_id: string | null;
+            /** @description Name of the operation; null for other kinds. */
+            operation: string | null;
+            /** @description The execution that produced the result; null for a value that was put into the cache. */
+            run_id: string | null;
+            /** @description The result. */
+            result: unknown;
+            /** @description What that execution wrote; null for a value that was put into the cache. */
+            output: {
+                /** @description Bytes that were written to standard output. */
+                stdout_bytes: number;
+                /** @description Bytes that were written to standard error. */
+                stderr_bytes: number;
+                /** @description Bytes of standard output that the log keeps. */
+                stdout_kept_bytes: number;
+                /** @description Bytes of standard error that the log keeps. */
+                stderr_kept_bytes: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            stored_at: string;
+            /** @description Age, seconds. */
+            age_s: number;
+            /** @description Time left, seconds; null: until it is evicted. */
+            ttl_s: number | null;
+        };
+        /** @description A circuit breaker. */
+        Circuit: {
+            /** @description What the circuit protects. */
+            name: string;
+            /**
+             * @description `closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.
+             * @enum {string}
+             */
+            state: "closed" | "open" | "half_open";
+            /** @description Calls in the current window. */
+            calls: number;
+            /** @description Failures in the current window. */
+            failures: number;
+            /** @description How often it has opened. */
+            opened: number;
+            /** @description Executions that it has rejected. */
+            rejected: number;
+            /** @description Time until the next probe, milliseconds; null unless it is open. */
+            next_probe_ms: number | null;
+        };
+        /** @description Circuits. */
+        CircuitList: {
+            /** @description All circuits that were used. */
+            items: components["schemas"]["Circuit"][];
+        };
+        /** @description An operation that you can run by its name. */
+        Operation: {
+            /** @description Name of the operation. */
+            name: string;
+            /** @description What it does, in the words of the operator. */
+            description: string;
+            /** @description JSON Schema (2020-12) of the parameters. */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description What it runs.
+             * @enum {string}
+             */
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http";
+            policy: components["schemas"]["OperationPolicy"];
+        };
+        /** @description The policy of an operation with all defaults. A request can override most of it. */
+        OperationPolicy: {
+            /** @description Time limits. */
+            timeouts: {
+                /** @description Longest wait for a slot, milliseconds; null: no limit. */
+                queue_ms: number | null;
+                /** @description Longest attempt, milliseconds. */
+                attempt_ms: number;
+                /** @description Longest time from submission to end, milliseconds; null: no limit. */
+                total_ms: number | null;
+                /** @description Longest time without output, milliseconds; null: no limit. */
+                idle_ms: number | null;
+            };
+            /** @description Limits on what processes use; null for HTTP calls. */
+            limits: components["schemas"]["EffectiveLimits"] | null;
+            /** @description How execd ends the processes; null if there are none. */
+            stop: components["schemas"]["StopPolicy"] | null;
+            /** @description Null: off. */
+            adaptive_timeout: {
+                /** @description Multiple of the 99th percentile of earlier attempts. */
+                factor: number;
+                /** @description Shortest limit, milliseconds. */
+                min_ms: number;
+                /** @description Longest limit, milliseconds. */
+                max_ms: number;
+                /** @description Attempts before it applies. */
+                min_samples: number;
+                /** @description Limit of the next attempt, milliseconds; null until there were enough attempts. */
+                current_ms: number | null;
+            } | null;
+            /** @description Retries; null: one attempt. */
+            retry: {
+                /** @description Attempts in total. */
+                attempts: number;
+                /** @description Wait after the first attempt, seconds. */
+                multiplier: number;
+                /** @description Shortest wait, milliseconds. */
+                min_ms: number;
+                /** @description Longest wait, milliseconds. */
+                max_ms: number;
+                /** @description Random part of the wait, 0 to 1. */
+                jitter: number;
+                /** @description Which ends are retried; null: those that another attempt can cure. */
+                retry_on: components["schemas"]["RetryOn"] | null;
+            } | null;
+            /** @description How many retries the executions of the operation have together. */
+            retry_budget: {
+                /** @description Retries that each execution adds. */
+                ratio: number;
+                /** @description Retries that each second adds. */
+                per_second: number;
+                /** @description Most retries that can be saved up. */
+                burst: number;
+            };
+            /** @description Whether an interrupted attempt is retried. */
+            retry_safe: boolean;
+            /** @description Null: no circuit. */
+            circuit: components["schemas"]["Breaker"] | null;
+            /** @description Most executions at a time; null: no limit of its own. */
+            concurrency: number | null;
+            /** @description Null: no cache unless the request asks for it. */
+            cache: {
+                /**
+                 * @description How executions use the cache.
+                 * @enum {string}
+                 */
+                mode: "read_write" | "read" | "write" | "refresh" | "bypass";
+                /** @description How long a result is kept, seconds; 0: until it is evicted. */
+                ttl_s: number;
+                /** @description Who shares a result; null: `task` if task_id is given, else `user`. */
+                scope: ("task" | "user" | "global") | null;
+                /** @description Fields that are not part of the cache key. */
+                key_exclude: string[];
+                /** @description Part of the cache key. */
+                salt: string | null;
+            } | null;
+            /** @description Whether a request may use the cache. */
+            cacheable: boolean;
+            /** @description Higher runs earlier. */
+            priority: number;
+            /**
+             * @description What happens if no slot is free.
+             * @enum {string}
+             */
+            on_limit: "queue" | "reject";
+            /** @description What execd keeps of the output. */
+            output: {
+                /** @description Most bytes of output that the log keeps. */
+                max_bytes: number;
+                /**
+                 * @description What happens to more.
+                 * @enum {string}
+                 */
+                oversized: "truncate" | "fail" | "spool";
+                /** @description Most bytes of each stream that the result holds. */
+                result_bytes: number;
+                /** @description How the output is parsed. */
+                parse: "json" | null;
+            };
+            /** @description Labels that its executions get. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Price; null: the price of the kind that it runs. */
+            cost: components["schemas"]["Price"] | null;
+        };
+        /** @description A circuit breaker that counts failures in a row. */
+        ConsecutiveBreaker: {
+            /**
+             * @description Opens after failures in a row. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "consecutive";
+            /** @description How many failures in a row open it. */
+            failures: number;
+            /** @description Time between opening and the first probe, milliseconds. */
+            open_ms: number;
+            /** @description Successful probes in a row that close it. */
+            probes: number;
+            /** @description Whether failures of the request or command count. */
+            count_user_faults: boolean;
+        };
+        /** @description A circuit breaker that measures the ratio of failures. */
+        SamplingBreaker: {
+            /**
+             * @description Opens at a ratio of failures. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "sampling";
+            /** @description Ratio of failures that opens it, 0 to 1. */
+            ratio: number;
+            /** @description Calls in the window before it can open. */
+            min_calls: number;
+            /** @description The window, milliseconds. */
+            window_ms: number;
+            /** @description Time between opening and the first probe, milliseconds. */
+            open_ms: number;
+            /** @description Successful probes in a row that close it. */
+            probes: number;
+            /** @description Whether failures of the request or command count. */
+            count_user_faults: boolean;
+        };
+        /** @description When the circuit of the operation opens and closes. */
+        Breaker: components["schemas"]["ConsecutiveBreaker"] | components["schemas"]["SamplingBreaker"];
+        /** @description A price, in credits. */
+        Price: {
+            /** @description Credits for each execution that runs. */
+            per_run: number;
+            /** @description Credits for each second of run time, all attempts together. */
+            per_second: number;
+            /** @description Credits for each million bytes of output that the log keeps. */
+            per_mb: number;
+            /** @description Credits that are added to one in so many executions of a user within a window. */
+            every?: {
+                /** @description One in so many executions. */
+                executions: number;
+                /** @description Length of the window, seconds. */
+                window_s: number;
+                /** @description Credits that are added. */
+                credits: number;
+            };
+            /** @description Credits for a cache hit. */
+            hit: number;
+            /** @description Credits for sharing the run of another execution. */
+            joined: number;
+        };
+        /** @description How execd ends the processes. */
+        StopPolicy: {
+            /**
+             * @description The signal that asks the processes to end.
+             * @enum {string}
+             */
+            signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2";
+            /** @description Time between this signal and SIGKILL, milliseconds. */
+            grace_ms: number;
+            /**
+             * @description `all`: every process gets the signal. `main`: the first process gets it, and the others when the first has ended.
+             * @enum {string}
+             */
+            scope: "all" | "main";
+        };
+        /** @description Operations. */
+        OperationList: {
+            /** @description All operations, by name. */
+            items: components["schemas"]["Operation"][];
+        };
+        /** @description What was read. */
+        Reloaded: {
+            /** @description Operations that are defined now. */
+            operations: number;
+            /** @description Circuits that are defined now. */
+            circuits: number;
+        };
+        /** @description What an execution costs, credits. */
+        Cost: {
+            /** @description The most that it can cost. */
+            reserved: number;
+            /** @description What it cost; null until it is charged, shortly after its end. */
+            charged: number | null;
+            /** @description Part of the reservation that was returned. */
+            refunded: number | null;
+            /** @description Balance of the account after the charge. */
+            balance_after: number | null;
+            /** @description Balance of the account when the execution was accepted. */
+            balance: number | null;
+            /** @description What was left then for further executions: the balance minus all that is reserved. */
+            available: number | null;
+        };
+        /** @description The credits of a user. */
+        Account: {
+            /** @description The user. */
+            user_id: string;
+            /** @description Sum of all entries. */
+            balance: number;
+            /** @description Reserved for executions that are not charged yet. */
+            reserved: number;
+            /** @description `balance` minus `reserved`: what new executions can reserve. */
+            available: number;
+        };
+        /** @description One entry of the ledger of an account. */
+        LedgerEntry: {
+            /** @description Position in the ledger of the server. */
+            position: number;
+            /**
+             * @description `refund`: an execution was charged nothing.
+             * @enum {string}
+             */
+            kind: "grant" | "charge" | "refund";
+            /** @description Change of the balance. */
+            amount: number;
+            /** @description Balance after the entry. */
+            balance_after: number;
+            /** @description The execution; null for a grant. */
+            execution_id: string | null;
+            /** @description What was reserved for the execution. */
+            reserved: number | null;
+            /** @description Part of the reservation that was returned. */
+            refunded: number | null;
+            /** @description Id of the grant; null for an execution. */
+            grant_id: string | null;
+            /** @description The note of the grant. */
+            note: string | null;
+            /** @description The administrator who made the grant. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /** @description Whether it took the balance below the threshold. */
+            low_balance: boolean;
+        };
+        /** @description A page of entries. */
+        LedgerPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["LedgerEntry"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description A grant of credits. */
+        GrantRequest: {
+            /** @description Credits to grant. A negative number takes back credits that are available. */
+            amount: number;
+            /** @description A text of your choice, which the entry shows. */
+            note?: string;
+        };
+        /** @description An API key, without the key itself. */
+        ApiKey: {
+            /** @description Id of the key. */
+            id: string;
+            /** @description The user whom it belongs to. */
+            user: string;
+            /** @description What the key may do. */
+            scopes: ("submit" | "read" | "cancel" | "admin")[];
+            /** @description What the key may run. */
+            may_run: components["schemas"]["MayRun"];
+            /** @description The description of the request. */
+            description: string | null;
+            /**
+             * @description `file`: the key is in the keys file; change it there.
+             * @enum {string}
+             */
+            source: "store" | "file";
+            /**
+             * @description Only an active key is accepted.
+             * @enum {string}
+             */
+            status: "active" | "expired" | "revoked";
+            /** @description When it was created; null for keys of the keys file. */
+            created_at: string | null;
+            /** @description The administrator who created it; null for keys of the CLI and the keys file. */
+            created_by: string | null;
+            /** @description Id of the key that it replaces. */
+            replaces: string | null;
+            /** @description When it expires; null: never. */
+            expires_at: string | null;
+            /** @description When it was revoked; null if it was not. */
+            revoked_at: string | null;
+            /** @description When it was last used, to the minute; null for keys of the keys file. */
+            last_used_at: string | null;
+        };
+        /** @description A new API key. */
+        NewApiKey: {
+            /** @description Id of the key. */
+            id: string;
+            /** @description The user whom it belongs to. */
+            user: string;
+            /** @description What the key may do. */
+            scopes: ("submit" | "read" | "cancel" | "admin")[];
+            /** @description What the key may run. */
+            may_run: components["schemas"]["MayRun"];
+            /** @description The description of the request. */
+            description: string | null;
+            /**
+             * @description `file`: the key is in the keys file; change it there.
+             * @enum {string}
+             */
+            source: "store" | "file";
+            /**
+             * @description Only an active key is accepted.
+             * @enum {string}
+             */
+            status: "active" | "expired" | "revoked";
+            /** @description When it was created; null for keys of the keys file. */
+            created_at: string | null;
+            /** @description The administrator who created it; null for keys of the CLI and the keys file. */
+            created_by: string | null;
+            /** @description Id of the key that it replaces. */
+            replaces: string | null;
+            /** @description When it expires; null: never. */
+            expires_at: string | null;
+            /** @description When it was revoked; null if it was not. */
+            revoked_at: string | null;
+            /** @description When it was last used, to the minute; null for keys of the keys file. */
+            last_used_at: string | null;
+            /** @description The key itself. It is shown only once, here. */
+            key: string;
+        };
+        /** @description API keys. */
+        ApiKeyList: {
+            /** @description The keys of all users. */
+            items: components["schemas"]["ApiKey"][];
+        };
+        /** @description A request for an API key. */
+        ApiKeyRequest: {
+            /** @description Id of the key. Default: a random one. */
+            id?: string;
+            /** @description The user whom the key belongs to. */
+            user: string;
+            /** @description What the key may do. */
+            scopes: ("submit" | "read" | "cancel" | "admin")[];
+            /**
+             * @description What the key may run.
+             * @default policy
+             */
+            may_run: components["schemas"]["MayRun"];
+            /**
+             * Format: date-time
+             * @description When it expires. Default: never.
+             */
+            expires_at?: string;
+            /** @description A text of your choice. */
+            description?: string;
+        };
+        /** @description How to rotate a key. */
+        KeyRotation: {
+            /** @description How long the old key stays valid, seconds. Default: 86400 (one day). */
+            overlap_s?: number;
+        };
+        MayRun: "any" | "policy" | components["schemas"]["Grant"][];
+        Grant: {
+            /** @description A program for kind `exec`, by absolute path, with any arguments and working directory. */
+            program: string;
+            /**
+             * @description Environment variables that the request may set.
+             * @default []
+             */
+            env: string[];
+        } | {
+            /** @description An operation, with any parameters that it takes. */
+            operation: string;
+        } | {
+            /** @description A template of the policy file. */
+            template: string;
+        } | {
+            /** @description A host for kind `http`, at any port. */
+            host: string;
+        };
+        /** @description Statistics of the server. */
+        Stats: {
+            /** @description Executions by status. */
+            executions: {
+                /** @description Executions that are pending. */
+                pending: number;
+                /** @description Executions that are running. */
+                running: number;
+                /** @description Executions that are completed. */
+                completed: number;
+                /** @description Executions that are failed. */
+                failed: number;
+                /** @description Executions that are cancelled. */
+                cancelled: number;
+                /** @description Executions that are timed_out. */
+                timed_out: number;
+            };
+            /** @description Executions in total. */
+            total: number;
+            /** @description Ratios since the start of the server; null while nothing has been counted. */
+            ratios: {
+                /** @description Cache lookups that found a result. */
+                cache_hit: number | null;
+                /** @description Executions that timed out, of those that have ended. */
+                timeout: number | null;
+                /** @description Retries, of all attempts. */
+                retry: number | null;
+                /** @description Memory of the server, of what its container or machine has. */
+                memory: number | null;
+            };
+            /** @description Slots for processes. */
+            concurrency: components["schemas"]["Slots"];
+            /** @description Slots for HTTP calls. */
+            http_concurrency: components["schemas"]["Slots"];
+            /** @description The queue. */
+            queue: {
+                /** @description Executions that wait. */
+                depth: number;
+                /** @description Age of the oldest one, milliseconds. */
+                oldest_age_ms: number;
+            };
+            /** @description Output counters of running executions, which are stored with a delay. */
+            write_behind: {
+                /** @description Counters that are not stored yet. */
+                waiting: number;
+                /** @description Age of the oldest one, milliseconds. */
+                lag_ms: number;
+                /** @description Writes so far. */
+                flushes: number;
+                /** @description Writes that failed. */
+                failures: number;
+            };
+            /** @description The store. */
+            store: {
+                /** @description Transactions so far. */
+                commits: number;
+                /** @description Groups of changes in them. */
+                groups: number;
+                /** @description Groups that wait for a transaction. */
+                waiting: number;
+                /** @description Mean duration of a transaction, milliseconds. */
+                commit_ms_mean: number;
+            };
+            /** @description The process that starts commands. */
+            runner_host: {
+                /** @description `native` or `node`. */
+                name: string;
+                /** @description Process id; null while it is down. */
+                pid: number | null;
+                /** @description How often it was restarted. */
+                restarts: number;
+                /** @description Whether it can start commands. */
+                ready: boolean;
+                /** @description Isolation tiers that the server offers; the first one is the default. */
+                isolation: components["schemas"]["IsolationTier"][];
+            };
+            /** @description Open requests that wait. */
+            waiting: {
+                /** @description Open long polls. */
+                polls: number;
+                /** @description Clients that follow a log. */
+                log_followers: number;
+            };
+            /** @description Streams of server-sent events. */
+            streams: {
+                /** @description Open streams of one execution. */
+                execution: number;
+                /** @description Open streams of all events. */
+                events: number;
+                /** @description Open streams of logs. */
+                log: number;
+                /** @description Streams whose client is not reading. */
+                blocked: number;
+                /** @description Messages since the start. */
+                sent: number;
+                /** @description Streams that were closed because the client did not read. */
+                cut_slow: number;
+                /** @description Streams that were closed by a shutdown. */
+                cut_shutdown: number;
+            };
+            cache: components["schemas"]["CacheStats"];
+        };
+        /** @description Use of slots. */
+        Slots: {
+            /** @description Slots in total. */
+            max: number;
+            /** @description Slots in use. */
+            running: number;
+            /** @description Executions that wait for a slot. */
+            pending: number;
+            /** @description Free slots. */
+            available: number;
+        };
+        /** @description Health of the server. */
+        Health: {
+            /**
+             * @description `healthy` if all components are.
+             * @enum {string}
+             */
+            status: "healthy" | "unhealthy";
+            /**
+             * Format: date-time
+             * @description When this was checked.
+             */
+            timestamp: string;
+            /** @description Version of execd. */
+            version: string;
+            /** @description Results in the cache. */
+            cache_size: number;
+            /** @description Detail of the first unhealthy component. */
+            error: string | null;
+            /** @description Components. */
+            components: {
+                /** @description A component. */
+                store: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
+                /** @description The process that starts commands. */
+                runner_host: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                    /** @description `native` or `node`. */
+                    name: string;
+                    /** @description Isolation tiers that the server offers; the first one is the default. */
+                    isolation: components["schemas"]["IsolationTier"][];
+                };
+                /** @description A component. */
+                intake: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
+                /** @description The cache. Each check writes a value beside the stored results and reads it back. */
+                cache: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
+                /** @description The directory of logs. execd writes a probe to it every 5 s, and every second while that fails. */
+                logs: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
+                /** @description The private directories of commands, probed in the same way. */
+                work_directories: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
+            };
+        };
+        /** @description Result of a probe. */
+        Probe: {
+            /**
+             * @description `ok`, or why not in `reason`.
+             * @enum {string}
+             */
+            status: "ok" | "unavailable";
+            /** @description Why the server is unavailable; null if it is not. */
+            reason: string | null;
+        };
+        /** @description What was removed. */
+        Removed: {
+            /** @description How many were removed. */
+            removed: number;
+        };
+        /** @description What was stored. */
+        Flushed: {
+            /** @description How many counters were stored. */
+            flushed: number;
+        };
+        /** @description A lifecycle event. The last event of an execution also has outcome, error, output and log. */
+        Event: {
+            /** @description The execution or plan. */
+            execution_id: string;
+            /** @description Number of the event within the execution: from 1, without gaps. */
+            sequence: number;
+            /**
+             * @description What happened.
+             * @enum {string}
+             */
+            type: "accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /** @description Status after the event. */
+            status: components["schemas"]["Status"];
+            /**
+             * @description Phase after the event.
+             * @enum {string}
+             */
+            phase: "queued" | "scheduled_retry" | "starting" | "canceling" | "done";
+            /** @description Number of the attempt; 0 before the first one. */
+            attempt: number;
+            kind: components["schemas"]["Kind"];
+            /** @description Name of the operation; null for other kinds. */
+            operation: string | null;
+            /** @description The task_id of the request. */
+            task_id: string | null;
+            readonly labels: components["schemas"]["LabelsShown"];
+            /** @description For a step: the plan. */
+            plan_id: string | null;
+            /** @description For a step: its name. For a plan: the step that was skipped. */
+            step: string | null;
+            /** @description In the last event: how the execution ended. */
+            outcome?: components["schemas"]["Outcome"];
+            /** @description In the last event: why the execution did not complete; null if it has. */
+            error?: components["schemas"]["ExecutionError"] | null;
+            /** @description In the last event: output of all attempts together. */
+            output?: {
+                /** @description Bytes that were written to standard output. */
+                stdout_bytes: number;
+                /** @description Bytes that were written to standard error. */
+                stderr_bytes: number;
+                /** @description Bytes of standard output that the log keeps. */
+                stdout_kept_bytes: number;
+                /** @description Bytes of standard error that the log keeps. */
+                stderr_kept_bytes: number;
+                /** @description Whether the logs lack some of the output. */
+                truncated: boolean;
+                /** @description Whether the logs hold everything that execd meant to keep. */
+                complete: boolean;
+            };
+            /** @description In the last event: the end of the log; null if there was no attempt. */
+            log?: {
+                /** @description Number of the last attempt. */
+                attempt: number;
+                /** @description Records of its log. */
+                seq: number;
+                /** @description End of its log. */
+                cursor: string;
+            } | null;
+        };
+        /** @description A piece of output in a stream of events: the data of a message `output`. */
+        OutputEvent: {
+            /** @description The execution. */
+            execution_id: string;
+            /** @description Number of the record within the attempt. */
+            seq: number;
+            /** @description Number of the attempt. */
+            attempt: number;
+            /**
+             * @description The stream that it was written to.
+             * @enum {string}
+             */
+            stream: "stdout" | "stderr";
+            /**
+             * Format: date-time
+             * @description When execd received it.
+             */
+            time: string;
+            /** @description The output, if it is valid UTF-8. */
+            text?: string;
+            /** @description The output in base64, if it is not valid UTF-8. */
+            base64?: string;
+            /** @description Position after this record, for the parameter `cursor`. */
+            cursor: string;
+        };
+        /** @description A piece of output. */
+        LogRecord: {
+            /** @description Number of the record within the attempt. */
+            seq: number;
+            /** @description Number of the attempt. */
+            attempt: number;
+            /**
+             * @description The stream that it was written to.
+             * @enum {string}
+             */
+            stream: "stdout" | "stderr";
+            /**
+             * Format: date-time
+             * @description When execd received it.
+             */
+            time: string;
+            /** @description The output, if it is valid UTF-8. */
+            text?: string;
+            /** @description The output in base64, if it is not valid UTF-8. */
+            base64?: string;
+            /** @description Position after this record, for the parameter `cursor`. */
+            cursor: string;
+        };
+        /** @description The end of a log. */
+        LogEnd: {
+            /**
+             * @description Always true: this is the last object.
+             * @constant
+             */
+            end: true;
+            /** @description Whether you have received everything that the log keeps. */
+            complete: boolean;
+            /** @description Records of the log. */
+            records: number;
+            /** @description Bytes that were written to standard output. */
+            stdout_bytes: number;
+            /** @description Bytes that were written to standard error. */
+            stderr_bytes: number;
+            /** @description Bytes of standard output that the log keeps. */
+            stdout_kept_bytes: number;
+            /** @description Bytes of standard error that the log keeps. */
+            stderr_kept_bytes: number;
+            /** @description Position at the end. */
+            cursor: string;
+        };
+        /** @description A piece of output of a step. */
+        PlanLogRecord: {
+            /** @description Name of the step. */
+            step: string;
+            /** @description Number of the record within the attempt. */
+            seq: number;
+            /** @description Number of the attempt. */
+            attempt: number;
+            /**
+             * @description The stream that it was written to.
+             * @enum {string}
+             */
+            stream: "stdout" | "stderr";
+            /**
+             * Format: date-time
+             * @description When execd received it.
+             */
+            time: string;
+            /** @description The output, if it is valid UTF-8. */
+            text?: string;
+            /** @description The output in base64, if it is not valid UTF-8. */
+            base64?: string;
+            /** @description Position after this record, for the parameter `cursor`. */
+            cursor: string;
+        };
+        /** @description The end of the log of a plan. */
+        PlanLogEnd: {
+            /**
+             * @description Always true: this is the last object.
+             * @constant
+             */
+            end: true;
+            /** @description Whether you have received everything that the logs keep. */
+            complete: boolean;
+            /** @description Steps that have a log. */
+            steps: number;
+            /** @description Records of all logs. */
+            records: number;
+            /** @description Bytes that were written to standard output. */
+            stdout_bytes: number;
+            /** @description Bytes that were written to standard error. */
+            stderr_bytes: number;
+        };
+        /** @description The data of a message of the stream of an execution. */
+        ExecutionStreamData: components["schemas"]["Event"] | components["schemas"]["OutputEvent"];
+        /** @description A line, or the data of a message, of a log. */
+        LogLine: components["schemas"]["LogRecord"] | components["schemas"]["LogEnd"];
+        /** @description A line of the log of a plan. */
+        PlanLogLine: components["schemas"]["PlanLogRecord"] | components["schemas"]["PlanLogEnd"];
+        /** @description The balance of an account became low. */
+        LowBalance: {
+            /**
+             * @description Always `low_balance`.
+             * @constant
+             */
+            type: "low_balance";
+            /**
+             * Format: date-time
+             * @description When the balance fell below the threshold.
+             */
+            time: string;
+            /** @description The user whose account it is. */
+            user_id: string;
+            /** @description The balance, credits. */
+            balance: number;
+            /** @description The threshold of the credits file. */
+            threshold: number;
+            /** @description The execution that was charged; null if credits were taken back. */
+            execution_id: string | null;
+            /** @description Position of the entry of the ledger. */
+            position: number;
+        };
+        /** @description An event of an execution, as CloudEvents 1.0 specifies. */
+        ExecutionCloudEvent: {
+            /**
+             * @description Version of CloudEvents.
+             * @constant
+             */
+            specversion: "1.0";
+            /** @description Id of the event: the same for every try, and the value of `webhook-id`. */
+            id: string;
+            /** @description `urn:execd:` and the id of the server. */
+            source: string;
+            /**
+             * @description Type of the event.
+             * @enum {string}
+             */
+            type: "execd.execution.accepted" | "execd.execution.queued" | "execd.execution.started" | "execd.execution.retry_scheduled" | "execd.execution.status_changed" | "execd.execution.completed" | "execd.execution.failed" | "execd.execution.cancelled" | "execd.execution.timed_out" | "execd.execution.lost" | "execd.execution.skipped";
+            /** @description The execution, or the user. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /**
+             * @description Always `application/json`.
+             * @constant
+             */
+            datacontenttype: "application/json";
+            data: components["schemas"]["Event"];
+        };
+        /** @description An event of an account, as CloudEvents 1.0 specifies. */
+        AccountCloudEvent: {
+            /**
+             * @description Version of CloudEvents.
+             * @constant
+             */
+            specversion: "1.0";
+            /** @description Id of the event: the same for every try, and the value of `webhook-id`. */
+            id: string;
+            /** @description `urn:execd:` and the id of the server. */
+            source: string;
+            /**
+             * @description Type of the event.
+             * @enum {string}
+             */
+            type: "execd.account.low_balance";
+            /** @description The execution, or the user. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /**
+             * @description Always `application/json`.
+             * @constant
+             */
+            datacontenttype: "application/json";
+            data: components["schemas"]["LowBalance"];
+        };
+        /** @description A test message, as CloudEvents 1.0 specifies. */
+        TestCloudEvent: {
+            /**
+             * @description Version of CloudEvents.
+             * @constant
+             */
+            specversion: "1.0";
+            /** @description Id of the event: the same for every try, and the value of `webhook-id`. */
+            id: string;
+            /** @description `urn:execd:` and the id of the server. */
+            source: string;
+            /**
+             * @description Type of the event.
+             * @enum {string}
+             */
+            type: "execd.execution.test";
+            /** @description The execution, or the user. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /**
+             * @description Always `application/json`.
+             * @constant
+             */
+            datacontenttype: "application/json";
+            /** @description A test. */
+            data: {
+                /**
+                 * @description Always `test`.
+                 * @constant
+                 */
+                type: "test";
+            };
+        };
+        /** @description A request for a webhook. */
+        CreateWebhook: {
+            /** @description Receiver: an http or https URL. */
+            url: string;
+            /**
+             * @description Events to send. Default: completed, failed, cancelled, timed_out.
+             * @default [
+             *       "completed",
+             *       "failed",
+             *       "cancelled",
+             *       "timed_out"
+             *     ]
+             */
+            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /** @description Only these kinds. Default: all. */
+            kinds?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+            /** @description Only this operation. */
+            operation?: string;
+            /** @description Only this task_id. */
+            task_id?: string;
+            /** @description Only executions that have all of these labels. */
+            labels?: components["schemas"]["Labels"];
+            /** @description A text of your choice. */
+            description?: string;
+            /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
+            secret?: string;
+        };
+        /** @description A webhook. */
+        Webhook: {
+            /** @description Unique id. */
+            id: string;
+            /** @description For the webhook of one execution: the execution. */
+            execution_id: string | null;
+            /** @description The receiver. */
+            url: string;
+            /** @description The description of the request. */
+            description: string | null;
+            /** @description Events that are sent. */
+            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /** @description Only these kinds; null: all. */
+            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
+            /** @description Only this operation; null: all. */
+            operation: string | null;
+            /** @description Only this task_id; null: all. */
+            task_id: string | null;
+            /** @description Only executions that have all of these labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Whether events are sent. */
+            enabled: boolean;
+            /** @description `request`: you disabled it. `gone`: the receiver responded with 410. Null if it is enabled. */
+            disabled_because: ("request" | "gone") | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created: string;
+        };
+        /** @description A webhook with its secret. */
+        WebhookWithSecret: {
+            /** @description Unique id. */
+            id: string;
+            /** @description For the webhook of one execution: the execution. */
+            execution_id: string | null;
+            /** @description The receiver. */
+            url: string;
+            /** @description The description of the request. */
+            description: string | null;
+            /** @description Events that are sent. */
+            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /** @description Only these kinds; null: all. */
+            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
+            /** @description Only this operation; null: all. */
+            operation: string | null;
+            /** @description Only this task_id; null: all. */
+            task_id: string | null;
+            /** @description Only executions that have all of these labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Whether events are sent. */
+            enabled: boolean;
+            /** @description `request`: you disabled it. `gone`: the receiver responded with 410. Null if it is enabled. */
+            disabled_because: ("request" | "gone") | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created: string;
+            /** @description The secret. It is shown only once, here. */
+            secret: string;
+        };
+        /** @description Webhooks. */
+        WebhookList: {
+            /** @description Your webhooks, oldest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description How to rotate a secret. */
+        RotateSecretRequest: {
+            /**
+             * @description How long messages are also signed with the old secret, seconds.
+             * @default 86400
+             */
+            keep_old_s: number;
+        };
+        /** @description One try to deliver an event. */
+        DeliveryTry: {
+            /**
+             * Format: date-time
+             * @description When it was sent.
+             */
+            at: string;
+            /** @description Status of the response; null if there was none. */
+            status: number | null;
+            /** @description Why it failed; null if it was delivered. */
+            error: string | null;
+            /** @description How long it took, milliseconds. */
+            took_ms: number;
+        };
+        /** @description The delivery of an event to a webhook. */
+        Delivery: {
+            /** @description Id of the delivery. */
+            id: string;
+            /** @description Id of the event: the value of `webhook-id` in every try. */
+            event_id: string;
+            /** @description The execution; null for an event of an account. */
+            execution_id: string | null;
+            /**
+             * @description Type of the event.
+             * @enum {string}
+             */
+            type: "accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance";
+            /**
+             * @description `failed`: all tries failed. `discarded`: the webhook was disabled first.
+             * @enum {string}
+             */
+            state: "pending" | "delivered" | "failed" | "discarded";
+            /** @description All tries, the first one first. */
+            tries: components["schemas"]["DeliveryTry"][];
+            /** @description When execd tries again; null if it does not. */
+            next_try: string | null;
+            /**
+             * Format: date-time
+             * @description When the event happened.
+             */
+            created: string;
+        };
+        /** @description A page of deliveries. */
+        DeliveryList: {
+            /** @description Newest first. */
+            items: components["schemas"]["Delivery"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+    };
+    responses: {
+        /** @description execd rejects the request. `type` and `detail` say why. */
+        ClientError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description execd failed to handle the request. */
+        ServerError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `validation`: The request is invalid
+         *     - `malformed_json`: The body is not JSON
+         *     - `invalid_utf8`: The body is not valid UTF-8
+         *     - `too_deep`: The body is nested too deeply
+         *     - `too_many_members`: The objects in the body have too many members
+         *     - `invalid_cursor`: The cursor does not belong to this list or log
+         *     - `invalid_range`: The Range header is invalid
+         *     - `invalid_idempotency_key`: The Idempotency-Key is invalid
+         *     - `unknown_operation`: There is no such operation
+         *     - `unknown_secret`: There is no such secret for this user
+         *     - `malformed_request`: The request is not valid HTTP
+         *     - `invalid_event_id`: The stream cannot continue after this event id
+         */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `unauthorized`: A valid API key or token is required
+         */
+        Unauthorized: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `insufficient_credits`: The account has too few credits
+         */
+        PaymentRequired: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `forbidden`: The API key lacks the required scope
+         *     - `command_not_allowed`: The API key is not allowed to run this
+         *     - `host_not_allowed`: The Host header names a host that is not allowed
+         *     - `origin_not_allowed`: Requests from web pages of other origins are rejected
+         *     - `output_not_streamed`: This server does not stream output
+         */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `not_found`: There is no such execution or attempt
+         *     - `operation_not_found`: There is no such operation
+         *     - `webhook_not_found`: There is no such webhook
+         *     - `delivery_not_found`: There is no such delivery
+         *     - `cache_entry_not_found`: The cache has no result with this key
+         *     - `account_not_found`: There is no such account
+         *     - `key_not_found`: There is no such API key
+         *     - `circuit_not_found`: There is no such circuit
+         *     - `route_not_found`: There is no such route
+         */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `step_of_plan`: The execution is a step of a plan; remove the plan instead
+         *     - `plan_completed`: The plan has completed; there is nothing to redrive
+         *     - `execution_finished`: The execution has already finished
+         *     - `webhook_disabled`: The webhook is disabled
+         *     - `too_many_webhooks`: The user has too many webhooks
+         *     - `cache_off`: The cache is off
+         *     - `execution_not_finished`: The execution has not finished
+         *     - `key_exists`: An API key with this id exists
+         *     - `key_in_file`: The API key is in the keys file
+         *     - `key_unusable`: The API key is revoked or expired
+         *     - `too_many_keys`: There are too many API keys
+         */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `execution_removed`: The execution was removed
+         *     - `log_read_failed`: The log was removed
+         *     - `events_gone`: The events were removed
+         */
+        Gone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `cache_value_too_large`: The value is too large for the cache
+         *     - `body_too_large`: The body is too large
+         */
+        ContentTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `unsupported_media_type`: The body must be application/json
+         *     - `unsupported_encoding`: Compressed bodies are not accepted
+         */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `range_not_satisfiable`: The range is outside the log
+         */
+        RangeNotSatisfiable: {
+            headers: {
+                "Content-Range": components["headers"]["ContentRange"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `invalid_operations_file`: The operations file is invalid
+         *     - `invalid_credits_file`: The credits file is invalid
+         *     - `invalid_keys_file`: The keys file is invalid
+         *     - `invalid_secrets_file`: The secrets file is invalid
+         *     - `invalid_policy_file`: The policy file is invalid
+         *     - `idempotency_key_reused`: The Idempotency-Key was used with a different request
+         */
+        UnprocessableContent: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `queue_full`: The queue is full
+         *     - `user_queue_full`: The user has too many waiting executions
+         *     - `too_many_submits`: The user submits too often
+         *     - `log_quota_exceeded`: The logs of the user have reached their quota
+         *     - `limit_reached`: No slot is free
+         *     - `too_many_streams`: Too many streams are open
+         *     - `too_many_open_requests`: The user has too many open requests
+         */
+        TooManyRequests: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `shutting_down`: The server is starting or shutting down
+         *     - `identity_unavailable`: The identity provider does not respond
+         *     - `store_unavailable`: The store cannot be written
+         */
+        ServiceUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: {
+        /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+        IdempotencyKey: string;
+        /**
+         * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+         * @example wait=10
+         */
+        Prefer: string;
+        /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+        Traceparent: string;
+        /** @description The `ETag` of an earlier response. If nothing has changed, the response is 304. */
+        IfNoneMatch: string;
+        /** @description The `id` of the last message that you have received. The stream continues after it. Takes precedence over the query parameter. */
+        LastEventId: string;
+        /** @description With `format=raw`: one range of bytes of the log, for example `bytes=0-1023`. */
+        Range: string;
+        /** @description Act for this user. Requires the scope `admin`. */
+        ExecutionUser: string;
+    };
+    requestBodies: never;
+    headers: {
+        /** @description Path of the resource. */
+        Location: string;
+        /** @description Changes whenever the resource changes. Send it as `If-None-Match`. */
+        ETag: string;
+        /** @description Seconds to wait before the next request. */
+        RetryAfter: number;
+        /** @description `true` if an earlier request with the same Idempotency-Key created the resource. */
+        IdempotencyReplayed: "true";
+        /** @description The wait that execd applied, for example `wait=10`. */
+        PreferenceApplied: string;
+        /** @description For a cache hit: age of the result, seconds. */
+        Age: number;
+        /**
+         * @description For a user with a quota: submissions that are left, and seconds until the window resets.
+         * @example "submits";r=4;t=30
+         */
+        RateLimit: string;
+        /**
+         * @description For a user with a quota: submissions per window, and the window in seconds.
+         * @example "submits";q=10;w=60
+         */
+        RateLimitPolicy: string;
+        /**
+         * @description The range of bytes that the body holds, and the size of the log.
+         * @example bytes 0-1023/4096
+         */
+        ContentRange: string;
+        /** @description With `format=raw`: `bytes`. */
+        AcceptRanges: string;
+        /** @description Trailer after the body: the `LogEnd` object as JSON. */
+        LogEnd: string;
+        /** @description `Bearer` */
+        WwwAuthenticate: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listExecutions: {
+        parameters: {
+            query?: {
+                /** @description Only these statuses. Several values: repeat the parameter, or separate them with commas. */
+                status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
+                /** @description Only these phases. Several values: repeat the parameter, or separate them with commas. */
+                phase?: ("queued" | "scheduled_retry" | "running" | "canceling" | "done")[];
+                /** @description Only executions that did not complete, with these codes. Several values: repeat the parameter, or separate them with commas. */
+                error_code?: ("E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007")[];
+                /** @description Only executions that did not complete, for these causes. Several values: repeat the parameter, or separate them with commas. */
+                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
+                /** @description Only these kinds. Several values: repeat the parameter, or separate them with commas. */
+                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+                /** @description Only this operation. */
+                operation?: string;
+                /** @description Only this task_id. */
+                task_id?: string;
+                /** @description Only steps of this plan. */
+                plan_id?: string;
+                /** @description Only steps with this name. */
+                step?: string;
+                /** @description `NAME=VALUE`. If it is repeated, all labels must match. */
+                label?: string[];
+                /** @description Only if accepted at or after this time. */
+                created_after?: string;
+                /** @description Only if accepted before this time. */
+                created_before?: string;
+                /** @description Only if finished at or after this time. */
+                finished_after?: string;
+                /** @description Only if finished before this time. */
+                finished_before?: string;
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the same filters. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    submitExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Spec"];
+            };
+        };
+        responses: {
+            /** @description It has finished: at once, from the cache, or while `Prefer: wait` waited. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    Age: components["headers"]["Age"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description It was accepted, and has not finished. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    Age: components["headers"]["Age"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    dryRunExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Spec"];
+            };
+        };
+        responses: {
+            /** @description What would happen. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    submitBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
+        };
+        responses: {
+            /** @description The result of each item. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getExecution: {
+        parameters: {
+            query?: {
+                /** @description Wait until it has finished, at most so many seconds. */
+                wait?: number;
+                /** @description With `wait`: wait only until the revision is greater than this one. */
+                after_revision?: number;
+            };
+            header?: {
+                /** @description The `ETag` of an earlier response. If nothing has changed, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The execution. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description The execution has not changed since `If-None-Match`. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deleteExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    updateExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchRequest"];
+            };
+        };
+        responses: {
+            /** @description The execution. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getExecutionResult: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The result. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepResult"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    cancelExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"];
+            };
+        };
+        responses: {
+            /** @description It has finished. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description execd is stopping it. */
+            202: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    cancelExecutions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkCancelRequest"];
+            };
+        };
+        responses: {
+            /** @description How many were cancelled. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkCancelAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    rerunExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has finished: at once, from the cache, or while `Prefer: wait` waited. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    Age: components["headers"]["Age"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description It was accepted, and has not finished. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    Age: components["headers"]["Age"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getExecutionLog: {
+        parameters: {
+            query?: {
+                /** @description Which of the two streams. */
+                stream?: "all" | "stdout" | "stderr";
+                /** @description `text`: UTF-8. `ndjson`: one JSON object for each piece, with stream and time. `sse`: the same as server-sent events. `raw`: the bytes as they were written. */
+                format?: "text" | "ndjson" | "sse" | "raw";
+                /** @description Continue until the end, while output is being written. */
+                follow?: boolean;
+                /** @description Only this attempt. */
+                attempt?: number;
+                /** @description Continue after this position: the `cursor` of the last record that you have. */
+                cursor?: string;
+                /** @description Only output that was written at or after this time. */
+                since?: string;
+                /** @description Only the last lines of the last attempt. */
+                tail?: number;
+                /** @description Stop after so many bytes. */
+                limit_bytes?: number;
+            };
+            header?: {
+                /** @description With `format=raw`: one range of bytes of the log, for example `bytes=0-1023`. */
+                Range?: components["parameters"]["Range"];
+                /** @description The `id` of the last message that you have received. The stream continues after it. Takes precedence over the query parameter. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    "Log-End": components["headers"]["LogEnd"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "application/x-ndjson": components["schemas"]["LogLine"];
+                    "text/event-stream": components["schemas"]["LogLine"];
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description With `format=sse`: nothing follows this id. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The range of the log. */
+            206: {
+                headers: {
+                    "Content-Range": components["headers"]["ContentRange"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            416: components["responses"]["RangeNotSatisfiable"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listPlans: {
+        parameters: {
+            query?: {
+                /** @description Only these statuses. Several values: repeat the parameter, or separate them with commas. */
+                status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
+                /** @description Only executions that did not complete, with these codes. Several values: repeat the parameter, or separate them with commas. */
+                error_code?: ("E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007")[];
+                /** @description Only executions that did not complete, for these causes. Several values: repeat the parameter, or separate them with commas. */
+                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
+                /** @description Only this task_id. */
+                task_id?: string;
+                /** @description `NAME=VALUE`. If it is repeated, all labels must match. */
+                label?: string[];
+                /** @description Only if accepted at or after this time. */
+                created_after?: string;
+                /** @description Only if accepted before this time. */
+                created_before?: string;
+                /** @description Only if finished at or after this time. */
+                finished_after?: string;
+                /** @description Only if finished before this time. */
+                finished_before?: string;
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the same filters. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    submitPlan: {
+        parameters: {
+            query?: {
+                /** @description `true` adds the results of the steps that have ended. Default: false. */
+                results?: boolean;
+            };
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description It has finished while `Prefer: wait` waited. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description It was accepted, and has not finished. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    validatePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description The result of the check. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanReport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getPlan: {
+        parameters: {
+            query?: {
+                /** @description Wait until it has finished, at most so many seconds. */
+                wait?: number;
+                /** @description `false` leaves out the steps. Default: true. */
+                steps?: boolean;
+                /** @description `true` adds the results of the steps that have ended. Default: false. */
+                results?: boolean;
+            };
+            header?: {
+                /** @description The `ETag` of an earlier response. If nothing has changed, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description The plan has not changed since `If-None-Match`. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deletePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    cancelPlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelRequest"];
+            };
+        };
+        responses: {
+            /** @description It has finished. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description execd is stopping it. */
+            202: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    rerunPlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has finished while `Prefer: wait` waited. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description It was accepted, and has not finished. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    redrivePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has finished while `Prefer: wait` waited. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description It was accepted, and has not finished. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getPlanLog: {
+        parameters: {
+            query?: {
+                /** @description Which of the two streams. */
+                stream?: "all" | "stdout" | "stderr";
+                /** @description `text`: lines with the name of the step. `ndjson`: one JSON object for each piece. */
+                format?: "text" | "ndjson";
+                /** @description Continue until the end, while output is being written. */
+                follow?: boolean;
+                /** @description Only this step. */
+                step?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    "Log-End": components["headers"]["LogEnd"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "application/x-ndjson": components["schemas"]["PlanLogLine"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    followExecution: {
+        parameters: {
+            query?: {
+                /** @description Include what the execution writes, as messages `output`. */
+                output?: boolean;
+                /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */
+                after?: string;
+            };
+            header?: {
+                /** @description The `id` of the last message that you have received. The stream continues after it. Takes precedence over the query parameter. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. The schemas are those of the data of a message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ExecutionStreamData"];
+                };
+            };
+            /** @description Nothing follows this id. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    followEvents: {
+        parameters: {
+            query?: {
+                /** @description Only these types of events. Several values: repeat the parameter, or separate them with commas. */
+                type?: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                /** @description Only events after which the status is one of these. Several values: repeat the parameter, or separate them with commas. */
+                status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
+                /** @description Only these kinds. Several values: repeat the parameter, or separate them with commas. */
+                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+                /** @description Only this operation. */
+                operation?: string;
+                /** @description Only this task_id. */
+                task_id?: string;
+                /** @description Only this plan and its steps. */
+                plan_id?: string;
+                /** @description `NAME=VALUE`. If it is repeated, all labels must match. */
+                label?: string[];
+                /** @description Continue after the event with this id, or begin `now`. The header Last-Event-ID takes precedence. */
+                after?: string;
+            };
+            header?: {
+                /** @description The `id` of the last message that you have received. The stream continues after it. Takes precedence over the query parameter. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. The schema is that of the data of a message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description Nothing follows this id. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    followPlan: {
+        parameters: {
+            query?: {
+                /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */
+                after?: string;
+            };
+            header?: {
+                /** @description The `id` of the last message that you have received. The stream continues after it. Takes precedence over the query parameter. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. The schema is that of the data of a message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description Nothing follows this id. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    enableWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    disableWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description The webhook with the new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The result of the try. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryTry"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Only deliveries in this state. */
+                state?: "pending" | "delivered" | "failed" | "discarded";
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the webhook. */
+                id: string;
+                /** @description Id of the delivery. */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getCacheStats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The statistics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheStats"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    clearCache: {
+        parameters: {
+            query?: {
+                /** @description Only the result with this key. */
+                key?: string;
+                /** @description Only results of this operation. */
+                operation?: string;
+                /** @description Results of this user. Requires the scope `admin` unless it is you. */
+                user?: string;
+                /** @description Results of all users. Requires the scope `admin`. */
+                all?: boolean;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many were removed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getCacheEntry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description A cache key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The result. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheEntry"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    putCacheEntry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description `cache.key` of an execution, or of a dry run of the request that is to get the value. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The result, as JSON. */
+                    value: unknown;
+                    /** @description How long the result is kept, seconds. 0 keeps it until it is evicted. */
+                    ttl_s?: number;
+                    /**
+                     * @description The scope that the key was made for; default: `user`. `global` requires the scope `admin`.
+                     * @enum {string}
+                     */
+                    scope?: "task" | "user" | "global";
+                    /** @description The operation that the result is of. */
+                    operation?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description It has replaced a stored result. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheEntry"];
+                };
+            };
+            /** @description It is stored. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheEntry"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    warmCache: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `wait=N`: respond when the work has finished, or after N seconds (at most 60).
+                 * @example wait=10
+                 */
+                Prefer?: components["parameters"]["Prefer"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WarmRequest"];
+            };
+        };
+        responses: {
+            /** @description The result of each item. */
+            200: {
+                headers: {
+                    "Preference-Applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listCacheEntries: {
+        parameters: {
+            query?: {
+                /** @description Only results of this operation. */
+                operation?: string;
+                /** @description Results of this user. Requires the scope `admin` unless it is you. */
+                user?: string;
+                /** @description Results of all users. Requires the scope `admin`. */
+                all?: boolean;
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the same filters. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of stored results. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Stored results, in the order of their keys. */
+                        items: {
+                            /** @description The cache key. */
+                            key: string;
+                            /** @description Whose result it is; null: all users share it. */
+                            user_id: string | null;
+                            /** @description Name of the operation; null for other kinds. */
+                            operation: string | null;
+                            /** @description The execution that produced the result; null for a value that was put into the cache. */
+                            run_id: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When it was stored.
+                             */
+                            stored_at: string;
+                            /** @description Age, seconds. */
+                            age_s: number;
+                            /** @description Time left, seconds; null: until it is evicted. */
+                            ttl_s: number | null;
+                            /** @description Memory that it takes, roughly. */
+                            bytes: number;
+                        }[];
+                        /** @description Send it as `cursor` to get the next page; null on the last page. */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listCircuits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All circuits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    resetCircuit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of a circuit, as GET /v1/circuits lists it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The circuit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Circuit"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listAccountEntries: {
+        parameters: {
+            query?: {
+                /** @description Most items of a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the same filters. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    grantCredits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantRequest"];
+            };
+        };
+        responses: {
+            /** @description An earlier request with the same key made the grant. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerEntry"];
+                };
+            };
+            /** @description Granted. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerEntry"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listOperations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All operations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the operation. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The operation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    reloadFiles: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is defined now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableContent"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getAuditLog: {
+        parameters: {
+            query?: {
+                /** @description A day in UTC, for example 2027-01-31. Default: today. */
+                day?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines. The schema is that of a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": Record<string, never>;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getLiveness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The process responds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Probe"];
+                };
+            };
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The server accepts executions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Probe"];
+                };
+            };
+            /** @description It does not; `reason` says why. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Probe"];
+                };
+            };
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All components work. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A component does not work. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metrics, in the text format of Prometheus. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The statistics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    cleanUp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many were removed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    flushCounters: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many were stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Flushed"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    onExecutionEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event: the same for every try. Use it to drop duplicates. */
+                "webhook-id": string;
+                /** @description When this try was sent, seconds since the epoch. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the base64 of the HMAC-SHA-256 of `ID.TIMESTAMP.BODY`, as Standard Webhooks specifies. Several, separated by spaces, while a secret is being rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["ExecutionCloudEvent"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: execd disables the webhook. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Delivered. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later, up to 8 times within about 28 hours. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later. It respects `Retry-After`. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAccountEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event: the same for every try. Use it to drop duplicates. */
+                "webhook-id": string;
+                /** @description When this try was sent, seconds since the epoch. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the base64 of the HMAC-SHA-256 of `ID.TIMESTAMP.BODY`, as Standard Webhooks specifies. Several, separated by spaces, while a secret is being rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["AccountCloudEvent"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: execd disables the webhook. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Delivered. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later, up to 8 times within about 28 hours. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later. It respects `Retry-After`. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onTest: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event: the same for every try. Use it to drop duplicates. */
+                "webhook-id": string;
+                /** @description When this try was sent, seconds since the epoch. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the base64 of the HMAC-SHA-256 of `ID.TIMESTAMP.BODY`, as Standard Webhooks specifies. Several, separated by spaces, while a secret is being rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["TestCloudEvent"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: execd disables the webhook. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Delivered. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later, up to 8 times within about 28 hours. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later. It respects `Retry-After`. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+}

@@ -1,0 +1,47 @@
+// Short names for the types that the OpenAPI document has. None is written by hand.
+import type { components, operations } from './schema.ts';
+
+export type { components, operations, paths } from './schema.ts';
+
+type Schemas = components['schemas'];
+
+export type Account = Schemas['Account'];
+export type ApiKey = Schemas['ApiKey'];
+export type BulkCancelRequest = Schemas['BulkCancelRequest'];
+export type CacheEntry = Schemas['CacheEntry'];
+export type CancelRequest = Schemas['CancelRequest'];
+export type Circuit = Schemas['Circuit'];
+export type Delivery = Schemas['Delivery'];
+export type DryRun = Schemas['DryRun'];
+export type Event = Schemas['Event'];
+export type Execution = Schemas['Execution'];
+export type Health = Schemas['Health'];
+export type LedgerEntry = Schemas['LedgerEntry'];
+export type LogEnd = Schemas['LogEnd'];
+export type LogRecord = Schemas['LogRecord'];
+export type Operation = Schemas['Operation'];
+export type OutputEvent = Schemas['OutputEvent'];
+export type Outcome = Schemas['Outcome'];
+export type Plan = Schemas['Plan'];
+export type PlanLogEnd = Schemas['PlanLogEnd'];
+export type PlanLogRecord = Schemas['PlanLogRecord'];
+export type PlanReport = Schemas['PlanReport'];
+export type PlanRequest = Schemas['PlanRequest'];
+export type PatchRequest = Schemas['PatchRequest'];
+export type Problem = Schemas['Problem'];
+export type Spec = Schemas['Spec'];
+export type Stats = Schemas['Stats'];
+export type Status = Schemas['Status'];
+export type StepState = Schemas['StepState'];
+export type Webhook = Schemas['Webhook'];
+
+type Query<Name extends keyof operations> = NonNullable<operations[Name]['parameters']['query']>;
+/** Filters of the list of executions. */
+export type ExecutionFilter = Omit<Query<'listExecutions'>, 'cursor'>;
+/** Filters of the list of plans. */
+export type PlanFilter = Omit<Query<'listPlans'>, 'cursor'>;
+/** Filters of the stream of all events, and where it begins. */
+export type EventFilter = Query<'followEvents'>;
+/** What of a log to read. */
+export type LogQuery = Omit<Query<'getExecutionLog'>, 'format' | 'follow'>;
+export type PlanLogQuery = Omit<Query<'getPlanLog'>, 'format' | 'follow'>;
