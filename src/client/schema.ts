@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 81bfd9f7b5c0191638f5f93b40a3014e31fadba560f5dc0cd33e47ceca37b6e6.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 988cfaab2bec7fcff45244df8f3c0dde50844d9870aa092a853137e478defdc9.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1726,6 +1726,8 @@ export interface components {
             url: string;
             /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
             events?: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+            /** @description Include the result in the last event, as `result`. Default: false. */
+            result?: boolean;
             /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
             secret?: string;
         };
@@ -1926,6 +1928,8 @@ export interface components {
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
                 events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                /** @description Include the result in the last event, as `result`. Default: false. */
+                result: boolean;
                 /** @description The secret that execd created. Only in the response to the submission. */
                 secret?: string;
             } | null;
@@ -2857,6 +2861,8 @@ export interface components {
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
                 events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                /** @description Include the result in the last event, as `result`. Default: false. */
+                result: boolean;
                 /** @description The secret that execd created. Only in the response to the submission. */
                 secret?: string;
             } | null;
@@ -3676,6 +3682,8 @@ export interface components {
             outcome?: components["schemas"]["Outcome"];
             /** @description In the last event: why the execution did not complete; null if it has. */
             error?: components["schemas"]["ExecutionError"] | null;
+            /** @description In the last event, where you asked for it: the result, as the execution has it. */
+            result?: unknown;
             /** @description In the last event: output of all attempts together. */
             output?: {
                 /** @description Bytes that were written to standard output. */
@@ -3954,6 +3962,11 @@ export interface components {
              *     ]
              */
             events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /**
+             * @description Include the result in the last event, as `result`. Default: false.
+             * @default false
+             */
+            result: boolean;
             /** @description Only these kinds. Default: all. */
             kinds?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
             /** @description Only this operation. */
@@ -3979,6 +3992,8 @@ export interface components {
             description: string | null;
             /** @description Events that are sent. */
             events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /** @description Include the result in the last event, as `result`. Default: false. */
+            result: boolean;
             /** @description Only these kinds; null: all. */
             kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
             /** @description Only this operation; null: all. */
@@ -4011,6 +4026,8 @@ export interface components {
             description: string | null;
             /** @description Events that are sent. */
             events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            /** @description Include the result in the last event, as `result`. Default: false. */
+            result: boolean;
             /** @description Only these kinds; null: all. */
             kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
             /** @description Only this operation; null: all. */
@@ -5482,6 +5499,8 @@ export interface operations {
             query?: {
                 /** @description Include what the execution writes, as messages `output`. */
                 output?: boolean;
+                /** @description Include the result in the last event of each execution. */
+                result?: boolean;
                 /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */
                 after?: string;
             };
@@ -5542,6 +5561,8 @@ export interface operations {
                 plan_id?: string;
                 /** @description `NAME=VALUE`. If it is repeated, all labels must match. */
                 label?: string[];
+                /** @description Include the result in the last event of each execution. */
+                result?: boolean;
                 /** @description Continue after the event with this id, or begin `now`. The header Last-Event-ID takes precedence. */
                 after?: string;
             };
@@ -5584,6 +5605,8 @@ export interface operations {
     followPlan: {
         parameters: {
             query?: {
+                /** @description Include the result in the last event of each execution. */
+                result?: boolean;
                 /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */
                 after?: string;
             };
