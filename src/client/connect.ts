@@ -176,7 +176,7 @@ export class Execd {
   ): AsyncGenerator<Message<Event>, void> {
     const url = new URL(`${this.url}/v1/events`);
     for (const [name, value] of Object.entries(given(filter)))
-      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one);
+      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
     return this.#stream(url, signal, () => false);
   }
 

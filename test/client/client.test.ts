@@ -254,8 +254,8 @@ t.test('what may be repeated is repeated, as late as the server asks for; the re
   );
   t.equal((await execd.submit(shell('true'), { idempotencyKey: 'k' })).id, 'x');
   t.equal(seen.filter((one) => one.endsWith(' k')).length, 3, 'one key for all tries');
-  t.equal((await execd.api.POST('/v1/webhooks', { body: { url, events: ['lost'] } })).response.status, 503);
-  t.equal(seen.filter((one) => one.startsWith('POST /v1/webhooks')).length, 1);
+  t.equal((await execd.api.POST('/v1/admin/keys', { body: KEY })).response.status, 503);
+  t.equal(seen.filter((one) => one.startsWith('POST /v1/admin/keys')).length, 1);
   const limited = await httpServer(t, (_request, response) => {
     response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '3600' });
     response.end(JSON.stringify({ ...PROBLEM, status: 429 }));
@@ -267,6 +267,7 @@ t.test('what may be repeated is repeated, as late as the server asks for; the re
   t.equal((error as LimitError).retryAfterMs, 3_600_000, 'too long to wait for');
 });
 
+const KEY = { user: 'ann', scopes: ['read' as const], may_run: 'any' as const };
 const PROBLEM = {
   ...{ type: 'urn:execd:error:store_unavailable', title: 'No', status: 503, code: 'E006', class: 'system' },
   ...{ fault: 'system', detail: 'No.', retryable: true },
