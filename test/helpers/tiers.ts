@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { NO_TIER, type TierUnderTest } from './host-contract.ts';
+import type { Lifetime } from './scope.ts';
 import { tempDir } from './temp.ts';
 
 export const BWRAP = '/usr/bin/bwrap';
@@ -22,14 +22,14 @@ export function whyNot(tier: string): string | null {
 }
 
 /** A directory that others may pass through. */
-function passableDir(t: Test): string {
+function passableDir(t: Lifetime): string {
   const dir = tempDir(t);
   chmodSync(dir, 0o711);
   return dir;
 }
 
 /** Not in /tmp, which is another one in a sandbox. */
-export function dirOutsideTmp(t: Test): string {
+export function dirOutsideTmp(t: Lifetime): string {
   const dir = mkdtempSync(join(isRoot ? '/var/lib' : homedir(), '.execd-test-'));
   chmodSync(dir, 0o711);
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
