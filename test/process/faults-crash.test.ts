@@ -165,11 +165,11 @@ const rulesText = (programs: string[]) =>
   JSON.stringify({ users: { local: { may_run: programs.map((program) => ({ program })) } } });
 
 /** Changes the store of a server that does not run. */
-function change<Row>(dataDir: string, sql: string): Row | undefined {
+function change(dataDir: string, sql: string): Record<string, unknown> {
   const db = new DatabaseSync(join(dataDir, DB));
-  const row = db.prepare(sql).get() as Row | undefined;
+  const row = db.prepare(sql).get();
   db.close();
-  return row;
+  return row ?? {};
 }
 
 // Three things happen to the same data while no server runs on it.
@@ -186,8 +186,7 @@ fault(
     await it.died();
     await until('nothing is left', () => withEnvironment(`${it.dataDir}/work/`).length === 0);
 
-    const { user_version: now = 0 } =
-      change<{ user_version: number }>(it.dataDir, 'PRAGMA user_version') ?? {};
+const now = Number(change(it.dataDir, 'PRAGMA user_version').user_version);
     change(it.dataDir, `PRAGMA user_version = ${now + 1}`);
     const before = readFileSync(join(it.dataDir, DB));
     const refused = start(t, { EXECUTION_DATA_DIR: it.dataDir, EXECUTION_PORT: '0' });
