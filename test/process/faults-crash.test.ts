@@ -186,7 +186,7 @@ fault(
     await it.died();
     await until('nothing is left', () => withEnvironment(`${it.dataDir}/work/`).length === 0);
 
-const now = Number(change(it.dataDir, 'PRAGMA user_version').user_version);
+    const now = Number(change(it.dataDir, 'PRAGMA user_version').user_version);
     change(it.dataDir, `PRAGMA user_version = ${now + 1}`);
     const before = readFileSync(join(it.dataDir, DB));
     const refused = start(t, { EXECUTION_DATA_DIR: it.dataDir, EXECUTION_PORT: '0' });
