@@ -475,7 +475,7 @@ t.test('whatever a text is, an argument is exactly it or it is refused', async (
       const { args } = resolved.work as { args: string[] };
       return args.length === 4 && args[1] === p && args[2] === `a=${p}` && args[3] === p;
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
   t.pass();
 });
@@ -500,7 +500,7 @@ t.test('whatever a text is, a URL keeps its host, its segments and its query', a
         url.hash === ''
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
   t.pass();
 });
@@ -514,7 +514,7 @@ t.test('whatever a text is, the command of a shell is the one of the file', asyn
       const { command, env } = resolved.work as { command: string; env: Record<string, string> };
       return command === 'x "$PARAM_P"' && Object.keys(env).join() === 'PARAM_P' && env.PARAM_P === p;
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
   t.pass();
 });

@@ -150,17 +150,20 @@ async function cancelAll({ engine }: App): Promise<void> {
   for (const userId of users) await engine.cancelMany({ userId }, 'the test is over');
 }
 
-/** By the lifetime of their file: what it shares is made by the first test that wants it. */
-const shared = new WeakMap<Lifetime, Promise<Service>>();
+/** By the lifetime of their file, and their settings: what it shares is made by the first test that wants it. */
+const shared = new WeakMap<Lifetime, Map<string, Promise<Service>>>();
 
 /**
- * A service with the default settings, for all tests of a file that do not mind what the others have left: executions that
+ * A service for all tests of a file that ask for the same settings, and do not mind what the others have left: executions that
  * have ended, counters, entries of the cache. What a test has begun is cancelled when it ends.
  */
-export async function sharedService(t: Test): Promise<SharedService> {
+export async function sharedService(t: Test, env: Record<string, string> = {}): Promise<SharedService> {
   const file = ofFile();
-  const made = shared.get(file) ?? service(file);
-  shared.set(file, made);
+  const ofSettings = shared.get(file) ?? new Map<string, Promise<Service>>();
+  shared.set(file, ofSettings);
+  const settings = JSON.stringify(env);
+  const made = ofSettings.get(settings) ?? service(file, env);
+  ofSettings.set(settings, made);
   const one = await made;
   one.lines.length = 0;
   t.teardown(async () => {

@@ -6,6 +6,8 @@ import { service, sharedService, shell } from '../helpers/build.ts';
 import { until, withEnvironment, withLimit } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
+const ONE_SLOT = { EXECUTION_MAX_CONCURRENT: '1' };
+
 t.test('a submitted command is answered at once, runs, and tells how it ended', async (t) => {
   const { call, finished } = await sharedService(t);
   const spec = shell('echo out; echo err >&2', { task_id: 'b-1', labels: { a: 'b' }, priority: 2 });
@@ -293,7 +295,7 @@ t.test('an ETag changes with the state and answers 304 until then', async (t) =>
 });
 
 t.test('the step result has its shape in every state', async (t) => {
-  const { call, submit, run } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { call, submit, run } = await sharedService(t, ONE_SLOT);
   const result = async (id: string) => (await call('GET', `/v1/executions/${id}/result`)).body;
   const good = await run(shell('echo hi'));
   t.match(await result(good.id), {
@@ -360,7 +362,7 @@ t.test(
 );
 
 t.test('a cancel ends what waits at once, and what runs after its processes are dead', async (t) => {
-  const { call, submit, inPhase, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { call, submit, inPhase, finished } = await sharedService(t, ONE_SLOT);
   const running = await submit(shell('echo begun; sleep 60 & setsid sleep 60 & sleep 60'));
   const queued = await submit(shell('true'));
   t.match(queued.queue, { position: 0, reason: 'no_free_slot' });
@@ -415,7 +417,7 @@ t.test('many are cancelled by a filter', async (t) => {
 });
 
 t.test('priority decides who is next, and can be changed while it waits', async (t) => {
-  const { call, submit, run, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { call, submit, run, finished } = await sharedService(t, ONE_SLOT);
   const log = join(tempDir(t), 'order');
   const gate = await submit(shell(`until [ -e ${log}.go ]; do sleep 0.02; done`));
   const mark = (name: string, priority: number) => submit(shell(`echo ${name} >> ${log}`, { priority }));
@@ -454,7 +456,7 @@ t.test('limits of a live execution can be extended, not shortened', async (t) =>
 });
 
 t.test('each clock ends an execution with its own cause', async (t) => {
-  const { submit, finished, inPhase } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { submit, finished, inPhase } = await sharedService(t, ONE_SLOT);
   const timed = (timeouts: object, command = 'echo begun; sleep 60') => submit(shell(command, { timeouts }));
   const blocker = await timed({ attempt_ms: 60_000 });
   const queue = await timed({ queue_ms: 50 });
@@ -547,7 +549,7 @@ t.test('a batch is accepted together, and each item has its own answer in its pl
 });
 
 t.test('a thousand in one batch take few commits, and all run', async (t) => {
-  const { call } = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+  const { call } = await sharedService(t, ONE_SLOT);
   const stats = async () =>
     (await call<{ store: { commits: number } }>('GET', '/v1/stats')).body.store.commits;
   const before = await stats();
@@ -682,7 +684,7 @@ t.test('what cannot be started fails with its own cause', async (t) => {
 t.test(
   'the second request with a key gets its execution also where no slot is free for a new one',
   async (t) => {
-    const s = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
+    const s = await sharedService(t, ONE_SLOT);
     const spec = shell('sleep 60', { on_limit: 'reject' });
     const post = (key: string) =>
       s.call<ExecutionWire>('POST', '/v1/executions', spec, { 'idempotency-key': key });

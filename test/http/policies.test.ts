@@ -5,9 +5,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
-import { service, sharedService, type Service, shell } from '../helpers/build.ts';
+import { service, sharedService, type Service, type SharedService, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
+import { type Lifetime, ofFile } from '../helpers/scope.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 interface Target {
@@ -45,7 +46,7 @@ t.test('an HTTP call answers with status, headers and body, and its body is in t
       .writeHead(201, { 'content-type': 'text/plain', 'x-made': 'yes' })
       .end(`you sent ${request.method}`);
   });
-  const s = await service(t, ALLOW);
+  const s = await sharedService(t, ALLOW);
   const spec = call(`${url}/a?b=1`, { method: 'PUT', query: { c: ['2', '3'] }, body: { json: { d: null } } });
   const done = await s.run(spec);
   t.match(done, {
@@ -79,7 +80,7 @@ t.test('a body is parsed where that was asked for, and one that is not there is 
     '/blank': (response) => response.writeHead(200).end(' '),
   };
   const { url } = await target(t, (_n, request, response) => answers[request.url ?? '']?.(response));
-  const s = await service(t, ALLOW);
+  const s = await sharedService(t, ALLOW);
   const more = { output: { parse: 'json' }, expect: { statuses: ['2xx', 304] } };
   const ask = (path: string, method = 'DELETE') => s.run({ ...call(`${url}${path}`, more), method });
   t.match(await ask('/json'), {
@@ -133,7 +134,7 @@ t.test('a target that fails twice and then works is asked three times', async (t
 
 t.test('attempts that are used up are E005 and keep the last cause', async (t) => {
   const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
-  const s = await service(t, ALLOW);
+  const s = await sharedService(t, ALLOW);
   t.match(await s.run(call(url, { retry: FAST })), {
     status: 'failed',
     outcome: { cause: 'http_response', status: 500, exhausted: { attempts: 3, by: 'attempts' } },
@@ -145,7 +146,7 @@ t.test('attempts that are used up are E005 and keep the last cause', async (t) =
 
 t.test('a status that another try does not help is not tried again', async (t) => {
   const { url, requests } = await target(t, (_n, _request, response) => response.writeHead(404).end());
-  const s = await service(t, ALLOW);
+  const s = await sharedService(t, ALLOW);
   t.match(await s.run(call(url, { retry: FAST })), {
     status: 'failed',
     error: { code: 'E003', type: 'http_status' },
@@ -211,7 +212,7 @@ t.test('each attempt has its own limit, and all of them together have one', asyn
 
 t.test('a call that waits for its answer is cancelled at once', async (t) => {
   const { url, requests } = await target(t, () => undefined);
-  const s = await service(t, ALLOW);
+  const s = await sharedService(t, ALLOW);
   const { id } = await s.submit(call(url));
   await until('it was asked', () => requests.length === 1);
   await s.call('POST', `/v1/executions/${id}/cancel`);
@@ -220,14 +221,29 @@ t.test('a call that waits for its answer is cancelled at once', async (t) => {
 
 // ----------------------------------------------------------------------------------------- operations
 
-async function withOperations(
-  t: Test,
-  operations: object,
-  env: Record<string, string> = {},
-): Promise<[Service, string]> {
+async function withOperations(t: Test, operations: object): Promise<[Service, string]> {
+  const file = operationsFile(t, operations);
+  return [await service(t, { ...ALLOW, EXECUTION_OPERATIONS_FILE: file }), file];
+}
+
+function operationsFile(t: Lifetime, operations: object): string {
   const file = join(tempDir(t), 'operations.json');
   writeFileSync(file, JSON.stringify(operations), { mode: 0o600 });
-  return [await service(t, { ...ALLOW, ...env, EXECUTION_OPERATIONS_FILE: file }), file];
+  return file;
+}
+
+const files = new WeakMap<Lifetime, string>();
+
+/** A service that tests share, whose file now has these operations. What earlier ones of the same names did is remembered. */
+async function givenOperations(t: Test, operations: object): Promise<[SharedService, string]> {
+  const ofTests = ofFile();
+  const file = files.get(ofTests) ?? operationsFile(ofTests, { operations: {} });
+  files.set(ofTests, file);
+  const s = await sharedService(t, { ...ALLOW, EXECUTION_OPERATIONS_FILE: file });
+  writeFileSync(file, JSON.stringify(operations));
+  const { status, text } = await s.call('POST', '/v1/admin/reload');
+  if (status !== 200) throw new Error(text);
+  return [s, file];
 }
 
 const GREET = {
@@ -240,7 +256,7 @@ const GREET = {
 };
 
 t.test('an operation runs by its name, with its parameters', async (t) => {
-  const [s] = await withOperations(t, { operations: { greet: GREET } });
+  const [s] = await givenOperations(t, { operations: { greet: GREET } });
   const done = await s.run({ kind: 'operation', name: 'greet', params: { name: '$(id); ann' } });
   t.match(done, {
     status: 'completed',
@@ -269,7 +285,7 @@ t.test('an operation runs by its name, with its parameters', async (t) => {
 });
 
 t.test('operations are read again on demand, whole or not at all', async (t) => {
-  const [s, file] = await withOperations(t, { operations: { greet: GREET } });
+  const [s, file] = await givenOperations(t, { operations: { greet: GREET } });
   writeFileSync(file, JSON.stringify({ operations: { greet: GREET, other: { run: { kind: 'exec' } } } }));
   const bad = await s.call('POST', '/v1/admin/reload');
   t.match(bad, { status: 422, body: { type: 'urn:execd:error:invalid_operations_file' } });
@@ -296,7 +312,7 @@ t.test(
       retry_budget: { ratio: 0, per_second: 0, burst: 10 },
       circuit: { type: 'consecutive', failures: 150, open_ms: 300 },
     };
-    const [s] = await withOperations(t, { operations: { ask: operation } });
+    const [s] = await givenOperations(t, { operations: { ask: operation } });
     const ask = { kind: 'operation', name: 'ask' };
     const { body: batch } = await s.call<{ items: { execution: { id: string } }[] }>(
       ...(['POST', '/v1/executions/batch', { executions: Array<object>(200).fill(ask) }] as const),
@@ -335,20 +351,20 @@ t.test(
 t.test('a circuit can be closed by hand, by those who may', async (t) => {
   const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
   const operation = { run: { kind: 'http', url }, circuit: { failures: 1, open_ms: 3_600_000 } };
-  const [s] = await withOperations(t, { operations: { ask: operation } });
-  await s.run({ kind: 'operation', name: 'ask' });
-  const open = await s.call<ExecutionWire>('POST', '/v1/executions', { kind: 'operation', name: 'ask' });
+  const [s] = await givenOperations(t, { operations: { closed: operation } });
+  await s.run({ kind: 'operation', name: 'closed' });
+  const open = await s.call<ExecutionWire>('POST', '/v1/executions', { kind: 'operation', name: 'closed' });
   t.equal(open.status, 200, 'it has ended already');
   t.match(open.body, {
     status: 'failed',
     attempts: [],
-    outcome: { cause: 'circuit_open', circuit: 'operation:ask' },
+    outcome: { cause: 'circuit_open', circuit: 'operation:closed' },
   });
-  t.match(await s.call('POST', '/v1/circuits/operation:ask/reset'), {
+  t.match(await s.call('POST', '/v1/circuits/operation:closed/reset'), {
     status: 200,
     body: { state: 'closed' },
   });
-  t.match(await s.run({ kind: 'operation', name: 'ask' }), { outcome: { cause: 'http_response' } });
+  t.match(await s.run({ kind: 'operation', name: 'closed' }), { outcome: { cause: 'http_response' } });
   t.match(await s.call('POST', '/v1/circuits/none/reset'), { status: 404 });
 });
 
@@ -357,7 +373,7 @@ t.test('the limit of an operation follows what was observed', async (t) => {
     run: { kind: 'exec', program: 'true' },
     adaptive_timeout: { factor: 2, min_ms: 5000, max_ms: 9000, min_samples: 2 },
   };
-  const [s] = await withOperations(t, { operations: { quick: operation } });
+  const [s] = await givenOperations(t, { operations: { quick: operation } });
   const run = (more: object = {}) => s.run({ kind: 'operation', name: 'quick', ...more });
   t.match(await run(), { timeouts: { attempt_ms: 300_000 } });
   await run();
@@ -502,7 +518,7 @@ t.test('an operation that has changed is not answered from what was known of it'
     run: { kind: 'exec', program: 'echo', args: [word] },
     cacheable: true,
   });
-  const [s, file] = await withOperations(t, { operations: { say: operation('old') } });
+  const [s, file] = await givenOperations(t, { operations: { say: operation('old') } });
   const spec = { kind: 'operation', name: 'say', cache: {} };
   await s.run(spec);
   for (let n = 0; n < 4; n++) {
@@ -727,7 +743,7 @@ t.test('two operations with equal parameters never share a result', async (t) =>
     run: { kind: 'exec', program: 'printenv', args: ['EXECUTION_ID'], env: { TEXT: '{{text}}' } },
     cache: {},
   };
-  const [s] = await withOperations(t, { operations: { one: same, other: same } });
+  const [s] = await givenOperations(t, { operations: { one: same, other: same } });
   const run = (name: string, more: object = {}) =>
     s.run({ kind: 'operation', name, params: { text: 'a' }, ...more });
   const one = await run('one');
@@ -766,7 +782,7 @@ t.test('a limit that moves does not make other results', async (t) => {
     adaptive_timeout: { min_ms: 5000, max_ms: 9000, min_samples: 1 },
     cache: {},
   };
-  const [s] = await withOperations(t, { operations: { both: operation } });
+  const [s] = await givenOperations(t, { operations: { both: operation } });
   const run = (more: object = {}) => s.run({ kind: 'operation', name: 'both', ...more });
   await run({ cache: { mode: 'write' } });
   await run({ cache: { mode: 'write' } });
@@ -774,7 +790,7 @@ t.test('a limit that moves does not make other results', async (t) => {
 });
 
 t.test('no more of an operation run than may, and what waits says why', async (t) => {
-  const [s] = await withOperations(t, {
+  const [s] = await givenOperations(t, {
     operations: { one: { run: { kind: 'exec', program: 'sleep', args: ['60'] }, concurrency: 1 } },
   });
   const first = await s.submit({ kind: 'operation', name: 'one' });
