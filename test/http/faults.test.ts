@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { isKey, mintKey } from '../../src/access/mint.ts';
 import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
-import { bearer, keysFile, token } from '../helpers/keys.ts';
+import { bearer, keysFile, token, sharedKeys } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
 
 interface Problem {
@@ -339,11 +339,17 @@ t.test('answers say nothing of the program, forbid sniffing and framing, and nam
 
 // --------------------------------------------------------------------- tenancy, idempotency, cache
 
-const twoUsers = (t: Test, more = {}) =>
-  service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {}, ann2: { user: 'ann' }, ...more }) });
+const twoUsers = (t: Test) =>
+  sharedService(
+    t,
+    sharedKeys({
+      ...{ ann: {}, bob: {}, ann2: { user: 'ann' } },
+      plain: { user: 'ann', scopes: ['submit', 'read'] },
+    }),
+  );
 
 t.test('body/headers claim another tenant', async (t) => {
-  const { call } = await twoUsers(t, { plain: { user: 'ann', scopes: ['submit', 'read'] } });
+  const { call } = await twoUsers(t);
   for (const field of ['tenantId', 'user_id', 'user', 'submitted_by']) {
     const answer = await call<Problem>('POST', '/v1/executions', exec({ [field]: 'bob' }), bearer('ann'));
     t.match(answer, { status: 400, body: { errors: [{ field: `/${field}` }] } });
@@ -371,8 +377,8 @@ t.test('same Idempotency-Key, same body, 50 parallel', async (t) => {
 });
 
 t.test('same key, different body', async (t) => {
-  const { call } = await service(t);
-  const send = (body: object) => call('POST', '/v1/executions', body, { 'idempotency-key': 'one' });
+  const { call } = await sharedService(t);
+  const send = (body: object) => call('POST', '/v1/executions', body, { 'idempotency-key': 'two' });
   t.equal((await send(EXEC)).status, 202);
   t.match(await send(exec({ args: ['x'] })), {
     status: 422,

@@ -1,12 +1,34 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { SECURITY_HEADERS } from '../../src/http/plugins/gate.ts';
 import type { ExecutionWire } from '../../src/http/schemas.ts';
 import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
-import { bearer, keysFile, sha256, token } from '../helpers/keys.ts';
+import { bearer, keysFile, sha256, sharedKeys, token } from '../helpers/keys.ts';
 import { tempDir } from '../helpers/temp.ts';
+
+/** Of one service for all tests with keys: each asks with those that it needs. */
+const KEYS = {
+  ann: {},
+  bob: {},
+  late: { expires_at: '2020-01-01T00:00:00Z' },
+  soon: { expires_at: '2999-01-01T00:00:00Z' },
+  reader: { user: 'ann', scopes: ['read'] },
+  submitter: {
+    user: 'ann',
+    scopes: ['submit', 'read'],
+    may_run: [{ program: '/bin/echo', env: ['LANG'] }],
+  },
+  canceller: { user: 'ann', scopes: ['cancel'] },
+  carl: { may_run: [] },
+  dora: { scopes: ['read'] },
+  eve: {},
+  fay: {},
+  admin: { user: 'ann' },
+  plain: { user: 'ann', scopes: ['submit', 'read'] },
+};
+const withKeys = (t: Test) => sharedService(t, sharedKeys(KEYS));
 
 t.test('on loopback, only names of the loopback are answered', async (t) => {
   const { url } = await service(t, { EXECUTION_ALLOWED_HOSTS: 'ci.internal, Proxy.Local' });
@@ -109,7 +131,7 @@ t.test(
 );
 
 t.test('a refusal is heard by clients that send all of a body before they read', async (t) => {
-  const { url } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {} }) });
+  const { url } = await withKeys(t);
   const json = 'Content-Type: application/json';
   const ann = `Authorization: ${bearer('ann').authorization}`;
   const cases: [number, string, string[]][] = [
@@ -187,13 +209,7 @@ t.test('a web page of another origin cannot make it run anything', async (t) => 
 // ------------------------------------------------------------------------------------------ keys
 
 t.test('only a right key is accepted', async (t) => {
-  const { call } = await service(t, {
-    EXECUTION_API_KEYS_FILE: keysFile(t, {
-      ann: {},
-      late: { expires_at: '2020-01-01T00:00:00Z' },
-      soon: { expires_at: '2999-01-01T00:00:00Z' },
-    }),
-  });
+  const { call } = await withKeys(t);
   const list = (headers: Record<string, string>) => call('GET', '/v1/executions', undefined, headers);
   t.equal((await list(bearer('ann'))).status, 200);
   t.equal((await list(bearer('soon'))).status, 200);
@@ -205,7 +221,7 @@ t.test('only a right key is accepted', async (t) => {
     ['another scheme', { authorization: `Basic ${Buffer.from(token('ann')).toString('base64')}` }],
     ['a wrong secret', { authorization: `Bearer ${token('ann').slice(0, -1)}x` }],
     ['a longer secret', { authorization: `Bearer ${token('ann')}s` }],
-    ['an unknown id', bearer('bob')],
+    ['an unknown id', bearer('nobody')],
     ['an expired key', bearer('late')],
     ['the hash instead of the key', { authorization: `Bearer ek_ann_${sha256(token('ann'))}` }],
   ];
@@ -222,17 +238,7 @@ t.test('only a right key is accepted', async (t) => {
 });
 
 t.test('a key can do what its scopes say, and run what it may', async (t) => {
-  const { call } = await service(t, {
-    EXECUTION_API_KEYS_FILE: keysFile(t, {
-      reader: { user: 'ann', scopes: ['read'] },
-      submitter: {
-        user: 'ann',
-        scopes: ['submit', 'read'],
-        may_run: [{ program: '/bin/echo', env: ['LANG'] }],
-      },
-      canceller: { user: 'ann', scopes: ['cancel'] },
-    }),
-  });
+  const { call } = await withKeys(t);
   const status = async (method: string, path: string, id: string, body?: unknown) =>
     (await call(method, path, body, bearer(id))).status;
   t.equal(await status('GET', '/v1/executions', 'reader'), 200);
@@ -264,8 +270,7 @@ t.test('a key can do what its scopes say, and run what it may', async (t) => {
 });
 
 t.test('a request that is known from one caller is judged anew for another', async (t) => {
-  const keys = { ann: {}, bob: {}, carl: { may_run: [] }, dora: { scopes: ['read'] } };
-  const { call } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, keys) });
+  const { call } = await withKeys(t);
   const spec = shell('echo secret', { cache: {} });
   const submit = (name: string) =>
     call<ExecutionWire>('POST', '/v1/executions', spec, { ...bearer(name), prefer: 'wait=30' });
@@ -281,13 +286,13 @@ t.test('a request that is known from one caller is judged anew for another', asy
 });
 
 t.test("another user's execution is not there, on any route", async (t) => {
-  const { call } = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {} }) });
+  const { call } = await withKeys(t);
   const { body } = await call<{ id: string }>('POST', '/v1/executions', shell('echo secret; sleep 60'), {
-    ...bearer('ann'),
+    ...bearer('eve'),
     'idempotency-key': 'same',
   });
   const path = `/v1/executions/${body.id}`;
-  const asBob: [string, string, unknown?][] = [
+  const asFay: [string, string, unknown?][] = [
     ['GET', path],
     ['GET', `${path}?wait=1`],
     ['GET', `${path}/result`],
@@ -298,29 +303,24 @@ t.test("another user's execution is not there, on any route", async (t) => {
     ['POST', `${path}/rerun`],
     ['DELETE', path],
   ];
-  for (const [method, target, payload] of asBob) {
-    const answer = await call(method, target, payload, bearer('bob'));
+  for (const [method, target, payload] of asFay) {
+    const answer = await call(method, target, payload, bearer('fay'));
     t.match(answer, { status: 404, body: { type: 'urn:execd:error:not_found' } }, `${method} ${target}`);
   }
-  t.match(await call('GET', '/v1/executions', undefined, bearer('bob')), { body: { items: [] } });
-  t.match(await call('POST', '/v1/executions/cancel', { all: true }, bearer('bob')), {
+  t.match(await call('GET', '/v1/executions', undefined, bearer('fay')), { body: { items: [] } });
+  t.match(await call('POST', '/v1/executions/cancel', { all: true }, bearer('fay')), {
     body: { cancelled: 0, canceling: 0 },
   });
   const own = await call<{ id: string }>('POST', '/v1/executions', shell('true'), {
-    ...bearer('bob'),
+    ...bearer('fay'),
     'idempotency-key': 'same',
   });
   t.equal(own.status, 202, 'their keys do not meet');
-  t.match(await call('GET', path, undefined, bearer('ann')), { body: { status: 'running', user_id: 'ann' } });
+  t.match(await call('GET', path, undefined, bearer('eve')), { body: { status: 'running', user_id: 'eve' } });
 });
 
 t.test('only administrators see where a log lies', async (t) => {
-  const { call } = await service(t, {
-    EXECUTION_API_KEYS_FILE: keysFile(t, {
-      admin: { user: 'ann' },
-      plain: { user: 'ann', scopes: ['submit', 'read'] },
-    }),
-  });
+  const { call } = await withKeys(t);
   const { body } = await call<{ id: string }>('POST', '/v1/executions', shell('true'), {
     ...bearer('plain'),
     prefer: 'wait=9',

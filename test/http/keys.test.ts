@@ -5,9 +5,16 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import t, { type Test } from 'tap';
 import { StoreError } from '../../src/domain/ports.ts';
-import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
+import {
+  rawRequest,
+  service,
+  type Service,
+  sharedService,
+  type SharedService,
+  shell,
+} from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
-import { bearer, bearerOf, keysFile, keysText } from '../helpers/keys.ts';
+import { bearer, bearerOf, keysFile, keysText, sharedKeys } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -31,9 +38,13 @@ async function administered(t: Test, env: Record<string, string> = {}, keys = {}
   return service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { root: {}, ...keys }), ...env });
 }
 
-const make = async ({ call }: Service, request: object, who = bearer('root')) =>
+/** One that tests share: keys that others have made are there. */
+const withAdministrator = (t: Test) =>
+  sharedService(t, sharedKeys({ root: {}, ann: { scopes: ['submit', 'read'] } }));
+
+const make = async ({ call }: SharedService, request: object, who = bearer('root')) =>
   (await call<Made>('POST', '/v1/admin/keys', { scopes: ALL, may_run: 'any', ...request }, who)).body;
-const list = ({ call }: Service, secret: string) =>
+const list = ({ call }: SharedService, secret: string) =>
   call('GET', '/v1/executions', undefined, bearerOf(secret));
 
 t.test('a key is made by an administrator, shown once, and kept as a hash', async (t) => {
@@ -79,7 +90,7 @@ t.test('a key is made by an administrator, shown once, and kept as a hash', asyn
 });
 
 t.test('two keys have different secrets, and no two the same id', async (t) => {
-  const s = await administered(t);
+  const s = await withAdministrator(t);
   const [one, two] = [await make(s, { user: 'a', id: 'one' }), await make(s, { user: 'a' })];
   t.not(one.key.split('_')[2], two.key.split('_')[2]);
   for (const id of ['one', 'root']) {
@@ -108,7 +119,7 @@ t.test('a revoked key is refused from the next request on, also after a restart'
 });
 
 t.test('a log that is followed ends when its key is revoked', async (t) => {
-  const s = await administered(t);
+  const s = await withAdministrator(t);
   const { id, key } = await make(s, { user: 'alice' });
   const { body } = await s.call<{ id: string }>(
     'POST',
@@ -203,7 +214,7 @@ t.test('a rotation gives a new key, and leaves the one before its time', async (
 });
 
 t.test('a rotation never makes a key live longer', async (t) => {
-  const s = await administered(t);
+  const s = await withAdministrator(t);
   const old = await make(s, { user: 'alice', expires_at: '2030-01-01T00:00:00Z' });
   await s.call('POST', `/v1/admin/keys/${old.id}/rotate`, { overlap_s: 365 * 86_400 }, bearer('root'));
   await s.call('POST', `/v1/admin/keys/${old.id}/rotate`, { overlap_s: 5 }, bearer('root'));
@@ -272,7 +283,7 @@ t.test('keys go on when the store cannot be read', async (t) => {
 });
 
 t.test('an administrator may act for a user, and it is written down', async (t) => {
-  const s = await administered(t, {}, { ann: { scopes: ['submit', 'read'] } });
+  const s = await withAdministrator(t);
   const forAnn = { ...bearer('root'), 'execution-user': 'ann' };
   const { body } = await s.call<{ id: string }>('POST', '/v1/executions', shell('true'), forAnn);
   t.match(body, { user_id: 'ann', submitted_by: 'root' });
