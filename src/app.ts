@@ -10,6 +10,7 @@ import { makeDirectory, probeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from './domain/ids.ts';
 import { type AccessRules, type Quotas } from './domain/access-rules.ts';
 import { RefusedError } from './domain/errors.ts';
+import { mostBytesOf } from './domain/kept-size.ts';
 import type { PolicyDefaults } from './domain/operation.ts';
 import type { WebhookSender } from './domain/webhooks.ts';
 import type { Clock, Group, Journal, Log, Runner, Shares, Store } from './domain/ports.ts';
@@ -582,6 +583,7 @@ function policyOf(config: Config): EnginePolicy {
     slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
     hasNetwork: config.EXECUTION_SANDBOX_NETWORK,
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
+    cacheEntryBytes: mostBytesOf(config.EXECUTION_CACHE_MAX_BYTES),
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
     retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
     maxQueued: config.EXECUTION_MAX_QUEUED,

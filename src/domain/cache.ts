@@ -32,6 +32,8 @@ export interface CacheUse {
   scope: CacheScope;
   /** How long its result is kept, milliseconds; null for ever. */
   ttlMs: number | null;
+  /** What its result may take in the cache, bytes. Undefined in records of earlier versions. */
+  mostBytes?: number;
   /** `joined`: it takes part in the run of another execution. `hit`: its result is an earlier one. */
   status: 'miss' | 'joined' | 'hit';
   /** Of a hit: when the result was stored, ms since the epoch. */

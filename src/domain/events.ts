@@ -1,6 +1,7 @@
 // The one list of what is announced about an execution. Each event is a row written in its fact's group.
 import type { EventType } from './event-types.ts';
 import type { Attempt, Execution, OutputTotals, Status, StepOf } from './execution.ts';
+import type { MadeBy } from './cache.ts';
 import { isFinished, NO_OUTPUT, operationOf } from './execution.ts';
 import type { ExecutionId } from './ids.ts';
 import type { MoveType, StoredPhase } from './lifecycle.ts';
@@ -110,7 +111,10 @@ export function matches(filter: EventFilter<string>, record: EventRecord): boole
 /** An event with the facts of its execution, which is as its group has left it, or later. */
 export function toRecord(event: LifecycleEvent, execution: Execution): EventRecord {
   const { userId, taskId, labels, spec, attempts, plan } = execution;
-  const end = isFinal(event.type) && isFinished(execution) ? endOf(execution.outcome, attempts) : null;
+  const end =
+    isFinal(event.type) && isFinished(execution)
+      ? endOf(execution.outcome, attempts, execution.cache?.madeBy)
+      : null;
   const { position, executionId, sequence, type, at, attempt, phase, step } = event;
   return {
     ...{ position, executionId, sequence, type, at, attempt, phase, step },
@@ -118,7 +122,9 @@ export function toRecord(event: LifecycleEvent, execution: Execution): EventReco
   };
 }
 
-export function endOf(outcome: Outcome, attempts: readonly Attempt[]): EventEnd {
+/** @param madeBy of a hit: the attempt whose output it has */
+export function endOf(outcome: Outcome, attempts: readonly Attempt[], madeBy?: MadeBy): EventEnd {
+  if (attempts.length === 0 && madeBy !== undefined) return endOfHit(outcome, madeBy);
   const output = { ...NO_OUTPUT };
   let isComplete = true;
   for (const { output: of, logComplete } of attempts) {
@@ -141,6 +147,11 @@ export function endOf(outcome: Outcome, attempts: readonly Attempt[]): EventEnd 
           bytes: last.output.stdoutKeptBytes + last.output.stderrKeptBytes,
         };
   return { outcome, output, isComplete, log };
+}
+
+function endOfHit(outcome: Outcome, { attempt, output }: MadeBy): EventEnd {
+  const bytes = output.stdoutKeptBytes + output.stderrKeptBytes;
+  return { outcome, output, isComplete: true, log: { attempt, records: output.records, bytes } };
 }
 
 /** The events of a new execution. One that takes a free slot, or ends, at once never was in the queue. */

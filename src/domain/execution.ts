@@ -8,6 +8,7 @@ import type { Cost } from './cost.ts';
 import type { Fault } from './errors.ts';
 import type { ResourceLimits } from './limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from './outcome.ts';
+import { isTooLarge } from './kept-size.ts';
 import type { OutputTotals } from './output-totals.ts';
 import type { PlanSpec } from './plan.ts';
 import type { OversizedStrategy, Spec, Work } from './spec.ts';
@@ -330,7 +331,13 @@ export function alike(other: FinishedExecution, { id, trace, at }: OwnFacts): Fi
 }
 
 /** Why the result of an execution that has ended, and that may be kept, is not kept for others. */
-export const NOT_KEPT = ['mode', 'not_completed', 'output_truncated', 'output_incomplete'] as const;
+export const NOT_KEPT = [
+  'mode',
+  'not_completed',
+  'output_truncated',
+  'output_incomplete',
+  'too_large',
+] as const;
 export type NotKept = (typeof NOT_KEPT)[number];
 
 /** Null while it has not ended, where its result is an earlier one, and where it is kept. */
@@ -341,7 +348,10 @@ export function whyNotKept(execution: Execution): NotKept | null {
   if (cache.mode === 'read') return 'mode';
   const last = attempts.at(-1);
   if (last?.output.truncated === true) return 'output_truncated';
-  return last?.logComplete === false ? 'output_incomplete' : null;
+  if (last?.logComplete === false) return 'output_incomplete';
+  const { key, mostBytes = Infinity } = cache;
+  const { outcome, result } = execution;
+  return isTooLarge({ key, outcome, result }, mostBytes) ? 'too_large' : null;
 }
 
 /** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */

@@ -81,7 +81,7 @@ export type { Submission, Submitted } from './submit.ts';
 export type { DryRun, WouldBegin } from './dry-run.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
-export type { LogPiece } from './streams/log-blocks.ts';
+export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
 
 export interface EngineDeps {
   store: Store;

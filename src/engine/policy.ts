@@ -47,6 +47,8 @@ export interface EnginePolicy {
   hasCache: boolean;
   /** How long results are kept, milliseconds; null for ever. */
   cacheTtlMs: number | null;
+  /** What one of them may take, bytes. */
+  cacheEntryBytes: number;
 }
 
 /** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
@@ -161,7 +163,9 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
     retry: resolveRetry(settings.retry, policy.retry),
     retrySafe: settings.retry_safe ?? false,
     concurrency: acceptance.concurrency,
-    cache: policy.hasCache ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs }) : null,
+    cache: policy.hasCache
+      ? cacheUse(settings.cache, subject, { ttlMs: policy.cacheTtlMs, mostBytes: policy.cacheEntryBytes })
+      : null,
     cost: null,
     trace,
     rerunOf,

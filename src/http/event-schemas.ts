@@ -135,7 +135,12 @@ const after = z
 const result = flag().default(false).describe('Include the result in the last event of each execution.');
 
 export const executionEventsQuery = z.strictObject({
-  output: flag().default(false).describe('Include what the execution writes, as messages `output`.'),
+  output: flag()
+    .default(false)
+    .describe('Include what the execution writes, as messages `output`: one for each record of the log.'),
+  lines: flag()
+    .default(false)
+    .describe('Include what the execution writes, with one message `output` for each line.'),
   result,
   after,
 });

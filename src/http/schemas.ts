@@ -145,7 +145,7 @@ export const cacheUse = z
       .enum(NOT_KEPT)
       .nullable()
       .describe(
-        'Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost.',
+        'Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost. `too_large`: it takes more of the cache than one result may.',
       ),
   })
   .describe('How an execution uses the cache.');

@@ -1,7 +1,7 @@
 // How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
 // alone, the rest is JSON.
 import type { EntryKind, LedgerEntry } from '../domain/account.ts';
-import type { CacheUse } from '../domain/cache.ts';
+import type { CacheUse, MadeBy } from '../domain/cache.ts';
 import type { Cost } from '../domain/cost.ts';
 import type {
   Attempt,
@@ -152,6 +152,8 @@ export interface EventFactsRow {
   labels: string;
   /** JSON; null unless it has finished. */
   outcome: string | null;
+  /** JSON of `MadeBy`; null where it is no hit. */
+  made_by: string | null;
 }
 
 /** A step of a plan, as its row, or its mark where it has none, tells. */
@@ -399,11 +401,14 @@ export function toEvent(row: EventRow): LifecycleEvent {
 
 /** An event with the facts of its execution; `attempts` is asked for the last one only. */
 export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => AttemptRow[]): EventRecord {
-  const { user_id: userId, kind, operation, task_id: taskId, plan_id, plan_step, outcome } = row;
+  const { user_id: userId, kind, operation, task_id: taskId, plan_id, plan_step, outcome, made_by } = row;
   const plan = plan_id === null || plan_step === null ? null : { id: plan_id, step: plan_step };
   const labels = JSON.parse(row.labels) as Record<string, string>;
+  const madeBy = made_by === null ? undefined : (JSON.parse(made_by) as MadeBy);
   const end =
-    isFinal(row.type) && outcome !== null ? endOf(toOutcome(outcome), attempts().map(toAttempt)) : null;
+    isFinal(row.type) && outcome !== null
+      ? endOf(toOutcome(outcome), attempts().map(toAttempt), madeBy)
+      : null;
   return { ...toEvent(row), userId, kind, operation, taskId, labels, plan, end };
 }
 

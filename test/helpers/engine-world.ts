@@ -100,6 +100,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       retry: { attempts: 3, multiplier: 1 },
       hasNetwork: false,
       hasCache: options.hasCache ?? true,
+      cacheEntryBytes: 2_500_000,
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
     },

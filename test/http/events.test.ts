@@ -101,13 +101,79 @@ t.test('what happens is followed as it happens, with each thing that can happen'
 t.test('an answer from the cache has a stream too', async (t) => {
   const s = await sharedService(t);
   const spec = shell('echo hi', { cache: {} });
-  await s.run(spec);
+  const first = await s.run(spec);
   const hit = await s.submit(spec);
   t.equal(hit.cache?.status, 'hit');
   t.match(await allMessages(eventsUrl(s, hit.id)), [
     { event: 'accepted' },
-    { event: 'completed', data: { log: null } },
+    { event: 'completed', data: { log: { attempt: 1, cursor: '1.3' }, output: { stdout_bytes: 3 } } },
   ]);
+  const url = eventsUrl(s, hit.id, '?output=true');
+  const all = await allMessages(url);
+  t.match(all, [
+    { event: 'accepted' },
+    { event: 'output', data: { execution_id: hit.id, text: 'hi\n', attempt: 1 } },
+    { event: 'completed' },
+  ]);
+  for (const [i, { id }] of all.slice(0, -1).entries())
+    t.same(await allMessages(url, { 'last-event-id': id }), all.slice(i + 1));
+  await s.call('DELETE', `/v1/executions/${first.id}`);
+  t.match(await s.call('GET', `/v1/executions/${hit.id}/events?output=true`), {
+    status: 410,
+    body: { type: 'urn:execd:error:log_read_failed', detail: /comes from the cache/ },
+  });
+  t.same(types(await allMessages(eventsUrl(s, hit.id))), ['accepted', 'completed']);
+});
+
+t.test('output comes again as it was written: record by record, or line by line', async (t) => {
+  const s = await sharedService(t);
+  const go = join(tempDir(t), 'go');
+  const waits = (n: number) => `until [ -e ${go}${n} ]; do sleep 0.01; done`;
+  const { id } = await s.submit(
+    shell(
+      [
+        ...[
+          'echo l1',
+          waits(0),
+          'echo e1 >&2',
+          waits(1),
+          'printf "l2\\npartial "',
+          waits(2),
+          'echo x',
+          waits(3),
+        ],
+        ...['printf "cut by "', waits(4), 'echo e2 >&2', waits(5), 'printf é'],
+      ].join('\n'),
+    ),
+  );
+  const live = await openStream(eventsUrl(s, id, '?output=true'));
+  const texts = ['l1\n', 'e1\n', 'l2\npartial ', 'x\n', 'cut by ', 'e2\n', 'é'];
+  for (const [i, text] of texts.entries()) {
+    await live.until(({ data }) => data.text === text);
+    writeFileSync(`${go}${i}`, '');
+  }
+  await live.ended;
+  const shown = (messages: readonly Message[]) =>
+    messages.filter(({ event }) => event === 'output').map(({ data }) => [data.stream, data.text]);
+  t.same(
+    shown(live.messages).map(([, text]) => text),
+    texts,
+  );
+  t.same(await allMessages(eventsUrl(s, id, '?output=true')), live.messages, 'with their order and times');
+  const lines = await allMessages(eventsUrl(s, id, '?lines=true'));
+  t.same(shown(lines), [
+    ['stdout', 'l1\n'],
+    ['stderr', 'e1\n'],
+    ['stdout', 'l2\n'],
+    ['stdout', 'partial x\n'],
+    ['stdout', 'cut by '],
+    ['stderr', 'e2\n'],
+    ['stdout', 'é'],
+  ]);
+  for (let i = 0; i < lines.length - 1; i++) {
+    const rest = await allMessages(eventsUrl(s, id, '?lines=true'), { 'last-event-id': lines[i]?.id ?? '' });
+    t.same(rest, lines.slice(i + 1), `after ${lines[i]?.id}`);
+  }
 });
 
 /** A log with characters of every length, cut anywhere between the streams, and bytes that are no text. */

@@ -758,13 +758,16 @@ t.test('two operations with equal parameters never share a result', async (t) =>
 });
 
 t.test('what fails or does not fit is not kept', async (t) => {
-  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '100' });
-  for (const command of ['exit 1', 'seq 1000', 'kill $$']) {
+  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '3000', EXECUTION_CACHE_MAX_BYTES: '20000' });
+  const reasons = {
+    ...{ 'exit 1': 'not_completed', 'kill $$': 'not_completed' },
+    ...{ 'seq 1000': 'output_truncated', 'seq 500': 'too_large' },
+  };
+  for (const [command, reason] of Object.entries(reasons)) {
     const spec = shell(command, { cache: {} });
     const first = await s.run(spec);
     const second = await s.run(spec);
     t.same([first.cache?.status, second.cache?.status], ['miss', 'miss'], command);
-    const reason = command === 'seq 1000' ? 'output_truncated' : 'not_completed';
     t.match(first.cache, { reason, run_id: null }, 'and it says why');
   }
   t.match((await s.run(shell('true', { cache: { mode: 'read' } }))).cache, {
@@ -774,6 +777,8 @@ t.test('what fails or does not fit is not kept', async (t) => {
   const { text } = await s.call('GET', '/metrics');
   t.match(text, /execd_cache_not_stored_total\{operation_type="shell",reason="not_completed"\} 4/);
   t.match(text, /execd_cache_not_stored_total\{operation_type="shell",reason="output_truncated"\} 2/);
+  t.match(text, /execd_cache_not_stored_total\{operation_type="shell",reason="too_large"\} 2/);
+  t.match((await s.run(shell('seq 5', { cache: {} }))).cache, { status: 'stored', reason: null });
 });
 
 t.test('a limit that moves does not make other results', async (t) => {

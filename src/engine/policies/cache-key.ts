@@ -23,17 +23,18 @@ export interface CacheSubject {
   limits: ResourceLimits;
 }
 
-/** How an execution takes part in the cache; null when it does not. `ttlMs` is the default. */
+/** How an execution takes part in the cache; null when it does not. `ttlMs` is the default, and `mostBytes` what a result may take. */
 export function cacheUse(
   spec: CacheSpec | undefined,
   subject: CacheSubject,
-  defaults: { ttlMs: number | null },
+  defaults: { ttlMs: number | null; mostBytes: number },
 ): CacheUse | null {
   if (spec === undefined || spec.mode === 'bypass') return null;
   const scope = spec.scope ?? (subject.taskId === null ? 'user' : 'task');
   const ttlMs = spec.ttl_s === undefined ? defaults.ttlMs : spec.ttl_s === 0 ? null : spec.ttl_s * 1000;
   const key = cacheKey(spec, scope, subject);
-  return { mode: spec.mode ?? 'read_write', key, scope, ttlMs, status: 'miss', storedAt: null };
+  const { mostBytes } = defaults;
+  return { mode: spec.mode ?? 'read_write', key, scope, ttlMs, mostBytes, status: 'miss', storedAt: null };
 }
 
 /** SHA-256 (hexadecimal) of the canonical JSON (RFC 8785) of all that the result depends on. */

@@ -3,6 +3,7 @@
 // can drive out all that others keep.
 import { LRUCache } from 'lru-cache';
 import { cacheId, cacheOwner } from '../../domain/cache.ts';
+import { keptBytes, mostBytesOf } from '../../domain/kept-size.ts';
 import type { CacheEntry } from '../../domain/ports.ts';
 import { type Execution, isFinished, leavesResult, operationOf } from '../../domain/execution.ts';
 
@@ -38,8 +39,6 @@ export interface CacheFilter {
   operation?: string | undefined;
 }
 
-/** A single entry may take so much of the cache. */
-const MAX_SHARE = 0.25;
 /** Beyond so much of a full cache, an owner makes room from their own entries. */
 const OWN_SHARE = 0.5;
 
@@ -83,7 +82,7 @@ export class ResultCache {
 
   /** What one entry may take. */
   get maxEntryBytes(): number {
-    return Math.max(1, Math.floor(this.#settings.maxBytes * MAX_SHARE));
+    return mostBytesOf(this.#settings.maxBytes);
   }
 
   /** What an entry takes. */
@@ -112,7 +111,7 @@ export class ResultCache {
   put(entry: CacheEntry): boolean {
     if (this.#entries === null) return false;
     const id = cacheId(entry);
-    const size = sizeOf(entry);
+    const size = keptBytes(entry);
     this.#entries.delete(id);
     if (size > this.#entries.maxEntrySize) {
       this.#counts.refused += 1;
@@ -276,13 +275,6 @@ function placeIn(sorted: readonly CacheEntry[], place: string): number {
 
 function isExpired({ expiresAt }: CacheEntry, now: number): boolean {
   return expiresAt !== null && expiresAt <= now;
-}
-
-/** Bytes of an entry in memory, roughly: two for each character, and what an object takes. */
-function sizeOf(entry: CacheEntry): number {
-  return (
-    512 + 2 * (entry.key.length + JSON.stringify(entry.result).length + JSON.stringify(entry.outcome).length)
-  );
 }
 
 /** What an execution leaves for others; null when it leaves nothing: it has failed, is not whole, or is not to be kept. */

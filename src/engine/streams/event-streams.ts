@@ -15,11 +15,12 @@ import type { Execution, FinishedExecution } from '../../domain/execution.ts';
 import { isFinished } from '../../domain/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports.ts';
+import { logGone, withLog } from '../log-source.ts';
 import type { LogCursor } from '../read-log.ts';
 import { stored } from '../refusals.ts';
 import { type Watch, Waiters } from '../waiters.ts';
 import { EventRing } from './event-ring.ts';
-import { LogBlocks, type LogPiece } from './log-blocks.ts';
+import { LogBlocks, type LogPiece, type OutputForm } from './log-blocks.ts';
 
 /** Where a reader of one execution stands. */
 export interface StreamCursor {
@@ -44,7 +45,7 @@ export interface EventBatch {
 
 export interface EventStreamsDeps {
   store: Pick<Store, 'events' | 'eventsAfter' | 'eventEnds' | 'finished'>;
-  journal: Pick<Journal, 'open'>;
+  journal: Pick<Journal, 'open' | 'exists'>;
   clock: Clock;
   /** Woken by each move, and when a live attempt has written something. */
   growth: Waiters;
@@ -96,15 +97,15 @@ export class EventStreams {
    * The stream of one execution, from after a cursor until its last event, or until the signal or the server ends it. Null
    * when the cursor is at the end of a finished execution already.
    *
-   * @throws RefusedError `not_found`, `invalid_event_id`, before the first item
+   * @throws RefusedError `not_found`, `invalid_event_id`; `log_read_failed` when the run of a hit is gone; before the first item
    */
   async ofExecution(
     caller: Caller,
     id: ExecutionId,
-    { cursor, withOutput, signal }: { cursor: StreamCursor; withOutput: boolean; signal: AbortSignal },
+    { cursor, output, signal }: { cursor: StreamCursor; output: OutputForm | null; signal: AbortSignal },
   ): Promise<AsyncGenerator<readonly StreamItem[], void, undefined> | null> {
     await this.#deps.isStored(id);
-    const execution = await this.#deps.own(caller, id);
+    const execution = withLog(await this.#deps.own(caller, id));
     if (cursor.sequence > execution.eventSequence) {
       throw invalidCursor(`the execution has only ${execution.eventSequence} events`);
     }
@@ -112,8 +113,9 @@ export class EventStreams {
     const last = execution.attempts.at(-1)?.number ?? 0;
     if (attempt > Math.max(1, last)) throw invalidCursor(`there is no attempt ${attempt}`);
     if (isFinished(execution) && cursor.sequence === execution.eventSequence) return null;
-    if (withOutput && cursor.log.offset > 0) await this.#checkOffset(execution.runId, cursor.log);
-    return this.#followExecution(caller, execution, { cursor, withOutput, signal });
+    if (output !== null) await this.#checkMade(execution);
+    if (output !== null && cursor.log.offset > 0) await this.#checkOffset(execution.runId, cursor.log);
+    return this.#followExecution(caller, execution, { cursor, output, signal });
   }
 
   /**
@@ -201,25 +203,30 @@ export class EventStreams {
   async *#followExecution(
     caller: Caller,
     first: Execution,
-    options: { cursor: StreamCursor; withOutput: boolean; signal: AbortSignal },
+    options: { cursor: StreamCursor; output: OutputForm | null; signal: AbortSignal },
   ): AsyncGenerator<readonly StreamItem[], void, undefined> {
     const { id } = first;
-    const { withOutput, signal } = options;
+    const { output, signal } = options;
     let { cursor } = options;
     const release = this.#ring.acquire();
-    const following = withOutput
-      ? new Following(id, this.#deps.growth, this.#blocks)
-      : new Following(id, this.#arrivals, null);
+    const following =
+      output !== null
+        ? new Following(id, this.#deps.growth, this.#blocks)
+        : new Following(id, this.#arrivals, null);
     try {
       for (;;) {
         // Looked at before the events are: those of the attempts that it has are there then.
-        const execution = await this.#deps.own(caller, id);
-        following.attach(withOutput ? execution.runId : id);
+        const execution = withLog(await this.#deps.own(caller, id));
+        const last = execution.attempts.at(-1);
+        following.attach(output !== null ? execution.runId : id);
+        cursor = fromFirst(cursor, execution);
         const isNew = execution.eventSequence > cursor.sequence;
         const records = isNew ? await this.#eventsOf(id, cursor.sequence) : [];
         for (const record of records) {
-          if (withOutput && endsAttempt(record)) {
-            for await (const items of this.#output(execution.runId, cursor, record.attempt, true)) {
+          if (output !== null && endsAttempt(record)) {
+            // That of a hit is of another execution.
+            const upTo = record.end?.log?.attempt ?? record.attempt;
+            for await (const items of this.#output(execution.runId, cursor, { upTo, isOver: true, output })) {
               cursor = (items.at(-1) as StreamItem).cursor;
               yield items;
             }
@@ -230,9 +237,9 @@ export class EventStreams {
         }
         // Output of an attempt whose start has not been told yet would come too early.
         if (records.length > 0 && cursor.sequence < execution.eventSequence) continue;
-        if (withOutput && execution.attempts.length > 0) {
-          const { number, endedAt } = execution.attempts.at(-1) as { number: number; endedAt: number | null };
-          for await (const items of this.#output(execution.runId, cursor, number, endedAt !== null)) {
+        if (output !== null && last !== undefined) {
+          const upTo = { upTo: last.number, isOver: last.endedAt !== null, output };
+          for await (const items of this.#output(execution.runId, cursor, upTo)) {
             cursor = (items.at(-1) as StreamItem).cursor;
             yield items;
           }
@@ -246,6 +253,14 @@ export class EventStreams {
       following.close();
       release();
     }
+  }
+
+  /** The log that a hit shows may have gone with its run. */
+  async #checkMade(execution: Execution): Promise<void> {
+    const [made] = execution.cache?.status === 'hit' ? execution.attempts : [];
+    if (made === undefined || made.output.stdoutKeptBytes + made.output.stderrKeptBytes === 0) return;
+    const name = { runId: execution.runId, attempt: made.number };
+    if (!(await this.#deps.journal.exists(name))) throw logGone(execution, made.number);
   }
 
   /** Who goes on behind what was ever written would miss what comes until there. */
@@ -271,8 +286,7 @@ export class EventStreams {
   async *#output(
     runId: ExecutionId,
     from: StreamCursor,
-    upTo: number,
-    isOver: boolean,
+    { upTo, isOver, output: form }: { upTo: number; isOver: boolean; output: OutputForm },
   ): AsyncGenerator<readonly StreamItem[], void, undefined> {
     const { sequence } = from;
     let { attempt, offset } = from.log;
@@ -281,7 +295,7 @@ export class EventStreams {
         const isEnded = isOver || attempt < upTo;
         // Spares everybody who has it all a look at the log.
         if (!isEnded && offset >= (this.#deps.written({ runId, attempt }) ?? Infinity)) return;
-        const read = this.#blocks.read({ runId, attempt }, offset, isEnded);
+        const read = this.#blocks.read({ runId, attempt }, { offset, isOver: isEnded, form });
         const block = read instanceof Promise ? await read : read;
         if (block === null || block.pieces.length === 0) break;
         yield block.pieces.map((piece): StreamItem => {
@@ -340,6 +354,12 @@ export class EventStreams {
     if (position < swept) throw this.#gone(swept);
     return page;
   }
+}
+
+/** A hit has the log of one attempt, which need not be the first. */
+function fromFirst(cursor: StreamCursor, { attempts: [first] }: Execution): StreamCursor {
+  if (first === undefined || cursor.log.attempt >= first.number) return cursor;
+  return { ...cursor, log: { attempt: first.number, offset: 0 } };
 }
 
 function pageOf(recent: readonly EventRecord[], filter: EventFilter): EventPage {

@@ -1,17 +1,20 @@
-// Pieces of logs that are read once for all who follow. A block begins where a reader stands and ends, where the log goes
-// on, at a border that is the same for all, so that readers who started apart come together.
+// Pieces of logs that are read once for all who follow: records as they arrived, or lines. A block begins where a reader
+// stands and ends, where the log goes on, near a border that is the same for all, so that readers who started apart come together.
 import { LRUCache } from 'lru-cache';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { AttemptLog, AttemptName, Journal, LogRecord, StreamName } from '../../domain/ports.ts';
 import { unfinished } from '../../domain/utf8.ts';
 
-/** Output of one stream that stands together in the log. */
+/** `records`: each as it arrived. `lines`: one line each. */
+export type OutputForm = 'records' | 'lines';
+
+/** A record of the log, or a line. */
 export interface LogPiece {
   attempt: number;
   stream: StreamName;
   /** Of the last record that it has bytes of. */
   seq: number;
-  /** When the first of them arrived, ms since the epoch. */
+  /** When that arrived, ms since the epoch. */
   time: number;
   /** Where it begins and ends in the log of the attempt. */
   offset: number;
@@ -27,6 +30,8 @@ export interface LogBlock {
 
 /** Readers come together where the log passes a multiple of this, and a block holds no more. */
 const BLOCK_BYTES = 64 * 1024;
+/** The same for the numbers of records. */
+const BLOCK_RECORDS = 512;
 /** Bytes of all blocks in memory. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 
@@ -69,17 +74,20 @@ export class LogBlocks {
   /**
    * The block that begins at an offset; null when the attempt has no log.
    *
-   * @param isOver the attempt has ended: what is there is all there will be
+   * `isOver`: the attempt has ended, so that what is there is all there will be.
    */
-  read(name: AttemptName, offset: number, isOver: boolean): Promise<LogBlock | null> | LogBlock {
-    const key = `${name.runId}.${name.attempt} ${offset}`;
+  read(
+    name: AttemptName,
+    { offset, isOver, form }: Omit<BlockPlace, 'attempt'>,
+  ): Promise<LogBlock | null> | LogBlock {
+    const key = `${name.runId}.${name.attempt} ${offset} ${form}`;
     const known = this.#blocks.get(key);
     if (known !== undefined) return known;
     // Who knows that it is over may not be given what somebody reads who does not.
     const readKey = `${key} ${isOver}`;
     let reading = this.#reading.get(readKey);
     if (reading === undefined) {
-      reading = this.#read(name, offset, isOver).then((block) => {
+      reading = this.#read(name, { offset, isOver, form }).then((block) => {
         if (block !== null && block.pieces.length > 0) {
           this.#blocks.set(key, block, { size: block.end - offset + 200 * block.pieces.length });
         }
@@ -91,13 +99,13 @@ export class LogBlocks {
     return reading;
   }
 
-  async #read(name: AttemptName, offset: number, isOver: boolean): Promise<LogBlock | null> {
+  async #read(name: AttemptName, place: Omit<BlockPlace, 'attempt'>): Promise<LogBlock | null> {
     const open = this.#acquire(name);
     try {
       const log = await open.log;
       if (log === null) return null;
       await log.refresh();
-      return await readBlock(log, { attempt: name.attempt, offset, isOver });
+      return await readBlock(log, { attempt: name.attempt, ...place });
     } finally {
       open.readers -= 1;
       closeUnused(open);
@@ -129,75 +137,141 @@ function closeUnused(open: OpenLog): void {
   open.log.then((log) => log?.close()).catch(() => undefined);
 }
 
-async function readBlock(
-  log: AttemptLog,
-  { attempt, offset, isOver }: { attempt: number; offset: number; isOver: boolean },
-): Promise<LogBlock> {
+interface BlockPlace {
+  attempt: number;
+  offset: number;
+  isOver: boolean;
+  form: OutputForm;
+}
+
+async function readBlock(log: AttemptLog, place: BlockPlace): Promise<LogBlock> {
+  const { offset, isOver } = place;
   const border = (Math.floor(offset / BLOCK_BYTES) + 1) * BLOCK_BYTES;
-  const pieces: LogPiece[] = [];
-  let gathered: LogRecord[] = [];
-  let end = offset;
+  const cutter = new Cutter(place);
   let isCut = false;
-  const flush = (isWhole: boolean) => {
-    for (const piece of toPieces(attempt, gathered, isWhole)) {
-      pieces.push(piece);
-      end = piece.end;
-    }
-    gathered = [];
-  };
   for await (const record of log.read(offset)) {
-    const stream = gathered[0]?.stream;
-    if (stream !== undefined && stream !== record.stream) flush(true);
-    const room = border - record.offset;
-    isCut = record.bytes.length >= room;
-    gathered.push(isCut ? { ...record, bytes: record.bytes.subarray(0, room) } : record);
+    const end = record.offset + record.bytes.length;
+    isCut = end >= border || record.seq % BLOCK_RECORDS === 0;
+    // A record stays whole: the next block begins with it.
+    if (end > border && !cutter.isEmpty) break;
+    cutter.add(record);
     if (isCut) break;
   }
-  // A character may go on beyond the border, or in what is not written yet: its first bytes wait for the others.
-  flush(isOver && !isCut);
-  if (end > offset || !isCut) return { pieces, end };
-  // Nothing but the beginning of a character: it stands right before the border, and goes on behind it.
-  return readBlockAcross(log, { attempt, offset, isOver });
+  // A character or a line may go on beyond the border, or in what is not written yet: its first bytes wait for the others.
+  if (isOver && !isCut) cutter.end();
+  if (cutter.pieces.length > 0 || !isCut) return cutter.block();
+  // Nothing but a beginning: it stands right before the border, and goes on behind it.
+  return readBlockAcross(log, place);
 }
 
-/** A character that lies across a border, alone. */
-async function readBlockAcross(
-  log: AttemptLog,
-  { attempt, offset, isOver }: { attempt: number; offset: number; isOver: boolean },
-): Promise<LogBlock> {
-  const gathered: LogRecord[] = [];
-  let length = 0;
-  let isFollowedByOther = false;
-  for await (const record of log.read(offset)) {
-    isFollowedByOther = gathered[0] !== undefined && gathered[0].stream !== record.stream;
-    if (isFollowedByOther) break;
-    const bytes = record.bytes.subarray(0, MAX_CHARACTER - length);
-    gathered.push({ ...record, bytes });
-    length += bytes.length;
-    if (length === MAX_CHARACTER) break;
+/** What lies across a border, alone. */
+async function readBlockAcross(log: AttemptLog, place: BlockPlace): Promise<LogBlock> {
+  const cutter = new Cutter(place);
+  for await (const record of log.read(place.offset)) {
+    cutter.add(record);
+    if (cutter.pieces.length > 0) return cutter.firstOnly();
   }
-  const isWhole = isFollowedByOther || isOver || length === MAX_CHARACTER;
-  const pieces = [...toPieces(attempt, gathered, isWhole)];
-  return { pieces, end: pieces.at(-1)?.end ?? offset };
+  if (place.isOver) cutter.end();
+  return cutter.block();
 }
 
-/** The longest character of UTF-8, bytes. */
-const MAX_CHARACTER = 4;
+/** A line is told in parts where it is longer, bytes. */
+const MAX_LINE = 64 * 1024;
+const NEWLINE = 0x0a;
 
-/**
- * Neighbouring records of one stream as pieces: one, and where it ends within a character the beginning of that for itself
- * (`isWhole`: nothing follows it), or not at all.
- */
-function* toPieces(attempt: number, records: readonly LogRecord[], isWhole: boolean): Generator<LogPiece> {
-  const [first] = records;
-  const last = records.at(-1);
-  if (first === undefined || last === undefined) return;
-  const bytes = records.length === 1 ? first.bytes : Buffer.concat(records.map((record) => record.bytes));
-  const cut = bytes.length - unfinished(bytes);
-  const of = { attempt, stream: first.stream, seq: last.seq };
-  const whole = { ...of, time: first.time, offset: first.offset };
-  if (cut > 0) yield { ...whole, end: first.offset + cut, bytes: bytes.subarray(0, cut) };
-  if (!isWhole || cut === bytes.length) return;
-  const rest = bytes.subarray(cut);
-  yield { ...of, time: last.time, offset: first.offset + cut, end: first.offset + bytes.length, bytes: rest };
+/** Makes pieces of records; what a piece cannot end with waits for the next record of the same stream. */
+class Cutter {
+  readonly pieces: LogPiece[] = [];
+  readonly #attempt: number;
+  readonly #start: number;
+  readonly #form: OutputForm;
+  /** Records whose bytes are no whole piece yet; all of one stream, and neighbours. */
+  #held: LogRecord[] = [];
+  #heldBytes = 0;
+
+  constructor({ attempt, offset, form }: BlockPlace) {
+    this.#attempt = attempt;
+    this.#start = offset;
+    this.#form = form;
+  }
+
+  get isEmpty(): boolean {
+    return this.pieces.length === 0 && this.#heldBytes === 0;
+  }
+
+  block(): LogBlock {
+    return { pieces: this.pieces, end: this.pieces.at(-1)?.end ?? this.#start };
+  }
+
+  firstOnly(): LogBlock {
+    const [first] = this.pieces;
+    return { pieces: this.pieces.slice(0, 1), end: first?.end ?? this.#start };
+  }
+
+  add(record: LogRecord): void {
+    const stream = this.#held[0]?.stream;
+    if (stream !== undefined && stream !== record.stream) this.end();
+    const isWhole = this.#form === 'lines' && !record.bytes.includes(NEWLINE);
+    this.#held.push(record);
+    this.#heldBytes += record.bytes.length;
+    if (isWhole && this.#heldBytes < MAX_LINE) return;
+    const all = this.#take();
+    const rest = this.#form === 'lines' ? this.#addLines(all) : this.#addText(all);
+    if (rest.bytes.length === 0) return;
+    this.#held = [rest];
+    this.#heldBytes = rest.bytes.length;
+  }
+
+  /** Nothing follows what waits. */
+  end(): void {
+    if (this.#heldBytes > 0) this.#add(this.#take());
+  }
+
+  /** What waits, with the number and the time of the record in which it ends. */
+  #take(): LogRecord {
+    const [first, last] = [this.#held[0], this.#held.at(-1)] as [LogRecord, LogRecord];
+    const bytes = first === last ? first.bytes : Buffer.concat(this.#held.map((record) => record.bytes));
+    this.#held = [];
+    this.#heldBytes = 0;
+    return { ...last, offset: first.offset, bytes };
+  }
+
+  /** All but the beginning of a character. */
+  #addText(all: LogRecord): LogRecord {
+    return this.#addFirst(all, all.bytes.length - unfinished(all.bytes));
+  }
+
+  /** All but the beginning of a line. */
+  #addLines(all: LogRecord): LogRecord {
+    let rest = all;
+    for (;;) {
+      const length = rest.bytes.indexOf(NEWLINE) + 1;
+      if (length > 0 && length <= MAX_LINE) rest = this.#addFirst(rest, length);
+      else if (length > 0 || rest.bytes.length >= MAX_LINE) rest = this.#addFirst(rest, partOf(rest.bytes));
+      else return rest;
+    }
+  }
+
+  #addFirst(all: LogRecord, length: number): LogRecord {
+    if (length > 0) this.#add({ ...all, bytes: all.bytes.subarray(0, length) });
+    return { ...all, offset: all.offset + length, bytes: all.bytes.subarray(length) };
+  }
+
+  #add({ stream, seq, time, offset, bytes }: LogRecord): void {
+    this.pieces.push({
+      attempt: this.#attempt,
+      stream,
+      seq,
+      time,
+      offset,
+      end: offset + bytes.length,
+      bytes,
+    });
+  }
+}
+
+/** How much of a long line is told as its next part: whole characters. */
+function partOf(bytes: Uint8Array): number {
+  const part = bytes.subarray(0, MAX_LINE);
+  return part.length - unfinished(part);
 }

@@ -143,8 +143,9 @@ export function followRoute(
   { engine, sse, log, streamsOutput }: EventRoutesOptions,
 ): void {
   const frames = {
+    records: new Frames(),
+    lines: new Frames(),
     plain: new Frames(),
-    withOutput: new Frames(),
     withResult: new ResultFrames((record) => engine.streams.ended(record)),
   };
   app.route<ExecutionEventsRoute>({
@@ -154,7 +155,7 @@ export function followRoute(
     schema: {
       operationId: 'followExecution',
       summary,
-      description: `Sends the events of the execution, with \`output=true\` also its output, and ends with it. ${RESUME}`,
+      description: `Sends the events of the execution, with \`output=true\` or \`lines=true\` also its output, and ends with it. ${RESUME}`,
       tags: ['events'],
       params: idParams,
       querystring: executionEventsQuery,
@@ -162,15 +163,15 @@ export function followRoute(
     },
     async handler(request, reply) {
       const { params, query, caller, signal } = request;
-      const withOutput = query.output;
-      if (withOutput && !streamsOutput) throw notStreamed();
+      const output = query.lines ? 'lines' : query.output ? 'records' : null;
+      if (output !== null && !streamsOutput) throw notStreamed();
       sse.checkRoom(caller);
       const cursor = readCursor(resumeId(request));
-      const items = await engine.streams.ofExecution(caller, params.id, { cursor, withOutput, signal });
+      const items = await engine.streams.ofExecution(caller, params.id, { cursor, output, signal });
       if (items === null) return reply.code(204).send();
-      const own = withOutput ? frames.withOutput : frames.plain;
+      const own = frames[output ?? 'plain'];
       const frameOf = (item: StreamItem) => {
-        const id = cursorText(item.cursor, withOutput);
+        const id = cursorText(item.cursor, output !== null);
         if (item.type === 'output') return own.ofOutput(id, params.id, item.piece);
         const { record } = item;
         if (!query.result || record.end === null) return own.ofEvent(id, record);

@@ -73,12 +73,10 @@ export class DeliveryWriter {
     const standing = this.#standing.get(row.user_id) ?? [];
     const operator = this.#standing.get(OPERATOR.userId) ?? [];
     const listeners = [...ownListener(row), ...standing, ...operator];
-    const { labels } = JSON.parse(row.facts) as { labels: object };
+    const { labels, cache } = JSON.parse(row.facts) as Facts;
+    const shown = { labels: JSON.stringify(labels), made_by: textOf(cache?.madeBy) };
     for (const event of events) {
-      const record = toEventRecord(
-        { ...row, plan_step: row.step, ...event, labels: JSON.stringify(labels) },
-        attempts,
-      );
+      const record = toEventRecord({ ...row, plan_step: row.step, ...event, ...shown }, attempts);
       for (const { id, userId, lane, filter } of listeners) {
         if (matches(filter, record)) this.#insert({ id, userId, lane }, record);
       }
@@ -167,6 +165,13 @@ export class DeliveryWriter {
     if (this.#pendingOf.get(userId) === 0) this.#pendingOf.delete(userId);
   }
 }
+
+interface Facts {
+  labels: object;
+  cache: { madeBy?: object } | null;
+}
+
+const textOf = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
 
 function ownListener({ id, user_id: userId, webhook }: NewRow): Listener[] {
   if (webhook === null) return [];

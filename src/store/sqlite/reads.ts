@@ -24,6 +24,7 @@ import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from './api-
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
 
 const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
+  e.facts -> '$.cache.madeBy' AS made_by,
   CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
 
 export class Reads {

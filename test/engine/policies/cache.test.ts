@@ -137,24 +137,24 @@ const SUBJECT = {
 t.test('a key is the same in every process', async (t) => {
   const url = new URL('../../../src/engine/policies/cache-key.ts', import.meta.url).href;
   const program = `import(${JSON.stringify(url)}).then(({ cacheUse }) =>
-    console.log(cacheUse({}, ${JSON.stringify(SUBJECT)}, { ttlMs: null }).key))`;
+    console.log(cacheUse({}, ${JSON.stringify(SUBJECT)}, { ttlMs: null, mostBytes: 1e6 }).key))`;
   const keys = [1, 2].map(() =>
     spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' }).stdout.trim(),
   );
   t.match(keys[0], /^[0-9a-f]{64}$/);
   t.equal(keys[0], keys[1]);
-  t.equal(cacheUse({}, SUBJECT, { ttlMs: null })?.key, keys[0]);
+  t.equal(cacheUse({}, SUBJECT, { ttlMs: null, mostBytes: 1e6 })?.key, keys[0]);
 });
 
 t.test('other limits are another key', async (t) => {
-  const keyOf = (limits: object) => cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null })?.key;
+  const keyOf = (limits: object) => cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null, mostBytes: 1e6 })?.key;
   t.equal(keyOf({ cpu_s: 5, processes: 2 }), keyOf({ processes: 2, cpu_s: 5 }));
   t.not(keyOf({ cpu_s: 5 }), keyOf({ cpu_s: 6 }));
   t.not(keyOf({ cpu_s: 5 }), keyOf({}));
 });
 
 t.test('the order of the fields does not change a key', async () => {
-  const keyOf = (identity: unknown) => cacheUse({}, { ...SUBJECT, identity }, { ttlMs: null })?.key;
+  const keyOf = (identity: unknown) => cacheUse({}, { ...SUBJECT, identity }, { ttlMs: null, mostBytes: 1e6 })?.key;
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
       const reversed = Object.fromEntries(Object.entries(value).reverse());
