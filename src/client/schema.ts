@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 988cfaab2bec7fcff45244df8f3c0dde50844d9870aa092a853137e478defdc9.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 09f6f374e1e99021d7bb7ffc3874b88a73738281df7be20c43e3cb8d7a86ed5e.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -391,7 +391,7 @@ export interface paths {
         };
         /**
          * Follow an execution
-         * @description Sends the events of the execution, with `output=true` also its output, and ends with it. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
+         * @description Sends the events of the execution, with `output=true` or `lines=true` also its output, and ends with it. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
          *
          *     Requires the scope `read`.
          */
@@ -2321,8 +2321,8 @@ export interface components {
             stored_at: string | null;
             /** @description For a hit: the run that made the result. The hit shows its output and its log. Null for a value that was put into the cache. */
             run_id: string | null;
-            /** @description Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost. */
-            reason: ("mode" | "not_completed" | "output_truncated" | "output_incomplete") | null;
+            /** @description Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost. `too_large`: it takes more of the cache than one result may. */
+            reason: ("mode" | "not_completed" | "output_truncated" | "output_incomplete" | "too_large") | null;
         };
         /** @description Something that the status does not show. */
         Warning: {
@@ -5497,8 +5497,10 @@ export interface operations {
     followExecution: {
         parameters: {
             query?: {
-                /** @description Include what the execution writes, as messages `output`. */
+                /** @description Include what the execution writes, as messages `output`: one for each record of the log. */
                 output?: boolean;
+                /** @description Include what the execution writes, with one message `output` for each line. */
+                lines?: boolean;
                 /** @description Include the result in the last event of each execution. */
                 result?: boolean;
                 /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */

@@ -147,14 +147,16 @@ t.test('a key is the same in every process', async (t) => {
 });
 
 t.test('other limits are another key', async (t) => {
-  const keyOf = (limits: object) => cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null, mostBytes: 1e6 })?.key;
+  const keyOf = (limits: object) =>
+    cacheUse({}, { ...SUBJECT, limits }, { ttlMs: null, mostBytes: 1e6 })?.key;
   t.equal(keyOf({ cpu_s: 5, processes: 2 }), keyOf({ processes: 2, cpu_s: 5 }));
   t.not(keyOf({ cpu_s: 5 }), keyOf({ cpu_s: 6 }));
   t.not(keyOf({ cpu_s: 5 }), keyOf({}));
 });
 
 t.test('the order of the fields does not change a key', async () => {
-  const keyOf = (identity: unknown) => cacheUse({}, { ...SUBJECT, identity }, { ttlMs: null, mostBytes: 1e6 })?.key;
+  const keyOf = (identity: unknown) =>
+    cacheUse({}, { ...SUBJECT, identity }, { ttlMs: null, mostBytes: 1e6 })?.key;
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
       const reversed = Object.fromEntries(Object.entries(value).reverse());
