@@ -41,17 +41,21 @@ export async function whatGetsAway(
 ): Promise<{ name: string; gotAway: boolean }[]> {
   const host = await new Host(t, command, tier).greet();
   const found = [];
-  for (const [name, escape] of escapes(SHORT_LIFE_S)) {
+  const all = escapes(SHORT_LIFE_S);
+  for (const [name, escape] of all) {
+    // Looking for what hops costs a hundred times what looking for what stays does.
+    const hops = name === all.at(-1)?.[0];
     const token = String(Math.random()).slice(2, 12);
     const ref = host.start(escape.replaceAll(TOKEN, token));
     await host.next('growth', (reply) => reply.ref === ref);
     await until('it is there', () => withArgument(token).length > 0);
     host.write(raw.stop(ref, 'cancelled', 200));
     await host.exited(ref);
-    const gotAway = withArgument(token).length > 0 || isHopping(token);
+    const lives = () => withArgument(token).length > 0 || (hops && isHopping(token));
+    const gotAway = lives();
     await until('it is gone', () => {
       for (const pid of withArgument(token)) killOne(pid);
-      return withArgument(token).length === 0 && !isHopping(token);
+      return !lives();
     });
     found.push({ name, gotAway });
   }

@@ -42,7 +42,7 @@ function ofItsOwn(t: Test): void {
   t.test('what is just being started is not taken for a process of one that is being killed', async (t) => {
     const host = await new Host(t, [program]).greet();
     const hopper = ESCAPES.at(-1)?.[1] ?? '';
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 8; round++) {
       const own = token();
       const ref = host.start(hopper.replaceAll(TOKEN, own));
       await host.next('growth', (reply) => reply.ref === ref);
