@@ -12,10 +12,11 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../src/config.ts';
+import { ConfigError, loadConfig } from '../../src/config.ts';
 import { hiddenPlaces } from '../../src/isolation.ts';
+import { service } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
-import { server, type ServerProcess, start } from '../helpers/server-process.ts';
+import { server, type ServerProcess } from '../helpers/server-process.ts';
 import { BWRAP, dirOutsideTmp, whyNot } from '../helpers/tiers.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -42,11 +43,11 @@ async function isolated(t: Test, env: Record<string, string>): Promise<ServerPro
   return { ...it, dataDir };
 }
 
+/** What a start says that is refused: its process ends with it, as test/process/life.test.ts shows. */
 async function refused(t: Test, env: Record<string, string>): Promise<string> {
-  const ended = start(t, { EXECUTION_PORT: '0', ...env });
-  await until('it has ended', () => ended.exit !== null);
-  t.match(ended.exit, { code: 78 });
-  return ended.said.err;
+  const error: unknown = await service(t, env).catch((error: unknown) => error);
+  if (!(error instanceof ConfigError)) throw new TypeError('it was not refused', { cause: error });
+  return `execd: ${error.message}\n`;
 }
 
 const stdout = async (it: ServerProcess, spec: object) => {
@@ -61,7 +62,7 @@ const tiers: [string, Record<string, string>][] = [
 ];
 for (const [name, env] of tiers) {
   t.test(
-    `${name}: commands reach nothing of the server, and it says how they run`,
+    `${name}: commands reach nothing of the server, and it says how they run; write outside work dir, read other execution dirs, read server code/keys`,
     skipUnless(name),
     async (t) => {
       const it = await isolated(t, env);
@@ -83,17 +84,7 @@ for (const [name, env] of tiers) {
         stdin: 'in ',
       };
       t.match(await stdout(it, script), { outcome: { exit_code: 3 }, text: 'in arg\n{}\n' });
-    },
-  );
-}
 
-for (const [name, env] of tiers) {
-  t.test(
-    `${name}: write outside work dir, read other execution dirs, read server code/keys`,
-    skipUnless(name),
-    async (t) => {
-      const it = await isolated(t, env);
-      const { dataDir } = it;
       const top = join(dataDir, '..');
       const { id } = await it.submit({ kind: 'shell', command: 'echo mine > file; echo up; exec sleep 600' });
       await until(
@@ -116,14 +107,14 @@ for (const [name, env] of tiers) {
         code,
         `${code}/dist`,
       ];
-      const command = `
+      const reaches = `
         for place in ${places.join(' ')}; do touch $place/.execd-test && echo "wrote in $place"; done
         for file in ${code}/dist/main.js ${dataDir}/execd.db ${other}/file; do (: >> $file) && echo "wrote $file"; done
         ls ${other} && echo listed; cat ${other}/file && echo read
         cat ${top}/secret && echo secret; cat ${dataDir}/execd.db && echo store; ls ${dataDir}/logs/* && echo logs
         touch own && echo own`;
-      const done = await stdout(it, { kind: 'shell', command });
-      t.equal(done.text, 'own\n', 'its own directory is all that it has');
+      const own = await stdout(it, { kind: 'shell', command: reaches });
+      t.equal(own.text, 'own\n', 'its own directory is all that it has');
       t.same(readdirSync(other), ['file']);
       for (const place of places) t.notOk(existsSync(join(place, '.execd-test')), place);
       await it.post(`/v1/executions/${id}/cancel`);
