@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { createClock } from '../../src/clock.ts';
 import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 
@@ -11,12 +12,20 @@ const lines = (text: string): Line[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
+const DAY_MS = 86_400_000;
+
+/** A service whose day does not end while it is asked for what was written on it. */
+function atNoon(t: Test, env: Record<string, string>): Promise<Service> {
+  const shiftMs = DAY_MS / 2 - (Date.now() % DAY_MS);
+  return service(t, env, { clock: createClock(() => Date.now() + shiftMs) });
+}
+
 const audited = async ({ call }: Service, who = 'root'): Promise<Line[]> =>
   lines((await call('GET', '/v1/admin/audit', undefined, bearer(who))).text);
 
 t.test('what was done is written down: who, for whom, from where, what, and with what result', async (t) => {
   const keys = keysFile(t, { root: {}, ann: { scopes: ['submit', 'read', 'cancel'] } });
-  const s = await service(t, { EXECUTION_API_KEYS_FILE: keys });
+  const s = await atNoon(t, { EXECUTION_API_KEYS_FILE: keys });
   const { body } = await s.call<{ id: string }>(
     'POST',
     '/v1/executions',
@@ -92,7 +101,7 @@ t.test(
 
 t.test('only administrators read it, a day at a time', async (t) => {
   const keys = keysFile(t, { root: {}, ann: { scopes: ['submit', 'read', 'cancel'] } });
-  const s = await service(t, { EXECUTION_API_KEYS_FILE: keys });
+  const s = await atNoon(t, { EXECUTION_API_KEYS_FILE: keys });
   t.equal((await s.call('GET', '/v1/admin/audit', undefined, bearer('ann'))).status, 403);
   t.match(await audited(s), [{ user: 'ann', refused: 'forbidden' }]);
   const other = await s.call('GET', '/v1/admin/audit?day=2020-01-01', undefined, bearer('root'));
@@ -103,7 +112,7 @@ t.test('only administrators read it, a day at a time', async (t) => {
 });
 
 t.test('strangers cannot fill the disk with their refusals', async (t) => {
-  const s = await service(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { root: {} }) });
+  const s = await atNoon(t, { EXECUTION_API_KEYS_FILE: keysFile(t, { root: {} }) });
   await Promise.all(Array.from({ length: 300 }, () => s.call('GET', '/v1/executions')));
   const written = await audited(s);
   t.ok(written.length >= 10 && written.length < 100, `${written.length} lines`);
@@ -113,7 +122,7 @@ t.test('strangers cannot fill the disk with their refusals', async (t) => {
 t.test('where a request comes from is what a trusted proxy says, and nobody else', async (t) => {
   const header = { 'x-forwarded-for': '203.0.113.9', 'content-type': 'application/json' };
   const addressOf = async (env: Record<string, string>) => {
-    const s = await service(t, env);
+    const s = await atNoon(t, env);
     await rawRequest(s.url, {
       method: 'POST',
       path: '/v1/executions',
