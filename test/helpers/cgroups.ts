@@ -1,7 +1,7 @@
 // Groups of processes that may have so much of the machine and no more, as containers are made of.
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Test } from 'tap';
+import type { Lifetime } from './scope.ts';
 import { until } from './processes.ts';
 
 /** Where groups are made, with the files that say how much there is: of cgroup v2, and of v1. Swapping would hide a lack. */
@@ -22,7 +22,7 @@ let made = 0;
  * Makes a group; null where this user or this machine cannot. Whatever is in it has to be gone when the test ends: to be
  * called before the server is started.
  */
-export function cgroup(t: Test, share: keyof typeof PLACES, most: number): string | null {
+export function cgroup(t: Lifetime, share: keyof typeof PLACES, most: number): string | null {
   for (const [root, file, swap] of PLACES[share]) {
     made += 1;
     const dir = join(root, `execd-test-${process.pid}-${made}`);

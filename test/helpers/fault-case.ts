@@ -17,7 +17,9 @@ const MORE_MEMORY_BYTES = 150e6;
 const SEARCHED_BYTES = 20e6;
 
 export interface FaultOptions {
-  env?: Record<string, string> | ((t: Test) => Record<string, string>);
+  env?: Record<string, string> | ((t: Lifetime) => Record<string, string>);
+  /** True: cases of the file with this same function for `env` have one server. */
+  isShared?: boolean;
   skip?: boolean | string;
   /** Where the data is to be; null where there cannot be such a place, and the case is left out. */
   dataDir?: (t: Test) => string | null;
@@ -262,7 +264,8 @@ export function fault(
       t.pass('only a privileged user can mount a small disk');
       return;
     }
-    const isAlone = options.env !== undefined || options.dataDir !== undefined || program !== undefined;
+    const isOwn = options.env !== undefined && options.isShared !== true;
+    const isAlone = isOwn || options.dataDir !== undefined || program !== undefined;
     if (!isAlone && options.isAlone !== true) {
       await playShared(t, play, options);
       return;
@@ -274,18 +277,30 @@ export function fault(
   });
 }
 
-/** The cases of a file that ask for nothing special have one server, until a case fails. */
-let shared: { of: Lifetime; it: Victim; lifetime: Scope } | null = null;
+interface Shared {
+  of: Lifetime;
+  it: Victim;
+  lifetime: Scope;
+}
+
+/** The cases of a file with the same settings, as those that ask for nothing special, have one server until a case fails. */
+const shared = new Map<FaultOptions['env'], Shared>();
+
+async function sharedBy(env: FaultOptions['env']): Promise<Shared> {
+  const of = ofFile();
+  const found = shared.get(env);
+  if (found?.of === of) return found;
+  const lifetime = new Scope();
+  of.teardown(() => lifetime.end());
+  const it = new Victim(lifetime, typeof env === 'function' ? env(lifetime) : { ...env });
+  const one = { of, it, lifetime };
+  shared.set(env, one);
+  await it.start();
+  return one;
+}
 
 async function playShared(t: Test, play: (t: Test, it: Victim) => Promise<void>, options: FaultOptions) {
-  const of = ofFile();
-  if (shared?.of !== of) {
-    const lifetime = new Scope();
-    of.teardown(() => lifetime.end());
-    shared = { of, it: new Victim(lifetime, {}), lifetime };
-    await shared.it.start();
-  }
-  const { it, lifetime } = shared;
+  const { it, lifetime } = await sharedBy(options.env);
   let isWell = false;
   try {
     await it.begin();
@@ -294,7 +309,7 @@ async function playShared(t: Test, play: (t: Test, it: Victim) => Promise<void>,
     isWell = t.passing();
   } finally {
     if (!isWell) {
-      shared = null;
+      shared.delete(options.env);
       await lifetime.end();
     }
   }

@@ -18,6 +18,7 @@ import { type Service, service, shell } from '../helpers/build.ts';
 import { fault, type Victim } from '../helpers/fault-case.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
+import type { Lifetime } from '../helpers/scope.ts';
 import { start } from '../helpers/server-process.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -156,7 +157,7 @@ fault('SIGKILL helper while child runs', async (t, it) => {
   t.match(await it.run('echo again'), { status: 'completed' });
 });
 
-function echoAllowed(t: Test): Record<string, string> {
+function echoAllowed(t: Lifetime): Record<string, string> {
   const file = join(tempDir(t), 'policy.json');
   writeFileSync(file, rulesText(['/bin/true', '/bin/echo', '/bin/sleep']), { mode: 0o600 });
   return { EXECUTION_POLICY_FILE: file, EXECUTION_MAX_CONCURRENT: '1' };

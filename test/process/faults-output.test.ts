@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { fault, type Victim } from '../helpers/fault-case.ts';
 import { descriptorsOf, until } from '../helpers/processes.ts';
+import type { Lifetime } from '../helpers/scope.ts';
 import { openStream } from '../helpers/sse.ts';
 import { isBelow, pathsBelow, tempDir } from '../helpers/temp.ts';
 
@@ -81,7 +81,7 @@ fault('terminal escapes, OSC 52/8, CR overwrites, NUL, bidi', async (t, it) => {
   t.notMatch(it.server.output(), /^\{"level":60,"msg":"forged"\}/m);
 });
 
-function secrets(t: Test): Record<string, string> {
+function secrets(t: Lifetime): Record<string, string> {
   const dir = tempDir(t);
   writeFileSync(join(dir, 'value'), 'caf/é+sécret=1', { mode: 0o600 });
   const file = join(dir, 'secrets.json');

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Test } from 'tap';
 import { fault, type Victim } from '../helpers/fault-case.ts';
 import { until } from '../helpers/processes.ts';
+import type { Lifetime } from '../helpers/scope.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -67,7 +67,7 @@ const roomsOf = (it: Victim) => {
   return { rooms, shebangless: join(rooms, 'shebangless') };
 };
 
-function ruled(t: Test): Record<string, string> {
+function ruled(t: Lifetime): Record<string, string> {
   const rooms = tempDir(t);
   mkdirSync(join(rooms, 'in'));
   const shebangless = join(rooms, 'shebangless');
@@ -102,7 +102,7 @@ fault(
     t.match(await it.refused(exec('/bin/pwd', [], { cwd: '../../etc' })), { status: 400 });
     t.match(await it.run(exec('/bin/pwd', [], { cwd: join(rooms, 'in') })), { status: 'completed' });
   },
-  { env: ruled },
+  { env: ruled, isShared: true },
 );
 
 fault(
@@ -113,7 +113,7 @@ fault(
     t.match(await it.run(exec(shebangless)), { result: { stdout: `${shebangless}\n` } });
     t.match(await it.refused(exec('/bin/sh', [shebangless])), denied);
   },
-  { env: ruled },
+  { env: ruled, isShared: true },
 );
 
 fault(
@@ -128,7 +128,7 @@ fault(
     const done = await it.run(exec('/usr/bin/printenv', [], { env: { CC: 'gcc' } }));
     t.match(done, { result: { stdout: /^CC=gcc$/m } });
   },
-  { env: ruled },
+  { env: ruled, isShared: true },
 );
 
 fault(
@@ -174,7 +174,7 @@ fault(
       /run other programs: templates\.any \(\/usr\/bin\/env\), users\.local\.may_run\[1\] \(\/usr\/bin\/python3\.11\)$/,
     );
   },
-  { env: ruled },
+  { env: ruled, isShared: true },
 );
 
 fault('one argument of 131072 bytes; argv total 3 MB', async (t, it) => {
