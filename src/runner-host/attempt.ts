@@ -11,6 +11,7 @@ import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
 import type { Leader, ProcessTable } from './process-table.ts';
+import { lookElsewhere, type Mounts } from './slow-disks.ts';
 import type { Deadline, EndCause, Exited, LimitName, Start, Stop, ToServer } from './protocol.ts';
 
 /** What attempts share. */
@@ -19,6 +20,7 @@ export interface HostContext {
   processes: ProcessTable;
   privateDirs: PrivateDirs;
   limits: LimitWatch;
+  mounts: Mounts;
   send(frame: ToServer): void;
   /** Announces that an attempt's counters have moved. */
   grew(attempt: Attempt): void;
@@ -59,7 +61,9 @@ export class Attempt {
   #graceMs: number;
   #attemptMs: number;
   #idleMs: number;
-  #startedAt = 0;
+  /** When its clock has begun to run; null before. */
+  #startedAt: number | null = null;
+  #isLooking = false;
   #lastOutputAt = 0;
   #attemptTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -108,6 +112,7 @@ export class Attempt {
     this.#attemptMs = attemptMs;
     this.#idleMs = idleMs;
     if (this.#running !== null) this.#armClocks();
+    else if (this.#isLooking) this.#armAttemptClock();
     return true;
   }
 
@@ -140,6 +145,7 @@ export class Attempt {
         'isolation_unavailable',
         `The Node host cannot give the tier ${this.#start.isolation}.`,
       );
+    if (this.#host.mounts.mayHang(this.#start) && !(await this.#looksElsewhere())) return null;
     const target = findTarget(this.#start);
     const pipes: PipeEnds[] = [];
     try {
@@ -169,6 +175,17 @@ export class Attempt {
       closeSync(out.writeFd);
       closeSync(err.writeFd);
     }
+  }
+
+  /** Until what it looks for can be looked at, which is part of its time; false when it was stopped before. */
+  async #looksElsewhere(): Promise<boolean> {
+    this.#isLooking = true;
+    this.#startedAt = performance.now();
+    this.#armAttemptClock();
+    await lookElsewhere(this.#start, this.#stopRequested);
+    this.#isLooking = false;
+    this.#disarmClocks();
+    return this.#cause === null;
   }
 
   #prepareFiles(): number | null {
@@ -211,7 +228,8 @@ export class Attempt {
     const stdout = new OutputStream(out.readFd, take('stdout'), this.#start.redact);
     const stderr = new OutputStream(err.readFd, take('stderr'), this.#start.redact);
     this.#running = { child, leader, journal, stdout, stderr, startedAt, exited };
-    this.#startedAt = this.#lastOutputAt = performance.now();
+    this.#lastOutputAt = performance.now();
+    this.#startedAt ??= this.#lastOutputAt;
     this.#armClocks();
     this.#watchLimits(leader);
     this.#host.send({ type: 'started', ref: this.ref, pid: child.pid, at: startedAt });
@@ -258,10 +276,16 @@ export class Attempt {
   // ------------------------------------------------------------------------------------------ clocks
 
   #armClocks(): void {
-    this.#disarmClocks();
-    const ranMs = performance.now() - this.#startedAt;
-    this.#attemptTimer = setTimeout(() => this.#end('attempt_timeout'), Math.max(0, this.#attemptMs - ranMs));
+    this.#armAttemptClock();
+    clearTimeout(this.#idleTimer);
     if (this.#idleMs > 0) this.#armIdleClock();
+  }
+
+  #armAttemptClock(): void {
+    clearTimeout(this.#attemptTimer);
+    const now = performance.now();
+    const leftMs = this.#attemptMs - (now - (this.#startedAt ?? now));
+    this.#attemptTimer = setTimeout(() => this.#end('attempt_timeout'), Math.max(0, leftMs));
   }
 
   /** Output only moves a time stamp; the timer looks at it when it goes off. */

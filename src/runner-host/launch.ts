@@ -71,13 +71,8 @@ function inaccessible(cwd: string): LaunchError {
 
 /** Searches as execvp(3) does: a name with a slash is a path, any other is looked for on the PATH of the command. */
 function findProgram(start: Start, cwd: string): string {
-  const { program } = start;
-  const path = start.env.find((line) => line.startsWith('PATH='))?.slice(5) ?? '';
-  const candidates = program.includes('/')
-    ? [resolve(cwd, program)]
-    : path.split(':').map((dir) => resolve(cwd, dir, program));
   let denied: string | null = null;
-  for (const candidate of candidates) {
+  for (const candidate of candidatesOf(start, cwd)) {
     const found = look(candidate);
     if (found === 'executable') return candidate;
     if (found === 'not_executable') denied ??= candidate;
@@ -89,8 +84,19 @@ function findProgram(start: Start, cwd: string): string {
       `The program ${denied} is not an executable file: ${why}.`,
     );
   }
-  throw new LaunchError('program_not_found', whyNotFound(program, path));
+  throw new LaunchError('program_not_found', whyNotFound(start.program, pathOf(start)));
 }
+
+/** Where a program may be, in the order in which it is looked for. */
+export function candidatesOf(start: Pick<Start, 'program' | 'env'>, cwd: string): string[] {
+  const { program } = start;
+  if (program.includes('/')) return [resolve(cwd, program)];
+  return pathOf(start)
+    .split(':')
+    .map((dir) => resolve(cwd, dir, program));
+}
+
+const pathOf = ({ env }: Pick<Start, 'env'>) => env.find((line) => line.startsWith('PATH='))?.slice(5) ?? '';
 
 function whyNotFound(program: string, path: string): string {
   const where = program.startsWith('/')
@@ -101,7 +107,7 @@ function whyNotFound(program: string, path: string): string {
   return `The program ${JSON.stringify(program)} was not found${where}.`;
 }
 
-function look(file: string): 'executable' | 'not_executable' | 'missing' {
+export function look(file: string): 'executable' | 'not_executable' | 'missing' {
   try {
     const isFile = statSync(file).isFile();
     if (!isFile) return 'not_executable';

@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
 import { limitSelf, LimitWatch } from './limits.ts';
 import { PipePool } from './pipes.ts';
+import { Mounts } from './slow-disks.ts';
 import { findMarked, ProcessTable, signalFound } from './process-table.ts';
 import {
   Decoder,
@@ -83,6 +84,7 @@ function onHello(hello: Hello): void {
     processes: new ProcessTable(MARKER_VARIABLE),
     privateDirs,
     limits: new LimitWatch(),
+    mounts: new Mounts(),
     send,
     grew(attempt) {
       grown.add(attempt);

@@ -83,7 +83,13 @@ function loaderOf(head: Buffer): string | null {
 export function interpreterOf(file: string): string | null {
   const head = readHead(file);
   const loader = elfOf(head)?.loader;
-  return loader ?? /^#![ \t]*([^ \t\n]+)/.exec(head.toString('utf8', 0, 256))?.[1] ?? null;
+  return loader ?? namedIn(head);
+}
+
+/** The interpreter that the first line of a script names. */
+export function namedIn(script: Uint8Array): string | null {
+  const line = Buffer.from(script.subarray(0, 256)).toString();
+  return /^#![ \t]*([^ \t\n]+)/.exec(line)?.[1] ?? null;
 }
 
 /** What the system said of a file that it did not execute, and what that means. */

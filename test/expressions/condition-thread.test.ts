@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { ConditionError } from '../../src/domain/conditions.ts';
 import { ConditionThread } from '../../src/expressions/condition-thread.ts';
@@ -19,9 +20,18 @@ function world(t: Test, clock: FakeClock = fakeClock()) {
   return { thread, conditions, evaluate };
 }
 
+/** Threads of this process that leave the processor to others: the 19th field of proc_pid_stat(5). */
+const niceThreads = () =>
+  readdirSync('/proc/self/task').filter((tid) => {
+    const stat = readFileSync(`/proc/self/task/${tid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16] === '5';
+  }).length;
+
 t.test('conditions that take time are evaluated while this thread does something else', async (t) => {
   const { evaluate } = world(t);
+  const niceBefore = niceThreads();
   t.equal(await evaluate('plan.params.l.exists(a, a == 7)'), true);
+  t.equal(niceThreads(), niceBefore + 1, 'it leaves the processor to others first');
   let settled = 0;
   const slow = Array.from({ length: 8 }, () =>
     evaluate(ENDLESS)

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Form, pattern } from '../../src/runner-host/redactor.ts';
+import { hangingDisk } from './hanging-disk.ts';
 import { GIVE_UP_MS, isAlive, until, withArgument, withEnvironment } from './processes.ts';
 import {
   NO_TIERS,
@@ -767,6 +768,42 @@ function failures(t: Test, greeted: Greeted): void {
     t.notOk(existsSync(join(host.dir, `private-${ref}`)));
     // A sandbox has been begun, and with it the log, before it can be seen that its command cannot.
     t.equal(existsSync(`${host.path(ref)}.log`) ? host.log(ref) : '', '');
+  });
+}
+
+/** Of hosts that see the files of this machine: what looks at a dead mount. */
+export function hangingStarts(t: Test, command: readonly [string, ...string[]]): void {
+  t.test('a start that hangs in the system holds up nobody, and ends by its limit or a cancel', async (t) => {
+    const disk = await hangingDisk(t);
+    if (disk === null)
+      return void t.pass('only root can mount a disk that hangs, where there are python3 and /dev/fuse');
+    const host = await new Host(t, command).greet();
+    const begins = join(host.dir, 'begins');
+    writeFileSync(begins, `#!${disk}/interpreter\n`, { mode: 0o755 });
+    const script = (path: string) => ({ path, source: `#!${disk}/interpreter\n` });
+    const ways = (name: string): Partial<RawStart>[] => [
+      { cwd: `${disk}/d` },
+      { program: `${disk}/program` },
+      { program: begins },
+      { program: join(host.dir, name), script: script(join(host.dir, name)) },
+      { program: 'true', env: [`PATH=${disk}/bin:/bin`] },
+    ];
+    const limited = ways('limited').map((way) => host.start('true', { ...way, attemptMs: 300 }));
+    const open = ways('open').map((way) => host.start('true', way));
+    t.match(await host.run('echo alive'), { exitCode: 0, stdoutBytes: 6 });
+    for (const ref of limited)
+      t.match(await host.exited(ref), { cause: 'attempt_timeout', isStarted: false, exitCode: -1 });
+    for (const ref of open) host.write(raw.stop(ref, 'cancelled', 1000));
+    for (const ref of open) t.match(await host.exited(ref), { cause: 'cancelled', isStarted: false });
+    t.match(await host.run('echo alive'), { exitCode: 0, stdoutBytes: 6 });
+    // More than the share of a user: the rest waits, and ends by its limit, too; others are served.
+    const many = Array.from({ length: 50 }, () => host.start('true', { cwd: `${disk}/d`, attemptMs: 1000 }));
+    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
+    for (const ref of many) t.match(await host.exited(ref), { cause: 'attempt_timeout', isStarted: false });
+    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
+    host.hangUp();
+    await host.hungUp();
+    t.pass('it lets go of the server');
   });
 }
 

@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { VERSION } from '../../src/runner-host/protocol.ts';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
-import { Host, hostContract } from '../helpers/host-contract.ts';
+import { hangingStarts, Host, hostContract } from '../helpers/host-contract.ts';
 import { isAlive, until, withArgument } from '../helpers/processes.ts';
-import { hangingDisk } from '../helpers/hanging-disk.ts';
-import { raw, type RawStart } from '../helpers/raw-frames.ts';
+import { raw } from '../helpers/raw-frames.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 // `npm test` builds it before, where there is a compiler; test/native/run.sh names the one with the sanitizers.
@@ -15,6 +14,7 @@ const program = process.env.EXECD_NATIVE_HOST ?? 'build/runner-host';
 
 if (existsSync(program)) {
   hostContract(t, [program]);
+  hangingStarts(t, [program]);
   ofItsOwn(t);
 } else t.pass('the native host was not built here: there is no compiler');
 
@@ -86,37 +86,6 @@ function ofItsOwn(t: Test): void {
       t.equal(host.log(await run('true')), '', 'what they were names of may be removed');
     },
   );
-
-  t.test('a start that hangs in the system holds up nobody, and ends by its limit or a cancel', async (t) => {
-    const disk = await hangingDisk(t);
-    if (disk === null)
-      return void t.pass('only root can mount a disk that hangs, where there are python3 and /dev/fuse');
-    const host = await new Host(t, [program]).greet();
-    const begins = join(host.dir, 'begins');
-    writeFileSync(begins, `#!${disk}/interpreter\n`, { mode: 0o755 });
-    const ways: Partial<RawStart>[] = [
-      { cwd: `${disk}/d` },
-      { program: `${disk}/program` },
-      { program: begins },
-      { program: 'true', env: [`PATH=${disk}/bin:/bin`] },
-    ];
-    const limited = ways.map((way) => host.start('true', { ...way, attemptMs: 300 }));
-    const open = ways.map((way) => host.start('true', way));
-    t.match(await host.run('echo alive'), { exitCode: 0, stdoutBytes: 6 });
-    for (const ref of limited)
-      t.match(await host.exited(ref), { cause: 'attempt_timeout', isStarted: false, exitCode: -1 });
-    for (const ref of open) host.write(raw.stop(ref, 'cancelled', 1000));
-    for (const ref of open) t.match(await host.exited(ref), { cause: 'cancelled', isStarted: false });
-    t.match(await host.run('echo alive'), { exitCode: 0, stdoutBytes: 6 });
-    // More than the share of a user: the rest waits, and ends by its limit, too; others are served.
-    const many = Array.from({ length: 50 }, () => host.start('true', { cwd: `${disk}/d`, attemptMs: 1000 }));
-    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
-    for (const ref of many) t.match(await host.exited(ref), { cause: 'attempt_timeout', isStarted: false });
-    t.match(await host.run('echo alive', { owner: 'another' }), { exitCode: 0, stdoutBytes: 6 });
-    host.hangUp();
-    await host.hungUp();
-    t.pass('it lets go of the server');
-  });
 
   t.test('no script is busy because the host starts something else while it writes it', async (t) => {
     const dir = tempDir(t);

@@ -1,4 +1,6 @@
 import t from 'tap';
-import { hostContract } from '../helpers/host-contract.ts';
+import { hangingStarts, hostContract } from '../helpers/host-contract.ts';
 
-hostContract(t, [process.execPath, 'src/runner-host/main.ts']);
+const command = [process.execPath, 'src/runner-host/main.ts'] as const;
+hostContract(t, [...command]);
+hangingStarts(t, [...command]);
