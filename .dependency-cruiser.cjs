@@ -49,7 +49,7 @@ module.exports = {
     },
     room(
       'cli',
-      ['^src/client/index\\.ts$', '^src/(main|keys|version)\\.ts$'],
+      ['^src/client/', '^src/(main|keys|version)\\.ts$'],
       'The command line speaks to the HTTP API through the client.',
     ),
     {

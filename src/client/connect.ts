@@ -3,7 +3,14 @@ import { type Api, createApi, dataOf, given, paginate } from './calls.ts';
 import { ExecutionFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
-import { runToEnd, type RunOptions, submission, type Submission, type SubmitOptions } from './options.ts';
+import {
+  MAX_WAIT_S,
+  runToEnd,
+  type RunOptions,
+  submission,
+  type Submission,
+  type SubmitOptions,
+} from './options.ts';
 import { Plans } from './plans.ts';
 import { type ClientClock, systemClock } from './time.ts';
 import { type Retry, Transport } from './transport.ts';
@@ -33,7 +40,7 @@ export interface ConnectOptions {
   retryMs?: number;
   /** For how long a server may be away while you wait, follow or have submitted something. Default: 5 min. */
   outageMs?: number;
-  /** Fail at once when nobody listens at the first try of a call. */
+  /** Fail at once when nobody listens, until the first call that was answered. */
   failsWhenRefused?: boolean;
   /** Told when something is going to be tried again. */
   onRetry?: (retry: Retry) => void;
@@ -44,8 +51,6 @@ export interface ConnectOptions {
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 const RETRY_MS = 10_000;
 const OUTAGE_MS = 300_000;
-/** The most that execd waits in one call. */
-const MAX_WAIT_S = 60;
 
 /** A client of one server, for one user. It holds no connection; make as many as you like. */
 export function connect(options: ConnectOptions = {}): Execd {
@@ -114,10 +119,15 @@ export class Execd {
   /** Waits until it has ended, however long that takes. */
   async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Execution> {
     for (;;) {
-      const params = { path: { id }, query: { wait: MAX_WAIT_S } };
-      const execution = await dataOf(this.api.GET('/v1/executions/{id}', { params, ...given({ signal }) }));
+      const execution = await this.#look(id, MAX_WAIT_S, signal);
       if (execution.phase === 'done') return execution;
     }
+  }
+
+  /** Waits for the end for a while; a server may restart meanwhile. */
+  #look(id: string, wait: number, signal: AbortSignal | undefined): Promise<Execution> {
+    const params = { path: { id }, query: { wait } };
+    return dataOf(this.api.GET('/v1/executions/{id}', { params, ...given({ signal }) }));
   }
 
   /** All executions that fit, newest first, page by page. */
@@ -159,7 +169,7 @@ export class Execd {
   /** The log as it is now; with `follow`, until the execution has ended. */
   logs(id: string, options: LogOptions = {}): LogStream {
     const isDone = async (signal: AbortSignal | undefined) =>
-      (await this.get(id, { signal })).phase === 'done';
+      (await this.#look(id, 1, signal)).phase === 'done';
     const source: LogSource = { transport: this.#transport, outageMs: this.#outageMs, isDone };
     return new LogStream(source, id, options);
   }

@@ -1,6 +1,9 @@
 // What the calls that submit something have in common.
 import { given, newKey } from './calls.ts';
 
+/** The most that execd waits in one call, seconds. */
+export const MAX_WAIT_S = 60;
+
 export interface SubmitOptions {
   /** Made once for each call if it is not given; give one to repeat a call of an earlier process. */
   idempotencyKey?: string;

@@ -4,7 +4,14 @@ import { PlanFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
 import type { LogSource } from './logs.ts';
 import { planLog, type PlanLogChunk, type PlanLogOptions } from './plan-logs.ts';
-import { runToEnd, type RunOptions, submission, type Submission, type SubmitOptions } from './options.ts';
+import {
+  MAX_WAIT_S,
+  runToEnd,
+  type RunOptions,
+  submission,
+  type Submission,
+  type SubmitOptions,
+} from './options.ts';
 import type { Transport } from './transport.ts';
 import type { CancelRequest, Event, Plan, PlanFilter, PlanLogEnd, PlanReport, PlanRequest } from './types.ts';
 
@@ -52,10 +59,15 @@ export class Plans {
   /** Waits until it has ended, however long that takes. */
   async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Plan> {
     for (;;) {
-      const params = { path: { id }, query: { wait: 60 } };
-      const plan = await dataOf(this.#options.api.GET('/v1/plans/{id}', { params, ...given({ signal }) }));
+      const plan = await this.#look(id, MAX_WAIT_S, signal);
       if (plan.phase === 'done') return plan;
     }
+  }
+
+  /** Waits for the end for a while; a server may restart meanwhile. */
+  #look(id: string, wait: number, signal: AbortSignal | undefined): Promise<Plan> {
+    const params = { path: { id }, query: { wait } };
+    return dataOf(this.#options.api.GET('/v1/plans/{id}', { params, ...given({ signal }) }));
   }
 
   list(filter: PlanFilter = {}, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Plan, void> {
@@ -91,7 +103,7 @@ export class Plans {
   logs(id: string, options: PlanLogOptions = {}): AsyncGenerator<PlanLogChunk, PlanLogEnd> {
     const { transport, outageMs } = this.#options;
     const isDone = async (signal: AbortSignal | undefined) =>
-      (await this.get(id, { signal })).phase === 'done';
+      (await this.#look(id, 1, signal)).phase === 'done';
     const source: LogSource = { transport, outageMs, isDone };
     return planLog(source, id, options);
   }

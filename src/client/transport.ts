@@ -33,7 +33,7 @@ export interface SendOptions {
   timeoutMs: number;
   /** The answer is read as it comes. */
   isStream?: boolean;
-  /** Fail at once when nobody listens there: for the first request of a program. */
+  /** Fail at once when nobody listens there, unless somebody has before: for the first request of a program. */
   failsWhenRefused?: boolean;
   /** Ends the tries, but not one that is under way. */
   lastTry?: AbortSignal | undefined;
@@ -63,6 +63,7 @@ export class Backoff {
 
 export class Transport {
   readonly #options: TransportOptions;
+  #hasReached = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -87,10 +88,11 @@ export class Transport {
     const begunAt = clock.now();
     for (let tries = 1; ; tries++) {
       const { response, failure } = await this.#try(request.clone(), options);
+      this.#hasReached ||= response !== null;
       if (response !== null && !PASSING.includes(response.status)) return response;
       const delayMs = (response === null ? null : retryAfterMs(response)) ?? backoff.nextMs();
       const isOver = clock.now() - begunAt + delayMs > options.retryMs;
-      if (isOver || !isRepeatable(request) || (tries === 1 && isRefused(failure, options))) {
+      if (isOver || !isRepeatable(request) || (!this.#hasReached && isRefused(failure, options))) {
         if (response !== null) return response;
         throw new ConnectionError(this.#options.url, failure);
       }

@@ -1,0 +1,114 @@
+// `execd run`: a command on the server, as if it ran here.
+import type { Command } from 'commander';
+import { ConnectionError, ProblemError, type Spec } from '../../client/index.ts';
+import { attach } from '../attach.ts';
+import { Exit, EXIT } from '../exits.ts';
+import { many } from '../options.ts';
+import { type RunFlags, specOf } from '../run-spec.ts';
+import type { Session } from '../session.ts';
+import { asStdin, isPiped, readAll } from '../stdin.ts';
+
+interface Flags extends RunFlags {
+  detach?: boolean;
+  dryRun?: boolean;
+  stdin: boolean;
+  idempotencyKey?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ execd run -- make test                      runs a program; output, input and exit code as if it ran here
+  $ execd run -c 'ls | wc -l'                   runs a line of bash
+  $ execd run -w . -e CI=1 -- npm test          in this directory (of the server's machine), with a variable
+  $ git diff | execd run -- wc -l               with input
+  $ execd run -d -t 2h -l team=web -- ./build   returns at once, and prints the id
+  $ execd run --operation deploy -p env=prod    runs an operation by its name
+
+Ctrl-C cancels the command and waits for the proof that its processes have ended. A second Ctrl-C leaves it running, and
+prints how to come back.
+
+Exit codes: those of the command; 128+n for signal n; 124 for a timeout; 120 over a limit; 121 lost; 122 cancelled by
+somebody else; 123 connection lost for too long; 125 rejected by execd; 126 not executable; 127 not found; 130 Ctrl-C.
+`;
+
+export function runCommand(program: Command, session: Session, end: (code: number) => void): void {
+  program
+    .command('run')
+    .summary('run a command, and show its output as it comes')
+    .description('Runs a command on the server. Output, input, exit code and Ctrl-C are as if it ran here.')
+    .argument('[command...]', 'the program and its arguments, after --')
+    .passThroughOptions()
+    .option('-c, --command <line>', 'a line of bash in place of a program')
+    .option('--operation <name>', 'an operation of the server')
+    .option('-p, --param <name=value>', 'a parameter of the operation; repeatable', many)
+    .option('--spec <file>', 'a request as JSON; - reads it from standard input')
+    .option('-w, --cwd <dir>', 'working directory on the machine of the server (default: a private one)')
+    .option('-e, --env <name[=value]>', 'a variable; without a value, the one of here; repeatable', many)
+    .option('--env-file <file>', 'variables from a file; repeatable', many)
+    .option('-n, --no-stdin', 'do not pass on standard input')
+    .option('-d, --detach', 'return at once, and print the id')
+    .option('-t, --timeout <duration>', 'longest attempt, as 90s, 5m or 1h30m')
+    .option('--idle-timeout <duration>', 'longest time without output')
+    .option('--queue-timeout <duration>', 'longest wait for a slot')
+    .option('--total-timeout <duration>', 'longest time from now to the end')
+    .option('--memory <size>', 'most memory, as 512M or 2G')
+    .option('--cpu <seconds>', 'most processor time')
+    .option('--processes <number>', 'most processes')
+    .option('--retry <attempts>', 'attempts altogether, for when it fails')
+    .option('--retry-safe', 'try again also when an attempt was interrupted')
+    .option('--cache [duration]', 'use an earlier result, and keep this one so long')
+    .option('-l, --label <name=value>', 'a label; repeatable', many)
+    .option('--task <id>', 'a group of executions')
+    .option('--priority <number>', 'higher runs earlier')
+    .option('--stop-signal <signal>', 'the signal of a cancel (default: SIGTERM)')
+    .option('--grace <duration>', 'time between that signal and SIGKILL')
+    .option('--max-output <size>', 'keep so much output (default: as much as the server keeps)')
+    .option('--reject', 'be rejected rather than wait for a slot')
+    .option('--idempotency-key <key>', 'the same key with the same command runs once')
+    .option('--dry-run', 'say what would happen, and run nothing')
+    .addHelpText('after', EXAMPLES)
+    .action(async (words: string[], flags: Flags) => end(await run(session, words, flags)));
+}
+
+async function run(session: Session, words: string[], flags: Flags): Promise<number> {
+  const { terminal, client } = session;
+  const spec = specOf(words, flags, terminal.env);
+  if (flags.dryRun === true) return dryRun(session, spec);
+  if (flags.stdin && flags.spec !== '-' && takesStdin(spec) && isPiped()) {
+    const bytes = await readAll(terminal);
+    if (bytes.length > 0) Object.assign(spec, { stdin: asStdin(bytes) });
+  }
+  const { idempotencyKey } = flags;
+  const key = idempotencyKey === undefined ? {} : { idempotencyKey };
+  const execution = await client.submit(spec, key).catch((error: unknown) => {
+    throw refused(error);
+  });
+  session.submitted(execution);
+  session.isBack();
+  if (flags.detach !== true) return attach(session, execution.id);
+  if (session.isJson) await terminal.json(execution);
+  else await terminal.line(execution.id);
+  return EXIT.ok;
+}
+
+function takesStdin(spec: Spec): boolean {
+  return spec.kind !== 'http' && spec.kind !== 'operation' && !('stdin' in spec && spec.stdin !== undefined);
+}
+
+/** Nothing has run: that has a code of its own, which no command has. */
+function refused(error: unknown): unknown {
+  if (!(error instanceof ProblemError) && !(error instanceof ConnectionError)) return error;
+  return Object.assign(new Exit(EXIT.refused, error.message), { cause: error });
+}
+
+async function dryRun({ terminal, client, isJson }: Session, spec: Spec): Promise<number> {
+  const answer = await client.dryRun(spec);
+  const { accepted, begins, problem, cost } = answer;
+  if (isJson) await terminal.json(answer);
+  else if (accepted)
+    await terminal.line(
+      `It would be accepted, and begin as ${begins}.${cost === null ? '' : ` It may cost ${cost.reserved} credits.`}`,
+    );
+  else await terminal.error(problem?.detail ?? 'It would be rejected.');
+  return accepted ? EXIT.ok : EXIT.refused;
+}
