@@ -107,27 +107,11 @@ t.test(
       runProgram(['python3', 'test/fixtures/terminal.py', keys, process.execPath, CLI, ...args], {
         env: { ...cli.env, TERM: 'xterm' },
       });
-    const [run, plain, ps] = await Promise.all([
+    const [run, ps] = await Promise.all([
       inTerminal(['run', '-c', 'test -t 1 || echo "no terminal"; sleep 60'], 'wait:no terminal|send:\x03'),
-      runProgram(
-        [
-          'python3',
-          'test/fixtures/terminal.py',
-          'wait:ready|send:\x03',
-          process.execPath,
-          CLI,
-          'run',
-          '-c',
-          'echo ready; sleep 60',
-        ],
-        {
-          env: { ...cli.env, TERM: 'xterm', NO_COLOR: '1' },
-        },
-      ),
       inTerminal(['ps', '--watch'], 'wait:STATUS|resize:40|wait:STATUS|send:\x03'),
     ]);
     t.match(run, { code: 130, out: /no terminal\r\n[^]*\x1b\[33mexecd: SIGINT: cancelling/ });
-    t.match(plain, { code: 130, out: /\n(?:\^C)?execd: SIGINT/ }, 'NO_COLOR');
     t.match(ps.out, /^\x1b\[\?1049h[^]*\x1b\[\?1049l$/);
     t.equal(ps.code, 0);
   },
@@ -148,13 +132,12 @@ t.test(
     t.equal(code, 0);
     const id = out.trim();
     t.equal((await cli(['wait', '@last'])).code, 3);
-    const [show, json, logs, err, ps, ids, none] = await Promise.all([
+    const [show, json, logs, err, ps, none] = await Promise.all([
       cli(['show', id.slice(0, 18)]),
       cli(['show', '--json', '@last']),
       cli(['logs', id]),
       cli(['logs', '--stream', 'stderr', '--timestamps', '@last']),
       cli(['ps', '--task', 'again', '-a']),
-      cli(['ps', '--task', 'again', '-a', '--ids']),
       cli(['show', 'ffffffff-ff']),
     ]);
     t.match(show, {
@@ -165,7 +148,6 @@ t.test(
     t.match(logs, { out: 'out\n', err: 'oops\n' });
     t.match(err, { out: '', err: /^\d{4}-\S+Z oops\n$/ });
     t.match(ps.out, new RegExp(`^ID +STATUS [^]*\n${id.slice(0, 13)} +failed \\(3\\) .* echo out;`));
-    t.equal(ids.out, `${id}\n`);
     t.match(none, { code: 1, err: /no execution whose id begins with ffffffff-ff/ });
     t.equal((await cli(['rm', id])).code, 0);
     t.match(await cli(['logs', id]), { code: 1, err: /^execd: / });
@@ -177,7 +159,7 @@ t.test('a plan is run, drawn and checked from the terminal', async (t) => {
   const file = join(cli.home, 'plan.yaml');
   writeFileSync(
     file,
-    'strategy: {type: serial}\nparams: {word: x}\nsteps:\n- {name: good, kind: shell, command: "echo ${params.word}"}\n- {name: bad, kind: shell, command: "echo broken >&2; exit 2"}\n',
+    'strategy: {type: serial}\nparams: {word: x}\nsteps:\n- {name: good, kind: shell, command: "echo ${plan.params.word | quote}"}\n- {name: bad, kind: shell, command: "echo broken >&2; exit 2"}\n',
   );
   const [ran, graph, valid] = await Promise.all([
     cli(['plan', 'run', '-p', 'word=hello', file]),
