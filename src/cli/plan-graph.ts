@@ -16,7 +16,7 @@ export function stepsOfFile({ strategy, steps }: PlanRequest): Step[] {
     if (strategy.type === 'parallel') return { name, before: [] };
     const { dependencies = {} } = strategy as { dependencies?: Record<string, number[]> };
     const byIndex = (dependencies[String(i)] ?? []).map((one) => names[one] ?? String(one));
-    return { name, before: [...new Set([...((step.depends_on as string[] | undefined) ?? []), ...byIndex])] };
+    return { name, before: [...new Set([...(step.depends_on ?? []), ...byIndex])] };
   });
 }
 

@@ -29,7 +29,7 @@ export async function execute(argv: readonly string[], env: NodeJS.ProcessEnv): 
     await program.parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
-    return await codeOf(session, error);
+    return codeOf(session, error);
   }
 }
 

@@ -24,6 +24,9 @@ export const systemClock: ClientClock = {
     }),
 };
 
+/** Milliseconds since the epoch, for times of others. */
+export const wallNow = (): number => Date.now();
+
 /** A signal that aborts when nothing has happened for a while. */
 export class Watchdog {
   readonly #clock: ClientClock;

@@ -111,8 +111,8 @@ t.test(
       inTerminal(['run', '-c', 'test -t 1 || echo "no terminal"; sleep 60'], 'wait:no terminal|send:\x03'),
       inTerminal(['ps', '--watch'], 'wait:STATUS|resize:40|wait:STATUS|send:\x03'),
     ]);
-    t.match(run, { code: 130, out: /no terminal\r\n[^]*\x1b\[33mexecd: SIGINT: cancelling/ });
-    t.match(ps.out, /^\x1b\[\?1049h[^]*\x1b\[\?1049l$/);
+    t.match(run, { code: 130, out: /no terminal\r\n[^]*\[33mexecd: SIGINT: cancelling/ });
+    t.match(ps.out.replaceAll('\u001b', 'ESC'), /^ESC\[\?1049h[^]*ESC\[\?1049l$/);
     t.equal(ps.code, 0);
   },
 );

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Execution, ExecutionFilter, Spec } from '../../client/index.ts';
-import { systemClock } from '../../client/time.ts';
+import { systemClock, wallNow } from '../../client/time.ts';
 import { attach } from '../attach.ts';
 import { Exit, EXIT, exitOf, usage } from '../exits.ts';
 import { many } from '../options.ts';
@@ -106,7 +106,7 @@ function filterOf({
     ...{ status: states, kind: kind?.split(','), operation, task_id: task, cause: cause?.split(',') },
     label:
       label === undefined ? undefined : Object.entries(pairs(label, '--label')).map((pair) => pair.join('=')),
-    created_after: since === undefined ? undefined : timeOf(since, Date.now()),
+    created_after: since === undefined ? undefined : timeOf(since, wallNow()),
     limit: Math.min(1000, wholeNumber(limit)),
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
@@ -135,7 +135,11 @@ async function ps(session: Session, flags: PsFlags): Promise<void> {
   try {
     const everyMs = flags.watch === true ? 1000 : durationMs(flags.watch);
     const draw = async () => screen.draw(executionTable(session, await read()));
-    await repeat(draw, { everyMs, signal: stop.signal, sleep: systemClock.sleep });
+    await repeat(draw, {
+      everyMs,
+      signal: stop.signal,
+      sleep: (ms, signal) => systemClock.sleep(ms, signal),
+    });
   } finally {
     await screen.close();
   }
@@ -150,7 +154,7 @@ export function shortIds(ids: readonly string[]): (id: string) => string {
 const SHORT_ID = 13;
 
 export function executionTable({ terminal }: Session, list: readonly Execution[]): string {
-  const now = Date.now();
+  const now = wallNow();
   const short = shortIds(list.map(({ id }) => id));
   const columns: Column<Execution>[] = [
     { name: 'ID', value: ({ id }) => short(id) },

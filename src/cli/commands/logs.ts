@@ -1,6 +1,7 @@
 // `execd logs` and `execd attach`.
 import type { Command } from 'commander';
 import type { LogOptions } from '../../client/index.ts';
+import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
 import { usage } from '../exits.ts';
 import type { Session } from '../session.ts';
@@ -55,7 +56,7 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
     follow,
     ...(stream === undefined ? {} : { stream }),
     ...(tail === undefined ? {} : { tail: wholeNumber(tail) }),
-    ...(since === undefined ? {} : { since: timeOf(since, Date.now()) }),
+    ...(since === undefined ? {} : { since: timeOf(since, wallNow()) }),
     ...(attempt === undefined ? {} : { attempt: wholeNumber(attempt) }),
   };
   const log = client.logs(id, options);

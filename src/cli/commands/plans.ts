@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Plan, type PlanRequest } from '../../client/index.ts';
-import { systemClock } from '../../client/time.ts';
+import { systemClock, wallNow } from '../../client/time.ts';
 import { Exit, EXIT, exitOfPlan, usage } from '../exits.ts';
 import { Interrupts } from '../interrupts.ts';
 import { many } from '../options.ts';
@@ -146,7 +146,7 @@ async function follow(session: Session, id: string, block: Block, signal: AbortS
         isStale = false;
         plan = await client.plans.get(id, { signal });
       }
-      if (terminal.out.isTerminal) await block.draw(planView(terminal.out, plan, Date.now()));
+      if (terminal.out.isTerminal) await block.draw(planView(terminal.out, plan, wallNow()));
       else await tell(session, plan, told);
       if (plan.phase === 'done') return plan;
       await systemClock.sleep(TICK_MS, signal);
@@ -191,7 +191,7 @@ export async function showPlan({ terminal, client, isJson }: Session, id: string
   const plan = await client.plans.get(id);
   if (isJson) return terminal.json(plan);
   await terminal.line(`Plan ${plan.id}${plan.description === null ? '' : `: ${plain(plan.description)}`}`);
-  await terminal.line(planView(terminal.out, plan, Date.now()));
+  await terminal.line(planView(terminal.out, plan, wallNow()));
   if (plan.error !== null)
     await terminal.line(`${plan.error.message} To go on from there: execd redrive ${plan.id}`);
 }
@@ -255,7 +255,7 @@ async function list({ client, terminal, isJson }: Session, most: number): Promis
   for await (const one of client.plans.list({ limit: Math.min(1000, most) }))
     if (found.push(one) >= most) break;
   if (isJson) return terminal.json(found);
-  const now = Date.now();
+  const now = wallNow();
   const columns = [
     { name: 'ID', value: ({ id }: Plan) => id },
     { name: 'STATUS', value: ({ status }: Plan) => status, style: ({ status }: Plan) => statusStyle(status) },

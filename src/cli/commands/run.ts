@@ -92,7 +92,7 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
 }
 
 function takesStdin(spec: Spec): boolean {
-  return spec.kind !== 'http' && spec.kind !== 'operation' && !('stdin' in spec && spec.stdin !== undefined);
+  return spec.kind !== 'http' && spec.kind !== 'operation' && !('stdin' in spec);
 }
 
 /** Nothing has run: that has a code of its own, which no command has. */

@@ -1,6 +1,7 @@
 // `execd show`: one execution for people: what it is, why it ended so, and what to do next.
 import type { Command } from 'commander';
 import type { Execution } from '../../client/index.ts';
+import { wallNow } from '../../client/time.ts';
 import { commandOf, type Session } from '../session.ts';
 import { facts, statusStyle } from '../table.ts';
 import { plain, shownBytes, shownDuration } from '../units.ts';
@@ -74,7 +75,7 @@ function lastWords({ status, result }: Execution): string | null {
 }
 
 function tookWords(one: Execution): string {
-  const took = shownDuration(tookMs(one, Date.now()));
+  const took = shownDuration(tookMs(one, wallNow()));
   const limits = [`limit ${shownDuration(one.timeouts.attempt_ms)}`];
   if (one.timeouts.idle_ms !== null) limits.push(`idle ${shownDuration(one.timeouts.idle_ms)}`);
   return `${took} (${limits.join(', ')})`;
