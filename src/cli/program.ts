@@ -8,9 +8,14 @@ import {
   UnauthorizedError,
 } from '../client/index.ts';
 import { VERSION } from '../version.ts';
+import { adminCommands } from './commands/admin.ts';
+import { completionCommand } from './commands/completion.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { eventCommands } from './commands/events.ts';
 import { executionCommands } from './commands/executions.ts';
 import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
+import { loginCommands } from './commands/login.ts';
 import { planCommands } from './commands/plans.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/server.ts';
@@ -52,8 +57,13 @@ export function build(session: Session, end: (code: number) => void): Command {
   showCommand(program, session);
   logCommands(program, session, end);
   planCommands(program, session, end);
+  eventCommands(program, session);
+  adminCommands(program, session);
   serveCommand(program);
   keysCommands(program, session, end);
+  loginCommands(program, session);
+  doctorCommand(program, session, end);
+  completionCommand(program, session);
   for (const command of allBelow(program)) {
     command.option('--json', 'print JSON').option('-q, --quiet', 'print no notes').exitOverride();
     // They may stand before the command and behind it.

@@ -1,11 +1,18 @@
 // What the command line understands and shows, without a server.
+import { spawnSync } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
 import t from 'tap';
+import { bash, fish, wordsOf } from '../../src/cli/commands/completion.ts';
+import { tempDir } from '../helpers/temp.ts';
 import type { Execution, PlanRequest } from '../../src/client/index.ts';
+import { build } from '../../src/cli/program.ts';
 import { exitOf, exitOfSignal } from '../../src/cli/exits.ts';
 import { asMermaid, asText, stepsOfFile } from '../../src/cli/plan-graph.ts';
 import { specOf } from '../../src/cli/run-spec.ts';
-import { commandOf } from '../../src/cli/session.ts';
-import { checkedUrl } from '../../src/cli/settings.ts';
+import { commandOf, Session } from '../../src/cli/session.ts';
+import { checkedUrl, Settings } from '../../src/cli/settings.ts';
 import { table } from '../../src/cli/table.ts';
 import { Sink } from '../../src/cli/terminal.ts';
 import {
@@ -188,4 +195,62 @@ t.test('a URL may lack its scheme, and must have no user, query or fragment', as
   t.equal(checkedUrl('https://h/base/'), 'https://h/base');
   for (const url of ['http://a:b@h', 'http://h?x', 'http://', 'h h'])
     t.throws(() => checkedUrl(url), { code: 64 }, url);
+});
+
+t.test(
+  'flags go before the environment, and that before the current context; a key stays with its URL',
+  async (t) => {
+    const dir = tempDir(t);
+    const file = join(dir, 'deep', 'config.json');
+    const at = (env: object) => new Settings({ EXECD_CONFIG: file, XDG_STATE_HOME: dir, ...env });
+    t.same(at({}).placeOf({}), { context: null, url: 'http://127.0.0.1:8080' });
+    const contexts = { a: { url: 'http://a', api_key: 'ka' }, b: { url: 'http://b' } };
+    at({}).write({ current: 'a', contexts });
+    t.equal(statSync(file).mode & 0o777, 0o600);
+    t.same(at({}).placeOf({}), { context: 'a', url: 'http://a', api_key: 'ka' });
+    t.same(
+      at({ EXECD_URL: 'http://c' }).placeOf({}),
+      { context: null, url: 'http://c' },
+      'no key of another server',
+    );
+    t.match(at({ EXECD_URL: 'http://a/' }).placeOf({}), { url: 'http://a', api_key: 'ka' });
+    t.match(at({ EXECD_URL: 'http://c' }).placeOf({ context: 'b' }), { context: 'b', url: 'http://b' });
+    t.match(at({ EXECD_API_KEY: 'k' }).placeOf({ url: 'http://d' }), { url: 'http://d', api_key: 'k' });
+    t.throws(() => at({}).placeOf({ context: 'z' }), { code: 64 });
+    at({}).keepLastId('http://a', 'x');
+    t.equal(at({}).lastId('http://a'), 'x');
+    t.equal(at({}).lastId('http://b'), null);
+    writeFileSync(file, '{');
+    t.throws(() => at({}).placeOf({}), { message: /is not JSON/ });
+  },
+);
+
+t.test('every command has a summary, --json, and completes in each shell', async (t) => {
+  const program = build(new Session({}), () => undefined);
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  for (const command of all(program).slice(1)) {
+    t.not(command.summary(), '', command.name());
+    if (command.commands.length === 0)
+      t.ok(
+        command.options.some(({ long }) => long === '--json'),
+        command.name(),
+      );
+  }
+  const words = wordsOf(program);
+  const dir = tempDir(t);
+  const shown = (line: string) => {
+    const script = join(dir, 'completion.bash');
+    writeFileSync(script, bash(words));
+    const parts = line.split(' ');
+    const quoted = parts.map((part) => `'${part}'`).join(' ');
+    const run = `. ${script}; COMP_WORDS=(execd ${quoted}); COMP_CWORD=${parts.length}; _execd; echo "\${COMPREPLY[*]}"`;
+    return spawnSync('bash', ['-c', run], { encoding: 'utf8' }).stdout.trim();
+  };
+  t.equal(shown('pla'), 'plan');
+  t.equal(shown('plan gr'), 'graph');
+  t.equal(shown('run --idle'), '--idle-timeout');
+  t.match(
+    fish(words),
+    /complete -c execd -f -n '__fish_seen_subcommand_from plan' -a graph -d 'draw the steps of a plan'/,
+  );
 });

@@ -1,0 +1,163 @@
+// `execd events`, `execd stats` and `execd top`: what happens, and how much.
+import type { Command } from 'commander';
+import { dataOf, type Event, type EventFilter, type Execution, type Stats } from '../../client/index.ts';
+import { systemClock, wallNow } from '../../client/time.ts';
+import { usage } from '../exits.ts';
+import { many } from '../options.ts';
+import { FullScreen, repeat } from '../screen.ts';
+import type { Session } from '../session.ts';
+import { facts, statusStyle } from '../table.ts';
+import { pairs, plain } from '../units.ts';
+import { executionTable } from './executions.ts';
+
+interface EventFlags {
+  follow?: boolean;
+  type?: string;
+  status?: string;
+  kind?: string;
+  task?: string;
+  label?: string[];
+  after?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ execd events                        what happens from now on, until Ctrl-C
+  $ execd events @last                  what has happened to one execution, until its end
+  $ execd events --status failed,timed_out --json | notify
+`;
+
+export function eventCommands(program: Command, session: Session): void {
+  program
+    .command('events')
+    .summary('follow what happens')
+    .argument('[id]', 'one execution or plan; without it all')
+    .option('-f, --follow', 'go on until Ctrl-C (always so; for habit)')
+    .option('--type <list>', 'accepted, started, completed, failed, …')
+    .option('-s, --status <list>', 'that led to this status')
+    .option('-k, --kind <list>', 'of these kinds')
+    .option('--task <id>', 'of this group')
+    .option('-l, --label <name=value>', 'with this label; repeatable', many)
+    .option('--after <event id>', 'what comes after this event; 0 begins with the oldest')
+    .addHelpText('after', EXAMPLES)
+    .action((id: string | undefined, flags: EventFlags) => events(session, id, flags));
+  program
+    .command('stats')
+    .summary('counts of executions, slots, ratios')
+    .action(() => stats(session));
+  program
+    .command('top')
+    .summary('a live screen: slots, queue, ratios, and what runs')
+    .action(() => top(session));
+}
+
+async function events(session: Session, text: string | undefined, flags: EventFlags): Promise<void> {
+  const { terminal, client } = session;
+  const stream = text === undefined ? client.events(filterOf(flags)) : await eventsOf(session, text);
+  for await (const { id, data } of stream) {
+    session.isBack();
+    if (!('type' in data)) continue;
+    if (session.isJson) await terminal.line(JSON.stringify({ id, ...data }));
+    else await terminal.line(lineOf(session, data));
+  }
+}
+
+async function eventsOf(session: Session, text: string) {
+  const id = await session.idOf(text);
+  const { kind } = await session.client.get(id);
+  return kind === 'plan' ? session.client.plans.events(id) : session.client.executionEvents(id);
+}
+
+function filterOf({ type, status, kind, task, label, after = 'now' }: EventFlags): EventFilter {
+  const filter = {
+    ...{ type: type?.split(','), status: status?.split(','), kind: kind?.split(','), task_id: task },
+    label:
+      label === undefined ? undefined : Object.entries(pairs(label, '--label')).map((pair) => pair.join('=')),
+    after: after === '0' ? undefined : after,
+  };
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}
+
+function lineOf(
+  { terminal: { out } }: Session,
+  { time, type, execution_id: id, kind, step, error, status }: Event,
+): string {
+  const what = out.style(statusStyle(status) ?? 'reset', type.padEnd(15));
+  const more = [step === null ? '' : `[${plain(step)}]`, error == null ? '' : plain(error.message)];
+  return `${time}  ${what}  ${id}  ${kind}  ${more.join(' ')}`.trimEnd();
+}
+
+async function stats({ client, terminal, isJson }: Session): Promise<void> {
+  const all = await dataOf(client.api.GET('/v1/stats'));
+  if (isJson) return terminal.json(all);
+  await terminal.line(facts(terminal.out, statRows(all)));
+}
+
+const percent = (ratio: number | null): string => (ratio === null ? '-' : `${(ratio * 100).toFixed(1)} %`);
+
+function statRows({
+  executions,
+  total,
+  concurrency,
+  http_concurrency: http,
+  ratios,
+}: Stats): [string, string][] {
+  const states = Object.entries(executions).map(([status, count]) => `${count} ${status}`);
+  return [
+    ['Executions', `${total}: ${states.join(', ')}`],
+    ['Slots', `${concurrency.running} of ${concurrency.max} in use, ${concurrency.pending} wait`],
+    ['HTTP slots', `${http.running} of ${http.max} in use, ${http.pending} wait`],
+    [
+      'Ratios',
+      `${percent(ratios.cache_hit)} cache hits, ${percent(ratios.timeout)} timeouts, ${percent(ratios.retry)} retries`,
+    ],
+    ['Memory', percent(ratios.memory)],
+  ];
+}
+
+async function top(session: Session): Promise<void> {
+  const { terminal, client } = session;
+  if (!terminal.out.isTerminal) throw usage('top needs a terminal. For a program: execd stats --json');
+  const screen = new FullScreen(terminal.out);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const draw = async () => {
+    const [all, live, ended] = await Promise.all([
+      dataOf(client.api.GET('/v1/stats')),
+      newest(session, ['pending', 'running']),
+      newest(session, ['failed', 'timed_out']),
+    ]);
+    const { out } = terminal;
+    const bar = barOf(all.concurrency.running, all.concurrency.max);
+    await screen.draw(
+      [
+        `execd  ${client.url}  ${new Date(wallNow()).toLocaleTimeString()}  ${out.style('dim', 'Ctrl-C ends it')}`,
+        `${bar} ${all.concurrency.running}/${all.concurrency.max} slots`,
+        facts(out, statRows(all)),
+        `\n${out.style('bold', 'Running and waiting')}`,
+        executionTable(session, live),
+        `\n${out.style('bold', 'Failed last')}`,
+        executionTable(session, ended.slice(0, 5)),
+      ].join('\n'),
+    );
+  };
+  try {
+    await repeat(draw, {
+      everyMs: 1000,
+      signal: stop.signal,
+      sleep: (ms, signal) => systemClock.sleep(ms, signal),
+    });
+  } finally {
+    await screen.close();
+  }
+}
+
+async function newest({ client }: Session, status: Execution['status'][]): Promise<Execution[]> {
+  const params = { query: { status, limit: 30 } };
+  return (await dataOf(client.api.GET('/v1/executions', { params }))).items;
+}
+
+function barOf(used: number, most: number): string {
+  const full = Math.round((used / Math.max(1, most)) * 30);
+  return '█'.repeat(full) + '░'.repeat(30 - full);
+}
