@@ -78,7 +78,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["nod
 
 # Not -g: the service itself decides how and when the processes of its commands end.
 ENTRYPOINT ["/usr/bin/tini", "--"]
-CMD ["node", "--disable-sigusr1", "--enable-source-maps", "dist/main.js"]
+CMD ["node", "--disable-sigusr1", "--enable-source-maps", "dist/bin/server.js"]
 
 # Last, because they change with every build.
 ARG VERSION=unknown

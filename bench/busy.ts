@@ -1,5 +1,5 @@
 // How long the event loop stands still while 2,000 executions a minute run and one command prints 200 MB a second.
-import type { ExecutionWire } from '../src/http/schemas.ts';
+import type { ExecutionWire } from '../src/http/executions/schemas.ts';
 import { TRUE } from './figures.ts';
 import { told, watched } from './watched.ts';
 

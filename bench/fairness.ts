@@ -2,7 +2,7 @@
 // and beside that of the same user, among whose own the order of arrival holds.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../src/http/schemas.ts';
+import type { ExecutionWire } from '../src/http/executions/schemas.ts';
 import { bearer, keysText } from '../test/helpers/keys.ts';
 import { freePort, scratch, startServer } from '../test/long/support.ts';
 import { TRUE } from './figures.ts';

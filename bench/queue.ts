@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Execution } from '../src/domain/execution.ts';
-import type { Group } from '../src/domain/ports.ts';
+import type { Execution } from '../src/domain/execution/execution.ts';
+import type { Group } from '../src/domain/ports/store.ts';
 import { SqliteStore } from '../src/store/sqlite/store.ts';
 import { accept, newExecution, settle } from '../test/helpers/records.ts';
 

@@ -1,6 +1,6 @@
 // Writes what is generated of the documentation: .env.example, and the table of docs/errors.md.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { envExample } from '../src/config.ts';
+import { envExample } from '../src/config/load.ts';
 import { CATALOGUE, classOf } from '../src/domain/errors.ts';
 
 const root = (path: string) => new URL(`../${path}`, import.meta.url);

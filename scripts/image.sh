@@ -245,7 +245,7 @@ exit_code() { pod inspect -f '{{.State.ExitCode}}' "$1"; }
 image_is_as_documented() {
   pod inspect --type image execd:check | tee "$tmp/image.json" | jq '.[0].Config'
   jq -e '.[0].Config | .User == "10001:10001" and .StopSignal == "SIGTERM" and .WorkingDir == "/app"
-    and .Entrypoint == ["/usr/bin/tini", "--"] and .Cmd == ["node", "--disable-sigusr1", "--enable-source-maps", "dist/main.js"]
+    and .Entrypoint == ["/usr/bin/tini", "--"] and .Cmd == ["node", "--disable-sigusr1", "--enable-source-maps", "dist/bin/server.js"]
     and .Labels["org.opencontainers.image.version"] == "1.2.3"
     and .Labels["org.opencontainers.image.licenses"] == "MIT"' "$tmp/image.json"
 }

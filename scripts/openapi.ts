@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { buildApp } from '../src/app.ts';
-import { loadConfig } from '../src/config.ts';
+import { buildApp } from '../src/app/build-app.ts';
+import { loadConfig } from '../src/config/load.ts';
 
 const FILE = new URL('../openapi/openapi.json', import.meta.url);
 

@@ -1,11 +1,11 @@
 // The keys that there are: those of the keys file, and those of the store. All of them are in memory, so that a wrong id
 // costs as much as a wrong secret; whether the store has others by now is looked up once a second, because a command, or
 // another server, may have changed them.
-import type { Caller } from '../domain/access.ts';
-import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/api-key.ts';
-import type { KeyRequest } from '../domain/api-key-schema.ts';
+import type { Caller } from '../domain/spec/access.ts';
+import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/access/api-key.ts';
+import type { KeyRequest } from '../domain/access/api-key-schema.ts';
 import { quoted, RefusedError } from '../domain/errors.ts';
-import type { ApiKeysPart, Clock, Log, Store } from '../domain/ports.ts';
+import type { ApiKeysPart, Clock, Log, Store } from '../domain/ports/store.ts';
 import { idIn, isKey, mintKey, mintSuccessor, type NewKey } from './mint.ts';
 
 export interface KeyRingDeps {

@@ -1,8 +1,8 @@
 // Makes keys, and knows one by its hash. A key is `ek_ID_SECRET`; the secret has 256 bits, so that a plain SHA-256 of the
 // whole is as good as any slow hash.
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ApiKey } from '../domain/api-key.ts';
-import type { KeyRequest } from '../domain/api-key-schema.ts';
+import type { ApiKey } from '../domain/access/api-key.ts';
+import type { KeyRequest } from '../domain/access/api-key-schema.ts';
 
 /** A new key: the only time that it can be seen. */
 export interface NewKey {

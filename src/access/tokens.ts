@@ -1,9 +1,9 @@
 // Tokens of an identity provider (OpenID Connect): signed by one of its keys, meant for this service, and not expired.
 // What a token may run is what the policy file says of its user.
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
-import { type Caller, type Scope, SCOPES, userId as userIdSchema } from '../domain/access.ts';
+import { type Caller, type Scope, SCOPES, userId as userIdSchema } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Log } from '../domain/ports.ts';
+import type { Clock, Log } from '../domain/ports/store.ts';
 
 export interface TokenOptions {
   issuer: string;

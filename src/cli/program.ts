@@ -7,7 +7,7 @@ import {
   ProblemError,
   UnauthorizedError,
 } from '../client/index.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../app/version.ts';
 import { adminCommands } from './commands/admin.ts';
 import { completionCommand } from './commands/completion.ts';
 import { doctorCommand } from './commands/doctor.ts';

@@ -1,12 +1,12 @@
 // The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
 // its parts here, and nothing runs before `start`.
-import type { Caller } from '../domain/access.ts';
-import type { CreditTotals } from '../domain/account.ts';
-import type { AccessRules } from '../domain/access-rules.ts';
+import type { Caller } from '../domain/spec/access.ts';
+import type { CreditTotals } from '../domain/credits/account.ts';
+import type { AccessRules } from '../domain/access/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { cacheOwner } from '../domain/cache.ts';
-import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution.ts';
-import { isCut, poolOf, POOLS } from '../domain/execution.ts';
+import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution/execution.ts';
+import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type {
@@ -26,21 +26,21 @@ import type {
   Store,
   StoreCounts,
   StoreStats,
-} from '../domain/ports.ts';
-import type { Secrets } from '../domain/secrets.ts';
-import type { TimeoutsSpec } from '../domain/spec.ts';
+} from '../domain/ports/store.ts';
+import type { Secrets } from '../domain/spec/secrets.ts';
+import type { TimeoutsSpec } from '../domain/spec/spec.ts';
 import { Accounts } from './credits/accounts.ts';
 import { Charges } from './credits/charges.ts';
 import type { CreditSource } from './credits/credit-source.ts';
-import { Changes } from './changes.ts';
-import { Committer } from './committer.ts';
-import { Deadlines } from './deadlines.ts';
-import { type Disk, DiskWatch } from './disk-watch.ts';
-import type { AccountListener, Listener } from './event-bus.ts';
-import { dryRun, type DryRun } from './dry-run.ts';
-import { EventBus } from './event-bus.ts';
-import { Hits } from './hits.ts';
-import { LateAccepts } from './late-accepts.ts';
+import { Changes } from './read/changes.ts';
+import { Committer } from './feed/committer.ts';
+import { Deadlines } from './run/deadlines.ts';
+import { type Disk, DiskWatch } from './upkeep/disk-watch.ts';
+import type { AccountListener, Listener } from './feed/event-bus.ts';
+import { dryRun, type DryRun } from './accept/dry-run.ts';
+import { EventBus } from './feed/event-bus.ts';
+import { Hits } from './accept/hits.ts';
+import { LateAccepts } from './accept/late-accepts.ts';
 import {
   type CacheFilter,
   type CacheSettings,
@@ -50,35 +50,35 @@ import {
 } from './policies/cache.ts';
 import type { CircuitView } from './policies/circuits.ts';
 import { CacheSweeps } from './policies/cache-sweeps.ts';
-import { KeptResults } from './kept-results.ts';
+import { KeptResults } from './read/kept-results.ts';
 import { Joins } from './policies/joins.ts';
-import { LogRemovals } from './log-removals.ts';
-import { Janitor } from './janitor.ts';
-import { LiveRuns } from './live-runs.ts';
+import { LogRemovals } from './upkeep/log-removals.ts';
+import { Janitor } from './upkeep/janitor.ts';
+import { LiveRuns } from './run/live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
 import { type SubmitAllowance, SubmitRates } from './policies/submit-rates.ts';
 import { Plans, type PlansDeps } from './plans/plans.ts';
-import type { EnginePolicy } from './policy.ts';
-import { Queries, type ExecutionView, type WaitFor } from './queries.ts';
-import type { LogItem, LogQuery } from './read-log.ts';
-import { recover } from './recovery.ts';
+import type { EnginePolicy } from './policies/settings.ts';
+import { Queries, type ExecutionView, type WaitFor } from './read/queries.ts';
+import type { LogItem, LogQuery } from './read/read-log.ts';
+import { recover } from './run/recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
-import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run-execution.ts';
-import { Scheduler } from './scheduler.ts';
-import { joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './submit.ts';
+import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
+import { Scheduler } from './run/scheduler.ts';
+import { joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
 import { EventStreams } from './streams/event-streams.ts';
-import { Waiters } from './waiters.ts';
-import { WriteBehind, type WriteBehindStats } from './write-behind.ts';
+import { Waiters } from './feed/waiters.ts';
+import { WriteBehind, type WriteBehindStats } from './run/write-behind.ts';
 
-export type { ExecutionView, WaitFor } from './queries.ts';
+export type { ExecutionView, WaitFor } from './read/queries.ts';
 export type { PlanLogItem } from './plans/plan-log.ts';
 export type { PlanResults, StepOutcome } from './plans/plan-results.ts';
 export type { PlanView, StepView } from './plans/plan-view.ts';
-export type { LogCursor, LogEnd, LogItem, LogQuery } from './read-log.ts';
+export type { LogCursor, LogEnd, LogItem, LogQuery } from './read/read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from './policies/circuits.ts';
-export type { Submission, Submitted } from './submit.ts';
-export type { DryRun, WouldBegin } from './dry-run.ts';
+export type { Submission, Submitted } from './accept/submit.ts';
+export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';

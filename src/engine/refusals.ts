@@ -2,8 +2,8 @@
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { isExecutionId } from '../domain/ids.ts';
-import type { GroupRefusal, GroupResult } from '../domain/ports.ts';
-import { StoreError } from '../domain/ports.ts';
+import type { GroupRefusal, GroupResult } from '../domain/ports/store.ts';
+import { StoreError } from '../domain/ports/store.ts';
 
 /** When a client should try again while the server or its store is away, seconds. */
 export const AWAY_RETRY_S = 5;

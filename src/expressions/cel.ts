@@ -12,7 +12,7 @@ import {
 } from '@marcbachmann/cel-js';
 import { isNumber, withNumbers } from './condition-numbers.ts';
 import { type Reading, readCondition } from './condition-reading.ts';
-import { ConditionError, type Scope } from '../domain/conditions.ts';
+import { ConditionError, type Scope } from '../domain/plans/conditions.ts';
 import { describeType } from '../domain/json.ts';
 
 /** Bytes of an expression, as UTF-8. */

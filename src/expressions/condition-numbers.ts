@@ -1,7 +1,7 @@
 // Exact numbers as the numbers of CEL: a double where that is what is meant, else int or uint. Of one that is none of them, a
 // condition must not work out anything: whatever it compared would be another number.
 import { UnsignedInt } from '@marcbachmann/cel-js/evaluator';
-import { ConditionError } from '../domain/conditions.ts';
+import { ConditionError } from '../domain/plans/conditions.ts';
 import { changeExact, holdsExact } from '../domain/exact-json.ts';
 import { ExactNumber } from '../domain/exact-number.ts';
 

@@ -1,7 +1,7 @@
 // What a condition reads and what it costs, found in its tree. It refuses what could take time or memory beyond bounds before
 // anything runs: a call of the platform, unlike a loop of the evaluator, cannot be stopped.
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { ConditionError } from '../domain/conditions.ts';
+import { ConditionError } from '../domain/plans/conditions.ts';
 
 /** How many `+` may join texts or lists: each is at most as long as all that they join. */
 const MAX_JOINS = 16;

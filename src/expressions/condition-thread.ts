@@ -2,9 +2,9 @@
 // thread that does not answer all the same, or that has run out of memory, is replaced, and only what it was at is lost.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ConditionError } from '../domain/conditions.ts';
+import { ConditionError } from '../domain/plans/conditions.ts';
 import { Lines } from '../domain/lines.ts';
-import type { Clock, Timer } from '../domain/ports.ts';
+import type { Clock, Timer } from '../domain/ports/store.ts';
 import { MAX_EVALUATION_MS, MAX_WALL_MS } from './cel.ts';
 import type { Evaluation } from './conditions.ts';
 

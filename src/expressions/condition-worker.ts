@@ -5,7 +5,7 @@ import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
-import { ConditionError, type Scope } from '../domain/conditions.ts';
+import { ConditionError, type Scope } from '../domain/plans/conditions.ts';
 import { readJson } from '../domain/exact-json.ts';
 import { celCompiler, type Program } from './cel.ts';
 import type { ThreadReply } from './condition-thread.ts';

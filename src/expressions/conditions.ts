@@ -1,6 +1,6 @@
 // Conditions of plans: what takes next to no time is evaluated where it is asked for, all the rest elsewhere.
 import { LRUCache } from 'lru-cache';
-import { type Condition, ConditionError, type Conditions } from '../domain/conditions.ts';
+import { type Condition, ConditionError, type Conditions } from '../domain/plans/conditions.ts';
 import { writeJson } from '../domain/exact-json.ts';
 import { weigh } from '../domain/json.ts';
 import { celCompiler, type Program } from './cel.ts';

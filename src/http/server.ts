@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Log } from '../domain/ports.ts';
-import type { Webhooks } from '../domain/webhooks.ts';
-import type { SpecLimits } from '../domain/spec.ts';
+import type { Clock, Log } from '../domain/ports/store.ts';
+import type { Webhooks } from '../domain/webhooks/webhooks.ts';
+import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import {
   asRefusal,
@@ -13,36 +13,36 @@ import {
   refuseUnknownRoutes,
   sendProblem,
   toProblem,
-} from './error-handler.ts';
-import { acceptJsonOnly } from './json-body.ts';
-import { type Audit, audit } from './plugins/audit.ts';
-import { gate, type GateOptions, SECURITY_HEADERS } from './plugins/gate.ts';
-import { openapi } from './plugins/openapi.ts';
-import { accountRoutes } from './routes/accounts.ts';
-import { quotaFields } from './plugins/quotas.ts';
-import { auditRoutes, type AuditRoutesOptions } from './routes/audit.ts';
-import { cacheEntryRoutes } from './routes/cache-entries.ts';
-import { cacheRoutes, circuitRoutes, type WarmUps } from './routes/cache.ts';
-import { executionRoutes } from './routes/executions.ts';
-import { keyRoutes, type Keys } from './routes/keys.ts';
-import { eventRoutes } from './routes/events.ts';
-import { logRoutes } from './routes/logs.ts';
-import { planLogRoutes } from './routes/plan-logs.ts';
-import { planRoutes } from './routes/plans.ts';
-import { operationRoutes, type OperationRoutesOptions } from './routes/operations.ts';
+} from './edge/error-handler.ts';
+import { acceptJsonOnly } from './edge/json-body.ts';
+import { type Audit, audit } from './edge/audit.ts';
+import { gate, type GateOptions, SECURITY_HEADERS } from './edge/gate.ts';
+import { openapi } from './openapi/plugin.ts';
+import { accountRoutes } from './accounts/routes.ts';
+import { quotaFields } from './edge/quotas.ts';
+import { auditRoutes, type AuditRoutesOptions } from './ops/audit.ts';
+import { cacheEntryRoutes } from './cache/cache-entries.ts';
+import { cacheRoutes, circuitRoutes, type WarmUps } from './cache/routes.ts';
+import { executionRoutes } from './executions/routes.ts';
+import { keyRoutes, type Keys } from './keys/routes.ts';
+import { eventRoutes } from './events/routes.ts';
+import { logRoutes } from './logs/routes.ts';
+import { planLogRoutes } from './logs/plan-logs.ts';
+import { planRoutes } from './plans/routes.ts';
+import { operationRoutes, type OperationRoutesOptions } from './operations/routes.ts';
 import {
   metricsPortRoutes,
   opsRoutes,
   type OpsRoutesOptions,
   type Scrape,
   type StatsOptions,
-} from './routes/ops.ts';
-import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './routes/root.ts';
-import { webhookRoutes } from './routes/webhooks.ts';
-import { noBody, noQuery, requestSchemas } from './schemas.ts';
-import { lingerAndClose, patientResponse } from './patient-response.ts';
-import type { SseClients } from './sse.ts';
-import { validatorCompiler } from './zod-adapter.ts';
+} from './ops/routes.ts';
+import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './ops/root.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
+import { noBody, noQuery, requestSchemas } from './executions/schemas.ts';
+import { lingerAndClose, patientResponse } from './edge/patient-response.ts';
+import type { SseClients } from './edge/sse.ts';
+import { validatorCompiler } from './edge/zod-adapter.ts';
 
 export interface ServerOptions {
   engine: Engine;

@@ -1,9 +1,14 @@
 // An old result as a finished execution. Its id follows from the record, so that a file that is imported again changes nothing.
 import { hash } from 'node:crypto';
-import { type FinishedExecution, NO_ACCESS_FACTS, type OwnFacts, type Trace } from '../domain/execution.ts';
+import {
+  type FinishedExecution,
+  NO_ACCESS_FACTS,
+  type OwnFacts,
+  type Trace,
+} from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
-import type { Work } from '../domain/spec.ts';
+import type { Work } from '../domain/spec/spec.ts';
 import type { OldResult } from './records.ts';
 
 /** Numbers records that are equal, so that each of them is an execution of its own. */

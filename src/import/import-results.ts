@@ -1,5 +1,5 @@
 // Takes old results into a store, many at a time. Nothing of it is told to webhooks.
-import type { Store } from '../domain/ports.ts';
+import type { Store } from '../domain/ports/store.ts';
 import { Ordinals, toFinished } from './executions.ts';
 import type { Item } from './read-file.ts';
 import { readRecord } from './records.ts';

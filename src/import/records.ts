@@ -2,12 +2,12 @@
 // (`step`, `result`, `completed`, `message`, `status`, `error_code`, `error_message`), those of version 1.0 (the status is
 // `success` or `error`), and the older one (`operation`, `output`, `success`, `message`). What a record has beside is left out.
 import { z } from 'zod';
-import { userId } from '../domain/access.ts';
+import { userId } from '../domain/spec/access.ts';
 import { ERROR_CODES, type ErrorCode } from '../domain/errors.ts';
 import { ExactNumber } from '../domain/exact-number.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from '../domain/field-messages.ts';
 import { CODE_OF_STATUS, FINAL_STATUSES, type FinalStatus } from '../domain/outcome.ts';
-import { osString, taskId } from '../domain/spec.ts';
+import { osString, taskId } from '../domain/spec/spec.ts';
 
 const STATUSES = [...FINAL_STATUSES, 'success', 'error', 'pending', 'running'] as const;
 type RecordStatus = (typeof STATUSES)[number];

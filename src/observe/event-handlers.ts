@@ -1,8 +1,8 @@
 // Hands events to those that are configured to hear of them. One that throws, or takes its time, is no matter to the
 // engine or to the others: each has a queue of its own, which is bounded; what does not fit is dropped, and counted.
-import type { LifecycleEvent } from '../domain/events.ts';
-import type { Execution } from '../domain/execution.ts';
-import type { Log } from '../domain/ports.ts';
+import type { LifecycleEvent } from '../domain/execution/events.ts';
+import type { Execution } from '../domain/execution/execution.ts';
+import type { Log } from '../domain/ports/store.ts';
 
 export interface EventHandler {
   /** A label of the metrics. */

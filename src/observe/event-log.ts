@@ -1,12 +1,12 @@
 // Writes lifecycle events into the server's own log. It listens and never speaks back. A line names the execution, its
 // operation, and the facts of an end (exit code, status, limit, message), so that nobody has to ask the API for the reason.
 import { classOf } from '../domain/errors.ts';
-import type { AccountEvent } from '../domain/account.ts';
-import type { LifecycleEvent } from '../domain/events.ts';
-import type { Execution, FinishedExecution } from '../domain/execution.ts';
-import { isFinished, leavesResult, operationOf, operationType } from '../domain/execution.ts';
+import type { AccountEvent } from '../domain/credits/account.ts';
+import type { LifecycleEvent } from '../domain/execution/events.ts';
+import type { Execution, FinishedExecution } from '../domain/execution/execution.ts';
+import { isFinished, leavesResult, operationOf, operationType } from '../domain/execution/execution.ts';
 import { judge, type Outcome } from '../domain/outcome.ts';
-import type { Log } from '../domain/ports.ts';
+import type { Log } from '../domain/ports/store.ts';
 
 /** A message may hold what a program or a target has written. */
 const MAX_MESSAGE = 500;

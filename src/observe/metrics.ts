@@ -1,12 +1,12 @@
 // Prometheus metrics. It listens to lifecycle events and asks for gauges when it is scraped; labels are closed sets,
 // never a user, an id or a command. Names without the prefix are those of the source systems.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AccountEvent, CreditTotals } from '../domain/account.ts';
-import type { LifecycleEvent } from '../domain/events.ts';
-import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution.ts';
-import { isFinished, operationType, whyNotKept } from '../domain/execution.ts';
+import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
+import type { LifecycleEvent } from '../domain/execution/events.ts';
+import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
+import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { judge } from '../domain/outcome.ts';
-import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports.ts';
+import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports/store.ts';
 
 /** What is asked for at each scrape. */
 export interface Gauges {

@@ -1,6 +1,6 @@
 // The ratios that operators set thresholds on, over all that has happened since the start. It listens and never speaks back.
-import type { LifecycleEvent } from '../domain/events.ts';
-import { type Execution, isFinished } from '../domain/execution.ts';
+import type { LifecycleEvent } from '../domain/execution/events.ts';
+import { type Execution, isFinished } from '../domain/execution/execution.ts';
 
 export class Ratios {
   #ended = 0;

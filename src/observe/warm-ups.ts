@@ -1,9 +1,9 @@
 // Says in the log which of the executions that were to fill the cache have failed.
 import type { EventType } from '../domain/event-types.ts';
-import { isFinal } from '../domain/events.ts';
-import { type Execution, isFinished, operationType } from '../domain/execution.ts';
+import { isFinal } from '../domain/execution/events.ts';
+import { type Execution, isFinished, operationType } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Log } from '../domain/ports.ts';
+import type { Log } from '../domain/ports/store.ts';
 
 /** Of more that run at a time, the end is told like that of others only. */
 const MOST = 100_000;

@@ -1,6 +1,6 @@
 // How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
 // alone, the rest is JSON.
-import type { EntryKind, LedgerEntry } from '../domain/account.ts';
+import type { EntryKind, LedgerEntry } from '../domain/credits/account.ts';
 import type { CacheUse, MadeBy } from '../domain/cache.ts';
 import type { Cost } from '../domain/cost.ts';
 import type {
@@ -17,19 +17,25 @@ import type {
   Status,
   Timeouts,
   Trace,
-} from '../domain/execution.ts';
-import { NO_ACCESS_FACTS, NO_OUTPUT, operationOf, poolOf, type StoredCaller } from '../domain/execution.ts';
+} from '../domain/execution/execution.ts';
+import {
+  NO_ACCESS_FACTS,
+  NO_OUTPUT,
+  operationOf,
+  poolOf,
+  type StoredCaller,
+} from '../domain/execution/execution.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { EventType } from '../domain/event-types.ts';
 import { readJson, writeJson } from '../domain/exact-json.ts';
-import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/events.ts';
-import type { StoredPhase } from '../domain/lifecycle.ts';
+import { endOf, type EventRecord, isFinal, type LifecycleEvent } from '../domain/execution/events.ts';
+import type { StoredPhase } from '../domain/execution/lifecycle.ts';
 import { NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
-import type { SkipReason } from '../domain/plan-state.ts';
-import type { AcceptPart, StepRecord } from '../domain/ports.ts';
-import type { PlanSpec } from '../domain/plan.ts';
-import type { Kind, Spec, Work } from '../domain/spec.ts';
+import type { SkipReason } from '../domain/plans/plan-state.ts';
+import type { AcceptPart, StepRecord } from '../domain/ports/store.ts';
+import type { PlanSpec } from '../domain/spec/plan.ts';
+import type { Kind, Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';
 
 export interface ExecutionRow {

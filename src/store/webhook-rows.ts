@@ -9,7 +9,7 @@ import type {
   Webhook,
   WebhookFilter,
   WebhookSecret,
-} from '../domain/webhooks.ts';
+} from '../domain/webhooks/webhooks.ts';
 
 export interface WebhookRow {
   id: string;

@@ -1,7 +1,7 @@
 // Delivers what the store says is due. Users take turns, and of each user their lanes (receivers); no user has more places
 // than are left free, and no lane more than a few, so that silent receivers hold up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
-import type { FinishedExecution } from '../domain/execution.ts';
-import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports.ts';
+import type { FinishedExecution } from '../domain/execution/execution.ts';
+import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports/store.ts';
 import {
   type DeliveryState,
   type DeliveryTry,
@@ -12,7 +12,7 @@ import {
   userOfLane,
   type WebhookAnswer,
   type WebhookSender,
-} from '../domain/webhooks.ts';
+} from '../domain/webhooks/webhooks.ts';
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {

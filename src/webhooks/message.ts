@@ -1,7 +1,7 @@
 // What is sent to a webhook: an event as CloudEvents has it (https://github.com/cloudevents/spec, 1.0), signed as Standard
 // Webhooks has it (https://www.standardwebhooks.com).
 import { createHmac } from 'node:crypto';
-import type { WebhookSecret } from '../domain/webhooks.ts';
+import type { WebhookSecret } from '../domain/webhooks/webhooks.ts';
 
 export interface CloudEvent {
   id: string;

@@ -1,8 +1,8 @@
 // What clients do with webhooks: make, show, try, turn off and on, give a new secret, remove, and look at deliveries.
-import type { Caller } from '../domain/access.ts';
+import type { Caller } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Group, GroupResult, Store } from '../domain/ports.ts';
-import { StoreError } from '../domain/ports.ts';
+import type { Clock, Group, GroupResult, Store } from '../domain/ports/store.ts';
+import { StoreError } from '../domain/ports/store.ts';
 import {
   type Delivery,
   type DeliveryQuery,
@@ -13,7 +13,7 @@ import {
   type WebhookRequest,
   type Webhooks,
   type WebhookSender,
-} from '../domain/webhooks.ts';
+} from '../domain/webhooks/webhooks.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 export interface WebhookServiceDeps {

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
-import type { MayRun } from '../../src/domain/access.ts';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
+import type { MayRun } from '../../src/domain/spec/access.ts';
 import { NOT_CONFINED } from '../../src/domain/isolation.ts';
-import type { Spec } from '../../src/domain/spec.ts';
-import { parsePolicy } from '../../src/policy-file.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
+import { parsePolicy } from '../../src/operator-files/policy-file.ts';
 
 function rulesOf(text: string, quotas = NO_QUOTAS) {
   const read = parsePolicy(text, ['none']);

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
-import { type Caller, hostsIn, LOCAL_CALLER, redirectHosts } from '../../src/domain/access.ts';
-import type { Spec } from '../../src/domain/spec.ts';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
+import { type Caller, hostsIn, LOCAL_CALLER, redirectHosts } from '../../src/domain/spec/access.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
 
 const rules = accessRules(null, NO_QUOTAS);
 const caller: Caller = {

@@ -7,7 +7,7 @@ import {
   STORED_PHASES,
   statusOf,
   transition,
-} from '../../src/domain/lifecycle.ts';
+} from '../../src/domain/execution/lifecycle.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
 const ATTEMPT = 3;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { effectivePolicy } from '../../src/domain/operation.ts';
-import { environmentName } from '../../src/domain/params-schema.ts';
-import { parseTemplate } from '../../src/domain/template.ts';
+import { effectivePolicy } from '../../src/domain/operations/operation.ts';
+import { environmentName } from '../../src/domain/operations/params-schema.ts';
+import { parseTemplate } from '../../src/domain/operations/template.ts';
 import { fileWith, problemsOf, registryOf, resolve } from '../helpers/operations.ts';
 
 const string = { type: 'string' };

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { warningsOf } from '../../src/domain/warnings.ts';
+import { warningsOf } from '../../src/domain/execution/warnings.ts';
 import { CATALOGUE, classOf, ERROR_CODES } from '../../src/domain/errors.ts';
 import {
   CODE_OF_CAUSE,

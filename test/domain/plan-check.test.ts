@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { planChecker, type PlanReport } from '../../src/domain/plan-check.ts';
-import { type PlanDraft, planRequest } from '../../src/domain/plan.ts';
+import { planChecker, type PlanReport } from '../../src/domain/plans/plan-check.ts';
+import { type PlanDraft, planRequest } from '../../src/domain/spec/plan.ts';
 import { conditionsHere } from '../helpers/conditions.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
 

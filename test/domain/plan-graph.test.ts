@@ -10,9 +10,9 @@ import {
   levelsOf,
   type Node,
   stepsBefore,
-} from '../../src/domain/plan-graph.ts';
-import type { PlanSpec, StepSpec } from '../../src/domain/plan.ts';
-import { PlanState } from '../../src/domain/plan-state.ts';
+} from '../../src/domain/plans/plan-graph.ts';
+import type { PlanSpec, StepSpec } from '../../src/domain/spec/plan.ts';
+import { PlanState } from '../../src/domain/plans/plan-state.ts';
 
 const step = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({ name, kind: 'exec', ...more });
 const plan = (more: Partial<PlanSpec>): PlanSpec => ({

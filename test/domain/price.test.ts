@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Cost, MAX_CREDITS, type Rates } from '../../src/domain/cost.ts';
-import type { Attempt } from '../../src/domain/execution.ts';
-import { NO_OUTPUT } from '../../src/domain/execution.ts';
+import type { Attempt } from '../../src/domain/execution/execution.ts';
+import { NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import { amountDue, type Bounds, quote, reservation } from '../../src/domain/price.ts';
-import { creditsFileSchema, MAX_PRICE, priceSchema } from '../../src/domain/price-schema.ts';
+import { amountDue, type Bounds, quote, reservation } from '../../src/domain/credits/price.ts';
+import { creditsFileSchema, MAX_PRICE, priceSchema } from '../../src/domain/credits/price-schema.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
 const FREE: Rates = { base: 0, perSecond: 0, perMb: 0, joined: 0 };

@@ -15,7 +15,7 @@ import {
   ROOTS,
   TemplateError,
   UnresolvedError,
-} from '../../src/domain/references.ts';
+} from '../../src/domain/plans/references.ts';
 
 const world = {
   steps: {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { streamEnd } from '../../src/domain/result-text.ts';
+import { streamEnd } from '../../src/domain/execution/result-text.ts';
 
 t.test('the end of a stream begins with a line or a character, and says whether it is all', async (t) => {
   const rows: [about: string, text: string, most: number, isWhole: boolean, shown: string, isCut: boolean][] =

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { applyFilter } from '../../src/domain/reference-filters.ts';
-import { interpreterOf, isPosixShell, whyUnsafe } from '../../src/domain/shell-text.ts';
+import { applyFilter } from '../../src/domain/plans/reference-filters.ts';
+import { interpreterOf, isPosixShell, whyUnsafe } from '../../src/domain/plans/shell-text.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 /** Stands for a value in the texts here. */

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { parseFields } from '../../src/domain/exact-fields.ts';
 import { fieldProblems } from '../../src/domain/field-messages.ts';
-import { planRequest } from '../../src/domain/plan.ts';
-import { batchItemSchema, MAX_ARGUMENT_BYTES, specSchema } from '../../src/domain/spec.ts';
+import { planRequest } from '../../src/domain/spec/plan.ts';
+import { batchItemSchema, MAX_ARGUMENT_BYTES, specSchema } from '../../src/domain/spec/spec.ts';
 
 const limits = {
   ...{ maxAttemptMs: 3_600_000, maxOutputBytes: 10_485_760, spoolMaxBytes: 1_073_741_824 },

@@ -1,11 +1,11 @@
 import t from 'tap';
-import { type Caller, LOCAL_CALLER } from '../../src/domain/access.ts';
+import { type Caller, LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
-import type { Execution } from '../../src/domain/execution.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { Spec } from '../../src/domain/spec.ts';
-import { NO_OPERATIONS } from '../../src/domain/operation.ts';
-import { type Group, type Store, StoreError } from '../../src/domain/ports.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
+import { NO_OPERATIONS } from '../../src/domain/operations/operation.ts';
+import { type Group, type Store, StoreError } from '../../src/domain/ports/store.ts';
 import type { Submitted } from '../../src/engine/engine.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { fakeClock } from '../helpers/clock.ts';

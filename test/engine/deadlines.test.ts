@@ -1,7 +1,7 @@
 import t from 'tap';
-import { createClock } from '../../src/clock.ts';
-import type { Execution } from '../../src/domain/execution.ts';
-import { Deadlines } from '../../src/engine/deadlines.ts';
+import { createClock } from '../../src/app/clock.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
+import { Deadlines } from '../../src/engine/run/deadlines.ts';
 import { newExecution } from '../helpers/records.ts';
 
 const HOUR = 3_600_000;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Disk, DiskWatch } from '../../src/engine/disk-watch.ts';
+import { type Disk, DiskWatch } from '../../src/engine/upkeep/disk-watch.ts';
 import { fakeClock } from '../helpers/clock.ts';
 
 t.test(

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { accessRules, NO_QUOTAS, type Quotas } from '../../src/domain/access-rules.ts';
-import { type Caller, LOCAL_CALLER } from '../../src/domain/access.ts';
+import { accessRules, NO_QUOTAS, type Quotas } from '../../src/domain/access/access-rules.ts';
+import { type Caller, LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
-import type { Spec } from '../../src/domain/spec.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
 import type { Submission } from '../../src/engine/engine.ts';
 import { type EngineWorld, engineWorld } from '../helpers/engine-world.ts';
 

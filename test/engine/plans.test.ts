@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
-import { LOCAL_CALLER } from '../../src/domain/access.ts';
-import type { Execution } from '../../src/domain/execution.ts';
-import { isFinished } from '../../src/domain/execution.ts';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
+import { isFinished } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { PlanDraft } from '../../src/domain/plan.ts';
-import type { Store } from '../../src/domain/ports.ts';
+import type { PlanDraft } from '../../src/domain/spec/plan.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
 import type { StepView } from '../../src/engine/engine.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { judge } from '../../src/domain/outcome.ts';
-import type { Spec } from '../../src/domain/spec.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { until } from '../helpers/processes.ts';

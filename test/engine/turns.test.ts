@@ -1,10 +1,10 @@
 import t from 'tap';
-import type { Execution } from '../../src/domain/execution.ts';
-import type { LifecycleEvent } from '../../src/domain/events.ts';
-import type { Group, GroupResult } from '../../src/domain/ports.ts';
-import { planChecker } from '../../src/domain/plan-check.ts';
-import { Committer } from '../../src/engine/committer.ts';
-import { Turns } from '../../src/engine/turns.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
+import type { LifecycleEvent } from '../../src/domain/execution/events.ts';
+import type { Group, GroupResult } from '../../src/domain/ports/store.ts';
+import { planChecker } from '../../src/domain/plans/plan-check.ts';
+import { Committer } from '../../src/engine/feed/committer.ts';
+import { Turns } from '../../src/engine/shared-thread.ts';
 import { conditionsHere } from '../helpers/conditions.ts';
 import { fakeClock } from '../helpers/clock.ts';
 

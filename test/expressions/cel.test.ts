@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { celCompiler } from '../../src/expressions/cel.ts';
-import { ConditionError } from '../../src/domain/conditions.ts';
+import { ConditionError } from '../../src/domain/plans/conditions.ts';
 import { parseJson } from '../../src/domain/exact-json.ts';
 
 const ROOTS = ['steps', 'plan', 'item', 'index', 'exit_code'];

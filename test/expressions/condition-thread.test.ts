@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { ConditionError } from '../../src/domain/conditions.ts';
+import { ConditionError } from '../../src/domain/plans/conditions.ts';
 import { ConditionThread } from '../../src/expressions/condition-thread.ts';
 import { celConditions } from '../../src/expressions/conditions.ts';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';

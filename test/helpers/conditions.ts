@@ -1,5 +1,5 @@
 // Conditions without a thread of their own.
-import type { Scope } from '../../src/domain/conditions.ts';
+import type { Scope } from '../../src/domain/plans/conditions.ts';
 import { readJson } from '../../src/domain/exact-json.ts';
 import { celCompiler } from '../../src/expressions/cel.ts';
 import { celConditions, type EvaluateElsewhere } from '../../src/expressions/conditions.ts';

@@ -1,12 +1,12 @@
 // What every store must do with money: see store-contract.ts, which this is a part of.
 import type { Test } from 'tap';
 import fc from 'fast-check';
-import type { GrantPart } from '../../src/domain/account.ts';
+import type { GrantPart } from '../../src/domain/credits/account.ts';
 import type { Cost } from '../../src/domain/cost.ts';
 import type { CacheUse } from '../../src/domain/cache.ts';
-import { isFinished, type Execution } from '../../src/domain/execution.ts';
+import { isFinished, type Execution } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
+import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports/store.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 

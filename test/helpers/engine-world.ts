@@ -1,18 +1,18 @@
 // An engine with a real store and logs, a clock and a runner that the test moves.
 import type { Test } from 'tap';
-import { LOCAL_CALLER } from '../../src/domain/access.ts';
-import { accessRules, NO_QUOTAS } from '../../src/domain/access-rules.ts';
-import type { Execution } from '../../src/domain/execution.ts';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
+import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
-import type { Journal, Log, Store } from '../../src/domain/ports.ts';
-import { NO_OPERATIONS } from '../../src/domain/operation.ts';
-import { NO_SECRETS } from '../../src/domain/secrets.ts';
-import type { Spec } from '../../src/domain/spec.ts';
-import { planParts } from '../../src/plan-parts.ts';
+import type { Journal, Log, Store } from '../../src/domain/ports/store.ts';
+import { NO_OPERATIONS } from '../../src/domain/operations/operation.ts';
+import { NO_SECRETS } from '../../src/domain/spec/secrets.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
+import { planParts } from '../../src/expressions/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
 import type { PolicySource } from '../../src/engine/policies/policies.ts';
-import { FileJournal } from '../../src/journal/file.ts';
+import { FileJournal } from '../../src/journal/reader.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { evaluateHere } from './conditions.ts';

@@ -11,7 +11,7 @@ const COLUMNS = ['none', 'supervised', 'uid', 'sandbox'] as const;
 const NOTHING = 'nothing';
 const LIVES = '**it lives on**';
 
-const NODE = [process.execPath, 'src/runner-host/main.ts'] as const;
+const NODE = [process.execPath, 'src/runner-host/node/main.ts'] as const;
 const NATIVE = ['build/runner-host'] as const;
 
 /** By column: whether something of each escape gets away. */

@@ -1,5 +1,5 @@
 // A runner whose attempts begin and end when the test says so.
-import { NO_OUTPUT } from '../../src/domain/execution.ts';
+import { NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type {
   AttemptListener,
@@ -12,7 +12,7 @@ import type {
   RunnerStatus,
   RunningAttempt,
   StopRequest,
-} from '../../src/domain/ports.ts';
+} from '../../src/domain/ports/store.ts';
 import { EXIT_0 } from './records.ts';
 
 export interface FakeAttempt {

@@ -3,14 +3,14 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { eventsIn, historyProblem } from './history.ts';
 import { filesOf, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
 import { type Lifetime, ofFile, Scope } from './scope.ts';
 import { server, type ServerProcess } from './server-process.ts';
 import { isBelow, tempDir } from './temp.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/bin/server.js', import.meta.url));
 const MORE_FILES = 5;
 const MORE_MEMORY_BYTES = 150e6;
 /** Larger files of the data directory are not searched. */

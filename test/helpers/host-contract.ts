@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { type Form, pattern } from '../../src/runner-host/redactor.ts';
+import { type Form, pattern } from '../../src/journal/redactor.ts';
 import { hangingDisk } from './hanging-disk.ts';
 import { GIVE_UP_MS, isAlive, until, withArgument, withEnvironment } from './processes.ts';
 import {

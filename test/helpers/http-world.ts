@@ -7,9 +7,9 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { dirname } from 'node:path';
 import type { Test } from 'tap';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { AttemptReport, Clock, RequestStart, RunningAttempt } from '../../src/domain/ports.ts';
-import { FileJournal, journalPath } from '../../src/journal/file.ts';
-import { RequestRunner, type RequestRunnerOptions } from '../../src/runners/http.ts';
+import type { AttemptReport, Clock, RequestStart, RunningAttempt } from '../../src/domain/ports/store.ts';
+import { FileJournal, journalPath } from '../../src/journal/reader.ts';
+import { RequestRunner, type RequestRunnerOptions } from '../../src/runners/requests/http.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { tempDir } from './temp.ts';
 

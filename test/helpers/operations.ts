@@ -4,9 +4,9 @@ import {
   resolveOperation,
   type Operations,
   type ResolvedOperation,
-} from '../../src/domain/operation.ts';
+} from '../../src/domain/operations/operation.ts';
 import { type FieldProblem, RefusedError } from '../../src/domain/errors.ts';
-import { type OperationRegistry, parseOperations } from '../../src/operations-file.ts';
+import { type OperationRegistry, parseOperations } from '../../src/operator-files/operations-file.ts';
 
 export const LIMITS = { maxAttemptMs: 3_600_000, maxOutputBytes: 10_485_760, spoolMaxBytes: 1_073_741_824 };
 

@@ -1,9 +1,9 @@
 // What every store must do for plans; a part of the store's contract.
 import type { Test } from 'tap';
-import type { Execution } from '../../src/domain/execution.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { PlanSpec } from '../../src/domain/plan.ts';
-import type { Group, GroupResult, StepMark, Store } from '../../src/domain/ports.ts';
+import type { PlanSpec } from '../../src/domain/spec/plan.ts';
+import type { Group, GroupResult, StepMark, Store } from '../../src/domain/ports/store.ts';
 import { accept, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 

@@ -2,8 +2,8 @@
 // what has run, whatever the record says.
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 
 export interface KillableServer {
   call<T>(method: string, path: string, body?: unknown): Promise<T>;

@@ -1,9 +1,9 @@
 // Small records for tests of stores and engines.
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
-import { NO_ACCESS_FACTS, NO_OUTPUT } from '../../src/domain/execution.ts';
+import { NO_ACCESS_FACTS, NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports.ts';
-import type { Spec, Work } from '../../src/domain/spec.ts';
+import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports/store.ts';
+import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 
 const nextId = createIdGenerator(() => Date.now());
 const traces = createTraceIds();

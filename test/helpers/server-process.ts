@@ -1,6 +1,6 @@
 // A server as a process of its own, as it is shipped.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { until } from './processes.ts';
 import type { Lifetime } from './scope.ts';
 
@@ -44,7 +44,7 @@ function compiled(): Record<string, string> {
 export function start(
   t: Lifetime,
   env: Record<string, string>,
-  program: string[] = ['dist/main.js'],
+  program: string[] = ['dist/bin/server.js'],
   cwd?: string,
 ): Started {
   const child = spawn(process.execPath, program, {

@@ -2,13 +2,19 @@
 // it; a new rule is written here first.
 import type { Test } from 'tap';
 import fc from 'fast-check';
-import type { ApiKey } from '../../src/domain/api-key.ts';
+import type { ApiKey } from '../../src/domain/access/api-key.ts';
 import type { CacheUse } from '../../src/domain/cache.ts';
-import type { Execution, Timeouts } from '../../src/domain/execution.ts';
-import { alike, endedAtOnce, isFinished, lastAttemptNumber, NO_OUTPUT } from '../../src/domain/execution.ts';
-import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports.ts';
+import type { Execution, Timeouts } from '../../src/domain/execution/execution.ts';
+import {
+  alike,
+  endedAtOnce,
+  isFinished,
+  lastAttemptNumber,
+  NO_OUTPUT,
+} from '../../src/domain/execution/execution.ts';
+import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports/store.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { Spec, Work } from '../../src/domain/spec.ts';
+import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';

@@ -1,8 +1,8 @@
 // What every store must do for streams and webhooks: events by position, and deliveries that belong to their events.
 import type { Test } from 'tap';
-import type { EventFilter } from '../../src/domain/events.ts';
-import type { Group, GroupResult, Store } from '../../src/domain/ports.ts';
-import type { DueLanesQuery, Webhook } from '../../src/domain/webhooks.ts';
+import type { EventFilter } from '../../src/domain/execution/events.ts';
+import type { Group, GroupResult, Store } from '../../src/domain/ports/store.ts';
+import type { DueLanesQuery, Webhook } from '../../src/domain/webhooks/webhooks.ts';
 import { until } from './processes.ts';
 import { accept, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';

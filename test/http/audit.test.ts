@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { createClock } from '../../src/clock.ts';
+import { createClock } from '../../src/app/clock.ts';
 import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { Webhook as Verifier } from 'standardwebhooks';
 import t from 'tap';
-import { ConfigError, loadConfig } from '../../src/config.ts';
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
 import type { EventHandler } from '../../src/observe/event-handlers.ts';
 import { service, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, shell } from '../helpers/build.ts';
 import { until, withEnvironment, withLimit } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';

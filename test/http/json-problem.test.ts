@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { jsonProblem } from '../../src/http/json-problem.ts';
+import { jsonProblem } from '../../src/domain/json-problem.ts';
 
 const TEXTS: [string, RegExp, number, number][] = [
   ['', /too early/, 1, 1],

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import t, { type Test } from 'tap';
-import { StoreError } from '../../src/domain/ports.ts';
+import { StoreError } from '../../src/domain/ports/store.ts';
 import {
   rawRequest,
   service,

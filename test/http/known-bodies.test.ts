@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import t from 'tap';
-import { KnownBodies } from '../../src/http/known-bodies.ts';
+import { KnownBodies } from '../../src/http/edge/known-bodies.ts';
 
 const asked = () => ({ smallBody: null }) as unknown as FastifyRequest;
 

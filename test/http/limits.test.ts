@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, type SharedService, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';

@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import type { PlanWire } from '../../src/http/plan-schemas.ts';
+import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
 import {
   rawRequest,
   sayOneByOne,

@@ -1,15 +1,15 @@
 import fastify from 'fastify';
 import t from 'tap';
 import { RefusedError } from '../../src/domain/errors.ts';
-import type { PolicyDefaults } from '../../src/domain/operation.ts';
-import type { Log } from '../../src/domain/ports.ts';
-import { errorHandler } from '../../src/http/error-handler.ts';
-import { operation, operationList } from '../../src/http/operation-schemas.ts';
-import { LOCAL_CALLER } from '../../src/domain/access.ts';
+import type { PolicyDefaults } from '../../src/domain/operations/operation.ts';
+import type { Log } from '../../src/domain/ports/store.ts';
+import { errorHandler } from '../../src/http/edge/error-handler.ts';
+import { operation, operationList } from '../../src/http/operations/operation-schemas.ts';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { fakeClock } from '../helpers/clock.ts';
-import { gate } from '../../src/http/plugins/gate.ts';
-import { operationRoutes, type OperationRoutesOptions } from '../../src/http/routes/operations.ts';
-import { validatorCompiler } from '../../src/http/zod-adapter.ts';
+import { gate } from '../../src/http/edge/gate.ts';
+import { operationRoutes, type OperationRoutesOptions } from '../../src/http/operations/routes.ts';
+import { validatorCompiler } from '../../src/http/edge/zod-adapter.ts';
 import { fileWith, registryOf } from '../helpers/operations.ts';
 
 const silent = () => undefined;

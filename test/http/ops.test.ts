@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/app/version.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';

@@ -1,8 +1,8 @@
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { type Answer, service, type Service } from '../helpers/build.ts';
 import { tempDir } from '../helpers/temp.ts';
 

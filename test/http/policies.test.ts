@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, type Service, type SharedService, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';

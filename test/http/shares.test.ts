@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FairShare } from '../../src/http/fair-share.ts';
+import { FairShare } from '../../src/http/edge/fair-share.ts';
 import { rawRequest, service, type Service, shell } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';

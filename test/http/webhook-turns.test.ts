@@ -7,7 +7,7 @@ import {
   laneOf,
   userOfLane,
   type WebhookAnswer,
-} from '../../src/domain/webhooks.ts';
+} from '../../src/domain/webhooks/webhooks.ts';
 import { Dispatcher, type DispatcherDeps } from '../../src/webhooks/dispatcher.ts';
 import { fakeClock } from '../helpers/clock.ts';
 

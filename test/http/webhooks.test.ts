@@ -1,6 +1,6 @@
 import { Webhook as Verifier } from 'standardwebhooks';
 import t, { type Test } from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, type SharedService, shell } from '../helpers/build.ts';
 import { fakeClock, type FakeClock } from '../helpers/clock.ts';
 import { freePort } from '../helpers/ports.ts';

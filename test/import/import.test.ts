@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { toStepResult } from '../../src/http/wire.ts';
+import { toStepResult } from '../../src/http/executions/wire.ts';
 import { importResults, type ImportOptions } from '../../src/import/import-results.ts';
 import { readFile } from '../../src/import/read-file.ts';
 import { readRecord } from '../../src/import/records.ts';
@@ -153,7 +153,7 @@ t.test('the command says what it has done, and refuses beside a server', async (
   writeFileSync(file, lines(OLD, { ...OLD, success: 1 }));
   const env = { PATH: process.env.PATH, EXECUTION_DATA_DIR: join(dir, 'data') };
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['dist/import/main.js', ...args], { env, encoding: 'utf8' });
+    spawnSync(process.execPath, ['dist/bin/import.js', ...args], { env, encoding: 'utf8' });
   t.match(run(file), {
     status: 65,
     stdout: 'Imported 1; there already 0; not ended 0; rejected 1.\n',

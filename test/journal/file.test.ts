@@ -13,9 +13,9 @@ import {
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports.ts';
-import { FileJournal, journalPath } from '../../src/journal/file.ts';
-import { JournalWriter } from '../../src/runner-host/journal-writer.ts';
+import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports/store.ts';
+import { FileJournal, journalPath } from '../../src/journal/reader.ts';
+import { JournalWriter } from '../../src/journal/journal-writer.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const NAME = { runId: '01900000-0000-7000-8000-0000000000ab', attempt: 1 };

@@ -7,7 +7,7 @@ import {
   INDEX_MAGIC,
   type IndexRecord,
   unfinishedUtf8,
-} from '../../src/runner-host/journal-format.ts';
+} from '../../src/journal/journal-format.ts';
 
 const RECORDS: IndexRecord[] = [
   { offset: 0, length: 6, stream: 'stdout', time: 1_700_000_000_000 },

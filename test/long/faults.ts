@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { MIGRATIONS, migrate } from '../../src/store/sqlite/migrations.ts';
 import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
 import {
@@ -79,7 +79,7 @@ for (const [name, command, total] of [
     old.exec('COMMIT');
     old.close();
     const env = { EXECUTION_DATA_DIR: data, EXECUTION_PORT: await freePort() };
-    const child = spawn(process.execPath, ['dist/main.js'], {
+    const child = spawn(process.execPath, ['dist/bin/server.js'], {
       env: { PATH: process.env.PATH, ...env },
       stdio: 'ignore',
     });

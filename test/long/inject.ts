@@ -8,7 +8,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from '../../src/domain/errors.ts';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { eventsIn, historyProblem } from '../helpers/history.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';
 import { check, finish, freePort, scratch, type Server, startServer } from './support.ts';

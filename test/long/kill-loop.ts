@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { eventsIn, historyProblem } from '../helpers/history.ts';
 import { environments, until, withArgument, withEnvironment } from '../helpers/processes.ts';
 import {
@@ -234,7 +234,7 @@ let lastKill = '';
 async function startAgain(): Promise<Server> {
   // One in four dies before it is ready.
   for (; Math.random() < 0.25; kills.starting++) {
-    const child = spawn(process.execPath, ['dist/main.js'], {
+    const child = spawn(process.execPath, ['dist/bin/server.js'], {
       env: { PATH: process.env.PATH, ...env, EXECUTION_LOG_LEVEL: 'silent' },
       stdio: 'ignore',
     });

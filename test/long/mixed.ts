@@ -1,7 +1,7 @@
 // 2,000 mixed executions through the API, 64 at a time: all end, each as it must; afterwards nothing of them is left.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';
 import {
   check,

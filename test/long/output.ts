@@ -1,7 +1,7 @@
 // 1 GiB of output with each strategy: memory stays flat, flags and totals are exact, what is kept is exact to the byte.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { check, finish, freePort, megabytes, memoryOf, scratch, startServer } from './support.ts';
 
 const GIB = 1024 ** 3;

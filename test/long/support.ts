@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { until } from '../helpers/processes.ts';
 
 export { freePort } from '../helpers/ports.ts';
@@ -43,7 +43,7 @@ export interface Server {
 
 /** Starts the built server; `flags` are for Node. */
 export async function startServer(env: Record<string, string>, flags: string[] = []): Promise<Server> {
-  const child = spawn(process.execPath, [...flags, 'dist/main.js'], {
+  const child = spawn(process.execPath, [...flags, 'dist/bin/server.js'], {
     env: { PATH: process.env.PATH, EXECUTION_PORT: '0', EXECUTION_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

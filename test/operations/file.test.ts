@@ -3,11 +3,15 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
-import { ConfigError } from '../../src/config.ts';
+import { ConfigError } from '../../src/config/load.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
-import type { ProcessWork } from '../../src/domain/spec.ts';
-import { loadFiles, reloadFiles } from '../../src/live-files.ts';
-import { liveOperations, parseOperations, readOperationsFile } from '../../src/operations-file.ts';
+import type { ProcessWork } from '../../src/domain/spec/spec.ts';
+import { loadFiles, reloadFiles } from '../../src/operator-files/live-files.ts';
+import {
+  liveOperations,
+  parseOperations,
+  readOperationsFile,
+} from '../../src/operator-files/operations-file.ts';
 import { fileWith, LIMITS, problemsOf, registryOf, resolve } from '../helpers/operations.ts';
 import { tempDir } from '../helpers/temp.ts';
 

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';
 import { ofFile } from '../helpers/scope.ts';
 import { server, type ServerProcess } from '../helpers/server-process.ts';

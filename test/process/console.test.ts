@@ -146,7 +146,7 @@ t.test(
 t.test('in a terminal the first lines are for people; Ctrl-C ends it', async (t) => {
   const dir = tempDir(t);
   const program = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
-  const child = spawn('python3', ['-c', program, process.execPath, 'dist/main.js'], {
+  const child = spawn('python3', ['-c', program, process.execPath, 'dist/bin/server.js'], {
     env: { PATH: process.env.PATH, TERM: 'dumb', EXECUTION_PORT: '0', EXECUTION_DATA_DIR: join(dir, 'data') },
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -4,8 +4,8 @@ import { basename, join } from 'node:path';
 import { fault, type Victim } from '../helpers/fault-case.ts';
 import { until, withLimit } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
-import type { PlanWire } from '../../src/http/plan-schemas.ts';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 
 const lines = (path: string) => readFileSync(path, 'utf8').trim().split('\n');
 const sh = (name: string, command: string, more: object = {}) => ({ name, kind: 'shell', command, ...more });

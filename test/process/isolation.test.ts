@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { ConfigError, loadConfig } from '../../src/config.ts';
-import { hiddenPlaces } from '../../src/isolation.ts';
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
+import { hiddenPlaces } from '../../src/app/isolation.ts';
 import { service } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 import { server, type ServerProcess } from '../helpers/server-process.ts';
@@ -109,7 +109,7 @@ for (const [name, env] of tiers) {
       ];
       const reaches = `
         for place in ${places.join(' ')}; do touch $place/.execd-test && echo "wrote in $place"; done
-        for file in ${code}/dist/main.js ${dataDir}/execd.db ${other}/file; do (: >> $file) && echo "wrote $file"; done
+        for file in ${code}/dist/bin/server.js ${dataDir}/execd.db ${other}/file; do (: >> $file) && echo "wrote $file"; done
         ls ${other} && echo listed; cat ${other}/file && echo read
         cat ${top}/secret && echo secret; cat ${dataDir}/execd.db && echo store; ls ${dataDir}/logs/* && echo logs
         touch own && echo own`;

@@ -15,7 +15,7 @@ interface Said {
 
 function keys(dataDir: string, ...args: string[]): Promise<Said> {
   const env = { PATH: process.env.PATH, EXECUTION_DATA_DIR: dataDir };
-  const child = spawn(process.execPath, ['dist/keys.js', ...args], { env });
+  const child = spawn(process.execPath, ['dist/bin/keys.js', ...args], { env });
   const said: Said = { code: null, out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text));

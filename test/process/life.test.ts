@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { ExecutionWire } from '../../src/http/schemas.ts';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service } from '../helpers/build.ts';
 import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
 import { ofFile } from '../helpers/scope.ts';
@@ -332,7 +332,7 @@ t.test('it runs inside itself', async (t) => {
   const inner = join(dir, 'inner');
   mkdirSync(inner);
   const { id } = await outer.submit(
-    shell(`exec ${process.execPath} dist/main.js`, {
+    shell(`exec ${process.execPath} dist/bin/server.js`, {
       cwd: process.cwd(),
       env: { EXECUTION_DATA_DIR: inner, EXECUTION_PORT: '0' },
     }),

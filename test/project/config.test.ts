@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ConfigError, ignoredNames, isLoopback, loadConfig } from '../../src/config.ts';
+import { ConfigError, ignoredNames, isLoopback, loadConfig } from '../../src/config/load.ts';
 
 function problems(env: Record<string, string>): readonly string[] {
   try {

@@ -4,8 +4,8 @@ import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
 import { headOf } from '../../scripts/client-types.ts';
 import { withTables } from '../../scripts/docs.ts';
-import { envExample, loadConfig } from '../../src/config.ts';
-import { VERSION } from '../../src/version.ts';
+import { envExample, loadConfig } from '../../src/config/load.ts';
+import { VERSION } from '../../src/app/version.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 

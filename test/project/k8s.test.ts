@@ -7,9 +7,9 @@ import { basename, dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
-import { type Config, isLoopback, loadConfig } from '../../src/config.ts';
-import { readKeysFile } from '../../src/keys-file.ts';
-import { VERSION } from '../../src/version.ts';
+import { type Config, isLoopback, loadConfig } from '../../src/config/load.ts';
+import { readKeysFile } from '../../src/operator-files/keys-file.ts';
+import { VERSION } from '../../src/app/version.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 interface Manifest {
@@ -355,7 +355,7 @@ t.test('the image and the manifests agree on directory and port', async (t) => {
 t.test('the image starts the service under an init, and asks it for its health', async (t) => {
   t.same(JSON.parse(last('ENTRYPOINT') ?? ''), ['/usr/bin/tini', '--']);
   t.same(JSON.parse(last('CMD') ?? ''), [
-    ...['node', '--disable-sigusr1', '--enable-source-maps', 'dist/main.js'],
+    ...['node', '--disable-sigusr1', '--enable-source-maps', 'dist/bin/server.js'],
   ]);
   t.equal(last('STOPSIGNAL'), 'SIGTERM');
   t.match(last('HEALTHCHECK'), /\/livez/);

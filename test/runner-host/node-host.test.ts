@@ -1,6 +1,6 @@
 import t from 'tap';
 import { hangingStarts, hostContract } from '../helpers/host-contract.ts';
 
-const command = [process.execPath, 'src/runner-host/main.ts'] as const;
+const command = [process.execPath, 'src/runner-host/node/main.ts'] as const;
 hostContract(t, [...command]);
 hangingStarts(t, [...command]);

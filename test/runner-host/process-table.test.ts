@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import t from 'tap';
-import { ProcessTable } from '../../src/runner-host/process-table.ts';
+import { ProcessTable } from '../../src/runner-host/node/process-table.ts';
 import { until, withEnvironment } from '../helpers/processes.ts';
 
 t.test('searches of one turn each find their own, whether they are young or old', async (t) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { type Form, MARK, pattern, Redactor, textRedactor } from '../../src/runner-host/redactor.ts';
+import { type Form, MARK, pattern, Redactor, textRedactor } from '../../src/journal/redactor.ts';
 
 interface Case {
   form?: Form;

@@ -22,7 +22,7 @@ import { tempDir } from '../helpers/temp.ts';
 import { dirOutsideTmp, TIERS_UNDER_TEST, whyNot } from '../helpers/tiers.ts';
 
 const NATIVE = [process.env.EXECD_NATIVE_HOST ?? 'build/runner-host'] as const;
-const NODE = [process.execPath, 'src/runner-host/main.ts'] as const;
+const NODE = [process.execPath, 'src/runner-host/node/main.ts'] as const;
 const token = () => String(Math.random()).slice(2, 12);
 const greeted = (t: Test, tier: TierUnderTest) => new Host(t, NATIVE, tier).greet();
 const { supervised, uid, sandbox } = TIERS_UNDER_TEST;

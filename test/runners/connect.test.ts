@@ -9,8 +9,8 @@ import {
 import { createServer as createTlsServer } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
-import { alternating } from '../../src/runners/connect-race.ts';
-import { TlsContexts } from '../../src/runners/tls-contexts.ts';
+import { alternating } from '../../src/runners/requests/connect-race.ts';
+import { TlsContexts } from '../../src/runners/requests/tls-contexts.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { fact, failureOf, httpWorld, TLS } from '../helpers/http-world.ts';
 

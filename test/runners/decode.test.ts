@@ -8,8 +8,8 @@ import {
   zstdCompressSync,
 } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { pattern } from '../../src/runner-host/redactor.ts';
-import { encodingOf } from '../../src/runners/body-decoder.ts';
+import { pattern } from '../../src/journal/redactor.ts';
+import { encodingOf } from '../../src/runners/requests/body-decoder.ts';
 import {
   type Asked,
   bodyArrived,

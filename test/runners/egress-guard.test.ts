@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import t from 'tap';
-import { bare, EgressGuard } from '../../src/runners/egress-guard.ts';
-import { OwnAddresses } from '../../src/runners/own-addresses.ts';
+import { bare, EgressGuard } from '../../src/runners/requests/egress-guard.ts';
+import { OwnAddresses } from '../../src/runners/requests/own-addresses.ts';
 import { fakeClock } from '../helpers/clock.ts';
 
 /** A machine that has no addresses. */

@@ -1,7 +1,7 @@
 // The list of faults, as far as it is about the calls that go out: each test is named as its case.
 import t from 'tap';
-import { specSchema } from '../../src/domain/spec.ts';
-import { EgressGuard } from '../../src/runners/egress-guard.ts';
+import { specSchema } from '../../src/domain/spec/spec.ts';
+import { EgressGuard } from '../../src/runners/requests/egress-guard.ts';
 import { failureOf, httpServer, httpsServer, httpWorld, TLS } from '../helpers/http-world.ts';
 
 t.test(

@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { createClock } from '../../src/clock.ts';
+import { createClock } from '../../src/app/clock.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
-import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports.ts';
-import { CommandRunner } from '../../src/runners/command.ts';
+import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports/store.ts';
+import { CommandRunner } from '../../src/runners/commands/command.ts';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';
 import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -13,7 +13,7 @@ import { tempDir } from '../helpers/temp.ts';
 const NATIVE = 'build/runner-host';
 const HOST: [string, ...string[]] = existsSync(NATIVE)
   ? [NATIVE]
-  : [process.execPath, 'src/runner-host/main.ts'];
+  : [process.execPath, 'src/runner-host/node/main.ts'];
 const BEAT_MS = 5000;
 
 interface World {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Socket } from 'node:net';
 import t from 'tap';
-import { journalPath } from '../../src/journal/file.ts';
+import { journalPath } from '../../src/journal/reader.ts';
 import {
   bodyArrived,
   closedPort,

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
-import { journalPath } from '../../src/journal/file.ts';
-import { redirectOf } from '../../src/runners/request-message.ts';
+import { journalPath } from '../../src/journal/reader.ts';
+import { redirectOf } from '../../src/runners/requests/request-message.ts';
 import {
   bodyArrived,
   fact,

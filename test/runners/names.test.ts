@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Lookups } from '../../src/runners/lookups.ts';
-import { candidatesOf, parseHosts, parseResolvConf } from '../../src/runners/name-files.ts';
-import { SystemNames } from '../../src/runners/system-names.ts';
+import { Lookups } from '../../src/runners/requests/lookups.ts';
+import { candidatesOf, parseHosts, parseResolvConf } from '../../src/runners/requests/name-files.ts';
+import { SystemNames } from '../../src/runners/requests/system-names.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { failureOf, fact, httpServer, httpWorld } from '../helpers/http-world.ts';
 import { type NameAnswer, nameServer } from '../helpers/name-server.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { startedOpenFiles } from '../../src/runners/open-files.ts';
+import { startedOpenFiles } from '../../src/runners/commands/open-files.ts';
 
 t.test(
   'the limit of the nearest ancestor that has not raised its own is what execd was started with',

@@ -1,6 +1,6 @@
 // The name of the file that holds the source of a script.
 import t from 'tap';
-import { scriptFileName } from '../../src/runners/script-file.ts';
+import { scriptFileName } from '../../src/runners/commands/script-file.ts';
 
 t.test('the file is named after the interpreter', async (t) => {
   const cases: [string, string][] = [

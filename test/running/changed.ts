@@ -84,7 +84,7 @@ function distanceTo(
   return null;
 }
 
-/** test/http/logs.test.ts is near to src/http/routes/logs.ts however many steps lie between. */
+/** test/http/logs.test.ts is near to src/http/logs/routes.ts however many steps lie between. */
 function isNamesake(test: string, changed: ReadonlySet<string>): boolean {
   const [, room] = test.split('/');
   const stem = basename(test, '.test.ts');

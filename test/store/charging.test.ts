@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { isFinished } from '../../src/domain/execution.ts';
+import { isFinished } from '../../src/domain/execution/execution.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { tempDir } from '../helpers/temp.ts';
 

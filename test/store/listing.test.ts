@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import t from 'tap';
-import type { ListFilter } from '../../src/domain/ports.ts';
-import { Listing } from '../../src/store/sqlite/listing.ts';
+import type { ListFilter } from '../../src/domain/ports/store.ts';
+import { Listing } from '../../src/store/sqlite/reads/listing.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 
 const EACH = 1500;

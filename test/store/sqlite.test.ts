@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { StoreError } from '../../src/domain/ports.ts';
+import { StoreError } from '../../src/domain/ports/store.ts';
 import { migrate, MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { accept, newExecution, settle } from '../helpers/records.ts';

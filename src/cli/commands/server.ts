@@ -45,7 +45,7 @@ async function serve({ port, host, data, set = [] }: ServeFlags): Promise<never>
   Object.assign(process.env, settings);
   // What is set already goes before it.
   if (existsSync('.env')) process.loadEnvFile('.env');
-  await import('../../main.ts');
+  await import('../../bin/server.ts');
   // The server ends the process itself.
   return new Promise<never>(() => undefined);
 }
@@ -54,6 +54,6 @@ async function serve({ port, host, data, set = [] }: ServeFlags): Promise<never>
 export async function keysOfStore(args: readonly string[]): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   process.argv = [...process.argv.slice(0, 2), ...args];
-  await import('../../keys.ts');
+  await import('../../bin/keys.ts');
   return Number(process.exitCode ?? 0);
 }

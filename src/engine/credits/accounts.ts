@@ -1,11 +1,11 @@
 // Accounts as callers see them: their own, and to administrators everybody's.
-import type { Caller } from '../../domain/access.ts';
-import type { Account, LedgerEntry } from '../../domain/account.ts';
+import type { Caller } from '../../domain/spec/access.ts';
+import type { Account, LedgerEntry } from '../../domain/credits/account.ts';
 import { MAX_CREDITS } from '../../domain/cost.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Group, GroupResult, Part, Store } from '../../domain/ports.ts';
-import { KEY_LIFETIME_MS } from '../policy.ts';
+import type { Clock, Group, GroupResult, Part, Store } from '../../domain/ports/store.ts';
+import { KEY_LIFETIME_MS } from '../policies/settings.ts';
 import { insufficientCredits, stored } from '../refusals.ts';
 import type { CreditSource } from './credit-source.ts';
 

@@ -1,10 +1,10 @@
 // Charging, in the background: what an execution owes was stored with its end, and is collected from there, many at a time,
 // until it is done. A crash loses nothing of it, because what is due is found in the store again; nothing is charged twice,
 // because the store takes what is due away in the transaction that charges it.
-import type { Execution } from '../../domain/execution.ts';
-import { isFinished } from '../../domain/execution.ts';
+import type { Execution } from '../../domain/execution/execution.ts';
+import { isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Group, GroupResult, Log, Store } from '../../domain/ports.ts';
+import type { Clock, Group, GroupResult, Log, Store } from '../../domain/ports/store.ts';
 
 export interface ChargesDeps {
   store: Pick<Store, 'dueCharges'>;

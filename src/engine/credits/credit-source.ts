@@ -1,9 +1,9 @@
 // What executions cost, from the credits file and the operations as they are now.
 import type { Cost, Window } from '../../domain/cost.ts';
-import type { Operations } from '../../domain/operation.ts';
-import type { AcceptPart } from '../../domain/ports.ts';
-import { type PricedAs, quote } from '../../domain/price.ts';
-import type { CreditsFile, Price } from '../../domain/price-schema.ts';
+import type { Operations } from '../../domain/operations/operation.ts';
+import type { AcceptPart } from '../../domain/ports/store.ts';
+import { type PricedAs, quote } from '../../domain/credits/price.ts';
+import type { CreditsFile, Price } from '../../domain/credits/price-schema.ts';
 
 type NewExecution = AcceptPart['execution'];
 

@@ -1,11 +1,11 @@
 // The logs of all steps of a plan as one: each record with the name of its step. Read one after the other, in the order in
 // which they began; followed side by side. Nothing is buffered but one item a step.
-import type { Caller } from '../../domain/access.ts';
+import type { Caller } from '../../domain/spec/access.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Store, StreamName } from '../../domain/ports.ts';
-import { MadeLogGone } from '../log-source.ts';
-import type { LogItem, LogQuery } from '../read-log.ts';
-import type { Waiters } from '../waiters.ts';
+import type { Store, StreamName } from '../../domain/ports/store.ts';
+import { MadeLogGone } from '../read/log-source.ts';
+import type { LogItem, LogQuery } from '../read/read-log.ts';
+import type { Waiters } from '../feed/waiters.ts';
 
 export interface PlanLogQuery {
   stream: StreamName | 'all';

@@ -1,6 +1,6 @@
 // What a plan yields: its outputs, or the values of its rounds when it is a loop.
-import type { Result } from '../../domain/execution.ts';
-import type { Node } from '../../domain/plan-graph.ts';
+import type { Result } from '../../domain/execution/execution.ts';
+import type { Node } from '../../domain/plans/plan-graph.ts';
 import { fill, type LivePlan, type PrepareDeps } from './prepare.ts';
 import type { Fact, StepValue } from './values.ts';
 

@@ -1,5 +1,5 @@
 // What the steps of a plan came to, for one answer: in their order, and bounded, since a plan has up to 10,000 of them.
-import { type Execution, isFinished } from '../../domain/execution.ts';
+import { type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { weigh } from '../../domain/json.ts';
 import type { StepView } from './plan-view.ts';

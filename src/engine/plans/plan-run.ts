@@ -1,14 +1,14 @@
 // One live plan: begins what is due, takes in what has ended, and ends the plan. It is told of ends after they are stored,
 // and keeps nothing that the store does not have: after a crash it is made anew from there.
-import type { Conditions } from '../../domain/conditions.ts';
+import type { Conditions } from '../../domain/plans/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type Pool, type Result } from '../../domain/execution.ts';
+import { type Execution, isFinished, type Pool, type Result } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import { weigh } from '../../domain/json.ts';
-import { graphOf, type Node, roundOf } from '../../domain/plan-graph.ts';
-import { PlanState } from '../../domain/plan-state.ts';
-import { isLoop, type PlanSpec } from '../../domain/plan.ts';
+import { graphOf, type Node, roundOf } from '../../domain/plans/plan-graph.ts';
+import { PlanState } from '../../domain/plans/plan-state.ts';
+import { isLoop, type PlanSpec } from '../../domain/spec/plan.ts';
 import {
   type Clock,
   type Group,
@@ -20,10 +20,10 @@ import {
   type StepRecord,
   type Store,
   StoreError,
-} from '../../domain/ports.ts';
-import type { Spec } from '../../domain/spec.ts';
-import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../submit.ts';
-import type { Turns } from '../turns.ts';
+} from '../../domain/ports/store.ts';
+import type { Spec } from '../../domain/spec/spec.ts';
+import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submit.ts';
+import type { Turns } from '../shared-thread.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
 import type { StepBytes } from './step-bytes.ts';

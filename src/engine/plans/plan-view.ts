@@ -1,13 +1,13 @@
 // How far a plan is, as readers see it: what the store has of its steps, beside those that have not begun.
-import { type Execution, isFinished } from '../../domain/execution.ts';
+import { type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { StoredPhase } from '../../domain/lifecycle.ts';
+import type { StoredPhase } from '../../domain/execution/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import { criticalPath, graphOf, type Node } from '../../domain/plan-graph.ts';
-import type { SkipReason } from '../../domain/plan-state.ts';
-import type { PlanSpec } from '../../domain/plan.ts';
-import type { Clock, StepRecord } from '../../domain/ports.ts';
-import type { Kind } from '../../domain/spec.ts';
+import { criticalPath, graphOf, type Node } from '../../domain/plans/plan-graph.ts';
+import type { SkipReason } from '../../domain/plans/plan-state.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
+import type { Clock, StepRecord } from '../../domain/ports/store.ts';
+import type { Kind } from '../../domain/spec/spec.ts';
 
 export const COUNTED = [
   'pending',

@@ -1,19 +1,26 @@
 // Plans: what is asked for in many steps. Holds those that are live, and answers for all of them.
-import type { Caller } from '../../domain/access.ts';
+import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type RunningExecution } from '../../domain/execution.ts';
+import { type Execution, isFinished, type RunningExecution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { canonicalJson, weigh } from '../../domain/json.ts';
-import type { PlanCheck, PlanReport } from '../../domain/plan-check.ts';
-import { graphOf, levelsOf, type Node } from '../../domain/plan-graph.ts';
-import { ASIDE, isLoop, named, type PlanDraft, type PlanSpec, type StepSpec } from '../../domain/plan.ts';
-import type { ListFilter, StepRecord } from '../../domain/ports.ts';
+import type { PlanCheck, PlanReport } from '../../domain/plans/plan-check.ts';
+import { graphOf, levelsOf, type Node } from '../../domain/plans/plan-graph.ts';
+import {
+  ASIDE,
+  isLoop,
+  named,
+  type PlanDraft,
+  type PlanSpec,
+  type StepSpec,
+} from '../../domain/spec/plan.ts';
+import type { ListFilter, StepRecord } from '../../domain/ports/store.ts';
 import { mayTake } from '../../domain/shares.ts';
-import type { Queries } from '../queries.ts';
+import type { Queries } from '../read/queries.ts';
 import { stored } from '../refusals.ts';
-import type { Redrive, Submission, Submitted } from '../submit.ts';
-import { Turns } from '../turns.ts';
-import type { Waiters } from '../waiters.ts';
+import type { Redrive, Submission, Submitted } from '../accept/submit.ts';
+import { Turns } from '../shared-thread.ts';
+import type { Waiters } from '../feed/waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { type PlanResults, readResults } from './plan-results.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';

@@ -1,10 +1,10 @@
 // From a step that is due to what is submitted for it: its condition is asked, its references are filled in. What cannot
 // be is an end of the step, not an exception.
-import type { Condition, Conditions } from '../../domain/conditions.ts';
-import { ConditionError } from '../../domain/conditions.ts';
-import type { RunningExecution } from '../../domain/execution.ts';
+import type { Condition, Conditions } from '../../domain/plans/conditions.ts';
+import { ConditionError } from '../../domain/plans/conditions.ts';
+import type { RunningExecution } from '../../domain/execution/execution.ts';
 import type { EvaluationFailure, Outcome } from '../../domain/outcome.ts';
-import type { Node } from '../../domain/plan-graph.ts';
+import type { Node } from '../../domain/plans/plan-graph.ts';
 import {
   bodyOf,
   isFilledIn,
@@ -13,8 +13,8 @@ import {
   MAX_ROUNDS,
   type PlanSpec,
   type StepSpec,
-} from '../../domain/plan.ts';
-import type { StepMark } from '../../domain/ports.ts';
+} from '../../domain/spec/plan.ts';
+import type { StepMark } from '../../domain/ports/store.ts';
 import {
   filterAll,
   findReferences,
@@ -23,10 +23,10 @@ import {
   resolve,
   type Scope,
   UnresolvedError,
-} from '../../domain/references.ts';
+} from '../../domain/plans/references.ts';
 import { weigh } from '../../domain/json.ts';
-import type { Spec } from '../../domain/spec.ts';
-import type { Turns } from '../turns.ts';
+import type { Spec } from '../../domain/spec/spec.ts';
+import type { Turns } from '../shared-thread.ts';
 import { type Fact, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };

@@ -1,7 +1,7 @@
 // How much the steps of a plan put into the store. Rounds of a loop repeat what a request has once, so what comes of one request
 // has a bound: a multiple of its own size, and a number of bytes. The plans that a plan consists of count together.
 import { weigh } from '../../domain/json.ts';
-import type { PlanSpec } from '../../domain/plan.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
 
 /** For each byte of the plan. */
 const FACTOR = 32;

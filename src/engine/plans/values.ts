@@ -1,14 +1,14 @@
 // What references and conditions of a plan see of its steps: plain values, read from the store and the logs when they are
 // asked for, and forgotten soon after.
-import { type FinishedExecution, isFinished, resultValue } from '../../domain/execution.ts';
+import { type FinishedExecution, isFinished, resultValue } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
-import type { StepSpec } from '../../domain/plan.ts';
-import type { Journal, Store, StreamName } from '../../domain/ports.ts';
-import { filterAll, findReferences, readPath, resolve, type Scope } from '../../domain/references.ts';
-import { withLog } from '../log-source.ts';
-import type { Turns } from '../turns.ts';
+import type { StepSpec } from '../../domain/spec/plan.ts';
+import type { Journal, Store, StreamName } from '../../domain/ports/store.ts';
+import { filterAll, findReferences, readPath, resolve, type Scope } from '../../domain/plans/references.ts';
+import { withLog } from '../read/log-source.ts';
+import type { Turns } from '../shared-thread.ts';
 
 /** A step that has ended. */
 export interface EndedStep {

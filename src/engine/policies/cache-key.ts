@@ -1,10 +1,10 @@
 // What tells one result from another: everything that affects it, in a form that is the same in every process.
 import { hash } from 'node:crypto';
 import type { CacheScope, CacheUse } from '../../domain/cache.ts';
-import type { OutputPolicy, Timeouts } from '../../domain/execution.ts';
+import type { OutputPolicy, Timeouts } from '../../domain/execution/execution.ts';
 import { canonicalJson } from '../../domain/json.ts';
 import type { ResourceLimits } from '../../domain/limits.ts';
-import type { CacheSpec } from '../../domain/spec.ts';
+import type { CacheSpec } from '../../domain/spec/spec.ts';
 
 /** Grows when what goes into a key changes, so that entries of an older version are not found. */
 const KEY_VERSION = 3;

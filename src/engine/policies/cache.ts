@@ -3,9 +3,9 @@
 // can drive out all that others keep.
 import { LRUCache } from 'lru-cache';
 import { cacheId, cacheOwner } from '../../domain/cache.ts';
-import { keptBytes, mostBytesOf } from '../../domain/kept-size.ts';
-import type { CacheEntry } from '../../domain/ports.ts';
-import { type Execution, isFinished, leavesResult, operationOf } from '../../domain/execution.ts';
+import { keptBytes, mostBytesOf } from '../../domain/execution/kept-size.ts';
+import type { CacheEntry } from '../../domain/ports/store.ts';
+import { type Execution, isFinished, leavesResult, operationOf } from '../../domain/execution/execution.ts';
 
 export interface CacheSettings {
   /** Entries; 0 turns the cache off. */

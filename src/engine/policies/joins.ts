@@ -1,6 +1,6 @@
 // Runs that others can join, and who takes part in them. It mirrors what the store has: who is attached to a run is
 // decided there.
-import type { Execution } from '../../domain/execution.ts';
+import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 
 export class Joins {

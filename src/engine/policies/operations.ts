@@ -1,9 +1,13 @@
 // What the operations file says, as the engine needs it.
-import type { PlanSpec } from '../../domain/plan.ts';
-import type { Spec, Work } from '../../domain/spec.ts';
-import { type BreakerSettings, type Operations, resolveOperation } from '../../domain/operation.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
+import type { Spec, Work } from '../../domain/spec/spec.ts';
+import {
+  type BreakerSettings,
+  type Operations,
+  resolveOperation,
+} from '../../domain/operations/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import type { Settings } from '../policy.ts';
+import type { Settings } from './settings.ts';
 import type { CircuitSettings } from './circuits.ts';
 import type { PolicySource } from './policies.ts';
 

@@ -1,7 +1,7 @@
 // What operations, programs and hosts have in common between their executions: circuits, retry budgets, observed times.
 // All of it is memory of this process, and begins anew with it.
-import type { Execution } from '../../domain/execution.ts';
-import { operationOf } from '../../domain/execution.ts';
+import type { Execution } from '../../domain/execution/execution.ts';
+import { operationOf } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
 import { callEnd, Circuits, type Circuit, type CircuitSettings } from './circuits.ts';

@@ -1,9 +1,9 @@
 // Retry: which ends of an attempt are tried again, after which wait, and how many retries an operation may make of late.
 import { CATALOGUE } from '../../domain/errors.ts';
-import type { Execution, RetryPolicy } from '../../domain/execution.ts';
+import type { Execution, RetryPolicy } from '../../domain/execution/execution.ts';
 import type { Exhausted, Outcome } from '../../domain/outcome.ts';
 import { isTransientStatus, judge } from '../../domain/outcome.ts';
-import { RETRY_DEFAULTS, type RetrySpec } from '../../domain/spec.ts';
+import { RETRY_DEFAULTS, type RetrySpec } from '../../domain/spec/spec.ts';
 
 /** What holds where a `retry` block says nothing. */
 export interface RetryDefaults {

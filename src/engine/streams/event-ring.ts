@@ -1,6 +1,6 @@
 // The newest events in memory, so that those who follow share one record, and what is made of it, instead of reading
 // each their own from the store. It is kept only while somebody follows.
-import type { EventRecord } from '../../domain/events.ts';
+import type { EventRecord } from '../../domain/execution/events.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 
 /** Events that are kept at most: about 4 MB. */

@@ -1,7 +1,7 @@
 // Live streams: what has happened is replayed, then what happens is followed, without a gap and without a repetition. A
 // reader pulls, and so holds nothing but its place; what is new is read once and shared by all who wait for it.
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../../domain/access.ts';
+import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import {
   type EventFilter,
@@ -10,15 +10,15 @@ import {
   type LifecycleEvent,
   matches,
   toRecord,
-} from '../../domain/events.ts';
-import type { Execution, FinishedExecution } from '../../domain/execution.ts';
-import { isFinished } from '../../domain/execution.ts';
+} from '../../domain/execution/events.ts';
+import type { Execution, FinishedExecution } from '../../domain/execution/execution.ts';
+import { isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports.ts';
-import { logGone, withLog } from '../log-source.ts';
-import type { LogCursor } from '../read-log.ts';
+import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports/store.ts';
+import { logGone, withLog } from '../read/log-source.ts';
+import type { LogCursor } from '../read/read-log.ts';
 import { stored } from '../refusals.ts';
-import { type Watch, Waiters } from '../waiters.ts';
+import { type Watch, Waiters } from '../feed/waiters.ts';
 import { EventRing } from './event-ring.ts';
 import { LogBlocks, type LogPiece, type OutputForm } from './log-blocks.ts';
 

@@ -1,11 +1,11 @@
 // The OpenAPI document around its operations: what execd is, how one shows who one is, tags, and what execd itself sends.
-import type { RequestSchemas } from '../schemas.ts';
-import { components } from '../schemas.ts';
-import { eventComponents } from '../event-schemas.ts';
-import { webhookComponents } from '../webhook-schemas.ts';
-import { refusalComponents } from './answers.ts';
+import type { RequestSchemas } from '../executions/schemas.ts';
+import { components } from '../executions/schemas.ts';
+import { eventComponents } from '../events/event-schemas.ts';
+import { webhookComponents } from '../webhooks/webhook-schemas.ts';
+import { refusalComponents } from '../edge/answers.ts';
 import { Converter } from './convert.ts';
-import { headerComponents } from './headers.ts';
+import { headerComponents } from '../edge/response-headers.ts';
 import type { Operation } from './operations.ts';
 import { webhooks } from './webhooks.ts';
 

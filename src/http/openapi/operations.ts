@@ -1,11 +1,11 @@
 // An operation of the OpenAPI document, made of what its route says.
 import type { FastifySchema, RouteOptions } from 'fastify';
 import { z } from 'zod';
-import { noBody, noQuery } from '../schemas.ts';
-import { type Answer, referRefusals } from './answers.ts';
+import { noBody, noQuery } from '../executions/schemas.ts';
+import { type Answer, referRefusals } from '../edge/answers.ts';
 import type { Converter, JsonSchema } from './convert.ts';
 import { examplesOf } from './examples.ts';
-import { referHeaders, type RequestHeader } from './headers.ts';
+import { referHeaders, type RequestHeader } from '../edge/response-headers.ts';
 
 export type Operation = Readonly<Record<string, unknown>>;
 

@@ -107,7 +107,7 @@ static char *real_place(const char *path) {
   return place;
 }
 
-/** Ends the search of Node.js for a package above the private directories (src/runners/package-boundary.ts). */
+/** Ends the search of Node.js for a package above the private directories (src/runners/commands/package-boundary.ts). */
 static char *boundary_file(const char *private_dir) {
   const char *end = strrchr(private_dir, '/');
   return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - private_dir), private_dir);

@@ -1,12 +1,12 @@
 // Money inside the writer's transaction: what is reserved when an execution is accepted, what it owes when it has ended,
 // and what is then charged. Every part looks before it writes.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ChargePart, GrantPart } from '../../domain/account.ts';
-import { availableOf } from '../../domain/account.ts';
+import type { ChargePart, GrantPart } from '../../domain/credits/account.ts';
+import { availableOf } from '../../domain/credits/account.ts';
 import { type Cost, MAX_CREDITS, type Window } from '../../domain/cost.ts';
-import type { Timeouts } from '../../domain/execution.ts';
+import type { Timeouts } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import { amountDue, type PricedAs } from '../../domain/price.ts';
+import { amountDue, type PricedAs } from '../../domain/credits/price.ts';
 import { type AttemptRow, type ExecutionRow, type LedgerRow, toAttempt } from '../rows.ts';
 
 interface AccountRow {

@@ -1,9 +1,9 @@
 // The table of API keys: written in the writer's transactions, and by the command that manages keys, which has a
 // connection of its own. A version in `meta` grows with each change but use, so that readers see whether to read again.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { MayRun, Scope } from '../../domain/access.ts';
-import { type ApiKey, MAX_KEYS } from '../../domain/api-key.ts';
-import type { ApiKeysPart } from '../../domain/ports.ts';
+import type { MayRun, Scope } from '../../domain/spec/access.ts';
+import { type ApiKey, MAX_KEYS } from '../../domain/access/api-key.ts';
+import type { ApiKeysPart } from '../../domain/ports/store.ts';
 
 export interface ApiKeyRow {
   id: string;

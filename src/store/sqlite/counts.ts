@@ -1,6 +1,6 @@
 // How many executions there are of each sort, kept up to date by the writer.
 import type { DatabaseSync } from 'node:sqlite';
-import { type FinishedExecution, type Pool, POOLS } from '../../domain/execution.ts';
+import { type FinishedExecution, type Pool, POOLS } from '../../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { ExecutionRow } from '../rows.ts';
 

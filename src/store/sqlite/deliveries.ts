@@ -1,10 +1,16 @@
 // Webhooks in the writer: what is to be delivered is noted in the transaction of the event. Where nobody listens, an event
 // costs a look into a map.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { LedgerEntry } from '../../domain/account.ts';
-import { matches } from '../../domain/events.ts';
-import type * as ports from '../../domain/ports.ts';
-import { laneOf, lowBalanceOf, OPERATOR, type Told, type WebhookFilter } from '../../domain/webhooks.ts';
+import type { LedgerEntry } from '../../domain/credits/account.ts';
+import { matches } from '../../domain/execution/events.ts';
+import type * as ports from '../../domain/ports/store.ts';
+import {
+  laneOf,
+  lowBalanceOf,
+  OPERATOR,
+  type Told,
+  type WebhookFilter,
+} from '../../domain/webhooks/webhooks.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, toEventRecord } from '../rows.ts';
 import { toWebhook, type WebhookRow } from '../webhook-rows.ts';
 

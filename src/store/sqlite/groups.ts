@@ -3,14 +3,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventType } from '../../domain/event-types.ts';
 import { readJson, writeJson } from '../../domain/exact-json.ts';
-import type { Pool, Timeouts } from '../../domain/execution.ts';
-import { acceptEvents, moveEvents } from '../../domain/events.ts';
-import type { Move, StoredPhase } from '../../domain/lifecycle.ts';
-import { statusOf, transition } from '../../domain/lifecycle.ts';
+import type { Pool, Timeouts } from '../../domain/execution/execution.ts';
+import { acceptEvents, moveEvents } from '../../domain/execution/events.ts';
+import type { Move, StoredPhase } from '../../domain/execution/lifecycle.ts';
+import { statusOf, transition } from '../../domain/execution/lifecycle.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
-import type * as ports from '../../domain/ports.ts';
-import type { ChargePart, GrantPart } from '../../domain/account.ts';
-import type { PricedAs } from '../../domain/price.ts';
+import type * as ports from '../../domain/ports/store.ts';
+import type { ChargePart, GrantPart } from '../../domain/credits/account.ts';
+import type { PricedAs } from '../../domain/credits/price.ts';
 import { mayTake } from '../../domain/shares.ts';
 import {
   type AttemptRow,

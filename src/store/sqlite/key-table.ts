@@ -3,8 +3,8 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { ApiKey } from '../../domain/api-key.ts';
-import { type ApiKeysPart, StoreError } from '../../domain/ports.ts';
+import type { ApiKey } from '../../domain/access/api-key.ts';
+import { type ApiKeysPart, StoreError } from '../../domain/ports/store.ts';
 import { ALL_API_KEYS, type ApiKeyRow, ApiKeysTable, toApiKey } from './api-keys.ts';
 import { takeLock } from './lock.ts';
 import { migrate, MIGRATIONS } from './migrations.ts';

@@ -1,7 +1,7 @@
 // One server per data directory. The lock is SQLite's own lock on a file beside the store: the kernel gives it up
 // when the process dies, however it dies.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { StoreError } from '../../domain/ports.ts';
+import { StoreError } from '../../domain/ports/store.ts';
 import { openPrivately } from './private-database.ts';
 
 /**

@@ -2,7 +2,7 @@
 // a copy of the file has been made. `PRAGMA user_version` counts the steps that a file has had.
 import { rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { StoreError } from '../../domain/ports.ts';
+import { StoreError } from '../../domain/ports/store.ts';
 import { makePrivate } from './private-database.ts';
 
 const INITIAL = `

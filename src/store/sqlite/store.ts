@@ -14,10 +14,10 @@ import {
   type Pool,
   poolOf,
   type RunningExecution,
-} from '../../domain/execution.ts';
-import type { Account, CreditTotals, LedgerEntry } from '../../domain/account.ts';
+} from '../../domain/execution/execution.ts';
+import type { Account, CreditTotals, LedgerEntry } from '../../domain/credits/account.ts';
 import type { Window } from '../../domain/cost.ts';
-import type { EventFilter, EventRecord } from '../../domain/events.ts';
+import type { EventFilter, EventRecord } from '../../domain/execution/events.ts';
 import { writeJson } from '../../domain/exact-json.ts';
 import { cacheId } from '../../domain/cache.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -36,12 +36,12 @@ import type {
   StoreCounts,
   StoreIdentity,
   StoreStats,
-} from '../../domain/ports.ts';
-import { StoreError } from '../../domain/ports.ts';
+} from '../../domain/ports/store.ts';
+import { StoreError } from '../../domain/ports/store.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
-import type { Kind } from '../../domain/spec.ts';
+import type { Kind } from '../../domain/spec/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
-import * as accounts from './account-reads.ts';
+import * as accounts from './reads/account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
 import type {
   Delivery,
@@ -50,12 +50,12 @@ import type {
   DueLanes,
   DueLanesQuery,
   Webhook,
-} from '../../domain/webhooks.ts';
+} from '../../domain/webhooks/webhooks.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
-import { Reads } from './reads.ts';
+import { Reads } from './reads/reads.ts';
 import { EQUAL_SHARES } from './turns.ts';
 import type { UserCounts } from './user-usage.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';

@@ -2,8 +2,8 @@
 // weight. Whose turn it is is found by jumping from user to user in an index, so that the length of a queue costs nothing.
 // Where the turns stand is kept in memory: after a restart a round begins anew.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Pool } from '../../domain/execution.ts';
-import type { Shares } from '../../domain/ports.ts';
+import type { Pool } from '../../domain/execution/execution.ts';
+import type { Shares } from '../../domain/ports/store.ts';
 import type { ExecutionRow } from '../rows.ts';
 import type { UserUsage } from './user-usage.ts';
 

@@ -2,7 +2,7 @@
 // out in one transaction, and answers when that is on the disk.
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
-import type { Shares } from '../../domain/ports.ts';
+import type { Shares } from '../../domain/ports/store.ts';
 import type { Counts } from './counts.ts';
 import type { GroupReply, WriterPart } from './groups.ts';
 import { GroupWriter } from './groups.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { Execution } from '../../../src/domain/execution.ts';
+import type { Execution } from '../../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../../src/domain/outcome.ts';
-import type { Spec } from '../../../src/domain/spec.ts';
+import type { Spec } from '../../../src/domain/spec/spec.ts';
 import { Policies } from '../../../src/engine/policies/policies.ts';
 import { newExecution } from '../../helpers/records.ts';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import fc from 'fast-check';
-import type { RetryPolicy } from '../../../src/domain/execution.ts';
+import type { RetryPolicy } from '../../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../../src/domain/outcome.ts';
 import { isRetried, resolveRetry, RetryBudget, retryWaitMs } from '../../../src/engine/policies/retry.ts';
 import { EXIT_0 } from '../../helpers/records.ts';

@@ -1,0 +1,378 @@
+// An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
+import type { Caller, Scope } from '../spec/access.ts';
+import type { EventType } from '../event-types.ts';
+import type { ExecutionId } from '../ids.ts';
+import type { IsolationTier } from '../isolation.ts';
+import type { CacheUse } from '../cache.ts';
+import type { Cost } from '../cost.ts';
+import type { Fault } from '../errors.ts';
+import type { ResourceLimits } from '../limits.ts';
+import { type Cause, type FinalStatus, judge, type Outcome } from '../outcome.ts';
+import { isTooLarge } from './kept-size.ts';
+import type { OutputTotals } from '../output-totals.ts';
+import type { PlanSpec } from '../spec/plan.ts';
+import type { OversizedStrategy, Spec, Work } from '../spec/spec.ts';
+import type { StopPolicy } from '../stop.ts';
+
+export { NO_OUTPUT, type OutputTotals } from '../output-totals.ts';
+
+export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Finer than status. `scheduled_retry` waits for its backoff; `finishing` waits for the settle to be durable. */
+export const PHASES = [
+  'queued',
+  'scheduled_retry',
+  'starting',
+  'running',
+  'canceling',
+  'finishing',
+  'done',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** What an attempt used. Null where the runner host cannot measure it. */
+export interface Resources {
+  cpuMs: number | null;
+  maxRssBytes: number | null;
+}
+
+/** One try of a run. `number` counts from 1, is never reused, and is the fencing token of every later write. */
+export interface Attempt {
+  number: number;
+  claimedAt: number;
+  /** When the process was started; null before that, and for an attempt that never started. */
+  startedAt: number | null;
+  endedAt: number | null;
+  /** Name of the runner host. */
+  runner: string;
+  /** Null while the attempt is live, and for one that was given back unstarted. */
+  outcome: Outcome | null;
+  output: OutputTotals;
+  resources: Resources | null;
+  /** The log holds all kept bytes; false when the attempt was interrupted. Null while it is live. */
+  logComplete: boolean | null;
+}
+
+/** The clocks that apply, after defaults. Milliseconds; null is off. */
+export interface Timeouts {
+  queueMs: number | null;
+  attemptMs: number;
+  totalMs: number | null;
+  idleMs: number | null;
+}
+
+export interface OutputPolicy {
+  maxBytes: number;
+  oversized: OversizedStrategy;
+  /** Bytes of each stream, or of the body of an HTTP answer, that the result holds. Undefined in records of earlier versions. */
+  resultBytes?: number;
+  /** What the output is made into; null leaves it as it is. */
+  parse: 'json' | null;
+}
+
+/** Which ends of an attempt are tried again. */
+export interface RetryOn {
+  causes: readonly Cause[];
+  exitCodes: readonly number[];
+  httpStatuses: readonly number[];
+  faults: readonly Fault[];
+}
+
+/** How often, and after which wait, a failed attempt is made again. */
+export interface RetryPolicy {
+  /** Tries in all. */
+  attempts: number;
+  /** Seconds; doubled with each try. */
+  multiplier: number;
+  minMs: number;
+  maxMs: number;
+  /** Part of the wait that is random, 0 to 1. */
+  jitter: number;
+  /** Null is what may help: see `mayRetry`. */
+  retryOn: RetryOn | null;
+}
+
+/** Slots are counted apart for what takes a process and for what only waits for an answer. */
+export const POOLS = ['process', 'http'] as const;
+export type Pool = (typeof POOLS)[number];
+
+/** Null for a plan, which holds no slot: its steps do. */
+export function poolOf(work: Work | PlanSpec): Pool | null {
+  if (work.kind === 'plan') return null;
+  return work.kind === 'http' ? 'http' : 'process';
+}
+
+/** W3C trace context that the execution belongs to (trace-id, parent-id, flags; lower-case hex). */
+export interface Trace {
+  traceId: string;
+  parentId: string;
+  flags: string;
+}
+
+/** On whose word it was accepted. */
+export interface ExecutionAccess {
+  /** Of the policy file at its acceptance; null without one. */
+  policyVersion: string | null;
+  /** The administrator who has submitted it for its user; null when that was the user. */
+  submittedBy: string | null;
+  /** The API key that it came with; a step has that of its plan. Undefined without one. */
+  keyId?: string;
+  /** Of the template that allows it; null without one. */
+  limits: TemplateLimits | null;
+  /** Hosts that an HTTP call may reach; null is any. Undefined in records of earlier versions. */
+  hosts?: readonly string[] | null;
+}
+
+/** Greatest limits of what a template of the policy file allows; null where it says nothing. */
+export interface TemplateLimits {
+  attemptMs: number | null;
+  totalMs: number | null;
+  outputBytes: number | null;
+  /** Undefined in records of earlier versions. */
+  resources?: ResourceLimits;
+  /** The same. */
+  graceMs?: number | null;
+}
+
+export const NO_ACCESS_FACTS: ExecutionAccess = Object.freeze({
+  ...{ policyVersion: null, submittedBy: null, limits: null },
+});
+
+/** The place of a step in its plan. */
+export interface StepOf {
+  id: ExecutionId;
+  step: string;
+}
+
+/** What is needed of a caller to do something for them later. */
+export interface StoredCaller {
+  scopes: readonly Scope[];
+  mayRun: Caller['mayRun'];
+}
+
+interface Facts {
+  id: ExecutionId;
+  userId: string;
+  runId: ExecutionId;
+  /** The plan that it is a step of, and as which; null when it is none. */
+  plan: StepOf | null;
+  spec: Spec | PlanSpec;
+  taskId: string | null;
+  labels: Record<string, string>;
+  priority: number;
+  timeouts: Timeouts;
+  outputPolicy: OutputPolicy;
+  /** What its processes may use. */
+  limits: ResourceLimits;
+  /** How its processes are told to end; null for what has none, and in records of earlier versions. */
+  stop: StopPolicy | null;
+  /** What runs: the spec itself, or what its operation has made of it. */
+  work: Work | PlanSpec;
+  /** Null is one attempt. */
+  retry: RetryPolicy | null;
+  /** An interrupted attempt may be made again. */
+  retrySafe: boolean;
+  /** At most so many with the same key run at a time; null where nothing but the slots limits them. */
+  concurrency: { key: string; limit: number } | null;
+  /** Null: its result is neither looked up nor kept. */
+  cache: CacheUse | null;
+  /** Null: it is free. */
+  cost: Cost | null;
+  trace: Trace;
+  rerunOf: ExecutionId | null;
+  /** Of a plan: the one whose completed steps it has taken over. */
+  redriveOf: ExecutionId | null;
+  /** Of a step that was taken over: the one that has run. */
+  keptFrom: ExecutionId | null;
+  /** Of a plan: for whom its steps are begun. */
+  caller: StoredCaller | null;
+  /** The least tier that its attempts run at. */
+  isolation: IsolationTier;
+  /** Whether they have the network of this machine in a sandbox. */
+  hasNetwork: boolean;
+  access: ExecutionAccess;
+  /** Who is told of its events, besides standing webhooks. */
+  webhook: { url: string; events: readonly EventType[]; withResult?: boolean } | null;
+  /** Grows by one with every durable group that touches the execution. */
+  revision: number;
+  /** Sequence of its last lifecycle event. */
+  eventSequence: number;
+  createdAt: number;
+  queuedAt: number;
+  attempts: readonly Attempt[];
+}
+
+export interface CancelRequest {
+  at: number;
+  reason: string | null;
+}
+
+export interface QueuedExecution extends Facts {
+  status: 'pending';
+  phase: 'queued';
+  /** Order in the queue within its priority. */
+  queueSequence: number;
+}
+
+/** Waits for its backoff to be over. */
+export interface ScheduledExecution extends Facts {
+  status: 'pending';
+  phase: 'scheduled_retry';
+  /** When it enters the queue again, ms since the epoch. */
+  retryAt: number;
+}
+
+/** Takes part in the run of another execution, and ends with it. */
+export interface JoinedExecution extends Facts {
+  status: 'pending';
+  phase: 'joined';
+}
+
+export type PendingExecution = QueuedExecution | ScheduledExecution | JoinedExecution;
+
+export interface RunningExecution extends Facts {
+  status: 'running';
+  phase: 'starting' | 'canceling';
+  cancel: CancelRequest | null;
+  /** Of a plan whose steps are being stopped: what it will have ended by. */
+  decided: Outcome | null;
+}
+
+/** The value that a finished execution yields. */
+export type Result =
+  | ({ type: 'tails' } & Tails)
+  | { type: 'json'; value: unknown }
+  | ({ type: 'http' } & HttpResponse & { body: HttpBody })
+  | null;
+
+/** The end of each stream. The names are those of the wire; records of earlier versions have the texts only. */
+export interface Tails {
+  stdout: string;
+  stderr: string;
+  /** Bytes that the stream had. */
+  stdout_bytes?: number;
+  stderr_bytes?: number;
+  /** The text is not the whole stream. */
+  stdout_truncated?: boolean;
+  stderr_truncated?: boolean;
+}
+
+/** The head of an HTTP answer. Repeated headers are joined as RFC 9110 §5.2 has it, but `set-cookie`. */
+export interface HttpResponse {
+  status: number;
+  headers: Record<string, string | string[]>;
+  /** Of the answer, after redirects. */
+  url: string;
+}
+
+/** The body of an HTTP answer: its first bytes when it is too large for a result; the log keeps more. */
+export type HttpBody =
+  | { text: string; truncated: boolean; bytes?: number }
+  | { base64: string; truncated: boolean; bytes?: number }
+  | { json: unknown };
+
+/** A result as readers see it, and as references lead into it. */
+export function resultValue(result: Result): unknown {
+  if (result === null) return null;
+  const { type, ...value } = result;
+  return type === 'json' ? result.value : value;
+}
+
+export interface FinishedExecution extends Facts {
+  status: FinalStatus;
+  phase: 'done';
+  outcome: Outcome;
+  result: Result;
+  cancel: CancelRequest | null;
+  finishedAt: number;
+}
+
+export type Execution = PendingExecution | RunningExecution | FinishedExecution;
+
+export function isFinished(execution: Execution): execution is FinishedExecution {
+  return execution.phase === 'done';
+}
+
+/** Name of the operation, null when none was asked for. */
+export function operationOf({ spec }: Pick<Execution, 'spec'>): string | null {
+  return spec.kind === 'operation' ? spec.name : null;
+}
+
+/** What metrics and messages call it: its operation, else its kind. */
+export function operationType(execution: Pick<Execution, 'spec'>): string {
+  return operationOf(execution) ?? execution.spec.kind;
+}
+
+/** A new execution that has ended with its acceptance, as every store has it from the first moment. */
+export function endedAtOnce(
+  record: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>,
+  { outcome, result }: { outcome: Outcome; result: Result },
+): FinishedExecution {
+  return {
+    ...record,
+    ...{ status: judge(outcome).status, phase: 'done', revision: 1, eventSequence: 2, attempts: [] },
+    ...{ cancel: null, outcome, result, finishedAt: record.createdAt },
+  };
+}
+
+/** What is its own of an execution that ended with its acceptance, like others did. */
+export interface OwnFacts {
+  id: ExecutionId;
+  trace: Trace;
+  /** When it was accepted, and ended, ms since the epoch. */
+  at: number;
+}
+
+/** An execution that ended with its acceptance as another one did, or that one itself. */
+export function alike(other: FinishedExecution, { id, trace, at }: OwnFacts): FinishedExecution {
+  if (id === other.id) return other;
+  return { ...other, id, runId: id, trace, createdAt: at, queuedAt: at, finishedAt: at };
+}
+
+/** Why the result of an execution that has ended, and that may be kept, is not kept for others. */
+export const NOT_KEPT = [
+  'mode',
+  'not_completed',
+  'output_truncated',
+  'output_incomplete',
+  'too_large',
+] as const;
+export type NotKept = (typeof NOT_KEPT)[number];
+
+/** Null while it has not ended, where its result is an earlier one, and where it is kept. */
+export function whyNotKept(execution: Execution): NotKept | null {
+  const { cache, attempts } = execution;
+  if (cache === null || cache.status === 'hit' || !isFinished(execution)) return null;
+  if (execution.status !== 'completed') return 'not_completed';
+  if (cache.mode === 'read') return 'mode';
+  const last = attempts.at(-1);
+  if (last?.output.truncated === true) return 'output_truncated';
+  if (last?.logComplete === false) return 'output_incomplete';
+  const { key, mostBytes = Infinity } = cache;
+  const { outcome, result } = execution;
+  return isTooLarge({ key, outcome, result }, mostBytes) ? 'too_large' : null;
+}
+
+/** Whether its result is kept for others: it has succeeded, is whole, was made by a run of its own, and is to be kept. */
+export function leavesResult(execution: Execution): execution is FinishedExecution {
+  const { cache } = execution;
+  return cache !== null && cache.status !== 'hit' && isFinished(execution) && whyNotKept(execution) === null;
+}
+
+/** Whether a result shows a part of what the log has. */
+export function isCut(result: Result): boolean {
+  if (result?.type === 'tails') return result.stdout_truncated === true || result.stderr_truncated === true;
+  return result?.type === 'http' && 'truncated' in result.body && result.body.truncated;
+}
+
+/** The number of the last attempt that was claimed; 0 before the first. */
+export function lastAttemptNumber(execution: Execution): number {
+  return execution.attempts.at(-1)?.number ?? 0;
+}
+
+/** When the first process of the execution was started, ms since the epoch. */
+export function startedAt(execution: Execution): number | null {
+  if (execution.spec.kind === 'plan') return execution.createdAt;
+  return execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
+}

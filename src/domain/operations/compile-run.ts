@@ -1,0 +1,175 @@
+// Takes apart what an operation runs, when its file is read, so that a mistake is found then: a tree of texts with slots,
+// each in a place that says what may fill it.
+import {
+  fillTree,
+  type Node,
+  type Place,
+  programIssues,
+  type RunTemplate,
+  type SpecSchema,
+  type TextNode,
+  type ValueOf,
+} from './fill-run.ts';
+import { type Issue, issuesOf } from '../issues.ts';
+import { closedSet, environmentName, type JsonSchema, type ParamsSchema, schemaOf } from './params-schema.ts';
+import { holdsSlot, parseTemplate, type Slot, slotsOf, type Template, urlSegments } from './template.ts';
+
+const PLACES: readonly [RegExp, Place][] = [
+  [/^(program|path|interpreter|shell|service|operation|method)$/, 'choice'],
+  [/^(args\/\d+|profile|region)$/, 'argument'],
+  [/^(stdin|env\/[^/]*|headers\/[^/]*|body\/text)$/, 'text'],
+  [/^cwd$/, 'path'],
+  [/^(stdin|body)\/base64$/, 'base64'],
+  [/^query\/[^/]*(\/\d+)?$/, 'query'],
+  [/^url$/, 'url'],
+  [/^body\/json(\/|$)/, 'json'],
+];
+
+/** The place of a text; null where no slot may stand: a command, the source of a script, and what is not listed. */
+function placeOf(path: readonly PropertyKey[]): Place | null {
+  // Keys are the author's, and may hold slashes.
+  const text = path.map((key) => String(key).replaceAll('/', '|')).join('/');
+  return PLACES.find(([where]) => where.test(text))?.[1] ?? null;
+}
+
+/** The parameters reach these by the environment. */
+const HAS_ENVIRONMENT = new Set(['shell', 'script']);
+
+interface Compilation {
+  params: ParamsSchema;
+  issues: Issue[];
+  used: Set<string>;
+}
+
+/**
+ * Takes apart what an operation runs.
+ *
+ * @param schema of a request: the run, filled with samples, must fit it
+ * @returns what is wrong, with paths below the operation; none when it can be used
+ */
+export function compileRun(
+  run: JsonSchema,
+  params: ParamsSchema,
+  schema: SpecSchema,
+): { template: RunTemplate; issues: Issue[] } {
+  const work: Compilation = { params, issues: [], used: new Set() };
+  const kind = String(run.kind);
+  const environment: [string, string][] = [];
+  if (HAS_ENVIRONMENT.has(kind)) {
+    for (const name of Object.keys(params.properties)) environment.push([name, environmentName(name)]);
+    work.issues.push(...environmentIssues(environment, run));
+  }
+  const root = compileNode(run, [], work);
+  const template: RunTemplate = { kind, root, params, environment };
+  work.issues.push(...policyFields(run, schema));
+  if (work.issues.length === 0) work.issues.push(...sampleIssues(template, schema));
+  if (!HAS_ENVIRONMENT.has(kind)) {
+    for (const name of Object.keys(params.properties)) {
+      if (!work.used.has(name)) {
+        work.issues.push({
+          path: ['params', 'properties', name],
+          message: 'is not used: no field of run has the slot {{NAME}} for it',
+        });
+      }
+    }
+  }
+  return { template, issues: work.issues };
+}
+
+function environmentIssues(environment: readonly [string, string][], run: JsonSchema): Issue[] {
+  const own = Object.keys(run.env ?? {});
+  return environment.flatMap(([name, variable], i) => {
+    const path = ['params', 'properties', name];
+    const other = environment.find(([, one], j) => j < i && one === variable);
+    if (other !== undefined)
+      return [{ path, message: `is ${variable} in the environment, as ${other[0]} is` }];
+    return own.includes(variable) ? [{ path: ['run', 'env', variable], message: 'is a parameter' }] : [];
+  });
+}
+
+/** What every kind of request has beside its own fields is a policy: it stands beside `run`, not in it. */
+function policyFields(run: JsonSchema, schema: SpecSchema): Issue[] {
+  const { kind: _kind, name: _name, params: _params, ...policies } = schema.options[5].shape;
+  return Object.keys(run)
+    .filter((key) => key in policies)
+    .map((key) => ({ path: ['run', key], message: `unknown field; put ${key} beside run, not into it` }));
+}
+
+function compileNode(value: unknown, path: readonly PropertyKey[], work: Compilation): Node {
+  if (typeof value === 'string') return compileText(value, path, work);
+  if (typeof value !== 'object' || value === null) return { type: 'literal', value };
+  if (Array.isArray(value)) {
+    return { type: 'list', items: value.map((item, i) => compileNode(item, [...path, i], work)) };
+  }
+  const entries = Object.entries(value).map(([key, one]) => {
+    if (holdsSlot(key)) work.issues.push({ path: ['run', ...path, key], message: 'must not contain slots' });
+    return [key, compileNode(one, [...path, key], work)] as const;
+  });
+  return { type: 'map', entries };
+}
+
+function compileText(text: string, path: readonly PropertyKey[], work: Compilation): Node {
+  const complain = (message: string) => void work.issues.push({ path: ['run', ...path], message });
+  const place = placeOf(path);
+  if (place === null) {
+    const isCode = path[0] === 'command' || path[0] === 'source';
+    if (holdsSlot(text)) {
+      complain(`must not contain slots${isCode ? ': parameters are in the environment, as PARAM_NAME' : ''}`);
+    }
+    return { type: 'literal', value: text };
+  }
+  const template = parseTemplate(text);
+  if (typeof template === 'string') {
+    complain(template);
+    return { type: 'literal', value: text };
+  }
+  const node: TextNode = { type: 'text', template, place };
+  for (const slot of slotsOf(template)) {
+    work.used.add(slot.param);
+    const problem = slotProblem(slot, place, work.params);
+    if (problem !== null) complain(`${slot.text} ${problem}`);
+  }
+  if (place === 'url') originProblems(template, work.params).forEach(complain);
+  return slotsOf(template).length === 0 ? { type: 'literal', value: template[0] } : node;
+}
+
+function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | null {
+  if (!Object.hasOwn(params.properties, slot.param)) return 'is not a parameter of the operation';
+  const schema = schemaOf(slot, params);
+  if (schema === 'none') return 'is not a field that the parameter can have';
+  const isThere = params.required.includes(slot.param) || 'default' in (params.properties[slot.param] ?? {});
+  if (!isThere && !slot.isOptional) {
+    return `may be absent: write {{${[slot.param, ...slot.path].join('.')}?}}, make it required, or give it a default`;
+  }
+  return place === 'choice' && closedSet(schema) === null
+    ? 'decides what runs, so the parameter must have an enum'
+    : null;
+}
+
+/** Nothing but a closed set may decide which server is asked. */
+function originProblems(template: Template, params: ParamsSchema): string[] {
+  const [scheme, empty, host] = urlSegments(template, () => 'x');
+  const isAbsolute =
+    /^https?:$/i.test(scheme?.text ?? '') && scheme?.slots.length === 0 && empty?.text === '';
+  if (!isAbsolute || host === undefined || host.text === '' || host.text.includes('\\')) {
+    return ['must begin with http:// or https:// and a host'];
+  }
+  return host.slots
+    .filter((slot) => closedSet(schemaOf(slot, params)) === null)
+    .map((slot) => `${slot.text} decides which host is called, so the parameter must have an enum`);
+}
+
+/** What the request's own schema says of the run with a sample in each slot. */
+function sampleIssues(template: RunTemplate, schema: SpecSchema): Issue[] {
+  const sampleOf: ValueOf = (slot, { place, template: { length } }) => {
+    const [first] = closedSet(schemaOf(slot, template.params)) ?? [];
+    if (first !== undefined) return first;
+    if (place === 'path' && length === 1) return '/x';
+    return place === 'base64' ? 'eHh4' : 'x';
+  };
+  const { value, problems } = fillTree(template, sampleOf);
+  const unfit = problems.map(({ field, message }) => ({ path: ['run'], message: `${field}: ${message}` }));
+  const { success, error } = schema.safeParse(value);
+  const issues = [...(success ? [] : issuesOf(error)), ...programIssues((value as JsonSchema).program)];
+  return [...unfit, ...issues.map(({ path, message }) => ({ path: ['run', ...path], message }))];
+}

@@ -1,0 +1,579 @@
+// Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
+import { actingUser, type Caller } from '../../domain/spec/access.ts';
+import type { AccessRules, Allowed } from '../../domain/access/access-rules.ts';
+import { cacheOwner } from '../../domain/cache.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
+import type {
+  Execution,
+  ExecutionAccess,
+  Pool,
+  RunningExecution,
+  StepOf,
+  Trace,
+} from '../../domain/execution/execution.ts';
+import { poolOf, POOLS } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
+import type {
+  AcceptPart,
+  CacheEntry,
+  Claimant,
+  Clock,
+  Group,
+  GroupResult,
+  KeptStep,
+  Part,
+  Store,
+} from '../../domain/ports/store.ts';
+import { secretsIn, type Secrets } from '../../domain/spec/secrets.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
+import { resultBytesOf } from '../../domain/execution/result-text.ts';
+import type { Spec, Work } from '../../domain/spec/spec.ts';
+import type { CreditSource } from '../credits/credit-source.ts';
+import type { Hits } from './hits.ts';
+import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
+import type { ResultCache } from '../policies/cache.ts';
+import type { Joins } from '../policies/joins.ts';
+import type { Resolved } from '../policies/operations.ts';
+import type { Policies } from '../policies/policies.ts';
+import type { SubmitRates } from '../policies/submit-rates.ts';
+import type { EnginePolicy, Settings } from '../policies/settings.ts';
+import { checkPriority, KEY_LIFETIME_MS, newExecution, whyRevoked } from '../policies/settings.ts';
+import { insufficientCredits } from '../refusals.ts';
+import type { Scheduler } from '../run/scheduler.ts';
+
+export interface Submission {
+  spec: Spec | PlanSpec;
+  /** Parsed traceparent of the request; null starts a new trace. */
+  trace: Trace | null;
+  /** `bodyHash` stands for what was asked; the same key with another one is refused. */
+  idempotency: { key: string; bodyHash: string } | null;
+  rerunOf: ExecutionId | null;
+  /** Nobody is charged for it. */
+  isFree?: boolean;
+  /** The spec has come before, may come again as the same object, and never changes; never of a rerun. */
+  isRepeated?: boolean;
+  /** Signs the webhook of its spec, unless that brings one along; null makes one. */
+  webhookSecret?: string | null;
+  /** The plan that it is to be a step of. */
+  plan?: StepOf;
+  /** A plan to go on from. */
+  redrive?: Redrive;
+}
+
+export interface Redrive {
+  of: ExecutionId;
+  /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
+  copies: readonly (KeptStep & { planId: ExecutionId | null })[];
+}
+
+/** A step that the store did not take: its plan begins no more, or has it already. */
+export class StepNotTaken extends RefusedError {
+  readonly reason: 'plan_closed' | 'step_exists';
+  constructor(reason: StepNotTaken['reason']) {
+    super('internal_error', 'The plan does not take this step.');
+    this.reason = reason;
+  }
+}
+
+export interface Submitted {
+  execution: Execution;
+  /** The key was known: this is the execution of the first request with it. */
+  isReplay: boolean;
+  /** The same object for all that are alike, as domain/execution.ts has it; none where nobody knows. */
+  like?: object;
+  /** The secret that was made for its webhook, to be told once. */
+  webhookSecret: string | null;
+}
+
+export type NewExecution = AcceptPart['execution'];
+
+export interface SubmitDeps {
+  policy: EnginePolicy;
+  clock: Clock;
+  store: Store;
+  schedulers: Record<Pool, Scheduler>;
+  policies: Policies;
+  /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
+  resolve(spec: Spec): Resolved;
+  /** The isolation tiers that the runner offers. */
+  tiers(): readonly IsolationTier[];
+  /** What users may run, and how much. */
+  rules: AccessRules;
+  rates: SubmitRates;
+  secrets: Secrets;
+  /** Whether an API key has been revoked. */
+  isRevoked: (keyId: string) => boolean;
+  cache: ResultCache;
+  joins: Joins;
+  hits: Hits;
+  /** Null: credits are off. */
+  credits: CreditSource | null;
+  newId(): ExecutionId;
+  newTrace(): Trace;
+  claimant(): Claimant;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  /** Runs an execution that was claimed in its accept; its slot is taken. */
+  run(execution: RunningExecution): void;
+  /** What stands against one more plan. */
+  whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null;
+  /** Begins a plan that has been accepted. */
+  beginPlan(execution: RunningExecution): void;
+}
+
+/** Logs go when executions are removed, which is not often. */
+const LOG_RETRY_S = 60;
+
+/**
+ * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
+ * promise only where something is to be stored first.
+ *
+ * @throws StoreError when nothing could be written
+ */
+export function submitAll(
+  caller: Caller,
+  submissions: readonly Submission[],
+  deps: SubmitDeps,
+): (Submitted | RefusedError)[] | Promise<(Submitted | RefusedError)[]> {
+  const drafts = submissions.map((submission) => tryDraft(caller, submission, deps));
+  return drafts.every(isAnswer) ? drafts : store(caller, drafts, deps);
+}
+
+const isAnswer = (drafted: Drafted): drafted is Submitted | RefusedError => !('group' in drafted);
+
+/** @throws StoreError when nothing could be written */
+async function store(
+  caller: Caller,
+  drafts: Drafted[],
+  deps: SubmitDeps,
+): Promise<(Submitted | RefusedError)[]> {
+  const groups = drafts.flatMap((one) => (isAnswer(one) ? [] : [one.group]));
+  let results: GroupResult[];
+  try {
+    results = await deps.commit(groups);
+  } catch (error) {
+    for (const one of drafts) if (!isAnswer(one)) undo(one, deps);
+    throw error;
+  }
+  let next = 0;
+  const answers: (Submitted | RefusedError)[] = [];
+  for (const one of drafts) {
+    if (isAnswer(one)) answers.push(one);
+    else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
+  }
+  for (const pool of POOLS) deps.schedulers[pool].fill();
+  return answers;
+}
+
+/** What is to be stored before it is answered. */
+interface Draft {
+  submission: Submission;
+  group: Group;
+  executionId: ExecutionId;
+  runId: ExecutionId;
+  scheduler: Scheduler;
+  /** The scheduler whose slot it holds; null without one. */
+  slot: Scheduler | null;
+  mayWait: boolean;
+  /** Of its webhook, where none was given. */
+  madeSecret: string | null;
+}
+
+type Drafted = Draft | Submitted | RefusedError;
+
+function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Drafted {
+  try {
+    return draft(caller, submission, deps);
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}
+
+function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
+  slot?.release();
+  deps.joins.withdraw(executionId);
+}
+
+/** A submission costs one of those that its user has in a second, whatever becomes of it. */
+/** @throws RefusedError `too_many_submits` */
+export function checkSubmitRate(
+  { userId }: Caller,
+  { rules, rates }: Pick<SubmitDeps, 'rules' | 'rates'>,
+): void {
+  const { submitsPerS } = rules.quotasOf(userId);
+  const retryAfterS = submitsPerS === null ? null : rates.take(userId, submitsPerS);
+  if (retryAfterS === null) return;
+  const detail = `The user may submit at most ${submitsPerS} executions per second.`;
+  throw new RefusedError('too_many_submits', detail, { retryAfterS });
+}
+
+/** @throws RefusedError */
+function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft | Submitted {
+  const { idempotency, spec, trace, isRepeated = false } = submission;
+  // Who takes a plan in takes in its steps.
+  if (submission.plan === undefined) checkSubmitRate(caller, deps);
+  // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
+  const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
+  const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
+  if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
+  const execution = accepted(caller, submission, deps);
+  const beginning = begin(execution, submission, deps);
+  const pricing = price(execution, beginning, submission, deps);
+  if (beginning.hit !== null && mayFollow && execution.cost === null && execution.webhook === null) {
+    return {
+      ...deps.hits.first(caller, execution, beginning.hit, isRepeated),
+      isReplay: false,
+      webhookSecret: null,
+    };
+  }
+  const { scheduler, slot } = beginning;
+  const group: Part[] = [];
+  if (idempotency !== null) {
+    const { key, bodyHash } = idempotency;
+    const lifetime = { at: execution.createdAt, expiresAt: execution.createdAt + KEY_LIFETIME_MS };
+    const { userId } = caller;
+    group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
+  }
+  const { joins, end } = beginning;
+  // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
+  const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
+  // Who takes a plan in takes in its steps.
+  const maxQueued = execution.plan !== null ? Infinity : deps.policy.maxQueued;
+  const claim = slot === null ? null : deps.claimant();
+  const quota = quotaOf(execution, deps);
+  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, mayWait, ...pricing, ...quota });
+  if (submission.redrive !== undefined) {
+    const { of, copies } = submission.redrive;
+    const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
+    group.push({ type: 'keep_steps', of, copies: kept, at: execution.createdAt });
+  }
+  const { id: executionId, runId } = execution;
+  const madeSecret = addWebhook(group, execution, submission);
+  return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+}
+
+/** Stores the webhook that the spec brings along; answers the secret that was made for it. */
+function addWebhook(group: Part[], execution: NewExecution, submission: Submission): string | null {
+  const { id, userId, webhook, createdAt } = execution;
+  if (webhook === null) return null;
+  const given = submission.spec.webhook?.secret ?? submission.webhookSecret ?? null;
+  const secret = given ?? newSecret();
+  const own: Webhook = {
+    ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null, createdAt },
+    ...{ filter: { userId, types: webhook.events }, withResult: webhook.withResult === true },
+    secrets: [{ secret, until: null }],
+  };
+  group.push({ type: 'webhook', webhook: own, at: createdAt });
+  return given === null ? secret : null;
+}
+
+/** A spec as it is kept and shown. */
+function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
+  if (spec.webhook?.secret === undefined) return spec;
+  const { secret: _secret, ...webhook } = spec.webhook;
+  return { ...spec, webhook };
+}
+
+/**
+ * The record of a new execution, before it is known how it begins.
+ *
+ * @throws RefusedError
+ */
+export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
+  const { rerunOf } = submission;
+  const spec = withoutSecret(submission.spec);
+  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
+  const decision = deps.rules.decide(caller, spec);
+  if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
+  const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
+  const isShared = resolved.settings.cache?.scope === 'global';
+  if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
+    const detail = 'Only administrators and operations may change results that all users share.';
+    throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
+  }
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(resolved.settings, quotas);
+  const now = deps.clock.now();
+  const trace = submission.trace ?? deps.newTrace();
+  const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
+  const access = accessOf(caller, decision, deps);
+  const plan = submission.plan ?? null;
+  const confined = confinement(resolved.work, decision.confinement, deps);
+  const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan, now };
+  const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+  execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
+  return execution;
+}
+
+/** How its attempts are to be isolated. A request is made by the server itself. */
+function confinement(
+  work: Work,
+  { isolation, hasNetwork }: Confinement,
+  { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
+): { isolation: IsolationTier; hasNetwork: boolean } {
+  if (work.kind === 'http') return NO_PROCESS;
+  // Where none is strong enough any more, the runner refuses.
+  const tier = tierFor(isolation, tiers()) ?? isolation;
+  return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };
+}
+
+const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
+
+/** On whose word it is accepted. */
+function accessOf(
+  caller: Caller,
+  { limits, hosts }: Pick<Allowed, 'limits' | 'hosts'>,
+  { rules }: Pick<SubmitDeps, 'rules'>,
+): ExecutionAccess {
+  const { credential } = caller;
+  const keyId = credential?.type === 'key' ? credential.id : null;
+  const facts = { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
+  return keyId === null ? facts : { ...facts, keyId };
+}
+
+/** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
+function quotaOf({ userId, plan }: NewExecution, { rules }: SubmitDeps): Pick<AcceptPart, 'quota'> {
+  const { queued, logBytes } = rules.quotasOf(userId);
+  return plan !== null || (queued === null && logBytes === null) ? {} : { quota: { queued, logBytes } };
+}
+
+/**
+ * What a spec asks for, when its secrets are there for the caller. Another value of one makes another result.
+ *
+ * @throws RefusedError `unknown_secret`
+ */
+function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
+  const names = secretsIn(resolved.work);
+  if (names.length === 0) return resolved;
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  const missing = secrets.whyNot({ names, userId, operation });
+  if (missing !== null) {
+    throw new RefusedError('unknown_secret', `There is no secret ${missing} for this user.`);
+  }
+  const generations = names.map((name) => [name, secrets.generation(name)]);
+  return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
+}
+
+function acceptedPlan(
+  caller: Caller,
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  deps: SubmitDeps,
+): NewExecution {
+  const refusal = deps.whyNoRoom(caller.userId, spec);
+  if (refusal !== null) throw refusal;
+  const plan = submission.plan ?? null;
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(spec, quotas);
+  const access = accessOf(caller, { limits: null, hosts: null }, deps);
+  const from = {
+    caller,
+    access,
+    trace: trace ?? deps.newTrace(),
+    ...NO_PROCESS,
+    rerunOf,
+    redriveOf: redrive?.of ?? null,
+    plan,
+  };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as Settings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
+  return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
+}
+
+/** What happens when no slot is free. A step has its place in the plan, and waits. */
+export function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+  if (plan !== null || work.kind === 'plan') return 'queue';
+  return work.on_limit ?? policy.onLimit;
+}
+
+/** Sets what an execution costs; answers how it is counted. */
+export function price(
+  execution: NewExecution,
+  { joins }: Pick<Beginning, 'joins'>,
+  { isFree = false }: Submission,
+  { credits }: Pick<SubmitDeps, 'credits'>,
+): Pick<AcceptPart, 'pricing'> {
+  if (credits === null || isFree) return {};
+  const isPlan = execution.work.kind === 'plan';
+  const as = isPlan ? 'plan' : execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
+  const quote = credits.quote(execution, as);
+  if (quote === null) return {};
+  execution.cost = quote.cost;
+  return { pricing: { windows: quote.windows, lowBalance: credits.lowBalance() } };
+}
+
+/** A result does not tell how often it was tried for, but who joins a run gets its tries. */
+export function joinKey({ retry, retrySafe }: Pick<Execution, 'retry' | 'retrySafe'>, key: string): string {
+  return `${key} ${JSON.stringify([retry, retrySafe])}`;
+}
+
+/** Each of them gets the result, in one transaction: of large ones, fewer. */
+export function mostJoined({ outputPolicy, work }: NewExecution): number {
+  if (outputPolicy.parse === 'json') return 64;
+  const most = (work.kind === 'http' ? 1 : 2) * resultBytesOf(outputPolicy);
+  return Math.min(1000, Math.floor(MOST_JOINED_BYTES / Math.max(1, most)));
+}
+const MOST_JOINED_BYTES = 128 * 1024 * 1024;
+
+/** Whether a request takes results as they are, and has no say in how they are made and kept. */
+function onlyUses({ cache }: Spec): boolean {
+  const { mode = 'read_write', ...others } = cache ?? {};
+  return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
+}
+
+type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
+  Pick<AcceptPart, 'joins' | 'end'> & {
+    /** The kept result that it ends with. */
+    hit: CacheEntry | null;
+  };
+
+/**
+ * How an execution begins: with an earlier result, in the run of another one, not at all because its circuit is open, or
+ * with a slot or a place in the queue. Sets its run, and how it takes part in the cache.
+ *
+ * @throws RefusedError
+ */
+function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
+  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
+  const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
+  if (execution.work.kind === 'plan') return idle;
+  const denied = whyRevoked(execution, deps.isRevoked);
+  if (denied !== null) return { ...idle, end: { outcome: denied, result: null } };
+  const found = findResult(execution, deps);
+  if (found !== null) return { ...idle, ...found };
+  const outcome = deps.policies.refusal(execution);
+  if (outcome !== null) return { ...idle, end: { outcome, result: null } };
+  const hasSlot = scheduler.tryReserve();
+  const isRejected = !hasSlot && onLimitOf(execution, deps.policy) === 'reject';
+  // With a key it may be the second time, and then the answer is the first execution: the store knows.
+  if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
+  const { cache, userId, runId } = execution;
+  if (cache !== null && !isRejected) deps.joins.offer(userId, joinKey(execution, cache.key), runId);
+  return { ...idle, slot: hasSlot ? scheduler : null };
+}
+
+/** What spares an execution its own run: an earlier result, or a run that is under way. */
+function findResult(
+  execution: NewExecution,
+  deps: SubmitDeps,
+): Pick<Beginning, 'end' | 'hit'> | Pick<Beginning, 'joins'> | null {
+  const { cache, userId } = execution;
+  if (cache === null) return null;
+  const owner = cacheOwner(cache, userId);
+  if (cache.mode === 'refresh') deps.cache.drop({ userId: owner, key: cache.key });
+  if (cache.mode === 'write' || cache.mode === 'refresh') return null;
+  const entry = deps.cache.find(owner, cache.key);
+  if (entry !== null) {
+    const { runId, log, storedAt } = entry;
+    const madeBy = runId === null || log === undefined ? {} : { madeBy: { runId, ...log } };
+    execution.cache = { ...cache, status: 'hit', storedAt, ...madeBy };
+    return { end: { outcome: entry.outcome, result: entry.result }, hit: entry };
+  }
+  const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));
+  if (runId === null) {
+    deps.cache.countMiss();
+    return null;
+  }
+  execution.cache = { ...cache, status: 'joined' };
+  execution.runId = runId;
+  return { joins: true };
+}
+
+export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
+  const detail = `${maxQueued} executions wait already, as many as may (EXECUTION_MAX_QUEUED). Try again later.`;
+  return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
+}
+
+function userQueueFull(
+  { userId }: Caller,
+  { rules, policy, store }: SubmitDeps,
+  scheduler: Scheduler,
+): RefusedError {
+  const { queued } = rules.quotasOf(userId);
+  const most =
+    queued === null ? `${policy.maxQueued} of all users (EXECUTION_MAX_QUEUED)` : `${queued} (quotas.queued)`;
+  const detail =
+    `${store.queueUse(userId).waiting.own} executions of user ${quoted(userId)} wait for a slot or for a retry; at most ${most} may. ` +
+    'Wait until some of them have begun, or cancel some.';
+  return new RefusedError('user_queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
+}
+
+export function limitReached(scheduler: Scheduler): RefusedError {
+  const { slots, pool } = scheduler;
+  const setting = pool === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
+  const detail =
+    `At most ${slots} executions run at the same time (${setting}), and none can begin now. ` +
+    'Try again later, or let the execution wait with "on_limit": "queue".';
+  return new RefusedError('limit_reached', detail, { retryAfterS: scheduler.retryAfterS() });
+}
+
+async function conclude(
+  caller: Caller,
+  one: Draft,
+  result: GroupResult,
+  deps: SubmitDeps,
+): Promise<Submitted | RefusedError> {
+  const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
+  if (execution !== undefined) {
+    if (execution.status !== 'running') one.slot?.release();
+    else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
+    else deps.run(execution);
+    if (execution.cache?.status === 'joined') deps.cache.countJoin();
+    return { execution, isReplay: false, webhookSecret: one.madeSecret };
+  }
+  undo(one, deps);
+  const { scheduler } = one;
+  if (result.status !== 'refused')
+    return new RefusedError('internal_error', 'The store did not take the execution.');
+  switch (result.reason) {
+    case 'run_gone': {
+      // It has ended in between: its result is there, or another run is due.
+      deps.joins.withdraw(one.runId);
+      const [answer] = await submitAll(caller, [one.submission], deps);
+      return answer as Submitted | RefusedError;
+    }
+    case 'queue_full':
+      if (!one.mayWait) return limitReached(scheduler);
+      return queueFull(scheduler, deps.policy.maxQueued);
+    case 'no_credit':
+      return insufficientCredits(result);
+    case 'user_queue_full':
+      return userQueueFull(caller, deps, scheduler);
+    case 'log_quota_exceeded': {
+      const detail =
+        'The logs of this user have reached their quota. Remove executions, or wait until execd removes them.';
+      return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
+    }
+    case 'not_found':
+      return new RefusedError('not_found', `The plan ${one.submission.redrive?.of ?? ''} has been removed.`);
+    case 'plan_closed':
+    case 'step_exists':
+      return new StepNotTaken(result.reason);
+    case 'key_reused':
+      return new RefusedError(
+        'idempotency_key_reused',
+        'This Idempotency-Key was used with a different request. Use a new key.',
+      );
+    case 'key_gone':
+      return new RefusedError(
+        'execution_removed',
+        `The execution ${result.executionId} that this Idempotency-Key created was removed. Use a new key.`,
+      );
+    case 'key_replayed': {
+      const first = await deps.store.get(caller.userId, result.executionId);
+      if (first !== null) return { execution: first, isReplay: true, webhookSecret: null };
+      return new RefusedError(
+        'execution_removed',
+        `The execution ${result.executionId} that this Idempotency-Key created was removed. Use a new key.`,
+      );
+    }
+    default:
+      return new RefusedError('internal_error', `The store refused the execution: ${result.reason}.`);
+  }
+}

@@ -1,0 +1,130 @@
+// The way from a decision to the world: first the store remembers, then it is announced.
+import type { Execution } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import { accountEvents } from '../../domain/credits/account.ts';
+import type {
+  Clock,
+  Group,
+  GroupResult,
+  Log,
+  Publish,
+  PublishAccount,
+  Store,
+} from '../../domain/ports/store.ts';
+
+export interface CommitterDeps {
+  store: Pick<Store, 'commit' | 'probe'>;
+  clock: Clock;
+  log: Log;
+  publish: Publish;
+  publishAccount: PublishAccount;
+}
+
+const PROBE_MS = 1000;
+/** Events that are announced without a pause. */
+const PIECE = 500;
+
+export class Committer {
+  readonly #deps: CommitterDeps;
+  readonly #untold: {
+    results: GroupResult[];
+    resolve: (results: GroupResult[]) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
+  #isTelling = false;
+  #failure: Error | null = null;
+
+  constructor(deps: CommitterDeps) {
+    this.#deps = deps;
+  }
+
+  /** The last failure of the store, until a write works again. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** @throws StoreError when nothing was written */
+  async commit(groups: readonly Group[]): Promise<GroupResult[]> {
+    let results: GroupResult[];
+    try {
+      results = await this.#deps.store.commit(groups);
+    } catch (error) {
+      this.#failed(error as Error);
+      throw error;
+    }
+    this.#worked();
+    if (!this.#isTelling && eventsIn(results) <= PIECE) {
+      for (const result of results) for (const tell of this.#newsIn(result)) tell();
+      return results;
+    }
+    // What was stored first is told first, however long that takes.
+    return new Promise((resolve, reject) => {
+      this.#untold.push({ results, resolve, reject });
+      if (!this.#isTelling) void this.#tell();
+    });
+  }
+
+  /** Announces what is much, in turns with everybody else. */
+  async #tell(): Promise<void> {
+    this.#isTelling = true;
+    let left = PIECE;
+    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
+      const { results, resolve, reject } = next;
+      try {
+        for (const tell of results.flatMap((result) => [...this.#newsIn(result)])) {
+          tell();
+          left -= 1;
+          if (left > 0) continue;
+          await this.#deps.clock.sleep(0);
+          left = PIECE;
+        }
+        resolve(results);
+      } catch (error) {
+        reject(error);
+      }
+    }
+    this.#isTelling = false;
+  }
+
+  /** What a group has to tell, in order. */
+  *#newsIn(result: GroupResult): Generator<() => void> {
+    if (result.status !== 'applied') return;
+    const { publish, publishAccount } = this.#deps;
+    for (const event of (result.entries ?? []).flatMap(accountEvents)) yield () => publishAccount(event);
+    const touched = new Map<ExecutionId, Execution>(
+      result.executions.map((execution) => [execution.id, execution]),
+    );
+    for (const event of result.events) {
+      const execution = touched.get(event.executionId);
+      if (execution !== undefined) yield () => publish(event, execution);
+    }
+  }
+
+  #worked(): void {
+    if (this.#failure === null) return;
+    this.#failure = null;
+    this.#deps.log.info({}, 'The store is writable again');
+  }
+
+  /** While the server is not ready nobody may write, so that only a probe finds out that it could be. */
+  #failed(error: Error): void {
+    if (this.#failure === null) {
+      this.#deps.log.error({ err: error }, 'Cannot write to the store');
+      this.#probeLater();
+    }
+    this.#failure = error;
+  }
+
+  #probeLater(): void {
+    this.#deps.clock.timer(PROBE_MS, () => {
+      if (this.#failure === null) return;
+      this.#deps.store.probe().then(
+        () => this.#worked(),
+        () => this.#probeLater(),
+      );
+    });
+  }
+}
+
+const eventsIn = (results: readonly GroupResult[]): number =>
+  results.reduce((sum, result) => sum + (result.status === 'applied' ? result.events.length : 0), 0);

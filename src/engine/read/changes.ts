@@ -1,0 +1,295 @@
+// What a caller can change of an execution after its acceptance: cancel it, extend it, remove it.
+import type { Quotas } from '../../domain/access/access-rules.ts';
+import type { Caller } from '../../domain/spec/access.ts';
+import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
+import type { Execution, Timeouts } from '../../domain/execution/execution.ts';
+import { isFinished, lastAttemptNumber } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import { isExecutionId } from '../../domain/ids.ts';
+import type {
+  Clock,
+  ExpirePart,
+  Group,
+  GroupResult,
+  ListFilter,
+  ListPage,
+  Log,
+  Part,
+  Store,
+} from '../../domain/ports/store.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import { reservation } from '../../domain/credits/price.ts';
+import type { TimeoutsSpec } from '../../domain/spec/spec.ts';
+import type { LateAccepts } from '../accept/late-accepts.ts';
+import type { LiveRuns } from '../run/live-runs.ts';
+import type { LogRemovals } from '../upkeep/log-removals.ts';
+import type { Joins } from '../policies/joins.ts';
+import { checkLimits, checkPriority, deadlineOf } from '../policies/settings.ts';
+import type { Queries } from './queries.ts';
+import { notChanged, stored } from '../refusals.ts';
+
+export interface ChangesDeps {
+  store: Store;
+  removals: LogRemovals;
+  clock: Clock;
+  log: Log;
+  live: LiveRuns;
+  joins: Joins;
+  /** Answers that are not stored yet. */
+  late: LateAccepts;
+  queries: Queries;
+  quotasOf(userId: string): Quotas;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+}
+
+/** What a cancel says. */
+interface Cancel {
+  reason: string | null;
+  /** In place of that of the execution, milliseconds; null leaves that. */
+  graceMs: number | null;
+}
+
+/** Executions that are cancelled in one commit. */
+const CANCEL_BATCH = 500;
+
+export class Changes {
+  readonly #deps: ChangesDeps;
+  /** Executions whose limits are being extended; resolves to whether they have been. */
+  readonly #extending = new Map<ExecutionId, Promise<boolean>>();
+
+  constructor(deps: ChangesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Asks for an execution to be cancelled. Asking again changes nothing, but for a shorter grace.
+   *
+   * @throws RefusedError `not_found`, `execution_finished`
+   */
+  async cancel(caller: Caller, id: ExecutionId, how: Cancel): Promise<Execution> {
+    await this.#deps.late.stored(id);
+    const [result] = await this.#cancelAll(caller.userId, [id], how);
+    if (result?.status === 'applied') return result.executions[0] as Execution;
+    if (
+      result?.status === 'refused' &&
+      result.reason === 'illegal' &&
+      result.execution.status === 'cancelled'
+    ) {
+      return result.execution;
+    }
+    throw notChanged(result, id, 'it can no longer be cancelled');
+  }
+
+  /** Cancels everything live that fits; answers how many ended at once and how many are being stopped. */
+  async cancelMany(
+    filter: ListFilter & { userId: string },
+    how: Cancel,
+  ): Promise<{ cancelled: number; canceling: number }> {
+    const live: ListFilter = { ...filter, status: filter.status ?? ['pending', 'running'] };
+    const answer = { cancelled: 0, canceling: 0 };
+    let after: ExecutionId | null = null;
+    for (;;) {
+      const page: ListPage = await stored(this.#deps.store.list(live, CANCEL_BATCH, after));
+      const ids = page.executions.filter((execution) => !isFinished(execution)).map(({ id }) => id);
+      for (const result of await this.#cancelAll(filter.userId, ids, how)) {
+        if (result.status === 'applied')
+          answer[result.executions[0]?.phase === 'done' ? 'cancelled' : 'canceling'] += 1;
+      }
+      after = page.next;
+      if (after === null) return answer;
+    }
+  }
+
+  /**
+   * Changes the priority, or extends the limits, of a live execution.
+   *
+   * @throws RefusedError `not_found`, `execution_finished`, `insufficient_credits`, `validation` for a limit that is not an
+   *   extension, `command_not_allowed` for one that is over that of its template
+   */
+  async patch(
+    caller: Caller,
+    id: ExecutionId,
+    change: { priority: number | null; timeouts: TimeoutsSpec | null },
+  ): Promise<Execution> {
+    checkPriority({ priority: change.priority ?? undefined }, this.#deps.quotasOf(caller.userId));
+    await this.#deps.late.stored(id);
+    const before = await this.#deps.queries.own(caller, id);
+    const { revision } = before;
+    if (change.timeouts !== null) checkLimits({ timeouts: change.timeouts }, before.access);
+    const timeouts = change.timeouts === null ? null : extended(before.timeouts, change.timeouts);
+    const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
+    const part = { type: 'patch', ...of, ...change, timeouts, ...reservationFor(before, timeouts) } as const;
+    const result = await (timeouts === null
+      ? stored(this.#deps.commit([[part]])).then(([only]) => only)
+      : this.#extend(before, part));
+    // It has changed in between, and what was decided may not hold any more.
+    if (result?.status === 'stale') return this.patch(caller, id, change);
+    if (result?.status !== 'applied') throw notChanged(result, id, 'it can no longer be changed');
+    return result.executions[0] as Execution;
+  }
+
+  /** Extends the limits of what runs first: only what is in force is stored and answered. */
+  async #extend(before: Execution, part: Extract<Part, { type: 'patch' }>): Promise<GroupResult | undefined> {
+    const { id, runId } = before;
+    const run = this.#deps.live.get(runId);
+    const isStopping = run?.stop?.cause === 'total_timeout';
+    const { promise: ended, resolve: end } = Promise.withResolvers<boolean>();
+    this.#extending.set(id, ended);
+    let result: GroupResult | undefined;
+    try {
+      if (isStopping || !(await this.#setLimits(before, part.timeouts))) throw isEnding(id);
+      [result] = await stored(this.#deps.commit([[part]]));
+      // One that has just begun does not know of it.
+      const [now] = result?.status === 'applied' ? result.executions : [];
+      const isNew = now !== undefined && run?.attempt == null;
+      if (isNew && !(await this.#setLimits(now, part.timeouts))) throw isEnding(id);
+      return result;
+    } finally {
+      const isExtended = result?.status === 'applied';
+      if (!isExtended) void this.#setLimits(before, before.timeouts);
+      if (this.#extending.get(id) === ended) this.#extending.delete(id);
+      end(isExtended);
+    }
+  }
+
+  /** @throws RefusedError `not_found`, `execution_not_finished` */
+  async remove(caller: Caller, id: ExecutionId): Promise<void> {
+    await this.#deps.late.stored(id);
+    const part = { type: 'remove', userId: caller.userId, executionId: id } as const;
+    const [result] = isExecutionId(id) ? await stored(this.#deps.commit([[part]])) : [];
+    if (result?.status === 'refused' && result.reason === 'illegal') {
+      throw new RefusedError(
+        'execution_not_finished',
+        `The execution ${id} has not finished. Cancel it first.`,
+      );
+    }
+    if (result?.status === 'refused' && result.reason === 'step_of_plan')
+      throw new RefusedError(
+        'step_of_plan',
+        `The execution ${id} is a step of a plan. Remove the plan instead.`,
+      );
+    if (result?.status !== 'applied') throw notChanged(result, id, 'it cannot be removed');
+    await this.#deps.removals.remove(result.executions);
+  }
+
+  /**
+   * Ends an execution that has taken too long. Nothing happens when it has ended meanwhile.
+   *
+   * @throws StoreError
+   */
+  async expire(execution: Execution): Promise<void> {
+    const deadline = deadlineOf(execution);
+    if (deadline === null) return;
+    // Whoever is just being given more time is not ended by the time before.
+    if ((await this.#extending.get(execution.id)) === true) return;
+    const { cause, limitMs } = deadline;
+    const stop = () => this.#deps.live.stop(execution.runId, { cause: 'total_timeout', limitMs });
+    const { joins } = this.#deps;
+    if (execution.spec.kind === 'plan')
+      return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
+    // Whoever runs alone is stopped at once, whether the store can be written or not.
+    if (execution.status === 'running' && !joins.isShared(execution.runId)) {
+      joins.withdraw(execution.runId);
+      return stop();
+    }
+    const outcome: ExpirePart['outcome'] =
+      cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
+    const part = { executionId: execution.id, outcome, at: this.#deps.clock.now() };
+    const [result] = await this.#deps.commit([[{ type: 'expire', ...part }]]);
+    const isAlone = result?.status === 'refused' && result.reason === 'illegal';
+    if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop();
+  }
+
+  /**
+   * Ends a plan by something else than its steps. Nothing happens when its end has been decided already.
+   *
+   * @throws StoreError
+   */
+  async stopPlan(id: ExecutionId, outcome: Outcome): Promise<void> {
+    const at = this.#deps.clock.now();
+    const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome, at }]]);
+    if (result?.status === 'applied') this.#stopLive(result.executions, { reason: null, graceMs: null });
+  }
+
+  /**
+   * Gives an execution whose backoff is over back to the queue. Nothing happens when it has moved on meanwhile.
+   *
+   * @throws StoreError
+   */
+  async due(execution: Execution): Promise<void> {
+    const attempt = lastAttemptNumber(execution);
+    await this.#deps.commit([
+      [{ type: 'due', executionId: execution.id, attempt, at: this.#deps.clock.now() }],
+    ]);
+  }
+
+  async #cancelAll(userId: string, ids: readonly ExecutionId[], how: Cancel): Promise<GroupResult[]> {
+    const { reason } = how;
+    const at = this.#deps.clock.now();
+    const wanted = ids.filter(isExecutionId);
+    const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason, at }]);
+    const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
+    for (const result of results) {
+      if (result.status === 'applied') this.#stopLive(result.executions, how);
+    }
+    return results;
+  }
+
+  /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
+  #stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
+    for (const { runId, phase, spec, access } of executions) {
+      if (phase !== 'canceling' || spec.kind === 'plan') continue;
+      // No cancel fails because of its grace.
+      const allowedMs = graceMs === null ? null : Math.min(graceMs, access.limits?.graceMs ?? Infinity);
+      this.#deps.live.stop(runId, { cause: 'cancelled', reason, graceMs: allowedMs });
+    }
+  }
+
+  /** Answers whether the limits are in force. */
+  async #setLimits({ runId, status }: Execution, timeouts: Timeouts | null): Promise<boolean> {
+    const attempt = status === 'running' ? this.#deps.live.get(runId)?.attempt : null;
+    if (timeouts === null || attempt == null) return true;
+    return attempt.extend(timeouts.attemptMs, timeouts.idleMs);
+  }
+}
+
+const isEnding = (id: ExecutionId) =>
+  new RefusedError(
+    'execution_finished',
+    `The execution ${id} is ending: its limits can no longer be extended.`,
+  );
+
+/** Who may run longer may come to cost more. */
+function reservationFor(execution: Execution, timeouts: Timeouts | null): { reserved?: number } {
+  const { cost } = execution;
+  if (cost === null || timeouts === null) return {};
+  return { reserved: reservation(cost.rates, { ...execution, timeouts }) };
+}
+
+/** The limits after an extension; a shorter one would be a stop in disguise. */
+function extended(before: Timeouts, change: TimeoutsSpec): Timeouts {
+  const after: Timeouts = {
+    queueMs: change.queue_ms ?? before.queueMs,
+    attemptMs: change.attempt_ms ?? before.attemptMs,
+    totalMs: change.total_ms ?? before.totalMs,
+    idleMs: change.idle_ms ?? before.idleMs,
+  };
+  const names = {
+    queueMs: 'queue_ms',
+    attemptMs: 'attempt_ms',
+    totalMs: 'total_ms',
+    idleMs: 'idle_ms',
+  } as const;
+  const fields = (Object.keys(names) as (keyof Timeouts)[]).flatMap((name): FieldProblem[] => {
+    const old = before[name] ?? Infinity;
+    if ((after[name] ?? Infinity) >= old) return [];
+    const message =
+      old === Infinity
+        ? 'is off, and can only be set when the execution is submitted'
+        : `must not be less than ${old}`;
+    return [{ field: `/timeouts/${names[name]}`, message }];
+  });
+  if (fields.length > 0)
+    throw new RefusedError('validation', 'Limits can be extended, not shortened.', { fields });
+  return after;
+}

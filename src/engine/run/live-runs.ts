@@ -1,0 +1,74 @@
+// What this process knows of the attempts that it runs, beyond what is stored: how far they are, how much they wrote.
+import type { OutputTotals, RunningExecution } from '../../domain/execution/execution.ts';
+import { lastAttemptNumber } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { LiveStage } from '../../domain/execution/lifecycle.ts';
+import type { AttemptName, RunningAttempt, StopRequest } from '../../domain/ports/store.ts';
+
+export interface LiveRun {
+  /** The run; its executions may come and go. */
+  readonly id: ExecutionId;
+  readonly name: AttemptName;
+  stage: LiveStage;
+  pid: number | null;
+  startedAt: number | null;
+  /** The longest that its processes may take to end once they are told to, milliseconds. */
+  graceMs: number;
+  output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>;
+  attempt: RunningAttempt | null;
+  /** Asked for before the attempt was handed to the runner. */
+  stop: StopRequest | null;
+}
+
+export class LiveRuns {
+  readonly #runs = new Map<ExecutionId, LiveRun>();
+  /** Stops of runs whose claim has been stored but has not been heard of here yet. */
+  readonly #early = new Map<ExecutionId, StopRequest>();
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  get(id: ExecutionId): LiveRun | undefined {
+    return this.#runs.get(id);
+  }
+
+  all(): LiveRun[] {
+    return [...this.#runs.values()];
+  }
+
+  begin(execution: RunningExecution): LiveRun {
+    const { runId } = execution;
+    const run: LiveRun = {
+      id: runId,
+      name: { runId, attempt: lastAttemptNumber(execution) },
+      stage: 'waiting',
+      pid: null,
+      startedAt: null,
+      graceMs: execution.stop?.graceMs ?? 0,
+      output: { stdoutBytes: 0, stderrBytes: 0 },
+      attempt: null,
+      stop: this.#early.get(runId) ?? null,
+    };
+    this.#early.delete(runId);
+    this.#runs.set(runId, run);
+    return run;
+  }
+
+  /** Stops a live run; the first request wins, a later one can make the grace shorter. */
+  stop(id: ExecutionId, request: StopRequest): void {
+    const run = this.#runs.get(id);
+    if (run === undefined) {
+      if (!this.#early.has(id)) this.#early.set(id, request);
+      return;
+    }
+    run.stop ??= request;
+    if (request.cause === 'cancelled') run.graceMs = Math.max(run.graceMs, request.graceMs ?? 0);
+    run.attempt?.stop(request);
+  }
+
+  end(run: LiveRun): void {
+    // A run that was given back to the queue may have been claimed again already.
+    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
+  }
+}

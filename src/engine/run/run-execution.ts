@@ -1,0 +1,322 @@
+// The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
+// end is awaited and concluded, the end is stored, and what it held is given back.
+import { hostsInBoth, redirectHosts } from '../../domain/spec/access.ts';
+import type { AccessRules } from '../../domain/access/access-rules.ts';
+import type { Result, RunningExecution, Trace } from '../../domain/execution/execution.ts';
+import { lastAttemptNumber, operationOf } from '../../domain/execution/execution.ts';
+import { bothOf, type Confinement } from '../../domain/isolation.ts';
+import { judge, type Outcome } from '../../domain/outcome.ts';
+import type {
+  AttemptListener,
+  AttemptReport,
+  AttemptStart,
+  Clock,
+  Command,
+  Group,
+  HttpRunner,
+  Journal,
+  Log,
+  RunningAttempt,
+  Runner,
+} from '../../domain/ports/store.ts';
+import {
+  type FilledWork,
+  fillSecrets,
+  redactValue,
+  secretHeaders,
+  secretsIn,
+  type Secrets,
+} from '../../domain/spec/secrets.ts';
+import { resolveStop } from '../../domain/stop.ts';
+import { interruptedGroup, withExhausted } from './interrupted.ts';
+import type { LiveRun, LiveRuns } from './live-runs.ts';
+import type { Policies } from '../policies/policies.ts';
+import { decideRetry, type RetryDecision } from '../policies/retry.ts';
+import { type EnginePolicy, whyRevoked } from '../policies/settings.ts';
+import { resultOf } from './result.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Waiters } from '../feed/waiters.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+export interface RunDeps {
+  policy: EnginePolicy;
+  clock: Clock;
+  log: Log;
+  runner: Runner;
+  requests: HttpRunner;
+  journal: Journal;
+  live: LiveRuns;
+  scheduler: Scheduler;
+  writeBehind: WriteBehind;
+  /** Woken when a live attempt has written something or has moved on. */
+  growth: Waiters;
+  policies: Policies;
+  /** As they are at the start. */
+  rules: AccessRules;
+  secrets: Secrets;
+  isRevoked: (keyId: string) => boolean;
+  toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
+  newTrace(): Trace;
+  random(): number;
+  /** An attempt has ended by what may be the fault of a disk. */
+  suspectDisks(): void;
+  /** Aborts when the engine gives up; what is not stored then will be found by the next recovery. */
+  signal: AbortSignal;
+}
+
+/** Work that takes a process. */
+export type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
+
+const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
+
+/** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
+export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
+  const began = deps.clock.monotonic();
+  const run = deps.live.begin(execution);
+  const denied = whyDenied(execution, deps);
+  if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied, deps), deps);
+  const pass = deps.policies.admit(execution);
+  if ('outcome' in pass) {
+    return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
+  }
+  const attempt = launch(run, execution, deps);
+  const report = withoutJumps(await attempt.ended, deps);
+  run.stage = 'ended';
+  const lastedMs = deps.clock.monotonic() - began;
+  if (report.type === 'ended' && isOfTheSystem(report.outcome)) deps.suspectDisks();
+  pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
+  await settle(run, execution, ending(run, execution, report, deps), deps);
+  deps.scheduler.noteDuration(lastedMs);
+}
+
+const isOfTheSystem = (outcome: Outcome): boolean => {
+  const isNoEnd =
+    outcome.cause === 'internal' || outcome.cause === 'spawn_failed' || outcome.cause === 'request_failed';
+  return isNoEnd && judge(outcome).error?.fault === 'system';
+};
+
+/** The end of an attempt on the clock of its start, so that its duration, and what it costs, is how long it ran. */
+function withoutJumps(report: AttemptReport, { clock }: RunDeps): AttemptReport {
+  if (report.type !== 'ended' || report.end.startedAt === null) return report;
+  const { startedAt, endedAt } = report.end;
+  return { ...report, end: { ...report.end, endedAt: startedAt + clock.between(startedAt, endedAt) } };
+}
+
+/** What was allowed at its acceptance may not be any more. What its key may do has had its say then. */
+function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: RunDeps): Outcome | null {
+  const revoked = whyRevoked(execution, isRevoked);
+  if (revoked !== null) return revoked;
+  const { userId, spec, access, work } = execution;
+  const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
+  if (missing !== null) return { cause: 'denied', message: `There is no secret ${missing} for this user.` };
+  if (rules.version === access.policyVersion) return null;
+  if (spec.kind === 'plan') return null;
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
+}
+
+/** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */
+function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDeps): Group {
+  const fence = { executionId: execution.runId, attempt: lastAttemptNumber(execution), at: deps.clock.now() };
+  const settle = { type: 'settle', ...fence, result: null, end: null } as const;
+  if (execution.phase === 'starting')
+    return [
+      { type: 'requeue', ...fence },
+      { ...settle, outcome },
+    ];
+  const reason = execution.cancel?.reason ?? null;
+  return [{ ...settle, outcome: { cause: 'cancelled', reason, process: null } }];
+}
+
+/** Gives a claimed execution back to the queue, without having handed it to the runner; its slot too. Never rejects. */
+export async function giveBack(execution: RunningExecution, deps: RunDeps): Promise<void> {
+  const run = deps.live.begin(execution);
+  const unstarted: AttemptReport = { type: 'interrupted', detail: 'shutdown', isStarted: false };
+  await settle(run, execution, ending(run, execution, unstarted, deps), deps);
+}
+
+function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
+  const attempt = start(run, execution, deps, {
+    started(pid, at) {
+      Object.assign(run, { stage: 'running', pid, startedAt: at });
+      noteProgress(run, deps, true);
+    },
+    growth({ stdoutBytes, stderrBytes }) {
+      run.output = { stdoutBytes, stderrBytes };
+      noteProgress(run, deps, false);
+    },
+  });
+  run.attempt = attempt;
+  if (run.stop !== null) attempt.stop(run.stop);
+  return attempt;
+}
+
+/** Hands the work to the runner that can do it. */
+function start(
+  run: LiveRun,
+  execution: RunningExecution,
+  deps: RunDeps,
+  listener: AttemptListener,
+): RunningAttempt {
+  const { timeouts, outputPolicy, work, trace } = execution;
+  if (work.kind === 'plan') throw new TypeError('a plan has no attempts');
+  // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
+  const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
+  const names = secretsIn(work);
+  const filled =
+    names.length === 0 ? (work as FilledWork) : fillSecrets(work, (name) => deps.secrets.reveal(name));
+  const shared = {
+    ...run.name,
+    redact: deps.secrets.patterns(names),
+    keepBytes: outputPolicy.maxBytes,
+    failOnLimit: outputPolicy.oversized === 'fail',
+    attemptMs: timeouts.attemptMs,
+    idleMs: timeouts.idleMs,
+  };
+  if (filled.kind === 'http') {
+    const { id: executionId, userId } = execution;
+    const hosts = redirectHosts(filled, hostsNow(execution, deps.rules), operationOf(execution) !== null);
+    const request = {
+      ...{ work: filled, secretHeaders: secretHeaders(work), redirectHosts: hosts, executionId, userId },
+    };
+    return deps.requests.run({ ...shared, ...request, traceparent }, listener);
+  }
+  const command = deps.toCommand(execution, filled, traceparent);
+  const confined = confinementNow(execution, deps.rules);
+  const { limits, stop, userId } = execution;
+  const ending = stop ?? resolveStop({}, { byDefault: deps.policy.graceMs, most: null });
+  return deps.runner.run({ ...shared, ...confined, userId, command, limits, stop: ending }, listener);
+}
+
+/** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */
+function hostsNow({ access, spec, userId }: RunningExecution, rules: AccessRules): readonly string[] | null {
+  const { hosts = null } = access;
+  if (rules.version === access.policyVersion || spec.kind === 'plan') return hosts;
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  return 'why' in decision ? hosts : hostsInBoth(hosts, decision.hosts);
+}
+
+/** As it was accepted, or stronger where the rules have become so. */
+function confinementNow(
+  execution: RunningExecution,
+  rules: AccessRules,
+): Pick<AttemptStart, keyof Confinement> {
+  const { isolation, hasNetwork, access, spec, userId } = execution;
+  if (rules.version === access.policyVersion || spec.kind === 'plan') return { isolation, hasNetwork };
+  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  if ('why' in decision) return { isolation, hasNetwork };
+  const now = bothOf({ isolation, hasNetwork }, decision.confinement);
+  return { isolation: now.isolation, hasNetwork: now.hasNetwork ?? hasNetwork };
+}
+
+function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {
+  const { id, name, startedAt, output } = run;
+  if (startedAt !== null) {
+    // What is kept is known at the end; until then the counters say what was written.
+    const kept = { stdoutKeptBytes: 0, stderrKeptBytes: 0, records: 0, truncated: false };
+    const part = { executionId: id, attempt: name.attempt, startedAt, output: { ...output, ...kept } };
+    deps.writeBehind.note({ type: 'progress', ...part }, isFirst);
+  }
+  deps.growth.notify(id);
+}
+
+/** Makes the group that ends an attempt of an execution as it is then. */
+type Ending = (now: RunningExecution) => Promise<Group>;
+
+function ending(run: LiveRun, execution: RunningExecution, report: AttemptReport, deps: RunDeps): Ending {
+  if (report.type === 'interrupted') {
+    const { isStarted, detail } = report;
+    const interruption = { mayBeUnstarted: !isStarted, startedAt: run.startedAt, detail };
+    return (now) => interruptedGroup(now, interruption, deps);
+  }
+  let concluded: Concluded | null = null;
+  return async (now) => {
+    concluded ??= await conclude(execution, report, deps);
+    const { outcome, result, decision } = concluded;
+    const at = deps.clock.now();
+    const end = { executionId: now.runId, attempt: lastAttemptNumber(now), at, end: report.end };
+    // Who has asked for a cancel wants no further attempt.
+    if (decision.retry && now.phase === 'starting') {
+      return [{ type: 'retry', ...end, outcome, retryAt: at + decision.waitMs }];
+    }
+    const exhausted = decision.retry ? null : decision.exhausted;
+    return [{ type: 'settle', ...end, outcome: withExhausted(outcome, exhausted), result }];
+  };
+}
+
+interface Concluded {
+  outcome: Outcome;
+  result: Result;
+  decision: RetryDecision;
+}
+
+async function conclude(
+  execution: RunningExecution,
+  report: Extract<AttemptReport, { type: 'ended' }>,
+  deps: RunDeps,
+): Promise<Concluded> {
+  const { outcome, result } = await resultOf(
+    execution,
+    withoutSecrets(execution, report, deps.secrets),
+    deps,
+  );
+  const decision = decideRetry(execution, outcome, deps.policies.budgetOf(execution), () => deps.random());
+  return { outcome, result: withoutParsedSecrets(execution, result, deps.secrets), decision };
+}
+
+type EndedReport = Extract<AttemptReport, { type: 'ended' }>;
+
+/** A report whose messages and headers do not repeat what was put into the work. Its output is clean already. */
+function withoutSecrets({ work }: RunningExecution, report: EndedReport, secrets: Secrets): EndedReport {
+  const names = secretsIn(work);
+  if (names.length === 0) return report;
+  const redact = (text: string) => secrets.redact(names, text);
+  // The names of its fields are ours; those of headers are not.
+  const outcome = JSON.parse(JSON.stringify(report.outcome), (_name, one: unknown) =>
+    typeof one === 'string' ? redact(one) : one,
+  ) as Outcome;
+  const { response } = report;
+  if (response === null) return { ...report, outcome };
+  const headers = redactValue(response.headers, redact) as typeof response.headers;
+  return { ...report, outcome, response: { ...response, url: redact(response.url), headers } };
+}
+
+/** What was parsed says what its text had escaped, which the log may have let through. */
+function withoutParsedSecrets({ work }: RunningExecution, result: Result, secrets: Secrets): Result {
+  const names = secretsIn(work);
+  if (names.length === 0 || secrets.patterns(names).length === 0) return result;
+  const redact = (text: string) => secrets.redact(names, text);
+  if (result?.type === 'json') return { ...result, value: redactValue(result.value, redact) };
+  if (result?.type !== 'http' || !('json' in result.body)) return result;
+  return { ...result, body: { json: redactValue(result.body.json, redact) } };
+}
+
+/** Stores the end, however often it takes, and gives back what the attempt held. */
+async function settle(
+  run: LiveRun,
+  execution: RunningExecution,
+  makeGroup: Ending,
+  deps: RunDeps,
+): Promise<void> {
+  let now = execution;
+  for (let tries = 0; !deps.signal.aborted; tries++) {
+    try {
+      const group = await makeGroup(now);
+      deps.writeBehind.drop(run.id);
+      const result = await deps.scheduler.claimWith(group);
+      // The execution has moved on since it was looked at, and another group is due.
+      if (result.status !== 'refused' || result.reason !== 'illegal' || result.execution.status !== 'running')
+        break;
+      now = result.execution;
+    } catch (error) {
+      const waitMs = SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number;
+      deps.log.warn(
+        { err: error, execution_id: run.id, wait_ms: waitMs },
+        'Cannot store the end of an attempt; execd retries',
+      );
+      await deps.clock.sleep(waitMs, deps.signal).catch(() => undefined);
+    }
+  }
+  deps.live.end(run);
+  deps.growth.notify(run.id);
+}

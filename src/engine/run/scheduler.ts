@@ -1,0 +1,178 @@
+// Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
+// decides. Counting is synchronous, so that no two callers can take the same slot.
+import type { Pool, RunningExecution } from '../../domain/execution/execution.ts';
+import type { Claimant, Clock, Group, GroupResult, Log, Store } from '../../domain/ports/store.ts';
+
+export interface SchedulerDeps {
+  pool: Pool;
+  slots: number;
+  store: Pick<Store, 'stats'>;
+  clock: Clock;
+  log: Log;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  claimant(): Claimant;
+  /** Runs what has been claimed, each on one slot, which it gives back by `release` or `claimWith`. */
+  run(execution: RunningExecution): void;
+}
+
+const RETRY_MS = 1000;
+/** Weight of the last duration in the moving mean. */
+const SMOOTHING = 0.1;
+
+export class Scheduler {
+  readonly #deps: SchedulerDeps;
+  #inUse = 0;
+  #isOpen = false;
+  #isFilling = false;
+  /** Something has changed since the last claim was sent. */
+  #isDue = false;
+  /** The claim that is being committed. */
+  #claiming: Promise<void> = Promise.resolve();
+  #meanMs: number | null = null;
+
+  constructor(deps: SchedulerDeps) {
+    this.#deps = deps;
+  }
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  get slots(): number {
+    return this.#deps.slots;
+  }
+
+  get pool(): Pool {
+    return this.#deps.pool;
+  }
+
+  get free(): number {
+    return this.#deps.slots - this.#inUse;
+  }
+
+  get #queued(): number {
+    return this.#deps.store.stats().queued[this.#deps.pool];
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.fill();
+  }
+
+  /** Claims nothing any more; returns when a claim that was under way has come back and been handed to `run`. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    await this.#claiming;
+  }
+
+  /** Takes a slot for a new execution, if it need not wait behind others. */
+  tryReserve(): boolean {
+    if (!this.hasRoom) return false;
+    this.#inUse += 1;
+    return true;
+  }
+
+  /** Whether a new execution would get a slot at once. */
+  get hasRoom(): boolean {
+    return this.#isOpen && this.free > 0 && this.#queued === 0;
+  }
+
+  release(): void {
+    this.#inUse -= 1;
+    this.fill();
+  }
+
+  /** Claims for the free slots, in the background. */
+  fill(): void {
+    this.#isDue = true;
+    if (this.#isFilling || this.#wanted(0) === 0) return;
+    this.#isFilling = true;
+    this.#isDue = false;
+    this.#claiming = this.#claim().then(
+      (claimed) => {
+        this.#isFilling = false;
+        // What waits although a slot is free waits for its concurrency key: asking again would change nothing.
+        if (claimed > 0 || this.#isDue) this.fill();
+      },
+      (error: unknown) => {
+        this.#deps.log.error({ err: error }, 'Cannot claim queued executions; execd retries');
+        this.#deps.clock.timer(RETRY_MS, () => {
+          this.#isFilling = false;
+          this.fill();
+        });
+      },
+    );
+  }
+
+  /**
+   * Commits a group that frees a slot, and claims for it, and for all other free slots, in the same transaction.
+   * When the commit fails the slot is still the caller's.
+   *
+   * @returns the result of the group
+   */
+  async claimWith(group: Group): Promise<GroupResult> {
+    const wanted = this.#wanted(1);
+    const others = Math.max(0, wanted - 1);
+    this.#inUse += others;
+    let results: GroupResult[];
+    try {
+      results = await this.#deps.commit(wanted > 0 ? [group, this.#claimGroup(wanted)] : [group]);
+    } catch (error) {
+      this.#inUse -= others;
+      throw error;
+    }
+    const [own, claimed] = results;
+    // A refused group has freed nothing: its caller will try again with another one.
+    this.#inUse -= own?.status === 'refused' ? others : others + 1;
+    if (this.#start(claimed) === wanted) this.fill();
+    return own as GroupResult;
+  }
+
+  /** Takes in how long an attempt held its slot. */
+  noteDuration(ms: number): void {
+    this.#meanMs = this.#meanMs === null ? ms : this.#meanMs + SMOOTHING * (ms - this.#meanMs);
+  }
+
+  /** When a client should ask again: the mean duration of the attempts that are ahead, 1 to 60 seconds. */
+  retryAfterS(): number {
+    const ahead = this.#queued + 1;
+    const seconds = ((this.#meanMs ?? 1000) * ahead) / this.#deps.slots / 1000;
+    return Math.min(60, Math.max(1, Math.ceil(seconds)));
+  }
+
+  /** Claims for the free slots; answers how many came. */
+  async #claim(): Promise<number> {
+    const wanted = this.#wanted(0);
+    this.#inUse += wanted;
+    let results: GroupResult[];
+    try {
+      results = await this.#deps.commit([this.#claimGroup(wanted)]);
+    } catch (error) {
+      this.#inUse -= wanted;
+      throw error;
+    }
+    this.#inUse -= wanted;
+    return this.#start(results[0]);
+  }
+
+  /** How many to claim, with so many slots about to be free. */
+  #wanted(freed: number): number {
+    if (!this.#isOpen) return 0;
+    return Math.max(0, Math.min(this.free + freed, this.#queued));
+  }
+
+  #claimGroup(limit: number): Group {
+    return [{ type: 'claim_next', pool: this.#deps.pool, limit, claim: this.#deps.claimant() }];
+  }
+
+  /** Runs what was claimed; answers how many. */
+  #start(result: GroupResult | undefined): number {
+    if (result?.status !== 'applied') return 0;
+    const claimed = result.executions.filter((execution) => execution.status === 'running');
+    for (const execution of claimed) {
+      this.#inUse += 1;
+      this.#deps.run(execution);
+    }
+    return claimed.length;
+  }
+}

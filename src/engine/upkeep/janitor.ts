@@ -1,0 +1,143 @@
+// Retention: finished executions go by age since their end, and by count those of the users who keep most, never live ones.
+// Each leaves with its log. The record goes first, so that a crash in between leaves a log without a record, which the next
+// sweep removes. By itself it removes nothing for its age while the wall clock may have been set wrong.
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { Clock, Group, GroupResult, Journal, Log, Store } from '../../domain/ports/store.ts';
+import type { LogRemovals } from './log-removals.ts';
+import { Steadiness } from './steadiness.ts';
+
+export interface JanitorDeps {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  retentionMs: number;
+  maxRetained: number;
+  intervalMs: number;
+  removals: LogRemovals;
+}
+
+const BATCH = 500;
+/** Ended deliveries that are removed with a sweep. */
+const DELIVERIES = 50_000;
+/** After a start, or a jump of the clock, ages count again after this time: enough to set a wrong clock right. */
+const STEADY_MS = 3_600_000;
+
+/** By itself it leaves what ended so lately, unless twice as much is kept as may be: its client may not have read it yet. */
+const YOUNG_MS = 300_000;
+
+interface How {
+  /** Whether ages count; if not, only what is above the count goes. */
+  byAge: boolean;
+  /** Whether somebody has asked for it. */
+  isAsked: boolean;
+}
+
+export class Janitor {
+  readonly #deps: JanitorDeps;
+  readonly #steadiness: Steadiness;
+  readonly #stop = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+  /** The last sweep, which may be under way. */
+  #sweep: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: JanitorDeps) {
+    this.#deps = deps;
+    this.#steadiness = new Steadiness(deps.clock);
+  }
+
+  /** Sweeps now and then in the background, until `stop`. A failed sweep is logged; the next one tries again. */
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  /** Removes what has been kept long enough by the wall clock; answers how many executions. */
+  sweepOnce(): Promise<number> {
+    return this.#sweepNext({ byAge: true, isAsked: true });
+  }
+
+  /** One sweep after the other: two would find the same. */
+  #sweepNext(how: How): Promise<number> {
+    const sweep = this.#sweep.then(() => this.#sweepOnce(how));
+    this.#sweep = sweep.catch(() => undefined);
+    return sweep;
+  }
+
+  async #sweepOnce({ byAge, isAsked }: How): Promise<number> {
+    const { store, clock, retentionMs, maxRetained } = this.#deps;
+    const before = () => (byAge ? clock.now() : 0) - retentionMs;
+    // Who asks for a cleanup gets it at once.
+    const youngAfter = () => (isAsked ? Infinity : clock.now() - YOUNG_MS);
+    let removed = 0;
+    for (;;) {
+      const found = await store.expired(before(), maxRetained, BATCH, youngAfter());
+      if (found.length === 0) break;
+      let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
+      // Each with thousands of steps, perhaps: others are to write in between.
+      for (const plan of found.filter(({ kind }) => kind === 'plan')) {
+        if (this.#stop.signal.aborted) break;
+        gone += await this.#remove([plan]);
+      }
+      removed += gone;
+      if (gone === 0 || this.#stop.signal.aborted) break;
+    }
+    if (byAge) await store.expireKeys(clock.now());
+    await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore: before(), limit: DELIVERIES }]]);
+    if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
+    return removed;
+  }
+
+  /** Removes the logs of executions that are not in the store. */
+  async removeOrphanedLogs(): Promise<number> {
+    const { store, journal, log } = this.#deps;
+    let removed = 0;
+    let left = 0;
+    for await (const names of journal.all()) {
+      if (this.#stop.signal.aborted) break;
+      const missing = new Set(await store.missing([...new Set(names.map(({ runId }) => runId))]));
+      for (const name of names.filter(({ runId }) => missing.has(runId))) {
+        // One that cannot be removed keeps none of the others.
+        await journal.remove(name).then(
+          () => (removed += 1),
+          (error: unknown) => {
+            if (left === 0)
+              log.warn({ err: error, run_id: name.runId }, 'Cannot remove a log without an execution');
+            left += 1;
+          },
+        );
+      }
+    }
+    return removed;
+  }
+
+  async #remove(found: readonly { id: ExecutionId }[]): Promise<number> {
+    if (found.length === 0) return 0;
+    const groups = found.map(({ id }): Group => [{ type: 'remove', userId: null, executionId: id }]);
+    const results = await this.#deps.commit(groups);
+    const removed = results.flatMap((result) => (result.status === 'applied' ? result.executions : []));
+    await this.#deps.removals.remove(removed);
+    return removed.length;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, intervalMs, retentionMs } = this.#deps;
+    const { signal } = this.#stop;
+    const steadyMs = Math.min(retentionMs, STEADY_MS);
+    await this.removeOrphanedLogs().catch((error: unknown) =>
+      log.warn({ err: error }, 'Cannot look for logs without executions'),
+    );
+    while (!signal.aborted) {
+      const byAge = this.#steadiness.forMs() >= steadyMs;
+      await this.#sweepNext({ byAge, isAsked: false }).catch((error: unknown) =>
+        log.error({ err: error }, 'The cleanup failed; execd retries at the next interval'),
+      );
+      await clock.sleep(intervalMs, signal).catch(() => undefined);
+    }
+  }
+}

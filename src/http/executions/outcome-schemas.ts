@@ -1,0 +1,100 @@
+// How something ended, and the error that follows from it: of executions, plans, steps and events.
+import { z } from 'zod';
+import { LIMIT_NAMES } from '../../domain/limits.ts';
+import { CAUSES, FINAL_STATUSES } from '../../domain/outcome.ts';
+import { errorClass, errorCode, errorType, fault } from '../edge/words.ts';
+
+const time = z.iso.datetime({ precision: 3 });
+const count = z.int().min(0);
+const ms = z.int().min(0);
+
+export const sentSignal = z
+  .strictObject({
+    signal: z.string().describe('For example `SIGTERM`.'),
+    at: time.describe('When execd sent it.'),
+  })
+  .describe('A signal that execd sent.');
+
+export const processEnd = z
+  .strictObject({
+    exit_code: z.int().nullable().describe('Exit code of the first process; null if a signal ended it.'),
+    signal: z.string().nullable().describe('Signal that ended the first process; null if it exited.'),
+    forced: z.boolean().describe('Whether execd had to send SIGKILL after the grace.'),
+    signals: z.array(sentSignal).describe('The signals that execd sent: the first of each kind.'),
+    processes_found: count.describe(
+      'Processes that were alive when execd ended the attempt; 0 if the command ended by itself.',
+    ),
+    leftover_processes: count.describe(
+      'Processes, except the first, that outlived the first process or that execd had to kill.',
+    ),
+    survivors: count.describe('Processes of which execd could not confirm the end.'),
+    output_lost: z
+      .boolean()
+      .describe('execd ended a process that still held the output: the end of the output may be missing.'),
+  })
+  .describe('How the processes of an attempt ended.');
+
+export const outcome = z
+  .strictObject({
+    cause: z.enum(CAUSES).describe('Why it ended. It decides which of the other fields are present.'),
+    exit_code: z.int().optional().describe('For `exited`: the exit code.'),
+    signal: z.string().optional().describe('For `signalled`: the signal.'),
+    reason: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('For `cancelled`: the reason of the request. For failed starts and calls: their error type.'),
+    failed: count.optional().describe('For a plan: number of steps that failed.'),
+    steps: z.array(z.string()).optional().describe('For a plan: the first steps that failed.'),
+    message: z.string().nullable().optional().describe('What happened, in words.'),
+    detail: z.string().optional().describe('For `lost`: what interrupted the attempt.'),
+    limit_ms: ms.optional().describe('For timeouts: the limit that was exceeded, milliseconds.'),
+    limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
+    limit: z.enum(LIMIT_NAMES).optional().describe('For `resource_limit`: which limit was exceeded.'),
+    limit_value: count.optional().describe('For `resource_limit`: its value.'),
+    status: z.int().optional().describe('For `http_response`: the status.'),
+    expected: z.boolean().optional().describe('For `http_response`: whether the status is a success.'),
+    retry_after_ms: ms
+      .nullable()
+      .optional()
+      .describe('When the target or the circuit allows the next try, milliseconds.'),
+    circuit: z.string().optional().describe('For `circuit_open`: name of the circuit.'),
+    exhausted: z
+      .strictObject({
+        attempts: z.int().min(1).describe('Attempts that were made.'),
+        by: z.enum(['attempts', 'budget']).describe('Which limit was reached.'),
+      })
+      .optional()
+      .describe('Present if execd would have retried, but had no attempts or no retry budget left.'),
+    ended_as: z.enum(FINAL_STATUSES).optional().describe('For `imported`: the status of the record.'),
+    code: errorCode.nullable().optional().describe('For `imported`: the error code of the record.'),
+    error_message: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('For `imported`: the error message of the record.'),
+    process: processEnd.nullable().optional().describe('How the processes ended; null if none was started.'),
+  })
+  .describe('How an attempt or an execution ended.');
+
+export const executionError = z
+  .strictObject({
+    code: errorCode,
+    class: errorClass,
+    type: errorType,
+    fault,
+    message: z.string().describe('What happened, in words.'),
+    details: outcome,
+    retryable: z.boolean().describe('Whether another attempt can succeed.'),
+  })
+  .describe('Why an execution did not complete.');
+
+export type OutcomeWire = z.infer<typeof outcome>;
+
+/** What stands under its own name in the OpenAPI document. */
+export const outcomeComponents = {
+  Outcome: outcome,
+  ProcessEnd: processEnd,
+  SentSignal: sentSignal,
+  ExecutionError: executionError,
+};

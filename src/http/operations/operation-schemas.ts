@@ -1,0 +1,207 @@
+// The wire of operations: what a reader is told of them. Definitions themselves are never written by HTTP.
+import { z } from 'zod';
+import type { Operation, EffectivePolicy } from '../../domain/operations/operation.ts';
+import { eachLimit, LIMITS } from '../../domain/limits.ts';
+import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
+import { cache, OVERSIZED, retry, SPEC_KINDS } from '../../domain/spec/spec.ts';
+
+const ms = z.int().min(0);
+const count = z.int().min(0);
+
+/** What applies after all defaults. */
+export const resourceLimits = z
+  .strictObject(eachLimit((name) => count.nullable().describe(`${LIMITS[name].about} Null: no limit.`)))
+  .describe('Limits on what processes use, after all defaults.');
+
+/** What applies after all defaults. */
+const stopPolicy = z
+  .strictObject({
+    signal: z.enum(STOP_SIGNALS).describe('The signal that asks the processes to end.'),
+    grace_ms: ms.describe('Time between this signal and SIGKILL, milliseconds.'),
+    scope: z
+      .enum(STOP_SCOPES)
+      .describe(
+        '`all`: every process gets the signal. `main`: the first process gets it, and the others when the first has ended.',
+      ),
+  })
+  .describe('How execd ends the processes.');
+export const stop = stopPolicy.nullable().describe('How execd ends the processes; null if there are none.');
+
+export const outputPolicy = z
+  .strictObject({
+    max_bytes: count.describe('Most bytes of output that the log keeps.'),
+    oversized: z.enum(OVERSIZED).describe('What happens to more.'),
+    result_bytes: count.describe('Most bytes of each stream that the result holds.'),
+    parse: z.literal('json').nullable().describe('How the output is parsed.'),
+  })
+  .describe('What execd keeps of the output.');
+
+const timeouts = z
+  .strictObject({
+    queue_ms: ms.nullable().describe('Longest wait for a slot, milliseconds; null: no limit.'),
+    attempt_ms: ms.describe('Longest attempt, milliseconds.'),
+    total_ms: ms.nullable().describe('Longest time from submission to end, milliseconds; null: no limit.'),
+    idle_ms: ms.nullable().describe('Longest time without output, milliseconds; null: no limit.'),
+  })
+  .describe('Time limits.');
+
+const adaptiveTimeout = z
+  .strictObject({
+    factor: z.number().describe('Multiple of the 99th percentile of earlier attempts.'),
+    min_ms: ms.describe('Shortest limit, milliseconds.'),
+    max_ms: ms.describe('Longest limit, milliseconds.'),
+    min_samples: count.describe('Attempts before it applies.'),
+    current_ms: ms
+      .nullable()
+      .describe('Limit of the next attempt, milliseconds; null until there were enough attempts.'),
+  })
+  .describe('A limit of attempts that follows the duration of earlier ones.');
+
+const everyBreaker = {
+  open_ms: ms.describe('Time between opening and the first probe, milliseconds.'),
+  probes: count.describe('Successful probes in a row that close it.'),
+  count_user_faults: z.boolean().describe('Whether failures of the request or command count.'),
+};
+const consecutiveBreaker = z
+  .strictObject({
+    type: z.literal('consecutive').describe('Opens after failures in a row.'),
+    failures: count.describe('How many failures in a row open it.'),
+    ...everyBreaker,
+  })
+  .describe('A circuit breaker that counts failures in a row.');
+const samplingBreaker = z
+  .strictObject({
+    type: z.literal('sampling').describe('Opens at a ratio of failures.'),
+    ratio: z.number().describe('Ratio of failures that opens it, 0 to 1.'),
+    min_calls: count.describe('Calls in the window before it can open.'),
+    window_ms: ms.describe('The window, milliseconds.'),
+    ...everyBreaker,
+  })
+  .describe('A circuit breaker that measures the ratio of failures.');
+const breaker = z
+  .discriminatedUnion('type', [consecutiveBreaker, samplingBreaker])
+  .describe('When the circuit of the operation opens and closes.');
+
+const price = z
+  .strictObject({
+    per_run: count.describe('Credits for each execution that runs.'),
+    per_second: count.describe('Credits for each second of run time, all attempts together.'),
+    per_mb: count.describe('Credits for each million bytes of output that the log keeps.'),
+    every: z
+      .strictObject({
+        executions: count.describe('One in so many executions.'),
+        window_s: count.describe('Length of the window, seconds.'),
+        credits: count.describe('Credits that are added.'),
+      })
+      .optional()
+      .describe('Credits that are added to one in so many executions of a user within a window.'),
+    hit: count.describe('Credits for a cache hit.'),
+    joined: count.describe('Credits for sharing the run of another execution.'),
+  })
+  .describe('A price, in credits.');
+
+export const operationPolicy = z
+  .strictObject({
+    timeouts,
+    limits: resourceLimits.nullable().describe('Limits on what processes use; null for HTTP calls.'),
+    stop,
+    adaptive_timeout: adaptiveTimeout.nullable().describe('Null: off.'),
+    retry: z
+      .strictObject({
+        attempts: z.int().min(1).describe('Attempts in total.'),
+        multiplier: z.number().describe('Wait after the first attempt, seconds.'),
+        min_ms: ms.describe('Shortest wait, milliseconds.'),
+        max_ms: ms.describe('Longest wait, milliseconds.'),
+        jitter: z.number().describe('Random part of the wait, 0 to 1.'),
+        retry_on: retry.shape.retry_on
+          .unwrap()
+          .nullable()
+          .describe('Which ends are retried; null: those that another attempt can cure.'),
+      })
+      .nullable()
+      .describe('Retries; null: one attempt.'),
+    retry_budget: z
+      .strictObject({
+        ratio: z.number().describe('Retries that each execution adds.'),
+        per_second: z.number().describe('Retries that each second adds.'),
+        burst: z.number().describe('Most retries that can be saved up.'),
+      })
+      .describe('How many retries the executions of the operation have together.'),
+    retry_safe: z.boolean().describe('Whether an interrupted attempt is retried.'),
+    circuit: breaker.nullable().describe('Null: no circuit.'),
+    concurrency: count.nullable().describe('Most executions at a time; null: no limit of its own.'),
+    cache: z
+      .strictObject({
+        mode: cache.shape.mode.unwrap().describe('How executions use the cache.'),
+        ttl_s: z.number().describe('How long a result is kept, seconds; 0: until it is evicted.'),
+        scope: cache.shape.scope
+          .unwrap()
+          .nullable()
+          .describe('Who shares a result; null: `task` if task_id is given, else `user`.'),
+        key_exclude: z.array(z.string()).describe('Fields that are not part of the cache key.'),
+        salt: z.string().nullable().describe('Part of the cache key.'),
+      })
+      .nullable()
+      .describe('Null: no cache unless the request asks for it.'),
+    cacheable: z.boolean().describe('Whether a request may use the cache.'),
+    priority: z.int().describe('Higher runs earlier.'),
+    on_limit: z.enum(['queue', 'reject']).describe('What happens if no slot is free.'),
+    output: outputPolicy,
+    labels: z.record(z.string(), z.string()).describe('Labels that its executions get.'),
+    cost: price.nullable().describe('Price; null: the price of the kind that it runs.'),
+  })
+  .describe('The policy of an operation with all defaults. A request can override most of it.');
+
+export const operation = z
+  .strictObject({
+    name: z.string().describe('Name of the operation.'),
+    description: z.string().describe('What it does, in the words of the operator.'),
+    params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters.'),
+    kind: z.enum(SPEC_KINDS).exclude(['operation']).describe('What it runs.'),
+    policy: operationPolicy,
+  })
+  .describe('An operation that you can run by its name.');
+export const operationList = z
+  .strictObject({ items: z.array(operation).describe('All operations, by name.') })
+  .describe('Operations.');
+export type OperationWire = z.infer<typeof operation>;
+
+export const reloaded = z
+  .strictObject({
+    operations: count.describe('Operations that are defined now.'),
+    circuits: count.describe('Circuits that are defined now.'),
+  })
+  .describe('What was read.');
+export const nameParams = z.strictObject({ name: z.string().max(100).describe('Name of the operation.') });
+
+/** What stands under its own name in the OpenAPI document. */
+export const operationComponents = {
+  Operation: operation,
+  OperationPolicy: operationPolicy,
+  ConsecutiveBreaker: consecutiveBreaker,
+  SamplingBreaker: samplingBreaker,
+  Breaker: breaker,
+  Price: price,
+  StopPolicy: stopPolicy,
+  OperationList: operationList,
+  Reloaded: reloaded,
+};
+
+/** @param adaptiveMs the adaptive timeout as it is now; null when there is none yet */
+export function toOperationWire(
+  { name, definition }: Operation,
+  policy: EffectivePolicy,
+  adaptiveMs: number | null,
+): OperationWire {
+  const adaptive = policy.adaptive_timeout;
+  return {
+    name,
+    description: definition.description,
+    params: definition.params,
+    kind: definition.run.kind,
+    policy: {
+      ...policy,
+      adaptive_timeout: adaptive === null ? null : { ...adaptive, current_ms: adaptiveMs },
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// Plans over the wire.
+import { isFinished, resultValue } from '../../domain/execution/execution.ts';
+import type { PlanResults, PlanView, StepOutcome, StepView } from '../../engine/engine.ts';
+import type { PlanWire } from './plan-schemas.ts';
+import { isoTime, isoOrNull } from '../edge/times.ts';
+import { toWebhook, toCancel, toError, toFailedStep, toStepResult } from '../executions/wire.ts';
+
+/**
+ * @param hasSteps whether the steps are told one by one
+ * @param results what they came to; null leaves it out
+ */
+export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResults | null = null): PlanWire {
+  const { plan, counts, progress, criticalPath } = view;
+  const isDone = isFinished(plan);
+  return {
+    id: plan.id,
+    client_id: plan.spec.id ?? null,
+    status: plan.status,
+    phase: isDone ? 'done' : plan.phase === 'canceling' ? 'canceling' : 'running',
+    revision: plan.revision,
+    description: plan.spec.description ?? null,
+    strategy: plan.spec.strategy,
+    params: plan.spec.params ?? {},
+    user_id: plan.userId,
+    task_id: plan.taskId,
+    labels: plan.labels,
+    priority: plan.priority,
+    total_ms: plan.timeouts.totalMs,
+    plan_id: plan.plan?.id ?? null,
+    step: plan.plan?.step ?? null,
+    rerun_of: plan.rerunOf,
+    redrive_of: plan.redriveOf,
+    error: isDone ? toError(plan.outcome) : null,
+    result: isDone ? resultValue(plan.result) : null,
+    counts,
+    progress,
+    critical_path:
+      criticalPath === null ? null : { steps: criticalPath.steps, duration_ms: criticalPath.durationMs },
+    duration_ms: view.durationMs,
+    timestamps: { created: isoTime(plan.createdAt), finished: isDone ? isoTime(plan.finishedAt) : null },
+    cancel: toCancel(plan),
+    webhook: toWebhook(plan),
+    trace_id: plan.trace.traceId,
+    ...(hasSteps ? { steps: view.steps.map(toStep) } : {}),
+    ...(results === null ? {} : { results: results.steps.map(toResult), results_complete: results.isWhole }),
+  };
+}
+
+function toResult({ step, execution }: StepOutcome): unknown {
+  if (execution !== null) return toStepResult({ execution });
+  // Its execution was removed with its plan while this was read.
+  return step.outcome === null ? null : toFailedStep(step.name, step.outcome);
+}
+
+type StepWire = NonNullable<PlanWire['steps']>[number];
+
+function toStep(step: StepView): StepWire {
+  return {
+    name: step.name,
+    kind: step.kind,
+    status: step.status,
+    phase: step.phase === 'starting' ? 'running' : step.phase,
+    execution_id: step.executionId,
+    depends_on: [...step.dependsOn],
+    attempts: step.attempts,
+    skip_reason: step.skipReason,
+    error: step.outcome === null ? null : toError(step.outcome),
+    kept_from: step.keptFrom,
+    started_at: isoOrNull(step.startedAt),
+    finished_at: isoOrNull(step.finishedAt),
+    duration_ms: step.durationMs,
+  };
+}
+
+/** Weak: over what is stored, and how far the steps are. */
+export function planEtag({ plan, counts }: PlanView): string {
+  return `W/"${plan.revision}-${Object.values(counts).join('-')}"`;
+}

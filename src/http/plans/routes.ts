@@ -1,0 +1,272 @@
+// Plans: submit, check, read, list, run again.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isFinished } from '../../domain/execution/execution.ts';
+import { type PlanDraft, planRequest } from '../../domain/spec/plan.ts';
+import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
+import { matchesEtag, preferredWait, readTraceparent } from '../edge/request-headers.ts';
+import { bodyHash, idempotencyOf } from '../edge/idempotency.ts';
+import { acceptedFacts } from '../edge/audit.ts';
+import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
+import { json } from '../edge/answers.ts';
+import { plan, planList, planReport } from './plan-schemas.ts';
+import { planEtag, toPlanWire } from './plan-wire.ts';
+import {
+  idParams,
+  MAX_WAIT_S,
+  planGetQuery,
+  planListQuery,
+  planSubmitQuery,
+  type RequestSchemas,
+} from '../executions/schemas.ts';
+import type { z } from 'zod';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from '../executions/routes.ts';
+
+const BODY_BYTES = 16 * 1024 * 1024;
+/** Of all objects of a plan together. */
+const MAX_MEMBERS = 500_000;
+
+const ACCEPTED = [
+  ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied'] as const),
+  ...(['RateLimit', 'RateLimitPolicy'] as const),
+];
+const LINKS = {
+  read: { operationId: 'getPlan', parameters: { id: '$response.body#/id' } },
+  log: { operationId: 'getPlanLog', parameters: { id: '$response.body#/id' } },
+  cancel: { operationId: 'cancelPlan', parameters: { id: '$response.body#/id' } },
+};
+/** What a submission answers. */
+const accepted = {
+  200: json('It has finished while `Prefer: wait` waited.', plan, {
+    headers: ACCEPTED.filter((name) => name !== 'RetryAfter'),
+  }),
+  202: json('It was accepted, and has not finished.', plan, { headers: ACCEPTED, links: LINKS }),
+};
+
+interface Params {
+  Params: z.infer<typeof idParams>;
+}
+
+const AGAIN = {
+  rerun: {
+    operationId: 'rerunPlan',
+    summary: 'Run a plan again',
+    description: 'Submits a new plan with all steps of a finished one.',
+  },
+  redrive: {
+    operationId: 'redrivePlan',
+    summary: 'Run the rest of a plan that did not complete',
+    description: 'Submits a new plan that keeps the completed steps of a finished one, and runs the others.',
+  },
+} as const;
+
+export function planRoutes(
+  app: FastifyInstance,
+  { engine, requests }: { engine: Engine; requests: RequestSchemas },
+): void {
+  const { plans } = engine;
+  const oneOf = { params: idParams, tags: ['plans'] };
+  const accepts = {
+    bodyLimit: BODY_BYTES,
+    config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, maxMembers: MAX_MEMBERS },
+  } as const;
+
+  async function send(
+    reply: FastifyReply,
+    view: PlanView,
+    { steps, results }: z.output<typeof planGetQuery> = {},
+  ): Promise<FastifyReply> {
+    reply.header('etag', planEtag(view)).type('application/json; charset=utf-8');
+    const found = results === true ? await plans.results(view) : null;
+    return reply.send(JSON.stringify(toPlanWire(view, steps !== false, found)));
+  }
+
+  /** By the header, else by the client's id of the plan, which is a key among plans. */
+  function identityOf(request: FastifyRequest<{ Body: PlanDraft }>): ReturnType<typeof idempotencyOf> {
+    const { id } = request.body;
+    const ofHeader = idempotencyOf(request, () => request.body);
+    if (ofHeader !== null || id === undefined) return ofHeader;
+    return { key: `plan:${id}`, bodyHash: bodyHash(request.body) };
+  }
+
+  async function sendAccepted(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    submitted: Submitted,
+    query: z.output<typeof planSubmitQuery> = {},
+  ): Promise<FastifyReply> {
+    const { id, spec } = submitted.execution;
+    request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
+    const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
+    if (waitS !== null) {
+      await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
+      reply.header('preference-applied', `wait=${waitS}`);
+    }
+    const view = await plans.get(request.caller, id);
+    const isDone = isFinished(view.plan);
+    if (submitted.isReplay) reply.header('idempotency-replayed', 'true');
+    if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
+    reply.code(isDone ? 200 : 202).header('location', `/v1/plans/${id}`);
+    const { webhookSecret: secret } = submitted;
+    if (secret === null) return send(reply, view, query);
+    const wire = toPlanWire(view, true);
+    // Told here, and never again.
+    return reply.send({ ...wire, webhook: wire.webhook === null ? null : { ...wire.webhook, secret } });
+  }
+
+  app.route<{ Body: PlanDraft; Querystring: z.output<typeof planSubmitQuery> }>({
+    method: 'POST',
+    url: '/v1/plans',
+    ...accepts,
+    schema: {
+      operationId: 'submitPlan',
+      summary: 'Submit a plan',
+      description:
+        'execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.',
+      tags: ['plans'],
+      querystring: planSubmitQuery,
+      body: planRequest,
+      response: accepted,
+    },
+    async handler(request, reply) {
+      const submitted = await plans.submit(request.caller, request.body, {
+        trace: readTraceparent(request.headers.traceparent),
+        idempotency: identityOf(request),
+      });
+      return sendAccepted(request, reply, submitted, request.query);
+    },
+  });
+
+  app.route<{ Body: PlanDraft }>({
+    method: 'POST',
+    url: '/v1/plans/validate',
+    ...accepts,
+    config: { access: 'submit', maxMembers: MAX_MEMBERS },
+    schema: {
+      operationId: 'validatePlan',
+      summary: 'Check a plan without submitting it',
+      description: 'Returns every problem of the plan. Nothing is stored and nothing runs.',
+      tags: ['plans'],
+      body: planRequest,
+      response: { 200: json('The result of the check.', planReport) },
+    },
+    handler: async (request) => {
+      const { problems, levels } = await plans.check(request.caller, request.body);
+      return { valid: problems.length === 0, problems, levels };
+    },
+  });
+
+  app.route<{ Querystring: z.output<typeof planListQuery> }>({
+    method: 'GET',
+    url: '/v1/plans',
+    config: { access: 'read' },
+    schema: {
+      operationId: 'listPlans',
+      summary: 'List plans, newest first',
+      description: 'Lists your plans that match all filters, without plans that are steps of other plans.',
+      tags: ['plans'],
+      querystring: planListQuery,
+      response: { 200: json('A page.', planList) },
+    },
+    async handler(request) {
+      const { limit, cursor, ...query } = request.query;
+      const filter = {
+        ...toFilter(request.caller.userId, { ...query, kind: ['plan'] }),
+        isRoot: true as const,
+      };
+      const after = cursor === undefined ? null : readCursor(cursor, filter);
+      const { views, next } = await plans.list(filter, limit, after);
+      return {
+        items: views.map((view) => toPlanWire(view, false)),
+        next_cursor: next === null ? null : cursorAfter(next, filter),
+      };
+    },
+  });
+
+  app.route<Params & { Querystring: z.output<typeof planGetQuery> }>({
+    method: 'GET',
+    url: '/v1/plans/:id',
+    config: { access: 'read', headers: ['IfNoneMatch'], refuses: [410, 429] },
+    schema: {
+      ...oneOf,
+      operationId: 'getPlan',
+      summary: 'Get a plan and the state of its steps',
+      description:
+        'Responds at once, or with `wait` when the plan has finished. When the time is up, the response is the plan as it is then.',
+      querystring: planGetQuery,
+      response: {
+        200: json('The plan.', plan, { headers: ['ETag'] }),
+        304: { description: 'The plan has not changed since `If-None-Match`.', headers: ['ETag'] },
+      },
+    },
+    async handler(request, reply) {
+      const { caller, params, query } = request;
+      await plans.own(caller, params.id);
+      if (query.wait !== undefined)
+        await engine.wait(caller, params.id, { until: 'finished' }, query.wait * 1000, request.signal);
+      const view = await plans.get(caller, params.id);
+      const etag = planEtag(view);
+      if (matchesEtag(request.headers['if-none-match'], etag))
+        return reply.code(304).header('etag', etag).send();
+      return send(reply, view, query);
+    },
+  });
+
+  app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
+    method: 'POST',
+    url: '/v1/plans/:id/cancel',
+    config: { access: 'cancel', refuses: [410] },
+    schema: {
+      ...oneOf,
+      operationId: 'cancelPlan',
+      summary: 'Cancel a plan',
+      description: 'Cancels the plan and each of its steps that has not finished.',
+      body: requests.cancel,
+      response: {
+        200: json('It has finished.', plan, { headers: ['ETag'] }),
+        202: json('execd is stopping it.', plan, { headers: ['ETag'] }),
+      },
+    },
+    async handler(request, reply) {
+      const { caller, params, body } = request;
+      await plans.own(caller, params.id);
+      await engine.cancel(caller, params.id, body.reason ?? null, body.grace_ms ?? null);
+      const view = await plans.get(caller, params.id);
+      return send(reply.code(isFinished(view.plan) ? 200 : 202), view);
+    },
+  });
+
+  for (const again of ['rerun', 'redrive'] as const) {
+    app.route<Params>({
+      method: 'POST',
+      url: `/v1/plans/:id/${again}`,
+      config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: [409, ...ACCEPT_REFUSALS] },
+      schema: { ...oneOf, ...AGAIN[again], response: accepted },
+      async handler(request, reply) {
+        const { id } = request.params;
+        const submitted = await plans[again](request.caller, id, {
+          trace: readTraceparent(request.headers.traceparent),
+          idempotency: idempotencyOf(request, () => ({ [`${again}_of`]: id })),
+        });
+        return sendAccepted(request, reply, submitted);
+      },
+    });
+  }
+
+  app.route<Params>({
+    method: 'DELETE',
+    url: '/v1/plans/:id',
+    config: { access: 'cancel', refuses: [409, 410] },
+    schema: {
+      ...oneOf,
+      operationId: 'deletePlan',
+      summary: 'Remove a plan with its steps and their logs',
+      description: 'Removes a plan that has finished. Cancel a running one first.',
+      response: { 204: { description: 'Removed.' } },
+    },
+    async handler(request, reply) {
+      await plans.own(request.caller, request.params.id);
+      await engine.remove(request.caller, request.params.id);
+      return reply.code(204).send();
+    },
+  });
+}

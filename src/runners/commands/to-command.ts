@@ -1,0 +1,92 @@
+// From a spec to the process that carries it out: program, arguments and the whole environment.
+import type { RunningExecution } from '../../domain/execution/execution.ts';
+import { lastAttemptNumber } from '../../domain/execution/execution.ts';
+import type { Command } from '../../domain/ports/store.ts';
+import type { FilledWork } from '../../domain/spec/secrets.ts';
+import { scriptFileName } from './script-file.ts';
+
+/** Work that takes a process, with its secrets in their places. */
+type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
+
+export interface CommandOptions {
+  /** PATH of commands that bring none of their own. */
+  path: string;
+  /** Directory in which each attempt gets its private one. */
+  workDir: string;
+  /** The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/). */
+  traceparent: string;
+}
+
+/** Builds the command of the last claimed attempt of an execution, which does this work. */
+export function toCommand(execution: RunningExecution, work: ProcessWork, options: CommandOptions): Command {
+  const { path, workDir, traceparent } = options;
+  const attempt = lastAttemptNumber(execution);
+  const privateDir = `${workDir}/${execution.runId}.${attempt}`;
+  const script = scriptOf(work, privateDir);
+  const env = {
+    PATH: path,
+    HOME: privateDir,
+    TMPDIR: privateDir,
+    LANG: 'C.UTF-8',
+    // What cron and other services set: programs ask for them without a second thought. The runner adds USER and LOGNAME.
+    TERM: 'dumb',
+    SHELL: '/bin/sh',
+    TRACEPARENT: traceparent,
+    ...work.env,
+    EXECUTION_ID: execution.id,
+    EXECUTION_ATTEMPT: String(attempt),
+  };
+  return {
+    ...programOf(work, script?.path ?? ''),
+    env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    cwd: work.cwd ?? null,
+    privateDir,
+    script,
+    stdin: stdinOf(work),
+  };
+}
+
+/** The file beside the private directory that a script of the request is written into; null where there is none. */
+function scriptOf(work: ProcessWork, privateDir: string): Command['script'] {
+  if (work.kind !== 'script' || work.source === undefined) return null;
+  const { source, interpreter, filename } = work;
+  return { path: `${privateDir}.${scriptFileName({ source, interpreter, filename })}`, source };
+}
+
+function programOf(
+  spec: ProcessWork,
+  scriptPath: string,
+): Pick<Command, 'program' | 'programField' | 'args'> {
+  switch (spec.kind) {
+    case 'exec':
+      return { program: spec.program, programField: 'program', args: spec.args ?? [] };
+    case 'shell':
+      return { program: spec.shell ?? 'bash', programField: 'shell', args: ['-c', spec.command] };
+    case 'script': {
+      const file = spec.path ?? scriptPath;
+      const args = spec.args ?? [];
+      if (spec.interpreter === undefined) return { program: file, programField: 'program', args };
+      return { program: spec.interpreter, programField: 'interpreter', args: [file, ...args] };
+    }
+    case 'aws_cli': {
+      const options = [
+        ...(spec.profile === undefined ? [] : ['--profile', spec.profile]),
+        ...(spec.region === undefined ? [] : ['--region', spec.region]),
+      ];
+      return {
+        program: 'aws',
+        programField: 'program',
+        args: [spec.service, spec.operation, ...(spec.args ?? []), ...options],
+      };
+    }
+    default:
+      return spec satisfies never;
+  }
+}
+
+function stdinOf(spec: ProcessWork): Uint8Array | null {
+  if (spec.stdin === undefined) return null;
+  return typeof spec.stdin === 'string'
+    ? Buffer.from(spec.stdin, 'utf8')
+    : Buffer.from(spec.stdin.base64, 'base64');
+}
