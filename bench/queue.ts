@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Execution } from '../src/domain/execution/execution.ts';
-import type { Group } from '../src/domain/ports/store.ts';
+import type { Group } from '../src/domain/ports/group.ts';
 import { SqliteStore } from '../src/store/sqlite/store.ts';
 import { accept, newExecution, settle } from '../test/helpers/records.ts';
 

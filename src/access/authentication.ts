@@ -1,7 +1,7 @@
 // Who calls: from the Authorization header, and from nothing else.
 import { type Caller, type Credential, LOCAL_CALLER } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock } from '../domain/ports/store.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { TokenReader } from './tokens.ts';
 

@@ -5,7 +5,9 @@ import type { Caller } from '../domain/spec/access.ts';
 import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/access/api-key.ts';
 import type { KeyRequest } from '../domain/access/api-key-schema.ts';
 import { quoted, RefusedError } from '../domain/errors.ts';
-import type { ApiKeysPart, Clock, Log, Store } from '../domain/ports/store.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { ApiKeysPart } from '../domain/ports/group.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
 import { idIn, isKey, mintKey, mintSuccessor, type NewKey } from './mint.ts';
 
 export interface KeyRingDeps {

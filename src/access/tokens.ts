@@ -3,7 +3,7 @@
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
 import { type Caller, type Scope, SCOPES, userId as userIdSchema } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Log } from '../domain/ports/store.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
 
 export interface TokenOptions {
   issuer: string;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, ConfigError } from '../config/load.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 import { VERSION } from '../runner-host/protocol.ts';
 
 /** A small host forks fast: its heap is kept small. Nobody gets a debugger of it. */

@@ -1,5 +1,5 @@
 // The only source of time and timers of the server. Others are handed a Clock; tests hand in one that they move.
-import type { Clock } from '../domain/ports/store.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 
 /** More would go off at once (Node's timers are 32-bit). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

@@ -3,7 +3,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Config, ConfigError } from '../config/load.ts';
 import { isAtLeast, type IsolationTier } from '../domain/isolation.ts';
-import type { FailedTier } from '../domain/ports/store.ts';
+import type { FailedTier } from '../domain/ports/runner.ts';
 import type { IsolationMeans } from '../runners/commands/tiers.ts';
 
 const USUAL_BWRAP = '/usr/bin/bwrap';

@@ -2,7 +2,7 @@
 import type { Caller } from '../domain/spec/access.ts';
 import { SCOPES } from '../domain/spec/access.ts';
 import type { Operations, OperationSpec } from '../domain/operations/operation.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 import type { Engine } from '../engine/engine.ts';
 
 /** Runs at a time. */

@@ -9,24 +9,11 @@ import type { Execution, Pool, RunningExecution, Trace } from '../domain/executi
 import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
-import type {
-  AttemptLog,
-  CacheEntry,
-  CachePart,
-  Clock,
-  Command,
-  Group,
-  GroupResult,
-  HttpRunner,
-  Journal,
-  ListFilter,
-  Log,
-  Runner,
-  RunnerStatus,
-  Store,
-  StoreCounts,
-  StoreStats,
-} from '../domain/ports/store.ts';
+import type { ListFilter, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
+import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
+import type { Command, HttpRunner, Runner, RunnerStatus } from '../domain/ports/runner.ts';
+import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Secrets } from '../domain/spec/secrets.ts';
 import type { TimeoutsSpec } from '../domain/spec/spec.ts';
 import { Accounts } from './credits/accounts.ts';

@@ -2,7 +2,7 @@
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { isExecutionId } from '../domain/ids.ts';
-import type { GroupRefusal, GroupResult } from '../domain/ports/store.ts';
+import type { GroupRefusal, GroupResult } from '../domain/ports/group.ts';
 import { StoreError } from '../domain/ports/store.ts';
 
 /** When a client should try again while the server or its store is away, seconds. */

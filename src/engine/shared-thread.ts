@@ -1,7 +1,7 @@
 // Long work of users on the one thread that everybody shares: cut into pieces, which have a bound together, and done for users
 // in turn. Whoever needs the thread for something else never waits for more than one bound, however many work at a time.
 import { Lines } from '../domain/lines.ts';
-import type { Clock } from '../domain/ports/store.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 
 /** How long all the work together may hold the thread before the event loop goes round. */
 const TURN_MS = 8;

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ConditionError } from '../domain/plans/conditions.ts';
 import { Lines } from '../domain/lines.ts';
-import type { Clock, Timer } from '../domain/ports/store.ts';
+import type { Clock, Timer } from '../domain/ports/clock.ts';
 import { MAX_EVALUATION_MS, MAX_WALL_MS } from './cel.ts';
 import type { Evaluation } from './conditions.ts';
 

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Log } from '../domain/ports/store.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Webhooks } from '../domain/webhooks/webhooks.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -4,13 +4,13 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import {
   type AttemptLog,
-  type AttemptName,
   type Journal,
   JournalError,
   type LogRecord,
   type LogStart,
   type StreamName,
-} from '../domain/ports/store.ts';
+} from '../domain/ports/journal.ts';
+import type { AttemptName } from '../domain/ports/runner.ts';
 import {
   decodeRecord,
   INDEX_ENDING,

@@ -4,7 +4,7 @@
 import { createReadStream, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 
 /** What is written of a request. */
 export type AuditEntry = Readonly<Record<string, unknown>>;

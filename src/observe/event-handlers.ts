@@ -2,7 +2,7 @@
 // engine or to the others: each has a queue of its own, which is bounded; what does not fit is dropped, and counted.
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Execution } from '../domain/execution/execution.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 
 export interface EventHandler {
   /** A label of the metrics. */

@@ -6,7 +6,7 @@ import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Execution, FinishedExecution } from '../domain/execution/execution.ts';
 import { isFinished, leavesResult, operationOf, operationType } from '../domain/execution/execution.ts';
 import { judge, type Outcome } from '../domain/outcome.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 
 /** A message may hold what a program or a target has written. */
 const MAX_MESSAGE = 500;

@@ -3,7 +3,7 @@
 // and counted, and the log says so as soon as it is read again.
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Clock, Timer } from '../domain/ports/store.ts';
+import type { Clock, Timer } from '../domain/ports/clock.ts';
 
 export interface LogOutputOptions {
   clock: Clock;

@@ -6,7 +6,8 @@ import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { judge } from '../domain/outcome.ts';
-import type { RunnerStatus, StoreCounts, StoreStats } from '../domain/ports/store.ts';
+import type { StoreCounts, StoreStats } from '../domain/ports/store.ts';
+import type { RunnerStatus } from '../domain/ports/runner.ts';
 
 /** What is asked for at each scrape. */
 export interface Gauges {

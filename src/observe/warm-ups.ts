@@ -3,7 +3,7 @@ import type { EventType } from '../domain/event-types.ts';
 import { isFinal } from '../domain/execution/events.ts';
 import { type Execution, isFinished, operationType } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 
 /** Of more that run at a time, the end is told like that of others only. */
 const MOST = 100_000;

@@ -14,7 +14,7 @@ import { fieldMessage } from '../domain/field-messages.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import { dotted, type Issue, issuesOf } from '../domain/issues.ts';
 import { canonicalJson } from '../domain/json.ts';
-import type { Log } from '../domain/ports/store.ts';
+import type { Log } from '../domain/ports/clock.ts';
 import { runsOthers } from '../domain/access/runs-others.ts';
 import type { LiveFile } from './live-files.ts';
 import { parseYaml, type Read } from './read-yaml.ts';

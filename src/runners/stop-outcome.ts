@@ -1,6 +1,6 @@
 // The outcome of an attempt that was told to end.
 import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
-import type { StopRequest } from '../domain/ports/store.ts';
+import type { StopRequest } from '../domain/ports/runner.ts';
 
 type Lost = Extract<Outcome, { cause: 'lost' }>;
 

@@ -1,7 +1,9 @@
 // Delivers what the store says is due. Users take turns, and of each user their lanes (receivers); no user has more places
 // than are left free, and no lane more than a few, so that silent receivers hold up nobody else. How a try went is stored before the next one; a crash in between repeats it, under the same id.
 import type { FinishedExecution } from '../domain/execution/execution.ts';
-import type { Clock, Group, GroupResult, Log, Store, Timer } from '../domain/ports/store.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { Group, GroupResult } from '../domain/ports/group.ts';
+import type { Clock, Log, Timer } from '../domain/ports/clock.ts';
 import {
   type DeliveryState,
   type DeliveryTry,

@@ -1,7 +1,9 @@
 // What clients do with webhooks: make, show, try, turn off and on, give a new secret, remove, and look at deliveries.
 import type { Caller } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { Clock, Group, GroupResult, Store } from '../domain/ports/store.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { Group, GroupResult } from '../domain/ports/group.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 import { StoreError } from '../domain/ports/store.ts';
 import {
   type Delivery,

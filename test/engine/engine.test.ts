@@ -1,7 +1,8 @@
 import t from 'tap';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
-import { type Group, type GroupResult, type Store, StoreError } from '../../src/domain/ports/store.ts';
+import { type Store, StoreError } from '../../src/domain/ports/store.ts';
+import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
 import { engineWorld } from '../helpers/engine-world.ts';
 import type { FakeAttempt } from '../helpers/fake-runner.ts';
 import { until } from '../helpers/processes.ts';

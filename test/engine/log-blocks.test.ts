@@ -1,7 +1,7 @@
 // Blocks of logs: whatever the records are and wherever a reader begins, all comes, once and in order.
 import t from 'tap';
 import { LogBlocks, type LogPiece, type OutputForm } from '../../src/engine/streams/log-blocks.ts';
-import type { AttemptLog, Journal, LogRecord } from '../../src/domain/ports/store.ts';
+import type { AttemptLog, Journal, LogRecord } from '../../src/domain/ports/journal.ts';
 
 const NAME = { runId: 'run', attempt: 1 };
 type Written = [stream: 'stdout' | 'stderr', bytes: Uint8Array | string];

@@ -3,7 +3,7 @@ import t from 'tap';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';
 import { type EngineWorld, engineWorld } from '../helpers/engine-world.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
-import type { Journal } from '../../src/domain/ports/store.ts';
+import type { Journal } from '../../src/domain/ports/journal.ts';
 import { until } from '../helpers/processes.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { LifecycleEvent } from '../../src/domain/execution/events.ts';
-import type { Group, GroupResult } from '../../src/domain/ports/store.ts';
+import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
 import { planChecker } from '../../src/domain/plans/plan-check.ts';
 import { Committer } from '../../src/engine/feed/committer.ts';
 import { Turns } from '../../src/engine/shared-thread.ts';

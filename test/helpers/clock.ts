@@ -1,6 +1,6 @@
 // A clock whose timers go off when the test says so. The wall clock follows: it begins at the real time, so that ids and
 // stored times look as ever.
-import type { Clock } from '../../src/domain/ports/store.ts';
+import type { Clock } from '../../src/domain/ports/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Moves time on; timers that are due go off in their order, with room in between for what they set going. */

@@ -6,7 +6,8 @@ import type { Cost } from '../../src/domain/cost.ts';
 import type { CacheUse } from '../../src/domain/cache.ts';
 import { isFinished, type Execution } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports/store.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import type { Group, GroupResult, IdempotencyPart } from '../../src/domain/ports/group.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 

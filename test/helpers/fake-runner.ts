@@ -12,7 +12,7 @@ import type {
   RunnerStatus,
   RunningAttempt,
   StopRequest,
-} from '../../src/domain/ports/store.ts';
+} from '../../src/domain/ports/runner.ts';
 import { EXIT_0 } from './records.ts';
 
 export interface FakeAttempt {

@@ -7,7 +7,8 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { dirname } from 'node:path';
 import type { Test } from 'tap';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { AttemptReport, Clock, RequestStart, RunningAttempt } from '../../src/domain/ports/store.ts';
+import type { AttemptReport, RequestStart, RunningAttempt } from '../../src/domain/ports/runner.ts';
+import type { Clock } from '../../src/domain/ports/clock.ts';
 import { FileJournal, journalPath } from '../../src/journal/reader.ts';
 import { RequestRunner, type RequestRunnerOptions } from '../../src/runners/requests/http.ts';
 import { type FakeClock, fakeClock } from './clock.ts';

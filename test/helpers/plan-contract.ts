@@ -3,7 +3,8 @@ import type { Test } from 'tap';
 import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { PlanSpec } from '../../src/domain/spec/plan.ts';
-import type { Group, GroupResult, StepMark, Store } from '../../src/domain/ports/store.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import type { Group, GroupResult, StepMark } from '../../src/domain/ports/group.ts';
 import { accept, newExecution, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 

@@ -2,7 +2,7 @@
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import { NO_ACCESS_FACTS, NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports/store.ts';
+import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports/group.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 
 const nextId = createIdGenerator(() => Date.now());

@@ -12,7 +12,8 @@ import {
   lastAttemptNumber,
   NO_OUTPUT,
 } from '../../src/domain/execution/execution.ts';
-import type { CacheEntry, Group, GroupResult, IdempotencyPart, Store } from '../../src/domain/ports/store.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import type { CacheEntry, Group, GroupResult, IdempotencyPart } from '../../src/domain/ports/group.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 import { creditsContract } from './credits-contract.ts';

@@ -1,7 +1,8 @@
 // What every store must do for streams and webhooks: events by position, and deliveries that belong to their events.
 import type { Test } from 'tap';
 import type { EventFilter } from '../../src/domain/execution/events.ts';
-import type { Group, GroupResult, Store } from '../../src/domain/ports/store.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
 import type { DueLanesQuery, Webhook } from '../../src/domain/webhooks/webhooks.ts';
 import { until } from './processes.ts';
 import { accept, newExecution, settle } from './records.ts';

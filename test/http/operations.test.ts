@@ -2,7 +2,7 @@ import fastify from 'fastify';
 import t from 'tap';
 import { RefusedError } from '../../src/domain/errors.ts';
 import type { PolicyDefaults } from '../../src/domain/operations/operation.ts';
-import type { Log } from '../../src/domain/ports/store.ts';
+import type { Log } from '../../src/domain/ports/clock.ts';
 import { errorHandler } from '../../src/http/edge/error-handler.ts';
 import { operation, operationList } from '../../src/http/operations/operation-schemas.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';

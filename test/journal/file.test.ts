@@ -13,7 +13,7 @@ import {
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports/store.ts';
+import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports/journal.ts';
 import { FileJournal, journalPath } from '../../src/journal/reader.ts';
 import { JournalWriter } from '../../src/journal/journal-writer.ts';
 import { tempDir } from '../helpers/temp.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createClock } from '../../src/app/clock.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
-import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports/store.ts';
+import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports/runner.ts';
 import { CommandRunner } from '../../src/runners/commands/command.ts';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';
 import { isAlive, until, withEnvironment } from '../helpers/processes.ts';

@@ -3,7 +3,8 @@
 import type { Caller } from '../../domain/spec/access.ts';
 import { alike, endedAtOnce, type FinishedExecution, type Trace } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AcceptPart, CacheEntry, Clock } from '../../domain/ports/store.ts';
+import type { AcceptPart, CacheEntry } from '../../domain/ports/group.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { Answer, LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from '../policies/cache.ts';
 import type { Policies } from '../policies/policies.ts';

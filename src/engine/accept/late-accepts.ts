@@ -2,7 +2,8 @@
 // work, no money, no promise of a key. They can be read from here until they are stored.
 import { alike, type FinishedExecution, type OwnFacts } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Group, GroupResult, Log } from '../../domain/ports/store.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface LateAcceptsDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;

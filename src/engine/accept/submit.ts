@@ -14,17 +14,17 @@ import type {
 import { poolOf, POOLS } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
+import type { Store } from '../../domain/ports/store.ts';
 import type {
   AcceptPart,
   CacheEntry,
   Claimant,
-  Clock,
   Group,
   GroupResult,
   KeptStep,
   Part,
-  Store,
-} from '../../domain/ports/store.ts';
+} from '../../domain/ports/group.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { secretsIn, type Secrets } from '../../domain/spec/secrets.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';

@@ -4,7 +4,9 @@
 import type { Execution } from '../../domain/execution/execution.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Group, GroupResult, Log, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface ChargesDeps {
   store: Pick<Store, 'dueCharges'>;

@@ -1,7 +1,7 @@
 // What executions cost, from the credits file and the operations as they are now.
 import type { Cost, Window } from '../../domain/cost.ts';
 import type { Operations } from '../../domain/operations/operation.ts';
-import type { AcceptPart } from '../../domain/ports/store.ts';
+import type { AcceptPart } from '../../domain/ports/group.ts';
 import { type PricedAs, quote } from '../../domain/credits/price.ts';
 import type { CreditsFile, Price } from '../../domain/credits/price-schema.ts';
 

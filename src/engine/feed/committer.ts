@@ -2,15 +2,10 @@
 import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { accountEvents } from '../../domain/credits/account.ts';
-import type {
-  Clock,
-  Group,
-  GroupResult,
-  Log,
-  Publish,
-  PublishAccount,
-  Store,
-} from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Publish, PublishAccount } from '../../domain/ports/publish.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface CommitterDeps {
   store: Pick<Store, 'commit' | 'probe'>;

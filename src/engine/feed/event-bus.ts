@@ -2,7 +2,7 @@
 import type { AccountEvent } from '../../domain/credits/account.ts';
 import type { LifecycleEvent } from '../../domain/execution/events.ts';
 import type { Execution } from '../../domain/execution/execution.ts';
-import type { Log } from '../../domain/ports/store.ts';
+import type { Log } from '../../domain/ports/clock.ts';
 
 export type Listener = (event: LifecycleEvent, execution: Execution) => void;
 export type AccountListener = (event: AccountEvent) => void;

@@ -1,5 +1,5 @@
 // Callers that wait for something to happen to an execution. Nobody polls: a waiter is woken, or its time is up.
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 
 /** Waiters that are woken in one turn of the event loop: each has work to do then. */

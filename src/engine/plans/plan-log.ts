@@ -2,7 +2,8 @@
 // which they began; followed side by side. Nothing is buffered but one item a step.
 import type { Caller } from '../../domain/spec/access.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Store, StreamName } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { StreamName } from '../../domain/ports/journal.ts';
 import { MadeLogGone } from '../read/log-source.ts';
 import type { LogItem, LogQuery } from '../read/read-log.ts';
 import type { Waiters } from '../feed/waiters.ts';

@@ -9,18 +9,10 @@ import { weigh } from '../../domain/json.ts';
 import { graphOf, type Node, roundOf } from '../../domain/plans/plan-graph.ts';
 import { PlanState } from '../../domain/plans/plan-state.ts';
 import { isLoop, type PlanSpec } from '../../domain/spec/plan.ts';
-import {
-  type Clock,
-  type Group,
-  type GroupResult,
-  type Journal,
-  type Log,
-  type Part,
-  type StepMark,
-  type StepRecord,
-  type Store,
-  StoreError,
-} from '../../domain/ports/store.ts';
+import { type StepRecord, type Store, StoreError } from '../../domain/ports/store.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
+import type { Group, GroupResult, Part, StepMark } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submit.ts';
 import type { Turns } from '../shared-thread.ts';

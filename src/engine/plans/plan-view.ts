@@ -6,7 +6,8 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { criticalPath, graphOf, type Node } from '../../domain/plans/plan-graph.ts';
 import type { SkipReason } from '../../domain/plans/plan-state.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
-import type { Clock, StepRecord } from '../../domain/ports/store.ts';
+import type { StepRecord } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
 
 export const COUNTED = [

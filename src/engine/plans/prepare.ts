@@ -14,7 +14,7 @@ import {
   type PlanSpec,
   type StepSpec,
 } from '../../domain/spec/plan.ts';
-import type { StepMark } from '../../domain/ports/store.ts';
+import type { StepMark } from '../../domain/ports/group.ts';
 import {
   filterAll,
   findReferences,

@@ -1,7 +1,8 @@
 // How many steps of plans may wait for a slot. A step beyond that stays in its plan, so that no plan fills the queue for others
 // or gets around what its user may have queued.
 import type { Pool } from '../../domain/execution/execution.ts';
-import type { Clock, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { mayTake } from '../../domain/shares.ts';
 
 export interface StepRoomDeps {

@@ -1,5 +1,5 @@
 // Results whose time is over leave the cache now and then, whatever becomes of executions.
-import type { Clock, Log } from '../../domain/ports/store.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface CacheSweepsDeps {
   clock: Clock;

@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { cacheId, cacheOwner } from '../../domain/cache.ts';
 import { keptBytes, mostBytesOf } from '../../domain/execution/kept-size.ts';
-import type { CacheEntry } from '../../domain/ports/store.ts';
+import type { CacheEntry } from '../../domain/ports/group.ts';
 import { type Execution, isFinished, leavesResult, operationOf } from '../../domain/execution/execution.ts';
 
 export interface CacheSettings {

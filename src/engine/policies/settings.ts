@@ -15,7 +15,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import { resolveStop, type StopPolicy, type StopSpec } from '../../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../../domain/limits.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
-import type { AcceptPart } from '../../domain/ports/store.ts';
+import type { AcceptPart } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../../domain/spec/spec.ts';

@@ -6,17 +6,9 @@ import type { Execution, Timeouts } from '../../domain/execution/execution.ts';
 import { isFinished, lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { isExecutionId } from '../../domain/ids.ts';
-import type {
-  Clock,
-  ExpirePart,
-  Group,
-  GroupResult,
-  ListFilter,
-  ListPage,
-  Log,
-  Part,
-  Store,
-} from '../../domain/ports/store.ts';
+import type { ListFilter, ListPage, Store } from '../../domain/ports/store.ts';
+import type { ExpirePart, Group, GroupResult, Part } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { reservation } from '../../domain/credits/price.ts';
 import type { TimeoutsSpec } from '../../domain/spec/spec.ts';

@@ -3,14 +3,8 @@
 import { RefusedError } from '../../domain/errors.ts';
 import type { Attempt, Execution } from '../../domain/execution/execution.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
-import type {
-  AttemptLog,
-  AttemptName,
-  Journal,
-  LogRecord,
-  LogStart,
-  StreamName,
-} from '../../domain/ports/store.ts';
+import type { AttemptLog, Journal, LogRecord, LogStart, StreamName } from '../../domain/ports/journal.ts';
+import type { AttemptName } from '../../domain/ports/runner.ts';
 import type { Watch } from '../feed/waiters.ts';
 
 export interface LogQuery {

@@ -2,7 +2,7 @@
 // a restart reads them from the store. The limits of an attempt are the runner's.
 import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Timer } from '../../domain/ports/store.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 import { deadlineOf } from '../policies/settings.ts';
 
 export interface DeadlineActions {

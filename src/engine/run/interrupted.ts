@@ -2,13 +2,9 @@
 import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { lastAttemptNumber, NO_OUTPUT } from '../../domain/execution/execution.ts';
 import type { Exhausted, LostDetail, Outcome } from '../../domain/outcome.ts';
-import {
-  type AttemptEnd,
-  type Clock,
-  type Group,
-  type Journal,
-  JournalError,
-} from '../../domain/ports/store.ts';
+import { type Journal, JournalError } from '../../domain/ports/journal.ts';
+import type { AttemptEnd, Group } from '../../domain/ports/group.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { decideRetry } from '../policies/retry.ts';
 
 export interface Interruption {

@@ -3,7 +3,7 @@ import type { OutputTotals, RunningExecution } from '../../domain/execution/exec
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LiveStage } from '../../domain/execution/lifecycle.ts';
-import type { AttemptName, RunningAttempt, StopRequest } from '../../domain/ports/store.ts';
+import type { AttemptName, RunningAttempt, StopRequest } from '../../domain/ports/runner.ts';
 
 export interface LiveRun {
   /** The run; its executions may come and go. */

@@ -1,6 +1,10 @@
 // After a start: makes good what an earlier end of the server has interrupted. First the processes are proven dead, then
 // the records are settled; the server is not ready before.
-import type { Clock, Group, GroupResult, Journal, Log, Runner, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
+import type { Runner } from '../../domain/ports/runner.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { interruptedGroup } from './interrupted.ts';
 
 export interface RecoveryDeps {

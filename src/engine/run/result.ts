@@ -12,14 +12,9 @@ import type { Outcome, ResultError } from '../../domain/outcome.ts';
 import { exactly } from '../../domain/exact-json.ts';
 import { measureJson } from '../../domain/json.ts';
 import { judge } from '../../domain/outcome.ts';
-import {
-  type AttemptLog,
-  type AttemptReport,
-  type Journal,
-  type Log,
-  REPORTED_BYTES,
-  type StreamName,
-} from '../../domain/ports/store.ts';
+import type { AttemptLog, Journal, StreamName } from '../../domain/ports/journal.ts';
+import { type AttemptReport, REPORTED_BYTES } from '../../domain/ports/runner.ts';
+import type { Log } from '../../domain/ports/clock.ts';
 import { resultBytesOf, type StreamEnd, streamEnd, tailsOf } from '../../domain/execution/result-text.ts';
 import { MAX_RESULT_BYTES } from '../../domain/spec/spec.ts';
 

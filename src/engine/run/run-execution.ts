@@ -6,19 +6,18 @@ import type { Result, RunningExecution, Trace } from '../../domain/execution/exe
 import { lastAttemptNumber, operationOf } from '../../domain/execution/execution.ts';
 import { bothOf, type Confinement } from '../../domain/isolation.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
 import type {
   AttemptListener,
   AttemptReport,
   AttemptStart,
-  Clock,
   Command,
-  Group,
   HttpRunner,
-  Journal,
-  Log,
   RunningAttempt,
   Runner,
-} from '../../domain/ports/store.ts';
+} from '../../domain/ports/runner.ts';
+import type { Group } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import {
   type FilledWork,
   fillSecrets,

@@ -1,7 +1,9 @@
 // Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
 // decides. Counting is synchronous, so that no two callers can take the same slot.
 import type { Pool, RunningExecution } from '../../domain/execution/execution.ts';
-import type { Claimant, Clock, Group, GroupResult, Log, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Claimant, Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface SchedulerDeps {
   pool: Pool;

@@ -1,6 +1,7 @@
 // Counters of live attempts on their way to the store. Each attempt has at most one entry, the newest, so that a slow
 // store makes it older but never longer. Losing it in a crash loses counters and nothing else.
-import type { Clock, Group, GroupResult, Log, ProgressPart, Timer } from '../../domain/ports/store.ts';
+import type { Group, GroupResult, ProgressPart } from '../../domain/ports/group.ts';
+import type { Clock, Log, Timer } from '../../domain/ports/clock.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 
 export interface WriteBehindDeps {

@@ -14,7 +14,10 @@ import {
 import type { Execution, FinishedExecution } from '../../domain/execution/execution.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AttemptName, Clock, EventPage, Journal, Store } from '../../domain/ports/store.ts';
+import type { EventPage, Store } from '../../domain/ports/store.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
+import type { AttemptName } from '../../domain/ports/runner.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { logGone, withLog } from '../read/log-source.ts';
 import type { LogCursor } from '../read/read-log.ts';
 import { stored } from '../refusals.ts';

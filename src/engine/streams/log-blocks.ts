@@ -2,7 +2,8 @@
 // stands and ends, where the log goes on, near a border that is the same for all, so that readers who started apart come together.
 import { LRUCache } from 'lru-cache';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AttemptLog, AttemptName, Journal, LogRecord, StreamName } from '../../domain/ports/store.ts';
+import type { AttemptLog, Journal, LogRecord, StreamName } from '../../domain/ports/journal.ts';
+import type { AttemptName } from '../../domain/ports/runner.ts';
 import { unfinished } from '../../domain/utf8.ts';
 
 /** `records`: each as it arrived. `lines`: one line each. */

@@ -1,6 +1,6 @@
 // Whether the directories that every attempt writes into can be written: a probe now and then, at once when an attempt has
 // failed by a fault of the system, and every second while one fails. It must never wait for a disk that does not answer.
-import type { Clock, Log } from '../../domain/ports/store.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export type DiskName = 'logs' | 'work_directories';
 

@@ -2,7 +2,10 @@
 // Each leaves with its log. The record goes first, so that a crash in between leaves a log without a record, which the next
 // sweep removes. By itself it removes nothing for its age while the wall clock may have been set wrong.
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Group, GroupResult, Journal, Log, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { LogRemovals } from './log-removals.ts';
 import { Steadiness } from './steadiness.ts';
 

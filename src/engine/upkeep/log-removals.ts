@@ -2,7 +2,9 @@
 // answer to anybody: it is removed later, or by the sweep of the next start, which removes every log without a record.
 import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Journal, Log, Store } from '../../domain/ports/store.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Journal } from '../../domain/ports/journal.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 
 export interface LogRemovalsDeps {
   store: Pick<Store, 'missing'>;

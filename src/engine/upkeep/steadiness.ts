@@ -1,6 +1,6 @@
 // Whether ages may be taken from the wall clock. After a start nobody knows how long the server was down, and a clock that
 // is set wrong looks like a long time; the monotonic clock tells of jumps while it runs, and of nothing before.
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 
 /** A wall clock that has moved on by so much more than the monotonic one was set. */
 const JUMP_MS = 60_000;

@@ -1,7 +1,7 @@
 // The cache as it goes over the wire.
 import type { z } from 'zod';
 import { type Execution, leavesResult, resultValue, whyNotKept } from '../../domain/execution/execution.ts';
-import type { CacheEntry } from '../../domain/ports/store.ts';
+import type { CacheEntry } from '../../domain/ports/group.ts';
 import type { CacheStats } from '../../engine/engine.ts';
 import type { cacheEntry, cacheStats, ExecutionWire } from '../executions/schemas.ts';
 import { isoOrNull, isoTime } from '../edge/times.ts';

@@ -1,7 +1,9 @@
 // Turns everything that a request can fail with into a problem document (RFC 9457). Nothing of the inside gets out.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, classOf, RefusedError, type RefusalType } from '../../domain/errors.ts';
-import { type Clock, JournalError, type Log, StoreError } from '../../domain/ports/store.ts';
+import { StoreError } from '../../domain/ports/store.ts';
+import { JournalError } from '../../domain/ports/journal.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { z } from 'zod';
 import type { problem } from '../executions/schemas.ts';

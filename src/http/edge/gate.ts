@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, type Scope, userId as userIdSchema } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { Connections } from './connections.ts';
 import { FairShare, type SHARES } from './fair-share.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Caller, Credential } from '../../domain/spec/access.ts';
 import type { RefusedError } from '../../domain/errors.ts';
-import type { Clock, Timer } from '../../domain/ports/store.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 
 /** Tells who calls, and whether what they have shown is still good. */
 export interface Authenticate {

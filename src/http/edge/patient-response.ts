@@ -3,7 +3,7 @@
 // the answer goes out, and the connection is read for a while before it ends.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 
 /** How long, and how much, is read of what nobody wants. */
 const READ_ON_MS = 10_000;

@@ -3,7 +3,7 @@
 // of them together have a bound. The next line that is written says how many were left out.
 import type { FastifyRequest } from 'fastify';
 import { CATALOGUE, type RefusedError, visible } from '../../domain/errors.ts';
-import type { Log } from '../../domain/ports/store.ts';
+import type { Log } from '../../domain/ports/clock.ts';
 
 const WINDOW_MS = 1000;
 const MAX_OF_ONE = 5;

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
-import type { Clock, Timer } from '../../domain/ports/store.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 import { FairShare } from './fair-share.ts';
 import { SECURITY_HEADERS } from './gate.ts';
 

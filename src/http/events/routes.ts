@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, RefusedError } from '../../domain/errors.ts';
 import type { EventRecord } from '../../domain/execution/events.ts';
-import type { Log } from '../../domain/ports/store.ts';
+import type { Log } from '../../domain/ports/clock.ts';
 import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
 import { asRefusal, toProblem } from '../edge/error-handler.ts';
 import {

@@ -2,7 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution/execution.ts';
-import type { Clock, ListFilter } from '../../domain/ports/store.ts';
+import type { ListFilter } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import type { Engine, ExecutionView, Submission, Submitted } from '../../engine/engine.ts';
 import { AlikeBodies } from './alike.ts';

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { ApiKey } from '../../domain/access/api-key.ts';
 import { type KeyRequest, keyRequest } from '../../domain/access/api-key-schema.ts';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import {
   apiKey,
   apiKeyList,

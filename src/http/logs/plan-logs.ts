@@ -1,6 +1,6 @@
 // The log of a plan: what all of its steps write, each line with the name of its step.
 import type { FastifyInstance } from 'fastify';
-import type { Clock, Log } from '../../domain/ports/store.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Engine, PlanLogItem } from '../../engine/engine.ts';
 import { type PlanLogsQuery, planLogsQuery } from '../plans/plan-schemas.ts';
 import { streamed } from '../events/event-schemas.ts';

@@ -3,7 +3,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
-import type { AttemptLog, Clock, Log, LogStart } from '../../domain/ports/store.ts';
+import type { AttemptLog, LogStart } from '../../domain/ports/journal.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
 import { unfinished } from '../../domain/utf8.ts';
 import { type ByteRange, readRange } from '../edge/request-headers.ts';

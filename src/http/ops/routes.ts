@@ -1,6 +1,6 @@
 // Probes, statistics, metrics and maintenance.
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { SseClients } from '../edge/sse.ts';
 import { json } from '../edge/answers.ts';

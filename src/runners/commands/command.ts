@@ -2,20 +2,19 @@
 // sweeps what the old one left, and only then are its attempts reported as interrupted.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { StoreIdentity } from '../../domain/ports/store.ts';
 import type {
   AttemptListener,
   AttemptName,
   AttemptReport,
   AttemptStart,
-  Clock,
   FailedTier,
-  Log,
   Runner,
   RunnerStatus,
   RunningAttempt,
   StopRequest,
-  StoreIdentity,
-} from '../../domain/ports/store.ts';
+} from '../../domain/ports/runner.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { LIMIT_NAMES, type ResourceLimits } from '../../domain/limits.ts';
 import { type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { LostDetail, Outcome, ProcessEnd } from '../../domain/outcome.ts';

@@ -1,6 +1,6 @@
 // Finds out that a runner host has stopped answering. A machine with too much to do makes a healthy host slow, so that
 // silence is counted in questions that this process had time to ask, and a host that makes progress gets more time.
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 
 export interface HeartbeatOptions {
   clock: Clock;

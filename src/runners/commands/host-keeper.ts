@@ -1,7 +1,8 @@
 // Keeps a runner host running. One that has died is followed by another, however often and for whatever reason that fails;
 // one that does not answer is killed first.
 import type { LostDetail } from '../../domain/outcome.ts';
-import type { Clock, Log, RunnerStatus } from '../../domain/ports/store.ts';
+import type { RunnerStatus } from '../../domain/ports/runner.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { ToHost, ToServer } from '../../runner-host/protocol.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { HostEvents, HostProcess } from './host-process.ts';

@@ -1,7 +1,7 @@
 // The runner host as a child process: starts it, speaks frames with it, and tells when it has died.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { IsolationMeans } from './tiers.ts';
 import {
   Decoder,

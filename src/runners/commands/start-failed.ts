@@ -2,7 +2,8 @@
 // known here.
 import { visible } from '../../domain/errors.ts';
 import { NO_OUTPUT } from '../../domain/execution/execution.ts';
-import type { AttemptEnd, AttemptReport, Command } from '../../domain/ports/store.ts';
+import type { AttemptReport, Command } from '../../domain/ports/runner.ts';
+import type { AttemptEnd } from '../../domain/ports/group.ts';
 import type { StartFailed } from '../../runner-host/protocol.ts';
 
 export const NO_TAILS = { stdout: '', stderr: '' };

@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:
 import { dirname, join } from 'node:path';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import { NO_LIMITS } from '../../domain/limits.ts';
-import type { AttemptReport, AttemptStart } from '../../domain/ports/store.ts';
+import type { AttemptReport, AttemptStart } from '../../domain/ports/runner.ts';
 
 /** What a host is told for its tiers. */
 export interface IsolationMeans {

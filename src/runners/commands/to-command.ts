@@ -1,7 +1,7 @@
 // From a spec to the process that carries it out: program, arguments and the whole environment.
 import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
-import type { Command } from '../../domain/ports/store.ts';
+import type { Command } from '../../domain/ports/runner.ts';
 import type { FilledWork } from '../../domain/spec/secrets.ts';
 import { scriptFileName } from './script-file.ts';
 

@@ -2,7 +2,7 @@
 // answered yet, and none of them is given up while there is time. The first that is ready wins; the others are closed.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '../../domain/ports/store.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 import { plainReason, RequestError } from './request-error.ts';
 
 export interface RaceOptions {

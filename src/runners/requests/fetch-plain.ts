@@ -1,7 +1,7 @@
 // Gets a document that the operator has configured, wherever that is: by the same way to connect as HTTP calls, so that a
 // host of several addresses is reached by the one that answers.
 import { Buffer } from 'node:buffer';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { ANYWHERE } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';
 import { Connector } from './guarded-connect.ts';

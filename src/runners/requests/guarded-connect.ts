@@ -2,7 +2,7 @@
 // to those addresses only, and checks again what it is connected to. A proxy of the environment is never used.
 import { isIP, type Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { RequestFailure } from '../../domain/outcome.ts';
 import type { HttpWork } from '../../domain/spec/spec.ts';
 import { connectToAny, RaceLostError } from './connect-race.ts';

@@ -8,13 +8,12 @@ import type {
   AttemptListener,
   AttemptName,
   AttemptReport,
-  Clock,
   HttpRunner,
   RequestStart,
   RunningAttempt,
   StopRequest,
-  Timer,
-} from '../../domain/ports/store.ts';
+} from '../../domain/ports/runner.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 import { BodyDecoder, encodingOf } from './body-decoder.ts';
 import { EgressGuard } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';

@@ -1,6 +1,6 @@
 // Names that are being resolved. Users share the places; requests of one user to one name share a lookup. The clock of a
 // lookup begins with its turn, and a lookup that nobody waits for any more is given up.
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { FairShares } from './fair-shares.ts';
 
 /** All addresses of a name. Rejects soon after an abort. */

@@ -2,7 +2,7 @@
 // keeps others out. Looked up again now and then, because addresses come and go.
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 
 const REFRESH_MS = 10_000;
 

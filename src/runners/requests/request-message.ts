@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { hostOf } from '../../domain/spec/access.ts';
 import type { HttpResponse } from '../../domain/execution/execution.ts';
-import type { RequestStart } from '../../domain/ports/store.ts';
+import type { RequestStart } from '../../domain/ports/runner.ts';
 import type { HttpWork } from '../../domain/spec/spec.ts';
 import { WEEK_MS } from '../../domain/spec/spec.ts';
 import { bare, type Peer } from './egress-guard.ts';

@@ -2,7 +2,7 @@
 // what fits, and says when nothing more should be read, so that a slow disk stops the reading and memory does not grow.
 import { Buffer } from 'node:buffer';
 import type { OutputTotals } from '../../domain/execution/execution.ts';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { MAX_RECORD_BYTES, unfinishedUtf8 } from '../../journal/journal-format.ts';
 import { JournalWriter } from '../../journal/journal-writer.ts';
 import { TAIL_BYTES } from '../../runner-host/protocol.ts';

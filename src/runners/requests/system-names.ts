@@ -1,7 +1,7 @@
 // Resolves names as the system does, without its threads: those are few and wait as long as a name server is silent. Looks
 // into /etc/hosts, then asks the name servers of /etc/resolv.conf, with its search list. Each lookup can be given up.
 import { Resolver } from 'node:dns/promises';
-import type { Clock, Timer } from '../../domain/ports/store.ts';
+import type { Clock, Timer } from '../../domain/ports/clock.ts';
 import type { Lookup } from './lookups.ts';
 import { candidatesOf, ParsedFile, parseHosts, parseResolvConf, withoutDot } from './name-files.ts';
 

@@ -2,7 +2,7 @@
 // the only thread, so that they are made one at a time, users in turn, with room for others in between, and kept.
 import { hash, X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import { FairShares } from './fair-shares.ts';
 
 const MAX_KEPT = 64;

@@ -1,7 +1,7 @@
 // Sends a message to a receiver of webhooks and asks for nothing but the status: through the same guard as HTTP calls, and
 // without following anything to anywhere else. What the receiver says beyond that is not read.
 import { Buffer } from 'node:buffer';
-import type { Clock } from '../../domain/ports/store.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../../domain/webhooks/webhooks.ts';
 import { bare, EgressGuard } from './egress-guard.ts';
 import { Connections, Exchange } from './exchange.ts';

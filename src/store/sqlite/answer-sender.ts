@@ -1,7 +1,7 @@
 // Answers on their way to the writer and back: what is alike in them travels once.
 import { acceptEvents } from '../../domain/execution/events.ts';
 import { alike, type FinishedExecution } from '../../domain/execution/execution.ts';
-import type { AnswersPart, GroupResult } from '../../domain/ports/store.ts';
+import type { AnswersPart, GroupResult } from '../../domain/ports/group.ts';
 import { type AnswerRow, answerRow, traceText } from '../rows.ts';
 import type { WriterAnswers } from './answers.ts';
 

@@ -1,6 +1,6 @@
 // Writes executions that ended with their acceptance, many alike at a time.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { AnswersPart } from '../../domain/ports/store.ts';
+import type { AnswersPart } from '../../domain/ports/group.ts';
 import type { FinalStatus } from '../../domain/outcome.ts';
 import { type AnswerRow, type EventRow, type NewRow, OWN_COLUMNS, ownAnswer } from '../rows.ts';
 import { addTo, type Counts } from './counts.ts';

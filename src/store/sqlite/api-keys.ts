@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { MayRun, Scope } from '../../domain/spec/access.ts';
 import { type ApiKey, MAX_KEYS } from '../../domain/access/api-key.ts';
-import type { ApiKeysPart } from '../../domain/ports/store.ts';
+import type { ApiKeysPart } from '../../domain/ports/group.ts';
 
 export interface ApiKeyRow {
   id: string;

@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LedgerEntry } from '../../domain/credits/account.ts';
 import { matches } from '../../domain/execution/events.ts';
-import type * as ports from '../../domain/ports/store.ts';
+import type * as ports from '../../domain/ports/group.ts';
 import {
   laneOf,
   lowBalanceOf,

@@ -8,7 +8,7 @@ import { acceptEvents, moveEvents } from '../../domain/execution/events.ts';
 import type { Move, StoredPhase } from '../../domain/execution/lifecycle.ts';
 import { statusOf, transition } from '../../domain/execution/lifecycle.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
-import type * as ports from '../../domain/ports/store.ts';
+import type * as ports from '../../domain/ports/group.ts';
 import type { ChargePart, GrantPart } from '../../domain/credits/account.ts';
 import type { PricedAs } from '../../domain/credits/price.ts';
 import { mayTake } from '../../domain/shares.ts';

@@ -22,11 +22,7 @@ import { writeJson } from '../../domain/exact-json.ts';
 import { cacheId } from '../../domain/cache.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
-  AnswersPart,
-  CacheEntry,
   EventPage,
-  Group,
-  GroupResult,
   InterruptedAttempt,
   ListFilter,
   ListPage,
@@ -37,6 +33,7 @@ import type {
   StoreIdentity,
   StoreStats,
 } from '../../domain/ports/store.ts';
+import type { AnswersPart, CacheEntry, Group, GroupResult } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';

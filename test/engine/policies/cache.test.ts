@@ -3,7 +3,7 @@ import t from 'tap';
 import fc from 'fast-check';
 import { cacheId } from '../../../src/domain/cache.ts';
 import { cacheUse, without } from '../../../src/engine/policies/cache-key.ts';
-import type { CacheEntry } from '../../../src/domain/ports/store.ts';
+import type { CacheEntry } from '../../../src/domain/ports/group.ts';
 import { ResultCache } from '../../../src/engine/policies/cache.ts';
 import { EXIT_0 } from '../../helpers/records.ts';
 

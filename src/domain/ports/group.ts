@@ -1,0 +1,374 @@
+// What is stored together, or not at all: a group of parts, each of which changes one thing.
+import type { ChargePart, GrantPart, LedgerEntry } from '../credits/account.ts';
+import type { MadeBy } from '../cache.ts';
+import type { Window } from '../cost.ts';
+import type { ApiKey } from '../access/api-key.ts';
+import type { LifecycleEvent } from '../execution/events.ts';
+import type {
+  Execution,
+  FinishedExecution,
+  OutputTotals,
+  OwnFacts,
+  Pool,
+  QueuedExecution,
+  Resources,
+  Result,
+  Timeouts,
+} from '../execution/execution.ts';
+import type { ExecutionId } from '../ids.ts';
+import type { Outcome } from '../outcome.ts';
+import type { SkipReason } from '../plans/plan-state.ts';
+import type { DeliveryState, DeliveryTry, Webhook } from '../webhooks/webhooks.ts';
+
+/** Who makes a claim, and where: recorded on the attempt, read by recovery. */
+export interface Claimant {
+  /** Name of the runner host. */
+  runner: string;
+  at: number;
+}
+
+/**
+ * A new execution. `claim` gives it a slot in the same group: then it is never in the queue, unless as many with its
+ * concurrency key run as may. Refused with `queue_full` when `maxQueued` executions wait already and it is not claimed. `joins` makes it take part in the run that its `runId`
+ * names; refused with `run_gone` when that has ended or is being stopped. `end` ends it at once, without an attempt. What
+ * it may cost is reserved with it; refused with `no_credit` when the user has less. A plan is live from the first moment. A
+ * step is refused with `plan_closed` when its plan ends or has ended, and with `step_exists` when it has been accepted
+ * before.
+ */
+export interface AcceptPart {
+  type: 'accept';
+  execution: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
+  claim: Claimant | null;
+  /** How many may wait: refused with `queue_full` when there are as many and its user has a fair share of them. */
+  maxQueued: number;
+  /** False: refused with `queue_full` if it has to wait. */
+  mayWait?: boolean;
+  joins: boolean;
+  end: { outcome: Outcome; result: Result } | null;
+  /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
+  pricing?: { windows: readonly Window[]; lowBalance: number | null };
+  /**
+   * What its user may have: refused with `user_queue_full` when as many of theirs wait, or wait for their next attempt where
+   * it need not wait itself, and with `log_quota_exceeded` when their logs keep as much.
+   */
+  quota?: { queued: number | null; logBytes: number | null };
+}
+
+/**
+ * Executions that ended with their acceptance and are alike: each is `like`, but for what is its own. One that is stored
+ * already stays as it is, so that who does not know whether it is may write it again. Never refused; stands alone in its
+ * group.
+ */
+export interface AnswersPart {
+  type: 'answers';
+  like: FinishedExecution;
+  each: readonly OwnFacts[];
+  /** No webhook is told of them. */
+  isSilent?: true;
+}
+
+/**
+ * One key, one execution. Refused with `key_replayed` (same hash), `key_reused` (other hash) or `key_gone` (the
+ * execution was removed) when the user has the key already; comes before the accept that it guards.
+ */
+export interface IdempotencyPart {
+  type: 'idempotency';
+  userId: string;
+  key: string;
+  bodyHash: string;
+  executionId: ExecutionId;
+  at: number;
+  expiresAt: number;
+}
+
+/** Claims up to `limit` queued executions of a pool, in the order that the store decides. */
+export interface ClaimNextPart {
+  type: 'claim_next';
+  pool: Pool;
+  limit: number;
+  claim: Claimant;
+}
+
+/**
+ * Ends a plan by something else than its steps: those that live are cancelled, none begins any more, and the plan ends by
+ * this outcome when they have. Refused as `illegal` when that has been decided already.
+ */
+export interface StopPlanPart {
+  type: 'stop_plan';
+  executionId: ExecutionId;
+  outcome: Outcome;
+  at: number;
+}
+
+/** Steps of a live plan that end without an execution. Stale when the plan has ended. */
+export interface MarkStepsPart {
+  type: 'mark_steps';
+  planId: ExecutionId;
+  marks: readonly StepMark[];
+  at: number;
+}
+
+export type StepMark = { step: string } & (
+  | { status: 'skipped'; reason: SkipReason; outcome: null }
+  | { status: 'failed'; reason: null; outcome: Outcome }
+);
+
+/**
+ * Finished steps that another plan takes over, with their results and logs; those of a plan among them too. Refused with
+ * `not_found` when the plan `of` that they come from is gone, or one of them: nothing that has completed runs again unnoticed.
+ */
+export interface KeepStepsPart {
+  type: 'keep_steps';
+  of: ExecutionId;
+  /** Plans before the steps in them. */
+  copies: readonly (KeptStep & { planId: ExecutionId })[];
+  at: number;
+}
+
+export interface KeptStep {
+  source: ExecutionId;
+  /** Of the copy; that of the source moves it. */
+  id: ExecutionId;
+  /** Null leaves its name. */
+  step: string | null;
+}
+
+/**
+ * A user's wish to cancel. One that waits ends by it, and so does one that shares its run, which goes on for the others;
+ * any other live one is marked and then stopped.
+ */
+export interface CancelPart {
+  type: 'cancel';
+  userId: string;
+  executionId: ExecutionId;
+  reason: string | null;
+  at: number;
+}
+
+/**
+ * The end of a run, and of all executions that take part in it. `attempt` is its number, 0 when it never was claimed; with
+ * any other one it is stale. An end that is only the first one's own (lost, cancelled, total limit) puts those that joined
+ * into the queue, as one new run.
+ */
+export interface SettlePart {
+  type: 'settle';
+  /** Any execution of the run. */
+  executionId: ExecutionId;
+  attempt: number;
+  outcome: Outcome;
+  result: Result;
+  at: number;
+  /** Facts of the attempt; null when there was none. */
+  end: AttemptEnd | null;
+}
+
+export interface AttemptEnd {
+  startedAt: number | null;
+  endedAt: number;
+  output: OutputTotals;
+  resources: Resources | null;
+  logComplete: boolean;
+}
+
+/** Gives a claimed attempt that never started back to the queue. Its number stays used. */
+export interface RequeuePart {
+  type: 'requeue';
+  executionId: ExecutionId;
+  attempt: number;
+  at: number;
+}
+
+/** Ends an attempt that is to be made again at `retryAt`, ms since the epoch. */
+export interface RetryPart {
+  type: 'retry';
+  executionId: ExecutionId;
+  attempt: number;
+  outcome: Outcome;
+  at: number;
+  end: AttemptEnd;
+  retryAt: number;
+}
+
+/** The backoff is over: back to the queue. */
+export interface DuePart {
+  type: 'due';
+  executionId: ExecutionId;
+  attempt: number;
+  at: number;
+}
+
+/**
+ * Ends one execution that has waited too long; the run goes on for others that take part in it. Refused as `illegal` when
+ * it runs alone: then the run is to be stopped. Stale when the limit has been extended since.
+ */
+export interface ExpirePart {
+  type: 'expire';
+  executionId: ExecutionId;
+  outcome:
+    | { cause: 'queue_timeout'; limitMs: number }
+    | { cause: 'total_timeout'; limitMs: number; process: null };
+  at: number;
+}
+
+/** Changes of a live execution, decided on what it was at a revision; stale at any other. */
+export interface PatchPart {
+  type: 'patch';
+  userId: string;
+  executionId: ExecutionId;
+  revision: number;
+  priority: number | null;
+  timeouts: Timeouts | null;
+  /** What is to be reserved from now on; refused with `no_credit` when the user has less. */
+  reserved?: number;
+  at: number;
+}
+
+/** Removes a finished execution; its idempotency key keeps pointing at it. `userId` null is the service itself. */
+export interface RemovePart {
+  type: 'remove';
+  userId: string | null;
+  executionId: ExecutionId;
+}
+
+/** Whose the entry is: only they can read it by its key or remove it. Null shares it with everybody. */
+export interface CacheEntry {
+  key: string;
+  userId: string | null;
+  operation: string | null;
+  /** The run that made it; null for a value that was put there. */
+  runId: ExecutionId | null;
+  outcome: Outcome;
+  result: Result;
+  /** Of the attempt that made it. Undefined for a value that was put there, and in records of earlier versions. */
+  log?: Omit<MadeBy, 'runId'>;
+  /** Milliseconds since the epoch. */
+  storedAt: number;
+  /** Null never expires. */
+  expiresAt: number | null;
+}
+
+/** Kept results, for the next start. Losing one costs another run and nothing else. */
+export interface CachePart {
+  type: 'cache';
+  put: readonly CacheEntry[];
+  /** Ids, as `cacheId` makes them. */
+  drop: readonly string[];
+  /** The newest that stay; null leaves all. */
+  keepAtMost: number | null;
+}
+
+/**
+ * Changes of API keys. Refused with `key_exists` when one of the new ids is taken, and with `too_many_keys`. An end is
+ * only ever brought forward, and a revocation stands.
+ */
+export interface ApiKeysPart {
+  type: 'api_keys';
+  add?: readonly ApiKey[];
+  end?: readonly { id: string; expiresAt: number }[];
+  revoke?: readonly { id: string; at: number }[];
+  /** Write-behind: losing one costs nothing. */
+  used?: readonly { id: string; at: number }[];
+}
+
+/** Counters of a live attempt. Write-behind: may be lost in a crash, is never older than what it replaces. */
+export interface ProgressPart {
+  type: 'progress';
+  executionId: ExecutionId;
+  attempt: number;
+  startedAt: number;
+  output: OutputTotals;
+}
+
+/** A webhook, new or changed. What waits for one that is disabled is discarded. */
+export interface WebhookPart {
+  type: 'webhook';
+  webhook: Webhook;
+  at: number;
+}
+
+/** Removes a standing webhook of a user with its deliveries; refused with `not_found`. */
+export interface WebhookRemovePart {
+  type: 'webhook_remove';
+  userId: string;
+  webhookId: string;
+}
+
+/** How a delivery has gone, or that it is to be made again. Stale when it does not wait any more. */
+export interface DeliveryPart {
+  type: 'delivery';
+  id: number;
+  state: DeliveryState;
+  tries: readonly DeliveryTry[];
+  nextAt: number | null;
+  at: number;
+  /** One that had ended is begun anew. */
+  isRedelivery: boolean;
+}
+
+/** The server was asked to stop: what still runs when it ends has not met a crash. */
+export interface StopAskedPart {
+  type: 'stop_asked';
+}
+
+/** Removes deliveries that ended before, and webhooks that nobody needs any more. */
+export interface DeliverySweepPart {
+  type: 'delivery_sweep';
+  finishedBefore: number;
+  limit: number;
+}
+
+export type Part =
+  | AcceptPart
+  | AnswersPart
+  | IdempotencyPart
+  | ClaimNextPart
+  | CancelPart
+  | StopPlanPart
+  | MarkStepsPart
+  | KeepStepsPart
+  | SettlePart
+  | RequeuePart
+  | RetryPart
+  | DuePart
+  | ExpirePart
+  | CachePart
+  | ApiKeysPart
+  | PatchPart
+  | RemovePart
+  | ProgressPart
+  | GrantPart
+  | ChargePart
+  | WebhookPart
+  | WebhookRemovePart
+  | DeliveryPart
+  | DeliverySweepPart
+  | StopAskedPart;
+
+/** One fact: all of its parts are written, or none. */
+export type Group = readonly Part[];
+
+export type GroupRefusal =
+  | { reason: 'queue_full' | 'user_queue_full' | 'log_quota_exceeded' }
+  | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' }
+  /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
+  | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
+  | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
+  | { reason: 'key_reused' }
+  | { reason: 'no_credit'; needed: number; available: number }
+  | { reason: 'balance_limit' }
+  | { reason: 'not_found' }
+  /** The lifecycle does not have this move from here; `execution` is the current state. */
+  | { reason: 'illegal'; execution: Execution };
+
+export type GroupResult =
+  /** `executions`: the new state of each one touched (of removed ones, the last), in the order of the parts. */
+  | {
+      status: 'applied';
+      executions: Execution[];
+      events: LifecycleEvent[];
+      /** What was added to the ledger. */
+      entries?: LedgerEntry[];
+    }
+  /** Made for an attempt that is no longer the current one, or for an execution that has finished. */
+  | { status: 'stale' }
+  | ({ status: 'refused' } & GroupRefusal);

@@ -1,0 +1,157 @@
+// What runs commands and requests.
+import type { HttpResponse, OutputTotals } from '../execution/execution.ts';
+import type { ExecutionId } from '../ids.ts';
+import type { IsolationTier } from '../isolation.ts';
+import type { ResourceLimits } from '../limits.ts';
+import type { LostDetail, Outcome } from '../outcome.ts';
+import type { FilledWork } from '../spec/secrets.ts';
+import type { StopPolicy } from '../stop.ts';
+import type { AttemptEnd } from './group.ts';
+import type { StoreIdentity } from './store.ts';
+
+/** What to start, field by field. The runner adds nothing to it. */
+export interface Command {
+  program: string;
+  /** What the request calls it. */
+  programField: 'program' | 'shell' | 'interpreter';
+  args: readonly string[];
+  /** `NAME=value` lines; the whole environment of the process. */
+  env: readonly string[];
+  /** Null is the private directory. */
+  cwd: string | null;
+  /** Made before the start and removed after the end. */
+  privateDir: string;
+  /** A file that is written before the start: the inline source of a script. */
+  script: { path: string; source: string } | null;
+  /** Null is /dev/null. */
+  stdin: Uint8Array | null;
+}
+
+/** Run and number: what names an attempt everywhere. */
+export interface AttemptName {
+  runId: ExecutionId;
+  attempt: number;
+}
+
+export interface AttemptStart extends AttemptName {
+  userId: string;
+  command: Command;
+  limits: ResourceLimits;
+  /** At least this tier. */
+  isolation: IsolationTier;
+  /** Whether it has the network of this machine in a sandbox. */
+  hasNetwork: boolean;
+  /** Bytes that the log keeps. */
+  keepBytes: number;
+  /** Whether to stop the attempt when it writes more. */
+  failOnLimit: boolean;
+  attemptMs: number;
+  /** Null is off. */
+  idleMs: number | null;
+  stop: StopPolicy;
+  /** What is taken out of the output. */
+  redact: readonly Uint8Array[];
+}
+
+/** An HTTP request as an attempt. */
+export interface RequestStart extends AttemptName {
+  work: Extract<FilledWork, { kind: 'http' }>;
+  userId: string;
+  /** Headers, in lower case, that no other server is to have. */
+  secretHeaders: readonly string[];
+  /** Hosts that redirects may lead to; null is any. */
+  redirectHosts: readonly string[] | null;
+  /** What is taken out of the answer's body. */
+  redact: readonly Uint8Array[];
+  /** Sent along, so that the other side knows which attempt of what this is. */
+  executionId: ExecutionId;
+  traceparent: string;
+  /** Bytes of the answer's body that the log keeps. */
+  keepBytes: number;
+  failOnLimit: boolean;
+  attemptMs: number;
+  idleMs: number | null;
+}
+
+export interface AttemptListener {
+  /** `pid` is null where there is no process. */
+  started(pid: number | null, at: number): void;
+  growth(output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>): void;
+}
+
+/** Bytes of each stream that the report of an attempt brings along. */
+export const REPORTED_BYTES = 4096;
+
+/** The end of an attempt, as the runner host saw it. */
+export type AttemptReport =
+  | {
+      type: 'ended';
+      outcome: Outcome;
+      end: AttemptEnd;
+      /** The last bytes of each stream as text: `REPORTED_BYTES` of them where there are so many. */
+      tails: { stdout: string; stderr: string };
+      /** Of an HTTP request that was answered. */
+      response: HttpResponse | null;
+    }
+  /** The host died. `isStarted` is what it had told; the journal knows more. Its processes are proven dead. */
+  | { type: 'interrupted'; detail: LostDetail; isStarted: boolean };
+
+export interface RunningAttempt {
+  /** Never rejects. */
+  ended: Promise<AttemptReport>;
+  /**
+   * Stops the attempt; before its start, nothing is executed. The first cause wins; a later request can make the grace
+   * shorter.
+   */
+  stop(outcome: StopRequest): void;
+  /**
+   * Moves the attempt and idle limits; both count from the start and from the last output. Answers whether they are in
+   * force: not when the attempt has ended, or is being ended. Never rejects.
+   */
+  extend(attemptMs: number, idleMs: number | null): Promise<boolean>;
+}
+
+export type StopRequest =
+  /** `graceMs` takes the place of the attempt's own. */
+  | { cause: 'cancelled'; reason: string | null; graceMs?: number | null }
+  | { cause: 'total_timeout'; limitMs: number }
+  | { cause: 'lost'; detail: 'shutdown' };
+
+/** Makes HTTP requests. Their bodies go to the log as standard output. */
+export interface HttpRunner {
+  run(start: RequestStart, listener: AttemptListener): RunningAttempt;
+  /** Ends idle connections; running attempts have been stopped before. */
+  close(): Promise<void>;
+}
+
+export interface RunnerStatus {
+  name: string;
+  pid: number | null;
+  /** Times that the host was started again after it had died. */
+  restarts: number;
+  isReady: boolean;
+  /** Why it is not ready; null when it is. */
+  problem: string | null;
+  /** The isolation tiers that it offers, from the weakest; attempts run at the first that is strong enough. */
+  tiers: readonly IsolationTier[];
+}
+
+/** A tier that was to be offered, and does not work here. */
+export interface FailedTier {
+  tier: IsolationTier;
+  problem: string;
+}
+
+export interface Runner {
+  /** Starts the host, and tries its tiers: those that do not work are not offered. */
+  start(identity: StoreIdentity): Promise<void>;
+  /**
+   * To be called once, before the first run: kills what earlier servers left of these attempts, proves it, and
+   * removes their private directories. Answers how many processes were found.
+   */
+  sweep(attempts: readonly AttemptName[]): Promise<number>;
+  run(start: AttemptStart, listener: AttemptListener): RunningAttempt;
+  status(): RunnerStatus;
+  /** Ends the host and with it everything that it still runs. */
+  stop(): Promise<void>;
+}
