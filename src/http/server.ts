@@ -39,7 +39,8 @@ import {
 } from './ops/routes.ts';
 import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './ops/root.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
-import { noBody, noQuery, requestSchemas } from './executions/schemas.ts';
+import { requestSchemas } from './executions/schemas.ts';
+import { noBody, noQuery } from './edge/schemas.ts';
 import { lingerAndClose, patientResponse } from './edge/patient-response.ts';
 import type { SseClients } from './edge/sse.ts';
 import { validatorCompiler } from './edge/zod-adapter.ts';

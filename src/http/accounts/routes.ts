@@ -14,7 +14,7 @@ import {
 import { idempotencyOf } from '../edge/idempotency.ts';
 import { cursorAfter, readPosition } from '../edge/listing.ts';
 import { json } from '../edge/answers.ts';
-import { pageQuery } from '../executions/schemas.ts';
+import { pageQuery } from '../edge/schemas.ts';
 
 interface Params {
   Params: z.infer<typeof userParams>;

@@ -3,11 +3,17 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { CACHE_KEY, cacheEntryList, entriesQuery, putKeyParams, putValue } from './cache-schemas.ts';
+import {
+  CACHE_KEY,
+  cacheEntryList,
+  entriesQuery,
+  putKeyParams,
+  putValue,
+  cacheEntry,
+} from './cache-schemas.ts';
 import { toCacheEntry } from './cache-wire.ts';
 import { cursorAfter, readPlace } from '../edge/listing.ts';
 import { json } from '../edge/answers.ts';
-import { cacheEntry } from '../executions/schemas.ts';
 import { whose } from './routes.ts';
 
 /** @param key that no request can have */

@@ -2,9 +2,39 @@
 import { z } from 'zod';
 import { CACHE_SCOPES } from '../../domain/cache.ts';
 import { cache, operationName } from '../../domain/spec/spec.ts';
-import { digits } from '../edge/query.ts';
-import { cacheEntry, cacheFilter, CURSOR } from '../executions/schemas.ts';
+import { digits, flag } from '../edge/query.ts';
+import { CURSOR, time, count, ms, written, kept } from '../edge/schemas.ts';
 import { nextCursor } from '../edge/words.ts';
+
+export const cacheEntry = z
+  .strictObject({
+    key: z.string().describe('The cache key.'),
+    user_id: z.string().nullable().describe('Whose result it is; null: all users share it.'),
+    operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
+    run_id: z
+      .string()
+      .nullable()
+      .describe('The execution that produced the result; null for a value that was put into the cache.'),
+    result: z.unknown().describe('The result.'),
+    output: z
+      .strictObject({ ...written, ...kept })
+      .nullable()
+      .describe('What that execution wrote; null for a value that was put into the cache.'),
+    stored_at: time.describe('When it was stored.'),
+    age_s: z.number().describe('Age, seconds.'),
+    ttl_s: z.number().nullable().describe('Time left, seconds; null: until it is evicted.'),
+  })
+  .describe('A stored result.');
+export const cacheFilter = z.strictObject({
+  key: z.string().max(200).optional().describe('Only the result with this key.'),
+  operation: operationName.optional().describe('Only results of this operation.'),
+  user: z
+    .string()
+    .max(255)
+    .optional()
+    .describe('Results of this user. Requires the scope `admin` unless it is you.'),
+  all: flag().optional().describe('Results of all users. Requires the scope `admin`.'),
+});
 
 export const CACHE_KEY = /^[0-9a-f]{64}$/;
 export const putKeyParams = z.strictObject({
@@ -48,3 +78,46 @@ export const cacheEntryList = z
     next_cursor: nextCursor,
   })
   .describe('A page of stored results.');
+
+export const cacheStats = z
+  .strictObject({
+    entries: count.describe('Results in the cache.'),
+    max_entries: count.describe('Most results that the cache holds.'),
+    bytes: count.describe('Memory that the results take, roughly.'),
+    max_bytes: count.describe('Most memory that the results take.'),
+    expiring: count.describe('Results that have a TTL.'),
+    hits: count.describe('Lookups that found a result.'),
+    misses: count.describe('Lookups that found none.'),
+    hit_ratio: z.number().min(0).max(1).nullable().describe('Hits per lookup; null before the first one.'),
+    joined: count.describe('Executions that shared the run of another one.'),
+    stores: count.describe('Results that were stored.'),
+    refused: count.describe('Results that were too large to be stored.'),
+    evictions: count.describe('Results that were removed to make room.'),
+    expirations: count.describe('Results that reached the end of their TTL.'),
+  })
+  .describe('Statistics of the cache since the start of the server.');
+
+export const circuit = z
+  .strictObject({
+    name: z.string().describe('What the circuit protects.'),
+    state: z
+      .enum(['closed', 'open', 'half_open'])
+      .describe('`closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.'),
+    calls: count.describe('Calls in the current window.'),
+    failures: count.describe('Failures in the current window.'),
+    opened: count.describe('How often it has opened.'),
+    rejected: count.describe('Executions that it has rejected.'),
+    next_probe_ms: ms.nullable().describe('Time until the next probe, milliseconds; null unless it is open.'),
+  })
+  .describe('A circuit breaker.');
+export const circuitList = z
+  .strictObject({ items: z.array(circuit).describe('All circuits that were used.') })
+  .describe('Circuits.');
+export const removed = z
+  .strictObject({ removed: count.describe('How many were removed.') })
+  .describe('What was removed.');
+
+export const keyParams = z.strictObject({ key: z.string().max(200).describe('A cache key.') });
+export const circuitParams = z.strictObject({
+  name: z.string().max(5000).describe('Name of a circuit, as GET /v1/circuits lists it.'),
+});

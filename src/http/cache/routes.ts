@@ -9,8 +9,8 @@ import type { Engine, Submitted } from '../../engine/engine.ts';
 import { toProblem } from '../edge/error-handler.ts';
 import { preferredWait } from '../edge/request-headers.ts';
 import { json } from '../edge/answers.ts';
+import { batchAnswer, type RequestSchemas } from '../executions/schemas.ts';
 import {
-  batchAnswer,
   cacheEntry,
   cacheFilter,
   cacheStats,
@@ -18,12 +18,11 @@ import {
   circuitList,
   circuitParams,
   keyParams,
-  MAX_WAIT_S,
   removed,
-  type RequestSchemas,
-} from '../executions/schemas.ts';
-import { toCacheEntry, toCacheStats } from './cache-wire.ts';
-import { toCircuit, toWire } from '../executions/wire.ts';
+} from './cache-schemas.ts';
+import { MAX_WAIT_S } from '../edge/schemas.ts';
+import { toCacheEntry, toCacheStats, toCircuit } from './cache-wire.ts';
+import { toWire } from '../executions/wire.ts';
 import { fit, fitEach } from '../edge/zod-adapter.ts';
 
 export interface CacheRoutesOptions {

@@ -6,7 +6,7 @@ import { JournalError } from '../../domain/ports/journal.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { z } from 'zod';
-import type { problem } from '../executions/schemas.ts';
+import type { problem } from './schemas.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { RefusedError } from '../../domain/errors.ts';
 import { isExecutionId } from '../../domain/ids.ts';
 import type { ListFilter } from '../../domain/ports/store.ts';
-import type { ListQuery } from '../executions/schemas.ts';
+import type { ListQuery } from './schemas.ts';
 
 const CURSOR_VERSION = 1;
 

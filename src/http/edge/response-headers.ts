@@ -1,6 +1,6 @@
 // Headers as the OpenAPI document shows them. Each is written down once, as a component, and routes name those that they
 // read or send.
-import { MAX_WAIT_S } from '../executions/schemas.ts';
+import { MAX_WAIT_S } from './schemas.ts';
 
 interface Header {
   /** As HTTP writes it. */

@@ -16,7 +16,7 @@ import {
   streamed,
 } from './event-schemas.ts';
 import { Frames, ResultFrames } from './event-wire.ts';
-import { idParams } from '../executions/schemas.ts';
+import { idParams } from '../edge/schemas.ts';
 import { frameWithoutId, type SseClient, type SseClients } from '../edge/sse.ts';
 import type { z } from 'zod';
 

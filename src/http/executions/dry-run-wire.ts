@@ -5,7 +5,7 @@ import type { Spec } from '../../domain/spec/spec.ts';
 import type { DryRun } from '../../engine/engine.ts';
 import { toProblem } from '../edge/error-handler.ts';
 import type { dryRun } from './schemas.ts';
-import { toCache } from '../cache/cache-wire.ts';
+import { toCache } from './cache-use.ts';
 import { toLimits, toStop, toTimeouts } from './wire.ts';
 
 export function toDryRun(

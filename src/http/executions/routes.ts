@@ -1,5 +1,6 @@
 // Executions: submit, read, list, change, cancel, run again, remove.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ListFilter } from '../../domain/ports/store.ts';
@@ -23,16 +24,14 @@ import {
   executionList,
   type ExecutionWire,
   getQuery,
-  idParams,
-  listQuery,
-  MAX_WAIT_S,
   type RequestSchemas,
   stepResult,
   submitQuery,
 } from './schemas.ts';
+import { idParams, listQuery, MAX_WAIT_S } from '../edge/schemas.ts';
 import { etagOf, toStepResult, toWire } from './wire.ts';
 import { fit, fitEach, knowing } from '../edge/zod-adapter.ts';
-import type { z } from 'zod';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from './accepting.ts';
 
 export interface ExecutionRoutesOptions {
   engine: Engine;
@@ -40,10 +39,6 @@ export interface ExecutionRoutesOptions {
   logPath: (runId: string, attempt: number) => string;
   clock: Clock;
 }
-
-export const ACCEPT_HEADERS = ['IdempotencyKey', 'Prefer', 'Traceparent'] as const;
-/** Beside those that every route refuses with: no credit, a reused key. */
-export const ACCEPT_REFUSALS = [402, 410, 422] as const;
 const ACCEPTED = [
   ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied', 'Age'] as const),
   ...(['RateLimit', 'RateLimitPolicy'] as const),
@@ -65,8 +60,6 @@ const BATCH_BODY_BYTES = 16 * 1024 * 1024;
 /** Executions that a listing reads at a time, and characters at which it ends a page early. */
 const LIST_READ = 50;
 const PAGE_BYTES = 8 * 1024 * 1024;
-/** When a client that did not wait should look for the first time, seconds. */
-export const FIRST_LOOK_S = '1';
 
 interface Params {
   Params: z.infer<typeof idParams>;

@@ -2,85 +2,37 @@
 // the OpenAPI document is made of them.
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from '../../domain/cache.ts';
-import { NOT_KEPT, PHASES, STATUSES } from '../../domain/execution/execution.ts';
-import { CAUSES } from '../../domain/outcome.ts';
+import { NOT_KEPT, PHASES } from '../../domain/execution/execution.ts';
 import { WARNINGS } from '../../domain/execution/warnings.ts';
-import { accountComponents, cost } from '../accounts/account-schemas.ts';
-import { keyComponents } from '../keys/key-schemas.ts';
-import { operationComponents, outputPolicy, resourceLimits, stop } from '../operations/operation-schemas.ts';
+import { cost } from '../accounts/account-schemas.ts';
+import { outputPolicy, resourceLimits, stop } from '../operations/operation-schemas.ts';
 import {
   cancelShown,
-  errorClass,
   errorCode,
-  fault,
   isolationTier,
   kind,
   labelsShown,
   nextCursor,
   status,
-  wordComponents,
 } from '../edge/words.ts';
-import { byKind } from '../edge/kinds.ts';
-import { planComponents } from '../plans/plan-schemas.ts';
-import { digits, flag, instant, labelPairs, list, shownAs } from '../edge/query.ts';
-import type { SpecLimits } from '../../domain/spec/spec.ts';
-import { graceSchema } from '../../domain/stop.ts';
-import { executionError, outcome, outcomeComponents } from './outcome-schemas.ts';
-import { ownWebhook } from '../edge/own-webhook.ts';
+import { digits, instant, shownAs } from '../edge/query.ts';
 import {
+  type SpecLimits,
   batchItemSchema,
   KINDS,
-  operationName,
   osString,
   OVERSIZED,
   priority,
   specParts,
   specSchema,
-  commonParts,
   taskId,
 } from '../../domain/spec/spec.ts';
+import { graceSchema } from '../../domain/stop.ts';
+import { executionError, outcome } from './outcome-schemas.ts';
+import { ownWebhook } from '../edge/own-webhook.ts';
+import { time, count, ms, problem, written, kept, hasNoIssues, wait, optional } from '../edge/schemas.ts';
 
-const time = z.iso.datetime({ precision: 3 });
-const count = z.int().min(0);
-const ms = z.int().min(0);
-// ---------------------------------------------------------------------------------------- answers
-
-const fieldProblem = z
-  .strictObject({
-    field: z
-      .string()
-      .describe('JSON Pointer into the body, `?NAME` of a query parameter, or the name of a header.'),
-    message: z.string().describe('What is wrong with the value, and what is allowed.'),
-  })
-  .describe('A field that is wrong.');
-
-export const problem = z
-  .strictObject({
-    type: z.string().describe('`urn:execd:error:TYPE`, where TYPE is one of ErrorType.'),
-    title: z.string().describe('The same for every error of this type.'),
-    status: z.int().describe('HTTP status.'),
-    code: errorCode,
-    class: errorClass,
-    fault,
-    detail: z.string().describe('What is wrong with this request, and what to do.'),
-    retryable: z.boolean().describe('Whether the same request can succeed later, unchanged.'),
-    errors: z.array(fieldProblem).optional().describe('For `validation`: each field that is wrong.'),
-    oldest: z
-      .string()
-      .optional()
-      .describe('For `events_gone`: the oldest event id after which the stream can continue.'),
-  })
-  .describe('An error, as RFC 9457 specifies.');
-
-export const written = {
-  stdout_bytes: count.describe('Bytes that were written to standard output.'),
-  stderr_bytes: count.describe('Bytes that were written to standard error.'),
-};
-export const kept = {
-  stdout_kept_bytes: count.describe('Bytes of standard output that the log keeps.'),
-  stderr_kept_bytes: count.describe('Bytes of standard error that the log keeps.'),
-};
-const output = z
+export const output = z
   .strictObject({
     ...written,
     ...kept,
@@ -94,14 +46,14 @@ const output = z
   })
   .describe('Output of the last attempt.');
 
-const resources = z
+export const resources = z
   .strictObject({
     cpu_ms: ms.nullable().describe('CPU time of all processes, milliseconds; null if not measured.'),
     max_rss_bytes: count.nullable().describe('Peak memory, bytes; null if not measured.'),
   })
   .describe('What an attempt used.');
 
-const attempt = z
+export const attempt = z
   .strictObject({
     number: z.int().min(1).describe('From 1.'),
     runner: z.string().describe('Name of the runner.'),
@@ -150,7 +102,7 @@ export const cacheUse = z
   })
   .describe('How an execution uses the cache.');
 
-const warning = z
+export const warning = z
   .strictObject({
     code: z
       .enum(WARNINGS)
@@ -256,7 +208,7 @@ const retryShown = {
   max_ms: ms.describe('Longest wait, milliseconds.'),
   jitter: z.number().describe('Random part of the wait, 0 to 1.'),
 };
-const appliedPolicy = z
+export const appliedPolicy = z
   .strictObject({
     timeouts: effectiveTimeouts,
     limits: resourceLimits,
@@ -342,256 +294,6 @@ export const bulkCancelAnswer = z
     canceling: count.describe('Executions that execd is stopping.'),
   })
   .describe('What a bulk cancel did.');
-
-export const cacheStats = z
-  .strictObject({
-    entries: count.describe('Results in the cache.'),
-    max_entries: count.describe('Most results that the cache holds.'),
-    bytes: count.describe('Memory that the results take, roughly.'),
-    max_bytes: count.describe('Most memory that the results take.'),
-    expiring: count.describe('Results that have a TTL.'),
-    hits: count.describe('Lookups that found a result.'),
-    misses: count.describe('Lookups that found none.'),
-    hit_ratio: z.number().min(0).max(1).nullable().describe('Hits per lookup; null before the first one.'),
-    joined: count.describe('Executions that shared the run of another one.'),
-    stores: count.describe('Results that were stored.'),
-    refused: count.describe('Results that were too large to be stored.'),
-    evictions: count.describe('Results that were removed to make room.'),
-    expirations: count.describe('Results that reached the end of their TTL.'),
-  })
-  .describe('Statistics of the cache since the start of the server.');
-
-export const cacheEntry = z
-  .strictObject({
-    key: z.string().describe('The cache key.'),
-    user_id: z.string().nullable().describe('Whose result it is; null: all users share it.'),
-    operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
-    run_id: z
-      .string()
-      .nullable()
-      .describe('The execution that produced the result; null for a value that was put into the cache.'),
-    result: z.unknown().describe('The result.'),
-    output: z
-      .strictObject({ ...written, ...kept })
-      .nullable()
-      .describe('What that execution wrote; null for a value that was put into the cache.'),
-    stored_at: time.describe('When it was stored.'),
-    age_s: z.number().describe('Age, seconds.'),
-    ttl_s: z.number().nullable().describe('Time left, seconds; null: until it is evicted.'),
-  })
-  .describe('A stored result.');
-
-export const circuit = z
-  .strictObject({
-    name: z.string().describe('What the circuit protects.'),
-    state: z
-      .enum(['closed', 'open', 'half_open'])
-      .describe('`closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.'),
-    calls: count.describe('Calls in the current window.'),
-    failures: count.describe('Failures in the current window.'),
-    opened: count.describe('How often it has opened.'),
-    rejected: count.describe('Executions that it has rejected.'),
-    next_probe_ms: ms.nullable().describe('Time until the next probe, milliseconds; null unless it is open.'),
-  })
-  .describe('A circuit breaker.');
-export const circuitList = z
-  .strictObject({ items: z.array(circuit).describe('All circuits that were used.') })
-  .describe('Circuits.');
-
-const offeredTiers = z
-  .array(isolationTier)
-  .describe('Isolation tiers that the server offers; the first one is the default.');
-
-const slots = z
-  .strictObject({
-    max: count.describe('Slots in total.'),
-    running: count.describe('Slots in use.'),
-    pending: count.describe('Executions that wait for a slot.'),
-    available: count.describe('Free slots.'),
-  })
-  .describe('Use of slots.');
-
-const byStatus = Object.fromEntries(
-  STATUSES.map((one) => [one, count.describe(`Executions that are ${one}.`)]),
-) as Record<(typeof STATUSES)[number], typeof count>;
-const ratio = z.number().min(0).nullable();
-
-export const stats = z
-  .strictObject({
-    executions: z.strictObject(byStatus).describe('Executions by status.'),
-    total: count.describe('Executions in total.'),
-    ratios: z
-      .strictObject({
-        cache_hit: ratio.describe('Cache lookups that found a result.'),
-        timeout: ratio.describe('Executions that timed out, of those that have ended.'),
-        retry: ratio.describe('Retries, of all attempts.'),
-        memory: ratio.describe('Memory of the server, of what its container or machine has.'),
-      })
-      .describe('Ratios since the start of the server; null while nothing has been counted.'),
-    concurrency: slots.describe('Slots for processes.'),
-    http_concurrency: slots.describe('Slots for HTTP calls.'),
-    queue: z
-      .strictObject({
-        depth: count.describe('Executions that wait.'),
-        oldest_age_ms: ms.describe('Age of the oldest one, milliseconds.'),
-      })
-      .describe('The queue.'),
-    write_behind: z
-      .strictObject({
-        waiting: count.describe('Counters that are not stored yet.'),
-        lag_ms: ms.describe('Age of the oldest one, milliseconds.'),
-        flushes: count.describe('Writes so far.'),
-        failures: count.describe('Writes that failed.'),
-      })
-      .describe('Output counters of running executions, which are stored with a delay.'),
-    store: z
-      .strictObject({
-        commits: count.describe('Transactions so far.'),
-        groups: count.describe('Groups of changes in them.'),
-        waiting: count.describe('Groups that wait for a transaction.'),
-        commit_ms_mean: z.number().describe('Mean duration of a transaction, milliseconds.'),
-      })
-      .describe('The store.'),
-    runner_host: z
-      .strictObject({
-        name: z.string().describe('`native` or `node`.'),
-        pid: z.int().nullable().describe('Process id; null while it is down.'),
-        restarts: count.describe('How often it was restarted.'),
-        ready: z.boolean().describe('Whether it can start commands.'),
-        isolation: offeredTiers,
-      })
-      .describe('The process that starts commands.'),
-    waiting: z
-      .strictObject({
-        polls: count.describe('Open long polls.'),
-        log_followers: count.describe('Clients that follow a log.'),
-      })
-      .describe('Open requests that wait.'),
-    streams: z
-      .strictObject({
-        execution: count.describe('Open streams of one execution.'),
-        events: count.describe('Open streams of all events.'),
-        log: count.describe('Open streams of logs.'),
-        blocked: count.describe('Streams whose client is not reading.'),
-        sent: count.describe('Messages since the start.'),
-        cut_slow: count.describe('Streams that were closed because the client did not read.'),
-        cut_shutdown: count.describe('Streams that were closed by a shutdown.'),
-      })
-      .describe('Streams of server-sent events.'),
-    cache: cacheStats,
-  })
-  .describe('Statistics of the server.');
-
-const healthStatus = z.enum(['healthy', 'unhealthy']);
-const component = z
-  .strictObject({
-    status: healthStatus.describe('Whether the component works.'),
-    detail: z.string().nullable().describe('Why it does not; null if it does.'),
-  })
-  .describe('A component.');
-export const health = z
-  .strictObject({
-    status: healthStatus.describe('`healthy` if all components are.'),
-    timestamp: time.describe('When this was checked.'),
-    version: z.string().describe('Version of execd.'),
-    cache_size: count.describe('Results in the cache.'),
-    error: z.string().nullable().describe('Detail of the first unhealthy component.'),
-    components: z
-      .strictObject({
-        store: component,
-        runner_host: component
-          .extend({
-            name: z.string().describe('`native` or `node`.'),
-            isolation: offeredTiers,
-          })
-          .describe('The process that starts commands.'),
-        intake: component,
-        cache: component.describe(
-          'The cache. Each check writes a value beside the stored results and reads it back.',
-        ),
-        logs: component.describe(
-          'The directory of logs. execd writes a probe to it every 5 s, and every second while that fails.',
-        ),
-        work_directories: component.describe('The private directories of commands, probed in the same way.'),
-      })
-      .describe('Components.'),
-  })
-  .describe('Health of the server.');
-
-export const probe = z
-  .strictObject({
-    status: z.enum(['ok', 'unavailable']).describe('`ok`, or why not in `reason`.'),
-    reason: z.string().nullable().describe('Why the server is unavailable; null if it is not.'),
-  })
-  .describe('Result of a probe.');
-export const removed = z
-  .strictObject({ removed: count.describe('How many were removed.') })
-  .describe('What was removed.');
-export const flushed = z
-  .strictObject({ flushed: count.describe('How many counters were stored.') })
-  .describe('What was stored.');
-
-// --------------------------------------------------------------------------------------- requests
-
-/** For what is said about the whole: not when a part of it is wrong already. */
-const hasNoIssues = ({ issues }: { issues: unknown[] }) => issues.length === 0;
-
-/** `running` is every live attempt that is not being cancelled: how far it is, nobody stores. */
-const LISTED_PHASES = ['queued', 'scheduled_retry', 'running', 'canceling', 'done'] as const;
-
-const SEVERAL = 'Several values: repeat the parameter, or separate them with commas.';
-const filterShape = {
-  status: list(z.enum(STATUSES)).optional().describe(`Only these statuses. ${SEVERAL}`),
-  phase: list(z.enum(LISTED_PHASES)).optional().describe(`Only these phases. ${SEVERAL}`),
-  error_code: list(z.enum(errorCode.options))
-    .optional()
-    .describe(`Only executions that did not complete, with these codes. ${SEVERAL}`),
-  cause: list(z.enum(CAUSES))
-    .optional()
-    .describe(`Only executions that did not complete, for these causes. ${SEVERAL}`),
-  kind: list(z.enum(KINDS)).optional().describe(`Only these kinds. ${SEVERAL}`),
-  operation: operationName.optional().describe('Only this operation.'),
-  task_id: taskId.optional().describe('Only this task_id.'),
-  plan_id: z.string().max(100).optional().describe('Only steps of this plan.'),
-  step: z.string().max(200).optional().describe('Only steps with this name.'),
-  label: labelPairs.optional(),
-  created_after: instant.optional().describe('Only if accepted at or after this time.'),
-  created_before: instant.optional().describe('Only if accepted before this time.'),
-  finished_after: instant.optional().describe('Only if finished at or after this time.'),
-  finished_before: instant.optional().describe('Only if finished before this time.'),
-};
-
-export const MAX_PAGE = 1000;
-export const CURSOR = 'The `next_cursor` of the page before, with the same filters.';
-const pageShape = {
-  limit: digits(1, MAX_PAGE, 'Most items of a page.').default(50),
-  cursor: z.string().max(1000).optional().describe(CURSOR),
-};
-/** Of listings without filters. */
-export const pageQuery = z.strictObject(pageShape);
-export const listQuery = z.strictObject({
-  ...filterShape,
-  ...pageShape,
-});
-export type ListQuery = z.infer<typeof listQuery>;
-
-const {
-  phase: _phase,
-  kind: _kind,
-  operation: _operation,
-  plan_id: _plan,
-  step: _step,
-  ...planFilters
-} = filterShape;
-export const planListQuery = z.strictObject({
-  ...planFilters,
-  limit: digits(1, 200, 'Most items of a page.').default(50),
-  cursor: z.string().max(1000).optional().describe(CURSOR),
-});
-
-/** Longest wait of a long poll and of `Prefer: wait`, seconds. */
-export const MAX_WAIT_S = 60;
-const wait = digits(0, MAX_WAIT_S, 'Wait until it has finished, at most so many seconds.').optional();
 export const submitQuery = z.strictObject({
   dry_run: z
     .unknown()
@@ -607,74 +309,7 @@ export const getQuery = z.strictObject({
     'With `wait`: wait only until the revision is greater than this one.',
   ).optional(),
 });
-
-/** Where to go on reading a log: attempt and offset. */
-export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
-const withResults = flag()
-  .optional()
-  .describe('`true` adds the results of the steps that have ended. Default: false.');
-export const planGetQuery = z.strictObject({
-  wait,
-  steps: flag().optional().describe('`false` leaves out the steps. Default: true.'),
-  results: withResults,
-});
-export const planSubmitQuery = z.strictObject({ results: withResults });
-
-export const logStream = z
-  .enum(['all', 'stdout', 'stderr'])
-  .default('all')
-  .describe('Which of the two streams.');
-export const follow = flag()
-  .default(false)
-  .describe('Continue until the end, while output is being written.');
-export const logsQuery = z.strictObject({
-  stream: logStream,
-  format: z
-    .enum(['text', 'ndjson', 'sse', 'raw'])
-    .default('text')
-    .describe(
-      '`text`: UTF-8. `ndjson`: one JSON object for each piece, with stream and time. `sse`: the same as server-sent events. `raw`: the bytes as they were written.',
-    ),
-  follow,
-  attempt: digits(1, 1_000_000, 'Only this attempt.').optional(),
-  cursor: z
-    .string()
-    .regex(LOG_CURSOR, 'must be ATTEMPT.OFFSET, as cursor in a record of the log')
-    .optional()
-    .describe('Continue after this position: the `cursor` of the last record that you have.'),
-  since: instant.optional().describe('Only output that was written at or after this time.'),
-  tail: digits(0, 10_000_000, 'Only the last lines of the last attempt.').optional(),
-  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'Stop after so many bytes.').optional(),
-});
-export type LogsQuery = z.infer<typeof logsQuery>;
-
-export const keyParams = z.strictObject({ key: z.string().max(200).describe('A cache key.') });
-export const circuitParams = z.strictObject({
-  name: z.string().max(5000).describe('Name of a circuit, as GET /v1/circuits lists it.'),
-});
-export const cacheFilter = z.strictObject({
-  key: z.string().max(200).optional().describe('Only the result with this key.'),
-  operation: operationName.optional().describe('Only results of this operation.'),
-  user: z
-    .string()
-    .max(255)
-    .optional()
-    .describe('Results of this user. Requires the scope `admin` unless it is you.'),
-  all: flag().optional().describe('Results of all users. Requires the scope `admin`.'),
-});
-
-export const idParams = z.strictObject({ id: z.string().max(100).describe('Its id.') });
 const reason = osString.min(1).max(1000).optional().describe('Why; the execution shows it.');
-
-/** A body that may be left out. */
-export const optional = <T extends z.ZodType>(schema: T, name: string) =>
-  z
-    .preprocess((body) => body ?? {}, schema)
-    .meta({ isOptional: true, shownAs: { $ref: `#/components/schemas/${name}` } });
-
-/** For routes that say nothing of their query or body: they take none, and refuse what they would ignore. */
-export const noQuery = z.strictObject({});
-export const noBody = z.preprocess((body) => body ?? {}, z.strictObject({}));
 
 const graceOfCancel = (limits: SpecLimits) =>
   graceSchema(limits.maxGraceMs).describe(
@@ -749,56 +384,3 @@ export function requestSchemas(limits: SpecLimits) {
   };
 }
 export type RequestSchemas = ReturnType<typeof requestSchemas>;
-
-/** Everything that stands under its own name in the OpenAPI document. */
-export function components(requests: RequestSchemas): Record<string, z.ZodType> {
-  const { spec, batchItem, parts } = requests;
-  return {
-    Spec: spec,
-    ...byKind(spec, 'Spec'),
-    BatchRequest: requests.batch,
-    BatchItem: batchItem,
-    ...byKind(batchItem, 'BatchItem'),
-    Timeouts: parts.timeouts,
-    OutputOptions: parts.output,
-    ResourceLimits: parts.limits,
-    StopOptions: parts.stop,
-    ...commonParts,
-    PatchRequest: requests.patch,
-    CancelRequest: requests.cancelRequest,
-    BulkCancelRequest: requests.bulkCancel,
-    WarmRequest: requests.warm,
-    Execution: execution,
-    ExecutionList: executionList,
-    BatchAnswer: batchAnswer,
-    StepResult: stepResult,
-    BulkCancelAnswer: bulkCancelAnswer,
-    DryRun: dryRun,
-    AppliedPolicy: appliedPolicy,
-    EffectiveTimeouts: effectiveTimeouts,
-    EffectiveLimits: resourceLimits,
-    ...wordComponents,
-    Attempt: attempt,
-    ...outcomeComponents,
-    Output: output,
-    Resources: resources,
-    CacheUse: cacheUse,
-    Warning: warning,
-    Problem: problem,
-    FieldProblem: fieldProblem,
-    ...planComponents(requests.limits, parts),
-    CacheStats: cacheStats,
-    CacheEntry: cacheEntry,
-    Circuit: circuit,
-    CircuitList: circuitList,
-    ...operationComponents,
-    ...accountComponents,
-    ...keyComponents,
-    Stats: stats,
-    Slots: slots,
-    Health: health,
-    Probe: probe,
-    Removed: removed,
-    Flushed: flushed,
-  };
-}

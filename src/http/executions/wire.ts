@@ -1,7 +1,11 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
+import type { z } from 'zod';
 import { classOf } from '../../domain/errors.ts';
-import type { Attempt, Execution, OutputTotals, Timeouts } from '../../domain/execution/execution.ts';
 import {
+  type Attempt,
+  type Execution,
+  type OutputTotals,
+  type Timeouts,
   isFinished,
   NO_OUTPUT,
   operationOf,
@@ -9,17 +13,15 @@ import {
   resultValue,
 } from '../../domain/execution/execution.ts';
 import { eachLimit, type ResourceLimits } from '../../domain/limits.ts';
-import type { Outcome } from '../../domain/outcome.ts';
-import { judge } from '../../domain/outcome.ts';
+import { type Outcome, judge } from '../../domain/outcome.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import { shownStop, type StopPolicy } from '../../domain/stop.ts';
 import { lastWords } from '../../domain/execution/last-words.ts';
 import { warningsOf } from '../../domain/execution/warnings.ts';
-import type { z } from 'zod';
-import type { CircuitView, ExecutionView } from '../../engine/engine.ts';
-import { toCache } from '../cache/cache-wire.ts';
+import type { ExecutionView } from '../../engine/engine.ts';
+import { toCache } from './cache-use.ts';
 import type { OutcomeWire } from './outcome-schemas.ts';
-import type { AttemptWire, circuit, ExecutionWire, stepResult } from './schemas.ts';
+import type { AttemptWire, ExecutionWire, stepResult } from './schemas.ts';
 import { isoOrNull, isoTime } from '../edge/times.ts';
 
 /** Snake-cases the keys of a flat object. */
@@ -278,10 +280,4 @@ export function toFailedStep(step: string, outcome: Outcome): z.infer<typeof ste
 export function etagOf(view: ExecutionView): string {
   const { stdoutBytes, stderrBytes } = outputOf(view);
   return `W/"${view.execution.revision}-${view.phase}-${stdoutBytes}-${stderrBytes}"`;
-}
-
-export function toCircuit(view: CircuitView): z.infer<typeof circuit> {
-  const { name, state, calls, failures, opened, rejected, nextProbeMs } = view;
-  const next_probe_ms = nextProbeMs === null ? null : Math.ceil(nextProbeMs);
-  return { name, state, calls, failures, opened, rejected, next_probe_ms };
 }

@@ -4,7 +4,7 @@ import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Engine, PlanLogItem } from '../../engine/engine.ts';
 import { type PlanLogsQuery, planLogsQuery } from '../plans/plan-schemas.ts';
 import { streamed } from '../events/event-schemas.ts';
-import { idParams } from '../executions/schemas.ts';
+import { idParams } from '../edge/schemas.ts';
 import { NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './routes.ts';
 import type { z } from 'zod';
 

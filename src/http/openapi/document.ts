@@ -1,6 +1,6 @@
 // The OpenAPI document around its operations: what execd is, how one shows who one is, tags, and what execd itself sends.
 import type { RequestSchemas } from '../executions/schemas.ts';
-import { components } from '../executions/schemas.ts';
+import { components } from './components.ts';
 import { eventComponents } from '../events/event-schemas.ts';
 import { webhookComponents } from '../webhooks/webhook-schemas.ts';
 import { refusalComponents } from '../edge/answers.ts';

@@ -1,7 +1,7 @@
 // An operation of the OpenAPI document, made of what its route says.
 import type { FastifySchema, RouteOptions } from 'fastify';
 import { z } from 'zod';
-import { noBody, noQuery } from '../executions/schemas.ts';
+import { noBody, noQuery } from '../edge/schemas.ts';
 import { type Answer, referRefusals } from '../edge/answers.ts';
 import type { Converter, JsonSchema } from './convert.ts';
 import { examplesOf } from './examples.ts';

@@ -7,8 +7,9 @@ import { SKIP_REASONS } from '../../domain/plans/plan-state.ts';
 import { planParts, planRequest, stepSchemas } from '../../domain/spec/plan.ts';
 import { KINDS, type SpecLimits, type SpecParts } from '../../domain/spec/spec.ts';
 import { byKind } from '../edge/kinds.ts';
-import { flag } from '../edge/query.ts';
+import { flag, digits } from '../edge/query.ts';
 import { cancelShown, labelsShown, nextCursor, status } from '../edge/words.ts';
+import { filterShape, CURSOR, wait } from '../edge/schemas.ts';
 
 const time = z.iso.datetime({ precision: 3 });
 const count = z.int().min(0);
@@ -173,3 +174,26 @@ export function planComponents(limits: SpecLimits, parts: SpecParts): Record<str
     PlanReport: planReport,
   };
 }
+
+const {
+  phase: _phase,
+  kind: _kind,
+  operation: _operation,
+  plan_id: _plan,
+  step: _step,
+  ...planFilters
+} = filterShape;
+export const planListQuery = z.strictObject({
+  ...planFilters,
+  limit: digits(1, 200, 'Most items of a page.').default(50),
+  cursor: z.string().max(1000).optional().describe(CURSOR),
+});
+const withResults = flag()
+  .optional()
+  .describe('`true` adds the results of the steps that have ended. Default: false.');
+export const planGetQuery = z.strictObject({
+  wait,
+  steps: flag().optional().describe('`false` leaves out the steps. Default: true.'),
+  results: withResults,
+});
+export const planSubmitQuery = z.strictObject({ results: withResults });

@@ -8,18 +8,12 @@ import { bodyHash, idempotencyOf } from '../edge/idempotency.ts';
 import { acceptedFacts } from '../edge/audit.ts';
 import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
 import { json } from '../edge/answers.ts';
-import { plan, planList, planReport } from './plan-schemas.ts';
+import { plan, planList, planReport, planGetQuery, planListQuery, planSubmitQuery } from './plan-schemas.ts';
 import { planEtag, toPlanWire } from './plan-wire.ts';
-import {
-  idParams,
-  MAX_WAIT_S,
-  planGetQuery,
-  planListQuery,
-  planSubmitQuery,
-  type RequestSchemas,
-} from '../executions/schemas.ts';
+import type { RequestSchemas } from '../executions/schemas.ts';
+import { idParams, MAX_WAIT_S } from '../edge/schemas.ts';
 import type { z } from 'zod';
-import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from '../executions/routes.ts';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from '../executions/accepting.ts';
 
 const BODY_BYTES = 16 * 1024 * 1024;
 /** Of all objects of a plan together. */

@@ -10,7 +10,7 @@ import type {
 } from '../../domain/webhooks/webhooks.ts';
 import { eventIdOf } from '../../domain/webhooks/webhooks.ts';
 import { json } from '../edge/answers.ts';
-import { idParams } from '../executions/schemas.ts';
+import { idParams } from '../edge/schemas.ts';
 import {
   type CreateWebhook,
   createWebhook,

@@ -1,0 +1,67 @@
+// The schemas that have a name of their own in the OpenAPI document.
+import { z } from 'zod';
+import { accountComponents } from '../accounts/account-schemas.ts';
+import { keyComponents } from '../keys/key-schemas.ts';
+import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
+import { wordComponents } from '../edge/words.ts';
+import { byKind } from '../edge/kinds.ts';
+import { planComponents } from '../plans/plan-schemas.ts';
+import { outcomeComponents } from '../executions/outcome-schemas.ts';
+import { commonParts } from '../../domain/spec/spec.ts';
+import { output, resources, attempt, effectiveTimeouts, cacheUse, warning, execution, appliedPolicy, dryRun, executionList, batchAnswer, stepResult, bulkCancelAnswer, type RequestSchemas } from '../executions/schemas.ts';
+import { slots, stats, health, probe, flushed } from '../ops/ops-schemas.ts';
+import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/cache-schemas.ts';
+import { fieldProblem, problem } from '../edge/schemas.ts';
+
+/** Everything that stands under its own name in the OpenAPI document. */
+export function components(requests: RequestSchemas): Record<string, z.ZodType> {
+  const { spec, batchItem, parts } = requests;
+  return {
+    Spec: spec,
+    ...byKind(spec, 'Spec'),
+    BatchRequest: requests.batch,
+    BatchItem: batchItem,
+    ...byKind(batchItem, 'BatchItem'),
+    Timeouts: parts.timeouts,
+    OutputOptions: parts.output,
+    ResourceLimits: parts.limits,
+    StopOptions: parts.stop,
+    ...commonParts,
+    PatchRequest: requests.patch,
+    CancelRequest: requests.cancelRequest,
+    BulkCancelRequest: requests.bulkCancel,
+    WarmRequest: requests.warm,
+    Execution: execution,
+    ExecutionList: executionList,
+    BatchAnswer: batchAnswer,
+    StepResult: stepResult,
+    BulkCancelAnswer: bulkCancelAnswer,
+    DryRun: dryRun,
+    AppliedPolicy: appliedPolicy,
+    EffectiveTimeouts: effectiveTimeouts,
+    EffectiveLimits: resourceLimits,
+    ...wordComponents,
+    Attempt: attempt,
+    ...outcomeComponents,
+    Output: output,
+    Resources: resources,
+    CacheUse: cacheUse,
+    Warning: warning,
+    Problem: problem,
+    FieldProblem: fieldProblem,
+    ...planComponents(requests.limits, parts),
+    CacheStats: cacheStats,
+    CacheEntry: cacheEntry,
+    Circuit: circuit,
+    CircuitList: circuitList,
+    ...operationComponents,
+    ...accountComponents,
+    ...keyComponents,
+    Stats: stats,
+    Slots: slots,
+    Health: health,
+    Probe: probe,
+    Removed: removed,
+    Flushed: flushed,
+  };
+}
