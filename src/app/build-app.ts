@@ -1,51 +1,42 @@
 // Composition root: every room is seen here, and only here. Building starts nothing; start and stop are ordered.
-import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createClock } from './clock.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
-import { type Config, ConfigError, ignoredNames, isLoopback } from '../config/load.ts';
+import { type Config, ignoredNames } from '../config/load.ts';
+import { isLoopback } from '../config/settings.ts';
 import { makeDirectory, probeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
-import { type AccessRules, type Quotas } from '../domain/access/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
-import { mostBytesOf } from '../domain/execution/kept-size.ts';
-import type { PolicyDefaults } from '../domain/operations/operation.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
-import type { Shares, Store } from '../domain/ports/store.ts';
+import type { Store } from '../domain/ports/store.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { Runner } from '../domain/ports/runner.ts';
 import type { Group } from '../domain/ports/group.ts';
-import type { Clock, Log } from '../domain/ports/clock.ts';
-import { eachLimit, LIMITS, type ResourceLimits } from '../domain/limits.ts';
-import type { SpecLimits } from '../domain/spec/spec.ts';
+import type { Clock } from '../domain/ports/clock.ts';
 import { creditSource } from '../engine/credits/credit-source.ts';
 import { Engine } from '../engine/engine.ts';
 import { policySource, resolveSpec } from '../engine/policies/operations.ts';
-import type { EnginePolicy } from '../engine/policies/settings.ts';
 import { buildMetricsServer, buildServer } from '../http/server.ts';
 import { toToldWire } from '../http/events/event-wire.ts';
 import { SseClients } from '../http/edge/sse.ts';
 import { FileJournal, journalPath } from '../journal/reader.ts';
 import { Authentication } from '../access/authentication.ts';
 import { KeyRing } from '../access/key-ring.ts';
-import { keysOf, providerKeys } from './access-files.ts';
-import { type TokenOptions, tokenReader } from '../access/tokens.ts';
+import { keysOf } from './access-files.ts';
+import { tokenReader } from '../access/tokens.ts';
 import { type LiveFile, loadFiles, prepareFiles } from '../operator-files/live-files.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
 import { AuditLog } from '../observe/audit-log.ts';
 import { chooseHost } from './choose-host.ts';
 import { hiddenPlaces, isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from '../observe/event-handlers.ts';
-import { accountLog, eventLog } from '../observe/event-log.ts';
+import { accountLog } from '../observe/event-log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
-import { RequestRunner, type RequestRunnerOptions } from '../runners/requests/http.ts';
-import { fetchPlain } from '../runners/requests/fetch-plain.ts';
-import { GuardedSender } from '../runners/requests/webhook-sender.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
 import { WebhookService } from '../webhooks/webhooks.ts';
 import { toCommand } from '../runners/commands/to-command.ts';
@@ -57,24 +48,21 @@ import { ConditionThread } from '../expressions/condition-thread.ts';
 import { planParts } from '../expressions/plan-parts.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
-
-/** What the process is, as far as the app needs to know. */
-export interface Runtime {
-  execPath: string;
-  pid: number;
-  /** Number of the user that it runs as; undefined where that is no matter. */
-  uid?: number | undefined;
-  /** Its name. */
-  user?: string;
-  /** The soft limit of open files that it was started with; undefined where that is unknown. */
-  openFiles?: number;
-  /** Where secrets may come from. */
-  env?: Readonly<Record<string, string | undefined>>;
-  /** Part of the memory that it may take, of its container or of the machine; null where that is unknown. */
-  memoryRatio?: () => number | null;
-  /** Lines of the server's log that nobody took. */
-  droppedLogLines?: () => number;
-}
+import {
+  providerOf,
+  webhookSender,
+  requestRunner,
+  eventHandlers,
+  scratchRoot,
+  quotasOf,
+  sharesOf,
+  operationDefaults,
+  policyOf,
+  openFilesOf,
+  limitsOf,
+} from './from-config.ts';
+import { warnOfReaders, refuseRoot, refuseStrangers, listen } from './refuse.ts';
+import type { Runtime } from './runtime.ts';
 
 /** Parts that a test may put in place of the real ones. */
 export interface Overrides {
@@ -421,201 +409,5 @@ export async function buildApp(
     needsKey: () => keys.isInUse || tokens !== null,
     stopNoted: () => engine.stopNoted,
     stop: () => (stopping ??= stop()),
-  };
-}
-
-/** @throws ConfigError when the keys of the identity provider cannot be read from their file */
-function providerOf(config: Config, clock: Clock, log: Logger): TokenOptions {
-  return {
-    issuer: config.EXECUTION_OIDC_ISSUER as string,
-    audience: config.EXECUTION_OIDC_AUDIENCE as string,
-    jwks: providerKeys(config.EXECUTION_OIDC_JWKS as string),
-    userClaim: config.EXECUTION_OIDC_USER_CLAIM,
-    scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
-    ...{ clock, log, fetch: fetchPlain(clock) },
-  };
-}
-
-/** Warns about a data directory that others can look into: most of what is in it is nobody else's business. */
-function warnOfReaders(dataDir: string, log: Log): void {
-  if ((statSync(dataDir).mode & 0o006) === 0) return;
-  log.warn({ data_dir: dataDir }, `Other users can read the data directory: run chmod o-rw ${dataDir}`);
-}
-
-/** Whether every command runs as another user than the server. */
-function hasOwnUsers({ EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids }: Config): boolean {
-  // A server that is root makes sandboxes for another user.
-  return isolation === 'sandbox' || (isolation === 'uid' && uids !== undefined);
-}
-
-/** @throws ConfigError when others can reach a server whose every command is root */
-function refuseRoot(config: Config, uid: number | undefined, log: Logger): void {
-  if (uid !== 0 || config.EXECUTION_ALLOW_ROOT || hasOwnUsers(config)) return;
-  if (isLoopback(config.EXECUTION_HOST)) {
-    return log.warn(
-      {},
-      'Running as root; commands run as root, too. Set EXECUTION_ALLOW_ROOT=true to accept this',
-    );
-  }
-  throw new ConfigError([
-    `EXECUTION_HOST: ${config.EXECUTION_HOST} is not a loopback address, and execd runs as root: every command would run as root, too. ` +
-      'Run execd as another user, or set EXECUTION_ALLOW_ROOT=true',
-  ]);
-}
-
-/** @throws ConfigError when others could reach a server that asks nobody who they are */
-function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): void {
-  if (isLoopback(host) || isAsking) return;
-  throw new ConfigError([
-    `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who can reach it could run ` +
-      'commands. Create a key first (npm run keys -- create), or set EXECUTION_API_KEYS_FILE',
-  ]);
-}
-
-/** @throws ConfigError for an entry of the allow-list that is none */
-function webhookSender(config: Config, clock: Clock): WebhookSender {
-  const { EXECUTION_EGRESS_ALLOW: egressAllow, EXECUTION_WEBHOOK_TIMEOUT_MS: timeoutMs } = config;
-  return new GuardedSender({ clock, egressAllow, timeoutMs });
-}
-
-/** @throws ConfigError for an entry of the allow-list that is none */
-function requestRunner(config: Config, options: Omit<RequestRunnerOptions, 'egressAllow'>): RequestRunner {
-  try {
-    return new RequestRunner({ ...options, egressAllow: config.EXECUTION_EGRESS_ALLOW });
-  } catch (error) {
-    throw new ConfigError([`EXECUTION_EGRESS_ALLOW: ${(error as Error).message}`]);
-  }
-}
-
-/** Those that are asked for; the webhook of the operator is one of the store's. */
-function eventHandlers(config: Config, log: Logger, metrics: Metrics): EventHandler[] {
-  const all: EventHandler[] = [
-    { name: 'logging', handle: eventLog(log) },
-    { name: 'metrics', handle: (event, execution) => metrics.onEvent(event, execution) },
-  ];
-  return all.filter(({ name }) => (config.EXECUTION_EVENT_HANDLERS as string[]).includes(name));
-}
-
-/** Connections that may wait to be taken, as far as the system allows it: thousands may come back at once after a restart. */
-const BACKLOG = 4096;
-
-/** @throws ConfigError that names the setting that stands against it */
-async function listen(
-  server: FastifyInstance,
-  setting: 'EXECUTION_PORT' | 'EXECUTION_METRICS_PORT',
-  host: string,
-  port: number,
-): Promise<string> {
-  try {
-    return await server.listen({ host, port, backlog: BACKLOG });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    switch (code) {
-      case 'EADDRINUSE':
-        throw new ConfigError([
-          `${setting}: another program listens on port ${port} of ${host}. Stop it, or set ${setting} to another port`,
-        ]);
-      case 'EACCES':
-        throw new ConfigError([
-          `${setting}: this user may not listen on port ${port}. Set ${setting} to a port above 1023`,
-        ]);
-      default:
-        throw new ConfigError([`EXECUTION_HOST: execd cannot listen on ${host} (${message})`]);
-    }
-  }
-}
-
-/** A file system in memory, which every Linux has there; else the data directory. */
-function scratchRoot(dataDir: string): string {
-  const inMemory = '/dev/shm';
-  try {
-    accessSync(inMemory, constants.W_OK);
-    return inMemory;
-  } catch {
-    return dataDir;
-  }
-}
-
-function quotasOf(config: Config): Quotas {
-  return {
-    running: config.EXECUTION_USER_MAX_RUNNING ?? null,
-    queued: config.EXECUTION_USER_MAX_QUEUED ?? null,
-    submitsPerS: config.EXECUTION_USER_SUBMITS_PER_SEC ?? null,
-    logBytes: config.EXECUTION_USER_LOG_BYTES ?? null,
-    bodyBytes: config.EXECUTION_USER_MAX_BODY_BYTES ?? null,
-    streams: config.EXECUTION_USER_MAX_STREAMS ?? null,
-    maxPriority: null,
-  };
-}
-
-/** How users share the slots by these rules. A name that no user has stands for those that are not named. */
-function sharesOf(rules: AccessRules): Shares {
-  const shareOf = (user: string) => ({
-    weight: rules.weightOf(user),
-    running: rules.quotasOf(user).running,
-  });
-  return { ...shareOf(''), users: Object.fromEntries(rules.users.map((user) => [user, shareOf(user)])) };
-}
-
-/** What applies where an operation says nothing, for readers. */
-function operationDefaults(config: Config): PolicyDefaults {
-  return {
-    attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
-    onLimit: config.EXECUTION_ON_LIMIT,
-    oversized: config.EXECUTION_OVERSIZED_OUTPUT,
-    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
-    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
-    resultBytes: config.EXECUTION_RESULT_BYTES,
-    retryAttempts: config.EXECUTION_RETRY_ATTEMPTS,
-    retryMultiplier: config.EXECUTION_RETRY_BACKOFF,
-    cacheTtlS: config.EXECUTION_CACHE_TTL,
-    limits: resourcesOf(config),
-    graceMs: config.EXECUTION_KILL_GRACE_MS,
-  };
-}
-
-function policyOf(config: Config): EnginePolicy {
-  return {
-    attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
-    graceMs: config.EXECUTION_KILL_GRACE_MS,
-    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
-    oversized: config.EXECUTION_OVERSIZED_OUTPUT,
-    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
-    resultBytes: config.EXECUTION_RESULT_BYTES,
-    limits: resourcesOf(config),
-    onLimit: config.EXECUTION_ON_LIMIT,
-    slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
-    hasNetwork: config.EXECUTION_SANDBOX_NETWORK,
-    hasCache: config.EXECUTION_CACHE_SIZE > 0,
-    cacheEntryBytes: mostBytesOf(config.EXECUTION_CACHE_MAX_BYTES),
-    cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
-    retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
-    maxQueued: config.EXECUTION_MAX_QUEUED,
-  };
-}
-
-/** What processes may use. */
-function resourcesOf(config: Config): ResourceLimits {
-  return eachLimit((name) => config[LIMITS[name].setting]);
-}
-
-/** Files of the Node host for each command that it runs at a time, and for itself. */
-const HOST_FILES = { each: 4, own: 64 };
-
-/** The soft limit of commands. The Node host can give them no less than it needs itself. */
-function openFilesOf(config: Config, { openFiles = 1024 }: Runtime, isNative: boolean): number {
-  const wanted = config.EXECUTION_OPEN_FILES ?? openFiles;
-  return isNative
-    ? wanted
-    : Math.max(wanted, config.EXECUTION_MAX_CONCURRENT * HOST_FILES.each + HOST_FILES.own);
-}
-
-export function limitsOf(config: Config): SpecLimits {
-  return {
-    resources: resourcesOf(config),
-    maxGraceMs: config.EXECUTION_MAX_KILL_GRACE_MS,
-    maxAttemptMs: config.EXECUTION_MAX_TIMEOUT * 1000,
-    maxOutputBytes: config.EXECUTION_MAX_OUTPUT_BYTES,
-    spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
   };
 }

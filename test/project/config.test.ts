@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ConfigError, ignoredNames, isLoopback, loadConfig } from '../../src/config/load.ts';
+import { ConfigError, ignoredNames, loadConfig } from '../../src/config/load.ts';
+import { isLoopback } from '../../src/config/settings.ts';
 
 function problems(env: Record<string, string>): readonly string[] {
   try {

@@ -1,0 +1,614 @@
+// Every setting: its schema, its default and what it is for.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { ISOLATION_TIERS } from '../domain/isolation.ts';
+import { httpUrl, MAX_RESULT_BYTES } from '../domain/spec/spec.ts';
+import { MOST_GRACE_MS } from '../domain/stop.ts';
+import { standingWebhookEvents } from '../domain/webhook-schema.ts';
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+const path = z.string().min(1, 'must not be empty');
+
+const commaSeparated = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+const DAY = 86_400;
+const GIB = 1024 ** 3;
+
+/** Every setting: its schema, its default as it stands in the environment, its unit, and what it is for. */
+export const SETTINGS = {
+  EXECUTION_HOST: {
+    schema: z.string().min(1),
+    default: '127.0.0.1',
+    unit: 'address',
+    about: 'Address to listen on. Any address but loopback requires API keys or tokens (docs/api-keys.md).',
+  },
+  EXECUTION_PORT: {
+    schema: whole(0, 65_535),
+    default: '8080',
+    unit: 'port',
+    about: 'Port to listen on. 0: any free port, which execd logs.',
+  },
+  EXECUTION_METRICS_PORT: {
+    schema: whole(0, 65_535).optional(),
+    default: undefined,
+    unit: 'port',
+    about: 'Also serve /metrics and the probes on this port, without a key. Unset: only on the main port.',
+  },
+  EXECUTION_ALLOWED_HOSTS: {
+    schema: z.string().transform((text) => commaSeparated(text.toLowerCase())),
+    default: '',
+    unit: 'host names, comma-separated',
+    about:
+      'Other names that the Host header may have on a loopback address, for example that of a local proxy.',
+  },
+  EXECUTION_TRUST_PROXY: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .refine((all) => all.every(isNetwork), 'must be addresses or networks, for example 10.0.0.0/8'),
+    default: '',
+    unit: 'addresses, networks, comma-separated',
+    about:
+      'Trusted reverse proxies. execd takes the client address for the audit log from their X-Forwarded-For. Unset: the header is ignored.',
+  },
+  EXECUTION_MAX_CONNECTIONS: {
+    schema: whole(1, 1_000_000),
+    default: '12000',
+    unit: 'connections',
+    about:
+      'Most open connections. For one more, execd closes an idle one. A user may have as many open requests as there are free connections. Set it higher than EXECUTION_MAX_STREAMS.',
+  },
+  EXECUTION_ALLOW_ROOT: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about:
+      'Allow execd to run as root on an address that others can reach, although commands run as root, too (at the tiers none and supervised). On loopback, execd only warns.',
+  },
+  EXECUTION_API_KEYS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'File with API keys, in addition to those of the store (docs/api-keys.md). Reloaded on SIGHUP. Without any key, execd listens on loopback only, and everyone on this machine is the user "local".',
+  },
+  EXECUTION_OIDC_ISSUER: {
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'Accept tokens of this identity provider: the value of their claim `iss`. Unset: no tokens are accepted.',
+  },
+  EXECUTION_OIDC_AUDIENCE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'text',
+    about: 'Value of the claim `aud` of tokens.',
+  },
+  EXECUTION_OIDC_JWKS: {
+    schema: path
+      .refine((text) => !text.startsWith('http:') || isLoopbackUrl(text), 'must be https')
+      .optional(),
+    default: undefined,
+    unit: 'URL or path',
+    about: 'Public keys of the identity provider: its `jwks_uri` (https), or a file.',
+  },
+  EXECUTION_OIDC_USER_CLAIM: {
+    schema: path,
+    default: 'sub',
+    unit: 'claim',
+    about: 'Claim that contains the user.',
+  },
+  EXECUTION_OIDC_SCOPES_CLAIM: {
+    schema: path,
+    default: 'scope',
+    unit: 'claim',
+    about: 'Claim that contains the scopes: `execd:submit`, `execd:read`, `execd:cancel`, `execd:admin`.',
+  },
+  EXECUTION_POLICY_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Policy file: who may run what, and how much (docs/policy-file.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: may_run of each key decides.',
+  },
+  EXECUTION_SECRETS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Secrets file: secrets that requests may name (docs/secrets.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: no secrets.',
+  },
+  EXECUTION_REDACT_SECRETS: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Remove the secrets that an execution uses from its output.',
+  },
+  EXECUTION_DATA_DIR: {
+    schema: path,
+    default: './data',
+    unit: 'path',
+    about:
+      'Directory of the store, the logs and the private directories. Only one server can use it at a time.',
+  },
+  EXECUTION_LOG_DIR: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Directory of the logs of executions. Unset: logs/ in the data directory.',
+  },
+  EXECUTION_LOG_LEVEL: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    default: 'info',
+    unit: 'level',
+    about: 'Level of the log of execd itself.',
+  },
+  EXECUTION_LOG_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'File of the log of execd itself; reopened on SIGHUP. Unset: standard output.',
+  },
+  EXECUTION_PATH: {
+    schema: path.refine(
+      (text) => text.split(':').every((dir) => dir.startsWith('/')),
+      'must be absolute paths',
+    ),
+    default: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    unit: 'directories, colon-separated',
+    about: 'PATH of commands. Commands never see the environment of execd itself.',
+  },
+  EXECUTION_MAX_CONCURRENT: {
+    schema: whole(1, 100_000),
+    default: '100',
+    unit: 'executions',
+    about: 'Slots: most executions that run at a time.',
+  },
+  EXECUTION_MAX_CONCURRENT_HTTP: {
+    schema: whole(1, 100_000),
+    default: '10000',
+    unit: 'executions',
+    about: 'Slots for HTTP calls, which need no process.',
+  },
+  EXECUTION_MAX_QUEUED: {
+    schema: whole(0, 10_000_000),
+    default: '100000',
+    unit: 'executions',
+    about:
+      'Most executions that wait, for a slot or for a retry. execd rejects more with 429, except those of a user with less than an equal share of the queue, up to twice this bound. Steps of plans wait in their plan until there is room.',
+  },
+  EXECUTION_PLAN_MEMORY_BYTES: {
+    schema: whole(1_048_576, 64 * 1024 ** 3),
+    default: '134217728',
+    unit: 'bytes',
+    about:
+      'Most bytes of all live plans together, about as JSON; in memory they take a few times as much. If it is full, a user with less than an equal share can still submit plans, up to twice this bound.',
+  },
+  EXECUTION_PLAN_STEP_BYTES: {
+    schema: whole(1_048_576, 64 * 1024 ** 3),
+    default: '67108864',
+    unit: 'bytes',
+    about:
+      'Most bytes that the steps of one plan, including those of plans in it, put into the store. A plan may use 32 times its own size, at least 16 MiB, up to this bound.',
+  },
+  EXECUTION_USER_MAX_RUNNING: {
+    schema: whole(0, 100_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about:
+      'Most executions of one user that run at a time, unless the policy file sets it. Unset: all slots.',
+  },
+  EXECUTION_USER_MAX_QUEUED: {
+    schema: whole(0, 10_000_000).optional(),
+    default: undefined,
+    unit: 'executions',
+    about:
+      'Most executions of one user that wait, for a slot or for a retry. Unset: only EXECUTION_MAX_QUEUED applies.',
+  },
+  EXECUTION_USER_SUBMITS_PER_SEC: {
+    schema: whole(1, 1_000_000).optional(),
+    default: undefined,
+    unit: 'executions per second',
+    about: 'Most executions that one user may submit, on average. Unset: no limit.',
+  },
+  EXECUTION_USER_LOG_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'Most bytes of all logs of one user; above it execd accepts nothing new. Unset: no limit.',
+  },
+  EXECUTION_USER_MAX_BODY_BYTES: {
+    schema: whole(0, 16 * 1024 * 1024).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about: 'Largest body of a request. Unset: 1 MiB, and 16 MiB for a batch or a plan.',
+  },
+  EXECUTION_USER_MAX_STREAMS: {
+    schema: whole(0, 1_000_000).optional(),
+    default: undefined,
+    unit: 'connections',
+    about:
+      'Most open streams of one user, unless the policy file sets it. Unset: as many as EXECUTION_MAX_STREAMS leaves free, so that one user alone gets half of them.',
+  },
+  EXECUTION_ON_LIMIT: {
+    schema: z.enum(['queue', 'reject']),
+    default: 'queue',
+    unit: 'queue | reject',
+    about: 'What happens if no slot is free, unless the request sets on_limit.',
+  },
+  EXECUTION_DEFAULT_TIMEOUT: {
+    schema: whole(1, 7 * DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'Time limit of one attempt, unless the request sets timeouts.attempt_ms.',
+  },
+  EXECUTION_MAX_TIMEOUT: {
+    schema: whole(1, 7 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about: 'Largest timeouts.attempt_ms and timeouts.idle_ms of a request. execd rejects more.',
+  },
+  EXECUTION_RETRY_ATTEMPTS: {
+    schema: whole(1, 100),
+    default: '3',
+    unit: 'attempts',
+    about:
+      'Attempts in total, if the request has a retry block without attempts. A request without a retry block makes one attempt.',
+  },
+  EXECUTION_RETRY_BACKOFF: {
+    schema: z
+      .string()
+      .regex(/^\d+(\.\d+)?$/, 'must be a number')
+      .transform(Number)
+      .pipe(z.number().max(3600)),
+    default: '1.0',
+    unit: 'seconds',
+    about:
+      'Wait before the second attempt, if the retry block has no multiplier. It doubles with each attempt.',
+  },
+  EXECUTION_EGRESS_ALLOW: {
+    schema: z.string().transform(commaSeparated),
+    default: '',
+    unit: 'hosts, networks, comma-separated',
+    about:
+      'Destinations that HTTP calls may reach although they are not public, for example 10.0.0.0/8 or db.local:8080.',
+  },
+  EXECUTION_CACHE_SIZE: {
+    schema: whole(0, 10_000_000),
+    default: '1000',
+    unit: 'results',
+    about: 'Most results in the cache. 0 turns the cache off.',
+  },
+  EXECUTION_CACHE_MAX_BYTES: {
+    schema: whole(1024, 64 * GIB),
+    default: '67108864',
+    unit: 'bytes',
+    about: 'Most bytes of all results in the cache. One result may take a quarter of it.',
+  },
+  EXECUTION_CACHE_TTL: {
+    schema: whole(0, 3650 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about:
+      'How long a result is kept, unless the request or operation sets cache.ttl_s. 0: until it is evicted.',
+  },
+  EXECUTION_CACHE_PERSIST: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about: 'Keep the cache across restarts.',
+  },
+  EXECUTION_CACHE_CLEANUP_INTERVAL: {
+    schema: whole(1, DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'How often results whose time is over leave the memory. They are never returned, whatever it is.',
+  },
+  EXECUTION_OPERATIONS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Operations file (docs/operations.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload.',
+  },
+  EXECUTION_RUNNER_HOST: {
+    schema: z.enum(['auto', 'native', 'node']),
+    default: 'auto',
+    unit: 'auto | native | node',
+    about:
+      'Which runner host starts commands. native: the native host (npm run build:native). node: the Node host. auto: native if it was built and works, else node.',
+  },
+  EXECUTION_RUNNER_SILENCE_SECS: {
+    schema: whole(15, 3600),
+    default: '60',
+    unit: 'seconds',
+    about:
+      'How long the runner host may be silent. Then execd kills it and starts another one; its attempts are lost. A host that uses CPU time gets five times as long.',
+  },
+  EXECUTION_ISOLATION: {
+    schema: z.enum(['auto', ...ISOLATION_TIERS]),
+    default: 'auto',
+    unit: 'auto | none | supervised | uid | sandbox',
+    about:
+      'Weakest isolation of commands (docs/isolation.md). auto: supervised with the native host, else none.',
+  },
+  EXECUTION_UIDS: {
+    schema: z
+      .string()
+      .regex(/^\d{1,10}-\d{1,10}$/, 'must be two numbers, for example 20000-20099')
+      .transform((text) => text.split('-').map(Number) as [number, number])
+      .refine(
+        ([first, last]) => first >= 1 && last >= first && last < 2 ** 32 - 2,
+        'must be a range of user ids, the smaller one first',
+      )
+      .transform(([first, last]) => ({ first, count: last - first + 1 }))
+      .optional(),
+    default: undefined,
+    unit: 'first-last',
+    about:
+      'User ids that nothing else uses. Each command at the tier uid, or in a sandbox, runs as one of them. Requires root. Unset: none.',
+  },
+  EXECUTION_BWRAP: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Path of bubblewrap, which creates sandboxes. Unset: /usr/bin/bwrap if it exists.',
+  },
+  EXECUTION_SANDBOX_NETWORK: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about:
+      'Give commands in a sandbox the network of this machine, unless a template of the policy file sets it.',
+  },
+  EXECUTION_SANDBOX_HIDE: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .refine((all) => all.every((one) => one.startsWith('/')), 'must be absolute paths'),
+    default: '',
+    unit: 'paths, comma-separated',
+    about:
+      'More files and directories that commands in a sandbox cannot see, in addition to the data directory and the files of the operator (docs/isolation.md).',
+  },
+  EXECUTION_CREDITS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Credits file: prices of executions (docs/credits.md). JSON or YAML. Unset: credits are off and everything is free.',
+  },
+  EXECUTION_CHARGE_WORKERS: {
+    schema: whole(1, 64),
+    default: '2',
+    unit: 'workers',
+    about: 'How many charge finished executions at a time.',
+  },
+  EXECUTION_KILL_GRACE_MS: {
+    schema: whole(0, MOST_GRACE_MS),
+    default: '5000',
+    unit: 'milliseconds',
+    about: 'Time between the stop signal of an execution and SIGKILL, unless the request sets stop.grace_ms.',
+  },
+  EXECUTION_MAX_KILL_GRACE_MS: {
+    schema: whole(0, MOST_GRACE_MS),
+    default: '60000',
+    unit: 'milliseconds',
+    about:
+      'Largest stop.grace_ms of a request. A shutdown of execd can take this long after EXECUTION_DRAIN_SECS.',
+  },
+  EXECUTION_MAX_OUTPUT_BYTES: {
+    schema: whole(0, 1024 * GIB),
+    default: '10485760',
+    unit: 'bytes',
+    about:
+      'Most bytes that the log keeps of one attempt, both streams together; also the largest output.max_bytes of a request.',
+  },
+  EXECUTION_OVERSIZED_OUTPUT: {
+    schema: z.enum(['truncate', 'fail', 'spool']),
+    default: 'truncate',
+    unit: 'truncate | fail | spool',
+    about: 'What happens to more output, unless the request sets output.oversized.',
+  },
+  EXECUTION_RESULT_BYTES: {
+    schema: whole(0, MAX_RESULT_BYTES),
+    default: '65536',
+    unit: 'bytes',
+    about:
+      'Most bytes of a result, unless the request sets output.result_bytes: the last bytes of each stream of a command, or the first bytes of the body of an HTTP response. The log has the rest.',
+  },
+  EXECUTION_STREAM_OUTPUT: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Allow clients to follow output while a command runs. The log can always be read after the end.',
+  },
+  EXECUTION_MAX_STREAMS: {
+    schema: whole(1, 1_000_000),
+    default: '10000',
+    unit: 'connections',
+    about: 'Most open streams of events (docs/events.md). execd rejects more with 429.',
+  },
+  EXECUTION_EVENT_HANDLERS: {
+    schema: z
+      .string()
+      .transform((text) => (text === 'none' ? [] : commaSeparated(text)))
+      .pipe(
+        z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be none, or of logging, metrics, webhook')),
+      ),
+    default: 'logging,metrics',
+    unit: 'none, or of logging, metrics, webhook; comma-separated',
+    about:
+      'Where events go: the log, the metrics, and a webhook of the operator for all users. Without metrics, /metrics counts no executions.',
+  },
+  EXECUTION_EVENT_WEBHOOK_URL: {
+    schema: httpUrl.optional(),
+    default: undefined,
+    unit: 'URL',
+    about: 'URL to which the handler "webhook" sends events (docs/webhooks.md).',
+  },
+  EXECUTION_EVENT_WEBHOOK_SECRET_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'File with the secret that signs these events: whsec_ and the base64 of 24 to 64 bytes.',
+  },
+  EXECUTION_EVENT_WEBHOOK_EVENTS: {
+    schema: z.string().transform(commaSeparated).pipe(standingWebhookEvents),
+    default: 'completed,failed,cancelled,timed_out',
+    unit: 'events, comma-separated',
+    about: 'Events that the handler "webhook" sends.',
+  },
+  EXECUTION_WEBHOOK_TIMEOUT_MS: {
+    schema: whole(10, 300_000),
+    default: '15000',
+    unit: 'milliseconds',
+    about: 'How long the receiver of a webhook may take to respond.',
+  },
+  EXECUTION_WEBHOOK_MAX_CONCURRENT: {
+    schema: whole(1, 10_000),
+    default: '128',
+    unit: 'requests',
+    about: 'Most webhook deliveries at a time; at most half of them for one user, and 8 for one receiver.',
+  },
+  EXECUTION_WEBHOOK_MAX_PENDING: {
+    schema: whole(0, 10_000_000),
+    default: '100000',
+    unit: 'deliveries',
+    about: 'Most deliveries of one user that wait. execd drops and counts more.',
+  },
+  EXECUTION_SPOOL_MAX_BYTES: {
+    schema: whole(0, 1024 * GIB),
+    default: '1073741824',
+    unit: 'bytes',
+    about: 'Most bytes that the log keeps of one attempt with output.oversized "spool".',
+  },
+  EXECUTION_OPEN_FILES: {
+    schema: whole(16, 2_147_483_647).optional(),
+    default: undefined,
+    unit: 'files',
+    about:
+      'Soft limit of open files of commands, unless limits.open_files sets it. Unset: the limit with which execd was started, as far as its parent processes show it, else 1024. It is never above the hard limit.',
+  },
+  EXECUTION_LIMIT_CPU_S: {
+    schema: whole(1, 365 * DAY).optional(),
+    default: undefined,
+    unit: 'seconds',
+    about:
+      'Most CPU time of all processes of an execution (docs/executions.md): the default and the maximum of limits.cpu_s. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_MEMORY_BYTES: {
+    schema: whole(1024 * 1024, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'Most memory of all processes of an execution: the default and the maximum of limits.memory_bytes. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_PROCESSES: {
+    schema: whole(1, 4_194_304).optional(),
+    default: undefined,
+    unit: 'processes',
+    about:
+      'Most processes of an execution at a time: the default and the maximum of limits.processes. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_FILE_BYTES: {
+    schema: whole(0, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'Largest file that a command may write: the default and the maximum of limits.file_bytes. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_OPEN_FILES: {
+    schema: whole(4, 1_048_576).optional(),
+    default: undefined,
+    unit: 'files',
+    about:
+      'Most open files of each process: the default and the maximum of limits.open_files. Unset: no limit.',
+  },
+  EXECUTION_LIMIT_DISK_BYTES: {
+    schema: whole(65_536, 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'Most bytes in the private directory of an execution: the default and the maximum of limits.disk_bytes. Unset: no limit.',
+  },
+  EXECUTION_AUTO_CLEANUP: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Remove finished executions automatically.',
+  },
+  EXECUTION_CLEANUP_INTERVAL: {
+    schema: whole(1, DAY),
+    default: '300',
+    unit: 'seconds',
+    about: 'Time between two cleanups.',
+  },
+  EXECUTION_RETENTION_SECS: {
+    schema: whole(0, 3650 * DAY),
+    default: '3600',
+    unit: 'seconds',
+    about: 'How long an execution and its log are kept after its end.',
+  },
+  EXECUTION_MAX_RETAINED: {
+    schema: whole(0, 100_000_000),
+    default: '100000',
+    unit: 'executions',
+    about:
+      'Most finished executions that are kept. execd removes those of the user with the most first: cache hits, then the oldest. Up to twice as many are kept while they are younger than five minutes.',
+  },
+  EXECUTION_MAX_IN_MEMORY: {
+    schema: whole(1, 10_000_000),
+    default: '1000',
+    unit: 'executions',
+    about:
+      'Most executions that are kept in memory. It bounds memory only: execd reads the others from the store.',
+  },
+  EXECUTION_SYNC_INTERVAL_MS: {
+    schema: whole(10, 5000),
+    default: '5000',
+    unit: 'milliseconds',
+    about: 'Longest delay before output counters of running executions are stored.',
+  },
+  EXECUTION_DRAIN_SECS: {
+    schema: whole(0, 7 * DAY),
+    default: '30',
+    unit: 'seconds',
+    about: 'How long running executions may continue after SIGTERM.',
+  },
+} as const satisfies Record<string, Setting>;
+
+export interface Setting {
+  schema: z.ZodType;
+  default: string | undefined;
+  unit: string;
+  about: string;
+}
+
+/** An address, or a network with its length. */
+function isNetwork(text: string): boolean {
+  const [address = '', length, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
+}
+
+function isLoopbackUrl(text: string): boolean {
+  return isLoopback(URL.parse(text)?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '');
+}
+
+/** True for addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
