@@ -4,13 +4,13 @@ import type { Logger } from 'pino';
 import { type Config, ConfigError } from '../config/load.ts';
 import type { AccessRules, Quotas } from '../domain/access/access-rules.ts';
 import { mostBytesOf } from '../domain/execution/kept-size.ts';
-import type { PolicyDefaults } from '../domain/operations/operation.ts';
+import type { OperationDefaults } from '../domain/operations/operation.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import type { Shares } from '../domain/ports/store.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { eachLimit, LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
-import type { EnginePolicy } from '../engine/policies/settings.ts';
+import type { EngineSettings } from '../engine/policies/settings.ts';
 import { providerKeys } from './access-files.ts';
 import type { TokenOptions } from '../access/tokens.ts';
 import type { EventHandler } from '../observe/event-handlers.ts';
@@ -93,7 +93,7 @@ export function sharesOf(rules: AccessRules): Shares {
 }
 
 /** What applies where an operation says nothing, for readers. */
-export function operationDefaults(config: Config): PolicyDefaults {
+export function operationDefaults(config: Config): OperationDefaults {
   return {
     attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
     onLimit: config.EXECUTION_ON_LIMIT,
@@ -109,7 +109,7 @@ export function operationDefaults(config: Config): PolicyDefaults {
   };
 }
 
-export function policyOf(config: Config): EnginePolicy {
+export function policyOf(config: Config): EngineSettings {
   return {
     attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
     graceMs: config.EXECUTION_KILL_GRACE_MS,

@@ -45,7 +45,7 @@ import { LiveRuns } from './run/live-runs.ts';
 import { Policies, type PolicySource } from './policies/policies.ts';
 import { type SubmitAllowance, SubmitRates } from './policies/submit-rates.ts';
 import { Plans, type PlansDeps } from './plans/plans.ts';
-import type { EnginePolicy } from './policies/settings.ts';
+import type { EngineSettings } from './policies/settings.ts';
 import { Queries, type ExecutionView, type WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import { recover } from './run/recovery.ts';
@@ -81,7 +81,7 @@ export interface EngineDeps {
   random: () => number;
   newId: () => ExecutionId;
   newTrace: () => Trace;
-  policy: EnginePolicy;
+  policy: EngineSettings;
   policies: PolicySource;
   cache: CacheSettings & {
     /** Whether results outlive a restart. */

@@ -6,7 +6,7 @@ import type { Clock } from '../domain/ports/clock.ts';
 /** How long all the work together may hold the thread before the event loop goes round. */
 const TURN_MS = 8;
 
-export class Turns {
+export class SharedThread {
   readonly #clock: Clock;
   readonly #waiting = new Lines<() => void>();
   /** When the turn that is under way is over; null when none has begun since the event loop went round. */

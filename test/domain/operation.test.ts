@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { effectivePolicy } from '../../src/domain/operations/operation.ts';
 import { environmentName } from '../../src/domain/operations/params-schema.ts';
-import { parseTemplate } from '../../src/domain/operations/template.ts';
+import { parseSlotTemplate } from '../../src/domain/operations/template.ts';
 import { fileWith, problemsOf, registryOf, resolve } from '../helpers/operations.ts';
 
 const string = { type: 'string' };
@@ -27,11 +27,11 @@ function refusesField(t: Test, answer: unknown, field: string, message: RegExp):
 
 t.test('a text is literals and slots, and four braces are two', async (t) => {
   const slot = (param: string, path: string[] = [], isOptional = false) => ({ param, path, isOptional });
-  t.match(parseTemplate('a{{b}}c'), ['a', slot('b'), 'c']);
-  t.match(parseTemplate('{{ b.c.0? }}'), [slot('b', ['c', '0'], true)]);
-  t.same(parseTemplate('{{{{b}}'), ['{{b}}']);
-  t.same(parseTemplate(''), ['']);
-  t.same(parseTemplate('} }} { {}'), ['} }} { {}']);
+  t.match(parseSlotTemplate('a{{b}}c'), ['a', slot('b'), 'c']);
+  t.match(parseSlotTemplate('{{ b.c.0? }}'), [slot('b', ['c', '0'], true)]);
+  t.same(parseSlotTemplate('{{{{b}}'), ['{{b}}']);
+  t.same(parseSlotTemplate(''), ['']);
+  t.same(parseSlotTemplate('} }} { {}'), ['} }} { {}']);
   for (const bad of [
     '{{',
     '{{b',
@@ -43,7 +43,7 @@ t.test('a text is literals and slots, and four braces are two', async (t) => {
     '{{b c}}',
     '{{__proto__}}',
   ])
-    t.type(parseTemplate(bad), 'string', bad);
+    t.type(parseSlotTemplate(bad), 'string', bad);
 });
 
 t.test('a value takes the place of its slot in its own argument', async (t) => {

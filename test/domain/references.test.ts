@@ -8,12 +8,12 @@ import {
   hasReferences,
   MAX_INSERTED,
   MAX_TEXT_LENGTH,
-  parseTemplate,
+  parseReferences,
   readPath,
   type Reference,
   resolve,
   ROOTS,
-  TemplateError,
+  BadReferenceError,
   UnresolvedError,
 } from '../../src/domain/plans/references.ts';
 
@@ -153,12 +153,12 @@ t.test('what is no reference says where, why, and how a literal is written', asy
   ];
   for (const [text, pattern, position] of cases) {
     try {
-      parseTemplate(text);
+      parseReferences(text);
       t.fail(`${text} was parsed`);
     } catch (error) {
-      t.ok(error instanceof TemplateError, text);
+      t.ok(error instanceof BadReferenceError, text);
       t.match((error as Error).message, pattern, text);
-      t.equal((error as TemplateError).position, position, text);
+      t.equal((error as BadReferenceError).position, position, text);
     }
   }
 });
@@ -290,13 +290,13 @@ t.test('reading a template takes time in proportion to its length', async (t) =>
   const hostile = ['${item'.repeat(100_000), '$'.repeat(500_000), '${item ?? [['.repeat(50_000)];
   for (const text of hostile) {
     try {
-      parseTemplate(text);
+      parseReferences(text);
     } catch (error) {
-      t.ok(error instanceof TemplateError);
+      t.ok(error instanceof BadReferenceError);
     }
   }
-  t.equal(parseTemplate('${item}'.repeat(50_000)).parts.length, 50_000);
-  t.same(parseTemplate('plain'), { parts: ['plain'] });
+  t.equal(parseReferences('${item}'.repeat(50_000)).parts.length, 50_000);
+  t.same(parseReferences('plain'), { parts: ['plain'] });
 });
 
 const nasty = fc

@@ -4,7 +4,7 @@ import type { LifecycleEvent } from '../../src/domain/execution/events.ts';
 import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
 import { planChecker } from '../../src/domain/plans/plan-check.ts';
 import { Committer } from '../../src/engine/feed/committer.ts';
-import { Turns } from '../../src/engine/shared-thread.ts';
+import { SharedThread } from '../../src/engine/shared-thread.ts';
 import { conditionsHere } from '../helpers/conditions.ts';
 import { fakeClock } from '../helpers/clock.ts';
 
@@ -32,13 +32,13 @@ t.test('long work is cut where its turn is over, and goes on after everybody els
     if (done.length < 4) setImmediate(others);
   };
   setImmediate(others);
-  t.equal(await new Turns(clock).all('ann', long()), 'whole');
+  t.equal(await new SharedThread(clock).all('ann', long()), 'whole');
   t.match(seen, [2, 4], 'somebody else has a turn after two pieces');
 });
 
 t.test('all the work together has one bound, and users take turns in it', async (t) => {
   const { clock, work } = workClock();
-  const turns = new Turns(clock);
+  const turns = new SharedThread(clock);
   const done: string[] = [];
   const piece = (name: string) => () => {
     done.push(name);

@@ -1,7 +1,7 @@
 import fastify from 'fastify';
 import t from 'tap';
 import { RefusedError } from '../../src/domain/errors.ts';
-import type { PolicyDefaults } from '../../src/domain/operations/operation.ts';
+import type { OperationDefaults } from '../../src/domain/operations/operation.ts';
 import type { Log } from '../../src/domain/ports/clock.ts';
 import { errorHandler } from '../../src/http/edge/error-handler.ts';
 import { operation, operationList } from '../../src/http/operations/operation-schemas.ts';
@@ -13,7 +13,7 @@ import { validatorCompiler } from '../../src/http/edge/zod-adapter.ts';
 import { fileWith, registryOf } from '../helpers/operations.ts';
 
 const silent = () => undefined;
-const defaults: PolicyDefaults = {
+const defaults: OperationDefaults = {
   attemptMs: 300_000,
   onLimit: 'queue',
   oversized: 'truncate',

@@ -2,7 +2,7 @@
 // follow from it. Without a file a key says for itself what it may run, and a key that says nothing may run nothing.
 import { z } from 'zod';
 import { type Caller, findGrant, type Grant, grant, hostsIn, hostsInBoth, userId } from '../spec/access.ts';
-import { type Template, template, templateName, whyNotFitting } from './command-template.ts';
+import { type CommandTemplate, template, templateName, whyNotFitting } from './command-template.ts';
 import type { TemplateLimits } from '../execution/execution.ts';
 import { bothOf, type Confinement, type IsolationTier, NOT_CONFINED, tierFor } from '../isolation.ts';
 import type { Issue } from '../issues.ts';
@@ -150,7 +150,7 @@ export function accessRules(
 function decideBy(
   lists: readonly { whose: string; list: 'any' | readonly Grant[] }[],
   spec: Spec,
-  templates: ReadonlyMap<string, Template>,
+  templates: ReadonlyMap<string, CommandTemplate>,
 ): Decision {
   let limits: TemplateLimits | null = null;
   let confinement = NOT_CONFINED;
@@ -174,7 +174,7 @@ function decideBy(
 
 function narrower(
   before: TemplateLimits | null,
-  { attempt_ms, total_ms, output_bytes, grace_ms, ...resources }: Template['limits'],
+  { attempt_ms, total_ms, output_bytes, grace_ms, ...resources }: CommandTemplate['limits'],
 ): TemplateLimits {
   const least = (a: number | null | undefined, b: number | undefined) =>
     a == null ? (b ?? null) : Math.min(a, b ?? Infinity);

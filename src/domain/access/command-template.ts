@@ -90,12 +90,12 @@ export const template = z.strictObject({
     })
     .default({}),
 });
-export type Template = z.infer<typeof template>;
+export type CommandTemplate = z.infer<typeof template>;
 
 type ExecSpec = Extract<Spec, { kind: 'exec' }>;
 
 /** Null when a command fits a template; else what does not, empty when it is another program. */
-export function whyNotFitting(one: Template, spec: Spec): string | null {
+export function whyNotFitting(one: CommandTemplate, spec: Spec): string | null {
   if (spec.kind !== 'exec' || spec.program !== one.program) return '';
   const name = Object.keys(spec.env ?? {}).find((name) => !one.env.includes(name));
   if (name !== undefined) return `the environment variable ${quoted(name)} is not allowed`;

@@ -12,7 +12,14 @@ import {
 } from './fill-run.ts';
 import { type Issue, issuesOf } from '../issues.ts';
 import { closedSet, environmentName, type JsonSchema, type ParamsSchema, schemaOf } from './params-schema.ts';
-import { holdsSlot, parseTemplate, type Slot, slotsOf, type Template, urlSegments } from './template.ts';
+import {
+  holdsSlot,
+  parseSlotTemplate,
+  type Slot,
+  slotsOf,
+  type SlotTemplate,
+  urlSegments,
+} from './template.ts';
 
 const PLACES: readonly [RegExp, Place][] = [
   [/^(program|path|interpreter|shell|service|operation|method)$/, 'choice'],
@@ -118,7 +125,7 @@ function compileText(text: string, path: readonly PropertyKey[], work: Compilati
     }
     return { type: 'literal', value: text };
   }
-  const template = parseTemplate(text);
+  const template = parseSlotTemplate(text);
   if (typeof template === 'string') {
     complain(template);
     return { type: 'literal', value: text };
@@ -147,7 +154,7 @@ function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | n
 }
 
 /** Nothing but a closed set may decide which server is asked. */
-function originProblems(template: Template, params: ParamsSchema): string[] {
+function originProblems(template: SlotTemplate, params: ParamsSchema): string[] {
   const [scheme, empty, host] = urlSegments(template, () => 'x');
   const isAbsolute =
     /^https?:$/i.test(scheme?.text ?? '') && scheme?.slots.length === 0 && empty?.text === '';

@@ -10,7 +10,7 @@ import {
   lookUp,
   type Slot,
   slotsOf,
-  type Template,
+  type SlotTemplate,
   type UrlSegment,
   urlSegments,
 } from './template.ts';
@@ -25,7 +25,7 @@ export type Place = 'choice' | 'argument' | 'text' | 'path' | 'base64' | 'query'
 
 export interface TextNode {
   type: 'text';
-  template: Template;
+  template: SlotTemplate;
   place: Place;
 }
 export type Node =
@@ -189,7 +189,7 @@ function checkDash(text: string, slot: Slot, filling: Filling, list = slot): voi
 }
 
 /** A part of a directory's path that a parameter makes is one name, and leads nowhere else. */
-function checkNames(template: Template, texts: readonly string[], filling: Filling): void {
+function checkNames(template: SlotTemplate, texts: readonly string[], filling: Filling): void {
   template.forEach((slot, i) => {
     const text = texts[i] ?? '';
     if (typeof slot === 'string' || !(text.includes('/') || isDotSegment(text) || text === '')) return;
@@ -198,7 +198,7 @@ function checkNames(template: Template, texts: readonly string[], filling: Filli
 }
 
 /** Segments of a URL's path that parameters make must stay segments: none is empty, "." or "..". */
-function checkSegments(template: Template, node: TextNode, filling: Filling): void {
+function checkSegments(template: SlotTemplate, node: TextNode, filling: Filling): void {
   const textOfSlot = (slot: Slot) => {
     const value = filling.valueOf(slot, node);
     return isScalar(value) ? encodeURIComponent(String(value).toWellFormed()) : '';

@@ -373,7 +373,7 @@ const MAX_FIELDS = 100;
 // ---------------------------------------------------------------------------------------------- policy
 
 /** What the server does where neither the request nor the operation says anything. */
-export interface PolicyDefaults {
+export interface OperationDefaults {
   attemptMs: number;
   onLimit: 'queue' | 'reject';
   oversized: OversizedStrategy;
@@ -390,7 +390,7 @@ export interface PolicyDefaults {
 }
 
 /** The policy of an operation with every default filled in, for readers. Null is off. */
-export function effectivePolicy(definition: OperationDefinition, defaults: PolicyDefaults) {
+export function effectivePolicy(definition: OperationDefinition, defaults: OperationDefaults) {
   const { timeouts = {}, retry, output, cache } = definition;
   const oversized = output?.oversized ?? defaults.oversized;
   return {
@@ -440,7 +440,7 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Polic
 }
 export type EffectivePolicy = ReturnType<typeof effectivePolicy>;
 
-function withRetryDefaults(spec: RetrySpec, defaults: PolicyDefaults) {
+function withRetryDefaults(spec: RetrySpec, defaults: OperationDefaults) {
   return {
     attempts: spec.attempts ?? defaults.retryAttempts,
     multiplier: spec.multiplier ?? defaults.retryMultiplier,

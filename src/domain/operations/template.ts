@@ -16,12 +16,12 @@ export interface Slot {
 
 export type Piece = string | Slot;
 /** Literal texts and slots in turn. */
-export type Template = readonly Piece[];
+export type SlotTemplate = readonly Piece[];
 
 const SLOT = /^\s*([A-Za-z][A-Za-z0-9_-]{0,63})((?:\.[A-Za-z0-9_-]+)*)(\?)?\s*$/;
 
 /** Takes a text apart; a string is what is wrong with it. */
-export function parseTemplate(text: string): Template | string {
+export function parseSlotTemplate(text: string): SlotTemplate | string {
   const pieces: Piece[] = [];
   let literal = '';
   let at = 0;
@@ -66,7 +66,7 @@ export function holdsSlot(text: string): boolean {
   return [...text.matchAll(/\{\{([^{}]*)\}\}/g)].some(([, inside = '']) => SLOT.test(inside));
 }
 
-export function slotsOf(template: Template): Slot[] {
+export function slotsOf(template: SlotTemplate): Slot[] {
   return template.filter((piece) => typeof piece !== 'string');
 }
 
@@ -91,7 +91,7 @@ export interface UrlSegment {
  * The part of a URL before `?` and `#`, cut at each literal slash: scheme, nothing, host, then the path. Slots cannot
  * make segments of their own, for what fills them is percent-encoded.
  */
-export function urlSegments(template: Template, fill: (slot: Slot) => string): UrlSegment[] {
+export function urlSegments(template: SlotTemplate, fill: (slot: Slot) => string): UrlSegment[] {
   let last: UrlSegment = { text: '', slots: [] };
   const segments = [last];
   for (const piece of template) {

@@ -6,7 +6,7 @@ import {
   findReferences,
   type FoundReference,
   MAX_TEXT_LENGTH,
-  parseTemplate,
+  parseReferences,
   type Reference,
 } from './references.ts';
 import { interpreterOf, isPosixShell, whyUnsafe } from './shell-text.ts';
@@ -172,7 +172,7 @@ export class ScopeCheck {
         path,
         `has more than ${MAX_TEXT_LENGTH} characters, the most for a text with references`,
       );
-    const why = whyUnsafe(parseTemplate(text).parts);
+    const why = whyUnsafe(parseReferences(text).parts);
     references.forEach(({ reference }, i) => {
       const problem =
         reader === null || !isPosixShell(reader)

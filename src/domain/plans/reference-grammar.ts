@@ -30,12 +30,12 @@ export interface Reference {
 }
 
 /** Literal texts and references in turn. One part that is a reference stands for a value of any type. */
-export interface Template {
+export interface ReferenceTemplate {
   parts: readonly (string | Reference)[];
 }
 
 /** A `${` that is no reference. The message says where, why, and how a literal one is written. */
-export class TemplateError extends Error {
+export class BadReferenceError extends Error {
   /** Offset in the text, from 0. */
   readonly position: number;
   constructor(message: string, position: number) {
@@ -53,9 +53,9 @@ const MAX_SHOWN = 40;
 /**
  * Takes a text apart.
  *
- * @throws TemplateError
+ * @throws BadReferenceError
  */
-export function parseTemplate(text: string): Template {
+export function parseReferences(text: string): ReferenceTemplate {
   const parts: (string | Reference)[] = [];
   let literal = '';
   let at = 0;
@@ -87,7 +87,7 @@ export function escapeText(text: string): string {
 }
 
 /** Writes a template such that it is read as it is. */
-export function writeTemplate(parts: Template['parts']): string {
+export function writeReferences(parts: ReferenceTemplate['parts']): string {
   return parts
     .map((part, i) => {
       if (typeof part !== 'string') return part.text;
@@ -264,11 +264,11 @@ class Scanner {
     return isNext;
   }
 
-  #error(message: string, position = this.#at): TemplateError {
+  #error(message: string, position = this.#at): BadReferenceError {
     const close = this.#text.indexOf('}', this.#open);
     const end = close === -1 || close - this.#open > MAX_SHOWN ? this.#open + OPEN.length : close + 1;
     const literal = `$${this.#text.slice(this.#open, end)}`;
-    return new TemplateError(
+    return new BadReferenceError(
       `${message} (at character ${position + 1}); a literal is written ${literal}`,
       position,
     );

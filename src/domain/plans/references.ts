@@ -5,15 +5,21 @@ import { describeType, weigh } from '../json.ts';
 import { applyFilter, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
 import {
   escapeText,
-  parseTemplate,
+  parseReferences,
   type Reference,
-  type Template,
-  TemplateError,
-  writeTemplate,
+  type ReferenceTemplate,
+  BadReferenceError,
+  writeReferences,
 } from './reference-grammar.ts';
 
 export { type Filter, FILTERS, MAX_TEXT_LENGTH } from './reference-filters.ts';
-export { parseTemplate, type Reference, ROOTS, type Template, TemplateError } from './reference-grammar.ts';
+export {
+  parseReferences,
+  type Reference,
+  ROOTS,
+  type ReferenceTemplate,
+  BadReferenceError,
+} from './reference-grammar.ts';
 
 /** What one call of `resolve` inserts at most, as `weigh` counts. References may name the same large value many times. */
 export const MAX_INSERTED = 16 * 1024 * 1024;
@@ -42,13 +48,13 @@ export function findReferences(value: unknown): { references: FoundReference[]; 
     if (typeof one === 'string') {
       if (!isTemplate(one)) return;
       try {
-        const { parts } = parseTemplate(one);
+        const { parts } = parseReferences(one);
         const isWhole = parts.length === 1;
         for (const part of parts) {
           if (typeof part !== 'string') references.push({ at: [...at], reference: part, isWhole });
         }
       } catch (error) {
-        if (!(error instanceof TemplateError)) throw error;
+        if (!(error instanceof BadReferenceError)) throw error;
         issues.push({ path: [...at], message: error.message });
       }
     } else if (typeof one === 'object' && one !== null) {
@@ -93,7 +99,7 @@ export type Scope = (reference: Reference) => unknown;
  *   resolved again: it gives back what was inserted unchanged
  * @param filtered values that are known already, by the text of their reference: of `filterAll`
  * @throws UnresolvedError
- * @throws TemplateError what `findReferences` reports as an issue
+ * @throws BadReferenceError what `findReferences` reports as an issue
  */
 export function resolve(
   value: unknown,
@@ -166,7 +172,7 @@ class Resolution {
   }
 
   #text(text: string): unknown {
-    const { parts } = parseTemplate(text);
+    const { parts } = parseReferences(text);
     const isKept = (part: string | Reference) => typeof part === 'string' || this.#keep?.(part) === true;
     if (this.#keep !== null && parts.every(isKept)) return text;
     const [only] = parts;
@@ -176,11 +182,11 @@ class Resolution {
       return this.#keep === null ? value : escapeDeeply(value);
     }
     const filled = this.#fill(parts);
-    return this.#keep === null ? filled[0] : writeTemplate(filled);
+    return this.#keep === null ? filled[0] : writeReferences(filled);
   }
 
   /** Parts of which no two texts are neighbours. */
-  #fill(parts: Template['parts']): (string | Reference)[] {
+  #fill(parts: ReferenceTemplate['parts']): (string | Reference)[] {
     const filled: (string | Reference)[] = [];
     let length = 0;
     for (const part of parts) {

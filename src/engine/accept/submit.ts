@@ -37,7 +37,7 @@ import type { Joins } from '../policies/joins.ts';
 import type { Resolved } from '../policies/operations.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { SubmitRates } from '../policies/submit-rates.ts';
-import type { EnginePolicy, Settings } from '../policies/settings.ts';
+import type { EngineSettings, SpecSettings } from '../policies/settings.ts';
 import { checkPriority, KEY_LIFETIME_MS, newExecution, whyRevoked } from '../policies/settings.ts';
 import { insufficientCredits } from '../refusals.ts';
 import type { Scheduler } from '../run/scheduler.ts';
@@ -89,7 +89,7 @@ export interface Submitted {
 export type NewExecution = AcceptPart['execution'];
 
 export interface SubmitDeps {
-  policy: EnginePolicy;
+  policy: EngineSettings;
   clock: Clock;
   store: Store;
   schedulers: Record<Pool, Scheduler>;
@@ -378,7 +378,7 @@ function acceptedPlan(
   const what = {
     spec,
     work: spec,
-    settings: spec as Settings,
+    settings: spec as SpecSettings,
     identity: null,
     adaptiveMs: null,
     concurrency: null,
@@ -387,7 +387,7 @@ function acceptedPlan(
 }
 
 /** What happens when no slot is free. A step has its place in the plan, and waits. */
-export function onLimitOf({ work, plan }: NewExecution, policy: EnginePolicy): 'queue' | 'reject' {
+export function onLimitOf({ work, plan }: NewExecution, policy: EngineSettings): 'queue' | 'reject' {
   if (plan !== null || work.kind === 'plan') return 'queue';
   return work.on_limit ?? policy.onLimit;
 }

@@ -15,7 +15,7 @@ import type { Group, GroupResult, Part, StepMark } from '../../domain/ports/grou
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submit.ts';
-import type { Turns } from '../shared-thread.ts';
+import type { SharedThread } from '../shared-thread.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';
 import type { StepBytes } from './step-bytes.ts';
@@ -42,7 +42,7 @@ export interface PlanRunDeps {
   /** Of the plan with all that it consists of. */
   bytes: StepBytes;
   /** Work that is long is done here, in turn with that of other users. */
-  turns: Turns;
+  turns: SharedThread;
   ended: () => void;
 }
 

@@ -19,7 +19,7 @@ import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../read/queries.ts';
 import { stored } from '../refusals.ts';
 import type { Redrive, Submission, Submitted } from '../accept/submit.ts';
-import { Turns } from '../shared-thread.ts';
+import { SharedThread } from '../shared-thread.ts';
 import type { Waiters } from '../feed/waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { type PlanResults, readResults } from './plan-results.ts';
@@ -55,12 +55,12 @@ export class Plans {
   /** Of the live ones, by user. */
   readonly #bytes = new Map<string, number>();
   #totalBytes = 0;
-  readonly #turns: Turns;
+  readonly #turns: SharedThread;
   readonly #room: StepRoom;
 
   constructor(deps: PlansDeps) {
     this.#deps = deps;
-    this.#turns = new Turns(deps.clock);
+    this.#turns = new SharedThread(deps.clock);
     this.#room = new StepRoom({ ...deps.queue, store: deps.store, clock: deps.clock });
   }
 

@@ -26,7 +26,7 @@ import {
 } from '../../domain/plans/references.ts';
 import { weigh } from '../../domain/json.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
-import type { Turns } from '../shared-thread.ts';
+import type { SharedThread } from '../shared-thread.ts';
 import { type Fact, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };
@@ -44,7 +44,7 @@ export interface PrepareDeps {
   /** A spec whose values are known, if it is one; else what is wrong with it. */
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
   /** Where the work on values is done in turn with everybody else. */
-  turns: Turns;
+  turns: SharedThread;
 }
 
 /** Bytes that references may put into one step. */

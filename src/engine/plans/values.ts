@@ -9,7 +9,7 @@ import type { Store } from '../../domain/ports/store.ts';
 import type { Journal, StreamName } from '../../domain/ports/journal.ts';
 import { filterAll, findReferences, readPath, resolve, type Scope } from '../../domain/plans/references.ts';
 import { withLog } from '../read/log-source.ts';
-import type { Turns } from '../shared-thread.ts';
+import type { SharedThread } from '../shared-thread.ts';
 
 /** A step that has ended. */
 export interface EndedStep {
@@ -35,7 +35,7 @@ export class ValueError extends Error {}
 export interface ValuesDeps {
   store: Pick<Store, 'get'>;
   journal: Journal;
-  turns: Turns;
+  turns: SharedThread;
 }
 
 /** The values of one step, with the facts that are asked for beside those that are always there. */

@@ -7,7 +7,7 @@ import {
   resolveOperation,
 } from '../../domain/operations/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import type { Settings } from './settings.ts';
+import type { SpecSettings } from './settings.ts';
 import type { CircuitSettings } from './circuits.ts';
 import type { PolicySource } from './policies.ts';
 
@@ -15,7 +15,7 @@ import type { PolicySource } from './policies.ts';
 export interface Resolved {
   work: Work;
   /** The policies of the request over those of its operation. */
-  settings: Settings;
+  settings: SpecSettings;
   /** What tells its result apart from others: the work, or the operation with its parameters. */
   identity: unknown;
   /** At most so many of its key run at a time. */

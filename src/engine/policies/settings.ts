@@ -27,7 +27,7 @@ import { type RetryDefaults, resolveRetry } from './retry.ts';
 export const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /** The configured defaults and limits. */
-export interface EnginePolicy {
+export interface EngineSettings {
   attemptMs: number;
   graceMs: number;
   maxOutputBytes: number;
@@ -52,12 +52,12 @@ export interface EnginePolicy {
 }
 
 /** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
-export type Settings = Pick<
+export type SpecSettings = Pick<
   Spec,
   'timeouts' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
 > & { limits?: ResourceLimits | undefined; stop?: StopSpec | undefined };
 
-function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: number | null): Timeouts {
+function resolveTimeouts(spec: SpecSettings, policy: EngineSettings, adaptiveMs: number | null): Timeouts {
   const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
   return {
     queueMs: queue_ms ?? null,
@@ -67,7 +67,7 @@ function resolveTimeouts(spec: Settings, policy: EnginePolicy, adaptiveMs: numbe
   };
 }
 
-function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
+function resolveOutput(spec: SpecSettings, policy: EngineSettings): OutputPolicy {
   const oversized = spec.output?.oversized ?? policy.oversized;
   return {
     oversized,
@@ -81,7 +81,7 @@ function resolveOutput(spec: Settings, policy: EnginePolicy): OutputPolicy {
 /** Of what takes a process. */
 function resolveLimits(
   { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
-  policy: EnginePolicy,
+  policy: EngineSettings,
 ): ResourceLimits {
   if (work.kind === 'http' || work.kind === 'plan') return NO_LIMITS;
   return narrowest({ ...policy.limits, ...settings.limits }, access.limits?.resources ?? NO_LIMITS);
@@ -90,7 +90,7 @@ function resolveLimits(
 /** Of what takes a process. */
 function stopOf(
   { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
-  { graceMs }: EnginePolicy,
+  { graceMs }: EngineSettings,
 ): StopPolicy | null {
   if (work.kind === 'http' || work.kind === 'plan') return null;
   const most = access.limits?.graceMs ?? null;
@@ -101,7 +101,7 @@ export interface Acceptance {
   id: ExecutionId;
   spec: Spec | PlanSpec;
   work: Work | PlanSpec;
-  settings: Settings;
+  settings: SpecSettings;
   /** What tells its result apart from others. */
   identity: unknown;
   /** Of its operation, while the request names no limit of its own, milliseconds. */
@@ -124,7 +124,7 @@ export interface Acceptance {
  *
  * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
  */
-export function newExecution(acceptance: Acceptance, policy: EnginePolicy): AcceptPart['execution'] {
+export function newExecution(acceptance: Acceptance, policy: EngineSettings): AcceptPart['execution'] {
   const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan, now } =
     acceptance;
   const { userId } = caller;
@@ -193,7 +193,7 @@ export function newExecution(acceptance: Acceptance, policy: EnginePolicy): Acce
 }
 
 /** More than a template allows is refused where it is asked for, and not made where nothing was said. */
-export function checkLimits({ timeouts, output, ...asks }: Settings, { limits }: ExecutionAccess): void {
+export function checkLimits({ timeouts, output, ...asks }: SpecSettings, { limits }: ExecutionAccess): void {
   if (limits === null) return;
   const asked = [
     ['/timeouts/attempt_ms', timeouts?.attempt_ms, limits.attemptMs],
@@ -218,7 +218,7 @@ export function checkLimits({ timeouts, output, ...asks }: Settings, { limits }:
 
 /** @throws RefusedError `validation` when more is asked for than the user may have */
 export function checkPriority(
-  { priority }: Pick<Settings, 'priority'>,
+  { priority }: Pick<SpecSettings, 'priority'>,
   { maxPriority }: Pick<Quotas, 'maxPriority'>,
 ): void {
   if (priority === undefined || maxPriority === null || priority <= maxPriority) return;

@@ -31,14 +31,14 @@ import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from '../policies/policies.ts';
 import { decideRetry, type RetryDecision } from '../policies/retry.ts';
-import { type EnginePolicy, whyRevoked } from '../policies/settings.ts';
+import { type EngineSettings, whyRevoked } from '../policies/settings.ts';
 import { resultOf } from './result.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Waiters } from '../feed/waiters.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 export interface RunDeps {
-  policy: EnginePolicy;
+  policy: EngineSettings;
   clock: Clock;
   log: Log;
   runner: Runner;

@@ -6,7 +6,7 @@ import {
   effectivePolicy,
   type Operation,
   type Operations,
-  type PolicyDefaults,
+  type OperationDefaults,
 } from '../../domain/operations/operation.ts';
 import {
   nameParams,
@@ -21,7 +21,7 @@ import { json } from '../edge/answers.ts';
 export interface OperationRoutesOptions {
   operations: Operations;
   /** What applies where an operation says nothing. */
-  defaults: PolicyDefaults;
+  defaults: OperationDefaults;
   /** The adaptive timeout of an operation as it is now, milliseconds; null when too little was seen. */
   adaptiveTimeoutMs: (name: string) => number | null;
   /**

@@ -33,7 +33,7 @@ import {
 } from './request-message.ts';
 import { ResponseLog } from './response-log.ts';
 import { stopOutcome } from '../stop-outcome.ts';
-import { Turns } from './semaphore.ts';
+import { Semaphore } from './semaphore.ts';
 
 export interface RequestRunnerOptions {
   /** Where the log of an attempt is written: a path without its ending. */
@@ -64,7 +64,11 @@ export class RequestRunner implements HttpRunner {
     const { clock, lookup } = options;
     const guard = new EgressGuard(options.egressAllow, new OwnAddresses(clock, options.ownAddresses));
     const connections = new Connections(guard, new Connector({ guard, clock, lookup }));
-    this.#shared = { connections, turns: new Turns(LOGS_AT_ONCE), decoders: new FairShares(LARGE_DECODERS) };
+    this.#shared = {
+      connections,
+      turns: new Semaphore(LOGS_AT_ONCE),
+      decoders: new FairShares(LARGE_DECODERS),
+    };
   }
 
   run(start: RequestStart, listener: AttemptListener): RunningAttempt {
@@ -84,7 +88,7 @@ export class RequestRunner implements HttpRunner {
 /** What all attempts share. */
 interface Shared {
   connections: Connections;
-  turns: Turns;
+  turns: Semaphore;
   decoders: FairShares;
 }
 

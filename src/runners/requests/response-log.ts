@@ -7,7 +7,7 @@ import { MAX_RECORD_BYTES, unfinishedUtf8 } from '../../journal/journal-format.t
 import { JournalWriter } from '../../journal/journal-writer.ts';
 import { TAIL_BYTES } from '../../runner-host/protocol.ts';
 import { Redactor } from '../../journal/redactor.ts';
-import type { Turns } from './semaphore.ts';
+import type { Semaphore } from './semaphore.ts';
 
 export interface ResponseLogOptions {
   /** Without its ending; nothing may be there. */
@@ -17,7 +17,7 @@ export interface ResponseLogOptions {
   redact: readonly Uint8Array[];
   clock: Clock;
   /** Who writes; files are open in a turn only. */
-  turns: Turns;
+  turns: Semaphore;
   /** Called at most once; the log is incomplete then. */
   onFailure: (error: Error) => void;
   /** Called when there is room again, after `take` has answered false. */

@@ -1,6 +1,6 @@
 // Lets only so many do something at a time; the others wait, and come in order.
 
-export class Turns {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
