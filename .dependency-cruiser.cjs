@@ -7,9 +7,35 @@ const room = (name, allowed, comment) => ({
   to: { path: '^src/', pathNot: [`^src/${name}/`, ...allowed] },
 });
 
+/** Rooms within a room: each may import itself, what stands loose beside them, and the rooms that are named. */
+const rooms = (house, allowed) =>
+  Object.entries(allowed).map(([name, others]) => ({
+    name: `${house}-${name}-imports`,
+    severity: 'error',
+    from: { path: `^src/${house}/${name}/` },
+    to: {
+      path: `^src/${house}/[^/]+/`,
+      pathNot: [name, ...others].map((one) => `^src/${house}/${one}/`),
+    },
+  }));
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'nothing-loose',
+      comment: 'Each file stands in a room.',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/[^/]+$' },
+    },
+    {
+      name: 'nothing-loose-imports',
+      comment: 'Each file stands in a room.',
+      severity: 'error',
+      from: { path: '^src/[^/]+$' },
+      to: {},
+    },
     {
       name: 'domain-is-pure',
       comment: 'Words and rules: no I/O, no Node built-in, no package but zod.',
@@ -17,28 +43,91 @@ module.exports = {
       from: { path: '^src/domain/' },
       to: { pathNot: ['^src/domain/', '^node_modules/zod/'] },
     },
+    ...rooms('domain', {
+      spec: [],
+      execution: ['spec'],
+      credits: ['execution', 'spec'],
+      operations: ['credits', 'spec'],
+      access: ['execution', 'spec'],
+      plans: ['spec'],
+      webhooks: ['credits', 'execution', 'spec'],
+      ports: ['access', 'credits', 'execution', 'plans', 'spec', 'webhooks'],
+    }),
+    {
+      name: 'leaf-words',
+      comment: 'The words of the domain that everybody uses know none of its subjects.',
+      severity: 'error',
+      from: { path: '^src/domain/[^/]+$' },
+      to: { path: '^src/domain/[^/]+/' },
+    },
     room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
+    ...rooms('engine', {
+      feed: [],
+      policies: [],
+      upkeep: [],
+      run: ['feed', 'policies'],
+      credits: ['policies'],
+      accept: ['credits', 'policies', 'run'],
+      read: ['accept', 'feed', 'policies', 'run', 'upkeep'],
+      streams: ['feed', 'read'],
+      plans: ['accept', 'feed', 'read'],
+    }),
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
     room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
     room('webhooks', ['^src/domain/'], 'Webhooks listen; what they send and store is handed to them.'),
+    room('journal', ['^src/domain/'], 'Logs as they lie on the disk: written, redacted, read.'),
+    room('config', ['^src/domain/'], 'The settings, and what they may be.'),
     room(
-      'journal',
-      ['^src/domain/', '^src/runner-host/journal-format\\.ts$'],
-      'A reader shares the format with the host.',
+      'operator-files',
+      ['^src/domain/', '^src/config/', '^src/journal/redactor\\.ts$'],
+      'The files that the operator writes, read and checked whole.',
     ),
+    room('import', ['^src/domain/'], 'Records of execd 1.0 become executions.'),
     room(
       'runners',
-      ['^src/domain/', '^src/runner-host/(protocol|journal-format|journal-writer|redactor)\\.ts$'],
+      [
+        '^src/domain/',
+        '^src/journal/(journal-format|journal-writer|redactor)\\.ts$',
+        '^src/runner-host/protocol\\.ts$',
+      ],
       'A runner shares the protocol with the host; requests, which have no host, write their journal themselves.',
     ),
-    room('runner-host', [], 'The host imports nothing of the server: it must stay small.'),
+    ...rooms('runners', { commands: [], requests: [] }),
+    room(
+      'runner-host',
+      ['^src/journal/(journal-format|journal-writer|redactor|escaped-match)\\.ts$'],
+      'The host imports nothing of the server but the format of its logs: it must stay small.',
+    ),
+    {
+      name: 'what-the-host-shares-is-small',
+      comment: 'The host must stay small: what it takes from the journal imports nothing else.',
+      severity: 'error',
+      from: { path: '^src/journal/(journal-format|journal-writer|redactor|escaped-match)\\.ts$' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/journal/(journal-format|journal-writer|redactor|escaped-match)\\.ts$',
+      },
+    },
     room(
       'http',
       ['^src/domain/', '^src/engine/engine\\.ts$'],
       'HTTP translates; it sees the engine as a type.',
     ),
+    ...rooms('http', {
+      edge: [],
+      accounts: ['edge'],
+      keys: ['edge'],
+      operations: ['edge'],
+      webhooks: ['edge'],
+      executions: ['accounts', 'edge', 'operations'],
+      cache: ['edge', 'executions'],
+      events: ['edge', 'executions'],
+      plans: ['edge', 'executions'],
+      logs: ['edge', 'events', 'plans'],
+      ops: ['cache', 'edge'],
+    }),
     room('client', [], 'The client is what others install: it knows the HTTP API only.'),
     {
       name: 'client-runs-everywhere',
@@ -49,14 +138,14 @@ module.exports = {
     },
     room(
       'cli',
-      ['^src/client/', '^src/(main|keys|version)\\.ts$'],
+      ['^src/client/', '^src/(bin/(server|keys)|app/version)\\.ts$'],
       'The command line speaks to the HTTP API through the client.',
     ),
     {
       name: 'cli-loads-programs-when-they-are-run',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/(main|keys)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
+      to: { path: '^src/bin/(server|keys)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
     },
     {
       name: 'http-sees-the-engine-as-a-type',
@@ -66,10 +155,10 @@ module.exports = {
     },
     {
       name: 'app-is-the-root',
-      comment: 'Only main.ts imports the composition root.',
+      comment: 'Only programs import the composition root.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
-      to: { path: '^src/app\\.ts$' },
+      from: { path: '^src/', pathNot: ['^src/bin/', '^src/app/', '^src/cli/'] },
+      to: { path: '^src/(app|bin)/' },
     },
     {
       name: 'prometheus-in-one-file',
@@ -82,6 +171,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/expressions/' },
       to: { path: '^node_modules/@marcbachmann/cel-js/' },
+    },
+    {
+      name: 'sqlite-in-one-room',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/store/sqlite/' },
+      to: { path: '^(node:)?sqlite$' },
     },
     {
       name: 'no-development-packages',
