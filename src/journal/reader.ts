@@ -112,6 +112,8 @@ class FileLog implements AttemptLog {
   readonly #path: string;
   #log: FileHandle;
   #index: FileHandle | null;
+  #beginning: Promise<void> | null = null;
+  #isClosed = false;
 
   private constructor(path: string, log: FileHandle, index: FileHandle | null) {
     this.#path = path;
@@ -136,7 +138,7 @@ class FileLog implements AttemptLog {
   }
 
   async refresh(): Promise<boolean> {
-    if (this.#index === null) await this.#begin();
+    if (this.#index === null) await (this.#beginning ??= this.#begin());
     if (this.#index === null) return false;
     const { size } = await this.#readable(this.#index.stat());
     let records = Math.floor((size - INDEX_MAGIC.length) / RECORD_BYTES);
@@ -151,12 +153,19 @@ class FileLog implements AttemptLog {
     return false;
   }
 
-  /** Until there is an index the log may be a name of another that is empty: it is opened anew. */
+  /** Until there is an index the log may be a name of another that is empty: it is opened again, once for all readers. */
   async #begin(): Promise<void> {
-    const { log, index } = await openBoth(this.#path);
-    await (log === null ? null : this.#log.close());
-    this.#log = log ?? this.#log;
-    this.#index = index;
+    try {
+      const { log, index } = await openBoth(this.#path);
+      const unused = log === null ? null : this.#log;
+      this.#log = log ?? this.#log;
+      this.#index = index;
+      await unused?.close();
+      // What was closed meanwhile has closed only what it had then.
+      if (this.#isClosed) await this.close();
+    } finally {
+      this.#beginning = null;
+    }
   }
 
   async locate(start: LogStart): Promise<number> {
@@ -221,6 +230,7 @@ class FileLog implements AttemptLog {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     // Nothing has been written that a failure could lose.
     await this.#log.close().catch(() => undefined);
     await this.#index?.close().catch(() => undefined);
@@ -369,11 +379,13 @@ async function openBoth(path: string): Promise<Record<'log' | 'index', FileHandl
 
 /** Opens a regular file for reading; null when it is not there. */
 async function openFile(path: string): Promise<FileHandle | null> {
+  let file: FileHandle | null = null;
   try {
-    const file = await open(path, READ_FILE);
+    file = await open(path, READ_FILE);
     if ((await file.stat()).isFile()) return file;
     await file.close();
   } catch (error) {
+    await file?.close().catch(() => undefined);
     if (isMissing(error)) return null;
     throw unreadable(path, error);
   }

@@ -245,6 +245,25 @@ t.test('a log that grows is taken in by and by', async (t) => {
   await log.close();
 });
 
+t.test('a log that begins while many look at it, or is closed meanwhile, leaves no file open', async (t) => {
+  const dir = tempDir(t);
+  const path = journalPath(dir, NAME);
+  mkdirSync(dirname(path), { recursive: true });
+  const writer = new JournalWriter(path, () => undefined);
+  const journal = new FileJournal(dir);
+  const [read, closed] = await Promise.all([journal.open(NAME), journal.open(NAME)]);
+  if (read === null || closed === null) throw new Error('the log is not there');
+  writer.append('stdout', Buffer.from('x'), 1);
+  await writer.close();
+  const looks = [closed.refresh(), ...Array.from({ length: 4 }, () => read.refresh())];
+  await closed.close();
+  await Promise.allSettled(looks);
+  t.equal(textOf(await all(read.read(0))), 'x');
+  t.equal(openBelow(path), 2, 'the log and its index, once');
+  await read.close();
+  t.equal(openBelow(path), 0);
+});
+
 t.test('a log that is a name of another one is read as its own from its first bytes on', async (t) => {
   const dir = tempDir(t);
   const [path, silent, own] = [journalPath(dir, NAME), `${dir}/silent.log`, `${dir}/own`];
