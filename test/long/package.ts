@@ -1,0 +1,117 @@
+// The package as others install it: packed, installed into an empty directory, and used from there. The types fit under
+// `strict`, the client runs on the Node.js of the machine, and the command line brings its own where that is too old.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { check, finish, freePort, megabytes, scratch } from './support.ts';
+import { until } from '../helpers/processes.ts';
+
+const dir = scratch();
+const app = join(dir, 'app');
+mkdirSync(app);
+
+/** With the settings of npm on this machine; those of execd are in a directory of its own. */
+const env = { ...process.env, EXECD_CONFIG: join(dir, 'config.json'), XDG_STATE_HOME: dir };
+
+function run(cwd: string, program: string, ...args: string[]) {
+  return spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: 300_000 });
+}
+
+const packed = run(process.cwd(), 'npm', 'pack', '--pack-destination', dir);
+const archive = readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '';
+check(
+  packed.status === 0 && archive !== '',
+  `it is packed: ${archive}, ${megabytes(statSync(join(dir, archive)).size)}`,
+);
+writeFileSync(join(app, 'package.json'), '{"name": "app", "private": true, "type": "module"}');
+const installed = run(app, 'npm', 'install', '--no-audit', '--no-fund', join(dir, archive));
+check(installed.status === 0, `it installs in an empty directory ${installed.stderr}`);
+const inside = join(app, 'node_modules', 'execd');
+const names = readdirSync(inside).sort().join(' ');
+check(!/test|bench|k8s/.test(names), `it holds no files of its development: ${names}`);
+
+const port = await freePort();
+const url = `http://127.0.0.1:${port}`;
+const server = spawn('npx', ['execd', 'serve', '--port', port, '--data', join(dir, 'data')], {
+  cwd: app,
+  env,
+  stdio: 'ignore',
+  detached: true,
+});
+process.on('exit', () => {
+  try {
+    process.kill(-(server.pid ?? 0), 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+});
+await until(
+  'the server answers',
+  async () => (await fetch(`${url}/readyz`).catch(() => null))?.status === 200,
+);
+check(true, 'npx execd serve');
+const said = run(app, 'npx', 'execd', '--url', url, 'run', '--', 'echo', 'hi');
+check(said.stdout === 'hi\n' && said.status === 0, `npx execd run -- echo hi ${said.stderr}`);
+const doctor = run(app, 'npx', 'execd', '--url', url, 'doctor');
+check(doctor.status === 0, `npx execd doctor\n${doctor.stdout}`);
+
+writeFileSync(
+  join(app, 'use.mts'),
+  `import { connect, ExecutionFailedError, type Execution } from 'execd/client';
+const execd = connect({ url: process.argv[2] ?? '' });
+const done: Execution = await execd.run({ kind: 'shell', command: 'echo hi' });
+let text = '';
+for await (const { stream, bytes } of execd.follow(done.id)) if (stream === 'stdout') text += new TextDecoder().decode(bytes);
+try {
+  await execd.run({ kind: 'exec', program: 'false' });
+} catch (error) {
+  if (error instanceof ExecutionFailedError) console.log(text.trim(), error.outcome?.exit_code);
+}
+// @ts-expect-error there is no such kind
+await execd.submit({ kind: 'nonsense' }).catch(() => undefined);
+`,
+);
+const options = {
+  strict: true,
+  module: 'nodenext',
+  target: 'es2022',
+  lib: ['es2023', 'dom'],
+  types: ['node'],
+  skipLibCheck: false,
+};
+writeFileSync(
+  join(app, 'tsconfig.json'),
+  JSON.stringify({
+    compilerOptions: { ...options, typeRoots: [resolve('node_modules/@types')], outDir: 'out' },
+    files: ['use.mts'],
+  }),
+);
+const typed = run(app, resolve('node_modules/.bin/tsc'), '-p', '.');
+check(typed.status === 0, `its types fit under strict ${typed.stdout.slice(0, 2000)}`);
+// The Node.js of the machine, which may be an older one.
+const version = run(app, 'node', '--version').stdout.trim();
+const used = run(app, 'node', 'out/use.mjs', url);
+check(
+  used.stdout === 'hi 1\n',
+  `import { connect } from 'execd/client' on Node.js ${version} ${used.stderr.slice(0, 1000)}`,
+);
+const graph = importsOf(join(inside, 'dist', 'client', 'index.js'), new Set());
+check(
+  graph.every((name) => !name.startsWith('node:')),
+  `nothing of Node.js is imported: ${graph.join(' ')}`,
+);
+finish();
+
+/** Packages and built-ins that a module and those below it import. */
+function importsOf(file: string, seen: Set<string>): string[] {
+  if (seen.has(file)) return [];
+  seen.add(file);
+  const found = [...readFileSync(file, 'utf8').matchAll(/^(?:import|export)[^;'"]*(?:from|import) ?\(?['"]([^'"]+)['"]/gm)].map(
+    ([, name = '']) => name,
+  );
+  return [
+    ...new Set(
+      found.flatMap((name) => (name.startsWith('.') ? importsOf(resolve(file, '..', name), seen) : [name])),
+    ),
+  ];
+}
