@@ -1,13 +1,22 @@
 // Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
 // anything, and ids and times for any id and time.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { ERROR_CODES } from '../../src/domain/errors.ts';
 import { type Lifetime, ofFile } from '../helpers/scope.ts';
 import { server, type ServerProcess } from '../helpers/server-process.ts';
 import { tempDir } from '../helpers/temp.ts';
+import { CLI } from '../helpers/cli.ts';
 
 interface Step {
   command: string;
@@ -50,8 +59,17 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
   const script = steps.map(
     ({ command }) => `${command.replaceAll('localhost:8080', new URL(url).host)}\necho; echo '${mark}'`,
   );
+  const { PATH } = process.env;
   const { stdout } = spawnSync('bash', ['-c', script.join('\n')], {
     cwd,
+    // The command line of this checkout, at this server, for a user who has nothing yet.
+    env: {
+      ...process.env,
+      PATH: `${join(cwd, 'path')}:${PATH}`,
+      EXECD_URL: url,
+      XDG_STATE_HOME: cwd,
+      XDG_CONFIG_HOME: cwd,
+    },
     encoding: 'utf8',
     timeout: 600_000,
   });
@@ -77,6 +95,12 @@ function readersCheckout(t: Lifetime): string {
     if (existsSync(name)) symlinkSync(resolve(name), join(dir, name));
   }
   copyFileSync('package.json', join(dir, 'package.json'));
+  mkdirSync(join(dir, 'path'));
+  writeFileSync(
+    join(dir, 'path', 'execd'),
+    `#!/bin/sh\nexec "${process.execPath}" "${resolve(CLI)}" "$@"\n`,
+    { mode: 0o755 },
+  );
   return dir;
 }
 
