@@ -106,9 +106,9 @@ finish();
 function importsOf(file: string, seen: Set<string>): string[] {
   if (seen.has(file)) return [];
   seen.add(file);
-  const found = [...readFileSync(file, 'utf8').matchAll(/^(?:import|export)[^;'"]*(?:from|import) ?\(?['"]([^'"]+)['"]/gm)].map(
-    ([, name = '']) => name,
-  );
+  const found = [
+    ...readFileSync(file, 'utf8').matchAll(/^(?:import|export)[^;'"]*(?:from|import) ?\(?['"]([^'"]+)['"]/gm),
+  ].map(([, name = '']) => name);
   return [
     ...new Set(
       found.flatMap((name) => (name.startsWith('.') ? importsOf(resolve(file, '..', name), seen) : [name])),
