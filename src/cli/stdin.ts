@@ -1,9 +1,11 @@
 // Standard input, as far as there is one to pass on: a pipe or a file is, a terminal is not.
-import { fstatSync, createReadStream } from 'node:fs';
+import { fstatSync, read as readFd } from 'node:fs';
 import { systemClock } from '../client/time.ts';
 import type { Terminal } from './terminal.ts';
 
 const HINT_MS = 2000;
+const AGAIN_MS = 5;
+const PIECE = 65_536;
 
 export function isPiped(): boolean {
   try {
@@ -24,9 +26,9 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
     () => undefined,
   );
   try {
-    for await (const piece of createReadStream('', { fd: 0, autoClose: false })) {
+    for (let piece = await readSome(); piece.length > 0; piece = await readSome()) {
       done.abort();
-      pieces.push(piece as Buffer);
+      pieces.push(piece);
     }
   } finally {
     done.abort();
@@ -41,5 +43,21 @@ export function asStdin(bytes: Buffer): string | { base64: string } {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return { base64: bytes.toString('base64') };
+  }
+}
+
+/** What there is; nothing at the end. A program that shares the pipe may have made it one that does not wait. */
+async function readSome(): Promise<Buffer> {
+  for (;;) {
+    const piece = await new Promise<Buffer | null>((resolve, reject) => {
+      const bytes = Buffer.allocUnsafe(PIECE);
+      readFd(0, bytes, 0, PIECE, null, (error, length) => {
+        if (error === null) resolve(bytes.subarray(0, length));
+        else if (error.code === 'EAGAIN') resolve(null);
+        else reject(error);
+      });
+    });
+    if (piece !== null) return piece;
+    await systemClock.sleep(AGAIN_MS);
   }
 }

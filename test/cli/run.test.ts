@@ -22,6 +22,7 @@ t.test(
       [['sh', '-c', 'kill -9 $$']],
       [['printf', '[%s]', '', 'a b', '日本', '$HOME', '--help', '*']],
       [['od', '-An', '-c'], Buffer.from('x\xff\x00\n', 'latin1')],
+      [['sha256sum'], Buffer.alloc(500_000, 1)],
       [['no-such-program']],
     ];
     await Promise.all(
