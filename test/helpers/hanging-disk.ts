@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { until } from './processes.ts';
 
-/** Null where this user may not mount one. Whoever waits for it goes on with an error after the test. */
+/**
+ * Null where this user may not mount one. Whoever waits for it goes on with an error after the test. To be made after what
+ * is to be waited for at the end of the test: a process that looks at the disk cannot be killed while it hangs.
+ */
 export async function hangingDisk(t: Test): Promise<string | null> {
   if (process.getuid?.() !== 0 || !existsSync('/dev/fuse')) return null;
   const dir = mkdtempSync(join(tmpdir(), 'execd-hanging-'));

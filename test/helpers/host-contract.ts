@@ -774,10 +774,10 @@ function failures(t: Test, greeted: Greeted): void {
 /** Of hosts that see the files of this machine: what looks at a dead mount. */
 export function hangingStarts(t: Test, command: readonly [string, ...string[]]): void {
   t.test('a start that hangs in the system holds up nobody, and ends by its limit or a cancel', async (t) => {
+    const host = await new Host(t, command).greet();
     const disk = await hangingDisk(t);
     if (disk === null)
       return void t.pass('only root can mount a disk that hangs, where there are python3 and /dev/fuse');
-    const host = await new Host(t, command).greet();
     const begins = join(host.dir, 'begins');
     writeFileSync(begins, `#!${disk}/interpreter\n`, { mode: 0o755 });
     const script = (path: string) => ({ path, source: `#!${disk}/interpreter\n` });
