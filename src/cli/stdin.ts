@@ -37,12 +37,16 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** As the API takes it: text where it is text. */
+/** As the API takes it: text where it is text, unless base64 is shorter, as it is for many control characters. */
 export function asStdin(bytes: Buffer): string | { base64: string } {
+  const base64 = bytes.toString('base64');
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return Buffer.byteLength(JSON.stringify(text)) <= base64.length || text.length < PIECE
+      ? text
+      : { base64 };
   } catch {
-    return { base64: bytes.toString('base64') };
+    return { base64 };
   }
 }
 
