@@ -64,8 +64,8 @@ export async function* readPlanLog(
     stdoutBytes: 0,
     stderrBytes: 0,
   };
+  const readers = new Readers(query.follow ? AT_A_TIME : 1);
   try {
-    const readers = new Readers(query.follow ? AT_A_TIME : 1);
     const seen = new Set<ExecutionId>();
     for (;;) {
       const isOver = (await deps.store.get(null, planId))?.phase === 'done';
@@ -100,6 +100,7 @@ export async function* readPlanLog(
   } finally {
     watch.close();
     ended.abort();
+    readers.close();
   }
 }
 
@@ -147,6 +148,7 @@ class Readers {
   readonly #ready: { read: Read; taken: () => void }[] = [];
   #active = 0;
   #wake: (() => void) | null = null;
+  #isClosed = false;
   #failure: { error: unknown } | null = null;
 
   constructor(most: number) {
@@ -179,6 +181,13 @@ class Readers {
     }
   }
 
+  /** Lets go of all logs: nobody takes their items any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.length = 0;
+    for (const { taken } of this.#ready.splice(0)) taken();
+  }
+
   #fill(): void {
     while (this.#active < this.#most) {
       const next = this.#waiting.shift();
@@ -191,6 +200,8 @@ class Readers {
   async #read(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): Promise<void> {
     try {
       for await (const item of await open()) {
+        // To leave the loop closes the log.
+        if (this.#isClosed) break;
         await new Promise<void>((taken) => {
           this.#ready.push({ read: { step, item }, taken });
           this.#wake?.();
