@@ -76,6 +76,14 @@ export function given<Fields extends object>(fields: Fields): Given<Fields> {
 }
 type Given<Fields> = { [Name in keyof Fields]: Exclude<Fields[Name], undefined> };
 
+/** The URL of a route with a query; a list is given value by value. */
+export function urlOf(base: string, path: string, query: object): URL {
+  const url = new URL(base + path);
+  for (const [name, value] of Object.entries(given(query)))
+    for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
+  return url;
+}
+
 /** A key that no other request has. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,5 +1,5 @@
 // The client: what one writes by hand around every call, written once.
-import { type Api, createApi, dataOf, given, paginate } from './calls.ts';
+import { type Api, createApi, dataOf, given, paginate, urlOf } from './calls.ts';
 import { ExecutionFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
@@ -184,10 +184,7 @@ export class Execd {
     filter: EventFilter = {},
     { signal }: { signal?: AbortSignal } = {},
   ): AsyncGenerator<Message<Event>, void> {
-    const url = new URL(`${this.url}/v1/events`);
-    for (const [name, value] of Object.entries(given(filter)))
-      for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one));
-    return this.#stream(url, signal, () => false);
+    return this.#stream(urlOf(this.url, '/v1/events', filter), signal, () => false);
   }
 
   /** Events of one execution until its end; with `output` also what it writes. */
@@ -195,9 +192,8 @@ export class Execd {
     id: string,
     { output, after, signal }: { output?: boolean; after?: string; signal?: AbortSignal } = {},
   ): AsyncGenerator<Message<Event | OutputEvent>, void> {
-    const url = new URL(`${this.url}/v1/executions/${encodeURIComponent(id)}/events`);
-    if (output === true) url.searchParams.set('output', 'true');
-    if (after !== undefined) url.searchParams.set('after', after);
+    const path = `/v1/executions/${encodeURIComponent(id)}/events`;
+    const url = urlOf(this.url, path, { output, after });
     return this.#stream(url, signal, (_type, data) => (data as Partial<Event>).phase === 'done');
   }
 

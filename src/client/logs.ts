@@ -1,10 +1,10 @@
 // Reading and following the log of an execution. A connection that breaks, and a server that restarts, cost time and nothing
 // else: reading goes on at the last place that was seen, every byte comes once, and at the end the totals are compared.
 import { bytesOf } from './bytes.ts';
-import { ConnectionError, LogMismatchError, problemError } from './errors.ts';
+import { urlOf } from './calls.ts';
+import { connection, Reconnects, type Source } from './connections.ts';
+import { LogMismatchError } from './errors.ts';
 import { jsonLines } from './lines.ts';
-import { Backoff, bodyOf, type Transport } from './transport.ts';
-import { Watchdog } from './time.ts';
 import type { LogEnd, LogQuery, LogRecord } from './types.ts';
 
 /** A piece of output. */
@@ -18,13 +18,7 @@ export interface LogOptions extends LogQuery {
   signal?: AbortSignal;
 }
 
-/** A follower that hears nothing asks again after this time: a connection may be dead without a sign. */
-const SILENCE_MS = 45_000;
-
-export interface LogSource {
-  transport: Transport;
-  /** For how long a server may be away. */
-  outageMs: number;
+export interface LogSource extends Source {
   /** Whether the execution has ended. */
   isDone: (signal: AbortSignal | undefined) => Promise<boolean>;
 }
@@ -61,75 +55,50 @@ export class LogStream implements AsyncIterable<LogChunk> {
   /** The same, all pieces that came together in one go. */
   async *batches(): AsyncGenerator<LogChunk[], void> {
     const { signal } = this.#options;
-    const { transport, outageMs } = this.#source;
-    const backoff = new Backoff();
+    const reconnects = new Reconnects(this.#source, signal);
     let isDone = false;
-    let seenAt = transport.clock.now();
-    for (let tries = 1; ; tries++) {
+    for (;;) {
       const before = this.#bytes;
-      const { end, reason } = yield* this.#connection();
+      const { end, reason, isSilent } = yield* connection(
+        this.#source,
+        { url: this.#url(), signal },
+        (body, feed) => this.#read(body, feed),
+      );
       if (end === null && this.#bytes >= (this.#options.limit_bytes ?? Infinity)) return;
       if (end !== null) {
         if (this.#isLast(end) || isDone) return this.#finish(end);
         // The server cannot go on, because it stops or because the execution has just ended.
         isDone = await this.#source.isDone(signal);
       }
-      if (this.#bytes > before) {
-        backoff.reset();
-        seenAt = transport.clock.now();
-      }
-      if (reason === SILENCE || (end !== null && isDone)) continue;
-      if (transport.clock.now() - seenAt > outageMs) throw new ConnectionError(transport.url, reason);
-      await transport.pause({ reason, delayMs: backoff.nextMs(), tries }, signal);
+      if (this.#bytes > before) reconnects.progress();
+      if (!isSilent && (end === null || !isDone)) await reconnects.wait(reason);
     }
   }
 
-  /** Reads as far as one connection goes. */
-  async *#connection(): AsyncGenerator<LogChunk[], { end: LogEnd | null; reason: unknown }> {
-    const { transport, outageMs } = this.#source;
-    const watchdog = new Watchdog(transport.clock, SILENCE_MS);
-    const signals = [this.#options.signal, watchdog.signal].filter((one) => one !== undefined);
-    try {
-      const request = new Request(this.#url(), { signal: AbortSignal.any(signals) });
-      const response = await transport.send(request, {
-        retryMs: outageMs,
-        timeoutMs: SILENCE_MS,
-        isStream: true,
-      });
-      if (!response.ok || response.body === null) throw problemError(response, await bodyOf(response));
-      for await (const lines of jsonLines(response.body, () => watchdog.feed())) {
-        const last = lines.at(-1) as LogEnd | LogRecord;
-        const records = ('end' in last ? lines.slice(0, -1) : lines) as LogRecord[];
-        if (records.length > 0) yield records.map((record) => this.#take(record));
-        if ('end' in last) return { end: last, reason: new Error('the server ended the stream') };
-      }
-      return { end: null, reason: new Error('the connection ended in the middle of the log') };
-    } catch (error) {
-      this.#options.signal?.throwIfAborted();
-      if (watchdog.isLate) return { end: null, reason: SILENCE };
-      if (error instanceof TypeError || isBroken(error)) return { end: null, reason: error };
-      throw error;
-    } finally {
-      watchdog.stop();
+  async *#read(
+    body: ReadableStream<Uint8Array> | null,
+    feed: () => void,
+  ): AsyncGenerator<LogChunk[], LogEnd | null> {
+    if (body === null) return null;
+    for await (const lines of jsonLines(body, feed)) {
+      const last = lines.at(-1) as LogEnd | LogRecord;
+      const records = ('end' in last ? lines.slice(0, -1) : lines) as LogRecord[];
+      if (records.length > 0) yield records.map((record) => this.#take(record));
+      if ('end' in last) return last;
     }
+    return null;
   }
 
-  #url(): string {
-    const { signal: _signal, follow, limit_bytes: limit, since, tail, cursor, ...query } = this.#options;
-    const url = new URL(`${this.#source.transport.url}/v1/executions/${encodeURIComponent(this.#id)}/logs`);
+  #url(): URL {
+    const { signal: _signal, limit_bytes: limit, since, tail, cursor, ...query } = this.#options;
     const at = this.#cursor ?? cursor;
-    const start = at === undefined ? { since, tail } : { cursor: at };
-    const left = limit === undefined ? undefined : limit - this.#bytes;
-    for (const [name, value] of Object.entries({
-      ...query,
-      ...start,
-      limit_bytes: left,
-      follow,
-      format: 'ndjson',
-    }))
-      if (value !== undefined) url.searchParams.set(name, String(value));
     this.#from = at === undefined ? 1 : attemptOf(at);
-    return url.href;
+    return urlOf(this.#source.transport.url, `/v1/executions/${encodeURIComponent(this.#id)}/logs`, {
+      ...query,
+      ...(at === undefined ? { since, tail } : { cursor: at }),
+      limit_bytes: limit === undefined ? undefined : limit - this.#bytes,
+      format: 'ndjson',
+    });
   }
 
   #take(record: LogRecord): LogChunk {
@@ -184,12 +153,5 @@ export class LogStream implements AsyncIterable<LogChunk> {
   }
 }
 
-const SILENCE = Symbol('silence');
 const attemptOf = (cursor: string): number => Number(cursor.split('.')[0]);
 const offsetOf = (cursor: string): number => Number(cursor.split('.')[1]);
-
-/** Errors of a body that broke off; each platform has its own, and none has a class for it. */
-function isBroken(error: unknown): boolean {
-  const name = (error as Error | undefined)?.name ?? '';
-  return name === 'AbortError' || name === 'NetworkError' || error instanceof SyntaxError;
-}

@@ -1,5 +1,5 @@
 // Plans: several steps in one request.
-import { type Api, dataOf, given, paginate } from './calls.ts';
+import { type Api, dataOf, given, paginate, urlOf } from './calls.ts';
 import { PlanFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
 import type { LogSource } from './logs.ts';
@@ -114,8 +114,7 @@ export class Plans {
     { after, signal }: { after?: string; signal?: AbortSignal } = {},
   ): AsyncGenerator<Message<Event>, void> {
     const { transport, outageMs } = this.#options;
-    const url = new URL(`${transport.url}/v1/plans/${encodeURIComponent(id)}/events`);
-    if (after !== undefined) url.searchParams.set('after', after);
+    const url = urlOf(transport.url, `/v1/plans/${encodeURIComponent(id)}/events`, { after });
     const isLast = (_type: string, data: unknown) => {
       const { execution_id: of, phase } = data as Event;
       return of === id && phase === 'done';

@@ -138,9 +138,8 @@ function isRefused(failure: unknown, { failsWhenRefused }: SendOptions): boolean
 }
 
 function isRepeatable({ method, headers, url }: Request): boolean {
-  return method !== 'POST' && method !== 'PATCH'
-    ? true
-    : headers.has('idempotency-key') || SAFE_POSTS.test(new URL(url).pathname);
+  const isSafe = method !== 'POST' && method !== 'PATCH';
+  return isSafe || headers.has('idempotency-key') || SAFE_POSTS.test(new URL(url).pathname);
 }
 
 /** The body of an answer: JSON where it is, else text. */
