@@ -11,6 +11,20 @@ import { Interrupts } from './interrupts.ts';
 import type { Session } from './session.ts';
 import { PipeClosedError, type Terminal } from './terminal.ts';
 
+/** What comes after a submission: its id, or all that follows of it. */
+export async function begun(
+  session: Session,
+  run: { id: string },
+  isDetached: boolean,
+  follow: (session: Session, id: string) => Promise<number> = attach,
+): Promise<number> {
+  session.submitted(run);
+  if (!isDetached) return follow(session, run.id);
+  if (session.isJson) await session.terminal.json(run);
+  else await session.terminal.line(run.id);
+  return EXIT.ok;
+}
+
 /** Follows an execution to its end; the exit code of its command is the answer. */
 export async function attach(session: Session, id: string): Promise<number> {
   const { terminal, client } = session;

@@ -1,5 +1,6 @@
 // How the command line ends. docs/cli.md has the same table.
-import { type Execution, type Plan } from '../client/index.ts';
+import { constants } from 'node:os';
+import type { Execution, Plan } from '../client/index.ts';
 
 export const EXIT = {
   ok: 0,
@@ -20,24 +21,9 @@ export const EXIT = {
 } as const;
 
 const SIGNAL_BASE = 128;
-const SIGNALS: Record<string, number> = {
-  ...{
-    SIGHUP: 1,
-    SIGINT: 2,
-    SIGQUIT: 3,
-    SIGILL: 4,
-    SIGTRAP: 5,
-    SIGABRT: 6,
-    SIGBUS: 7,
-    SIGFPE: 8,
-    SIGKILL: 9,
-  },
-  ...{ SIGUSR1: 10, SIGSEGV: 11, SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15, SIGSTKFLT: 16 },
-  ...{ SIGXCPU: 24, SIGXFSZ: 25, SIGVTALRM: 26, SIGPROF: 27, SIGIO: 29, SIGPWR: 30, SIGSYS: 31 },
-};
-
 export function exitOfSignal(signal: string): number {
-  return SIGNAL_BASE + (SIGNALS[signal] ?? Number(/\d+$/.exec(signal)?.[0] ?? 0));
+  const { signals } = constants as { signals: Record<string, number> };
+  return SIGNAL_BASE + (signals[signal] ?? Number(/\d+$/.exec(signal)?.[0] ?? 0));
 }
 
 /** The exit code of a shell for the same end, as far as there is one. */

@@ -3,18 +3,16 @@ import type { Plan, StepState } from '../client/index.ts';
 import { levelsOf, stepsOfPlan } from './plan-graph.ts';
 import { statusStyle } from './table.ts';
 import type { Sink } from './terminal.ts';
-import { plain, shownDuration } from './units.ts';
+import { bar, plain, shownDuration } from './units.ts';
 
 const MARKS: Record<string, string> = {
-  ...{
-    completed: '✔',
-    failed: '✘',
-    timed_out: '✘',
-    cancelled: '■',
-    skipped: '–',
-    running: '▶',
-    pending: '·',
-  },
+  completed: '✔',
+  failed: '✘',
+  timed_out: '✘',
+  cancelled: '■',
+  skipped: '–',
+  running: '▶',
+  pending: '·',
 };
 const BAR = 24;
 
@@ -55,10 +53,8 @@ function barOf(
   { progress, counts, status, phase, timestamps, duration_ms: took }: Plan,
   now: number,
 ): string {
-  const full = Math.round(progress * BAR);
-  const bar = '█'.repeat(full) + '░'.repeat(BAR - full);
   const ended = counts.total - counts.pending - counts.running;
   const time = phase === 'done' ? took : Math.max(0, now - Date.parse(timestamps.created));
   const word = sink.style(statusStyle(status) ?? 'reset', phase === 'canceling' ? 'canceling' : status);
-  return `${bar} ${ended}/${counts.total}  ${shownDuration(time)}  ${word}`;
+  return `${bar(progress, BAR)} ${ended}/${counts.total}  ${shownDuration(time)}  ${word}`;
 }

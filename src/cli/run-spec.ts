@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { given } from '../client/calls.ts';
 import type { Spec } from '../client/index.ts';
 import { Exit, EXIT, usage } from './exits.ts';
 import { durationMs, pairs, sizeBytes, wholeNumber } from './units.ts';
@@ -56,8 +57,7 @@ export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.Pr
     ...(runsProcess ? ofProcess(flags, env) : {}),
   };
   // What the flags say goes before what a file says.
-  const given = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined));
-  return { output: outputOf(what, flags), ...what, ...given } as unknown as Spec;
+  return { output: outputOf(what, flags), ...what, ...given(more) } as unknown as Spec;
 }
 
 function whatOf(words: readonly string[], flags: RunFlags): Fields {
@@ -156,6 +156,6 @@ function optional<Given, T>(value: Given | undefined, parse: (value: Given) => T
 
 /** An object of what is given; nothing when nothing is. */
 function group(fields: Fields): Fields | undefined {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : Object.fromEntries(given);
+  const some = given(fields);
+  return Object.keys(some).length === 0 ? undefined : some;
 }

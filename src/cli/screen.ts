@@ -1,4 +1,5 @@
 // What changes in place on a terminal: a block of lines that is drawn again and again, or the whole screen.
+import { systemClock } from '../client/time.ts';
 import type { Sink } from './terminal.ts';
 
 const HIDE_CURSOR = '\x1b[?25l';
@@ -51,7 +52,7 @@ export class Block {
 }
 
 /** The whole screen, which is as it was before when it ends. */
-export class FullScreen {
+class FullScreen {
   readonly #sink: Sink;
   #isOpen = false;
 
@@ -59,12 +60,8 @@ export class FullScreen {
     this.#sink = sink;
   }
 
-  get rows(): number {
-    return rowsOfTerminal();
-  }
-
   async draw(text: string): Promise<void> {
-    const lines = text.split('\n').slice(0, this.rows - 1);
+    const lines = text.split('\n').slice(0, rowsOfTerminal() - 1);
     const open = this.#isOpen ? '' : ENTER + HIDE_CURSOR;
     this.#isOpen = true;
     await this.#sink.write(
@@ -78,21 +75,21 @@ export class FullScreen {
   }
 }
 
-/** Calls a function now, every so often, and when the terminal gets another size, until the signal aborts. */
-export async function repeat(
-  draw: () => Promise<void>,
-  {
-    everyMs,
-    signal,
-    sleep,
-  }: { everyMs: number; signal: AbortSignal; sleep: (ms: number, signal: AbortSignal) => Promise<void> },
-): Promise<void> {
-  while (!signal.aborted) {
-    await draw();
-    const resized = new AbortController();
-    const onResize = () => resized.abort();
-    process.stdout.once('resize', onResize);
-    await sleep(everyMs, AbortSignal.any([signal, resized.signal])).catch(() => undefined);
-    process.stdout.off('resize', onResize);
+/** Draws the whole screen now, every so often, and when the terminal gets another size, until Ctrl-C. */
+export async function drawAgain(sink: Sink, everyMs: number, draw: () => Promise<string>): Promise<void> {
+  const screen = new FullScreen(sink);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  try {
+    while (!stop.signal.aborted) {
+      await screen.draw(await draw());
+      const resized = new AbortController();
+      const onResize = () => resized.abort();
+      process.stdout.once('resize', onResize);
+      await systemClock.sleep(everyMs, AbortSignal.any([stop.signal, resized.signal])).catch(() => undefined);
+      process.stdout.off('resize', onResize);
+    }
+  } finally {
+    await screen.close();
   }
 }

@@ -60,6 +60,12 @@ export function shownBytes(bytes: number): string {
   return unit === 0 ? `${bytes} B` : `${value.toFixed(value < 10 ? 1 : 0)} ${' KMGT'[unit]}iB`;
 }
 
+/** A bar of so many characters, full to a share between 0 and 1. */
+export function bar(share: number, width: number): string {
+  const full = Math.round(share * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}
+
 /** How long ago. */
 export function age(time: string | null, now: number): string {
   return time === null ? '-' : shownDuration(Math.max(0, now - Date.parse(time)));

@@ -150,6 +150,13 @@ t.test(
     t.match(err, { out: '', err: /^\d{4}-\S+Z oops\n$/ });
     t.match(ps.out, new RegExp(`^ID +STATUS [^]*\n${id.slice(0, 13)} +failed \\(3\\) .* echo out;`));
     t.match(none, { code: 1, err: /no execution whose id begins with ffffffff-ff/ });
+    const live = (await cli(['run', '-d', '-c', 'sleep 1'])).out.trim();
+    const unknown = '01900000-0000-7000-8000-000000000000';
+    t.match(await cli(['wait', live, unknown]), {
+      code: 1,
+      out: `${live}  completed\n`,
+      err: /^execd: [^\n]*\n$/,
+    });
     t.equal((await cli(['rm', id])).code, 0);
     t.match(await cli(['logs', id]), { code: 1, err: /^execd: / });
   },

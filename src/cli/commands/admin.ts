@@ -11,6 +11,7 @@ import {
   type Webhook,
 } from '../../client/index.ts';
 import { usage } from '../exits.ts';
+import { firstOf } from '../options.ts';
 import type { Session } from '../session.ts';
 import { type Column, facts, statusStyle, table } from '../table.ts';
 import { wholeNumber } from '../units.ts';
@@ -26,12 +27,6 @@ export function adminCommands(program: Command, session: Session): void {
 async function show<Row>({ terminal, isJson }: Session, columns: Column<Row>[], rows: Row[]): Promise<void> {
   if (isJson) await terminal.json(rows);
   else await terminal.line(table(terminal.out, columns, rows));
-}
-
-async function gather<Row>(rows: AsyncIterable<Row>, most: number): Promise<Row[]> {
-  const found: Row[] = [];
-  for await (const row of rows) if (found.push(row) >= most) break;
-  return found;
 }
 
 function operations(program: Command, session: Session): void {
@@ -97,7 +92,7 @@ function cache(program: Command, session: Session): void {
       return show(
         session,
         columns,
-        await gather(rows as AsyncIterable<Omit<CacheEntry, 'result'>>, wholeNumber(limit)),
+        await firstOf(rows as AsyncIterable<Omit<CacheEntry, 'result'>>, wholeNumber(limit)),
       );
     });
   command
@@ -178,7 +173,7 @@ function accounts(program: Command, session: Session): void {
         { name: 'BALANCE', value: ({ balance_after: after }) => String(after), isRight: true },
         { name: 'FOR', value: ({ execution_id: id, note }) => id ?? note ?? '' },
       ];
-      return show(session, columns, await gather(rows, wholeNumber(limit)));
+      return show(session, columns, await firstOf(rows, wholeNumber(limit)));
     });
   command
     .command('grant')

@@ -1,13 +1,14 @@
 // `execd events`, `execd stats` and `execd top`: what happens, and how much.
 import type { Command } from 'commander';
+import { given } from '../../client/calls.ts';
 import { dataOf, type Event, type EventFilter, type Execution, type Stats } from '../../client/index.ts';
-import { systemClock, wallNow } from '../../client/time.ts';
+import { wallNow } from '../../client/time.ts';
 import { usage } from '../exits.ts';
-import { many } from '../options.ts';
-import { FullScreen, repeat } from '../screen.ts';
+import { labelFilter, many } from '../options.ts';
+import { drawAgain } from '../screen.ts';
 import type { Session } from '../session.ts';
 import { facts, statusStyle } from '../table.ts';
-import { pairs, plain } from '../units.ts';
+import { bar, plain } from '../units.ts';
 import { executionTable } from './executions.ts';
 
 interface EventFlags {
@@ -69,13 +70,11 @@ async function eventsOf(session: Session, text: string) {
 }
 
 function filterOf({ type, status, kind, task, label, after = 'now' }: EventFlags): EventFilter {
-  const filter = {
+  return given({
     ...{ type: type?.split(','), status: status?.split(','), kind: kind?.split(','), task_id: task },
-    label:
-      label === undefined ? undefined : Object.entries(pairs(label, '--label')).map((pair) => pair.join('=')),
+    label: labelFilter(label),
     after: after === '0' ? undefined : after,
-  };
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+  }) as EventFilter;
 }
 
 function lineOf(
@@ -118,46 +117,28 @@ function statRows({
 async function top(session: Session): Promise<void> {
   const { terminal, client } = session;
   if (!terminal.out.isTerminal) throw usage('top needs a terminal. For a program: execd stats --json');
-  const screen = new FullScreen(terminal.out);
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  const draw = async () => {
+  const { out } = terminal;
+  await drawAgain(out, 1000, async () => {
     const [all, live, ended] = await Promise.all([
       dataOf(client.api.GET('/v1/stats')),
       newest(session, ['pending', 'running']),
       newest(session, ['failed', 'timed_out']),
     ]);
-    const { out } = terminal;
-    const bar = barOf(all.concurrency.running, all.concurrency.max);
-    await screen.draw(
-      [
-        `execd  ${client.url}  ${new Date(wallNow()).toLocaleTimeString()}  ${out.style('dim', 'Ctrl-C ends it')}`,
-        `${bar} ${all.concurrency.running}/${all.concurrency.max} slots`,
-        facts(out, statRows(all)),
-        `\n${out.style('bold', 'Running and waiting')}`,
-        executionTable(session, live),
-        `\n${out.style('bold', 'Failed last')}`,
-        executionTable(session, ended.slice(0, 5)),
-      ].join('\n'),
-    );
-  };
-  try {
-    await repeat(draw, {
-      everyMs: 1000,
-      signal: stop.signal,
-      sleep: (ms, signal) => systemClock.sleep(ms, signal),
-    });
-  } finally {
-    await screen.close();
-  }
+    const { running, max } = all.concurrency;
+    return [
+      `execd  ${client.url}  ${new Date(wallNow()).toLocaleTimeString()}  ${out.style('dim', 'Ctrl-C ends it')}`,
+      `${bar(running / Math.max(1, max), BAR)} ${running}/${max} slots`,
+      facts(out, statRows(all)),
+      `\n${out.style('bold', 'Running and waiting')}`,
+      executionTable(session, live),
+      `\n${out.style('bold', 'Failed last')}`,
+      executionTable(session, ended.slice(0, 5)),
+    ].join('\n');
+  });
 }
+const BAR = 30;
 
 async function newest({ client }: Session, status: Execution['status'][]): Promise<Execution[]> {
   const params = { query: { status, limit: 30 } };
   return (await dataOf(client.api.GET('/v1/executions', { params }))).items;
-}
-
-function barOf(used: number, most: number): string {
-  const full = Math.round((used / Math.max(1, most)) * 30);
-  return '█'.repeat(full) + '░'.repeat(30 - full);
 }

@@ -4,12 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { given } from '../../client/calls.ts';
 import type { Execution, ExecutionFilter, Spec } from '../../client/index.ts';
-import { systemClock, wallNow } from '../../client/time.ts';
-import { attach } from '../attach.ts';
+import { wallNow } from '../../client/time.ts';
+import { begun } from '../attach.ts';
 import { Exit, EXIT, exitOf, usage } from '../exits.ts';
-import { many } from '../options.ts';
-import { FullScreen, repeat } from '../screen.ts';
+import { firstOf, labelFilter, many } from '../options.ts';
+import { drawAgain } from '../screen.ts';
 import { commandOf, type Session } from '../session.ts';
 import { type Column, statusStyle, table } from '../table.ts';
 import { age, durationMs, pairs, shownDuration, timeOf, wholeNumber } from '../units.ts';
@@ -102,24 +103,18 @@ function filterOf({
 }: PsFlags): ExecutionFilter {
   const live = ['pending', 'running'];
   const states = status?.split(',') ?? (all === true || cause !== undefined ? undefined : live);
-  const filter = {
+  return given({
     ...{ status: states, kind: kind?.split(','), operation, task_id: task, cause: cause?.split(',') },
-    label:
-      label === undefined ? undefined : Object.entries(pairs(label, '--label')).map((pair) => pair.join('=')),
+    label: labelFilter(label),
     created_after: since === undefined ? undefined : timeOf(since, wallNow()),
     limit: Math.min(1000, wholeNumber(limit)),
-  };
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+  }) as ExecutionFilter;
 }
 
 async function ps(session: Session, flags: PsFlags): Promise<void> {
   const { terminal, client, isJson } = session;
   const most = wholeNumber(flags.limit);
-  const read = async () => {
-    const found: Execution[] = [];
-    for await (const one of client.list(filterOf(flags))) if (found.push(one) >= most) break;
-    return found;
-  };
+  const read = () => firstOf(client.list(filterOf(flags)), most);
   if (flags.watch === undefined) {
     const found = await read();
     if (isJson) return terminal.json(found);
@@ -129,20 +124,8 @@ async function ps(session: Session, flags: PsFlags): Promise<void> {
   }
   if (!terminal.out.isTerminal)
     throw usage('--watch needs a terminal. For a program: execd events -f --json');
-  const screen = new FullScreen(terminal.out);
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  try {
-    const everyMs = flags.watch === true ? 1000 : durationMs(flags.watch);
-    const draw = async () => screen.draw(executionTable(session, await read()));
-    await repeat(draw, {
-      everyMs,
-      signal: stop.signal,
-      sleep: (ms, signal) => systemClock.sleep(ms, signal),
-    });
-  } finally {
-    await screen.close();
-  }
+  const everyMs = flags.watch === true ? 1000 : durationMs(flags.watch);
+  await drawAgain(terminal.out, everyMs, async () => executionTable(session, await read()));
 }
 
 /** As much of the ids as tells them apart, and reads well. */
@@ -232,14 +215,10 @@ async function rerun(
   text: string,
   flags: { edit?: boolean; detach?: boolean },
 ): Promise<number> {
-  const { terminal, client } = session;
+  const { client } = session;
   const id = await session.idOf(text);
   const again = flags.edit === true ? await client.submit(await edited(session, id)) : await client.rerun(id);
-  session.submitted(again);
-  if (flags.detach !== true) return attach(session, again.id);
-  if (session.isJson) await terminal.json(again);
-  else await terminal.line(again.id);
-  return EXIT.ok;
+  return begun(session, again, flags.detach === true);
 }
 
 async function edited({ client, terminal }: Session, id: string): Promise<Spec> {
@@ -268,9 +247,8 @@ async function edited({ client, terminal }: Session, id: string): Promise<Spec> 
 async function wait(session: Session, ids: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
   const whole = await Promise.all(ids.map((id) => session.idOf(id)));
-  const ends = whole.map((id) => session.client.wait(id));
-  for (const end of ends) {
-    const ended = await end;
+  for (const id of whole) {
+    const ended = await session.client.wait(id);
     code = exitOf(ended);
     if (session.isJson) await session.terminal.json(ended);
     else if (!session.terminal.isQuiet) await session.terminal.line(`${ended.id}  ${statusWords(ended)}`);

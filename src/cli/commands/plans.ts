@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Plan, type PlanRequest } from '../../client/index.ts';
 import { systemClock, wallNow } from '../../client/time.ts';
+import { begun } from '../attach.ts';
 import { Exit, EXIT, exitOfPlan, usage } from '../exits.ts';
 import { Interrupts } from '../interrupts.ts';
-import { many } from '../options.ts';
+import { firstOf, many } from '../options.ts';
 import { asMermaid, asText, stepsOfFile, stepsOfPlan } from '../plan-graph.ts';
 import { planView } from '../plan-view.ts';
 import { Block } from '../screen.ts';
@@ -77,19 +78,12 @@ async function run(session: Session, file: string | undefined, flags: RunFlags):
   const plan = await session.client.plans.submit(
     Object.keys(params).length === 0 ? body : { ...body, params },
   );
-  return started(session, plan, flags.detach === true);
+  return begun(session, plan, flags.detach === true, watch);
 }
 
 async function redrive(session: Session, text: string, detach: boolean): Promise<number> {
-  return started(session, await session.client.plans.redrive(await session.idOf(text)), detach);
-}
-
-async function started(session: Session, plan: Plan, detach: boolean): Promise<number> {
-  session.submitted(plan);
-  if (!detach) return watch(session, plan.id);
-  if (session.isJson) await session.terminal.json(plan);
-  else await session.terminal.line(plan.id);
-  return EXIT.ok;
+  const plan = await session.client.plans.redrive(await session.idOf(text));
+  return begun(session, plan, detach, watch);
 }
 
 /** Shows a plan until it has ended. Ctrl-C cancels it; once more leaves it alone. */
@@ -251,9 +245,7 @@ async function graph(session: Session, of: string, isMermaid: boolean): Promise<
 }
 
 async function list({ client, terminal, isJson }: Session, most: number): Promise<void> {
-  const found: Plan[] = [];
-  for await (const one of client.plans.list({ limit: Math.min(1000, most) }))
-    if (found.push(one) >= most) break;
+  const found = await firstOf(client.plans.list({ limit: Math.min(1000, most) }), most);
   if (isJson) return terminal.json(found);
   const now = wallNow();
   const columns = [

@@ -1,7 +1,7 @@
 // `execd run`: a command on the server, as if it ran here.
 import type { Command } from 'commander';
 import { ConnectionError, ProblemError, type Spec } from '../../client/index.ts';
-import { attach } from '../attach.ts';
+import { begun } from '../attach.ts';
 import { Exit, EXIT } from '../exits.ts';
 import { many } from '../options.ts';
 import { type RunFlags, specOf } from '../run-spec.ts';
@@ -83,12 +83,8 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
   const execution = await client.submit(spec, key).catch((error: unknown) => {
     throw refused(error);
   });
-  session.submitted(execution);
   session.isBack();
-  if (flags.detach !== true) return attach(session, execution.id);
-  if (session.isJson) await terminal.json(execution);
-  else await terminal.line(execution.id);
-  return EXIT.ok;
+  return begun(session, execution, flags.detach === true);
 }
 
 function takesStdin(spec: Spec): boolean {

@@ -115,10 +115,9 @@ function processes({ outcome }: Execution): string | null {
 }
 
 function nextStep({ id, phase, status, outcome, kind }: Execution): string | null {
-  const short = id;
-  if (phase !== 'done') return `execd attach ${short}    execd cancel ${short}`;
+  if (phase !== 'done') return `execd attach ${id}    execd cancel ${id}`;
   if (status === 'completed') return null;
-  if (outcome?.cause === 'spawn_failed') return `Correct the command: execd rerun --edit ${short}`;
-  if (outcome?.cause.endsWith('_timeout') === true) return `Give it more time: execd rerun --edit ${short}`;
-  return kind === 'http' ? `execd rerun ${short}` : `execd logs ${short}    execd rerun ${short}`;
+  if (outcome?.cause === 'spawn_failed') return `Correct the command: execd rerun --edit ${id}`;
+  if (outcome?.cause.endsWith('_timeout') === true) return `Give it more time: execd rerun --edit ${id}`;
+  return kind === 'http' ? `execd rerun ${id}` : `execd logs ${id}    execd rerun ${id}`;
 }
