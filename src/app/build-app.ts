@@ -57,7 +57,7 @@ import {
   quotasOf,
   sharesOf,
   operationDefaults,
-  policyOf,
+  engineSettings,
   openFilesOf,
   limitsOf,
 } from './from-config.ts';
@@ -117,7 +117,7 @@ export async function buildApp(
   const logDir =
     config.EXECUTION_LOG_DIR === undefined ? `${dataDir}/logs` : resolve(config.EXECUTION_LOG_DIR);
   const workDir = (epoch: number) => `${dataDir}/work/${epoch}`;
-  const policy = policyOf(config);
+  const policy = engineSettings(config);
   const traces = createTraceIds();
 
   const store: Store = new SqliteStore({

@@ -109,7 +109,7 @@ export function operationDefaults(config: Config): OperationDefaults {
   };
 }
 
-export function policyOf(config: Config): EngineSettings {
+export function engineSettings(config: Config): EngineSettings {
   return {
     attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,
     graceMs: config.EXECUTION_KILL_GRACE_MS,

@@ -42,7 +42,7 @@ export interface PlanRunDeps {
   /** Of the plan with all that it consists of. */
   bytes: StepBytes;
   /** Work that is long is done here, in turn with that of other users. */
-  turns: SharedThread;
+  thread: SharedThread;
   ended: () => void;
 }
 
@@ -236,7 +236,7 @@ export class PlanRun {
   async #prepareDue(begun: Begun[]): Promise<boolean> {
     let bytes = 0;
     while (!this.#isStopping() && begun.length + this.#marks.length < BATCH && bytes < BATCH_BYTES) {
-      const due = await this.#deps.turns.run(this.#plan.userId, () => this.#next());
+      const due = await this.#deps.thread.run(this.#plan.userId, () => this.#next());
       if (due === null) return true;
       const { step, skip } = due;
       if (skip !== null)
@@ -313,7 +313,7 @@ export class PlanRun {
 
   /** Stores marks and submits steps, in one transaction of the store. */
   async #store(begun: readonly Begun[]): Promise<void> {
-    const { commit, submit, clock, turns } = this.#deps;
+    const { commit, submit, clock, thread } = this.#deps;
     const marks = this.#marks;
     this.#marks = [];
     const part: Part = { type: 'mark_steps', planId: this.id, marks, at: clock.now() };
@@ -321,7 +321,7 @@ export class PlanRun {
     const submitting = async () => {
       const submissions = await Promise.all(begun.map(({ step, spec }) => this.#submission(step, spec)));
       if (submissions.length === 0) return [];
-      return turns.run(this.#plan.userId, () => submit(this.#plan, submissions));
+      return thread.run(this.#plan.userId, () => submit(this.#plan, submissions));
     };
     const [hasMarked, answers] = await Promise.allSettled([marked, submitting()]);
     if (hasMarked.status === 'rejected') this.#marks.unshift(...marks);
@@ -431,12 +431,12 @@ export class PlanRun {
   }
 
   #prepareDeps(): PrepareDeps {
-    const { conditions, parse, turns } = this.#deps;
+    const { conditions, parse, thread } = this.#deps;
     return {
       plan: this.#plan,
       conditions,
       parse,
-      turns,
+      thread,
       valueOf: (name, facts) => this.#valueOf(name, facts),
       roundValue: async (i, facts) => (await this.#valueOf(this.#nameOf(i), facts)) ?? {},
     };
@@ -460,7 +460,7 @@ export class PlanRun {
         executionId,
         outcome: this.#outcomes.get(i) ?? null,
       };
-      value = this.#deps.turns.run(this.#plan.userId, () => stepValue(ended, facts, this.#deps));
+      value = this.#deps.thread.run(this.#plan.userId, () => stepValue(ended, facts, this.#deps));
       this.#values.set(key, value);
     }
     return value;

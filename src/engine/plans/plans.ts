@@ -32,7 +32,7 @@ import { type PlanView, summaryOf, viewOf } from './plan-view.ts';
 /** What the engine hands to plans. */
 export interface PlansDeps extends Omit<
   PlanRunDeps,
-  'submit' | 'redriveStep' | 'ended' | 'turns' | 'room' | 'bytes'
+  'submit' | 'redriveStep' | 'ended' | 'thread' | 'room' | 'bytes'
 > {
   queries: Queries;
   check: (plan: PlanDraft) => PlanCheck;
@@ -55,12 +55,12 @@ export class Plans {
   /** Of the live ones, by user. */
   readonly #bytes = new Map<string, number>();
   #totalBytes = 0;
-  readonly #turns: SharedThread;
+  readonly #thread: SharedThread;
   readonly #room: StepRoom;
 
   constructor(deps: PlansDeps) {
     this.#deps = deps;
-    this.#turns = new SharedThread(deps.clock);
+    this.#thread = new SharedThread(deps.clock);
     this.#room = new StepRoom({ ...deps.queue, store: deps.store, clock: deps.clock });
   }
 
@@ -136,7 +136,7 @@ export class Plans {
   #runDeps(plan: RunningExecution, bytes: StepBytes): PlanRunDeps {
     return {
       ...this.#deps,
-      ...{ turns: this.#turns, room: this.#room, bytes },
+      ...{ thread: this.#thread, room: this.#room, bytes },
       submit: (now, submissions) => this.#deps.submitAll(callerOf(now), submissions),
       redriveStep: (of, step, spec) => this.#redriveStep(of, step, spec),
       ended: () => this.#ended(plan),
@@ -147,7 +147,7 @@ export class Plans {
 
   /** Every problem of a plan, without beginning anything. */
   check({ userId }: Caller, plan: PlanDraft): Promise<PlanReport> {
-    return this.#turns.all(userId, this.#deps.check(named(plan)));
+    return this.#thread.all(userId, this.#deps.check(named(plan)));
   }
 
   /** @throws RefusedError `validation` with every problem, and whatever an execution is refused with */
@@ -187,14 +187,14 @@ export class Plans {
 
   async view(plan: PlanExecution): Promise<PlanView> {
     const { store, clock } = this.#deps;
-    const records = await this.#turns.run(plan.userId, () => stored(store.steps(plan.id)));
-    return this.#turns.run(plan.userId, () => viewOf(plan, records, clock));
+    const records = await this.#thread.run(plan.userId, () => stored(store.steps(plan.id)));
+    return this.#thread.run(plan.userId, () => viewOf(plan, records, clock));
   }
 
   /** What its steps that have ended came to, in their order, as far as the bounds of one answer go. */
   results({ plan, steps }: PlanView): Promise<PlanResults> {
     return readResults(steps, (id) =>
-      this.#turns.run(plan.userId, () => stored(this.#deps.store.get(null, id))),
+      this.#thread.run(plan.userId, () => stored(this.#deps.store.get(null, id))),
     );
   }
 

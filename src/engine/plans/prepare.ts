@@ -44,7 +44,7 @@ export interface PrepareDeps {
   /** A spec whose values are known, if it is one; else what is wrong with it. */
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
   /** Where the work on values is done in turn with everybody else. */
-  turns: SharedThread;
+  thread: SharedThread;
 }
 
 /** Bytes that references may put into one step. */
@@ -104,16 +104,16 @@ async function isTrue(source: string, scope: Record<string, unknown>, deps: Prep
   const { id, spec, userId } = deps.plan;
   const steps = scope.steps ?? (await stepsFor(condition, source, deps));
   const params = condition.params === null ? (spec.params ?? {}) : pick(spec.params ?? {}, condition.params);
-  return deps.turns.run(userId, () => condition.evaluate({ ...scope, steps, plan: { id, params } }, userId));
+  return deps.thread.run(userId, () => condition.evaluate({ ...scope, steps, plan: { id, params } }, userId));
 }
 
 /** Rejects with ConditionError. */
 function compiled(
   source: string,
   roots: string[],
-  { conditions, turns, plan }: PrepareDeps,
+  { conditions, thread, plan }: PrepareDeps,
 ): Promise<Condition> {
-  return turns.run(plan.userId, () => conditions.compile(source, roots));
+  return thread.run(plan.userId, () => conditions.compile(source, roots));
 }
 
 const pick = (value: Readonly<Record<string, unknown>>, names: readonly string[]) =>
@@ -146,7 +146,7 @@ async function single({ name, step, round }: Node, deps: PrepareDeps): Promise<P
   const body = await filled(bodyOf(step), step, round, deps);
   const whole = inherit(body, deps.plan);
   if (step.kind === 'plan') return { spec: whole as unknown as PlanSpec };
-  const parsed = await deps.turns.run(deps.plan.userId, () => deps.parse(whole));
+  const parsed = await deps.thread.run(deps.plan.userId, () => deps.parse(whole));
   if ('spec' in parsed) return parsed;
   return failed(name, { cause: 'step_refused', message: parsed.wrong });
 }
@@ -199,14 +199,14 @@ export async function fill(
   deps: PrepareDeps,
 ): Promise<Record<string, unknown>> {
   const isLater = (reference: Reference) => round === LATER && ROUND_ROOTS.has(reference.root);
-  const { turns, plan } = deps;
-  const { references } = await turns.run(plan.userId, () => findReferences(value));
+  const { thread, plan } = deps;
+  const { references } = await thread.run(plan.userId, () => findReferences(value));
   const now = references.map(({ reference }) => reference).filter((one) => !isLater(one));
   const known = await lookUp(now, round === LATER ? null : round, deps);
   const look = ({ root, path }: Reference): unknown => readPath(known[root], path);
-  const filtered = await turns.all(plan.userId, filterAll(now, look));
+  const filtered = await thread.all(plan.userId, filterAll(now, look));
   const scope = bounded(look);
-  return turns.run(
+  return thread.run(
     plan.userId,
     () => resolve(value, scope, round === LATER ? isLater : undefined, filtered) as Record<string, unknown>,
   );

@@ -35,7 +35,7 @@ export class ValueError extends Error {}
 export interface ValuesDeps {
   store: Pick<Store, 'get'>;
   journal: Journal;
-  turns: SharedThread;
+  thread: SharedThread;
 }
 
 /** The values of one step, with the facts that are asked for beside those that are always there. */
@@ -68,7 +68,7 @@ export async function stepValue(
     else if (step.outputs !== undefined && status === 'completed') {
       const scope: Scope = ({ root, path }) => readPath((root in { ...round } ? round : value)?.[root], path);
       const references = findReferences(step.outputs).references.map(({ reference }) => reference);
-      const filtered = await deps.turns.all(execution.userId, filterAll(references, scope));
+      const filtered = await deps.thread.all(execution.userId, filterAll(references, scope));
       value.outputs = resolve(step.outputs, scope, undefined, filtered);
     }
   }

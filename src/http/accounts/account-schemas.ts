@@ -3,10 +3,9 @@ import { z } from 'zod';
 import { type Account, availableOf, ENTRY_KINDS, type LedgerEntry } from '../../domain/credits/account.ts';
 import { osString } from '../../domain/spec/spec.ts';
 import { nextCursor } from '../edge/words.ts';
+import { time, count } from '../edge/schemas.ts';
 
-const time = z.iso.datetime({ precision: 3 });
 const credits = z.int();
-const count = z.int().min(0);
 
 export const cost = z
   .strictObject({

@@ -5,11 +5,8 @@ import { STATUSES } from '../../domain/execution/execution.ts';
 import { KINDS, operationName, taskId } from '../../domain/spec/spec.ts';
 import { flag, labelPairs, list } from '../edge/query.ts';
 import { executionError, outcome } from '../executions/outcome-schemas.ts';
-import { kept, written } from '../edge/schemas.ts';
+import { kept, written, time, count } from '../edge/schemas.ts';
 import { kind, labelsShown, status } from '../edge/words.ts';
-
-const count = z.int().min(0);
-const time = z.iso.datetime({ precision: 3 });
 
 export const event = z
   .strictObject({

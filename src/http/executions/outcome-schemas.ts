@@ -3,10 +3,7 @@ import { z } from 'zod';
 import { LIMIT_NAMES } from '../../domain/limits.ts';
 import { CAUSES, FINAL_STATUSES } from '../../domain/outcome.ts';
 import { errorClass, errorCode, errorType, fault } from '../edge/words.ts';
-
-const time = z.iso.datetime({ precision: 3 });
-const count = z.int().min(0);
-const ms = z.int().min(0);
+import { time, count, ms } from '../edge/schemas.ts';
 
 export const sentSignal = z
   .strictObject({

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { grant, mayRun, SCOPES } from '../../domain/spec/access.ts';
 import { type ApiKey, whyNotUsable } from '../../domain/access/api-key.ts';
 import { keyId, keyRequest } from '../../domain/access/api-key-schema.ts';
+import { time } from '../edge/schemas.ts';
 
-const time = z.iso.datetime({ precision: 3 });
 const DAY_S = 86_400;
 
 export const apiKey = z

@@ -4,9 +4,7 @@ import type { Operation, EffectivePolicy } from '../../domain/operations/operati
 import { eachLimit, LIMITS } from '../../domain/limits.ts';
 import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../../domain/spec/spec.ts';
-
-const ms = z.int().min(0);
-const count = z.int().min(0);
+import { count, ms } from '../edge/schemas.ts';
 
 /** What applies after all defaults. */
 export const resourceLimits = z

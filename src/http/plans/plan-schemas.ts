@@ -9,11 +9,7 @@ import { KINDS, type SpecLimits, type SpecParts } from '../../domain/spec/spec.t
 import { byKind } from '../edge/kinds.ts';
 import { flag, digits } from '../edge/query.ts';
 import { cancelShown, labelsShown, nextCursor, status } from '../edge/words.ts';
-import { filterShape, CURSOR, wait } from '../edge/schemas.ts';
-
-const time = z.iso.datetime({ precision: 3 });
-const count = z.int().min(0);
-const ms = z.int().min(0);
+import { filterShape, CURSOR, wait, time, count, ms } from '../edge/schemas.ts';
 
 const STEP_STATUSES = [...STATUSES, 'skipped'] as const;
 const STEP_PHASES = [

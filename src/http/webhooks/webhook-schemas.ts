@@ -6,9 +6,8 @@ import { standingWebhookEvents, webhookSecret, withResult } from '../../domain/w
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../../domain/webhooks/webhooks.ts';
 import { digits } from '../edge/query.ts';
 import { nextCursor } from '../edge/words.ts';
-import { MAX_PAGE, optional } from '../edge/schemas.ts';
+import { MAX_PAGE, optional, time } from '../edge/schemas.ts';
 
-const time = z.iso.datetime({ precision: 3 });
 const DAY_S = 86_400;
 
 export const createWebhook = z

@@ -11,7 +11,7 @@ import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
 import type { Leader, ProcessTable } from './process-table.ts';
-import { lookElsewhere, type Mounts } from '../slow-disks.ts';
+import { lookElsewhere, type Mounts } from './slow-disks.ts';
 import type { Deadline, EndCause, Exited, LimitName, Start, Stop, ToServer } from '../protocol.ts';
 
 /** What attempts share. */

@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
 import { limitSelf, LimitWatch } from './limits.ts';
 import { PipePool } from './pipes.ts';
-import { Mounts } from '../slow-disks.ts';
+import { Mounts } from './slow-disks.ts';
 import { findMarked, ProcessTable, signalFound } from './process-table.ts';
 import {
   Decoder,

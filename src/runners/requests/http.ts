@@ -66,7 +66,7 @@ export class RequestRunner implements HttpRunner {
     const connections = new Connections(guard, new Connector({ guard, clock, lookup }));
     this.#shared = {
       connections,
-      turns: new Semaphore(LOGS_AT_ONCE),
+      logs: new Semaphore(LOGS_AT_ONCE),
       decoders: new FairShares(LARGE_DECODERS),
     };
   }
@@ -88,7 +88,7 @@ export class RequestRunner implements HttpRunner {
 /** What all attempts share. */
 interface Shared {
   connections: Connections;
-  turns: Semaphore;
+  logs: Semaphore;
   decoders: FairShares;
 }
 
@@ -301,7 +301,7 @@ class RequestAttempt {
       keepBytes: this.#start.keepBytes,
       redact: this.#start.redact,
       clock: this.#clock,
-      turns: this.#shared.turns,
+      logs: this.#shared.logs,
       onFailure: (error) =>
         this.#end({
           cause: 'request_failed',

@@ -17,7 +17,7 @@ export interface ResponseLogOptions {
   redact: readonly Uint8Array[];
   clock: Clock;
   /** Who writes; files are open in a turn only. */
-  turns: Semaphore;
+  logs: Semaphore;
   /** Called at most once; the log is incomplete then. */
   onFailure: (error: Error) => void;
   /** Called when there is room again, after `take` has answered false. */
@@ -119,11 +119,11 @@ export class ResponseLog {
   #write(): void {
     this.#isBlocked = false;
     if (this.#waiting.length === 0) return;
-    const { turns } = this.#options;
-    this.#hasTurn ||= turns.tryTake();
+    const { logs } = this.#options;
+    this.#hasTurn ||= logs.tryTake();
     if (!this.#hasTurn) {
       this.#isBlocked = true;
-      turns.wait(() => {
+      logs.wait(() => {
         this.#hasTurn = true;
         this.#unblock();
       });
@@ -151,7 +151,7 @@ export class ResponseLog {
     }
     this.#resting = null;
     this.#hasTurn = false;
-    this.#options.turns.end();
+    this.#options.logs.end();
   }
 
   #unblock(): void {

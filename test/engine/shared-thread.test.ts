@@ -38,7 +38,7 @@ t.test('long work is cut where its turn is over, and goes on after everybody els
 
 t.test('all the work together has one bound, and users take turns in it', async (t) => {
   const { clock, work } = workClock();
-  const turns = new SharedThread(clock);
+  const thread = new SharedThread(clock);
   const done: string[] = [];
   const piece = (name: string) => () => {
     done.push(name);
@@ -46,16 +46,16 @@ t.test('all the work together has one bound, and users take turns in it', async 
     return name;
   };
   const results = [
-    ...['a1', 'a2', 'a3', 'a4'].map((name) => turns.run('ann', piece(name))),
-    turns.run('bob', piece('b1')),
-    turns.run('cat', piece('c1')),
+    ...['a1', 'a2', 'a3', 'a4'].map((name) => thread.run('ann', piece(name))),
+    thread.run('bob', piece('b1')),
+    thread.run('cat', piece('c1')),
   ];
   t.same(done, ['a1', 'a2'], 'however many there are, a turn is over when its time is');
   await clock.advance(0);
   t.same(await Promise.all(results), ['a1', 'a2', 'a3', 'a4', 'b1', 'c1']);
   t.same(done, ['a1', 'a2', 'a3', 'b1', 'c1', 'a4']);
   await t.rejects(
-    turns.run('ann', () => {
+    thread.run('ann', () => {
       throw new Error('no');
     }),
     /no/,

@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { candidatesOf, look } from './node/launch.ts';
-import { interpreterOf, namedIn } from './node/program.ts';
-import type { Start } from './protocol.ts';
+import { candidatesOf, look } from './launch.ts';
+import { interpreterOf, namedIn } from './program.ts';
+import type { Start } from '../protocol.ts';
 
 /** They answer, or this machine is broken. */
 const LOCAL = new Set(
