@@ -1,4 +1,4 @@
-// The parts of the configuration, as the rooms want them.
+// Turns settings into the options of each room.
 import { accessSync, constants } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from '../config/load.ts';
@@ -92,7 +92,7 @@ export function sharesOf(rules: AccessRules): Shares {
   return { ...shareOf(''), users: Object.fromEntries(rules.users.map((user) => [user, shareOf(user)])) };
 }
 
-/** What applies where an operation says nothing, for readers. */
+/** The defaults that apply if an operation does not set a field, as clients see them. */
 export function operationDefaults(config: Config): OperationDefaults {
   return {
     attemptMs: config.EXECUTION_DEFAULT_TIMEOUT * 1000,

@@ -1,4 +1,4 @@
-// What a start is refused for, and what it warns of.
+// Reasons to refuse a start, and its warnings.
 import { statSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';

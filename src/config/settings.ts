@@ -1,4 +1,4 @@
-// Every setting: its schema, its default and what it is for.
+// The settings, as the environment gives them.
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';

@@ -1,9 +1,10 @@
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import type { PlanWire } from '../../src/http/plans/plan-schemas.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { type Answer, service, type Service } from '../helpers/build.ts';
+import { until } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 type Step = NonNullable<PlanWire['steps']>[number];
@@ -32,6 +33,18 @@ async function ended(world: Service, id: string): Promise<PlanWire> {
     const { body } = await world.call<PlanWire>('GET', `/v1/plans/${id}?wait=30`);
     if (body.phase === 'done') return body;
   }
+}
+
+/** Logs of commands that this process has open. */
+function openLogs(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.includes('/logs/') ? [path] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 const step = (plan: PlanWire, name: string): Step => plan.steps?.find((one) => one.name === name) as Step;
@@ -225,6 +238,41 @@ t.test('plans', async (t) => {
       { end: true, complete: true, steps: 1, stdout_bytes: 6 },
     ]);
   });
+
+  t.test(
+    'a follower that goes away, in the middle or while nothing is written, leaves no log open',
+    async (t) => {
+      const go = join(tempDir(t), 'go');
+      const much = 'yes | head -c 1000000';
+      const waits = `${much}; echo begun; until [ -e ${go} ]; do sleep 0.05; done`;
+      const { body } = await world.call<PlanWire>('POST', '/v1/plans', {
+        strategy: { type: 'parallel' },
+        steps: ['a', 'b', 'c'].map((name) => sh(name, waits)),
+      });
+      const plan = `/v1/plans/${body.id}`;
+      await follow(`${world.url}${plan}/logs?follow=true`, (text) => text.split('begun').length > 3);
+      await follow(`${world.url}${plan}/logs?follow=true`, (text) => text !== '');
+      const { steps = [] } = (await world.call<PlanWire>('GET', plan)).body;
+      const execution = `${world.url}/v1/executions/${steps[0]?.execution_id ?? ''}`;
+      for (const what of ['logs?follow=true', 'logs?follow=true&format=sse', 'events?output=true'])
+        await follow(`${execution}/${what}`, (text) => text.includes('begun'));
+      writeFileSync(go, '');
+      t.equal((await ended(world, body.id)).status, 'completed');
+
+      /** Reads until it has seen enough, and leaves. */
+      async function follow(url: string, isEnough: (text: string) => boolean): Promise<void> {
+        const leave = new AbortController();
+        const answer = await fetch(url, { signal: leave.signal });
+        let text = '';
+        for await (const piece of answer.body ?? []) {
+          text += Buffer.from(piece).toString();
+          if (isEnough(text)) break;
+        }
+        leave.abort();
+        await until(`${url} lets go of the logs`, () => openLogs().length === 0);
+      }
+    },
+  );
 
   t.test(
     'everything that is wrong with a plan is told at once, with its place, and nothing has begun',

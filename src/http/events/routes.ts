@@ -19,6 +19,7 @@ import { Frames, ResultFrames } from './event-wire.ts';
 import { idParams } from '../edge/schemas.ts';
 import { frameWithoutId, type SseClient, type SseClients } from '../edge/sse.ts';
 import type { z } from 'zod';
+import { clientGone } from '../edge/client-gone.ts';
 
 export interface EventRoutesOptions {
   engine: Engine;
@@ -79,7 +80,7 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
         ...{ operation: query.operation, taskId: query.task_id, label: query.label },
         planId: query.plan_id,
       };
-      const batches = await engine.streams.ofAll(filter, resumeId(request) ?? null, request.signal);
+      const batches = await engine.streams.ofAll(filter, resumeId(request) ?? null, clientGone(reply));
       await sendBatches(request, reply, batches);
     },
   });
@@ -98,11 +99,11 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
       response: STREAM,
     },
     async handler(request, reply) {
-      const { params, caller, signal } = request;
+      const { params, caller } = request;
       sse.checkRoom(caller);
       await engine.plans.own(caller, params.id);
       const after = resumeId(request) ?? null;
-      const batches = await engine.streams.ofPlan(caller, params.id, after, signal);
+      const batches = await engine.streams.ofPlan(caller, params.id, after, clientGone(reply));
       if (batches === null) return reply.code(204).send();
       await sendBatches(request, reply, batches);
     },
@@ -162,7 +163,8 @@ export function followRoute(
       response: WITH_OUTPUT,
     },
     async handler(request, reply) {
-      const { params, query, caller, signal } = request;
+      const { params, query, caller } = request;
+      const signal = clientGone(reply);
       const output = query.lines ? 'lines' : query.output ? 'records' : null;
       if (output !== null && !streamsOutput) throw notStreamed();
       sse.checkRoom(caller);

@@ -7,6 +7,7 @@ import { streamed } from '../events/event-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
 import { NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './routes.ts';
 import type { z } from 'zod';
+import { clientGone } from '../edge/client-gone.ts';
 
 const CONTENT_TYPES = { text: 'text/plain; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' };
 /** A longer line is cut. */
@@ -52,7 +53,7 @@ export function planLogRoutes(
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
       };
       if (isHead) return sendHead(reply, head);
-      const items = engine.plans.readLog(caller, params.id, logQuery, request.signal);
+      const items = engine.plans.readLog(caller, params.id, logQuery, clientGone(reply));
       await pump(reply, { status: 200, head, pieces: formatted(items, query.format) }, options);
     },
   });

@@ -17,6 +17,7 @@ import { frameOf, type SseClients } from '../edge/sse.ts';
 import { isoTime } from '../edge/times.ts';
 import { notStreamed, resumeHeader, stream } from '../events/routes.ts';
 import type { z } from 'zod';
+import { clientGone } from '../edge/client-gone.ts';
 
 export interface LogRoutesOptions {
   engine: Engine;
@@ -78,7 +79,7 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
       if (query.format === 'sse') return sendStream(request, reply);
       const isHead = request.method === 'HEAD';
       const logQuery = toLogQuery(query);
-      const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, request.signal);
+      const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, clientGone(reply));
       if (isHead) await engine.get(caller, params.id);
       // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
@@ -94,12 +95,12 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
   });
 
   async function sendStream(request: LogsRequest, reply: FastifyReply): Promise<void> {
-    const { params, query, caller, signal } = request;
+    const { params, query, caller } = request;
     const id = resumeHeader(request);
     if (id?.endsWith(END_ID) === true) return reply.code(204).send();
     sse.checkRoom(caller);
     const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
-    const items = await engine.readLog(caller, params.id, toLogQuery(resumed), signal);
+    const items = await engine.readLog(caller, params.id, toLogQuery(resumed), clientGone(reply));
     const whole = request.method === 'HEAD' ? items : await afterFirst(withWholeCharacters(items));
     await stream(sse.open(request, reply, 'log'), log, async (client) => {
       for await (const item of whole) {
