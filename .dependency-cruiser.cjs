@@ -60,7 +60,11 @@ module.exports = {
       from: { path: '^src/domain/[^/]+$' },
       to: { path: '^src/domain/[^/]+/' },
     },
-    room('engine', ['^src/domain/'], 'The engine decides; the world is handed to it through ports.'),
+    room(
+      'engine',
+      ['^src/domain/', '^src/resilience/'],
+      'The engine decides; the world is handed to it through ports.',
+    ),
     ...rooms('engine', {
       feed: [],
       policies: [],
@@ -73,10 +77,15 @@ module.exports = {
       plans: ['accept', 'feed', 'read'],
     }),
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
+    room('resilience', ['^src/domain/'], 'Retries and circuits, of whatever is handed to them.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
-    room('access', ['^src/domain/'], 'Who calls: keys and tokens.'),
+    room('access', ['^src/domain/', '^src/resilience/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
-    room('webhooks', ['^src/domain/'], 'Webhooks listen; what they send and store is handed to them.'),
+    room(
+      'webhooks',
+      ['^src/domain/', '^src/resilience/'],
+      'Webhooks listen; what they send and store is handed to them.',
+    ),
     room('journal', ['^src/domain/'], 'Logs as they lie on the disk: written, redacted, read.'),
     room('config', ['^src/domain/'], 'The settings, and what they may be.'),
     room(
@@ -89,6 +98,7 @@ module.exports = {
       'runners',
       [
         '^src/domain/',
+        '^src/resilience/',
         '^src/journal/(journal-format|journal-writer|redactor)\\.ts$',
         '^src/runner-host/protocol\\.ts$',
       ],
@@ -171,6 +181,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/expressions/' },
       to: { path: '^node_modules/@marcbachmann/cel-js/' },
+    },
+    {
+      name: 'cockatiel-in-two-rooms',
+      comment: 'What the server takes of it is in one place; the client is a package of its own.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(resilience|client)/' },
+      to: { path: '^node_modules/cockatiel/' },
     },
     {
       name: 'sqlite-in-one-room',

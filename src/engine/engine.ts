@@ -50,6 +50,7 @@ import { Queries, type ExecutionView, type WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import { recover } from './run/recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
+import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
 import { Scheduler } from './run/scheduler.ts';
 import { joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
@@ -190,6 +191,7 @@ export class Engine {
     this.#committer = new Committer({
       ...{ store, clock, log, publish },
       publishAccount: (event) => this.#bus.publishAccount(event),
+      signal: this.#closing.signal,
     });
     const scheduler = (pool: Pool) =>
       new Scheduler({
@@ -283,6 +285,7 @@ export class Engine {
     });
     this.plans = new Plans({
       ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
+      signal: this.#closing.signal,
       ...deps.plans,
       queue: {
         maxQueued: policy.maxQueued,
@@ -742,12 +745,11 @@ export class Engine {
 
   /** Does what is due to a pending execution, however often it takes. */
   async #onTime(execution: Execution, act: (execution: Execution) => Promise<void>): Promise<void> {
-    try {
-      await act(execution);
-    } catch (error) {
-      this.#deps.log.warn({ err: error, execution_id: execution.id }, 'Cannot store a timeout');
-      this.#deps.clock.timer(TIMER_RETRY_MS, () => void this.#onTime(execution, act));
-    }
+    const { clock, log } = this.#deps;
+    const failed = (err: unknown) =>
+      log.warn({ err, execution_id: execution.id }, 'Cannot store a timeout; execd retries');
+    const { signal } = this.#closing;
+    await untilDone(() => act(execution), { clock, signal, failed, backoff: EACH_SECOND });
   }
 
   #claimant() {
@@ -825,7 +827,6 @@ export class Engine {
   }
 }
 
-const TIMER_RETRY_MS = 1000;
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */
 const LAST_ENDS_MS = 30_000;
 const NOTE_MS = 1000;

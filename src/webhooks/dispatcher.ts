@@ -15,6 +15,7 @@ import {
   type WebhookAnswer,
   type WebhookSender,
 } from '../domain/webhooks/webhooks.ts';
+import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resilience/retrying.ts';
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
@@ -54,7 +55,6 @@ const MAX_PER_LANE = 8;
 const MAX_USERS = 32;
 /** Read beyond what can be begun: some may have to wait for others of their execution. */
 const READ_AHEAD = 32;
-const STORE_RETRY_MS = 1000;
 /** Looks are at least so far apart, milliseconds, however much happens. */
 const LOOK_MS = 10;
 /** How long a stop waits for receivers to answer. */
@@ -85,6 +85,7 @@ export class Dispatcher {
   #lookedAt = -Infinity;
   /** The user, and of each the lane, that is served first moves on, so that none is always the last. */
   #turn = 0;
+  readonly #readWaits = new Waits(EACH_SECOND);
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
@@ -156,7 +157,7 @@ export class Dispatcher {
       await this.#beginDue();
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'Cannot read deliveries; execd retries');
-      this.#wakeIn(STORE_RETRY_MS);
+      this.#wakeIn(this.#readWaits.nextMs());
     }
   }
 
@@ -254,17 +255,16 @@ export class Dispatcher {
 
   /** The execution that an event has ended; null for other events, and when it has been removed; undefined after a stop. */
   async #ended(told: Told): Promise<FinishedExecution | null | undefined> {
-    const { store, clock, log } = this.#deps;
     if (told.type === 'low_balance' || told.end === null) return null;
-    while (!this.#stop.signal.aborted) {
-      try {
-        return await store.finished(told.userId, told.executionId);
-      } catch (error) {
-        log.warn({ err: error }, 'Cannot read a result for a webhook; execd retries');
-        await clock.sleep(STORE_RETRY_MS, this.#stop.signal).catch(() => undefined);
-      }
-    }
-    return undefined;
+    const read = () => this.#deps.store.finished(told.userId, told.executionId);
+    return (await untilDone(read, this.#retrying('Cannot read a result for a webhook; execd retries')))
+      ?.value;
+  }
+
+  #retrying(message: string): Retrying {
+    const { clock, log } = this.#deps;
+    const failed = (err: unknown) => log.warn({ err }, message);
+    return { clock, failed, signal: this.#stop.signal, backoff: EACH_SECOND };
   }
 
   #verdict(
@@ -272,8 +272,8 @@ export class Dispatcher {
     tries: readonly DeliveryTry[],
   ): { state: DeliveryState; nextAt: number | null } {
     if (isSuccess(answer)) return { state: 'delivered', nextAt: null };
-    const wait = WAITS_MS[tries.length - 1];
-    if (wait === undefined || answer.status === GONE) return { state: 'failed', nextAt: null };
+    const wait = waitAfter(tries.length, WAITS_MS);
+    if (wait === null || answer.status === GONE) return { state: 'failed', nextAt: null };
     const waitMs = wait * (1 - JITTER / 2 + JITTER * this.#deps.random());
     return {
       state: 'pending',
@@ -290,17 +290,8 @@ export class Dispatcher {
 
   /** Until it is stored the delivery counts as under way, so that it is not made twice. */
   async #store(group: Group): Promise<void> {
-    const { commit, clock, log } = this.#deps;
-    for (;;) {
-      try {
-        await commit([group]);
-        return;
-      } catch (error) {
-        log.warn({ err: error }, 'Cannot store the result of a delivery; execd retries');
-        if (this.#stop.signal.aborted) return;
-        await clock.sleep(STORE_RETRY_MS, this.#stop.signal).catch(() => undefined);
-      }
-    }
+    const how = this.#retrying('Cannot store the result of a delivery; execd retries');
+    await untilDone(() => this.#deps.commit([group]), { ...how, triesOnce: true });
   }
 }
 

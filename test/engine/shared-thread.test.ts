@@ -81,6 +81,7 @@ t.test('what a commit has to tell is told in the order of the commits, also when
   const commit = ([group]: readonly Group[]) => Promise.resolve([group as unknown as GroupResult]);
   const committer = new Committer({
     store: { commit, probe: () => Promise.resolve() },
+    signal: new AbortController().signal,
     clock,
     log: { debug: () => 0, info: () => 0, warn: () => 0, error: () => 0 },
     publish: ({ executionId }) => void told.push(executionId),

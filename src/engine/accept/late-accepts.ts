@@ -4,6 +4,7 @@ import { alike, type FinishedExecution, type OwnFacts } from '../../domain/execu
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { EACH_SECOND, Waits } from '../../resilience/retrying.ts';
 
 export interface LateAcceptsDeps {
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
@@ -33,7 +34,6 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** A batch of more than so many is a sign of many to come. */
 const BUSY = 16;
 const GATHER_MS = 50;
-const RETRY_MS = 1000;
 const MAX_TRIES = 10;
 
 export class LateAccepts {
@@ -100,15 +100,19 @@ export class LateAccepts {
   }
 
   async #flush(): Promise<void> {
+    const waits = new Waits(EACH_SECOND);
     while (this.#waiting.size > 0) {
       const batch = this.#next();
       const isStored = this.#store(batch);
       this.#batch = isStored.then(() => undefined);
       if (!(await isStored)) {
         if (this.#isClosed) break;
-        this.#batch = this.#deps.clock.sleep(RETRY_MS);
+        this.#batch = this.#deps.clock.sleep(waits.nextMs());
         await this.#batch;
-      } else if (batch.length > BUSY && this.#waiting.size < BATCH) {
+        continue;
+      }
+      waits.reset();
+      if (batch.length > BUSY && this.#waiting.size < BATCH) {
         await this.#gather();
       }
     }

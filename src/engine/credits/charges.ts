@@ -7,6 +7,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { GROWING, untilDone } from '../../resilience/retrying.ts';
 
 export interface ChargesDeps {
   store: Pick<Store, 'dueCharges'>;
@@ -20,7 +21,6 @@ export interface ChargesDeps {
 
 /** Charged in one commit. */
 const BATCH = 500;
-const RETRY_MS = [100, 500, 2000, 5000];
 
 export class Charges {
   readonly #deps: ChargesDeps;
@@ -65,26 +65,22 @@ export class Charges {
 
   /** Never rejects. */
   async #work(shard: number): Promise<void> {
-    let tries = 0;
-    for (;;) {
-      const isLast = this.#isStopping();
+    const { clock, log } = this.#deps;
+    const { signal } = this.#stop;
+    const failed = (err: unknown, wait_ms: number) => {
+      this.#failures += 1;
+      log.warn({ err, wait_ms }, 'Cannot store charges; execd retries');
+    };
+    while (!signal.aborted) {
       const noted = this.#noted;
-      try {
-        await this.#drain(shard);
-        tries = 0;
-        if (isLast) return;
-        if (noted === this.#noted && !this.#isStopping()) await this.#sleep();
-      } catch (error) {
-        this.#failures += 1;
-        if (isLast) {
-          this.#deps.log.error({ err: error }, 'Charges are left for the next start');
-          return;
-        }
-        const waitMs = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] as number;
-        tries += 1;
-        this.#deps.log.warn({ err: error, wait_ms: waitMs }, 'Cannot store charges; execd retries');
-        await this.#deps.clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
-      }
+      await untilDone(() => this.#drain(shard), { clock, signal, failed, backoff: GROWING });
+      if (noted === this.#noted && !this.#isStopping()) await this.#sleep();
+    }
+    try {
+      await this.#drain(shard);
+    } catch (error) {
+      this.#failures += 1;
+      log.error({ err: error }, 'Charges are left for the next start');
     }
   }
 

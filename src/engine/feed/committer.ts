@@ -6,6 +6,7 @@ import type { Store } from '../../domain/ports/store.ts';
 import type { Publish, PublishAccount } from '../../domain/ports/publish.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 export interface CommitterDeps {
   store: Pick<Store, 'commit' | 'probe'>;
@@ -13,9 +14,10 @@ export interface CommitterDeps {
   log: Log;
   publish: Publish;
   publishAccount: PublishAccount;
+  /** Ends the probes. */
+  signal: AbortSignal;
 }
 
-const PROBE_MS = 1000;
 /** Events that are announced without a pause. */
 const PIECE = 500;
 
@@ -105,19 +107,18 @@ export class Committer {
   #failed(error: Error): void {
     if (this.#failure === null) {
       this.#deps.log.error({ err: error }, 'Cannot write to the store');
-      this.#probeLater();
+      this.#failure = error;
+      void this.#probe();
     }
     this.#failure = error;
   }
 
-  #probeLater(): void {
-    this.#deps.clock.timer(PROBE_MS, () => {
-      if (this.#failure === null) return;
-      this.#deps.store.probe().then(
-        () => this.#worked(),
-        () => this.#probeLater(),
-      );
-    });
+  /** Until a probe works, or a write did. */
+  async #probe(): Promise<void> {
+    const { clock, store, signal } = this.#deps;
+    const probe = async () => (this.#failure === null ? undefined : store.probe());
+    const how = { clock, signal, backoff: EACH_SECOND, failed: () => undefined, isLater: true };
+    if ((await untilDone(probe, how)) !== null) this.#worked();
   }
 }
 

@@ -14,6 +14,7 @@ import type { Journal } from '../../domain/ports/journal.ts';
 import type { Group, GroupResult, Part, StepMark } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
+import { EACH_SECOND, type Retrying, untilDone } from '../../resilience/retrying.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submit.ts';
 import type { SharedThread } from '../shared-thread.ts';
 import { planResult } from './plan-result.ts';
@@ -38,6 +39,8 @@ export interface PlanRunDeps {
   /** Stops a plan, and what lives of it. */
   stop: (plan: ExecutionId, outcome: Outcome) => Promise<void>;
   isOpen: () => boolean;
+  /** Aborts when the engine gives up; the next start goes on. */
+  signal: AbortSignal;
   room: StepRoom;
   /** Of the plan with all that it consists of. */
   bytes: StepBytes;
@@ -60,9 +63,6 @@ function poolOfStep({ step, round }: Node): Pool | null {
   if (step.kind === 'plan' || (round === null && isLoop(step))) return null;
   return step.kind === 'http' ? 'http' : 'process';
 }
-
-/** Before what the store refused is tried again. */
-const RETRY_MS = 1000;
 
 export class PlanRun {
   readonly id: ExecutionId;
@@ -94,21 +94,30 @@ export class PlanRun {
 
   /** Takes in what the store has of it, and goes on from there. Never rejects. */
   async begin(): Promise<void> {
-    const { store, log, clock } = this.#deps;
-    try {
-      const now = await store.get(null, this.id);
-      if (now === null || isFinished(now)) return this.#end();
-      this.follow(now);
-      for (const record of await store.steps(this.id)) this.#take(record);
-    } catch (error) {
-      log.warn({ err: error, execution_id: this.id }, 'Cannot read a plan; execd retries');
-      clock.timer(RETRY_MS, () => void this.begin());
-      return;
-    }
+    const read = await untilDone(() => this.#read(), this.#retrying('Cannot read a plan; execd retries'));
+    if (read?.value !== 'live') return;
     const early = this.#early ?? [];
     this.#early = null;
     for (const execution of early) this.stepEnded(execution);
     this.kick();
+  }
+
+  async #read(): Promise<'live' | 'over'> {
+    const { store } = this.#deps;
+    const now = await store.get(null, this.id);
+    if (now === null || isFinished(now)) {
+      this.#end();
+      return 'over';
+    }
+    this.follow(now);
+    for (const record of await store.steps(this.id)) this.#take(record);
+    return 'live';
+  }
+
+  #retrying(message: string): Retrying {
+    const { clock, log, signal } = this.#deps;
+    const failed = (err: unknown) => log.warn({ err, execution_id: this.id }, message);
+    return { clock, signal, failed, backoff: EACH_SECOND };
   }
 
   #take({ step, executionId, phase, status, outcome, skipReason }: StepRecord): void {
@@ -171,22 +180,22 @@ export class PlanRun {
   }
 
   async #run(): Promise<void> {
-    const { log, clock } = this.#deps;
+    await untilDone(() => this.#advanceAll(), this.#retrying('Cannot continue a plan; execd retries'));
+    this.#isAdvancing = false;
+    if (this.#isDue && this.#deps.isOpen()) this.kick();
+  }
+
+  async #advanceAll(): Promise<void> {
     try {
       while (this.#isDue && !this.#hasEnded && this.#deps.isOpen()) {
         this.#isDue = false;
         await this.#advance();
       }
-      this.#isAdvancing = false;
-      if (this.#isDue && this.#deps.isOpen()) this.kick();
     } catch (error) {
-      log.warn({ err: error, execution_id: this.id }, 'Cannot continue a plan; execd retries');
+      this.#isDue = true;
       // What is wrong with the plan itself does not get better.
       if (!(error instanceof StoreError || error instanceof RefusedError)) await this.#giveUp(error as Error);
-      clock.timer(RETRY_MS, () => {
-        this.#isAdvancing = false;
-        this.kick();
-      });
+      throw error;
     } finally {
       this.#values.clear();
     }

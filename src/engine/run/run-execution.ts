@@ -27,6 +27,7 @@ import {
   type Secrets,
 } from '../../domain/spec/secrets.ts';
 import { resolveStop } from '../../domain/stop.ts';
+import { GROWING, untilDone } from '../../resilience/retrying.ts';
 import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from '../policies/policies.ts';
@@ -65,8 +66,6 @@ export interface RunDeps {
 
 /** Work that takes a process. */
 export type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
-
-const SETTLE_RETRY_MS = [100, 500, 2000, 5000];
 
 /** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
@@ -297,25 +296,21 @@ async function settle(
   makeGroup: Ending,
   deps: RunDeps,
 ): Promise<void> {
-  let now = execution;
-  for (let tries = 0; !deps.signal.aborted; tries++) {
-    try {
+  const { clock, log, signal } = deps;
+  const failed = (err: unknown, wait_ms: number) =>
+    log.warn({ err, execution_id: run.id, wait_ms }, 'Cannot store the end of an attempt; execd retries');
+  let now: RunningExecution | null = execution;
+  const settleNow = async (): Promise<void> => {
+    while (now !== null && !signal.aborted) {
       const group = await makeGroup(now);
       deps.writeBehind.drop(run.id);
       const result = await deps.scheduler.claimWith(group);
       // The execution has moved on since it was looked at, and another group is due.
-      if (result.status !== 'refused' || result.reason !== 'illegal' || result.execution.status !== 'running')
-        break;
-      now = result.execution;
-    } catch (error) {
-      const waitMs = SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number;
-      deps.log.warn(
-        { err: error, execution_id: run.id, wait_ms: waitMs },
-        'Cannot store the end of an attempt; execd retries',
-      );
-      await deps.clock.sleep(waitMs, deps.signal).catch(() => undefined);
+      const hasMoved = result.status === 'refused' && result.reason === 'illegal';
+      now = hasMoved && result.execution.status === 'running' ? result.execution : null;
     }
-  }
+  };
+  await untilDone(settleNow, { clock, signal, failed, backoff: GROWING });
   deps.live.end(run);
   deps.growth.notify(run.id);
 }

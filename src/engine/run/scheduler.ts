@@ -4,6 +4,7 @@ import type { Pool, RunningExecution } from '../../domain/execution/execution.ts
 import type { Store } from '../../domain/ports/store.ts';
 import type { Claimant, Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 export interface SchedulerDeps {
   pool: Pool;
@@ -17,7 +18,6 @@ export interface SchedulerDeps {
   run(execution: RunningExecution): void;
 }
 
-const RETRY_MS = 1000;
 /** Weight of the last duration in the moving mean. */
 const SMOOTHING = 0.1;
 
@@ -25,6 +25,7 @@ export class Scheduler {
   readonly #deps: SchedulerDeps;
   #inUse = 0;
   #isOpen = false;
+  readonly #closing = new AbortController();
   #isFilling = false;
   /** Something has changed since the last claim was sent. */
   #isDue = false;
@@ -64,6 +65,7 @@ export class Scheduler {
   /** Claims nothing any more; returns when a claim that was under way has come back and been handed to `run`. */
   async close(): Promise<void> {
     this.#isOpen = false;
+    this.#closing.abort();
     await this.#claiming;
   }
 
@@ -90,20 +92,14 @@ export class Scheduler {
     if (this.#isFilling || this.#wanted(0) === 0) return;
     this.#isFilling = true;
     this.#isDue = false;
-    this.#claiming = this.#claim().then(
-      (claimed) => {
-        this.#isFilling = false;
-        // What waits although a slot is free waits for its concurrency key: asking again would change nothing.
-        if (claimed > 0 || this.#isDue) this.fill();
-      },
-      (error: unknown) => {
-        this.#deps.log.error({ err: error }, 'Cannot claim queued executions; execd retries');
-        this.#deps.clock.timer(RETRY_MS, () => {
-          this.#isFilling = false;
-          this.fill();
-        });
-      },
-    );
+    const { clock, log } = this.#deps;
+    const failed = (err: unknown) => log.error({ err }, 'Cannot claim queued executions; execd retries');
+    const how = { clock, failed, signal: this.#closing.signal, backoff: EACH_SECOND };
+    this.#claiming = untilDone(() => this.#claim(), how).then((claimed) => {
+      this.#isFilling = false;
+      // What waits although a slot is free waits for its concurrency key: asking again would change nothing.
+      if ((claimed?.value ?? 0) > 0 || this.#isDue) this.fill();
+    });
   }
 
   /**
@@ -145,6 +141,7 @@ export class Scheduler {
   /** Claims for the free slots; answers how many came. */
   async #claim(): Promise<number> {
     const wanted = this.#wanted(0);
+    if (wanted === 0) return 0;
     this.#inUse += wanted;
     let results: GroupResult[];
     try {

@@ -3,6 +3,7 @@
 import type { LostDetail } from '../../domain/outcome.ts';
 import type { RunnerStatus } from '../../domain/ports/runner.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { type Backoff, backoffOf, Waits } from '../../resilience/retrying.ts';
 import type { ToHost, ToServer } from '../../runner-host/protocol.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { HostEvents, HostProcess } from './host-process.ts';
@@ -27,7 +28,7 @@ export type KeptStatus = Pick<RunnerStatus, 'name' | 'pid' | 'restarts' | 'isRea
 const STOP_MS = 15_000;
 /** A host that has lived so long is not in a loop of dying. */
 const STABLE_MS = 10_000;
-const RESTART_MS = [0, 100, 500, 2000, 5000];
+const RESTARTS: Backoff = backoffOf([0, 100, 500, 2000, 5000]);
 const NOT_STARTED = 'the runner host is being started';
 
 export class HostKeeper {
@@ -36,7 +37,7 @@ export class HostKeeper {
   #heartbeat: Heartbeat | null = null;
   #status: KeptStatus = { name: 'unknown', pid: null, restarts: 0, isReady: false, problem: NOT_STARTED };
   #number = 0;
-  #failuresInARow = 0;
+  readonly #waits = new Waits(RESTARTS);
   /** When the host answered, on the monotonic clock. */
   #readyAt = Infinity;
   /** Why the attempts of the dead host are lost. */
@@ -134,14 +135,14 @@ export class HostKeeper {
     this.#options.onDeath();
     if (this.#isStopping) return this.#stopped();
     // What kills it may be what it was told to do, and it is told again.
-    if (this.#options.clock.monotonic() - this.#readyAt > STABLE_MS) this.#failuresInARow = 0;
+    if (this.#options.clock.monotonic() - this.#readyAt > STABLE_MS) this.#waits.reset();
     this.#readyAt = Infinity;
     this.#planNext(reason);
   }
 
   #planNext(reason: string): void {
     const { clock, log } = this.#options;
-    const waitMs = RESTART_MS[Math.min(this.#failuresInARow++, RESTART_MS.length - 1)] as number;
+    const waitMs = this.#waits.nextMs();
     this.#status.restarts += 1;
     this.#status.problem = `the runner host is not running (${reason}); execd starts it again`;
     log.warn({ reason, wait_ms: waitMs }, 'The runner host is not running; execd starts it again');
