@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 4;
+export const VERSION = 5;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -105,6 +105,8 @@ export interface Start {
   /** Made by the host before the start, removed after the end. */
   privateDir: string;
   script: { path: string; source: string } | null;
+  /** Path of a script that the program reads, refused if it begins with a byte order mark; empty: none is looked at. */
+  scriptFile: string;
   stdin: Uint8Array | null;
   /** Bytes that the journal keeps. */
   keepBytes: number;
@@ -449,7 +451,7 @@ function fields<T extends { type: string }>(code: number, type: T['type'], codec
   };
 }
 
-const scriptFile: Codec<{ path: string; source: string }> = {
+const inlineScript: Codec<{ path: string; source: string }> = {
   write(out, { path, source }) {
     string.write(out, path);
     string.write(out, source);
@@ -496,7 +498,8 @@ const FRAMES = [
     env: list(string),
     cwd: string,
     privateDir: string,
-    script: optional(scriptFile),
+    script: optional(inlineScript),
+    scriptFile: string,
     stdin: optional(bytes),
     keepBytes: i64,
     failOnLimit: bool,

@@ -127,6 +127,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cwd: null,
       privateDir: '/nowhere',
       script: null,
+      scriptFile: null,
       stdin: null,
     }),
     ...options.deps,

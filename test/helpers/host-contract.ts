@@ -712,6 +712,12 @@ function failures(t: Test, greeted: Greeted): void {
       const reply = await host.next('start_failed', (one) => one.ref === ref);
       t.match(reply, { reason, message });
     }
+    // A script that an interpreter is to read, which would not obey its first line.
+    const ref = host.start('', { program: 'sh', args: [], scriptFile: join(host.dir, 'marked') });
+    t.match(await host.next('start_failed', (one) => one.ref === ref), {
+      reason: 'program_not_executable',
+      message: /marked begins with a byte order mark, which "sh" takes .*: save the script as UTF-8 without it/,
+    });
   });
 
   const failing: [string, Partial<RawStart>, string, RegExp][] = [
@@ -785,6 +791,7 @@ export function hangingStarts(t: Test, command: readonly [string, ...string[]]):
       { cwd: `${disk}/d` },
       { program: `${disk}/program` },
       { program: begins },
+      { program: 'cat', scriptFile: `${disk}/script` },
       { program: join(host.dir, name), script: script(join(host.dir, name)) },
       { program: 'true', env: [`PATH=${disk}/bin:/bin`] },
     ];

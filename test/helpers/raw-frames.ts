@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 4): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 5): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -36,6 +36,7 @@ export interface RawStart {
   cwd: string;
   privateDir: string;
   script: { path: string; source: string } | null;
+  scriptFile?: string;
   stdin: Uint8Array | null;
   keepBytes: number;
   failOnLimit: boolean;
@@ -93,6 +94,7 @@ export const raw = {
         ],
         str(s.privateDir),
         s.script === null ? u8(0) : Buffer.concat([u8(1), str(s.script.path), str(s.script.source)]),
+        str(s.scriptFile ?? ''),
         s.stdin === null ? u8(0) : Buffer.concat([u8(1), bytes(s.stdin)]),
         ...[i64(s.keepBytes), u8(s.failOnLimit ? 1 : 0), i64(s.attemptMs), i64(s.idleMs), u32(s.graceMs)],
         ...[u8(STOP_SIGNAL[s.stopSignal ?? 'SIGTERM']), u8(STOP_SCOPE[s.stopScope ?? 'all'])],
@@ -207,7 +209,7 @@ export type RawReply =
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 4) throw new Error(`version ${version}`);
+  if (version !== 5) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);

@@ -636,6 +636,8 @@ t.test('what cannot be started fails with its own cause', async (t) => {
   const { run } = await sharedService(t);
   const dir = tempDir(t);
   writeFileSync(join(dir, 'plain'), 'echo');
+  const marked = join(dir, 'marked');
+  writeFileSync(marked, '\ufeffprint(1)\n');
   mkdirSync(join(dir, 'closed'));
   const cases: [object, string, RegExp?][] = [
     [
@@ -661,6 +663,11 @@ t.test('what cannot be started fails with its own cause', async (t) => {
     ],
     [{ kind: 'exec', program: '~/x' }, 'program_not_found', /"~\/x" was not found .* "~" is not expanded/],
     [{ kind: 'exec', program: join(dir, 'plain') }, 'program_not_executable'],
+    [
+      { kind: 'script', path: marked, interpreter: 'bash' },
+      'program_not_executable',
+      /marked begins with a byte order mark, which "bash" takes for a part of the first line: save /,
+    ],
     [{ kind: 'exec', program: 'true', cwd: '/no/such/dir' }, 'cwd_not_found'],
     [{ kind: 'exec', program: 'true', cwd: '/etc/passwd' }, 'cwd_not_directory'],
     [
@@ -679,6 +686,8 @@ t.test('what cannot be started fails with its own cause', async (t) => {
     });
     t.match(end, { timestamps: { started: null }, result: null });
   }
+  // Some interpreters know the mark.
+  t.match(await run({ kind: 'script', path: marked, interpreter: 'python3' }), { status: 'completed' });
 });
 
 t.test(

@@ -23,6 +23,8 @@ export interface Command {
   privateDir: string;
   /** A file that is written before the start: the inline source of a script. */
   script: { path: string; source: string } | null;
+  /** A script that the program reads, and that must not begin with a byte order mark; null: nothing is looked at. */
+  scriptFile: string | null;
   /** Null is /dev/null. */
   stdin: Uint8Array | null;
 }

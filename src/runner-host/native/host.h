@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "4"
+#define PROTOCOL_VERSION "5"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -120,6 +120,8 @@ struct start {
   struct strings args, env;
   /** NULL: there is no script. */
   char *script_path;
+  /** A script that the program reads; empty: none is looked at. */
+  char *script_file;
   struct bytes script, stdin_bytes;
   bool has_stdin, fail_on_limit, has_nul;
   int64_t keep_bytes, attempt_ms, idle_ms;
@@ -346,6 +348,8 @@ struct spawned {
 };
 /** Whether a file may be a text for the shell: no binary, and not hidden behind a byte order mark. */
 bool is_shell_text(const char *file);
+/** Whether the first bytes of a file are a byte order mark. */
+bool begins_with_mark(const char *file);
 /** What a file names to be executed by; false where it names nothing. */
 bool interpreter_of(const char *file, char name[256]);
 /** What the system said of a file that it did not execute, and what that means. To be freed. */

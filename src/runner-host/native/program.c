@@ -37,6 +37,12 @@ static bool has_byte_order_mark(const struct head *head) {
   return begins_with(head, "\xef\xbb\xbf", 3) || begins_with(head, "\xff\xfe", 2) || begins_with(head, "\xfe\xff", 2);
 }
 
+bool begins_with_mark(const char *file) {
+  struct head head;
+  read_head(file, &head);
+  return has_byte_order_mark(&head);
+}
+
 static bool is_elf(const struct head *head) { return begins_with(head, ELFMAG, SELFMAG); }
 
 bool is_shell_text(const char *file) {

@@ -93,6 +93,16 @@ static bool find_program(const struct start *start, const char *cwd, char **file
   return false;
 }
 
+/** An interpreter takes the mark for a part of the first line, which then does not do what it shows. */
+static bool check_script(const struct start *start, char **file, struct refusal *refusal) {
+  if (start->script_file[0] == 0 || !begins_with_mark(start->script_file)) return true;
+  free(*file);
+  *file = NULL;
+  return refuse(refusal, PROGRAM_NOT_EXECUTABLE,
+                must_format("The script %s begins with a byte order mark, which \"%s\" takes for a part of the first line: save the script as UTF-8 without it.",
+                            start->script_file, start->program));
+}
+
 bool find_target(const struct start *start, char **file, struct refusal *refusal) {
   if (start->has_nul)
     return refuse(refusal, SPAWN_ERROR, must_copy("The command could not be started: it holds a NUL character."));
@@ -103,7 +113,7 @@ bool find_target(const struct start *start, char **file, struct refusal *refusal
     *file = must_copy(start->program);
     return true;
   }
-  return find_program(start, cwd, file, refusal);
+  return find_program(start, cwd, file, refusal) && check_script(start, file, refusal);
 }
 
 /** The interpreter of a file is not there. */

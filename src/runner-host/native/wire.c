@@ -124,6 +124,7 @@ static void read_start(struct reader *reader, struct start *start) {
     start->script_path = read_string(reader);
     start->script = read_bytes(reader);
   }
+  start->script_file = read_string(reader);
   start->has_stdin = read_u8(reader) != 0;
   if (start->has_stdin) start->stdin_bytes = read_bytes(reader);
   start->keep_bytes = read_i64(reader);
@@ -196,7 +197,7 @@ void start_shrink(struct start *start) {
   free(start->body);
   start->frame = (struct bytes){NULL, 0};
   start->body = (uint8_t *)body;
-  start->program = start->cwd = start->owner = NULL;
+  start->program = start->cwd = start->script_file = start->owner = NULL;
   start->args = start->env = (struct strings){NULL, 0};
   start->script = start->stdin_bytes = (struct bytes){NULL, 0};
 }

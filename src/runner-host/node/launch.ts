@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
-import { interpreterOf, isForShell, whyNotExecuted } from './program.ts';
+import { interpreterOf, isForShell, beginsWithMark, whyNotExecuted } from './program.ts';
 import { letGoFirst, limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from '../protocol.ts';
 
@@ -39,7 +39,18 @@ export function findTarget(start: Start): Target {
   if (start.cwd !== '') checkDirectory(cwd);
   // A script file does not exist yet: it is written into its place just before the start.
   if (start.program === start.script?.path) return { file: start.program, cwd };
-  return { file: findProgram(start, cwd), cwd };
+  const file = findProgram(start, cwd);
+  checkScript(start);
+  return { file, cwd };
+}
+
+/** An interpreter takes the mark for a part of the first line, which then does not do what it shows. */
+function checkScript({ scriptFile, program }: Start): void {
+  if (scriptFile === '' || !beginsWithMark(scriptFile)) return;
+  throw new LaunchError(
+    'program_not_executable',
+    `The script ${scriptFile} begins with a byte order mark, which ${JSON.stringify(program)} takes for a part of the first line: save the script as UTF-8 without it.`,
+  );
 }
 
 function checkDirectory(cwd: string): void {

@@ -25,6 +25,9 @@ function readHead(file: string): Buffer {
 const beginsWith = (head: Buffer, start: Buffer) => head.subarray(0, start.length).equals(start);
 const hasByteOrderMark = (head: Buffer) => BYTE_ORDER_MARKS.some((mark) => beginsWith(head, mark));
 
+/** Whether the first bytes of a file are a byte order mark. */
+export const beginsWithMark = (file: string): boolean => hasByteOrderMark(readHead(file));
+
 /**
  * Whether the system can have something to do with a file: what it does not know, libuv gives to the shell (execvp(3)), and
  * that must not be a binary.

@@ -37,6 +37,7 @@ export class Mounts {
     this.#read();
     const { cwd } = start;
     if (cwd !== '' && !this.#answers(cwd)) return true;
+    if (start.scriptFile !== '' && !this.#answers(start.scriptFile)) return true;
     for (const file of filesOf(start)) {
       if (!this.#answers(file)) return true;
       if (look(file) === 'executable') return this.#hasHangingInterpreter(file);
@@ -111,7 +112,8 @@ function targetOf(path: string): { link: string } | 'missing' | null {
 /** Looks at what a start looks at: the directory, then each program, and what its first line names. */
 const LOOK = `set -f
 cd "$1"
-shift
+[ -n "$2" ] && [ -f "$2" ] && head -c 3 <"$2"
+shift 2
 for file; do
   [ -f "$file" ] && [ -x "$file" ] || continue
   for i in 1 2 3 4 5; do
@@ -127,7 +129,7 @@ done`;
 /** Resolves when a process has looked at all that a start looks at, or when it is not needed any more. */
 export async function lookElsewhere(start: Start, notNeeded: Promise<void>): Promise<void> {
   const cwd = start.cwd === '' ? '/' : start.cwd;
-  const looking = spawn('/bin/sh', ['-c', LOOK, 'sh', cwd, ...filesOf(start)], {
+  const looking = spawn('/bin/sh', ['-c', LOOK, 'sh', cwd, start.scriptFile, ...filesOf(start)], {
     cwd: '/',
     // With the mark of the host: who sweeps after it finds this one, too.
     env: { ...process.env, PATH: '/usr/bin:/bin' },

@@ -233,6 +233,7 @@ export class CommandRunner implements Runner {
       cwd: start.command.cwd ?? '',
       privateDir: start.command.privateDir,
       script: start.command.script,
+      scriptFile: start.command.scriptFile ?? '',
       stdin: start.command.stdin,
       keepBytes: start.keepBytes,
       failOnLimit: start.failOnLimit,

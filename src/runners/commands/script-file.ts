@@ -89,6 +89,12 @@ function isCommonJs(source: string): boolean {
   }
 }
 
+/** They know a byte order mark, and run the line that follows it. */
+const TAKE_MARK = new Set('node nodejs deno bun tsx ts-node python pypy ruby jruby perl lua pwsh'.split(' '));
+
+/** Whether an interpreter skips a byte order mark at the beginning of a file. */
+export const takesMark = (interpreter: string): boolean => TAKE_MARK.has(languageOf(interpreter));
+
 /** `/usr/bin/python3.12` is `python`. */
 function languageOf(interpreter: string): string {
   const name = interpreter.slice(interpreter.lastIndexOf('/') + 1).toLowerCase();

@@ -3,7 +3,7 @@ import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { Command } from '../../domain/ports/runner.ts';
 import type { FilledWork } from '../../domain/spec/secrets.ts';
-import { scriptFileName } from './script-file.ts';
+import { scriptFileName, takesMark } from './script-file.ts';
 
 /** Work that takes a process, with its secrets in their places. */
 type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
@@ -42,6 +42,7 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
     cwd: work.cwd ?? null,
     privateDir,
     script,
+    scriptFile: scriptFileOf(work),
     stdin: stdinOf(work),
   };
 }
@@ -51,6 +52,12 @@ function scriptOf(work: ProcessWork, privateDir: string): Command['script'] {
   if (work.kind !== 'script' || work.source === undefined) return null;
   const { source, interpreter, filename } = work;
   return { path: `${privateDir}.${scriptFileName({ source, interpreter, filename })}`, source };
+}
+
+/** The script that an interpreter is to read, unless it reads a byte order mark as what it is. */
+function scriptFileOf(work: ProcessWork): string | null {
+  if (work.kind !== 'script' || work.interpreter === undefined || takesMark(work.interpreter)) return null;
+  return work.path ?? null;
 }
 
 function programOf(
