@@ -716,7 +716,8 @@ function failures(t: Test, greeted: Greeted): void {
     const ref = host.start('', { program: 'sh', args: [], scriptFile: join(host.dir, 'marked') });
     t.match(await host.next('start_failed', (one) => one.ref === ref), {
       reason: 'program_not_executable',
-      message: /marked begins with a byte order mark, which "sh" takes .*: save the script as UTF-8 without it/,
+      message:
+        /marked begins with a byte order mark, which "sh" takes .*: save the script as UTF-8 without it/,
     });
   });
 

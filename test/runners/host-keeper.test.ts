@@ -87,7 +87,7 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
         env: ['PATH=/usr/bin:/bin'],
         cwd: null,
         script: null,
-      scriptFile: null,
+        scriptFile: null,
         stdin: null,
       },
       privateDir: join(dir, 'work', '1', `${runId}.1`),
