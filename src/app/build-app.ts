@@ -37,6 +37,7 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
+import { Circuits } from '../resilience/circuits.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
 import { WebhookService } from '../webhooks/webhooks.ts';
 import { toCommand } from '../runners/commands/to-command.ts';
@@ -179,6 +180,7 @@ export async function buildApp(
   ];
   const conditions = new ConditionThread(clock);
   const usedStore = overrides.store?.(store) ?? store;
+  const circuits = new Circuits(() => clock.monotonic());
   const engine = new Engine({
     store: usedStore,
     rules: () => rules.current,
@@ -189,6 +191,7 @@ export async function buildApp(
     random: () => Math.random(),
     resolve: (spec) => resolveSpec(operations, spec),
     policies: policySource(operations),
+    circuits,
     cache: {
       maxEntries: config.EXECUTION_CACHE_SIZE,
       maxBytes: config.EXECUTION_CACHE_MAX_BYTES,

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 09f6f374e1e99021d7bb7ffc3874b88a73738281df7be20c43e3cb8d7a86ed5e.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 07fa481faba00da75f434f63cca7d922f244a5e6e1524339d16f617afc56bd1b.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -745,7 +745,7 @@ export interface paths {
         };
         /**
          * List circuits
-         * @description Lists the circuits that were used since the start of the server.
+         * @description Lists the circuits that were used. Circuits of webhook receivers are shown to the user of the webhook and to administrators.
          *
          *     Requires the scope `read`.
          */
@@ -774,6 +774,28 @@ export interface paths {
          *     Requires the scope `admin`.
          */
         post: operations["resetCircuit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/circuits/{name}/isolate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold a circuit open
+         * @description Rejects all calls of a circuit, without probes and also after a restart, until the circuit is reset.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["isolateCircuit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3000,10 +3022,10 @@ export interface components {
             /** @description What the circuit protects. */
             name: string;
             /**
-             * @description `closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.
+             * @description `closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes. `isolated`: calls fail at once until the circuit is reset.
              * @enum {string}
              */
-            state: "closed" | "open" | "half_open";
+            state: "closed" | "open" | "half_open" | "isolated";
             /** @description Calls in the current window. */
             calls: number;
             /** @description Failures in the current window. */
@@ -3017,7 +3039,7 @@ export interface components {
         };
         /** @description Circuits. */
         CircuitList: {
-            /** @description All circuits that were used. */
+            /** @description Circuits that were used. */
             items: components["schemas"]["Circuit"][];
         };
         /** @description An operation that you can run by its name. */
@@ -3146,14 +3168,16 @@ export interface components {
         /** @description A circuit breaker that counts failures in a row. */
         ConsecutiveBreaker: {
             /**
-             * @description Opens after failures in a row. (enum property replaced by openapi-typescript)
-             * @enum {string}
+             * @description Opens after failures in a row.
+             * @constant
              */
             type: "consecutive";
             /** @description How many failures in a row open it. */
             failures: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
+            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            max_open_ms?: number;
             /** @description Successful probes in a row that close it. */
             probes: number;
             /** @description Whether failures of the request or command count. */
@@ -3162,8 +3186,8 @@ export interface components {
         /** @description A circuit breaker that measures the ratio of failures. */
         SamplingBreaker: {
             /**
-             * @description Opens at a ratio of failures. (enum property replaced by openapi-typescript)
-             * @enum {string}
+             * @description Opens at a ratio of failures.
+             * @constant
              */
             type: "sampling";
             /** @description Ratio of failures that opens it, 0 to 1. */
@@ -3174,13 +3198,35 @@ export interface components {
             window_ms: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
+            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            max_open_ms?: number;
             /** @description Successful probes in a row that close it. */
             probes: number;
             /** @description Whether failures of the request or command count. */
             count_user_faults: boolean;
         };
         /** @description When the circuit of the operation opens and closes. */
-        Breaker: components["schemas"]["ConsecutiveBreaker"] | components["schemas"]["SamplingBreaker"];
+        Breaker: components["schemas"]["ConsecutiveBreaker"] | {
+            /**
+             * @description Opens at a ratio of failures among the last calls.
+             * @constant
+             */
+            type: "count";
+            /** @description Ratio of failures that opens it, 0 to 1. */
+            ratio: number;
+            /** @description How many calls are looked at. */
+            size: number;
+            /** @description Calls before it can open; without it `size`. */
+            min_calls?: number;
+            /** @description Time between opening and the first probe, milliseconds. */
+            open_ms: number;
+            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            max_open_ms?: number;
+            /** @description Successful probes in a row that close it. */
+            probes: number;
+            /** @description Whether failures of the request or command count. */
+            count_user_faults: boolean;
+        } | components["schemas"]["SamplingBreaker"];
         /** @description A price, in credits. */
         Price: {
             /** @description Credits for each execution that runs. */
@@ -6295,6 +6341,38 @@ export interface operations {
         };
     };
     resetCircuit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of a circuit, as GET /v1/circuits lists it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The circuit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Circuit"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    isolateCircuit: {
         parameters: {
             query?: never;
             header?: {

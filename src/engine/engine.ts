@@ -1,6 +1,7 @@
 // The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
 // its parts here, and nothing runs before `start`.
 import type { Caller } from '../domain/spec/access.ts';
+import { circuitOfLane } from '../domain/webhooks/webhooks.ts';
 import type { CreditTotals } from '../domain/credits/account.ts';
 import type { AccessRules } from '../domain/access/access-rules.ts';
 import { RefusedError } from '../domain/errors.ts';
@@ -35,14 +36,15 @@ import {
   entryOf,
   ResultCache,
 } from './policies/cache.ts';
-import type { CircuitView } from './policies/circuits.ts';
+import type { Circuits, CircuitView } from '../resilience/circuits.ts';
+import { KeptCircuits } from './policies/kept-circuits.ts';
 import { CacheSweeps } from './policies/cache-sweeps.ts';
 import { KeptResults } from './read/kept-results.ts';
 import { Joins } from './policies/joins.ts';
 import { LogRemovals } from './upkeep/log-removals.ts';
 import { Janitor } from './upkeep/janitor.ts';
 import { LiveRuns } from './run/live-runs.ts';
-import { Policies, type PolicySource } from './policies/policies.ts';
+import { isOfTarget, Policies, type PolicySource } from './policies/policies.ts';
 import { type SubmitAllowance, SubmitRates } from './policies/submit-rates.ts';
 import { Plans, type PlansDeps } from './plans/plans.ts';
 import type { EngineSettings } from './policies/settings.ts';
@@ -64,7 +66,7 @@ export type { PlanResults, StepOutcome } from './plans/plan-results.ts';
 export type { PlanView, StepView } from './plans/plan-view.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read/read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
-export type { CircuitView } from './policies/circuits.ts';
+export type { CircuitView } from '../resilience/circuits.ts';
 export type { Submission, Submitted } from './accept/submit.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Granted } from './credits/accounts.ts';
@@ -84,6 +86,8 @@ export interface EngineDeps {
   newTrace: () => Trace;
   policy: EngineSettings;
   policies: PolicySource;
+  /** Shared with whoever else has circuits; kept here over restarts. */
+  circuits: Circuits;
   cache: CacheSettings & {
     /** Whether results outlive a restart. */
     isPersistent: boolean;
@@ -178,6 +182,7 @@ export class Engine {
   #stopNoted: Promise<void> = Promise.resolve();
   #epoch = 0;
   #instanceId = '';
+  readonly #keptCircuits: KeptCircuits;
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -205,7 +210,10 @@ export class Engine {
         run: (execution) => this.#run(execution),
       });
     this.#schedulers = { process: scheduler('process'), http: scheduler('http') };
-    this.#policies = new Policies(deps.policies, () => clock.monotonic());
+    this.#policies = new Policies(deps.policies, deps.circuits, () => clock.monotonic());
+    this.#keptCircuits = new KeptCircuits({
+      ...{ store, commit, clock, log, circuits: deps.circuits, signal: this.#closing.signal },
+    });
     this.#cache = new ResultCache(deps.cache, () => clock.now());
     this.#cacheSweeps = new CacheSweeps({
       ...{ clock, log, intervalMs: deps.cache.cleanupIntervalMs },
@@ -328,6 +336,7 @@ export class Engine {
       const { cache } = execution;
       this.#joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
     }
+    await this.#keptCircuits.start();
     await this.plans.resume();
     if (this.#deps.cache.isPersistent) {
       const kept = await store.cacheEntries(this.#deps.cache.maxEntries);
@@ -392,6 +401,7 @@ export class Engine {
     await this.#late.close();
     await this.#writeBehind.stop();
     await this.#charges.stop();
+    await this.#keptCircuits.stop();
   }
 
   /** Answers all who wait, and ends the runner and the store. */
@@ -586,7 +596,7 @@ export class Engine {
       runner: runner.status(),
       waiting: { polls: this.#changed.size, logFollowers: this.#growth.size },
       cache: this.#cache.stats(),
-      circuits: this.circuits(),
+      circuits: this.#policies.views().filter(({ name }) => isOfTarget(name)),
       charges: { failures: this.#charges.failures, ...(await stored(store.creditTotals())) },
     };
   }
@@ -608,15 +618,21 @@ export class Engine {
     return removed.length;
   }
 
-  circuits(): CircuitView[] {
-    return this.#policies.circuits.all().map((circuit) => circuit.view());
+  /** Those that a caller may see: receivers of webhooks are their users' business. */
+  circuits({ userId, scopes }: Pick<Caller, 'userId' | 'scopes'>): CircuitView[] {
+    const isSeen = (name: string) =>
+      isOfTarget(name) || scopes.has('admin') || name.startsWith(circuitOfLane(`${userId} `));
+    return this.#policies.views().filter(({ name }) => isSeen(name));
   }
 
-  /** Closes a circuit; null when there is none of the name. */
-  resetCircuit(name: string): CircuitView | null {
-    const circuit = this.#policies.circuits.find(name);
-    circuit?.reset();
-    return circuit?.view() ?? null;
+  /** Closes a circuit, or holds it open; null when there is none of the name. Resolves when that is stored. */
+  async changeCircuit(name: string, change: 'reset' | 'isolate'): Promise<CircuitView | null> {
+    const circuit = this.#policies.circuit(name);
+    if (circuit === null) return null;
+    circuit[change]();
+    this.#deps.log.info({ circuit: name }, `Circuit ${change === 'reset' ? 'reset' : 'isolated'} by hand`);
+    await this.#keptCircuits.stored();
+    return circuit.view();
   }
 
   /** The limit of an operation's attempts that follows what was observed, milliseconds; null while there is none. */

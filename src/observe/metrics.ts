@@ -23,7 +23,12 @@ export interface Gauges {
   webhooks: { inFlight: number; results: Record<string, number>; seconds: number };
   cache: { entries: number; bytes: number; evictions: number; expirations: number; refused: number };
   /** Their names come from the operations file: a closed set. */
-  circuits: { name: string; state: 'closed' | 'half_open' | 'open'; opened: number; rejected: number }[];
+  circuits: {
+    name: string;
+    state: 'closed' | 'half_open' | 'open' | 'isolated';
+    opened: number;
+    rejected: number;
+  }[];
   charges: { failures: number } & CreditTotals;
   /** Lines of the server's own log. */
   logLinesDropped: number;
@@ -98,9 +103,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const notKept = counter('execd_cache_not_stored_total', 'Executions whose result was not kept.', [
     ...(['operation_type', 'reason'] as const),
   ]);
-  const circuitState = gauge('execd_circuit_state', 'State of a circuit: 0 closed, 1 half open, 2 open.', [
-    'circuit',
-  ]);
+  const circuitState = gauge(
+    'execd_circuit_state',
+    'State of a circuit: 0 closed, 1 half open, 2 open, 3 isolated.',
+    ['circuit'],
+  );
   const circuitOpened = counter('execd_circuit_opened_total', 'Times that a circuit has opened.', [
     'circuit',
   ]);
@@ -339,7 +346,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     raiseTo(restarts, now.runner.restarts);
     for (const metric of [circuitState, circuitOpened, circuitRejected]) metric.reset();
     for (const { name: circuit, state, opened, rejected } of now.circuits) {
-      circuitState.set({ circuit }, { closed: 0, half_open: 1, open: 2 }[state]);
+      circuitState.set({ circuit }, { closed: 0, half_open: 1, open: 2, isolated: 3 }[state]);
       circuitOpened.inc({ circuit }, opened);
       circuitRejected.inc({ circuit }, rejected);
     }

@@ -13,6 +13,7 @@ import type { Spec } from '../../src/domain/spec/spec.ts';
 import { planParts } from '../../src/expressions/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
+import { Circuits } from '../../src/resilience/circuits.ts';
 import type { PolicySource } from '../../src/engine/policies/policies.ts';
 import { FileJournal } from '../../src/journal/reader.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
@@ -23,7 +24,7 @@ import { tempDir } from './temp.ts';
 
 export const NO_POLICIES: PolicySource = {
   circuitOf: () => null,
-  circuitNames: () => [],
+  circuits: () => new Map(),
   retryBudgetOf: () => ({ ratio: 0.2, perSecond: 1, burst: 10 }),
   adaptiveTimeoutOf: () => null,
 };
@@ -87,6 +88,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     rules: () => accessRules(null, NO_QUOTAS),
     cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false, cleanupIntervalMs: 300_000 },
     policies: NO_POLICIES,
+    circuits: new Circuits(() => clock.monotonic()),
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
     policy: {

@@ -1076,6 +1076,11 @@ function keptResults(t: Test, makeWorld: MakeWorld): void {
     );
     applied(await one(store, [cache({ keepAtMost: 1 })]));
     t.same(await store.cacheEntries(10), [entry('a', 9)]);
+    const circuits = (put: string[], drop: string[] = []) =>
+      ({ type: 'circuits', put: put.map((name) => ({ name, state: `"${name}"` })), drop }) as const;
+    applied(await one(store, [circuits(['host:a', 'receiver:ann https://b'])]));
+    applied(await one(store, [circuits(['host:a'], ['receiver:ann https://b', 'none'])]));
+    t.same(await store.circuits(), [{ name: 'host:a', state: '"host:a"' }]);
   });
 }
 

@@ -61,6 +61,7 @@ const TABLE: Record<string, Row> = {
   'POST /v1/cache/warm': { scope: 'submit', body: { executions: [{ ...SPEC, cache: {} }] } },
   'GET /v1/circuits': { scope: 'read' },
   'POST /v1/circuits/:name/reset': { scope: 'admin' },
+  'POST /v1/circuits/:name/isolate': { scope: 'admin' },
   'GET /v1/operations': { scope: 'read' },
   'GET /v1/operations/:name': { scope: 'read' },
   'GET /v1/stats': { scope: 'read' },

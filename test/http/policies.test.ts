@@ -348,7 +348,7 @@ t.test(
   },
 );
 
-t.test('a circuit can be closed by hand, by those who may', async (t) => {
+t.test('a circuit can be closed and held open by hand, by those who may', async (t) => {
   const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
   const operation = { run: { kind: 'http', url }, circuit: { failures: 1, open_ms: 3_600_000 } };
   const [s] = await givenOperations(t, { operations: { closed: operation } });
@@ -366,6 +366,15 @@ t.test('a circuit can be closed by hand, by those who may', async (t) => {
   });
   t.match(await s.run({ kind: 'operation', name: 'closed' }), { outcome: { cause: 'http_response' } });
   t.match(await s.call('POST', '/v1/circuits/none/reset'), { status: 404 });
+  await s.call('POST', '/v1/circuits/operation:closed/reset');
+  t.match(await s.call('POST', '/v1/circuits/operation:closed/isolate'), {
+    status: 200,
+    body: { state: 'isolated', next_probe_ms: null },
+  });
+  t.match(await s.run({ kind: 'operation', name: 'closed' }), {
+    outcome: { cause: 'circuit_open', retry_after_ms: 3_600_000 },
+  });
+  await s.call('POST', '/v1/circuits/operation:closed/reset');
 });
 
 t.test('the limit of an operation follows what was observed', async (t) => {

@@ -136,6 +136,15 @@ function circuits(program: Command, session: Session): void {
         await dataOf(session.client.api.POST('/v1/circuits/{name}/reset', { params: { path: { name } } })),
       ),
     );
+  command
+    .command('isolate')
+    .summary('hold a circuit open until it is reset')
+    .argument('<name>')
+    .action(async (name: string) =>
+      session.terminal.json(
+        await dataOf(session.client.api.POST('/v1/circuits/{name}/isolate', { params: { path: { name } } })),
+      ),
+    );
 }
 
 function accounts(program: Command, session: Session): void {

@@ -37,6 +37,12 @@ export type OperationSpec = Extract<Spec, { kind: 'operation' }>;
 
 const everyBreaker = {
   open_ms: z.int().min(1).max(WEEK_MS).default(60_000).describe('how long it stays open before a probe'),
+  max_open_ms: z
+    .int()
+    .min(1)
+    .max(WEEK_MS)
+    .optional()
+    .describe('each probe that fails doubles `open_ms`, up to here; without it that stays'),
   probes: z.int().min(1).max(100).default(1).describe('successes in a row that close it again'),
   count_user_faults: z.boolean().default(false).describe('whether faults of the caller or the command count'),
 };
@@ -49,6 +55,13 @@ const consecutive = {
   failures: z.int().min(1).max(10_000).default(5).describe('failures in a row that open it'),
   ...everyBreaker,
 };
+const count = {
+  type: z.literal('count'),
+  ratio: z.number().gt(0).max(1).default(0.5).describe('part of failures that opens it'),
+  size: z.int().min(1).max(10_000).default(100).describe('the last calls, of which the failures are counted'),
+  min_calls: z.int().min(1).max(10_000).optional().describe('calls before it may open; without it `size`'),
+  ...everyBreaker,
+};
 const sampling = {
   type: z.literal('sampling'),
   ratio: z.number().gt(0).max(1).default(0.5).describe('part of failures that opens it'),
@@ -58,7 +71,11 @@ const sampling = {
 };
 
 /** When a circuit opens and closes. */
-export const breaker = z.discriminatedUnion('type', [z.strictObject(consecutive), z.strictObject(sampling)]);
+export const breaker = z.discriminatedUnion('type', [
+  z.strictObject(consecutive),
+  z.strictObject(count),
+  z.strictObject(sampling),
+]);
 export type BreakerSettings = z.infer<typeof breaker>;
 
 const host = z
@@ -78,6 +95,7 @@ const target = { program: program.optional(), host: host.optional() };
 export const circuitDefinition = z
   .discriminatedUnion('type', [
     z.strictObject({ ...target, ...consecutive }),
+    z.strictObject({ ...target, ...count }),
     z.strictObject({ ...target, ...sampling }),
   ])
   .refine((one) => (one.program === undefined) !== (one.host === undefined), {

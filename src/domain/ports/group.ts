@@ -310,6 +310,20 @@ export interface StopAskedPart {
   type: 'stop_asked';
 }
 
+/** How circuits are, for the next start: only those that are not as at their beginning need a place. */
+export interface CircuitsPart {
+  type: 'circuits';
+  put: readonly KeptState[];
+  /** Names. */
+  drop: readonly string[];
+}
+
+/** The state of a circuit, as JSON. */
+export interface KeptState {
+  name: string;
+  state: string;
+}
+
 /** Removes deliveries that ended before, and webhooks that nobody needs any more. */
 export interface DeliverySweepPart {
   type: 'delivery_sweep';
@@ -342,6 +356,7 @@ export type Part =
   | WebhookRemovePart
   | DeliveryPart
   | DeliverySweepPart
+  | CircuitsPart
   | StopAskedPart;
 
 /** One fact: all of its parts are written, or none. */

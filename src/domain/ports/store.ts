@@ -26,7 +26,7 @@ import type {
   DueLanesQuery,
   Webhook,
 } from '../webhooks/webhooks.ts';
-import type { CacheEntry, Group, GroupResult } from './group.ts';
+import type { CacheEntry, Group, GroupResult, KeptState } from './group.ts';
 
 /** Part of a listing. It may hold fewer than were asked for, or none, while there are more: looking for them is bounded. */
 export interface ListPage {
@@ -210,6 +210,8 @@ export interface Store extends AccountReads {
   expireKeys(before: number): Promise<number>;
   /** Kept results, newest first. */
   cacheEntries(limit: number): Promise<CacheEntry[]>;
+  /** Circuits that were kept. */
+  circuits(): Promise<KeptState[]>;
   /** All API keys, by age; null when nothing but their use has changed since that version. */
   apiKeys(knownVersion: number): Promise<{ version: number; keys: ApiKey[] } | null>;
   /** Standing webhooks of a user, oldest first. */

@@ -103,6 +103,11 @@ export function laneOf({ userId, url }: Pick<Webhook, 'userId' | 'url'>): string
   return `${userId} ${new URL(url).origin}`;
 }
 
+/** The name of the circuit of a lane. */
+export function circuitOfLane(lane: string): string {
+  return `receiver:${lane}`;
+}
+
 /** Where to look for what is due. */
 export interface DueLanesQuery {
   /** The user after whom to begin, in the order of their names; null begins with the first. */

@@ -8,7 +8,8 @@ import {
 } from '../../domain/operations/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { SpecSettings } from './settings.ts';
-import type { CircuitSettings } from './circuits.ts';
+import type { Trip } from '../../resilience/breakers.ts';
+import type { CircuitSettings } from '../../resilience/circuits.ts';
 import type { PolicySource } from './policies.ts';
 
 /** What a request asks for. */
@@ -76,12 +77,15 @@ export function policySource(operations: Operations): PolicySource {
       const found = operations.circuits.find((one) => target.includes(nameOf(one)));
       return found === undefined ? null : { name: nameOf(found), settings: toSettings(found) };
     },
-    circuitNames: () => [
-      ...operations
-        .all()
-        .flatMap(({ name, definition }) => (definition.circuit ? [`operation:${name}`] : [])),
-      ...operations.circuits.map(nameOf),
-    ],
+    circuits: () =>
+      new Map([
+        ...operations
+          .all()
+          .flatMap(({ name, definition: { circuit } }): [string, CircuitSettings][] =>
+            circuit === undefined ? [] : [[`operation:${name}`, toSettings(circuit)]],
+          ),
+        ...operations.circuits.map((one): [string, CircuitSettings] => [nameOf(one), toSettings(one)]),
+      ]),
     retryBudgetOf(operation) {
       const budget = operations.get(operation)?.definition.retry_budget;
       if (budget === undefined) return { ratio: 0.2, perSecond: 1, burst: 10 };
@@ -107,14 +111,23 @@ function targetOf(work: Work | PlanSpec): string[] {
 
 function toSettings(settings: BreakerSettings): CircuitSettings {
   const { open_ms: openMs, probes, count_user_faults: countUserFaults } = settings;
-  const trip =
-    settings.type === 'consecutive'
-      ? { type: settings.type, failures: settings.failures }
-      : {
-          type: settings.type,
-          ratio: settings.ratio,
-          minCalls: settings.min_calls,
-          windowMs: settings.window_ms,
-        };
-  return { trip, openMs, probes, countUserFaults };
+  const maxOpenMs = Math.max(openMs, settings.max_open_ms ?? openMs);
+  return { trip: tripOf(settings), openMs, maxOpenMs, probes, countUserFaults };
+}
+
+function tripOf(settings: BreakerSettings): Trip {
+  switch (settings.type) {
+    case 'consecutive':
+      return { type: 'consecutive', failures: settings.failures };
+    case 'count': {
+      const { ratio, size, min_calls: minCalls } = settings;
+      return { type: 'count', ratio, size, minCalls: Math.min(size, minCalls ?? size) };
+    }
+    case 'sampling': {
+      const { ratio, min_calls: minCalls, window_ms: windowMs } = settings;
+      return { type: 'sampling', ratio, minCalls, windowMs };
+    }
+    default:
+      return settings satisfies never;
+  }
 }

@@ -1,17 +1,18 @@
 // What operations, programs and hosts have in common between their executions: circuits, retry budgets, observed times.
-// All of it is memory of this process, and begins anew with it.
+// Circuits are kept over a restart; the rest is memory of this process, and begins anew with it.
 import type { Execution } from '../../domain/execution/execution.ts';
 import { operationOf } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
-import { callEnd, Circuits, type Circuit, type CircuitSettings } from './circuits.ts';
+import type { Circuit, Circuits, CircuitSettings, CircuitView } from '../../resilience/circuits.ts';
+import { callEnd } from './call-end.ts';
 import { RetryBudget, type RetryBudgetSettings } from './retry.ts';
 
 /** What is configured now. Asked each time, so that a reload takes effect. */
 export interface PolicySource {
   circuitOf(execution: Pick<Execution, 'spec' | 'work'>): { name: string; settings: CircuitSettings } | null;
-  /** Names of all circuits that there can be. */
-  circuitNames(): string[];
+  /** All circuits that there can be, by name. */
+  circuits(): ReadonlyMap<string, CircuitSettings>;
   retryBudgetOf(operation: string): RetryBudgetSettings;
   adaptiveTimeoutOf(operation: string): AdaptiveTimeoutSettings | null;
 }
@@ -30,10 +31,10 @@ export class Policies {
   readonly #adaptive = new Map<string, { settings: string; timeout: AdaptiveTimeout }>();
 
   /** @param nowMs a monotonic clock */
-  constructor(source: PolicySource, nowMs: () => number) {
+  constructor(source: PolicySource, circuits: Circuits, nowMs: () => number) {
     this.#source = source;
     this.#nowMs = nowMs;
-    this.circuits = new Circuits(nowMs);
+    this.circuits = circuits;
   }
 
   /** What ends an execution before it has begun; null when nothing does. Counts it as refused. */
@@ -108,7 +109,19 @@ export class Policies {
 
   /** Forgets what is not configured any more. */
   prune(): void {
-    this.circuits.keep(new Set(this.#source.circuitNames()));
+    const configured = this.#source.circuits();
+    for (const { name } of this.circuits.all())
+      if (isOfTarget(name) && !configured.has(name)) this.circuits.forget(name);
+  }
+
+  views(): CircuitView[] {
+    return this.circuits.all().map((circuit) => circuit.view());
+  }
+
+  /** The circuit of a name, also where nothing has asked for it; null where none is configured. */
+  circuit(name: string): Circuit | null {
+    const settings = this.#source.circuits().get(name);
+    return settings === undefined ? this.circuits.find(name) : this.circuits.get(name, settings);
   }
 
   #circuit(execution: Pick<Execution, 'spec' | 'work'>): Circuit | null {
@@ -116,6 +129,9 @@ export class Policies {
     return found === null ? null : this.circuits.get(found.name, found.settings);
   }
 }
+
+/** Whether a circuit is one of an operation, a program or a host; others protect receivers of webhooks. */
+export const isOfTarget = (name: string): boolean => /^(operation|program|host):/.test(name);
 
 function circuitOpen(circuit: Circuit, waitMs: number): Outcome {
   return { cause: 'circuit_open', circuit: circuit.name, retryAfterMs: Math.ceil(waitMs) };

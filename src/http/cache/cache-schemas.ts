@@ -101,8 +101,10 @@ export const circuit = z
   .strictObject({
     name: z.string().describe('What the circuit protects.'),
     state: z
-      .enum(['closed', 'open', 'half_open'])
-      .describe('`closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes.'),
+      .enum(['closed', 'open', 'half_open', 'isolated'])
+      .describe(
+        '`closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes. `isolated`: calls fail at once until the circuit is reset.',
+      ),
     calls: count.describe('Calls in the current window.'),
     failures: count.describe('Failures in the current window.'),
     opened: count.describe('How often it has opened.'),
@@ -111,7 +113,7 @@ export const circuit = z
   })
   .describe('A circuit breaker.');
 export const circuitList = z
-  .strictObject({ items: z.array(circuit).describe('All circuits that were used.') })
+  .strictObject({ items: z.array(circuit).describe('Circuits that were used.') })
   .describe('Circuits.');
 export const removed = z
   .strictObject({ removed: count.describe('How many were removed.') })

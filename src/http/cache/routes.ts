@@ -200,33 +200,47 @@ export function circuitRoutes(app: FastifyInstance, { engine }: Pick<CacheRoutes
     schema: {
       operationId: 'listCircuits',
       summary: 'List circuits',
-      description: 'Lists the circuits that were used since the start of the server.',
+      description:
+        'Lists the circuits that were used. Circuits of webhook receivers are shown to the user of the webhook and to administrators.',
       tags,
       response: { 200: json('All circuits.', circuitList) },
     },
-    handler: async () => ({ items: engine.circuits().map(toCircuit) }),
+    handler: async ({ caller }) => ({ items: engine.circuits(caller).map(toCircuit) }),
   });
 
-  app.route<{ Params: z.infer<typeof circuitParams> }>({
-    method: 'POST',
-    url: '/v1/circuits/:name/reset',
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'resetCircuit',
-      summary: 'Close a circuit',
-      description: 'Closes a circuit and forgets its failures.',
-      tags,
-      params: circuitParams,
-      response: { 200: json('The circuit.', circuit) },
-    },
-    async handler({ params }) {
-      const view = engine.resetCircuit(params.name);
-      if (view === null)
-        throw new RefusedError(
-          'circuit_not_found',
-          `There is no circuit ${quoted(params.name)}. GET /v1/circuits lists all.`,
-        );
-      return toCircuit(view);
-    },
+  const change = (
+    action: 'reset' | 'isolate',
+    words: { operationId: string; summary: string; description: string },
+  ): void =>
+    void app.route<{ Params: z.infer<typeof circuitParams> }>({
+      method: 'POST',
+      url: `/v1/circuits/:name/${action}`,
+      config: { access: 'admin' },
+      schema: {
+        ...words,
+        tags,
+        params: circuitParams,
+        response: { 200: json('The circuit.', circuit) },
+      },
+      async handler({ params }) {
+        const view = await engine.changeCircuit(params.name, action);
+        if (view === null)
+          throw new RefusedError(
+            'circuit_not_found',
+            `There is no circuit ${quoted(params.name)}. GET /v1/circuits lists all.`,
+          );
+        return toCircuit(view);
+      },
+    });
+  change('reset', {
+    operationId: 'resetCircuit',
+    summary: 'Close a circuit',
+    description: 'Closes a circuit and forgets its failures.',
+  });
+  change('isolate', {
+    operationId: 'isolateCircuit',
+    summary: 'Hold a circuit open',
+    description:
+      'Rejects all calls of a circuit, without probes and also after a restart, until the circuit is reset.',
   });
 }

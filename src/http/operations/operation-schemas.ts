@@ -57,6 +57,11 @@ const adaptiveTimeout = z
 
 const everyBreaker = {
   open_ms: ms.describe('Time between opening and the first probe, milliseconds.'),
+  max_open_ms: ms
+    .optional()
+    .describe(
+      'Each probe that fails doubles that time, up to this many milliseconds; without it the time stays.',
+    ),
   probes: count.describe('Successful probes in a row that close it.'),
   count_user_faults: z.boolean().describe('Whether failures of the request or command count.'),
 };
@@ -67,6 +72,15 @@ const consecutiveBreaker = z
     ...everyBreaker,
   })
   .describe('A circuit breaker that counts failures in a row.');
+const countBreaker = z
+  .strictObject({
+    type: z.literal('count').describe('Opens at a ratio of failures among the last calls.'),
+    ratio: z.number().describe('Ratio of failures that opens it, 0 to 1.'),
+    size: count.describe('How many calls are looked at.'),
+    min_calls: count.optional().describe('Calls before it can open; without it `size`.'),
+    ...everyBreaker,
+  })
+  .describe('A circuit breaker that measures the ratio of failures of the last calls.');
 const samplingBreaker = z
   .strictObject({
     type: z.literal('sampling').describe('Opens at a ratio of failures.'),
@@ -77,7 +91,7 @@ const samplingBreaker = z
   })
   .describe('A circuit breaker that measures the ratio of failures.');
 const breaker = z
-  .discriminatedUnion('type', [consecutiveBreaker, samplingBreaker])
+  .discriminatedUnion('type', [consecutiveBreaker, countBreaker, samplingBreaker])
   .describe('When the circuit of the operation opens and closes.');
 
 const price = z

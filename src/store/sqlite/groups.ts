@@ -27,7 +27,7 @@ import { addTo, type Counts, readCounts } from './counts.ts';
 import { Turns } from './turns.ts';
 import { keptBytes, UserUsage } from './user-usage.ts';
 import { DeliveryWriter } from './deliveries.ts';
-import { CHANGING_COLUMNS, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
+import { CHANGING_COLUMNS, CIRCUIT, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
 /** Parts as the writer takes them: a new execution travels as its row, and a result as its text. */
 export type WriterPart =
@@ -212,6 +212,10 @@ export class GroupWriter {
         return this.deliveries.settle(part) ? null : STALE;
       case 'delivery_sweep':
         this.deliveries.sweep(part);
+        return null;
+      case 'circuits':
+        for (const { name, state } of part.put) this.#sql.putMeta.run(CIRCUIT + name, state);
+        for (const name of part.drop) this.#sql.dropMeta.run(CIRCUIT + name);
         return null;
       case 'stop_asked':
         this.#sql.putMeta.run('stop_asked', String(this.#epoch));

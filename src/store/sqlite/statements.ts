@@ -5,6 +5,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ExecutionRow } from '../rows.ts';
 
+/** What names of circuits begin with in `meta`. */
+export const CIRCUIT = 'circuit:';
+
 /** Those that a new execution is written with. */
 export const EXECUTION_COLUMNS = [
   ...[
@@ -61,6 +64,7 @@ export function prepareStatements(db: DatabaseSync) {
   const holes = EXECUTION_COLUMNS.map(() => '?').join(', ');
   const sql = {
     putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
+    dropMeta: 'DELETE FROM meta WHERE name = ?',
     insertExecution: `INSERT INTO executions (${columns}) VALUES (${holes})`,
     getExecution: 'SELECT * FROM executions WHERE id = ?',
     updateExecution: `UPDATE executions SET ${CHANGING_COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE seq = ?`,

@@ -33,7 +33,7 @@ import type {
   StoreIdentity,
   StoreStats,
 } from '../../domain/ports/store.ts';
-import type { AnswersPart, CacheEntry, Group, GroupResult } from '../../domain/ports/group.ts';
+import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
@@ -305,6 +305,10 @@ export class SqliteStore implements Store {
 
   async cacheEntries(limit: number): Promise<CacheEntry[]> {
     return this.#read((reads) => reads.cacheEntries(limit));
+  }
+
+  async circuits(): Promise<KeptState[]> {
+    return this.#read((reads) => reads.circuits());
   }
 
   async account(userId: string): Promise<Account | null> {

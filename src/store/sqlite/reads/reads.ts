@@ -7,13 +7,14 @@ import type { ExecutionId } from '../../../domain/ids.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
 import type { EventPage, InterruptedAttempt, ListFilter, StepRecord } from '../../../domain/ports/store.ts';
-import type { CacheEntry } from '../../../domain/ports/group.ts';
+import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../../rows.ts';
 import { Listing } from './listing.ts';
 import { IS_ANSWER } from '../migrations.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
 import type { Kind } from '../../../domain/spec/spec.ts';
+import { CIRCUIT } from '../statements.ts';
 import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from '../api-keys.ts';
 
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
@@ -191,6 +192,12 @@ export class Reads {
       entry: string;
     }[];
     return rows.map(({ entry }) => readJson(entry) as CacheEntry);
+  }
+
+  circuits(): KeptState[] {
+    const text = `SELECT substr(name, ${CIRCUIT.length + 1}) AS name, value AS state FROM meta
+      WHERE substr(name, 1, ${CIRCUIT.length}) = ?`;
+    return (this.all(text, CIRCUIT) as KeptState[]).map(({ name, state }) => ({ name, state }));
   }
 
   apiKeys(knownVersion: number): { version: number; keys: ApiKey[] } | null {
