@@ -76,7 +76,9 @@ export function quotasOf(config: Config): Quotas {
     running: config.EXECUTION_USER_MAX_RUNNING ?? null,
     queued: config.EXECUTION_USER_MAX_QUEUED ?? null,
     submitsPerS: config.EXECUTION_USER_SUBMITS_PER_SEC ?? null,
+    storeBytes: config.EXECUTION_USER_STORE_BYTES ?? null,
     logBytes: config.EXECUTION_USER_LOG_BYTES ?? null,
+    logs: config.EXECUTION_USER_MAX_LOGS ?? null,
     bodyBytes: config.EXECUTION_USER_MAX_BODY_BYTES ?? null,
     streams: config.EXECUTION_USER_MAX_STREAMS ?? null,
     maxPriority: null,
@@ -126,6 +128,11 @@ export function engineSettings(config: Config): EngineSettings {
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,
     retry: { attempts: config.EXECUTION_RETRY_ATTEMPTS, multiplier: config.EXECUTION_RETRY_BACKOFF },
     maxQueued: config.EXECUTION_MAX_QUEUED,
+    maxKept: {
+      storeBytes: config.EXECUTION_MAX_STORE_BYTES,
+      logBytes: config.EXECUTION_MAX_LOG_BYTES,
+      logs: config.EXECUTION_MAX_LOGS,
+    },
   };
 }
 

@@ -222,11 +222,26 @@ export const SETTINGS = {
     unit: 'executions per second',
     about: 'Most executions that one user may submit, on average. Unset: no limit.',
   },
+  EXECUTION_USER_STORE_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB).optional(),
+    default: undefined,
+    unit: 'bytes',
+    about:
+      'Most bytes that the executions of one user keep in the store, with requests, results and steps of plans; above it execd accepts nothing new. Unset: only EXECUTION_MAX_STORE_BYTES applies.',
+  },
+  EXECUTION_USER_MAX_LOGS: {
+    schema: whole(0, 1_000_000_000).optional(),
+    default: undefined,
+    unit: 'logs',
+    about:
+      'Most logs of one user, one for each attempt; above it execd accepts nothing new. Unset: only EXECUTION_MAX_LOGS applies.',
+  },
   EXECUTION_USER_LOG_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB).optional(),
     default: undefined,
     unit: 'bytes',
-    about: 'Most bytes of all logs of one user; above it execd accepts nothing new. Unset: no limit.',
+    about:
+      'Most bytes of all logs of one user; above it execd accepts nothing new. Unset: only EXECUTION_MAX_LOG_BYTES applies.',
   },
   EXECUTION_USER_MAX_BODY_BYTES: {
     schema: whole(0, 16 * 1024 * 1024).optional(),
@@ -560,6 +575,25 @@ export const SETTINGS = {
     default: '3600',
     unit: 'seconds',
     about: 'How long an execution and its log are kept after its end.',
+  },
+  EXECUTION_MAX_STORE_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(32 * GIB),
+    unit: 'bytes',
+    about:
+      'Most bytes that the executions of all users keep in the store. Above it execd accepts nothing new from users who keep more than an equal part; at twice the bound, from nobody.',
+  },
+  EXECUTION_MAX_LOG_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(256 * GIB),
+    unit: 'bytes',
+    about: 'Most bytes of the logs of all users, with the same rule.',
+  },
+  EXECUTION_MAX_LOGS: {
+    schema: whole(0, 1_000_000_000),
+    default: '2000000',
+    unit: 'logs',
+    about: 'Most logs of all users, one for each attempt, a few files each, with the same rule.',
   },
   EXECUTION_MAX_RETAINED: {
     schema: whole(0, 100_000_000),

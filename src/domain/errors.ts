@@ -119,6 +119,7 @@ export const CATALOGUE = {
   queue_full: refused(429, 'The queue is full', true),
   user_queue_full: refused(429, 'The user has too many waiting executions', true),
   too_many_submits: refused(429, 'The user submits too often', true),
+  store_quota_exceeded: refused(429, 'The executions of the user keep too much in the store', true),
   log_quota_exceeded: refused(429, 'The logs of the user have reached their quota', true),
   limit_reached: refused(429, 'No slot is free', true),
   too_many_streams: refused(429, 'Too many streams are open', true),

@@ -107,6 +107,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       cacheEntryBytes: 2_500_000,
       cacheTtlMs: 3_600_000,
       maxQueued: options.maxQueued ?? 1000,
+      maxKept: { storeBytes: 1e9, logBytes: 1e9, logs: 1e9 },
     },
     credits: null,
     chargeWorkers: 2,

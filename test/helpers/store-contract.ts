@@ -13,7 +13,14 @@ import {
   NO_OUTPUT,
 } from '../../src/domain/execution/execution.ts';
 import type { Store } from '../../src/domain/ports/store.ts';
-import type { CacheEntry, Group, GroupResult, IdempotencyPart } from '../../src/domain/ports/group.ts';
+import type {
+  AcceptPart,
+  CacheEntry,
+  Group,
+  GroupResult,
+  IdempotencyPart,
+} from '../../src/domain/ports/group.ts';
+import type { Kept, KeptBounds } from '../../src/domain/kept.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 import { creditsContract } from './credits-contract.ts';
@@ -916,7 +923,9 @@ function turns(t: Test, makeWorld: MakeWorld): void {
 }
 
 function quotas(t: Test, makeWorld: MakeWorld): void {
-  const quota = { queued: 2, logBytes: null };
+  const free = { user: null, all: null };
+  const kept = { storeBytes: free, logBytes: free, logs: free };
+  const quota = { queued: 2, kept };
   t.test('a user has as many in the queue as may, and another is not concerned', async (t) => {
     const { store, reopen } = await makeWorld(t);
     const add = async (store: Store, userId: string, more = {}) =>
@@ -990,29 +999,72 @@ function quotas(t: Test, makeWorld: MakeWorld): void {
       accept(newExecution(), { maxQueued: 0 }),
     ];
     for (let i = 0; i < 3; i++) t.match(await one(store, twice), { reason: 'queue_full' });
-    applied(
-      await one(store, [accept(newExecution({ userId: 'a' }), { quota: { queued: 1, logBytes: null } })]),
-    );
+    applied(await one(store, [accept(newExecution({ userId: 'a' }), { quota: { queued: 1, kept } })]));
+    t.match(store.keeps('b'), { storeBytes: { own: 0 } });
   });
 
-  t.test('a user whose logs keep as much as they may adds nothing before something is removed', async (t) => {
+  t.test('a user who keeps as much as they may adds nothing before something is removed', async (t) => {
     const { store, reopen } = await makeWorld(t);
-    const bytes = { quota: { queued: null, logBytes: 10 } };
-    const add = async (store: Store, userId = 'a') =>
-      one(store, [accept(newExecution({ userId }), { ...bytes, claim: CLAIM })]);
+    const bounds = (what: Kept, bound: KeptBounds[Kept]) => ({
+      quota: { queued: null, kept: { ...kept, [what]: bound } },
+    });
+    const add = async (store: Store, more: Partial<AcceptPart>, userId = 'a') =>
+      one(store, [accept(newExecution({ userId, labels: { name: 'ä' } }), { ...more, claim: CLAIM })]);
     const ids: string[] = [];
     for (let i = 0; i < 2; i++) {
-      const { id } = applied(await add(store))[0] as Execution;
+      const { id } = applied(await add(store, {}))[0] as Execution;
       ids.push(id);
       // Each keeps five bytes.
       applied(await one(store, [settle(id, 1)]));
     }
-    t.match(await add(store), { status: 'refused', reason: 'log_quota_exceeded' });
-    applied(await add(store, 'b'));
+    t.match(store.keeps('a'), { logBytes: { own: 10, total: 10 }, logs: { own: 2, total: 2 } });
+    const { storeBytes } = store.keeps('a');
+    t.ok(storeBytes.own > 2048);
+    const over: [Kept, KeptBounds[Kept], object][] = [
+      ['logBytes', { user: 10, all: null }, { of: 'user', used: 10, most: 10 }],
+      ['logs', { user: 2, all: null }, { of: 'user', used: 2, most: 2 }],
+      ['logs', { user: null, all: 2 }, { of: 'all', used: 2, most: 2 }],
+      ['storeBytes', { user: storeBytes.own, all: null }, { of: 'user', used: storeBytes.own }],
+      ['storeBytes', { user: null, all: storeBytes.own }, { of: 'all', most: storeBytes.own }],
+    ];
+    const isRefused = async (store: Store) => {
+      for (const [what, bound, tooMuch] of over)
+        t.match(await add(store, bounds(what, bound)), {
+          ...{ status: 'refused', reason: 'quota_exceeded', tooMuch: { what, ...tooMuch } },
+        });
+    };
+    await isRefused(store);
+    // Another one has no part of it yet.
+    applied(await add(store, bounds('logs', { user: 2, all: 2 }), 'b'));
     const again = await reopen();
-    t.match(await add(again), { status: 'refused', reason: 'log_quota_exceeded' }, 'also after a restart');
+    t.same(again.keeps('a').storeBytes.own, storeBytes.own, 'counted alike after a restart');
+    await isRefused(again);
     applied(await one(again, [remove(ids[0] as string, 'a')]));
-    applied(await add(again));
+    t.match(again.keeps('a'), { storeBytes: { own: storeBytes.own / 2 }, logs: { own: 1 } });
+    applied(await add(again, bounds('storeBytes', { user: storeBytes.own, all: null })));
+  });
+
+  t.test('results and answers of the cache are counted by their bytes until they are removed', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const result = { type: 'json', value: '€'.repeat(1000) } as const;
+    const work = newExecution({ userId: 'a' });
+    applied(await one(store, [accept(work, { claim: CLAIM })]));
+    applied(await one(store, [settle(work.id, 1, { result })]));
+    const { own: first } = store.keeps('a').storeBytes;
+    t.ok(first > 4000);
+    const like = endedAtOnce(newExecution({ userId: 'a' }), { outcome: EXIT_0, result });
+    const each = [0, 1].map((at) => {
+      const { id, trace } = newExecution();
+      return { id, trace, at };
+    });
+    await store.commit([[{ type: 'answers', like, each }]]);
+    const { own } = store.keeps('a').storeBytes;
+    t.ok(own > first + 8000);
+    const again = await reopen();
+    t.equal(again.keeps('a').storeBytes.own, own);
+    for (const { id } of [work, ...each]) applied(await one(again, [remove(id, 'a')]));
+    const nothing = { own: 0, total: 0 };
+    t.match(again.keeps('a'), { storeBytes: nothing, logBytes: nothing, logs: nothing });
   });
 }
 

@@ -57,11 +57,45 @@ t.test(
   },
 );
 
-t.test('logs count until their execution is removed', async (t) => {
-  const { call, run } = await service(t, { EXECUTION_USER_LOG_BYTES: '10' });
-  const { id } = await run(shell('printf 0123456789'));
-  const refused = await call('POST', '/v1/executions', shell('true'));
-  t.match(refused, { status: 429, body: { type: 'urn:execd:error:log_quota_exceeded' } });
-  t.equal((await call('DELETE', `/v1/executions/${id}`)).status, 204);
-  t.equal((await call('POST', '/v1/executions', shell('true'))).status, 202);
+t.test('what executions keep counts until they are removed', async (t) => {
+  const policy = join(tempDir(t), 'policy.json');
+  const quotas: Record<string, [object, string, RegExp]> = {
+    ann: [
+      { log_bytes: 10 },
+      'log',
+      /^The executions of user "ann" keep 10 bytes of logs; .* 10 .*quotas\.log_bytes/,
+    ],
+    bob: [{ logs: 1 }, 'log', /keep 1 logs; at most 1 are allowed \(quotas\.logs\)\. Remove finished/],
+    cat: [{ store_bytes: 1000 }, 'store', /keep \d+ bytes in the store; at most 1000 are allowed/],
+  };
+  const users = Object.fromEntries(
+    Object.entries(quotas).map(([user, [quotas]]) => [user, { may_run: 'any', quotas }]),
+  );
+  writeFileSync(policy, JSON.stringify({ users: { ...users, dan: { may_run: 'any' } } }));
+  const { call } = await service(t, {
+    EXECUTION_POLICY_FILE: policy,
+    EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {}, cat: {}, dan: {} }),
+    EXECUTION_MAX_LOGS: '4',
+  });
+  const run = async (spec: object, user: string) => {
+    const headers = { ...bearer(user), prefer: 'wait=60' };
+    const { body, status, text } = await call<{ id: string }>('POST', '/v1/executions', spec, headers);
+    if (status !== 200) throw new Error(text);
+    return body;
+  };
+  const cached = shell('printf 0123456789', { cache: {} });
+  for (const [user, [, type, detail]] of Object.entries(quotas)) {
+    const { id } = await run(cached, user);
+    const refused = { status: 429, body: { type: `urn:execd:error:${type}_quota_exceeded`, detail } };
+    t.match(await call('POST', '/v1/executions', shell('true'), bearer(user)), refused);
+    t.match(await call('POST', '/v1/executions', cached, bearer(user)), refused, 'a hit is kept, too');
+    t.equal((await call('DELETE', `/v1/executions/${id}`, undefined, bearer(user))).status, 204);
+    await run(shell('true'), user);
+  }
+  await run(shell('true'), 'ann');
+  // All of them keep four logs now: who has an equal part of them waits, who has none does not.
+  t.match(await call('POST', '/v1/executions', shell('true'), bearer('ann')), {
+    body: { detail: /^The executions of all users keep 4 logs; .*EXECUTION_MAX_LOGS/ },
+  });
+  t.equal((await call('POST', '/v1/executions', shell('true'), bearer('dan'))).status, 202);
 });

@@ -17,8 +17,12 @@ export interface Quotas {
   queued: number | null;
   /** Submissions in a second, on average; so many may come at once. */
   submitsPerS: number | null;
+  /** Bytes that their executions keep in the store. */
+  storeBytes: number | null;
   /** Bytes that the logs of their executions keep. */
   logBytes: number | null;
+  /** Logs that they keep, one for each attempt. */
+  logs: number | null;
   /** Bytes of the body of a request. */
   bodyBytes: number | null;
   /** Streams that are open at a time. */
@@ -32,7 +36,9 @@ export const NO_QUOTAS: Quotas = Object.freeze({
     running: null,
     queued: null,
     submitsPerS: null,
+    storeBytes: null,
     logBytes: null,
+    logs: null,
     bodyBytes: null,
     streams: null,
     maxPriority: null,
@@ -44,7 +50,9 @@ const quotas = z.strictObject({
   running: quota().describe('Most executions that run at a time; null: no limit but the slots.'),
   queued: quota().describe('Most executions that wait.'),
   submits_per_s: z.number().gt(0).max(1_000_000).nullable().optional(),
+  store_bytes: quota().describe('Most bytes that executions of the user keep in the store.'),
   log_bytes: quota().describe('Most bytes that the logs of the user keep.'),
+  logs: quota().describe('Most logs that are kept for the user, one for each attempt.'),
   body_bytes: quota().describe('Most bytes of the body of a request.'),
   streams: quota().describe('Most open streams.'),
   max_priority: priority.nullable().optional(),
@@ -195,7 +203,9 @@ function over(before: Quotas, said: z.infer<typeof quotas> = {}): Quotas {
     running: pick(said.running, before.running),
     queued: pick(said.queued, before.queued),
     submitsPerS: pick(said.submits_per_s, before.submitsPerS),
+    storeBytes: pick(said.store_bytes, before.storeBytes),
     logBytes: pick(said.log_bytes, before.logBytes),
+    logs: pick(said.logs, before.logs),
     bodyBytes: pick(said.body_bytes, before.bodyBytes),
     streams: pick(said.streams, before.streams),
     maxPriority: pick(said.max_priority, before.maxPriority),

@@ -1,4 +1,5 @@
 // What is stored together, or not at all: a group of parts, each of which changes one thing.
+import type { KeptBounds, TooMuch } from '../kept.ts';
 import type { ChargePart, GrantPart, LedgerEntry } from '../credits/account.ts';
 import type { MadeBy } from '../cache.ts';
 import type { Window } from '../cost.ts';
@@ -49,9 +50,9 @@ export interface AcceptPart {
   pricing?: { windows: readonly Window[]; lowBalance: number | null };
   /**
    * What its user may have: refused with `user_queue_full` when as many of theirs wait, or wait for their next attempt where
-   * it need not wait itself, and with `log_quota_exceeded` when their logs keep as much.
+   * it need not wait itself, and with `quota_exceeded` when they keep too much.
    */
-  quota?: { queued: number | null; logBytes: number | null };
+  quota?: { queued: number | null; kept: KeptBounds };
 }
 
 /**
@@ -363,7 +364,8 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' | 'user_queue_full' | 'log_quota_exceeded' }
+  | { reason: 'queue_full' | 'user_queue_full' }
+  | { reason: 'quota_exceeded'; tooMuch: TooMuch }
   | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' }
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }

@@ -1,4 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { KeptUse } from '../kept.ts';
 import type { AccountReads } from '../credits/account.ts';
 import type { ApiKey } from '../access/api-key.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
@@ -229,6 +230,8 @@ export interface Store extends AccountReads {
   stats(): StoreStats;
   /** How much of the queue a user has, as far as it is known here; a commit that is under way is not counted. */
   queueUse(userId: string): QueueUse;
+  /** What a user keeps, as far as it is known here. */
+  keeps(userId: string): KeptUse;
   /** Writes a trifle durably, to find out whether writing works. Rejects with `StoreError`. */
   probe(): Promise<void>;
   /** Writes what is waiting, then closes. A second call does nothing. */

@@ -31,6 +31,7 @@ import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import type { Spec, Work } from '../../domain/spec/spec.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
 import type { Hits } from './hits.ts';
+import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
 import type { ResultCache } from '../policies/cache.ts';
 import type { Joins } from '../policies/joins.ts';
@@ -120,9 +121,6 @@ export interface SubmitDeps {
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
-
-/** Logs go when executions are removed, which is not often. */
-const LOG_RETRY_S = 60;
 
 /**
  * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
@@ -214,7 +212,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   // Who takes a plan in takes in its steps.
   if (submission.plan === undefined) checkSubmitRate(caller, deps);
   // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
-  const mayFollow = idempotency === null && submission.plan === undefined && deps.hits.hasRoom;
+  const mayFollow =
+    idempotency === null && submission.plan === undefined && deps.hits.hasRoom && !keepsTooMuch(caller, deps);
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
   if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
   const execution = accepted(caller, submission, deps);
@@ -332,10 +331,10 @@ function accessOf(
   return keyId === null ? facts : { ...facts, keyId };
 }
 
-/** What its user may have in the queue and in logs. Who takes a plan in takes in its steps. */
-function quotaOf({ userId, plan }: NewExecution, { rules }: SubmitDeps): Pick<AcceptPart, 'quota'> {
-  const { queued, logBytes } = rules.quotasOf(userId);
-  return plan !== null || (queued === null && logBytes === null) ? {} : { quota: { queued, logBytes } };
+/** What its user may have in the queue and keep. If a plan is accepted, its steps may wait. */
+function quotaOf({ userId, plan }: NewExecution, deps: SubmitDeps): Pick<AcceptPart, 'quota'> {
+  const queued = plan === null ? deps.rules.quotasOf(userId).queued : null;
+  return { quota: { queued, kept: keptBounds(userId, deps) } };
 }
 
 /**
@@ -545,11 +544,8 @@ async function conclude(
       return insufficientCredits(result);
     case 'user_queue_full':
       return userQueueFull(caller, deps, scheduler);
-    case 'log_quota_exceeded': {
-      const detail =
-        'The logs of this user have reached their quota. Remove executions, or wait until execd removes them.';
-      return new RefusedError('log_quota_exceeded', detail, { retryAfterS: LOG_RETRY_S });
-    }
+    case 'quota_exceeded':
+      return quotaExceeded(caller, result.tooMuch);
     case 'not_found':
       return new RefusedError('not_found', `The plan ${one.submission.redrive?.of ?? ''} has been removed.`);
     case 'plan_closed':

@@ -1,4 +1,5 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
+import type { Kept } from '../../domain/kept.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
@@ -42,6 +43,8 @@ export interface EngineSettings {
   /** Whether commands in a sandbox have the network where no template says so. */
   hasNetwork: boolean;
   maxQueued: number;
+  /** What all users together may keep: above it, those with more than an equal part begin nothing new. */
+  maxKept: Record<Kept, number>;
   retry: RetryDefaults;
   /** False: a cache block is without effect. */
   hasCache: boolean;

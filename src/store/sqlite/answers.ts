@@ -5,7 +5,7 @@ import type { FinalStatus } from '../../domain/outcome.ts';
 import { type AnswerRow, type EventRow, type NewRow, OWN_COLUMNS, ownAnswer } from '../rows.ts';
 import { addTo, type Counts } from './counts.ts';
 import type { DeliveryWriter } from './deliveries.ts';
-import type { UserUsage } from './user-usage.ts';
+import { storeBytesOf, type UserUsage } from './user-usage.ts';
 import { EXECUTION_COLUMNS } from './statements.ts';
 
 /** Answers as the writer takes them: what is each one's own in columns, which are copied faster than objects. */
@@ -45,6 +45,7 @@ export class AnswerWriter {
     usage: UserUsage,
   ): number[] {
     const isHeard = isSilent !== true && this.#deliveries.hears(like);
+    const bytes = storeBytesOf({ ...like, facts: '' });
     const values = EXECUTION_COLUMNS.map((name) => like[name]);
     return ids.map((id, i) => {
       const at = times[i] as number;
@@ -56,6 +57,7 @@ export class AnswerWriter {
       for (const [name, value] of labels) this.#insertLabel.run(like.user_id, name, value, id);
       addTo(counts, like, 1);
       usage.count(like, 1);
+      usage.add(like.user_id, 'storeBytes', bytes + Buffer.byteLength(own.facts));
       const last = Number(this.#insertEvents.run(id, at, id, like.status, at).lastInsertRowid);
       if (isHeard) this.#tell({ ...like, ...own }, last - 1, at);
       return last - 1;

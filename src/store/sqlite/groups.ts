@@ -11,6 +11,7 @@ import { judge, type Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports/group.ts';
 import type { ChargePart, GrantPart } from '../../domain/credits/account.ts';
 import type { PricedAs } from '../../domain/credits/price.ts';
+import { type TooMuch, tooMuchKept } from '../../domain/kept.ts';
 import { mayTake } from '../../domain/shares.ts';
 import {
   type AttemptRow,
@@ -25,7 +26,7 @@ import { AnswerWriter, type WriterAnswers } from './answers.ts';
 import { ApiKeysTable } from './api-keys.ts';
 import { addTo, type Counts, readCounts } from './counts.ts';
 import { Turns } from './turns.ts';
-import { keptBytes, UserUsage } from './user-usage.ts';
+import { endBytesOf, keptBytes, storeBytesOf, UserUsage } from './user-usage.ts';
 import { DeliveryWriter } from './deliveries.ts';
 import { CHANGING_COLUMNS, CIRCUIT, EXECUTION_COLUMNS, prepareStatements } from './statements.ts';
 
@@ -58,13 +59,7 @@ export type Undone =
   | { status: 'stale' }
   | {
       status: 'refused';
-      reason:
-        | 'queue_full'
-        | 'user_queue_full'
-        | 'log_quota_exceeded'
-        | 'run_gone'
-        | 'not_found'
-        | 'balance_limit';
+      reason: 'queue_full' | 'user_queue_full' | 'run_gone' | 'not_found' | 'balance_limit';
     }
   | {
       status: 'refused';
@@ -75,6 +70,7 @@ export type Undone =
       reason: 'plan_closed' | 'step_exists' | 'step_of_plan';
     }
   | NoCredit
+  | { status: 'refused'; reason: 'quota_exceeded'; tooMuch: TooMuch }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
@@ -88,7 +84,7 @@ export type GroupReply =
     }
   | Undone;
 
-type FullReason = 'queue_full' | 'user_queue_full' | 'log_quota_exceeded';
+type FullReason = 'queue_full' | 'user_queue_full';
 
 const STALE: Undone = { status: 'stale' };
 const NOT_FOUND: Undone = { status: 'refused', reason: 'not_found' };
@@ -230,6 +226,9 @@ export class GroupWriter {
     const fresh = { ...part.row, revision: 1 };
     const refusal = this.#whyNoStep(fresh);
     if (refusal !== null) return refusal;
+    const tooMuch =
+      part.quota === undefined ? null : tooMuchKept(this.usage.keeps(fresh.user_id), part.quota.kept);
+    if (tooMuch !== null) return { status: 'refused', reason: 'quota_exceeded', tooMuch };
     const full = end === null ? this.#whyFull(part) : null;
     if (full !== null) return { status: 'refused', reason: full };
     const hold = this.#accounts.look(fresh, part.pricing?.windows ?? [], fresh.created_at);
@@ -267,6 +266,7 @@ export class GroupWriter {
     if (end === null) work.touched.push({ row, attempts });
     else if (row.cost !== null) work.touched.push({ row: { ...row, result: null }, attempts });
     this.#count(row, 1);
+    this.usage.add(row.user_id, 'storeBytes', storeBytesOf(row));
     return null;
   }
 
@@ -311,9 +311,8 @@ export class GroupWriter {
 
   /** Why there is no room for one more execution that has not ended yet; null when there is. */
   #whyFull({ row, joins, claim, quota, mayWait, maxQueued }: WriterAccept): FullReason | null {
-    const { waiting, retrying, logBytes } = this.usage.of(row.user_id);
-    const { queued = null, logBytes: mostLogged = null } = quota ?? {};
-    if (mostLogged !== null && logBytes >= mostLogged) return 'log_quota_exceeded';
+    const { waiting, retrying } = this.usage.of(row.user_id);
+    const queued = quota?.queued ?? null;
     if (claim !== null && !joins && this.#mayRun({ ...row, revision: 1 })) {
       // It may have to be retried: a user whose retries fill the queue begins nothing more. Those of others do not count.
       const isOver =
@@ -495,6 +494,7 @@ export class GroupWriter {
     this.#insertEvents(copy, 0, events, at, { touched: [], events: [], answers: [] });
     if (row.kind === 'plan') this.#sql.copyMarks.run(copy.id, row.id);
     this.#count(copy, 1);
+    this.usage.add(copy.user_id, 'storeBytes', storeBytesOf(copy));
   }
 
   #expire(part: ports.ExpirePart, work: Work): Undone | null {
@@ -579,6 +579,7 @@ export class GroupWriter {
     { startedAt, endedAt, output, resources, logComplete }: ports.AttemptEnd,
   ): void {
     this.usage.add(row.user_id, 'logBytes', output.stdoutKeptBytes + output.stderrKeptBytes);
+    this.usage.add(row.user_id, 'logs', 1);
     this.#sql.endAttempt.run(
       startedAt,
       endedAt,
@@ -658,12 +659,14 @@ export class GroupWriter {
     // Attempts belong to the run, and stay as long as somebody refers to it.
     const isShared = this.#row(row.run_id) !== undefined || this.#sql.sharing.get(row.run_id) !== undefined;
     if (!isShared) {
-      const kept = last.attempts.filter(({ ended_at: end }) => end !== null);
+      const kept = last.attempts.filter(({ outcome, output }) => outcome !== null && output !== null);
       for (const { output } of kept) this.usage.add(row.user_id, 'logBytes', -keptBytes(output));
+      this.usage.add(row.user_id, 'logs', -kept.length);
       this.#sql.deleteAttempts.run(row.run_id);
     }
     work.touched.push(last);
     this.#count(row, -1);
+    this.usage.add(row.user_id, 'storeBytes', -storeBytesOf(row));
   }
 
   #cache({ put, drop, keepAtMost }: WriterCache): null {
@@ -720,6 +723,7 @@ export class GroupWriter {
   ): void {
     this.#count(row, -1);
     const before = row.event_sequence;
+    const bytes = endBytesOf(row);
     Object.assign(row, changes, { revision: row.revision + 1, event_sequence: before + events.length });
     if (row.phase !== 'done') row.status = statusOf(row.phase, null);
     this.#sql.updateExecution.run(...CHANGING_COLUMNS.map((name) => row[name]), row.seq);
@@ -731,6 +735,7 @@ export class GroupWriter {
     }
     work.touched.push(told);
     this.#count(row, 1);
+    this.usage.add(row.user_id, 'storeBytes', endBytesOf(row) - bytes);
   }
 
   /** The execution that stands for a run, which is named by any of those that take part: the first that has not left it. */

@@ -35,6 +35,7 @@ import type {
 } from '../../domain/ports/store.ts';
 import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
+import type { KeptUse } from '../../domain/kept.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
@@ -54,7 +55,7 @@ import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads/reads.ts';
 import { EQUAL_SHARES } from './turns.ts';
-import type { UserCounts } from './user-usage.ts';
+import { Usages } from './user-usage.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -113,9 +114,7 @@ export class SqliteStore implements Store {
   #failure: StoreError | null = null;
   #counts: Counts | null = null;
   /** Of users for whom something waits or is kept. */
-  readonly #users = new Map<string, UserCounts[1]>();
-  #totalWaiting = 0;
-  #waitingUsers = 0;
+  readonly #users = new Usages();
   #shares: Shares = EQUAL_SHARES;
   #searching: Promise<void> = Promise.resolve();
   #epoch = 0;
@@ -148,7 +147,7 @@ export class SqliteStore implements Store {
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
       this.#counts = opened.counts;
-      this.#noteUsers(opened.users);
+      for (const [user, usage] of opened.users) this.#users.set(user, usage);
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
@@ -258,7 +257,7 @@ export class SqliteStore implements Store {
   ): ReturnType<Store['expired']> {
     const old = this.#read((reads) => reads.endedBefore(finishedBefore, limit));
     if (old.length > 0) return old;
-    const kept = [...this.#users].map(([userId, { kept }]) => [userId, kept] as const);
+    const kept = [...this.#users.all()].map(([userId, { kept }]) => [userId, kept] as const);
     const total = kept.reduce((sum, [, n]) => sum + n, 0);
     const before = this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
     return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
@@ -381,22 +380,14 @@ export class SqliteStore implements Store {
   }
 
   queueUse(userId: string): QueueUse {
-    const { waiting, retrying } = this.#users.get(userId) ?? NO_USE;
-    const users = this.#waitingUsers + (waiting === 0 ? 1 : 0);
     return {
-      waiting: { own: waiting, total: this.#totalWaiting, users },
-      retrying: { own: retrying, total: this.#counts?.scheduledRetry ?? 0, users },
+      waiting: this.#users.taken(userId, 'waiting'),
+      retrying: this.#users.taken(userId, 'retrying', 'waiting'),
     };
   }
 
-  #noteUsers(changes: readonly UserCounts[]): void {
-    for (const [userId, now] of changes) {
-      const before = this.#users.get(userId) ?? NO_USE;
-      this.#totalWaiting += now.waiting - before.waiting;
-      this.#waitingUsers += Number(now.waiting > 0) - Number(before.waiting > 0);
-      if (now.waiting === 0 && now.kept === 0) this.#users.delete(userId);
-      else this.#users.set(userId, now);
-    }
+  keeps(userId: string): KeptUse {
+    return this.#users.keeps(userId);
   }
 
   async probe(): Promise<void> {
@@ -455,7 +446,7 @@ export class SqliteStore implements Store {
     });
     if (reply.type !== 'committed') throw unexpected(reply);
     this.#counts = reply.counts;
-    this.#noteUsers(reply.users);
+    for (const [user, usage] of reply.users) this.#users.set(user, usage);
     this.#stats.deliveries = reply.deliveries;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
@@ -599,7 +590,6 @@ export class SqliteStore implements Store {
   }
 }
 
-const NO_USE: UserCounts[1] = Object.freeze({ waiting: 0, retrying: 0, kept: 0 });
 const NONE_QUEUED = { process: 0, http: 0 };
 
 function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
