@@ -18,9 +18,9 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends gcc libc6-dev \
   && rm -rf /var/lib/apt/lists/*
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build-native.sh ./scripts/
+COPY scripts/build-native.sh scripts/bundle.ts ./scripts/
 COPY src ./src
-RUN npm run build:native && npm run build && rm -f dist/.tsbuildinfo
+RUN npm run build:native && npm run build
 
 # ------------------------------------------------------------------------------- production dependencies
 FROM ${NODE_IMAGE} AS dependencies

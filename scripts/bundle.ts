@@ -1,0 +1,31 @@
+// Builds the programs into dist/: each in one file or a few, with the packages that it uses. A server starts in half the time
+// that it needs to find, read and link some nine hundred files.
+import { rmSync } from 'node:fs';
+import { type InputOptions, rolldown } from 'rolldown';
+
+/** It serves files of its own, which it finds beside itself. */
+const node: InputOptions = { platform: 'node', external: ['@fastify/swagger-ui'] };
+
+/** What starts by itself, with its threads. What they share lies in bin/, where a thread is beside the file that starts it. */
+const PROGRAMS = {
+  'bin/server': 'src/bin/server.ts',
+  'bin/keys': 'src/bin/keys.ts',
+  'bin/import': 'src/bin/import.ts',
+  'bin/writer': 'src/store/sqlite/writer.ts',
+  'bin/condition-worker': 'src/expressions/condition-worker.ts',
+  'cli/main': 'src/cli/main.ts',
+};
+/** Apart, so that it loads nothing that it does not need: a small process forks fast. */
+const NODE_HOST = { 'runner-host/node/main': 'src/runner-host/node/main.ts' };
+
+for (const dir of ['bin', 'cli', 'runner-host']) rmSync(`dist/${dir}`, { recursive: true, force: true });
+for (const input of [PROGRAMS, NODE_HOST]) {
+  const bundle = await rolldown({ ...node, input });
+  await bundle.write({
+    dir: 'dist',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'bin/[name]-[hash].js',
+    sourcemap: true,
+  });
+  await bundle.close();
+}
