@@ -4,6 +4,7 @@ import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, jwtVerify, 
 import { type Caller, type Scope, SCOPES, userId as userIdSchema } from '../domain/spec/access.ts';
 import { RefusedError } from '../domain/errors.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
+import { LastGood } from '../resilience/last-good.ts';
 
 export interface TokenOptions {
   issuer: string;
@@ -33,18 +34,22 @@ const FETCH_MS = 5000;
 /** The provider is asked again for its keys at most so often, however many tokens name keys that are not known. */
 const COOLDOWN_MS = 30_000;
 const KEYS_MAX_AGE_MS = 600_000;
+/** While the provider cannot be reached its last keys are good for so long: longer than an outage, not for ever. */
+const KEYS_MOST_AGE_MS = 24 * 3_600_000;
 const SCOPE_PREFIX = 'execd:';
 const RETRY_S = 5;
 
 export function tokenReader(options: TokenOptions): TokenReader {
-  const { issuer, audience, jwks, clock, log } = options;
+  const { issuer, audience, jwks, clock } = options;
+  const source = jwks instanceof URL ? publishedKeys(jwks, options) : null;
   const keys =
     jwks instanceof URL
       ? createRemoteJWKSet(jwks, {
-          timeoutDuration: FETCH_MS,
+          // The source has a limit of its own, and never asks for longer.
+          timeoutDuration: 2 * FETCH_MS,
           cooldownDuration: COOLDOWN_MS,
           cacheMaxAge: KEYS_MAX_AGE_MS,
-          [customFetch]: (url, { signal }) => options.fetch(url, signal),
+          [customFetch]: async () => new Response(await source?.get()),
         })
       : createLocalJWKSet(jwks);
   return async (token) => {
@@ -59,9 +64,26 @@ export function tokenReader(options: TokenOptions): TokenReader {
       });
       return callerOf(payload, options);
     } catch (error) {
-      return refusalOf(error as Error, log);
+      return refusalOf(error as Error, source?.isStale ?? false);
     }
   };
+}
+
+/** The keys as the provider publishes them, as JSON. */
+function publishedKeys(url: URL, { fetch, clock, log }: TokenOptions): LastGood<string> {
+  return new LastGood({
+    ...{ clock, timeoutMs: FETCH_MS, maxAgeMs: KEYS_MOST_AGE_MS },
+    async read(signal) {
+      const response = await fetch(url.href, signal);
+      if (response.status !== 200)
+        throw new Error(`the identity provider returned status ${response.status}`);
+      const text = await response.text();
+      const { keys } = JSON.parse(text) as { keys?: unknown };
+      if (!Array.isArray(keys)) throw new Error('the identity provider returned no list of keys');
+      return text;
+    },
+    failed: (err) => log.warn({ err }, 'Cannot read the keys of the identity provider'),
+  });
 }
 
 function callerOf(payload: JWTPayload, { userClaim, scopesClaim }: TokenOptions): Caller | RefusedError {
@@ -83,24 +105,25 @@ function scopesIn(claim: unknown): ReadonlySet<Scope> {
   return new Set(SCOPES.filter((scope) => words.includes(SCOPE_PREFIX + scope)));
 }
 
-function refusalOf(error: Error, log: Log): RefusedError {
+/** @param isStale the keys could not be read of late, so that a newer one may be missing */
+function refusalOf(error: Error, isStale: boolean): RefusedError {
   if (error instanceof errors.JWTExpired) return new RefusedError('unauthorized', 'The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed)
     return new RefusedError(
       'unauthorized',
       `The claim "${error.claim}" of the token has an unexpected value.`,
     );
+  const isUnknownKey = error instanceof errors.JWKSNoMatchingKey;
   const isAboutToken =
     error instanceof errors.JWSInvalid ||
     error instanceof errors.JWTInvalid ||
     error instanceof errors.JWSSignatureVerificationFailed ||
     error instanceof errors.JOSEAlgNotAllowed ||
     error instanceof errors.JOSENotSupported ||
-    error instanceof errors.JWKSNoMatchingKey ||
+    (isUnknownKey && !isStale) ||
     error instanceof errors.JWKSMultipleMatchingKeys;
   if (isAboutToken)
     return new RefusedError('unauthorized', 'The token is not signed by a key of the identity provider.');
-  log.warn({ err: error }, 'Cannot read the keys of the identity provider');
   const detail = 'execd cannot read the keys of the identity provider. Try again later.';
   return new RefusedError('identity_unavailable', detail, { retryAfterS: RETRY_S, cause: error });
 }
