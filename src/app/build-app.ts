@@ -231,7 +231,16 @@ export async function buildApp(
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
   const dispatcher = new Dispatcher({
-    ...{ store: usedStore, commit, sender, clock, log, random: () => Math.random(), toData: toToldWire },
+    ...{
+      store: usedStore,
+      commit,
+      sender,
+      clock,
+      log,
+      circuits,
+      random: () => Math.random(),
+      toData: toToldWire,
+    },
     source: () => `urn:execd:${engine.instanceId}`,
     maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
   });

@@ -109,12 +109,18 @@ export class Circuit {
     return this.#state === 'closed' && this.#counting.counted().failures === 0;
   }
 
+  /** Whether an attempt would be let through now. */
+  get mayAdmit(): boolean {
+    const isFull = this.#state === 'half_open' && this.#probing + this.#probed >= this.settings.probes;
+    return this.waitMs === null && !isFull;
+  }
+
   /** Lets an attempt through, or says how long to wait, milliseconds. Nobody waits for the end of a probe. */
   admit(): Ticket | { waitMs: number } {
     if (this.waitMs !== null) return this.reject();
     if (this.#state === 'open') this.#to('half_open');
     if (this.#state === 'half_open') {
-      if (this.#probing + this.#probed >= this.settings.probes) return this.reject();
+      if (!this.mayAdmit) return this.reject();
       this.#probing += 1;
     }
     return { generation: this.#generation };
@@ -214,6 +220,9 @@ const openTimesOf = ({ openMs, maxOpenMs }: CircuitSettings) =>
     ? new ConstantBackoff(openMs)
     : new ExponentialBackoff({ generator: noJitterGenerator, initialDelay: openMs, maxDelay: maxOpenMs });
 
+/** Beyond so many the one that was made first is forgotten. */
+const MAX_CIRCUITS = 20_000;
+
 /** All circuits that have been asked for. */
 export class Circuits {
   readonly #nowMs: () => number;
@@ -246,6 +255,8 @@ export class Circuits {
       changed: (one) => this.#changed(one),
     });
     this.#circuits.set(name, circuit);
+    const [oldest] = this.#circuits.keys();
+    if (this.#circuits.size > MAX_CIRCUITS && oldest !== undefined) this.#circuits.delete(oldest);
     return circuit;
   }
 

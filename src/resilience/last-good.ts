@@ -51,7 +51,7 @@ export class LastGood<T> {
       fallback(handleAll, () => this.#fallback()),
       limited,
     );
-    return policy.execute(({ signal }) => this.#read(signal)) as Promise<T>;
+    return policy.execute<T>(({ signal }) => this.#read(signal));
   }
 
   async #read(signal: AbortSignal): Promise<T> {

@@ -5,6 +5,7 @@ import type { Store } from '../domain/ports/store.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log, Timer } from '../domain/ports/clock.ts';
 import {
+  circuitOfLane,
   type DeliveryState,
   type DeliveryTry,
   type DueDelivery,
@@ -15,6 +16,7 @@ import {
   type WebhookAnswer,
   type WebhookSender,
 } from '../domain/webhooks/webhooks.ts';
+import type { Circuits, CircuitSettings, Ticket } from '../resilience/circuits.ts';
 import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resilience/retrying.ts';
 import { signedHeaders, toBody } from './message.ts';
 
@@ -24,6 +26,7 @@ export interface DispatcherDeps {
   sender: WebhookSender;
   clock: Clock;
   log: Log;
+  circuits: Circuits;
   /** 0 to 1, for jitter. */
   random: () => number;
   /** What is told of an event; `execution` where its result is told too. */
@@ -48,6 +51,16 @@ export interface DispatcherStats {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 export const WAITS_MS = [5000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR] as const;
+/** A receiver that fails so often in a row is asked by one probe at a time, and what is due for it waits. */
+const RECEIVER: CircuitSettings = {
+  trip: { type: 'consecutive', failures: 5 },
+  openMs: 10_000,
+  maxOpenMs: 5 * MINUTE,
+  probes: 1,
+  countUserFaults: false,
+};
+/** What has waited so long for its receiver to be asked fails: a bit longer than all waits together. */
+const MAX_HELD_MS = 28 * HOUR;
 /** The part of a wait that is random, so that what has failed together does not come together again. */
 const JITTER = 0.2;
 const MAX_PER_LANE = 8;
@@ -191,22 +204,49 @@ export class Dispatcher {
   }
 
   async #beginIn(lane: string, user: string, now: number): Promise<void> {
+    const circuit = this.#deps.circuits.find(circuitOfLane(lane));
+    if (circuit !== null && circuit.waitMs !== null) return this.#hold(lane, now, circuit.waitMs);
     const [busy, keys] = this.#inLane(lane);
     const free = Math.min(MAX_PER_LANE - busy, this.#roomOf(user));
-    if (free <= 0) return;
+    if (free <= 0 || circuit?.mayAdmit === false) return;
     let begun = 0;
     for (const one of await this.#deps.store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
       const key = `${one.webhookId} ${subjectOf(one.record)}`;
       // Of one execution, one after the other: what was told first arrives first, unless it has failed.
       if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
+      const ticket = circuit?.admit() ?? null;
+      if (ticket !== null && 'waitMs' in ticket) return;
       keys.add(key);
       begun += 1;
-      const done = this.#deliver(one).finally(() => {
+      const done = this.#deliver(one, (answer) => this.#record(lane, ticket, answer)).finally(() => {
         this.#flights.delete(one.id);
         this.wake();
       });
       this.#flights.set(one.id, { user, lane, key, done });
     }
+  }
+
+  /** What is due waits with its receiver, until that may be asked again. */
+  async #hold(lane: string, now: number, waitMs: number): Promise<void> {
+    const until = Math.ceil(now + waitMs);
+    const error = `execd did not try: the receiver has failed for ${MAX_HELD_MS / HOUR} hours`;
+    const lastTry: DeliveryTry = { at: now, status: null, error, tookMs: 0 };
+    const part = { type: 'hold_lane', lane, at: now, until, heldBefore: now - MAX_HELD_MS, lastTry } as const;
+    await this.#deps.commit([[part]]);
+    this.#wakeIn(until - now);
+  }
+
+  /** @param answer null when nobody knows how it went */
+  #record(lane: string, ticket: Ticket | null, answer: WebhookAnswer | null): void {
+    const { circuits } = this.#deps;
+    const name = circuitOfLane(lane);
+    const end = answer === null ? 'ignored' : isAlive(answer) ? 'success' : 'failure';
+    // A receiver that works has no circuit: there may be very many of them.
+    const circuit = end === 'failure' ? circuits.get(name, RECEIVER) : circuits.find(name);
+    if (circuit === null) return;
+    const own = ticket ?? circuit.admit();
+    if ('generation' in own) circuit.record(own, end);
+    if (circuit.isIdle) circuits.forget(name);
   }
 
   #inLane(lane: string): [count: number, keys: Set<string>] {
@@ -227,18 +267,19 @@ export class Dispatcher {
 
   // -------------------------------------------------------------------------------------- one try
 
-  async #deliver(one: DueDelivery): Promise<void> {
+  async #deliver(one: DueDelivery, note: (answer: WebhookAnswer | null) => void): Promise<void> {
     const { record, webhook } = one;
     const { type, at: time } = record;
     const subject = subjectOf(record);
     const about = type === 'low_balance' ? 'account' : 'execution';
     const ended = webhook.withResult ? await this.#ended(record) : null;
-    if (ended === undefined) return;
+    if (ended === undefined) return note(null);
     const data = this.#deps.toData(record, ended);
     const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
     const { answer, tried } = await this.try(webhook, event);
     // Nobody knows how it went.
-    if (this.#stop.signal.aborted && answer.status === null) return;
+    if (this.#stop.signal.aborted && answer.status === null) return note(null);
+    note(answer);
     this.#seconds += tried.tookMs / 1000;
     const tries = [...one.tries, tried];
     const { state, nextAt } = this.#verdict(answer, tries);
@@ -308,6 +349,12 @@ function rotated<T>(all: readonly T[], turn: number): T[] {
 }
 
 const GONE = 410;
+const OVERLOADED = [408, 429];
+
+/** Whether a receiver is there, whatever it thinks of what it was sent. */
+function isAlive({ status }: WebhookAnswer): boolean {
+  return status !== null && status < 500 && !OVERLOADED.includes(status);
+}
 
 function isSuccess({ status }: WebhookAnswer): boolean {
   return status !== null && status >= 200 && status < 300;

@@ -192,6 +192,18 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
       after: null,
       nextAt: null,
     });
+    const lastTry = { at: 7, status: null, error: 'held', tookMs: 0 };
+    const hold = { type: 'hold_lane', lane: 'ann https://example.com', heldBefore: 0, lastTry } as const;
+    await one(store, [{ ...hold, at: 50, until: 9500 }]);
+    t.match(await store.deliveries('wh', ALL), [{ state: 'pending', nextAt: 9500, tries }]);
+    await one(store, [{ ...hold, at: 60, until: 9000 }]);
+    t.match(await store.deliveries('wh', ALL), [{ nextAt: 9500 }], 'no earlier than before');
+    await one(store, [{ ...hold, at: 70, until: 9600, heldBefore: 50 }]);
+    t.match(await store.deliveries('wh', ALL), [
+      { state: 'failed', nextAt: null, tries: [...tries, lastTry] },
+    ]);
+    t.equal(store.stats().deliveries.pending, 0);
+    t.match(await one(store, [{ ...later, isRedelivery: true }]), { status: 'applied' });
     const end = { ...later, state: 'failed', nextAt: null } as const;
     t.match(await one(store, [end]), { status: 'applied' });
     t.same(await one(store, [later]), { status: 'stale' });

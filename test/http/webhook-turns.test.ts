@@ -1,4 +1,5 @@
 // Who is served when many deliveries wait: the dispatcher alone, with a store and receivers that a test makes up.
+import { Circuits } from '../../src/resilience/circuits.ts';
 import t from 'tap';
 import {
   type DueDelivery,
@@ -21,6 +22,7 @@ function world(maxConcurrent: number) {
   const laneOfOne = (one: DueDelivery) => laneOf(one.webhook);
   const deps = {
     clock,
+    circuits: new Circuits(() => clock.monotonic()),
     maxConcurrent,
     store: {
       stats: () => ({ deliveries: { pending: due.size } }),

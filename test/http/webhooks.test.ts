@@ -388,7 +388,7 @@ t.test('redirects are not followed, and private addresses are not reached', asyn
   t.equal(inner.received.length, 0);
 });
 
-t.test('a receiver that hangs holds up nobody else, and is given up after its time', async (t) => {
+t.test('a receiver that hangs holds up nobody else, and is then asked by probes only', async (t) => {
   const { s, to, clock } = await slowWorld(t, { EXECUTION_WEBHOOK_TIMEOUT_MS: '60000' });
   const slow = await receiver(t);
   slow.answer = () => undefined;
@@ -399,14 +399,53 @@ t.test('a receiver that hangs holds up nobody else, and is given up after its ti
     await clock.advance(10);
     return to.received.length >= 20;
   });
-  await until('the tries are over', async () => {
+  const circuits = async () => (await s.call<{ items: object[] }>('GET', '/v1/circuits')).body.items;
+  await until('the circuit is open', async () => {
     await clock.advance(1000);
-    return (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length > 0).length === 20;
+    return JSON.stringify(await circuits()).includes('"open"');
   });
-  t.match((await deliveries(s, hanging.id))[0], {
-    state: 'pending',
-    tries: [{ status: null, error: /did not respond within 60000 ms/ }],
+  t.match(await circuits(), [{ name: `receiver:local ${slow.url}`, opened: 1 }]);
+  const tried = (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length > 0);
+  t.match(tried[0]?.tries, [{ status: null, error: /did not respond within 60000 ms/ }]);
+  await until('an hour has gone by', async () => {
+    await clock.advance(20_000);
+    return clock.monotonic() > 3_600_000;
   });
+  t.ok(slow.received.length <= 24, `${slow.received.length} requests in an hour for 20 deliveries`);
+  const held = (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length === 0);
+  t.ok(held.length > 0);
+  t.ok(held.every(({ state, next_try }) => state === 'pending' && next_try !== null));
+
+  slow.answer = (_one, response) => response.writeHead(204).end();
+  await until('what was held has arrived', async () => {
+    await clock.advance(10_000);
+    const all = await deliveries(s, hanging.id);
+    return all.filter(({ state }) => state === 'delivered').length >= held.length;
+  });
+  t.same(await circuits(), [], 'a circuit that is closed and counts nothing is forgotten');
+});
+
+t.test('what has waited for a dead receiver for more than a day fails without a try', async (t) => {
+  const w = await slowWorld(t);
+  const { s, to, clock } = w;
+  to.answer = (_one, response) => response.writeHead(500).end();
+  const hook = await subscribe(s, { url: to.url });
+  for (let i = 0; i < 6; i++) await run(w, shell('true'));
+  await until('the circuit is open', async () => {
+    await clock.advance(1000);
+    return (await s.call('GET', '/v1/circuits')).text.includes('"open"');
+  });
+  await s.call('POST', `/v1/circuits/${encodeURIComponent(`receiver:local ${to.url}`)}/isolate`);
+  const asked = to.received.length;
+  await run(w, shell('true'));
+  await until('it is held', async () => {
+    await clock.advance(10_000);
+    return (await deliveries(s, hook.id))[0]?.tries.length === 0;
+  });
+  await clock.advance(28 * 60 * MINUTE);
+  const last = await tried(w, hook.id, 1, 10_000);
+  t.match(last, { state: 'failed', tries: [{ status: null, error: /did not try/ }] });
+  t.equal(to.received.length, asked, 'held open by hand, it is not asked at all');
 });
 
 t.test('events of one execution arrive in their order; those of others do not wait for it', async (t) => {

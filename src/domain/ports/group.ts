@@ -306,6 +306,17 @@ export interface DeliveryPart {
   isRedelivery: boolean;
 }
 
+/** A receiver is not asked for a while: what is due in its lane waits, and what has waited for too long fails untried. */
+export interface HoldLanePart {
+  type: 'hold_lane';
+  lane: string;
+  at: number;
+  until: number;
+  /** What is held since then, or longer, fails with this as its last try. */
+  heldBefore: number;
+  lastTry: DeliveryTry;
+}
+
 /** The server was asked to stop: what still runs when it ends has not met a crash. */
 export interface StopAskedPart {
   type: 'stop_asked';
@@ -356,6 +367,7 @@ export type Part =
   | WebhookPart
   | WebhookRemovePart
   | DeliveryPart
+  | HoldLanePart
   | DeliverySweepPart
   | CircuitsPart
   | StopAskedPart;

@@ -9,6 +9,7 @@ import {
   lowBalanceOf,
   OPERATOR,
   type Told,
+  userOfLane,
   type WebhookFilter,
 } from '../../domain/webhooks/webhooks.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, toEventRecord } from '../rows.ts';
@@ -155,6 +156,12 @@ export class DeliveryWriter {
     return true;
   }
 
+  hold({ lane, at, until, heldBefore, lastTry }: ports.HoldLanePart): void {
+    const { changes } = this.#sql.expire.run(JSON.stringify(lastTry), at, lane, heldBefore);
+    if (changes > 0) this.#count(userOfLane(lane), -Number(changes));
+    this.#sql.hold.run(until, at, lane, until);
+  }
+
   sweep({ finishedBefore, limit }: ports.DeliverySweepPart): void {
     this.#sql.sweep.run(finishedBefore, limit);
     this.#sql.sweepOrphans.run(limit);
@@ -200,7 +207,12 @@ const SQL = {
   removeDeliveries: 'DELETE FROM deliveries WHERE webhook_id = ?',
   orphan: 'UPDATE webhooks SET is_orphan = 1 WHERE id = ?',
   get: 'SELECT state, user_id FROM deliveries WHERE id = ?',
-  settle: 'UPDATE deliveries SET state = ?, tries = ?, next_at = ?, finished_at = ? WHERE id = ?',
+  settle:
+    'UPDATE deliveries SET state = ?, tries = ?, next_at = ?, finished_at = ?, held_since = NULL WHERE id = ?',
+  hold: `UPDATE deliveries SET next_at = ?, held_since = coalesce(held_since, ?)
+    WHERE state = 'pending' AND lane = ? AND next_at < ?`,
+  expire: `UPDATE deliveries SET state = 'failed', tries = json_insert(tries, '$[#]', json(?)), next_at = NULL, finished_at = ?
+    WHERE state = 'pending' AND lane = ? AND held_since <= ?`,
   sweep: `DELETE FROM deliveries WHERE id IN (
     SELECT id FROM deliveries WHERE finished_at < ? ORDER BY finished_at LIMIT ? + 0)`,
   sweepOrphans: `DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks w WHERE is_orphan = 1

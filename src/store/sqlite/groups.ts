@@ -206,6 +206,9 @@ export class GroupWriter {
         return this.deliveries.remove(part) ? null : NOT_FOUND;
       case 'delivery':
         return this.deliveries.settle(part) ? null : STALE;
+      case 'hold_lane':
+        this.deliveries.hold(part);
+        return null;
       case 'delivery_sweep':
         this.deliveries.sweep(part);
         return null;

@@ -298,6 +298,9 @@ const LANES = `
 /** Webhooks that are sent results. */
 const RESULTS_SENT = `ALTER TABLE webhooks ADD COLUMN with_result INTEGER NOT NULL DEFAULT 0`;
 
+/** Since when a delivery waits for a receiver that is not asked. */
+const HELD = `ALTER TABLE deliveries ADD COLUMN held_since INTEGER`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -305,6 +308,7 @@ export const MIGRATIONS: readonly string[] = [
   KEPT,
   LANES,
   RESULTS_SENT,
+  HELD,
 ];
 
 /**
