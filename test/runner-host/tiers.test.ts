@@ -514,6 +514,20 @@ at('uid', 'a user is used again when nothing runs as it any more, and not before
   t.equal(host.log(ref), `${host.tier.firstUid}\n`);
 });
 
+at('uid', 'each owner gets the user that they had before, as long as it is free', async (t, tier) => {
+  const host = await greeted(t, { ...tier, uidCount: 3 });
+  const { firstUid } = host.tier;
+  const userOf = async (owner: string) => Number(await said(host, 'id -u', { owner })) - firstUid;
+  const owners = ['ann', 'bob', 'ann', 'cat', 'bob', 'cat', 'ann'];
+  const users: number[] = [];
+  for (const owner of owners) users.push(await userOf(owner));
+  t.same(users, [0, 1, 0, 2, 1, 2, 0]);
+  const ref = host.start('echo; sleep 60', { owner: 'ann' });
+  await host.next('growth', (one) => one.ref === ref);
+  // Hers is taken, and each of the others has been somebody's.
+  t.not(await userOf('ann'), 0);
+});
+
 at(
   'uid',
   'System V objects are gone before a user is used again, and their memory counts',

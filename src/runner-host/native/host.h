@@ -389,7 +389,7 @@ bool uids_are_there(void);
 /** Its name, or its number where it has none. */
 const char *uid_name(uid_t uid);
 /** A user that no process runs as; 0 when all are taken. */
-uid_t uid_take(void);
+uid_t uid_take(const char *owner);
 void uid_give(uid_t uid);
 /** Calls `look` while this thread has the rights of a user on files; 0: its own. What the user cannot see stays unknown. */
 void as_user(uid_t uid, void (*look)(void *), void *arg);

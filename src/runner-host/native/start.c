@@ -155,7 +155,7 @@ static bool isolate(struct attempt *attempt) {
     refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no users that commands may run as."));
     return false;
   }
-  attempt->uid = attempt->user = uid_take();
+  attempt->uid = attempt->user = uid_take(attempt->start->owner);
   if (attempt->uid != 0) {
     start_add_user(attempt->start, uid_name(attempt->uid));
     return true;

@@ -16,6 +16,8 @@
 static uid_t first;
 static uint32_t count, next;
 static bool *is_taken;
+/** A digest of the owner that each was given to last; 0: none. */
+static uint64_t *last_owners;
 static char **names;
 
 /** Of the file alone: to ask a directory service could take long. */
@@ -40,6 +42,8 @@ bool uids_set(uint32_t first_uid, uint32_t uid_count) {
   count = uid_count;
   is_taken = must_alloc(count * sizeof *is_taken);
   memset(is_taken, 0, count * sizeof *is_taken);
+  last_owners = must_alloc(count * sizeof *last_owners);
+  memset(last_owners, 0, count * sizeof *last_owners);
   read_names();
   return true;
 }
@@ -48,17 +52,45 @@ bool uids_are_there(void) { return count > 0; }
 
 const char *uid_name(uid_t uid) { return uid == SANDBOX_USER ? "nobody" : names[uid - first]; }
 
-uid_t uid_take(void) {
+/** FNV-1a. Two owners with one digest only share a preference. */
+static uint64_t digest_of(const char *owner) {
+  uint64_t digest = 0xcbf29ce484222325;
+  for (; *owner != 0; owner++) digest = (digest ^ (uint8_t)*owner) * 0x100000001b3;
+  return digest == 0 ? 1 : digest;
+}
+
+/** The next free one, in turn, that was given to `last` last; -1: none. */
+static int64_t find_free(uint64_t last) {
   for (uint32_t tries = 0; tries < count; tries++) {
-    uint32_t at = next++ % count;
-    if (is_taken[at]) continue;
-    is_taken[at] = true;
-    // Whatever an earlier host may have left of it.
-    uid_kill(first + at);
-    if (next <= count) ipc_remove(first + at);
-    return first + at;
+    uint32_t at = (next + tries) % count;
+    if (!is_taken[at] && last_owners[at] == last) return at;
   }
-  return 0;
+  return -1;
+}
+
+/** The next free one, in turn, whoever had it. */
+static int64_t find_any(void) {
+  for (uint32_t tries = 0; tries < count; tries++) {
+    uint32_t at = (next + tries) % count;
+    if (!is_taken[at]) return at;
+  }
+  return -1;
+}
+
+uid_t uid_take(const char *owner) {
+  uint64_t digest = digest_of(owner);
+  // Files that a command has left in /tmp are read by nobody else then, as long as there are enough users.
+  int64_t at = find_free(digest);
+  if (at < 0) at = find_free(0);
+  if (at < 0) at = find_any();
+  if (at < 0) return 0;
+  next = (uint32_t)at + 1;
+  is_taken[at] = true;
+  // Whatever an earlier host may have left of it.
+  uid_kill(first + (uid_t)at);
+  if (last_owners[at] == 0) ipc_remove(first + (uid_t)at);
+  last_owners[at] = digest;
+  return first + (uid_t)at;
 }
 
 void uid_give(uid_t uid) { is_taken[uid - first] = false; }
