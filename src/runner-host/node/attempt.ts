@@ -6,12 +6,13 @@ import { closeSync } from 'node:fs';
 import { Ender, within } from './ending.ts';
 import { JournalWriter } from '../../journal/journal-writer.ts';
 import { limitOfEnd, type LimitWatch, type Watched } from './limits.ts';
-import { findTarget, launch, LaunchError, prepareFiles } from './launch.ts';
+import { checkFound, findTarget, launch, LaunchError, prepareFiles } from './launch.ts';
 import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
 import type { Leader, ProcessTable } from './process-table.ts';
-import { lookElsewhere, type Mounts } from './slow-disks.ts';
+import { lookElsewhere } from './elsewhere.ts';
+import { filesOf, type Mounts } from './slow-disks.ts';
 import type { Deadline, EndCause, Exited, LimitName, Start, Stop, ToServer } from '../protocol.ts';
 
 /** What attempts share. */
@@ -145,8 +146,9 @@ export class Attempt {
         'isolation_unavailable',
         `The Node host cannot give the tier ${this.#start.isolation}.`,
       );
-    if (this.#host.mounts.mayHang(this.#start) && !(await this.#looksElsewhere())) return null;
-    const target = findTarget(this.#start);
+    const mayHang = this.#host.mounts.mayHang(this.#start);
+    if (mayHang && !(await this.#looksElsewhere())) return null;
+    const target = mayHang ? null : findTarget(this.#start);
     const pipes: PipeEnds[] = [];
     try {
       pipes.push(await this.#host.pipes.take(), await this.#host.pipes.take());
@@ -182,10 +184,14 @@ export class Attempt {
     this.#isLooking = true;
     this.#startedAt = performance.now();
     this.#armAttemptClock();
-    await lookElsewhere(this.#start, this.#stopRequested);
+    const found = await lookElsewhere(this.#start, filesOf(this.#start), this.#stopRequested);
     this.#isLooking = false;
     this.#disarmClocks();
-    return this.#cause === null;
+    if (this.#cause !== null) return false;
+    if (found === null)
+      throw new LaunchError('resources_unavailable', 'The process that looks for the program could not run.');
+    if (found !== 'all') checkFound(this.#start, found);
+    return true;
   }
 
   #prepareFiles(): number | null {

@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync, openSync, statSync, unlinkSync, writ
 import { resolve } from 'node:path';
 import type { PrivateDirs } from './private-dirs.ts';
 import { interpreterOf, isForShell, beginsWithMark, whyNotExecuted } from './program.ts';
+import { type Found, startElsewhere } from './elsewhere.ts';
 import { letGoFirst, limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from '../protocol.ts';
 
@@ -45,12 +46,46 @@ export function findTarget(start: Start): Target {
 }
 
 /** An interpreter takes the mark for a part of the first line, which then does not do what it shows. */
-function checkScript({ scriptFile, program }: Start): void {
-  if (scriptFile === '' || !beginsWithMark(scriptFile)) return;
-  throw new LaunchError(
+function checkScript(start: Start): void {
+  if (start.scriptFile !== '' && beginsWithMark(start.scriptFile)) throw markedScript(start);
+}
+
+const markedScript = ({ scriptFile, program }: Start) =>
+  new LaunchError(
     'program_not_executable',
     `The script ${scriptFile} begins with a byte order mark, which ${JSON.stringify(program)} takes for a part of the first line: save the script as UTF-8 without it.`,
   );
+
+/**
+ * What another process has found that may wait for a disk in place of this one, in the words of `findTarget`.
+ *
+ * @throws LaunchError
+ */
+export function checkFound(start: Start, found: Exclude<Found, 'all'>): never {
+  const { cwd, program } = start;
+  switch (found) {
+    case 'noDirectory':
+      throw new LaunchError('cwd_not_found', `The working directory ${cwd} does not exist.`);
+    case 'notDirectory':
+      throw new LaunchError('cwd_not_directory', `The working directory ${cwd} is not a directory.`);
+    case 'closedDirectory':
+      throw inaccessible(cwd);
+    case 'marked':
+      throw markedScript(start);
+    case 'notExecutable':
+      throw new LaunchError('program_not_executable', `The program ${program} is not an executable file.`);
+    case 'noInterpreter':
+      throw new LaunchError('interpreter_not_found', `The interpreter that ${program} names was not found.`);
+    case 'noProgram':
+      if (program === start.script?.path)
+        throw new LaunchError(
+          'interpreter_not_found',
+          'The interpreter that the script names was not found.',
+        );
+      throw new LaunchError('program_not_found', whyNotFound(program, pathOf(start)));
+    default:
+      return found satisfies never;
+  }
 }
 
 function checkDirectory(cwd: string): void {
@@ -156,12 +191,13 @@ export function prepareFiles(start: Start, privateDirs: PrivateDirs): number | n
 /**
  * Spawns the process in a session of its own.
  *
+ * @param target null: what it may wait for is left to the process itself
  * @param stdio descriptors for stdin (null: /dev/null), stdout and stderr
  * @throws LaunchError
  */
 export async function launch(
   start: Start,
-  target: Target,
+  target: Target | null,
   stdio: [number | null, number, number],
 ): Promise<ChildProcess & { pid: number }> {
   // Without a prototype: inherited properties would be exported to the child (for…in in child_process).
@@ -171,29 +207,32 @@ export async function launch(
     env[line.slice(0, at)] = line.slice(at + 1);
   }
   const limits = limiter(start.limits);
-  if (limits.length > 0) checkInterpreter(start, target);
-  if (!isForShell(target.file)) throw notExecutable(target.file, 'ENOEXEC');
-  const [file, ...args] = [...limits, target.file, ...start.args] as [string, ...string[]];
+  if (target !== null && limits.length > 0) checkInterpreter(start, target);
+  if (target !== null && !isForShell(target.file)) throw notExecutable(target.file, 'ENOEXEC');
+  const own = target === null ? startElsewhere(start) : [target.file, ...start.args];
+  const [file, ...args] = [...limits, ...own] as [string, ...string[]];
   let child;
   try {
     child = spawn(file, args, {
       // What prlimit starts is called by its path.
-      argv0: limits.length > 0 ? file : start.program,
-      cwd: target.cwd,
+      argv0: limits.length > 0 || target === null ? file : start.program,
+      cwd: target?.cwd ?? '/',
       env,
       detached: true,
       stdio: [stdio[0] ?? 'ignore', stdio[1], stdio[2]],
     });
   } catch (error) {
-    throw launchError(error as NodeJS.ErrnoException, start, target);
+    throw launchError(error as NodeJS.ErrnoException, start, target ?? SHELL);
   }
   if (child.pid !== undefined) {
     letGoFirst(child.pid);
     return child as ChildProcess & { pid: number };
   }
   const error = await new Promise<NodeJS.ErrnoException>((resolve) => child.once('error', resolve));
-  throw launchError(error, start, target);
+  throw launchError(error, start, target ?? SHELL);
 }
+
+const SHELL: Target = { file: '/bin/sh', cwd: '/' };
 
 // Error numbers of Linux (errno(3)).
 const ENOENT = -2;

@@ -1,6 +1,5 @@
-// File systems that may not answer, as a dead network mount. Whoever looks at a path there waits for as long as it is dead,
-// and this host starts processes one after the other: so another process looks first. It is a shell, so that it is small.
-import { spawn } from 'node:child_process';
+// File systems that may not answer, such as a dead network mount. Whoever looks at a path there waits for as long as it is
+// dead, and this host starts processes one after the other: for such a start, others look and wait (elsewhere.ts).
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { candidatesOf, look } from './launch.ts';
@@ -19,7 +18,7 @@ const MAX_LINKS = 40;
 const MAX_INTERPRETERS = 5;
 
 /** The programs that a start looks for; of a script that is yet to be written, what its first line names. */
-function filesOf(start: Start): string[] {
+export function filesOf(start: Start): string[] {
   const { script } = start;
   if (start.program !== script?.path)
     return candidatesOf(start, start.cwd === '' ? start.privateDir : start.cwd);
@@ -106,47 +105,5 @@ function targetOf(path: string): { link: string } | 'missing' | null {
     return lstatSync(path).isSymbolicLink() ? { link: readlinkSync(path) } : null;
   } catch {
     return 'missing';
-  }
-}
-
-/** Looks at what a start looks at: the directory, then each program, and what its first line names. */
-const LOOK = `set -f
-cd "$1"
-[ -n "$2" ] && [ -f "$2" ] && head -c 3 <"$2"
-shift 2
-for file; do
-  [ -f "$file" ] && [ -x "$file" ] || continue
-  for i in 1 2 3 4 5; do
-    line=$(head -c 256 <"$file" | head -n 1)
-    case $line in
-    "#!"*) set -- \${line#??}; file=$1 ;;
-    *) exit ;;
-    esac
-  done
-  exit
-done`;
-
-/** Resolves when a process has looked at all that a start looks at, or when it is not needed any more. */
-export async function lookElsewhere(start: Start, notNeeded: Promise<void>): Promise<void> {
-  const cwd = start.cwd === '' ? '/' : start.cwd;
-  const looking = spawn('/bin/sh', ['-c', LOOK, 'sh', cwd, start.scriptFile, ...filesOf(start)], {
-    cwd: '/',
-    // With the mark of the host: who sweeps after it finds this one, too.
-    env: { ...process.env, PATH: '/usr/bin:/bin' },
-    stdio: 'ignore',
-    detached: true,
-  });
-  const looked = new Promise<void>((resolve) => {
-    looking.once('exit', () => resolve());
-    looking.once('error', () => resolve());
-  });
-  await Promise.race([looked, notNeeded]);
-  // Its own children, too.
-  if (looking.pid !== undefined && looking.exitCode === null && looking.signalCode === null) {
-    try {
-      process.kill(-looking.pid, 'SIGKILL');
-    } catch {
-      // It has just ended.
-    }
   }
 }
