@@ -1,7 +1,7 @@
 // A name server on 127.0.0.1 that answers what a test says, or is silent.
 import { createSocket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
-import type { Test } from 'tap';
+import type { Lifetime } from './scope.ts';
 
 /** Addresses of a name; a response code (3: no such name, 2: failure); null: silence. */
 export type NameAnswer = readonly string[] | number | null;
@@ -15,8 +15,9 @@ export interface NameServer {
 const TYPES: Readonly<Record<number, string>> = { 1: 'A', 28: 'AAAA' };
 
 export async function nameServer(
-  t: Test,
+  t: Lifetime,
   answer: (name: string, type: string) => NameAnswer,
+  port = 0,
 ): Promise<NameServer> {
   const socket = createSocket('udp4');
   const asked: string[] = [];
@@ -26,7 +27,7 @@ export async function nameServer(
     const found = answer(name, type);
     if (found !== null) socket.send(reply(query.subarray(0, end), found), from.port, from.address);
   });
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve));
   t.teardown(() => socket.close());
   return { address: `127.0.0.1:${socket.address().port}`, asked };
 }
