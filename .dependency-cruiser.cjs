@@ -127,6 +127,7 @@ module.exports = {
     ),
     ...rooms('http', {
       edge: [],
+      console: ['edge'],
       accounts: ['edge'],
       keys: ['edge'],
       operations: ['edge'],
@@ -145,6 +146,19 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/client/' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'the-console-is-a-client',
+      comment: 'The web console speaks to the HTTP API through the client, as everybody does.',
+      severity: 'error',
+      from: { path: '^console/' },
+      to: { path: '^src/', pathNot: '^src/client/' },
+    },
+    {
+      name: 'nobody-imports-the-console',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^console/' },
     },
     room(
       'cli',

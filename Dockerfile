@@ -10,16 +10,16 @@ ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The optional packages bring a newer Node to machines that have an old one, which this is not. No package
-# needs its install script.
+# With the optional packages: what builds the console is one for each platform. No package needs its install script.
 RUN --mount=type=cache,target=/npm-cache \
-  npm ci --cache /npm-cache --omit=optional --ignore-scripts
+  npm ci --cache /npm-cache --ignore-scripts
 RUN apt-get update \
   && apt-get install -y --no-install-recommends gcc libc6-dev \
   && rm -rf /var/lib/apt/lists/*
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build-native.sh scripts/bundle.ts ./scripts/
+COPY scripts/build-native.sh scripts/bundle.ts scripts/build-console.ts ./scripts/
 COPY src ./src
+COPY console ./console
 RUN npm run build:native && npm run build
 
 # ------------------------------------------------------------------------------- production dependencies

@@ -3,8 +3,9 @@
 import { rmSync } from 'node:fs';
 import { type InputOptions, rolldown } from 'rolldown';
 
-/** It serves files of its own, which it finds beside itself. */
-const node: InputOptions = { platform: 'node', external: ['@fastify/swagger-ui'] };
+/** What serves files of its own, which it finds beside itself, and what that loads in any case. */
+const external = ['@fastify/swagger-ui', '@fastify/static'];
+const node: InputOptions = { platform: 'node', external };
 
 /** What starts by itself, with its threads. What they share lies in bin/, where a thread is beside the file that starts it. */
 const PROGRAMS = {

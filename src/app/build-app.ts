@@ -61,6 +61,7 @@ import {
   engineSettings,
   openFilesOf,
   limitsOf,
+  consoleOf,
 } from './from-config.ts';
 import { warnOfReaders, refuseRoot, refuseStrangers, listen } from './refuse.ts';
 import type { Runtime } from './runtime.ts';
@@ -74,6 +75,8 @@ export interface Overrides {
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
   sender?: (real: WebhookSender) => WebhookSender;
+  /** Directory of the built console. */
+  consoleDir?: string;
   /** Further ones. */
   handlers?: readonly EventHandler[];
 }
@@ -307,6 +310,7 @@ export async function buildApp(
     webhooks,
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     warmUps,
+    console: consoleOf(config, overrides.consoleDir),
     operations: {
       operations,
       defaults: operationDefaults(config),

@@ -1,5 +1,6 @@
 // Turns settings into the options of each room.
 import { accessSync, constants } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from '../config/load.ts';
 import type { AccessRules, Quotas } from '../domain/access/access-rules.ts';
@@ -16,6 +17,7 @@ import type { TokenOptions } from '../access/tokens.ts';
 import type { EventHandler } from '../observe/event-handlers.ts';
 import { eventLog } from '../observe/event-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { ConsoleOptions } from '../http/console/routes.ts';
 import { RequestRunner, type RequestRunnerOptions } from '../runners/requests/http.ts';
 import { fetchPlain } from '../runners/requests/fetch-plain.ts';
 import { GuardedSender } from '../runners/requests/webhook-sender.ts';
@@ -150,6 +152,14 @@ export function openFilesOf(config: Config, { openFiles = 1024 }: Runtime, isNat
   return isNative
     ? wanted
     : Math.max(wanted, config.EXECUTION_MAX_CONCURRENT * HOST_FILES.each + HOST_FILES.own);
+}
+
+/** The same place from src/ and from dist/. */
+const CONSOLE = fileURLToPath(new URL('../../dist/console', import.meta.url));
+
+/** Null: no console is wanted. */
+export function consoleOf(config: Config, dir = CONSOLE): ConsoleOptions | null {
+  return config.EXECUTION_CONSOLE ? { path: config.EXECUTION_CONSOLE_PATH, dir } : null;
 }
 
 export function limitsOf(config: Config): SpecLimits {

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 7b80cdc78663dda54b0042f8ca3920c20bf4749b2dec05035a73a84d6c6e70ca.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 fe7a273fcb8613d17f62fcc25ab2bc7044a0a3dc237f75aa3d15671f08fc2679.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1022,6 +1022,28 @@ export interface paths {
          *     Requires the scope `admin`.
          */
         post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get who you are
+         * @description Returns the user of your key or token, and what it allows.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3469,6 +3491,29 @@ export interface components {
         } | {
             /** @description A host for kind `http`, at any port. */
             host: string;
+        };
+        /** @description Who you are, and what you may do. */
+        Me: {
+            /** @description The user whose executions you see and submit. */
+            user_id: string;
+            /** @description The administrator who acts for this user; null if you act for yourself. */
+            acting_user: string | null;
+            /** @description What you may do. */
+            scopes: ("submit" | "read" | "cancel" | "admin")[];
+            /** @description What you may run. */
+            may_run: components["schemas"]["MayRun"];
+            /** @description Null on a server without keys, which has one user: `local`. */
+            credential: {
+                /**
+                 * @description What the request has shown.
+                 * @enum {string}
+                 */
+                type: "key" | "token";
+                /** @description Id of the key, or `jti` of the token; null if the token has none. */
+                id: string | null;
+                /** @description When it expires; null: never. */
+                expires_at: string | null;
+            } | null;
         };
         /** @description Statistics of the server. */
         Stats: {
@@ -6776,6 +6821,34 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description You. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -19,6 +19,7 @@ export type Health = Schemas['Health'];
 export type LedgerEntry = Schemas['LedgerEntry'];
 export type LogEnd = Schemas['LogEnd'];
 export type LogRecord = Schemas['LogRecord'];
+export type Me = Schemas['Me'];
 export type Operation = Schemas['Operation'];
 export type OutputEvent = Schemas['OutputEvent'];
 export type Outcome = Schemas['Outcome'];

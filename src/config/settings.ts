@@ -82,6 +82,25 @@ export const SETTINGS = {
     about:
       'File with API keys, in addition to those of the store (docs/api-keys.md). Reloaded on SIGHUP. Without any key, execd listens on loopback only, and everyone on this machine is the user "local".',
   },
+  EXECUTION_CONSOLE: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Serve the web console (docs/console.md). It shows nothing that the key of its user may not see.',
+  },
+  EXECUTION_CONSOLE_PATH: {
+    schema: z
+      .string()
+      .regex(/^\/([\w.~-]+\/)*[\w.~-]*$/, 'must be a path, for example /console')
+      .refine(
+        (text) => !/^\/(v1|docs|livez|readyz|health|metrics|openapi\.json)(\/|$)/.test(text),
+        'must not be a path of the API',
+      )
+      .transform((text) => (text.endsWith('/') ? text : `${text}/`)),
+    default: '/',
+    unit: 'path',
+    about: 'Path of the web console on this server.',
+  },
   EXECUTION_OIDC_ISSUER: {
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
     default: undefined,

@@ -24,6 +24,7 @@ import { auditRoutes, type AuditRoutesOptions } from './ops/audit.ts';
 import { cacheEntryRoutes } from './cache/cache-entries.ts';
 import { cacheRoutes, circuitRoutes, type WarmUps } from './cache/routes.ts';
 import { executionRoutes } from './executions/routes.ts';
+import { meRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { logRoutes } from './logs/routes.ts';
@@ -37,7 +38,8 @@ import {
   type Scrape,
   type StatsOptions,
 } from './ops/routes.ts';
-import { MAIN_ROOT, METRICS_ROOT, rootRoute } from './ops/root.ts';
+import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
+import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';
@@ -67,6 +69,8 @@ export interface ServerOptions {
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
   warmUps: WarmUps;
+  /** Null: there is none. */
+  console: ConsoleOptions | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -142,8 +146,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   operationRoutes(app, options.operations);
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
+  meRoute(app);
   opsRoutes(app, options);
-  rootRoute(app, { version, ...MAIN_ROOT });
+  const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);
+  const page = options.console === null ? toDocs : await consoleRoutes(app, options.console);
+  rootRoute(app, { version, links: MAIN_LINKS, page });
   refuseOtherMethods(app, methodsOf);
   return app;
 }
@@ -170,7 +177,7 @@ export function buildMetricsServer(
   app.setErrorHandler(errorHandler(options.log, options.clock, options.onRefused));
   refuseUnknownRoutes(app);
   metricsPortRoutes(app, options);
-  rootRoute(app, { version: options.version, ...METRICS_ROOT });
+  rootRoute(app, { version: options.version, links: METRICS_LINKS, page: null });
   return app;
 }
 

@@ -14,15 +14,24 @@ export const BUILDS: readonly Command[] = [
 /** The others run beside the tests, the longest first. Of single files, only those are looked at that a program knows. */
 export function checksOf(files: readonly string[]): readonly Command[] {
   const isAll = files.includes('.');
-  const code = isAll ? [] : files.filter((file) => /\.[cm]?[jt]s$/.test(file));
+  const code = isAll ? [] : files.filter((file) => /\.[cm]?[jt]sx?$/.test(file));
   const isCode = isAll || code.length > 0;
+  const isConsole = isAll || code.some((file) => /^(console|src\/client)\//.test(file));
   const checks: [Command, boolean][] = [
     [['the code is linted', 'oxlint', ...code], isCode],
     [['the types fit', 'tsc', '-p', 'tsconfig.json'], isCode],
+    [['the types of the console fit', 'tsc', '-p', 'console/tsconfig.json'], isConsole],
     [['the code is formatted', 'oxfmt', '--check', '--no-error-on-unmatched-pattern', ...files], true],
     [
-      ['the arrows between the rooms hold', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
-      isAll || code.some((file) => file.startsWith('src/')),
+      [
+        'the arrows between the rooms hold',
+        'depcruise',
+        '--config',
+        '.dependency-cruiser.cjs',
+        'src',
+        'console',
+      ],
+      isAll || code.some((file) => /^(src|console)\//.test(file)),
     ],
   ];
   return checks.flatMap(([command, isNeeded]) => (isNeeded ? [command] : []));

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { accountComponents } from '../accounts/account-schemas.ts';
 import { keyComponents } from '../keys/key-schemas.ts';
+import { me } from '../keys/me.ts';
 import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
@@ -57,6 +58,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     ...operationComponents,
     ...accountComponents,
     ...keyComponents,
+    Me: me,
     Stats: stats,
     Slots: slots,
     Health: health,

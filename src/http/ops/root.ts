@@ -1,24 +1,23 @@
 // The root: where a person or a program that knows only the address finds everything else.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { wantsPage } from '../edge/request-headers.ts';
 
 /** The page of the documents. */
-const DOCS = '/docs';
+export const DOCS = '/docs';
 
 export interface RootOptions {
   version: string;
   /** Paths, by what is there. */
   links: Readonly<Record<string, string>>;
-  /** Where a browser is sent; null where there is no page. */
-  page: string | null;
+  /** What a browser gets; null where there is no page. */
+  page: ((request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>) | null;
 }
 
-export const MAIN_ROOT = {
-  page: DOCS,
-  links: { docs: DOCS, openapi: '/openapi.json', api: '/v1', health: '/health', metrics: '/metrics' },
+export const MAIN_LINKS = {
+  ...{ docs: DOCS, openapi: '/openapi.json', api: '/v1', health: '/health', metrics: '/metrics' },
 } as const;
-export const METRICS_ROOT = {
-  page: null,
-  links: { metrics: '/metrics', live: '/livez', ready: '/readyz', health: '/health' },
+export const METRICS_LINKS = {
+  ...{ metrics: '/metrics', live: '/livez', ready: '/readyz', health: '/health' },
 } as const;
 
 export function rootRoute(app: FastifyInstance, { version, links, page }: RootOptions): void {
@@ -29,13 +28,8 @@ export function rootRoute(app: FastifyInstance, { version, links, page }: RootOp
     schema: { hide: true },
     handler: async (request, reply) => {
       reply.header('vary', 'accept');
-      if (page !== null && wantsPage(request.headers.accept)) return reply.redirect(page, 302);
+      if (page !== null && wantsPage(request.headers.accept)) return page(request, reply);
       return { name: 'execd', version, ...links };
     },
   });
-}
-
-/** Browsers ask for HTML by its name; programs for JSON, or for anything. */
-function wantsPage(accept: string | undefined): boolean {
-  return accept !== undefined && /\btext\/html\b/i.test(accept);
 }

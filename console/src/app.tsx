@@ -1,0 +1,58 @@
+// The screens, and who sees them.
+import { useQuery } from '@tanstack/react-query';
+import { type ReactNode, Suspense } from 'react';
+import { Route, Router, Switch } from 'wouter';
+import { ForbiddenError, UnauthorizedError } from '../../src/client/errors.ts';
+import { dataOf } from '../../src/client/calls.ts';
+import { ExecutionScreen } from './execution/execution-screen.tsx';
+import { ExecutionsScreen } from './executions/executions-screen.tsx';
+import { BASE_PATH } from './session/place.ts';
+import { MeProvider, TabProvider, useTab } from './session/session.tsx';
+import { Login } from './shell/login.tsx';
+import { Shell } from './shell/shell.tsx';
+import { Empty, Failed, Loading } from './ui/states.tsx';
+
+export function App() {
+  return (
+    <TabProvider>
+      <Gate>
+        <Router base={BASE_PATH}>
+          <Shell>
+            <Suspense fallback={<Loading what="the screen" />}>
+              <Screens />
+            </Suspense>
+          </Shell>
+        </Router>
+      </Gate>
+    </TabProvider>
+  );
+}
+
+function Screens() {
+  return (
+    <Switch>
+      <Route path="/">
+        <ExecutionsScreen />
+      </Route>
+      <Route path="/executions/:id">{({ id }) => <ExecutionScreen key={id} id={id} />}</Route>
+      <Route>
+        <Empty title="There is no such page" />
+      </Route>
+    </Switch>
+  );
+}
+
+/** Asks for a key where one is needed. */
+function Gate({ children }: { children: ReactNode }) {
+  const { execd, hasKey } = useTab();
+  const { data, error, refetch } = useQuery({
+    queryKey: ['me', hasKey],
+    queryFn: ({ signal }) => dataOf(execd.api.GET('/v1/me', { signal })),
+    staleTime: Infinity,
+  });
+  if (error instanceof UnauthorizedError) return <Login reason={error.message} />;
+  if (error instanceof ForbiddenError) return <Login reason={error.message} />;
+  if (error !== null) return <Failed error={error} onRetry={() => void refetch()} />;
+  if (data === undefined) return <Loading what="the console" />;
+  return <MeProvider value={data}>{children}</MeProvider>;
+}

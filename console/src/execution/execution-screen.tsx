@@ -1,0 +1,104 @@
+// One execution: what it is, what happened and why, its log, and everything else that is known of it.
+import { useEffect } from 'react';
+import { Link, Redirect } from 'wouter';
+import { GoneError, NotFoundError } from '../../../src/client/errors.ts';
+import type { Execution } from '../../../src/client/types.ts';
+import { LogViewer } from '../log/log-viewer.tsx';
+import { useNow } from '../live/use-live.ts';
+import { CopyButton } from '../ui/copy-button.tsx';
+import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { StatusMark } from '../ui/status-mark.tsx';
+import { shortId } from '../words/format.ts';
+import { titleOf } from '../words/title.ts';
+import { why } from '../words/why.ts';
+import { Actions } from './actions.tsx';
+import { CancelPhases } from './cancel-phases.tsx';
+import { Details } from './details.tsx';
+import { LastWords } from './last-words.tsx';
+import { Timeline } from './timeline.tsx';
+import { useExecution } from './use-execution.ts';
+
+const TICK_MS = 500;
+
+export function ExecutionScreen({ id }: { id: string }) {
+  const { data, error, refetch } = useExecution(id);
+  useTitle(data);
+  if (error instanceof NotFoundError || error instanceof GoneError)
+    return (
+      <Empty title="There is no such execution">
+        <p>It was removed after its retention, or it belongs to another user.</p>
+        <Link href="/">All executions</Link>
+      </Empty>
+    );
+  if (data === undefined)
+    return error === null ? (
+      <Loading what="the execution" />
+    ) : (
+      <Failed error={error} onRetry={() => void refetch()} />
+    );
+  if (data.kind === 'plan') return <Redirect to={`/plans/${id}`} replace />;
+  return (
+    <div className="screen execution">
+      <Header execution={data} />
+      <div className="split">
+        <LogViewer id={id} isDone={data.phase === 'done'} />
+        <Details execution={data} />
+      </div>
+    </div>
+  );
+}
+
+function Header({ execution }: { execution: Execution }) {
+  const { id, status, phase, kind, plan_id: plan, step, rerun_of: rerun, user_id: user } = execution;
+  const now = useNow(phase === 'done' ? null : TICK_MS);
+  return (
+    <header className="top">
+      <div className="top-line">
+        <StatusMark status={status} phase={phase} hasWord />
+        <h1 title={titleOf(execution)}>{titleOf(execution)}</h1>
+        <Actions execution={execution} />
+      </div>
+      <p className={`why tone-${status}`} aria-live="polite">
+        {why(execution, now)}
+      </p>
+      {phase === 'canceling' || execution.cancel !== null ? (
+        <CancelPhases execution={execution} now={now} />
+      ) : null}
+      <LastWords execution={execution} />
+      <Timeline execution={execution} now={now} />
+      <p className="facts">
+        <span>{kind}</span>
+        <span>
+          <code title={id}>…{shortId(id)}</code>
+          <CopyButton text={id} label="Copy the id" />
+        </span>
+        <span>{user}</span>
+        {plan !== null && (
+          <span>
+            step <strong>{step}</strong> of <Link href={`/plans/${plan}`}>its plan</Link>
+          </span>
+        )}
+        {rerun !== null && (
+          <span>
+            rerun of <Link href={`/executions/${rerun}`}>…{shortId(rerun)}</Link>
+          </span>
+        )}
+        {Object.entries(execution.labels).map(([name, value]) => (
+          <Link key={name} className="tag" href={`/?label=${encodeURIComponent(`${name}=${value}`)}`}>
+            {name}={value}
+          </Link>
+        ))}
+      </p>
+    </header>
+  );
+}
+
+function useTitle(execution: Execution | undefined): void {
+  const title = execution === undefined ? 'execd' : `${execution.status}: ${titleOf(execution)} · execd`;
+  useEffect(() => {
+    document.title = title;
+    return () => {
+      document.title = 'execd';
+    };
+  }, [title]);
+}

@@ -1,0 +1,65 @@
+// What the attempts used, side by side.
+import type { Execution } from '../../../src/client/types.ts';
+import { Facts } from '../ui/facts.tsx';
+import { Meter } from '../ui/meter.tsx';
+import { StatusWord } from '../ui/status-word.tsx';
+import { bytes, duration } from '../words/format.ts';
+
+export function ResourcesTab({ execution }: { execution: Execution }) {
+  const { attempts, output, limits } = execution;
+  const most = Math.max(
+    1,
+    limits.memory_bytes ?? 0,
+    ...attempts.map(({ resources }) => resources?.max_rss_bytes ?? 0),
+  );
+  return (
+    <>
+      {attempts.length === 0 && <p className="hint">It has not begun.</p>}
+      {[...attempts]
+        .reverse()
+        .map(({ number, started_at: from, ended_at: to, resources, outcome, runner }) => {
+          const ms = from === null || to === null ? null : Date.parse(to) - Date.parse(from);
+          const { cpu_ms: cpu = null, max_rss_bytes: memory = null } = resources ?? {};
+          return (
+            <section key={number} className="attempt">
+              <h3>
+                Attempt {number} <StatusWord outcome={outcome} />
+              </h3>
+              <Facts
+                rows={[
+                  ['Time', ms === null ? (to === null ? 'runs' : '–') : duration(ms)],
+                  [
+                    'CPU time',
+                    cpu === null
+                      ? '–'
+                      : `${duration(cpu)}${ms === null || ms === 0 ? '' : `, ${Math.round((cpu / ms) * 100)} % of a core`}`,
+                  ],
+                  [
+                    'Peak memory',
+                    memory === null ? (
+                      '–'
+                    ) : (
+                      <>
+                        {bytes(memory)} <Meter part={memory / most} />
+                      </>
+                    ),
+                  ],
+                  ['Runner', runner],
+                ]}
+              />
+            </section>
+          );
+        })}
+      <h3>Output</h3>
+      <Facts
+        rows={[
+          ['stdout', bytes(output.stdout_bytes)],
+          ['stderr', bytes(output.stderr_bytes)],
+          ['Kept', bytes(output.stdout_kept_bytes + output.stderr_kept_bytes)],
+          ['Most kept', bytes(output.max_bytes)],
+          ['Left out', output.truncated ? 'yes' : 'nothing'],
+        ]}
+      />
+    </>
+  );
+}

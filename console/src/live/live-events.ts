@@ -1,0 +1,76 @@
+// One stream of events for everything that a tab shows. It goes on where it was after a lost connection, and after the tab was
+// hidden.
+import type { Execd } from '../../../src/client/connect.ts';
+import type { Event } from '../../../src/client/types.ts';
+import { watchVisibility } from './visible.ts';
+
+export type EventListener = (events: readonly Event[]) => void;
+
+/** Events are handed on together: a burst of them is one change of the page. */
+const BATCH_MS = 250;
+
+export class LiveEvents {
+  readonly #execd: Execd;
+  readonly #listeners = new Set<EventListener>();
+  #batch: Event[] = [];
+  #after = 'now';
+  #stream: AbortController | null = null;
+  #unwatch: (() => void) | null = null;
+
+  constructor(execd: Execd) {
+    this.#execd = execd;
+  }
+
+  /** The stream is open as long as somebody listens. */
+  readonly listen = (listener: EventListener): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#unwatch === null) {
+      this.#unwatch = watchVisibility((isVisible) => (isVisible ? this.#open() : this.#close()));
+      this.#open();
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.stop();
+    };
+  };
+
+  stop(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#close();
+    this.#after = 'now';
+  }
+
+  #open(): void {
+    if (this.#stream !== null || this.#unwatch === null) return;
+    this.#stream = new AbortController();
+    void this.#read(this.#stream.signal);
+  }
+
+  #close(): void {
+    this.#stream?.abort();
+    this.#stream = null;
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    try {
+      for await (const { id, data } of this.#execd.events({ after: this.#after }, { signal })) {
+        this.#after = id;
+        if (this.#batch.length === 0) window.setTimeout(() => this.#flush(), BATCH_MS);
+        this.#batch.push(data);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // What was missed is gone (410), or may not be read: the lists are read again when they are looked at.
+      console.warn('The stream of events has ended:', (error as Error).message);
+      this.#stream = null;
+      this.#after = 'now';
+    }
+  }
+
+  #flush(): void {
+    const events = this.#batch;
+    this.#batch = [];
+    for (const listener of this.#listeners) listener(events);
+  }
+}

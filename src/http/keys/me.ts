@@ -1,0 +1,60 @@
+// Who a caller is, and what they may do: for programs that offer only what will not be refused.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { actingUser, type Caller, mayRun, SCOPES } from '../../domain/spec/access.ts';
+import { json } from '../edge/answers.ts';
+import { time } from '../edge/schemas.ts';
+
+const credential = z
+  .strictObject({
+    type: z.enum(['key', 'token']).describe('What the request has shown.'),
+    id: z.string().nullable().describe('Id of the key, or `jti` of the token; null if the token has none.'),
+    expires_at: time.nullable().describe('When it expires; null: never.'),
+  })
+  .describe('An API key or a token.');
+export const me = z
+  .strictObject({
+    user_id: z.string().describe('The user whose executions you see and submit.'),
+    acting_user: z
+      .string()
+      .nullable()
+      .describe('The administrator who acts for this user; null if you act for yourself.'),
+    scopes: z.array(z.enum(SCOPES)).describe('What you may do.'),
+    may_run: mayRun.describe('What you may run.'),
+    credential: credential.nullable().describe('Null on a server without keys, which has one user: `local`.'),
+  })
+  .describe('Who you are, and what you may do.');
+
+export function meRoute(app: FastifyInstance): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/me',
+    config: { access: 'read' },
+    schema: {
+      operationId: 'getMe',
+      summary: 'Get who you are',
+      description: 'Returns the user of your key or token, and what it allows.',
+      tags: ['keys'],
+      response: { 200: json('You.', me) },
+    },
+    handler: async ({ caller }) => toMeWire(caller),
+  });
+}
+
+function toMeWire(caller: Caller): z.infer<typeof me> {
+  const { userId, scopes, mayRun, credential = null } = caller;
+  // The local user who acts for another one has shown nothing.
+  const shown =
+    credential === null || (credential.id === null && credential.type === 'key') ? null : credential;
+  return {
+    user_id: userId,
+    acting_user: actingUser(caller),
+    scopes: SCOPES.filter((one) => scopes.has(one)),
+    may_run: mayRun,
+    credential: shown && {
+      type: shown.type,
+      id: shown.id,
+      expires_at: shown.expiresAt === null ? null : new Date(shown.expiresAt).toISOString(),
+    },
+  };
+}
