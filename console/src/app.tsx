@@ -1,6 +1,6 @@
 // The screens, and who sees them.
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, Suspense } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { Route, Router, Switch } from 'wouter';
 import { ForbiddenError, UnauthorizedError } from '../../src/client/errors.ts';
 import { dataOf } from '../../src/client/calls.ts';
@@ -11,6 +11,14 @@ import { MeProvider, TabProvider, useTab } from './session/session.tsx';
 import { Login } from './shell/login.tsx';
 import { Shell } from './shell/shell.tsx';
 import { Empty, Failed, Loading } from './ui/states.tsx';
+
+/** Loaded when they are asked for: they bring what others do not need. */
+const PlanScreen = lazy(async () => ({ default: (await import('./plan/plan-screen.tsx')).PlanScreen }));
+const PlansScreen = lazy(async () => ({ default: (await import('./plan/plans-screen.tsx')).PlansScreen }));
+
+const SubmitScreen = lazy(async () => ({
+  default: (await import('./submit/submit-screen.tsx')).SubmitScreen,
+}));
 
 export function App() {
   return (
@@ -35,6 +43,13 @@ function Screens() {
         <ExecutionsScreen />
       </Route>
       <Route path="/executions/:id">{({ id }) => <ExecutionScreen key={id} id={id} />}</Route>
+      <Route path="/plans">
+        <PlansScreen />
+      </Route>
+      <Route path="/plans/:id">{({ id }) => <PlanScreen key={id} id={id} />}</Route>
+      <Route path="/submit">
+        <SubmitScreen />
+      </Route>
       <Route>
         <Empty title="There is no such page" />
       </Route>

@@ -74,7 +74,7 @@ function plot(canvas: HTMLCanvasElement, rows: readonly Execution[]): Dot[] {
   context.strokeStyle = color('line');
   context.textAlign = 'right';
   for (let log = low; log <= high; log++) {
-    context.fillText(duration(10 ** log), EDGE.left - 8, y(log) + 4);
+    context.fillText(log < 3 ? `${10 ** log} ms` : `${10 ** (log - 3)} s`, EDGE.left - 8, y(log) + 4);
     context.beginPath();
     context.moveTo(EDGE.left, y(log) + 0.5);
     context.lineTo(right, y(log) + 0.5);

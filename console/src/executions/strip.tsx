@@ -43,7 +43,7 @@ export function Strip({ rows }: { rows: readonly Execution[] }) {
         name="p95"
         to="/?plot=1"
         value={shown(p95.ms, duration)}
-        more={`of the last ${p95.count}`}
+        more={`last ${p95.count}`}
         values={p95.durations}
       />
       <Figure

@@ -77,7 +77,7 @@ export function LogTools(props: Props) {
         value={settings.stream}
         onChange={({ target }) => onSettings({ stream: target.value as LogSettings['stream'] })}
       >
-        <option value="all">both streams</option>
+        <option value="all">both</option>
         <option value="stdout">stdout</option>
         <option value="stderr">stderr</option>
       </select>

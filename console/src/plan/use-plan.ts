@@ -1,0 +1,29 @@
+// A plan with its steps, read again when something of it changes, at most once a second: a plan may have thousands of steps.
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
+import type { Plan } from '../../../src/client/types.ts';
+import { useEvents } from '../live/use-live.ts';
+import { useExecd } from '../session/session.tsx';
+
+const REFRESH_MS = 1000;
+
+export const planKey = (id: string) => ['plan', id] as const;
+
+export function usePlan(id: string) {
+  const execd = useExecd();
+  const queries = useQueryClient();
+  const timer = useRef<number | null>(null);
+  const query = useQuery<Plan>({
+    queryKey: planKey(id),
+    queryFn: ({ signal }) => execd.plans.get(id, { signal }),
+  });
+  useEvents((events) => {
+    const isOfIt = events.some(({ execution_id: of, plan_id: plan }) => of === id || plan === id);
+    if (!isOfIt || timer.current !== null) return;
+    timer.current = window.setTimeout(() => {
+      timer.current = null;
+      void queries.invalidateQueries({ queryKey: planKey(id) });
+    }, REFRESH_MS / 2);
+  });
+  return query;
+}
