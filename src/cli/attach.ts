@@ -25,48 +25,70 @@ export async function begun(
   return EXIT.ok;
 }
 
-/** Follows an execution to its end; the exit code of its command is the answer. */
-export async function attach(session: Session, id: string): Promise<number> {
-  const { terminal, client } = session;
+/** What runs on the server, and how the terminal shows it and ends it. */
+export interface Watched<Ended> {
+  id: string;
+  /** Until it has ended, or the signal says that it is left alone. */
+  follow: (signal: AbortSignal) => Promise<Ended>;
+  cancel: (reason: string) => Promise<unknown>;
+  /** Says how it ended; answers the exit code. */
+  tell: (ended: Ended, isInterrupted: boolean) => Promise<number>;
+  /** The command that shows it again. */
+  comeBack: string;
+}
+
+/** Shows something until it has ended. The first Ctrl-C cancels it; the second leaves it alone and returns. */
+export async function watched<Ended extends { status: string }>(
+  { terminal }: Session,
+  { id, follow, cancel, tell, comeBack }: Watched<Ended>,
+): Promise<number> {
   let cancelling: Promise<unknown> = Promise.resolve();
   const interrupts = new Interrupts((signal) => {
-    cancelling = cancel(session, id, signal);
+    cancelling = terminal
+      .note(`${signal}: cancelling ${id}; once more leaves it alone and returns`, 'yellow')
+      .then(() => cancel(`interrupted by ${signal} at the terminal`))
+      .catch((error: unknown) => terminal.error(`cannot cancel ${id}: ${(error as Error).message}`));
   });
-  const signal = interrupts.detached;
   try {
-    await copyOutput(session, id, signal);
-    const ended = await client.wait(id, { signal });
+    const ended = await follow(interrupts.detached);
     await cancelling;
-    await explain(terminal, ended, interrupts.hasCome);
-    if (session.isJson) await terminal.json(ended);
-    return ended.status === 'cancelled' && interrupts.hasCome ? interrupts.exitCode : exitOf(ended);
+    const code = await tell(ended, interrupts.hasCome);
+    return ended.status === 'cancelled' && interrupts.hasCome ? interrupts.exitCode : code;
   } catch (error) {
-    if (signal.aborted) {
-      await terminal.error(`left ${id} alone. ${comeBack(id)}`, 'yellow');
+    if (interrupts.detached.aborted) {
+      await terminal.error(`left ${id} alone. To come back: ${comeBack}`, 'yellow');
       return interrupts.exitCode;
     }
     if (error instanceof PipeClosedError) {
       // What writes into a closed pipe here is ended by SIGPIPE.
-      await client.cancel(id, { reason: 'the reader of its output has gone' });
+      await cancel('the reader of its output has gone');
       return EXIT.brokenPipe;
     }
     if (error instanceof ConnectionError)
-      throw new Exit(EXIT.disconnected, `${error.message}. ${id} may still run. ${comeBack(id)}`);
+      throw new Exit(EXIT.disconnected, `${error.message}. ${id} may still run. To come back: ${comeBack}`);
     throw error;
   } finally {
     interrupts.close();
   }
 }
 
-const comeBack = (id: string): string => `To come back: execd attach ${id}`;
-
-async function cancel({ terminal, client }: Session, id: string, signal: string): Promise<void> {
-  await terminal.note(`${signal}: cancelling ${id}; once more leaves it alone and returns`, 'yellow');
-  try {
-    await client.cancel(id, { reason: `interrupted by ${signal} at the terminal` });
-  } catch (error) {
-    await terminal.error(`cannot cancel ${id}: ${(error as Error).message}`);
-  }
+/** Follows an execution to its end; the exit code of its command is the answer. */
+export async function attach(session: Session, id: string): Promise<number> {
+  const { terminal, client } = session;
+  return watched(session, {
+    id,
+    async follow(signal) {
+      await copyOutput(session, id, signal);
+      return client.wait(id, { signal });
+    },
+    cancel: (reason) => client.cancel(id, { reason }),
+    async tell(ended, isInterrupted) {
+      await explain(terminal, ended, isInterrupted);
+      if (session.isJson) await terminal.json(ended);
+      return exitOf(ended);
+    },
+    comeBack: `execd attach ${id}`,
+  });
 }
 
 async function copyOutput(session: Session, id: string, signal: AbortSignal): Promise<void> {

@@ -4,12 +4,12 @@ import { ExecutionFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
 import {
-  MAX_WAIT_S,
   runToEnd,
   type RunOptions,
   submission,
   type Submission,
   type SubmitOptions,
+  untilDone,
 } from './options.ts';
 import { Plans } from './plans.ts';
 import { type ClientClock, systemClock } from './time.ts';
@@ -118,10 +118,7 @@ export class Execd {
 
   /** Waits until it has ended, however long that takes. */
   async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Execution> {
-    for (;;) {
-      const execution = await this.#look(id, MAX_WAIT_S, signal);
-      if (execution.phase === 'done') return execution;
-    }
+    return untilDone((waitS) => this.#look(id, waitS, signal));
   }
 
   /** Waits for the end for a while; a server may restart meanwhile. */

@@ -54,3 +54,11 @@ export async function runToEnd<Ended extends Run>(
     throw error;
   }
 }
+
+/** Looks again and again until a run has ended, however long that takes. */
+export async function untilDone<Ended extends Run>(look: (waitS: number) => Promise<Ended>): Promise<Ended> {
+  for (;;) {
+    const run = await look(MAX_WAIT_S);
+    if (run.phase === 'done') return run;
+  }
+}

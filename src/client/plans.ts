@@ -5,12 +5,12 @@ import { type Message, messages } from './events.ts';
 import type { LogSource } from './logs.ts';
 import { planLog, type PlanLogChunk, type PlanLogOptions } from './plan-logs.ts';
 import {
-  MAX_WAIT_S,
   runToEnd,
   type RunOptions,
   submission,
   type Submission,
   type SubmitOptions,
+  untilDone,
 } from './options.ts';
 import type { Transport } from './transport.ts';
 import type { CancelRequest, Event, Plan, PlanFilter, PlanLogEnd, PlanReport, PlanRequest } from './types.ts';
@@ -58,10 +58,7 @@ export class Plans {
 
   /** Waits until it has ended, however long that takes. */
   async wait(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Plan> {
-    for (;;) {
-      const plan = await this.#look(id, MAX_WAIT_S, signal);
-      if (plan.phase === 'done') return plan;
-    }
+    return untilDone((waitS) => this.#look(id, waitS, signal));
   }
 
   /** Waits for the end for a while; a server may restart meanwhile. */

@@ -1,5 +1,8 @@
-// Shares of a bounded resource. A user alone may take all of it. When it is full, a user below an equal part still gets more, so
-// that other users cannot lock anybody out. Twice the bound is the limit for everybody.
+// Shares of bounded resources, of two kinds.
+//   What can go over its bound for a while (a queue, room in memory, what is kept): a user alone may take all of it. When it is
+//   full, a user below an equal part still gets more, so that other users cannot lock anybody out. Twice the bound is the limit.
+//   What cannot (connections, streams, places in a pool): a user holds no more than is left free. One greedy user gets half of it,
+//   a second one a quarter, and there is always room for one who holds nothing yet.
 
 export interface Taken {
   /** By the user who wants more. */
@@ -22,6 +25,26 @@ export interface QueueUse {
 export function mayTake({ own, total, users }: Taken, more: number, most: number): boolean {
   if (total + more <= most) return true;
   return own + more <= most / users && total + more <= 2 * most;
+}
+
+/** What a user may hold, in terms of what is left free. */
+export const HOLDS = {
+  /** Of what is held for long. */
+  long: 1,
+  /** Of what is soon given back: who holds much for long can still do that. */
+  short: 3,
+  /** Nobody else can come. */
+  all: Infinity,
+} as const;
+
+/** Whether a user may hold one more of what cannot go over its bound. Who holds nothing may, as long as any is left. */
+export function mayHold(
+  { own, total }: Pick<Taken, 'own' | 'total'>,
+  most: number,
+  as: keyof typeof HOLDS = 'long',
+): boolean {
+  const free = most - total;
+  return free > 0 && own < HOLDS[as] * free;
 }
 
 /** How much more than their shares users have, so that nobody who has less pays for it: the greatest are cut down to one level. */

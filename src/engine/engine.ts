@@ -38,7 +38,7 @@ import {
 } from './policies/cache.ts';
 import type { Circuits, CircuitView } from '../resilience/circuits.ts';
 import { KeptCircuits } from './policies/kept-circuits.ts';
-import { CacheSweeps } from './policies/cache-sweeps.ts';
+import { Rounds } from './upkeep/rounds.ts';
 import { KeptResults } from './read/kept-results.ts';
 import { Joins } from './policies/joins.ts';
 import { LogRemovals } from './upkeep/log-removals.ts';
@@ -158,7 +158,7 @@ export class Engine {
   readonly #removals: LogRemovals;
   readonly #policies: Policies;
   readonly #cache: ResultCache;
-  readonly #cacheSweeps: CacheSweeps;
+  readonly #cacheSweeps: Rounds;
   /** The cache, as callers see it. */
   readonly kept: KeptResults;
   readonly #joins = new Joins();
@@ -215,9 +215,11 @@ export class Engine {
       ...{ store, commit, clock, log, circuits: deps.circuits, signal: this.#closing.signal },
     });
     this.#cache = new ResultCache(deps.cache, () => clock.now());
-    this.#cacheSweeps = new CacheSweeps({
-      ...{ clock, log, intervalMs: deps.cache.cleanupIntervalMs },
-      sweep: () => this.#sweepCache(),
+    // What has expired leaves the cache, whatever becomes of executions.
+    this.#cacheSweeps = new Rounds({
+      ...{ clock, log, intervalMs: deps.cache.cleanupIntervalMs, first: 'later' },
+      once: () => this.#sweepCache(),
+      failed: 'The cleanup of the cache failed; execd retries at the next interval',
     });
     this.#late = new LateAccepts({ commit, clock, log });
     this.#hits = new Hits({

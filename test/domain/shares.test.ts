@@ -1,5 +1,5 @@
 import t from 'tap';
-import { mayTake, surplusOf } from '../../src/domain/shares.ts';
+import { mayHold, mayTake, surplusOf } from '../../src/domain/shares.ts';
 
 t.test(
   'a user alone may take all, others get an equal part beside, and twice the bound is the end',
@@ -22,6 +22,23 @@ t.test(
       );
   },
 );
+
+t.test('what cannot go over its bound is held by nobody in so far that others find nothing', async (t) => {
+  const table: [own: number, total: number, as: Parameters<typeof mayHold>[2], may: boolean][] = [
+    [0, 0, 'long', true],
+    [4, 4, 'long', true],
+    [5, 5, 'long', false],
+    [0, 9, 'long', true],
+    [0, 10, 'long', false],
+    [5, 5, 'short', true],
+    [7, 7, 'short', true],
+    [8, 8, 'short', false],
+    [9, 9, 'all', true],
+    [10, 10, 'all', false],
+  ];
+  for (const [own, total, as, may] of table)
+    t.equal(mayHold({ own, total }, 10, as), may, `${own} of ${total}, ${as}`);
+});
 
 t.test('what is too much is taken from those who have most, down to one level', async (t) => {
   const table: [taken: Record<string, number>, surplus: number, cuts: Record<string, number>][] = [

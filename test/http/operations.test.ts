@@ -131,3 +131,14 @@ t.test('a refused request leaves a line with its reason, and many of them leave 
   await ask('GET', '/v1/operations/nope');
   t.match(lines[5], { facts: { omitted: 25 } });
 });
+
+t.test('faults of the service have lines of their own, and a bound', async (t) => {
+  let lines = 0;
+  const down = () => {
+    throw new RefusedError('store_unavailable', 'The store cannot be read.');
+  };
+  const ask = asking({ adaptiveTimeoutMs: down }, () => void (lines += 1));
+  for (let i = 0; i < 6; i++) await ask('GET', '/v1/operations/nope');
+  for (let i = 0; i < 60; i++) t.equal((await ask('GET', '/v1/operations/op')).status, 503);
+  t.equal(lines, 5 + 50);
+});

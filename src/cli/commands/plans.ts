@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Plan, type PlanRequest } from '../../client/index.ts';
 import { systemClock, wallNow } from '../../client/time.ts';
-import { begun } from '../attach.ts';
+import { begun, watched } from '../attach.ts';
 import { Exit, EXIT, exitOfPlan, usage } from '../exits.ts';
-import { Interrupts } from '../interrupts.ts';
 import { firstOf, many } from '../options.ts';
 import { asMermaid, asText, stepsOfFile, stepsOfPlan } from '../plan-graph.ts';
 import { planView } from '../plan-view.ts';
@@ -86,33 +85,24 @@ async function redrive(session: Session, text: string, detach: boolean): Promise
   return begun(session, plan, detach, watch);
 }
 
-/** Shows a plan until it has ended. Ctrl-C cancels it; once more leaves it alone. */
+/** Shows a plan until it has ended. */
 async function watch(session: Session, id: string): Promise<number> {
   const { terminal, client, isJson } = session;
-  let cancelling: Promise<unknown> = Promise.resolve();
-  const interrupts = new Interrupts((signal) => {
-    cancelling = client.plans
-      .cancel(id, { reason: `interrupted by ${signal} at the terminal` })
-      .catch((error: unknown) => terminal.error(`cannot cancel ${id}: ${(error as Error).message}`));
-  });
   const block = new Block(terminal.out);
-  try {
-    const plan = isJson
-      ? await client.plans.wait(id, { signal: interrupts.detached })
-      : await follow(session, id, block, interrupts.detached);
-    await cancelling;
-    if (isJson) await terminal.json(plan);
-    else await epilogue(session, plan);
-    return plan.status === 'cancelled' && interrupts.hasCome ? interrupts.exitCode : exitOfPlan(plan);
-  } catch (error) {
-    if (!interrupts.detached.aborted) throw error;
-    await block.end();
-    await terminal.error(`left ${id} alone. To come back: execd plan run --watch ${id}`, 'yellow');
-    return interrupts.exitCode;
-  } finally {
-    await block.end();
-    interrupts.close();
-  }
+  return watched(session, {
+    id,
+    follow: (signal) =>
+      isJson
+        ? client.plans.wait(id, { signal })
+        : follow(session, id, block, signal).finally(() => block.end()),
+    cancel: (reason) => client.plans.cancel(id, { reason }),
+    async tell(plan) {
+      if (isJson) await terminal.json(plan);
+      else await epilogue(session, plan);
+      return exitOfPlan(plan);
+    },
+    comeBack: `execd plan run --watch ${id}`,
+  });
 }
 
 /** Draws it now and then, and asks for it when something has happened. */

@@ -203,9 +203,9 @@ export interface Store extends AccountReads {
   steps(planId: ExecutionId): Promise<StepRecord[]>;
   /** The execution of a plan that has this name, also of one that is set aside; null when there is none. */
   stepId(planId: ExecutionId, step: string): Promise<ExecutionId | null>;
+  /** Bytes of what the executions of each of these plans were asked for with. */
+  stepBytes(planIds: readonly ExecutionId[]): Promise<Map<ExecutionId, number>>;
   /** How many of a plan's steps have which status so far; those that wait are not counted. */
-  /** Bytes of what the executions of a plan were asked for with. */
-  stepBytes(planId: ExecutionId): Promise<number>;
   stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>>;
   /** Removes idempotency keys that ended before; answers how many. */
   expireKeys(before: number): Promise<number>;

@@ -74,9 +74,11 @@ export class Plans {
   async resume(): Promise<void> {
     const { store } = this.#deps;
     // Those that a plan consists of come after it.
-    for (const plan of await store.livePlans()) {
+    const plans = await store.livePlans();
+    const bytes = await store.stepBytes(plans.map(({ id }) => id));
+    for (const plan of plans) {
       this.begin(plan);
-      this.#live.get(plan.id)?.stepBytes.note(await store.stepBytes(plan.id));
+      this.#live.get(plan.id)?.stepBytes.note(bytes.get(plan.id) ?? 0);
     }
   }
 

@@ -7,6 +7,7 @@ import type { Journal } from '../../domain/ports/journal.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { LogRemovals } from './log-removals.ts';
+import { Rounds } from './rounds.ts';
 import { Steadiness } from './steadiness.ts';
 
 export interface JanitorDeps {
@@ -40,24 +41,39 @@ interface How {
 export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #steadiness: Steadiness;
+  readonly #rounds: Rounds;
   readonly #stop = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  /** Looking for logs without executions, after the start. */
+  #looking: Promise<unknown> = Promise.resolve();
   /** The last sweep, which may be under way. */
   #sweep: Promise<unknown> = Promise.resolve();
 
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
     this.#steadiness = new Steadiness(deps.clock);
+    const { clock, log, intervalMs } = deps;
+    this.#rounds = new Rounds({
+      ...{ clock, log, intervalMs, first: 'at_once' },
+      once: () => this.#sweepByItself(),
+      failed: 'The cleanup failed; execd retries at the next interval',
+    });
   }
 
-  /** Sweeps now and then in the background, until `stop`. A failed sweep is logged; the next one tries again. */
+  /** Sweeps now and then in the background, until `stop`. */
   start(): void {
-    this.#loop = this.#run();
+    this.#looking = this.removeOrphanedLogs()
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ err: error }, 'Cannot look for logs without executions'),
+      )
+      .then(() => {
+        if (!this.#stop.signal.aborted) this.#rounds.start();
+      });
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#loop;
+    await this.#looking;
+    await this.#rounds.stop();
   }
 
   /** Removes what has been kept long enough by the wall clock; answers how many executions. */
@@ -128,19 +144,9 @@ export class Janitor {
     return removed.length;
   }
 
-  async #run(): Promise<void> {
-    const { clock, log, intervalMs, retentionMs } = this.#deps;
-    const { signal } = this.#stop;
-    const steadyMs = Math.min(retentionMs, STEADY_MS);
-    await this.removeOrphanedLogs().catch((error: unknown) =>
-      log.warn({ err: error }, 'Cannot look for logs without executions'),
-    );
-    while (!signal.aborted) {
-      const byAge = this.#steadiness.forMs() >= steadyMs;
-      await this.#sweepNext({ byAge, isAsked: false }).catch((error: unknown) =>
-        log.error({ err: error }, 'The cleanup failed; execd retries at the next interval'),
-      );
-      await clock.sleep(intervalMs, signal).catch(() => undefined);
-    }
+  async #sweepByItself(): Promise<void> {
+    const steadyMs = Math.min(this.#deps.retentionMs, STEADY_MS);
+    const byAge = this.#steadiness.forMs() >= steadyMs;
+    await this.#sweepNext({ byAge, isAsked: false });
   }
 }

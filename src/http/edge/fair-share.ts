@@ -1,15 +1,5 @@
-// Something that users hold for a while, such as a stream, of which there is a bound. A user may hold no more than is left
-// free. So one greedy user gets half of it, a second one a quarter, and there is always room for one who holds nothing yet.
-
-/** What a user may hold, in terms of what is left free. */
-export const SHARES = {
-  /** Of what is held for long. */
-  long: 1,
-  /** Of what is soon given back: who holds much for long can still do that. */
-  short: 3,
-  /** Nobody else can come. */
-  all: Infinity,
-} as const;
+// Something that users hold for a while, such as a stream, of which there is a bound.
+import { type HOLDS, mayHold } from '../../domain/shares.ts';
 
 export class FairShare {
   readonly #max: number;
@@ -29,9 +19,8 @@ export class FairShare {
   }
 
   /** Whether a user may take one more. */
-  hasRoom(user: string, share: keyof typeof SHARES): boolean {
-    const free = this.#max - this.#total;
-    return free > 0 && this.heldBy(user) < SHARES[share] * free;
+  hasRoom(user: string, as: keyof typeof HOLDS): boolean {
+    return mayHold({ own: this.heldBy(user), total: this.#total }, this.#max, as);
   }
 
   /** Takes one, to be given back once by the function that comes back. */

@@ -5,7 +5,8 @@ import { type Caller, type Scope, userId as userIdSchema } from '../../domain/sp
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { Connections } from './connections.ts';
-import { FairShare, type SHARES } from './fair-share.ts';
+import type { HOLDS } from '../../domain/shares.ts';
+import { FairShare } from './fair-share.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';
 import type { RequestHeader } from './response-headers.ts';
 import { headCheck, type HeadOptions } from './request-head.ts';
@@ -116,7 +117,7 @@ function admit(
 const RETRY_AFTER_S = 1;
 
 /** Without keys there is one user. Else it matters whether the request is to be open for long: a wait, a log, a stream. */
-function shareOf(request: FastifyRequest, caller: Caller): keyof typeof SHARES {
+function shareOf(request: FastifyRequest, caller: Caller): keyof typeof HOLDS {
   if (caller.credential === undefined) return 'all';
   const { url, headers } = request;
   const isLong =

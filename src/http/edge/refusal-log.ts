@@ -1,6 +1,7 @@
 // Lines of the server's own log for refused requests, each with its reason. Whoever sends wrong requests all day long must
 // fill neither the log nor the time of others: each user, and each address without a user, has a few lines a second, and all
-// of them together have a bound. The next line that is written says how many were left out.
+// of them together have a bound. Faults of the service have a bound of their own. The next line that is written says how many
+// were left out.
 import type { FastifyRequest } from 'fastify';
 import { CATALOGUE, type RefusedError, visible } from '../../domain/errors.ts';
 import type { Log } from '../../domain/ports/clock.ts';
@@ -8,6 +9,8 @@ import type { Log } from '../../domain/ports/clock.ts';
 const WINDOW_MS = 1000;
 const MAX_OF_ONE = 5;
 const MAX_OF_ALL = 50;
+/** Faults of the service (5xx): whoever they happen to, some of them are always seen. */
+const MAX_OF_SYSTEM = 50;
 const MAX_DETAIL = 500;
 
 export class RefusalLog {
@@ -16,6 +19,7 @@ export class RefusalLog {
   readonly #nowMs: () => number;
   #windowEnd = 0;
   #ofAll = 0;
+  #ofSystem = 0;
   readonly #ofOne = new Map<string, number>();
   #omitted = 0;
 
@@ -28,7 +32,8 @@ export class RefusalLog {
     const { method, routeOptions, ip } = request;
     const user = (request.caller as typeof request.caller | null)?.userId ?? null;
     const isOfSystem = CATALOGUE[refused.type].status >= 500;
-    if (!isOfSystem && !this.#admits(user ?? ip)) return void (this.#omitted += 1);
+    this.#beginWindow();
+    if (!(isOfSystem ? this.#admitsFault() : this.#admits(user ?? ip))) return void (this.#omitted += 1);
     const route = routeOptions.url ?? null;
     const { cause, type } = refused;
     const detail = visible(refused.message.slice(0, MAX_DETAIL));
@@ -43,13 +48,20 @@ export class RefusalLog {
     this.#log.info(facts, `${text}: ${detail}`);
   }
 
-  #admits(one: string): boolean {
+  #beginWindow(): void {
     const now = this.#nowMs();
-    if (now >= this.#windowEnd) {
-      this.#windowEnd = now + WINDOW_MS;
-      this.#ofAll = 0;
-      this.#ofOne.clear();
-    }
+    if (now < this.#windowEnd) return;
+    this.#windowEnd = now + WINDOW_MS;
+    this.#ofAll = this.#ofSystem = 0;
+    this.#ofOne.clear();
+  }
+
+  #admitsFault(): boolean {
+    this.#ofSystem += 1;
+    return this.#ofSystem <= MAX_OF_SYSTEM;
+  }
+
+  #admits(one: string): boolean {
     const own = this.#ofOne.get(one) ?? 0;
     if (own >= MAX_OF_ONE || this.#ofAll >= MAX_OF_ALL) return false;
     this.#ofOne.set(one, own + 1);

@@ -1,5 +1,5 @@
-// Places that many users share. One user has no more of them than are left free: at most a half, less where others have
-// some too. So there is always a place for a user who has none yet, however long the others keep theirs.
+// Places that many users share, and wait for in turns.
+import { mayHold } from '../../domain/shares.ts';
 
 /** Gives a place back; more calls do nothing. */
 export type End = () => void;
@@ -42,8 +42,7 @@ export class FairShares {
   }
 
   #mayBegin(user: string): boolean {
-    const [own, free] = [this.#held.get(user) ?? 0, this.#most - this.#total];
-    return free > 0 && (own === 0 || own < free);
+    return mayHold({ own: this.#held.get(user) ?? 0, total: this.#total }, this.#most);
   }
 
   #serve(): void {

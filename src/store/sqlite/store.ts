@@ -294,8 +294,8 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.stepId(planId, step));
   }
 
-  async stepBytes(planId: ExecutionId): Promise<number> {
-    return this.#read((reads) => reads.stepBytes(planId));
+  async stepBytes(planIds: readonly ExecutionId[]): Promise<Map<ExecutionId, number>> {
+    return this.#read((reads) => reads.stepBytes(planIds));
   }
 
   async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {

@@ -174,10 +174,12 @@ export class Reads {
     return (this.one(text, planId, step) as { id: ExecutionId } | undefined)?.id ?? null;
   }
 
-  stepBytes(planId: ExecutionId): number {
+  stepBytes(planIds: readonly ExecutionId[]): Map<ExecutionId, number> {
     // Its length is in the head of a row; the text is not read.
-    const [row] = this.all('SELECT sum(octet_length(spec)) AS n FROM executions WHERE plan_id = ?', planId);
-    return (row as { n: number | null }).n ?? 0;
+    const text = `SELECT value AS id, (SELECT sum(octet_length(spec)) FROM executions WHERE plan_id = value) AS n
+      FROM json_each(?)`;
+    const rows = this.all(text, JSON.stringify(planIds)) as { id: ExecutionId; n: number | null }[];
+    return new Map(rows.map(({ id, n }) => [id, n ?? 0]));
   }
 
   stepCounts(planId: ExecutionId): Partial<Record<StepRecord['status'], number>> {
