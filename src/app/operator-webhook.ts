@@ -11,7 +11,7 @@ import { webhookSecret } from '../domain/webhook-schema.ts';
  */
 export function operatorWebhook(
   config: Config,
-): { url: string; secret: string; types: WebhookEventType[] } | null {
+): { url: string; secret: string; types: WebhookEventType[]; withResult: boolean } | null {
   const { EXECUTION_EVENT_WEBHOOK_URL: url, EXECUTION_EVENT_WEBHOOK_SECRET_FILE: file } = config;
   if (!config.EXECUTION_EVENT_HANDLERS.includes('webhook') || url === undefined || file === undefined)
     return null;
@@ -24,5 +24,8 @@ export function operatorWebhook(
   }
   const secret = webhookSecret.safeParse(text);
   if (!secret.success) throw problem('the file must contain "whsec_" and the base64 of 24 to 64 bytes');
-  return { url, secret: secret.data, types: config.EXECUTION_EVENT_WEBHOOK_EVENTS };
+  return {
+    ...{ url, secret: secret.data, types: config.EXECUTION_EVENT_WEBHOOK_EVENTS },
+    withResult: config.EXECUTION_EVENT_WEBHOOK_RESULT,
+  };
 }

@@ -504,6 +504,12 @@ export const SETTINGS = {
     unit: 'events, comma-separated',
     about: 'Events that the handler "webhook" sends.',
   },
+  EXECUTION_EVENT_WEBHOOK_RESULT: {
+    schema: flag,
+    default: 'false',
+    unit: 'true | false',
+    about: 'Whether the last event of an execution that the handler "webhook" sends includes its result.',
+  },
   EXECUTION_WEBHOOK_TIMEOUT_MS: {
     schema: whole(10, 300_000),
     default: '15000',

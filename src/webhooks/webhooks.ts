@@ -39,7 +39,12 @@ export class WebhookService implements Webhooks {
 
   /** The webhook that the operator has configured, or that there is none. */
   async configure(
-    wanted: { url: string; secret: string; types: Webhook['filter']['types'] } | null,
+    wanted: {
+      url: string;
+      secret: string;
+      types: Webhook['filter']['types'];
+      withResult: boolean;
+    } | null,
   ): Promise<void> {
     const { id, userId } = OPERATOR;
     const at = this.#deps.clock.now();
@@ -47,10 +52,10 @@ export class WebhookService implements Webhooks {
       await this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
       return;
     }
-    const { url, secret, types } = wanted;
+    const { url, secret, types, withResult } = wanted;
     const webhook: Webhook = {
       ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: at },
-      ...{ filter: { userId: null, types }, withResult: false, secrets: [{ secret, until: null }] },
+      ...{ filter: { userId: null, types }, withResult, secrets: [{ secret, until: null }] },
     };
     await this.#deps.commit([[{ type: 'webhook', webhook, at }]]);
   }

@@ -76,12 +76,15 @@ t.test("the operator's webhook is told of the executions of all users", async (t
     EXECUTION_EVENT_WEBHOOK_URL: to.url,
     EXECUTION_EVENT_WEBHOOK_SECRET_FILE: join(dir, 'secret'),
     EXECUTION_EVENT_WEBHOOK_EVENTS: 'completed',
+    EXECUTION_EVENT_WEBHOOK_RESULT: 'true',
   });
   const as = (user: string) => ({ authorization: `Bearer ${key(user)}` });
   const ids = [];
-  for (const user of ['ann', 'bob']) ids.push((await s.submit(shell('true'), as(user))).id);
+  for (const user of ['ann', 'bob']) ids.push((await s.submit(shell(`printf ${user}`), as(user))).id);
   await until('both are told', () => to.received.length === 2);
   t.same(to.received.map(({ body }) => body.subject).sort(), [...ids].sort());
+  const results = to.received.map(({ body }) => (body.data.result as { stdout: string }).stdout);
+  t.same(results.sort(), ['ann', 'bob'], 'with results where the operator asks for them');
   for (const { text, headers } of to.received)
     t.ok(new Verifier(SECRET).verify(text, headers as Record<string, string>));
   for (const user of ['ann', 'bob']) {

@@ -91,10 +91,14 @@ async function watch(session: Session, id: string): Promise<number> {
   const block = new Block(terminal.out);
   return watched(session, {
     id,
-    follow: (signal) =>
-      isJson
-        ? client.plans.wait(id, { signal })
-        : follow(session, id, block, signal).finally(() => block.end()),
+    follow: async (signal) => {
+      if (isJson) return client.plans.wait(id, { signal });
+      try {
+        return await follow(session, id, block, signal);
+      } finally {
+        await block.end();
+      }
+    },
     cancel: (reason) => client.plans.cancel(id, { reason }),
     async tell(plan) {
       if (isJson) await terminal.json(plan);
