@@ -79,6 +79,7 @@ module.exports = {
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('resilience', ['^src/domain/'], 'Retries and circuits, of whatever is handed to them.'),
     room('store', ['^src/domain/'], 'A store knows the domain only.'),
+    ...rooms('store', { rules: [], sqlite: ['rules'] }),
     room('access', ['^src/domain/', '^src/resilience/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
     room(

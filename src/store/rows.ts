@@ -407,7 +407,10 @@ export function toEvent(row: EventRow): LifecycleEvent {
 }
 
 /** An event with the facts of its execution; `attempts` is asked for the last one only. */
-export function toEventRecord(row: EventRow & EventFactsRow, attempts: () => AttemptRow[]): EventRecord {
+export function toEventRecord(
+  row: EventRow & EventFactsRow,
+  attempts: () => readonly AttemptRow[],
+): EventRecord {
   const { user_id: userId, kind, operation, task_id: taskId, plan_id, plan_step, outcome, made_by } = row;
   const plan = plan_id === null || plan_step === null ? null : { id: plan_id, step: plan_step };
   const labels = JSON.parse(row.labels) as Record<string, string>;

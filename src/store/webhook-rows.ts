@@ -10,6 +10,7 @@ import type {
   WebhookFilter,
   WebhookSecret,
 } from '../domain/webhooks/webhooks.ts';
+import { laneOf } from '../domain/webhooks/webhooks.ts';
 
 export interface WebhookRow {
   id: string;
@@ -24,6 +25,15 @@ export interface WebhookRow {
   secrets: string;
   disabled: DisabledReason | null;
   created_at: number;
+}
+
+/** A standing webhook, as far as it has to be known to find out what it is told. */
+export interface Listener {
+  id: string;
+  userId: string;
+  lane: string;
+  filter: WebhookFilter;
+  createdAt: number;
 }
 
 export interface DeliveryRow {
@@ -45,6 +55,21 @@ export function toWebhook(row: WebhookRow): Webhook {
   const { with_result, created_at: createdAt } = row;
   const of = { id, userId, executionId, url, description, filter, secrets, disabled, createdAt };
   return { ...of, withResult: with_result === 1 };
+}
+
+export function webhookRow(webhook: Webhook): WebhookRow {
+  const { id, userId, executionId, url, description, filter, withResult, secrets, disabled } = webhook;
+  const texts = { filter: JSON.stringify(filter), secrets: JSON.stringify(secrets) };
+  return {
+    ...{ id, user_id: userId, execution_id: executionId, url, description, ...texts },
+    ...{ with_result: withResult ? 1 : 0, disabled, created_at: webhook.createdAt },
+  };
+}
+
+export function toListener(row: WebhookRow): Listener {
+  const { id, user_id: userId, url, created_at: createdAt } = row;
+  const filter = JSON.parse(row.filter) as WebhookFilter;
+  return { id, userId, lane: laneOf({ userId, url }), filter, createdAt };
 }
 
 export function toDelivery(row: DeliveryRow): Delivery {

@@ -3,13 +3,13 @@ import { acceptEvents } from '../../domain/execution/events.ts';
 import { alike, type FinishedExecution } from '../../domain/execution/execution.ts';
 import type { AnswersPart, GroupResult } from '../../domain/ports/group.ts';
 import { type AnswerRow, answerRow, traceText } from '../rows.ts';
-import type { WriterAnswers } from './answers.ts';
+import type { Answers } from '../rules/parts.ts';
 
 export class AnswerSender {
   /** Of answers that keep coming. */
   readonly #rows = new WeakMap<FinishedExecution, AnswerRow>();
 
-  toWriter({ type, like: execution, each, isSilent }: AnswersPart): WriterAnswers {
+  toWriter({ type, like: execution, each, isSilent }: AnswersPart): Answers {
     const known = this.#rows.get(execution);
     const like = known ?? answerRow(execution);
     // One that comes alone most likely is the only one.
@@ -17,8 +17,7 @@ export class AnswerSender {
     const ids = each.map(({ id }) => id);
     const traces = each.map(({ trace }) => traceText(trace));
     const times = each.map(({ at }) => at);
-    const columns = { labels: Object.entries(execution.labels), ids, traces, times };
-    return { type, like, ...columns, ...(isSilent === undefined ? {} : { isSilent }) };
+    return { type, like, ids, traces, times, ...(isSilent === undefined ? {} : { isSilent }) };
   }
 }
 

@@ -6,15 +6,23 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ApiKey } from '../../domain/access/api-key.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { ApiKeysPart } from '../../domain/ports/group.ts';
-import { ALL_API_KEYS, type ApiKeyRow, ApiKeysTable, toApiKey } from './api-keys.ts';
+import { type ApiKeyRow, toApiKey } from '../key-rows.ts';
+import { applyGroup } from '../rules/groups.ts';
+import type { Source } from '../rules/facts.ts';
+import { WorkingSet } from '../rules/working-set.ts';
+import { EQUAL_SHARES } from '../shares.ts';
+import { ALL_API_KEYS } from './api-keys.ts';
+import { ChangeWriter } from './changes.ts';
 import { takeLock } from './lock.ts';
 import { migrate, MIGRATIONS } from './migrations.ts';
+import { NOTHING_COUNTED } from './memory.ts';
 import { openPrivately } from './private-database.ts';
+import { sqliteSource } from './source.ts';
 
 export interface KeyTable {
   all(): ApiKey[];
   /** Makes a change durable, or says what stands against it. */
-  change(part: ApiKeysPart): ReturnType<ApiKeysTable['apply']>;
+  change(part: ApiKeysPart): 'key_exists' | 'too_many_keys' | null;
   close(): void;
 }
 
@@ -42,7 +50,7 @@ export function openKeyTable(dataDir: string): KeyTable {
     if (version !== MIGRATIONS.length) {
       throw new StoreError('the server that runs there is of another version: use its own command');
     }
-    const table = new ApiKeysTable(db);
+    const table = new Changer(db);
     return {
       all: () => (db.prepare(ALL_API_KEYS).all() as unknown as ApiKeyRow[]).map(toApiKey),
       change: (part) => transaction(db, () => table.apply(part)),
@@ -51,6 +59,25 @@ export function openKeyTable(dataDir: string): KeyTable {
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** Carries out changes of keys, which count nothing else. */
+class Changer {
+  readonly #source: Source;
+  readonly #writer: ChangeWriter;
+
+  constructor(db: DatabaseSync) {
+    this.#source = sqliteSource(db, NOTHING_COUNTED);
+    this.#writer = new ChangeWriter(db, 0);
+  }
+
+  apply(part: ApiKeysPart): 'key_exists' | 'too_many_keys' | null {
+    const set = new WorkingSet({ epoch: 0, maxDeliveries: 0, shares: EQUAL_SHARES }, this.#source);
+    const reply = applyGroup(set, [part]);
+    if (reply.status !== 'applied') return (reply as { reason: 'key_exists' | 'too_many_keys' }).reason;
+    this.#writer.write(set.changes());
+    return null;
   }
 }
 

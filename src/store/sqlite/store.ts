@@ -39,6 +39,7 @@ import type { KeptUse } from '../../domain/kept.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
+import { EQUAL_SHARES } from '../shares.ts';
 import * as accounts from './reads/account-reads.ts';
 import { AnswerSender, written } from './answer-sender.ts';
 import type {
@@ -49,13 +50,12 @@ import type {
   DueLanesQuery,
   Webhook,
 } from '../../domain/webhooks/webhooks.ts';
-import type { Counts } from './counts.ts';
-import type { GroupReply, RowWithAttempts, WriterPart } from './groups.ts';
+import type { GroupReply, RowWithAttempts, RulePart } from '../rules/parts.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads/reads.ts';
-import { EQUAL_SHARES } from './turns.ts';
-import { Usages } from './user-usage.ts';
+import type { Counts } from './memory.ts';
+import { Usages } from './usages.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -71,6 +71,8 @@ export interface SqliteStoreOptions {
   maxDeliveries: number;
   /** Told to another server that tries to open the directory. */
   owner: string;
+  /** Looks nothing up but what the parts of a batch name, ahead of it: as a store over a network has to. */
+  isStrict?: boolean;
 }
 
 /** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
@@ -130,7 +132,7 @@ export class SqliteStore implements Store {
   }
 
   async open(): Promise<StoreIdentity> {
-    const { dir, now, owner, maxDeliveries } = this.#options;
+    const { dir, now, owner, maxDeliveries, isStrict = false } = this.#options;
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
       const file = join(dir, 'execd.db');
@@ -143,6 +145,7 @@ export class SqliteStore implements Store {
         now: now(),
         instanceId: crypto.randomUUID(),
         maxDeliveries,
+        isStrict,
       });
       if (opened.type !== 'opened') throw unexpected(opened);
       this.#epoch = opened.epoch;
@@ -592,7 +595,7 @@ export class SqliteStore implements Store {
 
 const NONE_QUEUED = { process: 0, http: 0 };
 
-function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
+function toWriterPart(part: Exclude<Group[number], AnswersPart>): RulePart {
   // A result travels as its text: the writer has no use for its parts.
   if (part.type === 'settle') {
     return { ...part, result: part.result === null ? null : writeJson(part.result) };
@@ -608,7 +611,7 @@ function toWriterPart(part: Exclude<Group[number], AnswersPart>): WriterPart {
   if (part.type !== 'accept') return part;
   const { execution, end, ...rest } = part;
   const ending = end === null ? null : { ...end, result: writeJson(end.result) };
-  return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
+  return { ...rest, end: ending, row: newRow(execution) };
 }
 
 function sizeOf(value: unknown): number {

@@ -3,26 +3,23 @@
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
 import type { Shares } from '../../domain/ports/store.ts';
-import type { Counts } from './counts.ts';
-import type { GroupReply, WriterPart } from './groups.ts';
-import { GroupWriter } from './groups.ts';
+import type { GroupReply, RulePart } from '../rules/parts.ts';
+import { Batches, type BatchOptions } from './batches.ts';
+import type { Counts, UserUsage } from './memory.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
-import type { UserCounts } from './user-usage.ts';
 
-export interface OpenRequest {
+export interface OpenRequest extends BatchOptions {
   type: 'open';
   file: string;
   bootId: string;
   now: number;
   /** Used when the store is new. */
   instanceId: string;
-  /** Deliveries of one user that may wait. */
-  maxDeliveries: number;
 }
 export interface CommitRequest {
   type: 'commit';
-  groups: (readonly WriterPart[])[];
+  groups: (readonly RulePart[])[];
 }
 export type WriterRequest =
   | OpenRequest
@@ -38,7 +35,7 @@ export type WriterReply =
       epoch: number;
       instanceId: string;
       counts: Counts;
-      users: UserCounts[];
+      users: UserUsage[];
       deliveries: DeliveryCounts;
     }
   | {
@@ -46,7 +43,7 @@ export type WriterReply =
       replies: (GroupReply | GroupFailure)[];
       counts: Counts;
       /** Those for whom something has changed. */
-      users: UserCounts[];
+      users: UserUsage[];
       deliveries: DeliveryCounts;
       seconds: number;
     }
@@ -78,7 +75,7 @@ const SQLITE_IOERR_DIR_FSYNC = 1290;
 const BUSY_MS = 10_000;
 
 let db: DatabaseSync | null = null;
-let writer: GroupWriter | null = null;
+let writer: Batches | null = null;
 
 function open(request: OpenRequest): WriterReply {
   // The command that manages keys writes now and then too.
@@ -95,25 +92,31 @@ function open(request: OpenRequest): WriterReply {
     .run(request.bootId, request.now);
   db.exec('COMMIT');
   const epoch = Number(lastInsertRowid);
-  writer = new GroupWriter(db, epoch, request);
-  const { counts, deliveries } = writer;
-  const users = writer.usage.counts();
-  return { type: 'opened', epoch, instanceId: value, counts, users, deliveries: countsOf(deliveries) };
+  writer = new Batches(db, epoch, request);
+  const { memory } = writer;
+  const counts = memory.toCounts();
+  return {
+    type: 'opened',
+    epoch,
+    instanceId: value,
+    counts,
+    users: memory.allUsers(),
+    deliveries: memory.toDeliveries(),
+  };
 }
 
 type Committed = Extract<WriterReply, { type: 'committed' }>;
 
-function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): WriterReply {
+function commit(db: DatabaseSync, writer: Batches, groups: CommitRequest['groups']): WriterReply {
   const started = performance.now();
-  const counts = structuredClone(writer.counts);
-  writer.usage.begin();
   try {
-    return committed(writer, transaction(db, writer, groups), started);
+    db.exec('BEGIN IMMEDIATE');
+    const replies = writer.apply(groups);
+    db.exec('COMMIT');
+    return committed(writer, replies, started);
   } catch (error) {
-    writer.counts = counts;
-    writer.usage.undo(0);
-    writer.deliveries.reload();
     if (db.isTransaction) db.exec('ROLLBACK');
+    writer.undone();
     if (isFileError(error)) return failed(error);
     if (groups.length === 1) {
       return committed(writer, [{ status: 'failed', message: messageOf(error) }], started);
@@ -121,7 +124,7 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
   }
   // One group among them broke the transaction: each gets its own, so that only that one fails.
   const replies: (GroupReply | GroupFailure)[] = [];
-  const users = new Map<string, UserCounts>();
+  const users = new Map<string, UserUsage>();
   for (const group of groups) {
     const alone = commit(db, writer, [group]);
     if (alone.type !== 'committed') return alone;
@@ -131,32 +134,14 @@ function commit(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['gr
   return { ...committed(writer, replies, started), users: [...users.values()] };
 }
 
-function committed(
-  { counts, usage, deliveries }: GroupWriter,
-  replies: (GroupReply | GroupFailure)[],
-  started: number,
-): Committed {
+function committed(writer: Batches, replies: (GroupReply | GroupFailure)[], started: number): Committed {
+  const users = writer.committed();
   const seconds = (performance.now() - started) / 1000;
-  const users = usage.changes();
-  return { type: 'committed', replies, counts, users, deliveries: countsOf(deliveries), seconds };
-}
-
-function countsOf({ pending, dropped }: DeliveryCounts): DeliveryCounts {
-  return { pending, dropped };
-}
-
-function transaction(db: DatabaseSync, writer: GroupWriter, groups: CommitRequest['groups']): GroupReply[] {
-  db.exec('BEGIN IMMEDIATE');
-  const replies = groups.map((group) => {
-    // A single part looks before it writes, so only longer groups can have something to undo.
-    if (group.length === 1) return writer.apply(group);
-    db.exec('SAVEPOINT one');
-    const reply = writer.apply(group);
-    db.exec(reply.status === 'applied' ? 'RELEASE one' : 'ROLLBACK TO one; RELEASE one');
-    return reply;
-  });
-  db.exec('COMMIT');
-  return replies;
+  const { memory } = writer;
+  return {
+    ...{ type: 'committed', replies, users, seconds },
+    ...{ counts: memory.toCounts(), deliveries: memory.toDeliveries() },
+  };
 }
 
 function isFileError(error: unknown): boolean {
@@ -182,7 +167,7 @@ function answer(request: WriterRequest): WriterReply {
   if (db === null || writer === null) throw new Error('the store is not open');
   if (request.type === 'commit') return commit(db, writer, request.groups);
   if (request.type === 'shares') {
-    writer.turns.shares = request.shares;
+    writer.setShares(request.shares);
     return { type: 'shared' };
   }
   if (request.type === 'probe') {

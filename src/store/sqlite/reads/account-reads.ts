@@ -3,7 +3,7 @@ import type { Account, CreditTotals, LedgerEntry } from '../../../domain/credits
 import type { Window } from '../../../domain/cost.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import { type LedgerRow, toEntry } from '../../rows.ts';
-import { counted } from '../account-writer.ts';
+import { counted } from '../../rules/money.ts';
 import type { Reads } from './reads.ts';
 
 /** Null when the user never had a credit. */

@@ -14,8 +14,9 @@ import { IS_ANSWER } from '../migrations.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
 import type { Kind } from '../../../domain/spec/spec.ts';
-import { CIRCUIT } from '../statements.ts';
-import { ALL_API_KEYS, type ApiKeyRow, API_KEYS_VERSION, toApiKey } from '../api-keys.ts';
+import { CIRCUIT } from '../changes.ts';
+import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
+import { ALL_API_KEYS, API_KEYS_VERSION } from '../api-keys.ts';
 
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
 

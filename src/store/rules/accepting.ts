@@ -1,0 +1,193 @@
+// How executions come in: one by one, with the key that guards them, or many alike that have ended already.
+import { acceptEvents } from '../../domain/execution/events.ts';
+import { tooMuchKept } from '../../domain/kept.ts';
+import { statusOf } from '../../domain/execution/lifecycle.ts';
+import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
+import type { IdempotencyPart } from '../../domain/ports/group.ts';
+import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, ownAnswer } from '../rows.ts';
+import { bytesOf, keepsOf, mayAdd, recount, roomOf } from './counting.ts';
+import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
+import { pair } from './facts.ts';
+import { charge, hold, look, owe } from './money.ts';
+import { addAttempt, announce, finished, ownerOf } from './moves.ts';
+import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
+import type { WorkingSet } from './working-set.ts';
+
+export const acceptPart: Rule<Accept> = {
+  needs({ row, joins, pricing }) {
+    const { user_id: userId, concurrency_key: key, plan_id: planId, step } = row;
+    const windows = pricing?.windows ?? [];
+    return {
+      executions: planId === null ? [] : [planId],
+      steps: planId === null ? [] : [pair(planId, step ?? '')],
+      users: [userId],
+      keys: key === null ? [] : [key],
+      windows: windows.map(({ name }) => pair(userId, name)),
+      accounts: row.cost === null ? [] : [userId],
+      runsOf: joins ? [row.run_id] : [],
+      ...tellingNeeds([userId]),
+    };
+  },
+  apply(part, set, work) {
+    const { end, pricing } = part;
+    const refusal =
+      whyNoStep(set, part.row) ?? whyTooMuch(set, part) ?? (end === null ? whyFull(set, part) : null);
+    if (refusal !== null) return refusal;
+    const held = look(set, part.row, pricing?.windows ?? []);
+    if (held !== null && 'status' in held) return held;
+    const begun = begin(set, part);
+    if ('reason' in begun) return begun;
+    const { attempts, ...state } = begun;
+    const events = acceptEvents(state.phase === 'starting', end?.outcome ?? null);
+    const fresh: NewRow = { ...part.row, ...state, revision: 1, event_sequence: events.length };
+    if (held !== null) {
+      fresh.cost = hold(set, fresh, held);
+      // Nothing can change what an execution costs that has ended with its acceptance.
+      if (end !== null && fresh.cost !== null)
+        fresh.cost = chargeAtOnce(set, fresh, end.outcome, pricing?.lowBalance ?? null, work);
+    }
+    const row = set.insert(fresh);
+    recount(set, null, row);
+    announce(set, row, { after: 0, events, at: row.created_at }, work);
+    // What has ended with its acceptance is known to the caller already, but for what it cost.
+    if (end === null) work.touched.push({ row, attempts });
+    else if (row.cost !== null) work.touched.push({ row: { ...row, result: null }, attempts });
+    return null;
+  },
+};
+
+type Begun = Partial<ExecutionRow> & { phase: ExecutionRow['phase']; attempts: AttemptRow[] };
+
+/** How it begins: ended, joined, running or waiting. */
+function begin(
+  set: WorkingSet,
+  { row, end, joins, claim }: Accept,
+): Begun | (Undone & { reason: 'run_gone' }) {
+  if (end !== null) {
+    const { outcome, result } = end;
+    const status = statusOf('done', outcome);
+    return { phase: 'done', status, ...finished(outcome, row.created_at), result, attempts: [] };
+  }
+  if (joins) {
+    const phase = ownerOf(set, row.run_id)?.phase;
+    const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
+    return isOpen ? { phase: 'joined', attempts: [] } : { status: 'refused', reason: 'run_gone' };
+  }
+  if (claim !== null && mayRun(set, row)) {
+    const attempts = addAttempt(set, { run_id: row.run_id, attempt: 0 }, claim);
+    return { phase: 'starting', status: 'running', attempt: 1, attempts };
+  }
+  if (row.kind === 'plan') return { phase: 'starting', status: 'running', attempts: [] };
+  return { phase: 'queued', attempts: [] };
+}
+
+function chargeAtOnce(
+  set: WorkingSet,
+  row: NewRow,
+  outcome: Outcome,
+  lowBalance: number | null,
+  work: Work,
+): string | null {
+  owe(set, row, 'hit', outcome, []);
+  const charged = charge(set, { executionId: row.id, at: row.created_at, lowBalance }, row, work);
+  return charged === null ? row.cost : charged.cost;
+}
+
+/** What stands against a step of a plan. */
+function whyNoStep(set: WorkingSet, { plan_id: planId, step }: NewRow): Undone | null {
+  if (planId === null) return null;
+  if (set.execution(planId)?.phase !== 'starting') return { status: 'refused', reason: 'plan_closed' };
+  const known = set.get('steps', pair(planId, step ?? ''));
+  return known === null ? null : { status: 'refused', reason: 'step_exists' };
+}
+
+/** What its user keeps too much of. */
+function whyTooMuch(set: WorkingSet, { row, quota }: Accept): Undone | null {
+  const tooMuch = quota === undefined ? null : tooMuchKept(keepsOf(set, row.user_id), quota.kept);
+  return tooMuch === null ? null : { status: 'refused', reason: 'quota_exceeded', tooMuch };
+}
+
+/** Why there is no room for one more execution that has not ended yet; null when there is. */
+function whyFull(set: WorkingSet, part: Accept): Undone | null {
+  const reason = fullReason(set, part);
+  return reason === null ? null : { status: 'refused', reason };
+}
+
+function fullReason(
+  set: WorkingSet,
+  { row, joins, claim, quota, mayWait, maxQueued }: Accept,
+): FullReason | null {
+  const { user_id: userId } = row;
+  const { waiting, retrying } = set.get('users', userId);
+  const queued = quota?.queued ?? null;
+  if (claim !== null && !joins && mayRun(set, row)) {
+    // It may have to be retried: a user whose retries fill the queue begins nothing more. Those of others do not count.
+    const isOver = (queued !== null && retrying >= queued) || !mayAdd(set, userId, 'retrying', maxQueued);
+    return retrying > 0 && isOver ? 'user_queue_full' : null;
+  }
+  if (mayWait === false) return 'queue_full';
+  if (queued !== null && waiting >= queued) return 'user_queue_full';
+  return mayAdd(set, userId, 'waiting', maxQueued) ? null : 'queue_full';
+}
+
+function mayRun(set: WorkingSet, row: NewRow): boolean {
+  const { user_id: userId, pool, concurrency_key: key, concurrency_limit: limit } = row;
+  if (pool !== 'none' && roomOf(set, userId) <= 0) return false;
+  return key === null || limit === null || set.get('keys', key) < limit;
+}
+
+export const idempotencyPart: Rule<IdempotencyPart> = {
+  needs: ({ userId, key }) => ({ idempotency: [pair(userId, key)] }),
+  more({ userId, key }, set) {
+    const known = set.get('idempotency', pair(userId, key));
+    return known === null ? {} : { executions: [known.execution_id] };
+  },
+  apply({ userId, key, bodyHash, executionId, at, expiresAt }, set) {
+    const known = set.get('idempotency', pair(userId, key));
+    if (known !== null && known.expires_at > at) {
+      if (known.body_hash !== bodyHash) return { status: 'refused', reason: 'key_reused' };
+      const reason = set.execution(known.execution_id) === null ? 'key_gone' : 'key_replayed';
+      return { status: 'refused', reason, executionId: known.execution_id };
+    }
+    const row = { body_hash: bodyHash, execution_id: executionId, expires_at: expiresAt };
+    set.put('idempotency', pair(userId, key), row);
+    return null;
+  },
+};
+
+/** Those that are there already stay as they are. */
+export const answersPart: Rule<Answers> = {
+  needs: ({ like, ids }) => ({
+    executions: ids,
+    firstEvents: ids,
+    users: [like.user_id],
+    ...tellingNeeds([like.user_id]),
+  }),
+  apply({ like, ids, traces, times, isSilent }, set, work) {
+    const isTold = isSilent !== true && isHeard(set, like);
+    const bytes = bytesOf({ ...like, facts: '' });
+    for (const [i, id] of ids.entries()) {
+      if (set.execution(id) !== null) {
+        work.answers.push(set.get('firstEvents', id) as number);
+        continue;
+      }
+      const at = times[i] as number;
+      const row = set.insert({ ...like, ...ownAnswer(like, { id, at, trace: traces[i] as string }) });
+      recount(set, null, row, bytes + Buffer.byteLength(row.facts));
+      const events = answerEvents(set, row, at);
+      set.put('firstEvents', id, events[0].position);
+      for (const event of events) set.announce(event);
+      if (isTold) noteEvents(set, row, events, () => []);
+      work.answers.push(events[0].position);
+    }
+    return null;
+  },
+};
+
+function answerEvents(set: WorkingSet, row: ExecutionRow, at: number): [EventRow, EventRow] {
+  const shared = { execution_id: row.id, at, attempt: 0, phase: 'done', step: null } as const;
+  return [
+    { position: set.next('event'), ...shared, sequence: 1, type: 'accepted' },
+    { position: set.next('event'), ...shared, sequence: 2, type: row.status as FinalStatus },
+  ];
+}

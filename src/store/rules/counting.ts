@@ -1,0 +1,141 @@
+// How many executions there are of each sort, of all users and of each. Goes with every change of an execution.
+import { KEPT, type KeptUse } from '../../domain/kept.ts';
+import { mayTake, type Taken } from '../../domain/shares.ts';
+import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import type { CountName, Usage } from './facts.ts';
+import type { WorkingSet } from './working-set.ts';
+
+type Counted = Pick<ExecutionRow, 'status' | 'phase' | 'pool'>;
+
+/** The count that an execution belongs to. */
+export function countOf({ phase, status, pool }: Counted): CountName | null {
+  if (phase === 'scheduled_retry' || phase === 'joined') {
+    return phase === 'joined' ? 'joined' : 'scheduledRetry';
+  }
+  if (status === 'running') return 'running';
+  if (status !== 'pending') return `finished ${status}`;
+  return pool === 'none' ? null : `queued ${pool}`;
+}
+
+/**
+ * Counts an execution as what it has become; `before` null is a new one, `after` null one that is gone.
+ *
+ * @param bytes by which it has grown in the store
+ */
+export function recount(
+  set: WorkingSet,
+  before: ExecutionRow | null,
+  after: ExecutionRow | null,
+  bytes = growth(before, after),
+): void {
+  const by: Partial<Usage> = bytes === 0 ? {} : { storeBytes: bytes };
+  if (before === null || before.phase !== after?.phase || before.status !== after.status) {
+    if (before !== null) count(set, before, -1, by);
+    if (after !== null) count(set, after, 1, by);
+  }
+  const { user_id: userId } = (after ?? before) as ExecutionRow;
+  addUsage(set, userId, by);
+}
+
+function count(set: WorkingSet, row: ExecutionRow, n: 1 | -1, by: Partial<Usage>): void {
+  const name = countOf(row);
+  if (name !== null) set.add('counts', name, n);
+  const { status, phase, pool, plan_id: planId, concurrency_key: key } = row;
+  if (phase === 'done') {
+    if (planId === null) by.kept = (by.kept ?? 0) + n;
+    else set.add('counts', 'finishedSteps', n);
+    return;
+  }
+  if (key !== null && status === 'running') set.add('keys', key, n);
+  // A plan takes nothing; its steps do.
+  if (pool === 'none') return;
+  const field = status === 'running' ? 'running' : 'waiting';
+  by[field] = (by[field] ?? 0) + n;
+  if (phase === 'scheduled_retry') by.retrying = (by.retrying ?? 0) + n;
+}
+
+/** Adds to what a user takes. */
+export function addUsage(set: WorkingSet, userId: string, by: Partial<Usage>): void {
+  const fields = (Object.keys(by) as (keyof Usage)[]).filter((field) => by[field] !== 0);
+  if (fields.length === 0) return;
+  const before = set.get('users', userId);
+  const [now, total, users] = [
+    { ...before },
+    { ...set.get('sums', 'total') },
+    { ...set.get('sums', 'users') },
+  ];
+  for (const field of fields) {
+    now[field] += by[field] as number;
+    total[field] += by[field] as number;
+    users[field] += Number(now[field] > 0) - Number(before[field] > 0);
+  }
+  set.put('users', userId, now);
+  set.put('sums', 'total', total);
+  set.put('sums', 'users', users);
+}
+
+/** What a user has of something, among the users who have some. */
+function taken(set: WorkingSet, userId: string, field: keyof Usage, among = field): Taken {
+  const own = set.get('users', userId);
+  const users = set.get('sums', 'users')[among] + (own[among] > 0 ? 0 : 1);
+  return { own: own[field], total: set.get('sums', 'total')[field], users };
+}
+
+export function keepsOf(set: WorkingSet, userId: string): KeptUse {
+  return Object.fromEntries(KEPT.map((what) => [what, taken(set, userId, what)])) as KeptUse;
+}
+
+/** Whether a user may add one more to what waits, or to what waits for its next attempt. */
+export function mayAdd(
+  set: WorkingSet,
+  userId: string,
+  field: 'waiting' | 'retrying',
+  most: number,
+): boolean {
+  return mayTake(taken(set, userId, field, 'waiting'), 1, most);
+}
+
+/** How many more executions of a user may run. */
+export function roomOf(set: WorkingSet, userId: string): number {
+  const { users, running } = set.terms.shares;
+  const most = (users[userId] ?? { running }).running;
+  return most === null ? Infinity : Math.max(0, most - set.get('users', userId).running);
+}
+
+/** What a row takes beside its texts, with its events and its entries in indexes, roughly. */
+export const ROW_BYTES = 1024;
+/** Long texts of an execution; the others are short, or bounded. */
+export const TEXTS = [
+  'spec',
+  'facts',
+  'webhook',
+  'outcome',
+  'result',
+] as const satisfies (keyof ExecutionRow)[];
+
+/** What an execution takes in the store. */
+export function bytesOf(row: Pick<ExecutionRow, (typeof TEXTS)[number]> | null): number {
+  if (row === null) return 0;
+  return TEXTS.reduce((sum, name) => sum + Buffer.byteLength(row[name] ?? ''), ROW_BYTES);
+}
+
+/** What is written of an execution when it is accepted does not change; what comes with its end comes once. */
+function growth(before: ExecutionRow | null, after: ExecutionRow | null): number {
+  if (before === null || after === null) return bytesOf(after) - bytesOf(before);
+  return endBytesOf(after) - endBytesOf(before);
+}
+
+const endBytesOf = ({ outcome, result }: ExecutionRow): number =>
+  Buffer.byteLength(outcome ?? '') + Buffer.byteLength(result ?? '');
+
+/** What the logs of attempts keep. */
+export function logsOf(attempts: readonly AttemptRow[]): Pick<Usage, 'logBytes' | 'logs'> {
+  const kept = attempts.filter(({ outcome, output }) => outcome !== null && output !== null);
+  return { logBytes: kept.reduce((sum, { output }) => sum + keptBytes(output), 0), logs: kept.length };
+}
+
+function keptBytes(output: string | null): number {
+  if (output === null) return 0;
+  const { stdoutKeptBytes, stderrKeptBytes } = JSON.parse(output) as Record<string, number | undefined>;
+  return (stdoutKeptBytes ?? 0) + (stderrKeptBytes ?? 0);
+}

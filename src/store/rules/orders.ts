@@ -1,0 +1,28 @@
+// What a batch is carried out under, and what a store does without a look at what is there.
+import type * as ports from '../../domain/ports/group.ts';
+import type { Shares } from '../../domain/ports/store.ts';
+
+/** What holds for all parts of a batch. */
+export interface Terms {
+  /** Of the open store: every claim is marked with it. */
+  epoch: number;
+  /** Deliveries of one user that may wait. */
+  maxDeliveries: number;
+  shares: Shares;
+}
+
+/** What a store does without a look at what is there. */
+export type Order =
+  | { type: 'copy_marks'; to: string; from: string }
+  | ({ type: 'mark'; planId: string; at: number } & ports.StepMark)
+  | { type: 'orphan'; executionId: string }
+  | { type: 'drop_deliveries'; webhookId: string }
+  | ports.DeliverySweepPart
+  | ports.HoldLanePart
+  | ports.StopAskedPart
+  | ports.CircuitsPart
+  | { type: 'keys_changed' }
+  | Cache;
+
+/** Entries travel as their texts. */
+export type Cache = Omit<ports.CachePart, 'put'> & { put: { key: string; storedAt: number; text: string }[] };

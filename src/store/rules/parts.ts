@@ -1,0 +1,87 @@
+// Parts as the rules take them, and what becomes of a group of them. A new execution travels as its row and a result as
+// its text, so that nothing is turned into text in a transaction.
+import type { TooMuch } from '../../domain/kept.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import type * as ports from '../../domain/ports/group.ts';
+import type { AnswerRow, AttemptRow, EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
+import type { Needs } from './facts.ts';
+import type { Cache } from './orders.ts';
+import type { WorkingSet } from './working-set.ts';
+
+export type RulePart =
+  | Accept
+  | Answers
+  | Settle
+  | Cache
+  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart | ports.CachePart>;
+
+export type Accept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
+  row: NewRow;
+  end: { outcome: Outcome; result: string | null } | null;
+};
+
+/** What is each one's own stands in columns, which are copied faster than objects. */
+export interface Answers extends Pick<ports.AnswersPart, 'type' | 'isSilent'> {
+  like: AnswerRow;
+  ids: string[];
+  /** As JSON. */
+  traces: string[];
+  times: number[];
+}
+
+export type Settle = Omit<ports.SettlePart, 'result'> & { result: string | null };
+
+export interface RowWithAttempts {
+  row: ExecutionRow;
+  attempts: readonly AttemptRow[];
+  /** Its result is left out here: it is that of the first row of the reply. */
+  hasResultOfFirst?: boolean;
+}
+
+/** A group that changes nothing, and why. */
+export type Undone =
+  | { status: 'stale' }
+  | {
+      status: 'refused';
+      reason:
+        | FullReason
+        | ('run_gone' | 'not_found' | 'balance_limit')
+        | ('key_reused' | 'key_exists' | 'too_many_keys')
+        | ('plan_closed' | 'step_exists' | 'step_of_plan');
+    }
+  | NoCredit
+  | { status: 'refused'; reason: 'quota_exceeded'; tooMuch: TooMuch }
+  | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
+  | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
+
+export type FullReason = 'queue_full' | 'user_queue_full';
+
+export interface NoCredit {
+  status: 'refused';
+  reason: 'no_credit';
+  needed: number;
+  available: number;
+}
+
+export type GroupReply = ({ status: 'applied' } & Work) | Undone;
+
+export const STALE: Undone = Object.freeze({ status: 'stale' });
+export const NOT_FOUND: Undone = Object.freeze({ status: 'refused', reason: 'not_found' });
+
+/** What a group has changed so far, for its caller. */
+export interface Work {
+  touched: RowWithAttempts[];
+  events: EventRow[];
+  entries?: LedgerRow[];
+  /** Positions of the first events of answers. */
+  answers: number[];
+}
+
+/** How one type of part is carried out. It looks before it changes anything, and returns what stands against it. */
+export interface Rule<P> {
+  /** What the part names. */
+  needs(part: P): Needs;
+  /** What the facts name that the needs have brought. */
+  more?(part: P, set: WorkingSet): Needs;
+  apply(part: P, set: WorkingSet, work: Work): Undone | null;
+}

@@ -1,0 +1,136 @@
+// Claims: takes from the queue what is next, and gives it to whoever claims it. Comes last in a batch, when everything else
+// has freed what it frees.
+import type { ClaimNextPart } from '../../domain/ports/group.ts';
+import type { ExecutionRow } from '../rows.ts';
+import { roomOf } from './counting.ts';
+import { addAttempt, move } from './moves.ts';
+import { type Needs, pair } from './facts.ts';
+import type { Work } from './parts.ts';
+import { type Band, isBefore, type Line, type Place, type Queue } from './queue.ts';
+import type { WorkingSet } from './working-set.ts';
+
+/** Serves executions that wait at a place, oldest first, from behind the one with this sequence on. */
+export type Heads = (place: Place, afterSeq: number, limit: number) => readonly ExecutionRow[];
+
+export interface Picking {
+  set: WorkingSet;
+  queue: Queue;
+  heads: Heads;
+}
+
+/** What has to be known of those who wait: users with their slots, and how many run with each key. */
+export function claimNeeds(queue: Queue, { pool }: ClaimNextPart): Needs {
+  const lines = queue.bands(pool).flatMap((band) => [...band.lines.values()]);
+  const users = lines.flatMap(({ order }) => order.map(({ userId }) => userId));
+  return { users: [...new Set(users)], keys: lines.map(({ key }) => key).filter((key) => key !== null) };
+}
+
+/** Claims up to `limit` executions of a pool. */
+export function claimNext(from: Picking, { pool, limit, claim }: ClaimNextPart): Work {
+  const work: Work = { touched: [], events: [], answers: [] };
+  let left = limit;
+  for (const band of from.queue.bands(pool)) {
+    if (left <= 0) break;
+    left -= takeTurns(from, band, left, (row) => start(from.set, row, claim, work));
+  }
+  return work;
+}
+
+function start(set: WorkingSet, row: ExecutionRow, claim: ClaimNextPart['claim'], work: Work): void {
+  set.fill('executions', row.id, row);
+  addAttempt(set, row, claim);
+  const attempt = row.attempt + 1;
+  move(set, row, { type: 'claim', attempt }, { at: claim.at, changes: { attempt } }, work);
+}
+
+/** What waits in a place, of which some has been taken. */
+class Buffer {
+  readonly place: Place;
+  readonly #heads: Heads;
+  #rows: readonly ExecutionRow[] = [];
+  #next = 0;
+  #last = 0;
+
+  constructor(place: Place, heads: Heads) {
+    this.place = place;
+    this.#heads = heads;
+  }
+
+  /** The first that is left; looks for so many at once. */
+  head(limit: number): ExecutionRow | undefined {
+    if (this.#next === this.#rows.length) {
+      this.#rows = this.#heads(this.place, this.#last, limit);
+      this.#next = 0;
+    }
+    return this.#rows[this.#next];
+  }
+
+  take(): void {
+    this.#last = this.#rows[this.#next]?.seq ?? this.#last;
+    this.#next += 1;
+  }
+}
+
+/** Takes turns in one priority; returns how many were taken, fewer than the limit when nothing more may run. */
+function takeTurns(
+  { set, queue, heads }: Picking,
+  band: Band,
+  limit: number,
+  take: (row: ExecutionRow) => void,
+): number {
+  const { pool, priority } = band;
+  const buffers = new Map<string, Buffer>();
+  const bufferOf = (userId: string, key: string | null): Buffer => {
+    const name = pair(userId, key ?? '');
+    const buffer = buffers.get(name) ?? new Buffer({ pool, priority, userId, key }, heads);
+    buffers.set(name, buffer);
+    return buffer;
+  };
+  const full = new Set<string | null>();
+  let taken = 0;
+  while (taken < limit) {
+    const lines = [...band.lines.values()].filter(({ key }) => !full.has(key));
+    const turn = firstTurn(lines);
+    if (turn === null) break;
+    const { userId } = turn;
+    if (roomOf(set, userId) <= 0) {
+      queue.close(userId);
+      continue;
+    }
+    let first: { row: ExecutionRow; buffer: Buffer } | null = null;
+    for (const { key, order } of lines.filter((line) => line.order[0] === turn)) {
+      const buffer = bufferOf(userId, key);
+      const row = buffer.head(Math.ceil((limit - taken) / order.length));
+      // The queue has counted what is not there.
+      if (row === undefined) queue.change(buffer.place, -Infinity);
+      else if (!hasRoom(set, row)) full.add(key);
+      else if (first === null || row.seq < first.row.seq) first = { row, buffer };
+    }
+    if (first === null) continue;
+    first.buffer.take();
+    take(first.row);
+    queue.advance(band, turn, weightOf(set, userId));
+    queue.change(first.buffer.place, -1);
+    taken += 1;
+  }
+  return taken;
+}
+
+function firstTurn(lines: readonly Line[]): Line['order'][number] | null {
+  let first: Line['order'][number] | null = null;
+  for (const { order } of lines) {
+    const [turn] = order;
+    if (turn !== undefined && (first === null || isBefore(turn, first))) first = turn;
+  }
+  return first;
+}
+
+/** Whether one more with its concurrency key may run. */
+function hasRoom(set: WorkingSet, { concurrency_key: key, concurrency_limit: limit }: ExecutionRow): boolean {
+  return key === null || limit === null || set.get('keys', key) < limit;
+}
+
+function weightOf(set: WorkingSet, userId: string): number {
+  const { users, weight } = set.terms.shares;
+  return (users[userId] ?? { weight }).weight;
+}

@@ -1,0 +1,259 @@
+// Writes what a batch has come to: each row once, and of a changed execution only the columns that have changed.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { ApiKeyRow } from '../key-rows.ts';
+import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
+import { type Facts, type Kind, parts } from '../rules/facts.ts';
+import type { Cache, Order } from '../rules/orders.ts';
+import type { Changes } from '../rules/working-set.ts';
+import type { WebhookRow } from '../webhook-rows.ts';
+import { prepareAll } from './prepare.ts';
+
+/** What names of circuits begin with in `meta`. */
+export const CIRCUIT = 'circuit:';
+
+export class ChangeWriter {
+  readonly #db: DatabaseSync;
+  readonly #epoch: number;
+  readonly #sql: Record<keyof typeof SQL, StatementSync>;
+  /** By the columns that they set. */
+  readonly #updates = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync, epoch: number) {
+    this.#db = db;
+    this.#epoch = epoch;
+    this.#sql = prepareAll(db, SQL);
+  }
+
+  write(changes: Changes): void {
+    const { events, entries, orders } = changes;
+    // Before anything is removed: what has been removed is told by the last event that there was.
+    for (const event of events) this.#insertEvent(event);
+    for (const entry of entries) this.#insertEntry(entry);
+    this.#writeFacts(changes);
+    for (const order of orders) this.#carryOut(order);
+    this.#writeExecutions(changes);
+  }
+
+  #writeFacts({ before, after }: Changes): void {
+    const each = <K extends Kind>(kind: K, write: (key: string, value: Facts[K], was?: Facts[K]) => void) => {
+      for (const [key, was] of before[kind]) {
+        const value = (after[kind] as ReadonlyMap<string, Facts[K]>).get(key);
+        if (value !== undefined) write(key, value, was);
+      }
+    };
+    const sql = this.#sql;
+    each('attempts', (runId, now, was) => this.#writeAttempts(runId, now, was));
+    each('idempotency', (key, row) => {
+      if (row === null) return;
+      sql.putKey.run(...parts(key), row.body_hash, row.execution_id, row.expires_at);
+    });
+    each('accounts', (userId, { balance, reserved }) => void sql.putAccount.run(userId, balance, reserved));
+    each('windows', (key, row) => {
+      if (row !== null) sql.putWindow.run(...parts(key), row.began_at, row.count);
+    });
+    each('reservations', (id, row) => {
+      if (row === null) sql.dropReservation.run(id);
+      else sql.putReservation.run(id, row.user_id, row.amount, row.due);
+    });
+    each('webhooks', (id, row) => {
+      if (row === null) sql.dropWebhook.run(id);
+      else sql.putWebhook.run(...WEBHOOK_COLUMNS.map((name) => row[name]));
+    });
+    each('deliveries', (_, row, was) => this.#writeDelivery(row, was == null));
+    each('apiKeys', (_, row) => {
+      if (row !== null) sql.putApiKey.run(...API_KEY_COLUMNS.map((name) => row[name]));
+    });
+  }
+
+  #writeAttempts(runId: string, now: Facts['attempts'], was: Facts['attempts'] | undefined): void {
+    if (now.length === 0) this.#sql.dropAttempts.run(runId);
+    for (const row of now) {
+      if (was?.includes(row) === true) continue;
+      const { number, epoch, claimed_at, runner, started_at, ended_at } = row;
+      const { outcome, output, resources, log_complete } = row;
+      this.#sql.putAttempt.run(
+        ...[runId, number, epoch, claimed_at, runner, started_at, ended_at],
+        ...[outcome, output, resources, log_complete],
+      );
+    }
+  }
+
+  #writeDelivery(row: Facts['deliveries'], isNew: boolean): void {
+    if (row === null) return;
+    const { id, state, tries, next_at: nextAt, finished_at: finishedAt } = row;
+    if (!isNew) return void this.#sql.setDelivery.run(state, tries, nextAt, finishedAt, id);
+    const about = [id, row.webhook_id, row.user_id, row.lane, JSON.stringify(row.record)] as const;
+    this.#sql.putDelivery.run(...about, state, tries, nextAt, row.created_at, finishedAt);
+  }
+
+  #writeExecutions({ before, after }: Changes): void {
+    const added: ExecutionRow[] = [];
+    const changed: [ExecutionRow, ExecutionRow][] = [];
+    for (const [id, was] of before.executions) {
+      const now = after.executions.get(id) ?? null;
+      if (now !== null && was != null) changed.push([was, now]);
+      else if (now !== null) added.push(now);
+      else if (was != null) this.#remove(was);
+    }
+    for (const [was, now] of changed) this.#update(was, now);
+    for (const row of added) this.#insert(row);
+  }
+
+  #insert(row: ExecutionRow): void {
+    this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => row[name]));
+    for (const [name, value] of labelsOf(row)) this.#sql.insertLabel.run(row.user_id, name, value, row.id);
+  }
+
+  #update(was: ExecutionRow, now: ExecutionRow): void {
+    const columns = EXECUTION_COLUMNS.filter((name) => was[name] !== now[name]);
+    if (columns.length === 0) return;
+    const key = columns.join();
+    let statement = this.#updates.get(key);
+    if (statement === undefined) {
+      const changes = columns.map((name) => `${name} = ?`).join(', ');
+      statement = this.#db.prepare(`UPDATE executions SET ${changes} WHERE seq = ?`);
+      this.#updates.set(key, statement);
+    }
+    statement.run(...columns.map((name): SQLInputValue => now[name]), now.seq);
+  }
+
+  #remove(row: ExecutionRow): void {
+    if (row.kind === 'plan') this.#sql.dropMarks.run(row.id);
+    for (const [name, value] of labelsOf(row)) this.#sql.dropLabel.run(row.user_id, name, value, row.id);
+    this.#sql.noteSwept.run(row.user_id, row.id);
+    this.#sql.dropEvents.run(row.id);
+    this.#sql.dropExecution.run(row.seq);
+  }
+
+  #insertEvent({ position, execution_id, sequence, type, at, attempt, phase, step }: EventRow): void {
+    this.#sql.insertEvent.run(position, execution_id, sequence, type, at, attempt, phase, step);
+  }
+
+  #insertEntry(entry: LedgerRow): void {
+    this.#sql.insertEntry.run(
+      ...[entry.position, entry.user_id, entry.kind, entry.amount, entry.balance_after, entry.reserved],
+      ...[entry.subject_id, entry.note, entry.by_user, entry.at, entry.crossed],
+    );
+  }
+
+  #carryOut(order: Order): void {
+    const sql = this.#sql;
+    switch (order.type) {
+      case 'mark': {
+        const { planId, step, status, reason, at } = order;
+        const outcome = order.outcome === null ? null : JSON.stringify(order.outcome);
+        return void sql.insertMark.run(planId, step, status, reason, outcome, at);
+      }
+      case 'copy_marks':
+        return void sql.copyMarks.run(order.to, order.from);
+      case 'orphan':
+        return void sql.orphan.run(order.executionId);
+      case 'drop_deliveries':
+        return void sql.dropDeliveries.run(order.webhookId);
+      case 'delivery_sweep':
+        sql.sweep.run(order.finishedBefore, order.limit);
+        return void sql.sweepOrphans.run(order.limit);
+      case 'hold_lane':
+        return void sql.hold.run(order.until, order.at, order.lane, order.until);
+      case 'stop_asked':
+        return void sql.putMeta.run('stop_asked', String(this.#epoch));
+      case 'circuits':
+        for (const { name, state } of order.put) sql.putMeta.run(CIRCUIT + name, state);
+        for (const name of order.drop) sql.dropMeta.run(CIRCUIT + name);
+        return;
+      case 'keys_changed':
+        return void sql.keysChanged.run();
+      case 'cache':
+        return this.#cache(order);
+      default:
+        return order satisfies never;
+    }
+  }
+
+  #cache({ put, drop, keepAtMost }: Cache): void {
+    for (const { key, storedAt, text } of put) this.#sql.putCache.run(key, text, storedAt);
+    for (const key of drop) this.#sql.dropCache.run(key);
+    if (keepAtMost !== null) this.#sql.trimCache.run(keepAtMost);
+  }
+}
+
+function labelsOf({ facts }: ExecutionRow): [string, string][] {
+  if (NO_LABELS.test(facts)) return [];
+  return Object.entries((JSON.parse(facts) as { labels: Record<string, string> }).labels);
+}
+
+const NO_LABELS = /^\{"trace":\{[^}]*\},"labels":\{\}/;
+
+/** Those of an execution that are written; what changes afterwards is not known beforehand. */
+export const EXECUTION_COLUMNS = [
+  ...['seq', 'id', 'user_id', 'run_id', 'kind', 'operation', 'pool', 'concurrency_key', 'concurrency_limit'],
+  ...['task_id', 'plan_id', 'step', 'spec', 'facts', 'priority', 'timeouts', 'phase', 'status', 'revision'],
+  ...['event_sequence', 'attempt', 'created_at', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason'],
+  ...['finished_at', 'outcome', 'result', 'cost', 'webhook'],
+] as const satisfies (keyof ExecutionRow)[];
+
+const WEBHOOK_COLUMNS = [
+  ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
+  ...['disabled', 'created_at'],
+] as const satisfies (keyof WebhookRow)[];
+
+const API_KEY_COLUMNS = [
+  ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
+  ...['expires_at', 'revoked_at', 'last_used_at'],
+] as const satisfies (keyof ApiKeyRow)[];
+
+const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
+
+const SQL = {
+  putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
+  insertExecution: `INSERT INTO executions (${EXECUTION_COLUMNS.join(', ')}) VALUES (${holes(EXECUTION_COLUMNS)})`,
+  dropMeta: 'DELETE FROM meta WHERE name = ?',
+  dropExecution: 'DELETE FROM executions WHERE seq = ?',
+  insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
+  dropLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
+  putAttempt: `INSERT OR REPLACE INTO attempts (run_id, number, epoch, claimed_at, runner, started_at, ended_at,
+    outcome, output, resources, log_complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  dropAttempts: 'DELETE FROM attempts WHERE run_id = ?',
+  insertEvent: `INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  noteSwept: `INSERT INTO swept_events (user_id, position)
+    SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
+    ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,
+  dropEvents: 'DELETE FROM events WHERE execution_id = ?',
+  insertMark: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at) VALUES (?, ?, ?, ?, ?, ?)`,
+  copyMarks: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at)
+    SELECT ?, step, status, reason, outcome, at FROM plan_marks WHERE plan_id = ?`,
+  dropMarks: 'DELETE FROM plan_marks WHERE plan_id = ?',
+  putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
+    VALUES (?, ?, ?, ?, ?)`,
+  putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
+  dropCache: 'DELETE FROM cache WHERE key = ?',
+  trimCache: `DELETE FROM cache WHERE key IN (
+    SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ? + 0)`,
+  putAccount: `INSERT INTO accounts (user_id, balance, reserved) VALUES (?, ?, ?)
+    ON CONFLICT (user_id) DO UPDATE SET balance = excluded.balance, reserved = excluded.reserved`,
+  putWindow: 'INSERT OR REPLACE INTO windows (user_id, name, began_at, count) VALUES (?, ?, ?, ?)',
+  putReservation: `INSERT INTO reservations (execution_id, user_id, amount, due) VALUES (?, ?, ?, ?)
+    ON CONFLICT (execution_id) DO UPDATE SET amount = excluded.amount, due = excluded.due`,
+  dropReservation: 'DELETE FROM reservations WHERE execution_id = ?',
+  insertEntry: `INSERT INTO ledger (position, user_id, kind, amount, balance_after, reserved, subject_id, note, by_user, at,
+    crossed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  putWebhook: `INSERT INTO webhooks (${WEBHOOK_COLUMNS.join(', ')}) VALUES (${holes(WEBHOOK_COLUMNS)})
+    ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, filter = excluded.filter,
+    with_result = excluded.with_result, secrets = excluded.secrets, disabled = excluded.disabled`,
+  dropWebhook: 'DELETE FROM webhooks WHERE id = ?',
+  orphan: 'UPDATE webhooks SET is_orphan = 1 WHERE id = ?',
+  putDelivery: `INSERT INTO deliveries (id, webhook_id, user_id, lane, record, state, tries, next_at, created_at,
+    finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  setDelivery: `UPDATE deliveries SET state = ?, tries = ?, next_at = ?, finished_at = ?, held_since = NULL WHERE id = ?`,
+  hold: `UPDATE deliveries SET next_at = ?, held_since = coalesce(held_since, ?)
+    WHERE state = 'pending' AND lane = ? AND next_at < ?`,
+  dropDeliveries: 'DELETE FROM deliveries WHERE webhook_id = ?',
+  sweep: `DELETE FROM deliveries WHERE id IN (
+    SELECT id FROM deliveries WHERE finished_at < ? ORDER BY finished_at LIMIT ? + 0)`,
+  sweepOrphans: `DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks w WHERE is_orphan = 1
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id) LIMIT ? + 0)`,
+  putApiKey: `INSERT OR REPLACE INTO api_keys (${API_KEY_COLUMNS.join(', ')}) VALUES (${holes(API_KEY_COLUMNS)})`,
+  keysChanged: `INSERT INTO meta (name, value) VALUES ('keys_version', '1')
+    ON CONFLICT (name) DO UPDATE SET value = CAST(value + 1 AS TEXT)`,
+} as const;

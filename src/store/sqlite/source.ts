@@ -1,0 +1,92 @@
+// Serves the facts that the rules ask for: from memory what is counted, everything else by a look in an index.
+import type { DatabaseSync } from 'node:sqlite';
+import type { ApiKeyRow } from '../key-rows.ts';
+import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import {
+  type AccountRow,
+  type DeliveryFacts,
+  type Facts,
+  type IdempotencyRow,
+  type Kind,
+  type Needs,
+  NO_ACCOUNT,
+  parts,
+  type ReservationRow,
+  type Source,
+  type WindowRow,
+} from '../rules/facts.ts';
+import type { WorkingSet } from '../rules/working-set.ts';
+import type { WebhookRow } from '../webhook-rows.ts';
+import type { Remembered } from './memory.ts';
+import { prepareAll } from './prepare.ts';
+
+/** @param memory serves what is counted */
+export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>): Source {
+  const sql = prepareAll(db, SQL);
+  const one = <T>(name: keyof typeof SQL, ...keys: string[]) =>
+    (sql[name].get(...keys) as T | undefined) ?? null;
+  const all = <T>(name: keyof typeof SQL, key: string) => sql[name].all(key) as T[];
+  return {
+    executions: (id) => one<ExecutionRow>('execution', id),
+    members: (runId) => all<ExecutionRow>('members', runId),
+    sharers: (runId) => all<{ id: string }>('sharers', runId).map(({ id }) => id),
+    attempts: (runId) => all<AttemptRow>('attempts', runId),
+    steps: (key) => one<{ id: string }>('step', ...parts(key))?.id ?? null,
+    liveSteps: (planId) => all<ExecutionRow>('liveSteps', planId),
+    allSteps: (planId) => all<ExecutionRow>('allSteps', planId),
+    firstEvents: (id) => one<{ position: number }>('firstEvent', id)?.position ?? null,
+    idempotency: (key) => one<IdempotencyRow>('idempotency', ...parts(key)),
+    accounts: (userId) => one<AccountRow>('account', userId) ?? NO_ACCOUNT,
+    windows: (key) => one<WindowRow>('window', ...parts(key)),
+    reservations: (id) => one<ReservationRow>('reservation', id),
+    webhooks: (id) => one<WebhookRow>('webhook', id),
+    deliveries: (id) => one<DeliveryFacts>('delivery', id),
+    waiting: (webhookId) => all<DeliveryFacts>('waiting', webhookId),
+    held: (key) => sql.held.all(...parts(key)) as unknown as DeliveryFacts[],
+    apiKeys: (id) => one<ApiKeyRow>('apiKey', id),
+    apiKeyCount: () => one<{ n: number }>('apiKeyCount')?.n ?? 0,
+    ...memory,
+  };
+}
+
+/** Loads what is needed ahead: as a store does for which each look is a journey. */
+export function load(set: WorkingSet, source: Source, needs: Needs): void {
+  const { runsOf = [], liveTrees = [], wholeTrees = [], ...keys } = needs;
+  const fill = <K extends Kind>(kind: K, key: string): Facts[K] => {
+    const value = source[kind](key);
+    set.fill(kind, key, value);
+    return value;
+  };
+  for (const [kind, names] of Object.entries(keys) as [Kind, readonly string[]][]) {
+    for (const name of names) fill(kind, name);
+  }
+  for (const id of runsOf) fill('members', fill('executions', id)?.run_id ?? id);
+  const tree = (kind: 'liveSteps' | 'allSteps', planId: string): void => {
+    for (const row of fill(kind, planId)) if (row.kind === 'plan') tree(kind, row.id);
+  };
+  for (const id of liveTrees) tree('liveSteps', id);
+  for (const id of wholeTrees) tree('allSteps', id);
+}
+
+const DELIVERY = `id, webhook_id, user_id, lane, NULL AS record, state, tries, next_at, created_at, finished_at`;
+
+const SQL = {
+  execution: 'SELECT * FROM executions WHERE id = ?',
+  members: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase <> 'done' ORDER BY seq`,
+  sharers: 'SELECT id FROM executions WHERE run_id = ? AND run_id <> id',
+  attempts: 'SELECT * FROM attempts WHERE run_id = ? ORDER BY number',
+  step: 'SELECT id FROM executions WHERE plan_id = ? AND step = ?',
+  liveSteps: `SELECT * FROM executions WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`,
+  allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',
+  firstEvent: 'SELECT position FROM events WHERE execution_id = ? AND sequence = 1',
+  idempotency: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
+  account: 'SELECT balance, reserved FROM accounts WHERE user_id = ?',
+  window: 'SELECT began_at, count FROM windows WHERE user_id = ? AND name = ?',
+  reservation: 'SELECT user_id, amount, due FROM reservations WHERE execution_id = ?',
+  webhook: 'SELECT * FROM webhooks WHERE id = ?',
+  delivery: `SELECT ${DELIVERY} FROM deliveries WHERE id = CAST(? AS INTEGER)`,
+  waiting: `SELECT ${DELIVERY} FROM deliveries WHERE webhook_id = ? AND state = 'pending'`,
+  held: `SELECT ${DELIVERY} FROM deliveries WHERE state = 'pending' AND lane = ? AND held_since <= CAST(? AS INTEGER)`,
+  apiKey: 'SELECT * FROM api_keys WHERE id = ?',
+  apiKeyCount: 'SELECT count(*) AS n FROM api_keys',
+} as const;
