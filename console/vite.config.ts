@@ -40,6 +40,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 800,
     rolldownOptions: {
+      checks: { bundlerTimings: false },
       // Packages mark what runs in browsers only; everything here does.
       onLog(level, log, print) {
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);

@@ -20,6 +20,10 @@ const SubmitScreen = lazy(async () => ({
   default: (await import('./submit/submit-screen.tsx')).SubmitScreen,
 }));
 
+const SystemScreen = lazy(async () => ({
+  default: (await import('./system/system-screen.tsx')).SystemScreen,
+}));
+
 export function App() {
   return (
     <TabProvider>
@@ -49,6 +53,9 @@ function Screens() {
       <Route path="/plans/:id">{({ id }) => <PlanScreen key={id} id={id} />}</Route>
       <Route path="/submit">
         <SubmitScreen />
+      </Route>
+      <Route path="/system">
+        <SystemScreen />
       </Route>
       <Route>
         <Empty title="There is no such page" />

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createClock } from './clock.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
-import { type Config, ignoredNames } from '../config/load.ts';
+import { type Config, ignoredNames, shownSettings } from '../config/load.ts';
 import { isLoopback } from '../config/settings.ts';
 import { makeDirectory, probeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
@@ -310,6 +310,7 @@ export async function buildApp(
     webhooks,
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     warmUps,
+    settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
     operations: {
       operations,

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 fe7a273fcb8613d17f62fcc25ab2bc7044a0a3dc237f75aa3d15671f08fc2679.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 f2e4502487241ed29042a6b09b56a1a0784e7451db27ca99d8233866008096d2.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1042,6 +1042,28 @@ export interface paths {
          *     Requires the scope `read`.
          */
         get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the settings of the server
+         * @description Secrets are not part of the settings. Of a URL, only the origin is shown.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["listSettings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3514,6 +3536,22 @@ export interface components {
                 /** @description When it expires; null: never. */
                 expires_at: string | null;
             } | null;
+        };
+        /** @description The settings of the server. */
+        SettingList: {
+            /** @description All settings. */
+            items: {
+                /** @description Name of the environment variable. */
+                name: string;
+                /** @description Its value, after the default; null: it is unset and has no default. */
+                value: string | null;
+                /** @description Whether it differs from its default. */
+                is_set: boolean;
+                /** @description Its unit. */
+                unit: string;
+                /** @description What it is for. */
+                about: string;
+            }[];
         };
         /** @description Statistics of the server. */
         Stats: {
@@ -6844,6 +6882,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingList"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -72,6 +72,23 @@ export function ignoredNames(env: Record<string, string | undefined>): { name: s
   return all;
 }
 
+/** Every setting as it is shown: as text, and without what a URL may carry along. */
+export function shownSettings(
+  config: Config,
+): { name: string; value: string | null; is_set: boolean; unit: string; about: string }[] {
+  return Object.entries<Setting>(SETTINGS).map(([name, { schema, default: fallback, unit, about }]) => {
+    const value = textOf(config[name as SettingName]);
+    return { name, value, is_set: value !== textOf(schema.parse(fallback)), unit, about };
+  });
+}
+
+function textOf(value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value !== 'string') return Array.isArray(value) ? value.join(',') : JSON.stringify(value);
+  const url = /^https?:/.test(value) ? URL.parse(value) : null;
+  return url === null ? value : url.origin;
+}
+
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
   if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {

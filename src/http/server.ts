@@ -38,6 +38,7 @@ import {
   type Scrape,
   type StatsOptions,
 } from './ops/routes.ts';
+import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
@@ -69,6 +70,7 @@ export interface ServerOptions {
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
   warmUps: WarmUps;
+  settings: readonly ShownSetting[];
   /** Null: there is none. */
   console: ConsoleOptions | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
@@ -147,6 +149,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   meRoute(app);
+  settingsRoute(app, options.settings);
   opsRoutes(app, options);
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);
   const page = options.console === null ? toDocs : await consoleRoutes(app, options.console);

@@ -75,6 +75,7 @@ const TABLE: Record<string, Row> = {
   'POST /v1/admin/keys/:id/rotate': { scope: 'admin' },
   'POST /v1/admin/keys/:id/revoke': { scope: 'admin' },
   'GET /v1/admin/audit': { scope: 'admin' },
+  'GET /v1/admin/settings': { scope: 'admin' },
 };
 
 const SCOPES: Scope[] = ['submit', 'read', 'cancel', 'admin'];

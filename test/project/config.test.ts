@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ConfigError, ignoredNames, loadConfig } from '../../src/config/load.ts';
+import { ConfigError, ignoredNames, loadConfig, shownSettings } from '../../src/config/load.ts';
 import { isLoopback } from '../../src/config/settings.ts';
 
 function problems(env: Record<string, string>): readonly string[] {
@@ -29,6 +29,27 @@ t.test('without any setting the defaults are those of the documents', async (t) 
   });
   t.throws(() => Object.assign(loadConfig({}), { EXECUTION_PORT: 1 }), 'it is frozen');
 });
+
+t.test(
+  'settings are shown as text, what differs is marked, and a URL says no more than where it leads',
+  async (t) => {
+    const shown = shownSettings(
+      loadConfig({
+        EXECUTION_PORT: '9000',
+        EXECUTION_EGRESS_ALLOW: '10.0.0.0/8, db',
+        EXECUTION_UIDS: '20000-20199',
+        EXECUTION_EVENT_WEBHOOK_URL: 'https://hooks.example/T0/secret?x=1',
+      }),
+    );
+    const of = (name: string) => shown.find((one) => one.name === name);
+    t.match(of('EXECUTION_PORT'), { value: '9000', is_set: true, unit: 'port' });
+    t.match(of('EXECUTION_HOST'), { value: '127.0.0.1', is_set: false });
+    t.match(of('EXECUTION_EGRESS_ALLOW'), { value: '10.0.0.0/8,db', is_set: true });
+    t.match(of('EXECUTION_UIDS'), { value: '{"first":20000,"count":200}' });
+    t.match(of('EXECUTION_METRICS_PORT'), { value: null, is_set: false });
+    t.match(of('EXECUTION_EVENT_WEBHOOK_URL'), { value: 'https://hooks.example', is_set: true });
+  },
+);
 
 t.test('an empty value is as good as none, other names are no concern', async (t) => {
   t.same(loadConfig({ EXECUTION_PORT: '', PATH: '/bin', HOME: '/' }), loadConfig({}));

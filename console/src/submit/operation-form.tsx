@@ -49,7 +49,7 @@ export function OperationForm({ schemas, schema, value, onChange }: Props) {
         <SchemaForm
           key={chosen.name}
           schemas={schemas}
-          schema={chosen.params as Schema}
+          schema={chosen.params}
           value={(value.params ?? {}) as Fields}
           onChange={(params) => onChange(withField(value, 'params', params))}
         />

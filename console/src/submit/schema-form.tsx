@@ -115,7 +115,7 @@ function Control({ schemas, name, schema, isRequired, value, onChange, id }: Fie
       return (
         <select
           {...common}
-          value={JSON.stringify(chosen) ?? ''}
+          value={chosen === undefined ? '' : JSON.stringify(chosen)}
           onChange={({ target }) => onChange(words.find((one) => JSON.stringify(one) === target.value))}
         >
           <option value="">{hint === undefined ? '(default)' : `(default: ${hint})`}</option>

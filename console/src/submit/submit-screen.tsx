@@ -37,7 +37,7 @@ export function SubmitScreen() {
   if (before.error !== null) return <Failed error={before.error} />;
   if (from !== null && before.data === undefined) return <Loading what="the request" />;
   const kind = KINDS.find((one) => one === params.get('kind')) ?? 'shell';
-  return <Editor key={from} first={(before.data?.spec as Fields | undefined) ?? EXAMPLES[kind]} />;
+  return <Editor key={from} first={before.data?.spec ?? EXAMPLES[kind]} />;
 }
 
 function Editor({ first }: { first: Fields }) {

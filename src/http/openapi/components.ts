@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { accountComponents } from '../accounts/account-schemas.ts';
 import { keyComponents } from '../keys/key-schemas.ts';
 import { me } from '../keys/me.ts';
+import { settingList } from '../ops/settings.ts';
 import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
@@ -59,6 +60,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     ...accountComponents,
     ...keyComponents,
     Me: me,
+    SettingList: settingList,
     Stats: stats,
     Slots: slots,
     Health: health,

@@ -1,0 +1,30 @@
+// The server itself.
+import { useCan } from '../session/session.tsx';
+import { type Tab, Tabs } from '../ui/tabs.tsx';
+import { AccountTab } from './account-tab.tsx';
+import { AuditTab } from './audit-tab.tsx';
+import { CacheTab } from './cache-tab.tsx';
+import { CircuitsTab } from './circuits-tab.tsx';
+import { OverviewTab } from './overview-tab.tsx';
+import { SettingsTab } from './settings-tab.tsx';
+
+export function SystemScreen() {
+  const isAdmin = useCan('admin');
+  const tabs: Tab[] = [
+    { id: 'now', label: 'Now', content: () => <OverviewTab /> },
+    { id: 'cache', label: 'Cache', content: () => <CacheTab /> },
+    { id: 'circuits', label: 'Circuits', content: () => <CircuitsTab /> },
+    { id: 'credits', label: 'Credits', content: () => <AccountTab /> },
+  ];
+  if (isAdmin)
+    tabs.push(
+      { id: 'audit', label: 'Audit log', content: () => <AuditTab /> },
+      { id: 'settings', label: 'Settings', content: () => <SettingsTab /> },
+    );
+  return (
+    <div className="screen system">
+      <h1 className="sr-only">System</h1>
+      <Tabs label="System" tabs={tabs} />
+    </div>
+  );
+}
