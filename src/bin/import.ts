@@ -41,7 +41,7 @@ function read(args: string[]) {
   const [path, ...more] = positionals;
   if (values.help === true) return null;
   if (path === undefined) throw new UsageError('The file is missing.');
-  if (more.length > 0) throw new UsageError(`The argument ${JSON.stringify(more[0])} is one too many.`);
+  if (more.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(more[0])}.`);
   const user = values.user ?? 'local';
   if (!userId.safeParse(user).success)
     throw new UsageError(

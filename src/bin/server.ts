@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     const { log, output, isTerminal } = terminal;
     onDebugSignal = () => log.info({}, 'SIGUSR1 is ignored: execd opens no debugger');
     process.on('uncaughtException', (error) => {
-      log.fatal({ err: error }, 'execd ends because of an internal error');
+      log.fatal({ err: error }, 'execd stops because of an internal error');
       void leave(EXIT_SOFTWARE, output);
     });
     app = await buildApp(config, log, {
@@ -95,7 +95,7 @@ function openConsole(config: Config, pino: typeof Pino): Console {
     clock: createClock(),
     to: file ?? STDOUT,
     onDropped: (lines) =>
-      log.warn({ lines }, `Nobody read the log for a while: execd dropped ${lines} lines`),
+      log.warn({ lines }, `The log was not read for a while: execd dropped ${lines} lines`),
   });
   const hasColors = isTerminal && process.stdout.hasColors();
   const forPeople = { write: (line: string) => output.write(humanLine(line, hasColors)) };

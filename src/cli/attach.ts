@@ -45,7 +45,7 @@ export async function watched<Ended extends { status: string }>(
   let cancelling: Promise<unknown> = Promise.resolve();
   const interrupts = new Interrupts((signal) => {
     cancelling = terminal
-      .note(`${signal}: cancelling ${id}; once more leaves it alone and returns`, 'yellow')
+      .note(`${signal}: cancelling ${id}; Ctrl-C again leaves it running and returns`, 'yellow')
       .then(() => cancel(`interrupted by ${signal} at the terminal`))
       .catch((error: unknown) => terminal.error(`cannot cancel ${id}: ${(error as Error).message}`));
   });
@@ -56,7 +56,7 @@ export async function watched<Ended extends { status: string }>(
     return ended.status === 'cancelled' && interrupts.hasCome ? interrupts.exitCode : code;
   } catch (error) {
     if (interrupts.detached.aborted) {
-      await terminal.error(`left ${id} alone. To come back: ${comeBack}`, 'yellow');
+      await terminal.error(`${id} goes on. To follow it again: ${comeBack}`, 'yellow');
       return interrupts.exitCode;
     }
     if (error instanceof PipeClosedError) {
@@ -65,7 +65,10 @@ export async function watched<Ended extends { status: string }>(
       return EXIT.brokenPipe;
     }
     if (error instanceof ConnectionError)
-      throw new Exit(EXIT.disconnected, `${error.message}. ${id} may still run. To come back: ${comeBack}`);
+      throw new Exit(
+        EXIT.disconnected,
+        `${error.message}. ${id} may still run. To follow it again: ${comeBack}`,
+      );
     throw error;
   } finally {
     interrupts.close();
@@ -98,7 +101,7 @@ async function copyOutput(session: Session, id: string, signal: AbortSignal): Pr
     await copyLog(session, session.client.follow(id, { signal }));
   } catch (error) {
     if (!(error instanceof ProblemError) || error.type !== 'output_not_streamed') throw error;
-    await session.terminal.note('this server does not stream output; it comes at the end');
+    await session.terminal.note('this server does not stream output; execd shows it at the end');
     await session.client.wait(id, { signal });
     await copyLog(session, session.client.logs(id, { signal }));
   }
@@ -138,7 +141,7 @@ async function explain(
       output.stdout_kept_bytes + output.stderr_kept_bytes,
       output.stdout_bytes + output.stderr_bytes,
     ];
-    await terminal.error(`the log keeps the first ${kept} of ${all} bytes of output`, 'yellow');
+    await terminal.error(`the log has the first ${kept} of ${all} bytes of output`, 'yellow');
   }
   for (const { message } of warnings) await terminal.error(message, 'yellow');
   if (error === null || outcome?.cause === 'exited' || (outcome?.cause === 'cancelled' && isInterrupted))

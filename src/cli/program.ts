@@ -40,7 +40,7 @@ export async function execute(argv: readonly string[], env: NodeJS.ProcessEnv): 
 
 export function build(session: Session, end: (code: number) => void): Command {
   const program = new Command('execd')
-    .description('Runs commands on an execd server, and shows what runs there.')
+    .description('Runs commands on an execd server and shows their state.')
     .version(VERSION, '-V, --version', 'print the version')
     .option('--url <url>', 'the server (EXECD_URL; default: the current context, else http://127.0.0.1:8080)')
     .option('--api-key <key>', 'an API key or a token (EXECD_API_KEY)')
@@ -65,7 +65,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   doctorCommand(program, session, end);
   completionCommand(program, session);
   for (const command of allBelow(program)) {
-    command.option('--json', 'print JSON').option('-q, --quiet', 'print no notes').exitOverride();
+    command.option('--json', 'print JSON').option('-q, --quiet', 'do not print notes').exitOverride();
     // They may stand before the command and behind it.
     for (const flags of ['--url <url>', '--api-key <key>', '--user <user>', '--context <name>'])
       if (!command.options.some(({ long }) => flags.startsWith(`${long} `)))

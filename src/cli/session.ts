@@ -53,7 +53,10 @@ export class Session {
     this.#isAway = true;
     const isAnswer = reason instanceof ProblemError;
     const what = isAnswer ? `${url} is busy` : `lost the connection to ${url}`;
-    void this.terminal.note(`${what} (${reasonOf(reason)}); trying again. What runs goes on.`, 'yellow');
+    void this.terminal.note(
+      `${what} (${reasonOf(reason)}); execd retries. Running executions go on.`,
+      'yellow',
+    );
   }
 
   /** The server is there again. */

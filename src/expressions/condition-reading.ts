@@ -231,7 +231,7 @@ class Reader implements Reading {
     this.isCheap = false;
     const [item, ...body] = args;
     if (item?.op !== 'id' || COMPREHENSIONS.get(name)?.includes(args.length) !== true) {
-      throw errorAt(node, `${name} takes the name of an item and what is done with it: list.${name}(x, …)`);
+      throw errorAt(node, `${name} takes an item name and an expression: list.${name}(x, …)`);
     }
     this.#visitAll(body, new Set([...bound, item.args]));
   }
@@ -245,7 +245,7 @@ class Reader implements Reading {
     const [pattern] = args;
     if (callable.isPattern !== true || pattern === undefined) return;
     if (pattern.op !== 'value' || typeof pattern.args !== 'string') {
-      throw errorAt(pattern, `${name} takes a text in quotes, not one that is read`);
+      throw errorAt(pattern, `${name} takes a literal text in quotes, not a computed one`);
     }
     if (pattern.args.length > MAX_PATTERN_LENGTH) {
       throw errorAt(pattern, `the text of ${name} is longer than ${MAX_PATTERN_LENGTH} characters`);

@@ -260,8 +260,8 @@ t.test('texts, filters and what is inserted in all are bounded', async (t) => {
   t.match(error('${item | quote}', [...many, 1]), /quote takes at most 100000 values/);
   const times = (n: number) => Array<string>(n).fill('${item}');
   t.equal(error(times(MAX_INSERTED / half.length), half), 'resolved');
-  t.match(error(times(MAX_INSERTED / half.length + 1), half), /insert too much/);
-  t.match(error(times(40), Array(100_000).fill(null)), /insert too much/);
+  t.match(error(times(MAX_INSERTED / half.length + 1), half), /insert more than \d+ bytes/);
+  t.match(error(times(40), Array(100_000).fill(null)), /insert more than \d+ bytes/);
 });
 
 t.test('filters are applied in pieces, once for each text, and their values used as they are', async (t) => {

@@ -279,10 +279,10 @@ t.test('what cannot be a condition is refused before anything runs, with its pla
     ['1 / 0 == 1', /division by zero/],
     ['has(item)', /has\(\) invalid argument/],
     ['item.exists(x.y, true)', /exists.* invalid predicate iteration variable/],
-    ['item.all(x)', /all takes the name of an item/],
+    ['item.all(x)', /all takes an item name and an expression/],
     ['item.matches("(")', /invalid regular expression/],
-    ['item.matches(plan.x)', /matches takes a text in quotes/],
-    ['item.contains(item)', /contains takes a text in quotes/],
+    ['item.matches(plan.x)', /matches takes a literal text in quotes/],
+    ['item.contains(item)', /contains takes a literal text in quotes/],
     [`item.contains("${'x'.repeat(300)}")`, /longer than 256/],
     ['true /* c */', /unexpected/],
   ];

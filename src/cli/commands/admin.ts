@@ -58,7 +58,7 @@ function cache(program: Command, session: Session): void {
   const command = program.command('cache').summary('cached results');
   command
     .command('stats')
-    .summary('how many, how large')
+    .summary('number and size of the entries')
     .action(async () => {
       const { client, terminal, isJson } = session;
       const stats = await dataOf(client.api.GET('/v1/cache'));
@@ -73,7 +73,7 @@ function cache(program: Command, session: Session): void {
   command
     .command('ls')
     .summary('list results')
-    .option('-n, --limit <number>', 'at most so many', '50')
+    .option('-n, --limit <number>', 'how many at most', '50')
     .action(async ({ limit }: { limit: string }) => {
       const rows = paginate((cursor) =>
         dataOf(
@@ -99,8 +99,8 @@ function cache(program: Command, session: Session): void {
     .command('rm')
     .summary('forget results')
     .argument('[key]')
-    .option('--operation <name>', 'of this operation')
-    .option('--all', 'all of them')
+    .option('--operation <name>', 'only this operation')
+    .option('--all', 'all entries')
     .action(async (key: string | undefined, { operation, all }: { operation?: string; all?: boolean }) => {
       if ([key, operation, all].filter((one) => one !== undefined).length !== 1)
         throw usage('Give a key, or one of --operation and --all.');
@@ -166,7 +166,7 @@ function accounts(program: Command, session: Session): void {
     .command('entries')
     .summary('the ledger of a user')
     .argument('<user>')
-    .option('-n, --limit <number>', 'at most so many', '50')
+    .option('-n, --limit <number>', 'how many at most', '50')
     .action(async (user: string, { limit }: { limit: string }) => {
       const rows = paginate((cursor) =>
         dataOf(
@@ -190,7 +190,7 @@ function accounts(program: Command, session: Session): void {
     .argument('<user>')
     .argument('<amount>')
     .option('--note <text>', 'what for')
-    .option('--key <key>', 'the same key grants once')
+    .option('--key <key>', 'grant only once with this key')
     .action(async (user: string, amount: string, { note, key }: { note?: string; key?: string }) => {
       const header = { 'Idempotency-Key': key ?? crypto.randomUUID() };
       const body = { amount: wholeNumber(amount), ...(note === undefined ? {} : { note }) };
@@ -221,7 +221,7 @@ function webhooks(program: Command, session: Session): void {
     });
   command
     .command('create')
-    .summary('tell a URL of events; prints the secret once')
+    .summary('send events to a URL; prints the secret once')
     .argument('<url>')
     .requiredOption('--events <list>', 'completed, failed, …')
     .action(async (url: string, { events }: { events: string }) => {
@@ -247,7 +247,7 @@ function webhooks(program: Command, session: Session): void {
     });
   command
     .command('deliveries')
-    .summary('what was sent')
+    .summary('deliveries of a webhook')
     .argument('<id>')
     .action(async (id: string) =>
       session.terminal.json(

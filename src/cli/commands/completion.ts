@@ -19,7 +19,7 @@ export function completionCommand(program: Command, session: Session): void {
     .action(async (shell: string) => {
       const script = { bash, zsh, fish }[shell];
       if (script === undefined)
-        throw usage(`${JSON.stringify(shell)} is not a shell that is known here: bash, zsh or fish.`);
+        throw usage(`${JSON.stringify(shell)} is not supported; the shells are bash, zsh and fish.`);
       await session.terminal.line(script(wordsOf(program)));
     });
 }

@@ -18,7 +18,7 @@ const MAX_CLOCK_MS = 30_000;
 export function doctorCommand(program: Command, session: Session, end: (code: number) => void): void {
   program
     .command('doctor')
-    .summary('check the server, the key, the clock and this machine, and say what to do')
+    .summary('check the server, the key, the clock and this machine, and suggest what to do')
     .action(async () => end(await doctor(session)));
 }
 
@@ -71,20 +71,20 @@ async function keyOf(client: Execd, hasKey: boolean): Promise<Finding> {
   const detail = response.ok
     ? hasKey
       ? 'is accepted'
-      : 'none, and none is needed'
+      : 'none; the server requires none'
     : new ProblemError(error as never).message;
   return {
     name: 'Key',
     isWell: response.ok,
     detail,
-    remedy: '`execd login` keeps a key; EXECD_API_KEY gives one.',
+    remedy: '`execd login` stores a key; EXECD_API_KEY sets one.',
   };
 }
 
 function clockOf(serverMs: number): Finding {
   const apart = Math.abs(wallNow() - serverMs);
   const isWell = apart < MAX_CLOCK_MS;
-  const remedy = 'Set both clocks by NTP: times such as --since mean the clock of the server.';
+  const remedy = 'Synchronize both clocks with NTP: times such as --since refer to the clock of the server.';
   return {
     name: 'Clock',
     isWell,
@@ -105,10 +105,10 @@ function componentOf(name: string, { status, detail }: { status: string; detail:
 }
 
 const REMEDIES: Record<string, string> = {
-  store: 'Look at the disk of EXECUTION_DATA_DIR: space, permissions, read-only mounts.',
-  logs: 'Look at the disk of EXECUTION_LOG_DIR: space, permissions, read-only mounts.',
-  work_directories: 'Look at the disk of the private directories: space, permissions, read-only mounts.',
-  runner_host: 'Look at the log of the server; it starts the runner host again by itself.',
+  store: 'Check the disk of EXECUTION_DATA_DIR: space, permissions, read-only mounts.',
+  logs: 'Check the disk of EXECUTION_LOG_DIR: space, permissions, read-only mounts.',
+  work_directories: 'Check the disk of the private directories: space, permissions, read-only mounts.',
+  runner_host: 'Check the log of the server. The server starts the runner host again by itself.',
   intake: 'The server is starting or stopping.',
 };
 

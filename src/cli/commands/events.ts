@@ -31,15 +31,15 @@ Examples:
 export function eventCommands(program: Command, session: Session): void {
   program
     .command('events')
-    .summary('follow what happens')
-    .argument('[id]', 'one execution or plan; without it all')
-    .option('-f, --follow', 'go on until Ctrl-C (always so; for habit)')
+    .summary('follow events')
+    .argument('[id]', 'an execution or a plan (default: all)')
+    .option('-f, --follow', 'follow until Ctrl-C (events always follows)')
     .option('--type <list>', 'accepted, started, completed, failed, …')
-    .option('-s, --status <list>', 'that led to this status')
-    .option('-k, --kind <list>', 'of these kinds')
-    .option('--task <id>', 'of this group')
-    .option('-l, --label <name=value>', 'with this label; repeatable', many)
-    .option('--after <event id>', 'what comes after this event; 0 begins with the oldest')
+    .option('-s, --status <list>', 'only changes to this status')
+    .option('-k, --kind <list>', 'only these kinds')
+    .option('--task <id>', 'only this group')
+    .option('-l, --label <name=value>', 'only with this label; repeatable', many)
+    .option('--after <event id>', 'only events after this one; 0 begins with the oldest')
     .addHelpText('after', EXAMPLES)
     .action((id: string | undefined, flags: EventFlags) => events(session, id, flags));
   program

@@ -43,18 +43,18 @@ export function executionCommands(program: Command, session: Session, end: (code
     .command('ps')
     .alias('ls')
     .summary('list executions')
-    .description('Lists what runs and waits, newest first; with -a also what has ended.')
-    .option('-a, --all', 'also what has ended')
+    .description('Lists running and waiting executions, newest first; with -a also ended ones.')
+    .option('-a, --all', 'also ended executions')
     .option('-s, --status <list>', 'pending, running, completed, failed, cancelled, timed_out')
     .option('-k, --kind <list>', 'exec, shell, script, aws_cli, http, operation, plan')
-    .option('--operation <name>', 'of this operation')
-    .option('--task <id>', 'of this group')
-    .option('-l, --label <name=value>', 'with this label; repeatable', many)
-    .option('--cause <list>', 'that ended so: exited, attempt_timeout, lost, …')
-    .option('--since <time>', 'accepted since then: 1h for the last hour, or a time')
-    .option('-n, --limit <number>', 'at most so many', '50')
-    .option('-w, --watch [interval]', 'draw it again and again')
-    .option('--ids', 'whole ids only, one a line')
+    .option('--operation <name>', 'only this operation')
+    .option('--task <id>', 'only this group')
+    .option('-l, --label <name=value>', 'only with this label; repeatable', many)
+    .option('--cause <list>', 'only with this cause: exited, attempt_timeout, lost, …')
+    .option('--since <time>', 'only accepted since: 1h for the last hour, or a time')
+    .option('-n, --limit <number>', 'how many at most', '50')
+    .option('-w, --watch [interval]', 'refresh until Ctrl-C')
+    .option('--ids', 'print only full ids, one per line')
     .addHelpText('after', PS_EXAMPLES)
     .action((flags: PsFlags) => ps(session, flags));
   program
@@ -62,30 +62,30 @@ export function executionCommands(program: Command, session: Session, end: (code
     .summary('cancel executions and plans')
     .description('Cancels, and returns when their processes have ended.')
     .argument('[id...]')
-    .option('--reason <text>', 'why; the execution shows it')
+    .option('--reason <text>', 'reason; the execution shows it')
     .option('--grace <duration>', 'time until SIGKILL')
     .option('--no-wait', 'return at once')
-    .option('--all', 'everything that runs or waits')
-    .option('--task <id>', 'everything of this group')
-    .option('-l, --label <name=value>', 'everything with this label; repeatable', many)
+    .option('--all', 'all running and waiting executions')
+    .option('--task <id>', 'all of this group')
+    .option('-l, --label <name=value>', 'all with this label; repeatable', many)
     .action(async (ids: string[], flags: CancelFlags) => end(await cancel(session, ids, flags)));
   program
     .command('rerun')
-    .summary('run the same again')
+    .summary('run an execution again')
     .argument('<id>')
-    .option('-e, --edit', 'change the request in $EDITOR before')
+    .option('-e, --edit', 'edit the request in $EDITOR first')
     .option('-d, --detach', 'return at once, and print the id')
     .action(async (id: string, flags: { edit?: boolean; detach?: boolean }) =>
       end(await rerun(session, id, flags)),
     );
   program
     .command('wait')
-    .summary('wait for ends; the exit code is that of the last id')
+    .summary('wait until executions end; the exit code is that of the last id')
     .argument('<id...>')
     .action(async (ids: string[]) => end(await wait(session, ids)));
   program
     .command('rm')
-    .summary('remove executions that have ended, with their logs')
+    .summary('remove ended executions and their logs')
     .argument('<id...>')
     .action((ids: string[]) => remove(session, ids));
 }
@@ -237,7 +237,7 @@ async function edited({ client, terminal }: Session, id: string): Promise<Spec> 
     return JSON.parse(readFileSync(file, 'utf8')) as Spec;
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw new Exit(EXIT.failed, `What was written is not JSON: ${error.message}. Nothing was submitted.`);
+      throw new Exit(EXIT.failed, `The edited request is not JSON: ${error.message}. Nothing was submitted.`);
     throw error;
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -32,7 +32,7 @@ export function keysCommands(program: Command, session: Session, end: (code: num
     )
     .addHelpText('after', HELP);
   const onStore = (command: Command) =>
-    command.option('--store', 'work on the store of EXECUTION_DATA_DIR of this machine');
+    command.option('--store', 'use the store of EXECUTION_DATA_DIR on this machine');
   /** The words after `keys`, without the flag that chose the store. */
   const storeArgs = () =>
     process.argv.slice(process.argv.indexOf('keys') + 1).filter((word) => word !== '--store');
@@ -46,22 +46,22 @@ export function keysCommands(program: Command, session: Session, end: (code: num
 
   onStore(keys.command('create'))
     .summary('create a key; it is printed once')
-    .option('--user <user>', 'whom it belongs to')
+    .option('--user <user>', 'user of the key')
     .option('--scopes <list>', 'submit,read,cancel,admin')
-    .option('--id <id>', 'its id (default: a new one)')
+    .option('--id <id>', 'id of the key (default: a new one)')
     .option('--may-run <what>', 'any, policy, or a JSON list', 'any')
     .option('--expires-at <time>', 'when it expires (default: never)')
-    .option('--description <text>', 'what it is for')
+    .option('--description <text>', 'description of the key')
     .action(action((flags: CreateFlags) => create(session, flags)));
   onStore(keys.command('list').alias('ls'))
     .summary('list keys')
     .action(action(() => list(session)));
   onStore(keys.command('rotate').argument('<id>'))
-    .summary('make a new key in place of one')
+    .summary('replace a key by a new one')
     .option('--overlap <seconds>', 'how long the old key works (default: a day)')
     .action(action((id: string, { overlap }: { overlap?: string }) => rotate(session, id, overlap)));
   onStore(keys.command('revoke').argument('<id>'))
-    .summary('end a key at once')
+    .summary('revoke a key at once')
     .action(action((id: string) => revoke(session, id)));
 }
 

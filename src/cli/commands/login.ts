@@ -10,11 +10,13 @@ import { table } from '../table.ts';
 export function loginCommands(program: Command, session: Session): void {
   program
     .command('login')
-    .summary('keep the address of a server and a key for it')
-    .description('Asks for an API key, tries it, and keeps it as a context, which is the current one then.')
+    .summary('store the address of a server and a key')
+    .description(
+      'Asks for an API key, checks it, and stores it as a context, which becomes the current context.',
+    )
     .argument('[url]', 'the server', 'http://127.0.0.1:8080')
     .option('--name <name>', 'name of the context (default: host and port)')
-    .option('--no-key', 'the server takes no keys')
+    .option('--no-key', 'the server requires no key')
     .action((url: string, flags: { name?: string; key: boolean }) => login(session, url, flags));
   const context = program.command('context').summary('list, choose and remove contexts');
   context
@@ -101,5 +103,5 @@ async function remove({ terminal, settings }: Session, name: string): Promise<vo
   const { [name]: gone, ...left } = contexts;
   if (gone === undefined) throw usage(`There is no context ${name}. \`execd context ls\` lists them.`);
   settings.write({ current: current === name ? null : current, contexts: left });
-  await terminal.line(`${name} is removed.`);
+  await terminal.line(`The context ${name} was removed.`);
 }

@@ -30,12 +30,12 @@ export function logCommands(program: Command, session: Session, end: (code: numb
     .command('logs')
     .summary('print the log of an execution or a plan')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
-    .option('-f, --follow', 'go on until the end')
-    .option('--since <time>', 'from then on: 10m for the last ten minutes, or a time')
+    .option('-f, --follow', 'follow until the end')
+    .option('--since <time>', 'only since: 10m for the last ten minutes, or a time')
     .option('-n, --tail <lines>', 'the last lines only')
     .option('--stream <stream>', 'stdout or stderr only')
     .option('--attempt <number>', 'one attempt only')
-    .option('-t, --timestamps', 'put the time before each line')
+    .option('-t, --timestamps', 'print the time before each line')
     .addHelpText('after', EXAMPLES)
     .action((id: string, flags: Flags) => logs(session, id, flags));
   program

@@ -34,12 +34,12 @@ export function planCommands(program: Command, session: Session, end: (code: num
     .summary('run a plan, and watch it')
     .argument('[file]', 'a plan as JSON or YAML; - reads it from standard input')
     .option('-p, --param <name=value>', 'a parameter of the plan; repeatable', many)
-    .option('--watch <id>', 'watch a plan that runs already')
+    .option('--watch <id>', 'watch a running plan')
     .option('-d, --detach', 'return at once, and print the id')
     .action(async (file: string | undefined, flags: RunFlags) => end(await run(session, file, flags)));
   plan
     .command('validate')
-    .summary('check a plan, and run nothing')
+    .summary('check a plan without running it')
     .argument('<file>')
     .action(async (file: string) => end(await validate(session, file)));
   plan
@@ -51,11 +51,11 @@ export function planCommands(program: Command, session: Session, end: (code: num
   plan
     .command('ls')
     .summary('list plans')
-    .option('-n, --limit <number>', 'at most so many', '20')
+    .option('-n, --limit <number>', 'how many at most', '20')
     .action(({ limit }: { limit: string }) => list(session, wholeNumber(limit)));
   program
     .command('redrive')
-    .summary('run a plan again from where it failed: what has completed is kept')
+    .summary('run a plan again from where it failed; completed steps are kept')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
     .option('-d, --detach', 'return at once, and print the id')
     .action(async (id: string, { detach }: { detach?: boolean }) =>
@@ -171,7 +171,9 @@ async function epilogue(session: Session, plan: Plan): Promise<void> {
     for await (const { bytes, stream } of client.logs(id, { tail: EPILOGUE_LINES }))
       await (stream === 'stderr' ? terminal.err : terminal.out).write(bytes);
   }
-  await terminal.error(`${plan.error?.message ?? plan.status} To go on from there: execd redrive ${plan.id}`);
+  await terminal.error(
+    `${plan.error?.message ?? plan.status} To continue from there: execd redrive ${plan.id}`,
+  );
 }
 const EPILOGUE_LINES = 40;
 
@@ -181,7 +183,7 @@ export async function showPlan({ terminal, client, isJson }: Session, id: string
   await terminal.line(`Plan ${plan.id}${plan.description === null ? '' : `: ${plain(plan.description)}`}`);
   await terminal.line(planView(terminal.out, plan, wallNow()));
   if (plan.error !== null)
-    await terminal.line(`${plan.error.message} To go on from there: execd redrive ${plan.id}`);
+    await terminal.line(`${plan.error.message} To continue from there: execd redrive ${plan.id}`);
 }
 
 export async function planLogs(

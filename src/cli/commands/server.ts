@@ -26,7 +26,7 @@ export function serveCommand(program: Command): void {
   program
     .command('serve')
     .summary('run the server')
-    .description('Runs the server until Ctrl-C; what runs then may go on for EXECUTION_DRAIN_SECS.')
+    .description('Runs the server until Ctrl-C; running executions then have EXECUTION_DRAIN_SECS to end.')
     .option('--port <number>', 'port (EXECUTION_PORT; default: 8080)')
     .option('--host <address>', 'address (EXECUTION_HOST; default: 127.0.0.1)')
     .option('--data <dir>', 'directory of the data (EXECUTION_DATA_DIR; default: ./data)')

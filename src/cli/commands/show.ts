@@ -94,7 +94,7 @@ function attempts({ attempts: list }: Execution): string | null {
 
 function outputWords({ output }: Execution): string {
   const size = (stream: 'stdout' | 'stderr') => `${shownBytes(output[`${stream}_bytes`])} ${stream}`;
-  return `${size('stdout')}, ${size('stderr')}${output.truncated ? '; the log lacks some of it' : ''}`;
+  return `${size('stdout')}, ${size('stderr')}${output.truncated ? '; the log is not complete' : ''}`;
 }
 
 function used({ resources }: Execution): string | null {

@@ -74,7 +74,7 @@ export const policyFile = z.strictObject({
   users: z
     .record(userId, user)
     .default({})
-    .describe('"*" says what holds where a user has no word of their own'),
+    .describe('"*" applies to all users, as far as they have no entry of their own'),
 });
 export type PolicyDefinition = z.infer<typeof policyFile>;
 

@@ -26,7 +26,7 @@ const kindsOfValue = {
       }
     })
     .optional()
-    .describe(`a regular expression that the whole value fits; of at most ${MAX_VALUE} characters`),
+    .describe(`a regular expression that must match the whole value; at most ${MAX_VALUE} characters`),
   integer: z
     .strictObject({ min: z.int().optional(), max: z.int().optional() })
     .optional()
@@ -44,9 +44,9 @@ const argumentRule = z.union(
     z
       .strictObject({
         ...kindsOfValue,
-        prefix: z.string().max(1000).default('').describe('what stands before the value, such as "--out="'),
+        prefix: z.string().max(1000).default('').describe('text before the value, such as "--out="'),
         optional: z.boolean().default(false),
-        repeat: z.int().min(1).max(10_000).default(1).describe('how often it may stand there'),
+        repeat: z.int().min(1).max(10_000).default(1).describe('how many times it may occur'),
         allow_dash: z.boolean().default(false).describe('the value may begin with "-"'),
       })
       .refine((rule) => KINDS.filter((kind) => rule[kind] !== undefined).length === 1, {

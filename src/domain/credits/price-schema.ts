@@ -17,7 +17,7 @@ const everySchema = z.strictObject({
     .min(1)
     .max(3650 * DAY_S)
     .default(DAY_S)
-    .describe('counted anew after so many seconds'),
+    .describe('seconds after which the count starts again'),
   credits: credits.min(1),
 });
 export type Every = z.infer<typeof everySchema>;
@@ -27,9 +27,9 @@ export const priceSchema = z.strictObject({
   per_run: credits.default(0).describe('of each execution that has a run of its own'),
   per_second: credits.default(0).describe('of run time, all attempts together'),
   per_mb: credits.default(0).describe('of each million bytes of output that the log keeps'),
-  every: everySchema.optional().describe('added to one in so many executions'),
-  hit: credits.default(0).describe('of an earlier result from the cache'),
-  joined: credits.default(0).describe('of taking part in the run of another execution'),
+  every: everySchema.optional().describe('added to every n-th execution'),
+  hit: credits.default(0).describe('of a result from the cache'),
+  joined: credits.default(0).describe('of joining the run of another execution'),
 });
 export type Price = z.infer<typeof priceSchema>;
 

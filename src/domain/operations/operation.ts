@@ -151,9 +151,9 @@ function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'
 export type AdaptiveTimeout = z.infer<ReturnType<typeof adaptiveTimeoutSchema>>;
 
 const retryBudget = z.strictObject({
-  ratio: z.number().min(0).max(100).default(0.2).describe('retries that each first attempt pays for'),
-  per_second: z.number().min(0).max(100_000).default(1).describe('retries that are there anyway'),
-  burst: z.number().min(0).max(1_000_000).default(10).describe('retries that may be saved up'),
+  ratio: z.number().min(0).max(100).default(0.2).describe('retries that each first attempt adds'),
+  per_second: z.number().min(0).max(100_000).default(1).describe('retries that are always available'),
+  burst: z.number().min(0).max(1_000_000).default(10).describe('most retries that can accumulate'),
 });
 export type RetryBudget = z.infer<typeof retryBudget>;
 
@@ -173,7 +173,7 @@ export function operationSchema(limits: SpecLimits) {
       retry_budget: retryBudget.prefault({}),
       retry_safe: z.boolean().optional(),
       circuit: breaker.optional(),
-      concurrency: z.int().min(1).max(100_000).optional().describe('how many run at a time'),
+      concurrency: z.int().min(1).max(100_000).optional().describe('executions that run at a time'),
       cache: cache.optional(),
       cacheable: z.boolean().optional(),
       warm: z

@@ -144,7 +144,7 @@ export class ScopeCheck {
     const [name, fact, output] = path;
     if (fact === undefined) return null;
     if (!STEP_FACTS.has(fact))
-      return `a step has ${[...STEP_FACTS].join(', ')}, but no ${JSON.stringify(fact)}`;
+      return `${JSON.stringify(fact)} is not a fact of a step; a step has ${[...STEP_FACTS].join(', ')}`;
     if (fact !== 'outputs' || output === undefined) return null;
     const step = this.#steps[this.#names.get(String(name)) ?? -1];
     const isThere = Object.hasOwn(step?.outputs ?? {}, output);
@@ -153,7 +153,7 @@ export class ScopeCheck {
 
   #whyNotPlan({ path, fallback }: Reference): string | null {
     const [first, name] = path;
-    if (first !== 'params' && first !== 'id') return 'a plan has only params and id';
+    if (first !== 'params' && first !== 'id') return 'a plan has the facts params and id only';
     if (first === 'id' || name === undefined || fallback !== null) return null;
     // Those of a plan in a plan may be a reference as a whole.
     if (typeof this.#plan.params === 'string') return null;
@@ -170,7 +170,7 @@ export class ScopeCheck {
     if (text.length > MAX_TEXT_LENGTH)
       return this.#context.add(
         path,
-        `has more than ${MAX_TEXT_LENGTH} characters, the most for a text with references`,
+        `has more than ${MAX_TEXT_LENGTH} characters; a text with references may have at most so many`,
       );
     const why = whyUnsafe(parseReferences(text).parts);
     references.forEach(({ reference }, i) => {

@@ -121,6 +121,8 @@ function quote(value: unknown): string {
     );
   }
   if (value.includes('\0'))
-    throw new FilterError('quote takes no text with a NUL: no word of a shell has one');
+    throw new FilterError(
+      'quote cannot take a text with a NUL character: a word of a shell cannot contain one',
+    );
   return `'${checkLength('quote', value).replaceAll("'", `'\\''`)}'`;
 }

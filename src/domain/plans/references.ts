@@ -231,7 +231,8 @@ class Resolution {
 
   #charge(weight: number, reference: Reference): void {
     this.#inserted += weight;
-    if (this.#inserted > MAX_INSERTED) throw this.#error(reference, 'and those before it insert too much');
+    if (this.#inserted > MAX_INSERTED)
+      throw this.#error(reference, `and the references before it insert more than ${MAX_INSERTED} bytes`);
   }
 
   #error(reference: Reference, problem: string, options?: ErrorOptions): UnresolvedError {
@@ -239,7 +240,7 @@ class Resolution {
   }
 }
 
-const TOO_LONG = `makes a text that is longer than ${MAX_TEXT_LENGTH} characters`;
+const TOO_LONG = `makes the text longer than ${MAX_TEXT_LENGTH} characters`;
 
 const isTemplate = (text: string): boolean => text.includes('${');
 

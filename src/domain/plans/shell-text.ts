@@ -239,7 +239,7 @@ class ShellText {
     for (;;) {
       const end = this.#lineEnd(this.#at);
       const line = this.#text.slice(this.#at, end);
-      this.#skipTo(end + 1, 'is in a here-document: write a variable of env there');
+      this.#skipTo(end + 1, 'is in a here-document: pass the value in env, and write the variable there');
       if ((hasTabs ? line.replace(/^\t+/, '') : line) === delimiter) return;
       if (end >= this.#text.length || (!isQuoted && line.endsWith('\\'))) {
         this.#doubt = this.#unclear('the end of a here-document');
@@ -259,7 +259,7 @@ class ShellText {
   }
 
   #unclear(what: string): string {
-    return `may be within quotes: execd cannot read on after ${what}; hand it over in env`;
+    return `may be within quotes: execd cannot follow the quotes after ${what}; pass the value in env`;
   }
 
   /** What a sticky pattern matches here. */

@@ -31,7 +31,7 @@ export class StepBytes {
     return (
       `the step has ${bytes} bytes and the steps before it have ${this.#used}; the steps of this plan may have ${this.#most} ` +
       `together, which is ${FACTOR} times the plan's own bytes, at least ${FLOOR} and at most EXECUTION_PLAN_STEP_BYTES. ` +
-      'Let the steps repeat less, or hand large values over in a file'
+      'Repeat less in the steps, or pass large values in a file'
     );
   }
 }

@@ -127,7 +127,7 @@ static void abandon(struct attempt *attempt) {
   spawn_kill(&attempt->starting_pid);
   attempt->is_abandoned = true;
   hanging += 1;
-  fprintf(stderr, "the start of %s hangs in the system (a file system that does not answer?) and is left behind\n",
+  fprintf(stderr, "the start of %s hangs in the kernel, perhaps on a file system that does not respond; the host leaves it behind\n",
           attempt->start->marker);
   attempt->ended_at = wall_ms();
   ending_report(attempt);
@@ -210,7 +210,7 @@ void attempt_kill_start(struct attempt *attempt) {
     timer_set(&attempt->phase_timer, now_ns() + UNKILLED_NS);
     return;
   }
-  fprintf(stderr, "the sandbox of %s cannot be killed and is left behind\n", attempt->start->marker);
+  fprintf(stderr, "the sandbox of %s cannot be killed; the host leaves it behind\n", attempt->start->marker);
   loop_remove(&attempt->leader);
   close(attempt->leader.fd);
   attempt->leader.fd = -1;
@@ -354,12 +354,12 @@ static void on_control(struct source *source) {
 static void on_no_sandbox(struct attempt *attempt) {
   for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
   if (!attempt->is_refused && attempt->cause == NO_CAUSE) {
-    char said[512] = "it has ended without a word";
+    char said[512] = "its first process ended without a message";
     ssize_t length = pread(attempt->sandbox.said, said, sizeof said - 1, 0);
     if (length > 0) said[length] = 0;
     said[strcspn(said, "\n")] = 0;
     attempt->is_refused = true;
-    attempt->refusal = (struct refusal){ISOLATION_UNAVAILABLE, must_format("The sandbox could not be made: %s.", said)};
+    attempt->refusal = (struct refusal){ISOLATION_UNAVAILABLE, must_format("The sandbox could not be created: %s.", said)};
   }
   attempt_hang_up(attempt);
   attempt->is_spawned = false;

@@ -99,7 +99,7 @@ char *hidden_add(struct hidden *hidden, const char *place) {
   free(real);
   // What this host cannot get to a command cannot get to either: it has no more rights.
   if (error == EACCES || ((error == ENOENT || error == ENOTDIR) && !is_lost_link(place))) return NULL;
-  return must_format("%s cannot be hidden: it is, or is behind, a link that leads nowhere (%s)", place,
+  return must_format("%s cannot be hidden: a link in its path has no target (%s)", place,
                      strerror(error));
 }
 

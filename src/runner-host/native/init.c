@@ -68,7 +68,7 @@ static void read_frame(void) {
 
 /** Reads what it is told beside the frame, and finishes the sandbox if that is left to it. */
 static void settle(void) {
-  static const char what[] = "The sandbox could not be made: ";
+  static const char what[] = "The sandbox could not be created: ";
   struct sandbox_extra extra = {0};
   char path[4096];
   FILE *file = fdopen(EXTRA, "re");

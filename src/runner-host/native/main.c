@@ -63,7 +63,7 @@ static void on_hello(void *context, const struct hello *hello) {
   (void)context;
   // What attempts are started with is said once: the starter may be reading it.
   if (instance == NULL) {
-    if (!uids_set(hello->first_uid, hello->uid_count)) protocol_error = "the users of hello are none for commands";
+    if (!uids_set(hello->first_uid, hello->uid_count)) protocol_error = "the users of hello must not include root or the user of the host";
     sandbox_set(hello->bwrap);
     hidden_set(hello->hidden);
     limits_set_default(hello->open_files);

@@ -123,7 +123,7 @@ static char *why_no_format(const struct head *head) {
     return must_format("%s. It is a binary for %s, and this machine is %s", said, machine_name(machine), system.machine);
   }
   if (has_byte_order_mark(head))
-    return must_format("%s. It begins with a byte order mark, so that the system does not see its first line: save it without", said);
+    return must_format("%s. It begins with a byte order mark, so that the system does not see its first line: save it as UTF-8 without the mark", said);
   return must_format("%s. It is neither a script nor a binary of this system", said);
 }
 

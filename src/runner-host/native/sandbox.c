@@ -259,7 +259,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   sandbox->problem = spawned.exec_errno == 0 ? hidden_now(&hidden) : NULL;
   if (is_root && spawned.exec_errno == 0 && sandbox->problem == NULL) {
     passed[PASSED - 1] = safe(userns_make());
-    if (passed[PASSED - 1] < 0) sandbox->problem = must_format("no user namespace could be made: %s", strerror(errno));
+    if (passed[PASSED - 1] < 0) sandbox->problem = must_format("the user namespace could not be created: %s", strerror(errno));
   }
   if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
   if (spawned.exec_errno == 0) {

@@ -101,7 +101,7 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
   int input = make_files(attempt);
   if (input < 0) {
     refuse(attempt, RESOURCES_UNAVAILABLE,
-           must_format("The private files could not be made: %s.", strerror(errno)));
+           must_format("The private files could not be created: %s.", strerror(errno)));
     return;
   }
   struct spawn_options options = {
@@ -144,7 +144,7 @@ static bool isolate(struct attempt *attempt) {
   attempt->is_sandboxed = tier == TIER_SANDBOX;
   if (tier < TIER_UID) return true;
   if (tier == TIER_SANDBOX && !sandbox_is_there()) {
-    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no program that makes sandboxes."));
+    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("The host has no program for sandboxes. Install bubblewrap, or use another isolation tier."));
     return false;
   }
   if (!uids_are_there()) {
@@ -152,7 +152,7 @@ static bool isolate(struct attempt *attempt) {
       attempt->user = geteuid() == 0 ? SANDBOX_USER : 0;
       return true;
     }
-    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("This host has no users that commands may run as."));
+    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("The host has no users for commands. Set EXECUTION_UIDS, or use another isolation tier."));
     return false;
   }
   attempt->uid = attempt->user = uid_take(attempt->start->owner);
@@ -160,7 +160,7 @@ static bool isolate(struct attempt *attempt) {
     start_add_user(attempt->start, uid_name(attempt->uid));
     return true;
   }
-  refuse(attempt, RESOURCES_UNAVAILABLE, must_copy("All users that commands may run as are taken."));
+  refuse(attempt, RESOURCES_UNAVAILABLE, must_copy("All users of EXECUTION_UIDS are in use."));
   return false;
 }
 
@@ -178,7 +178,7 @@ static bool make_pipe(int *read_end, int *write_end) {
 static void start_locked(struct attempt *attempt, int outputs[2]) {
   char *file = NULL;
   if (attempt->start->limits[LIMIT_DISK_BYTES] >= 0 && !can_measure()) {
-    refuse(attempt, LIMIT_UNAVAILABLE, must_copy("The limit disk_bytes cannot be applied here: there is no du."));
+    refuse(attempt, LIMIT_UNAVAILABLE, must_copy("This machine cannot apply limits.disk_bytes: there is no du."));
     return;
   }
   if (!isolate(attempt)) return;
@@ -192,7 +192,7 @@ static void start_locked(struct attempt *attempt, int outputs[2]) {
     if (attempt->is_refused) return;
   }
   if (!make_pipe(&attempt->pipes[0], &outputs[0]) || !make_pipe(&attempt->pipes[1], &outputs[1]))
-    refuse(attempt, RESOURCES_UNAVAILABLE, must_format("No pipe could be made: %s.", strerror(errno)));
+    refuse(attempt, RESOURCES_UNAVAILABLE, must_format("The pipes could not be created: %s.", strerror(errno)));
   else if (!atomic_load(&attempt->is_stopped_early)) spawn(attempt, file, outputs);
   free(file);
 }

@@ -105,7 +105,7 @@ static bool check_script(const struct start *start, char **file, struct refusal 
 
 bool find_target(const struct start *start, char **file, struct refusal *refusal) {
   if (start->has_nul)
-    return refuse(refusal, SPAWN_ERROR, must_copy("The command could not be started: it holds a NUL character."));
+    return refuse(refusal, SPAWN_ERROR, must_copy("The command could not be started: it contains a NUL character."));
   const char *cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd;
   if (start->cwd[0] != 0 && !check_directory(cwd, refusal)) return false;
   // A script file does not exist yet: it is written into its place just before the start.
@@ -145,7 +145,7 @@ void explain_exec(struct spawned spawned, const struct start *start, const char 
   switch (error) {
     case E2BIG:
       refuse(refusal, ARGUMENTS_TOO_LONG,
-             must_copy("The arguments and the environment are too long for the system."));
+             must_copy("The arguments and the environment are too long for the system. Send long texts as stdin or as a script source."));
       return;
     case ENOENT:
     case ENOTDIR:
@@ -163,7 +163,7 @@ void explain_exec(struct spawned spawned, const struct start *start, const char 
     case ENOMEM:
     case ENFILE:
     case EMFILE:
-      refuse(refusal, RESOURCES_UNAVAILABLE, must_copy("The system has no room for another process or file."));
+      refuse(refusal, RESOURCES_UNAVAILABLE, must_copy("The system cannot create another process or file."));
       return;
     default:
       refuse(refusal, SPAWN_ERROR, must_format("%s could not be started: %s.", file, strerror(error)));

@@ -144,7 +144,7 @@ export class Attempt {
     if (this.#start.isolation !== 'none')
       throw new LaunchError(
         'isolation_unavailable',
-        `The Node host cannot give the tier ${this.#start.isolation}.`,
+        `The Node host does not offer the isolation tier ${this.#start.isolation}.`,
       );
     const mayHang = this.#host.mounts.mayHang(this.#start);
     if (mayHang && !(await this.#looksElsewhere())) return null;
@@ -154,7 +154,10 @@ export class Attempt {
       pipes.push(await this.#host.pipes.take(), await this.#host.pipes.take());
     } catch (error) {
       pipes.forEach(closePipe);
-      throw new LaunchError('resources_unavailable', `No pipe could be made: ${(error as Error).message}.`);
+      throw new LaunchError(
+        'resources_unavailable',
+        `The pipes could not be created: ${(error as Error).message}.`,
+      );
     }
     if (this.#cause !== null) {
       pipes.forEach(closePipe);
@@ -200,7 +203,7 @@ export class Attempt {
     } catch (error) {
       throw new LaunchError(
         'resources_unavailable',
-        `The private files could not be made: ${(error as Error).message}.`,
+        `The private files could not be created: ${(error as Error).message}.`,
       );
     }
   }

@@ -114,7 +114,7 @@ function whyNoFormat(head: Buffer): string {
   const elf = elfOf(head);
   if (elf !== null) return `${said}. It is a binary for ${elf.machine}, and this machine is ${machine()}`;
   if (hasByteOrderMark(head))
-    return `${said}. It begins with a byte order mark, so that the system does not see its first line: save it without`;
+    return `${said}. It begins with a byte order mark, so that the system does not see its first line: save it as UTF-8 without the mark`;
   return `${said}. It is neither a script nor a binary of this system`;
 }
 

@@ -135,7 +135,7 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
 
 /** What an ended check has found; null when the tier works. */
 export function whyFailed(report: AttemptReport): string | null {
-  if (report.type === 'interrupted') return 'the runner host died of it';
+  if (report.type === 'interrupted') return 'the runner host ended during the check';
   const { outcome, tails } = report;
   if (outcome.cause === 'exited' && outcome.exitCode === 0) return null;
   if (outcome.cause === 'spawn_failed') return outcome.message;

@@ -24,7 +24,7 @@ export class RaceLostError extends Error {
   readonly isReached: boolean;
 
   constructor(lost: Pick<RaceLostError, 'attempts' | 'untried' | 'isReached'>) {
-    super('no address could be connected to');
+    super('no address accepted the connection');
     this.attempts = lost.attempts;
     this.untried = lost.untried;
     this.isReached = lost.isReached;

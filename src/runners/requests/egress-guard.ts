@@ -26,7 +26,7 @@ const DENIED: readonly (readonly [why: string, ...subnets: string[]])[] = [
   ['for benchmarks', '198.18.0.0/15', '2001:2::/48'],
   ['reserved', '192.0.0.0/24', '240.0.0.0/4', '2001::/23', '100::/64'],
   // Azure's virtual host answers here, with secrets of the machine.
-  ['of the cloud itself', '168.63.129.16/32'],
+  ['an address of a cloud for its machines', '168.63.129.16/32'],
 ];
 
 const denied = DENIED.map(([why, ...subnets]) => ({ why, list: blockList(subnets) }));

@@ -135,7 +135,10 @@ export class Exchange {
     request.once('upgrade', (_response, socket) => {
       socket.destroy();
       this.#fail(
-        new RequestError('invalid_response', `${this.#name} changed to a protocol that was not asked for.`),
+        new RequestError(
+          'invalid_response',
+          `${this.#name} switched to another protocol, which the request did not ask for.`,
+        ),
       );
     });
     request.on('error', (error) => this.#broken(request, error));

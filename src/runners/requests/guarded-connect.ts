@@ -103,7 +103,7 @@ export class Connector {
 const STAGES = {
   resolve: ['dns_failed', 'could not be resolved'],
   connect: ['connect_failed', 'could not be reached'],
-  handshake: ['tls_failed', 'could not be spoken to over TLS'],
+  handshake: ['tls_failed', 'could not be reached over TLS'],
 } as const satisfies Record<string, readonly [RequestFailure, string]>;
 type Stage = keyof typeof STAGES;
 

@@ -120,7 +120,7 @@ export function redirectOf(
   if (work.expect !== undefined && isExpected(work, status)) return null;
   const { host } = message.url;
   if (followed >= most) {
-    const message = `${host} redirected once more after ${most} redirects.`;
+    const message = `${host} redirected again after ${most} redirects; at most ${most} are followed.`;
     throw new RequestError('too_many_redirects', message);
   }
   const url = targetOf(location, message.url);
