@@ -341,7 +341,7 @@ t.test('a client is told to come back when there may be room', async (t) => {
   await submit();
   await submit();
   const refused = await submit().catch((error: unknown) => error);
-  t.match(refused, { type: 'queue_full' });
+  t.match(refused, { type: 'queue_full', message: /^1 executions wait .*EXECUTION_MAX_QUEUED/ });
   const { retryAfterS } = refused as RefusedError;
   t.ok(retryAfterS !== undefined && retryAfterS > 10 && retryAfterS <= 60, `${retryAfterS} s`);
 });

@@ -132,8 +132,14 @@ t.test('a full queue of a user is their own', async (t) => {
     world.engine.submit(caller(userId), asked({ spec: { ...spec, ...more } as Spec }));
   await ask('ann');
   await ask('ann');
-  t.match(await refusal(ask('ann')), { type: 'user_queue_full', retryAfterS: 2 });
-  t.match(await refusal(ask('ann', { on_limit: 'reject' })), { type: 'limit_reached' });
+  t.match(await refusal(ask('ann')), {
+    ...{ type: 'user_queue_full', retryAfterS: 2 },
+    message: /^1 executions of user "ann" wait .*; at most 1 \(quotas\.queued\) may\. .* cancel some\.$/,
+  });
+  t.match(await refusal(ask('ann', { on_limit: 'reject' })), {
+    type: 'limit_reached',
+    message: /^At most 1 executions run .* \(EXECUTION_MAX_CONCURRENT\), .* "on_limit": "queue"\.$/,
+  });
   await ask('bob');
 });
 
