@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 5;
+export const VERSION = 6;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -125,6 +125,8 @@ export interface Start {
   limits: Limits | null;
   /** Whose it is: starts that hang are bounded by owner. */
   owner: string;
+  /** In the order of `SCALAR_FIELDS`; -1: as the system has it. */
+  scalars: number[];
 }
 
 /** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
@@ -466,6 +468,9 @@ const limits: Codec<Limits> = {
   read: (input) =>
     Object.fromEntries(LIMIT_FIELDS.map((name) => [name, i64.read(input)])) as unknown as Limits,
 };
+/** Numbers that a spec says of its process; native/host.h has them in the same order. */
+export const SCALAR_FIELDS = [] as const;
+
 /** In the order of `LIMITS`. */
 const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;
 
@@ -511,6 +516,7 @@ const FRAMES = [
     redact: list(bytes),
     limits: optional(limits),
     owner: string,
+    scalars: list(i64),
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

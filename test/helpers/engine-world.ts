@@ -131,6 +131,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       privateDir: '/nowhere',
       script: null,
       scriptFile: null,
+      scalars: {},
       stdin: null,
     }),
     ...options.deps,

@@ -48,6 +48,7 @@ export interface RawStart {
   redact?: Uint8Array[];
   limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
   owner?: string;
+  scalars?: number[];
 }
 
 export interface RawHello {
@@ -103,6 +104,7 @@ export const raw = {
           ? u8(0)
           : Buffer.concat([u8(1), ...LIMIT_FIELDS.map((name) => i64(s.limits?.[name] ?? -1))]),
         str(s.owner ?? ''),
+        ...[u32(s.scalars?.length ?? 0), ...(s.scalars ?? []).map(i64)],
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>

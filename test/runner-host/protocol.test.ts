@@ -51,6 +51,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     stopScope: fc.constantFrom(...STOP_SCOPES),
     redact: fc.array(bytes),
     owner: text,
+    scalars: fc.array(size),
     limits: fc.option(
       fc.record({
         cpuS: limit,
@@ -151,6 +152,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     redact: [Buffer.from('secret'), Buffer.from([0, 255])],
     limits: { cpuS: 1, memoryBytes: 2 ** 40, processes: 3, fileBytes: 0, openFiles: 5, diskBytes: -1 },
     owner: 'u',
+    scalars: [1, -1],
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));

@@ -88,6 +88,7 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
         cwd: null,
         script: null,
         scriptFile: null,
+        scalars: {},
         stdin: null,
       },
       privateDir: join(dir, 'work', '1', `${runId}.1`),

@@ -4,6 +4,7 @@ import type { ExecutionId } from '../ids.ts';
 import type { IsolationTier } from '../isolation.ts';
 import type { ResourceLimits } from '../limits.ts';
 import type { LostDetail, Outcome } from '../outcome.ts';
+import type { Scalars } from '../spec/scalars.ts';
 import type { FilledWork } from '../spec/secrets.ts';
 import type { StopPolicy } from '../stop.ts';
 import type { AttemptEnd } from './group.ts';
@@ -27,6 +28,7 @@ export interface Command {
   scriptFile: string | null;
   /** Null is /dev/null. */
   stdin: Uint8Array | null;
+  scalars: Scalars;
 }
 
 /** Run and number: what names an attempt everywhere. */

@@ -6,6 +6,7 @@ import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
 import { limitsShape } from './limits-schema.ts';
+import { scalarsShape } from './scalars.ts';
 import { quoted } from '../errors.ts';
 import { CAUSES, type Cause } from '../outcome.ts';
 import { secretRef } from '../secret-ref.ts';
@@ -348,6 +349,7 @@ const processShape = {
   cwd: fields.cwd.optional(),
   env: env.optional(),
   stdin: stdin.optional(),
+  ...scalarsShape(),
 };
 
 // RFC 9110 §5.1 and §5.5; what the connection is made of (§7.6.1) belongs to the service.

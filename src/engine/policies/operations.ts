@@ -1,5 +1,6 @@
 // What the operations file says, as the engine needs it.
 import type { PlanSpec } from '../../domain/spec/plan.ts';
+import { SCALAR_NAMES } from '../../domain/spec/scalars.ts';
 import type { Spec, Work } from '../../domain/spec/spec.ts';
 import {
   type BreakerSettings,
@@ -59,6 +60,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'output',
     'webhook',
   ],
+  ...SCALAR_NAMES,
 ]);
 
 function ownFields(work: Work): Record<string, unknown> {

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "5"
+#define PROTOCOL_VERSION "6"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -110,6 +110,9 @@ struct hello {
   uint32_t open_files;
 };
 
+/** Numbers that a spec says of its process; SCALAR_FIELDS of protocol.ts. */
+enum scalar { SCALARS };
+
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
   uint32_t ref;
@@ -136,6 +139,8 @@ struct start {
   uint8_t *body;
   /** Whose it is. */
   char *owner;
+  /** Negative: as the system has it. */
+  int64_t scalars[SCALARS + 1];
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
   /** Lines of the environment that did not come with the frame. */

@@ -141,6 +141,13 @@ static void read_start(struct reader *reader, struct start *start) {
   for (int i = 0; i < NO_LIMIT; i++) start->limits[i] = has_limits ? read_i64(reader) : -1;
   start->has_nul = reader->has_nul;
   start->owner = read_string(reader);
+  size_t known = sizeof start->scalars / sizeof *start->scalars;
+  for (size_t i = 0; i < known; i++) start->scalars[i] = -1;
+  uint32_t scalars = read_u32(reader);
+  for (uint32_t i = 0; i < scalars && !reader->is_short; i++) {
+    int64_t value = read_i64(reader);
+    if (i < known) start->scalars[i] = value;
+  }
 }
 
 static bool has_variable(const struct start *start, const char *line) {

@@ -19,7 +19,7 @@ import { LIMIT_NAMES, type ResourceLimits } from '../../domain/limits.ts';
 import { type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { LostDetail, Outcome, ProcessEnd } from '../../domain/outcome.ts';
 import type { Exited, Limits, StopFrameCause, ToServer } from '../../runner-host/protocol.ts';
-import { TAIL_BYTES } from '../../runner-host/protocol.ts';
+import { SCALAR_FIELDS, TAIL_BYTES } from '../../runner-host/protocol.ts';
 import { HostKeeper } from './host-keeper.ts';
 import { type HostEvents, HostProcess } from './host-process.ts';
 import { stopOutcome } from '../stop-outcome.ts';
@@ -245,6 +245,7 @@ export class CommandRunner implements Runner {
       redact: [...start.redact],
       limits: toLimits(start.limits),
       owner: start.userId,
+      scalars: toScalars(start.command.scalars),
     });
   }
 
@@ -403,6 +404,11 @@ function toLimits(limits: ResourceLimits): Limits | null {
     openFiles: limits.open_files ?? -1,
     diskBytes: limits.disk_bytes ?? -1,
   };
+}
+
+/** As the host is told. */
+function toScalars(scalars: Readonly<Record<string, number | undefined>>): number[] {
+  return SCALAR_FIELDS.map((name) => scalars[name] ?? -1);
 }
 
 function entries(dir: string): string[] {

@@ -44,6 +44,7 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
     script,
     scriptFile: scriptFileOf(work),
     stdin: stdinOf(work),
+    scalars: work,
   };
 }
 
