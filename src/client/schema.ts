@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 f2e4502487241ed29042a6b09b56a1a0784e7451db27ca99d8233866008096d2.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 46bae4cb9e54518b5eb1e60c709ec772b6299185b086db92c772119c5a21b261.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1298,6 +1298,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1324,6 +1326,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1355,6 +1359,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1386,6 +1392,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1479,6 +1487,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1507,6 +1517,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1540,6 +1552,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -1573,6 +1587,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -2465,6 +2481,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -2509,6 +2527,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -2558,6 +2578,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];
@@ -2607,6 +2629,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
             task_id?: components["schemas"]["TaskId"];

@@ -13,7 +13,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Form, pattern } from '../../src/journal/redactor.ts';
@@ -650,6 +651,14 @@ function environment(t: Test, greeted: Greeted): void {
       'a limit of its own goes first',
     );
     t.equal(await limitsOf(await greeted(t, { openFiles: 2 ** 31 })), `${hard}\n${hard}\n`);
+    // Without arguments nice(1) says how far it gives way.
+    const own = getPriority();
+    for (const scalars of [[], [-1], [0], [7], [19]]) {
+      const nice = Number((await host.run('nice', { scalars })).stdoutTail.toString());
+      t.equal(nice, Math.max(own, scalars[0] ?? 0), `nice: ${scalars[0]}`);
+    }
+    const both = await host.run('nice; ulimit -Sn', { scalars: [19], limits: { openFiles: 400 } });
+    t.equal(both.stdoutTail.toString(), '19\n400\n');
   });
 }
 

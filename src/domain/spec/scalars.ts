@@ -8,7 +8,13 @@ interface ScalarWords {
   about: string;
 }
 
-export const SCALARS = {} as const satisfies Record<string, ScalarWords>;
+export const SCALARS = {
+  nice: {
+    least: 0,
+    most: 19,
+    about: 'How far its processes give way to others for CPU time, as nice(1) has it. Default: 0.',
+  },
+} as const satisfies Record<string, ScalarWords>;
 
 export type ScalarName = keyof typeof SCALARS;
 export const SCALAR_NAMES = Object.keys(SCALARS) as ScalarName[];

@@ -111,7 +111,7 @@ struct hello {
 };
 
 /** Numbers that a spec says of its process; SCALAR_FIELDS of protocol.ts. */
-enum scalar { SCALARS };
+enum scalar { NICE, SCALARS };
 
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
@@ -140,7 +140,7 @@ struct start {
   /** Whose it is. */
   char *owner;
   /** Negative: as the system has it. */
-  int64_t scalars[SCALARS + 1];
+  int64_t scalars[SCALARS];
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
   /** Lines of the environment that did not come with the frame. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ struct child {
   char *const *args, *const *env;
   const char *file, *cwd;
   const struct spawn_options *options;
-  const int64_t *limits;
+  const int64_t *limits, *scalars;
   pid_t host;
   sigset_t no_signals;
   volatile int error;
@@ -115,6 +116,9 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   child->is_cwd = true;
   TRY(SYS_chdir, child->cwd);
   child->is_cwd = false;
+  // The system call tells 20 less the value (getpriority(2)). Less than the host's own would take a privilege.
+  if (child->scalars[NICE] > 20 - syscall(SYS_getpriority, PRIO_PROCESS, 0))
+    TRY(SYS_setpriority, PRIO_PROCESS, 0, child->scalars[NICE]);
   child->error = limits_set(child->limits);
   if (child->error != 0) syscall(SYS_exit, 127);
   // It was given up while it waited: whoever did so may not have seen its number yet.
@@ -157,6 +161,7 @@ struct spawned spawn_process(const struct start *start, const char *file, const 
       .cwd = start->cwd[0] == 0 ? start->private_dir : start->cwd,
       .options = options,
       .limits = start->limits,
+      .scalars = start->scalars,
       .host = getpid(),
   };
   sigemptyset(&child.no_signals);

@@ -206,7 +206,7 @@ export async function launch(
     const at = line.indexOf('=');
     env[line.slice(0, at)] = line.slice(at + 1);
   }
-  const limits = limiter(start.limits);
+  const limits = limiter(start);
   if (target !== null && limits.length > 0) checkInterpreter(start, target);
   if (target !== null && !isForShell(target.file)) throw notExecutable(target.file, 'ENOEXEC');
   const own = target === null ? startElsewhere(start) : [target.file, ...start.args];

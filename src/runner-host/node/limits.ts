@@ -4,9 +4,10 @@
 // die of it.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { FoundProcess } from './process-table.ts';
-import type { LimitName, Limits } from '../protocol.ts';
+import { type LimitName, type Limits, SCALAR_FIELDS, type Start } from '../protocol.ts';
 
 /** Between two looks; and so many times longer than the last one took, so that looking never takes much. */
 const LOOK_MS = 100;
@@ -47,8 +48,14 @@ function ownLimits({ cpuS, memoryBytes, fileBytes, openFiles }: Limits) {
   return all.filter(({ soft }) => soft >= 0);
 }
 
-/** What stands before a command that is held to limits; empty when nothing holds it. */
-export function limiter(limits: Limits | null): string[] {
+/** What stands before a command that is held to limits, or gives way to others; empty when neither is so. */
+export function limiter({ limits, scalars }: Pick<Start, 'limits' | 'scalars'>): string[] {
+  const more = (scalars[SCALAR_FIELDS.indexOf('nice')] ?? 0) - getPriority();
+  const nice = more > 0 ? [findTool('nice') ?? 'nice', '-n', String(more)] : [];
+  return [...nice, ...ownLimiter(limits)];
+}
+
+function ownLimiter(limits: Limits | null): string[] {
   const held = limits === null ? [] : ownLimits(limits);
   const prlimit = held.length === 0 ? null : findTool('prlimit');
   if (prlimit === null) return [];
