@@ -133,7 +133,7 @@ export async function buildApp(
     owner: `pid ${runtime.pid}`,
   });
   const journal: Journal = new FileJournal(logDir);
-  const host = chooseHost(config, runtime.execPath, log);
+  const host = await chooseHost(config, runtime.execPath, log);
   const secrets = liveSecrets({
     path: config.EXECUTION_SECRETS_FILE ?? null,
     env: runtime.env ?? {},

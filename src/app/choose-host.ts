@@ -1,8 +1,8 @@
 // Which runner host serves: the native one (src/runner-host/native) where it was built and works, else the one in Node.
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { type Config, ConfigError } from '../config/load.ts';
 import type { Log } from '../domain/ports/clock.ts';
 import { VERSION } from '../runner-host/protocol.ts';
@@ -27,12 +27,12 @@ export interface ChosenHost {
  *
  * @throws ConfigError when the native host is asked for, or the tier that is needs it, and it cannot serve
  */
-export function chooseHost(config: Config, execPath: string, log: Log): ChosenHost {
+export async function chooseHost(config: Config, execPath: string, log: Log): Promise<ChosenHost> {
   const { EXECUTION_RUNNER_HOST: wanted, EXECUTION_ISOLATION: isolation } = config;
   const needing = (['EXECUTION_UIDS', 'EXECUTION_BWRAP'] as const).find((name) => config[name] !== undefined);
   const node = { command: [execPath, ...NODE_FLAGS, NODE_HOST], isNative: false } as const;
   if (wanted === 'node' || isolation === 'none') return node;
-  const problem = whyNotNative();
+  const problem = await whyNotNative();
   if (problem === null) return { command: [NATIVE_HOST], isNative: true };
   if (wanted === 'native') throw new ConfigError([`EXECUTION_RUNNER_HOST: the native host ${problem}`]);
   if (isolation !== 'auto' || needing !== undefined)
@@ -44,12 +44,21 @@ export function chooseHost(config: Config, execPath: string, log: Log): ChosenHo
 }
 
 /** Has the native host check what it builds on; null when it works. */
-function whyNotNative(): string | null {
+async function whyNotNative(): Promise<string | null> {
   if (!existsSync(NATIVE_HOST)) return 'was not built (npm run build:native)';
-  const { status, error } = spawnSync(NATIVE_HOST, ['--check', String(VERSION)], {
-    env: {},
-    stdio: 'ignore',
-    timeout: CHECK_MS,
+  const check = await execa(NATIVE_HOST, ['--check', String(VERSION)], {
+    ...{
+      extendEnv: false,
+      env: {},
+      stdio: 'ignore',
+      reject: false,
+      timeout: CHECK_MS,
+      killSignal: 'SIGKILL',
+    },
   });
-  return status === 0 ? null : `does not work here (${error?.message ?? `self-check: ${status}`})`;
+  if (!check.failed) return null;
+  const why = check.timedOut
+    ? `self-check: no end within ${CHECK_MS} ms`
+    : (check.originalMessage ?? `self-check: ${check.exitCode}`);
+  return `does not work here (${why})`;
 }

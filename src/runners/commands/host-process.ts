@@ -1,6 +1,6 @@
 // The runner host as a child process: starts it, speaks frames with it, and tells when it has died.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { execa } from 'execa';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { IsolationMeans } from './tiers.ts';
 import {
@@ -41,8 +41,18 @@ const READY_MS = 30_000;
 /** After SIGKILL, or after the host has closed its output, until the system has ended the process. */
 const DEATH_MS = 5000;
 
+/** Its output is read as it comes, and its end, however it ends, is a value. */
+function begin(program: string, args: readonly string[], instance: string) {
+  return execa(program, args, {
+    ...{ detached: true, buffer: false, reject: false },
+    // No trace of the server's environment: its children could read it there.
+    ...{ extendEnv: false, env: { PATH: '/usr/local/bin:/usr/bin:/bin', EXECD_HOST: instance } },
+  });
+}
+type Begun = ReturnType<typeof begin>;
+
 export class HostProcess {
-  readonly #child: ChildProcess;
+  readonly #child: Begun;
   readonly #options: HostProcessOptions;
   readonly #ready: Promise<Ready>;
   #unsent: Buffer[] = [];
@@ -56,12 +66,7 @@ export class HostProcess {
     this.#options = options;
     mkdirSync(options.scratchDir, { recursive: true, mode: 0o700 });
     const [program, ...args] = options.command;
-    this.#child = spawn(program, args, {
-      // No trace of the server's environment: its children could read it there.
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin', EXECD_HOST: options.instance },
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    this.#child = begin(program, args, options.instance);
     this.#ready = new Promise((resolve, reject) => {
       const timer = options.clock.timer(READY_MS, () => this.kill('it did not answer'));
       this.#listen((frame) => {
@@ -75,12 +80,9 @@ export class HostProcess {
         reject(new Error(`the runner host ended: ${reason}`));
         options.events.onDeath(reason);
       };
-      this.#child.once('error', (error) => this.#died(error.message));
-      // Not "exit": the frames that the host sent before its death come first.
-      this.#child.once('close', (code, signal) =>
-        this.#died(this.#lastWord || (signal ?? `exit code ${code}`)),
-      );
-      this.#child.stdout?.once('end', () =>
+      // It resolves after the end of the output: the frames that the host sent before its death come first.
+      void this.#child.then((end) => this.#died(this.#lastWord || endOf(end)));
+      this.#child.stdout.once('end', () =>
         options.clock.timer(DEATH_MS, () => this.kill('its process did not end')),
       );
     });
@@ -107,13 +109,13 @@ export class HostProcess {
   #flush(): void {
     const frames = this.#unsent;
     this.#unsent = [];
-    if (!this.#isDead && frames.length > 0) this.#child.stdin?.write(Buffer.concat(frames));
+    if (!this.#isDead && frames.length > 0) this.#child.stdin.write(Buffer.concat(frames));
   }
 
   /** Ends the host, which kills everything that it still runs before it is gone. */
   close(): void {
     this.#flush();
-    this.#child.stdin?.end();
+    this.#child.stdin.end();
   }
 
   /** A process that waits in the system for a disk may not end even so; it counts as dead then, and is left behind. */
@@ -128,7 +130,7 @@ export class HostProcess {
     if (this.#isDead) return;
     this.#died(`${this.#lastWord}; its process ${this.#child.pid} cannot be killed and is left behind`);
     for (const stream of this.#child.stdio) stream?.destroy();
-    this.#child.unref();
+    this.#child.nodeChildProcess.unref();
   }
 
   /**
@@ -153,8 +155,8 @@ export class HostProcess {
     const { stdin, stdout, stderr } = this.#child;
     const decoder = new Decoder();
     // A host that has gone is seen by its exit; what could not be written to it is no news.
-    stdin?.on('error', () => undefined);
-    stdout?.on('data', (piece: Buffer) => {
+    stdin.on('error', () => undefined);
+    stdout.on('data', (piece: Buffer) => {
       let frames: Frame[];
       try {
         frames = decoder.push(piece);
@@ -168,10 +170,19 @@ export class HostProcess {
       }
     });
     let line = '';
-    stderr?.setEncoding('utf8').on('data', (text: string) => {
+    // Not execa's lines: one without an end has no bound there.
+    stderr.setEncoding('utf8').on('data', (text: string) => {
       const lines = (line + text).split('\n');
       line = lines.pop()?.slice(-4096) ?? '';
       for (const whole of lines) this.#options.events.onLine(whole);
     });
   }
+}
+
+/** Why it has ended, or could not be started. */
+function endOf({ signal, exitCode, originalMessage }: Awaited<Begun>): string {
+  return (
+    signal ??
+    (exitCode === undefined ? (originalMessage ?? 'it could not be started') : `exit code ${exitCode}`)
+  );
 }
