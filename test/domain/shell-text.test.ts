@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
@@ -29,9 +29,11 @@ const why = (text: string) => whyUnsafe(partsOf(text));
 /** Whether a value becomes code where a text is handed to real shells with its quoted values in place. */
 function runsData(dir: string, text: string): boolean {
   const filled = EVIL.map((evil) => text.replaceAll(VALUE, () => applyFilter('quote', evil) as string));
+  const pwned = join(dir, 'pwned');
+  rmSync(pwned, { force: true });
   const each = 'for text; do bash -c "$text"; sh -c "$text"; done';
   spawnSync('sh', ['-c', each, 'sh', ...filled], { cwd: dir, env: {}, stdio: 'ignore' });
-  return existsSync(join(dir, 'pwned'));
+  return existsSync(pwned);
 }
 
 const SAFE = [
@@ -57,6 +59,21 @@ const SAFE = [
   '(echo @); { echo @; }',
   'echo \\" @',
   'echo \\\\ @',
+  'a=(1 \'b c\' @); echo "${#a}" @',
+  'a=(\n1\n); echo @',
+  'f() { local a=@; echo "$a"; }; f',
+  'declare a=@; echo "$a" read @',
+  'export A=@; readonly B=@',
+  'printf %s @; printf -- %s @',
+  'wait; test -n @ -o -e @',
+  '[[ @ = b && a < @ ]]',
+  'echo a[0-9] @',
+  'echo -v @ PS4 @',
+  'A=/bin/echo; $A @; "$A" @; ${A} @; "$HOME/x" @; \'/bin/echo\' @; ./x"y" @',
+  'echo > "$HOME" @; > @ echo @; 2> @ echo read @',
+  'diff <(echo @) <(echo @) @',
+  'A="b c" D=$(echo e) echo @',
+  '@ @',
   '[ @ = b ] || echo "no"',
   "echo $'a' @",
   'wc -w < @',
@@ -106,6 +123,50 @@ const UNSAFE: [string, RegExp][] = [
   ['echo "$(case a in a) echo @;; esac)"', /case/],
   ["echo ${x:-'} @", /\$\{…\}/],
   ["echo $'a\\'b' @", /backslash/],
+  ['a=( && @', /array/],
+  ['a=(1; @', /array/],
+  ['a+=(1 | @', /array/],
+  ['a=(\n&& @', /array/],
+  ['echo "$(a=( > @)"', /array/],
+  ['declare a=( && @', /array/],
+  ['a=([@]=1)', /array/],
+  ['a[@]=1', /arithmetic/],
+  ['a[x@]+=1', /arithmetic/],
+  ['[[ @ -eq 1 ]]', /\[\[/],
+  ['[[ a = b && 1 -lt @ ]]', /\[\[/],
+  ['[[ -v @ ]]', /\[\[/],
+  ['[ -v @ ]', /name/],
+  ['if test -v @; then :; fi', /name/],
+  ['printf -v @ x', /name/],
+  ['read -r @ <<< x', /name/],
+  ['command read @ <<< x', /name/],
+  ['x=1 read @ <<< x', /name/],
+  ['declare @=1', /name/],
+  ['declare -i b=@', /name/],
+  ['f() { local @=1; }; f', /name/],
+  ['typeset -n b=@', /name/],
+  ['compgen -W @', /name/],
+  ['sleep 0 & wait -n -p @', /name/],
+  ['mapfile -C @ -c 1', /name/],
+  ['PS4=@; set -x; :', /variable/],
+  ['"read" @', /name/],
+  ['re"ad" @', /name/],
+  ['\\read @', /name/],
+  ['"$()"read @', /name/],
+  ['$x"read" @', /name/],
+  ["'eval' @", /name/],
+  ['> f read @', /name/],
+  ['2>&1 read @', /name/],
+  ['< "f" read @', /name/],
+  ['eval "$(echo)" @', /eval/],
+  ['eval $(echo) @', /eval/],
+  ['read <(echo) @', /name/],
+  ['read "$(:; echo @)"', /name/],
+  ['f() { read @; }; f', /name/],
+  ['case a in a) read @;; esac', /name/],
+  ['if read @; then :; fi', /name/],
+  ['RANDOM=@', /variable/],
+  ['BASH_ENV=@ bash -c :', /variable/],
 ];
 
 for (const [text, reason] of UNSAFE) {
@@ -154,7 +215,24 @@ t.test('what is accepted runs nothing of a value, however a text is put together
       '\tA\n',
       '<<<',
     ],
-    ...['case a in a) ', ';; esac', '[[ a = ', ' ]]', 'eval ', ' && ', '\\\n', '$[', '$"', '((', 'a=('],
+    ...[
+      'case a in a) ',
+      ';; esac',
+      '[[ a = ',
+      ' ]]',
+      'eval ',
+      ' && ',
+      '\\\n',
+      '$[',
+      '$"',
+      '((',
+      'a=(',
+      'a[',
+      ']=1',
+      'read ',
+      '-v ',
+      ' -eq ',
+    ],
   );
   const texts = fc.array(fragments, { minLength: 2, maxLength: 9 }).map((some) => some.join(''));
   // About one text in ten is accepted.

@@ -32,6 +32,28 @@ const HOLE = '\0';
 
 /** Commands that read their arguments as code. */
 const EVALUATES: ReadonlySet<string> = new Set(['eval', 'let', 'trap']);
+/** Commands of bash that read arguments as names of variables, and run what stands in a subscript: a[$(…)]. */
+const NAMES = 'compgen complete getopts mapfile read readarray unset'.split(' ');
+/** Those that do so after an option. */
+const NAMES_BY_OPTION: Readonly<Record<string, RegExp>> = {
+  declare: /^[-+]\w*[aAin]/,
+  local: /^[-+]\w*[aAin]/,
+  typeset: /^[-+]\w*[aAin]/,
+  printf: /^-v/,
+  test: /^-[Rv]$/,
+  '[': /^-[Rv]$/,
+  wait: /^-\w*p/,
+};
+/** What may stand before the name of a command. */
+const BEFORE_COMMANDS: ReadonlySet<string> = new Set(
+  '! { builtin command do elif else exec if then time until while'.split(' '),
+);
+/** Variables that a shell reads as code, or as numbers that it works out. */
+const CODE = /^(?:BASH_ENV|ENV|HISTCMD|OPTIND|PROMPT_COMMAND|PS[0-9]|RANDOM|SHELLOPTS)\+?=$/;
+/** Operators of `[[` that work out their operands. */
+const WORKS_OUT = /\s-(?:eq|ne|lt|le|gt|ge|v|R)\s/;
+/** What a word can begin with that is not read as it is. */
+const QUOTES = '\'"`\\$';
 const ENDS_WORD = ' \t\n;&|()<>';
 const IS_SPECIAL_IN_ARITHMETIC = '\'"`\\\n';
 const IS_SPECIAL_IN_EXPANSION = '\'"`\n{';
@@ -44,16 +66,30 @@ interface HereDocument {
   depth: number;
 }
 
+/** What is known of the command that is being read. */
+interface Command {
+  /** Null before it, empty where it is none that reads its arguments in a way of its own. */
+  name: string | null;
+  /** Why its values are not safe. */
+  whyNotHere: string | null;
+  /** Whether the next word is where a redirection leads. */
+  isRedirected: boolean;
+}
+
+const before = (): Command => ({ name: null, whyNotHere: null, isRedirected: false });
+
 /** Reads on, knowing at each place what the shell is in: a command substitution `$(`, or double quotes. */
 class ShellText {
   readonly #text: string;
   readonly #found: (string | null)[] = [];
-  /** From the outside; of a command substitution the parentheses that are open in it. */
-  readonly #frames: ({ type: 'substitution'; open: number } | { type: 'double' })[] = [];
+  /** From the outside; of a substitution the parentheses that are open in it, and the command that it is a part of. */
+  readonly #frames: ({ type: 'substitution'; open: number; around: Command } | { type: 'double' })[] = [];
   #documents: HereDocument[] = [];
   #at = 0;
   #isWordStart = true;
-  #isEvaluated = false;
+  #command = before();
+  /** Where a `[[` ends that works out its operands. */
+  #worksOutUntil = 0;
   /** Why nothing is known from here on. */
   #doubt: string | null = null;
 
@@ -74,9 +110,10 @@ class ShellText {
   #plain(char: string): void {
     const isWordStart = this.#isWordStart;
     this.#isWordStart = ENDS_WORD.includes(char);
+    if (isWordStart && QUOTES.includes(char) && !this.#text.startsWith('\\\n', this.#at)) this.#unreadWord();
     switch (char) {
       case HOLE:
-        return this.#skip(1, this.#isEvaluated ? 'is read as code by eval, let or trap' : null);
+        return this.#value(isWordStart);
       case '\\':
         // The shell joins the lines.
         if (this.#text[this.#at + 1] === '\n') this.#isWordStart = isWordStart;
@@ -104,18 +141,73 @@ class ShellText {
     }
   }
 
+  #value(isWordStart: boolean): void {
+    const { name, whyNotHere } = this.#command;
+    const isName = isWordStart && name !== null && DECLARES.test(name);
+    const isWorkedOut = this.#at < this.#worksOutUntil ? IN_CONDITION : null;
+    if (isWordStart) this.#unreadWord();
+    this.#skip(1, this.#whyNotAround() ?? whyNotHere ?? isWorkedOut ?? (isName ? AS_NAME : null));
+  }
+
+  /** What a substitution writes is read as its place is. */
+  #whyNotAround(): string | null {
+    for (const frame of this.#frames)
+      if (frame.type === 'substitution' && frame.around.whyNotHere !== null) return frame.around.whyNotHere;
+    return null;
+  }
+
+  /** A word that is a value, or is put together from quotes and expansions. */
+  #unreadWord(): void {
+    const command = this.#command;
+    if (command.isRedirected) command.isRedirected = false;
+    else if (command.name === null) {
+      command.name = '';
+      const word = this.#match(COMPOSED) ?? '';
+      const isWhole = word !== '' && ENDS_WORD.includes(this.#text[this.#at + word.length] ?? '\n');
+      const isHarmless = isWhole && (word.includes('/') || VARIABLE.test(word));
+      if (!isHarmless && this.#text[this.#at] !== HOLE)
+        command.whyNotHere =
+          'comes after a command whose name execd cannot read: write the name without quotes';
+    }
+  }
+
   #word(char: string, isWordStart: boolean): void {
     const isRedirection = char === '&' && '<>'.includes(this.#text[this.#at - 1] ?? ' ');
-    if (';&|'.includes(char) && !isRedirection) this.#isEvaluated = false;
-    if (!isWordStart) return this.#skip(this.#match(PLAIN)?.length ?? 1, null);
-    const word = this.#match(WORD) ?? char;
+    if (';&|'.includes(char) && !isRedirection) this.#command = before();
+    if (char === '>') this.#command.isRedirected = true;
+    if (!isWordStart || ENDS_WORD.includes(char)) return this.#skip(this.#match(PLAIN)?.length ?? 1, null);
+    const name = this.#match(SUBSCRIPTED);
+    if (name !== undefined) {
+      this.#skip(name.length, null);
+      return this.#arithmetic(this.#at, '[', ']');
+    }
+    const word = this.#match(PLAIN) ?? char;
     const next = this.#text[this.#at + word.length] ?? '\n';
-    const isWhole = ENDS_WORD.includes(next);
-    if (isWhole && EVALUATES.has(word)) this.#isEvaluated = true;
-    // The parentheses of its patterns look like the end of the substitution.
-    if (isWhole && word === 'case' && this.#frames.length > 0)
-      this.#doubt = this.#unclear('"case" in a command substitution');
+    const isOfRedirection = '<>'.includes(next) && /^(?:\d+|\{\w+\})$/.test(word);
+    if (CODE.test(word)) this.#command.whyNotHere = 'is the value of a variable that the shell reads as code';
+    if (ENDS_WORD.includes(next) && !isOfRedirection) this.#wholeWord(word);
+    else if (!isOfRedirection && !ASSIGNS.test(word)) this.#unreadWord();
     this.#skip(word.length, null);
+  }
+
+  #wholeWord(word: string): void {
+    const command = this.#command;
+    if (EVALUATES.has(word)) command.whyNotHere = 'is read as code by eval, let or trap';
+    // The parentheses of its patterns look like the end of the substitution.
+    if (word === 'case' && this.#frames.length > 0)
+      this.#doubt = this.#unclear('"case" in a command substitution');
+    if (word === '[[') {
+      const end = this.#text.indexOf(']]', this.#at);
+      const condition = this.#text.slice(this.#at, end === -1 ? undefined : end);
+      if (WORKS_OUT.test(condition)) this.#worksOutUntil = this.#at + condition.length;
+    }
+    if (command.isRedirected) command.isRedirected = false;
+    else if (command.name !== null) {
+      if (NAMES_BY_OPTION[command.name]?.test(word) === true) command.whyNotHere = AS_NAME;
+    } else if (!BEFORE_COMMANDS.has(word) && !ASSIGNS.test(word)) {
+      command.name = word;
+      if (NAMES.includes(word)) command.whyNotHere = AS_NAME;
+    }
   }
 
   #inDoubleQuotes(char: string): void {
@@ -136,8 +228,7 @@ class ShellText {
     if (next === '[') return this.#arithmetic(this.#at + 1, '[', ']');
     if (next === '{') return this.#expansion();
     if (next === '(') {
-      this.#frames.push({ type: 'substitution', open: 0 });
-      this.#isWordStart = true;
+      this.#substitution();
       return this.#skip(2, null);
     }
     if (next === "'" && !isQuoted) return this.#escapedQuotes();
@@ -147,6 +238,12 @@ class ShellText {
     if (next === HOLE)
       return this.#skip(2, isQuoted ? IN_DOUBLE : 'comes after a "$", which would change its quote');
     this.#skip(1, null);
+  }
+
+  #substitution(): void {
+    this.#frames.push({ type: 'substitution', open: 0, around: this.#command });
+    this.#command = before();
+    this.#isWordStart = true;
   }
 
   /** `$'…'`: a dollar and a quoted text to some shells, a text with escapes to others. */
@@ -189,25 +286,39 @@ class ShellText {
   }
 
   #parenthesis(char: string, isWordStart: boolean): void {
-    this.#isEvaluated = false;
+    const last = this.#text[this.#at - 1] ?? '';
+    if (char === '(' && last === '=') return this.#array();
     if (char === '(' && isWordStart && this.#text[this.#at + 1] === '(')
       return this.#arithmetic(this.#at, '(', ')');
     const frame = this.#frames.at(-1);
-    if (frame?.type === 'substitution') {
-      frame.open += char === '(' ? 1 : -1;
-      if (frame.open < 0) {
-        this.#frames.pop();
-        this.#isWordStart = false;
-        if (this.#documents.some(({ depth }) => depth > this.#frames.length))
-          this.#doubt = this.#unclear('a here-document that ends with its command substitution');
-      }
+    if (char === '(' && '<>'.includes(last)) {
+      this.#command.isRedirected = false;
+      this.#substitution();
+    } else if (frame?.type === 'substitution' && char === ')' && frame.open === 0) {
+      this.#frames.pop();
+      this.#command = frame.around;
+      this.#isWordStart = false;
+      if (this.#documents.some(({ depth }) => depth > this.#frames.length))
+        this.#doubt = this.#unclear('a here-document that ends with its command substitution');
+    } else {
+      if (frame?.type === 'substitution') frame.open += char === '(' ? 1 : -1;
+      this.#command = before();
     }
     this.#skip(1, null);
   }
 
+  /** `a=(…)`. After an error in it bash goes on with the next line, even if that is the second one of a quoted text. */
+  #array(): void {
+    const whole = this.#match(ARRAY);
+    if (whole === undefined) this.#doubt = this.#unclear('an array whose end is not clear');
+    else this.#skip(whole.length, null);
+  }
+
   #less(): void {
-    if (this.#text.startsWith('<<<', this.#at)) return this.#skip(3, null);
-    if (!this.#text.startsWith('<<', this.#at)) return this.#skip(1, null);
+    if (this.#text.startsWith('<<<', this.#at) || !this.#text.startsWith('<<', this.#at)) {
+      this.#command.isRedirected = true;
+      return this.#skip(this.#text.startsWith('<<<', this.#at) ? 3 : 1, null);
+    }
     const operator = this.#match(HERE) ?? '';
     const [, tabs = '', word = ''] = /^<<(-?)[ \t]*(.*)$/s.exec(operator) ?? [];
     const delimiter = word.replaceAll(/\\(.)|['"]/g, '$1');
@@ -223,7 +334,7 @@ class ShellText {
 
   /** The here-documents of a line stand after it. */
   #newline(): void {
-    this.#isEvaluated = false;
+    this.#command = before();
     this.#skip(1, null);
     for (const document of this.#documents) {
       if (document.depth !== this.#frames.length) {
@@ -280,11 +391,20 @@ class ShellText {
   }
 }
 
-const WORD = /[A-Za-z_]+/y;
+const ASSIGNS = /^\w+\+?=/;
+/** A word with quotes and variables in it; one that is a variable alone. */
+const COMPOSED = /(?:[^\0\\'"`$\s;&|()<>]|\\.|'[^'\0]*'|"[^"\\`(\0]*"|\$\w+|\$\{\w+\})+/y;
+const VARIABLE = /^(?:\$\w+|\$\{\w+\}|"\$\w+"|"\$\{\w+\}")$/;
+const DECLARES = /^(?:declare|local|typeset)$/;
+const SUBSCRIPTED = /[A-Za-z_]\w*(?=\[)/y;
+/** Of words and whole quoted texts alone. */
+const ARRAY = /\((?:[^\\'"`$#;&|()<>[]|'[^'\0]*'|"[^"\\`$\0]*")*\)/y;
 /** What means nothing within a word, and within double quotes. */
 const PLAIN = /[^\0\\'"`$#\s;&|()<>]+/y;
 const QUOTED = /[^\0\\"`$]+/y;
 /** The operator, and the word that ends the document. */
 const HERE = /<<-?[ \t]*(?:[^\s;&|()<>'"\\]|\\.|'[^']*'|"[^"]*")+/y;
+const AS_NAME = 'is read as the name of a variable, whose subscript the shell runs';
+const IN_CONDITION = 'is in a [[ … ]] that works out its operands, and so runs what it reads';
 const IN_SINGLE = "is within single quotes: end them before it, as in 'a '${… | quote}' b'";
 const IN_DOUBLE = 'is within double quotes: end them before it, as in "a "${… | quote}" b"';
