@@ -6,7 +6,7 @@ import { keyId, scopes } from '../domain/access/api-key-schema.ts';
 import { fieldMessage, fieldProblems } from '../domain/field-messages.ts';
 import { jsonProblem } from '../domain/json-problem.ts';
 import { readPrivateFile } from './private-file.ts';
-import type { FileProblem, Read } from './read-yaml.ts';
+import { type Read, wholeFile } from './read-yaml.ts';
 
 const keysFile = z.strictObject({
   keys: z
@@ -24,10 +24,6 @@ const keysFile = z.strictObject({
       }),
     )
     .min(1, 'must have at least one key'),
-});
-
-const wholeFile = (message: string): { problems: FileProblem[] } => ({
-  problems: [{ path: '', line: null, message }],
 });
 
 /** Reads the keys of a file, or everything that is wrong with it. */

@@ -4,6 +4,7 @@ import type { Execution, RetryPolicy } from '../../domain/execution/execution.ts
 import type { Exhausted, Outcome } from '../../domain/outcome.ts';
 import { isTransientStatus, judge } from '../../domain/outcome.ts';
 import { RETRY_DEFAULTS, type RetrySpec } from '../../domain/spec/spec.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** What holds where a `retry` block says nothing. */
 export interface RetryDefaults {
@@ -119,40 +120,28 @@ export interface RetryBudgetSettings {
  */
 export class RetryBudget {
   readonly #settings: RetryBudgetSettings;
-  readonly #nowMs: () => number;
-  #tokens: number;
-  #filledAt: number;
+  readonly #bucket: TokenBucket;
 
   /** @param nowMs a monotonic clock */
   constructor(settings: RetryBudgetSettings, nowMs: () => number) {
     this.#settings = settings;
-    this.#nowMs = nowMs;
-    this.#tokens = settings.burst;
-    this.#filledAt = nowMs();
+    this.#bucket = new TokenBucket(settings.burst, nowMs);
   }
 
   /** An execution has begun. */
   earn(): void {
     this.#fill();
-    this.#add(this.#settings.ratio);
+    this.#bucket.add(this.#settings.ratio, this.#settings.burst);
   }
 
   /** Takes a retry; false when none is left. */
   spend(): boolean {
     this.#fill();
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+    return this.#bucket.take();
   }
 
   #fill(): void {
-    const now = this.#nowMs();
-    this.#add(((now - this.#filledAt) / 1000) * this.#settings.perSecond);
-    this.#filledAt = now;
-  }
-
-  #add(tokens: number): void {
-    this.#tokens = Math.min(this.#settings.burst, this.#tokens + tokens);
+    this.#bucket.fill(this.#settings.perSecond, this.#settings.burst);
   }
 }
 

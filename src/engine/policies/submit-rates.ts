@@ -1,6 +1,7 @@
 // How often each user may submit: a bucket of tokens that fills by the second. As many as one second brings may come at
 // once, so that a page of requests is not turned away whole.
 import { LRUCache } from 'lru-cache';
+import { TokenBucket } from './token-bucket.ts';
 
 /** What is left to a user. */
 export interface SubmitAllowance {
@@ -12,18 +13,12 @@ export interface SubmitAllowance {
   resetS: number;
 }
 
-interface Bucket {
-  tokens: number;
-  /** Monotonic, milliseconds. */
-  filledAt: number;
-}
-
 /** Whose bucket is forgotten has a full one again. */
 const MAX_BUCKETS = 10_000;
 
 export class SubmitRates {
   readonly #nowMs: () => number;
-  readonly #buckets = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
+  readonly #buckets = new LRUCache<string, TokenBucket>({ max: MAX_BUCKETS });
 
   /** @param nowMs a monotonic clock */
   constructor(nowMs: () => number) {
@@ -36,10 +31,8 @@ export class SubmitRates {
    * @param perS submissions in a second
    */
   take(userId: string, perS: number): number | null {
-    const bucket = this.#filled(userId, perS);
-    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / perS);
-    bucket.tokens -= 1;
-    return null;
+    const { bucket, tokens } = this.#filled(userId, perS);
+    return bucket.take() ? null : Math.ceil((1 - tokens) / perS);
   }
 
   allowance(userId: string, perS: number): SubmitAllowance {
@@ -52,13 +45,10 @@ export class SubmitRates {
     };
   }
 
-  #filled(userId: string, perS: number): Bucket {
-    const now = this.#nowMs();
-    const bucket = this.#buckets.get(userId) ?? { tokens: sizeOf(perS), filledAt: now };
-    bucket.tokens = Math.min(sizeOf(perS), bucket.tokens + ((now - bucket.filledAt) / 1000) * perS);
-    bucket.filledAt = now;
+  #filled(userId: string, perS: number): { bucket: TokenBucket; tokens: number } {
+    const bucket = this.#buckets.get(userId) ?? new TokenBucket(sizeOf(perS), this.#nowMs);
     this.#buckets.set(userId, bucket);
-    return bucket;
+    return { bucket, tokens: bucket.fill(perS, sizeOf(perS)) };
   }
 }
 

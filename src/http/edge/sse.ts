@@ -1,5 +1,6 @@
 // Server-sent events (WHATWG HTML §9.2): the connections that are open, and how one is written to. A connection holds
 // nothing but what its socket has not taken yet; one that takes nothing for too long is cut, and can go on at its last id.
+import { drained } from './drained.ts';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/spec/access.ts';
@@ -209,20 +210,11 @@ export class SseClient {
     else this.#raw.destroy();
   }
 
-  #drained(): Promise<boolean> {
+  async #drained(): Promise<boolean> {
     this.blockedSince = this.#clock.monotonic();
-    return new Promise((resolve) => {
-      const settle = (isOpen: boolean) => {
-        this.blockedSince = null;
-        this.#raw.off('drain', onDrain);
-        this.#raw.off('close', onClose);
-        resolve(isOpen);
-      };
-      const onDrain = () => settle(true);
-      const onClose = () => settle(false);
-      this.#raw.on('drain', onDrain);
-      this.#raw.on('close', onClose);
-    });
+    const isOpen = await drained(this.#raw);
+    this.blockedSince = null;
+    return isOpen;
   }
 }
 

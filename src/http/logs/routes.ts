@@ -1,5 +1,6 @@
 // Logs: replay, then follow. The log is pulled as fast as the client takes it and never faster; a client that takes
 // nothing for a while is cut off, and can go on at its cursor.
+import { drained } from '../edge/drained.ts';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
@@ -333,7 +334,7 @@ export async function pump(
       }
       if (piece.bytes.length === 0) continue;
       const isTaken = response.write(piece.bytes);
-      if (!isTaken && !(await drained(response, clock))) break;
+      if (!isTaken && !(await drainedInTime(response, clock))) break;
     }
     response.end();
   } catch (error) {
@@ -364,21 +365,11 @@ async function afterFirst<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>>
 }
 
 /** False when the client has gone, or has taken nothing for too long and is cut off. */
-function drained(response: ServerResponse, clock: Clock): Promise<boolean> {
-  if (response.destroyed) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const settle = (isOpen: boolean) => {
-      timer.cancel();
-      response.off('drain', onDrain);
-      response.off('close', onClose);
-      resolve(isOpen);
-    };
-    const onDrain = () => settle(true);
-    const onClose = () => settle(false);
-    const timer = clock.timer(STALL_MS, () => response.destroy());
-    response.on('drain', onDrain);
-    response.on('close', onClose);
-  });
+async function drainedInTime(response: ServerResponse, clock: Clock): Promise<boolean> {
+  const timer = clock.timer(STALL_MS, () => response.destroy());
+  const isOpen = await drained(response);
+  timer.cancel();
+  return isOpen;
 }
 
 // ------------------------------------------------------------------------------------------- range

@@ -1,40 +1,23 @@
 // Plans: submit, check, read, list, run again.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { isFinished } from '../../domain/execution/execution.ts';
 import { type PlanDraft, planRequest } from '../../domain/spec/plan.ts';
-import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
-import { matchesEtag, preferredWait, readTraceparent } from '../edge/request-headers.ts';
-import { bodyHash, idempotencyOf } from '../edge/idempotency.ts';
-import { acceptedFacts } from '../edge/audit.ts';
-import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
-import { plan, planList, planReport, planGetQuery, planListQuery, planSubmitQuery } from './plan-schemas.ts';
-import { planEtag, toPlanWire } from './plan-wire.ts';
+import { bodyHash, idempotencyOf } from '../edge/idempotency.ts';
+import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
+import { matchesEtag, readTraceparent } from '../edge/request-headers.ts';
+import { idParams } from '../edge/schemas.ts';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS } from '../executions/accepting.ts';
 import type { RequestSchemas } from '../executions/schemas.ts';
-import { idParams, MAX_WAIT_S } from '../edge/schemas.ts';
-import type { z } from 'zod';
-import { ACCEPT_HEADERS, ACCEPT_REFUSALS, FIRST_LOOK_S } from '../executions/accepting.ts';
+import { accepted, PlanAnswers } from './plan-answers.ts';
+import { plan, planGetQuery, planList, planListQuery, planReport, planSubmitQuery } from './plan-schemas.ts';
+import { planEtag, toPlanWire } from './plan-wire.ts';
 
 const BODY_BYTES = 16 * 1024 * 1024;
 /** Of all objects of a plan together. */
 const MAX_MEMBERS = 500_000;
-
-const ACCEPTED = [
-  ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied'] as const),
-  ...(['RateLimit', 'RateLimitPolicy'] as const),
-];
-const LINKS = {
-  read: { operationId: 'getPlan', parameters: { id: '$response.body#/id' } },
-  log: { operationId: 'getPlanLog', parameters: { id: '$response.body#/id' } },
-  cancel: { operationId: 'cancelPlan', parameters: { id: '$response.body#/id' } },
-};
-/** What a submission answers. */
-const accepted = {
-  200: json('It has finished while `Prefer: wait` waited.', plan, {
-    headers: ACCEPTED.filter((name) => name !== 'RetryAfter'),
-  }),
-  202: json('It was accepted, and has not finished.', plan, { headers: ACCEPTED, links: LINKS }),
-};
 
 interface Params {
   Params: z.infer<typeof idParams>;
@@ -53,60 +36,39 @@ const AGAIN = {
   },
 } as const;
 
+const oneOf = { params: idParams, tags: ['plans'] };
+const accepts = {
+  bodyLimit: BODY_BYTES,
+  config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, maxMembers: MAX_MEMBERS },
+} as const;
+
+interface RouteOptions {
+  engine: Engine;
+  answers: PlanAnswers;
+}
+
 export function planRoutes(
   app: FastifyInstance,
   { engine, requests }: { engine: Engine; requests: RequestSchemas },
 ): void {
-  const { plans } = engine;
-  const oneOf = { params: idParams, tags: ['plans'] };
-  const accepts = {
-    bodyLimit: BODY_BYTES,
-    config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: ACCEPT_REFUSALS, maxMembers: MAX_MEMBERS },
-  } as const;
+  const own: RouteOptions = { engine, answers: new PlanAnswers(engine) };
+  // In the order in which the API document shows them.
+  submitRoutes(app, own);
+  readRoutes(app, own);
+  cancelRoute(app, { ...own, requests });
+  againRoutes(app, own);
+  removeRoute(app, own);
+}
 
-  async function send(
-    reply: FastifyReply,
-    view: PlanView,
-    { steps, results }: z.output<typeof planGetQuery> = {},
-  ): Promise<FastifyReply> {
-    reply.header('etag', planEtag(view)).type('application/json; charset=utf-8');
-    const found = results === true ? await plans.results(view) : null;
-    return reply.send(JSON.stringify(toPlanWire(view, steps !== false, found)));
-  }
+/** By the header, else by the client's id of the plan, which is a key among plans. */
+function identityOf(request: FastifyRequest<{ Body: PlanDraft }>): ReturnType<typeof idempotencyOf> {
+  const { id } = request.body;
+  const ofHeader = idempotencyOf(request, () => request.body);
+  if (ofHeader !== null || id === undefined) return ofHeader;
+  return { key: `plan:${id}`, bodyHash: bodyHash(request.body) };
+}
 
-  /** By the header, else by the client's id of the plan, which is a key among plans. */
-  function identityOf(request: FastifyRequest<{ Body: PlanDraft }>): ReturnType<typeof idempotencyOf> {
-    const { id } = request.body;
-    const ofHeader = idempotencyOf(request, () => request.body);
-    if (ofHeader !== null || id === undefined) return ofHeader;
-    return { key: `plan:${id}`, bodyHash: bodyHash(request.body) };
-  }
-
-  async function sendAccepted(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    submitted: Submitted,
-    query: z.output<typeof planSubmitQuery> = {},
-  ): Promise<FastifyReply> {
-    const { id, spec } = submitted.execution;
-    request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
-    const waitS = preferredWait(request.headers.prefer as string | undefined, MAX_WAIT_S);
-    if (waitS !== null) {
-      await engine.wait(request.caller, id, { until: 'finished' }, waitS * 1000, request.signal);
-      reply.header('preference-applied', `wait=${waitS}`);
-    }
-    const view = await plans.get(request.caller, id);
-    const isDone = isFinished(view.plan);
-    if (submitted.isReplay) reply.header('idempotency-replayed', 'true');
-    if (!isDone) reply.header('retry-after', FIRST_LOOK_S);
-    reply.code(isDone ? 200 : 202).header('location', `/v1/plans/${id}`);
-    const { webhookSecret: secret } = submitted;
-    if (secret === null) return send(reply, view, query);
-    const wire = toPlanWire(view, true);
-    // Told here, and never again.
-    return reply.send({ ...wire, webhook: wire.webhook === null ? null : { ...wire.webhook, secret } });
-  }
-
+function submitRoutes(app: FastifyInstance, { engine: { plans }, answers }: RouteOptions): void {
   app.route<{ Body: PlanDraft; Querystring: z.output<typeof planSubmitQuery> }>({
     method: 'POST',
     url: '/v1/plans',
@@ -126,7 +88,7 @@ export function planRoutes(
         trace: readTraceparent(request.headers.traceparent),
         idempotency: identityOf(request),
       });
-      return sendAccepted(request, reply, submitted, request.query);
+      return answers.sendAccepted(request, reply, submitted, request.query);
     },
   });
 
@@ -148,7 +110,10 @@ export function planRoutes(
       return { valid: problems.length === 0, problems, levels };
     },
   });
+}
 
+function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): void {
+  const { plans } = engine;
   app.route<{ Querystring: z.output<typeof planListQuery> }>({
     method: 'GET',
     url: '/v1/plans',
@@ -201,10 +166,16 @@ export function planRoutes(
       const etag = planEtag(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
-      return send(reply, view, query);
+      return answers.send(reply, view, query);
     },
   });
+}
 
+function cancelRoute(
+  app: FastifyInstance,
+  { engine, answers, requests }: RouteOptions & { requests: RequestSchemas },
+): void {
+  const { plans } = engine;
   app.route<Params & { Body: z.output<RequestSchemas['cancel']> }>({
     method: 'POST',
     url: '/v1/plans/:id/cancel',
@@ -225,10 +196,12 @@ export function planRoutes(
       await plans.own(caller, params.id);
       await engine.cancel(caller, params.id, body.reason ?? null, body.grace_ms ?? null);
       const view = await plans.get(caller, params.id);
-      return send(reply.code(isFinished(view.plan) ? 200 : 202), view);
+      return answers.send(reply.code(isFinished(view.plan) ? 200 : 202), view);
     },
   });
+}
 
+function againRoutes(app: FastifyInstance, { engine: { plans }, answers }: RouteOptions): void {
   for (const again of ['rerun', 'redrive'] as const) {
     app.route<Params>({
       method: 'POST',
@@ -241,11 +214,14 @@ export function planRoutes(
           trace: readTraceparent(request.headers.traceparent),
           idempotency: idempotencyOf(request, () => ({ [`${again}_of`]: id })),
         });
-        return sendAccepted(request, reply, submitted);
+        return answers.sendAccepted(request, reply, submitted);
       },
     });
   }
+}
 
+function removeRoute(app: FastifyInstance, { engine }: RouteOptions): void {
+  const { plans } = engine;
   app.route<Params>({
     method: 'DELETE',
     url: '/v1/plans/:id',

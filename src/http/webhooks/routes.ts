@@ -36,11 +36,13 @@ interface One {
 }
 
 export function webhookRoutes(app: FastifyInstance, { webhooks }: { webhooks: Webhooks }): void {
-  subscriptionRoutes(app, webhooks);
+  createRoutes(app, webhooks);
+  oneRoutes(app, webhooks);
+  changeRoutes(app, webhooks);
   deliveryRoutes(app, webhooks);
 }
 
-function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
+function createRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   app.route<{ Body: CreateWebhook }>({
     method: 'POST',
     url: '/v1/webhooks',
@@ -79,8 +81,11 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     },
     handler: async ({ caller }) => ({ items: (await webhooks.list(caller)).map(toWire) }),
   });
+}
 
-  const one = { tags, params: idParams };
+const one = { tags, params: idParams };
+
+function oneRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   app.route<One>({
     method: 'GET',
     url: '/v1/webhooks/:id',
@@ -111,7 +116,9 @@ function subscriptionRoutes(app: FastifyInstance, webhooks: Webhooks): void {
       return reply.code(204).send();
     },
   });
+}
 
+function changeRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   for (const [action, isEnabled] of [
     ['enable', true],
     ['disable', false],
