@@ -5,11 +5,11 @@ import { statusOf } from '../../domain/execution/lifecycle.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import type { IdempotencyPart } from '../../domain/ports/group.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, ownAnswer } from '../rows.ts';
-import { bytesOf, keepsOf, mayAdd, recount, roomOf } from './counting.ts';
+import { bytesOf, countAnswers, keepsOf, mayAdd, recount, roomOf } from './counting.ts';
 import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
-import { addAttempt, announce, finished, ownerOf } from './moves.ts';
+import { addAttempt, announce, finished, label, ownerOf } from './moves.ts';
 import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -47,6 +47,7 @@ export const acceptPart: Rule<Accept> = {
         fresh.cost = chargeAtOnce(set, fresh, end.outcome, pricing?.lowBalance ?? null, work);
     }
     const row = set.insert(fresh);
+    label(set, row, part.labels);
     recount(set, null, row);
     announce(set, row, { after: 0, events, at: row.created_at }, work);
     // What has ended with its acceptance is known to the caller already, but for what it cost.
@@ -163,9 +164,11 @@ export const answersPart: Rule<Answers> = {
     users: [like.user_id],
     ...tellingNeeds([like.user_id]),
   }),
-  apply({ like, ids, traces, times, isSilent }, set, work) {
+  apply({ like, labels, ids, traces, times, isSilent }, set, work) {
     const isTold = isSilent !== true && isHeard(set, like);
-    const bytes = bytesOf({ ...like, facts: '' });
+    let [added, bytes] = [0, 0];
+    const bytesOfEach = bytesOf({ ...like, facts: '' });
+    let position = set.next('event', 2 * ids.filter((id) => set.execution(id) === null).length);
     for (const [i, id] of ids.entries()) {
       if (set.execution(id) !== null) {
         work.answers.push(set.get('firstEvents', id) as number);
@@ -173,21 +176,25 @@ export const answersPart: Rule<Answers> = {
       }
       const at = times[i] as number;
       const row = set.insert({ ...like, ...ownAnswer(like, { id, at, trace: traces[i] as string }) });
-      recount(set, null, row, bytes + Buffer.byteLength(row.facts));
-      const events = answerEvents(set, row, at);
-      set.put('firstEvents', id, events[0].position);
+      label(set, row, labels);
+      bytes += bytesOfEach + Buffer.byteLength(row.facts);
+      const events = answerEvents(row, position, at);
       for (const event of events) set.announce(event);
       if (isTold) noteEvents(set, row, events, () => []);
-      work.answers.push(events[0].position);
+      set.fill('firstEvents', id, position);
+      work.answers.push(position);
+      position += 2;
+      added += 1;
     }
+    countAnswers(set, like, added, bytes);
     return null;
   },
 };
 
-function answerEvents(set: WorkingSet, row: ExecutionRow, at: number): [EventRow, EventRow] {
+function answerEvents(row: ExecutionRow, position: number, at: number): [EventRow, EventRow] {
   const shared = { execution_id: row.id, at, attempt: 0, phase: 'done', step: null } as const;
   return [
-    { position: set.next('event'), ...shared, sequence: 1, type: 'accepted' },
-    { position: set.next('event'), ...shared, sequence: 2, type: row.status as FinalStatus },
+    { position, ...shared, sequence: 1, type: 'accepted' },
+    { position: position + 1, ...shared, sequence: 2, type: row.status as FinalStatus },
   ];
 }

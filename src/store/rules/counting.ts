@@ -17,24 +17,29 @@ export function countOf({ phase, status, pool }: Counted): CountName | null {
   return pool === 'none' ? null : `queued ${pool}`;
 }
 
-/**
- * Counts an execution as what it has become; `before` null is a new one, `after` null one that is gone.
- *
- * @param bytes by which it has grown in the store
- */
-export function recount(
-  set: WorkingSet,
-  before: ExecutionRow | null,
-  after: ExecutionRow | null,
-  bytes = growth(before, after),
-): void {
-  const by: Partial<Usage> = bytes === 0 ? {} : { storeBytes: bytes };
+/** Counts an execution as what it has become; `before` null is a new one, `after` null one that is gone. */
+export function recount(set: WorkingSet, before: ExecutionRow | null, after: ExecutionRow | null): void {
+  const by: Partial<Usage> = { storeBytes: growth(before, after) };
   if (before === null || before.phase !== after?.phase || before.status !== after.status) {
     if (before !== null) count(set, before, -1, by);
     if (after !== null) count(set, after, 1, by);
   }
   const { user_id: userId } = (after ?? before) as ExecutionRow;
   addUsage(set, userId, by);
+}
+
+/** Counts so many executions that ended alike. */
+export function countAnswers(
+  set: WorkingSet,
+  like: Counted & Pick<ExecutionRow, 'user_id' | 'plan_id'>,
+  added: number,
+  bytes: number,
+): void {
+  const name = countOf(like);
+  if (name !== null) set.add('counts', name, added);
+  const isStep = like.plan_id !== null;
+  if (isStep) set.add('counts', 'finishedSteps', added);
+  addUsage(set, like.user_id, { kept: isStep ? 0 : added, storeBytes: bytes });
 }
 
 function count(set: WorkingSet, row: ExecutionRow, n: 1 | -1, by: Partial<Usage>): void {

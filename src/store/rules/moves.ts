@@ -115,6 +115,7 @@ export function announce(
   { after, events: types, at }: { after: number; events: readonly (EventType | StepEvent)[]; at: number },
   work: Work,
 ): void {
+  const first = set.next('event', types.length);
   const events = types.map((one, i): EventRow => {
     const { type, step } = typeof one === 'string' ? { type: one, step: null } : one;
     const attempt = type === 'accepted' ? 0 : row.attempt;
@@ -127,7 +128,7 @@ export function announce(
       phase: row.phase,
       step,
     };
-    return { position: set.next('event'), ...about };
+    return { position: first + i, ...about };
   });
   for (const event of events) {
     set.announce(event);
@@ -157,6 +158,14 @@ export function othersOf(set: WorkingSet, row: ExecutionRow): ExecutionRow[] {
 export function ownExecution(set: WorkingSet, id: string, userId: string): ExecutionRow | null {
   const row = set.execution(id);
   return row?.user_id === userId ? row : null;
+}
+
+export function label(
+  set: WorkingSet,
+  { id, user_id: userId }: ExecutionRow,
+  labels: readonly (readonly [name: string, value: string])[],
+): void {
+  if (labels.length > 0) set.order({ type: 'label', userId, id, labels });
 }
 
 /** A new attempt of a run, after those that it had. */

@@ -15,6 +15,7 @@ export interface Terms {
 export type Order =
   | { type: 'copy_marks'; to: string; from: string }
   | ({ type: 'mark'; planId: string; at: number } & ports.StepMark)
+  | { type: 'label'; userId: string; id: string; labels: readonly (readonly [name: string, value: string])[] }
   | { type: 'orphan'; executionId: string }
   | { type: 'drop_deliveries'; webhookId: string }
   | ports.DeliverySweepPart

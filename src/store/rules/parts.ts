@@ -17,12 +17,14 @@ export type RulePart =
 
 export type Accept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
   row: NewRow;
+  labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;
 };
 
 /** What is each one's own stands in columns, which are copied faster than objects. */
 export interface Answers extends Pick<ports.AnswersPart, 'type' | 'isSilent'> {
   like: AnswerRow;
+  labels: [string, string][];
   ids: string[];
   /** As JSON. */
   traces: string[];

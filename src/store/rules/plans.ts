@@ -6,7 +6,7 @@ import type { KeepStepsPart, MarkStepsPart } from '../../domain/ports/group.ts';
 import type { ExecutionRow, NewRow } from '../rows.ts';
 import { recount } from './counting.ts';
 import { tellingNeeds } from './deliveries.ts';
-import { announce, changeNeeds, type StepEvent, write } from './moves.ts';
+import { announce, changeNeeds, label, type StepEvent, write } from './moves.ts';
 import { NOT_FOUND, type Rule, STALE } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -51,7 +51,7 @@ function copy(
   as: Pick<NewRow, 'id' | 'plan_id' | 'step'>,
   at: number,
 ): void {
-  const facts = readJson(row.facts) as { keptFrom?: string };
+  const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
   const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
   const copied = set.insert({
     ...row,
@@ -64,6 +64,7 @@ function copy(
     // It was paid for when it was made.
     cost: null,
   });
+  label(set, copied, Object.entries(facts.labels));
   recount(set, null, copied);
   // Nobody follows what has been there before.
   announce(set, copied, { after: 0, events, at }, { touched: [], events: [], answers: [] });

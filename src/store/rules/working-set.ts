@@ -27,12 +27,14 @@ type AnyMap = Map<string, unknown>;
 /** What is to be written. */
 export interface Changes {
   /** Of each kind, what was changed, by key, with what it was at first; undefined where that was not looked at. */
-  before: { [K in Kind]: ReadonlyMap<string, Facts[K] | undefined> };
+  before: { [K in Kind]?: ReadonlyMap<string, Facts[K] | undefined> };
   /** What it has become. */
   after: { [K in Kind]: ReadonlyMap<string, Facts[K]> };
   events: readonly EventRow[];
   entries: readonly LedgerRow[];
   orders: readonly Order[];
+  /** Executions that have gone. */
+  removed: readonly ExecutionRow[];
 }
 
 interface Mark {
@@ -40,18 +42,20 @@ interface Mark {
   events: number;
   entries: number;
   orders: number;
+  removed: number;
 }
 
 export class WorkingSet {
   readonly terms: Terms;
   readonly #source: Source | null;
   readonly #known = shelves();
-  #before = shelves();
+  #before: Partial<Record<Kind, AnyMap>> = {};
   /** How to go back: maps, with what they held before. */
   #log: [map: AnyMap, key: string, was: unknown][] = [];
   #events: EventRow[] = [];
   #entries: LedgerRow[] = [];
   #orders: Order[] = [];
+  #removed: ExecutionRow[] = [];
   /** Executions that were changed, by what they belong to now: a fact that is looked at later does not know them. */
   readonly #ofRun = new Map<string, Set<string>>();
   readonly #ofPlan = new Map<string, Set<string>>();
@@ -81,7 +85,7 @@ export class WorkingSet {
   /** Changes a fact. */
   put<K extends Kind>(kind: K, key: string, value: Facts[K]): void {
     const shelf = this.#known[kind] as AnyMap;
-    const before = this.#before[kind] as AnyMap;
+    const before = (this.#before[kind] ??= new Map());
     const was = shelf.get(key);
     if (!before.has(key)) {
       before.set(key, was);
@@ -97,10 +101,11 @@ export class WorkingSet {
     this.put(kind, key, this.get(kind, key) + by);
   }
 
-  next(what: Numbered): number {
-    const number = this.get('last', what) + 1;
-    this.put('last', what, number);
-    return number;
+  /** Gives out so many numbers; returns the first of them. */
+  next(what: Numbered, many = 1): number {
+    const last = this.get('last', what);
+    this.put('last', what, last + many);
+    return last + 1;
   }
 
   execution(id: string): ExecutionRow | null {
@@ -167,6 +172,7 @@ export class WorkingSet {
 
   remove(row: ExecutionRow): void {
     this.put('executions', row.id, null);
+    this.#removed.push(row);
     if (row.plan_id !== null && row.step !== null) this.put('steps', pair(row.plan_id, row.step), null);
   }
 
@@ -192,12 +198,14 @@ export class WorkingSet {
   }
 
   get mark(): Mark {
-    const [log, events] = [this.#log.length, this.#events.length];
-    return { log, events, entries: this.#entries.length, orders: this.#orders.length };
+    return {
+      ...{ log: this.#log.length, events: this.#events.length, entries: this.#entries.length },
+      ...{ orders: this.#orders.length, removed: this.#removed.length },
+    };
   }
 
   /** Forgets what was changed since. */
-  undo({ log, events, entries, orders }: Mark): void {
+  undo({ log, events, entries, orders, removed }: Mark): void {
     for (let i = this.#log.length - 1; i >= log; i--) {
       const [map, key, was] = this.#log[i] as [AnyMap, string, unknown];
       if (was === undefined) map.delete(key);
@@ -207,14 +215,22 @@ export class WorkingSet {
     this.#events.length = events;
     this.#entries.length = entries;
     this.#orders.length = orders;
+    this.#removed.length = removed;
   }
 
   /** Hands out what is to be written, and takes it for written: what is changed from now on is changed anew. */
   changes(): Changes {
-    const [before, events, entries, orders] = [this.#before, this.#events, this.#entries, this.#orders];
-    this.#before = shelves();
-    [this.#log, this.#events, this.#entries, this.#orders] = [[], [], [], []];
-    return { before, after: this.#known, events, entries, orders };
+    const lists = {
+      events: this.#events,
+      entries: this.#entries,
+      orders: this.#orders,
+      removed: this.#removed,
+    };
+    const before = this.#before as Changes['before'];
+    this.#before = {};
+    this.#log = [];
+    [this.#events, this.#entries, this.#orders, this.#removed] = [[], [], [], []];
+    return { before, after: this.#known, ...lists };
   }
 }
 

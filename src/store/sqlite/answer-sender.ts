@@ -17,7 +17,8 @@ export class AnswerSender {
     const ids = each.map(({ id }) => id);
     const traces = each.map(({ trace }) => traceText(trace));
     const times = each.map(({ at }) => at);
-    return { type, like, ids, traces, times, ...(isSilent === undefined ? {} : { isSilent }) };
+    const labels = Object.entries(execution.labels);
+    return { type, like, labels, ids, traces, times, ...(isSilent === undefined ? {} : { isSilent }) };
   }
 }
 

@@ -69,7 +69,7 @@ export class Batches {
     const users = new Set<string>();
     for (const changes of this.#changes.splice(0)) {
       this.memory.follow(changes);
-      for (const userId of changes.before.users.keys()) users.add(userId);
+      for (const userId of changes.before.users?.keys() ?? []) users.add(userId);
     }
     return [...users].map((userId) => [userId, this.memory.source.users(userId)]);
   }
@@ -109,7 +109,7 @@ export class Batches {
   #load(set: WorkingSet, needs: () => Needs): void {
     if (!this.#isStrict) return;
     const written = (kind: Remembered, key: string) =>
-      this.#changes.findLast(({ before }) => before[kind].has(key))?.after[kind].get(key);
+      this.#changes.findLast(({ before }) => before[kind]?.has(key) === true)?.after[kind].get(key);
     const remembered = REMEMBERED.map((kind) => [
       kind,
       (key: string) => written(kind, key) ?? this.#source[kind](key),

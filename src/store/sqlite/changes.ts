@@ -6,6 +6,7 @@ import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
+import { CHANGING_COLUMNS, EXECUTION_COLUMNS } from './columns.ts';
 import { prepareAll } from './prepare.ts';
 
 /** What names of circuits begin with in `meta`. */
@@ -15,8 +16,8 @@ export class ChangeWriter {
   readonly #db: DatabaseSync;
   readonly #epoch: number;
   readonly #sql: Record<keyof typeof SQL, StatementSync>;
-  /** By the columns that they set. */
-  readonly #updates = new Map<string, StatementSync>();
+  /** By the columns that they set, as bits. */
+  readonly #updates = new Map<number, StatementSync>();
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#db = db;
@@ -27,7 +28,7 @@ export class ChangeWriter {
   write(changes: Changes): void {
     const { events, entries, orders } = changes;
     // Before anything is removed: what has been removed is told by the last event that there was.
-    for (const event of events) this.#insertEvent(event);
+    this.#insertEvents(events);
     for (const entry of entries) this.#insertEntry(entry);
     this.#writeFacts(changes);
     for (const order of orders) this.#carryOut(order);
@@ -36,7 +37,7 @@ export class ChangeWriter {
 
   #writeFacts({ before, after }: Changes): void {
     const each = <K extends Kind>(kind: K, write: (key: string, value: Facts[K], was?: Facts[K]) => void) => {
-      for (const [key, was] of before[kind]) {
+      for (const [key, was] of before[kind] ?? []) {
         const value = (after[kind] as ReadonlyMap<string, Facts[K]>).get(key);
         if (value !== undefined) write(key, value, was);
       }
@@ -86,35 +87,43 @@ export class ChangeWriter {
     this.#sql.putDelivery.run(...about, state, tries, nextAt, row.created_at, finishedAt);
   }
 
-  #writeExecutions({ before, after }: Changes): void {
+  #writeExecutions({ before, after, removed }: Changes): void {
+    for (const row of removed) this.#remove(row);
     const added: ExecutionRow[] = [];
-    const changed: [ExecutionRow, ExecutionRow][] = [];
-    for (const [id, was] of before.executions) {
+    for (const [id, was] of before.executions ?? []) {
       const now = after.executions.get(id) ?? null;
-      if (now !== null && was != null) changed.push([was, now]);
-      else if (now !== null) added.push(now);
-      else if (was != null) this.#remove(was);
+      if (now === null) continue;
+      if (was == null) added.push(now);
+      else this.#update(was, now);
     }
-    for (const [was, now] of changed) this.#update(was, now);
     for (const row of added) this.#insert(row);
   }
 
   #insert(row: ExecutionRow): void {
     this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => row[name]));
-    for (const [name, value] of labelsOf(row)) this.#sql.insertLabel.run(row.user_id, name, value, row.id);
   }
 
   #update(was: ExecutionRow, now: ExecutionRow): void {
-    const columns = EXECUTION_COLUMNS.filter((name) => was[name] !== now[name]);
-    if (columns.length === 0) return;
-    const key = columns.join();
-    let statement = this.#updates.get(key);
+    const values: SQLInputValue[] = [];
+    let changed = 0;
+    for (let i = 0; i < CHANGING_COLUMNS.length; i++) {
+      const name = CHANGING_COLUMNS[i] as (typeof CHANGING_COLUMNS)[number];
+      if (was[name] === now[name]) continue;
+      changed |= 1 << i;
+      values.push(now[name]);
+    }
+    if (changed !== 0) this.#updateOf(changed).run(...values, now.seq);
+  }
+
+  #updateOf(changed: number): StatementSync {
+    let statement = this.#updates.get(changed);
     if (statement === undefined) {
+      const columns = CHANGING_COLUMNS.filter((_, i) => (changed & (1 << i)) !== 0);
       const changes = columns.map((name) => `${name} = ?`).join(', ');
       statement = this.#db.prepare(`UPDATE executions SET ${changes} WHERE seq = ?`);
-      this.#updates.set(key, statement);
+      this.#updates.set(changed, statement);
     }
-    statement.run(...columns.map((name): SQLInputValue => now[name]), now.seq);
+    return statement;
   }
 
   #remove(row: ExecutionRow): void {
@@ -125,8 +134,18 @@ export class ChangeWriter {
     this.#sql.dropExecution.run(row.seq);
   }
 
-  #insertEvent({ position, execution_id, sequence, type, at, attempt, phase, step }: EventRow): void {
-    this.#sql.insertEvent.run(position, execution_id, sequence, type, at, attempt, phase, step);
+  #insertEvents(events: readonly EventRow[]): void {
+    const whole = events.length - (events.length % EVENTS_AT_ONCE);
+    for (let i = 0; i < whole; i += EVENTS_AT_ONCE) {
+      const values: SQLInputValue[] = [];
+      for (let n = i; n < i + EVENTS_AT_ONCE; n++) pushEvent(values, events[n] as EventRow);
+      this.#sql.insertEvents.run(...values);
+    }
+    for (const event of events.slice(whole)) {
+      const values: SQLInputValue[] = [];
+      pushEvent(values, event);
+      this.#sql.insertEvent.run(...values);
+    }
   }
 
   #insertEntry(entry: LedgerRow): void {
@@ -146,6 +165,9 @@ export class ChangeWriter {
       }
       case 'copy_marks':
         return void sql.copyMarks.run(order.to, order.from);
+      case 'label':
+        for (const [name, value] of order.labels) sql.insertLabel.run(order.userId, name, value, order.id);
+        return;
       case 'orphan':
         return void sql.orphan.run(order.executionId);
       case 'drop_deliveries':
@@ -177,20 +199,14 @@ export class ChangeWriter {
   }
 }
 
-function labelsOf({ facts }: ExecutionRow): [string, string][] {
-  if (NO_LABELS.test(facts)) return [];
-  return Object.entries((JSON.parse(facts) as { labels: Record<string, string> }).labels);
+function pushEvent(values: SQLInputValue[], event: EventRow): void {
+  values.push(event.position, event.execution_id, event.sequence, event.type);
+  values.push(event.at, event.attempt, event.phase, event.step);
 }
 
-const NO_LABELS = /^\{"trace":\{[^}]*\},"labels":\{\}/;
-
-/** Those of an execution that are written; what changes afterwards is not known beforehand. */
-export const EXECUTION_COLUMNS = [
-  ...['seq', 'id', 'user_id', 'run_id', 'kind', 'operation', 'pool', 'concurrency_key', 'concurrency_limit'],
-  ...['task_id', 'plan_id', 'step', 'spec', 'facts', 'priority', 'timeouts', 'phase', 'status', 'revision'],
-  ...['event_sequence', 'attempt', 'created_at', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason'],
-  ...['finished_at', 'outcome', 'result', 'cost', 'webhook'],
-] as const satisfies (keyof ExecutionRow)[];
+function labelsOf({ facts }: ExecutionRow): [string, string][] {
+  return Object.entries((JSON.parse(facts) as { labels: Record<string, string> }).labels);
+}
 
 const WEBHOOK_COLUMNS = [
   ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
@@ -204,6 +220,12 @@ const API_KEY_COLUMNS = [
 
 const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
 
+/** Events that one statement writes: they come in great numbers, and are short. */
+const EVENTS_AT_ONCE = 8;
+const INSERT_EVENTS =
+  'INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step) VALUES';
+const EVENT_HOLES = '(?, ?, ?, ?, ?, ?, ?, ?)';
+
 const SQL = {
   putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
   insertExecution: `INSERT INTO executions (${EXECUTION_COLUMNS.join(', ')}) VALUES (${holes(EXECUTION_COLUMNS)})`,
@@ -214,8 +236,8 @@ const SQL = {
   putAttempt: `INSERT OR REPLACE INTO attempts (run_id, number, epoch, claimed_at, runner, started_at, ended_at,
     outcome, output, resources, log_complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   dropAttempts: 'DELETE FROM attempts WHERE run_id = ?',
-  insertEvent: `INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertEvent: `${INSERT_EVENTS} ${EVENT_HOLES}`,
+  insertEvents: `${INSERT_EVENTS} ${Array.from({ length: EVENTS_AT_ONCE }, () => EVENT_HOLES).join(', ')}`,
   noteSwept: `INSERT INTO swept_events (user_id, position)
     SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
     ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,

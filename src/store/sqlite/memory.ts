@@ -61,9 +61,10 @@ export class Memory {
 
   /** Takes in what has been committed. */
   follow({ before, after }: Changes): void {
-    for (const userId of before.users.keys()) this.#users.set(userId, after.users.get(userId) ?? NO_USAGE);
+    for (const userId of before.users?.keys() ?? [])
+      this.#users.set(userId, after.users.get(userId) ?? NO_USAGE);
     for (const kind of KEPT) {
-      for (const key of before[kind].keys()) this.#keep(kind, key, after[kind].get(key));
+      for (const key of before[kind]?.keys() ?? []) this.#keep(kind, key, after[kind].get(key));
     }
   }
 

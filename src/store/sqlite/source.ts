@@ -1,7 +1,6 @@
 // Serves the facts that the rules ask for: from memory what is counted, everything else by a look in an index.
 import type { DatabaseSync } from 'node:sqlite';
 import type { ApiKeyRow } from '../key-rows.ts';
-import type { AttemptRow, ExecutionRow } from '../rows.ts';
 import {
   type AccountRow,
   type DeliveryFacts,
@@ -18,6 +17,7 @@ import {
 import type { WorkingSet } from '../rules/working-set.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import type { Remembered } from './memory.ts';
+import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
 import { prepareAll } from './prepare.ts';
 
 /** @param memory serves what is counted */
@@ -27,13 +27,13 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     (sql[name].get(...keys) as T | undefined) ?? null;
   const all = <T>(name: keyof typeof SQL, key: string) => sql[name].all(key) as T[];
   return {
-    executions: (id) => one<ExecutionRow>('execution', id),
-    members: (runId) => all<ExecutionRow>('members', runId),
+    executions: executionWithId(db),
+    members: executionsWhere(db, MEMBERS),
     sharers: (runId) => all<{ id: string }>('sharers', runId).map(({ id }) => id),
-    attempts: (runId) => all<AttemptRow>('attempts', runId),
+    attempts: attemptsOfRun(db),
     steps: (key) => one<{ id: string }>('step', ...parts(key))?.id ?? null,
-    liveSteps: (planId) => all<ExecutionRow>('liveSteps', planId),
-    allSteps: (planId) => all<ExecutionRow>('allSteps', planId),
+    liveSteps: executionsWhere(db, `WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`),
+    allSteps: executionsWhere(db, 'WHERE plan_id = ? ORDER BY seq'),
     firstEvents: (id) => one<{ position: number }>('firstEvent', id)?.position ?? null,
     idempotency: (key) => one<IdempotencyRow>('idempotency', ...parts(key)),
     accounts: (userId) => one<AccountRow>('account', userId) ?? NO_ACCOUNT,
@@ -68,16 +68,12 @@ export function load(set: WorkingSet, source: Source, needs: Needs): void {
   for (const id of wholeTrees) tree('allSteps', id);
 }
 
+const MEMBERS = `WHERE run_id = ? AND run_id <> id AND phase <> 'done' ORDER BY seq`;
 const DELIVERY = `id, webhook_id, user_id, lane, NULL AS record, state, tries, next_at, created_at, finished_at`;
 
 const SQL = {
-  execution: 'SELECT * FROM executions WHERE id = ?',
-  members: `SELECT * FROM executions WHERE run_id = ? AND run_id <> id AND phase <> 'done' ORDER BY seq`,
   sharers: 'SELECT id FROM executions WHERE run_id = ? AND run_id <> id',
-  attempts: 'SELECT * FROM attempts WHERE run_id = ? ORDER BY number',
   step: 'SELECT id FROM executions WHERE plan_id = ? AND step = ?',
-  liveSteps: `SELECT * FROM executions WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`,
-  allSteps: 'SELECT * FROM executions WHERE plan_id = ? ORDER BY seq',
   firstEvent: 'SELECT position FROM events WHERE execution_id = ? AND sequence = 1',
   idempotency: 'SELECT body_hash, execution_id, expires_at FROM idempotency WHERE user_id = ? AND key = ?',
   account: 'SELECT balance, reserved FROM accounts WHERE user_id = ?',

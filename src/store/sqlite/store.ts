@@ -611,7 +611,7 @@ function toWriterPart(part: Exclude<Group[number], AnswersPart>): RulePart {
   if (part.type !== 'accept') return part;
   const { execution, end, ...rest } = part;
   const ending = end === null ? null : { ...end, result: writeJson(end.result) };
-  return { ...rest, end: ending, row: newRow(execution) };
+  return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
 }
 
 function sizeOf(value: unknown): number {

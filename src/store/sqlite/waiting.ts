@@ -4,23 +4,27 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ExecutionRow } from '../rows.ts';
 import { type Place, Queue } from '../rules/queue.ts';
 import type { Changes } from '../rules/working-set.ts';
-import { prepareAll } from './prepare.ts';
+import { executionsWhere } from './columns.ts';
 
 type Queued = Pick<ExecutionRow, 'phase' | 'pool' | 'priority' | 'user_id' | 'concurrency_key'>;
 
 export class Waiting {
   queue = new Queue();
-  readonly #sql: Record<keyof typeof SQL, StatementSync>;
+  readonly #counted: StatementSync;
+  readonly #first: ReturnType<typeof executionsWhere>;
+  readonly #firstKeyed: ReturnType<typeof executionsWhere>;
 
   constructor(db: DatabaseSync) {
-    this.#sql = prepareAll(db, SQL);
+    this.#counted = db.prepare(COUNTED);
+    this.#first = executionsWhere(db, FIRST);
+    this.#firstKeyed = executionsWhere(db, FIRST_KEYED);
     this.reload();
   }
 
   /** Counts again what waits: after a transaction that was undone. */
   reload(): void {
     this.queue = new Queue();
-    for (const row of this.#sql.counted.all() as unknown as (Queued & { n: number })[]) {
+    for (const row of this.#counted.all() as unknown as (Queued & { n: number })[]) {
       const place = placeOf({ ...row, phase: 'queued' });
       if (place !== null) this.queue.change(place, row.n);
     }
@@ -28,24 +32,23 @@ export class Waiting {
 
   /** Takes in what has been written: what waits now, and who has a slot less. */
   follow({ before, after }: Changes): void {
-    for (const [id, was] of before.executions) {
+    for (const [id, was] of before.executions ?? []) {
       const from = placeOf(was);
       const to = placeOf(after.executions.get(id));
       if (isSame(from, to)) continue;
       if (from !== null) this.queue.change(from, -1);
       if (to !== null) this.queue.change(to, 1);
     }
-    for (const [userId, was] of before.users) {
+    for (const [userId, was] of before.users ?? []) {
       const now = after.users.get(userId);
       if (was !== undefined && now !== undefined && now.running < was.running) this.queue.open(userId);
     }
   }
 
   heads({ pool, priority, userId, key }: Place, afterSeq: number, limit: number): ExecutionRow[] {
-    const { first, firstKeyed } = this.#sql;
-    return (key === null
-      ? first.all(pool, priority, userId, afterSeq, limit)
-      : firstKeyed.all(pool, key, priority, userId, afterSeq, limit)) as unknown as ExecutionRow[];
+    return key === null
+      ? this.#first(pool, priority, userId, afterSeq, limit)
+      : this.#firstKeyed(pool, key, priority, userId, afterSeq, limit);
   }
 }
 
@@ -58,11 +61,9 @@ function isSame(one: Place | null, other: Place | null): boolean {
   return one?.pool === other?.pool && one?.priority === other?.priority;
 }
 
-const SQL = {
-  counted: `SELECT pool, priority, user_id, concurrency_key, count(*) AS n FROM executions
-    WHERE phase = 'queued' GROUP BY pool, priority, user_id, concurrency_key`,
-  first: `SELECT * FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ? AND priority = ?
-    AND user_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0`,
-  firstKeyed: `SELECT * FROM executions WHERE phase = 'queued' AND pool = ? AND concurrency_key = ? AND priority = ?
-    AND user_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0`,
-} as const;
+const COUNTED = `SELECT pool, priority, user_id, concurrency_key, count(*) AS n FROM executions
+  WHERE phase = 'queued' GROUP BY pool, priority, user_id, concurrency_key`;
+const FIRST = `WHERE phase = 'queued' AND concurrency_key IS NULL AND pool = ? AND priority = ?
+  AND user_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0`;
+const FIRST_KEYED = `WHERE phase = 'queued' AND pool = ? AND concurrency_key = ? AND priority = ?
+  AND user_id = ? AND seq > ? ORDER BY seq LIMIT ? + 0`;
