@@ -113,6 +113,14 @@ t.test('requests that wait, and silent connections, keep nobody out', async (t) 
     'silent ones gave way',
     () => silent.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length >= 20,
   );
+  // All at once, and a request among them: it has been sent, so it is not taken for silent.
+  for (let i = 0; i < 40; i++) {
+    const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+    t.teardown(() => socket.destroy());
+    if (i % 10 !== 0) continue;
+    const asked = rawRequest(s.url, { path: '/livez', headers: { connection: 'close' } });
+    t.equal((await asked).status, 200, 'also in a burst');
+  }
   const stop = await rawRequest(s.url, {
     ...{
       method: 'POST',

@@ -60,7 +60,7 @@ interface Door {
 export function gate(app: FastifyInstance, options: GateOptions): Gate {
   const checkHead = headCheck(options);
   const open = new OpenRequests(options.authenticate, options.clock);
-  const connections = new Connections(options.maxConnections);
+  const connections = new Connections(options.maxConnections, options.clock);
   connections.guard(app.server);
   const door: Door = { open, connections, requests: new FairShare(options.maxConnections) };
   app.decorateRequest('caller', null as unknown as Caller);
