@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { globSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { concerned } from './running/changed.ts';
-import { BUILDS, check, checksOf, type Command, SANITIZED } from './running/checks.ts';
+import { BUILDS, check, checksOf, type Command } from './running/checks.ts';
 import { type Job, runLane } from './running/queue.ts';
 import { CACHE, lastTimes, Report } from './running/report.ts';
 
@@ -31,7 +31,7 @@ function chosen(args: string[]): { checks: readonly Command[]; files: string[] }
   }
   if (args.length > 0)
     return { checks: [], files: all.filter((file) => args.some((prefix) => file.startsWith(prefix))) };
-  return { checks: [...checksOf(['.']), SANITIZED], files: all };
+  return { checks: checksOf(['.']), files: all };
 }
 
 const report = new Report();

@@ -4,6 +4,7 @@ import { effectivePolicy } from '../../src/domain/operations/operation.ts';
 import { environmentName } from '../../src/domain/operations/params-schema.ts';
 import { parseSlotTemplate } from '../../src/domain/operations/template.ts';
 import { fileWith, problemsOf, registryOf, resolve } from '../helpers/operations.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const string = { type: 'string' };
 const optional = { params: { properties: { p: string } } };
@@ -475,7 +476,7 @@ t.test('whatever a text is, an argument is exactly it or it is refused', async (
       const { args } = resolved.work as { args: string[] };
       return args.length === 4 && args[1] === p && args[2] === `a=${p}` && args[3] === p;
     }),
-    { numRuns: 500 },
+    { numRuns: rounds(100) },
   );
   t.pass();
 });
@@ -500,7 +501,7 @@ t.test('whatever a text is, a URL keeps its host, its segments and its query', a
         url.hash === ''
       );
     }),
-    { numRuns: 500 },
+    { numRuns: rounds(100) },
   );
   t.pass();
 });
@@ -514,7 +515,7 @@ t.test('whatever a text is, the command of a shell is the one of the file', asyn
       const { command, env } = resolved.work as { command: string; env: Record<string, string> };
       return command === 'x "$PARAM_P"' && Object.keys(env).join() === 'PARAM_P' && env.PARAM_P === p;
     }),
-    { numRuns: 300 },
+    { numRuns: rounds(60) },
   );
   t.pass();
 });

@@ -5,6 +5,7 @@ import { planChecker, type PlanReport } from '../../src/domain/plans/plan-check.
 import { type PlanDraft, planRequest } from '../../src/domain/spec/plan.ts';
 import { conditionsHere } from '../helpers/conditions.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const check = planChecker(
   { maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 },
@@ -158,6 +159,6 @@ t.test('whatever the steps are, a check ends with a report', async () => {
       const { problems } = report(plan);
       return problems.every(({ field, message }) => field.startsWith('/') && message.length > 0);
     }),
-    { numRuns: 400 },
+    { numRuns: rounds(100) },
   );
 });

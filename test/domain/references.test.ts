@@ -16,6 +16,7 @@ import {
   BadReferenceError,
   UnresolvedError,
 } from '../../src/domain/plans/references.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const world = {
   steps: {
@@ -351,7 +352,7 @@ t.test('what was inserted comes out of a second round unchanged, whatever it hol
         t.ok(findReferences(first).references.every(({ reference }) => keep(reference)));
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: rounds(300) },
   );
 });
 

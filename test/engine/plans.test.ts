@@ -13,6 +13,7 @@ import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { until } from '../helpers/processes.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 import { tempDir } from '../helpers/temp.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const FAILED = { ...EXIT_0, exitCode: 7 } as Outcome;
 const STEP = { kind: 'exec', program: 'true' } as const;
@@ -763,7 +764,7 @@ t.test('random graphs with failures, cancels and kills keep to the rule', async 
   await fc.assert(
     fc.asyncProperty(drawn, (graph) => runDrawn(t, graph)),
     {
-      numRuns: Number(process.env.PLAN_RUNS ?? 6),
+      numRuns: rounds(4),
     },
   );
 });

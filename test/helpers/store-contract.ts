@@ -27,6 +27,7 @@ import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
 import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
 import { streamsContract } from './store-streams-contract.ts';
+import { rounds } from './rounds.ts';
 
 export interface StoreWorld {
   store: Store;
@@ -1374,7 +1375,7 @@ export function anyOrder(t: Test, makeWorld: MakeWorld): void {
         positions.sort((a, b) => (a ?? -1) - (b ?? -1));
         if (positions.some((position, i) => position !== i)) throw new Error('positions are off');
       }),
-      { numRuns: 40 },
+      { numRuns: rounds(12) },
     );
     t.pass();
   });

@@ -17,6 +17,7 @@ import type { AttemptLog, LogRecord, StreamName } from '../../src/domain/ports/j
 import { FileJournal, journalPath } from '../../src/journal/reader.ts';
 import { JournalWriter } from '../../src/journal/journal-writer.ts';
 import { tempDir } from '../helpers/temp.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const NAME = { runId: '01900000-0000-7000-8000-0000000000ab', attempt: 1 };
 
@@ -185,7 +186,7 @@ t.test('whatever was written, every way to read it gives the same bytes', async 
         return true;
       },
     ),
-    { numRuns: 60 },
+    { numRuns: rounds(20) },
   );
   t.pass();
 });

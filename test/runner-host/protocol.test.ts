@@ -13,6 +13,7 @@ import {
   TIERS,
 } from '../../src/runner-host/protocol.ts';
 import { raw, readReply } from '../helpers/raw-frames.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 200 });
 const bytes = fc.uint8Array({ maxLength: 3000 }).map((array) => Buffer.from(array));
@@ -123,7 +124,7 @@ t.test('frames survive the way there, in whatever pieces they come', async (t) =
         t.same(decoded, frames, { diagnostic: false });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: rounds(20) },
   );
 });
 
@@ -179,7 +180,7 @@ t.test('no noise makes it do anything but refuse', async (t) => {
         if (!(error instanceof ProtocolError)) throw error;
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: rounds(300) },
   );
   t.throws(() => new Decoder().push(Buffer.from([0xff, 0xff, 0xff, 0xff])), ProtocolError);
   t.throws(() => new Decoder().push(Buffer.from([0, 0, 0, 1, 1])), ProtocolError);
@@ -197,7 +198,7 @@ t.test('a flipped byte is refused or read as another frame, never as a broken on
         if (!(error instanceof ProtocolError)) throw error;
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: rounds(200) },
   );
   t.pass();
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Form, MARK, pattern, Redactor, textRedactor } from '../../src/journal/redactor.ts';
+import { rounds } from '../helpers/rounds.ts';
 
 interface Case {
   form?: Form;
@@ -45,7 +46,7 @@ t.test(
           return redact({ patterns, pieces }) === byDefinition(pieces.join(''), patterns);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: rounds(400) },
     );
   },
 );

@@ -37,11 +37,6 @@ export function checksOf(files: readonly string[]): readonly Command[] {
   return checks.flatMap(([command, isNeeded]) => (isNeeded ? [command] : []));
 }
 
-export const SANITIZED: Command = [
-  'it builds with its checks',
-  ...(['sh', 'scripts/build-native.sh', '--sanitize', '--if-possible'] as const),
-];
-
 const TIMEOUT_MS = 900_000;
 
 export async function check(report: Report, [name, program, ...args]: Command): Promise<void> {

@@ -7,8 +7,9 @@ import t, { type Test } from 'tap';
 import { isFinished } from '../../src/domain/execution/execution.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { tempDir } from '../helpers/temp.ts';
+import { rounds } from '../helpers/rounds.ts';
 
-const ROUNDS = 4;
+const ROUNDS = rounds(2);
 
 /** Kills the process as soon as it has said so often that it has charged. */
 async function killed(t: Test, dir: string, after: number): Promise<void> {

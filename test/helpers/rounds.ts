@@ -1,0 +1,2 @@
+/** How many random rounds a test makes: so many in `npm test`, and ten times as many in `npm run test:rounds`. */
+export const rounds = (usual: number): number => usual * Number(process.env.TEST_ROUNDS ?? 1);
