@@ -198,8 +198,8 @@ t.test(
 );
 
 t.test('several wrong fields are named together', async (t) => {
-  const found = problems(exec({ args: [1], env: { A: 2 }, priority: 'high', nice: 3 }));
-  t.same(new Set(found), new Set(['args.0', 'env.A', 'priority', 'nice']));
+  const found = problems(exec({ args: [1], env: { A: 2 }, priority: 'high', colour: 3 }));
+  t.same(new Set(found), new Set(['args.0', 'env.A', 'priority', 'colour']));
 });
 
 t.test('many wrong members are one problem, or as many as somebody needs', async (t) => {
@@ -257,11 +257,11 @@ t.test('a word of another system leads to the field that execd has for it', asyn
       },
     ],
     [
-      exec({ max_retries: 3, id: 'a', nice: 1 }),
+      exec({ max_retries: 3, id: 'a', colour: 1 }),
       {
         '/max_retries': /calls it \/retry\/attempts$/,
         '/id': /header Idempotency-Key$/,
-        '/nice': /^unknown field$/,
+        '/colour': /^unknown field$/,
       },
     ],
     [{ kind: 'operation', name: 'x', parameters: {} }, { '/parameters': /calls it \/params$/ }],
