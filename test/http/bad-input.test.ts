@@ -109,7 +109,12 @@ t.test('a wrong body gets its own clear refusal, and the server lives', async (t
     '/v1/executions',
     exec({ args: [1], env: { A: 2 }, priority: 'x', colour: 1 }),
   );
-  t.same(several.body.errors?.map(({ field }) => field).sort(), ['/args/0', '/colour', '/env/A', '/priority']);
+  t.same(several.body.errors?.map(({ field }) => field).sort(), [
+    '/args/0',
+    '/colour',
+    '/env/A',
+    '/priority',
+  ]);
   t.match(
     (await call('GET', '/v1/stats')).body,
     { executions: { pending: 0, running: 0, completed: 0 } },
