@@ -249,11 +249,6 @@ export class Engine {
     });
     this.accounts = new Accounts({ store, clock, commit, credits, newId });
     const isOpen = () => this.#state === 'open';
-    const whyWaiting = ({ concurrency, work, userId }: Execution) => {
-      if (this.#schedulerOf(work).free <= 0) return 'no_free_slot';
-      if (concurrency !== null) return 'concurrency_limit';
-      return deps.rules().quotasOf(userId).running === null ? 'no_free_slot' : 'user_limit';
-    };
     const waiters = { changes: this.#changed, growth: this.#growth };
     this.#queries = new Queries({
       store,
@@ -263,7 +258,7 @@ export class Engine {
       late: this.#late,
       ...waiters,
       isOpen,
-      whyWaiting,
+      whyWaiting: (execution) => this.#whyWaiting(execution),
     });
     this.streams = new EventStreams({
       ...{ store, journal, clock, growth: this.#growth },
@@ -293,19 +288,7 @@ export class Engine {
       },
       persist: (change) => this.#persist(change),
     });
-    this.plans = new Plans({
-      ...{ store, journal, clock, log, commit, isOpen, queries: this.#queries, newId: deps.newId },
-      signal: this.#closing.signal,
-      ...deps.plans,
-      queue: {
-        maxQueued: policy.maxQueued,
-        queuedOf: (userId) => deps.rules().quotasOf(userId).queued,
-        freeSlots: (pool) => (this.#schedulers[pool].hasRoom ? this.#schedulers[pool].free : 0),
-      },
-      submitAll: (caller, submissions) => this.#submitTracked(caller, submissions),
-      stop: (plan, outcome) => this.#changes.stopPlan(plan, outcome),
-      changes: this.#changed,
-    });
+    this.plans = new Plans(this.#toPlansDeps(isOpen));
     this.#submitDeps = this.#toSubmitDeps();
   }
 
@@ -772,6 +755,29 @@ export class Engine {
 
   #claimant() {
     return { runner: this.#deps.runner.status().name, at: this.#deps.clock.now() };
+  }
+
+  #whyWaiting({ concurrency, work, userId }: Execution) {
+    if (this.#schedulerOf(work).free <= 0) return 'no_free_slot';
+    if (concurrency !== null) return 'concurrency_limit';
+    return this.#deps.rules().quotasOf(userId).running === null ? 'no_free_slot' : 'user_limit';
+  }
+
+  #toPlansDeps(isOpen: () => boolean): PlansDeps {
+    const { store, journal, clock, log, newId, policy, rules } = this.#deps;
+    return {
+      ...{ store, journal, clock, log, isOpen, newId, commit: this.#commit, queries: this.#queries },
+      signal: this.#closing.signal,
+      ...this.#deps.plans,
+      queue: {
+        maxQueued: policy.maxQueued,
+        queuedOf: (userId) => rules().quotasOf(userId).queued,
+        freeSlots: (pool) => (this.#schedulers[pool].hasRoom ? this.#schedulers[pool].free : 0),
+      },
+      submitAll: (caller, submissions) => this.#submitTracked(caller, submissions),
+      stop: (plan, outcome) => this.#changes.stopPlan(plan, outcome),
+      changes: this.#changed,
+    };
   }
 
   #toSubmitDeps(): SubmitDeps {

@@ -55,16 +55,9 @@ export interface Metrics {
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600];
 const HTTP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
 
-export function createMetrics(options: MetricsOptions): Metrics {
-  const { between } = options;
-  const registry = new Registry();
+/** What makes meters of one registry. */
+function makersOf(registry: Registry) {
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  // Gauges that are called like counters, which promtool objects to; the ones without the ending say the same by kind.
-  for (const name of ['handles', 'requests', 'resources']) {
-    registry.removeSingleMetric(`nodejs_active_${name}_total`);
-  }
-
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -75,7 +68,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     buckets: number[],
     labelNames: readonly L[] = [],
   ) => new Histogram({ name, help, buckets, labelNames, registers });
+  return { counter, gauge, histogram };
+}
+type Makers = ReturnType<typeof makersOf>;
 
+/** Attempts, slots and retries. */
+function attemptMeters({ counter, gauge, histogram }: Makers) {
   const duration = histogram(
     'operation_duration_seconds',
     'How long attempts ran, from the start of the process to its end.',
@@ -94,7 +92,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'result',
   ]);
   const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for a retry.');
+  return {
+    duration,
+    timeouts,
+    activeRuns,
+    poolSize,
+    utilization,
+    httpRuns,
+    httpSlots,
+    retries,
+    retried,
+    scheduled,
+  };
+}
 
+/** The cache and circuits. */
+function cacheMeters({ counter, gauge }: Makers) {
   const hits = counter('cache_hits_total', 'Cache hits.', ['operation_type']);
   const misses = counter('cache_misses_total', 'Cache misses.', ['operation_type']);
   const joins = counter('execd_cache_joined_total', 'Executions that shared the run of another one.', [
@@ -121,7 +134,24 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const evictions = counter('execd_cache_evictions_total', 'Results that were evicted from the cache.');
   const expirations = counter('execd_cache_expirations_total', 'Results that expired in the cache.');
   const tooLarge = counter('execd_cache_refused_total', 'Results that were too large for the cache.');
+  return {
+    hits,
+    misses,
+    joins,
+    notKept,
+    circuitState,
+    circuitOpened,
+    circuitRejected,
+    cacheSize,
+    cacheBytes,
+    evictions,
+    expirations,
+    tooLarge,
+  };
+}
 
+/** Executions, and requests for them. */
+function executionMeters({ counter, histogram }: Makers) {
   const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
   const finished = counter('execd_executions_finished_total', 'Executions ended.', [
     'kind',
@@ -154,7 +184,24 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'route',
     'code',
   ]);
+  return {
+    accepted,
+    finished,
+    lost,
+    refused,
+    queueWait,
+    spawn,
+    outputBytes,
+    truncated,
+    leftovers,
+    resourceLimits,
+    survivors,
+    http,
+  };
+}
 
+/** The store, the host and clients that wait. */
+function storeMeters({ counter, gauge }: Makers) {
   const executions = gauge('execd_executions', 'Executions in the store.', ['status']);
   const queueAge = gauge('execd_queue_oldest_age_seconds', 'Age of the oldest queued execution.');
   const lag = gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.');
@@ -173,6 +220,24 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const ready = gauge('execd_ready', '1 if execd accepts executions, else 0.');
   const polls = gauge('execd_long_polls', 'Open long polls.');
   const followers = gauge('execd_log_followers', 'Clients that follow a log.');
+  return {
+    executions,
+    queueAge,
+    lag,
+    lagFailures,
+    commits,
+    groups,
+    commitSeconds,
+    waitingGroups,
+    restarts,
+    ready,
+    polls,
+    followers,
+  };
+}
+
+/** Streams, event handlers and webhooks. */
+function streamMeters({ counter, gauge }: Makers) {
   const sseClients = gauge('execd_sse_clients', 'Open streams of events.', ['stream']);
   const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose client is not reading.');
   const sseSent = counter('execd_sse_messages_total', 'Messages sent to streams.');
@@ -207,8 +272,24 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'execd_webhook_deliveries_dropped_total',
     'Webhook deliveries that were dropped because too many of their user waited.',
   );
-  gauge('execd_build_info', 'Version of execd.', ['version']).set({ version: options.version }, 1);
+  return {
+    sseClients,
+    sseBlocked,
+    sseSent,
+    sseCut,
+    logDropped,
+    handlerFailures,
+    handlerDropped,
+    webhookTries,
+    webhookSeconds,
+    webhooksPending,
+    webhooksInFlight,
+    webhooksDropped,
+  };
+}
 
+/** Credits. */
+function creditMeters({ counter, gauge }: Makers) {
   const granted = counter('execd_credits_granted_total', 'Credits granted to users.');
   const charged = counter('execd_credits_charged_total', 'Credits charged for executions.');
   const refunded = counter('execd_credits_refunded_total', 'Reserved credits that were returned.');
@@ -224,9 +305,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'execd_credits_reserved',
     'Credits reserved for executions that are not charged yet.',
   );
+  return { granted, charged, refunded, charges, lowBalances, chargeFailures, chargesDue, reserved };
+}
 
-  const requests = new Map<string, { observe(seconds: number): void }>();
+function metersOf(make: Makers) {
+  return {
+    ...attemptMeters(make),
+    ...cacheMeters(make),
+    ...executionMeters(make),
+    ...storeMeters(make),
+    ...streamMeters(make),
+    ...creditMeters(make),
+  };
+}
+type Meters = ReturnType<typeof metersOf>;
 
+/** Counts what happens to executions. */
+function onEvents(meters: Meters, between: MetricsOptions['between']): Metrics['onEvent'] {
   const children = new Map<object, Map<string, { inc(): void }>>();
   /** Counts one. The child is looked up once for each of the few combinations: that is most of what counting costs. */
   function count<L extends string>(counter: Counter<L>, labels: Record<L, string>): void {
@@ -244,36 +339,36 @@ export function createMetrics(options: MetricsOptions): Metrics {
     if (name === lastAttempt) return;
     lastAttempt = name;
     const { startedAt, endedAt, output } = attempt;
-    outputBytes.inc({ stream: 'stdout' }, output.stdoutBytes);
-    outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);
-    if (output.truncated) truncated.inc();
+    meters.outputBytes.inc({ stream: 'stdout' }, output.stdoutBytes);
+    meters.outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);
+    if (output.truncated) meters.truncated.inc();
     if (startedAt === null || endedAt === null) return;
-    spawn.observe(between(attempt.claimedAt, startedAt) / 1000);
-    duration.observe({ operation_type: operationType(execution) }, between(startedAt, endedAt) / 1000);
+    meters.spawn.observe(between(attempt.claimedAt, startedAt) / 1000);
+    meters.duration.observe({ operation_type: operationType(execution) }, between(startedAt, endedAt) / 1000);
   }
 
   function onCache(execution: Execution): void {
     const { cache } = execution;
     // What looks nothing up misses nothing.
     if (cache === null || cache.mode === 'write' || cache.mode === 'refresh') return;
-    const counter = { hit: hits, miss: misses, joined: joins }[cache.status];
+    const counter = { hit: meters.hits, miss: meters.misses, joined: meters.joins }[cache.status];
     count(counter, { operation_type: operationType(execution) });
   }
 
   function onFinished(execution: FinishedExecution): void {
     const { outcome, spec, status } = execution;
     const fault = judge(outcome).error?.fault ?? 'none';
-    count(finished, { kind: spec.kind, status, cause: outcome.cause, fault });
+    count(meters.finished, { kind: spec.kind, status, cause: outcome.cause, fault });
     const reason = whyNotKept(execution);
-    if (reason !== null) count(notKept, { operation_type: operationType(execution), reason });
-    if (status === 'timed_out') timeouts.inc({ operation_type: operationType(execution) });
+    if (reason !== null) count(meters.notKept, { operation_type: operationType(execution), reason });
+    if (status === 'timed_out') meters.timeouts.inc({ operation_type: operationType(execution) });
     if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
-      retried.inc({ result: status });
+      meters.retried.inc({ result: status });
     }
-    if (outcome.cause === 'resource_limit') resourceLimits.inc({ limit: outcome.limit });
+    if (outcome.cause === 'resource_limit') meters.resourceLimits.inc({ limit: outcome.limit });
     if ('process' in outcome && outcome.process !== null) {
-      leftovers.inc(outcome.process.leftoverProcesses);
-      survivors.inc(outcome.process.survivors);
+      meters.leftovers.inc(outcome.process.leftoverProcesses);
+      meters.survivors.inc(outcome.process.survivors);
     }
   }
 
@@ -282,16 +377,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
     switch (event.type) {
       case 'accepted':
         onCache(execution);
-        return count(accepted, { kind: execution.spec.kind });
+        return count(meters.accepted, { kind: execution.spec.kind });
       case 'started':
-        if (attempt !== undefined) queueWait.observe(between(execution.queuedAt, attempt.claimedAt) / 1000);
+        if (attempt !== undefined)
+          meters.queueWait.observe(between(execution.queuedAt, attempt.claimedAt) / 1000);
         return;
       case 'retry_scheduled':
-        retries.inc({ operation_type: operationType(execution) });
+        meters.retries.inc({ operation_type: operationType(execution) });
         if (attempt !== undefined) onAttempt(execution, attempt);
         return;
       case 'lost':
-        if (attempt?.outcome?.cause === 'lost') lost.inc({ detail: attempt.outcome.detail });
+        if (attempt?.outcome?.cause === 'lost') meters.lost.inc({ detail: attempt.outcome.detail });
         return;
       default:
         if (event.type !== execution.status || !isFinished(execution)) return;
@@ -301,102 +397,120 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }
   }
 
-  function onAccount({ type, entry }: AccountEvent): void {
-    switch (type) {
-      case 'granted':
-        return granted.inc(Math.max(0, entry.amount));
-      case 'charged':
-      case 'refunded':
-        charges.inc({ result: type });
-        charged.inc(-entry.amount);
-        return refunded.inc(entry.reserved + entry.amount);
-      case 'low_balance':
-        return lowBalances.inc();
-      default:
-        return type satisfies never;
-    }
-  }
+  return onEvent;
+}
 
-  /** Counters that are kept elsewhere are set to what stands there. */
-  function raiseTo(metric: Counter, value: number): void {
-    metric.reset();
-    metric.inc(value);
+/** Counts what happens to accounts. */
+function countAccount(meters: Meters, { type, entry }: AccountEvent): void {
+  switch (type) {
+    case 'granted':
+      return meters.granted.inc(Math.max(0, entry.amount));
+    case 'charged':
+    case 'refunded':
+      meters.charges.inc({ result: type });
+      meters.charged.inc(-entry.amount);
+      return meters.refunded.inc(entry.reserved + entry.amount);
+    case 'low_balance':
+      return meters.lowBalances.inc();
+    default:
+      return type satisfies never;
   }
+}
 
-  async function collect(): Promise<void> {
-    ready.set(options.isReady() ? 1 : 0);
-    const now = await options.gauges();
-    const { process, http: calls } = now.concurrency;
-    activeRuns.set(process.running);
-    poolSize.set(process.max);
-    utilization.set(process.running / process.max);
-    httpRuns.set(calls.running);
-    httpSlots.set(calls.max);
-    scheduled.set(now.counts.scheduledRetry);
-    const { pending, running, finished: ends } = now.counts;
-    for (const [status, count] of Object.entries({ pending, running, ...ends }))
-      executions.set({ status }, count);
-    queueAge.set(now.queueAgeMs / 1000);
-    lag.set(now.writeBehind.lagMs / 1000);
-    raiseTo(lagFailures, now.writeBehind.failures);
-    raiseTo(commits, now.store.commits);
-    raiseTo(groups, now.store.groups);
-    raiseTo(commitSeconds, now.store.commitSeconds);
-    waitingGroups.set(now.store.waiting);
-    raiseTo(restarts, now.runner.restarts);
-    for (const metric of [circuitState, circuitOpened, circuitRejected]) metric.reset();
-    for (const { name: circuit, state, opened, rejected } of now.circuits) {
-      circuitState.set({ circuit }, { closed: 0, half_open: 1, open: 2, isolated: 3 }[state]);
-      circuitOpened.inc({ circuit }, opened);
-      circuitRejected.inc({ circuit }, rejected);
-    }
-    raiseTo(chargeFailures, now.charges.failures);
-    chargesDue.set(now.charges.due);
-    reserved.set(now.charges.reserved);
-    cacheSize.set(now.cache.entries);
-    cacheBytes.set(now.cache.bytes);
-    raiseTo(evictions, now.cache.evictions);
-    raiseTo(expirations, now.cache.expirations);
-    raiseTo(tooLarge, now.cache.refused);
-    polls.set(now.waiting.polls);
-    for (const metric of [handlerFailures, handlerDropped]) metric.reset();
-    for (const { name: handler, stats } of now.handlers) {
-      handlerFailures.inc({ handler }, stats.failures);
-      handlerDropped.inc({ handler }, stats.dropped);
-    }
-    webhookTries.reset();
-    for (const [result, count] of Object.entries(now.webhooks.results)) webhookTries.inc({ result }, count);
-    raiseTo(webhookSeconds, now.webhooks.seconds);
-    webhooksInFlight.set(now.webhooks.inFlight);
-    webhooksPending.set(now.store.deliveries.pending);
-    raiseTo(webhooksDropped, now.store.deliveries.dropped);
-    followers.set(now.waiting.logFollowers);
-    for (const [stream, clients] of Object.entries(now.streams.clients)) sseClients.set({ stream }, clients);
-    sseBlocked.set(now.streams.blocked);
-    raiseTo(sseSent, now.streams.sent);
-    raiseTo(logDropped, now.logLinesDropped);
-    sseCut.reset();
-    for (const [reason, count] of Object.entries(now.streams.cut)) sseCut.inc({ reason }, count);
+/** Counters that are kept elsewhere are set to what stands there. */
+function raiseTo(metric: Counter, value: number): void {
+  metric.reset();
+  metric.inc(value);
+}
+
+async function collect(meters: Meters, options: MetricsOptions): Promise<void> {
+  meters.ready.set(options.isReady() ? 1 : 0);
+  const now = await options.gauges();
+  const { process, http: calls } = now.concurrency;
+  meters.activeRuns.set(process.running);
+  meters.poolSize.set(process.max);
+  meters.utilization.set(process.running / process.max);
+  meters.httpRuns.set(calls.running);
+  meters.httpSlots.set(calls.max);
+  meters.scheduled.set(now.counts.scheduledRetry);
+  const { pending, running, finished: ends } = now.counts;
+  for (const [status, count] of Object.entries({ pending, running, ...ends }))
+    meters.executions.set({ status }, count);
+  meters.queueAge.set(now.queueAgeMs / 1000);
+  meters.lag.set(now.writeBehind.lagMs / 1000);
+  raiseTo(meters.lagFailures, now.writeBehind.failures);
+  raiseTo(meters.commits, now.store.commits);
+  raiseTo(meters.groups, now.store.groups);
+  raiseTo(meters.commitSeconds, now.store.commitSeconds);
+  meters.waitingGroups.set(now.store.waiting);
+  raiseTo(meters.restarts, now.runner.restarts);
+  for (const metric of [meters.circuitState, meters.circuitOpened, meters.circuitRejected]) metric.reset();
+  for (const { name: circuit, state, opened, rejected } of now.circuits) {
+    meters.circuitState.set({ circuit }, { closed: 0, half_open: 1, open: 2, isolated: 3 }[state]);
+    meters.circuitOpened.inc({ circuit }, opened);
+    meters.circuitRejected.inc({ circuit }, rejected);
   }
+  raiseTo(meters.chargeFailures, now.charges.failures);
+  meters.chargesDue.set(now.charges.due);
+  meters.reserved.set(now.charges.reserved);
+  meters.cacheSize.set(now.cache.entries);
+  meters.cacheBytes.set(now.cache.bytes);
+  raiseTo(meters.evictions, now.cache.evictions);
+  raiseTo(meters.expirations, now.cache.expirations);
+  raiseTo(meters.tooLarge, now.cache.refused);
+  meters.polls.set(now.waiting.polls);
+  for (const metric of [meters.handlerFailures, meters.handlerDropped]) metric.reset();
+  for (const { name: handler, stats } of now.handlers) {
+    meters.handlerFailures.inc({ handler }, stats.failures);
+    meters.handlerDropped.inc({ handler }, stats.dropped);
+  }
+  meters.webhookTries.reset();
+  for (const [result, count] of Object.entries(now.webhooks.results))
+    meters.webhookTries.inc({ result }, count);
+  raiseTo(meters.webhookSeconds, now.webhooks.seconds);
+  meters.webhooksInFlight.set(now.webhooks.inFlight);
+  meters.webhooksPending.set(now.store.deliveries.pending);
+  raiseTo(meters.webhooksDropped, now.store.deliveries.dropped);
+  meters.followers.set(now.waiting.logFollowers);
+  for (const [stream, clients] of Object.entries(now.streams.clients))
+    meters.sseClients.set({ stream }, clients);
+  meters.sseBlocked.set(now.streams.blocked);
+  raiseTo(meters.sseSent, now.streams.sent);
+  raiseTo(meters.logDropped, now.logLinesDropped);
+  meters.sseCut.reset();
+  for (const [reason, count] of Object.entries(now.streams.cut)) meters.sseCut.inc({ reason }, count);
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Gauges that are called like counters, which promtool objects to; the ones without the ending say the same by kind.
+  for (const name of ['handles', 'requests', 'resources']) {
+    registry.removeSingleMetric(`nodejs_active_${name}_total`);
+  }
+  const make = makersOf(registry);
+  const meters = metersOf(make);
+  make.gauge('execd_build_info', 'Version of execd.', ['version']).set({ version: options.version }, 1);
+  const requests = new Map<string, { observe(seconds: number): void }>();
 
   return {
-    onEvent,
-    onAccount,
+    onEvent: onEvents(meters, options.between),
+    onAccount: (event) => countAccount(meters, event),
     onRequest(method, route, status, seconds) {
       // The child is looked up once for each of the few combinations: that is most of what an observation costs.
       const name = `${method} ${status} ${route}`;
       let child = requests.get(name);
       if (child === undefined) {
-        child = http.labels({ method, route, code: status });
+        child = meters.http.labels({ method, route, code: status });
         requests.set(name, child);
       }
       child.observe(seconds);
     },
-    onRefused: (type) => refused.inc({ type }),
+    onRefused: (type) => meters.refused.inc({ type }),
     contentType: registry.contentType,
     async render() {
       // A store that cannot be read leaves the last values: the rest of a scrape is then needed most.
-      await collect().catch(() => undefined);
+      await collect(meters, options).catch(() => undefined);
       return registry.metrics();
     },
   };
