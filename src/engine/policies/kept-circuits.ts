@@ -28,12 +28,16 @@ export class KeptCircuits {
 
   /** Takes in what was kept, and keeps from now on. */
   async start(): Promise<void> {
-    const { circuits, store, clock } = this.#deps;
-    const all = (await store.circuits()).map(({ name, state }): [string, KeptCircuit] => [
-      name,
-      JSON.parse(state) as KeptCircuit,
-    ]);
-    circuits.restore(new Map(all), clock.now());
+    const { circuits, store, clock, log } = this.#deps;
+    for (const { name, state } of await store.circuits()) {
+      try {
+        circuits.restore(new Map([[name, JSON.parse(state) as KeptCircuit]]), clock.now());
+      } catch (error) {
+        // What another version has kept in another form: the circuit begins closed.
+        circuits.forget(name);
+        log.warn({ err: error, circuit: name }, 'Cannot read the kept state of a circuit; it begins closed');
+      }
+    }
     circuits.onChange(({ name }) => {
       this.#changed.add(name);
       this.#storing ??= this.#store();

@@ -49,6 +49,11 @@ t.test('circuits are as they were after a restart, those that are held open too'
   first.runner.live[0]?.end({ ...EXIT_0, exitCode: 1 } as Outcome);
   await until('it has failed', async () => (await first.get(id)).phase === 'done');
   await first.engine.changeCircuit('program:held', 'isolate');
+  const bad = [
+    { name: 'host:a', state: '{"settings":{}}' },
+    { name: 'host:b', state: 'null' },
+  ];
+  await first.store.commit([[{ type: 'circuits', put: bad, drop: [] }]]);
   await first.engine.drain();
   await first.engine.close();
   const { engine, submit } = await engineWorld(t, { deps, dir: first.dir, clock: first.clock });
