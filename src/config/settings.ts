@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
-import { httpUrl, MAX_RESULT_BYTES } from '../domain/spec/spec.ts';
+import { MAX_RESULT_BYTES } from '../domain/output-totals.ts';
+import { httpUrl } from '../domain/spec/spec.ts';
 import { MOST_GRACE_MS } from '../domain/stop.ts';
 import { standingWebhookEvents } from '../domain/webhook-schema.ts';
 

@@ -1,5 +1,8 @@
 // What an attempt has written, in numbers.
 
+/** The most that a request may want in its result, of each stream. Output that is parsed may have as many bytes. */
+export const MAX_RESULT_BYTES = 1024 * 1024;
+
 /** Bytes that the processes wrote, and bytes that the log keeps of them. */
 export interface OutputTotals {
   stdoutBytes: number;

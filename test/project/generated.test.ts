@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
 import { headOf } from '../../scripts/client-types.ts';
@@ -96,4 +97,17 @@ t.test('nothing in the project names the machine that it was made on', async (t)
     if (!existsSync(file) || file === 'package-lock.json') continue;
     t.notMatch(read(file), machine, file);
   }
+});
+
+t.test('the thread of the store and the runner host load no schemas and no server', async (t) => {
+  const all = (file: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(file)) return seen;
+    seen.add(file);
+    for (const [, name = ''] of read(file).matchAll(/^(?:import|export) [^'"]*["'](\.\/[^'"]+)["']/gm))
+      all(join(dirname(file), name), seen);
+    return seen;
+  };
+  for (const start of ['dist/bin/writer.js', 'dist/runner-host/node/main.js'])
+    for (const file of all(start)) t.notMatch(read(file), /node_modules\/(?:zod|fastify)\//, `${start}: ${file}`);
+  t.match([...all('dist/bin/import.js')].map(read).join(''), /node_modules\/zod\//, 'regions are named');
 });

@@ -1,5 +1,5 @@
 // What a result takes in the cache.
-import { MAX_RESULT_BYTES } from '../spec/spec.ts';
+import { MAX_RESULT_BYTES } from '../output-totals.ts';
 
 interface Kept {
   key: string;

@@ -9,6 +9,7 @@ import { limitsShape } from './limits-schema.ts';
 import { scalarsShape } from './scalars.ts';
 import { quoted } from '../errors.ts';
 import { CAUSES, type Cause } from '../outcome.ts';
+import { MAX_RESULT_BYTES } from '../output-totals.ts';
 import { secretRef } from '../secret-ref.ts';
 import { stopSchema } from '../stop.ts';
 
@@ -159,9 +160,6 @@ export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
 
 export const OVERSIZED = ['truncate', 'fail', 'spool'] as const;
 export type OversizedStrategy = (typeof OVERSIZED)[number];
-
-/** The most that a request may want in its result, of each stream. Output that is parsed may have as many bytes. */
-export const MAX_RESULT_BYTES = 1024 * 1024;
 
 function outputSchema(limits: SpecLimits) {
   return z

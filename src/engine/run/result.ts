@@ -16,7 +16,7 @@ import type { AttemptLog, Journal, StreamName } from '../../domain/ports/journal
 import { type AttemptReport, REPORTED_BYTES } from '../../domain/ports/runner.ts';
 import type { Log } from '../../domain/ports/clock.ts';
 import { resultBytesOf, type StreamEnd, streamEnd, tailsOf } from '../../domain/execution/result-text.ts';
-import { MAX_RESULT_BYTES } from '../../domain/spec/spec.ts';
+import { MAX_RESULT_BYTES } from '../../domain/output-totals.ts';
 
 /** Whoever reads or copies a value goes through its levels one within the other. */
 const MAX_RESULT_DEPTH = 200;
