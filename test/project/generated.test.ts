@@ -108,6 +108,7 @@ t.test('the thread of the store and the runner host load no schemas and no serve
     return seen;
   };
   for (const start of ['dist/bin/writer.js', 'dist/runner-host/node/main.js'])
-    for (const file of all(start)) t.notMatch(read(file), /node_modules\/(?:zod|fastify)\//, `${start}: ${file}`);
+    for (const file of all(start))
+      t.notMatch(read(file), /node_modules\/(?:zod|fastify)\//, `${start}: ${file}`);
   t.match([...all('dist/bin/import.js')].map(read).join(''), /node_modules\/zod\//, 'regions are named');
 });
