@@ -1,13 +1,12 @@
 // Writes what a batch has come to: each row once, and of a changed execution only the columns that have changed.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { ApiKeyRow } from '../key-rows.ts';
 import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
-import type { WebhookRow } from '../webhook-rows.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS } from './columns.ts';
 import { prepareAll } from './prepare.ts';
+import { API_KEY_COLUMNS, EVENTS_AT_ONCE, WEBHOOK_COLUMNS, WRITES } from './writes.ts';
 
 /** What names of circuits begin with in `meta`. */
 export const CIRCUIT = 'circuit:';
@@ -15,14 +14,14 @@ export const CIRCUIT = 'circuit:';
 export class ChangeWriter {
   readonly #db: DatabaseSync;
   readonly #epoch: number;
-  readonly #sql: Record<keyof typeof SQL, StatementSync>;
+  readonly #sql: Record<keyof typeof WRITES, StatementSync>;
   /** By the columns that they set, as bits. */
   readonly #updates = new Map<number, StatementSync>();
 
   constructor(db: DatabaseSync, epoch: number) {
     this.#db = db;
     this.#epoch = epoch;
-    this.#sql = prepareAll(db, SQL);
+    this.#sql = prepareAll(db, WRITES);
   }
 
   write(changes: Changes): void {
@@ -207,75 +206,3 @@ function pushEvent(values: SQLInputValue[], event: EventRow): void {
 function labelsOf({ facts }: ExecutionRow): [string, string][] {
   return Object.entries((JSON.parse(facts) as { labels: Record<string, string> }).labels);
 }
-
-const WEBHOOK_COLUMNS = [
-  ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
-  ...['disabled', 'created_at'],
-] as const satisfies (keyof WebhookRow)[];
-
-const API_KEY_COLUMNS = [
-  ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
-  ...['expires_at', 'revoked_at', 'last_used_at'],
-] as const satisfies (keyof ApiKeyRow)[];
-
-const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
-
-/** Events that one statement writes: they come in great numbers, and are short. */
-const EVENTS_AT_ONCE = 8;
-const INSERT_EVENTS =
-  'INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step) VALUES';
-const EVENT_HOLES = '(?, ?, ?, ?, ?, ?, ?, ?)';
-
-const SQL = {
-  putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
-  insertExecution: `INSERT INTO executions (${EXECUTION_COLUMNS.join(', ')}) VALUES (${holes(EXECUTION_COLUMNS)})`,
-  dropMeta: 'DELETE FROM meta WHERE name = ?',
-  dropExecution: 'DELETE FROM executions WHERE seq = ?',
-  insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
-  dropLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
-  putAttempt: `INSERT OR REPLACE INTO attempts (run_id, number, epoch, claimed_at, runner, started_at, ended_at,
-    outcome, output, resources, log_complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  dropAttempts: 'DELETE FROM attempts WHERE run_id = ?',
-  insertEvent: `${INSERT_EVENTS} ${EVENT_HOLES}`,
-  insertEvents: `${INSERT_EVENTS} ${Array.from({ length: EVENTS_AT_ONCE }, () => EVENT_HOLES).join(', ')}`,
-  noteSwept: `INSERT INTO swept_events (user_id, position)
-    SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
-    ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,
-  dropEvents: 'DELETE FROM events WHERE execution_id = ?',
-  insertMark: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at) VALUES (?, ?, ?, ?, ?, ?)`,
-  copyMarks: `INSERT OR IGNORE INTO plan_marks (plan_id, step, status, reason, outcome, at)
-    SELECT ?, step, status, reason, outcome, at FROM plan_marks WHERE plan_id = ?`,
-  dropMarks: 'DELETE FROM plan_marks WHERE plan_id = ?',
-  putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
-    VALUES (?, ?, ?, ?, ?)`,
-  putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
-  dropCache: 'DELETE FROM cache WHERE key = ?',
-  trimCache: `DELETE FROM cache WHERE key IN (
-    SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ? + 0)`,
-  putAccount: `INSERT INTO accounts (user_id, balance, reserved) VALUES (?, ?, ?)
-    ON CONFLICT (user_id) DO UPDATE SET balance = excluded.balance, reserved = excluded.reserved`,
-  putWindow: 'INSERT OR REPLACE INTO windows (user_id, name, began_at, count) VALUES (?, ?, ?, ?)',
-  putReservation: `INSERT INTO reservations (execution_id, user_id, amount, due) VALUES (?, ?, ?, ?)
-    ON CONFLICT (execution_id) DO UPDATE SET amount = excluded.amount, due = excluded.due`,
-  dropReservation: 'DELETE FROM reservations WHERE execution_id = ?',
-  insertEntry: `INSERT INTO ledger (position, user_id, kind, amount, balance_after, reserved, subject_id, note, by_user, at,
-    crossed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  putWebhook: `INSERT INTO webhooks (${WEBHOOK_COLUMNS.join(', ')}) VALUES (${holes(WEBHOOK_COLUMNS)})
-    ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, filter = excluded.filter,
-    with_result = excluded.with_result, secrets = excluded.secrets, disabled = excluded.disabled`,
-  dropWebhook: 'DELETE FROM webhooks WHERE id = ?',
-  orphan: 'UPDATE webhooks SET is_orphan = 1 WHERE id = ?',
-  putDelivery: `INSERT INTO deliveries (id, webhook_id, user_id, lane, record, state, tries, next_at, created_at,
-    finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  setDelivery: `UPDATE deliveries SET state = ?, tries = ?, next_at = ?, finished_at = ?, held_since = NULL WHERE id = ?`,
-  hold: `UPDATE deliveries SET next_at = ?, held_since = coalesce(held_since, ?)
-    WHERE state = 'pending' AND lane = ? AND next_at < ?`,
-  dropDeliveries: 'DELETE FROM deliveries WHERE webhook_id = ?',
-  sweep: `DELETE FROM deliveries WHERE id IN (
-    SELECT id FROM deliveries WHERE finished_at < ? ORDER BY finished_at LIMIT ? + 0)`,
-  sweepOrphans: `DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks w WHERE is_orphan = 1
-    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id) LIMIT ? + 0)`,
-  putApiKey: `INSERT OR REPLACE INTO api_keys (${API_KEY_COLUMNS.join(', ')}) VALUES (${holes(API_KEY_COLUMNS)})`,
-  keysChanged: `INSERT INTO meta (name, value) VALUES ('keys_version', '1')
-    ON CONFLICT (name) DO UPDATE SET value = CAST(value + 1 AS TEXT)`,
-} as const;
