@@ -43,9 +43,9 @@ function InputTab({ execution }: { execution: Execution }) {
   const size = (value: number | null) => (value === null ? 'no limit' : bytes(value));
   return (
     <>
-      <h3>Request</h3>
+      <h2 className="label">Request</h2>
       <JsonTree value={spec} />
-      <h3>After all defaults</h3>
+      <h2 className="label">After all defaults</h2>
       <Facts
         rows={[
           ['Attempt', ms(timeouts.attempt_ms)],

@@ -22,9 +22,9 @@ export function ResourcesTab({ execution }: { execution: Execution }) {
           const { cpu_ms: cpu = null, max_rss_bytes: memory = null } = resources ?? {};
           return (
             <section key={number} className="attempt">
-              <h3>
+              <h2 className="label">
                 Attempt {number} <StatusWord outcome={outcome} />
-              </h3>
+              </h2>
               <Facts
                 rows={[
                   ['Time', ms === null ? (to === null ? 'runs' : '–') : duration(ms)],
@@ -50,7 +50,7 @@ export function ResourcesTab({ execution }: { execution: Execution }) {
             </section>
           );
         })}
-      <h3>Output</h3>
+      <h2 className="label">Output</h2>
       <Facts
         rows={[
           ['stdout', bytes(output.stdout_bytes)],

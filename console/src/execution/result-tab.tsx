@@ -44,9 +44,9 @@ function Value({ result }: { result: unknown }) {
     <>
       {streams.map(([name, text]) => (
         <section key={name} className="stream">
-          <h3>
+          <h2 className="label">
             {name} <CopyButton text={text} label={`Copy ${name}`} />
-          </h3>
+          </h2>
           <Text text={text} />
         </section>
       ))}

@@ -11,6 +11,7 @@ export interface Finds {
   previous: () => void;
 }
 
+const NOTHING: readonly number[] = [];
 /** While a log grows, it is searched again at most so often. */
 const AGAIN_MS = 1000;
 
@@ -25,7 +26,7 @@ export function useFinds(
   const lastAt = useRef(0);
   useEffect(() => setAt(0), [query]);
   useEffect(() => {
-    if (query === '') return setNumbers([]);
+    if (query === '') return setNumbers(NOTHING);
     const stop = new AbortController();
     const wait = Math.max(0, lastAt.current + AGAIN_MS - Date.now());
     const timer = window.setTimeout(() => {

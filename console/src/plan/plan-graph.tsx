@@ -10,11 +10,13 @@ import {
   ReactFlow,
 } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
-import { useMemo } from 'react';
+import { useDeferredValue, useMemo, useRef } from 'react';
 import type { StepState } from '../../../src/client/types.ts';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { duration } from '../words/format.ts';
 import { NODE, placesOf } from './layout.ts';
+
+const NO_STEPS: readonly StepState[] = [];
 
 type StepNode = Node<{ step: StepState; isFaint: boolean }, 'step'>;
 
@@ -28,19 +30,39 @@ interface Props {
 
 const NODE_TYPES = { step: StepCard };
 
-export function PlanGraph({ steps, shown, selected, onSelect }: Props) {
+/** A larger plan is not shown as a whole: it would be too small to read, and slow. */
+const LARGE = 150;
+const LARGE_VIEW = { x: 16, y: 16, zoom: 0.8 };
+
+export function PlanGraph(props: Props) {
+  // Drawn when there is time for it: the rest of the screen does not wait.
+  const steps = useDeferredValue(props.steps, NO_STEPS);
+  const shown = useDeferredValue(props.shown, NO_STEPS);
+  const { selected, onSelect } = props;
   const shape = JSON.stringify(steps.map(({ name, depends_on: before }) => [name, before]));
   // Positions depend on the shape only; states change all the time.
   const places = useMemo(() => placesOf(steps), [shape]);
   const edges = useMemo(() => edgesOf(steps), [shape, steps]);
-  const nodes = steps.map((step): StepNode => ({
-    id: step.name,
-    type: 'step',
-    position: places.get(step.name) ?? { x: 0, y: 0 },
-    data: { step, isFaint: !shown.includes(step) },
-    selected: step.name === selected,
-    ...NODE,
-  }));
+  const known = useRef(new Map<string, StepNode>());
+  const nodes = steps.map((step): StepNode => {
+    const position = places.get(step.name) ?? { x: 0, y: 0 };
+    const data = { step, isFaint: !shown.includes(step) };
+    const node: StepNode = {
+      id: step.name,
+      type: 'step',
+      position,
+      data,
+      selected: step.name === selected,
+      ...NODE,
+    };
+    const before = known.current.get(step.name);
+    // The same object as before is not drawn again.
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(node)) return before;
+    known.current.set(step.name, node);
+    return node;
+  });
+  const isLarge = steps.length > LARGE;
+  if (steps.length === 0) return <div className="graph" />;
   return (
     <div className="graph" role="region" aria-label="Graph of the steps">
       <ReactFlow
@@ -52,8 +74,9 @@ export function PlanGraph({ steps, shown, selected, onSelect }: Props) {
         nodesConnectable={false}
         nodesFocusable={false}
         edgesFocusable={false}
-        onlyRenderVisibleElements={steps.length > 150}
-        fitView
+        onlyRenderVisibleElements={isLarge}
+        fitView={!isLarge}
+        defaultViewport={LARGE_VIEW}
         fitViewOptions={{ maxZoom: 1, minZoom: 0.3, padding: 0.12 }}
         minZoom={0.05}
         proOptions={{ hideAttribution: true }}
@@ -71,7 +94,7 @@ function edgesOf(steps: readonly StepState[]): Edge[] {
       id: `${one} → ${name}`,
       source: one,
       target: name,
-      animated: status === 'running',
+      animated: status === 'running' && steps.length <= LARGE,
       className: `edge tone-${status}`,
     })),
   );

@@ -5,7 +5,9 @@ import type { Plan } from '../../../src/client/types.ts';
 import { useEvents } from '../live/use-live.ts';
 import { useExecd } from '../session/session.tsx';
 
-const REFRESH_MS = 1000;
+const REFRESH_MS = 500;
+/** For each step: what is large is read less often. */
+const REFRESH_STEP_MS = 3;
 
 export const planKey = (id: string) => ['plan', id] as const;
 
@@ -20,10 +22,13 @@ export function usePlan(id: string) {
   useEvents((events) => {
     const isOfIt = events.some(({ execution_id: of, plan_id: plan }) => of === id || plan === id);
     if (!isOfIt || timer.current !== null) return;
-    timer.current = window.setTimeout(() => {
-      timer.current = null;
-      void queries.invalidateQueries({ queryKey: planKey(id) });
-    }, REFRESH_MS / 2);
+    timer.current = window.setTimeout(
+      () => {
+        timer.current = null;
+        void queries.invalidateQueries({ queryKey: planKey(id) });
+      },
+      Math.max(REFRESH_MS, (query.data?.counts.total ?? 0) * REFRESH_STEP_MS),
+    );
   });
   return query;
 }

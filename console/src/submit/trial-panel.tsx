@@ -54,7 +54,7 @@ function Applied({ dryRun: { policy, cost, cache } }: { dryRun: DryRun }) {
   const { timeouts, limits, stop, retry, output, concurrency } = policy;
   return (
     <>
-      <h3>What would apply</h3>
+      <h2 className="label">What would apply</h2>
       <Facts
         rows={[
           [

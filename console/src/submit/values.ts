@@ -1,4 +1,6 @@
 // Values of a form as text, and back.
+import { placeOfError } from './json-place.ts';
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** With another value of a field; undefined takes it away. */
@@ -41,13 +43,8 @@ export function readJson(text: string): ReadJson {
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return { value: value as Fields, problem: '' };
     return { value: null, problem: 'It must be an object.' };
-  } catch (error) {
-    const { message } = error as Error;
-    const at = Number(/position (\d+)/.exec(message)?.[1] ?? NaN);
-    const before = text.slice(0, at).split('\n');
-    const place = Number.isNaN(at)
-      ? ''
-      : `Line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: `;
-    return { value: null, problem: `${place}${message.replace(/ in JSON at.*/s, '')}.` };
+  } catch {
+    const { line, column } = placeOfError(text);
+    return { value: null, problem: `Line ${line}, column ${column}: this is not JSON.` };
   }
 }

@@ -56,7 +56,7 @@ export const whole = (count: number): string => grouped.format(count);
 export const percent = (ratio: number): string =>
   `${(ratio * 100).toFixed(ratio > 0.995 && ratio < 1 ? 1 : 0)} %`;
 export const plural = (count: number, word: string): string =>
-  `${whole(count)} ${word}${count === 1 ? '' : 's'}`;
+  `${whole(count)} ${word}${count === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;
 
 /** The end of an id: it is the random part, which is what tells two of them apart. */
 export const shortId = (id: string): string => id.slice(-8);
