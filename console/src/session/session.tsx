@@ -2,6 +2,7 @@
 // this tab and nowhere else.
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useState, useSyncExternalStore } from 'react';
+import { newKey } from '../../../src/client/calls.ts';
 import { connect, type Execd } from '../../../src/client/connect.ts';
 import { UnauthorizedError } from '../../../src/client/errors.ts';
 import type { Me } from '../../../src/client/types.ts';
@@ -16,6 +17,8 @@ const OUTAGE_MS = 24 * 3_600_000;
 
 /** What one tab has as long as one key is used. */
 export interface Tab {
+  /** Another one for each key: nothing that was read with one key is shown to another. */
+  id: string;
   execd: Execd;
   connection: Connection;
   queries: QueryClient;
@@ -41,15 +44,17 @@ function openTab(onKey: (key: string | null) => void): Tab {
   });
   const queries = new QueryClient({
     queryCache: new QueryCache({
-      // A key that has ended: who uses the console is asked again.
-      onError: (error) => {
-        if (error instanceof UnauthorizedError && key !== null) onKey(null);
+      // A key that has ended: who it belongs to is asked again, and the answer says why.
+      onError: (error, { queryKey }) => {
+        if (error instanceof UnauthorizedError && queryKey[0] !== 'me')
+          void queries.invalidateQueries({ queryKey: ['me'] });
       },
     }),
     // The client itself repeats what can be repeated.
     defaultOptions: { queries: { retry: false, staleTime: 1000 }, mutations: { retry: false } },
   });
   return {
+    id: newKey(),
     ...{ execd, connection, queries, live: new LiveEvents(execd), ring: new StatsRing(execd) },
     hasKey: key !== null,
     login: (text) => onKey(text),
@@ -70,7 +75,9 @@ export function TabProvider({ children }: { children: ReactNode }) {
   }
   return (
     <TabContext value={tab}>
-      <QueryClientProvider client={tab.queries}>{children}</QueryClientProvider>
+      <QueryClientProvider key={tab.id} client={tab.queries}>
+        {children}
+      </QueryClientProvider>
     </TabContext>
   );
 }
