@@ -29,7 +29,7 @@ import { tokenReader } from '../access/tokens.ts';
 import { type LiveFile, loadFiles, prepareFiles } from '../operator-files/live-files.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
 import { AuditLog } from '../observe/audit-log.ts';
-import { chooseHost } from './choose-host.ts';
+import { type ChosenHost, chooseHost } from './choose-host.ts';
 import { hiddenPlaces, isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from '../observe/event-handlers.ts';
 import { accountLog } from '../observe/event-log.ts';
@@ -71,6 +71,8 @@ export interface Overrides {
   clock?: Clock;
   /** By which the runner host is watched. */
   hostClock?: Clock;
+  /** The runner host, chosen and checked before. */
+  host?: ChosenHost;
   store?: (real: Store) => Store;
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
@@ -133,7 +135,7 @@ export async function buildApp(
     owner: `pid ${runtime.pid}`,
   });
   const journal: Journal = new FileJournal(logDir);
-  const host = await chooseHost(config, runtime.execPath, log);
+  const host = overrides.host ?? (await chooseHost(config, runtime.execPath, log));
   const secrets = liveSecrets({
     path: config.EXECUTION_SECRETS_FILE ?? null,
     env: runtime.env ?? {},

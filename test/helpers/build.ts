@@ -8,6 +8,7 @@ import type { Test } from 'tap';
 import { type App, buildApp, type Overrides } from '../../src/app/build-app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
+import { checkedHost } from './checked-host.ts';
 import { answerCheck } from './openapi-check.ts';
 import { type Lifetime, ofFile } from './scope.ts';
 import { until, withEnvironment } from './processes.ts';
@@ -20,12 +21,7 @@ export interface Answer<Body = unknown> {
   text: string;
 }
 
-export interface SharedService {
-  app: App;
-  url: string;
-  dataDir: string;
-  /** Lines of the server's own log. */
-  lines: { msg: string; level: number }[];
+interface Client {
   call<Body = Record<string, unknown>>(
     method: string,
     path: string,
@@ -40,6 +36,14 @@ export interface SharedService {
   finished(id: string): Promise<ExecutionWire>;
   /** Waits until the execution is in a phase. */
   inPhase(id: string, phase: ExecutionWire['phase']): Promise<ExecutionWire>;
+}
+
+export interface SharedService extends Client {
+  app: App;
+  url: string;
+  dataDir: string;
+  /** Lines of the server's own log. */
+  lines: { msg: string; level: number }[];
 }
 
 export interface Service extends SharedService {
@@ -68,7 +72,7 @@ export async function service(
     config,
     pino({ level: 'debug' }, sink),
     { ...RUNTIME, env: ofProcess },
-    overrides,
+    { ...(await checkedHost(config)), ...overrides },
   );
   let hasStopped = false;
   const stop = async () => {
@@ -88,9 +92,14 @@ export async function service(
     hasStopped = true;
     throw error;
   });
+  return { app, url, dataDir, lines, stop, ...client(url) };
+}
+
+/** What a test asks a service for; each request has these headers beside its own. */
+export function client(url: string, ofAll: Record<string, string> = {}): Client {
   const check = answerCheck();
 
-  const call: SharedService['call'] = async <Body>(
+  const call: Client['call'] = async <Body>(
     method: string,
     path: string,
     body?: unknown,
@@ -99,7 +108,11 @@ export async function service(
     const isText = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(url + path, {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...ofAll,
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -119,16 +132,10 @@ export async function service(
       if (execution.phase === 'done') return execution;
     }
   };
-  const submit: SharedService['submit'] = (spec, headers) =>
-    expect(call('POST', '/v1/executions', spec, headers));
+  const submit: Client['submit'] = (spec, headers) => expect(call('POST', '/v1/executions', spec, headers));
   return {
-    app,
-    url,
-    dataDir,
-    lines,
     call,
     finished,
-    stop,
     submit,
     run: async (spec, headers) => finished((await submit(spec, headers)).id),
     async inPhase(id, phase) {

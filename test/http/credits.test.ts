@@ -1,5 +1,4 @@
 // Credits as users and administrators meet them: accounts, what executions cost, and what they would cost.
-import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -7,13 +6,13 @@ import t, { type Test } from 'tap';
 import { buildApp } from '../../src/app/build-app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
-import { RUNTIME, service, type Service, shell } from '../helpers/build.ts';
+import { RUNTIME, service, type SharedService, shell } from '../helpers/build.ts';
+import { bearer } from '../helpers/keys.ts';
+import { ownUser } from '../helpers/own-user.ts';
 import { until } from '../helpers/processes.ts';
 import { receiver } from '../helpers/receiver.ts';
+import { type Lifetime, ofFile } from '../helpers/scope.ts';
 import { tempDir } from '../helpers/temp.ts';
-
-const token = (id: string) => `ek_${id}_${'x'.repeat(40)}`;
-const as = (id: string) => ({ authorization: `Bearer ${token(id)}` });
 
 const PRICES = `
 prices:
@@ -30,13 +29,13 @@ operations:
     run: { kind: shell, command: 'true' }
 `;
 
-function file(t: Test, name: string, text: string): string {
+function file(t: Lifetime, name: string, text: string): string {
   const path = join(tempDir(t), name);
   writeFileSync(path, text);
   return path;
 }
 
-interface World extends Service {
+interface World extends SharedService {
   grant(userId: string, amount: number): Promise<void>;
   account(userId: string, headers?: Record<string, string>): Promise<Record<string, unknown>>;
   entries(userId: string): Promise<Record<string, unknown>[]>;
@@ -44,8 +43,7 @@ interface World extends Service {
   charged(id: string): Promise<ExecutionWire>;
 }
 
-async function world(t: Test, more: Record<string, string> = {}): Promise<World> {
-  const s = await service(t, { EXECUTION_CREDITS_FILE: file(t, 'credits.yaml', PRICES), ...more });
+function worldOf<S extends SharedService>(s: S): S & World {
   return {
     ...s,
     async grant(userId, amount) {
@@ -68,6 +66,39 @@ async function world(t: Test, more: Record<string, string> = {}): Promise<World>
   };
 }
 
+/** One of its own, for what counts all users, or has settings that others do not bear. */
+const world = async (t: Test, more: Record<string, string> = {}): Promise<World> =>
+  worldOf(await service(t, { EXECUTION_CREDITS_FILE: file(t, 'credits.yaml', PRICES), ...more }));
+
+const files = new WeakMap<Lifetime, Record<'credits' | 'operations', string>>();
+
+/** One that tests share, each with an account of its own, and the file of its prices. */
+async function ownAccount(t: Test): Promise<World & { user: string; prices: string }> {
+  const ofTests = ofFile();
+  const made = files.get(ofTests) ?? {
+    credits: file(ofTests, 'credits.yaml', PRICES),
+    operations: file(ofTests, 'operations.yaml', OPERATIONS),
+  };
+  files.set(ofTests, made);
+  const env = { EXECUTION_CREDITS_FILE: made.credits, EXECUTION_OPERATIONS_FILE: made.operations };
+  const scopes = ['submit', 'read'];
+  const s = await ownUser(t, env, { root: { scopes: ['read', 'admin'] }, ann: { scopes }, bob: { scopes } });
+  return { ...worldOf(s), prices: made.credits };
+}
+
+/** The same, with other prices as long as the test lasts. */
+async function priced(t: Test, prices: string): ReturnType<typeof ownAccount> {
+  const s = await ownAccount(t);
+  const set = async (text: string) => {
+    writeFileSync(s.prices, text);
+    const answer = await s.call('POST', '/v1/admin/reload');
+    if (answer.status !== 200) throw new Error(answer.text);
+  };
+  await set(prices);
+  t.teardown(() => set(PRICES));
+  return s;
+}
+
 t.test('credits are off unless they are turned on', async (t) => {
   const s = await service(t);
   t.equal((await s.run(shell('true'))).cost, null);
@@ -85,8 +116,8 @@ t.test('credits are off unless they are turned on', async (t) => {
 });
 
 t.test('a hundred submits at once with credit for ten: ten run, and the ledger is exact', async (t) => {
-  const s = await world(t);
-  await s.grant('local', 109);
+  const s = await ownAccount(t);
+  await s.grant(s.user, 109);
   const answers = await Promise.all(
     Array.from({ length: 100 }, () => s.call<ExecutionWire>('POST', '/v1/executions', shell('true'))),
   );
@@ -97,8 +128,8 @@ t.test('a hundred submits at once with credit for ten: ten run, and the ledger i
   t.match(refused?.headers.get('content-type'), /^application\/problem\+json/);
   t.match(refused?.body, { type: 'urn:execd:error:insufficient_credits', code: 'E001', retryable: false });
   for (const { body } of accepted) t.match(await s.charged(body.id), { cost: { reserved: 10, charged: 10 } });
-  t.same(await s.account('local'), { user_id: 'local', balance: 9, reserved: 0, available: 9 });
-  const entries = await s.entries('local');
+  t.same(await s.account(s.user), { user_id: s.user, balance: 9, reserved: 0, available: 9 });
+  const entries = await s.entries(s.user);
   t.equal(entries.length, 11);
   t.equal(new Set(entries.map((entry) => entry.execution_id)).size, 11);
   const sum = entries.reduce((whole, entry) => whole + (entry.amount as number), 0);
@@ -106,10 +137,8 @@ t.test('a hundred submits at once with credit for ten: ten run, and the ledger i
 });
 
 t.test('balance 1 credit, 50 parallel submissions', async (t) => {
-  const s = await service(t, {
-    EXECUTION_CREDITS_FILE: file(t, 'one.yaml', 'prices: { exec: { per_run: 1 } }'),
-  });
-  await s.call('POST', '/v1/accounts/local/grants', { amount: 1 });
+  const s = await priced(t, 'prices: { exec: { per_run: 1 } }');
+  await s.call('POST', `/v1/accounts/${s.user}/grants`, { amount: 1 });
   const asked = Array.from({ length: 50 }, () =>
     s.call('POST', '/v1/executions', { kind: 'exec', program: 'true' }),
   );
@@ -118,8 +147,8 @@ t.test('balance 1 credit, 50 parallel submissions', async (t) => {
 });
 
 t.test('an execution tells what it has cost: its run, its time and its output', async (t) => {
-  const s = await world(t);
-  await s.grant('local', 1_000_000);
+  const s = await ownAccount(t);
+  await s.grant(s.user, 1_000_000);
   const spec = {
     ...{ kind: 'exec', program: 'head', args: ['-c', '1500000', '/dev/zero'] },
     ...{ timeouts: { attempt_ms: 10_000 }, output: { max_bytes: 2_000_000 } },
@@ -134,12 +163,12 @@ t.test('an execution tells what it has cost: its run, its time and its output', 
   const charged = 10 + seconds + 150;
   const paid = { charged, refunded: 220 - charged, balance_after: 1_000_000 - charged };
   t.same(done.cost, { reserved: 220, ...paid, ...account });
-  t.match(await s.entries('local'), [
+  t.match(await s.entries(s.user), [
     {
       ...{ kind: 'charge', amount: -charged, balance_after: 1_000_000 - charged, execution_id: id },
       ...{ reserved: 220, refunded: 220 - charged, grant_id: null, low_balance: false },
     },
-    { kind: 'grant', amount: 1_000_000, execution_id: null, reserved: null, refunded: null, by: 'local' },
+    { kind: 'grant', amount: 1_000_000, execution_id: null, reserved: null, refunded: null, by: s.user },
   ]);
   const before = await s.call('GET', `/v1/executions/${id}`);
   const etag = before.headers.get('etag') ?? '';
@@ -178,9 +207,8 @@ t.test('what never started and what was broken off costs nothing', async (t) => 
 });
 
 t.test('an operation has a price of its own, or that of what it runs', async (t) => {
-  const operations = file(t, 'operations.yaml', OPERATIONS);
-  const s = await world(t, { EXECUTION_OPERATIONS_FILE: operations });
-  await s.grant('local', 100);
+  const s = await ownAccount(t);
+  await s.grant(s.user, 100);
   t.match((await s.submit({ kind: 'operation', name: 'greet' })).cost, { reserved: 7 });
   t.match((await s.submit({ kind: 'operation', name: 'plain' })).cost, { reserved: 10 });
   t.match((await s.call('GET', '/v1/operations/greet')).body, { policy: { cost: { per_run: 7, hit: 0 } } });
@@ -190,9 +218,9 @@ t.test('an operation has a price of its own, or that of what it runs', async (t)
 t.test(
   'prices are read again on demand, whole or not at all, and apply to what is accepted then',
   async (t) => {
-    const path = file(t, 'credits.yaml', PRICES);
-    const s = await world(t, { EXECUTION_CREDITS_FILE: path });
-    await s.grant('local', 1000);
+    const s = await priced(t, PRICES);
+    const path = s.prices;
+    await s.grant(s.user, 1000);
     const reserved = async () => (await s.submit(shell('true'))).cost?.reserved ?? null;
     t.equal(await reserved(), 10);
     writeFileSync(path, 'prices: { shell: { per_run: -1, per_day: 2 } }\n');
@@ -210,9 +238,9 @@ t.test(
 );
 
 t.test('a request that keeps coming is charged from the moment that its hits have a price', async (t) => {
-  const path = file(t, 'credits.yaml', 'prices: { shell: { per_run: 10 } }\n');
-  const s = await world(t, { EXECUTION_CREDITS_FILE: path });
-  await s.grant('local', 100);
+  const s = await priced(t, 'prices: { shell: { per_run: 10 } }\n');
+  const path = s.prices;
+  await s.grant(s.user, 100);
   const spec = shell('true', { cache: {} });
   const price = async (amount: number) => {
     writeFileSync(path, `prices: { shell: { per_run: 10, hit: ${amount} } }\n`);
@@ -230,7 +258,7 @@ t.test('a request that keeps coming is charged from the moment that its hits hav
   t.same(await costs(), hits(2));
   await price(0);
   t.same(await costs(), hits(0));
-  t.match(await s.account('local'), { balance: 82 });
+  t.match(await s.account(s.user), { balance: 82 });
 });
 
 t.test(
@@ -258,13 +286,13 @@ t.test(
 );
 
 t.test('a grant is made once for each key, and checked', async (t) => {
-  const s = await world(t);
-  const grant = (body: object, headers = {}) => s.call('POST', '/v1/accounts/ann/grants', body, headers);
+  const s = await ownAccount(t);
+  const grant = (body: object, headers = {}) => s.call('POST', '/v1/accounts/ella/grants', body, headers);
   const key = { 'idempotency-key': 'g1' };
   const first = await grant({ amount: 100, note: 'welcome' }, key);
   t.match(first, {
     status: 201,
-    body: { kind: 'grant', amount: 100, balance_after: 100, note: 'welcome', by: 'local' },
+    body: { kind: 'grant', amount: 100, balance_after: 100, note: 'welcome', by: s.user },
   });
   const again = await grant({ amount: 100, note: 'welcome' }, key);
   t.match(again, { status: 200, body: first.body });
@@ -273,9 +301,9 @@ t.test('a grant is made once for each key, and checked', async (t) => {
     status: 422,
     body: { type: 'urn:execd:error:idempotency_key_reused' },
   });
-  const other = await s.call('POST', '/v1/accounts/bob/grants', { amount: 100, note: 'welcome' }, key);
+  const other = await s.call('POST', '/v1/accounts/finn/grants', { amount: 100, note: 'welcome' }, key);
   t.equal(other.status, 422, 'another account is another request');
-  t.match(await s.account('ann'), { balance: 100 });
+  t.match(await s.account('ella'), { balance: 100 });
   t.equal((await grant({ amount: -101 })).status, 402);
   t.match(await grant({ amount: -40 }), { status: 201, body: { balance_after: 60 } });
   for (const amount of [0, 0.5, '1', 1e16, -1e16, null]) {
@@ -288,72 +316,65 @@ t.test('a grant is made once for each key, and checked', async (t) => {
   t.match(await grant({ amount: 1, balance: 2 }), { status: 400, body: { errors: [{ field: '/balance' }] } });
   const nobody = await s.call('POST', `/v1/accounts/${'x'.repeat(256)}/grants`, { amount: 1 });
   t.equal(nobody.status, 404);
-  t.match(await s.account('ann'), { balance: 60 });
+  t.match(await s.account('ella'), { balance: 60 });
 });
 
 t.test('a submit with a key that was used for a grant is refused, and the other way round', async (t) => {
-  const s = await world(t);
+  const s = await ownAccount(t);
   const key = { 'idempotency-key': 'k' };
-  await s.call('POST', '/v1/accounts/local/grants', { amount: 100 }, key);
+  await s.call('POST', `/v1/accounts/${s.user}/grants`, { amount: 100 }, key);
   t.equal((await s.call('POST', '/v1/executions', shell('true'), key)).status, 422);
   const used = { 'idempotency-key': 'k2' };
   await s.submit(shell('true'), used);
-  t.equal((await s.call('POST', '/v1/accounts/local/grants', { amount: 100 }, used)).status, 422);
-  t.match(await s.account('local'), { available: 90 });
+  t.equal((await s.call('POST', `/v1/accounts/${s.user}/grants`, { amount: 100 }, used)).status, 422);
+  t.match(await s.account(s.user), { available: 90 });
 });
 
 t.test('entries are read in pages', async (t) => {
-  const s = await world(t);
-  for (let i = 1; i <= 5; i++) await s.grant('local', i);
+  const s = await ownAccount(t);
+  for (let i = 1; i <= 5; i++) await s.grant(s.user, i);
   const amounts: number[] = [];
   let cursor: string | null = null;
   do {
     const query: string = cursor === null ? '' : `&cursor=${cursor}`;
     const { body } = await s.call<{ items: { amount: number }[]; next_cursor: string | null }>(
-      ...(['GET', `/v1/accounts/local/entries?limit=2${query}`] as const),
+      ...(['GET', `/v1/accounts/${s.user}/entries?limit=2${query}`] as const),
     );
     amounts.push(...body.items.map(({ amount }) => amount));
     cursor = body.next_cursor;
   } while (cursor !== null);
   t.same(amounts, [5, 4, 3, 2, 1]);
-  const { body } = await s.call<{ next_cursor: string }>('GET', '/v1/accounts/local/entries?limit=2');
+  const { body } = await s.call<{ next_cursor: string }>('GET', `/v1/accounts/${s.user}/entries?limit=2`);
   await s.grant('other', 1);
   const elsewhere = await s.call('GET', `/v1/accounts/other/entries?cursor=${body.next_cursor}`);
   t.match(elsewhere, { status: 400, body: { type: 'urn:execd:error:invalid_cursor' } });
   const list = await s.call('GET', `/v1/executions?cursor=${body.next_cursor}`);
   t.match(list, { status: 400, body: { type: 'urn:execd:error:invalid_cursor' } });
   for (const wrong of ['limit=0', 'limit=1001', 'page=2', 'cursor=x'])
-    t.equal((await s.call('GET', `/v1/accounts/local/entries?${wrong}`)).status, 400, wrong);
+    t.equal((await s.call('GET', `/v1/accounts/${s.user}/entries?${wrong}`)).status, 400, wrong);
 });
 
 t.test('who is not an administrator sees one account, and grants nothing', async (t) => {
-  const keys = ['root', 'ann', 'bob'].map((id) => ({
-    ...{ id, user: id, may_run: 'any', sha256: createHash('sha256').update(token(id)).digest('hex') },
-    scopes: id === 'root' ? ['read', 'admin'] : ['submit', 'read'],
-  }));
-  const path = file(t, 'keys.json', JSON.stringify({ keys }));
-  chmodSync(path, 0o600);
-  const s = await world(t, { EXECUTION_API_KEYS_FILE: path });
+  const s = await ownAccount(t);
   const get = async (user: string, who: string) =>
-    (await s.call('GET', `/v1/accounts/${user}`, undefined, as(who))).status;
+    (await s.call('GET', `/v1/accounts/${user}`, undefined, bearer(who))).status;
   t.equal(await get('ann', 'ann'), 200, 'everybody has one');
   t.equal(await get('ann', 'root'), 404, 'it never had a credit');
-  const granted = await s.call('POST', '/v1/accounts/ann/grants', { amount: 10 }, as('root'));
+  const granted = await s.call('POST', '/v1/accounts/ann/grants', { amount: 10 }, bearer('root'));
   t.match(granted, { status: 201, body: { by: 'root' } });
-  t.equal((await s.call('POST', '/v1/accounts/ann/grants', { amount: 10 }, as('ann'))).status, 403);
+  t.equal((await s.call('POST', '/v1/accounts/ann/grants', { amount: 10 }, bearer('ann'))).status, 403);
   t.same([await get('ann', 'ann'), await get('ann', 'root'), await get('ann', 'bob')], [200, 200, 404]);
   const entries = async (who: string) =>
-    (await s.call('GET', '/v1/accounts/ann/entries', undefined, as(who))).status;
+    (await s.call('GET', '/v1/accounts/ann/entries', undefined, bearer(who))).status;
   t.same([await entries('ann'), await entries('root'), await entries('bob')], [200, 200, 404]);
-  const theirs = await s.call('POST', '/v1/executions', shell('true'), as('bob'));
+  const theirs = await s.call('POST', '/v1/executions', shell('true'), bearer('bob'));
   t.equal(theirs.status, 402, 'nobody spends the credits of another');
-  t.equal((await s.call('POST', '/v1/executions', shell('true'), as('ann'))).status, 202);
+  t.equal((await s.call('POST', '/v1/executions', shell('true'), bearer('ann'))).status, 202);
 });
 
 t.test('a dry run answers what would become of a request of every kind, and stores nothing', async (t) => {
-  const operations = file(t, 'operations.yaml', OPERATIONS);
-  const s = await world(t, { EXECUTION_OPERATIONS_FILE: operations });
-  await s.grant('local', 100);
+  const s = await ownAccount(t);
+  await s.grant(s.user, 100);
   const dry = (spec: object, headers = {}) => s.call('POST', '/v1/executions/dry-run', spec, headers);
   const { status, body } = await dry(
     shell('true', { cache: { ttl_s: 60 }, retry: { attempts: 2 }, priority: 3 }),
@@ -396,7 +417,7 @@ t.test('a dry run answers what would become of a request of every kind, and stor
   }
   const short = await dry(shell('true', { retry: { attempts: 100 } }));
   t.match(short.body, { accepted: true });
-  await s.grant('local', -95);
+  await s.grant(s.user, -95);
   t.match((await dry(shell('true'))).body, {
     ...{
       accepted: false,
@@ -418,7 +439,7 @@ t.test('a dry run answers what would become of a request of every kind, and stor
     'the parameter of earlier versions is not ignored',
   );
   t.match((await s.call('GET', '/v1/executions')).body, { items: [] });
-  t.match(await s.account('local'), { balance: 5, reserved: 0 });
+  t.match(await s.account(s.user), { balance: 5, reserved: 0 });
   t.equal((await s.call('POST', '/v1/executions', shell('true'))).status, 402, 'this one is meant');
 });
 
