@@ -125,6 +125,12 @@ function settings(dir: string, below: Record<string, string> = {}): Record<strin
   return { ...below, ...Object.fromEntries(pairs) };
 }
 
+/** GiB of the volume that a kustomization asks for. */
+function volumeOf(dir: string): number {
+  const files = globSync(join(dir, '*.yaml')).map(read);
+  return Number(/storage\n +value: (\d+)Gi|storage: (\d+)Gi/.exec(files.join('\n'))?.slice(1).find(Boolean));
+}
+
 const environment = settings(OVERLAY, settings(BASE));
 const config: Config = loadConfig(environment);
 const { spec } = one('StatefulSet') as StatefulSet;
@@ -155,6 +161,19 @@ t.test('every manifest is part of a kustomization, and only the overlay names a 
     'keys are not part of it',
   );
 });
+
+t.test(
+  'what is kept fits on the volume, also when all users are refused only at twice the bound',
+  async (t) => {
+    for (const [env, gib] of [
+      [settings(BASE), volumeOf(BASE)],
+      [environment, volumeOf(OVERLAY)],
+    ] as const) {
+      const { EXECUTION_MAX_STORE_BYTES: store, EXECUTION_MAX_LOG_BYTES: logs } = env;
+      t.ok(2 * (Number(store) + Number(logs)) < gib * 2 ** 30, `${store} and ${logs} on ${gib} GiB`);
+    }
+  },
+);
 
 t.test('the config maps hold settings that the service knows', async (t) => {
   for (const env of [settings(BASE), environment]) t.doesNotThrow(() => loadConfig(env));
