@@ -7,8 +7,10 @@ import t, { type Test } from 'tap';
 import { redactValue } from '../../src/domain/spec/secrets.ts';
 import { Redactor, textRedactor } from '../../src/journal/redactor.ts';
 import { formsOf } from '../../src/operator-files/secret-forms.ts';
-import { service, shell } from '../helpers/build.ts';
-import { bearer, keysFile } from '../helpers/keys.ts';
+import { service, type SharedService, shell } from '../helpers/build.ts';
+import { bearer } from '../helpers/keys.ts';
+import { ownUser } from '../helpers/own-user.ts';
+import { type Lifetime, ofFile } from '../helpers/scope.ts';
 import { pathsBelow, readIfThere, tempDir } from '../helpers/temp.ts';
 
 const CANARY = 'cánary/7f3a"91+c0 de=';
@@ -32,18 +34,35 @@ function allFiles(dir: string): Buffer {
   return Buffer.concat(pathsBelow(dir).map((path) => readIfThere(join(dir, path)) ?? Buffer.alloc(0)));
 }
 
-const withKeys = (t: Test, more: Record<string, string>) =>
-  service(t, {
-    EXECUTION_API_KEYS_FILE: keysFile(t, { ann: {}, bob: {} }),
-    EXECUTION_RETENTION_SECS: '0',
-    ...more,
-  });
+const files = new WeakMap<Lifetime, string>();
+
+/** A service that tests share, whose file now has these secrets. */
+async function givenSecrets(
+  t: Test,
+  secrets: Record<string, object>,
+  operations: object = {},
+): Promise<SharedService & { secrets: string }> {
+  const ofTests = ofFile();
+  const dir = files.get(ofTests) ?? tempDir(ofTests);
+  files.set(ofTests, dir);
+  const paths = { secrets: join(dir, 'secrets.json'), operations: join(dir, 'operations.json') };
+  writeFileSync(paths.secrets, JSON.stringify({ secrets }), { mode: 0o600 });
+  writeFileSync(paths.operations, JSON.stringify({ operations }), { mode: 0o600 });
+  const env = {
+    ...{ EXECUTION_SECRETS_FILE: paths.secrets, EXECUTION_OPERATIONS_FILE: paths.operations },
+    ...{ EXECUTION_EGRESS_ALLOW: '127.0.0.1', EXECUTION_MAX_CONCURRENT: '1' },
+    ...{ EXECUTION_RETENTION_SECS: '0', EXECUTION_LOG_LEVEL: 'trace' },
+  };
+  const s = await ownUser(t, env, { ann: {}, bob: {} });
+  const { status, text } = await s.call('POST', '/v1/admin/reload');
+  if (status !== 200) throw new Error(text);
+  return { ...s, secrets: paths.secrets };
+}
 
 t.test(
   "a secret's bytes are in no file, log, answer or metric, in whatever form a command prints it",
   async (t) => {
-    const file = secretsFile(t, { canary: { file: valueFile(t, `${CANARY}\n`), users: ['ann'] } });
-    const s = await withKeys(t, { EXECUTION_SECRETS_FILE: file, EXECUTION_LOG_LEVEL: 'trace' });
+    const s = await givenSecrets(t, { canary: { file: valueFile(t, `${CANARY}\n`), users: ['ann'] } });
     const script = `
     import base64, json, os, sys, time, urllib.parse
     v = os.environ["S"]
@@ -155,8 +174,7 @@ t.test(
 );
 
 t.test('who may not use a secret learns no more than that it is not there for them', async (t) => {
-  const file = secretsFile(t, { canary: { file: valueFile(t, CANARY), users: ['ann'] } });
-  const s = await withKeys(t, { EXECUTION_SECRETS_FILE: file });
+  const s = await givenSecrets(t, { canary: { file: valueFile(t, CANARY), users: ['ann'] } });
   const ask = (secret: string, who: string) =>
     s.call('POST', '/v1/executions', shell('true', { env: { S: { secret } } }), bearer(who));
   t.equal((await ask('canary', 'ann')).status, 202);
@@ -167,7 +185,7 @@ t.test('who may not use a secret learns no more than that it is not there for th
 });
 
 t.test('a secret stands in env and headers, and nowhere else', async (t) => {
-  const s = await service(t);
+  const s = await givenSecrets(t, {});
   const ref = { secret: 'x' };
   for (const [field, body] of [
     ['/args/0', { kind: 'exec', program: 'x', args: [ref] }],
@@ -186,12 +204,9 @@ t.test('a secret stands in env and headers, and nowhere else', async (t) => {
 });
 
 t.test('an operation may use a secret that its callers may not', async (t) => {
-  const file = secretsFile(t, { canary: { file: valueFile(t, CANARY), operations: ['deploy'] } });
-  const operations = join(tempDir(t), 'operations.yaml');
-  const run = (name: string) =>
-    `  ${name}: { run: { kind: shell, command: 'test -n "$S" && echo "$S"', env: { S: { secret: canary } } } }\n`;
-  writeFileSync(operations, `operations:\n${run('deploy')}${run('other')}`, { mode: 0o600 });
-  const s = await withKeys(t, { EXECUTION_SECRETS_FILE: file, EXECUTION_OPERATIONS_FILE: operations });
+  const run = { kind: 'shell', command: 'test -n "$S" && echo "$S"', env: { S: { secret: 'canary' } } };
+  const canary = { file: valueFile(t, CANARY), operations: ['deploy'] };
+  const s = await givenSecrets(t, { canary }, { deploy: { run }, other: { run } });
   const ask = (name: string) =>
     s.call('POST', '/v1/executions', { kind: 'operation', name }, { ...bearer('bob'), prefer: 'wait=9' });
   t.match(await ask('deploy'), { body: { status: 'completed', result: { stdout: '[redacted]\n' } } });
@@ -200,8 +215,7 @@ t.test('an operation may use a secret that its callers may not', async (t) => {
 
 t.test('another value is another result, and one that is gone is not started without', async (t) => {
   const value = valueFile(t, 'first-value');
-  const file = secretsFile(t, { one: { file: value, users: ['local'] } });
-  const s = await service(t, { EXECUTION_SECRETS_FILE: file, EXECUTION_MAX_CONCURRENT: '1' });
+  const s = await givenSecrets(t, { one: { file: value, users: 'any' } });
   const spec = shell('true', { env: { S: { secret: 'one' } }, cache: {} });
   t.match(await s.run(spec), { cache: { status: 'stored' } });
   t.match(await s.run(spec), { cache: { status: 'hit' } });
@@ -210,7 +224,7 @@ t.test('another value is another result, and one that is gone is not started wit
   t.match(await s.run(spec), { cache: { status: 'stored' } });
   const blocker = await s.submit(shell('sleep 60'));
   const waiting = await s.submit(shell('true', { env: { S: { secret: 'one' } } }));
-  writeFileSync(file, '{"secrets": {}}');
+  writeFileSync(s.secrets, '{"secrets": {}}');
   t.equal((await s.call('POST', '/v1/admin/reload')).status, 200);
   await s.call('POST', `/v1/executions/${blocker.id}/cancel`);
   t.match(await s.finished(waiting.id), {
