@@ -6,6 +6,8 @@ import { fakeClock } from '../helpers/clock.ts';
 import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 
+const SHARED = { EXECUTION_METRICS_PORT: '0' };
+
 t.test('probes and health tell what they are for', async (t) => {
   const hostClock = fakeClock();
   const { call, app } = await service(t, {}, { hostClock });
@@ -64,12 +66,13 @@ t.test('statistics count what is there', async (t) => {
 });
 
 t.test('metrics have the names of the source and ours, and count', async (t) => {
-  const { call, run, submit, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
+  const { call, run, submit, inPhase, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
   await run(shell('echo hello; echo err >&2'));
   await run(shell('exit 3'));
   await run(shell('sleep 60', { timeouts: { attempt_ms: 100 } }));
   await run({ kind: 'exec', program: 'nope' });
   const { id } = await submit(shell('sleep 60'));
+  await inPhase(id, 'running');
   await call('POST', `/v1/executions/${id}/cancel`);
   await finished(id);
   await call('POST', '/v1/executions', { kind: 'nope' });
@@ -104,7 +107,7 @@ t.test('metrics have the names of the source and ours, and count', async (t) => 
 });
 
 t.test('the metrics do not grow with what strangers ask for', async (t) => {
-  const { call } = await service(t);
+  const { call } = await sharedService(t, SHARED);
   const series = async () =>
     (await call('GET', '/metrics')).text.split('\n').filter((line) => line.includes('_http_')).length;
   await call('GET', '/no/such/0');
@@ -117,7 +120,7 @@ t.test('the metrics do not grow with what strangers ask for', async (t) => {
 });
 
 t.test('every metric has a help text, and a name by the rules of Prometheus', async (t) => {
-  const { call, run } = await sharedService(t);
+  const { call, run } = await sharedService(t, SHARED);
   await run(shell('true'));
   const { text } = await call('GET', '/metrics');
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
@@ -134,7 +137,7 @@ t.test('every metric has a help text, and a name by the rules of Prometheus', as
 });
 
 t.test('the metrics port needs no key and has nothing else', async (t) => {
-  const { app } = await service(t, { EXECUTION_METRICS_PORT: '0' });
+  const { app } = await sharedService(t, SHARED);
   const address = app.metricsAddress();
   const get = (path: string) => rawRequest(address ?? '', { path });
   t.equal((await get('/metrics')).status, 200);
@@ -221,7 +224,7 @@ t.test(
 );
 
 t.test('nothing is left of what has run', async (t) => {
-  const s = await sharedService(t);
+  const s = await sharedService(t, SHARED);
   await Promise.all(
     Array.from({ length: 20 }, (_, i) => s.run(shell(i % 2 === 0 ? 'true' : 'touch file; mkdir -p a/b/c'))),
   );
@@ -230,7 +233,7 @@ t.test('nothing is left of what has run', async (t) => {
 });
 
 t.test('the documents are served', async (t) => {
-  const { call, url } = await sharedService(t);
+  const { call, url } = await sharedService(t, SHARED);
   const { body } = await call('GET', '/openapi.json');
   t.match(body, { openapi: '3.1.0', info: { title: 'execd', version: VERSION } });
   const docs = await call('GET', '/docs');
@@ -254,7 +257,7 @@ t.test('the documents are served', async (t) => {
 });
 
 t.test('what ends in _total is a counter, and everything says what it is', async (t) => {
-  const s = await sharedService(t);
+  const s = await sharedService(t, SHARED);
   await s.run(shell('true'));
   const { text } = await s.call('GET', '/metrics');
   const types = new Map(

@@ -37,8 +37,16 @@ async function target(
 }
 
 const ALLOW = { EXECUTION_EGRESS_ALLOW: '127.0.0.1' };
+const SMALL_RESULTS = { ...ALLOW, EXECUTION_RESULT_BYTES: '5000' };
+const LITTLE_ROOM = { ...ALLOW, EXECUTION_MAX_OUTPUT_BYTES: '3000', EXECUTION_CACHE_MAX_BYTES: '20000' };
 const FAST = { attempts: 3, min_ms: 1, max_ms: 2 };
 const call = (url: string, more: object = {}) => ({ kind: 'http', url, ...more });
+
+/** What a counter says now; 0 when it is not there yet. */
+async function counted(s: SharedService, name: string): Promise<number> {
+  const lines = (await s.call('GET', '/metrics')).text.split('\n');
+  return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length) ?? 0);
+}
 
 t.test('an HTTP call answers with status, headers and body, and its body is in the log', async (t) => {
   const { url, requests } = await target(t, (_n, request, response) => {
@@ -46,7 +54,7 @@ t.test('an HTTP call answers with status, headers and body, and its body is in t
       .writeHead(201, { 'content-type': 'text/plain', 'x-made': 'yes' })
       .end(`you sent ${request.method}`);
   });
-  const s = await sharedService(t, ALLOW);
+  const s = await sharedService(t, SMALL_RESULTS);
   const spec = call(`${url}/a?b=1`, { method: 'PUT', query: { c: ['2', '3'] }, body: { json: { d: null } } });
   const done = await s.run(spec);
   t.match(done, {
@@ -80,7 +88,7 @@ t.test('a body is parsed where that was asked for, and one that is not there is 
     '/blank': (response) => response.writeHead(200).end(' '),
   };
   const { url } = await target(t, (_n, request, response) => answers[request.url ?? '']?.(response));
-  const s = await sharedService(t, ALLOW);
+  const s = await sharedService(t, SMALL_RESULTS);
   const more = { output: { parse: 'json' }, expect: { statuses: ['2xx', 304] } };
   const ask = (path: string, method = 'DELETE') => s.run({ ...call(`${url}${path}`, more), method });
   t.match(await ask('/json'), {
@@ -134,7 +142,7 @@ t.test('a target that fails twice and then works is asked three times', async (t
 
 t.test('attempts that are used up are E005 and keep the last cause', async (t) => {
   const { url } = await target(t, (_n, _request, response) => response.writeHead(500).end());
-  const s = await sharedService(t, ALLOW);
+  const s = await sharedService(t, SMALL_RESULTS);
   t.match(await s.run(call(url, { retry: FAST })), {
     status: 'failed',
     outcome: { cause: 'http_response', status: 500, exhausted: { attempts: 3, by: 'attempts' } },
@@ -146,7 +154,7 @@ t.test('attempts that are used up are E005 and keep the last cause', async (t) =
 
 t.test('a status that another try does not help is not tried again', async (t) => {
   const { url, requests } = await target(t, (_n, _request, response) => response.writeHead(404).end());
-  const s = await sharedService(t, ALLOW);
+  const s = await sharedService(t, SMALL_RESULTS);
   t.match(await s.run(call(url, { retry: FAST })), {
     status: 'failed',
     error: { code: 'E003', type: 'http_status' },
@@ -156,7 +164,7 @@ t.test('a status that another try does not help is not tried again', async (t) =
 });
 
 t.test('how a target can fail, and what each failure is called', async (t) => {
-  const s = await service(t, { ...ALLOW, EXECUTION_MAX_OUTPUT_BYTES: '1000' });
+  const s = await sharedService(t, LITTLE_ROOM);
   const hangs = await target(t, () => undefined);
   t.match(await s.run(call(hangs.url, { timeouts: { attempt_ms: 50 } })), {
     status: 'timed_out',
@@ -172,7 +180,7 @@ t.test('how a target can fail, and what each failure is called', async (t) => {
   t.match(await s.run(call(endless.url, { output: { oversized: 'fail' } })), {
     status: 'failed',
     outcome: { cause: 'output_limit' },
-    output: { stdout_kept_bytes: 1000 },
+    output: { stdout_kept_bytes: 3000 },
   });
   const inward = await target(t, (_n, _request, response) => {
     response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end();
@@ -193,7 +201,9 @@ t.test('nothing but public addresses is reached unless it is allowed', async (t)
 });
 
 t.test('each attempt has its own limit, and all of them together have one', async (t) => {
-  const s = await service(t, { EXECUTION_KILL_GRACE_MS: '100' });
+  const s = await sharedService(t, SMALL_RESULTS);
+  const timeouts = () => counted(s, 'timeout_errors_total{operation_type="shell"}');
+  const before = await timeouts();
   const slow = shell('sleep 30 & sleep 30', { timeouts: { attempt_ms: 100 }, retry: FAST });
   const done = await s.run(slow);
   t.match(done, {
@@ -206,13 +216,12 @@ t.test('each attempt has its own limit, and all of them together have one', asyn
   const cut = await s.run(hasty);
   t.match(cut, { status: 'timed_out', outcome: { cause: 'total_timeout', limit_ms: 350 } });
   t.ok(cut.attempts.length < 5, `${cut.attempts.length} attempts`);
-  const metrics = await s.call('GET', '/metrics');
-  t.match(metrics.text, /timeout_errors_total\{operation_type="shell"\} 2/);
+  t.equal((await timeouts()) - before, 2);
 });
 
 t.test('a call that waits for its answer is cancelled at once', async (t) => {
   const { url, requests } = await target(t, () => undefined);
-  const s = await sharedService(t, ALLOW);
+  const s = await sharedService(t, SMALL_RESULTS);
   const { id } = await s.submit(call(url));
   await until('it was asked', () => requests.length === 1);
   await s.call('POST', `/v1/executions/${id}/cancel`);
@@ -432,7 +441,7 @@ t.test(
   'a hit is what the run made: its result, its totals and its log, for as long as that is there',
   async (t) => {
     const { url, requests } = await target(t, (_n, _request, response) => response.end('é'.repeat(50_000)));
-    const s = await service(t, { ...ALLOW, EXECUTION_RESULT_BYTES: '5000' });
+    const s = await sharedService(t, SMALL_RESULTS);
     const long = shell('seq 5000; echo error >&2', { cache: {} });
     const short = shell('echo short', { cache: {} });
     const logs = (id: string, query = '') => s.call('GET', `/v1/executions/${id}/logs${query}`);
@@ -487,7 +496,12 @@ t.test(
 );
 
 t.test('a request that keeps coming is answered like the first time, however often', async (t) => {
-  const s = await service(t);
+  const s = await sharedService(t, SMALL_RESULTS);
+  const counts = async () => [
+    await counted(s, 'cache_hits_total{operation_type="shell"}'),
+    await counted(s, 'execd_executions_accepted_total{kind="shell"}'),
+  ];
+  const [hits = 0, accepted = 0] = await counts();
   const spec = shell('echo "é ✓"', { labels: { team: '"id":' }, task_id: '"trace_id":', cache: {} });
   await s.run(spec);
   const answers = [];
@@ -517,9 +531,7 @@ t.test('a request that keeps coming is answered like the first time, however oft
   t.match(await s.call('POST', '/v1/executions/batch', spec), { status: 400 }, 'only where it was known');
   t.match(await s.call('POST', '/v1/executions?x=1', spec), { status: 400 });
   await s.call('GET', '/v1/executions');
-  const metrics = await s.call('GET', '/metrics');
-  t.match(metrics.text, /cache_hits_total\{operation_type="shell"\} 9/, 'when they are stored');
-  t.match(metrics.text, /execd_executions_accepted_total\{kind="shell"\} 10/);
+  t.same(await counts(), [hits + 9, accepted + 10], 'when they are stored');
 });
 
 t.test('an operation that has changed is not answered from what was known of it', async (t) => {
@@ -767,7 +779,7 @@ t.test('two operations with equal parameters never share a result', async (t) =>
 });
 
 t.test('what fails or does not fit is not kept', async (t) => {
-  const s = await service(t, { EXECUTION_MAX_OUTPUT_BYTES: '3000', EXECUTION_CACHE_MAX_BYTES: '20000' });
+  const s = await sharedService(t, LITTLE_ROOM);
   const reasons = {
     ...{ 'exit 1': 'not_completed', 'kill $$': 'not_completed' },
     ...{ 'seq 1000': 'output_truncated', 'seq 500': 'too_large' },

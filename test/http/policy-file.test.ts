@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { service, shell } from '../helpers/build.ts';
+import { service, sharedService, type SharedService, shell } from '../helpers/build.ts';
 import { httpServer } from '../helpers/http-world.ts';
-import { bearer, keysFile } from '../helpers/keys.ts';
+import { bearer, keysFile, sharedKeys } from '../helpers/keys.ts';
 import { until } from '../helpers/processes.ts';
+import { type Lifetime, ofFile } from '../helpers/scope.ts';
 import { tempDir } from '../helpers/temp.ts';
 
-function policy(t: Test, text: string): string {
+function policy(t: Lifetime, text: string): string {
   const file = join(tempDir(t), 'policy.yaml');
   writeFileSync(file, text, { mode: 0o600 });
   return file;
@@ -24,10 +25,22 @@ users:
 const echo = (more: object = {}) => ({ kind: 'exec', program: '/bin/echo', args: ['hello'], ...more });
 const SLEEP = { kind: 'exec', program: '/bin/sleep', args: ['60'] };
 
-async function ruled(t: Test, text = ECHO, env: Record<string, string> = {}) {
-  const file = policy(t, text);
-  const keys = keysFile(t, { ann: { may_run: undefined }, root: {}, bob: {} });
-  const s = await service(t, { EXECUTION_API_KEYS_FILE: keys, EXECUTION_POLICY_FILE: file, ...env });
+const KEYS = { ann: { may_run: undefined }, root: {}, bob: {} };
+const files = new WeakMap<Lifetime, string>();
+
+/** A service that tests share, whose policy file now has this text; it runs one execution at a time. */
+async function ruled(t: Test, text = ECHO) {
+  const ofTests = ofFile();
+  const file = files.get(ofTests) ?? policy(ofTests, ECHO);
+  files.set(ofTests, file);
+  const env = { EXECUTION_POLICY_FILE: file, EXECUTION_MAX_CONCURRENT: '1' };
+  const s = judged(await sharedService(t, { ...sharedKeys(KEYS), ...env }), file);
+  const { status, text: answer } = await s.reload(text);
+  if (status !== 200) throw new Error(answer);
+  return s;
+}
+
+function judged<S extends SharedService>(s: S, file: string) {
   const as =
     (user: string) =>
     (body: object, headers: Record<string, string> = {}) =>
@@ -102,7 +115,7 @@ t.test(
 );
 
 t.test('what is not allowed any more is not started, and says so', async (t) => {
-  const s = await ruled(t, ECHO, { EXECUTION_MAX_CONCURRENT: '1' });
+  const s = await ruled(t);
   const { body: first } = await s.as('ann')(SLEEP);
   const { body: second } = await s.as('ann')(echo({ retry: { attempts: 3 } }));
   const { body: third } = await s.as('ann')(SLEEP);
@@ -154,10 +167,13 @@ t.test('a grant to a host, and an operation, cover what redirects lead to', asyn
   const both = '{ may_run: [{ host: 127.0.0.1 }, { host: localhost }] }';
   const one =
     '{ may_run: [{ host: 127.0.0.1 }, { operation: closed }, { operation: listed }, { operation: open }] }';
-  const { as } = await ruled(t, `users: { ann: ${one}, bob: ${both}, root: { may_run: any } }`, {
+  const rules = policy(t, `users: { ann: ${one}, bob: ${both}, root: { may_run: any } }`);
+  const s = await service(t, {
+    ...{ EXECUTION_API_KEYS_FILE: keysFile(t, KEYS), EXECUTION_POLICY_FILE: rules },
     EXECUTION_EGRESS_ALLOW: '127.0.0.1,localhost',
     EXECUTION_OPERATIONS_FILE: operations,
   });
+  const { as } = judged(s, rules);
   const ask = async (user: string, body: object) => (await as(user)(body, { prefer: 'wait=30' })).body;
   const call = (path: string, more: object = {}) => ({ kind: 'http', url: `${origin}${path}`, ...more });
   const named = (name: string) => ({ kind: 'operation', name });
