@@ -9,7 +9,7 @@ import { isLoopback } from '../config/settings.ts';
 import { makeDirectory, probeDirectory } from './directories.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
+import { ownerOfCircuit, type WebhookSender } from '../domain/webhooks/webhooks.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { Runner } from '../domain/ports/runner.ts';
@@ -185,7 +185,7 @@ export async function buildApp(
   ];
   const conditions = new ConditionThread(clock);
   const usedStore = overrides.store?.(store) ?? store;
-  const circuits = new Circuits(() => clock.monotonic());
+  const circuits = new Circuits(() => clock.monotonic(), ownerOfCircuit);
   const engine = new Engine({
     store: usedStore,
     rules: () => rules.current,

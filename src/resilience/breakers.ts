@@ -1,5 +1,5 @@
 // When a circuit opens: cockatiel's breakers, and one of its kind that counts the calls of a time window on a clock that is handed
-// to it. Cockatiel's own one for that keeps calls beyond the window, measures a rate of calls instead of counting them, and asks
+// to it. Cockatiel's own one for that keeps calls beyond the window, measures a rate of calls instead of counting them, and reads
 // the wall clock, which may be set.
 import { ConsecutiveBreaker, CountBreaker, type IBreaker } from 'cockatiel';
 
@@ -12,7 +12,7 @@ export type Trip =
   /** A ratio of failures among the calls of a window. */
   | { type: 'sampling'; ratio: number; minCalls: number; windowMs: number };
 
-/** A breaker that says what it counts. */
+/** A breaker, and the calls that it counts now. */
 export interface Counting {
   readonly breaker: IBreaker;
   counted(): { calls: number; failures: number };
@@ -63,7 +63,7 @@ export class WindowBreaker implements IBreaker {
     this.#nowMs = nowMs;
   }
 
-  /** As it may be kept: with ages, since the clock begins anew with each process. */
+  /** What can be kept: ages, because each process has a clock of its own that starts at zero. */
   get state(): unknown {
     const now = this.#nowMs();
     return this.#window.map(({ from, calls, failures }) => ({ ageMs: now - from, calls, failures }));

@@ -1,4 +1,4 @@
-// Circuit breakers: what fails for everybody is not asked for a while, then by a few probes, and again by all when those
+// Circuit breakers: what fails for everybody is left alone for some time, then asked by a few probes, and by all again when those
 // succeed (Nygard, Release It!, "Circuit Breaker"). Cockatiel's breakers decide when one opens, its backoffs for how long. Its
 // policy around them is not used: callers wait there for the end of a probe, a cancel counts as a probe that worked, and its time
 // is the wall clock.
@@ -8,6 +8,7 @@ import {
   ExponentialBackoff,
   noJitterGenerator,
 } from 'cockatiel';
+import { surplusOf } from '../domain/shares.ts';
 import { breakerOf, type Counting, type Trip } from './breakers.ts';
 import { Waits } from './retrying.ts';
 
@@ -62,10 +63,10 @@ export interface Ticket {
   readonly generation: number;
 }
 
-/** `ignored` says nothing about the target: the attempt was cancelled, or is the caller's own fault. */
+/** `ignored`: it shows nothing about the target, because the attempt was cancelled or the caller was at fault. */
 export type CallEnd = 'success' | 'failure' | 'ignored';
 
-/** Time, and who is told of a change of state. */
+/** The clock of a circuit, and who hears of its changes. */
 export interface CircuitWorld {
   /** A monotonic clock. */
   nowMs: () => number;
@@ -79,7 +80,7 @@ export class Circuit {
   readonly #openTimes: Waits;
   #counting: Counting;
   #state: CircuitState = 'closed';
-  /** Grows with each change of state: what was begun in another one says nothing about this one. */
+  /** Grows with each change of state: an attempt that began in another state does not count in this one. */
   #generation = 0;
   #openUntil = 0;
   #openings = 0;
@@ -98,7 +99,7 @@ export class Circuit {
 
   /** How long nobody need ask, milliseconds; null when an attempt might be admitted now. */
   get waitMs(): number | null {
-    if (this.#state === 'isolated') return this.settings.openMs;
+    if (this.isIsolated) return this.settings.openMs;
     if (this.#state !== 'open') return null;
     const wait = this.#openUntil - this.#world.nowMs();
     return wait > 0 ? wait : null;
@@ -107,6 +108,11 @@ export class Circuit {
   /** Whether it is closed and counts nothing: then nothing is lost with it. */
   get isIdle(): boolean {
     return this.#state === 'closed' && this.#counting.counted().failures === 0;
+  }
+
+  /** Whether it is held open by hand. */
+  get isIsolated(): boolean {
+    return this.#state === 'isolated';
   }
 
   /** Whether an attempt would be let through now. */
@@ -149,7 +155,7 @@ export class Circuit {
 
   /** Holds it open until it is reset. */
   isolate(): void {
-    if (this.#state !== 'isolated') this.#to('isolated');
+    if (!this.isIsolated) this.#to('isolated');
   }
 
   view(): CircuitView {
@@ -161,7 +167,7 @@ export class Circuit {
       failures,
       opened: this.#opened,
       rejected: this.#rejected,
-      nextProbeMs: this.#state === 'isolated' ? null : this.waitMs,
+      nextProbeMs: this.isIsolated ? null : this.waitMs,
     };
   }
 
@@ -220,26 +226,32 @@ const openTimesOf = ({ openMs, maxOpenMs }: CircuitSettings) =>
     ? new ConstantBackoff(openMs)
     : new ExponentialBackoff({ generator: noJitterGenerator, initialDelay: openMs, maxDelay: maxOpenMs });
 
-/** Beyond so many the one that was made first is forgotten. */
-const MAX_CIRCUITS = 20_000;
+/** Above so many, those of the owners of the most are forgotten until there is room again. */
+export const MAX_CIRCUITS = 20_000;
+const WITH_ROOM = 0.9 * MAX_CIRCUITS;
 
 /** All circuits that have been asked for. */
 export class Circuits {
   readonly #nowMs: () => number;
+  readonly #ownerOf: (name: string) => string;
   readonly #circuits = new Map<string, Circuit>();
   readonly #listeners = new Set<(circuit: Circuit) => void>();
 
-  /** @param nowMs a monotonic clock */
-  constructor(nowMs: () => number) {
+  /**
+   * @param nowMs a monotonic clock
+   * @param ownerOf who has made a circuit of this name necessary; each owner has an equal share of the room
+   */
+  constructor(nowMs: () => number, ownerOf: (name: string) => string = () => '') {
     this.#nowMs = nowMs;
+    this.#ownerOf = ownerOf;
   }
 
-  /** Told of each change of a state. */
+  /** Calls back with each change of a state, and with each circuit that is forgotten for want of room. */
   onChange(listener: (circuit: Circuit) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** The circuit of a name; one whose settings have changed begins anew. */
+  /** The circuit of a name; one whose settings have changed starts again. */
   get(name: string, settings: CircuitSettings): Circuit {
     const known = this.#circuits.get(name);
     if (known !== undefined && JSON.stringify(known.settings) === JSON.stringify(settings)) return known;
@@ -255,9 +267,21 @@ export class Circuits {
       changed: (one) => this.#changed(one),
     });
     this.#circuits.set(name, circuit);
-    const [oldest] = this.#circuits.keys();
-    if (this.#circuits.size > MAX_CIRCUITS && oldest !== undefined) this.#circuits.delete(oldest);
+    if (this.#circuits.size > MAX_CIRCUITS) this.#makeRoom();
     return circuit;
+  }
+
+  /** Of each owner those that were made first go; those that are held open by hand stay. */
+  #makeRoom(): void {
+    const mayGo = this.all().filter(({ isIsolated }) => !isIsolated);
+    const of = Map.groupBy(mayGo, ({ name }) => this.#ownerOf(name));
+    const taken = [...of].map(([owner, own]) => [owner, own.length] as const);
+    for (const [owner, many] of surplusOf(taken, this.#circuits.size - WITH_ROOM)) {
+      for (const circuit of of.get(owner)?.slice(0, many) ?? []) {
+        this.#circuits.delete(circuit.name);
+        this.#changed(circuit);
+      }
+    }
   }
 
   #changed(circuit: Circuit): void {

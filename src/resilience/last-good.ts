@@ -1,8 +1,8 @@
 // A value that is read from somewhere else and has to be there although that is away: the last good one is served for as long as
 // it may be, and a source that does not respond is asked by probes only. Cockatiel's timeout and fallback around our circuit.
-import { fallback, handleAll, timeout, TimeoutStrategy, wrap } from 'cockatiel';
+import { fallback, handleAll, type IDefaultPolicyContext, type IPolicy, timeout, TimeoutStrategy, wrap } from 'cockatiel';
 import type { Clock } from '../domain/ports/clock.ts';
-import { Circuits, type CircuitSettings } from './circuits.ts';
+import { Circuit, type CircuitSettings } from './circuits.ts';
 
 export interface LastGoodOptions<T> {
   /** Rejects for what is not good. The signal ends it. */
@@ -12,7 +12,7 @@ export interface LastGoodOptions<T> {
   /** How long a value may be served after it was read, while there is no newer one. */
   maxAgeMs: number;
   clock: Pick<Clock, 'monotonic'>;
-  /** Told of each read that failed. */
+  /** Called with the error of each read that failed. */
   failed: (error: unknown) => void;
 }
 
@@ -26,13 +26,19 @@ const SOURCE: CircuitSettings = {
 
 export class LastGood<T> {
   readonly #options: LastGoodOptions<T>;
-  readonly #circuits: Circuits;
+  readonly #circuit: Circuit;
+  readonly #policy: IPolicy<IDefaultPolicyContext, T>;
   #last: { value: T; readAt: number } | null = null;
   #failure: unknown = null;
 
   constructor(options: LastGoodOptions<T>) {
     this.#options = options;
-    this.#circuits = new Circuits(() => options.clock.monotonic());
+    const nowMs = () => options.clock.monotonic();
+    this.#circuit = new Circuit('source', SOURCE, { nowMs, changed: () => undefined });
+    this.#policy = wrap(
+      fallback(handleAll, () => this.#fallback()),
+      timeout(options.timeoutMs, TimeoutStrategy.Aggressive),
+    );
   }
 
   /** Whether the last read failed: what is served then may be old. */
@@ -46,27 +52,21 @@ export class LastGood<T> {
    * @throws why it cannot be read, when there is none that may be served
    */
   get(): Promise<T> {
-    const limited = timeout(this.#options.timeoutMs, TimeoutStrategy.Aggressive);
-    const policy = wrap(
-      fallback(handleAll, () => this.#fallback()),
-      limited,
-    );
-    return policy.execute<T>(({ signal }) => this.#read(signal));
+    return this.#policy.execute(({ signal }) => this.#read(signal));
   }
 
   async #read(signal: AbortSignal): Promise<T> {
-    const circuit = this.#circuits.get('source', SOURCE);
-    const ticket = circuit.admit();
+    const ticket = this.#circuit.admit();
     if ('waitMs' in ticket) throw this.#failure;
     const { read, clock, failed } = this.#options;
     try {
       const value = await read(signal);
-      circuit.record(ticket, 'success');
+      this.#circuit.record(ticket, 'success');
       this.#last = { value, readAt: clock.monotonic() };
       this.#failure = null;
       return value;
     } catch (error) {
-      circuit.record(ticket, 'failure');
+      this.#circuit.record(ticket, 'failure');
       this.#failure = error;
       failed(error);
       throw error;
@@ -75,7 +75,7 @@ export class LastGood<T> {
 
   #fallback(): T {
     const { clock, maxAgeMs, timeoutMs } = this.#options;
-    // The read that was left behind has not told why yet.
+    // A read that took too long is still under way: it has no error of its own yet.
     this.#failure ??= new Error(`there was no response within ${timeoutMs} ms`);
     if (this.#last === null || clock.monotonic() - this.#last.readAt > maxAgeMs) throw this.#failure as Error;
     return this.#last.value;

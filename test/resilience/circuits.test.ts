@@ -8,8 +8,10 @@ import {
   Circuits,
   type CircuitSettings,
   type KeptCircuit,
+  MAX_CIRCUITS,
   type Ticket,
 } from '../../src/resilience/circuits.ts';
+import { circuitOfLane, laneOf, ownerOfCircuit } from '../../src/domain/webhooks/webhooks.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
 const SETTINGS: CircuitSettings = {
@@ -252,3 +254,24 @@ t.test('why the policy and the window of cockatiel are not used around its break
   window.success(CircuitState.Closed);
   t.match(window.state, { currentFailures: 1 }, 'a call is counted long after its window');
 });
+
+t.test(
+  'a user with very many receivers pushes out their own circuits, and none that is held open',
+  async (t) => {
+    const circuits = new Circuits(() => 0, ownerOfCircuit);
+    const of = (userId: string, i: number) =>
+      circuitOfLane(laneOf({ userId, url: `http://h${i}.example/x` }));
+    circuits.get('host:db.example', SETTINGS);
+    circuits.get(of('bob', 0), SETTINGS);
+    circuits.get(of('eve', 0), SETTINGS).isolate();
+    const forgotten: string[] = [];
+    circuits.onChange(({ name }) => void (circuits.find(name) === null && forgotten.push(name)));
+    for (let i = 1; i <= MAX_CIRCUITS; i++) circuits.get(of('eve', i), SETTINGS);
+    for (const name of ['host:db.example', of('bob', 0), of('eve', 0), of('eve', MAX_CIRCUITS)])
+      t.ok(circuits.find(name), name);
+    t.equal(circuits.find(of('eve', 1)), null);
+    t.ok(circuits.all().length <= MAX_CIRCUITS);
+    t.ok(forgotten.includes(of('eve', 1)), 'what is kept of it is dropped, too');
+    t.equal(ownerOfCircuit(of('a b', 1)), 'receiver:a b');
+  },
+);

@@ -2,7 +2,7 @@
 // hidden.
 import type { Execd } from '../../../src/client/connect.ts';
 import type { Event } from '../../../src/client/types.ts';
-import { watchVisibility } from './visible.ts';
+import { Audience } from './visible.ts';
 
 export type EventListener = (events: readonly Event[]) => void;
 
@@ -11,38 +11,28 @@ const BATCH_MS = 250;
 
 export class LiveEvents {
   readonly #execd: Execd;
-  readonly #listeners = new Set<EventListener>();
+  readonly #audience = new Audience<Parameters<EventListener>>({
+    on: () => this.#open(),
+    off: () => this.#close(),
+    ended: () => (this.#after = 'now'),
+  });
   #batch: Event[] = [];
   #after = 'now';
   #stream: AbortController | null = null;
-  #unwatch: (() => void) | null = null;
 
   constructor(execd: Execd) {
     this.#execd = execd;
   }
 
   /** The stream is open as long as somebody listens. */
-  readonly listen = (listener: EventListener): (() => void) => {
-    this.#listeners.add(listener);
-    if (this.#unwatch === null) {
-      this.#unwatch = watchVisibility((isVisible) => (isVisible ? this.#open() : this.#close()));
-      this.#open();
-    }
-    return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.stop();
-    };
-  };
+  readonly listen = (listener: EventListener): (() => void) => this.#audience.listen(listener);
 
   stop(): void {
-    this.#unwatch?.();
-    this.#unwatch = null;
-    this.#close();
-    this.#after = 'now';
+    this.#audience.stop();
   }
 
   #open(): void {
-    if (this.#stream !== null || this.#unwatch === null) return;
+    if (this.#stream !== null || !this.#audience.isThere) return;
     this.#stream = new AbortController();
     void this.#read(this.#stream.signal);
   }
@@ -71,6 +61,6 @@ export class LiveEvents {
   #flush(): void {
     const events = this.#batch;
     this.#batch = [];
-    for (const listener of this.#listeners) listener(events);
+    this.#audience.tell(events);
   }
 }

@@ -2,7 +2,7 @@
 import type { Execd } from '../../../src/client/connect.ts';
 import { dataOf } from '../../../src/client/calls.ts';
 import type { Stats } from '../../../src/client/types.ts';
-import { watchVisibility } from './visible.ts';
+import { Audience } from './visible.ts';
 
 const EVERY_MS = 2000;
 const KEPT = 900;
@@ -15,10 +15,9 @@ export interface Sample {
 
 export class StatsRing {
   readonly #execd: Execd;
-  readonly #listeners = new Set<() => void>();
+  readonly #audience = new Audience<[]>({ on: () => this.#run(), off: () => this.#pause() });
   #samples: readonly Sample[] = [];
   #timer: number | undefined;
-  #unwatch: (() => void) | null = null;
 
   constructor(execd: Execd) {
     this.#execd = execd;
@@ -27,22 +26,10 @@ export class StatsRing {
   /** The oldest first; another array after each sample. */
   readonly samples = (): readonly Sample[] => this.#samples;
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    if (this.#unwatch === null) {
-      this.#unwatch = watchVisibility((isVisible) => (isVisible ? this.#run() : this.#pause()));
-      this.#run();
-    }
-    return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.stop();
-    };
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.#audience.listen(listener);
 
   stop(): void {
-    this.#unwatch?.();
-    this.#unwatch = null;
-    this.#pause();
+    this.#audience.stop();
   }
 
   #run(): void {
@@ -59,7 +46,7 @@ export class StatsRing {
     try {
       const stats = await dataOf(this.#execd.api.GET('/v1/stats'));
       this.#samples = [...this.#samples.slice(1 - KEPT), { at: Date.now(), stats }];
-      for (const listener of this.#listeners) listener();
+      this.#audience.tell();
     } catch {
       // A gap. The line of the connection says that execd cannot be reached.
     }

@@ -2,8 +2,54 @@
 // none open.
 const HIDDEN_MS = 5000;
 
-/** Tells when the page has been hidden for a while, and when it is seen again. */
-export function watchVisibility(onChange: (isVisible: boolean) => void): () => void {
+export interface Switch {
+  on(): void;
+  off(): void;
+  /** After `off`, when the last listener has gone. */
+  ended?(): void;
+}
+
+/** The listeners of something that is on while somebody listens and the page is seen. */
+export class Audience<Told extends unknown[]> {
+  readonly #switch: Switch;
+  readonly #listeners = new Set<(...told: Told) => void>();
+  #unwatch: (() => void) | null = null;
+
+  constructor(of: Switch) {
+    this.#switch = of;
+  }
+
+  /** Whether anybody listens. */
+  get isThere(): boolean {
+    return this.#unwatch !== null;
+  }
+
+  listen(listener: (...told: Told) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#unwatch === null) {
+      this.#unwatch = watchVisibility((isVisible) => (isVisible ? this.#switch.on() : this.#switch.off()));
+      this.#switch.on();
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.stop();
+    };
+  }
+
+  tell(...told: Told): void {
+    for (const listener of this.#listeners) listener(...told);
+  }
+
+  stop(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#switch.off();
+    this.#switch.ended?.();
+  }
+}
+
+/** Calls back when the page has been hidden for five seconds, and when it is seen again. */
+function watchVisibility(onChange: (isVisible: boolean) => void): () => void {
   let timer: number | undefined;
   let isVisible = true;
   const tell = (now: boolean) => {

@@ -3,7 +3,7 @@
 import type { Execd } from '../../../src/client/connect.ts';
 import { GoneError, NotFoundError } from '../../../src/client/errors.ts';
 import type { LogEnd } from '../../../src/client/types.ts';
-import { watchVisibility } from '../live/visible.ts';
+import { Audience } from '../live/visible.ts';
 import { LogStore } from './log-store.ts';
 
 export interface FeedState {
@@ -18,11 +18,10 @@ export class LogFeed {
   readonly store = new LogStore();
   readonly #execd: Execd;
   readonly #id: string;
-  readonly #listeners = new Set<() => void>();
+  readonly #audience = new Audience<[]>({ on: () => this.#open(), off: () => this.#close() });
   #state: FeedState = { version: 0, end: null, error: null };
   #cursor: string | null = null;
   #reading: AbortController | null = null;
-  #unwatch: (() => void) | null = null;
   #isFrameAsked = false;
 
   constructor(execd: Execd, id: string) {
@@ -33,20 +32,7 @@ export class LogFeed {
   readonly state = (): FeedState => this.#state;
 
   /** It reads as long as somebody listens. */
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    if (this.#unwatch === null) {
-      this.#unwatch = watchVisibility((isVisible) => (isVisible ? this.#open() : this.#close()));
-      this.#open();
-    }
-    return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size > 0) return;
-      this.#unwatch?.();
-      this.#unwatch = null;
-      this.#close();
-    };
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.#audience.listen(listener);
 
   #open(): void {
     if (this.#reading !== null || this.#state.end !== null) return;
@@ -75,14 +61,14 @@ export class LogFeed {
     }
   }
 
-  /** Listeners are told once a frame. */
+  /** Calls listeners once a frame. */
   #change(more: Partial<FeedState>): void {
     this.#state = { ...this.#state, ...more, version: this.#state.version + 1 };
     if (this.#isFrameAsked) return;
     this.#isFrameAsked = true;
     requestAnimationFrame(() => {
       this.#isFrameAsked = false;
-      for (const listener of this.#listeners) listener();
+      this.#audience.tell();
     });
   }
 }

@@ -2,6 +2,8 @@
 // the shell begins a word with a quote: not within quotes, here-documents, comments or whatever else reads on by rules of its
 // own. Where it cannot be told for sure, the answer is that it cannot: a wrong yes would run data as commands.
 
+import { ShellCommand } from './shell-command.ts';
+
 /** Names of programs whose texts follow these rules. */
 const POSIX_SHELLS: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh']);
 
@@ -30,26 +32,6 @@ export function whyUnsafe(parts: readonly unknown[]): (string | null)[] {
 /** Stands for a value: no text of a shell has one. */
 const HOLE = '\0';
 
-/** Commands that read their arguments as code. */
-const EVALUATES: ReadonlySet<string> = new Set(['eval', 'let', 'trap']);
-/** Commands of bash that read arguments as names of variables, and run what stands in a subscript: a[$(…)]. */
-const NAMES = 'compgen complete getopts mapfile read readarray unset'.split(' ');
-/** Those that do so after an option. */
-const NAMES_BY_OPTION: Readonly<Record<string, RegExp>> = {
-  declare: /^[-+]\w*[aAin]/,
-  local: /^[-+]\w*[aAin]/,
-  typeset: /^[-+]\w*[aAin]/,
-  printf: /^-v/,
-  test: /^-[Rv]$/,
-  '[': /^-[Rv]$/,
-  wait: /^-\w*p/,
-};
-/** What may stand before the name of a command. */
-const BEFORE_COMMANDS: ReadonlySet<string> = new Set(
-  '! { builtin command do elif else exec if then time until while'.split(' '),
-);
-/** Variables that a shell reads as code, or as numbers that it works out. */
-const CODE = /^(?:BASH_ENV|ENV|HISTCMD|OPTIND|PROMPT_COMMAND|PS[0-9]|RANDOM|SHELLOPTS)\+?=$/;
 /** Operators of `[[` that work out their operands. */
 const WORKS_OUT = /\s-(?:eq|ne|lt|le|gt|ge|v|R)\s/;
 /** What a word can begin with that is not read as it is. */
@@ -66,28 +48,18 @@ interface HereDocument {
   depth: number;
 }
 
-/** What is known of the command that is being read. */
-interface Command {
-  /** Null before it, empty where it is none that reads its arguments in a way of its own. */
-  name: string | null;
-  /** Why its values are not safe. */
-  whyNotHere: string | null;
-  /** Whether the next word is where a redirection leads. */
-  isRedirected: boolean;
-}
-
-const before = (): Command => ({ name: null, whyNotHere: null, isRedirected: false });
-
 /** Reads on, knowing at each place what the shell is in: a command substitution `$(`, or double quotes. */
 class ShellText {
   readonly #text: string;
   readonly #found: (string | null)[] = [];
   /** From the outside; of a substitution the parentheses that are open in it, and the command that it is a part of. */
-  readonly #frames: ({ type: 'substitution'; open: number; around: Command } | { type: 'double' })[] = [];
+  readonly #frames: ({ type: 'substitution'; open: number; around: ShellCommand } | { type: 'double' })[] =
+    [];
   #documents: HereDocument[] = [];
   #at = 0;
   #isWordStart = true;
-  #command = before();
+  #wordAt = 0;
+  #command = new ShellCommand();
   /** Where a `[[` ends that works out its operands. */
   #worksOutUntil = 0;
   /** Why nothing is known from here on. */
@@ -110,10 +82,12 @@ class ShellText {
   #plain(char: string): void {
     const isWordStart = this.#isWordStart;
     this.#isWordStart = ENDS_WORD.includes(char);
-    if (isWordStart && QUOTES.includes(char) && !this.#text.startsWith('\\\n', this.#at)) this.#unreadWord();
+    if (isWordStart) this.#wordAt = this.#at;
+    if (isWordStart && QUOTES.includes(char) && !this.#text.startsWith('\\\n', this.#at))
+      this.#composedWord();
     switch (char) {
       case HOLE:
-        return this.#value(isWordStart);
+        return this.#value();
       case '\\':
         // The shell joins the lines.
         if (this.#text[this.#at + 1] === '\n') this.#isWordStart = isWordStart;
@@ -141,39 +115,27 @@ class ShellText {
     }
   }
 
-  #value(isWordStart: boolean): void {
-    const { name, whyNotHere } = this.#command;
-    const isName = isWordStart && name !== null && DECLARES.test(name);
-    const isWorkedOut = this.#at < this.#worksOutUntil ? IN_CONDITION : null;
-    if (isWordStart) this.#unreadWord();
-    this.#skip(1, this.#whyNotAround() ?? whyNotHere ?? isWorkedOut ?? (isName ? AS_NAME : null));
+  #value(): void {
+    const why = this.#command.value(this.#text.slice(this.#wordAt, this.#at));
+    this.#skip(1, this.#whyNotAround() ?? (this.#at < this.#worksOutUntil ? IN_CONDITION : why));
   }
 
   /** What a substitution writes is read as its place is. */
   #whyNotAround(): string | null {
     for (const frame of this.#frames)
-      if (frame.type === 'substitution' && frame.around.whyNotHere !== null) return frame.around.whyNotHere;
+      if (frame.type === 'substitution' && frame.around.whyNot !== null) return frame.around.whyNot;
     return null;
   }
 
-  /** A word that is a value, or is put together from quotes and expansions. */
-  #unreadWord(): void {
-    const command = this.#command;
-    if (command.isRedirected) command.isRedirected = false;
-    else if (command.name === null) {
-      command.name = '';
-      const word = this.#match(COMPOSED) ?? '';
-      const isWhole = word !== '' && ENDS_WORD.includes(this.#text[this.#at + word.length] ?? '\n');
-      const isHarmless = isWhole && (word.includes('/') || VARIABLE.test(word));
-      if (!isHarmless && this.#text[this.#at] !== HOLE)
-        command.whyNotHere =
-          'comes after a command whose name execd cannot read: write the name without quotes';
-    }
+  /** A word that is put together from quotes and expansions. */
+  #composedWord(): void {
+    const word = this.#match(COMPOSED) ?? '';
+    this.#command.composed(word, ENDS_WORD.includes(this.#text[this.#at + word.length] ?? '\n'));
   }
 
   #word(char: string, isWordStart: boolean): void {
     const isRedirection = char === '&' && '<>'.includes(this.#text[this.#at - 1] ?? ' ');
-    if (';&|'.includes(char) && !isRedirection) this.#command = before();
+    if (';&|'.includes(char) && !isRedirection) this.#command = new ShellCommand();
     if (char === '>') this.#command.isRedirected = true;
     if (!isWordStart || ENDS_WORD.includes(char)) return this.#skip(this.#match(PLAIN)?.length ?? 1, null);
     const name = this.#match(SUBSCRIPTED);
@@ -184,30 +146,23 @@ class ShellText {
     const word = this.#match(PLAIN) ?? char;
     const next = this.#text[this.#at + word.length] ?? '\n';
     const isOfRedirection = '<>'.includes(next) && /^(?:\d+|\{\w+\})$/.test(word);
-    if (CODE.test(word)) this.#command.whyNotHere = 'is the value of a variable that the shell reads as code';
+    this.#command.begin(word);
     if (ENDS_WORD.includes(next) && !isOfRedirection) this.#wholeWord(word);
-    else if (!isOfRedirection && !ASSIGNS.test(word)) this.#unreadWord();
+    else if (!isOfRedirection) this.#composedWord();
     this.#skip(word.length, null);
   }
 
   #wholeWord(word: string): void {
-    const command = this.#command;
-    if (EVALUATES.has(word)) command.whyNotHere = 'is read as code by eval, let or trap';
     // The parentheses of its patterns look like the end of the substitution.
     if (word === 'case' && this.#frames.length > 0)
       this.#doubt = this.#unclear('"case" in a command substitution');
     if (word === '[[') {
-      const end = this.#text.indexOf(']]', this.#at);
+      // To the last one: an earlier one may be within quotes.
+      const end = this.#text.lastIndexOf(']]');
       const condition = this.#text.slice(this.#at, end === -1 ? undefined : end);
       if (WORKS_OUT.test(condition)) this.#worksOutUntil = this.#at + condition.length;
     }
-    if (command.isRedirected) command.isRedirected = false;
-    else if (command.name !== null) {
-      if (NAMES_BY_OPTION[command.name]?.test(word) === true) command.whyNotHere = AS_NAME;
-    } else if (!BEFORE_COMMANDS.has(word) && !ASSIGNS.test(word)) {
-      command.name = word;
-      if (NAMES.includes(word)) command.whyNotHere = AS_NAME;
-    }
+    this.#command.word(word);
   }
 
   #inDoubleQuotes(char: string): void {
@@ -242,7 +197,7 @@ class ShellText {
 
   #substitution(): void {
     this.#frames.push({ type: 'substitution', open: 0, around: this.#command });
-    this.#command = before();
+    this.#command = new ShellCommand();
     this.#isWordStart = true;
   }
 
@@ -302,7 +257,7 @@ class ShellText {
         this.#doubt = this.#unclear('a here-document that ends with its command substitution');
     } else {
       if (frame?.type === 'substitution') frame.open += char === '(' ? 1 : -1;
-      this.#command = before();
+      this.#command = new ShellCommand();
     }
     this.#skip(1, null);
   }
@@ -334,7 +289,7 @@ class ShellText {
 
   /** The here-documents of a line stand after it. */
   #newline(): void {
-    this.#command = before();
+    this.#command = new ShellCommand();
     this.#skip(1, null);
     for (const document of this.#documents) {
       if (document.depth !== this.#frames.length) {
@@ -391,11 +346,8 @@ class ShellText {
   }
 }
 
-const ASSIGNS = /^\w+\+?=/;
-/** A word with quotes and variables in it; one that is a variable alone. */
+/** A word with quotes and variables in it. */
 const COMPOSED = /(?:[^\0\\'"`$\s;&|()<>]|\\.|'[^'\0]*'|"[^"\\`(\0]*"|\$\w+|\$\{\w+\})+/y;
-const VARIABLE = /^(?:\$\w+|\$\{\w+\}|"\$\w+"|"\$\{\w+\}")$/;
-const DECLARES = /^(?:declare|local|typeset)$/;
 const SUBSCRIPTED = /[A-Za-z_]\w*(?=\[)/y;
 /** Of words and whole quoted texts alone. */
 const ARRAY = /\((?:[^\\'"`$#;&|()<>[]|'[^'\0]*'|"[^"\\`$\0]*")*\)/y;
@@ -404,7 +356,6 @@ const PLAIN = /[^\0\\'"`$#\s;&|()<>]+/y;
 const QUOTED = /[^\0\\"`$]+/y;
 /** The operator, and the word that ends the document. */
 const HERE = /<<-?[ \t]*(?:[^\s;&|()<>'"\\]|\\.|'[^']*'|"[^"]*")+/y;
-const AS_NAME = 'is read as the name of a variable, whose subscript the shell runs';
 const IN_CONDITION = 'is in a [[ … ]] that works out its operands, and so runs what it reads';
 const IN_SINGLE = "is within single quotes: end them before it, as in 'a '${… | quote}' b'";
 const IN_DOUBLE = 'is within double quotes: end them before it, as in "a "${… | quote}" b"';

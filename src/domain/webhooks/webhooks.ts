@@ -108,6 +108,12 @@ export function circuitOfLane(lane: string): string {
   return `receiver:${lane}`;
 }
 
+/** Who has made a circuit necessary: the user of a lane; of all others the operator. */
+export function ownerOfCircuit(name: string): string {
+  // An origin has no space.
+  return name.startsWith(circuitOfLane('')) ? name.slice(0, name.lastIndexOf(' ')) : 'operator';
+}
+
 /** Where to look for what is due. */
 export interface DueLanesQuery {
   /** The user after whom to begin, in the order of their names; null begins with the first. */
