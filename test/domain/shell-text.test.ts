@@ -171,6 +171,7 @@ const UNSAFE: [string, RegExp][] = [
   ['export PS4="x"@; set -x; :', /variable/],
   ['declare a@=1', /name/],
   ['declare "a"@=1', /name/],
+  ['declare $(: b=c)@=1', /name/],
   ['[[ "]]" && @ -eq 1 ]]', /\[\[/],
   ['RANDOM=@', /variable/],
   ['BASH_ENV=@ bash -c :', /variable/],

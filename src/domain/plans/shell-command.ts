@@ -80,7 +80,7 @@ export class ShellCommand {
    * @param before what its word has before it
    */
   value(before: string): string | null {
-    const isName = this.#name !== null && DECLARES.test(this.#name) && !before.includes('=');
+    const isName = this.#name !== null && DECLARES.test(this.#name) && !ASSIGNS.test(before);
     if (before === '') {
       if (this.isRedirected) this.isRedirected = false;
       else this.#name ??= '';

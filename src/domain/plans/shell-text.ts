@@ -48,13 +48,21 @@ interface HereDocument {
   depth: number;
 }
 
+interface Substitution {
+  type: 'substitution';
+  /** Parentheses that are open in it. */
+  open: number;
+  /** The command that it is a part of, and where the word begins. */
+  around: ShellCommand;
+  wordAt: number;
+}
+
 /** Reads on, knowing at each place what the shell is in: a command substitution `$(`, or double quotes. */
 class ShellText {
   readonly #text: string;
   readonly #found: (string | null)[] = [];
-  /** From the outside; of a substitution the parentheses that are open in it, and the command that it is a part of. */
-  readonly #frames: ({ type: 'substitution'; open: number; around: ShellCommand } | { type: 'double' })[] =
-    [];
+  /** From the outside. */
+  readonly #frames: (Substitution | { type: 'double' })[] = [];
   #documents: HereDocument[] = [];
   #at = 0;
   #isWordStart = true;
@@ -196,7 +204,7 @@ class ShellText {
   }
 
   #substitution(): void {
-    this.#frames.push({ type: 'substitution', open: 0, around: this.#command });
+    this.#frames.push({ type: 'substitution', open: 0, around: this.#command, wordAt: this.#wordAt });
     this.#command = new ShellCommand();
     this.#isWordStart = true;
   }
@@ -251,7 +259,7 @@ class ShellText {
       this.#substitution();
     } else if (frame?.type === 'substitution' && char === ')' && frame.open === 0) {
       this.#frames.pop();
-      this.#command = frame.around;
+      [this.#command, this.#wordAt] = [frame.around, frame.wordAt];
       this.#isWordStart = false;
       if (this.#documents.some(({ depth }) => depth > this.#frames.length))
         this.#doubt = this.#unclear('a here-document that ends with its command substitution');
