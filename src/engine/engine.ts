@@ -36,7 +36,8 @@ import {
   entryOf,
   ResultCache,
 } from './policies/cache.ts';
-import type { Circuits, CircuitView } from '../resilience/circuits.ts';
+import type { Circuits } from '../resilience/circuits.ts';
+import type { CircuitView } from '../resilience/circuit.ts';
 import { KeptCircuits } from './policies/kept-circuits.ts';
 import { Rounds } from './upkeep/rounds.ts';
 import { KeptResults } from './read/kept-results.ts';
@@ -66,7 +67,7 @@ export type { PlanResults, StepOutcome } from './plans/plan-results.ts';
 export type { PlanView, StepView } from './plans/plan-view.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read/read-log.ts';
 export type { CacheStats } from './policies/cache.ts';
-export type { CircuitView } from '../resilience/circuits.ts';
+export type { CircuitView } from '../resilience/circuit.ts';
 export type { Submission, Submitted } from './accept/submit.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Granted } from './credits/accounts.ts';

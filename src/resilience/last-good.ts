@@ -1,8 +1,16 @@
 // A value that is read from somewhere else and has to be there although that is away: the last good one is served for as long as
 // it may be, and a source that does not respond is asked by probes only. Cockatiel's timeout and fallback around our circuit.
-import { fallback, handleAll, type IDefaultPolicyContext, type IPolicy, timeout, TimeoutStrategy, wrap } from 'cockatiel';
+import {
+  fallback,
+  handleAll,
+  type IDefaultPolicyContext,
+  type IPolicy,
+  timeout,
+  TimeoutStrategy,
+  wrap,
+} from 'cockatiel';
 import type { Clock } from '../domain/ports/clock.ts';
-import { Circuit, type CircuitSettings } from './circuits.ts';
+import { Circuit, type CircuitSettings } from './circuit.ts';
 
 export interface LastGoodOptions<T> {
   /** Rejects for what is not good. The signal ends it. */

@@ -16,7 +16,8 @@ import {
   type WebhookAnswer,
   type WebhookSender,
 } from '../domain/webhooks/webhooks.ts';
-import type { Circuits, CircuitSettings, Ticket } from '../resilience/circuits.ts';
+import type { Circuits } from '../resilience/circuits.ts';
+import type { CircuitSettings, Ticket } from '../resilience/circuit.ts';
 import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resilience/retrying.ts';
 import { signedHeaders, toBody } from './message.ts';
 

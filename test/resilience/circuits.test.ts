@@ -2,15 +2,14 @@ import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, SamplingBr
 import t from 'tap';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { callEnd } from '../../src/engine/policies/call-end.ts';
+import { Circuits, MAX_CIRCUITS } from '../../src/resilience/circuits.ts';
 import {
   type CallEnd,
   Circuit,
-  Circuits,
   type CircuitSettings,
   type KeptCircuit,
-  MAX_CIRCUITS,
   type Ticket,
-} from '../../src/resilience/circuits.ts';
+} from '../../src/resilience/circuit.ts';
 import { circuitOfLane, laneOf, ownerOfCircuit } from '../../src/domain/webhooks/webhooks.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 

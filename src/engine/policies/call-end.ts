@@ -1,7 +1,7 @@
 // What the end of an attempt says to the circuit of its target.
 import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
-import type { CallEnd, CircuitSettings } from '../../resilience/circuits.ts';
+import type { CallEnd, CircuitSettings } from '../../resilience/circuit.ts';
 
 /** What the end of an attempt says about its target. A target that hangs has failed, whoever set the limit. */
 export function callEnd(

@@ -3,7 +3,8 @@
 import type { Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Store } from '../../domain/ports/store.ts';
-import type { Circuits, KeptCircuit } from '../../resilience/circuits.ts';
+import type { Circuits } from '../../resilience/circuits.ts';
+import type { KeptCircuit } from '../../resilience/circuit.ts';
 import { GROWING, untilDone } from '../../resilience/retrying.ts';
 
 export interface KeptCircuitsDeps {

@@ -10,7 +10,7 @@ import {
 import { RefusedError } from '../../domain/errors.ts';
 import type { SpecSettings } from './settings.ts';
 import type { Trip } from '../../resilience/breakers.ts';
-import type { CircuitSettings } from '../../resilience/circuits.ts';
+import type { CircuitSettings } from '../../resilience/circuit.ts';
 import type { PolicySource } from './policies.ts';
 
 /** What a request asks for. */

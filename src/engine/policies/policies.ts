@@ -4,7 +4,8 @@ import type { Execution } from '../../domain/execution/execution.ts';
 import { operationOf } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
-import type { Circuit, Circuits, CircuitSettings, CircuitView } from '../../resilience/circuits.ts';
+import type { Circuits } from '../../resilience/circuits.ts';
+import type { Circuit, CircuitSettings, CircuitView } from '../../resilience/circuit.ts';
 import { callEnd } from './call-end.ts';
 import { RetryBudget, type RetryBudgetSettings } from './retry.ts';
 
