@@ -31,7 +31,7 @@ export interface Watched<Ended> {
   /** Until it has ended, or the signal says that it is left alone. */
   follow: (signal: AbortSignal) => Promise<Ended>;
   cancel: (reason: string) => Promise<unknown>;
-  /** Says how it ended; answers the exit code. */
+  /** Prints how it ended. Returns the exit code. */
   tell: (ended: Ended, isInterrupted: boolean) => Promise<number>;
   /** The command that shows it again. */
   comeBack: string;

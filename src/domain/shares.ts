@@ -1,5 +1,5 @@
 // Shares of bounded resources, of two kinds.
-//   What can go over its bound for a while (a queue, room in memory, what is kept): a user alone may take all of it. When it is
+//   What can go over its bound for some time (a queue, room in memory, what is kept): a user alone may take all of it. When it is
 //   full, a user below an equal part still gets more, so that other users cannot lock anybody out. Twice the bound is the limit.
 //   What cannot (connections, streams, places in a pool): a user holds no more than is left free. One greedy user gets half of it,
 //   a second one a quarter, and there is always room for one who holds nothing yet.

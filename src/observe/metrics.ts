@@ -417,7 +417,7 @@ function countAccount(meters: Meters, { type, entry }: AccountEvent): void {
   }
 }
 
-/** Counters that are kept elsewhere are set to what stands there. */
+/** Sets counters to the values of those that are kept elsewhere. */
 function raiseTo(metric: Counter, value: number): void {
   metric.reset();
   metric.inc(value);

@@ -120,7 +120,7 @@ export class Circuit {
     return this.waitMs === null && !isFull;
   }
 
-  /** Lets an attempt through, or says how long to wait, milliseconds. Nobody waits for the end of a probe. */
+  /** Lets an attempt through, or returns how long to wait, milliseconds. Nobody waits for the end of a probe. */
   admit(): Ticket | { waitMs: number } {
     if (this.waitMs !== null) return this.reject();
     if (this.#state === 'open') this.#to('half_open');
@@ -194,7 +194,7 @@ export class Circuit {
   #recordProbe(end: CallEnd): void {
     this.#probing -= 1;
     if (end === 'failure') return this.#open();
-    // A cancel says nothing: it makes room for another probe.
+    // A cancel shows nothing about the target: it makes room for another probe.
     if (end === 'success') this.#probed += 1;
     if (this.#probed >= this.settings.probes) this.#to('closed');
   }

@@ -27,7 +27,7 @@ export interface WebhookRow {
   created_at: number;
 }
 
-/** A standing webhook, as far as it has to be known to find out what it is told. */
+/** What has to be known of a standing webhook to choose its events. */
 export interface Listener {
   id: string;
   userId: string;

@@ -237,7 +237,7 @@ export class Dispatcher {
     this.#wakeIn(until - now);
   }
 
-  /** @param answer null when nobody knows how it went */
+  /** @param answer null when its end is unknown */
   #record(lane: string, ticket: Ticket | null, answer: WebhookAnswer | null): void {
     const { circuits } = this.#deps;
     const name = circuitOfLane(lane);

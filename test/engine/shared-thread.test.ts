@@ -70,7 +70,7 @@ t.test('a plan of many steps is checked in as many pieces', async (t) => {
   t.ok(pieces.length >= 2000);
 });
 
-t.test('what a commit has to tell is told in the order of the commits, also when it is much', async (t) => {
+t.test('events go out in the order of the commits, also when there are many', async (t) => {
   const clock = fakeClock();
   const told: string[] = [];
   const result = (name: string, count: number): GroupResult => ({
@@ -93,7 +93,7 @@ t.test('what a commit has to tell is told in the order of the commits, also when
   await clock.advance(0);
   t.same(await Promise.all(commits).then((all) => all.length), 2);
   t.equal(told.length, 1201);
-  t.equal(told.indexOf('few'), 1200, 'nothing is told before what was stored before it');
+  t.equal(told.indexOf('few'), 1200, 'nothing goes out before what was stored before it');
   await committer.commit([result('later', 1) as unknown as Group]);
   t.equal(told.at(-1), 'later');
 });

@@ -341,7 +341,7 @@ const PARTS: Record<string, (world: World) => Promise<void>> = {
     await page.getByRole('button', { name: 'JSON' }).click();
     await page.getByLabel('Request as JSON').fill('{"kind": "shell",\n  "command": }');
     await page.getByText(/^Line 2, column/).waitFor();
-    check(true, 'JSON that is none is told by line and column');
+    check(true, 'text that is not JSON is named by line and column');
     await page.getByLabel('Request as JSON').fill('{"kind": "shell", "command": "echo from the editor"}');
     await page.getByRole('button', { name: 'Run it' }).click();
     await page.waitForURL(/\/executions\//);
@@ -393,7 +393,7 @@ const PARTS: Record<string, (world: World) => Promise<void>> = {
     };
     await login('ek_nobody_wrong');
     await page.getByRole('alert').waitFor();
-    check(true, 'a wrong key is told');
+    check(true, 'a wrong key is named');
     await login(reader.key);
     await page.getByRole('link', { name: 'sleep 300' }).click();
     await page.locator('.top .status', { hasText: 'running' }).waitFor();

@@ -1,4 +1,4 @@
-// What happened, in order, as everybody is told it.
+// What happened, in order.
 import { useQuery } from '@tanstack/react-query';
 import type { Event, Execution } from '../../../src/client/types.ts';
 import { useExecd } from '../session/session.tsx';

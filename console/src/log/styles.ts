@@ -3,7 +3,7 @@ const ESCAPE = 27;
 // eslint-disable-next-line no-control-regex -- sequences begin with the control character.
 const SGR = /\u001b\[([\d;]*)m/g;
 const MOST_STYLES = 65_535;
-/** Sequences that go on at most: whoever sets more without a reset gets the last ones. */
+/** Most sequences in force at a time; of more without a reset, the last ones apply. */
 const MOST_SEQUENCES = 8;
 
 export class Styles {

@@ -1,4 +1,4 @@
-// Whether execd can be reached, as the last request found it. Listeners are told of changes only.
+// Whether execd can be reached, as the last request found it. Listeners are called on changes only.
 export type Reach = 'connected' | 'reconnecting';
 
 export class Connection {
@@ -19,7 +19,7 @@ export class Connection {
       this.#note('connected');
       return response;
     } catch (error) {
-      // What was given up here says nothing of the server.
+      // A request that this page gave up shows nothing about the server.
       if (!request.signal.aborted) this.#note('reconnecting');
       throw error;
     }

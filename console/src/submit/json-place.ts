@@ -4,7 +4,7 @@ const TOKEN =
 
 type Wanted = 'value' | 'value or end' | 'name' | 'name or end' | 'colon' | 'comma or end' | 'nothing';
 
-/** The place of the first character that cannot stand there. */
+/** The place of the first character that is not allowed there. */
 export function placeOfError(text: string): { line: number; column: number } {
   const before = text.slice(0, offsetOfError(text)).split('\n');
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
@@ -25,7 +25,7 @@ function offsetOfError(text: string): number {
   }
 }
 
-/** What can stand after a token; null where the token itself cannot stand there. */
+/** What is allowed after a token; null where the token itself is not allowed. */
 function after(wanted: Wanted, token: string, open: string[]): Wanted | null {
   const isEnd = wanted.endsWith('or end');
   if (token === '}' || token === ']') {

@@ -306,7 +306,7 @@ export interface DeliveryPart {
   isRedelivery: boolean;
 }
 
-/** A receiver is not asked for a while: what is due in its lane waits, and what has waited for too long fails untried. */
+/** Leaves a receiver alone until a time: deliveries that are due in its lane wait, and those that have waited too long fail untried. */
 export interface HoldLanePart {
   type: 'hold_lane';
   lane: string;

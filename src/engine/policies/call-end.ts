@@ -3,7 +3,7 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { CallEnd, CircuitSettings } from '../../resilience/circuit.ts';
 
-/** What the end of an attempt says about its target. A target that hangs has failed, whoever set the limit. */
+/** What the end of an attempt shows about its target. A target that hangs has failed, whoever set the limit. */
 export function callEnd(
   outcome: Outcome,
   { countUserFaults }: Pick<CircuitSettings, 'countUserFaults'>,

@@ -1,5 +1,5 @@
 // What operations, programs and hosts have in common between their executions: circuits, retry budgets, observed times.
-// Circuits are kept over a restart; the rest is memory of this process, and begins anew with it.
+// Circuits are kept over a restart; the rest is in memory, and starts empty with the process.
 import type { Execution } from '../../domain/execution/execution.ts';
 import { operationOf } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';

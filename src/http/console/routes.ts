@@ -40,7 +40,7 @@ const YEAR_MS = 365 * 86_400_000;
 /** What a browser gets. */
 export type SendPage = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** Serves the console; answers what a browser gets at the root of the server. */
+/** Serves the console. Returns the handler of the root path for browsers. */
 export async function consoleRoutes(app: FastifyInstance, { path, dir }: ConsoleOptions): Promise<SendPage> {
   const sendPage: SendPage = async (request, reply) => {
     reply.headers(PAGE_HEADERS).type('text/html; charset=utf-8');

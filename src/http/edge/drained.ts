@@ -1,4 +1,4 @@
-// Waiting for a client that takes nothing more for now.
+// Waiting until a client reads again.
 import type { ServerResponse } from 'node:http';
 
 /** Resolves when it takes more: true; or has gone: false. */

@@ -1,4 +1,4 @@
-// Something that users hold for a while, such as a stream, of which there is a bound.
+// Something that users hold for some time, such as a stream, and that is bounded.
 import { type HOLDS, mayHold } from '../../domain/shares.ts';
 
 export class FairShare {

@@ -1,6 +1,6 @@
 // Lines of the server's own log for refused requests, each with its reason. Whoever sends wrong requests all day long must
 // fill neither the log nor the time of others: each user, and each address without a user, has a few lines a second, and all
-// of them together have a bound. Faults of the service have a bound of their own. The next line that is written says how many
+// of them together have a bound. Faults of the service have a bound of their own. The next line that is written states how many
 // were left out.
 import type { FastifyRequest } from 'fastify';
 import { CATALOGUE, type RefusedError, visible } from '../../domain/errors.ts';

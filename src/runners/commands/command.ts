@@ -406,7 +406,7 @@ function toLimits(limits: ResourceLimits): Limits | null {
   };
 }
 
-/** As the host is told. */
+/** As the host gets it. */
 function toScalars(scalars: Readonly<Record<string, number | undefined>>): number[] {
   return SCALAR_FIELDS.map((name) => scalars[name] ?? -1);
 }

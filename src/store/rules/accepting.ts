@@ -94,7 +94,7 @@ function chargeAtOnce(
   return charged === null ? row.cost : charged.cost;
 }
 
-/** What stands against a step of a plan. */
+/** Why a step of a plan is refused; null where it is not. */
 function whyNoStep(set: WorkingSet, { plan_id: planId, step }: NewRow): Undone | null {
   if (planId === null) return null;
   if (set.execution(planId)?.phase !== 'starting') return { status: 'refused', reason: 'plan_closed' };

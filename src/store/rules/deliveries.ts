@@ -24,7 +24,7 @@ export const tellingNeeds = (users: readonly string[]): Needs => ({
   pending: [...users, OPERATOR.userId],
 });
 
-/** Whether anybody is told of the events of an execution. */
+/** Whether any webhook wants the events of an execution. */
 export function isHeard(
   set: WorkingSet,
   { user_id: userId, webhook }: Pick<NewRow, 'user_id' | 'webhook'>,

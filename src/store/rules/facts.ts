@@ -33,7 +33,7 @@ export interface Facts {
   windows: WindowRow | null;
   /** By execution. */
   reservations: ReservationRow | null;
-  /** By user: the standing webhooks that are told of something, oldest first. */
+  /** By user: the standing webhooks that want events, oldest first. */
   listeners: readonly Listener[];
   /** By user: how many deliveries wait. */
   pending: number;

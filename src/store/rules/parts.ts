@@ -79,7 +79,7 @@ export interface Work {
   answers: number[];
 }
 
-/** How one type of part is carried out. It looks before it changes anything, and returns what stands against it. */
+/** How one type of part is carried out. It checks before it changes anything, and returns why it is refused. */
 export interface Rule<P> {
   /** What the part names. */
   needs(part: P): Needs;

@@ -218,7 +218,7 @@ export class WorkingSet {
     this.#removed.length = removed;
   }
 
-  /** Hands out what is to be written, and takes it for written: what is changed from now on is changed anew. */
+  /** Hands out what is to be written, and takes it for written: later changes count as new ones. */
   changes(): Changes {
     const lists = {
       events: this.#events,

@@ -26,7 +26,7 @@ export class ChangeWriter {
 
   write(changes: Changes): void {
     const { events, entries, orders } = changes;
-    // Before anything is removed: what has been removed is told by the last event that there was.
+    // Before anything is removed: readers find what has been removed by its last event.
     this.#insertEvents(events);
     for (const entry of entries) this.#insertEntry(entry);
     this.#writeFacts(changes);

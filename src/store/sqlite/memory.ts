@@ -1,4 +1,4 @@
-// Counters, and who is told of what, in memory: facts that many executions change and that a look at the tables would have
+// Counters, and who listens to what, in memory: facts that many executions change and that a look at the tables would have
 // to count. They are read once, at the start, and follow what has been committed.
 import type { DatabaseSync } from 'node:sqlite';
 import type { FinishedExecution, Pool } from '../../domain/execution/execution.ts';
@@ -199,7 +199,7 @@ const LOG_BYTES = `
 const STANDING =
   'SELECT * FROM webhooks WHERE execution_id IS NULL AND disabled IS NULL ORDER BY created_at, id';
 const PENDING = `SELECT user_id, count(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY user_id`;
-// Those that are told to others are never given out twice, so that what was removed counts too.
+// Numbers that others have seen are never given out twice, so that removed rows count too.
 const LAST = {
   execution: 'SELECT max(seq) AS n FROM executions',
   event: `SELECT seq AS n FROM sqlite_sequence WHERE name = 'events'`,

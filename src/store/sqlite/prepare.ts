@@ -1,6 +1,6 @@
 // Prepares statements by name.
 //
-// Wherever a limit is bound, it is `? + 0`: SQLite plans with the value of a bare hole, and so prepares the statement anew
+// Wherever a limit is bound, it is `? + 0`: SQLite plans with the value of a bare hole, and so prepares the statement again
 // each time that one is bound (sqlite3ExprIsInteger; 19 instead of 0.6 microseconds for a look in an index).
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 

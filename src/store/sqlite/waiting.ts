@@ -30,7 +30,7 @@ export class Waiting {
     }
   }
 
-  /** Takes in what has been written: what waits now, and who has a slot less. */
+  /** Follows what has been written: what waits now, and whose slots are free again. */
   follow({ before, after }: Changes): void {
     for (const [id, was] of before.executions ?? []) {
       const from = placeOf(was);
