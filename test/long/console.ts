@@ -2,12 +2,11 @@
 // that means harm, on a phone, for a key that may do little; and axe finds nothing.
 //
 //   npm run test:console -- follow million      these parts only
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { until } from '../helpers/processes.ts';
 import { DESKTOP, linesIn, openBrowser, openTab, PHONE, type Tab } from './console/browser.ts';
 import { fill, PLAN, type Shown } from './console/data.ts';

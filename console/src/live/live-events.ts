@@ -1,6 +1,7 @@
 // One stream of events for everything that a tab shows. It goes on where it was after a lost connection, and after the tab was
 // hidden.
 import type { Execd } from '../../../src/client/connect.ts';
+import { GoneError } from '../../../src/client/errors.ts';
 import type { Event } from '../../../src/client/types.ts';
 import { Audience } from './visible.ts';
 
@@ -11,6 +12,7 @@ const BATCH_MS = 250;
 
 export class LiveEvents {
   readonly #execd: Execd;
+  readonly #onGap: () => void;
   readonly #audience = new Audience<Parameters<EventListener>>({
     on: () => this.#open(),
     off: () => this.#close(),
@@ -20,8 +22,10 @@ export class LiveEvents {
   #after = 'now';
   #stream: AbortController | null = null;
 
-  constructor(execd: Execd) {
+  /** @param onGap called when events were missed that are kept no longer: what is shown has to be read again */
+  constructor(execd: Execd, onGap: () => void) {
     this.#execd = execd;
+    this.#onGap = onGap;
   }
 
   /** The stream is open as long as somebody listens. */
@@ -51,10 +55,12 @@ export class LiveEvents {
       }
     } catch (error) {
       if (signal.aborted) return;
-      // What was missed is gone (410), or may not be read: the lists are read again when they are looked at.
-      console.warn('The stream of events has ended:', (error as Error).message);
       this.#stream = null;
       this.#after = 'now';
+      if (error instanceof GoneError) {
+        this.#open();
+        this.#onGap();
+      } else console.warn('The stream of events has ended:', (error as Error).message);
     }
   }
 

@@ -55,7 +55,8 @@ function openTab(onKey: (key: string | null) => void): Tab {
   });
   return {
     id: newKey(),
-    ...{ execd, connection, queries, live: new LiveEvents(execd), ring: new StatsRing(execd) },
+    ...{ execd, connection, queries, ring: new StatsRing(execd) },
+    live: new LiveEvents(execd, () => void queries.invalidateQueries()),
     hasKey: key !== null,
     login: (text) => onKey(text),
     logout: () => onKey(null),
