@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 46bae4cb9e54518b5eb1e60c709ec772b6299185b086db92c772119c5a21b261.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 47a94725f7f982d5dc6e18464c8ef5cd17dd483ee6ced19ad9b40891fd669325.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -22,6 +22,28 @@ export interface paths {
          *     Requires the scope `submit`.
          */
         post: operations["submitExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run something and stream its output as the response
+         * @description Submits an execution and responds with what it writes to standard output, as it is written. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["runExecution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1470,6 +1492,221 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
         };
+        RunRequest: components["schemas"]["ExecRunRequest"] | components["schemas"]["ShellRunRequest"] | components["schemas"]["ScriptRunRequest"] | components["schemas"]["AwsCliRunRequest"] | components["schemas"]["HttpRunRequest"] | components["schemas"]["OperationRunRequest"];
+        ExecRunRequest: {
+            /**
+             * @description A program, without a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "exec";
+            /** @description A path, or a name on the PATH. */
+            program: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
+        ShellRunRequest: {
+            /**
+             * @description A command line for a shell. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "shell";
+            /** @description The command line; the shell gets it with `-c`. */
+            command: string;
+            /** @description A path, or a name on the PATH. Default: bash. */
+            shell?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
+        ScriptRunRequest: {
+            /**
+             * @description A script, given as source or as a path. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "script";
+            /** @description Absolute path of a script on the machine of the server. Give either `path` or `source`. */
+            path?: string;
+            /** @description The text of the script. */
+            source?: string;
+            /** @description Name of the file that holds the source. Default: an extension that fits the interpreter. */
+            filename?: string;
+            /** @description A path, or a name on the PATH. Default: the interpreter that the script names after `#!`. */
+            interpreter?: string;
+            args?: components["schemas"]["Arguments"];
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
+        AwsCliRunRequest: {
+            /**
+             * @description A call of the AWS CLI. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "aws_cli";
+            /** @description For example `s3api`. */
+            service: string;
+            /** @description For example `list-buckets`. */
+            operation: string;
+            args?: components["schemas"]["Arguments"];
+            /** @description Profile of the AWS configuration. */
+            profile?: string;
+            /** @description AWS region. */
+            region?: string;
+            cwd?: components["schemas"]["WorkingDirectory"];
+            env?: components["schemas"]["Environment"];
+            stdin?: components["schemas"]["Stdin"];
+            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            nice?: number;
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
+        HttpRunRequest: {
+            /**
+             * @description An HTTP call. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "http";
+            /**
+             * @description Default: GET.
+             * @enum {string}
+             */
+            method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description An absolute http or https URL. */
+            url: string;
+            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+            headers?: components["schemas"]["HttpHeaders"];
+            /** @description Query parameters that are added to the URL. A list repeats the parameter. */
+            query?: components["schemas"]["HttpQuery"];
+            /** @description Request body. `json` and `text` set content-type unless `headers` does. */
+            body?: components["schemas"]["HttpBody"];
+            /** @description Which statuses are a success. Default: 2xx. */
+            expect?: components["schemas"]["HttpExpect"];
+            /** @description Most redirects to follow. Default: 5. */
+            max_redirects?: number;
+            /** @description Other hosts that redirects may lead to. Default: `any`; for an operation, none. Listed hosts get the body and all headers except credentials. */
+            redirect_hosts?: "any" | string[];
+            /** @description TLS options. */
+            tls?: components["schemas"]["HttpTls"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
+        OperationRunRequest: {
+            /**
+             * @description A named operation of this server. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "operation";
+            /** @description Name of the operation; see GET /v1/operations. */
+            name: string;
+            /** @description Its parameters. */
+            params?: {
+                [key: string]: unknown;
+            };
+            limits?: components["schemas"]["ResourceLimits"];
+            stop?: components["schemas"]["StopOptions"];
+            task_id?: components["schemas"]["TaskId"];
+            labels?: components["schemas"]["Labels"];
+            priority?: components["schemas"]["Priority"];
+            on_limit?: components["schemas"]["OnLimit"];
+            timeouts?: components["schemas"]["Timeouts"];
+            output?: components["schemas"]["OutputOptions"];
+            retry?: components["schemas"]["Retry"];
+            retry_safe?: components["schemas"]["RetrySafe"];
+            cache?: components["schemas"]["CacheOptions"];
+            webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @enum {string}
+             */
+            on_disconnect?: "cancel" | "continue";
+        };
         BatchRequest: {
             /** @description 1 to 1,000 specs, each with an idempotency_key of its own if you want one. */
             executions: components["schemas"]["BatchItem"][];
@@ -2191,7 +2428,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -3919,6 +4156,8 @@ export interface components {
             end: true;
             /** @description Whether you have received everything that the log keeps. */
             complete: boolean;
+            /** @description Whether the log lacks some of the output. */
+            truncated: boolean;
             /** @description Records of the log. */
             records: number;
             /** @description Bytes that were written to standard output. */
@@ -3929,6 +4168,10 @@ export interface components {
             stdout_kept_bytes: number;
             /** @description Bytes of standard error that the log keeps. */
             stderr_kept_bytes: number;
+            /** @description Exit code of the command; null if it has none, or has not ended. */
+            exit_code: number | null;
+            /** @description How the execution, or the attempt that you asked for, has ended; null if it has not. */
+            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
             /** @description Position at the end. */
             cursor: string;
         };
@@ -4376,6 +4619,7 @@ export interface components {
         /**
          * @description One of these types:
          *
+         *     - `run_cancelled`: The run was cancelled before it wrote output
          *     - `step_of_plan`: The execution is a step of a plan; remove the plan instead
          *     - `plan_completed`: The plan has completed; there is nothing to redrive
          *     - `execution_finished`: The execution has already finished
@@ -4462,6 +4706,7 @@ export interface components {
          *     - `invalid_secrets_file`: The secrets file is invalid
          *     - `invalid_policy_file`: The policy file is invalid
          *     - `idempotency_key_reused`: The Idempotency-Key was used with a different request
+         *     - `run_failed`: The run failed before it wrote output
          */
         UnprocessableContent: {
             headers: {
@@ -4497,6 +4742,19 @@ export interface components {
         /**
          * @description One of these types:
          *
+         *     - `run_broken`: The run could not be carried out
+         */
+        BadGateway: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
          *     - `shutting_down`: The server is starting or shutting down
          *     - `identity_unavailable`: The identity provider does not respond
          *     - `store_unavailable`: The store cannot be written
@@ -4504,6 +4762,19 @@ export interface components {
         ServiceUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description One of these types:
+         *
+         *     - `run_timed_out`: The run exceeded a time limit before it wrote output
+         */
+        GatewayTimeout: {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -4561,6 +4832,14 @@ export interface components {
         ContentRange: string;
         /** @description With `format=raw`: `bytes`. */
         AcceptRanges: string;
+        /** @description Id of the execution. Also a trailer. */
+        ExecutionId: string;
+        /** @description How the execution ended: `completed`, `failed`, `timed_out` or `cancelled`. A header or a trailer. */
+        ExecutionStatus: string;
+        /** @description `outcome.cause` of the execution. A header or a trailer. */
+        ExecutionCause: string;
+        /** @description Exit code of the command, if it has one. A header or a trailer. */
+        ExecutionExitCode: number;
         /** @description Trailer after the body: the `LogEnd` object as JSON. */
         LogEnd: string;
         /** @description `Bearer` */
@@ -4699,6 +4978,59 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    runExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description Standard output. How the run ended is in the headers if it wrote nothing, else in the trailers. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Log-End": components["headers"]["LogEnd"];
+                    "Execution-Id": components["headers"]["ExecutionId"];
+                    "Execution-Status": components["headers"]["ExecutionStatus"];
+                    "Execution-Cause": components["headers"]["ExecutionCause"];
+                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -171,6 +171,12 @@ type Ending =
 /** Why the asked-for `result` could not be made from the output of a command that exited with 0. */
 export type ResultError = 'output_not_json' | 'output_too_large';
 
+/** The exit code of the command itself; null where it has none. */
+export function exitCodeOf(outcome: Outcome): number | null {
+  if (outcome.cause === 'exited') return outcome.exitCode;
+  return 'process' in outcome ? (outcome.process?.exitCode ?? null) : null;
+}
+
 /** What an outcome means. */
 export interface Verdict {
   status: FinalStatus;

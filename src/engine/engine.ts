@@ -317,6 +317,7 @@ export class Engine {
     this.#instanceId = identity.instanceId;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
+    await this.#changes.cancelUnread(await store.pendingToFollow());
     for (const execution of await store.pendingToFollow()) {
       this.#deadlines.follow(execution);
       const { cache } = execution;

@@ -102,6 +102,8 @@ interface StaticFacts {
   isolation: IsolationTier;
   /** Left out where it is false. */
   hasNetwork?: boolean;
+  /** Left out where nobody reads along. */
+  onDisconnect?: 'cancel';
   /** Undefined in rows of the first version. */
   access?: ExecutionAccess;
 }
@@ -188,7 +190,7 @@ type Accepted = AcceptPart['execution'] | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { redriveOf, keptFrom, caller, limits, stop, hasNetwork } = execution;
+  const { redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(hasNetwork ? { hasNetwork } : {}),
@@ -197,6 +199,7 @@ function factsOf(execution: Accepted): string {
     ...(caller === null ? {} : { caller }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(stop === null ? {} : { stop }),
+    ...(onDisconnect === undefined ? {} : { onDisconnect }),
   };
   return writeJson(facts).slice(1);
 }

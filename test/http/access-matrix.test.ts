@@ -17,6 +17,7 @@ const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
 const PUBLIC = ['GET /', 'GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
   'POST /v1/executions': { scope: 'submit', body: SPEC },
+  'POST /v1/run': { scope: 'submit', body: SPEC },
   'POST /v1/executions/dry-run': { scope: 'submit', body: SPEC },
   'POST /v1/executions/batch': { scope: 'submit', body: { executions: [SPEC] } },
   'GET /v1/executions': { scope: 'read' },

@@ -194,6 +194,8 @@ interface Facts {
   access: ExecutionAccess;
   /** Who is told of its events, besides standing webhooks. */
   webhook: { url: string; events: readonly EventType[]; withResult?: boolean } | null;
+  /** Whether it ends when the client that reads its output goes; undefined for all but runs that are streamed. */
+  onDisconnect?: 'cancel';
   /** Grows by one with every durable group that touches the execution. */
   revision: number;
   /** Sequence of its last lifecycle event. */

@@ -669,6 +669,24 @@ export function stepSchema(parts: SpecParts, stepShape: z.ZodRawShape): ReturnTy
   return buildSchema(parts, stepShape, { ...operation, operation: name } as never);
 }
 
+/** What becomes of a run when the client that reads its output disconnects. */
+export const ON_DISCONNECT = ['cancel', 'continue'] as const;
+
+/** The schema of a run whose output is the answer: a spec, and what a disconnect does. */
+export function runRequestSchema(
+  limits: SpecLimits,
+  parts = specParts(limits),
+): z.ZodType<Spec & { on_disconnect?: (typeof ON_DISCONNECT)[number] | undefined }> &
+  Pick<ReturnType<typeof specSchema>, 'options'> {
+  const onDisconnect = z
+    .enum(ON_DISCONNECT)
+    .optional()
+    .describe(
+      'If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.',
+    );
+  return buildSchema(parts, { on_disconnect: onDisconnect });
+}
+
 /** The schema of one item of a batch: a spec with a key of its own. */
 export function batchItemSchema(
   limits: SpecLimits,

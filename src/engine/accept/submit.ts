@@ -58,6 +58,8 @@ export interface Submission {
   webhookSecret?: string | null;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
+  /** Ends it when its client goes. */
+  onDisconnect?: 'cancel';
   /** A plan to go on from. */
   redrive?: Redrive;
 }
@@ -302,6 +304,7 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan, now };
   const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
+  if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
   return execution;
 }
 

@@ -41,6 +41,8 @@ interface Cancel {
   graceMs: number | null;
 }
 
+const UNREAD_AT_START = 'The client was disconnected when execd restarted (on_disconnect: cancel).';
+
 /** Executions that are cancelled in one commit. */
 const CANCEL_BATCH = 500;
 
@@ -70,6 +72,15 @@ export class Changes {
       return result.execution;
     }
     throw notChanged(result, id, 'it can no longer be cancelled');
+  }
+
+  /** Cancels what its client was to read while it runs, and what has waited until after a restart. */
+  async cancelUnread(executions: readonly Execution[]): Promise<void> {
+    const unread = executions.filter(({ onDisconnect }) => onDisconnect === 'cancel');
+    for (const [userId, own] of Map.groupBy(unread, (one) => one.userId)) {
+      const ids = own.map(({ id }) => id);
+      await this.#cancelAll(userId, ids, { reason: UNREAD_AT_START, graceMs: null });
+    }
   }
 
   /** Cancels everything live that fits; answers how many ended at once and how many are being stopped. */

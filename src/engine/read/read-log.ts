@@ -1,6 +1,7 @@
 // Reading and following logs: what is there is replayed, then what comes is followed, across the attempts of the
 // execution, until it has finished. Nothing is buffered: the reader pulls, the log stays where it is.
 import { RefusedError } from '../../domain/errors.ts';
+import type { Outcome } from '../../domain/outcome.ts';
 import type { Attempt, Execution } from '../../domain/execution/execution.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import type { AttemptLog, Journal, LogRecord, LogStart, StreamName } from '../../domain/ports/journal.ts';
@@ -37,6 +38,8 @@ export interface LogEnd {
   stderrKeptBytes: number;
   /** It was to go on, but nobody follows any more, or the server ends. */
   isCut: boolean;
+  /** How what was asked for has ended, the execution or one attempt of it; null while it has not. */
+  outcome: Outcome | null;
   cursor: LogCursor;
 }
 
@@ -115,7 +118,16 @@ class Reading {
       this.#from = attempt.number + 1;
     }
     const complete = isAtEnd && this.#isIntact;
-    yield { type: 'end', complete, ...this.#end, isCut: this.#isCut, cursor: this.#cursor };
+    const outcome = this.#outcome();
+    yield { type: 'end', complete, ...this.#end, isCut: this.#isCut, outcome, cursor: this.#cursor };
+  }
+
+  #outcome(): Outcome | null {
+    const only = this.#query.attempt;
+    const { attempts } = this.#execution;
+    if (only !== null && this.#execution.cache?.status !== 'hit')
+      return attempts.find(({ number }) => number === only)?.outcome ?? null;
+    return isFinished(this.#execution) ? this.#execution.outcome : null;
   }
 
   /** The attempt to read now; null when it has not begun. */

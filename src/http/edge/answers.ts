@@ -36,7 +36,9 @@ const NAMES: Readonly<Record<number, string>> = {
   416: 'RangeNotSatisfiable',
   422: 'UnprocessableContent',
   429: 'TooManyRequests',
+  502: 'BadGateway',
   503: 'ServiceUnavailable',
+  504: 'GatewayTimeout',
 };
 
 const HEADERS: Readonly<Record<number, readonly ResponseHeader[]>> = {

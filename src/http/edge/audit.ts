@@ -43,6 +43,11 @@ export function audit(app: FastifyInstance, log: Audit, now: () => number): void
   });
 }
 
+/** Tells of a request whose answer is written piece by piece, which passes no hook. */
+export async function writeAudit(log: Audit, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  await log.write(entryOf(request, reply));
+}
+
 /** Whoever has shown nothing must not be able to fill the disk: of theirs so many lines are written in a second. */
 class Strangers {
   readonly #now: () => number;

@@ -121,7 +121,7 @@ function shareOf(request: FastifyRequest, caller: Caller): keyof typeof HOLDS {
   if (caller.credential === undefined) return 'all';
   const { url, headers } = request;
   const isLong =
-    /[?&](wait|follow)=|\/events(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
+    /[?&](wait|follow)=|\/(events|run)(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
   return isLong ? 'long' : 'short';
 }
 

@@ -107,6 +107,26 @@ export const RESPONSE_HEADERS = {
     description: 'With `format=raw`: `bytes`.',
     schema: text,
   },
+  ExecutionId: {
+    name: 'Execution-Id',
+    description: 'Id of the execution. Also a trailer.',
+    schema: text,
+  },
+  ExecutionStatus: {
+    name: 'Execution-Status',
+    description: 'How the execution ended: `completed`, `failed`, `timed_out` or `cancelled`. A header or a trailer.',
+    schema: text,
+  },
+  ExecutionCause: {
+    name: 'Execution-Cause',
+    description: '`outcome.cause` of the execution. A header or a trailer.',
+    schema: text,
+  },
+  ExecutionExitCode: {
+    name: 'Execution-Exit-Code',
+    description: 'Exit code of the command, if it has one. A header or a trailer.',
+    schema: whole,
+  },
   LogEnd: {
     name: 'Log-End',
     description: 'Trailer after the body: the `LogEnd` object as JSON.',

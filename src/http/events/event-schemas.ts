@@ -1,6 +1,7 @@
 // What streams tell, and how they are asked for.
 import { z } from 'zod';
 import { EVENT_TYPES, WEBHOOK_EVENT_TYPES } from '../../domain/event-types.ts';
+import { CAUSES } from '../../domain/outcome.ts';
 import { STATUSES } from '../../domain/execution/execution.ts';
 import { KINDS, operationName, taskId } from '../../domain/spec/spec.ts';
 import { flag, labelPairs, list } from '../edge/query.ts';
@@ -69,9 +70,15 @@ const logEnd = z
   .strictObject({
     end: z.literal(true).describe('Always true: this is the last object.'),
     complete: z.boolean().describe('Whether you have received everything that the log keeps.'),
+    truncated: z.boolean().describe('Whether the log lacks some of the output.'),
     records: count.describe('Records of the log.'),
     ...written,
     ...kept,
+    exit_code: z.int().nullable().describe('Exit code of the command; null if it has none, or has not ended.'),
+    cause: z
+      .enum(CAUSES)
+      .nullable()
+      .describe('How the execution, or the attempt that you asked for, has ended; null if it has not.'),
     cursor: z.string().describe('Position at the end.'),
   })
   .describe('The end of a log.');

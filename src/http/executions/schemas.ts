@@ -19,6 +19,7 @@ import { digits, instant, shownAs } from '../edge/query.ts';
 import {
   type SpecLimits,
   batchItemSchema,
+  runRequestSchema,
   KINDS,
   osString,
   OVERSIZED,
@@ -357,6 +358,7 @@ export function requestSchemas(limits: SpecLimits) {
     cancel: optional(cancel, 'CancelRequest'),
     bulkCancel: bulkCancelRequest(limits),
     spec: specSchema(limits, parts),
+    run: runRequestSchema(limits, parts),
     batchItem: batchItemSchema(limits, parts),
     batch: z.strictObject({
       executions: z
@@ -384,3 +386,4 @@ export function requestSchemas(limits: SpecLimits) {
   };
 }
 export type RequestSchemas = ReturnType<typeof requestSchemas>;
+export type RunRequest = z.output<RequestSchemas['run']>;

@@ -5,7 +5,8 @@ import type { Engine, PlanLogItem } from '../../engine/engine.ts';
 import { type PlanLogsQuery, planLogsQuery } from '../plans/plan-schemas.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
-import { NOTHING_YET, type Piece, pump, sendHead, toRecordWire } from './routes.ts';
+import { NOTHING_YET, type Piece, pump, sendHead } from '../edge/pump.ts';
+import { toRecordWire } from './routes.ts';
 import type { z } from 'zod';
 import { clientGone } from '../edge/client-gone.ts';
 

@@ -1,15 +1,14 @@
 // Logs: replay, then follow. The log is pulled as fast as the client takes it and never faster; a client that takes
 // nothing for a while is cut off, and can go on at its cursor.
-import { drained } from '../edge/drained.ts';
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
 import type { AttemptLog, LogStart } from '../../domain/ports/journal.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
+import { exitCodeOf } from '../../domain/outcome.ts';
 import { unfinished } from '../../domain/utf8.ts';
 import { type ByteRange, readRange } from '../edge/request-headers.ts';
-import { SECURITY_HEADERS } from '../edge/gate.ts';
+import { afterFirst, NOTHING_YET, type Piece, pump, sendHead } from '../edge/pump.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { LOG_CURSOR, type LogsQuery, logsQuery } from './log-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
@@ -28,9 +27,6 @@ export interface LogRoutesOptions {
   /** Whether logs of what runs may be followed. */
   streamsOutput: boolean;
 }
-
-/** How long a client may take nothing. */
-const STALL_MS = 30_000;
 
 const CONTENT_TYPES = {
   text: 'text/plain; charset=utf-8',
@@ -158,27 +154,6 @@ interface LogsRoute {
 }
 type LogsRequest = FastifyRequest<LogsRoute>;
 
-/** Answers a request for the head alone. */
-export function sendHead(reply: FastifyReply, head: OutgoingHttpHeaders): void {
-  begin(reply, 200, head);
-  reply.raw.end();
-}
-
-/** Takes the answer out of Fastify's hands, to write it piece by piece. */
-function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
-  reply.hijack();
-  // A follower may wait for long; one that takes nothing is cut off below.
-  reply.raw.socket?.setTimeout(0);
-  try {
-    reply.raw.writeHead(status, { ...SECURITY_HEADERS, ...headers });
-    reply.raw.flushHeaders();
-  } catch (error) {
-    // Nobody else answers from here on.
-    reply.raw.destroy();
-    throw error;
-  }
-}
-
 function toLogQuery(query: LogsQuery): LogQuery {
   const starts = ['cursor', 'since', 'tail'] as const;
   const given = starts.filter((name) => query[name] !== undefined);
@@ -221,11 +196,6 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
 }
 
 // ---------------------------------------------------------------------------------------- formats
-
-/** A piece for the wire, or, as the last one, what the trailer says. */
-export type Piece = { bytes: Uint8Array | string } | { end: string };
-/** Lets an answer begin whose first bytes are yet to come. */
-export const NOTHING_YET: Piece = { bytes: '' };
 
 async function* formatted(
   items: AsyncIterable<LogItem>,
@@ -288,7 +258,7 @@ async function* withWholeCharacters(items: AsyncIterable<LogItem>): AsyncGenerat
   }
 }
 
-function toEndWire(end: LogEnd): object {
+export function toEndWire(end: LogEnd): object {
   return {
     end: true,
     complete: end.complete,
@@ -298,79 +268,14 @@ function toEndWire(end: LogEnd): object {
     stderr_bytes: end.stderrBytes,
     stdout_kept_bytes: end.stdoutKeptBytes,
     stderr_kept_bytes: end.stderrKeptBytes,
+    ...(end.outcome === null
+      ? { exit_code: null, cause: null }
+      : { exit_code: exitCodeOf(end.outcome), cause: end.outcome.cause }),
     cursor: cursorText(end.cursor),
   };
 }
 
 const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${offset}`;
-
-// ------------------------------------------------------------------------------------------ output
-
-/** An answer that is written piece by piece; there is one at least. */
-export interface PiecewiseAnswer {
-  status: number;
-  head: OutgoingHttpHeaders;
-  pieces: AsyncIterable<Piece>;
-}
-
-/**
- * Writes what comes, waiting for the client; closes the connection of one that has stopped to read. It begins with the first
- * piece: what fails before that is refused as everything else is.
- */
-export async function pump(
-  reply: FastifyReply,
-  { status, head, pieces }: PiecewiseAnswer,
-  { clock, log }: { clock: Clock; log: Log },
-): Promise<void> {
-  const response = reply.raw;
-  let hasBegun = false;
-  try {
-    for await (const piece of pieces) {
-      if (!hasBegun) begin(reply, status, head);
-      hasBegun = true;
-      if ('end' in piece) {
-        response.addTrailers({ 'Log-End': piece.end });
-        break;
-      }
-      if (piece.bytes.length === 0) continue;
-      const isTaken = response.write(piece.bytes);
-      if (!isTaken && !(await drainedInTime(response, clock))) break;
-    }
-    response.end();
-  } catch (error) {
-    if (!hasBegun) throw error;
-    log.warn({ err: error }, 'Cannot read a log to its end');
-    breakOff(response);
-  }
-}
-
-/** Ends a connection so that the client learns that it does not have everything. */
-function breakOff(response: ServerResponse): void {
-  // A body that lacks its last chunk says so; to HTTP/1.0 the end of the connection is the end of the body.
-  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy();
-  else response.destroy();
-}
-
-/** The same, once the first item is there, or has failed. */
-async function afterFirst<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>> {
-  const rest = items[Symbol.asyncIterator]();
-  const first = await rest.next();
-  return (async function* () {
-    try {
-      for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
-    } finally {
-      await rest.return?.();
-    }
-  })();
-}
-
-/** False when the client has gone, or has taken nothing for too long and is cut off. */
-async function drainedInTime(response: ServerResponse, clock: Clock): Promise<boolean> {
-  const timer = clock.timer(STALL_MS, () => response.destroy());
-  const isOpen = await drained(response);
-  timer.cancel();
-  return isOpen;
-}
 
 // ------------------------------------------------------------------------------------------- range
 

@@ -17,10 +17,12 @@ import { fieldProblem, problem } from '../edge/schemas.ts';
 
 /** Everything that stands under its own name in the OpenAPI document. */
 export function components(requests: RequestSchemas): Record<string, z.ZodType> {
-  const { spec, batchItem, parts } = requests;
+  const { spec, run, batchItem, parts } = requests;
   return {
     Spec: spec,
     ...byKind(spec, 'Spec'),
+    RunRequest: run,
+    ...byKind(run, 'RunRequest'),
     BatchRequest: requests.batch,
     BatchItem: batchItem,
     ...byKind(batchItem, 'BatchItem'),

@@ -44,6 +44,9 @@ const only = (summary: string, value: unknown): Examples => ({ example: { summar
 const EXAMPLES: Readonly<Record<string, Examples>> = {
   submitExecution: specs,
   dryRunExecution: specs,
+  runExecution: only('A command that ends when its client disconnects', {
+    ...{ kind: 'shell', command: 'echo hello', on_disconnect: 'cancel' },
+  }),
   submitBatch: only('Two commands', {
     executions: [hello, { ...hello, command: 'echo again', idempotency_key: 'example-1' }],
   }),

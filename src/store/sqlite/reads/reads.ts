@@ -130,7 +130,7 @@ export class Reads {
 
   pendingToFollow(): Execution[] {
     const text = `SELECT * FROM executions WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
-      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL OR facts -> 'cache' <> 'null'))
+      AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL OR facts -> 'cache' <> 'null' OR facts ->> 'onDisconnect' IS NOT NULL))
       ORDER BY seq`;
     return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
   }
