@@ -130,7 +130,10 @@ export const CATALOGUE = {
   internal_error: refused(500, 'The server failed to handle the request', true),
   log_unreadable: refused(500, 'The log cannot be read', true),
   run_broken: refused(502, 'The run could not be carried out', true),
-  run_timed_out: { ...refused(504, 'The run exceeded a time limit before it wrote output', true), fault: 'user' },
+  run_timed_out: {
+    ...refused(504, 'The run exceeded a time limit before it wrote output', true),
+    fault: 'user',
+  },
   shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
   identity_unavailable: {
     ...refused(503, 'The identity provider does not respond', true),

@@ -110,7 +110,14 @@ const FROM_START = { attempt: null, at: { from: 'offset', offset: 0 } } as const
 async function* withoutLog(error: unknown): AsyncGenerator<LogItem, void, undefined> {
   if (!(error instanceof MadeLogGone)) throw error;
   const none = { records: 0, stdoutBytes: 0, stderrBytes: 0, stdoutKeptBytes: 0, stderrKeptBytes: 0 };
-  yield { type: 'end', complete: false, ...none, isCut: false, outcome: null, cursor: { attempt: 1, offset: 0 } };
+  yield {
+    type: 'end',
+    complete: false,
+    ...none,
+    isCut: false,
+    outcome: null,
+    cursor: { attempt: 1, offset: 0 },
+  };
 }
 
 function addTo(end: PlanLogEnd, item: Extract<LogItem, { type: 'end' }>): void {

@@ -114,7 +114,8 @@ export const RESPONSE_HEADERS = {
   },
   ExecutionStatus: {
     name: 'Execution-Status',
-    description: 'How the execution ended: `completed`, `failed`, `timed_out` or `cancelled`. A header or a trailer.',
+    description:
+      'How the execution ended: `completed`, `failed`, `timed_out` or `cancelled`. A header or a trailer.',
     schema: text,
   },
   ExecutionCause: {

@@ -74,7 +74,10 @@ const logEnd = z
     records: count.describe('Records of the log.'),
     ...written,
     ...kept,
-    exit_code: z.int().nullable().describe('Exit code of the command; null if it has none, or has not ended.'),
+    exit_code: z
+      .int()
+      .nullable()
+      .describe('Exit code of the command; null if it has none, or has not ended.'),
     cause: z
       .enum(CAUSES)
       .nullable()
