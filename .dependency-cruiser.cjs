@@ -138,6 +138,7 @@ module.exports = {
       events: ['edge', 'executions'],
       plans: ['edge', 'executions'],
       logs: ['edge', 'events', 'plans'],
+      run: ['edge', 'events', 'executions', 'logs'],
       ops: ['cache', 'edge'],
     }),
     room('client', [], 'The client is what others install: it knows the HTTP API only.'),

@@ -27,6 +27,7 @@ import { executionRoutes } from './executions/routes.ts';
 import { meRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
+import { runRoute } from './run/run-route.ts';
 import { logRoutes } from './logs/routes.ts';
 import { planLogRoutes } from './logs/plan-logs.ts';
 import { planRoutes } from './plans/routes.ts';
@@ -135,6 +136,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     methodsOf.set(url, methods);
   });
   executionRoutes(app, { ...options, requests });
+  runRoute(app, { ...options, requests });
   logRoutes(app, options);
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);

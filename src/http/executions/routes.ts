@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { matchesEtag } from '../edge/request-headers.ts';
@@ -11,12 +12,14 @@ import { ExecutionAnswers } from './execution-answers.ts';
 import { bulkCancelRoute, listRoute } from './many-routes.ts';
 import { oneExecution, type Params } from './one-execution.ts';
 import { execution, getQuery, type RequestSchemas, stepResult } from './schemas.ts';
-import { runRoute, type RunRouteOptions } from './run-route.ts';
 import { dryRunRoute, rerunRoute, submitRoute } from './submit-routes.ts';
 import { etagOf, toStepResult } from './wire.ts';
 
-export interface ExecutionRoutesOptions extends RunRouteOptions {
+export interface ExecutionRoutesOptions {
+  engine: Engine;
+  requests: RequestSchemas;
   logPath: (runId: string, attempt: number) => string;
+  clock: Clock;
 }
 
 interface RouteOptions {
@@ -30,7 +33,6 @@ export function executionRoutes(app: FastifyInstance, options: ExecutionRoutesOp
   const own: RouteOptions = { engine, requests, answers: new ExecutionAnswers(options) };
   // In the order in which the API document shows them.
   submitRoute(app, own);
-  runRoute(app, options);
   dryRunRoute(app, own);
   batchRoute(app, own);
   listRoute(app, own);

@@ -16,8 +16,8 @@ import { type Piece, pump } from '../edge/pump.ts';
 import { readTraceparent } from '../edge/request-headers.ts';
 import { notStreamed } from '../events/routes.ts';
 import { toEndWire } from '../logs/routes.ts';
-import { ACCEPT_REFUSALS } from './accepting.ts';
-import type { RequestSchemas, RunRequest } from './schemas.ts';
+import { ACCEPT_REFUSALS } from '../executions/accepting.ts';
+import type { RequestSchemas, RunRequest } from '../executions/schemas.ts';
 
 export interface RunRouteOptions {
   engine: Engine;
