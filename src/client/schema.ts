@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 47a94725f7f982d5dc6e18464c8ef5cd17dd483ee6ced19ad9b40891fd669325.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 6d3879bb2d01cba566da4a91edb3eb6f8fcbb3da7dcdbbf4d62f560cd82f2890.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -22,28 +22,6 @@ export interface paths {
          *     Requires the scope `submit`.
          */
         post: operations["submitExecution"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/run": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run something and stream its output as the response
-         * @description Submits an execution and responds with what it writes to standard output, as it is written. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.
-         *
-         *     Requires the scope `submit`.
-         */
-        post: operations["runExecution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -210,6 +188,28 @@ export interface paths {
          *     Requires the scope `submit`.
          */
         post: operations["rerunExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run something and stream its output as the response
+         * @description Submits an execution and responds with what it writes to standard output, as it is written. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["runExecution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4982,59 +4982,6 @@ export interface operations {
             "5XX": components["responses"]["ServerError"];
         };
     };
-    runExecution: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
-                traceparent?: components["parameters"]["Traceparent"];
-                /** @description Act for this user. Requires the scope `admin`. */
-                "Execution-User"?: components["parameters"]["ExecutionUser"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RunRequest"];
-            };
-        };
-        responses: {
-            /** @description Standard output. How the run ended is in the headers if it wrote nothing, else in the trailers. */
-            200: {
-                headers: {
-                    Location: components["headers"]["Location"];
-                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
-                    "Log-End": components["headers"]["LogEnd"];
-                    "Execution-Id": components["headers"]["ExecutionId"];
-                    "Execution-Status": components["headers"]["ExecutionStatus"];
-                    "Execution-Cause": components["headers"]["ExecutionCause"];
-                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            402: components["responses"]["PaymentRequired"];
-            403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
-            410: components["responses"]["Gone"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableContent"];
-            429: components["responses"]["TooManyRequests"];
-            502: components["responses"]["BadGateway"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-            "4XX": components["responses"]["ClientError"];
-            "5XX": components["responses"]["ServerError"];
-        };
-    };
     dryRunExecution: {
         parameters: {
             query?: never;
@@ -5420,6 +5367,59 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    runExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description Standard output. How the run ended is in the headers if it wrote nothing, else in the trailers. */
+            200: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Log-End": components["headers"]["LogEnd"];
+                    "Execution-Id": components["headers"]["ExecutionId"];
+                    "Execution-Status": components["headers"]["ExecutionStatus"];
+                    "Execution-Cause": components["headers"]["ExecutionCause"];
+                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };
