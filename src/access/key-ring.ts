@@ -159,7 +159,7 @@ export class KeyRing {
    */
   async revoke(id: string): Promise<ApiKey> {
     await this.#changeable(id);
-    await this.#change({ type: 'api_keys', revoke: [{ id, at: this.#deps.clock.now() }] });
+    await this.#change({ type: 'api_keys', revoke: [id] });
     return this.#stored.get(id) as ApiKey;
   }
 

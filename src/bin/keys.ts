@@ -102,9 +102,10 @@ function run(args: string[]): void {
   if (help === true || command === 'help') return console.log(USAGE.trimEnd());
   if (command === undefined) throw new UsageError('');
   if (more.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(more[0])}.`);
-  const now = createClock().now();
+  const clock = createClock();
+  const now = clock.now();
   const request = command === 'create' ? requestOf(values) : null;
-  const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR);
+  const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR, () => clock.now());
   try {
     switch (command) {
       case 'create':
@@ -115,7 +116,7 @@ function run(args: string[]): void {
         return rotate(table, id, values, now);
       case 'revoke':
         known(table, id);
-        table.change({ type: 'api_keys', revoke: [{ id: id as string, at: now }] });
+        table.change({ type: 'api_keys', revoke: [id as string] });
         return say(`The key ${id} is revoked.`);
       default:
         throw new UsageError(`Unknown command ${JSON.stringify(command)}.`);

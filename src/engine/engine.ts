@@ -756,7 +756,7 @@ export class Engine {
   }
 
   #claimant() {
-    return { runner: this.#deps.runner.status().name, at: this.#deps.clock.now() };
+    return { runner: this.#deps.runner.status().name };
   }
 
   #whyWaiting({ concurrency, work, userId }: Execution) {

@@ -34,7 +34,7 @@ import { NO_LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { SkipReason } from '../domain/plans/plan-state.ts';
 import type { StepRecord } from '../domain/ports/store.ts';
-import type { AcceptPart } from '../domain/ports/group.ts';
+import type { NewExecution } from '../domain/ports/group.ts';
 import type { PlanSpec } from '../domain/spec/plan.ts';
 import type { Kind, Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';
@@ -184,7 +184,7 @@ export interface StepRow {
 /** A row that the store has not given a sequence yet. */
 export type NewRow = Omit<ExecutionRow, 'seq'>;
 
-type Accepted = AcceptPart['execution'] | FinishedExecution;
+type Accepted = NewExecution | FinishedExecution;
 
 /** The facts as JSON, without the brace that opens it and the trace. */
 function factsOf(execution: Accepted): string {
@@ -212,11 +212,12 @@ export function traceText({ traceId, parentId, flags }: Trace): string {
 const withTrace = (facts: string, trace: string): string => `{"trace":${trace},${facts}`;
 
 /** The row of a new execution, before its first group gives it a sequence. */
-export function newRow(execution: Accepted): NewRow {
+/** Without times, which the store sets. */
+export function newRow(execution: NewExecution): Omit<NewRow, 'created_at' | 'queued_at'> {
   return { ...commonRow(execution), facts: withTrace(factsOf(execution), traceText(execution.trace)) };
 }
 
-function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
+function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | 'queued_at'> {
   const { plan } = execution;
   return {
     id: execution.id,
@@ -238,8 +239,6 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts'> {
     revision: 0,
     event_sequence: 0,
     attempt: 0,
-    created_at: execution.createdAt,
-    queued_at: execution.queuedAt,
     retry_at: null,
     cancel_at: null,
     cancel_reason: null,
@@ -260,7 +259,8 @@ export interface AnswerRow extends Omit<NewRow, 'facts'> {
 /** @param execution that has ended with its acceptance */
 export function answerRow(execution: FinishedExecution): AnswerRow {
   const { status, revision, eventSequence, outcome, result } = execution;
-  const row = commonRow(execution);
+  const times = { created_at: execution.createdAt, queued_at: execution.queuedAt };
+  const row = Object.assign(commonRow(execution), times);
   const text = result === null ? null : writeJson(result);
   const end = { outcome: JSON.stringify(outcome), result: text };
   const facts = factsOf(execution);

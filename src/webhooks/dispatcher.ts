@@ -229,12 +229,12 @@ export class Dispatcher {
 
   /** What is due waits with its receiver, until that may be asked again. */
   async #hold(lane: string, now: number, waitMs: number): Promise<void> {
-    const until = Math.ceil(now + waitMs);
+    const wholeMs = Math.ceil(waitMs);
     const error = `execd did not try: the receiver has failed for ${MAX_HELD_MS / HOUR} hours`;
     const lastTry: DeliveryTry = { at: now, status: null, error, tookMs: 0 };
-    const part = { type: 'hold_lane', lane, at: now, until, heldBefore: now - MAX_HELD_MS, lastTry } as const;
+    const part = { type: 'hold_lane', lane, waitMs: wholeMs, mostHeldMs: MAX_HELD_MS, lastTry } as const;
     await this.#deps.commit([[part]]);
-    this.#wakeIn(until - now);
+    this.#wakeIn(wholeMs);
   }
 
   /** @param answer null when its end is unknown */
@@ -283,16 +283,15 @@ export class Dispatcher {
     note(answer);
     this.#seconds += tried.tookMs / 1000;
     const tries = [...one.tries, tried];
-    const { state, nextAt } = this.#verdict(answer, tries);
+    const { state, waitMs } = this.#verdict(answer, tries);
     const result = state === 'pending' ? 'retried' : state === 'delivered' ? 'delivered' : 'failed';
     this.#results[result] += 1;
     const facts = { webhook_id: webhook.id, subject, event: type, tries: tries.length };
     if (state === 'failed')
       this.#deps.log.warn({ ...facts, because: tried.error }, 'A webhook was not delivered');
     else this.#deps.log.debug(facts, `Webhook ${result}`);
-    const at = this.#deps.clock.now();
-    const settle = { type: 'delivery', id: one.id, state, tries, nextAt, at, isRedelivery: false } as const;
-    await this.#store([settle, ...this.#disabling(one, answer, at)]);
+    const settle = { type: 'delivery', id: one.id, state, tries, waitMs, isRedelivery: false } as const;
+    await this.#store([settle, ...this.#disabling(one, answer)]);
   }
 
   /** The execution that an event has ended; null for other events, and when it has been removed; undefined after a stop. */
@@ -312,22 +311,19 @@ export class Dispatcher {
   #verdict(
     answer: WebhookAnswer,
     tries: readonly DeliveryTry[],
-  ): { state: DeliveryState; nextAt: number | null } {
-    if (isSuccess(answer)) return { state: 'delivered', nextAt: null };
+  ): { state: DeliveryState; waitMs: number | null } {
+    if (isSuccess(answer)) return { state: 'delivered', waitMs: null };
     const wait = waitAfter(tries.length, WAITS_MS);
-    if (wait === null || answer.status === GONE) return { state: 'failed', nextAt: null };
+    if (wait === null || answer.status === GONE) return { state: 'failed', waitMs: null };
     const waitMs = wait * (1 - JITTER / 2 + JITTER * this.#deps.random());
-    return {
-      state: 'pending',
-      nextAt: this.#deps.clock.now() + Math.ceil(Math.max(waitMs, answer.retryAfterMs ?? 0)),
-    };
+    return { state: 'pending', waitMs: Math.ceil(Math.max(waitMs, answer.retryAfterMs ?? 0)) };
   }
 
   /** A receiver that says that it is gone is not asked again. */
-  #disabling({ webhook }: DueDelivery, { status }: WebhookAnswer, at: number): Group {
+  #disabling({ webhook }: DueDelivery, { status }: WebhookAnswer): Group {
     if (status !== GONE) return [];
     this.#deps.log.warn({ webhook_id: webhook.id }, 'A webhook was disabled: its receiver returned 410');
-    return [{ type: 'webhook', webhook: { ...webhook, disabled: 'gone' }, at }];
+    return [{ type: 'webhook', webhook: { ...webhook, disabled: 'gone' } }];
   }
 
   /** Until it is stored the delivery counts as under way, so that it is not made twice. */

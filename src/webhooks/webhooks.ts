@@ -47,17 +47,17 @@ export class WebhookService implements Webhooks {
     } | null,
   ): Promise<void> {
     const { id, userId } = OPERATOR;
-    const at = this.#deps.clock.now();
+    const { clock, commit } = this.#deps;
     if (wanted === null) {
-      await this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
+      await commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
       return;
     }
     const { url, secret, types, withResult } = wanted;
     const webhook: Webhook = {
-      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: at },
+      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: clock.now() },
       ...{ filter: { userId: null, types }, withResult, secrets: [{ secret, until: null }] },
     };
-    await this.#deps.commit([[{ type: 'webhook', webhook, at }]]);
+    await commit([[{ type: 'webhook', webhook }]]);
   }
 
   async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
@@ -140,17 +140,16 @@ export class WebhookService implements Webhooks {
     if (delivery === null) throw new RefusedError('delivery_not_found', `There is no delivery ${number}.`);
     if (webhook.disabled !== null)
       throw new RefusedError('webhook_disabled', `The webhook ${id} is disabled. Enable it first.`);
-    const at = this.#deps.clock.now();
     // Its tries begin anew, and so do the waits between them.
-    const again = { state: 'pending', tries: [], nextAt: at } as const;
-    const part = { type: 'delivery', id: number, ...again, at, isRedelivery: true } as const;
+    const again = { state: 'pending', tries: [] } as const;
+    const part = { type: 'delivery', id: number, ...again, waitMs: 0, isRedelivery: true } as const;
     await stored(this.#deps.commit([[part]]));
     this.#deps.dispatcher.wake();
-    return { ...delivery, ...again };
+    return { ...delivery, ...again, nextAt: this.#deps.clock.now() };
   }
 
   async #put(webhook: Webhook): Promise<Webhook> {
-    await stored(this.#deps.commit([[{ type: 'webhook', webhook, at: this.#deps.clock.now() }]]));
+    await stored(this.#deps.commit([[{ type: 'webhook', webhook }]]));
     return webhook;
   }
 }

@@ -53,12 +53,9 @@ t.test('a limit, and a backoff, last as long as they say, however the clock is s
     const { clock, pass, wait } = world();
     const now = clock.now();
     const timeouts = { queueMs: null, attemptMs: 1000, totalMs: null, idleMs: null };
-    const queued = newExecution({
-      createdAt: now,
-      queuedAt: now,
-      timeouts: { ...timeouts, queueMs: 60_000 },
-    });
-    const limited = newExecution({ createdAt: now, timeouts: { ...timeouts, totalMs: 120_000 } });
+    const times = { createdAt: now, queuedAt: now };
+    const queued = { ...newExecution({ timeouts: { ...timeouts, queueMs: 60_000 } }), ...times };
+    const limited = { ...newExecution({ timeouts: { ...timeouts, totalMs: 120_000 } }), ...times };
     const ended = { endedAt: now, number: 1 };
     const backoff = { ...newExecution(), phase: 'scheduled_retry', retryAt: now + 6000, attempts: [ended] };
     const all = [queued, limited, backoff] as unknown as Execution[];
@@ -73,7 +70,7 @@ t.test('after a restart with a clock that was set back, nothing waits for more t
   const now = clock.now();
   const later = now + HOUR;
   const timeouts = { queueMs: 60_000, attemptMs: 1000, totalMs: null, idleMs: null };
-  const queued = newExecution({ createdAt: later, queuedAt: later, timeouts });
+  const queued = { ...newExecution({ timeouts }), createdAt: later, queuedAt: later };
   const ended = { endedAt: later, number: 1 };
   const backoff = { ...newExecution(), phase: 'scheduled_retry', retryAt: later + 6000, attempts: [ended] };
   t.same(([queued, backoff] as unknown as Execution[]).map(wait), [60_000, 6000]);

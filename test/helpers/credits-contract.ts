@@ -14,7 +14,7 @@ import { rounds } from './rounds.ts';
 
 type MakeWorld = (t: Test) => Promise<StoreWorld>;
 
-const CLAIM = { runner: 'test', at: 2000 };
+const CLAIM = { runner: 'test' };
 const LOST: Outcome = { cause: 'lost', detail: 'server_crash' };
 const CANCELLED: Outcome = { cause: 'cancelled', reason: null, process: null };
 const CACHE: CacheUse = {
@@ -28,11 +28,11 @@ export function flat(reserved: number, joined = 0): Cost {
 }
 
 export const grant = (amount: number, more: Partial<GrantPart> = {}): GrantPart => ({
-  ...{ type: 'grant', grantId: newExecution().id, userId: 'ann', amount, note: null, by: 'root', at: 500 },
+  ...{ type: 'grant', grantId: newExecution().id, userId: 'ann', amount, note: null, by: 'root' },
   ...{ lowBalance: null, ...more },
 });
 export const charge = (executionId: string, lowBalance: number | null = null) =>
-  ({ type: 'charge', executionId, at: 4000, lowBalance }) as const;
+  ({ type: 'charge', executionId, lowBalance }) as const;
 
 async function one(store: Store, ...group: Group): Promise<GroupResult> {
   const [result] = await store.commit([group]);
@@ -93,7 +93,7 @@ function ledger(t: Test, makeWorld: MakeWorld): void {
       note: 'welcome',
       by: 'root',
       subjectId: given.grantId,
-      at: 500,
+      at: 1000,
     });
     t.equal(await again.grant(newExecution().id), null);
   });
@@ -130,7 +130,7 @@ function ledger(t: Test, makeWorld: MakeWorld): void {
     const { store } = await makeWorld(t);
     const guarded = (part: GrantPart, bodyHash = 'h'): Group => {
       const key: IdempotencyPart = {
-        ...{ type: 'idempotency', userId: 'root', key: 'k', bodyHash, at: 1, expiresAt: 9000 },
+        ...{ type: 'idempotency', userId: 'root', key: 'k', bodyHash, lifetimeMs: 9000 },
         executionId: part.grantId,
       };
       return [key, part];
@@ -198,7 +198,7 @@ function reservations(t: Test, makeWorld: MakeWorld): void {
     await done(store, grant(100));
     const first = newExecution({ cost: flat(10) });
     const key: IdempotencyPart = {
-      ...{ type: 'idempotency', userId: 'ann', key: 'k', bodyHash: 'h', at: 1, expiresAt: 9000 },
+      ...{ type: 'idempotency', userId: 'ann', key: 'k', bodyHash: 'h', lifetimeMs: 9000 },
       executionId: first.id,
     };
     await done(store, key, accept(first));
@@ -216,7 +216,7 @@ function reservations(t: Test, makeWorld: MakeWorld): void {
     await done(store, grant(100));
     const { id } = newExecution();
     await done(store, accept(newExecution({ id, cost: flat(10) })));
-    const of = { type: 'patch', userId: 'ann', executionId: id, priority: null, at: 2000 } as const;
+    const of = { type: 'patch', userId: 'ann', executionId: id, priority: null } as const;
     const timeouts = { queueMs: null, attemptMs: 1, totalMs: null, idleMs: null };
     t.match(await one(store, { ...of, revision: 1, timeouts, reserved: 101 }), {
       reason: 'no_credit',
@@ -270,7 +270,7 @@ function ends(t: Test, makeWorld: MakeWorld): void {
     await done(store, grant(100));
     const queued = newExecution({ cost: flat(10) });
     await done(store, accept(queued));
-    await done(store, { type: 'cancel', userId: 'ann', executionId: queued.id, reason: null, at: 2 });
+    await done(store, { type: 'cancel', userId: 'ann', executionId: queued.id, reason: null });
     const lost = newExecution({ cost: flat(10) });
     await done(store, accept(lost, { claim: CLAIM }));
     await done(store, settle(lost.id, 1, { outcome: LOST, result: null }));
@@ -280,7 +280,6 @@ function ends(t: Test, makeWorld: MakeWorld): void {
       type: 'expire',
       executionId: late.id,
       outcome: { cause: 'queue_timeout', limitMs: 1 },
-      at: 2,
     });
     t.equal(await chargeAll(store), 3);
     t.match(await store.account('ann'), { balance: 100, reserved: 0 });
@@ -297,20 +296,19 @@ function ends(t: Test, makeWorld: MakeWorld): void {
     await done(store, grant(100));
     const { id } = newExecution();
     await done(store, accept(newExecution({ id, cost: flat(10) }), { claim: CLAIM }));
-    await done(store, { type: 'requeue', executionId: id, attempt: 1, at: 3 });
+    await done(store, { type: 'requeue', executionId: id, attempt: 1 });
     await done(store, { type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM });
     await done(store, {
       type: 'retry',
       executionId: id,
       attempt: 2,
       outcome: EXIT_0,
-      at: 3,
       end: END,
-      retryAt: 9,
+      waitMs: 6,
     });
     t.same(await store.dueCharges(0, 1, 10), []);
     t.match(await store.account('ann'), { balance: 100, reserved: 10 });
-    await done(store, { type: 'cancel', userId: 'ann', executionId: id, reason: null, at: 5 });
+    await done(store, { type: 'cancel', userId: 'ann', executionId: id, reason: null });
     await chargeAll(store);
     t.match(
       await store.account('ann'),
@@ -364,7 +362,7 @@ function ends(t: Test, makeWorld: MakeWorld): void {
     for (let i = 0; i < 10; i++) {
       const execution = newExecution({ cost: flat(1) });
       await done(store, accept(execution));
-      await done(store, { type: 'cancel', userId: 'ann', executionId: execution.id, reason: null, at: 2 });
+      await done(store, { type: 'cancel', userId: 'ann', executionId: execution.id, reason: null });
     }
     const [first, second, all] = await Promise.all([
       ...[store.dueCharges(0, 2, 100), store.dueCharges(1, 2, 100), store.dueCharges(0, 1, 100)],
@@ -390,7 +388,7 @@ function shared(t: Test, makeWorld: MakeWorld): void {
     return { first: first.id, others };
   }
   const cancel = (executionId: string) =>
-    ({ type: 'cancel', userId: 'ann', executionId, reason: null, at: 2500 }) as const;
+    ({ type: 'cancel', userId: 'ann', executionId, reason: null }) as const;
   const charged = async (store: Store, ids: readonly string[]) =>
     Promise.all(ids.map(async (id) => (await store.get('ann', id))?.cost?.charged));
 
@@ -439,13 +437,14 @@ function shared(t: Test, makeWorld: MakeWorld): void {
 
 function windows(t: Test, makeWorld: MakeWorld): void {
   t.test('one in so many costs more, counted for each user, and anew after the window', async (t) => {
-    const { store, reopen } = await makeWorld(t);
+    const { store, clock, reopen } = await makeWorld(t);
     const window = { name: 'all', executions: 3, windowMs: 1000, credits: 5 };
     const pricing = { windows: [window], lowBalance: null };
     for (const userId of ['ann', 'bob']) await done(store, grant(100, { userId }));
     const next = async (at: number, userId = 'ann', on = store) => {
       const foretold = await on.windowCredits(userId, [window], at);
-      const execution = newExecution({ userId, createdAt: at, cost: flat(0) });
+      clock.now = at;
+      const execution = newExecution({ userId, cost: flat(0) });
       const [accepted] = await done(on, accept(execution, { pricing }));
       const reserved = accepted?.cost?.reserved ?? 0;
       if (reserved !== foretold) throw new Error(`${foretold} was foretold, ${reserved} is reserved`);
@@ -484,7 +483,7 @@ interface Step {
 
 function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
   t.test('whatever is done in whatever order, a balance is the sum of its entries', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const ids: string[] = [];
     const pricing = { windows: [{ name: 'all', executions: 3, windowMs: 10, credits: 2 }], lowBalance: 200 };
     const outcomes: Outcome[] = [EXIT_0, LOST, CANCELLED];
@@ -516,10 +515,10 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
       // Mostly the attempt that is the last one.
       const attempt = which % 5 === 0 ? wrong : (now?.attempts.at(-1)?.number ?? 0);
       const outcome = outcomes[which % 3] as Outcome;
-      const at = 2000 + which;
+      clock.now = 2000 + which;
       const fresh = (more: Partial<Parameters<typeof newExecution>[0]> = {}) => {
         const cost: Cost = { ...flat(amount, 1), rates: { base: amount, perSecond: 1, perMb: 0, joined: 1 } };
-        const execution = newExecution({ cost, createdAt: at, ...more });
+        const execution = newExecution({ cost, ...more });
         ids.push(execution.id);
         return execution;
       };
@@ -541,24 +540,24 @@ function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
         case 'claim':
           return [{ type: 'claim_next', pool: 'process', limit: 2, claim: CLAIM }];
         case 'cancel':
-          return [{ type: 'cancel', userId: 'ann', executionId: id, reason: null, at }];
+          return [{ type: 'cancel', userId: 'ann', executionId: id, reason: null }];
         case 'settle':
           return [settle(id, attempt, { outcome })];
         case 'retry':
-          return [{ type: 'retry', executionId: id, attempt, outcome, at, end: END, retryAt: at }];
+          return [{ type: 'retry', executionId: id, attempt, outcome, end: END, waitMs: 0 }];
         case 'due':
-          return [{ type: 'due', executionId: id, attempt, at }];
+          return [{ type: 'due', executionId: id, attempt }];
         case 'requeue':
-          return [{ type: 'requeue', executionId: id, attempt, at }];
+          return [{ type: 'requeue', executionId: id, attempt }];
         case 'patch': {
           const { revision = 1, timeouts = null } = now ?? {};
-          const of = { userId: 'ann', executionId: id, revision, priority: null, timeouts, at };
+          const of = { userId: 'ann', executionId: id, revision, priority: null, timeouts };
           return [{ type: 'patch', ...of, reserved: amount }];
         }
         case 'remove':
           return [{ type: 'remove', userId: null, executionId: id }];
         case 'expire':
-          return [{ type: 'expire', executionId: id, outcome: { cause: 'queue_timeout', limitMs: 1 }, at }];
+          return [{ type: 'expire', executionId: id, outcome: { cause: 'queue_timeout', limitMs: 1 } }];
         default:
           return [charge(id, 200)];
       }

@@ -13,7 +13,7 @@ const SPEC: PlanSpec = {
   strategy: { type: 'parallel' },
   steps: [{ name: 'a', kind: 'exec', program: 'true' }],
 };
-const CLAIM = { runner: 'test', at: 2000 };
+const CLAIM = { runner: 'test' };
 const DONE: Outcome = { cause: 'steps_ended', failed: 0, steps: [] };
 const TOO_LONG: Outcome = { cause: 'total_timeout', limitMs: 5, process: null };
 
@@ -21,10 +21,8 @@ const planRecord = (more: Parameters<typeof newExecution>[0] = {}) =>
   newExecution({ ...more, spec: SPEC as never, work: SPEC });
 const stepRecord = (planId: string, step: string, more: Parameters<typeof newExecution>[0] = {}) =>
   newExecution({ plan: { id: planId, step }, ...more });
-const stop = (executionId: string) =>
-  ({ type: 'stop_plan', executionId, outcome: TOO_LONG, at: 2500 }) as const;
-const mark = (planId: string, ...marks: StepMark[]) =>
-  ({ type: 'mark_steps', planId, marks, at: 2600 }) as const;
+const stop = (executionId: string) => ({ type: 'stop_plan', executionId, outcome: TOO_LONG }) as const;
+const mark = (planId: string, ...marks: StepMark[]) => ({ type: 'mark_steps', planId, marks }) as const;
 const skipped = (step: string): StepMark => ({
   step,
   status: 'skipped',
@@ -146,7 +144,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
     await applied(store, mark(id, { step: 's', status: 'skipped', reason: 'stopped', outcome: null }));
     const steps = [
       { step: 'f', executionId: null, kind: null, phase: 'done', status: 'failed', outcome, attempts: 0 },
-      { step: 's', status: 'skipped', skipReason: 'dependency_failed', outcome: null, finishedAt: 2600 },
+      { step: 's', status: 'skipped', skipReason: 'dependency_failed', outcome: null, finishedAt: 1000 },
     ];
     t.match(
       (await store.steps(id)).sort((a, b) => (a.step < b.step ? -1 : 1)),
@@ -186,7 +184,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         status: 'completed',
         attempts: 1,
         startedAt: 2100,
-        finishedAt: 3000,
+        finishedAt: 1000,
       },
       {
         step: 'a',
@@ -228,7 +226,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
   t.test(
     'only whole plans expire and are counted, and with one all that belongs to it is gone',
     async (t) => {
-      const { store } = await makeWorld(t);
+      const { store, clock } = await makeWorld(t);
       const id = await givenPlan(store, { labels: { of: 'plan' } });
       const inner = planRecord({ plan: { id, step: 'inner' } });
       await applied(store, accept(inner));
@@ -242,7 +240,8 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
       t.match(await one(store, [{ type: 'remove', userId: 'ann', executionId: id }]), { reason: 'illegal' });
       await applied(store, ended(id));
       const alone = newExecution();
-      await applied(store, accept(alone, { claim: CLAIM }), settle(alone.id, 1, { at: 9000 }));
+      clock.now = 9000;
+      await applied(store, accept(alone, { claim: CLAIM }), settle(alone.id, 1));
       t.match(await store.counts(), { finished: { completed: 4 }, finishedSteps: 2 });
       t.same(await store.expired(0, 1, 10), [{ id, kind: 'plan' }], 'two are kept, and one may be');
       t.same(await store.expired(0, 2, 10), []);
@@ -286,7 +285,7 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
         { source: inner.id, id: copyOfInner, planId: second.id, step: null },
         { source: leaf, id: copyOfLeaf, planId: copyOfInner, step: null },
       ];
-      const keep = { type: 'keep_steps', of: first, copies, at: 5000 } as const;
+      const keep = { type: 'keep_steps', of: first, copies } as const;
       for (const gone of [newExecution().id, live.id]) {
         const none = { source: gone, id: newExecution().id, planId: second.id, step: null };
         const refused = await one(store, [accept(second), { ...keep, copies: [...copies, none] }]);
@@ -347,12 +346,12 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
     const id = await givenPlan(store);
     const waiting = stepRecord(id, 'a');
     await applied(store, accept(waiting));
-    const patch = { type: 'patch', userId: 'ann', revision: 1, at: 2500 } as const;
+    const patch = { type: 'patch', userId: 'ann', revision: 1 } as const;
     const timeouts = { queueMs: null, attemptMs: 1, totalMs: 99, idleMs: null };
     await applied(store, { ...patch, executionId: waiting.id, priority: 7, timeouts: null });
     await applied(store, { ...patch, executionId: id, priority: null, timeouts });
     t.match(await store.get(null, id), { timeouts: { totalMs: 99 }, spec: SPEC });
-    await applied(store, { type: 'cancel', userId: 'ann', executionId: waiting.id, reason: 'no', at: 2600 });
+    await applied(store, { type: 'cancel', userId: 'ann', executionId: waiting.id, reason: 'no' });
     t.same(await statuses(store, id), { a: 'cancelled' });
     t.match(await store.get(null, id), { phase: 'starting' }, 'which is none of the plan');
   });

@@ -2,13 +2,11 @@
 import { createIdGenerator, createTraceIds } from '../../src/domain/ids.ts';
 import { NO_ACCESS_FACTS, NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
-import type { AcceptPart, AttemptEnd, SettlePart } from '../../src/domain/ports/group.ts';
+import type { AcceptPart, AttemptEnd, NewExecution, SettlePart } from '../../src/domain/ports/group.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 
 const nextId = createIdGenerator(() => Date.now());
 const traces = createTraceIds();
-
-type NewExecution = AcceptPart['execution'];
 
 export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {}): NewExecution {
   const id = more.id ?? nextId();
@@ -41,8 +39,6 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     hasNetwork: false,
     access: NO_ACCESS_FACTS,
     webhook: null,
-    createdAt: 1000,
-    queuedAt: 1000,
     status: 'pending',
     phase: 'queued',
     ...more,
@@ -84,7 +80,6 @@ export function settle(executionId: string, attempt: number, more: Partial<Settl
     attempt,
     outcome: EXIT_0,
     result: { type: 'tails', stdout: 'hi\n', stderr: '' },
-    at: 3000,
     end: attempt === 0 ? null : END,
     ...more,
   };

@@ -31,13 +31,17 @@ import { rounds } from './rounds.ts';
 
 export interface StoreWorld {
   store: Store;
+  /** The clock of the store, which the test sets. */
+  clock: { now: number };
   /** Closes the store, and opens the same one again as a server of its own would. */
   reopen(): Promise<Store>;
 }
 
 type MakeWorld = (t: Test) => Promise<StoreWorld>;
 
-const CLAIM = { runner: 'test', at: 2000 };
+const CLAIM = { runner: 'test' };
+/** What the clock of the store begins at. */
+export const BEGINNING = 1000;
 
 function applied(result: GroupResult | undefined): Execution[] {
   if (result?.status !== 'applied')
@@ -67,7 +71,7 @@ async function givenRunning(store: Store, more: Parameters<typeof newExecution>[
 }
 
 function limitsPatch(executionId: string, timeouts: Timeouts) {
-  const of = { userId: 'ann', executionId, revision: 1, at: 3 };
+  const of = { userId: 'ann', executionId, revision: 1 };
   return { type: 'patch', ...of, priority: null, timeouts } as const;
 }
 
@@ -78,9 +82,9 @@ async function get(store: Store, id: string, user: string | null = 'ann'): Promi
 }
 
 const cancel = (executionId: string, userId = 'ann') =>
-  ({ type: 'cancel', userId, executionId, reason: 'because', at: 2500 }) as const;
+  ({ type: 'cancel', userId, executionId, reason: 'because' }) as const;
 const requeue = (executionId: string, attempt: number) =>
-  ({ type: 'requeue', executionId, attempt, at: 2600 }) as const;
+  ({ type: 'requeue', executionId, attempt }) as const;
 const remove = (executionId: string, userId: string | null = 'ann') =>
   ({ type: 'remove', userId, executionId }) as const;
 const progress = (executionId: string, attempt: number, stdoutBytes: number) =>
@@ -98,8 +102,7 @@ function key(executionId: string, more: Partial<IdempotencyPart> = {}): Idempote
     userId: 'ann',
     key: 'k',
     bodyHash: 'h',
-    at: 1000,
-    expiresAt: 5000,
+    lifetimeMs: 4000,
   } as const;
   return { ...base, executionId, ...more };
 }
@@ -155,7 +158,7 @@ function acceptance(t: Test, makeWorld: MakeWorld): void {
     const execution = newExecution();
     const [accepted] = applied(await one(store, [accept(execution, { claim: CLAIM })]));
     t.match(accepted, { status: 'running', phase: 'starting', revision: 1 });
-    t.match(accepted?.attempts, [{ number: 1, claimedAt: 2000, runner: 'test', outcome: null }]);
+    t.match(accepted?.attempts, [{ number: 1, claimedAt: BEGINNING, runner: 'test', outcome: null }]);
     t.same(await claim(store, 10), [], 'it is not in the queue');
   });
 
@@ -228,9 +231,10 @@ function claims(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test('what was given back keeps its place, and its next claim has the next number', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const [a, b] = await given(store, newExecution(), newExecution());
     await claim(store);
+    clock.now = 2600;
     applied(await one(store, [requeue(a as string, 1)]));
     t.match(await get(store, a as string), {
       status: 'pending',
@@ -248,7 +252,7 @@ function claims(t: Test, makeWorld: MakeWorld): void {
   t.test('a changed priority changes the place in the queue', async (t) => {
     const { store } = await makeWorld(t);
     const [a, b] = await given(store, newExecution(), newExecution());
-    const patch = { type: 'patch', userId: 'ann', executionId: b as string, timeouts: null, at: 1 } as const;
+    const patch = { type: 'patch', userId: 'ann', executionId: b as string, timeouts: null } as const;
     t.equal(
       (await one(store, [{ ...patch, revision: 7, priority: 5 }])).status,
       'stale',
@@ -271,8 +275,9 @@ function claims(t: Test, makeWorld: MakeWorld): void {
 
 function fences(t: Test, makeWorld: MakeWorld): void {
   t.test('an execution is settled once; the second end is stale', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const id = await givenRunning(store);
+    clock.now = 3000;
     applied(await one(store, [settle(id, 1)]));
     const late = settle(id, 1, { outcome: { cause: 'lost', detail: 'server_crash' } });
     t.same(await one(store, [late]), { status: 'stale' });
@@ -349,8 +354,9 @@ function cancels(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test('a live execution is marked, once, and keeps the first reason', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const id = await givenRunning(store);
+    clock.now = 2500;
     const [marked] = applied(await one(store, [cancel(id)]));
     t.match(marked, {
       status: 'running',
@@ -358,7 +364,8 @@ function cancels(t: Test, makeWorld: MakeWorld): void {
       revision: 2,
       cancel: { at: 2500, reason: 'because' },
     });
-    const [again] = applied(await one(store, [{ ...cancel(id), reason: 'other', at: 2700 }]));
+    clock.now = 2700;
+    const [again] = applied(await one(store, [{ ...cancel(id), reason: 'other' }]));
     t.same(again, marked);
     t.match(await one(store, [requeue(id, 1)]), { status: 'refused', reason: 'illegal' });
     applied(
@@ -417,17 +424,19 @@ function keys(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test('a key ends with its time, and outlives its execution until then', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const [a, b] = [newExecution(), newExecution()];
     applied(await one(store, [key(a.id), accept(a)]));
     applied(await one(store, [cancel(a.id)]));
     applied(await one(store, [remove(a.id)]));
-    t.same(await one(store, [key(b.id, { at: 4999 }), accept(b)]), {
+    clock.now = 4999;
+    t.same(await one(store, [key(b.id), accept(b)]), {
       status: 'refused',
       reason: 'key_gone',
       executionId: a.id,
     });
-    applied(await one(store, [key(b.id, { at: 5000, expiresAt: 9000 }), accept(b)]));
+    clock.now = 5000;
+    applied(await one(store, [key(b.id), accept(b)]));
     t.equal(await store.expireKeys(8999), 0);
     t.equal(await store.expireKeys(9000), 1);
   });
@@ -435,17 +444,21 @@ function keys(t: Test, makeWorld: MakeWorld): void {
 
 function listing(t: Test, makeWorld: MakeWorld): void {
   t.test('lists are newest first, a page at a time, and hold only what fits', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const all = Array.from({ length: 7 }, (_, i) =>
       newExecution({
-        createdAt: 1000 + i,
         taskId: i % 2 === 0 ? 'even' : null,
         labels: i === 3 ? { team: 'infra', tier: 'a' } : { team: 'web' },
         spec: i === 5 ? { kind: 'shell', command: 'x' } : { kind: 'exec', program: 'true' },
       }),
     );
-    const ids = await given(store, ...all);
+    const ids: string[] = [];
+    for (const [i, execution] of all.entries()) {
+      clock.now = 1000 + i;
+      ids.push(...(await given(store, execution)));
+    }
     await given(store, newExecution({ userId: 'bob' }));
+    clock.now = 2500;
     applied(await one(store, [cancel(ids[1] as string)]));
     await claim(store);
     const list = async (filter: object, limit = 100, after: string | null = null) =>
@@ -490,8 +503,11 @@ function listing(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test('counts and the age of the queue follow what happens', async (t) => {
-    const { store } = await makeWorld(t);
-    await given(store, newExecution({ queuedAt: 500 }), newExecution(), newExecution({ queuedAt: 700 }));
+    const { store, clock } = await makeWorld(t);
+    for (const now of [500, 1000, 700]) {
+      clock.now = now;
+      await given(store, newExecution());
+    }
     t.match(await store.counts(), { pending: 3, running: 0, oldestQueuedAt: 500 });
     const [first] = await claim(store);
     t.match(await store.counts(), { pending: 2, running: 1, oldestQueuedAt: 700 });
@@ -530,14 +546,14 @@ function listing(t: Test, makeWorld: MakeWorld): void {
 
 function retries(t: Test, makeWorld: MakeWorld): void {
   const failed: Outcome = { ...EXIT_0, cause: 'exited', exitCode: 3 } as Outcome;
-  const retry = (executionId: string, attempt: number, retryAt = 9000) =>
-    ({ type: 'retry', executionId, attempt, outcome: failed, at: 3000, end: END, retryAt }) as const;
-  const due = (executionId: string, attempt: number) =>
-    ({ type: 'due', executionId, attempt, at: 9000 }) as const;
+  const retry = (executionId: string, attempt: number, waitMs = 6000) =>
+    ({ type: 'retry', executionId, attempt, outcome: failed, end: END, waitMs }) as const;
+  const due = (executionId: string, attempt: number) => ({ type: 'due', executionId, attempt }) as const;
 
   t.test('a failed attempt is kept, waits for its backoff and is claimed anew', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     const id = await givenRunning(store);
+    clock.now = 3000;
     const [waiting] = applied(await one(store, [retry(id, 1)]));
     t.match(waiting, { status: 'pending', phase: 'scheduled_retry', retryAt: 9000 });
     t.match(waiting?.attempts, [{ number: 1, outcome: failed, endedAt: END.endedAt }]);
@@ -550,6 +566,7 @@ function retries(t: Test, makeWorld: MakeWorld): void {
       (await store.pendingToFollow()).map((execution) => execution.id),
       [id],
     );
+    clock.now = 9000;
     t.match(applied(await one(store, [due(id, 1)])), [{ phase: 'queued', queuedAt: 9000 }]);
     t.match(await claim(store), [
       { id, phase: 'starting', attempts: [{ number: 1 }, { number: 2, outcome: null }] },
@@ -636,7 +653,6 @@ function joins(t: Test, makeWorld: MakeWorld): void {
     ({
       type: 'expire',
       executionId,
-      at: 2500,
       outcome: { cause: 'total_timeout', limitMs: 5, process: null },
     }) as const;
 
@@ -748,7 +764,7 @@ function joins(t: Test, makeWorld: MakeWorld): void {
   t.test('executions that ended alike are whole, each with what is its own', async (t) => {
     const { store, reopen } = await makeWorld(t);
     const record = newExecution({ labels: { team: 'infra' }, cache: { ...use, status: 'hit', storedAt: 5 } });
-    const like = endedAtOnce(record, { outcome: EXIT_0, result: { type: 'json', value: ['ü'] } });
+    const like = endedAtOnce(record, { outcome: EXIT_0, result: { type: 'json', value: ['ü'] } }, 1000);
     const own = [3000, 3001].map((at) => {
       const { id, trace } = newExecution();
       return { id, trace, at };
@@ -974,9 +990,8 @@ function quotas(t: Test, makeWorld: MakeWorld): void {
         executionId,
         attempt: 1,
         outcome,
-        at: 3000,
         end: END,
-        retryAt: 9000,
+        waitMs: 6000,
       } as const;
       applied(await one(store, [retry]));
       return executionId;
@@ -1055,7 +1070,7 @@ function quotas(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [settle(work.id, 1, { result })]));
     const { own: first } = store.keeps('a').storeBytes;
     t.ok(first > 4000);
-    const like = endedAtOnce(newExecution({ userId: 'a' }), { outcome: EXIT_0, result });
+    const like = endedAtOnce(newExecution({ userId: 'a' }), { outcome: EXIT_0, result }, 1000);
     const each = [0, 1].map((at) => {
       const { id, trace } = newExecution();
       return { id, trace, at };
@@ -1095,11 +1110,14 @@ function apiKeys(t: Test, makeWorld: MakeWorld): void {
   t.test(
     'an end of a key is only brought forward, a revocation stands, and no id is used twice',
     async (t) => {
-      const { store } = await makeWorld(t);
+      const { store, clock } = await makeWorld(t);
       applied(await one(store, [{ type: 'api_keys', add: [apiKey('one')] }]));
       for (const expiresAt of [50, 90, 20, 60])
         applied(await one(store, [{ type: 'api_keys', end: [{ id: 'one', expiresAt }] }]));
-      for (const at of [5, 6]) applied(await one(store, [{ type: 'api_keys', revoke: [{ id: 'one', at }] }]));
+      for (const now of [5, 6]) {
+        clock.now = now;
+        applied(await one(store, [{ type: 'api_keys', revoke: ['one'] }]));
+      }
       const again: Group = [{ type: 'api_keys', add: [apiKey('two'), apiKey('one')] }];
       t.match(await one(store, again), { status: 'refused', reason: 'key_exists' });
       t.match(await store.apiKeys(-1), { keys: [{ id: 'one', expiresAt: 20, revokedAt: 5 }] });
@@ -1224,15 +1242,18 @@ function retention(t: Test, makeWorld: MakeWorld): void {
   t.test(
     'what has expired is what ended too long ago, and the oldest ends above the count, never what lives',
     async (t) => {
-      const { store } = await makeWorld(t);
+      const { store, clock } = await makeWorld(t);
       const ids: string[] = [];
       for (const at of [9000, 3000, 7000, 5000]) {
-        const id = await givenRunning(store, { createdAt: 1 });
-        applied(await one(store, [settle(id, 1, { at })]));
+        clock.now = 1;
+        const id = await givenRunning(store);
+        clock.now = at;
+        applied(await one(store, [settle(id, 1)]));
         ids.push(id);
       }
-      await givenRunning(store, { createdAt: 1 });
-      await given(store, newExecution({ createdAt: 1 }));
+      clock.now = 1;
+      await givenRunning(store);
+      await given(store, newExecution());
       const [at9, at3, at7, at5] = ids;
       const expired = async (...range: Parameters<Store['expired']>) =>
         (await store.expired(...range)).map(({ id }) => id);
@@ -1247,15 +1268,18 @@ function retention(t: Test, makeWorld: MakeWorld): void {
   t.test(
     'what is above the count goes from those who keep most: answers of the cache, then the oldest',
     async (t) => {
-      const { store, reopen } = await makeWorld(t);
+      const { store, clock, reopen } = await makeWorld(t);
       const names = new Map<string, string>();
       const end = async (name: string, userId: string, at: number) => {
-        const id = await givenRunning(store, { userId, createdAt: 1 });
-        applied(await one(store, [settle(id, 1, { at })]));
+        clock.now = 1;
+        const id = await givenRunning(store, { userId });
+        clock.now = at;
+        applied(await one(store, [settle(id, 1)]));
         names.set(id, name);
       };
       const hit = async (name: string, userId: string, at: number) => {
-        const execution = newExecution({ userId, createdAt: at });
+        clock.now = at;
+        const execution = newExecution({ userId });
         applied(await one(store, [accept(execution, { end: { outcome: EXIT_0, result: null } })]));
         names.set(execution.id, name);
       };

@@ -10,7 +10,7 @@ import type { StoreWorld } from './store-contract.ts';
 
 type MakeWorld = (t: Test) => Promise<StoreWorld>;
 
-const CLAIM = { runner: 'test', at: 2000 };
+const CLAIM = { runner: 'test' };
 
 async function one(store: Store, group: Group): Promise<GroupResult> {
   const [result] = await store.commit([group]);
@@ -40,7 +40,7 @@ function webhook(more: Partial<Webhook> = {}): Webhook {
     ...more,
   };
 }
-const put = (hook: Webhook): Group => [{ type: 'webhook', webhook: hook, at: 10 }];
+const put = (hook: Webhook): Group => [{ type: 'webhook', webhook: hook }];
 const due = (store: Store, lane = 'ann https://example.com') => store.dueDeliveries(lane, 1e15, 100);
 const lanes = (store: Store, more: Partial<DueLanesQuery> = {}) =>
   store.dueLanes({ after: null, now: 1e15, users: 10, lanes: 10, ...more });
@@ -144,7 +144,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
     const own = { url: 'https://example.com/b', events: ['completed'] as const };
     const execution = newExecution({ webhook: own });
     const hook = webhook({ id: execution.id, executionId: execution.id, url: own.url });
-    await one(store, [accept(execution, { claim: CLAIM }), { type: 'webhook', webhook: hook, at: 1 }]);
+    await one(store, [accept(execution, { claim: CLAIM }), { type: 'webhook', webhook: hook }]);
     t.equal(await store.finished('ann', execution.id), null, 'it has not ended');
     const settled = one(store, [settle(execution.id, 1)]);
     await until('it is due', async () => (await due(store)).length === 1);
@@ -161,7 +161,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
     const sweep: Group = [{ type: 'delivery_sweep', finishedBefore: 1e15, limit: 10 }];
     await one(store, sweep);
     t.ok(await store.webhook('ann', execution.id));
-    const end = { state: 'delivered', tries: [], nextAt: null, at: 5, isRedelivery: false } as const;
+    const end = { state: 'delivered', tries: [], waitMs: null, isRedelivery: false } as const;
     await one(store, [{ type: 'delivery', id: one_?.id ?? 0, ...end }]);
     t.equal(store.stats().deliveries.pending, 0);
     await one(store, sweep);
@@ -170,7 +170,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test('how a delivery went is kept; what has ended is not taken up again but by hand', async (t) => {
-    const { store } = await makeWorld(t);
+    const { store, clock } = await makeWorld(t);
     await one(store, put(webhook()));
     await ran(store);
     const [{ id }] = (await due(store)) as unknown as [{ id: number }];
@@ -180,8 +180,7 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
       id,
       state: 'pending',
       tries,
-      nextAt: 9000,
-      at: 5,
+      waitMs: 8000,
       isRedelivery: false,
     } as const;
     t.match(await one(store, [later]), { status: 'applied' });
@@ -193,18 +192,21 @@ function deliveries(t: Test, makeWorld: MakeWorld): void {
       nextAt: null,
     });
     const lastTry = { at: 7, status: null, error: 'held', tookMs: 0 };
-    const hold = { type: 'hold_lane', lane: 'ann https://example.com', heldBefore: 0, lastTry } as const;
-    await one(store, [{ ...hold, at: 50, until: 9500 }]);
+    const hold = { type: 'hold_lane', lane: 'ann https://example.com', mostHeldMs: 2000, lastTry } as const;
+    await one(store, [{ ...hold, waitMs: 8500 }]);
     t.match(await store.deliveries('wh', ALL), [{ state: 'pending', nextAt: 9500, tries }]);
-    await one(store, [{ ...hold, at: 60, until: 9000 }]);
+    clock.now = 1500;
+    await one(store, [{ ...hold, waitMs: 7500 }]);
     t.match(await store.deliveries('wh', ALL), [{ nextAt: 9500 }], 'no earlier than before');
-    await one(store, [{ ...hold, at: 70, until: 9600, heldBefore: 50 }]);
+    clock.now = 3000;
+    await one(store, [{ ...hold, waitMs: 6600 }]);
     t.match(await store.deliveries('wh', ALL), [
       { state: 'failed', nextAt: null, tries: [...tries, lastTry] },
     ]);
     t.equal(store.stats().deliveries.pending, 0);
+    clock.now = 1000;
     t.match(await one(store, [{ ...later, isRedelivery: true }]), { status: 'applied' });
-    const end = { ...later, state: 'failed', nextAt: null } as const;
+    const end = { ...later, state: 'failed', waitMs: null } as const;
     t.match(await one(store, [end]), { status: 'applied' });
     t.same(await one(store, [later]), { status: 'stale' });
     t.match(await store.deliveries('wh', ALL), [{ id, state: 'failed', tries }]);

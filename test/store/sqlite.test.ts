@@ -8,12 +8,17 @@ import { migrate, MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { accept, newExecution, settle } from '../helpers/records.ts';
 import { until } from '../helpers/processes.ts';
-import { anyOrder, storeContract } from '../helpers/store-contract.ts';
+import { anyOrder, BEGINNING, storeContract } from '../helpers/store-contract.ts';
 import { smallDisk, tempDir } from '../helpers/temp.ts';
 
-async function openStore(t: Test, dir: string, isStrict = false): Promise<SqliteStore> {
+async function openStore(
+  t: Test,
+  dir: string,
+  isStrict = false,
+  now = () => Date.now(),
+): Promise<SqliteStore> {
   const store = new SqliteStore({
-    ...{ dir, now: () => Date.now(), maxInMemory: 50, owner: 'pid 1', maxDeliveries: 1000, isStrict },
+    ...{ dir, now, maxInMemory: 50, owner: 'pid 1', maxDeliveries: 1000, isStrict },
   });
   t.teardown(() => store.close());
   await store.open();
@@ -22,12 +27,14 @@ async function openStore(t: Test, dir: string, isStrict = false): Promise<Sqlite
 
 const makeWorld = (isStrict: boolean) => async (t: Test) => {
   const dir = tempDir(t);
-  const store = await openStore(t, dir, isStrict);
+  const clock = { now: BEGINNING };
+  const open = () => openStore(t, dir, isStrict, () => clock.now);
+  const store = await open();
   return {
-    store,
+    ...{ store, clock },
     async reopen() {
       await store.close();
-      return openStore(t, dir, isStrict);
+      return open();
     },
   };
 };
@@ -50,7 +57,7 @@ t.test('where much runs, ends are written together, and none waits for long', as
   t.teardown(() => store.close());
   await store.open();
   const running = Array.from({ length: 8 }, () => newExecution());
-  const claim = { runner: 'test', at: 0 };
+  const claim = { runner: 'test' };
   await store.commit(running.map((execution) => [accept(execution, { claim })]));
   const settles = running.map(({ id }) => [settle(id, 1)]);
   const settleNext = () => store.commit(settles.splice(0, 1));
@@ -113,7 +120,7 @@ t.test('the instance stays and the epoch grows', async (t) => {
 t.test('after a restart of the machine an interrupted attempt is known to be of another boot', async (t) => {
   const dir = tempDir(t);
   const store = await openStore(t, dir);
-  await store.commit([[accept(newExecution(), { claim: { runner: 'test', at: 1 } })]]);
+  await store.commit([[accept(newExecution(), { claim: { runner: 'test' } })]]);
   await store.close();
   const db = new DatabaseSync(join(dir, 'execd.db'));
   db.exec(`UPDATE epochs SET boot_id = 'another'`);

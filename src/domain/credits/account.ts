@@ -77,7 +77,6 @@ export interface GrantPart {
   amount: number;
   note: string | null;
   by: string;
-  at: number;
   lowBalance: number | null;
 }
 
@@ -85,7 +84,6 @@ export interface GrantPart {
 export interface ChargePart {
   type: 'charge';
   executionId: ExecutionId;
-  at: number;
   /** Balance below which an account is low; null when none is. */
   lowBalance: number | null;
 }

@@ -308,13 +308,18 @@ export function operationType(execution: Pick<Execution, 'spec'>): string {
 
 /** A new execution that has ended with its acceptance, as every store has it from the first moment. */
 export function endedAtOnce(
-  record: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>,
+  record: Omit<
+    QueuedExecution,
+    'queueSequence' | 'revision' | 'eventSequence' | 'attempts' | 'createdAt' | 'queuedAt'
+  >,
   { outcome, result }: { outcome: Outcome; result: Result },
+  at: number,
 ): FinishedExecution {
   return {
     ...record,
+    ...{ createdAt: at, queuedAt: at, finishedAt: at },
     ...{ status: judge(outcome).status, phase: 'done', revision: 1, eventSequence: 2, attempts: [] },
-    ...{ cancel: null, outcome, result, finishedAt: record.createdAt },
+    ...{ cancel: null, outcome, result },
   };
 }
 

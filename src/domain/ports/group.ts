@@ -1,4 +1,5 @@
-// What is stored together, or not at all: a group of parts, each of which changes one thing.
+// What is stored together, or not at all: a group of parts, each of which changes one thing. When that happens the store
+// says, which has one clock for all that write to it: a part brings times along only where something was measured.
 import type { KeptBounds, TooMuch } from '../kept.ts';
 import type { ChargePart, GrantPart, LedgerEntry } from '../credits/account.ts';
 import type { MadeBy } from '../cache.ts';
@@ -25,8 +26,13 @@ import type { DeliveryState, DeliveryTry, Webhook } from '../webhooks/webhooks.t
 export interface Claimant {
   /** Name of the runner host. */
   runner: string;
-  at: number;
 }
+
+/** A new execution, before the store has taken it in and said when. */
+export type NewExecution = Omit<
+  QueuedExecution,
+  'queueSequence' | 'revision' | 'eventSequence' | 'attempts' | 'createdAt' | 'queuedAt'
+>;
 
 /**
  * A new execution. `claim` gives it a slot in the same group: then it is never in the queue, unless as many with its
@@ -38,7 +44,7 @@ export interface Claimant {
  */
 export interface AcceptPart {
   type: 'accept';
-  execution: Omit<QueuedExecution, 'queueSequence' | 'revision' | 'eventSequence' | 'attempts'>;
+  execution: NewExecution;
   claim: Claimant | null;
   /** How many may wait: refused with `queue_full` when there are as many and its user has a fair share of them. */
   maxQueued: number;
@@ -78,8 +84,7 @@ export interface IdempotencyPart {
   key: string;
   bodyHash: string;
   executionId: ExecutionId;
-  at: number;
-  expiresAt: number;
+  lifetimeMs: number;
 }
 
 /** Claims up to `limit` queued executions of a pool, in the order that the store decides. */
@@ -98,7 +103,6 @@ export interface StopPlanPart {
   type: 'stop_plan';
   executionId: ExecutionId;
   outcome: Outcome;
-  at: number;
 }
 
 /** Steps of a live plan that end without an execution. Stale when the plan has ended. */
@@ -106,7 +110,6 @@ export interface MarkStepsPart {
   type: 'mark_steps';
   planId: ExecutionId;
   marks: readonly StepMark[];
-  at: number;
 }
 
 export type StepMark = { step: string } & (
@@ -123,7 +126,6 @@ export interface KeepStepsPart {
   of: ExecutionId;
   /** Plans before the steps in them. */
   copies: readonly (KeptStep & { planId: ExecutionId })[];
-  at: number;
 }
 
 export interface KeptStep {
@@ -143,7 +145,6 @@ export interface CancelPart {
   userId: string;
   executionId: ExecutionId;
   reason: string | null;
-  at: number;
 }
 
 /**
@@ -158,7 +159,6 @@ export interface SettlePart {
   attempt: number;
   outcome: Outcome;
   result: Result;
-  at: number;
   /** Facts of the attempt; null when there was none. */
   end: AttemptEnd | null;
 }
@@ -176,18 +176,16 @@ export interface RequeuePart {
   type: 'requeue';
   executionId: ExecutionId;
   attempt: number;
-  at: number;
 }
 
-/** Ends an attempt that is to be made again at `retryAt`, ms since the epoch. */
+/** Ends an attempt that is to be made again after `waitMs`. */
 export interface RetryPart {
   type: 'retry';
   executionId: ExecutionId;
   attempt: number;
   outcome: Outcome;
-  at: number;
   end: AttemptEnd;
-  retryAt: number;
+  waitMs: number;
 }
 
 /** The backoff is over: back to the queue. */
@@ -195,7 +193,6 @@ export interface DuePart {
   type: 'due';
   executionId: ExecutionId;
   attempt: number;
-  at: number;
 }
 
 /**
@@ -208,7 +205,6 @@ export interface ExpirePart {
   outcome:
     | { cause: 'queue_timeout'; limitMs: number }
     | { cause: 'total_timeout'; limitMs: number; process: null };
-  at: number;
 }
 
 /** Changes of a live execution, decided on what it was at a revision; stale at any other. */
@@ -221,7 +217,6 @@ export interface PatchPart {
   timeouts: Timeouts | null;
   /** What is to be reserved from now on; refused with `no_credit` when the user has less. */
   reserved?: number;
-  at: number;
 }
 
 /** Removes a finished execution; its idempotency key keeps pointing at it. `userId` null is the service itself. */
@@ -266,7 +261,8 @@ export interface ApiKeysPart {
   type: 'api_keys';
   add?: readonly ApiKey[];
   end?: readonly { id: string; expiresAt: number }[];
-  revoke?: readonly { id: string; at: number }[];
+  /** Ids. */
+  revoke?: readonly string[];
   /** Write-behind: losing one costs nothing. */
   used?: readonly { id: string; at: number }[];
 }
@@ -284,7 +280,6 @@ export interface ProgressPart {
 export interface WebhookPart {
   type: 'webhook';
   webhook: Webhook;
-  at: number;
 }
 
 /** Removes a standing webhook of a user with its deliveries; refused with `not_found`. */
@@ -300,20 +295,19 @@ export interface DeliveryPart {
   id: number;
   state: DeliveryState;
   tries: readonly DeliveryTry[];
-  nextAt: number | null;
-  at: number;
+  /** Until the next try; null when there is none. */
+  waitMs: number | null;
   /** One that had ended is begun anew. */
   isRedelivery: boolean;
 }
 
-/** Leaves a receiver alone until a time: deliveries that are due in its lane wait, and those that have waited too long fail untried. */
+/** Leaves a receiver alone for a while: deliveries that are due in its lane wait, and those that have waited too long fail untried. */
 export interface HoldLanePart {
   type: 'hold_lane';
   lane: string;
-  at: number;
-  until: number;
-  /** What is held since then, or longer, fails with this as its last try. */
-  heldBefore: number;
+  waitMs: number;
+  /** What has been held for so long fails with this as its last try. */
+  mostHeldMs: number;
   lastTry: DeliveryTry;
 }
 

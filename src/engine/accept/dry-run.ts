@@ -5,6 +5,7 @@ import type { Caller } from '../../domain/spec/access.ts';
 import { availableOf } from '../../domain/credits/account.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { poolOf } from '../../domain/execution/execution.ts';
+import type { NewExecution } from '../../domain/ports/group.ts';
 import { mayTake } from '../../domain/shares.ts';
 import { insufficientCredits, stored } from '../refusals.ts';
 import {
@@ -12,7 +13,6 @@ import {
   joinKey,
   limitReached,
   mostJoined,
-  type NewExecution,
   onLimitOf,
   price,
   queueFull,
@@ -87,7 +87,7 @@ async function costOf(
   const { pricing } = price(execution, { joins: begins === 'joined' }, submission, deps);
   if (pricing === undefined || execution.cost === null) return null;
   const { userId } = caller;
-  const extra = await stored(deps.store.windowCredits(userId, pricing.windows, execution.createdAt));
+  const extra = await stored(deps.store.windowCredits(userId, pricing.windows, deps.clock.now()));
   const account = await stored(deps.store.account(userId));
   const reserved = execution.cost.reserved + extra;
   if (reserved === 0) return null;

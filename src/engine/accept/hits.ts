@@ -3,7 +3,7 @@
 import type { Caller } from '../../domain/spec/access.ts';
 import { alike, endedAtOnce, type FinishedExecution, type Trace } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AcceptPart, CacheEntry } from '../../domain/ports/group.ts';
+import type { CacheEntry, NewExecution } from '../../domain/ports/group.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Answer, LateAccepts } from './late-accepts.ts';
 import type { ResultCache } from '../policies/cache.ts';
@@ -68,10 +68,11 @@ export class Hits {
   }
 
   /** Answers with a kept result. `isRepeated`: the spec may come again, as the same object. */
-  first(caller: Caller, record: AcceptPart['execution'], entry: CacheEntry, isRepeated: boolean): Hit {
-    const { late, policies } = this.#deps;
-    const { id, trace, createdAt: at, spec } = record;
-    const answer = late.toAnswer(endedAtOnce(record, entry));
+  first(caller: Caller, record: NewExecution, entry: CacheEntry, isRepeated: boolean): Hit {
+    const { late, policies, clock } = this.#deps;
+    const { id, trace, spec } = record;
+    const at = clock.now();
+    const answer = late.toAnswer(endedAtOnce(record, entry, at));
     const isKept = isRepeated && answer.bytes <= MAX_REMEMBERED_BYTES;
     if (isKept) {
       const adaptiveMs = policies.adaptiveLimitMs(spec);

@@ -22,6 +22,7 @@ import type {
   Group,
   GroupResult,
   KeptStep,
+  NewExecution,
   Part,
 } from '../../domain/ports/group.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
@@ -88,8 +89,6 @@ export interface Submitted {
   /** The secret that was made for its webhook, to be told once. */
   webhookSecret: string | null;
 }
-
-export type NewExecution = AcceptPart['execution'];
 
 export interface SubmitDeps {
   policy: EngineSettings;
@@ -232,9 +231,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const group: Part[] = [];
   if (idempotency !== null) {
     const { key, bodyHash } = idempotency;
-    const lifetime = { at: execution.createdAt, expiresAt: execution.createdAt + KEY_LIFETIME_MS };
     const { userId } = caller;
-    group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, ...lifetime });
+    const lifetimeMs = KEY_LIFETIME_MS;
+    group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, lifetimeMs });
   }
   const { joins, end } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
@@ -247,25 +246,30 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   if (submission.redrive !== undefined) {
     const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
-    group.push({ type: 'keep_steps', of, copies: kept, at: execution.createdAt });
+    group.push({ type: 'keep_steps', of, copies: kept });
   }
   const { id: executionId, runId } = execution;
-  const madeSecret = addWebhook(group, execution, submission);
+  const madeSecret = addWebhook(group, execution, submission, deps);
   return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
 }
 
 /** Stores the webhook that the spec brings along; answers the secret that was made for it. */
-function addWebhook(group: Part[], execution: NewExecution, submission: Submission): string | null {
-  const { id, userId, webhook, createdAt } = execution;
+function addWebhook(
+  group: Part[],
+  execution: NewExecution,
+  submission: Submission,
+  { clock }: Pick<SubmitDeps, 'clock'>,
+): string | null {
+  const { id, userId, webhook } = execution;
   if (webhook === null) return null;
   const given = submission.spec.webhook?.secret ?? submission.webhookSecret ?? null;
   const secret = given ?? newSecret();
   const own: Webhook = {
-    ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null, createdAt },
+    ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null },
     ...{ filter: { userId, types: webhook.events }, withResult: webhook.withResult === true },
-    secrets: [{ secret, until: null }],
+    ...{ secrets: [{ secret, until: null }], createdAt: clock.now() },
   };
-  group.push({ type: 'webhook', webhook: own, at: createdAt });
+  group.push({ type: 'webhook', webhook: own });
   return given === null ? secret : null;
 }
 
@@ -295,13 +299,12 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   }
   const quotas = deps.rules.quotasOf(caller.userId);
   checkPriority(resolved.settings, quotas);
-  const now = deps.clock.now();
   const trace = submission.trace ?? deps.newTrace();
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const access = accessOf(caller, decision, deps);
   const plan = submission.plan ?? null;
   const confined = confinement(resolved.work, decision.confinement, deps);
-  const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan, now };
+  const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan };
   const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
@@ -385,7 +388,7 @@ function acceptedPlan(
     adaptiveMs: null,
     concurrency: null,
   };
-  return newExecution({ id: deps.newId(), ...what, ...from, now: deps.clock.now() }, deps.policy);
+  return newExecution({ id: deps.newId(), ...what, ...from }, deps.policy);
 }
 
 /** What happens when no slot is free. A step has its place in the plan, and waits. */

@@ -79,19 +79,19 @@ export class Accounts {
    * would be too great, `idempotency_key_reused`
    */
   async grant(caller: Caller, grant: Grant): Promise<Granted> {
-    const { credits, clock, newId, commit, store } = this.#deps;
+    const { credits, newId, commit, store } = this.#deps;
     if (credits === null) throw creditsAreOff();
     const { userId, amount, note, idempotency } = grant;
     // No key can be of such a user.
     if (userId.length > MAX_USER_CHARS) throw notFound(userId);
-    const [grantId, at] = [newId(), clock.now()];
+    const grantId = newId();
     const group: Part[] = [];
     if (idempotency !== null) {
       const of = { userId: caller.userId, ...idempotency, executionId: grantId };
-      group.push({ type: 'idempotency', ...of, at, expiresAt: at + KEY_LIFETIME_MS });
+      group.push({ type: 'idempotency', ...of, lifetimeMs: KEY_LIFETIME_MS });
     }
     const lowBalance = credits.lowBalance();
-    group.push({ type: 'grant', grantId, userId, amount, note, by: caller.userId, at, lowBalance });
+    group.push({ type: 'grant', grantId, userId, amount, note, by: caller.userId, lowBalance });
     const [result] = await stored(commit([group]));
     if (result?.status === 'applied' && result.entries?.[0] !== undefined) {
       return { entry: result.entries[0], isReplay: false };

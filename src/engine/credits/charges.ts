@@ -102,9 +102,8 @@ export class Charges {
   }
 
   async #charge(ids: readonly ExecutionId[]): Promise<void> {
-    const { commit, clock, lowBalance } = this.#deps;
-    const facts = { at: clock.now(), lowBalance: lowBalance() };
-    await commit(ids.map((executionId): Group => [{ type: 'charge', executionId, ...facts }]));
+    const lowBalance = this.#deps.lowBalance();
+    await this.#deps.commit(ids.map((executionId): Group => [{ type: 'charge', executionId, lowBalance }]));
   }
 
   #isStopping(): boolean {

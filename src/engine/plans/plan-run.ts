@@ -322,10 +322,10 @@ export class PlanRun {
 
   /** Stores marks and submits steps, in one transaction of the store. */
   async #store(begun: readonly Begun[]): Promise<void> {
-    const { commit, submit, clock, thread } = this.#deps;
+    const { commit, submit, thread } = this.#deps;
     const marks = this.#marks;
     this.#marks = [];
-    const part: Part = { type: 'mark_steps', planId: this.id, marks, at: clock.now() };
+    const part: Part = { type: 'mark_steps', planId: this.id, marks };
     const marked: Promise<GroupResult[]> = marks.length === 0 ? Promise.resolve([]) : commit([[part]]);
     const submitting = async () => {
       const submissions = await Promise.all(begun.map(({ step, spec }) => this.#submission(step, spec)));
@@ -404,17 +404,15 @@ export class PlanRun {
 
   /** Ends the plan, by what has been decided, or by what its steps have come to. */
   async #finish(): Promise<void> {
-    const { commit, clock } = this.#deps;
     const { outcome, result } = await this.#conclusion();
-    const at = clock.now();
     const group: Part[] = [];
     const left = this.#state.nodes.flatMap(({ name }, i): StepMark[] => {
       if (this.#state.step(i).status !== 'pending') return [];
       return [{ step: name, status: 'skipped', reason: 'cancelled', outcome: null }];
     });
-    if (left.length > 0) group.push({ type: 'mark_steps', planId: this.id, marks: left, at });
-    group.push({ type: 'settle', executionId: this.id, attempt: 0, outcome, result, at, end: null });
-    await commit([group]);
+    if (left.length > 0) group.push({ type: 'mark_steps', planId: this.id, marks: left });
+    group.push({ type: 'settle', executionId: this.id, attempt: 0, outcome, result, end: null });
+    await this.#deps.commit([group]);
     this.#end();
   }
 

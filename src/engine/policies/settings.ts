@@ -16,7 +16,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import { resolveStop, type StopPolicy, type StopSpec } from '../../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../../domain/limits.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
-import type { AcceptPart } from '../../domain/ports/group.ts';
+import type { NewExecution } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../../domain/spec/spec.ts';
@@ -119,7 +119,6 @@ export interface Acceptance {
   redriveOf: ExecutionId | null;
   /** The plan that it is a step of. */
   plan: StepOf | null;
-  now: number;
 }
 
 /**
@@ -127,9 +126,8 @@ export interface Acceptance {
  *
  * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
  */
-export function newExecution(acceptance: Acceptance, policy: EngineSettings): AcceptPart['execution'] {
-  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan, now } =
-    acceptance;
+export function newExecution(acceptance: Acceptance, policy: EngineSettings): NewExecution {
+  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan } = acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
   checkLimits(settings, access);
@@ -188,8 +186,6 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ac
             events: spec.webhook.events ?? DEFAULT_EVENTS,
             withResult: spec.webhook.result === true,
           },
-    createdAt: now,
-    queuedAt: now,
     status: 'pending',
     phase: 'queued',
   };

@@ -120,7 +120,7 @@ export class Changes {
     const { revision } = before;
     if (change.timeouts !== null) checkLimits({ timeouts: change.timeouts }, before.access);
     const timeouts = change.timeouts === null ? null : extended(before.timeouts, change.timeouts);
-    const of = { userId: caller.userId, executionId: id, revision, at: this.#deps.clock.now() };
+    const of = { userId: caller.userId, executionId: id, revision };
     const part = { type: 'patch', ...of, ...change, timeouts, ...reservationFor(before, timeouts) } as const;
     const result = await (timeouts === null
       ? stored(this.#deps.commit([[part]])).then(([only]) => only)
@@ -197,8 +197,7 @@ export class Changes {
     }
     const outcome: ExpirePart['outcome'] =
       cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
-    const part = { executionId: execution.id, outcome, at: this.#deps.clock.now() };
-    const [result] = await this.#deps.commit([[{ type: 'expire', ...part }]]);
+    const [result] = await this.#deps.commit([[{ type: 'expire', executionId: execution.id, outcome }]]);
     const isAlone = result?.status === 'refused' && result.reason === 'illegal';
     if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop();
   }
@@ -209,8 +208,7 @@ export class Changes {
    * @throws StoreError
    */
   async stopPlan(id: ExecutionId, outcome: Outcome): Promise<void> {
-    const at = this.#deps.clock.now();
-    const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome, at }]]);
+    const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome }]]);
     if (result?.status === 'applied') this.#stopLive(result.executions, { reason: null, graceMs: null });
   }
 
@@ -221,16 +219,13 @@ export class Changes {
    */
   async due(execution: Execution): Promise<void> {
     const attempt = lastAttemptNumber(execution);
-    await this.#deps.commit([
-      [{ type: 'due', executionId: execution.id, attempt, at: this.#deps.clock.now() }],
-    ]);
+    await this.#deps.commit([[{ type: 'due', executionId: execution.id, attempt }]]);
   }
 
   async #cancelAll(userId: string, ids: readonly ExecutionId[], how: Cancel): Promise<GroupResult[]> {
     const { reason } = how;
-    const at = this.#deps.clock.now();
     const wanted = ids.filter(isExecutionId);
-    const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason, at }]);
+    const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason }]);
     const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
     for (const result of results) {
       if (result.status === 'applied') this.#stopLive(result.executions, how);

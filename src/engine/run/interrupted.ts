@@ -26,18 +26,17 @@ export async function interruptedGroup(
   { journal, clock, random }: { journal: Journal; clock: Clock; random: () => number },
 ): Promise<Group> {
   const attempt = lastAttemptNumber(execution);
-  const at = clock.now();
-  const fence = { executionId: execution.runId, attempt, at };
+  const fence = { executionId: execution.runId, attempt };
   const isUnstarted = mayBeUnstarted && (await hasNoLog(execution, attempt, journal));
   if (isUnstarted && execution.phase === 'starting') return [{ type: 'requeue', ...fence }];
   const outcome: Outcome =
     execution.phase === 'canceling'
       ? { cause: 'cancelled', reason: execution.cancel?.reason ?? null, process: null }
       : { cause: 'lost', detail };
-  const end = { ...(await lostEnd(execution, journal)), startedAt, endedAt: at };
+  const end = { ...(await lostEnd(execution, journal)), startedAt, endedAt: clock.now() };
   // A budget guards a dependency against its callers; this is the fault of neither.
   const decision = decideRetry(execution, outcome, null, random);
-  if (decision.retry) return [{ type: 'retry', ...fence, outcome, end, retryAt: at + decision.waitMs }];
+  if (decision.retry) return [{ type: 'retry', ...fence, outcome, end, waitMs: decision.waitMs }];
   return [
     { type: 'settle', ...fence, outcome: withExhausted(outcome, decision.exhausted), result: null, end },
   ];

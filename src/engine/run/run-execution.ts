@@ -72,10 +72,10 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   const began = deps.clock.monotonic();
   const run = deps.live.begin(execution);
   const denied = whyDenied(execution, deps);
-  if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied, deps), deps);
+  if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied), deps);
   const pass = deps.policies.admit(execution);
   if ('outcome' in pass) {
-    return settle(run, execution, async (now) => refusedGroup(now, pass.outcome, deps), deps);
+    return settle(run, execution, async (now) => refusedGroup(now, pass.outcome), deps);
   }
   const attempt = launch(run, execution, deps);
   const report = withoutJumps(await attempt.ended, deps);
@@ -114,8 +114,8 @@ function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: R
 }
 
 /** The group that ends an execution whose attempt was not let through: the attempt is given back unstarted. */
-function refusedGroup(execution: RunningExecution, outcome: Outcome, deps: RunDeps): Group {
-  const fence = { executionId: execution.runId, attempt: lastAttemptNumber(execution), at: deps.clock.now() };
+function refusedGroup(execution: RunningExecution, outcome: Outcome): Group {
+  const fence = { executionId: execution.runId, attempt: lastAttemptNumber(execution) };
   const settle = { type: 'settle', ...fence, result: null, end: null } as const;
   if (execution.phase === 'starting')
     return [
@@ -231,11 +231,10 @@ function ending(run: LiveRun, execution: RunningExecution, report: AttemptReport
   return async (now) => {
     concluded ??= await conclude(execution, report, deps);
     const { outcome, result, decision } = concluded;
-    const at = deps.clock.now();
-    const end = { executionId: now.runId, attempt: lastAttemptNumber(now), at, end: report.end };
+    const end = { executionId: now.runId, attempt: lastAttemptNumber(now), end: report.end };
     // Who has asked for a cancel wants no further attempt.
     if (decision.retry && now.phase === 'starting') {
-      return [{ type: 'retry', ...end, outcome, retryAt: at + decision.waitMs }];
+      return [{ type: 'retry', ...end, outcome, waitMs: decision.waitMs }];
     }
     const exhausted = decision.retry ? null : decision.exhausted;
     return [{ type: 'settle', ...end, outcome: withExhausted(outcome, exhausted), result }];

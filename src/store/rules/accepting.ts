@@ -33,13 +33,14 @@ export const acceptPart: Rule<Accept> = {
     const refusal =
       whyNoStep(set, part.row) ?? whyTooMuch(set, part) ?? (end === null ? whyFull(set, part) : null);
     if (refusal !== null) return refusal;
+    const times = { created_at: set.now, queued_at: set.now };
     const held = look(set, part.row, pricing?.windows ?? []);
     if (held !== null && 'status' in held) return held;
     const begun = begin(set, part);
     if ('reason' in begun) return begun;
     const { attempts, ...state } = begun;
     const events = acceptEvents(state.phase === 'starting', end?.outcome ?? null);
-    const fresh: NewRow = { ...part.row, ...state, revision: 1, event_sequence: events.length };
+    const fresh: NewRow = { ...part.row, ...times, ...state, revision: 1, event_sequence: events.length };
     if (held !== null) {
       fresh.cost = hold(set, fresh, held);
       // Nothing can change what an execution costs that has ended with its acceptance.
@@ -49,7 +50,7 @@ export const acceptPart: Rule<Accept> = {
     const row = set.insert(fresh);
     label(set, row, part.labels);
     recount(set, null, row);
-    announce(set, row, { after: 0, events, at: row.created_at }, work);
+    announce(set, row, { after: 0, events }, work);
     // What has ended with its acceptance is known to the caller already, but for what it cost.
     if (end === null) work.touched.push({ row, attempts });
     else if (row.cost !== null) work.touched.push({ row: { ...row, result: null }, attempts });
@@ -67,7 +68,7 @@ function begin(
   if (end !== null) {
     const { outcome, result } = end;
     const status = statusOf('done', outcome);
-    return { phase: 'done', status, ...finished(outcome, row.created_at), result, attempts: [] };
+    return { phase: 'done', status, ...finished(outcome, set.now), result, attempts: [] };
   }
   if (joins) {
     const phase = ownerOf(set, row.run_id)?.phase;
@@ -90,12 +91,12 @@ function chargeAtOnce(
   work: Work,
 ): string | null {
   owe(set, row, 'hit', outcome, []);
-  const charged = charge(set, { executionId: row.id, at: row.created_at, lowBalance }, row, work);
+  const charged = charge(set, { executionId: row.id, lowBalance }, row, work);
   return charged === null ? row.cost : charged.cost;
 }
 
 /** Why a step of a plan is refused; null where it is not. */
-function whyNoStep(set: WorkingSet, { plan_id: planId, step }: NewRow): Undone | null {
+function whyNoStep(set: WorkingSet, { plan_id: planId, step }: Accept['row']): Undone | null {
   if (planId === null) return null;
   if (set.execution(planId)?.phase !== 'starting') return { status: 'refused', reason: 'plan_closed' };
   const known = set.get('steps', pair(planId, step ?? ''));
@@ -131,7 +132,7 @@ function fullReason(
   return mayAdd(set, userId, 'waiting', maxQueued) ? null : 'queue_full';
 }
 
-function mayRun(set: WorkingSet, row: NewRow): boolean {
+function mayRun(set: WorkingSet, row: Accept['row']): boolean {
   const { user_id: userId, pool, concurrency_key: key, concurrency_limit: limit } = row;
   if (pool !== 'none' && roomOf(set, userId) <= 0) return false;
   return key === null || limit === null || set.get('keys', key) < limit;
@@ -143,14 +144,14 @@ export const idempotencyPart: Rule<IdempotencyPart> = {
     const known = set.get('idempotency', pair(userId, key));
     return known === null ? {} : { executions: [known.execution_id] };
   },
-  apply({ userId, key, bodyHash, executionId, at, expiresAt }, set) {
+  apply({ userId, key, bodyHash, executionId, lifetimeMs }, set) {
     const known = set.get('idempotency', pair(userId, key));
-    if (known !== null && known.expires_at > at) {
+    if (known !== null && known.expires_at > set.now) {
       if (known.body_hash !== bodyHash) return { status: 'refused', reason: 'key_reused' };
       const reason = set.execution(known.execution_id) === null ? 'key_gone' : 'key_replayed';
       return { status: 'refused', reason, executionId: known.execution_id };
     }
-    const row = { body_hash: bodyHash, execution_id: executionId, expires_at: expiresAt };
+    const row = { body_hash: bodyHash, execution_id: executionId, expires_at: set.now + lifetimeMs };
     set.put('idempotency', pair(userId, key), row);
     return null;
   },

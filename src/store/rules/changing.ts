@@ -23,7 +23,7 @@ export const patchPart: Rule<ports.PatchPart> = {
     }
     const timeouts = part.timeouts === null ? row.timeouts : JSON.stringify(part.timeouts);
     const changes = { cost, timeouts, priority: part.priority ?? row.priority };
-    return move(set, row, { type: 'patch' }, { at: part.at, changes }, work);
+    return move(set, row, { type: 'patch' }, { changes }, work);
   },
 };
 

@@ -85,7 +85,7 @@ export const webhookPart: Rule<ports.WebhookPart> = {
   needs: ({ webhook: { id, userId } }) => ({
     ...{ webhooks: [id], waiting: [id], listeners: [userId], pending: [userId] },
   }),
-  apply({ webhook, at }, set) {
+  apply({ webhook }, set) {
     const { id, userId, executionId, disabled } = webhook;
     const known = set.get('webhooks', id);
     const row = webhookRow(webhook);
@@ -94,7 +94,7 @@ export const webhookPart: Rule<ports.WebhookPart> = {
     set.put('webhooks', id, { ...row, ...kept, execution_id: known?.execution_id ?? row.execution_id });
     if (disabled !== null) {
       for (const one of waitingOf(set, id)) {
-        const ended = { state: 'discarded', next_at: null, finished_at: at } as const;
+        const ended = { state: 'discarded', next_at: null, finished_at: set.now } as const;
         set.put('deliveries', String(one.id), { ...one, ...ended });
         count(set, one.user_id, -1);
       }
@@ -133,11 +133,12 @@ export const deliveryPart: Rule<ports.DeliveryPart> = {
     const userId = set.get('deliveries', String(id))?.user_id;
     return userId === undefined ? {} : { pending: [userId] };
   },
-  apply({ id, state, tries, nextAt, at, isRedelivery }, set) {
+  apply({ id, state, tries, waitMs, isRedelivery }, set) {
     const before = set.get('deliveries', String(id));
     if (before === null || (before.state !== 'pending' && !isRedelivery)) return STALE;
-    const finished_at = state === 'pending' ? null : at;
-    const now = { state, tries: JSON.stringify(tries), next_at: nextAt, finished_at };
+    const finished_at = state === 'pending' ? null : set.now;
+    const next_at = waitMs === null ? null : set.now + waitMs;
+    const now = { state, tries: JSON.stringify(tries), next_at, finished_at };
     set.put('deliveries', String(id), { ...before, ...now });
     count(set, before.user_id, Number(state === 'pending') - Number(before.state === 'pending'));
     return null;
@@ -145,10 +146,12 @@ export const deliveryPart: Rule<ports.DeliveryPart> = {
 };
 
 export const holdLanePart: Rule<ports.HoldLanePart> = {
-  needs: ({ lane, heldBefore }) => ({ held: [pair(lane, String(heldBefore))], pending: [userOfLane(lane)] }),
-  apply(part, set) {
-    const { lane, heldBefore, at, lastTry } = part;
-    for (const one of set.get('held', pair(lane, String(heldBefore)))) {
+  needs: ({ lane, mostHeldMs }, now) => ({
+    held: [pair(lane, String(now - mostHeldMs))],
+    pending: [userOfLane(lane)],
+  }),
+  apply({ lane, waitMs, mostHeldMs, lastTry }, set) {
+    for (const one of set.get('held', pair(lane, String(set.now - mostHeldMs)))) {
       set.fill('deliveries', String(one.id), one);
       const now = set.get('deliveries', String(one.id));
       if (now?.state !== 'pending') continue;
@@ -158,11 +161,11 @@ export const holdLanePart: Rule<ports.HoldLanePart> = {
         state: 'failed',
         tries,
         next_at: null,
-        finished_at: at,
+        finished_at: set.now,
       });
       count(set, now.user_id, -1);
     }
-    set.order(part);
+    set.order({ type: 'hold', lane, since: set.now, until: set.now + waitMs });
     return null;
   },
 };

@@ -49,21 +49,21 @@ export function leave(
   set: WorkingSet,
   row: ExecutionRow,
   by: Move,
-  { outcome, at, changes }: { outcome: Outcome; at: number; changes: Partial<ExecutionRow> },
+  { outcome, changes }: { outcome: Outcome; changes: Partial<ExecutionRow> },
   work: Work,
 ): Undone | null {
   const undone = whyNot(set, row, by);
   if (undone !== null) return undone;
   const [next] = othersOf(set, row);
   const status = statusOf('done', outcome);
-  const end = { ...changes, ...finished(outcome, at), phase: 'done', status } as const;
+  const end = { ...changes, ...finished(outcome, set.now), phase: 'done', status } as const;
   const as = next === undefined && row.phase !== 'joined' ? 'run' : 'left';
-  write(set, row, { changes: end, events: moveEvents('settle', outcome), at, as }, work);
+  write(set, row, { changes: end, events: moveEvents('settle', outcome), as }, work);
   if (next === undefined) return null;
   const { phase, attempt, queued_at, retry_at } = row;
   const type = { starting: 'started', scheduled_retry: 'retry_scheduled' }[phase as string] ?? 'queued';
   const goesOn = { phase, attempt, queued_at, retry_at };
-  write(set, next, { changes: goesOn, events: [type as EventType], at }, work);
+  write(set, next, { changes: goesOn, events: [type as EventType] }, work);
   return null;
 }
 
@@ -73,16 +73,16 @@ export const settlePart: Rule<Settle> = {
     const row = ownerOf(set, part.executionId);
     if (row === null) return STALE;
     const others = othersOf(set, row);
-    const { outcome, at, result, end } = part;
+    const { outcome, result, end } = part;
     const by: Move = { type: 'settle', attempt: part.attempt };
     if (end !== null && transition(row, by).legal) endAttempt(set, row, { ...part, end });
-    const changes = { ...finished(outcome, at), result };
-    const undone = move(set, row, by, { at, changes, outcome }, work);
+    const changes = { ...finished(outcome, set.now), result };
+    const undone = move(set, row, by, { changes, outcome }, work);
     if (undone !== null || others.length === 0) return undone;
-    if (OWN_ENDS.has(outcome.cause)) return beginAnew(set, others, at, work);
+    if (OWN_ENDS.has(outcome.cause)) return beginAnew(set, others, work);
     for (const other of others) {
       const ending = { ...changes, attempt: row.attempt };
-      move(set, other, { type: 'settle', attempt: other.attempt }, { at, changes: ending, outcome }, work);
+      move(set, other, { type: 'settle', attempt: other.attempt }, { changes: ending, outcome }, work);
       // The result may be large; the caller has it once already.
       const told = work.touched.at(-1) as RowWithAttempts;
       told.row = { ...told.row, result: null };
@@ -93,12 +93,12 @@ export const settlePart: Rule<Settle> = {
 };
 
 /** Makes one new run of those that joined one whose end is not theirs. */
-function beginAnew(set: WorkingSet, others: ExecutionRow[], at: number, work: Work): null {
+function beginAnew(set: WorkingSet, others: ExecutionRow[], work: Work): null {
   const [first, ...rest] = others as [ExecutionRow, ...ExecutionRow[]];
-  const changes = { phase: 'queued', run_id: first.id, attempt: 0, queued_at: at } as const;
-  write(set, first, { changes, events: ['queued'], at }, work);
+  const changes = { phase: 'queued', run_id: first.id, attempt: 0, queued_at: set.now } as const;
+  write(set, first, { changes, events: ['queued'] }, work);
   for (const other of rest) {
-    write(set, other, { changes: { run_id: first.id }, events: ['status_changed'], at }, work);
+    write(set, other, { changes: { run_id: first.id }, events: ['status_changed'] }, work);
   }
   return null;
 }
@@ -124,7 +124,7 @@ function endAttempt(
 
 export const expirePart: Rule<ports.ExpirePart> = {
   ...runNeeds,
-  apply({ executionId, outcome, at }, set, work) {
+  apply({ executionId, outcome }, set, work) {
     const row = set.execution(executionId);
     if (row === null || hasMoreTime(row, outcome)) return STALE;
     const mayLeave =
@@ -133,7 +133,7 @@ export const expirePart: Rule<ports.ExpirePart> = {
         : row.phase !== 'canceling' && (row.phase !== 'starting' || othersOf(set, row).length > 0);
     if (!mayLeave) return { status: 'refused', reason: 'illegal', current: withAttempts(set, row) };
     const by: Move = { type: 'settle', attempt: row.attempt };
-    return leave(set, row, by, { outcome, at, changes: {} }, work);
+    return leave(set, row, by, { outcome, changes: {} }, work);
   },
 };
 
@@ -144,28 +144,28 @@ export const retryPart: Rule<ports.RetryPart> = {
     if (row === null) return STALE;
     const by: Move = { type: 'retry', attempt: part.attempt };
     if (transition(row, by).legal) endAttempt(set, row, part);
-    return move(set, row, by, { at: part.at, changes: { retry_at: part.retryAt } }, work);
+    return move(set, row, by, { changes: { retry_at: set.now + part.waitMs } }, work);
   },
 };
 
 export const duePart: Rule<ports.DuePart> = {
   ...runNeeds,
-  apply({ executionId, attempt, at }, set, work) {
+  apply({ executionId, attempt }, set, work) {
     const row = ownerOf(set, executionId);
     if (row === null) return STALE;
-    const changes = { queued_at: at, retry_at: null };
-    return move(set, row, { type: 'due', attempt }, { at, changes }, work);
+    const changes = { queued_at: set.now, retry_at: null };
+    return move(set, row, { type: 'due', attempt }, { changes }, work);
   },
 };
 
 export const requeuePart: Rule<ports.RequeuePart> = {
   ...runNeeds,
-  apply({ executionId, attempt, at }, set, work) {
+  apply({ executionId, attempt }, set, work) {
     const row = ownerOf(set, executionId);
     if (row === null) return STALE;
     const by: Move = { type: 'requeue', attempt };
-    if (transition(row, by).legal) changeAttempt(set, row.run_id, attempt, { ended_at: at });
-    return move(set, row, by, { at, changes: { queued_at: at } }, work);
+    if (transition(row, by).legal) changeAttempt(set, row.run_id, attempt, { ended_at: set.now });
+    return move(set, row, by, { changes: { queued_at: set.now } }, work);
   },
 };
 

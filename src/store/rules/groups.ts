@@ -64,11 +64,11 @@ const ruleOf = (part: Decided): Rule<Decided> => RULES[part.type];
 const isDecided = (part: RulePart): part is Decided => part.type !== 'claim_next';
 
 /** The first round: what the parts name, and what is counted of everything. */
-export function firstNeeds(groups: readonly (readonly RulePart[])[]): Needs {
+export function firstNeeds(groups: readonly (readonly RulePart[])[], now: number): Needs {
   const parts = groups.flat().filter(isDecided);
   return merged([
     { counts: COUNTS, last: NUMBERED, sums: ['total', 'users'] },
-    ...parts.map((part) => ruleOf(part).needs(part)),
+    ...parts.map((part) => ruleOf(part).needs(part, now)),
   ]);
 }
 

@@ -7,7 +7,7 @@ import type { WorkingSet } from './working-set.ts';
 
 export const apiKeysPart: Rule<ApiKeysPart> = {
   needs: ({ add = [], end = [], revoke = [], used = [] }) => ({
-    apiKeys: [...add, ...end, ...revoke, ...used].map(({ id }) => id),
+    apiKeys: [...[...add, ...end, ...used].map(({ id }) => id), ...revoke],
     apiKeyCount: [''],
   }),
   apply({ add = [], end = [], revoke = [], used = [] }, set) {
@@ -21,7 +21,7 @@ export const apiKeysPart: Rule<ApiKeysPart> = {
     for (const { id, expiresAt } of end) {
       change(set, id, ({ expires_at: now }) => ({ expires_at: Math.min(now ?? expiresAt, expiresAt) }));
     }
-    for (const { id, at } of revoke) change(set, id, ({ revoked_at: now }) => ({ revoked_at: now ?? at }));
+    for (const id of revoke) change(set, id, ({ revoked_at: at }) => ({ revoked_at: at ?? set.now }));
     for (const { id, at } of used) {
       change(set, id, ({ last_used_at: now }) => ({ last_used_at: Math.max(now ?? 0, at) }));
     }

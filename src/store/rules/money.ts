@@ -26,12 +26,16 @@ export interface Hold {
 }
 
 /** What a new execution needs, if it is there. Null when it costs nothing. */
-export function look(set: WorkingSet, row: NewRow, windows: readonly Window[]): Hold | NoCredit | null {
+export function look(
+  set: WorkingSet,
+  row: Pick<NewRow, 'cost' | 'user_id'>,
+  windows: readonly Window[],
+): Hold | NoCredit | null {
   if (row.cost === null) return null;
   const cost = JSON.parse(row.cost) as Cost;
   const counters = windows.map((window) => {
     const known = set.get('windows', pair(row.user_id, window.name));
-    const counter = counted(known, window, row.created_at);
+    const counter = counted(known, window, set.now);
     const extra = counter.count % window.executions === 0 ? window.credits : 0;
     cost.reserved += extra;
     cost.rates.base += extra;
@@ -98,7 +102,7 @@ export function owe(
 /** Charges what is due; null when that has been done. Returns the cost of its row from now on. */
 export function charge(
   set: WorkingSet,
-  { executionId, at, lowBalance }: Omit<ChargePart, 'type'>,
+  { executionId, lowBalance }: Omit<ChargePart, 'type'>,
   row: Pick<ExecutionRow, 'cost'> | null,
   work: Work,
 ): { cost: string | null } | null {
@@ -112,7 +116,7 @@ export function charge(
   const kind = due === 0 ? 'refund' : 'charge';
   // Not -0, which is another number.
   const amount = due === 0 ? 0 : -due;
-  const about = { user_id: userId, kind, amount, reserved, subject_id: executionId, at } as const;
+  const about = { user_id: userId, kind, amount, reserved, subject_id: executionId, at: set.now } as const;
   enter(set, { ...about, note: null, by_user: null }, { before: account.balance, lowBalance }, work);
   if (row?.cost == null) return { cost: null };
   const cost: Cost = { ...(JSON.parse(row.cost) as Cost), charged: due, balanceAfter: balance };
@@ -136,13 +140,20 @@ export const chargePart: Rule<ChargePart> = {
 
 export const grantPart: Rule<GrantPart> = {
   needs: ({ userId }) => ({ accounts: [userId], ...tellingNeeds([userId]) }),
-  apply({ userId, amount, grantId, note, by, at, lowBalance }, set, work) {
+  apply({ userId, amount, grantId, note, by, lowBalance }, set, work) {
     const { balance, reserved } = set.get('accounts', userId);
     const available = availableOf({ balance, reserved });
     if (-amount > available) return { status: 'refused', reason: 'no_credit', needed: -amount, available };
     if (balance + amount > MAX_CREDITS) return { status: 'refused', reason: 'balance_limit' };
     set.put('accounts', userId, { balance: balance + amount, reserved });
-    const about = { user_id: userId, kind: 'grant', amount, reserved: 0, subject_id: grantId, at } as const;
+    const about = {
+      user_id: userId,
+      kind: 'grant',
+      amount,
+      reserved: 0,
+      subject_id: grantId,
+      at: set.now,
+    } as const;
     enter(set, { ...about, note, by_user: by }, { before: balance, lowBalance }, work);
     return null;
   },

@@ -25,7 +25,6 @@ export interface StepEvent {
 interface Change {
   changes: Partial<ExecutionRow>;
   events: readonly (EventType | StepEvent)[];
-  at: number;
   /** How it is priced, if this is its end. */
   as?: PricedAs | 'left';
 }
@@ -59,34 +58,34 @@ export function move(
   set: WorkingSet,
   row: ExecutionRow,
   by: Move,
-  change: { at: number; changes: Partial<ExecutionRow>; outcome?: Outcome },
+  change: { changes: Partial<ExecutionRow>; outcome?: Outcome },
   work: Work,
 ): Undone | null {
   const undone = whyNot(set, row, by);
   const next = transition(row, by);
   if (undone !== null || !next.legal || next.phase === 'gone') return undone;
-  const { at, changes, outcome = null } = change;
+  const { changes, outcome = null } = change;
   const status = statusOf(next.phase satisfies StoredPhase, outcome);
   const events = moveEvents(by.type, outcome);
-  write(set, row, { changes: { ...changes, phase: next.phase, status }, events, at }, work);
+  write(set, row, { changes: { ...changes, phase: next.phase, status }, events }, work);
   return null;
 }
 
 /** Changes an execution, and announces it. The status of a live one follows from its phase. */
 export function write(set: WorkingSet, row: ExecutionRow, change: Change, work: Work): void {
-  const { changes, events, at } = change;
+  const { changes, events } = change;
   const sequence = row.event_sequence;
   const counters = { revision: row.revision + 1, event_sequence: sequence + events.length };
   const phase = changes.phase ?? row.phase;
   const status = phase === 'done' ? (changes.status ?? row.status) : statusOf(phase, null);
   let now = set.update(row, { ...changes, ...counters, status });
   recount(set, row, now);
-  announce(set, now, { after: sequence, events, at }, work);
+  announce(set, now, { after: sequence, events }, work);
   const { attempts } = withAttempts(set, now);
   if (now.cost !== null && phase === 'done' && now.outcome !== null) {
     const as = change.as ?? pricedAs(row);
     const atEnd = owe(set, now, as, JSON.parse(now.outcome) as Outcome, attempts);
-    if (atEnd !== null) now = chargeWithEnd(set, now, at, atEnd.lowBalance, work);
+    if (atEnd !== null) now = chargeWithEnd(set, now, atEnd.lowBalance, work);
   }
   work.touched.push({ row: now, attempts });
 }
@@ -100,11 +99,10 @@ function pricedAs({ kind, phase }: ExecutionRow): PricedAs {
 function chargeWithEnd(
   set: WorkingSet,
   row: ExecutionRow,
-  at: number,
   lowBalance: number | null,
   work: Work,
 ): ExecutionRow {
-  const charged = charge(set, { executionId: row.id, at, lowBalance }, row, work);
+  const charged = charge(set, { executionId: row.id, lowBalance }, row, work);
   return charged === null ? row : set.update(row, { ...charged, revision: row.revision + 1 });
 }
 
@@ -112,7 +110,7 @@ function chargeWithEnd(
 export function announce(
   set: WorkingSet,
   row: ExecutionRow,
-  { after, events: types, at }: { after: number; events: readonly (EventType | StepEvent)[]; at: number },
+  { after, events: types }: { after: number; events: readonly (EventType | StepEvent)[] },
   work: Work,
 ): void {
   const first = set.next('event', types.length);
@@ -123,7 +121,7 @@ export function announce(
       execution_id: row.id,
       sequence: after + i + 1,
       type,
-      at,
+      at: set.now,
       attempt,
       phase: row.phase,
       step,
@@ -172,11 +170,11 @@ export function label(
 export function addAttempt(
   set: WorkingSet,
   { run_id, attempt: last }: Pick<ExecutionRow, 'run_id' | 'attempt'>,
-  { at, runner }: Claimant,
+  { runner }: Claimant,
 ): AttemptRow[] {
   const before = last === 0 ? [] : set.get('attempts', run_id);
   const open = { started_at: null, ended_at: null, outcome: null, output: null };
-  const row = { run_id, number: last + 1, epoch: set.terms.epoch, claimed_at: at, runner };
+  const row = { run_id, number: last + 1, epoch: set.terms.epoch, claimed_at: set.now, runner };
   const attempts = [...before, { ...row, ...open, resources: null, log_complete: null }];
   set.put('attempts', run_id, attempts);
   return attempts;

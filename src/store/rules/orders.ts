@@ -4,6 +4,8 @@ import type { Shares } from '../../domain/ports/store.ts';
 
 /** What holds for all parts of a batch. */
 export interface Terms {
+  /** When it is carried out, by the clock of the store: ms since the epoch. */
+  now: number;
   /** Of the open store: every claim is marked with it. */
   epoch: number;
   /** Deliveries of one user that may wait. */
@@ -14,12 +16,12 @@ export interface Terms {
 /** What a store does without a look at what is there. */
 export type Order =
   | { type: 'copy_marks'; to: string; from: string }
-  | ({ type: 'mark'; planId: string; at: number } & ports.StepMark)
+  | ({ type: 'mark'; planId: string } & ports.StepMark)
   | { type: 'label'; userId: string; id: string; labels: readonly (readonly [name: string, value: string])[] }
   | { type: 'orphan'; executionId: string }
   | { type: 'drop_deliveries'; webhookId: string }
   | ports.DeliverySweepPart
-  | ports.HoldLanePart
+  | { type: 'hold'; lane: string; since: number; until: number }
   | ports.StopAskedPart
   | ports.CircuitsPart
   | { type: 'keys_changed' }

@@ -16,7 +16,7 @@ export type RulePart =
   | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart | ports.CachePart>;
 
 export type Accept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
-  row: NewRow;
+  row: Omit<NewRow, 'created_at' | 'queued_at'>;
   labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;
 };
@@ -81,8 +81,8 @@ export interface Work {
 
 /** How one type of part is carried out. It checks before it changes anything, and returns why it is refused. */
 export interface Rule<P> {
-  /** What the part names. */
-  needs(part: P): Needs;
+  /** What the part names; `now` is the time of the batch. */
+  needs(part: P, now: number): Needs;
   /** What the facts name that the needs have brought. */
   more?(part: P, set: WorkingSet): Needs;
   apply(part: P, set: WorkingSet, work: Work): Undone | null;

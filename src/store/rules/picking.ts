@@ -40,7 +40,7 @@ function start(set: WorkingSet, row: ExecutionRow, claim: ClaimNextPart['claim']
   set.fill('executions', row.id, row);
   addAttempt(set, row, claim);
   const attempt = row.attempt + 1;
-  move(set, row, { type: 'claim', attempt }, { at: claim.at, changes: { attempt } }, work);
+  move(set, row, { type: 'claim', attempt }, { changes: { attempt } }, work);
 }
 
 /** What waits in a place, of which some has been taken. */

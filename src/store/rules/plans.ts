@@ -13,15 +13,15 @@ import type { WorkingSet } from './working-set.ts';
 export const markStepsPart: Rule<MarkStepsPart> = {
   needs: ({ planId }) => ({ executions: [planId] }),
   more: ({ planId }, set) => changeNeeds([set.execution(planId)]),
-  apply({ planId, marks, at }, set, work) {
+  apply({ planId, marks }, set, work) {
     const row = set.execution(planId);
     if (row === null || row.phase === 'done') return STALE;
-    for (const mark of marks) set.order({ type: 'mark', planId, at, ...mark });
+    for (const mark of marks) set.order({ type: 'mark', planId, ...mark });
     const events = marks.map(({ step, status }): StepEvent => ({
       type: status === 'skipped' ? status : 'status_changed',
       step,
     }));
-    write(set, row, { changes: {}, events, at }, work);
+    write(set, row, { changes: {}, events }, work);
     return null;
   },
 };
@@ -33,30 +33,25 @@ export const keepStepsPart: Rule<KeepStepsPart> = {
     const users = rows.map(({ user_id: userId }) => userId);
     return { attempts: rows.map(({ run_id: runId }) => runId), users, ...tellingNeeds(users) };
   },
-  apply({ of, copies, at }, set) {
+  apply({ of, copies }, set) {
     if (set.execution(of) === null) return NOT_FOUND;
     for (const { source, id, step, planId } of copies) {
       const row = set.execution(source);
       if (row?.phase !== 'done') return NOT_FOUND;
       if (id === source) set.update(row, { plan_id: planId });
-      else copy(set, row, { id, plan_id: planId, step: step ?? row.step }, at);
+      else copy(set, row, { id, plan_id: planId, step: step ?? row.step });
     }
     return null;
   },
 };
 
-function copy(
-  set: WorkingSet,
-  row: ExecutionRow,
-  as: Pick<NewRow, 'id' | 'plan_id' | 'step'>,
-  at: number,
-): void {
+function copy(set: WorkingSet, row: ExecutionRow, as: Pick<NewRow, 'id' | 'plan_id' | 'step'>): void {
   const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
   const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
   const copied = set.insert({
     ...row,
     ...as,
-    ...{ created_at: at, queued_at: at, finished_at: at },
+    ...{ created_at: set.now, queued_at: set.now, finished_at: set.now },
     // Its log is that of the run; a plan has none.
     run_id: row.kind === 'plan' ? as.id : row.run_id,
     facts: writeJson({ ...facts, keptFrom: facts.keptFrom ?? row.id }),
@@ -67,6 +62,6 @@ function copy(
   label(set, copied, Object.entries(facts.labels));
   recount(set, null, copied);
   // Nobody follows what has been there before.
-  announce(set, copied, { after: 0, events, at }, { touched: [], events: [], answers: [] });
+  announce(set, copied, { after: 0, events }, { touched: [], events: [], answers: [] });
   if (row.kind === 'plan') set.order({ type: 'copy_marks', to: copied.id, from: row.id });
 }

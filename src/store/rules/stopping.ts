@@ -47,43 +47,42 @@ function touchCanceling(set: WorkingSet, row: ExecutionRow, work: Work): void {
 function cancel(
   set: WorkingSet,
   row: ExecutionRow,
-  { at, reason }: Pick<CancelPart, 'at' | 'reason'>,
+  { reason }: Pick<CancelPart, 'reason'>,
   work: Work,
 ): Undone | null {
-  const changes = { cancel_at: at, cancel_reason: reason };
+  const changes = { cancel_at: set.now, cancel_reason: reason };
   const outcome: Outcome = { cause: 'cancelled', reason, process: null };
-  if (row.kind === 'plan') return stop(set, row, { outcome, at, changes, why: reason }, work);
+  if (row.kind === 'plan') return stop(set, row, { outcome, changes, why: reason }, work);
   const isAlone = othersOf(set, row).length === 0;
-  if (row.phase === 'starting' && isAlone) return move(set, row, { type: 'cancel' }, { at, changes }, work);
-  return leave(set, row, { type: 'cancel' }, { outcome, at, changes }, work);
+  if (row.phase === 'starting' && isAlone) return move(set, row, { type: 'cancel' }, { changes }, work);
+  return leave(set, row, { type: 'cancel' }, { outcome, changes }, work);
 }
 
 export const stopPlanPart: Rule<StopPlanPart> = {
   ...treeNeeds,
-  apply({ executionId, outcome, at }, set, work) {
+  apply({ executionId, outcome }, set, work) {
     const row = set.execution(executionId);
     if (row === null || hasMoreTime(row, outcome)) return STALE;
     const why = judge(outcome).error?.message ?? null;
-    if (row.phase === 'starting') return stop(set, row, { outcome, at, changes: {}, why }, work);
+    if (row.phase === 'starting') return stop(set, row, { outcome, changes: {}, why }, work);
     return { status: 'refused', reason: 'illegal', current: withAttempts(set, row) };
   },
 };
 
 interface PlanStop {
   outcome: Outcome;
-  at: number;
   changes: Partial<ExecutionRow>;
   why: string | null;
 }
 
 /** Decides how a plan ends, and stops what lives of it. */
 function stop(set: WorkingSet, row: ExecutionRow, how: PlanStop, work: Work): Undone | null {
-  const { outcome, at, why } = how;
+  const { outcome, why } = how;
   const changes = { ...how.changes, outcome: JSON.stringify(outcome) };
-  const undone = move(set, row, { type: 'cancel' }, { at, changes }, work);
+  const undone = move(set, row, { type: 'cancel' }, { changes }, work);
   if (undone !== null) return undone;
   for (const step of set.liveSteps(row.id)) {
-    if (step.phase !== 'canceling') cancel(set, step, { at, reason: why ?? 'The plan was cancelled.' }, work);
+    if (step.phase !== 'canceling') cancel(set, step, { reason: why ?? 'The plan was cancelled.' }, work);
   }
   return null;
 }

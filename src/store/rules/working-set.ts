@@ -66,6 +66,11 @@ export class WorkingSet {
     this.#source = source;
   }
 
+  /** The time of everything that a batch does. */
+  get now(): number {
+    return this.terms.now;
+  }
+
   get<K extends Kind>(kind: K, key: string): Facts[K] {
     const shelf = this.#known[kind] as Map<string, Facts[K]>;
     const known = shelf.get(key);

@@ -31,7 +31,7 @@ export class Batches {
   readonly #writer: ChangeWriter;
   readonly #waiting: Waiting;
   readonly #isStrict: boolean;
-  #terms: Terms;
+  #terms: Omit<Terms, 'now'>;
   /** Of the transaction that is under way. */
   #changes: Changes[] = [];
 
@@ -49,17 +49,17 @@ export class Batches {
     this.#waiting.queue.openAll();
   }
 
-  /** Carries out groups, in a transaction of the caller, who then says how that has ended. */
-  apply(groups: readonly WriterGroup[]): GroupReply[] {
+  /** Carries out groups at a time, in a transaction of the caller, who then says how that has ended. */
+  apply(groups: readonly WriterGroup[], now: number): GroupReply[] {
     const replies: GroupReply[] = [];
-    let set = this.#newSet();
+    let set = this.#newSet(now);
     for (const { decided, claim } of batchesOf(groups)) {
-      this.#load(set, () => firstNeeds(decided));
+      this.#load(set, () => firstNeeds(decided, now));
       this.#load(set, () => secondNeeds(decided, set));
       for (const group of decided) replies.push(applyGroup(set, group));
       this.#waiting.follow(this.#write(set));
       if (claim !== null) replies.push(this.#claim(set, claim));
-      if (this.#isStrict) set = this.#newSet();
+      if (this.#isStrict) set = this.#newSet(now);
     }
     return replies;
   }
@@ -80,13 +80,13 @@ export class Batches {
     this.#waiting.reload();
   }
 
-  #newSet(): WorkingSet {
-    return new WorkingSet(this.#terms, this.#isStrict ? null : this.#source);
+  #newSet(now: number): WorkingSet {
+    return new WorkingSet({ ...this.#terms, now }, this.#isStrict ? null : this.#source);
   }
 
   #write(set: WorkingSet): Changes {
     const changes = set.changes();
-    this.#writer.write(changes);
+    this.#writer.write(changes, set.now);
     this.#changes.push(changes);
     return changes;
   }

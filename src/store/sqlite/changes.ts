@@ -24,13 +24,14 @@ export class ChangeWriter {
     this.#sql = prepareAll(db, WRITES);
   }
 
-  write(changes: Changes): void {
+  /** @param now when the batch was carried out */
+  write(changes: Changes, now: number): void {
     const { events, entries, orders } = changes;
     // Before anything is removed: readers find what has been removed by its last event.
     this.#insertEvents(events);
     for (const entry of entries) this.#insertEntry(entry);
     this.#writeFacts(changes);
-    for (const order of orders) this.#carryOut(order);
+    for (const order of orders) this.#carryOut(order, now);
     this.#writeExecutions(changes);
   }
 
@@ -154,13 +155,13 @@ export class ChangeWriter {
     );
   }
 
-  #carryOut(order: Order): void {
+  #carryOut(order: Order, now: number): void {
     const sql = this.#sql;
     switch (order.type) {
       case 'mark': {
-        const { planId, step, status, reason, at } = order;
+        const { planId, step, status, reason } = order;
         const outcome = order.outcome === null ? null : JSON.stringify(order.outcome);
-        return void sql.insertMark.run(planId, step, status, reason, outcome, at);
+        return void sql.insertMark.run(planId, step, status, reason, outcome, now);
       }
       case 'copy_marks':
         return void sql.copyMarks.run(order.to, order.from);
@@ -174,8 +175,8 @@ export class ChangeWriter {
       case 'delivery_sweep':
         sql.sweep.run(order.finishedBefore, order.limit);
         return void sql.sweepOrphans.run(order.limit);
-      case 'hold_lane':
-        return void sql.hold.run(order.until, order.at, order.lane, order.until);
+      case 'hold':
+        return void sql.hold.run(order.until, order.since, order.lane, order.until);
       case 'stop_asked':
         return void sql.putMeta.run('stop_asked', String(this.#epoch));
       case 'circuits':

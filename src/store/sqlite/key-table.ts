@@ -31,9 +31,10 @@ const BUSY_MS = 10_000;
 /**
  * Opens the keys of a data directory, which is made when it is not there.
  *
+ * @param now wall clock, ms since the epoch
  * @throws StoreError when the store has another schema and a server uses it
  */
-export function openKeyTable(dataDir: string): KeyTable {
+export function openKeyTable(dataDir: string, now: () => number): KeyTable {
   const dir = resolve(dataDir);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const release = lockUnlessServed(dir);
@@ -53,7 +54,7 @@ export function openKeyTable(dataDir: string): KeyTable {
     const table = new Changer(db);
     return {
       all: () => (db.prepare(ALL_API_KEYS).all() as unknown as ApiKeyRow[]).map(toApiKey),
-      change: (part) => transaction(db, () => table.apply(part)),
+      change: (part) => transaction(db, () => table.apply(part, now())),
       close,
     };
   } catch (error) {
@@ -72,11 +73,11 @@ class Changer {
     this.#writer = new ChangeWriter(db, 0);
   }
 
-  apply(part: ApiKeysPart): 'key_exists' | 'too_many_keys' | null {
-    const set = new WorkingSet({ epoch: 0, maxDeliveries: 0, shares: EQUAL_SHARES }, this.#source);
+  apply(part: ApiKeysPart, now: number): 'key_exists' | 'too_many_keys' | null {
+    const set = new WorkingSet({ now, epoch: 0, maxDeliveries: 0, shares: EQUAL_SHARES }, this.#source);
     const reply = applyGroup(set, [part]);
     if (reply.status !== 'applied') return (reply as { reason: 'key_exists' | 'too_many_keys' }).reason;
-    this.#writer.write(set.changes());
+    this.#writer.write(set.changes(), now);
     return null;
   }
 }

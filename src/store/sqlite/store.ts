@@ -441,8 +441,10 @@ export class SqliteStore implements Store {
 
   /** One transaction. A group that the database itself refused is answered with its error. */
   async #write(groups: Group[]): Promise<(GroupResult | StoreError)[]> {
+    // The clock of the store is that of its process: whoever compares times knows its jumps.
+    const now = this.#options.now();
     const reply = await this.#call({
-      type: 'commit',
+      ...{ type: 'commit', now },
       groups: groups.map((group) =>
         group.map((part) => (part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part))),
       ),
@@ -456,11 +458,15 @@ export class SqliteStore implements Store {
     this.#stats.commitSeconds += reply.seconds;
     const results: (GroupResult | StoreError)[] = [];
     for (const [i, answer] of reply.replies.entries())
-      results.push(await this.#result(groups[i] as Group, answer));
+      results.push(await this.#result(groups[i] as Group, answer, now));
     return results;
   }
 
-  async #result(group: Group, reply: GroupReply | GroupFailure): Promise<GroupResult | StoreError> {
+  async #result(
+    group: Group,
+    reply: GroupReply | GroupFailure,
+    now: number,
+  ): Promise<GroupResult | StoreError> {
     if (reply.status === 'stale') return reply;
     if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
     if (reply.status === 'refused') {
@@ -471,7 +477,7 @@ export class SqliteStore implements Store {
     const isRemoval = group.some((part) => part.type === 'remove');
     const ended = group.find((part) => part.type === 'accept' && part.end !== null);
     if (ended?.type === 'accept' && ended.end !== null) {
-      const execution = endedAtOnce(ended.execution, ended.end);
+      const execution = endedAtOnce(ended.execution, ended.end, now);
       const row = reply.touched[0]?.row;
       execution.cost = row === undefined ? null : costOf(row);
       this.#cache.set(execution.id, execution);

@@ -19,6 +19,8 @@ export interface OpenRequest extends BatchOptions {
 }
 export interface CommitRequest {
   type: 'commit';
+  /** When they are carried out. */
+  now: number;
   groups: (readonly RulePart[])[];
 }
 export type WriterRequest =
@@ -107,11 +109,15 @@ function open(request: OpenRequest): WriterReply {
 
 type Committed = Extract<WriterReply, { type: 'committed' }>;
 
-function commit(db: DatabaseSync, writer: Batches, groups: CommitRequest['groups']): WriterReply {
+function commit(
+  db: DatabaseSync,
+  writer: Batches,
+  { groups, now }: Omit<CommitRequest, 'type'>,
+): WriterReply {
   const started = performance.now();
   try {
     db.exec('BEGIN IMMEDIATE');
-    const replies = writer.apply(groups);
+    const replies = writer.apply(groups, now);
     db.exec('COMMIT');
     return committed(writer, replies, started);
   } catch (error) {
@@ -126,7 +132,7 @@ function commit(db: DatabaseSync, writer: Batches, groups: CommitRequest['groups
   const replies: (GroupReply | GroupFailure)[] = [];
   const users = new Map<string, UserUsage>();
   for (const group of groups) {
-    const alone = commit(db, writer, [group]);
+    const alone = commit(db, writer, { groups: [group], now });
     if (alone.type !== 'committed') return alone;
     replies.push(...alone.replies);
     for (const one of alone.users) users.set(one[0], one);
@@ -165,7 +171,7 @@ function answer(request: WriterRequest): WriterReply {
     return { type: 'closed' };
   }
   if (db === null || writer === null) throw new Error('the store is not open');
-  if (request.type === 'commit') return commit(db, writer, request.groups);
+  if (request.type === 'commit') return commit(db, writer, request);
   if (request.type === 'shares') {
     writer.setShares(request.shares);
     return { type: 'shared' };

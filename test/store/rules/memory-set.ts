@@ -24,7 +24,7 @@ export function setOf(named: Named = {}, terms: Partial<WorkingSet['terms']> = {
       return [kind, (key: string): unknown => known?.[key] ?? nothing];
     }),
   ) as unknown as Source;
-  return new WorkingSet({ epoch: 7, maxDeliveries: 2, shares: EQUAL_SHARES, ...terms }, source);
+  return new WorkingSet({ now: 5, epoch: 7, maxDeliveries: 2, shares: EQUAL_SHARES, ...terms }, source);
 }
 
 let seq = 0;
@@ -34,7 +34,11 @@ export function row(changes: Partial<ExecutionRow> = {}): ExecutionRow {
   seq += 1;
   const fresh = newRow(newExecution({ userId: changes.user_id ?? 'ann' }));
   const id = changes.id ?? fresh.id;
-  return { ...fresh, ...{ seq, id, run_id: id, revision: 1, event_sequence: 2 }, ...changes };
+  return {
+    ...fresh,
+    ...{ seq, id, run_id: id, revision: 1, event_sequence: 2, created_at: 1000, queued_at: 1000 },
+    ...changes,
+  };
 }
 
 /** Rows by their ids, as facts. */

@@ -15,7 +15,7 @@ const attempt = (runId: string, number = 1) => ({
   ...{ outcome: null, output: null, resources: null, log_complete: null },
 });
 const settle = (executionId: string, more: object = {}): RulePart => ({
-  ...{ type: 'settle', executionId, attempt: 1, outcome: EXIT_0, result: null, at: 9, end: END },
+  ...{ type: 'settle', executionId, attempt: 1, outcome: EXIT_0, result: null, end: END },
   ...more,
 });
 const running = (changes = {}) => row({ phase: 'starting', status: 'running', attempt: 1, ...changes });
@@ -31,8 +31,7 @@ t.test('a refused group leaves nothing, and the groups before it stay', async (t
       key: 'k',
       bodyHash: 'h',
       executionId: 'two',
-      at: 1,
-      expiresAt: 9,
+      lifetimeMs: 8,
     },
   };
   t.match(applyGroup(set, [key, acceptOf({ id: 'two' }, { maxQueued: 0 })]), { reason: 'queue_full' });
@@ -45,7 +44,7 @@ t.test('a refused group leaves nothing, and the groups before it stay', async (t
 });
 
 t.test('what no need names is an error, and rows that were handed out stay as they are', async (t) => {
-  const set = new WorkingSet({ epoch: 1, maxDeliveries: 1, shares: EQUAL_SHARES }, null);
+  const set = new WorkingSet({ now: 5, epoch: 1, maxDeliveries: 1, shares: EQUAL_SHARES }, null);
   t.throws(() => set.execution('x'), NotLoaded);
   const known = row({ id: 'x' });
   set.fill('executions', 'x', known);
@@ -59,14 +58,14 @@ t.test('what no need names is an error, and rows that were handed out stay as th
 t.test('needs come in two rounds: what the parts name, and what those rows name', async (t) => {
   const one = running({ cost: '{}', concurrency_key: 'k' });
   const group = [[settle(one.id)]];
-  t.match(firstNeeds(group), { runsOf: [one.id], last: ['execution', 'event', 'entry', 'delivery'] });
+  t.match(firstNeeds(group, 5), { runsOf: [one.id], last: ['execution', 'event', 'entry', 'delivery'] });
   const set = setOf({ executions: byId(one), members: { [one.id]: [row({ id: 'mate', run_id: one.id })] } });
   t.match(secondNeeds(group, set), {
     ...{ attempts: [one.id], reservations: [one.id], accounts: ['ann'], keys: ['k'], users: ['ann'] },
     listeners: ['ann', ''],
   });
   t.same(
-    firstNeeds([[{ type: 'claim_next', pool: 'http', limit: 1, claim: { at: 1, runner: 'x' } }]]).runsOf,
+    firstNeeds([[{ type: 'claim_next', pool: 'http', limit: 1, claim: { runner: 'x' } }]], 5).runsOf,
     undefined,
   );
 });
@@ -99,11 +98,11 @@ t.test('who leaves a run hands it to the next, and waits for nobody', async (t) 
   const one = running();
   const mate = row({ id: 'mate', run_id: one.id, phase: 'joined' });
   const set = setOf({ executions: byId(one), members: { [one.id]: [mate] } });
-  applyGroup(set, [{ type: 'cancel', userId: 'ann', executionId: one.id, reason: 'no', at: 5 }]);
+  applyGroup(set, [{ type: 'cancel', userId: 'ann', executionId: one.id, reason: 'no' }]);
   t.match(set.execution(one.id), { status: 'cancelled', cancel_reason: 'no' });
   t.match(set.execution('mate'), { phase: 'starting', attempt: 1 });
   const alone = setOf({ executions: byId(one) });
-  applyGroup(alone, [{ type: 'cancel', userId: 'ann', executionId: one.id, reason: 'no', at: 5 }]);
+  applyGroup(alone, [{ type: 'cancel', userId: 'ann', executionId: one.id, reason: 'no' }]);
   t.match(alone.execution(one.id), { phase: 'canceling' });
 });
 
@@ -120,7 +119,7 @@ t.test(
     const step = { plan_id: plan.id, step: 'late' };
     t.equal(applyGroup(set, [acceptOf({ id: 'late', ...step })]).status, 'applied');
     t.match(applyGroup(set, [acceptOf(step)]), { reason: 'step_exists' });
-    applyGroup(set, [{ type: 'cancel', userId: 'ann', executionId: plan.id, reason: null, at: 5 }]);
+    applyGroup(set, [{ type: 'cancel', userId: 'ann', executionId: plan.id, reason: null }]);
     t.match(
       [plan.id, inner.id, deep.id, 'late'].map((id) => set.execution(id)?.phase),
       ['canceling', 'canceling', 'done', 'done'],
@@ -134,11 +133,11 @@ t.test('money is reserved, owed with the end, and charged once', async (t) => {
   const cost = { rates, reserved: 10, charged: null, balanceAfter: null } satisfies Cost;
   const text = JSON.stringify(cost);
   const set = setOf({ accounts: { ann: { balance: 15, reserved: 0 } } });
-  const claim = { at: 1, runner: 'x' };
+  const claim = { runner: 'x' };
   applyGroup(set, [acceptOf({ id: 'one', cost: text }, { claim })]);
   t.same(set.get('accounts', 'ann'), { balance: 15, reserved: 10 });
   t.match(applyGroup(set, [acceptOf({ cost: text })]), { reason: 'no_credit', needed: 10, available: 5 });
-  const charge: RulePart = { type: 'charge', executionId: 'one', at: 9, lowBalance: 14 };
+  const charge: RulePart = { type: 'charge', executionId: 'one', lowBalance: 14 };
   t.equal(applyGroup(set, [charge]).status, 'stale', 'it has not ended');
   applyGroup(set, [settle('one')]);
   t.match(applyGroup(set, [charge]), {
@@ -156,11 +155,11 @@ t.test('no more deliveries wait than may; one that is disabled or removed discar
     ...{ withResult: false, secrets: [], disabled: null, createdAt: 1 },
   };
   const set = setOf();
-  applyGroup(set, [{ type: 'webhook', webhook, at: 1 }]);
+  applyGroup(set, [{ type: 'webhook', webhook }]);
   applyGroup(set, [acceptOf({ id: 'one' })]);
   applyGroup(set, [acceptOf({ id: 'two' })]);
   t.same([set.get('pending', 'ann'), set.get('counts', 'dropped')], [2, 2]);
-  applyGroup(set, [{ type: 'webhook', webhook: { ...webhook, disabled: 'request' }, at: 2 }]);
+  applyGroup(set, [{ type: 'webhook', webhook: { ...webhook, disabled: 'request' } }]);
   t.same(
     set.deliveriesOf('w').map(({ state }) => state),
     ['discarded', 'discarded'],
