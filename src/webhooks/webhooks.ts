@@ -47,17 +47,17 @@ export class WebhookService implements Webhooks {
     } | null,
   ): Promise<void> {
     const { id, userId } = OPERATOR;
-    const { clock, commit } = this.#deps;
+    const createdAt = this.#deps.clock.now();
     if (wanted === null) {
-      await commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
+      await this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]);
       return;
     }
     const { url, secret, types, withResult } = wanted;
     const webhook: Webhook = {
-      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt: clock.now() },
+      ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt },
       ...{ filter: { userId: null, types }, withResult, secrets: [{ secret, until: null }] },
     };
-    await commit([[{ type: 'webhook', webhook }]]);
+    await this.#deps.commit([[{ type: 'webhook', webhook }]]);
   }
 
   async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
