@@ -13,6 +13,7 @@ import { completionCommand } from './commands/completion.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventCommands } from './commands/events.ts';
 import { executionCommands } from './commands/executions.ts';
+import { explainCommand } from './commands/explain.ts';
 import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
 import { loginCommands } from './commands/login.ts';
@@ -55,6 +56,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   runCommand(program, session, end);
   executionCommands(program, session, end);
   showCommand(program, session);
+  explainCommand(program, session);
   logCommands(program, session, end);
   planCommands(program, session, end);
   eventCommands(program, session);

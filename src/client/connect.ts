@@ -22,6 +22,7 @@ import type {
   EventFilter,
   Execution,
   ExecutionFilter,
+  Explanation,
   OutputEvent,
   PatchRequest,
   Plan,
@@ -114,6 +115,11 @@ export class Execd {
   async get(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Execution> {
     const params = { path: { id } };
     return dataOf(this.api.GET('/v1/executions/{id}', { params, ...given({ signal }) }));
+  }
+
+  /** Why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do. */
+  async explain(id: string): Promise<Explanation> {
+    return dataOf(this.api.GET('/v1/executions/{id}/explain', { params: { path: { id } } }));
   }
 
   /** Waits until it has ended, however long that takes. */

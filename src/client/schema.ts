@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 6d3879bb2d01cba566da4a91edb3eb6f8fcbb3da7dcdbbf4d62f560cd82f2890.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 e2cb4b29e07cb88f42ebd38c129ff382deba4408975d1c27a133b0748dbb78b4.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -210,6 +210,28 @@ export interface paths {
          *     Requires the scope `submit`.
          */
         post: operations["runExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain an execution or a plan
+         * @description Says why it waits, why it ended as it did, what was retried and what was not, what it found in the cache, and what a rerun would do now. Nothing is changed.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["explainExecution"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2586,6 +2608,236 @@ export interface components {
             details: components["schemas"]["Outcome"];
             /** @description Whether another attempt can succeed. */
             retryable: boolean;
+        };
+        /** @description Why an execution is as it is. */
+        Explanation: {
+            /** @description Id of the execution. */
+            id: string;
+            kind: components["schemas"]["Kind"];
+            status: components["schemas"]["Status"];
+            /**
+             * @description Finer than the status. `done` is the last phase.
+             * @enum {string}
+             */
+            phase: "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            /** @description All of it in a few sentences. */
+            summary: string;
+            /** @description Time from its acceptance to its first attempt, or until now, milliseconds. */
+            waited_ms: number;
+            /** @description Why it waits; null if it does not. */
+            waiting: components["schemas"]["WhyWaiting"] | null;
+            /** @description Why it ended as it did; null until the end. */
+            end: components["schemas"]["WhyEnded"] | null;
+            /** @description All attempts, the first one first. */
+            attempts: components["schemas"]["WhyRetried"][];
+            /** @description The cache; null if it does not use it. */
+            cache: components["schemas"]["WhyMissed"] | null;
+            /** @description What a rerun would do now; null until the end. */
+            rerun: components["schemas"]["WhatOnRerun"] | null;
+            /** @description For a plan: at most 100 steps that did not complete, failed ones first. Null otherwise. */
+            steps: components["schemas"]["StepWhy"][] | null;
+            /** @description For a plan: how many more there are. */
+            steps_left_out: number;
+        };
+        /** @description Why it waits. */
+        WhyWaiting: {
+            /**
+             * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
+             * @enum {string}
+             */
+            reason: "joined" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
+            /** @description The same in words. */
+            words: string;
+            /** @description Executions before it; null if it is not in the queue. */
+            position: number | null;
+            /** @description The same by why they are before it. */
+            ahead: {
+                /** @description Of a higher priority. */
+                higher_priority: number;
+                /** @description Of the same user. */
+                own: number;
+                /** @description Of other users, who have their turns before. */
+                others: number;
+            } | null;
+            /** @description The slots that it needs one of. */
+            pool: {
+                /**
+                 * @description Processes or HTTP calls.
+                 * @enum {string}
+                 */
+                name: "process" | "http";
+                /** @description Slots in total. */
+                slots: number;
+                /** @description Slots in use. */
+                running: number;
+                /** @description Mean duration of an attempt of late, milliseconds. */
+                mean_ms: number | null;
+            };
+            /** @description Its concurrency key; null without one. */
+            concurrency: {
+                /** @description What shares the limit. */
+                key: string;
+                /** @description Executions at a time. */
+                limit: number;
+                /** @description Executions that run with this key. */
+                running: number;
+            } | null;
+            /** @description The limit of its user. */
+            user: {
+                /** @description Executions of the user that run. */
+                running: number;
+                /** @description How many may; null: any number. */
+                limit: number | null;
+            };
+            /** @description The circuit that it belongs to; null without one. */
+            circuit: components["schemas"]["Circuit"] | null;
+            /** @description When it enters the queue again. */
+            retry_at: string | null;
+            /** @description The clock that ends it if it still waits then; null: none. */
+            deadline: {
+                /** @description The clock, such as `timeouts.queue_ms`. */
+                name: string;
+                /**
+                 * Format: date-time
+                 * @description When it ends.
+                 */
+                at: string;
+            } | null;
+            /** @description About how long until it starts, milliseconds; null if execd cannot say. */
+            estimate_ms: number | null;
+        };
+        /** @description Why it ended as it did. */
+        WhyEnded: {
+            /**
+             * @description The cause of its outcome.
+             * @enum {string}
+             */
+            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+            /** @description The error; null if it completed. */
+            error: {
+                code: components["schemas"]["ErrorCode"];
+                type: components["schemas"]["ErrorType"];
+                fault: components["schemas"]["Fault"];
+            } | null;
+            /** @description What happened, in words. */
+            message: string;
+            /** @description What that means, and what usually causes it; null if the message says all. */
+            meaning: string | null;
+            /** @description The clock or limit that ended it; null: none did. */
+            limit: {
+                /** @description The clock or limit, such as `timeouts.attempt_ms`. */
+                name: string;
+                /** @description Its value. */
+                value: number;
+                /**
+                 * @description Unit of the value.
+                 * @enum {string}
+                 */
+                unit: "ms" | "bytes" | "s" | "count";
+            } | null;
+            /** @description How its processes ended; null if none was started. */
+            process: components["schemas"]["ProcessEnd"] | null;
+            /** @description The last lines that it wrote, if it did not complete. */
+            last_output: {
+                /**
+                 * @description Where it was written.
+                 * @enum {string}
+                 */
+                stream: "stdout" | "stderr";
+                /** @description At most 10 lines; control characters are escaped. */
+                text: string;
+            } | null;
+            /** @description What its last attempt used. */
+            resources: components["schemas"]["Resources"] | null;
+            /** @description Where its last attempt ran; null if it had none. */
+            host: {
+                /** @description Name of the runner host. */
+                runner: string;
+                /** @description Number of the last attempt. */
+                attempt: number;
+                isolation: components["schemas"]["IsolationTier"];
+            } | null;
+            /** @description What you can do about it. */
+            advice: string[];
+        };
+        /** @description An attempt, and whether it was retried. */
+        WhyRetried: {
+            /** @description From 1. */
+            number: number;
+            /** @description How it ended; null while it runs. */
+            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
+            /** @description Why it did not complete; null if it did. */
+            message: string | null;
+            /** @description Whether another attempt followed, or will. */
+            retried: boolean;
+            /** @description Why no attempt followed; null if one did. */
+            why_not: ("completed" | "no_retry_block" | "one_attempt" | "attempts_used" | "budget_used" | "cancelled" | "clock_over" | "circuit_open" | "not_retry_safe" | "not_in_retry_on" | "not_helped" | "not_started") | null;
+            /** @description The same in words. */
+            words: string;
+            /** @description Time until the next attempt was claimed, milliseconds. */
+            wait_ms: number | null;
+        };
+        /** @description What it found in the cache, or why it found nothing. */
+        WhyMissed: {
+            /** @description Its cache key. */
+            key: string;
+            /**
+             * @description `other_key`: a similar execution has another key. `not_kept`, `expired`, `removed`: what became of the result with this key. `under_way`: a run with this key could not be joined.
+             * @enum {string}
+             */
+            reason: "hit" | "joined" | "not_looked_up" | "first_use" | "other_key" | "not_kept" | "expired" | "removed" | "under_way";
+            /** @description The same in words. */
+            words: string;
+            /** @description The execution that the reason is about. */
+            other: {
+                /** @description Its id. */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was accepted, or when its result was stored.
+                 */
+                created: string;
+                /** @description Its cache key. */
+                key: string;
+            } | null;
+            /** @description For `other_key`: the fields in which the keys differ, at most 20. */
+            differences: {
+                /** @description Path of the field, such as `params.region`. */
+                field: string;
+                /** @description Its value as JSON, cut to 200 characters; null: absent. */
+                here: string | null;
+                /** @description The value of the other execution. */
+                there: string | null;
+            }[];
+        };
+        /** @description What a rerun would do now. */
+        WhatOnRerun: {
+            /** @description Whether execd would accept it now. */
+            accepted: boolean;
+            /** @description Why execd would reject it. */
+            problem: components["schemas"]["Problem"] | null;
+            /** @description How it would begin; null for a plan. */
+            begins: ("hit" | "joined" | "running" | "queued" | "refused_by_circuit") | null;
+            /** @description Whether it can end differently without a change. */
+            may_help: boolean;
+            /** @description The same in words. */
+            words: string;
+        };
+        /** @description A step that did not complete. */
+        StepWhy: {
+            /** @description Name of the step. */
+            step: string;
+            /**
+             * @description Status of the step.
+             * @enum {string}
+             */
+            status: "pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out" | "skipped";
+            /** @description Its execution; null if it has none. */
+            execution_id: string | null;
+            /** @description The same in words. */
+            words: string;
+            /** @description Whether it failed before all others. They often failed because of it. */
+            first: boolean;
         };
         /** @description Output of the last attempt. */
         Output: {
@@ -5420,6 +5672,39 @@ export interface operations {
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["GatewayTimeout"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    explainExecution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The explanation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

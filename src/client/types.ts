@@ -15,6 +15,7 @@ export type Delivery = Schemas['Delivery'];
 export type DryRun = Schemas['DryRun'];
 export type Event = Schemas['Event'];
 export type Execution = Schemas['Execution'];
+export type Explanation = Schemas['Explanation'];
 export type Health = Schemas['Health'];
 export type LedgerEntry = Schemas['LedgerEntry'];
 export type LogEnd = Schemas['LogEnd'];

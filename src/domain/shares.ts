@@ -13,12 +13,14 @@ export interface Taken {
   users: number;
 }
 
-/** What waits in the queue, of a user and of all. */
+/** What waits in the queue and what runs, of a user and of all. */
 export interface QueueUse {
   /** For a slot, for a next attempt, or for a run that was joined. */
   waiting: Taken;
   /** For a next attempt. */
   retrying: Taken;
+  /** What runs. */
+  running: Taken;
 }
 
 /** Whether a user may take so much more. */

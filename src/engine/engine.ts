@@ -26,6 +26,7 @@ import { Deadlines } from './run/deadlines.ts';
 import { type Disk, DiskWatch } from './upkeep/disk-watch.ts';
 import type { AccountListener, Listener } from './feed/event-bus.ts';
 import { dryRun, type DryRun } from './accept/dry-run.ts';
+import { explain, type Explanation } from './explain/explain.ts';
 import { EventBus } from './feed/event-bus.ts';
 import { Hits } from './accept/hits.ts';
 import { LateAccepts } from './accept/late-accepts.ts';
@@ -70,6 +71,7 @@ export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from '../resilience/circuit.ts';
 export type { Submission, Submitted } from './accept/submit.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
+export type { Explanation } from './explain/explain.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
@@ -477,6 +479,22 @@ export class Engine {
   async dryRun(caller: Caller, submission: Submission): Promise<DryRun> {
     this.#checkOpen();
     return dryRun(caller, submission, this.#submitDeps);
+  }
+
+  /**
+   * Why an execution is as it is: in the queue, ended, retried, not found in the cache.
+   *
+   * @throws RefusedError `not_found`, or when the store cannot be read
+   */
+  explain(caller: Caller, id: ExecutionId): Promise<Explanation> {
+    const { store, clock, rules } = this.#deps;
+    return explain(caller, id, {
+      ...{ store, clock, rules, policies: this.#policies, schedulers: this.#schedulers },
+      isOpen: () => this.#state === 'open',
+      get: (...of) => this.#queries.get(...of),
+      planView: (...of) => this.plans.get(...of),
+      dryRun: (...of) => dryRun(...of, this.#submitDeps),
+    });
   }
 
   /** A new execution with the spec of another one. */

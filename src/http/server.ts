@@ -24,6 +24,7 @@ import { auditRoutes, type AuditRoutesOptions } from './ops/audit.ts';
 import { cacheEntryRoutes } from './cache/cache-entries.ts';
 import { cacheRoutes, circuitRoutes, type WarmUps } from './cache/routes.ts';
 import { executionRoutes } from './executions/routes.ts';
+import { explainRoute } from './explain/route.ts';
 import { meRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
@@ -137,6 +138,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
+  explainRoute(app, { engine });
   logRoutes(app, options);
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);

@@ -899,6 +899,7 @@ function turns(t: Test, makeWorld: MakeWorld): void {
     const ids = await given(store, ...of('b', 3), ...of('c', 1));
     const places = await Promise.all(ids.map((id) => store.queuePosition(id)));
     t.same(places, [1, 4, 6, 2]);
+    t.same(await store.queuePlace(ids[2] as string), { higher: 0, own: 2, others: 4 });
     const claimed = await claim(store, 8);
     t.same(
       ids.map((id) => claimed.findIndex((one) => one.id === id)),
@@ -970,7 +971,12 @@ function quotas(t: Test, makeWorld: MakeWorld): void {
     for (let i = 0; i < 2; i++) applied(await add(store, 'b'));
     t.match(await add(store, 'b'), { status: 'refused', reason: 'queue_full' }, 'an equal part is two');
     applied(await add(store, 'c'));
-    const use = { waiting: { own: 4, total: 7, users: 3 }, retrying: { own: 0, total: 0, users: 3 } };
+    const none = { own: 0, total: 0 };
+    const use = {
+      waiting: { own: 4, total: 7, users: 3 },
+      retrying: { ...none, users: 3 },
+      running: { ...none, users: 1 },
+    };
     t.same(store.queueUse('a'), use);
     const again = await reopen();
     t.same(again.queueUse('a'), use);

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, shell } from '../helpers/build.ts';
 import { until, withEnvironment, withLimit } from '../helpers/processes.ts';
@@ -578,6 +579,49 @@ t.test('a rerun is a new execution of the same spec', async (t) => {
     'idempotency-key': 'r',
   });
   t.equal(reused.status, 422, 'the key stands for the rerun of another execution');
+});
+
+t.test('an execution and a plan are explained', async (t) => {
+  const { run, submit, inPhase, call, app } = await sharedService(t, ONE_SLOT);
+  const explain = async (id: string) => (await call('GET', `/v1/executions/${id}/explain`)).body;
+  const failed = await run(shell('echo no such table >&2; exit 137'));
+  t.match(await explain(failed.id), {
+    ...{ id: failed.id, status: 'failed', summary: /^It failed\. .*SIGKILL/ },
+    end: { last_output: { stream: 'stderr', text: 'no such table' }, host: { attempt: 1 } },
+    attempts: [{ retried: false, why_not: 'no_retry_block' }],
+    rerun: { accepted: true, begins: 'running' },
+  });
+  const holder = await submit(shell('sleep 60'));
+  await inPhase(holder.id, 'running');
+  const { id } = await submit(shell('true'));
+  t.match(await explain(id), {
+    waiting: { reason: 'no_free_slot', position: 0, ahead: { own: 0 }, pool: { slots: 1, running: 1 } },
+  });
+  await call('POST', `/v1/executions/${holder.id}/cancel`);
+  const steps = [
+    { name: 'a', kind: 'shell', command: 'exit 3' },
+    { name: 'b', kind: 'shell', command: 'true', depends_on: ['a'] },
+  ];
+  const plan = await call<{ id: string }>('POST', '/v1/plans', {
+    strategy: { type: 'dependency_graph' },
+    steps,
+  });
+  await app.engine.wait(
+    { ...LOCAL_CALLER },
+    plan.body.id,
+    { until: 'finished' },
+    60_000,
+    new AbortController().signal,
+  );
+  t.match(await explain(plan.body.id), {
+    summary: /The step a was the first: The command exited with code 3/,
+    steps: [
+      { step: 'a', status: 'failed', first: true },
+      { step: 'b', status: 'skipped', words: 'It depends on the step a, which did not complete.' },
+    ],
+    rerun: { begins: null, words: /redrive/ },
+  });
+  t.equal((await call('GET', '/v1/executions/nothing/explain')).status, 404);
 });
 
 t.test('lists have pages, and a cursor belongs to its filter', async (t) => {

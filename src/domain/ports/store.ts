@@ -97,6 +97,16 @@ export interface EventPage {
   upTo: number;
 }
 
+/** Queued executions that are ahead of one. */
+export interface QueuePlace {
+  /** Of a higher priority. */
+  higher: number;
+  /** Of the same user. */
+  own: number;
+  /** Of other users, who have their turns before. */
+  others: number;
+}
+
 /** A claim that no settle followed, found at open. */
 export interface InterruptedAttempt {
   execution: Execution;
@@ -179,6 +189,10 @@ export interface Store extends AccountReads {
   eventEnds(userId: string | null): Promise<{ last: number; swept: number }>;
   /** How many queued executions are ahead; null when it is not queued. */
   queuePosition(id: ExecutionId): Promise<number | null>;
+  /** The same by why they are ahead. */
+  queuePlace(id: ExecutionId): Promise<QueuePlace | null>;
+  /** How many executions with a concurrency key run. */
+  keyUse(key: string): Promise<number>;
   /**
    * Pending executions that are followed after a restart, oldest first: something happens to them at a time (a limit, the
    * end of a backoff), they take part in a run, or others may join theirs.

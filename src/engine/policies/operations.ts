@@ -63,7 +63,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
   ...SCALAR_NAMES,
 ]);
 
-function ownFields(work: Work): Record<string, unknown> {
+export function ownFields(work: Work): Record<string, unknown> {
   return Object.fromEntries(Object.entries(work).filter(([name]) => !POLICY_FIELDS.has(name)));
 }
 

@@ -50,6 +50,11 @@ export class Policies {
     return this.#circuit(execution)?.waitMs != null;
   }
 
+  /** The circuit that an execution belongs to, as it is; null where there is none. */
+  viewOf(execution: Pick<Execution, 'spec' | 'work'>): CircuitView | null {
+    return this.#circuit(execution)?.view() ?? null;
+  }
+
   /** Lets an attempt through, or says how it ends instead. */
   admit(execution: Execution): Pass | { outcome: Outcome } {
     const circuit = this.#circuit(execution);

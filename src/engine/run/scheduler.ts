@@ -53,6 +53,11 @@ export class Scheduler {
     return this.#deps.slots - this.#inUse;
   }
 
+  /** How long attempts held their slots of late, milliseconds; null before the first end. */
+  get meanMs(): number | null {
+    return this.#meanMs;
+  }
+
   get #queued(): number {
     return this.#deps.store.stats().queued[this.#deps.pool];
   }

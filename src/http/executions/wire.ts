@@ -13,7 +13,7 @@ import {
   resultValue,
 } from '../../domain/execution/execution.ts';
 import { eachLimit, type ResourceLimits } from '../../domain/limits.ts';
-import { type Outcome, judge } from '../../domain/outcome.ts';
+import { type Outcome, type ProcessEnd, judge } from '../../domain/outcome.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import { shownStop, type StopPolicy } from '../../domain/stop.ts';
 import { lastWords } from '../../domain/execution/last-words.ts';
@@ -42,23 +42,21 @@ export function toOutcome(outcome: Outcome): OutcomeWire {
     if (name === 'process' || name === 'resultError' || name === 'bodyType') continue;
     wire[SNAKE[name] ?? name] = value;
   }
-  if ('process' in outcome) {
-    const end = outcome.process;
-    wire.process =
-      end === null
-        ? null
-        : {
-            exit_code: end.exitCode,
-            signal: end.signal,
-            forced: end.forced,
-            signals: end.signals.map(({ signal, at }) => ({ signal, at: isoTime(at) })),
-            processes_found: end.processesFound,
-            leftover_processes: end.leftoverProcesses,
-            survivors: end.survivors,
-            output_lost: end.outputLost,
-          };
-  }
+  if ('process' in outcome) wire.process = outcome.process === null ? null : toProcess(outcome.process);
   return wire as OutcomeWire;
+}
+
+export function toProcess(end: ProcessEnd): NonNullable<OutcomeWire['process']> {
+  return {
+    exit_code: end.exitCode,
+    signal: end.signal,
+    forced: end.forced,
+    signals: end.signals.map(({ signal, at }) => ({ signal, at: isoTime(at) })),
+    processes_found: end.processesFound,
+    leftover_processes: end.leftoverProcesses,
+    survivors: end.survivors,
+    output_lost: end.outputLost,
+  };
 }
 
 function toAttempt(attempt: Attempt): AttemptWire {
@@ -75,7 +73,7 @@ function toAttempt(attempt: Attempt): AttemptWire {
   };
 }
 
-function toResources(attempt: Attempt | undefined): AttemptWire['resources'] {
+export function toResources(attempt: Pick<Attempt, 'resources'> | undefined): AttemptWire['resources'] {
   const resources = attempt?.resources ?? null;
   return resources === null ? null : { cpu_ms: resources.cpuMs, max_rss_bytes: resources.maxRssBytes };
 }

@@ -7,6 +7,7 @@ import { settingList } from '../ops/settings.ts';
 import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
+import { explainComponents } from '../explain/explain-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
 import { outcomeComponents } from '../executions/outcome-schemas.ts';
 import { commonParts } from '../../domain/spec/spec.ts';
@@ -47,6 +48,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     ...wordComponents,
     Attempt: attempt,
     ...outcomeComponents,
+    ...explainComponents,
     Output: output,
     Resources: resources,
     CacheUse: cacheUse,

@@ -2,6 +2,7 @@
 // It mirrors what the writer has committed; who is claimed next is decided by the table, never from here. Users take turns,
 // so what is ahead of an execution is its user's own, and of each other user as many as have their turns meanwhile.
 import type { ExecutionId } from '../../domain/ids.ts';
+import type { QueuePlace } from '../../domain/ports/store.ts';
 
 /** Executions of one user in one priority. */
 interface Line {
@@ -66,20 +67,20 @@ export class QueueOrder {
   }
 
   /**
-   * How many are ahead; null when it does not wait.
+   * How many are ahead, by why; null when it does not wait.
    *
    * @param weightOf turns of a user in a round
    */
-  position(id: ExecutionId, weightOf: (userId: string) => number): number | null {
+  place(id: ExecutionId, weightOf: (userId: string) => number): QueuePlace | null {
     const entry = this.#entries.get(id);
     if (entry === undefined) return null;
-    let ahead = 0;
+    let higher = 0;
     for (const band of this.#bands) {
-      if (band.priority > entry.priority) ahead += band.size;
-      else if (band.priority === entry.priority) ahead += aheadIn(band, entry, weightOf);
+      if (band.priority > entry.priority) higher += band.size;
+      else if (band.priority === entry.priority) return { higher, ...aheadIn(band, entry, weightOf) };
       else break;
     }
-    return ahead;
+    return { higher, own: 0, others: 0 };
   }
 
   #band(priority: number): Band {
@@ -92,18 +93,22 @@ export class QueueOrder {
   }
 }
 
-function aheadIn(band: Band, { userId, seq }: Entry, weightOf: (userId: string) => number): number {
-  const own = band.lines.get(userId) as Line;
-  const before = search(own, seq) - own.head;
-  const rounds = Math.floor(before / weightOf(userId));
-  let ahead = before;
+function aheadIn(
+  band: Band,
+  { userId, seq }: Entry,
+  weightOf: (userId: string) => number,
+): Pick<QueuePlace, 'own' | 'others'> {
+  const line = band.lines.get(userId) as Line;
+  const own = search(line, seq) - line.head;
+  const rounds = Math.floor(own / weightOf(userId));
+  let others = 0;
   for (const [other, { seqs, head }] of band.lines) {
     if (other === userId) continue;
     // In the round of its own turn, those before it in the order of names come first.
     const turns = (rounds + (other < userId ? 1 : 0)) * weightOf(other);
-    ahead += Math.min(seqs.length - head, turns);
+    others += Math.min(seqs.length - head, turns);
   }
-  return ahead;
+  return { own, others };
 }
 
 /** Index of the first sequence that is not smaller. */

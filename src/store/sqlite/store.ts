@@ -26,6 +26,7 @@ import type {
   InterruptedAttempt,
   ListFilter,
   ListPage,
+  QueuePlace,
   Shares,
   StepRecord,
   Store,
@@ -241,10 +242,19 @@ export class SqliteStore implements Store {
   }
 
   async queuePosition(id: ExecutionId): Promise<number | null> {
+    const place = await this.queuePlace(id);
+    return place === null ? null : place.higher + place.own + place.others;
+  }
+
+  async queuePlace(id: ExecutionId): Promise<QueuePlace | null> {
     const { users, weight } = this.#shares;
     const weightOf = (userId: string) => users[userId]?.weight ?? weight;
     const { process, http } = this.#queues;
-    return process.position(id, weightOf) ?? http.position(id, weightOf);
+    return process.place(id, weightOf) ?? http.place(id, weightOf);
+  }
+
+  async keyUse(key: string): Promise<number> {
+    return this.#read((reads) => reads.keyUse(key));
   }
 
   async pendingToFollow(): Promise<PendingExecution[]> {
@@ -386,6 +396,7 @@ export class SqliteStore implements Store {
     return {
       waiting: this.#users.taken(userId, 'waiting'),
       retrying: this.#users.taken(userId, 'retrying', 'waiting'),
+      running: this.#users.taken(userId, 'running'),
     };
   }
 

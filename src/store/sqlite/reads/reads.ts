@@ -123,6 +123,11 @@ export class Reads {
     return this.all(text) as Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>[];
   }
 
+  keyUse(key: string): number {
+    const text = `SELECT count(*) AS n FROM executions WHERE phase IN ('starting', 'canceling') AND concurrency_key = ?`;
+    return (this.one(text, key) as { n: number }).n;
+  }
+
   oldestQueuedAt(): number | null {
     const text = `SELECT min(queued_at) AS oldest FROM executions WHERE phase = 'queued'`;
     return (this.one(text) as { oldest: number | null }).oldest;

@@ -1,0 +1,163 @@
+// Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
+// Reads only; each part is a pure function of the record and of what the queue knows now.
+import type { AccessRules } from '../../domain/access/access-rules.ts';
+import { RefusedError } from '../../domain/errors.ts';
+import { type Execution, isFinished, type Pool, poolOf } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import { judge } from '../../domain/outcome.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import type { Caller } from '../../domain/spec/access.ts';
+import type { DryRun, WouldBegin } from '../accept/dry-run.ts';
+import type { Submission } from '../accept/submit.ts';
+import type { PlanView } from '../plans/plan-view.ts';
+import type { Policies } from '../policies/policies.ts';
+import type { ExecutionView } from '../read/queries.ts';
+import { stored } from '../refusals.ts';
+import type { Scheduler } from '../run/scheduler.ts';
+import { type StepWhy, stepsOf } from './plan-steps.ts';
+import { type WhyEnded, whyEnded } from './why-ended.ts';
+import { type WhyMissed, whyMissed } from './why-missed.ts';
+import { type WhyRetried, whyRetried } from './why-retried.ts';
+import { type WhyWaiting, whyWaiting } from './why-waiting.ts';
+
+export interface Explanation {
+  view: ExecutionView;
+  /** All of it in one or two sentences. */
+  summary: string;
+  /** From its acceptance to the claim of its first attempt, or until now, milliseconds. */
+  waitedMs: number;
+  waiting: WhyWaiting | null;
+  end: WhyEnded | null;
+  attempts: WhyRetried[];
+  cache: WhyMissed | null;
+  /** Null where it cannot be run again now: it is live, or the server accepts nothing. */
+  rerun: WhatOnRerun | null;
+  /** Of a plan. */
+  steps: { steps: StepWhy[]; leftOut: number } | null;
+}
+
+export interface WhatOnRerun {
+  refusal: RefusedError | null;
+  /** Null for a plan, and where it would be refused. */
+  begins: WouldBegin | null;
+  /** Whether the cause of its end may be gone the next time. */
+  mayHelp: boolean;
+  words: string;
+}
+
+export interface ExplainDeps {
+  store: Store;
+  clock: Clock;
+  policies: Policies;
+  schedulers: Readonly<Record<Pool, Scheduler>>;
+  rules: () => AccessRules;
+  isOpen: () => boolean;
+  get(caller: Caller, id: ExecutionId): Promise<ExecutionView>;
+  planView(caller: Caller, id: ExecutionId): Promise<PlanView>;
+  dryRun(caller: Caller, submission: Submission): Promise<DryRun>;
+}
+
+/** Earlier executions that are compared with one that found nothing in the cache. */
+const MOST_EARLIER = 100;
+
+/** @throws RefusedError `not_found` */
+export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps): Promise<Explanation> {
+  const view = await deps.get(caller, id);
+  const { execution } = view;
+  const isPlan = execution.spec.kind === 'plan';
+  const waiting = execution.status === 'pending' ? await waitingOf(execution, deps) : null;
+  const end = isFinished(execution) ? whyEnded(execution) : null;
+  const steps = isPlan ? stepsOf(await deps.planView(caller, id)) : null;
+  const firstClaim = execution.attempts[0]?.claimedAt;
+  const until = firstClaim ?? (isFinished(execution) ? execution.finishedAt : deps.clock.now());
+  return {
+    ...{ view, waiting, end, steps },
+    summary: summaryOf(execution, waiting, end, steps),
+    waitedMs: isPlan ? 0 : Math.max(0, deps.clock.between(execution.createdAt, until)),
+    attempts: whyRetried(execution),
+    cache: execution.cache === null ? null : whyMissed(execution, await earlierOf(execution, deps)),
+    rerun: await rerunOf(caller, execution, deps),
+  };
+}
+
+async function waitingOf(
+  execution: Extract<Execution, { status: 'pending' }>,
+  { store, clock, policies, schedulers, rules, isOpen }: ExplainDeps,
+): Promise<WhyWaiting> {
+  const { id, userId, concurrency, work } = execution;
+  const scheduler = schedulers[poolOf(work) ?? 'process'];
+  const { pool: name, slots, inUse, meanMs } = scheduler;
+  return whyWaiting(execution, {
+    now: clock.now(),
+    isOpen: isOpen(),
+    place: await stored(store.queuePlace(id)),
+    pool: { name, slots, running: inUse, meanMs },
+    keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
+    user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
+    circuit: policies.viewOf(execution),
+  });
+}
+
+/** Those that may have left a result, newest first. */
+async function earlierOf(execution: Execution, { store }: ExplainDeps): Promise<Execution[]> {
+  const { spec, userId, id, cache } = execution;
+  if (cache?.status !== 'miss' || cache.mode === 'write' || cache.mode === 'refresh') return [];
+  const operation = spec.kind === 'operation' ? spec.name : undefined;
+  const filter = { userId, kind: [spec.kind], operation };
+  const { executions } = await stored(store.list(filter, MOST_EARLIER, id));
+  return executions;
+}
+
+async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps): Promise<WhatOnRerun | null> {
+  if (!isFinished(execution) || !deps.isOpen()) return null;
+  const { spec, outcome, status, id } = execution;
+  const mayHelp = status !== 'completed' && judge(outcome).error?.retryable !== false;
+  if (spec.kind === 'plan') {
+    const words =
+      status === 'completed'
+        ? 'A rerun runs all steps again.'
+        : 'A rerun runs all steps again. A redrive keeps the completed steps and runs the others.';
+    return { refusal: null, begins: null, mayHelp, words };
+  }
+  const submission = { spec, trace: null, idempotency: null, rerunOf: id };
+  const { refusal, begins } = await deps.dryRun(caller, submission);
+  const first = refusal === null ? BEGINS[begins ?? 'queued'] : `execd would reject it: ${refusal.message}`;
+  const second = status === 'completed' ? '' : mayHelp ? MAY_HELP : SAME_AGAIN;
+  return { refusal, begins, mayHelp, words: `${first} ${second}`.trim() };
+}
+
+const MAY_HELP = 'It can end differently: the cause may be gone.';
+const SAME_AGAIN =
+  'Unless you change the request, or what it works on, it will probably end in the same way.';
+const BEGINS: Record<WouldBegin, string> = {
+  hit: 'It would get a stored result from the cache, and run nothing.',
+  joined: 'It would join the run of an execution that asks for the same.',
+  running: 'It would start at once.',
+  queued: 'It would wait in the queue.',
+  refused_by_circuit: 'It would fail at once, because its circuit is open.',
+};
+
+function summaryOf(
+  execution: Execution,
+  waiting: WhyWaiting | null,
+  end: WhyEnded | null,
+  steps: Explanation['steps'],
+): string {
+  const { status } = execution;
+  if (waiting !== null) return `It waits. ${waiting.words}`;
+  if (end === null) return execution.phase === 'canceling' ? 'execd is stopping it.' : 'It runs.';
+  const first = steps?.steps.find(({ isFirst }) => isFirst);
+  const root = first === undefined ? '' : ` The step ${first.step} was the first: ${first.words}`;
+  const meaning = end.meaning === null ? '' : ` ${end.meaning}`;
+  return `${STATUS_WORDS[status]} ${end.message}${meaning}${root}`;
+}
+
+const STATUS_WORDS: Record<Execution['status'], string> = {
+  pending: 'It waits.',
+  running: 'It runs.',
+  completed: 'It completed.',
+  failed: 'It failed.',
+  cancelled: 'It was cancelled.',
+  timed_out: 'It timed out.',
+};

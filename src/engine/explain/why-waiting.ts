@@ -1,0 +1,120 @@
+// Why an execution waits: its place, the rule that limits it now, and about how long it will take. From what the queue knows now.
+import type { WaitingFor } from '../../domain/execution/explained.ts';
+import type { Execution, PendingExecution, Pool } from '../../domain/execution/execution.ts';
+import type { QueuePlace } from '../../domain/ports/store.ts';
+import type { CircuitView } from '../../resilience/circuit.ts';
+import { deadlineOf } from '../policies/settings.ts';
+
+/** What the engine knows beside the record. */
+export interface QueueFacts {
+  now: number;
+  isOpen: boolean;
+  place: QueuePlace | null;
+  pool: { name: Pool; slots: number; running: number; meanMs: number | null };
+  /** How many run with its concurrency key; null without one. */
+  keyRunning: number | null;
+  user: { running: number; limit: number | null };
+  circuit: CircuitView | null;
+}
+
+export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunning'> {
+  reason: WaitingFor;
+  words: string;
+  position: number | null;
+  concurrency: { key: string; limit: number; running: number } | null;
+  /** When it enters the queue again, ms since the epoch. */
+  retryAt: number | null;
+  /** When waiting ends it, and by which clock. */
+  deadline: { name: string; at: number } | null;
+  /** Until its start, milliseconds; null where nothing can be said. */
+  estimateMs: number | null;
+}
+
+export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyWaiting {
+  const { place, pool, user, circuit, keyRunning } = facts;
+  const { concurrency } = execution;
+  const reason = reasonOf(execution, facts);
+  const deadline = deadlineOf(execution);
+  const key = concurrency === null ? null : { ...concurrency, running: keyRunning ?? 0 };
+  return {
+    ...{ reason, place, pool, user, circuit, concurrency: key },
+    words: [WORDS[reason](execution, facts), circuitWords(circuit)].filter((one) => one !== '').join(' '),
+    position: place === null ? null : place.higher + place.own + place.others,
+    retryAt: execution.phase === 'scheduled_retry' ? execution.retryAt : null,
+    deadline:
+      deadline === null
+        ? null
+        : { name: `timeouts.${deadline.cause.replace('_timeout', '_ms')}`, at: deadline.at },
+    estimateMs: estimate(reason, execution, facts),
+  };
+}
+
+function reasonOf(execution: PendingExecution, facts: QueueFacts): WaitingFor {
+  const { isOpen, keyRunning, user, pool } = facts;
+  if (execution.phase === 'joined') return 'joined';
+  if (execution.phase === 'scheduled_retry') return 'retry_time';
+  if (!isOpen) return 'shutting_down';
+  if (execution.concurrency !== null && (keyRunning ?? 0) >= execution.concurrency.limit)
+    return 'concurrency_limit';
+  if (user.limit !== null && user.running >= user.limit) return 'user_limit';
+  return pool.running >= pool.slots ? 'no_free_slot' : 'turn';
+}
+
+const SLOTS: Record<Pool, string> = {
+  process: 'EXECUTION_MAX_CONCURRENT',
+  http: 'EXECUTION_MAX_CONCURRENT_HTTP',
+};
+
+const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => string> = {
+  joined: ({ runId }) => `It takes part in the run of the execution ${runId} and ends with it.`,
+  retry_time: ({ attempts }) =>
+    `Attempt ${attempts.at(-1)?.number ?? 1} failed; the next one waits until the retry time.`,
+  shutting_down: () =>
+    'The server is shutting down or starting. It starts nothing new; what is queued stays queued.',
+  concurrency_limit: ({ concurrency }, { keyRunning }) =>
+    `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may.`,
+  user_limit: ({ userId }, { user }) =>
+    `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may (quotas.running of the policy file).`,
+  no_free_slot: (_execution, { pool, place }) =>
+    `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
+  turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
+};
+
+function aheadWords(place: QueuePlace | null): string {
+  if (place === null) return '';
+  const { higher, own, others } = place;
+  if (higher + own + others === 0) return 'It is the next one.';
+  const parts = [
+    higher > 0 ? `${higher} of a higher priority` : '',
+    own > 0 ? `${own} of the same user` : '',
+    others > 0 ? `${others} of other users, who take turns` : '',
+  ].filter((part) => part !== '');
+  return `Ahead of it: ${parts.join(', ')}.`;
+}
+
+function circuitWords(circuit: CircuitView | null): string {
+  if (circuit === null || circuit.state === 'closed') return '';
+  if (circuit.state === 'half_open') return `The circuit ${circuit.name} lets only probes through.`;
+  const until =
+    circuit.nextProbeMs === null
+      ? 'until it is reset'
+      : `for another ${Math.ceil(circuit.nextProbeMs / 1000)} s`;
+  return `The circuit ${circuit.name} is open ${until}: an execution that starts meanwhile fails at once.`;
+}
+
+/** From the mean duration of the attempts of late: rough, and only where slots or the limit of the user decide. */
+function estimate(reason: WaitingFor, execution: PendingExecution, facts: QueueFacts): number | null {
+  const { pool, place, user, now } = facts;
+  if (execution.phase === 'scheduled_retry') return Math.max(0, execution.retryAt - now);
+  if (pool.meanMs === null || place === null) return null;
+  switch (reason) {
+    case 'no_free_slot':
+      return Math.round((pool.meanMs * (place.higher + place.own + place.others + 1)) / pool.slots);
+    case 'user_limit':
+      return Math.round((pool.meanMs * (place.own + 1)) / Math.max(1, user.limit ?? 1));
+    case 'turn':
+      return 0;
+    default:
+      return null;
+  }
+}
