@@ -141,6 +141,7 @@ module.exports = {
       plans: ['edge', 'executions'],
       logs: ['edge', 'events', 'plans'],
       run: ['edge', 'events', 'executions', 'logs'],
+      mcp: ['edge'],
       ops: ['cache', 'edge'],
     }),
     room('client', [], 'The client is what others install: it knows the HTTP API only.'),
@@ -164,9 +165,22 @@ module.exports = {
       from: { path: '^src/' },
       to: { path: '^console/' },
     },
+    room('mcp', ['^src/client/'], 'Tools of agents reach execd through the client, wherever they run.'),
+    {
+      name: 'mcp-in-one-room',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/mcp/' },
+      to: { path: '^node_modules/@modelcontextprotocol/' },
+    },
+    {
+      name: 'mcp-is-loaded-when-an-agent-comes',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/mcp/' },
+      to: { path: '^src/mcp/', dependencyTypesNot: ['dynamic-import'] },
+    },
     room(
       'cli',
-      ['^src/client/', '^src/(bin/(server|keys)|app/version)\\.ts$'],
+      ['^src/client/', '^src/mcp/stdio\\.ts$', '^src/(bin/(server|keys)|app/version)\\.ts$'],
       'The command line speaks to the HTTP API through the client.',
     ),
     {

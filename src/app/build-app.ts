@@ -42,6 +42,7 @@ import { Dispatcher } from '../webhooks/dispatcher.ts';
 import { WebhookService } from '../webhooks/webhooks.ts';
 import { toCommand } from '../runners/commands/to-command.ts';
 import { SqliteStore } from '../store/sqlite/store.ts';
+import { mcpServing } from './mcp-serving.ts';
 import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from '../operator-files/operations-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
@@ -314,6 +315,7 @@ export async function buildApp(
     warmUps,
     settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
+    mcp: config.EXECUTION_MCP ? mcpServing({ clock, log }) : null,
     operations: {
       operations,
       defaults: operationDefaults(config),

@@ -17,6 +17,7 @@ import { explainCommand } from './commands/explain.ts';
 import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
 import { loginCommands } from './commands/login.ts';
+import { mcpCommand } from './commands/mcp.ts';
 import { planCommands } from './commands/plans.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/server.ts';
@@ -62,6 +63,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   eventCommands(program, session);
   adminCommands(program, session);
   serveCommand(program);
+  mcpCommand(program, session);
   keysCommands(program, session, end);
   loginCommands(program, session);
   doctorCommand(program, session, end);

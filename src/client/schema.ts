@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 e2cb4b29e07cb88f42ebd38c129ff382deba4408975d1c27a133b0748dbb78b4.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 3817742cd11ef618abc12c0b69d1391523f555a3dea48716394ee4c2bcd93fc6.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4035,8 +4035,10 @@ export interface components {
             acting_user: string | null;
             /** @description What you may do. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
-            /** @description What you may run. */
+            /** @description What your key or token allows to run; `policy`: what the policy file allows. */
             may_run: components["schemas"]["MayRun"];
+            /** @description What the policy file allows to you, beside `may_run`; null on a server without a policy file. */
+            policy_may_run: ("any" | components["schemas"]["Grant"][]) | null;
             /** @description Null on a server without keys, which has one user: `local`. */
             credential: {
                 /**

@@ -94,13 +94,20 @@ export const SETTINGS = {
       .string()
       .regex(/^\/([\w.~-]+\/)*[\w.~-]*$/, 'must be a path, for example /console')
       .refine(
-        (text) => !/^\/(v1|docs|livez|readyz|health|metrics|openapi\.json)(\/|$)/.test(text),
+        (text) => !/^\/(v1|docs|mcp|livez|readyz|health|metrics|openapi\.json)(\/|$)/.test(text),
         'must not be a path of the API',
       )
       .transform((text) => (text.endsWith('/') ? text : `${text}/`)),
     default: '/',
     unit: 'path',
     about: 'Path of the web console on this server.',
+  },
+  EXECUTION_MCP: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about:
+      'Serve POST /mcp, by which AI agents use execd with the rights of their key (Model Context Protocol; docs/mcp.md).',
   },
   EXECUTION_OIDC_ISSUER: {
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),

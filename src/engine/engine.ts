@@ -659,6 +659,11 @@ export class Engine {
     return submitsPerS === null ? null : this.#rates.allowance(userId, submitsPerS);
   }
 
+  /** What the policy file allows to a user; null without a file. */
+  policyMayRun(userId: string): ReturnType<AccessRules['mayRunOf']> {
+    return this.#deps.rules().mayRunOf(userId);
+  }
+
   /** Removes what has been kept long enough; answers how many executions. */
   cleanup(): Promise<number> {
     this.#sweepCache();

@@ -43,6 +43,7 @@ import {
 import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
+import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';
@@ -75,6 +76,8 @@ export interface ServerOptions {
   settings: readonly ShownSetting[];
   /** Null: there is none. */
   console: ConsoleOptions | null;
+  /** Null: there is no MCP endpoint. */
+  mcp: McpRouteOptions['load'] | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -152,9 +155,10 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   operationRoutes(app, options.operations);
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
-  meRoute(app);
+  meRoute(app, { engine });
   settingsRoute(app, options.settings);
   opsRoutes(app, options);
+  if (options.mcp !== null) mcpRoute(app, { ...options, load: options.mcp });
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);
   const page = options.console === null ? toDocs : await consoleRoutes(app, options.console);
   rootRoute(app, { version, links: MAIN_LINKS, page });

@@ -117,6 +117,8 @@ export interface AccessRules {
   version: string | null;
   decide(caller: Pick<Caller, 'userId' | 'mayRun'>, spec: Spec): Decision;
   quotasOf(userId: string): Quotas;
+  /** What the policy file allows to a user; null without a file. */
+  mayRunOf(userId: string): 'any' | readonly Grant[] | null;
   /** Turns in a round of the queue. */
   weightOf(userId: string): number;
   /** Users that the file names, but "*". */
@@ -133,14 +135,14 @@ export function accessRules(
   const everyone = users.get('*');
   const shared = over(defaults, everyone?.quotas);
   const own = new Map([...users].map(([name, { quotas }]) => [name, over(shared, quotas)]));
+  const listOf = (userId: string) => users.get(userId)?.may_run ?? everyone?.may_run ?? [];
   return {
     version: file?.version ?? null,
     users: [...users.keys()].filter((name) => name !== '*'),
     decide(caller, spec) {
       const lists: { whose: string; list: 'any' | readonly Grant[] }[] = [];
       if (file !== null) {
-        const list = users.get(caller.userId)?.may_run ?? everyone?.may_run ?? [];
-        lists.push({ whose: 'This user', list });
+        lists.push({ whose: 'This user', list: listOf(caller.userId) });
       } else if (caller.mayRun === 'policy') {
         return {
           why: 'This key has may_run "policy", but the server has no policy file. Set EXECUTION_POLICY_FILE, or create a key with another may_run.',
@@ -149,6 +151,7 @@ export function accessRules(
       if (caller.mayRun !== 'policy') lists.push({ whose: 'This key', list: caller.mayRun });
       return decideBy(lists, spec, templates);
     },
+    mayRunOf: (userId) => (file === null ? null : listOf(userId)),
     quotasOf: (userId) => own.get(userId) ?? shared,
     weightOf: (userId) => users.get(userId)?.weight ?? everyone?.weight ?? 1,
   };

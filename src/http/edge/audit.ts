@@ -32,7 +32,8 @@ export function audit(app: FastifyInstance, log: Audit, now: () => number): void
   app.decorateRequest('auditFacts', null);
   app.decorateRequest('refusal', null);
   app.addHook('onSend', async (request, reply, payload) => {
-    const isChange = !READS.has(request.method) && request.routeOptions.config.access !== 'public';
+    const { access, isAudited = true } = request.routeOptions.config;
+    const isChange = isAudited && !READS.has(request.method) && access !== 'public';
     const isSuspect = SUSPECT.has(reply.statusCode);
     if (!isSuspect && (!isChange || request.is404)) return payload;
     const isStranger = (request.caller as typeof request.caller | null) === null;

@@ -25,6 +25,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a caller needs to use the route. */
     access?: Scope | 'public';
+    /** False: what it does is written to the audit log by the requests that it makes in turn. Refusals are always written. */
+    isAudited?: boolean;
     /** Query parameters that it does not know are no matter. */
     anyQuery?: boolean;
     /** Members that the objects of its body may have together; default: `MAX_MEMBERS`. */
@@ -121,7 +123,7 @@ function shareOf(request: FastifyRequest, caller: Caller): keyof typeof HOLDS {
   if (caller.credential === undefined) return 'all';
   const { url, headers } = request;
   const isLong =
-    /[?&](wait|follow)=|\/(events|run)(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
+    /[?&](wait|follow)=|\/(events|run|mcp)(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
   return isLong ? 'long' : 'short';
 }
 

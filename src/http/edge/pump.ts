@@ -1,5 +1,6 @@
 // An answer that is written piece by piece, as fast as its client takes it and never faster.
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { drained } from './drained.ts';
@@ -68,7 +69,8 @@ export function sendHead(reply: FastifyReply, head: OutgoingHttpHeaders): void {
 function begin(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
   reply.hijack();
   // A follower may wait for long; one that takes nothing is cut off below.
-  reply.raw.socket?.setTimeout(0);
+  // A request that this process makes itself has no connection.
+  if (reply.raw.socket instanceof Socket) reply.raw.socket.setTimeout(0);
   try {
     reply.raw.writeHead(status, { ...SECURITY_HEADERS, ...headers });
     reply.raw.flushHeaders();

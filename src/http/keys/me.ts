@@ -1,7 +1,8 @@
 // Who a caller is, and what they may do: for programs that offer only what will not be refused.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { actingUser, type Caller, mayRun, SCOPES } from '../../domain/spec/access.ts';
+import { actingUser, type Caller, grant, mayRun, SCOPES } from '../../domain/spec/access.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { time } from '../edge/schemas.ts';
 
@@ -20,12 +21,22 @@ export const me = z
       .nullable()
       .describe('The administrator who acts for this user; null if you act for yourself.'),
     scopes: z.array(z.enum(SCOPES)).describe('What you may do.'),
-    may_run: mayRun.describe('What you may run.'),
+    may_run: mayRun.describe('What your key or token allows to run; `policy`: what the policy file allows.'),
+    policy_may_run: z
+      .union([z.literal('any'), z.array(grant)])
+      .nullable()
+      .describe(
+        'What the policy file allows to you, beside `may_run`; null on a server without a policy file.',
+      ),
     credential: credential.nullable().describe('Null on a server without keys, which has one user: `local`.'),
   })
   .describe('Who you are, and what you may do.');
 
-export function meRoute(app: FastifyInstance): void {
+interface MeRouteOptions {
+  engine: Pick<Engine, 'policyMayRun'>;
+}
+
+export function meRoute(app: FastifyInstance, { engine }: MeRouteOptions): void {
   app.route({
     method: 'GET',
     url: '/v1/me',
@@ -37,11 +48,11 @@ export function meRoute(app: FastifyInstance): void {
       tags: ['keys'],
       response: { 200: json('You.', me) },
     },
-    handler: async ({ caller }) => toMeWire(caller),
+    handler: async ({ caller }) => toMeWire(caller, engine.policyMayRun(caller.userId)),
   });
 }
 
-function toMeWire(caller: Caller): z.infer<typeof me> {
+function toMeWire(caller: Caller, ofPolicy: ReturnType<Engine['policyMayRun']>): z.infer<typeof me> {
   const { userId, scopes, mayRun, credential = null } = caller;
   // The local user who acts for another one has shown nothing.
   const shown =
@@ -51,6 +62,7 @@ function toMeWire(caller: Caller): z.infer<typeof me> {
     acting_user: actingUser(caller),
     scopes: SCOPES.filter((one) => scopes.has(one)),
     may_run: mayRun,
+    policy_may_run: ofPolicy === 'any' || ofPolicy === null ? ofPolicy : [...ofPolicy],
     credential: shown && {
       type: shown.type,
       id: shown.id,
