@@ -211,7 +211,10 @@ t.test(
       );
       return body.waiting.polls === 0;
     });
-    t.match((await s.call('GET', at, undefined, bearer('ann'))).body, { phase: /^(starting|running)$/, cancel: null });
+    t.match((await s.call('GET', at, undefined, bearer('ann'))).body, {
+      phase: /^(starting|running)$/,
+      cancel: null,
+    });
     const second = await begin(8);
     await cancel('ann', 8, 'mine');
     const { body } = await s.call(
