@@ -1,89 +1,105 @@
-// Conditions are CEL (github.com/google/cel-spec): no side effects, no loop without end, yet nested comprehensions over long
+// Expressions are CEL (github.com/google/cel-spec): no side effects, no loop without end, yet nested comprehensions over long
 // lists take as long as they like. So everything but the cheapest runs under a limit of time, and that on a thread of its own
 // (condition-thread.ts): it must not be evaluated here by the thread that everybody waits for.
 import { threadCpuUsage } from 'node:process';
 import { createContext, Script } from 'node:vm';
 import {
-  Environment,
+  type Environment,
   EvaluationError,
   ParseError,
   type ParseResult,
   TypeError as CelTypeError,
 } from '@marcbachmann/cel-js';
-import { isNumber, withNumbers } from './condition-numbers.ts';
+import { fromCel, isNumber } from './cel-numbers.ts';
 import { type Reading, readCondition } from './condition-reading.ts';
+import { createEnvironment, toCel } from './environment.ts';
 import { ConditionError, type Scope } from '../domain/plans/conditions.ts';
 import { describeType } from '../domain/json.ts';
 
 /** Bytes of an expression, as UTF-8. */
 const MAX_SOURCE_BYTES = 4096;
-const LIMITS = {
-  maxAstNodes: 1024,
-  maxDepth: 64,
-  maxListElements: 512,
-  maxMapEntries: 64,
-  maxCallArguments: 8,
-};
 /** How much time of its thread one evaluation may take, in milliseconds. */
 export const MAX_EVALUATION_MS = 100;
+/** Of one without loops: its functions take at most a mebibyte of text each. */
+const MAX_LINEAR_MS = 500;
 /** How long it may take in all where the machine is busy with something else. */
 export const MAX_WALL_MS = 3200;
 /** Messages may quote what the condition has read. */
 const MAX_MESSAGE_LENGTH = 500;
 
-type RunBounded = <T>(task: () => T) => T;
+type RunBounded = <T>(task: () => T, mostMs: number) => T;
 
-/** A condition that has been read. */
-export interface Program extends Pick<Reading, 'isCheap'> {
+/** An expression that has been read. */
+export interface Program<T> extends Pick<Reading, 'isCheap' | 'isLinear' | 'isQuoted'> {
   steps: readonly string[] | null;
   params: readonly string[] | null;
   roots: readonly string[];
-  constant: boolean | null;
   /**
    * Its value, or undefined where it cannot be told without more work than that. Only where it is cheap.
    *
    * @throws ConditionError
    */
-  attempt(scope: Scope): boolean | undefined;
+  attempt(scope: Scope): T | undefined;
   /**
    * Its value, within the limit of time.
    *
    * @throws ConditionError
    */
-  evaluate(scope: Scope): boolean;
+  evaluate(scope: Scope): T;
 }
+/** A condition that has been read. */
+export type ConditionProgram = Program<boolean> & { constant: boolean | null };
 
 /** Throws ConditionError. */
-export type Compile = (source: string, roots: readonly string[]) => Program;
+export interface Compile {
+  condition(source: string, roots: readonly string[]): ConditionProgram;
+  /** Its value is JSON. */
+  value(source: string, roots: readonly string[]): Program<unknown>;
+}
 
 export function celCompiler(): Compile {
   const environments = new Map<string, Environment>();
   const runBounded = createRunBounded();
-  const environmentOf = (roots: readonly string[]): Environment => {
-    const key = roots.join(' ');
-    const environment = environments.get(key) ?? createEnvironment(roots);
+  const parse = (source: string, roots: readonly string[], keepsDigits: boolean): ParseResult => {
+    const key = `${keepsDigits} ${roots.join(' ')}`;
+    const environment = environments.get(key) ?? createEnvironment(roots, keepsDigits);
     environments.set(key, environment);
-    return environment;
+    return environment.parse(source);
   };
-  return (source, roots) => {
+  const read = (source: string, roots: readonly string[]): { program: ParseResult; reading: Reading } => {
     if (Buffer.byteLength(source) > MAX_SOURCE_BYTES) {
       throw new ConditionError(`is longer than ${MAX_SOURCE_BYTES} bytes`);
     }
-    try {
-      const program = environmentOf(roots).parse(source);
-      const reading = readCondition(program.ast, roots);
-      checkType(program);
-      return programOf(program, reading, runBounded);
-    } catch (error) {
-      throw asConditionError(error, source);
-    }
+    const program = parse(source, roots, false);
+    return { program, reading: readCondition(program.ast, roots) };
+  };
+  return {
+    condition: (source, roots) =>
+      withConditionErrors(source, () => {
+        const { program, reading } = read(source, roots);
+        checkType(program);
+        // Its numbers are compared.
+        const condition = programOf(program, { ...reading, keepsDigits: false }, runBounded, asBoolean);
+        const isConstant = reading.roots.size === 0 && reading.isCheap;
+        return { ...condition, constant: isConstant ? condition.evaluate({}) : null };
+      }),
+    value: (source, roots) =>
+      withConditionErrors(source, () => {
+        const { program, reading } = read(source, roots);
+        const { error } = program.check();
+        if (error !== undefined) throw error;
+        const ready = reading.keepsDigits ? parse(source, roots, true) : program;
+        return programOf(ready, reading, runBounded, fromCel);
+      }),
   };
 }
 
-function createEnvironment(roots: readonly string[]): Environment {
-  const environment = new Environment({ homogeneousAggregateLiterals: false, limits: LIMITS });
-  for (const root of roots) environment.registerVariable(root, 'dyn');
-  return environment;
+function withConditionErrors<T>(source: string, compile: () => T): T {
+  try {
+    return compile();
+  } catch (error) {
+    throw asConditionError(error, source);
+  }
 }
 
 function checkType(program: ParseResult): void {
@@ -94,29 +110,37 @@ function checkType(program: ParseResult): void {
   }
 }
 
-function programOf(program: ParseResult, reading: Reading, runBounded: RunBounded): Program {
-  const { isCheap, comparesObjects, steps, params, roots } = reading;
+function programOf<T>(
+  program: ParseResult,
+  reading: Reading,
+  runBounded: RunBounded,
+  read: (value: unknown) => T,
+): Program<T> {
+  const { isCheap, isLinear, isQuoted, keepsDigits, comparesObjects, steps, params, roots } = reading;
+  const mostMs = isLinear ? MAX_LINEAR_MS : MAX_EVALUATION_MS;
+  const ready = (scope: Scope) => toCel(scope, keepsDigits) as Scope;
   const evaluateOn = (scope: Scope): unknown => {
-    if (comparesObjects) return runBounded<unknown>(() => program(asMaps(withNumbers(scope)) as Scope));
+    if (comparesObjects) return runBounded<unknown>(() => program(asMaps(ready(scope)) as Scope), mostMs);
     try {
-      return runBounded<unknown>(() => program(withNumbers(scope)));
+      return runBounded<unknown>(() => program(ready(scope)), mostMs);
     } catch (error) {
       if (isTimeout(error)) throw error;
-      return runBounded(() => retryOnMaps(program, scope, error));
+      return runBounded(() => retryOnMaps(program, ready(scope), error), mostMs);
     }
   };
-  const attempt = (scope: Scope): boolean | undefined => {
+  const attempt = (scope: Scope): T | undefined => {
     try {
-      return asBoolean(program(scope));
+      return read(program(scope));
     } catch (error) {
       if (error instanceof ConditionError) throw error;
       return undefined;
     }
   };
-  const evaluate = (scope: Scope): boolean => {
+  const evaluate = (scope: Scope): T => {
     try {
-      return asBoolean(evaluateOn(scope));
+      return read(evaluateOn(scope));
     } catch (error) {
+      if (isTimeout(error)) throw new ConditionError(`takes longer than ${mostMs} ms`, { cause: error });
       throw asConditionError(error, program.ast.input);
     }
   };
@@ -124,14 +148,13 @@ function programOf(program: ParseResult, reading: Reading, runBounded: RunBounde
     steps: steps === null ? null : [...steps],
     params: params === null ? null : [...params],
     roots: [...roots],
-    constant: roots.size === 0 && isCheap ? evaluate({}) : null,
-    ...{ isCheap, attempt, evaluate },
+    ...{ isCheap, isLinear, isQuoted, attempt, evaluate },
   };
 }
 
 /** The library takes objects for what their `constructor` says, also where that is a field of the data; maps it takes as they are. */
 function retryOnMaps(program: ParseResult, scope: Scope, error: unknown): unknown {
-  const maps = asMaps(withNumbers(scope));
+  const maps = asMaps(scope);
   if (maps === scope) throw error;
   return program(maps as Scope);
 }
@@ -167,21 +190,21 @@ function createRunBounded(): RunBounded {
   const context = createContext({ run: () => task() });
   const script = new Script('run()');
   /** What is stopped before its thread has had the time is begun once more: it has not had what it may take. */
-  const run = (timeout: number): unknown => {
+  const run = (timeout: number, mostMs: number): unknown => {
     const before = threadCpuUsage();
     try {
       return script.runInContext(context, { timeout });
     } catch (error) {
       const { user, system } = threadCpuUsage(before);
-      const hasHadItsTime = (user + system) / 1000 >= MAX_EVALUATION_MS * 0.9;
+      const hasHadItsTime = (user + system) / 1000 >= mostMs * 0.9;
       if (!isTimeout(error) || hasHadItsTime || timeout * 2 > MAX_WALL_MS) throw error;
     }
-    return run(timeout * 2);
+    return run(timeout * 2, mostMs);
   };
-  return <T>(next: () => T): T => {
+  return <T>(next: () => T, mostMs: number): T => {
     task = next;
     try {
-      return run(MAX_EVALUATION_MS) as T;
+      return run(mostMs, mostMs) as T;
     } finally {
       // What it has read may be large.
       task = () => undefined;
@@ -205,7 +228,6 @@ const isCelError = (error: unknown): error is CelError =>
   error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
 
 function messageOf(error: unknown, source: string): string {
-  if (isTimeout(error)) return `takes longer than ${MAX_EVALUATION_MS} ms`;
   if (!isCelError(error)) return `cannot be evaluated: ${(error as Error).message}`;
   const { start, end } = error.node ?? error.range ?? { start: null, end: 0 };
   const problem = problemOf(error, start === null ? '' : source.slice(start, end));
@@ -226,15 +248,8 @@ function problemOf({ code, summary }: CelError, text: string): string {
     case 'limit_exceeded':
       return 'is too large or nested too deeply';
     case 'no_such_overload':
-      return overloadProblem(summary);
+      return summary.replaceAll(/dyn<([a-z]+)>/g, '$1');
     default:
       return summary.slice(0, 1).toLowerCase() + summary.slice(1);
   }
-}
-
-/** Numbers of JSON are doubles, which CEL compares with integers but does not add to them. */
-function overloadProblem(summary: string): string {
-  const problem = summary.replaceAll(/dyn<([a-z]+)>/g, '$1');
-  const mixesNumbers = problem.includes('double') && problem.includes('int');
-  return mixesNumbers ? `${problem}; numbers that are read are doubles: write 1.0 for 1, or int(…)` : problem;
 }

@@ -1,7 +1,8 @@
-// What a condition reads and what it costs, found in its tree. It refuses what could take time or memory beyond bounds before
+// What an expression reads and what it costs, found in its tree. It refuses what could take time or memory beyond bounds before
 // anything runs: a call of the platform, unlike a loop of the evaluator, cannot be stopped.
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { ConditionError } from '../domain/plans/conditions.ts';
+import { FUNCTIONS as OWN_FUNCTIONS } from '../domain/plans/functions.ts';
 
 /** How many `+` may join texts or lists: each is at most as long as all that they join. */
 const MAX_JOINS = 16;
@@ -23,7 +24,7 @@ const SCALAR: Callable = { arity: [0], isScalar: true };
 const CONVERSION: Callable = { arity: [1], isScalar: true };
 
 /** Functions of the CEL standard that take time in proportion to what they are given, if that much. */
-const FUNCTIONS = new Map<string, Callable>([
+const FUNCTIONS: ReadonlyMap<string, Callable> = new Map<string, Callable>([
   ['has', { arity: [1], isScalar: true, isCheap: true }],
   ['size', CONVERSION],
   ['int', CONVERSION],
@@ -35,6 +36,7 @@ const FUNCTIONS = new Map<string, Callable>([
   ['duration', { arity: [1], isScalar: true, isPattern: true }],
   ['string', { arity: [1] }],
   ['dyn', { arity: [1] }],
+  ...OWN_FUNCTIONS.map((name) => [name, { arity: name === 'join' ? [1, 2] : [1] }] as const),
 ]);
 
 const METHODS = new Map<string, Callable>([
@@ -79,6 +81,11 @@ const TYPES = new Set([
   'uint',
 ]);
 const ARITHMETIC = new Set(['-_', '-', '*', '/', '%']);
+/** What hands numbers on as they are. */
+const HANDS_ON: ReadonlySet<string> = new Set([
+  ...['value', 'id', '.', '.?', '[]', '[?]', 'list', 'map', '?:', '||', '&&', '!_', 'rcall'],
+]);
+const HANDING_FUNCTIONS: ReadonlySet<string> = new Set([...OWN_FUNCTIONS, 'has', 'size', 'string', 'dyn']);
 
 /** The result of reading a tree. */
 export interface Reading {
@@ -91,6 +98,12 @@ export interface Reading {
   isCheap: boolean;
   /** It compares values that may be objects. */
   comparesObjects: boolean;
+  /** Its numbers are only handed on, so that each may keep its digits. */
+  keepsDigits: boolean;
+  /** It takes time in proportion to what it reads. */
+  isLinear: boolean;
+  /** Its value is that of `quote`. */
+  isQuoted: boolean;
 }
 
 /**
@@ -99,8 +112,10 @@ export interface Reading {
  */
 export function readCondition(ast: ASTNode, roots: readonly string[]): Reading {
   const reader = new Reader(roots);
+  reader.isQuoted = ast.op === 'call' && ast.args[0] === 'quote';
   reader.visit(ast, NO_NAMES);
-  return reader;
+  const { roots: read, steps, params, isCheap, isLinear, isQuoted, keepsDigits, comparesObjects } = reader;
+  return { roots: read, steps, params, isCheap, isLinear, isQuoted, keepsDigits, comparesObjects };
 }
 
 /** Where a node stands: names of items that comprehensions around it have bound. */
@@ -117,6 +132,9 @@ class Reader implements Reading {
   #joins = 0;
   isCheap = true;
   comparesObjects = false;
+  keepsDigits = true;
+  isLinear = true;
+  isQuoted = false;
 
   constructor(allowed: readonly string[]) {
     this.#allowed = allowed;
@@ -131,6 +149,8 @@ class Reader implements Reading {
   }
 
   visit(node: ASTNode, bound: Bound): void {
+    const handsOn = node.op === 'call' ? HANDING_FUNCTIONS.has(node.args[0]) : HANDS_ON.has(node.op);
+    if (!handsOn) this.keepsDigits = false;
     switch (node.op) {
       case 'value':
         return;
@@ -229,6 +249,7 @@ class Reader implements Reading {
       return;
     }
     this.isCheap = false;
+    this.isLinear = false;
     const [item, ...body] = args;
     if (item?.op !== 'id' || COMPREHENSIONS.get(name)?.includes(args.length) !== true) {
       throw errorAt(node, `${name} takes an item name and an expression: list.${name}(x, …)`);
@@ -250,7 +271,9 @@ class Reader implements Reading {
     if (pattern.args.length > MAX_PATTERN_LENGTH) {
       throw errorAt(pattern, `the text of ${name} is longer than ${MAX_PATTERN_LENGTH} characters`);
     }
-    if (name === 'matches') checkPattern(pattern, pattern.args);
+    if (name !== 'matches') return;
+    this.isLinear = false;
+    checkPattern(pattern, pattern.args);
   }
 
   #equality(sides: readonly [ASTNode, ASTNode], bound: Bound): void {
@@ -265,6 +288,7 @@ class Reader implements Reading {
     this.visit(item, bound);
     if (list.op === 'list' && list.args.every(isLiteral)) return;
     this.isCheap = false;
+    this.isLinear = false;
     this.comparesObjects = true;
     this.visit(list, bound);
   }
@@ -274,14 +298,22 @@ class Reader implements Reading {
     if (!sides.some(isScalar)) {
       this.isCheap = false;
       this.#joins += 1;
-      if (bound.size > 0) {
-        throw errorAt(node, '"+" in a comprehension needs a number on one side, such as double(x)');
+      if (bound.size > 0 && operandsOf(node).filter(mayBeLong).length > 1) {
+        throw errorAt(
+          node,
+          '"+" in a comprehension joins numbers, or literal texts with one other; use double(x), or join([x, y])',
+        );
       }
       if (this.#joins > MAX_JOINS) throw errorAt(node, `more than ${MAX_JOINS} "+" that may join texts`);
     }
     this.#visitAll(sides, bound);
   }
 }
+
+/** What a chain of "+" joins. */
+const operandsOf = (node: ASTNode): ASTNode[] => (node.op === '+' ? node.args.flatMap(operandsOf) : [node]);
+
+const mayBeLong = (node: ASTNode): boolean => !isLiteral(node) && !isScalar(node);
 
 /** It has a value that is compared at once. */
 const isLiteral = (node: ASTNode): boolean =>

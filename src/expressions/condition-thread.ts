@@ -1,8 +1,9 @@
-// Evaluates conditions on a thread of its own, one at a time, for users in turn. The evaluator stops what takes too long; a
+// Evaluates expressions on a thread of its own, one at a time, for users in turn. The evaluator stops what takes too long; a
 // thread that does not answer all the same, or that has run out of memory, is replaced, and only what it was at is lost.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ConditionError } from '../domain/plans/conditions.ts';
+import { readJson } from '../domain/exact-json.ts';
 import { Lines } from '../domain/lines.ts';
 import type { Clock, Timer } from '../domain/ports/clock.ts';
 import { MAX_EVALUATION_MS, MAX_WALL_MS } from './cel.ts';
@@ -11,7 +12,7 @@ import type { Evaluation } from './conditions.ts';
 /** What the thread answers; its first message only says that it is there. */
 export type ThreadReply =
   | { type: 'ready' }
-  | { type: 'value'; value: boolean }
+  | { type: 'value'; /** Of `writeJson`: exact numbers pass as text only. */ value: string }
   | { type: 'wrong'; message: string };
 
 /** For an answer, beside the time of the evaluation: a machine may be busy, and values have to be handed over. */
@@ -20,7 +21,7 @@ const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stac
 
 interface Job {
   evaluation: Evaluation;
-  resolve: (value: boolean) => void;
+  resolve: (value: unknown) => void;
   reject: (error: Error) => void;
 }
 
@@ -38,7 +39,7 @@ export class ConditionThread {
   }
 
   /** Rejects with ConditionError. The thread is started with the first one; after `close` it never settles. */
-  evaluate(evaluation: Evaluation, userId: string): Promise<boolean> {
+  evaluate(evaluation: Evaluation, userId: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return;
       this.#waiting.add(userId, { evaluation, resolve, reject });
@@ -95,14 +96,17 @@ export class ConditionThread {
   #told(reply: ThreadReply): void {
     if (reply.type === 'ready') this.#isReady = true;
     else if (this.#job !== null)
-      return this.#end(this.#job, reply.type === 'value' ? reply.value : new ConditionError(reply.message));
+      return this.#end(
+        this.#job,
+        reply.type === 'value' ? { value: readJson(reply.value) } : new ConditionError(reply.message),
+      );
     this.#next();
   }
 
-  #end(job: Job, end: boolean | Error): void {
+  #end(job: Job, end: { value: unknown } | Error): void {
     this.#timer?.cancel();
     this.#job = null;
-    if (typeof end === 'boolean') job.resolve(end);
+    if ('value' in end) job.resolve(end.value);
     else job.reject(end);
     this.#next();
   }

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
 import { ConditionError, type Scope } from '../domain/plans/conditions.ts';
-import { readJson } from '../domain/exact-json.ts';
+import { readJson, writeJson } from '../domain/exact-json.ts';
 import { celCompiler, type Program } from './cel.ts';
 import type { ThreadReply } from './condition-thread.ts';
 import type { Evaluation } from './conditions.ts';
@@ -15,17 +15,17 @@ import type { Evaluation } from './conditions.ts';
 const KEPT = 128 * 1024;
 
 const compile = celCompiler();
-const known = new LRUCache<string, Program>({
+const known = new LRUCache<string, Program<unknown>>({
   maxSize: KEPT,
   sizeCalculation: (_program, key) => key.length,
 });
 
-function evaluate({ source, roots, scope }: Evaluation): ThreadReply {
+function evaluate({ kind, source, roots, scope }: Evaluation): ThreadReply {
   try {
-    const key = `${roots.join(' ')}: ${source}`;
-    const program = known.get(key) ?? compile(source, roots);
+    const key = `${kind} ${roots.join(' ')}: ${source}`;
+    const program = known.get(key) ?? compile[kind](source, roots);
     known.set(key, program);
-    return { type: 'value', value: program.evaluate(readJson(scope) as Scope) };
+    return { type: 'value', value: writeJson(program.evaluate(readJson(scope) as Scope)) };
   } catch (error) {
     if (error instanceof ConditionError) return { type: 'wrong', message: error.message };
     return { type: 'wrong', message: `cannot be evaluated: ${(error as Error).message}` };

@@ -3,19 +3,25 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { parseJson } from '../../src/domain/exact-json.ts';
 import {
-  filterAll,
+  CHAINED,
   findReferences,
   hasReferences,
   MAX_INSERTED,
   MAX_TEXT_LENGTH,
   parseReferences,
+  type Place,
   readPath,
   type Reference,
-  resolve,
+  resolve as resolveWith,
   ROOTS,
+  type Scope,
   BadReferenceError,
   UnresolvedError,
+  valueAt,
+  type Worked,
 } from '../../src/domain/plans/references.ts';
+import { ConditionError } from '../../src/domain/plans/conditions.ts';
+import { celCompiler } from '../../src/expressions/cel.ts';
 import { rounds } from '../helpers/rounds.ts';
 
 const world = {
@@ -31,8 +37,30 @@ const world = {
   item: 'it',
   index: 2,
 };
-const scope = ({ root, path }: Reference) => readPath(world, [root, ...path]);
+const scope = ({ root, path }: Place) => readPath(world, [root, ...path]);
 const fill = (value: unknown) => resolve(value, scope);
+const compiler = celCompiler();
+
+function workedOut({ place, expression }: Reference & { expression: string }, scope: Scope): Worked {
+  const value = place === null ? undefined : valueAt(place, scope);
+  if (place !== null && value === undefined) return { value };
+  try {
+    const program = compiler.value(expression, place === null ? ROOTS : [CHAINED]);
+    return { value: program.evaluate(place === null ? world : { [CHAINED]: value }) };
+  } catch (error) {
+    if (error instanceof ConditionError) return { wrong: error.message };
+    throw error;
+  }
+}
+
+/** Works out the expressions, then resolves. */
+function resolve(value: unknown, scope: Scope, keep?: (reference: Reference) => boolean): unknown {
+  const worked = new Map<string, Worked>();
+  for (const { reference } of findReferences(value).references)
+    if (reference.expression !== null && keep?.(reference) !== true)
+      worked.set(reference.text, workedOut(reference as Reference & { expression: string }, scope));
+  return resolveWith(value, scope, keep, worked);
+}
 
 function unresolved(t: Test, value: unknown, pattern: RegExp): UnresolvedError {
   try {
@@ -58,9 +86,9 @@ t.test('a reference within a text becomes its text', async (t) => {
   t.equal(fill('V=${plan.params.tag}-${plan.params.count}/${plan.params.ratio}'), 'V=v1-3/0.5');
   t.equal(fill('ok: ${steps.fetch-all.result.items[0].ok}!'), 'ok: true!');
   t.equal(fill('[${plan.params.empty}]'), '[]');
-  unresolved(t, 'a ${steps.fetch-all.result.items}', /a list.*use "\| json"/);
-  unresolved(t, 'a ${steps.fetch-all.result.none}', /null.*use "\| json"/);
-  unresolved(t, 'a ${plan.params}', /an object.*use "\| json"/);
+  unresolved(t, 'a ${steps.fetch-all.result.items}', /a list.*use json\(…\)/);
+  unresolved(t, 'a ${steps.fetch-all.result.none}', /null.*use json\(…\)/);
+  unresolved(t, 'a ${plan.params}', /an object.*use json\(…\)/);
   t.equal(fill('a ${steps.fetch-all.result.items | json}'), 'a [{"id":7,"ok":true}]');
 });
 
@@ -124,33 +152,29 @@ t.test('quote makes one word of a shell of any text', async (t) => {
 t.test('what is no reference says where, why, and how a literal is written', async (t) => {
   const cases: [string, RegExp, number][] = [
     [
-      'echo ${HOME}',
-      /unknown "HOME"; there are steps, plan.*character 8.*literal is written \$\$\{HOME\}/,
-      7,
+      '${HOME ?? 1}',
+      /unknown "HOME"; there are steps, plan.*character 3.*literal is written \$\$\{HOME \?\? 1\}/,
+      2,
     ],
-    ['${', /starts with a name/, 2],
-    ['${}', /starts with a name.*\$\$\{\}/, 2],
+    ['${', /an expression is missing/, 2],
+    ['${}', /an expression is missing.*\$\$\{\}/, 2],
+    ['${ }', /an expression is missing/, 3],
     ['${item', /"}" is missing/, 6],
-    ['${item.}', /name is missing after/, 7],
-    ['${item[}', /takes a number or a name in double quotes/, 7],
-    ['${item[01]}', /takes a number/, 7],
-    ['${item[-1]}', /takes a number/, 7],
-    ['${item[99999999999999999999]}', /takes a number/, 7],
-    ['${item[1}', /"\]" is missing/, 8],
-    ['${item["a]}', /double quote is missing/, 7],
-    ['${item["\\x"]}', /is not JSON/, 7],
+    ['${item + "}', /unexpected "\+"/, 7],
+    ['${[item}', /an expression is missing/, 2],
     ['${item ?? }', /nothing is not JSON/, 10],
     ['${item ?? nope}', /nope is not JSON/, 10],
     ['${item ?? [1', /closing bracket is missing/, 10],
     ['${item ?? [1}', /is not JSON/, 10],
     ['${item ?? [1,]}', /is not JSON/, 10],
-    ['${item | upper}', /unknown filter "upper"; there are trim, lines, json, parse, quote/, 9],
-    ['${item |}', /unknown filter ""/, 8],
-    ['${item:-x}', /unexpected ":".*\$\$\{item:-x\}/, 6],
-    ['${#array[@]}', /starts with a name/, 2],
+    [
+      '${item | upper}',
+      /unknown function "upper" after "\|"; there are trim, lines, join, json, parse, quote/,
+      9,
+    ],
+    ['${item |}', /unknown function ""/, 8],
     ['${item ?? 1 ?? 2}', /unexpected "\?"/, 12],
-    ['${item + 1}', /unexpected "\+"/, 7],
-    ['$${ok} ${item} ${bad}', /unknown "bad"/, 17],
+    ['$${ok} ${item} ${bad | trim}', /unknown "bad"/, 17],
   ];
   for (const [text, pattern, position] of cases) {
     try {
@@ -167,7 +191,7 @@ t.test('what is no reference says where, why, and how a literal is written', asy
 t.test('every reference and every issue of a value is found, with its place; keys are names', async (t) => {
   const value = {
     '${nope}': ['a ${steps.a.stdout} b ${item|json}', { x: '${plan.params.a ?? 1}' }],
-    bad: '${nope}',
+    bad: '${nope | trim}',
     rest: [1, null, true, 'plain', '$${x}'],
   };
   const { references, issues } = findReferences(value);
@@ -182,10 +206,8 @@ t.test('every reference and every issue of a value is found, with its place; key
   t.match(issues, [{ path: ['bad'], message: /unknown "nope"/ }]);
   t.equal(issues.length, 1);
   t.same(references[2]?.reference, {
-    root: 'plan',
-    path: ['params', 'a'],
-    fallback: { value: 1 },
-    filters: [],
+    place: { root: 'plan', path: ['params', 'a'], fallback: { value: 1 } },
+    expression: null,
     text: '${plan.params.a ?? 1}',
   });
   t.ok(hasReferences(value));
@@ -196,7 +218,7 @@ t.test('every reference and every issue of a value is found, with its place; key
 t.test('what is not there is an error that names the reference and its place', async (t) => {
   const error = unresolved(t, { args: ['x', '${steps.none.result.y | trim}'] }, /steps\.none.* is not there/);
   t.same(error.at, ['args', 1]);
-  t.equal(error.reference.root, 'steps');
+  t.equal(error.reference.place?.root, 'steps');
 });
 
 t.test('paths lead through own properties and items only', async (t) => {
@@ -251,6 +273,7 @@ t.test('texts, filters and what is inserted in all are bounded', async (t) => {
   t.match(error('${item | quote}', Array(4).fill(half)), /longer than 1048576/);
   t.match(error('${item | json}', [half, half]), /longer than 1048576/);
   t.match(error('${item | trim}', `${half}${half}x`), /longer than 1048576/);
+  t.match(error('${item | join}', [half, half, 'x']), /longer than 1048576/);
   t.match(error('${item | parse}', '['.repeat(300) + ']'.repeat(300)), /levels of nesting/);
   t.match(error('${item | parse}', '['.repeat(100_000) + ']'.repeat(100_000)), /levels of nesting/);
   const many = Array<number>(100_000).fill(1);
@@ -265,30 +288,80 @@ t.test('texts, filters and what is inserted in all are bounded', async (t) => {
   t.match(error(times(40), Array(100_000).fill(null)), /insert more than \d+ bytes/);
 });
 
-t.test('filters are applied in pieces, once for each text, and their values used as they are', async (t) => {
-  const value = {
-    a: '${item | parse | json}',
-    b: ['${item | parse | json}!', '${item | lines}', '${item | parse | trim}'],
-  };
-  const references = findReferences(value).references.map(({ reference }) => reference);
-  const pieces = filterAll(references, () => '[1, 2]');
-  let count = 0;
-  let piece = pieces.next();
-  for (; piece.done !== true; piece = pieces.next()) count += 1;
-  t.equal(count, 4, 'one a filter; what fails is none');
-  t.same([...piece.value.keys()], ['${item | parse | json}', '${item | lines}']);
-  const fits = { ...value, b: value.b.slice(0, 2) };
-  t.same(
-    resolve(fits, () => '[1, 2]', undefined, piece.value),
-    { a: '[1,2]', b: ['[1,2]!', ['[1, 2]']] },
-  );
-  t.throws(() => resolve(value, () => '[1, 2]', undefined, piece.value), {
-    message: /trim takes a text, not a list/,
-  });
+t.test('any other expression is CEL, up to the brace that closes it', async (t) => {
+  const cases: [string, string][] = [
+    ['${index + 1}', 'index + 1'],
+    ['${ {"a": {"b": "}"}}.a }', '{"a": {"b": "}"}}.a'],
+    [`\${'}' + item}`, `'}' + item`],
+    ['${"""}"}""" + item}', '"""}"}""" + item'],
+    ['${r"\\" + item}', 'r"\\" + item'],
+    ['${item.map(x, x || true)}', 'item.map(x, x || true)'],
+    ['${trim(item) // }\n}', 'trim(item) // }'],
+    ['${HOME}', 'HOME'],
+    ['${item[-1]}', 'item[-1]'],
+  ];
+  for (const [text, expression] of cases)
+    t.same(parseReferences(`a${text}b`), { parts: ['a', { text, place: null, expression }, 'b'] }, text);
 });
 
+t.test('expressions are worked out as conditions are, and their values are JSON', async (t) => {
+  t.equal(fill('${index + 1}'), 3);
+  t.equal(fill('${plan.params.count / 2}-${string(index)}'), '1.5-2');
+  t.same(fill('${{"n": index, "tags": [plan.params.tag, item]}}'), { n: 2, tags: ['v1', 'it'] });
+  t.same(fill('${lines(steps["fetch-all"].stdout).map(x, trim(x))}'), ['one', 'two']);
+  t.equal(fill('${plan.params.count > 2.0 ? "many" : "few"}'), 'many');
+  t.equal(fill('${has(plan.params.nope) ? plan.params.nope : "none"}'), 'none');
+  t.equal(fill('${parse(plan.params.json).a[0]}'), 1);
+  t.equal(fill('${join(steps["fetch-all"].result.items.map(x, string(x.id) + "!" + "?"))}'), '7!?');
+  t.equal(fill('${join([item, index, true, "x"], ", ")}'), 'it, 2, true, x');
+  unresolved(t, '${join([steps])}', /join takes texts, numbers and booleans, not an object: use json/);
+  unresolved(t, '${join(item)}', /join takes a list, not a text/);
+  t.equal(fill('${quote("it\'s " + item)}'), "'it'\\''s it'");
+  t.equal(fill('${timestamp("2026-01-02T03:04:05Z")}'), '2026-01-02T03:04:05.000Z');
+  t.equal(fill('${duration("90s")}'), '90s');
+  unresolved(t, '${plan.params.nope + "x"}', /cannot be evaluated: plan\.params\.nope is not there/);
+  unresolved(t, '${b"abc"}', /has bytes, which JSON has not/);
+  unresolved(t, '${type(item)}', /has a type, which JSON has not/);
+  unresolved(t, '${index / 0.0}', /Infinity, which JSON has no number for/);
+  unresolved(t, '${trim(index)}', /trim takes a text, not a number/);
+  unresolved(
+    t,
+    '${plan.params.count-1}',
+    /"count-1" is one name: to subtract, write spaces around the hyphen/,
+  );
+});
+
+t.test(
+  'numbers that are handed on keep their digits, and those that are calculated with their value',
+  async (t) => {
+    const value = parseJson('{"a": 1.10, "b": 7615917337495251231, "c": 1e400, "d": 9007199254740993}');
+    const program = (source: string) => compiler.value(source, ['item']).evaluate({ item: value });
+    const text = (source: string) => JSON.stringify(program(source));
+    t.equal(text('item'), '{"a":1.10,"b":7615917337495251231,"c":1e400,"d":9007199254740993}');
+    t.equal(text('{"x": [item.a, item.c]}'), '{"x":[1.10,1e400]}');
+    t.equal(text('json(item.a)'), '"1.10"');
+    t.equal(text('parse("[1.10, 1e400]")'), '[1.10,1e400]');
+    t.equal(text('quote([item.a, item.b])'), `"'1.10' '7615917337495251231'"`);
+    t.equal(text('has(item.x) ? item.x : item.c'), '1e400');
+    t.equal(text('string(item.a)'), '"1.10"');
+    t.equal(text('item.b + 1'), '7615917337495251232');
+    t.equal(text('item.a + 1'), '2.1');
+    t.equal(text('item.b > 1 ? item.b : 0'), '7615917337495251231');
+    t.throws(() => program('item.c + 1'), /item\.c is 1e400/);
+    t.throws(() => program('item.d + 0.5'), /9007199254740993 is not a double/);
+  },
+);
+
 t.test('reading a template takes time in proportion to its length', async (t) => {
-  const hostile = ['${item'.repeat(100_000), '$'.repeat(500_000), '${item ?? [['.repeat(50_000)];
+  const hostile = [
+    ...['${item'.repeat(100_000), '$'.repeat(500_000), '${item ?? [['.repeat(50_000)],
+    ...[
+      '${("'.repeat(100_000),
+      '${a + "'.repeat(100_000),
+      '${a.b("x")} ${'.repeat(50_000),
+      '${r'.repeat(200_000),
+    ],
+  ];
   for (const text of hostile) {
     try {
       parseReferences(text);
@@ -332,8 +405,8 @@ t.test('what was inserted comes out of a second round unchanged, whatever it hol
       fc.array(json, { minLength: ROOTS.length, maxLength: ROOTS.length }),
       fc.uniqueArray(fc.constantFrom<string>(...ROOTS)),
       (value, values, kept) => {
-        const answer = ({ root }: Reference) => values[(ROOTS as readonly string[]).indexOf(root)];
-        const keep = ({ root }: Reference) => kept.includes(root);
+        const answer = ({ root }: Place) => values[(ROOTS as readonly string[]).indexOf(root)];
+        const keep = ({ place }: Reference) => kept.includes(place?.root ?? '');
         const atOnce = JSON.stringify(resolve(value, answer));
         const input = JSON.stringify(value);
         const first = resolve(value, answer, keep);
@@ -360,7 +433,7 @@ t.test('a dollar that is inserted before a kept reference stays a dollar', async
   const first = resolve(
     '${item}${index}',
     () => 'a$$',
-    ({ root }) => root === 'index',
+    ({ place }) => place?.root === 'index',
   );
   t.equal(
     resolve(first, () => 5),

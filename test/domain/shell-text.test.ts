@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { applyFilter } from '../../src/domain/plans/reference-filters.ts';
+import { callFunction } from '../../src/domain/plans/functions.ts';
 import { interpreterOf, isPosixShell, whyUnsafe } from '../../src/domain/plans/shell-text.ts';
 import { tempDir } from '../helpers/temp.ts';
 import { rounds } from '../helpers/rounds.ts';
@@ -29,7 +29,7 @@ const why = (text: string) => whyUnsafe(partsOf(text));
 
 /** Whether a value becomes code where a text is handed to real shells with its quoted values in place. */
 function runsData(dir: string, text: string): boolean {
-  const filled = EVIL.map((evil) => text.replaceAll(VALUE, () => applyFilter('quote', evil) as string));
+  const filled = EVIL.map((evil) => text.replaceAll(VALUE, () => callFunction('quote', evil) as string));
   const pwned = join(dir, 'pwned');
   rmSync(pwned, { force: true });
   const each = 'for text; do bash -c "$text"; sh -c "$text"; done';

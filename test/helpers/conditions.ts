@@ -6,7 +6,7 @@ import { celConditions, type EvaluateElsewhere } from '../../src/expressions/con
 
 const compile = celCompiler();
 
-export const evaluateHere: EvaluateElsewhere = async ({ source, roots, scope }) =>
-  compile(source, roots).evaluate(readJson(scope) as Scope);
+export const evaluateHere: EvaluateElsewhere = async ({ kind, source, roots, scope }) =>
+  compile[kind](source, roots).evaluate(readJson(scope) as Scope);
 
 export const conditionsHere = () => celConditions(evaluateHere);

@@ -302,7 +302,7 @@ t.test('numbers', async (t) => {
     const plan = `{"strategy":{"type":"serial"},"params":{"id":1e400},
       "steps":[{"name":"a","kind":"exec","program":"true","when":"plan.params.id > 5"}]}`;
     const { text } = await s.call('POST', '/v1/plans', plan, WAIT);
-    t.match(text, /plan\.params\.id is 1e400; conditions compare numbers of at most 17 digits/);
+    t.match(text, /plan\.params\.id is 1e400; conditions and calculations take numbers of at most 17 digits/);
   });
 
   t.test('fields that are numbers take no other than was sent', async (t) => {

@@ -117,9 +117,10 @@ t.test('plans', async (t) => {
   });
 
   t.test('what is handed on has its type, and never becomes another command', async (t) => {
+    const evil = `'; touch /tmp/pwned; echo '`;
     const done = await run(world, {
       strategy: { type: 'serial' },
-      params: { evil: `'; touch /tmp/pwned; echo '` },
+      params: { evil },
       steps: [
         sh('make', `printf '{"n": 3, "list": [1, "two"], "text": "$(echo a b)"}'`, {
           output: { parse: 'json' },
@@ -143,8 +144,35 @@ t.test('plans', async (t) => {
             '${steps.make.result.n}',
           ],
         },
+        {
+          name: 'worked',
+          kind: 'exec',
+          program: 'printf',
+          args: [
+            '%s,%s',
+            '${steps.make.result.n * 2 + 1}',
+            '${json({"list": steps.make.result.list, "text": steps.make.stdout.contains("a b")})}',
+          ],
+        },
+        sh('words', 'printf "%s|" ${quote(steps.make.result.list.map(x, join([x, plan.params.evil])))}'),
+        {
+          ...sh(
+            'round',
+            'printf %s ${quote(string(item) + "-" + steps.make.result.text + "-" + plan.params.evil)}',
+          ),
+          foreach: { items: '${steps.make.result.list.filter(x, x != "two") + ["b"]}' },
+          outputs: { text: '${trim(stdout) + "!" + string(index + 1)}' },
+        },
+        {
+          ...sh('again', 'printf %s ${quote(steps.make.result.text + string(iteration))}'),
+          while: { condition: 'iteration < 2', max_iterations: 3 },
+        },
       ],
       outputs: {
+        worked: '${steps.worked.stdout}',
+        words: '${steps.words.stdout}',
+        rounds: '${steps.round.result.map(x, x.text)}',
+        again: '${steps.again.result.stdout}',
         n: '${steps.make.result.n}',
         list: '${steps.make.result.list}',
         quoted: '${steps.quoted.stdout}',
@@ -153,9 +181,13 @@ t.test('plans', async (t) => {
     });
     t.equal(done.status, 'completed', JSON.stringify(done.steps));
     t.same(done.result, {
+      worked: '7,{"list":[1,"two"],"text":true}',
+      words: `1${evil}|two${evil}|`,
+      rounds: [`1-a b-${evil}!1`, `b-a b-${evil}!2`],
+      again: 'a b1',
       n: 3,
       list: [1, 'two'],
-      quoted: `'; touch /tmp/pwned; echo '`,
+      quoted: evil,
       text: 'n=3 ${literal} two 3',
     });
     const typed = await world.call<ExecutionWire>(
@@ -289,14 +321,24 @@ t.test('plans', async (t) => {
             exec('c', { depends_on: ['b'] }),
             exec('a', { program: '' }),
             exec('e', {
-              args: ['${steps.a.result}', '${nothing}', '${steps.e.stdout}', '${steps.x.stdout}'],
+              args: [
+                ...['${steps.a.result}', '${nothing}', '${steps.e.stdout}', '${steps.x.stdout}'],
+                ...['${steps.x.result.n + 1}', '${HOME}', '${steps.a.result. + 1}', '${upper(plan.id)}'],
+              ],
             }),
             exec('f', { when: '1 + 1', depends_on: ['e'], unknown: 1 }),
             exec('g', { when: 'false' }),
             exec('h', { depends_on: ['g'], args: ['${steps.g.stdout}'] }),
             { name: 'i', kind: 'shell', command: 'echo ${plan.params.x}' },
             exec('j', { foreach: { items: 'no list' }, on_limit: 'reject' }),
+            {
+              name: 'k',
+              kind: 'shell',
+              command: 'echo ${"a" + plan.id}',
+            },
             'no step',
+            { name: 'l', kind: 'shell', command: 'echo ${quote(plan.id) + "; id"}' },
+            { name: 'm', kind: 'shell', command: 'echo "${quote(plan.id)}"' },
           ],
         }),
         {
@@ -308,13 +350,20 @@ t.test('plans', async (t) => {
           '/steps/4/args/1': /nothing/,
           '/steps/4/args/2': /its own result/,
           '/steps/4/args/3': /there is no step "x"/,
+          '/steps/4/args/4': /x\.result\.n \+ 1\}: there is no step "x"/,
+          '/steps/4/args/5': /unknown variable "HOME".*; a literal is written \$\$\{HOME\}$/,
+          '/steps/4/args/6': /unexpected \+ \(at character 17\)/,
+          '/steps/4/args/7': /unknown function "upper"/,
           '/steps/5/when': /./,
           '/steps/5/unknown': /unknown field/,
           '/steps/7/args/0': /always skipped/,
           '/steps/8/command': /read by the shell|no parameter/,
           '/steps/9/foreach/items': /must be a list/,
           '/steps/9/on_limit': /waits for its slot/,
-          '/steps/10': /must be an object/,
+          '/steps/10/command': /write \$\{quote\("a" \+ plan.id\)\}/,
+          '/steps/11': /must be an object/,
+          '/steps/12/command': /would be read by the shell/,
+          '/steps/13/command': /is within double quotes/,
         },
       );
       t.match(

@@ -1,13 +1,16 @@
 // Whether what a plan's texts refer to is known when they are filled in, and whether values may stand where they are to.
-import { type Condition, ConditionError, type Conditions } from './conditions.ts';
+import { type Condition, ConditionError, type Conditions, type Expression } from './conditions.ts';
 import type { Ancestors } from './plan-graph.ts';
 import { isFilledIn, type PlanDraft, type StepSpec } from '../spec/plan.ts';
 import {
   findReferences,
   type FoundReference,
+  literalOf,
   MAX_TEXT_LENGTH,
   parseReferences,
+  type Place,
   type Reference,
+  ROOTS,
 } from './references.ts';
 import { interpreterOf, isPosixShell, whyUnsafe } from './shell-text.ts';
 
@@ -61,41 +64,49 @@ export class ScopeCheck {
       yield;
     }
     for (const { step, path, number } of steps) {
-      if (step !== null) this.#step(step, path, number);
+      if (step !== null) yield* this.#step(step, path, number);
       yield;
     }
-    for (const found of this.#find(this.#plan.outputs, [...at, 'outputs']))
-      this.#reference(found, [...at, 'outputs'], ['steps', 'plan'], null);
+    yield* this.#references(this.#plan.outputs, [...at, 'outputs'], ['steps', 'plan'], null);
   }
 
-  #step(step: StepSpec, path: Path, number: number): void {
+  *#step(step: StepSpec, path: Path, number: number): Generator<undefined, void> {
     const { foreach, while: loop, outputs } = step;
     const round = [...(foreach ? ['item', 'index'] : []), ...(loop ? ['iteration', 'previous'] : [])];
-    const roots = ['steps', 'plan', ...round];
-    for (const [name, value] of Object.entries(step)) {
-      if (!isFilledIn(step, name)) continue;
-      for (const found of this.#find(value, [...path, name])) {
-        this.#reference(found, [...path, name], roots, number);
-      }
-    }
+    for (const [name, value] of Object.entries(step))
+      if (isFilledIn(step, name))
+        yield* this.#references(value, [...path, name], ['steps', 'plan', ...round], number);
     for (const { at, text, reader } of shellTexts(step)) this.#quoted(text, reader, [...path, ...at]);
     if (foreach !== undefined)
-      for (const found of this.#find(foreach.items, [...path, 'foreach', 'items']))
-        this.#reference(found, [...path, 'foreach', 'items'], ['steps', 'plan'], number);
+      yield* this.#references(foreach.items, [...path, 'foreach', 'items'], ['steps', 'plan'], number);
     if (typeof loop?.condition === 'string')
       this.#condition(loop.condition, ['steps', 'plan', 'iteration', 'previous'], number, [
         ...path,
         'while',
         'condition',
       ]);
-    if (outputs !== undefined && step.kind !== 'plan')
-      for (const found of this.#find(outputs, [...path, 'outputs']))
-        this.#reference(
-          found,
-          [...path, 'outputs'],
-          [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')],
-          number,
-        );
+    if (outputs === undefined || step.kind === 'plan') return;
+    const roots = [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')];
+    yield* this.#references(outputs, [...path, 'outputs'], roots, number);
+  }
+
+  /** @param number of the step that they stand in; null in the outputs of the plan */
+  *#references(
+    value: unknown,
+    path: Path,
+    roots: readonly string[],
+    number: number | null,
+  ): Generator<undefined, void> {
+    for (const { at, reference } of this.#find(value, path)) {
+      const place = [...path, ...at];
+      if (reference.place === null) {
+        this.#expression(reference, roots, number, place);
+        yield;
+        continue;
+      }
+      const why = this.#whyNot(reference.place, roots, number);
+      if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
+    }
   }
 
   #find(value: unknown, path: Path): FoundReference[] {
@@ -106,26 +117,27 @@ export class ScopeCheck {
     return [];
   }
 
-  /** @param number of the step that it stands in; null in the outputs of the plan */
-  #reference(
-    { at, reference }: FoundReference,
-    path: Path,
+  #whyNot(place: Place, roots: readonly string[], number: number | null): string | null {
+    const { root, path } = place;
+    if (!roots.includes(root))
+      return `there is no ${JSON.stringify(root)} here; there are ${roots.join(', ')}`;
+    if (root === 'steps') return this.#whyNotStep(path[0], number) ?? this.#whyNotFact(place);
+    return root === 'plan' ? this.#whyNotPlan(place) : null;
+  }
+
+  #expression(
+    { text, expression }: Reference & { place: null },
     roots: readonly string[],
     number: number | null,
+    path: Path,
   ): void {
-    const place = [...path, ...at];
-    const { root, path: way } = reference;
-    if (!roots.includes(root)) {
-      this.#context.add(
-        place,
-        `${reference.text}: there is no ${JSON.stringify(root)} here; there are ${roots.join(', ')}`,
-      );
-    } else if (root === 'steps') {
-      const why = this.#whyNotStep(way[0], number) ?? this.#whyNotFact(reference);
-      if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
-    } else if (root === 'plan') {
-      const why = this.#whyNotPlan(reference);
-      if (why !== null) this.#context.add(place, `${reference.text}: ${why}`);
+    try {
+      const compiled = this.#context.conditions.compileValue(expression, roots);
+      this.#stepsOf(compiled, number, path, `${text}: `);
+    } catch (error) {
+      if (!(error instanceof ConditionError)) throw error;
+      const isOurs = ROOTS.some((root) => expression.includes(root));
+      this.#context.add(path, `${text}: ${error.message}${isOurs ? '' : `; ${literalOf(text)}`}`);
     }
   }
 
@@ -140,7 +152,7 @@ export class ScopeCheck {
     return this.#skipped.has(other) ? `the step ${name} is always skipped: its condition is false` : null;
   }
 
-  #whyNotFact({ path }: Reference): string | null {
+  #whyNotFact({ path }: Place): string | null {
     const [name, fact, output] = path;
     if (fact === undefined) return null;
     if (!STEP_FACTS.has(fact))
@@ -151,7 +163,7 @@ export class ScopeCheck {
     return isThere ? null : `the step ${name} has no output ${JSON.stringify(output)}`;
   }
 
-  #whyNotPlan({ path, fallback }: Reference): string | null {
+  #whyNotPlan({ path, fallback }: Place): string | null {
     const [first, name] = path;
     if (first !== 'params' && first !== 'id') return 'a plan has the facts params and id only';
     if (first === 'id' || name === undefined || fallback !== null) return null;
@@ -177,11 +189,22 @@ export class ScopeCheck {
       const problem =
         reader === null || !isPosixShell(reader)
           ? `would be run as code by ${reader ?? 'the interpreter'}: pass the value in env or stdin`
-          : reference.filters.at(-1) !== 'quote'
-            ? 'would be read by the shell: pass the value in env, or end the reference with "| quote"'
+          : !this.#isQuoted(reference)
+            ? `would be read by the shell: pass the value in env, or write ${quotedFormOf(reference)}`
             : why[i];
       if (problem != null) this.#context.add(path, `${reference.text} ${problem}`);
     });
+  }
+
+  #isQuoted({ place, expression }: Reference): boolean {
+    if (place !== null) return expression?.startsWith('quote(') === true;
+    try {
+      return this.#context.conditions.compileValue(expression, ROOTS).isQuoted;
+    } catch (error) {
+      // That has been reported.
+      if (error instanceof ConditionError) return true;
+      throw error;
+    }
   }
 
   #condition(source: string, roots: readonly string[], number: number, path: Path): Condition | null {
@@ -193,13 +216,21 @@ export class ScopeCheck {
       this.#context.add(path, error.message);
       return null;
     }
-    for (const name of condition.steps ?? []) {
-      const why = this.#whyNotStep(name, number);
-      if (why !== null) this.#context.add(path, why);
-    }
+    this.#stepsOf(condition, number, path, '');
     return condition;
   }
+
+  /** Whether the steps that an expression names are known by then. */
+  #stepsOf({ steps }: Expression<unknown>, number: number | null, path: Path, prefix: string): void {
+    for (const name of steps ?? []) {
+      const why = this.#whyNotStep(name, number);
+      if (why !== null) this.#context.add(path, prefix + why);
+    }
+  }
 }
+
+const quotedFormOf = ({ text, place }: Reference): string =>
+  place === null ? `\${quote(${text.slice(2, -1).trim()})}` : `${text.slice(0, -1).trim()} | quote}`;
 
 /** Texts of a step that a shell, or what is in its place, reads as code. */
 function shellTexts(step: StepSpec): { at: Path; text: string; reader: string | null }[] {

@@ -1,7 +1,9 @@
-// How references are written in a text: `${ path [?? JSON] [| filter]* }`; `$${` is a literal `${`, and `${"text"}` is that
-// text, for what cannot stand before a reference as it is: a dollar. One pass, no backtracking: texts come from clients.
+// How expressions stand in a text: `${ CEL }`, and two short forms: a path with a default, `${ path ?? JSON }`, and a chain of
+// functions, `${ path | f | g }` for `${ g(f(path)) }`. `$${` is a literal `${`, and `${"text"}` is that text, for what cannot
+// stand before an expression as it is: a dollar. Texts come from clients: the time is in proportion to the length.
 import { parseJson } from '../exact-json.ts';
-import { type Filter, FILTERS } from './reference-filters.ts';
+import { endOfExpression } from './expression-end.ts';
+import { FUNCTIONS } from './functions.ts';
 
 /** What a path may start with. Which of them has a meaning where, the caller says. */
 export const ROOTS = [
@@ -17,17 +19,23 @@ export const ROOTS = [
   'exit_code',
 ] as const;
 
-export interface Reference {
+/** What a path leads to. */
+export interface Place {
   /** One of ROOTS. */
   root: string;
   path: readonly (string | number)[];
   /** Applies where the path leads nowhere or to null. */
   fallback: { value: unknown } | null;
-  /** In the order in which they apply. */
-  filters: readonly Filter[];
-  /** As written, with `${` and `}`. */
-  text: string;
 }
+
+/** A path, whose value it is; or CEL; or a path and CEL, which sees the value of the path as `value`. */
+export type Reference = { /** As written, with `${` and `}`. */ text: string } & (
+  | { place: Place; expression: string | null }
+  | { place: null; expression: string }
+);
+
+/** The name of what a chain of functions begins with. */
+export const CHAINED = 'value';
 
 /** Literal texts and references in turn. One part that is a reference stands for a value of any type. */
 export interface ReferenceTemplate {
@@ -66,7 +74,7 @@ export function parseReferences(text: string): ReferenceTemplate {
       continue;
     }
     literal += text.slice(at, open);
-    const { part, end } = new Scanner(text, open).reference();
+    const { part, end } = partAt(text, open);
     at = end;
     if (typeof part === 'string') {
       literal += part;
@@ -79,6 +87,21 @@ export function parseReferences(text: string): ReferenceTemplate {
   literal += text.slice(at);
   if (literal !== '' || parts.length === 0) parts.push(literal);
   return { parts };
+}
+
+/** The short forms first: a hyphen is a part of a name there. */
+function partAt(text: string, open: number): { part: string | Reference; end: number } {
+  const scanner = new Scanner(text, open);
+  try {
+    return scanner.reference();
+  } catch (error) {
+    if (!(error instanceof BadReferenceError) || scanner.isShortForm) throw error;
+    const start = open + OPEN.length;
+    const end = endOfExpression(text, start);
+    const expression = text.slice(start, end ?? start).trim();
+    if (end === null || expression === '') throw error;
+    return { part: { text: text.slice(open, end + 1), place: null, expression }, end: end + 1 };
+  }
 }
 
 /** A text in which nothing is a reference. */
@@ -109,10 +132,12 @@ const INDEX = /[0-9]+/y;
 const SCALAR = /[^\s|}]+/y;
 const NESTS: Readonly<Record<string, number>> = { '[': 1, '{': 1, ']': -1, '}': -1 };
 
-/** Reads one reference, left to right. */
+/** Reads one short form, left to right. */
 class Scanner {
   readonly #text: string;
   readonly #open: number;
+  /** It has a `??` or a `|`, which CEL has not. */
+  isShortForm = false;
   #at: number;
 
   constructor(text: string, open: number) {
@@ -128,22 +153,20 @@ class Scanner {
       this.#close();
       return { part, end: this.#at };
     }
-    const root = this.#root();
+    const rootAt = this.#at;
+    const root = this.#skip(WORD);
+    if (root === '') throw this.#error('an expression is missing');
     const path = this.#path();
     this.#skip(SPACE);
     const fallback = this.#isNext('??') ? { value: this.#literal() } : null;
-    const filters = this.#filters();
+    const functions = this.#functions();
     this.#close();
+    if (!(ROOTS as readonly string[]).includes(root))
+      throw this.#error(`unknown "${shorten(root)}"; there are ${ROOTS.join(', ')}`, rootAt);
     const text = this.#text.slice(this.#open, this.#at);
-    return { part: { root, path, fallback, filters, text }, end: this.#at };
-  }
-
-  #root(): string {
-    const start = this.#at;
-    const root = this.#skip(WORD);
-    if (root === '') throw this.#error('a reference starts with a name');
-    if ((ROOTS as readonly string[]).includes(root)) return root;
-    throw this.#error(`unknown "${shorten(root)}"; there are ${ROOTS.join(', ')}`, start);
+    const chain = functions.reduce((value, name) => `${name}(${value})`, CHAINED);
+    const expression = functions.length === 0 ? null : chain;
+    return { part: { text, place: { root, path, fallback }, expression }, end: this.#at };
   }
 
   #path(): (string | number)[] {
@@ -173,24 +196,28 @@ class Scanner {
     return index;
   }
 
-  #filters(): Filter[] {
-    const filters: Filter[] = [];
+  #functions(): string[] {
+    const names: string[] = [];
     for (;;) {
       this.#skip(SPACE);
-      if (!this.#isNext('|')) return filters;
+      if (this.#text.startsWith('||', this.#at) || !this.#isNext('|')) return names;
+      this.isShortForm = true;
       this.#skip(SPACE);
       const start = this.#at;
       const name = this.#skip(WORD);
-      const filter = FILTERS.find((one) => one === name);
-      if (filter === undefined) {
-        throw this.#error(`unknown filter "${shorten(name)}"; there are ${FILTERS.join(', ')}`, start);
+      if (!(FUNCTIONS as readonly string[]).includes(name)) {
+        throw this.#error(
+          `unknown function "${shorten(name)}" after "|"; there are ${FUNCTIONS.join(', ')}`,
+          start,
+        );
       }
-      filters.push(filter);
+      names.push(name);
     }
   }
 
   /** A JSON value: its end is found first, for a parser takes whole texts only. */
   #literal(): unknown {
+    this.isShortForm = true;
     this.#skip(SPACE);
     const start = this.#at;
     const first = this.#text[start] ?? '';
@@ -265,14 +292,15 @@ class Scanner {
   }
 
   #error(message: string, position = this.#at): BadReferenceError {
-    const close = this.#text.indexOf('}', this.#open);
-    const end = close === -1 || close - this.#open > MAX_SHOWN ? this.#open + OPEN.length : close + 1;
-    const literal = `$${this.#text.slice(this.#open, end)}`;
-    return new BadReferenceError(
-      `${message} (at character ${position + 1}); a literal is written ${literal}`,
-      position,
-    );
+    const hint = literalOf(this.#text.slice(this.#open, this.#open + MAX_SHOWN + OPEN.length));
+    return new BadReferenceError(`${message} (at character ${position + 1}); ${hint}`, position);
   }
+}
+
+/** How a text that begins with `${` is written such that it is none of these. */
+export function literalOf(text: string): string {
+  const end = text.indexOf('}');
+  return `a literal is written $${text.slice(0, end === -1 || end > MAX_SHOWN ? OPEN.length : end + 1)}`;
 }
 
 const shorten = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);

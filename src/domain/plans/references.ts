@@ -1,20 +1,24 @@
 // References in any text of a value: found before anything runs, resolved when what they name is there. What is inserted is
-// data: it is never read as a template again, and in a shell's text it is a word only through the filter `quote`.
+// data: it is never read as a template again, and in a shell's text it is a word only through the function `quote`.
 import { ExactNumber } from '../exact-number.ts';
 import { describeType, weigh } from '../json.ts';
-import { applyFilter, FilterError, MAX_TEXT_LENGTH } from './reference-filters.ts';
+import { MAX_TEXT_LENGTH } from './functions.ts';
 import {
   escapeText,
   parseReferences,
+  type Place,
   type Reference,
   type ReferenceTemplate,
   BadReferenceError,
   writeReferences,
 } from './reference-grammar.ts';
 
-export { type Filter, FILTERS, MAX_TEXT_LENGTH } from './reference-filters.ts';
+export { FUNCTIONS, MAX_TEXT_LENGTH } from './functions.ts';
 export {
+  CHAINED,
+  literalOf,
   parseReferences,
+  type Place,
   type Reference,
   ROOTS,
   type ReferenceTemplate,
@@ -80,24 +84,27 @@ export class UnresolvedError extends Error {
   readonly reference: Reference;
   /** Where its text stands in the value. */
   readonly at: Path;
-  constructor(message: string, reference: Reference, at: Path, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, reference: Reference, at: Path) {
+    super(message);
     this.name = 'UnresolvedError';
     this.reference = reference;
     this.at = at;
   }
 }
 
-export type Scope = (reference: Reference) => unknown;
+export type Scope = (place: Place) => unknown;
+
+/** What has become of an expression: undefined where the path that it begins with leads nowhere. */
+export type Worked = { value: unknown } | { wrong: string };
 
 /**
  * The value with its references replaced: a text that is one reference by the value, of whatever type; a reference within
  * a text by its text. The input stays as it is; what has no reference is the same object in the answer.
  *
- * @param scope answers the value of root and path, without fallback and filters; undefined when it is not there
+ * @param scope answers the value of root and path, without fallback; undefined when it is not there
  * @param keep references for which it is true stay as written, and what is inserted is escaped, so that the answer can be
  *   resolved again: it gives back what was inserted unchanged
- * @param filtered values that are known already, by the text of their reference: of `filterAll`
+ * @param worked what has become of the expressions, by the text of their reference
  * @throws UnresolvedError
  * @throws BadReferenceError what `findReferences` reports as an issue
  */
@@ -105,60 +112,32 @@ export function resolve(
   value: unknown,
   scope: Scope,
   keep?: (reference: Reference) => boolean,
-  filtered?: ReadonlyMap<string, unknown>,
+  worked?: ReadonlyMap<string, Worked>,
 ): unknown {
-  return new Resolution(scope, keep ?? null, filtered ?? null).resolve(value);
+  return new Resolution(scope, keep ?? null, worked ?? new Map()).resolve(value);
 }
 
-/**
- * The values of references with filters, each text once. Filters take long: one is a piece, and between two pieces others
- * can have their turn. What cannot be filtered is left out: `resolve` says why.
- */
-export function* filterAll(
-  references: readonly Reference[],
-  scope: Scope,
-): Generator<undefined, Map<string, unknown>> {
-  const values = new Map<string, unknown>();
-  const seen = new Set<string>();
-  for (const reference of references) {
-    if (reference.filters.length === 0 || seen.has(reference.text)) continue;
-    seen.add(reference.text);
-    let value = startOf(reference, scope);
-    try {
-      for (const filter of reference.filters) {
-        if (value === undefined) break;
-        value = applyFilter(filter, value);
-        yield;
-      }
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      continue;
-    }
-    if (value !== undefined) values.set(reference.text, value);
-  }
-  return values;
-}
-
-function startOf(reference: Reference, scope: Scope): unknown {
-  const found = scope(reference);
-  return found == null && reference.fallback !== null ? reference.fallback.value : found;
+/** The value of a place, or its fallback; undefined where neither is there. */
+export function valueAt(place: Place, scope: Scope): unknown {
+  const found = scope(place);
+  return found == null && place.fallback !== null ? place.fallback.value : found;
 }
 
 class Resolution {
   readonly #scope: Scope;
   readonly #keep: ((reference: Reference) => boolean) | null;
-  readonly #filtered: ReadonlyMap<string, unknown> | null;
+  readonly #worked: ReadonlyMap<string, Worked>;
   readonly #at: (string | number)[] = [];
   #inserted = 0;
 
   constructor(
     scope: Scope,
     keep: ((reference: Reference) => boolean) | null,
-    filtered: ReadonlyMap<string, unknown> | null,
+    worked: ReadonlyMap<string, Worked>,
   ) {
     this.#scope = scope;
     this.#keep = keep;
-    this.#filtered = filtered;
+    this.#worked = worked;
   }
 
   resolve(value: unknown): unknown {
@@ -213,20 +192,17 @@ class Resolution {
     if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value);
     if (value instanceof ExactNumber) return value.toString();
-    throw this.#error(reference, `is ${describeType(value)}, which has no text of its own: use "| json"`);
+    throw this.#error(reference, `is ${describeType(value)}, which has no text of its own: use json(…)`);
   }
 
   #valueOf(reference: Reference): unknown {
-    const known = this.#filtered?.get(reference.text);
-    const value = startOf(reference, this.#scope);
-    if (known !== undefined) return known;
-    if (value === undefined) throw this.#error(reference, 'is not there');
-    try {
-      return reference.filters.reduce<unknown>((filtered, filter) => applyFilter(filter, filtered), value);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      throw this.#error(reference, `cannot be filtered: ${error.message}`, { cause: error });
-    }
+    const { place, expression, text } = reference;
+    const isPath = place !== null && expression === null;
+    const worked = isPath ? { value: valueAt(place, this.#scope) } : this.#worked.get(text);
+    if (worked === undefined) throw new TypeError(`${text} has not been worked out`);
+    if ('wrong' in worked) throw this.#error(reference, `cannot be evaluated: ${worked.wrong}`);
+    if (worked.value === undefined) throw this.#error(reference, whyMissing(reference));
+    return worked.value;
   }
 
   #charge(weight: number, reference: Reference): void {
@@ -235,9 +211,15 @@ class Resolution {
       throw this.#error(reference, `and the references before it insert more than ${MAX_INSERTED} bytes`);
   }
 
-  #error(reference: Reference, problem: string, options?: ErrorOptions): UnresolvedError {
-    return new UnresolvedError(`${reference.text} ${problem}`, reference, [...this.#at], options);
+  #error(reference: Reference, problem: string): UnresolvedError {
+    return new UnresolvedError(`${reference.text} ${problem}`, reference, [...this.#at]);
   }
+}
+
+function whyMissing({ place }: Reference): string {
+  const hyphened = place?.path.find((name) => typeof name === 'string' && /[^-]-[^-]/.test(name));
+  const hint = `; ${JSON.stringify(hyphened)} is one name: to subtract, write spaces around the hyphen`;
+  return `is not there${hyphened === undefined ? '' : hint}`;
 }
 
 const TOO_LONG = `makes the text longer than ${MAX_TEXT_LENGTH} characters`;

@@ -157,10 +157,14 @@ export type StepFields = z.infer<z.ZodObject<typeof stepShape>> & { name: string
 export type StepSpec = StepFields & { kind: Kind } & Record<string, unknown>;
 
 /** The rounds that a loop makes of its one step. */
-export type Loop =
+export type Loop = (
   | { items: readonly unknown[]; stopOnError: boolean }
   /** `steps`: those that the condition reads, as they were. */
-  | { condition: string; maxIterations: number; steps: Readonly<Record<string, unknown>> };
+  | { condition: string; maxIterations: number; steps: Readonly<Record<string, unknown>> }
+) & {
+  /** What expressions of the rounds read of the plan around the loop: `steps` and `plan`, as they were. */
+  known?: Readonly<Record<string, unknown>>;
+};
 
 /** What a client asked for. A loop is a plan too, which no client can ask for: the engine makes it of a step. */
 export type PlanSpec = Omit<z.infer<typeof planFields>, 'steps'> & {

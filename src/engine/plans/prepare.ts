@@ -1,6 +1,6 @@
 // From a step that is due to what is submitted for it: its condition is asked, its references are filled in. What cannot
 // be is an end of the step, not an exception.
-import type { Condition, Conditions } from '../../domain/plans/conditions.ts';
+import type { Condition, Expression, ValueExpression } from '../../domain/plans/conditions.ts';
 import { ConditionError } from '../../domain/plans/conditions.ts';
 import type { RunningExecution } from '../../domain/execution/execution.ts';
 import type { EvaluationFailure, Outcome } from '../../domain/outcome.ts';
@@ -16,8 +16,8 @@ import {
 } from '../../domain/spec/plan.ts';
 import type { StepMark } from '../../domain/ports/group.ts';
 import {
-  filterAll,
   findReferences,
+  type Place,
   readPath,
   type Reference,
   resolve,
@@ -26,25 +26,22 @@ import {
 } from '../../domain/plans/references.ts';
 import { weigh } from '../../domain/json.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
-import type { SharedThread } from '../shared-thread.ts';
-import { type Fact, type StepValue, ValueError } from './values.ts';
+import { type Compiled, compileAll, type ExpressionDeps, rootsOf, workOut } from './expressions.ts';
+import { type Fact, pick, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };
 
 /** A plan that has not ended. */
 export type LivePlan = RunningExecution & { spec: PlanSpec };
 
-export interface PrepareDeps {
+export interface PrepareDeps extends ExpressionDeps {
   plan: LivePlan;
-  conditions: Conditions;
   /** A step of the plan that has ended; undefined when there is none of the name. */
   valueOf: (name: string, facts: ReadonlySet<Fact>) => Promise<StepValue | undefined>;
   /** Round `i` of the loop that the plan is. */
   roundValue: (i: number, facts: ReadonlySet<Fact>) => Promise<StepValue>;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
   parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
-  /** Where the work on values is done in turn with everybody else. */
-  thread: SharedThread;
 }
 
 /** Bytes that references may put into one step. */
@@ -93,7 +90,7 @@ const failed = (step: string, outcome: Outcome): Prepared => ({
   mark: { step, status: 'failed', reason: null, outcome },
 });
 
-/** Facts that a condition may be about. */
+/** Facts that an expression may be about. */
 function factsOf(source: string): ReadonlySet<Fact> {
   return new Set((['stdout', 'stderr', 'outputs'] as const).filter((fact) => source.includes(fact)));
 }
@@ -116,12 +113,9 @@ function compiled(
   return thread.run(plan.userId, () => conditions.compile(source, roots));
 }
 
-const pick = (value: Readonly<Record<string, unknown>>, names: readonly string[]) =>
-  Object.fromEntries(names.filter((name) => Object.hasOwn(value, name)).map((name) => [name, value[name]]));
-
-/** The steps that a condition reads. */
+/** The steps that an expression reads. */
 async function stepsFor(
-  condition: Condition,
+  condition: Expression<unknown>,
   source: string,
   { plan, valueOf }: PrepareDeps,
 ): Promise<StepValue> {
@@ -135,7 +129,7 @@ async function stepsFor(
     size += weigh(value, MAX_READ);
     if (size > MAX_READ)
       throw new ValueError(
-        `the condition reads more than ${MAX_READ} bytes of results; name the steps that it needs`,
+        `the expression reads more than ${MAX_READ} bytes of results; name the steps that it needs`,
       );
   }
   return values;
@@ -160,7 +154,10 @@ async function loopOf(step: StepSpec, deps: PrepareDeps): Promise<PlanSpec> {
     kind: 'plan',
     strategy: { type: 'parallel', max_concurrency: most },
     steps: [round],
-    loop: loop === undefined ? await overItems(foreach, deps) : await onCondition(loop, deps),
+    loop: {
+      ...(loop === undefined ? await overItems(foreach, deps) : await onCondition(loop, deps)),
+      ...(await knownTo(round, deps)),
+    },
   };
   return inherit(plan, deps.plan) as PlanSpec;
 }
@@ -177,6 +174,29 @@ async function onCondition(loop: NonNullable<StepSpec['while']>, deps: PrepareDe
   const { condition: source, max_iterations: maxIterations } = loop;
   const condition = await compiled(source, ['steps', 'plan', 'iteration', 'previous'], deps);
   return { condition: source, maxIterations, steps: await stepsFor(condition, source, deps) };
+}
+
+/** What expressions read of the plan of a loop beside what only a round knows: its rounds are in a plan of their own. */
+async function knownTo(round: StepSpec, deps: PrepareDeps): Promise<Pick<Loop, 'known'>> {
+  const { id, spec, userId } = deps.plan;
+  const fields = Object.entries(round).filter(([name]) => isFilledIn(round, name));
+  const { references } = findReferences(Object.fromEntries(fields));
+  const later = references.map(({ reference }) => reference).filter(({ place }) => place === null);
+  const compiled = await compileAll(later, userId, deps);
+  const steps: StepValue = {};
+  const params: Record<string, unknown> = {};
+  for (const { text, expression } of later) {
+    const { roots, params: names } = compiled.get(text) as ValueExpression;
+    Object.assign(steps, await stepsFor(compiled.get(text) as ValueExpression, expression ?? '', deps));
+    if (roots.includes('plan'))
+      Object.assign(params, names === null ? spec.params : pick(spec.params ?? {}, names));
+  }
+  const isRead = [...compiled.values()].some(
+    ({ roots }) => roots.includes('steps') || roots.includes('plan'),
+  );
+  if (weigh(steps, MAX_READ) > MAX_READ)
+    throw new ValueError(`the expressions of a loop read more than ${MAX_READ} bytes of results`);
+  return isRead ? { known: { steps, plan: { id, params } } } : {};
 }
 
 /** In place of a round: what only its rounds know is left as it is written. */
@@ -198,31 +218,67 @@ export async function fill(
   round: Node['round'] | typeof LATER,
   deps: PrepareDeps,
 ): Promise<Record<string, unknown>> {
-  const isLater = (reference: Reference) => round === LATER && ROUND_ROOTS.has(reference.root);
   const { thread, plan } = deps;
   const { references } = await thread.run(plan.userId, () => findReferences(value));
-  const now = references.map(({ reference }) => reference).filter((one) => !isLater(one));
-  const known = await lookUp(now, round === LATER ? null : round, deps);
-  const look = ({ root, path }: Reference): unknown => readPath(known[root], path);
-  const filtered = await thread.all(plan.userId, filterAll(now, look));
-  const scope = bounded(look);
+  const all = references.map(({ reference }) => reference);
+  const compiled = await compileAll(all, plan.userId, deps);
+  const isLater = (reference: Reference) =>
+    round === LATER && rootsOf(reference, compiled).some((root) => ROUND_ROOTS.has(root));
+  const now = all.filter((one) => !isLater(one));
+  const known = await lookUp(now, compiled, round === LATER ? null : round, deps);
+  const place = ({ root, path }: Place): unknown => readPath(known[root], path);
+  const budget = new Budget();
+  const roots = (expression: ValueExpression, source: string) => scopeFor(expression, source, known);
+  const take = (scope: StepValue) => budget.take(weigh(scope, MAX_FILLED_BYTES));
+  const worked = await workOut(now, compiled, { place, roots, take }, plan.userId, deps);
+  const scope = bounded(place, budget);
   return thread.run(
     plan.userId,
-    () => resolve(value, scope, round === LATER ? isLater : undefined, filtered) as Record<string, unknown>,
+    () => resolve(value, scope, round === LATER ? isLater : undefined, worked) as Record<string, unknown>,
   );
 }
 
-/** A scope that gives no more than a step may have of references. */
-function bounded(look: Scope): Scope {
-  const sizes = new Map<string, number>();
-  let bytes = 0;
-  return (reference) => {
-    const found = look(reference);
-    const size = sizes.get(reference.text) ?? sizeOf(found);
-    sizes.set(reference.text, size);
-    bytes += size;
-    if (bytes > MAX_FILLED_BYTES)
+/** What an expression reads of what is known. */
+function scopeFor(expression: ValueExpression, source: string, known: StepValue): StepValue {
+  const scope = pick(known, expression.roots);
+  const facts = factsOf(source);
+  const ofFacts = (value: unknown) =>
+    Object.fromEntries(
+      Object.entries(value as StepValue).filter(([fact]) => !isFact(fact) || facts.has(fact)),
+    );
+  if (scope.steps !== undefined) {
+    const steps =
+      expression.steps === null
+        ? (scope.steps as StepValue)
+        : pick(scope.steps as StepValue, expression.steps);
+    scope.steps = Object.fromEntries(Object.entries(steps).map(([name, step]) => [name, ofFacts(step)]));
+  }
+  if (scope.plan !== undefined && expression.params !== null) {
+    const { id, params } = scope.plan as { id: string; params: StepValue };
+    scope.plan = { id, params: pick(params, expression.params) };
+  }
+  return scope;
+}
+
+/** Bytes that references have put into one step. */
+class Budget {
+  #bytes = 0;
+
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > MAX_FILLED_BYTES)
       throw new ValueError(`references put more than ${MAX_FILLED_BYTES} bytes into the step`);
+  }
+}
+
+/** A scope that gives no more than a step may have of references. */
+function bounded(look: Scope, budget: Budget): Scope {
+  const sizes = new Map<Place, number>();
+  return (place) => {
+    const found = look(place);
+    const size = sizes.get(place) ?? sizeOf(found);
+    sizes.set(place, size);
+    budget.take(size);
     return found;
   };
 }
@@ -232,23 +288,33 @@ function sizeOf(value: unknown): number {
   return typeof value === 'string' ? value.length : JSON.stringify(value).length;
 }
 
+const isFact = (name: unknown): name is Fact => name === 'stdout' || name === 'stderr' || name === 'outputs';
+
 /** The roots of references, with what they lead to. */
 async function lookUp(
   references: readonly Reference[],
+  compiled: Compiled,
   round: Node['round'],
   deps: PrepareDeps,
 ): Promise<StepValue> {
   const { id, spec } = deps.plan;
   const facts = new Map<string, Set<Fact>>();
   const previousFacts = new Set<Fact>();
-  for (const { root, path } of references) {
+  const want = (name: string, wanted: Iterable<Fact>) =>
+    facts.set(name, new Set([...(facts.get(name) ?? []), ...wanted]));
+  for (const reference of references) {
+    if (reference.place === null) {
+      const { steps, roots } = compiled.get(reference.text) as ValueExpression;
+      const wanted = factsOf(reference.expression);
+      if (roots.includes('previous')) for (const fact of wanted) previousFacts.add(fact);
+      if (!roots.includes('steps') || spec.loop?.known !== undefined) continue;
+      for (const name of steps ?? spec.steps.map((step) => step.name)) want(name, wanted);
+      continue;
+    }
+    const { root, path } = reference.place;
     const [name, fact] = root === 'previous' ? [undefined, path[0]] : path;
-    const isText = fact === 'stdout' || fact === 'stderr' || fact === 'outputs';
-    if (root === 'previous' && isText) previousFacts.add(fact);
-    if (root !== 'steps') continue;
-    const wanted = facts.get(String(name)) ?? new Set();
-    if (isText) wanted.add(fact);
-    facts.set(String(name), wanted);
+    if (root === 'previous' && isFact(fact)) previousFacts.add(fact);
+    if (root === 'steps') want(String(name), isFact(fact) ? [fact] : []);
   }
   const steps: StepValue = {};
   for (const [name, wanted] of facts) {
@@ -257,9 +323,11 @@ async function lookUp(
   }
   const iteration = round?.iteration;
   const readsPrevious =
-    references.some(({ root }) => root === 'previous') && typeof iteration === 'number' && iteration > 0;
+    references.some((reference) => rootsOf(reference, compiled).includes('previous')) &&
+    typeof iteration === 'number' &&
+    iteration > 0;
   const previous = readsPrevious ? await deps.roundValue(iteration - 1, previousFacts) : null;
-  return { steps, plan: { id, params: spec.params ?? {} }, previous, ...round };
+  return { steps, plan: { id, params: spec.params ?? {} }, previous, ...spec.loop?.known, ...round };
 }
 
 /** What a step has of its plan, unless it says otherwise. */

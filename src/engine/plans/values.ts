@@ -4,12 +4,13 @@ import { type FinishedExecution, isFinished, resultValue } from '../../domain/ex
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
+import type { ValueExpression } from '../../domain/plans/conditions.ts';
 import type { StepSpec } from '../../domain/spec/plan.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Journal, StreamName } from '../../domain/ports/journal.ts';
-import { filterAll, findReferences, readPath, resolve, type Scope } from '../../domain/plans/references.ts';
+import { findReferences, readPath, resolve, type Scope } from '../../domain/plans/references.ts';
 import { withLog } from '../read/log-source.ts';
-import type { SharedThread } from '../shared-thread.ts';
+import { compileAll, type ExpressionDeps, rootsOf, workOut } from './expressions.ts';
 
 /** A step that has ended. */
 export interface EndedStep {
@@ -32,10 +33,9 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 /** A reference or condition that cannot be given its value; the message says why. */
 export class ValueError extends Error {}
 
-export interface ValuesDeps {
+export interface ValuesDeps extends ExpressionDeps {
   store: Pick<Store, 'get'>;
   journal: Journal;
-  thread: SharedThread;
 }
 
 /** The values of one step, with the facts that are asked for beside those that are always there. */
@@ -58,22 +58,27 @@ export async function stepValue(
     ...(end.cause === 'exited' ? { exit_code: end.exitCode } : {}),
   };
   const wanted = new Set<Fact>(facts);
-  if (facts.has('outputs') && step.outputs !== undefined)
-    for (const { reference } of findReferences(step.outputs).references)
-      if (reference.root === 'stdout' || reference.root === 'stderr') wanted.add(reference.root);
+  const makesOutputs = facts.has('outputs') && step.kind !== 'plan' && status === 'completed';
+  const outputs = makesOutputs ? (step.outputs ?? null) : null;
+  const references = findReferences(outputs).references.map(({ reference }) => reference);
+  const compiled = await compileAll(references, execution.userId, deps);
+  for (const root of references.flatMap((reference) => rootsOf(reference, compiled)))
+    if (root === 'stdout' || root === 'stderr') wanted.add(root);
   for (const stream of ['stdout', 'stderr'] as const)
     if (wanted.has(stream)) value[stream] = await textOf(execution, stream, deps.journal);
-  if (facts.has('outputs')) {
-    if (step.kind === 'plan') value.outputs = value.result;
-    else if (step.outputs !== undefined && status === 'completed') {
-      const scope: Scope = ({ root, path }) => readPath((root in { ...round } ? round : value)?.[root], path);
-      const references = findReferences(step.outputs).references.map(({ reference }) => reference);
-      const filtered = await deps.thread.all(execution.userId, filterAll(references, scope));
-      value.outputs = resolve(step.outputs, scope, undefined, filtered);
-    }
+  if (facts.has('outputs') && step.kind === 'plan') value.outputs = value.result;
+  if (outputs !== null) {
+    const known: StepValue = { ...value, ...round };
+    const place: Scope = ({ root, path }) => readPath(known[root], path);
+    const roots = (expression: ValueExpression) => pick(known, expression.roots);
+    const worked = await workOut(references, compiled, { place, roots }, execution.userId, deps);
+    value.outputs = resolve(outputs, place, undefined, worked);
   }
   return value;
 }
+
+export const pick = (value: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  Object.fromEntries(names.filter((name) => Object.hasOwn(value, name)).map((name) => [name, value[name]]));
 
 function errorOf(outcome: Outcome): { code: string; type: string; message: string } | null {
   const { error } = judge(outcome);
