@@ -183,8 +183,8 @@ t.test('plans', async (t) => {
     t.same(done.result, {
       worked: '7,{"list":[1,"two"],"text":true}',
       words: `1${evil}|two${evil}|`,
-      rounds: [`1-a b-${evil}!1`, `b-a b-${evil}!2`],
-      again: 'a b1',
+      rounds: [`1-$(echo a b)-${evil}!1`, `b-$(echo a b)-${evil}!2`],
+      again: '$(echo a b)1',
       n: 3,
       list: [1, 'two'],
       quoted: evil,
