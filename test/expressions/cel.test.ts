@@ -154,7 +154,11 @@ t.test('numbers of JSON compare with integers and doubles alike', async (t) => {
     'steps.a.result.list[index] == 3',
   );
   isFalse(t, 'steps.a.result.count == "3"', 'steps.a.result.ratio == 3', 'steps.a.result.count > 3');
-  fails(t, 'steps.a.result.count + plan.params.env == 4', /no such overload: double \+ string \(at character 1\)/);
+  fails(
+    t,
+    'steps.a.result.count + plan.params.env == 4',
+    /no such overload: double \+ string \(at character 1\)/,
+  );
   fails(t, 'steps.a.result.count > "2"', /no such overload: double > string/);
 });
 
