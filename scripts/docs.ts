@@ -1,6 +1,7 @@
-// Writes what is generated of the documentation: .env.example, and the table of docs/errors.md.
+// Writes what is generated of the documentation: .env.example, docs/metrics.md, and the table of docs/errors.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { envExample } from '../src/config/load.ts';
+import { type MetricSpec, SUBJECTS } from '../src/observe/metric-catalogue.ts';
 import { CATALOGUE, classOf } from '../src/domain/errors.ts';
 
 const root = (path: string) => new URL(`../${path}`, import.meta.url);
@@ -42,7 +43,54 @@ export function withTables(text: string): string {
   return before + BEGIN + errorTables() + END + after;
 }
 
+/** docs/metrics.md, from the catalogue. */
+export function metricsDocument(): string {
+  const sections = Object.entries(SUBJECTS).map(([subject, metrics]) => {
+    const rows = Object.values(metrics as Record<string, MetricSpec>).map((one) => {
+      const labels = one.labels.length === 0 ? '' : one.labels.map((label) => `\`${label}\``).join(', ');
+      return `| \`${one.name}\` | ${one.type} | ${unitOf(one)} | ${labels} | ${one.about} | \`${exampleOf(one).replaceAll('|', '\\|')}\` |`;
+    });
+    return `## ${subject}\n\n| name | type | unit | labels | meaning | example |\n| --- | --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  });
+  return `${METRICS_HEAD}\n${sections.join('\n')}`;
+}
+
+const METRICS_HEAD = `# Metrics
+
+<!-- Generated from src/observe/metric-catalogue.ts by npm run generate. -->
+
+\`GET /metrics\` returns all metrics in the text format of Prometheus: with the scope \`read\`, or without a key on the port
+\`EXECUTION_METRICS_PORT\`. Names without the prefix \`execd_\` are those of the systems that execd replaces.
+
+- No label grows with requests: a label is a closed set (\`kind\`, \`status\`, \`cause\`, \`fault\`, \`detail\`), a route, or a name from the
+  operations file (\`operation_type\` and \`circuit\`). Users, ids and commands are never labels.
+- Counters begin with the server. Those of a kind begin at 0, those of an operation at 0 before its first execution, so that
+  rates count the first one and ratios have both sides.
+- The buckets of \`operation_duration_seconds\` and \`execd_queue_wait_seconds\` are fine: a quantile between 10 ms and 100 s is right
+  within 10 %.
+- Metrics of the process and of Node.js (\`process_*\`, \`nodejs_*\`) are there, too: CPU, memory, open files, the lag of the event
+  loop, garbage collection.
+`;
+
+function unitOf({ name, type }: MetricSpec): string {
+  if (/_seconds(_total)?$/.test(name)) return 'seconds';
+  if (/_bytes(_total)?$/.test(name)) return 'bytes';
+  if (name.endsWith('_ratio')) return 'ratio';
+  if (name.includes('credits')) return 'credits';
+  return type === 'counter' ? 'count' : '';
+}
+
+function exampleOf({ name, type, labels, query }: MetricSpec): string {
+  if (query !== undefined) return query;
+  const by = labels.length === 0 ? '' : ` by (${labels.join(', ')}) `;
+  if (type === 'counter') return `sum${by}(rate(${name}[5m]))`;
+  if (type === 'gauge') return `max${by}(${name})`;
+  const kept = labels.length === 0 ? 'le' : `le, ${labels.join(', ')}`;
+  return `histogram_quantile(0.95, sum by (${kept}) (rate(${name}_bucket[5m])))`;
+}
+
 if (import.meta.main) {
   writeFileSync(root('.env.example'), envExample());
+  writeFileSync(root('docs/metrics.md'), metricsDocument());
   writeFileSync(root('docs/errors.md'), withTables(readFileSync(root('docs/errors.md'), 'utf8')));
 }

@@ -48,6 +48,7 @@ import { liveOperations } from '../operator-files/operations-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { ConditionThread } from '../expressions/condition-thread.ts';
 import { planParts } from '../expressions/plan-parts.ts';
+import { SizeWatch } from './sizes.ts';
 import { warmUp } from './warm-up.ts';
 import { VERSION } from './version.ts';
 import {
@@ -259,6 +260,10 @@ export async function buildApp(
     maxClients: config.EXECUTION_MAX_STREAMS,
     quotaOf: (userId) => rules.current.quotasOf(userId).streams,
   });
+  const sizes = new SizeWatch({
+    files: { database: `${dataDir}/execd.db`, wal: `${dataDir}/execd.db-wal` },
+    disks: { data: dataDir, logs: logDir },
+  });
   const metrics: Metrics = createMetrics({
     version: VERSION,
     gauges: async () => ({
@@ -267,6 +272,9 @@ export async function buildApp(
       webhooks: dispatcher.stats(),
       handlers: handlers.stats(),
       logLinesDropped: runtime.droppedLogLines?.() ?? 0,
+      sizes: sizes.now(),
+      memoryRatio: runtime.memoryRatio?.() ?? null,
+      operations: operations.all().map(({ name }) => name),
     }),
     isReady: () => engine.whyNotReady() === null,
     between: (from, to) => clock.between(from, to),
@@ -398,6 +406,7 @@ export async function buildApp(
         for (const { name, setting } of ignoredNames(runtime.env ?? {}))
           log.warn({}, `${name} is not a setting of execd and is ignored. Set ${setting} instead`);
         await engine.start();
+        sizes.now();
         // Only the host can say what works. What is queued begins at `open`, not before.
         refuseFailed(config, commands.failedTiers);
         if (commands.failedTiers.length > 0) loadFiles([rules.file]);

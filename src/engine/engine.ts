@@ -11,6 +11,7 @@ import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { ListFilter, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
+import { KEPT, type Kept } from '../domain/kept.ts';
 import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
 import type { Command, HttpRunner, Runner, RunnerStatus } from '../domain/ports/runner.ts';
 import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
@@ -142,6 +143,10 @@ export interface EngineStats {
   cache: CacheStats;
   circuits: CircuitView[];
   charges: { failures: number } & CreditTotals;
+  /** Failed writes to the store. */
+  storeFailures: number;
+  /** Of all users. */
+  kept: Record<Kept, number>;
 }
 
 type EngineState = 'new' | 'ready' | 'open' | 'draining' | 'stopped';
@@ -594,6 +599,8 @@ export class Engine {
     });
     return {
       counts,
+      storeFailures: this.#committer.failures,
+      kept: keptOfAll(store),
       queueAgeMs: oldestQueuedAt === null ? 0 : clock.between(oldestQueuedAt, clock.now()),
       concurrency: { process: concurrency('process'), http: concurrency('http') },
       writeBehind: this.#writeBehind.stats(),
@@ -874,6 +881,12 @@ export class Engine {
       signal: this.#closing.signal,
     };
   }
+}
+
+/** What all users keep together. */
+function keptOfAll(store: Store): Record<Kept, number> {
+  const keeps = store.keeps('');
+  return Object.fromEntries(KEPT.map((what) => [what, keeps[what].total])) as Record<Kept, number>;
 }
 
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */

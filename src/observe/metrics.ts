@@ -5,9 +5,12 @@ import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
-import { judge } from '../domain/outcome.ts';
+import { LIMIT_NAMES } from '../domain/limits.ts';
+import { FINAL_STATUSES, judge, LOST_DETAILS } from '../domain/outcome.ts';
+import { KINDS } from '../domain/spec/spec.ts';
 import type { StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import type { RunnerStatus } from '../domain/ports/runner.ts';
+import { METRICS, type MetricSpec } from './metric-catalogue.ts';
 
 /** What is asked for at each scrape. */
 export interface Gauges {
@@ -32,6 +35,16 @@ export interface Gauges {
   charges: { failures: number } & CreditTotals;
   /** Lines of the server's own log. */
   logLinesDropped: number;
+  /** Failed writes to the store. */
+  storeFailures: number;
+  /** Of all users. */
+  kept: { storeBytes: number; logBytes: number; logs: number };
+  /** As they were a moment ago: a disk that does not answer holds up no scrape. */
+  sizes: { files: Record<string, number>; disks: Record<string, { free: number; size: number }> };
+  /** Null where it is unknown. */
+  memoryRatio: number | null;
+  /** Names of the operations that there are. */
+  operations: readonly string[];
 }
 
 export interface MetricsOptions {
@@ -52,276 +65,76 @@ export interface Metrics {
   render(): Promise<string>;
 }
 
-const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600];
-const HTTP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
+/** Bounds so that a quantile between 10 ms and 100 s is right within 10 %, whatever the durations are; coarser outside. */
+const FINE = [
+  ...[0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008],
+  ...Array.from({ length: 97 }, (_, i) => Number((0.01 * 10 ** (i / 24)).toPrecision(3))),
+  ...[120, 150, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600, 7200, 21_600, 86_400],
+];
+const REQUESTS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
+const MIB = 1_048_576;
+const BYTES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384].map((n) => n * MIB);
+const BUCKETS = { fine: FINE, requests: REQUESTS, bytes: BYTES };
 
-/** What makes meters of one registry. */
-function makersOf(registry: Registry) {
-  const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Counter({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge({ name, help, labelNames, registers });
-  const histogram = <L extends string>(
-    name: string,
-    help: string,
-    buckets: number[],
-    labelNames: readonly L[] = [],
-  ) => new Histogram({ name, help, buckets, labelNames, registers });
-  return { counter, gauge, histogram };
+type MeterOf<S> =
+  S extends MetricSpec<infer L>
+    ? S extends { type: 'counter' }
+      ? Counter<L>
+      : S extends { type: 'gauge' }
+        ? Gauge<L>
+        : Histogram<L>
+    : never;
+type Meters = { [K in keyof typeof METRICS]: MeterOf<(typeof METRICS)[K]> };
+
+/** The meters of the catalogue, in one registry. */
+function metersOf(registry: Registry): Meters {
+  const make = ({ type, name, about: help, labels, buckets = 'requests' }: MetricSpec) => {
+    const shared = { name, help, labelNames: [...labels], registers: [registry] };
+    if (type === 'histogram') return new Histogram({ ...shared, buckets: BUCKETS[buckets] });
+    return type === 'counter' ? new Counter(shared) : new Gauge(shared);
+  };
+  return Object.fromEntries(
+    Object.entries(METRICS).map(([alias, spec]) => [alias, make(spec as MetricSpec)]),
+  ) as unknown as Meters;
 }
-type Makers = ReturnType<typeof makersOf>;
 
-/** Attempts, slots and retries. */
-function attemptMeters({ counter, gauge, histogram }: Makers) {
-  const duration = histogram(
-    'operation_duration_seconds',
-    'How long attempts ran, from the start of the process to its end.',
-    SECONDS,
-    ['operation_type'],
-  );
-  const timeouts = counter('timeout_errors_total', 'Executions that timed out.', ['operation_type']);
-  const activeRuns = gauge('execution_manager_active_runs', 'Attempts that hold a slot.');
-  const poolSize = gauge('execution_manager_pool_size', 'Slots.');
-  const utilization = gauge('execution_manager_utilization_ratio', 'Attempts that hold a slot, per slot.');
+/** Series that can be known before anything happens begin at 0, so that rates see the first one, and ratios have both sides. */
+function beginSeries(meters: Meters): void {
+  for (const detail of LOST_DETAILS) meters.lost.inc({ detail }, 0);
+  for (const limit of LIMIT_NAMES) meters.resourceLimits.inc({ limit }, 0);
+  for (const result of FINAL_STATUSES) meters.retried.inc({ result }, 0);
+  for (const stream of ['stdout', 'stderr']) meters.outputBytes.inc({ stream }, 0);
+  for (const kind of KINDS) {
+    meters.accepted.inc({ kind }, 0);
+    const cause = kind === 'plan' ? 'steps_ended' : kind === 'http' ? 'http_response' : 'exited';
+    for (const ends of [
+      { status: 'completed', cause, fault: 'none' },
+      { status: 'failed', cause, fault: 'user' },
+      { status: 'failed', cause: 'internal', fault: 'system' },
+    ])
+      meters.finished.inc({ kind, ...ends }, 0);
+  }
+}
 
-  const httpRuns = gauge('execd_http_active_runs', 'HTTP calls that hold a slot.');
-  const httpSlots = gauge('execd_http_slots', 'Slots for HTTP calls.');
-  const retries = counter('retry_attempts_total', 'Retries of attempts.', ['operation_type']);
-  const retried = counter('execd_retried_executions_total', 'Executions that needed more than one attempt.', [
-    'result',
-  ]);
-  const scheduled = gauge('execd_scheduled_retries', 'Executions that wait for a retry.');
-  return {
-    duration,
-    timeouts,
-    activeRuns,
-    poolSize,
-    utilization,
-    httpRuns,
-    httpSlots,
-    retries,
-    retried,
-    scheduled,
+/** The same for what belongs to an operation or a kind. */
+function beginOperations(meters: Meters): (types: readonly string[]) => void {
+  const begun = new Set<string>();
+  return (types) => {
+    for (const operation_type of types) {
+      if (begun.has(operation_type)) continue;
+      begun.add(operation_type);
+      for (const meter of [meters.hits, meters.misses, meters.joins, meters.retries, meters.timeouts])
+        meter.inc({ operation_type }, 0);
+    }
   };
 }
-
-/** The cache and circuits. */
-function cacheMeters({ counter, gauge }: Makers) {
-  const hits = counter('cache_hits_total', 'Cache hits.', ['operation_type']);
-  const misses = counter('cache_misses_total', 'Cache misses.', ['operation_type']);
-  const joins = counter('execd_cache_joined_total', 'Executions that shared the run of another one.', [
-    'operation_type',
-  ]);
-  const notKept = counter('execd_cache_not_stored_total', 'Executions whose result was not kept.', [
-    ...(['operation_type', 'reason'] as const),
-  ]);
-  const circuitState = gauge(
-    'execd_circuit_state',
-    'State of a circuit: 0 closed, 1 half open, 2 open, 3 isolated.',
-    ['circuit'],
-  );
-  const circuitOpened = counter('execd_circuit_opened_total', 'Times that a circuit has opened.', [
-    'circuit',
-  ]);
-  const circuitRejected = counter(
-    'execd_circuit_rejected_total',
-    'Executions that an open circuit rejected.',
-    ['circuit'],
-  );
-  const cacheSize = gauge('cache_size', 'Results in the cache.');
-  const cacheBytes = gauge('execd_cache_bytes', 'Bytes of all results in the cache, roughly.');
-  const evictions = counter('execd_cache_evictions_total', 'Results that were evicted from the cache.');
-  const expirations = counter('execd_cache_expirations_total', 'Results that expired in the cache.');
-  const tooLarge = counter('execd_cache_refused_total', 'Results that were too large for the cache.');
-  return {
-    hits,
-    misses,
-    joins,
-    notKept,
-    circuitState,
-    circuitOpened,
-    circuitRejected,
-    cacheSize,
-    cacheBytes,
-    evictions,
-    expirations,
-    tooLarge,
-  };
-}
-
-/** Executions, and requests for them. */
-function executionMeters({ counter, histogram }: Makers) {
-  const accepted = counter('execd_executions_accepted_total', 'Executions accepted.', ['kind']);
-  const finished = counter('execd_executions_finished_total', 'Executions ended.', [
-    'kind',
-    'status',
-    'cause',
-    'fault',
-  ]);
-  const lost = counter('execd_attempts_lost_total', 'Attempts that were interrupted.', ['detail']);
-  const refused = counter('execd_requests_refused_total', 'Requests that were rejected.', ['type']);
-  const queueWait = histogram(
-    'execd_queue_wait_seconds',
-    'Time from entering the queue to the claim.',
-    SECONDS,
-  );
-  const spawn = histogram('execd_spawn_seconds', 'Time from the claim to the start of the process.', SECONDS);
-  const outputBytes = counter('execd_output_bytes_total', 'Bytes that processes wrote.', ['stream']);
-  const truncated = counter('execd_output_truncated_total', 'Attempts whose log lacks some of the output.');
-  const leftovers = counter(
-    'execd_leftover_processes_total',
-    'Processes that outlived their leader and were killed.',
-  );
-  const resourceLimits = counter(
-    'execd_resource_limits_total',
-    'Executions that exceeded a resource limit.',
-    ['limit'],
-  );
-  const survivors = counter('execd_surviving_processes_total', 'Processes that could not be killed.');
-  const http = histogram('execd_http_request_duration_seconds', 'Duration of HTTP requests.', HTTP_SECONDS, [
-    'method',
-    'route',
-    'code',
-  ]);
-  return {
-    accepted,
-    finished,
-    lost,
-    refused,
-    queueWait,
-    spawn,
-    outputBytes,
-    truncated,
-    leftovers,
-    resourceLimits,
-    survivors,
-    http,
-  };
-}
-
-/** The store, the host and clients that wait. */
-function storeMeters({ counter, gauge }: Makers) {
-  const executions = gauge('execd_executions', 'Executions in the store.', ['status']);
-  const queueAge = gauge('execd_queue_oldest_age_seconds', 'Age of the oldest queued execution.');
-  const lag = gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.');
-  const lagFailures = counter('execd_write_behind_failures_total', 'Failed writes of counters.');
-  const commits = counter('execd_store_commits_total', 'Transactions of the store.');
-  const groups = counter('execd_store_groups_total', 'Groups of changes in the transactions of the store.');
-  const commitSeconds = counter(
-    'execd_store_commit_seconds_total',
-    'Time spent in transactions of the store.',
-  );
-  const waitingGroups = gauge(
-    'execd_store_groups_waiting',
-    'Groups of changes that wait for a transaction of the store.',
-  );
-  const restarts = counter('execd_runner_host_restarts_total', 'Restarts of the runner host.');
-  const ready = gauge('execd_ready', '1 if execd accepts executions, else 0.');
-  const polls = gauge('execd_long_polls', 'Open long polls.');
-  const followers = gauge('execd_log_followers', 'Clients that follow a log.');
-  return {
-    executions,
-    queueAge,
-    lag,
-    lagFailures,
-    commits,
-    groups,
-    commitSeconds,
-    waitingGroups,
-    restarts,
-    ready,
-    polls,
-    followers,
-  };
-}
-
-/** Streams, event handlers and webhooks. */
-function streamMeters({ counter, gauge }: Makers) {
-  const sseClients = gauge('execd_sse_clients', 'Open streams of events.', ['stream']);
-  const sseBlocked = gauge('execd_sse_clients_blocked', 'Streams whose client is not reading.');
-  const sseSent = counter('execd_sse_messages_total', 'Messages sent to streams.');
-  const sseCut = counter('execd_sse_clients_cut_total', 'Streams that execd closed early.', ['reason']);
-  const logDropped = counter(
-    'execd_log_lines_dropped_total',
-    "Lines of execd's own log that were dropped because nobody read them.",
-  );
-  const handlerFailures = counter(
-    'execd_event_handler_failures_total',
-    'Events for which a handler failed.',
-    ['handler'],
-  );
-  const handlerDropped = counter(
-    'execd_event_handler_dropped_total',
-    'Events that were dropped because a handler was too slow.',
-    ['handler'],
-  );
-  const webhookTries = counter('execd_webhook_deliveries_total', 'Tries to deliver events to webhooks.', [
-    'result',
-  ]);
-  const webhookSeconds = counter(
-    'execd_webhook_delivery_seconds_total',
-    'Time spent in tries to deliver events to webhooks.',
-  );
-  const webhooksPending = gauge('execd_webhook_deliveries_pending', 'Webhook deliveries that wait.');
-  const webhooksInFlight = gauge(
-    'execd_webhook_deliveries_in_flight',
-    'Webhook deliveries that are in flight.',
-  );
-  const webhooksDropped = counter(
-    'execd_webhook_deliveries_dropped_total',
-    'Webhook deliveries that were dropped because too many of their user waited.',
-  );
-  return {
-    sseClients,
-    sseBlocked,
-    sseSent,
-    sseCut,
-    logDropped,
-    handlerFailures,
-    handlerDropped,
-    webhookTries,
-    webhookSeconds,
-    webhooksPending,
-    webhooksInFlight,
-    webhooksDropped,
-  };
-}
-
-/** Credits. */
-function creditMeters({ counter, gauge }: Makers) {
-  const granted = counter('execd_credits_granted_total', 'Credits granted to users.');
-  const charged = counter('execd_credits_charged_total', 'Credits charged for executions.');
-  const refunded = counter('execd_credits_refunded_total', 'Reserved credits that were returned.');
-  const charges = counter(
-    'execd_charges_total',
-    'Executions for which credits were reserved, by how they ended.',
-    ['result'],
-  );
-  const lowBalances = counter('execd_low_balances_total', 'How often an account fell below the threshold.');
-  const chargeFailures = counter('execd_charge_failures_total', 'Charges that had to be retried.');
-  const chargesDue = gauge('execd_charges_due', 'Executions that have ended and are not charged yet.');
-  const reserved = gauge(
-    'execd_credits_reserved',
-    'Credits reserved for executions that are not charged yet.',
-  );
-  return { granted, charged, refunded, charges, lowBalances, chargeFailures, chargesDue, reserved };
-}
-
-function metersOf(make: Makers) {
-  return {
-    ...attemptMeters(make),
-    ...cacheMeters(make),
-    ...executionMeters(make),
-    ...storeMeters(make),
-    ...streamMeters(make),
-    ...creditMeters(make),
-  };
-}
-type Meters = ReturnType<typeof metersOf>;
 
 /** Counts what happens to executions. */
-function onEvents(meters: Meters, between: MetricsOptions['between']): Metrics['onEvent'] {
+function onEvents(
+  meters: Meters,
+  between: MetricsOptions['between'],
+  begin: (types: readonly string[]) => void,
+): Metrics['onEvent'] {
   const children = new Map<object, Map<string, { inc(): void }>>();
   /** Counts one. The child is looked up once for each of the few combinations: that is most of what counting costs. */
   function count<L extends string>(counter: Counter<L>, labels: Record<L, string>): void {
@@ -338,10 +151,12 @@ function onEvents(meters: Meters, between: MetricsOptions['between']): Metrics['
     const name = `${execution.runId} ${attempt.number}`;
     if (name === lastAttempt) return;
     lastAttempt = name;
-    const { startedAt, endedAt, output } = attempt;
+    const { startedAt, endedAt, output, resources } = attempt;
     meters.outputBytes.inc({ stream: 'stdout' }, output.stdoutBytes);
     meters.outputBytes.inc({ stream: 'stderr' }, output.stderrBytes);
     if (output.truncated) meters.truncated.inc();
+    if (resources?.cpuMs != null) meters.cpuSeconds.inc(resources.cpuMs / 1000);
+    if (resources?.maxRssBytes != null) meters.maxRss.observe(resources.maxRssBytes);
     if (startedAt === null || endedAt === null) return;
     meters.spawn.observe(between(attempt.claimedAt, startedAt) / 1000);
     meters.duration.observe({ operation_type: operationType(execution) }, between(startedAt, endedAt) / 1000);
@@ -356,7 +171,8 @@ function onEvents(meters: Meters, between: MetricsOptions['between']): Metrics['
   }
 
   function onFinished(execution: FinishedExecution): void {
-    const { outcome, spec, status } = execution;
+    const { outcome, spec, status, finishedAt } = execution;
+    meters.lastEnd.set(finishedAt / 1000);
     const fault = judge(outcome).error?.fault ?? 'none';
     count(meters.finished, { kind: spec.kind, status, cause: outcome.cause, fault });
     const reason = whyNotKept(execution);
@@ -376,6 +192,7 @@ function onEvents(meters: Meters, between: MetricsOptions['between']): Metrics['
     const attempt = execution.attempts.at(-1);
     switch (event.type) {
       case 'accepted':
+        begin([operationType(execution)]);
         onCache(execution);
         return count(meters.accepted, { kind: execution.spec.kind });
       case 'started':
@@ -423,9 +240,14 @@ function raiseTo(metric: Counter, value: number): void {
   metric.inc(value);
 }
 
-async function collect(meters: Meters, options: MetricsOptions): Promise<void> {
+async function collect(
+  meters: Meters,
+  options: MetricsOptions,
+  begin: (types: readonly string[]) => void,
+): Promise<void> {
   meters.ready.set(options.isReady() ? 1 : 0);
   const now = await options.gauges();
+  begin(now.operations.slice(0, MOST_BEGUN));
   const { process, http: calls } = now.concurrency;
   meters.activeRuns.set(process.running);
   meters.poolSize.set(process.max);
@@ -437,6 +259,18 @@ async function collect(meters: Meters, options: MetricsOptions): Promise<void> {
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);
   meters.queueAge.set(now.queueAgeMs / 1000);
+  for (const [pool, queued] of Object.entries(now.store.queued)) meters.queued.set({ pool }, queued);
+  raiseTo(meters.storeErrors, now.storeFailures);
+  const { storeBytes, logBytes, logs } = now.kept;
+  meters.keptBytes.set({ what: 'store' }, storeBytes);
+  meters.keptBytes.set({ what: 'logs' }, logBytes);
+  meters.keptLogs.set(logs);
+  for (const [file, bytes] of Object.entries(now.sizes.files)) meters.storeBytes.set({ file }, bytes);
+  for (const [disk, { free, size }] of Object.entries(now.sizes.disks)) {
+    meters.diskFree.set({ disk }, free);
+    meters.diskSize.set({ disk }, size);
+  }
+  if (now.memoryRatio !== null) meters.memory.set(now.memoryRatio);
   meters.lag.set(now.writeBehind.lagMs / 1000);
   raiseTo(meters.lagFailures, now.writeBehind.failures);
   raiseTo(meters.commits, now.store.commits);
@@ -481,6 +315,9 @@ async function collect(meters: Meters, options: MetricsOptions): Promise<void> {
   for (const [reason, count] of Object.entries(now.streams.cut)) meters.sseCut.inc({ reason }, count);
 }
 
+/** Operations whose series begin before their first execution: with more, a scrape would be long. */
+const MOST_BEGUN = 100;
+
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -488,13 +325,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const name of ['handles', 'requests', 'resources']) {
     registry.removeSingleMetric(`nodejs_active_${name}_total`);
   }
-  const make = makersOf(registry);
-  const meters = metersOf(make);
-  make.gauge('execd_build_info', 'Version of execd.', ['version']).set({ version: options.version }, 1);
+  const meters = metersOf(registry);
+  beginSeries(meters);
+  const begin = beginOperations(meters);
+  meters.lastEnd.set(0);
+  meters.build.set({ version: options.version }, 1);
   const requests = new Map<string, { observe(seconds: number): void }>();
 
   return {
-    onEvent: onEvents(meters, options.between),
+    onEvent: onEvents(meters, options.between, begin),
     onAccount: (event) => countAccount(meters, event),
     onRequest(method, route, status, seconds) {
       // The child is looked up once for each of the few combinations: that is most of what an observation costs.
@@ -510,7 +349,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     contentType: registry.contentType,
     async render() {
       // A store that cannot be read leaves the last values: the rest of a scrape is then needed most.
-      await collect(meters, options).catch(() => undefined);
+      await collect(meters, options, begin).catch(() => undefined);
       return registry.metrics();
     },
   };

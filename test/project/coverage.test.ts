@@ -46,7 +46,7 @@ t.test('every setting, route and metric that the coverage names is there', async
   t.ok(routes.length > 20);
   for (const [route, method = '', path = ''] of routes)
     t.ok(method.toLowerCase() in (paths[path] ?? {}), route);
-  const metrics = read('src/observe/metrics.ts');
+  const metrics = read('src/observe/metric-catalogue.ts');
   const named = text.matchAll(/`([a-z_]+_(?:total|seconds|ratio|size))`/g);
   for (const [, name = ''] of named) {
     if (name !== 'hit_ratio') t.match(metrics, `'${name}'`, name);

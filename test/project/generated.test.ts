@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
 import { headOf } from '../../scripts/client-types.ts';
-import { withTables } from '../../scripts/docs.ts';
+import { metricsDocument, withTables } from '../../scripts/docs.ts';
 import { envExample, loadConfig } from '../../src/config/load.ts';
 import { VERSION } from '../../src/app/version.ts';
 
@@ -54,6 +54,10 @@ t.test(
 
 t.test('docs/errors.md lists the catalogue, no more and no less (npm run generate)', async (t) => {
   t.equal(read('docs/errors.md'), withTables(read('docs/errors.md')));
+});
+
+t.test('docs/metrics.md lists every metric (npm run generate)', async (t) => {
+  t.equal(read('docs/metrics.md'), metricsDocument());
 });
 
 t.test('.env.example is what the code says (npm run generate), and is itself a configuration', async (t) => {

@@ -30,6 +30,7 @@ export class Committer {
   }[] = [];
   #isTelling = false;
   #failure: Error | null = null;
+  #failures = 0;
 
   constructor(deps: CommitterDeps) {
     this.#deps = deps;
@@ -38,6 +39,11 @@ export class Committer {
   /** The last failure of the store, until a write works again. */
   get failure(): Error | null {
     return this.#failure;
+  }
+
+  /** Writes that failed. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** @throws StoreError when nothing was written */
@@ -105,6 +111,7 @@ export class Committer {
 
   /** While the server is not ready nobody may write, so that only a probe finds out that it could be. */
   #failed(error: Error): void {
+    this.#failures += 1;
     if (this.#failure === null) {
       this.#deps.log.error({ err: error }, 'Cannot write to the store');
       this.#failure = error;
