@@ -76,7 +76,7 @@ fault(
       return status === 202;
     });
     t.match(await it.finished(running.id), { outcome: { cause: 'exited', exit_code: 7 } });
-    t.equal((await fetch(`${it.url}/readyz`)).status, 200);
+    await until('it is ready', async () => (await fetch(`${it.url}/readyz`)).status === 200);
     await restartsWhole(t, it);
   },
   { dataDir: (t) => smallDisk(t, DISK_BYTES), env: (t) => ({ EXECUTION_LOG_DIR: tempDir(t) }), logs: /./ },

@@ -1,5 +1,7 @@
 // The OpenAPI document, made of the same schemas that validate. Served as /openapi.json, shown under /docs, committed as
 // openapi/openapi.json.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
@@ -40,6 +42,8 @@ export async function openapi(
       routePrefix: '/docs',
       uiConfig: { deepLinking: true, displayRequestDuration: true, tryItOutEnabled: true },
       staticCSP: CONTENT_POLICY,
+      // In a bundle, the package does not lie beside its files.
+      baseDir: join(dirname(createRequire(import.meta.url).resolve('@fastify/swagger-ui')), 'static'),
       ...DOCS_LOOK,
     });
   });
