@@ -6,12 +6,13 @@ import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/access/
 import type { KeyRequest } from '../domain/access/api-key-schema.ts';
 import { quoted, RefusedError } from '../domain/errors.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { ApiKeysPart } from '../domain/ports/group.ts';
+import type { ApiKeysPart, Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import { idIn, isKey, mintKey, mintSuccessor, type NewKey } from './mint.ts';
 
 export interface KeyRingDeps {
-  store: Pick<Store, 'apiKeys' | 'commit'>;
+  store: Pick<Store, 'apiKeys'>;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
   clock: Clock;
   log: Log;
 }
@@ -180,7 +181,7 @@ export class KeyRing {
 
   async #change(part: ApiKeysPart): Promise<void> {
     const taken = part.add?.find(({ id }) => this.#fromFile.has(id));
-    const [result] = taken === undefined ? await this.#deps.store.commit([[part]]) : [];
+    const [result] = taken === undefined ? await this.#deps.commit([[part]]) : [];
     if (result?.status !== 'applied') {
       const isFull = result?.status === 'refused' && result.reason === 'too_many_keys';
       if (isFull) throw new RefusedError('too_many_keys', 'There are too many keys.');
@@ -193,7 +194,7 @@ export class KeyRing {
   #noteUse(id: string, at: number): void {
     if (at - (this.#usedAt.get(id) ?? -Infinity) < USE_MS) return;
     this.#usedAt.set(id, at);
-    this.#deps.store.commit([[{ type: 'api_keys', used: [{ id, at }] }]]).then(
+    this.#deps.commit([[{ type: 'api_keys', used: [{ id, at }] }]]).then(
       () => {
         const key = this.#stored.get(id);
         if (key !== undefined) key.lastUsedAt = at;

@@ -174,7 +174,9 @@ export async function buildApp(
     log,
   });
   store.setShares(sharesOf(rules.current));
-  const keys = new KeyRing({ store, clock, log });
+  const usedStore = overrides.store?.(store) ?? store;
+  const commit = (groups: readonly Group[]) => engine.commit(groups);
+  const keys = new KeyRing({ store: usedStore, commit, clock, log });
   const tokens =
     config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
   const authentication = new Authentication({ keys, tokens, clock });
@@ -186,9 +188,8 @@ export async function buildApp(
     operations.file,
   ];
   const conditions = new ConditionThread(clock);
-  const usedStore = overrides.store?.(store) ?? store;
   const circuits = new Circuits(() => clock.monotonic(), ownerOfCircuit);
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     store: usedStore,
     rules: () => rules.current,
     secrets,
@@ -234,7 +235,6 @@ export async function buildApp(
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: workDir(epoch), traceparent }),
   });
-  const commit = (groups: readonly Group[]) => usedStore.commit(groups);
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
   const dispatcher = new Dispatcher({
@@ -253,7 +253,7 @@ export async function buildApp(
   });
   const newId = createIdGenerator(() => clock.now());
   const webhooks = new WebhookService({ store: usedStore, commit, dispatcher, sender, clock, newId });
-  engine.listen(() => dispatcher.wake());
+  engine.onBatch(() => dispatcher.wake());
   engine.listenToAccounts(() => dispatcher.wake());
   const sse = new SseClients({
     clock,

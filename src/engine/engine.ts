@@ -10,10 +10,12 @@ import type { Execution, Pool, RunningExecution, Trace } from '../domain/executi
 import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
+import type { Fact } from '../domain/ports/feed.ts';
+import type { Replica, StoreIdentity } from '../domain/ports/replica.ts';
 import type { ListFilter, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import { KEPT, type Kept } from '../domain/kept.ts';
 import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
-import type { Command, HttpRunner, Runner, RunnerStatus } from '../domain/ports/runner.ts';
+import type { Command, HttpRunner, Runner, RunnerStatus, StopRequest } from '../domain/ports/runner.ts';
 import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Secrets } from '../domain/spec/secrets.ts';
@@ -29,6 +31,7 @@ import type { AccountListener, Listener } from './feed/event-bus.ts';
 import { dryRun, type DryRun } from './accept/dry-run.ts';
 import { explain, type Explanation } from './explain/explain.ts';
 import { EventBus } from './feed/event-bus.ts';
+import { FeedReader } from './feed/feed-reader.ts';
 import { Hits } from './accept/hits.ts';
 import { LateAccepts } from './accept/late-accepts.ts';
 import {
@@ -79,6 +82,8 @@ export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
 
 export interface EngineDeps {
   store: Store;
+  /** Left out: the only one on its store. */
+  replica?: Replica;
   runner: Runner;
   requests: HttpRunner;
   journal: Journal;
@@ -158,6 +163,7 @@ export class Engine {
   readonly #changed: Waiters;
   readonly #growth: Waiters;
   readonly #committer: Committer;
+  readonly #reader: FeedReader;
   readonly #schedulers: Record<Pool, Scheduler>;
   readonly #writeBehind: WriteBehind;
   readonly #deadlines: Deadlines;
@@ -188,21 +194,26 @@ export class Engine {
   readonly #closing = new AbortController();
   #state: EngineState = 'new';
   #stopNoted: Promise<void> = Promise.resolve();
-  #epoch = 0;
-  #instanceId = '';
+  #identity: StoreIdentity | null = null;
   readonly #keptCircuits: KeptCircuits;
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
     const { store, journal, clock, log, policy } = deps;
     const live = this.#live;
-    const publish: Listener = (event, execution) => this.#publish(event, execution);
+    const publish: Listener = (event, execution) => {
+      this.#reader.own(execution);
+      this.#observe(execution);
+      this.#notify(execution);
+      this.#bus.publish(event, execution);
+    };
     const commit = this.#commit;
     this.#bus = new EventBus(log);
     this.#changed = new Waiters(clock);
     this.#growth = new Waiters(clock);
     this.#committer = new Committer({
       ...{ store, clock, log, publish },
+      epoch: () => this.#identity?.epoch,
       publishAccount: (event) => this.#bus.publishAccount(event),
       signal: this.#closing.signal,
     });
@@ -232,7 +243,22 @@ export class Engine {
     this.#late = new LateAccepts({ commit, clock, log });
     this.#hits = new Hits({
       ...{ late: this.#late, cache: this.#cache, policies: this.#policies, clock },
+      // Others would not find what is not stored yet.
+      mayFollow: () => !store.feed.isShared,
       ...{ newId: deps.newId, newTrace: deps.newTrace },
+    });
+    this.#reader = new FeedReader({
+      ...{ store, clock, log, signal: this.#closing.signal },
+      observe: (execution) => this.#observeOther(execution),
+      touched: (fact) => this.#touched(fact),
+      show: (batch) => {
+        this.streams.take(batch);
+        this.#bus.publishBatch();
+      },
+      resync: () => this.#resync(),
+      signalled: ({ runId, request }) => {
+        if (live.get(runId) !== undefined) live.stop(runId, request);
+      },
     });
     this.#writeBehind = new WriteBehind({ commit, clock, log, intervalMs: deps.syncIntervalMs });
     this.#deadlines = new Deadlines(clock, {
@@ -276,10 +302,11 @@ export class Engine {
         return run?.name.attempt === attempt ? run.output.stdoutBytes + run.output.stderrBytes : null;
       },
       isStored: (id) => this.#late.stored(id),
-      instanceId: () => this.#instanceId,
+      instanceId: () => this.instanceId,
     });
     this.#changes = new Changes({
       ...{ store, removals, clock, log, live, commit },
+      stop: (execution, request) => this.#stop(execution, request),
       joins: this.#joins,
       late: this.#late,
       queries: this.#queries,
@@ -302,7 +329,7 @@ export class Engine {
 
   /** Of the store, once it is open. */
   get instanceId(): string {
-    return this.#instanceId;
+    return this.#identity?.instanceId ?? '';
   }
 
   listen(listener: Listener): () => void {
@@ -313,23 +340,35 @@ export class Engine {
     return this.#bus.listenToAccounts(listener);
   }
 
+  /** Called when something has happened in the store, whoever did it. */
+  onBatch(listener: () => void): () => void {
+    return this.#bus.onBatch(listener);
+  }
+
+  /**
+   * The one door to the store. What is written through it is told to all who follow; whether it works is what readiness says.
+   *
+   * @throws StoreError when nothing was written
+   */
+  commit(groups: readonly Group[]): Promise<GroupResult[]> {
+    return this.#committer.commit(groups);
+  }
+
   // ------------------------------------------------------------------------------------------- life
 
   /** Opens the store and makes good what an earlier end has interrupted. Accepts and claims nothing before `open`. */
   async start(): Promise<void> {
     const { store, runner, journal, clock, log, random } = this.#deps;
-    const identity = await store.open();
+    const identity = await store.open(this.#deps.replica);
+    this.#identity = identity;
+    // Before anything is read: what changes meanwhile is heard of.
+    await this.#reader.start(identity.epoch);
     await journal.prepare(identity.instanceId);
-    this.#epoch = identity.epoch;
-    this.#instanceId = identity.instanceId;
     await runner.start(identity);
     await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
-    await this.#changes.cancelUnread(await store.pendingToFollow());
-    for (const execution of await store.pendingToFollow()) {
-      this.#deadlines.follow(execution);
-      const { cache } = execution;
-      this.#joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
-    }
+    // Whoever was to read them here is gone. Readers of other engines may be there.
+    if (!store.feed.isShared) await this.#changes.cancelUnread(await store.pendingToFollow());
+    await this.#followPending();
     await this.#keptCircuits.start();
     await this.plans.resume();
     if (this.#deps.cache.isPersistent) {
@@ -407,6 +446,7 @@ export class Engine {
     this.#disks.stop();
     this.#removals.close();
     this.#closing.abort(new Error('the server is shutting down'));
+    this.#reader.stop();
     this.#changed.close();
     this.#growth.close();
     this.streams.close();
@@ -686,18 +726,78 @@ export class Engine {
 
   readonly #commit = (groups: readonly Group[]): Promise<GroupResult[]> => this.#committer.commit(groups);
 
-  #publish(event: Parameters<Listener>[0], execution: Execution): void {
+  /** Takes in the newest state of an execution. */
+  #observe(execution: Execution): void {
     this.#deadlines.follow(execution);
     this.#joins.follow(execution);
     this.plans.follow(execution);
     this.#keepResult(execution);
     this.#charges.note(execution);
-    this.#changed.notify(execution.id);
-    this.#growth.notify(execution.id);
-    if (execution.runId !== execution.id) this.#growth.notify(execution.runId);
-    this.streams.publish(event, execution);
-    if (execution.plan !== null) this.#changed.notify(execution.plan.id);
-    this.#bus.publish(event, execution);
+  }
+
+  /** Wakes whoever waits for an execution. */
+  #notify({ id, runId, plan }: Pick<Execution, 'id' | 'runId'> & { plan: { id: ExecutionId } | null }): void {
+    this.#changed.notify(id);
+    this.#growth.notify(id);
+    if (runId !== id) this.#growth.notify(runId);
+    if (plan !== null) this.#changed.notify(plan.id);
+  }
+
+  /** Takes in what another engine has done. */
+  #observeOther(execution: Execution): void {
+    const { id, runId, cache, status, spec, phase, timeouts } = execution;
+    this.#observe(execution);
+    this.#notify(execution);
+    const isElsewhere = status === 'running' && spec.kind !== 'plan' && !this.#holds(execution);
+    if (isElsewhere) this.#deadlines.forget(id);
+    if (cache !== null && (phase === 'queued' || phase === 'starting'))
+      this.#joins.offer(execution.userId, joinKey(execution, cache.key), runId);
+    const run = this.#holds(execution) ? this.#live.get(runId) : undefined;
+    if (run === undefined) return;
+    if (phase !== 'canceling') void run.attempt?.extend(timeouts.attemptMs, timeouts.idleMs);
+    else if (run.stop === null)
+      this.#live.stop(runId, { cause: 'cancelled', reason: execution.cancel?.reason ?? null });
+  }
+
+  /** Of what others have done, before it is read. */
+  #touched({ executionId: id, runId, planId, phase }: Fact): void {
+    this.#notify({ id, runId, plan: planId === null ? null : { id: planId } });
+    if (phase === 'queued' || phase === 'done') for (const pool of POOLS) this.#schedulers[pool].fill();
+  }
+
+  /** Reads again what is followed, after something was missed. */
+  async #resync(): Promise<void> {
+    this.#deadlines.clear();
+    await this.#followPending();
+    for (const { id } of this.#live.all()) {
+      const execution = await this.#deps.store.get(null, id);
+      if (execution !== null) this.#observeOther(execution);
+    }
+    await this.plans.lookAgain();
+    this.#charges.wake();
+    for (const waiters of [this.#changed, this.#growth]) waiters.notifyAll();
+    this.streams.lookAgain();
+    for (const pool of POOLS) this.#schedulers[pool].fill();
+  }
+
+  async #followPending(): Promise<void> {
+    for (const execution of await this.#deps.store.pendingToFollow()) {
+      this.#deadlines.follow(execution);
+      const { cache } = execution;
+      this.#joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
+    }
+  }
+
+  /** Whether its last attempt was claimed by this engine. */
+  #holds({ attempts }: Execution): boolean {
+    return attempts.at(-1)?.epoch === this.#identity?.epoch;
+  }
+
+  /** Stops a run, here or where it is. */
+  #stop(execution: Execution, request: StopRequest): void {
+    const { runId } = execution;
+    if (this.#holds(execution)) this.#live.stop(runId, request);
+    else void this.#deps.store.feed.signal(this.#identity?.epoch ?? 0, { type: 'stop', runId, request });
   }
 
   #checkOpen(): void {
@@ -877,7 +977,7 @@ export class Engine {
       growth: this.#growth,
       suspectDisks: () => this.#disks.suspect(),
       toCommand: (execution, work, traceparent) =>
-        toCommand(execution, work, { epoch: this.#epoch, traceparent }),
+        toCommand(execution, work, { epoch: this.#identity?.epoch ?? 0, traceparent }),
       signal: this.#closing.signal,
     };
   }

@@ -373,6 +373,7 @@ function concurrencyOf({
 
 export function toAttempt(row: AttemptRow): Attempt {
   return {
+    epoch: row.epoch,
     number: row.number,
     claimedAt: row.claimed_at,
     startedAt: row.started_at,

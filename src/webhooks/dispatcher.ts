@@ -22,7 +22,7 @@ import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resi
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
-  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'stats'>;
+  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'stats' | 'feed'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
   clock: Clock;
@@ -120,8 +120,14 @@ export class Dispatcher {
     this.#goOn();
   }
 
+  /** What others have noted is not counted here. */
+  get #mayWait(): boolean {
+    const { feed } = this.#deps.store;
+    return feed.isShared || this.#deps.store.stats().deliveries.pending > 0;
+  }
+
   #goOn(): void {
-    if (!this.#isOpen || this.#deps.store.stats().deliveries.pending === 0) return;
+    if (!this.#isOpen || !this.#mayWait) return;
     this.#isWoken = true;
     if (this.#looking !== null) return;
     const waitMs = this.#lookedAt + LOOK_MS - this.#deps.clock.monotonic();

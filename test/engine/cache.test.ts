@@ -523,8 +523,8 @@ t.test(
             const value: unknown = Reflect.get(target, name);
             return typeof value === 'function' ? (value.bind(target) as unknown) : value;
           }
-          return async (groups: readonly Group[]) => {
-            const results = await target.commit(groups);
+          return async (groups: readonly Group[], by?: number) => {
+            const results = await target.commit(groups, by);
             const isAnswers = groups.some(([part]) => part?.type === 'answers');
             if (isAnswers && (fails += 1) === 1) throw new StoreError('the power is gone');
             return results;

@@ -235,9 +235,9 @@ function refusing(): { wrap: (store: Store) => Store; isRefused: (group: Group) 
       get(target, name) {
         const value = Reflect.get(target, name) as unknown;
         if (name !== 'commit') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        return async (groups: readonly Group[]) => {
+        return async (groups: readonly Group[], by?: number) => {
           if (groups.some((group) => state.isRefused(group))) throw new StoreError('the disk is full');
-          return target.commit(groups);
+          return target.commit(groups, by);
         };
       },
     });

@@ -20,12 +20,12 @@ function flaky(): {
       get(target, name) {
         const value = Reflect.get(target, name) as unknown;
         if (name === 'commit') {
-          return async (groups: readonly Group[]): Promise<GroupResult[]> => {
+          return async (groups: readonly Group[], by?: number): Promise<GroupResult[]> => {
             if (state.failing.on && groups.some(state.failing.only)) {
               state.failures += 1;
               throw new StoreError('no space left');
             }
-            return target.commit(groups);
+            return target.commit(groups, by);
           };
         }
         if (name === 'probe')
@@ -358,8 +358,8 @@ function held(type: Group[0]['type']): {
       get(target, name) {
         const value = Reflect.get(target, name) as unknown;
         if (name === 'commit') {
-          return async (groups: readonly Group[]): Promise<GroupResult[]> => {
-            const results = await target.commit(groups);
+          return async (groups: readonly Group[], by?: number): Promise<GroupResult[]> => {
+            const results = await target.commit(groups, by);
             if (state.isOn && groups.some((group) => group.some((part) => part.type === type))) {
               await new Promise<void>((resolve) => state.waiting.push(resolve));
             }

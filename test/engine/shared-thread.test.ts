@@ -81,6 +81,7 @@ t.test('events go out in the order of the commits, also when there are many', as
   const commit = ([group]: readonly Group[]) => Promise.resolve([group as unknown as GroupResult]);
   const committer = new Committer({
     store: { commit, probe: () => Promise.resolve() },
+    epoch: () => 1,
     signal: new AbortController().signal,
     clock,
     log: { debug: () => 0, info: () => 0, warn: () => 0, error: () => 0 },

@@ -51,26 +51,38 @@ export interface WorldOptions {
   clock?: FakeClock;
   /** False: it is started, and left for the test to open. */
   isOpen?: boolean;
+  /** A store that others are on, too; the test closes it. */
+  beside?: { store: Store; dir: string; clock: FakeClock };
   /** Puts something between the engine and the store. */
   wrap?: (store: Store) => Store;
   deps?: Partial<EngineDeps>;
 }
 
+/** A store that others close. */
+const besides = (store: Store): Store =>
+  new Proxy(store, {
+    get(target, name) {
+      if (name === 'close') return () => Promise.resolve();
+      const value = Reflect.get(target, name) as unknown;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+
 export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<EngineWorld> {
-  const dir = options.dir ?? tempDir(t);
-  const clock = options.clock ?? fakeClock();
+  const { beside } = options;
+  const dir = options.dir ?? beside?.dir ?? tempDir(t);
+  const clock = options.clock ?? beside?.clock ?? fakeClock();
   const runner = fakeRunner();
   const lines: EngineWorld['log'] = [];
   const write = (level: string) => (facts: object, message: string) =>
     void lines.push({ level, message, facts: facts as Record<string, unknown> });
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  const real = new SqliteStore({
-    dir,
-    now: () => clock.now(),
-    maxInMemory: 100,
-    owner: '',
-    maxDeliveries: 1000,
-  });
+  const real =
+    beside === undefined
+      ? new SqliteStore({
+          ...{ dir, now: () => clock.now(), maxInMemory: 100, owner: '', maxDeliveries: 1000 },
+        })
+      : besides(beside.store);
   const store = options.wrap?.(real) ?? real;
   const journal = new FileJournal(`${dir}/logs`);
   const traces = createTraceIds();

@@ -40,6 +40,8 @@ export interface Resources {
 /** One try of a run. `number` counts from 1, is never reused, and is the fencing token of every later write. */
 export interface Attempt {
   number: number;
+  /** The start of the replica that has claimed it, and that holds it until its end. */
+  epoch: number;
   claimedAt: number;
   /** When the process was started; null before that, and for an attempt that never started. */
   startedAt: number | null;

@@ -8,7 +8,7 @@ import type { Scalars } from '../spec/scalars.ts';
 import type { FilledWork } from '../spec/secrets.ts';
 import type { StopPolicy } from '../stop.ts';
 import type { AttemptEnd } from './group.ts';
-import type { StoreIdentity } from './store.ts';
+import type { StoreIdentity } from './replica.ts';
 
 /** What to start, field by field. The runner adds nothing to it. */
 export interface Command {

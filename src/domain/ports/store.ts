@@ -27,6 +27,8 @@ import type {
   DueLanesQuery,
   Webhook,
 } from '../webhooks/webhooks.ts';
+import type { Feed } from './feed.ts';
+import type { Replica, StoreIdentity } from './replica.ts';
 import type { CacheEntry, Group, GroupResult, KeptState } from './group.ts';
 
 /** Part of a listing. It may hold fewer than were asked for, or none, while there are more: looking for them is bounded. */
@@ -143,14 +145,6 @@ export interface StepRecord {
   keptFrom: ExecutionId | null;
 }
 
-/** What the store knows of itself once it is open. */
-export interface StoreIdentity {
-  /** Made once with the store; marks the processes that it started. */
-  instanceId: string;
-  /** Grows by one with every open. */
-  epoch: number;
-}
-
 /** Thrown by `commit` and by reads when the store itself fails; nothing of the group was written. */
 export class StoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -160,7 +154,10 @@ export class StoreError extends Error {
 }
 
 export interface Store extends AccountReads {
-  open(): Promise<StoreIdentity>;
+  /** Tells of everything that is committed, whoever does it. */
+  readonly feed: Feed;
+  /** Left out: the only replica. Each replica opens for itself. */
+  open(replica?: Replica): Promise<StoreIdentity>;
   /** From now on users share the slots so; until then all alike. May be called before `open`. */
   setShares(shares: Shares): void;
   /** The claims of earlier epochs that have not ended. */
@@ -168,8 +165,10 @@ export interface Store extends AccountReads {
   /**
    * The one way to write. Each group is all-or-nothing; groups of concurrent callers share a transaction; it resolves
    * when they are durable. Rejects with `StoreError` when the transaction could not be written.
+   *
+   * @param by the epoch that does it, and makes the claims in it; left out: that of the only replica
    */
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  commit(groups: readonly Group[], by?: number): Promise<GroupResult[]>;
   /** Null when there is none, or when it is not this user's. Null as user is the service itself. */
   get(userId: string | null, id: ExecutionId): Promise<Execution | null>;
   /** One that has ended, as soon as any read shows its end (`get` may be a moment behind); null when there is none. */

@@ -14,6 +14,8 @@ export interface HitsDeps {
   cache: ResultCache;
   policies: Policies;
   clock: Clock;
+  /** Whether records may follow their answers at all. */
+  mayFollow: () => boolean;
   newId: () => ExecutionId;
   newTrace: () => Trace;
 }
@@ -47,7 +49,7 @@ export class Hits {
 
   /** Whether a record may follow its answer. */
   get hasRoom(): boolean {
-    return this.#deps.late.hasRoom;
+    return this.#deps.late.hasRoom && this.#deps.mayFollow();
   }
 
   /** The answer to a repeated spec, out of what it was answered with before; null when it is to be worked out. */

@@ -50,6 +50,11 @@ export class Charges {
   /** Takes in the newest state of an execution. */
   note(execution: Execution): void {
     if (!isFinished(execution) || execution.cost?.charged !== null) return;
+    this.wake();
+  }
+
+  /** Something may have become due. */
+  wake(): void {
     this.#noted += 1;
     this.#wakeAll();
   }

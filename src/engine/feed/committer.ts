@@ -1,4 +1,5 @@
-// The way from a decision to the world: first the store remembers, then it is announced.
+// The one door to the store: first the store remembers, then those who watch the state of this engine take in what it has
+// done, before anybody is answered.
 import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { accountEvents } from '../../domain/credits/account.ts';
@@ -10,6 +11,8 @@ import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 export interface CommitterDeps {
   store: Pick<Store, 'commit' | 'probe'>;
+  /** Of this engine. */
+  epoch(): number | undefined;
   clock: Clock;
   log: Log;
   publish: Publish;
@@ -50,7 +53,7 @@ export class Committer {
   async commit(groups: readonly Group[]): Promise<GroupResult[]> {
     let results: GroupResult[];
     try {
-      results = await this.#deps.store.commit(groups);
+      results = await this.#deps.store.commit(groups, this.#deps.epoch());
     } catch (error) {
       this.#failed(error as Error);
       throw error;

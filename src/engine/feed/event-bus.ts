@@ -1,4 +1,4 @@
-// Announces what has been stored. Listeners hear it in order, after the fact; one that throws is logged and ignored.
+// Announces what this engine has stored. Listeners hear it in order, after the fact; one that throws is logged and ignored.
 import type { AccountEvent } from '../../domain/credits/account.ts';
 import type { LifecycleEvent } from '../../domain/execution/events.ts';
 import type { Execution } from '../../domain/execution/execution.ts';
@@ -10,6 +10,7 @@ export type AccountListener = (event: AccountEvent) => void;
 export class EventBus {
   readonly #listeners = new Set<Listener>();
   readonly #ofAccounts = new Set<AccountListener>();
+  readonly #ofBatches = new Set<() => void>();
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -26,6 +27,16 @@ export class EventBus {
   listenToAccounts(listener: AccountListener): () => void {
     this.#ofAccounts.add(listener);
     return () => this.#ofAccounts.delete(listener);
+  }
+
+  /** @returns a function that ends the listening */
+  onBatch(listener: () => void): () => void {
+    this.#ofBatches.add(listener);
+    return () => this.#ofBatches.delete(listener);
+  }
+
+  publishBatch(): void {
+    for (const listener of this.#ofBatches) listener();
   }
 
   publishAccount(event: AccountEvent): void {

@@ -25,6 +25,10 @@ export class Waiters {
   /** Wakes everybody, and lets nobody wait any more. */
   close(): void {
     this.#isClosed = true;
+    this.notifyAll();
+  }
+
+  notifyAll(): void {
     for (const wakes of this.#waiting.values()) for (const wake of wakes) wake();
   }
 

@@ -102,6 +102,11 @@ export class PlanRun {
     this.kick();
   }
 
+  /** Takes in what the store has of it by now. */
+  async lookAgain(): Promise<void> {
+    if ((await this.#read()) === 'live') this.kick();
+  }
+
   async #read(): Promise<'live' | 'over'> {
     const { store } = this.#deps;
     const now = await store.get(null, this.id);

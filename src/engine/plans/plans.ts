@@ -82,6 +82,11 @@ export class Plans {
     }
   }
 
+  /** Reads again what has become of the live ones. */
+  async lookAgain(): Promise<void> {
+    for (const { run } of this.#live.values()) await run.lookAgain();
+  }
+
   /** Begins a plan that has been accepted, or goes on with it. */
   begin(plan: RunningExecution): void {
     if (this.#live.has(plan.id)) return;

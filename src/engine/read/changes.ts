@@ -9,6 +9,7 @@ import { isExecutionId } from '../../domain/ids.ts';
 import type { ListFilter, ListPage, Store } from '../../domain/ports/store.ts';
 import type { ExpirePart, Group, GroupResult, Part } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import type { StopRequest } from '../../domain/ports/runner.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { reservation } from '../../domain/credits/price.ts';
 import type { TimeoutsSpec } from '../../domain/spec/spec.ts';
@@ -26,6 +27,8 @@ export interface ChangesDeps {
   clock: Clock;
   log: Log;
   live: LiveRuns;
+  /** Stops a run, wherever it is. */
+  stop(execution: Execution, request: StopRequest): void;
   joins: Joins;
   /** Answers that are not stored yet. */
   late: LateAccepts;
@@ -186,7 +189,7 @@ export class Changes {
     // Whoever is just being given more time is not ended by the time before.
     if ((await this.#extending.get(execution.id)) === true) return;
     const { cause, limitMs } = deadline;
-    const stop = () => this.#deps.live.stop(execution.runId, { cause: 'total_timeout', limitMs });
+    const stop = () => this.#deps.stop(execution, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
     if (execution.spec.kind === 'plan')
       return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
@@ -235,11 +238,12 @@ export class Changes {
 
   /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
   #stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
-    for (const { runId, phase, spec, access } of executions) {
+    for (const execution of executions) {
+      const { phase, spec, access } = execution;
       if (phase !== 'canceling' || spec.kind === 'plan') continue;
       // No cancel fails because of its grace.
       const allowedMs = graceMs === null ? null : Math.min(graceMs, access.limits?.graceMs ?? Infinity);
-      this.#deps.live.stop(runId, { cause: 'cancelled', reason, graceMs: allowedMs });
+      this.#deps.stop(execution, { cause: 'cancelled', reason, graceMs: allowedMs });
     }
   }
 

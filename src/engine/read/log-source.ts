@@ -10,7 +10,7 @@ export function withLog<T extends Execution>(execution: T): T {
   if (cache?.status !== 'hit' || cache.madeBy === undefined || attempts.length > 0) return execution;
   const { runId, attempt: number, output } = cache.madeBy;
   const facts = { runner: '', outcome: null, resources: null, logComplete: true };
-  const attempt: Attempt = { number, output, ...facts, claimedAt: at, startedAt: at, endedAt: at };
+  const attempt: Attempt = { number, epoch: 0, output, ...facts, claimedAt: at, startedAt: at, endedAt: at };
   return { ...execution, runId, attempts: [attempt] };
 }
 

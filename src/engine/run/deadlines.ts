@@ -24,6 +24,13 @@ export class Deadlines {
     this.#actions = actions;
   }
 
+  /** Somebody else sees to it. */
+  forget(id: ExecutionId): void {
+    this.#timers.get(id)?.cancel();
+    this.#timers.delete(id);
+    this.#backoffs.delete(id);
+  }
+
   /** Takes in the newest state of an execution: sets its timer while it lives, and clears it afterwards. */
   follow(execution: Execution): void {
     this.#timers.get(execution.id)?.cancel();

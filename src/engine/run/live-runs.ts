@@ -55,7 +55,10 @@ export class LiveRuns {
     return run;
   }
 
-  /** Stops a live run; the first request wins, a later one can make the grace shorter. */
+  /**
+   * Stops a run that this engine holds; the first request wins, a later one can make the grace shorter. One whose claim is
+   * stored, but has not come back yet, is stopped as soon as it begins.
+   */
   stop(id: ExecutionId, request: StopRequest): void {
     const run = this.#runs.get(id);
     if (run === undefined) {

@@ -3,17 +3,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import {
-  type EventFilter,
-  type EventRecord,
-  isFinal,
-  type LifecycleEvent,
-  matches,
-  toRecord,
-} from '../../domain/execution/events.ts';
+import { type EventFilter, type EventRecord, isFinal, matches } from '../../domain/execution/events.ts';
 import type { Execution, FinishedExecution } from '../../domain/execution/execution.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
+import type { FeedBatch } from '../../domain/ports/feed.ts';
 import type { EventPage, Store } from '../../domain/ports/store.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
 import type { AttemptName } from '../../domain/ports/runner.ts';
@@ -67,6 +61,8 @@ const RECHECK_MS = 30_000;
 /** Events that are looked at together. */
 const PAGE = 256;
 const SCAN = 1000;
+/** Events that are taken in without a pause. */
+const PIECE = 500;
 
 export class EventStreams {
   readonly #deps: EventStreamsDeps;
@@ -74,8 +70,11 @@ export class EventStreams {
   readonly #blocks: LogBlocks;
   /** The first events of executions, as they were read last: many may begin to follow one. */
   readonly #read = new LRUCache<ExecutionId, readonly EventRecord[]>({ max: 256 });
-  /** Woken by events: by execution, and by user. */
+  /** Woken by events: by execution, and by user. Only what the feed has told, so that each comes once, in order. */
   readonly #arrivals: Waiters;
+  /** Of the feed, on their way into the ring. */
+  readonly #batches: FeedBatch[] = [];
+  #isTaking = false;
 
   constructor(deps: EventStreamsDeps) {
     this.#deps = deps;
@@ -88,12 +87,43 @@ export class EventStreams {
     this.#arrivals.close();
   }
 
-  /** Takes in what has been stored. */
-  publish(event: LifecycleEvent, execution: Execution): void {
+  /** Takes in what has been stored: batches of the feed, in its order. */
+  take(batch: FeedBatch): void {
     if (!this.#ring.isKept) return;
-    this.#ring.add(toRecord(event, execution));
-    this.#arrivals.notify(event.executionId);
-    this.#arrivals.notify(userTopic(execution.userId));
+    this.#batches.push(batch);
+    if (!this.#isTaking) void this.#takeAll();
+  }
+
+  /** Something that has happened was not told: it is in the store. */
+  lookAgain(): void {
+    this.#ring.clear();
+    this.#arrivals.notifyAll();
+  }
+
+  /** In turns with everybody else, where it is much. Never rejects. */
+  async #takeAll(): Promise<void> {
+    this.#isTaking = true;
+    let left = PIECE;
+    for (let next = this.#batches.shift(); next !== undefined; next = this.#batches.shift()) {
+      try {
+        const read = next.records();
+        const records = read instanceof Promise ? await read : read;
+        this.#ring.begin(next.from);
+        for (const record of records) {
+          this.#ring.add(record);
+          this.#arrivals.notify(record.executionId);
+          this.#arrivals.notify(userTopic(record.userId));
+          left -= 1;
+          if (left > 0) continue;
+          await this.#deps.clock.sleep(0);
+          left = PIECE;
+        }
+        this.#ring.reach(next.upTo);
+      } catch {
+        this.lookAgain();
+      }
+    }
+    this.#isTaking = false;
   }
 
   /**

@@ -2,7 +2,7 @@
 // sweeps what the old one left, and only then are its attempts reported as interrupted.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { StoreIdentity } from '../../domain/ports/store.ts';
+import type { StoreIdentity } from '../../domain/ports/replica.ts';
 import type {
   AttemptListener,
   AttemptName,

@@ -1,6 +1,6 @@
 // Carries out groups on a working set: a batch has its facts loaded in two rounds, each of its groups is applied or undone
 // as a whole, and claims come last, when everything else has freed what it frees.
-import type { CircuitsPart, ClaimNextPart, StopAskedPart } from '../../domain/ports/group.ts';
+import type { CircuitsPart } from '../../domain/ports/group.ts';
 import { acceptPart, answersPart, idempotencyPart } from './accepting.ts';
 import { patchPart, removePart } from './changing.ts';
 import {
@@ -14,16 +14,16 @@ import { duePart, expirePart, progressPart, requeuePart, retryPart, settlePart }
 import { COUNTS, type Kind, type Needs, NUMBERED } from './facts.ts';
 import { apiKeysPart } from './keys.ts';
 import { chargePart, grantPart } from './money.ts';
-import type { Cache, Order } from './orders.ts';
-import type { GroupReply, Rule, RulePart, Undone, Work } from './parts.ts';
+import type { Cache, Order, StopAsked } from './orders.ts';
+import type { ClaimNext, GroupReply, Rule, RulePart, Undone, Work } from './parts.ts';
 import { keepStepsPart, markStepsPart } from './plans.ts';
 import { cancelPart, stopPlanPart } from './stopping.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** Parts that are decided by what is there; a claim is decided after all of them. */
-type Decided = Exclude<RulePart, ClaimNextPart>;
+type Decided = Exclude<RulePart, ClaimNext>;
 
-const asOrdered: Rule<Order & (Cache | CircuitsPart | StopAskedPart)> = {
+const asOrdered: Rule<Order & (Cache | CircuitsPart | StopAsked)> = {
   needs: () => ({}),
   apply(part, set) {
     set.order(part);

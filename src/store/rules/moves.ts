@@ -7,13 +7,12 @@ import type { Move, StoredPhase } from '../../domain/execution/lifecycle.ts';
 import { statusOf, transition } from '../../domain/execution/lifecycle.ts';
 import type { PricedAs } from '../../domain/credits/price.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import type { Claimant } from '../../domain/ports/group.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
 import { recount } from './counting.ts';
 import { noteEvents, tellingNeeds } from './deliveries.ts';
 import type { Needs } from './facts.ts';
 import { charge, owe } from './money.ts';
-import { type RowWithAttempts, STALE, type Undone, type Work } from './parts.ts';
+import { type Claim, type RowWithAttempts, STALE, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** An event of a plan that speaks of a step. */
@@ -170,11 +169,11 @@ export function label(
 export function addAttempt(
   set: WorkingSet,
   { run_id, attempt: last }: Pick<ExecutionRow, 'run_id' | 'attempt'>,
-  { runner }: Claimant,
+  { runner, epoch }: Claim,
 ): AttemptRow[] {
   const before = last === 0 ? [] : set.get('attempts', run_id);
   const open = { started_at: null, ended_at: null, outcome: null, output: null };
-  const row = { run_id, number: last + 1, epoch: set.terms.epoch, claimed_at: set.now, runner };
+  const row = { run_id, number: last + 1, epoch, claimed_at: set.now, runner };
   const attempts = [...before, { ...row, ...open, resources: null, log_complete: null }];
   set.put('attempts', run_id, attempts);
   return attempts;

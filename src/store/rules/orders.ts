@@ -6,8 +6,6 @@ import type { Shares } from '../../domain/ports/store.ts';
 export interface Terms {
   /** When it is carried out, by the clock of the store: ms since the epoch. */
   now: number;
-  /** Of the open store: every claim is marked with it. */
-  epoch: number;
   /** Deliveries of one user that may wait. */
   maxDeliveries: number;
   shares: Shares;
@@ -22,10 +20,12 @@ export type Order =
   | { type: 'drop_deliveries'; webhookId: string }
   | ports.DeliverySweepPart
   | { type: 'hold'; lane: string; since: number; until: number }
-  | ports.StopAskedPart
+  | StopAsked
   | ports.CircuitsPart
   | { type: 'keys_changed' }
   | Cache;
+
+export type StopAsked = ports.StopAskedPart & { epoch: number };
 
 /** Entries travel as their texts. */
 export type Cache = Omit<ports.CachePart, 'put'> & { put: { key: string; storedAt: number; text: string }[] };

@@ -5,17 +5,32 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports/group.ts';
 import type { AnswerRow, AttemptRow, EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
 import type { Needs } from './facts.ts';
-import type { Cache } from './orders.ts';
+import type { Cache, StopAsked } from './orders.ts';
 import type { WorkingSet } from './working-set.ts';
 
 export type RulePart =
   | Accept
   | Answers
   | Settle
+  | ClaimNext
   | Cache
-  | Exclude<ports.Part, ports.AcceptPart | ports.AnswersPart | ports.SettlePart | ports.CachePart>;
+  | StopAsked
+  | Exclude<
+      ports.Part,
+      | ports.AcceptPart
+      | ports.AnswersPart
+      | ports.SettlePart
+      | ports.ClaimNextPart
+      | ports.CachePart
+      | ports.StopAskedPart
+    >;
 
-export type Accept = Omit<ports.AcceptPart, 'execution' | 'end'> & {
+/** A claim with the epoch that makes it. */
+export type Claim = ports.Claimant & { epoch: number };
+export type ClaimNext = Omit<ports.ClaimNextPart, 'claim'> & { claim: Claim };
+
+export type Accept = Omit<ports.AcceptPart, 'execution' | 'end' | 'claim'> & {
+  claim: Claim | null;
   row: Omit<NewRow, 'created_at' | 'queued_at'>;
   labels: [string, string][];
   end: { outcome: Outcome; result: string | null } | null;

@@ -1,11 +1,10 @@
 // Claims: takes from the queue what is next, and gives it to whoever claims it. Comes last in a batch, when everything else
 // has freed what it frees.
-import type { ClaimNextPart } from '../../domain/ports/group.ts';
 import type { ExecutionRow } from '../rows.ts';
 import { roomOf } from './counting.ts';
 import { addAttempt, move } from './moves.ts';
 import { type Needs, pair } from './facts.ts';
-import type { Work } from './parts.ts';
+import type { Claim, ClaimNext, Work } from './parts.ts';
 import { type Band, isBefore, type Line, type Place, type Queue } from './queue.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -19,14 +18,14 @@ export interface Picking {
 }
 
 /** What has to be known of those who wait: users with their slots, and how many run with each key. */
-export function claimNeeds(queue: Queue, { pool }: ClaimNextPart): Needs {
+export function claimNeeds(queue: Queue, { pool }: ClaimNext): Needs {
   const lines = queue.bands(pool).flatMap((band) => [...band.lines.values()]);
   const users = lines.flatMap(({ order }) => order.map(({ userId }) => userId));
   return { users: [...new Set(users)], keys: lines.map(({ key }) => key).filter((key) => key !== null) };
 }
 
 /** Claims up to `limit` executions of a pool. */
-export function claimNext(from: Picking, { pool, limit, claim }: ClaimNextPart): Work {
+export function claimNext(from: Picking, { pool, limit, claim }: ClaimNext): Work {
   const work: Work = { touched: [], events: [], answers: [] };
   let left = limit;
   for (const band of from.queue.bands(pool)) {
@@ -36,7 +35,7 @@ export function claimNext(from: Picking, { pool, limit, claim }: ClaimNextPart):
   return work;
 }
 
-function start(set: WorkingSet, row: ExecutionRow, claim: ClaimNextPart['claim'], work: Work): void {
+function start(set: WorkingSet, row: ExecutionRow, claim: Claim, work: Work): void {
   set.fill('executions', row.id, row);
   addAttempt(set, row, claim);
   const attempt = row.attempt + 1;

@@ -1,13 +1,12 @@
 // Carries out groups in the writer's transaction. A batch ends where something is claimed, so that what is claimed, and
 // whatever tells of it, comes in the order of the groups; what the batches have changed is in memory once it is committed.
 import type { DatabaseSync } from 'node:sqlite';
-import type { ClaimNextPart } from '../../domain/ports/group.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 import type { Needs, Source } from '../rules/facts.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';
 import { changeNeeds } from '../rules/moves.ts';
 import type { Terms } from '../rules/orders.ts';
-import type { GroupReply, RulePart } from '../rules/parts.ts';
+import type { ClaimNext, GroupReply, RulePart } from '../rules/parts.ts';
 import { claimNeeds, claimNext, type Heads } from '../rules/picking.ts';
 import { type Changes, WorkingSet } from '../rules/working-set.ts';
 import { EQUAL_SHARES } from '../shares.ts';
@@ -35,13 +34,13 @@ export class Batches {
   /** Of the transaction that is under way. */
   #changes: Changes[] = [];
 
-  constructor(db: DatabaseSync, epoch: number, { maxDeliveries, isStrict }: BatchOptions) {
+  constructor(db: DatabaseSync, { maxDeliveries, isStrict }: BatchOptions) {
     this.memory = new Memory(db);
     this.#source = sqliteSource(db, this.memory.source);
-    this.#writer = new ChangeWriter(db, epoch);
+    this.#writer = new ChangeWriter(db);
     this.#waiting = new Waiting(db);
     this.#isStrict = isStrict;
-    this.#terms = { epoch, maxDeliveries, shares: EQUAL_SHARES };
+    this.#terms = { maxDeliveries, shares: EQUAL_SHARES };
   }
 
   setShares(shares: Shares): void {
@@ -91,7 +90,7 @@ export class Batches {
     return changes;
   }
 
-  #claim(set: WorkingSet, part: ClaimNextPart): GroupReply {
+  #claim(set: WorkingSet, part: ClaimNext): GroupReply {
     const { queue } = this.#waiting;
     this.#load(set, () => claimNeeds(queue, part));
     const heads: Heads = (...place) => {
@@ -120,7 +119,7 @@ export class Batches {
 
 interface Batch {
   decided: readonly WriterGroup[];
-  claim: ClaimNextPart | null;
+  claim: ClaimNext | null;
 }
 
 /** Each ends with a claim, but for the last one. */

@@ -13,14 +13,12 @@ export const CIRCUIT = 'circuit:';
 
 export class ChangeWriter {
   readonly #db: DatabaseSync;
-  readonly #epoch: number;
   readonly #sql: Record<keyof typeof WRITES, StatementSync>;
   /** By the columns that they set, as bits. */
   readonly #updates = new Map<number, StatementSync>();
 
-  constructor(db: DatabaseSync, epoch: number) {
+  constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#epoch = epoch;
     this.#sql = prepareAll(db, WRITES);
   }
 
@@ -178,7 +176,7 @@ export class ChangeWriter {
       case 'hold':
         return void sql.hold.run(order.until, order.since, order.lane, order.until);
       case 'stop_asked':
-        return void sql.putMeta.run('stop_asked', String(this.#epoch));
+        return void sql.putMeta.run('stop_asked', String(order.epoch));
       case 'circuits':
         for (const { name, state } of order.put) sql.putMeta.run(CIRCUIT + name, state);
         for (const name of order.drop) sql.dropMeta.run(CIRCUIT + name);

@@ -70,11 +70,11 @@ class Changer {
 
   constructor(db: DatabaseSync) {
     this.#source = sqliteSource(db, NOTHING_COUNTED);
-    this.#writer = new ChangeWriter(db, 0);
+    this.#writer = new ChangeWriter(db);
   }
 
   apply(part: ApiKeysPart, now: number): 'key_exists' | 'too_many_keys' | null {
-    const set = new WorkingSet({ now, epoch: 0, maxDeliveries: 0, shares: EQUAL_SHARES }, this.#source);
+    const set = new WorkingSet({ now, maxDeliveries: 0, shares: EQUAL_SHARES }, this.#source);
     const reply = applyGroup(set, [part]);
     if (reply.status !== 'applied') return (reply as { reason: 'key_exists' | 'too_many_keys' }).reason;
     this.#writer.write(set.changes(), now);

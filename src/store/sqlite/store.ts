@@ -31,9 +31,9 @@ import type {
   StepRecord,
   Store,
   StoreCounts,
-  StoreIdentity,
   StoreStats,
 } from '../../domain/ports/store.ts';
+import type { StoreIdentity } from '../../domain/ports/replica.ts';
 import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { KeptUse } from '../../domain/kept.ts';
@@ -52,6 +52,7 @@ import type {
   Webhook,
 } from '../../domain/webhooks/webhooks.ts';
 import type { GroupReply, RowWithAttempts, RulePart } from '../rules/parts.ts';
+import { SqliteFeed } from './feed.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads/reads.ts';
@@ -87,6 +88,8 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 interface Waiting {
   groups: readonly Group[];
+  /** The epoch that does it. */
+  by: number;
   resolve: (results: GroupResult[]) => void;
   reject: (error: unknown) => void;
 }
@@ -94,6 +97,7 @@ interface Waiting {
 export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #cache: LRUCache<ExecutionId, Execution>;
+  readonly feed: SqliteFeed;
   readonly #answers = new AnswerSender();
   readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
@@ -120,11 +124,17 @@ export class SqliteStore implements Store {
   readonly #users = new Usages();
   #shares: Shares = EQUAL_SHARES;
   #searching: Promise<void> = Promise.resolve();
+  /** Of the replica that has opened it first, which most often is the only one. */
   #epoch = 0;
+  #instanceId = '';
   #bootId = '';
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
+    this.feed = new SqliteFeed((from, upTo) => {
+      const { records } = this.#read((reads) => reads.eventsAfter({ userId: null }, from, upTo - from));
+      return records.filter(({ position }) => position <= upTo);
+    });
     this.#cache = new LRUCache({
       max: Math.max(1, options.maxInMemory),
       maxSize: CACHE_BYTES,
@@ -133,7 +143,8 @@ export class SqliteStore implements Store {
   }
 
   async open(): Promise<StoreIdentity> {
-    const { dir, now, owner, maxDeliveries, isStrict = false } = this.#options;
+    if (this.#reads !== null) return this.#enter();
+    const { dir, owner, maxDeliveries, isStrict = false } = this.#options;
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
       const file = join(dir, 'execd.db');
@@ -142,14 +153,12 @@ export class SqliteStore implements Store {
       const opened = await this.#call({
         type: 'open',
         file,
-        bootId: this.#bootId,
-        now: now(),
         instanceId: crypto.randomUUID(),
         maxDeliveries,
         isStrict,
       });
       if (opened.type !== 'opened') throw unexpected(opened);
-      this.#epoch = opened.epoch;
+      this.#instanceId = opened.instanceId;
       this.#counts = opened.counts;
       for (const [user, usage] of opened.users) this.#users.set(user, usage);
       this.#stats.deliveries = opened.deliveries;
@@ -157,11 +166,20 @@ export class SqliteStore implements Store {
       for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
         if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
       this.setShares(this.#shares);
-      return { instanceId: opened.instanceId, epoch: opened.epoch };
+      this.feed.begin(this.#reads.eventEnds(null).last);
+      const identity = await this.#enter();
+      this.#epoch = identity.epoch;
+      return identity;
     } catch (error) {
       await this.#shut();
       throw error;
     }
+  }
+
+  async #enter(): Promise<StoreIdentity> {
+    const entered = await this.#call({ type: 'enter', bootId: this.#bootId, now: this.#options.now() });
+    if (entered.type !== 'entered') throw unexpected(entered);
+    return { instanceId: this.#instanceId, epoch: entered.epoch };
   }
 
   setShares(shares: Shares): void {
@@ -175,9 +193,9 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.interrupted(this.#epoch, this.#bootId));
   }
 
-  commit(groups: readonly Group[]): Promise<GroupResult[]> {
+  commit(groups: readonly Group[], by = this.#epoch): Promise<GroupResult[]> {
     return new Promise((resolve, reject) => {
-      this.#gathered.push({ groups, resolve, reject });
+      this.#gathered.push({ groups, by, resolve, reject });
       this.#stats.waiting += groups.length;
       if (this.#crowd !== null && this.#stats.waiting >= this.#crowd.groups) this.#crowd.isThere.abort();
       this.#writing ??= this.#writeGathered();
@@ -421,9 +439,12 @@ export class SqliteStore implements Store {
       const batch = this.#gathered;
       this.#gathered = [];
       try {
-        const results = await this.#write(batch.flatMap((waiting) => waiting.groups));
-        for (const { groups, resolve, reject } of batch) {
+        const results = await this.#write(
+          batch.flatMap(({ groups, by }) => groups.map((group) => ({ group, by }))),
+        );
+        for (const { groups, by, resolve, reject } of batch) {
           const own = results.splice(0, groups.length);
+          this.feed.tell(by, own.filter((result) => !(result instanceof StoreError)) as GroupResult[]);
           const failure = own.find((result) => result instanceof StoreError);
           if (failure === undefined) resolve(own as GroupResult[]);
           else reject(failure);
@@ -451,13 +472,15 @@ export class SqliteStore implements Store {
   }
 
   /** One transaction. A group that the database itself refused is answered with its error. */
-  async #write(groups: Group[]): Promise<(GroupResult | StoreError)[]> {
+  async #write(groups: { group: Group; by: number }[]): Promise<(GroupResult | StoreError)[]> {
     // The clock of the store is that of its process: whoever compares times knows its jumps.
     const now = this.#options.now();
     const reply = await this.#call({
       ...{ type: 'commit', now },
-      groups: groups.map((group) =>
-        group.map((part) => (part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part))),
+      groups: groups.map(({ group, by }) =>
+        group.map((part) =>
+          part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part, by),
+        ),
       ),
     });
     if (reply.type !== 'committed') throw unexpected(reply);
@@ -469,7 +492,7 @@ export class SqliteStore implements Store {
     this.#stats.commitSeconds += reply.seconds;
     const results: (GroupResult | StoreError)[] = [];
     for (const [i, answer] of reply.replies.entries())
-      results.push(await this.#result(groups[i] as Group, answer, now));
+      results.push(await this.#result((groups[i] as { group: Group }).group, answer, now));
     return results;
   }
 
@@ -612,7 +635,8 @@ export class SqliteStore implements Store {
 
 const NONE_QUEUED = { process: 0, http: 0 };
 
-function toWriterPart(part: Exclude<Group[number], AnswersPart>): RulePart {
+/** @param epoch that does it */
+function toWriterPart(part: Exclude<Group[number], AnswersPart>, epoch: number): RulePart {
   // A result travels as its text: the writer has no use for its parts.
   if (part.type === 'settle') {
     return { ...part, result: part.result === null ? null : writeJson(part.result) };
@@ -625,10 +649,13 @@ function toWriterPart(part: Exclude<Group[number], AnswersPart>): RulePart {
     }));
     return { ...part, put };
   }
+  if (part.type === 'claim_next') return { ...part, claim: { ...part.claim, epoch } };
+  if (part.type === 'stop_asked') return { ...part, epoch };
   if (part.type !== 'accept') return part;
-  const { execution, end, ...rest } = part;
+  const { execution, end, claim: claimant, ...rest } = part;
+  const claim = claimant === null ? null : { ...claimant, epoch };
   const ending = end === null ? null : { ...end, result: writeJson(end.result) };
-  return { ...rest, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
+  return { ...rest, claim, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
 }
 
 function sizeOf(value: unknown): number {

@@ -12,10 +12,14 @@ import { openPrivately } from './private-database.ts';
 export interface OpenRequest extends BatchOptions {
   type: 'open';
   file: string;
-  bootId: string;
-  now: number;
   /** Used when the store is new. */
   instanceId: string;
+}
+/** A replica begins. */
+export interface EnterRequest {
+  type: 'enter';
+  bootId: string;
+  now: number;
 }
 export interface CommitRequest {
   type: 'commit';
@@ -25,6 +29,7 @@ export interface CommitRequest {
 }
 export type WriterRequest =
   | OpenRequest
+  | EnterRequest
   | CommitRequest
   | { type: 'expire_keys'; before: number }
   | { type: 'shares'; shares: Shares }
@@ -34,7 +39,6 @@ export type WriterRequest =
 export type WriterReply =
   | {
       type: 'opened';
-      epoch: number;
       instanceId: string;
       counts: Counts;
       users: UserUsage[];
@@ -49,6 +53,7 @@ export type WriterReply =
       deliveries: DeliveryCounts;
       seconds: number;
     }
+  | { type: 'entered'; epoch: number }
   | { type: 'expired'; count: number }
   | { type: 'shared' }
   | { type: 'probed' }
@@ -89,22 +94,22 @@ function open(request: OpenRequest): WriterReply {
   const { value } = db.prepare(`SELECT value FROM meta WHERE name = 'instance_id'`).get() as {
     value: string;
   };
-  const { lastInsertRowid } = db
-    .prepare('INSERT INTO epochs (boot_id, opened_at) VALUES (?, ?)')
-    .run(request.bootId, request.now);
   db.exec('COMMIT');
-  const epoch = Number(lastInsertRowid);
-  writer = new Batches(db, epoch, request);
+  writer = new Batches(db, request);
   const { memory } = writer;
   const counts = memory.toCounts();
   return {
     type: 'opened',
-    epoch,
     instanceId: value,
     counts,
     users: memory.allUsers(),
     deliveries: memory.toDeliveries(),
   };
+}
+
+function enter(db: DatabaseSync, { bootId, now }: EnterRequest): WriterReply {
+  const insert = db.prepare('INSERT INTO epochs (boot_id, opened_at) VALUES (?, ?)');
+  return { type: 'entered', epoch: Number(insert.run(bootId, now).lastInsertRowid) };
 }
 
 type Committed = Extract<WriterReply, { type: 'committed' }>;
@@ -171,6 +176,7 @@ function answer(request: WriterRequest): WriterReply {
     return { type: 'closed' };
   }
   if (db === null || writer === null) throw new Error('the store is not open');
+  if (request.type === 'enter') return enter(db, request);
   if (request.type === 'commit') return commit(db, writer, request);
   if (request.type === 'shares') {
     writer.setShares(request.shares);

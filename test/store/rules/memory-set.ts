@@ -24,7 +24,7 @@ export function setOf(named: Named = {}, terms: Partial<WorkingSet['terms']> = {
       return [kind, (key: string): unknown => known?.[key] ?? nothing];
     }),
   ) as unknown as Source;
-  return new WorkingSet({ now: 5, epoch: 7, maxDeliveries: 2, shares: EQUAL_SHARES, ...terms }, source);
+  return new WorkingSet({ now: 5, maxDeliveries: 2, shares: EQUAL_SHARES, ...terms }, source);
 }
 
 let seq = 0;

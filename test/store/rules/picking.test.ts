@@ -33,7 +33,7 @@ function world(waiting: Waits[], terms: Parameters<typeof setOf>[1] = {}) {
   const isAt = (one: ExecutionRow, { priority, userId, key }: Place) =>
     !gone.has(one.id) && one.priority === priority && one.user_id === userId && one.concurrency_key === key;
   const claim = (limit: number): string => {
-    const part = { type: 'claim_next', pool: 'process', limit, claim: { runner: 'x' } } as const;
+    const part = { type: 'claim_next', pool: 'process', limit, claim: { runner: 'x', epoch: 7 } } as const;
     const { touched } = claimNext({ set, queue, heads }, part);
     for (const { row: taken } of touched) gone.add(taken.id);
     return touched.map(({ row: { user_id: userId } }) => userId).join('');

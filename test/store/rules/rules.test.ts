@@ -44,7 +44,7 @@ t.test('a refused group leaves nothing, and the groups before it stay', async (t
 });
 
 t.test('what no need names is an error, and rows that were handed out stay as they are', async (t) => {
-  const set = new WorkingSet({ now: 5, epoch: 1, maxDeliveries: 1, shares: EQUAL_SHARES }, null);
+  const set = new WorkingSet({ now: 5, maxDeliveries: 1, shares: EQUAL_SHARES }, null);
   t.throws(() => set.execution('x'), NotLoaded);
   const known = row({ id: 'x' });
   set.fill('executions', 'x', known);
@@ -65,7 +65,8 @@ t.test('needs come in two rounds: what the parts name, and what those rows name'
     listeners: ['ann', ''],
   });
   t.same(
-    firstNeeds([[{ type: 'claim_next', pool: 'http', limit: 1, claim: { runner: 'x' } }]], 5).runsOf,
+    firstNeeds([[{ type: 'claim_next', pool: 'http', limit: 1, claim: { runner: 'x', epoch: 7 } }]], 5)
+      .runsOf,
     undefined,
   );
 });
@@ -133,7 +134,7 @@ t.test('money is reserved, owed with the end, and charged once', async (t) => {
   const cost = { rates, reserved: 10, charged: null, balanceAfter: null } satisfies Cost;
   const text = JSON.stringify(cost);
   const set = setOf({ accounts: { ann: { balance: 15, reserved: 0 } } });
-  const claim = { runner: 'x' };
+  const claim = { runner: 'x', epoch: 7 };
   applyGroup(set, [acceptOf({ id: 'one', cost: text }, { claim })]);
   t.same(set.get('accounts', 'ann'), { balance: 15, reserved: 10 });
   t.match(applyGroup(set, [acceptOf({ cost: text })]), { reason: 'no_credit', needed: 10, available: 5 });

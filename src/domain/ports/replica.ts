@@ -1,0 +1,19 @@
+// Servers on a store: who they are, and how long what they hold is theirs.
+/** A server on a store. */
+export interface Replica {
+  /** Its own among those on the store, and the same after a restart. */
+  name: string;
+  /**
+   * How long what it holds stays its own without a beat. Null: until its next start, where no other one can take over from
+   * it.
+   */
+  leaseMs: number | null;
+}
+
+/** What a replica knows of the store, and of itself, once it is open. */
+export interface StoreIdentity {
+  /** Made once with the store; marks the processes that it started. */
+  instanceId: string;
+  /** Grows by one with every open: the name of one start of a replica. */
+  epoch: number;
+}

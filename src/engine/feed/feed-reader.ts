@@ -1,0 +1,96 @@
+// Hears what happens in the store. What this engine has done itself it knows from its own commits, at once; what others have
+// done is read here, in order, and handed to the same observers. Streams take everything from here, own events too: only here
+// it comes in order, once.
+import type { Execution } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
+import type { Fact, FeedBatch, FeedListener, Signal } from '../../domain/ports/feed.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
+
+export interface FeedReaderDeps {
+  store: Pick<Store, 'feed' | 'get'>;
+  clock: Clock;
+  log: Log;
+  /** Takes in the newest state of an execution that somebody else has changed. */
+  observe(execution: Execution): void;
+  /** Called with each fact of others, before the execution is read. */
+  touched(fact: Fact): void;
+  /** Called with each batch, in order. */
+  show(batch: FeedBatch): void;
+  /** Something is missing: what is known of the store is to be read again. May fail, and is then called again. */
+  resync(upTo: number): Promise<void>;
+  signalled(signal: Signal): void;
+  /** Ends what is tried again and again. */
+  signal: AbortSignal;
+}
+
+export class FeedReader implements FeedListener {
+  readonly #deps: FeedReaderDeps;
+  /** Executions that are being read, with the revision that was observed meanwhile. */
+  readonly #reading = new Map<ExecutionId, number>();
+  /** What is read, one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
+  #epoch = 0;
+
+  constructor(deps: FeedReaderDeps) {
+    this.#deps = deps;
+  }
+
+  /** From now on nothing is missed. */
+  async start(epoch: number): Promise<void> {
+    this.#epoch = epoch;
+    await this.#deps.store.feed.follow(epoch, this);
+  }
+
+  stop(): void {
+    this.#deps.store.feed.leave(this.#epoch);
+  }
+
+  /** Resolves when everything that has been heard so far is taken in. */
+  async caughtUp(): Promise<void> {
+    await this.#work;
+  }
+
+  /** Notes what the own commits have brought: what is being read of the same executions may be older. */
+  own({ id, revision }: Execution): void {
+    if (this.#reading.has(id)) this.#reading.set(id, revision);
+  }
+
+  batch(batch: FeedBatch): void {
+    this.#deps.show(batch);
+    if (batch.by === this.#epoch) return;
+    const ids = new Set<ExecutionId>();
+    for (const fact of batch.facts()) {
+      ids.add(fact.executionId);
+      this.#deps.touched(fact);
+    }
+    for (const id of ids) this.#next('Cannot read what has changed; execd retries', () => this.#take(id));
+  }
+
+  gap(upTo: number): void {
+    this.#next('Cannot read what was missed; execd retries', () => this.#deps.resync(upTo));
+  }
+
+  signal(signal: Signal): void {
+    this.#deps.signalled(signal);
+  }
+
+  #next(message: string, act: () => Promise<void>): void {
+    const { clock, log, signal } = this.#deps;
+    const failed = (err: unknown) => log.warn({ err }, message);
+    const how = { clock, signal, failed, backoff: EACH_SECOND };
+    this.#work = this.#work.then(() => untilDone(act, how));
+  }
+
+  async #take(id: ExecutionId): Promise<void> {
+    this.#reading.set(id, 0);
+    try {
+      const execution = await this.#deps.store.get(null, id);
+      const seen = this.#reading.get(id) ?? 0;
+      if (execution !== null && execution.revision >= seen) this.#deps.observe(execution);
+    } finally {
+      this.#reading.delete(id);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+// Two engines on one store, as two replicas would be: what one does is heard by the other. One takes work in and has no slots, the
+// other one runs it.
+import t, { type Test } from 'tap';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
+import type { Execution } from '../../src/domain/execution/execution.ts';
+import type { FeedListener } from '../../src/domain/ports/feed.ts';
+import type { Store } from '../../src/domain/ports/store.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
+import { SqliteStore } from '../../src/store/sqlite/store.ts';
+import { fakeClock } from '../helpers/clock.ts';
+import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
+import { until } from '../helpers/processes.ts';
+import type { FakeAttempt } from '../helpers/fake-runner.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const NEVER = new AbortController().signal;
+const CACHED = { cache: {} } satisfies Partial<Spec>;
+
+interface Pair {
+  front: EngineWorld;
+  worker: EngineWorld;
+}
+
+async function pair(t: Test, wrap: (store: Store) => Store = (store) => store): Promise<Pair> {
+  const [dir, clock] = [tempDir(t), fakeClock()];
+  const options = { dir, now: () => clock.now(), maxInMemory: 100, owner: '', maxDeliveries: 1000 };
+  const store = new SqliteStore(options);
+  const beside = { store, dir, clock };
+  const worker = await engineWorld(t, { slots: 2, beside });
+  const front = await engineWorld(t, { slots: 0, beside, wrap });
+  t.teardown(() => store.close());
+  return { front, worker };
+}
+
+/** The attempt of an execution, once the worker has it. */
+async function attemptOf({ worker }: Pair, { runId }: Execution): Promise<FakeAttempt> {
+  const find = () => worker.runner.live.find(({ start }) => start.runId === runId);
+  await until('the worker runs it', () => find() !== undefined);
+  return find() as FakeAttempt;
+}
+
+async function end(on: Pair, execution: Execution): Promise<void> {
+  const attempt = await attemptOf(on, execution);
+  attempt.begin();
+  attempt.end();
+}
+
+const waitFor = ({ engine }: EngineWorld, id: string) =>
+  engine.wait(LOCAL_CALLER, id, { until: 'finished' }, 60_000, NEVER);
+
+t.test('what one engine does, the other one hears', async (t) => {
+  const on = await pair(t);
+  const { front, worker } = on;
+
+  await t.test('whoever waits is woken, and streams tell everything once, in order', async (t) => {
+    const events = await front.engine.streams.ofAll({ userId: LOCAL_CALLER.userId }, 'now', NEVER);
+    const told: string[] = [];
+    const following = (async () => {
+      for await (const { records } of events) {
+        told.push(...records.map(({ type }) => type));
+        if (told.includes('completed')) return;
+      }
+    })();
+    const accepted = await front.submit();
+    t.equal(accepted.status, 'pending');
+    const waiting = waitFor(front, accepted.id);
+    await end(on, accepted);
+    t.match(await waiting, { execution: { status: 'completed' } });
+    await following;
+    t.same(told, ['accepted', 'queued', 'started', 'completed']);
+    const own = await worker.engine.streams.ofExecution(LOCAL_CALLER, accepted.id, {
+      ...{ cursor: { sequence: 0, log: { attempt: 1, offset: 0 } }, output: null, signal: NEVER },
+    });
+    const types = [];
+    for await (const items of own ?? []) for (const item of items) types.push(item.cursor.sequence);
+    t.same(types, [1, 2, 3, 4]);
+  });
+
+  await t.test('a cancel reaches whoever runs it, with its grace, and a change of limits, too', async (t) => {
+    const accepted = await front.submit();
+    const attempt = await attemptOf(on, accepted);
+    attempt.begin();
+    await front.engine.patch(LOCAL_CALLER, accepted.id, {
+      priority: null,
+      timeouts: { attempt_ms: 900_000 },
+    });
+    await until('the limits have come', () => attempt.extensions.length > 0);
+    t.match(attempt.extensions, [[900_000, null]]);
+    await front.engine.cancel(LOCAL_CALLER, accepted.id, 'enough', 100);
+    // What is stored says that it is to stop; how soon, the signal says.
+    await until('it is being stopped', () => attempt.stops.some((stop) => 'graceMs' in stop));
+    t.match(attempt.stops.at(-1), { cause: 'cancelled', reason: 'enough', graceMs: 100 });
+    attempt.end({ cause: 'cancelled', reason: 'enough', process: null });
+    t.match(await waitFor(front, accepted.id), { execution: { status: 'cancelled' } });
+    t.equal(front.engine.health().store, null);
+  });
+
+  await t.test('a run is joined from both sides, and its result is kept on both', async (t) => {
+    const first = await worker.submit(CACHED);
+    await until('it is heard of', async () => (await front.submit(CACHED)).runId === first.runId);
+    await end(on, first);
+    t.match(await waitFor(front, first.id), { execution: { status: 'completed' } });
+    await until('it is kept', () => front.engine.cacheStats().entries > 0);
+    const hit = await front.submit(CACHED);
+    t.match(hit, { status: 'completed', cache: { status: 'hit' } });
+    t.ok(
+      await worker.store.get(null, hit.id),
+      'what is answered is stored: the other one may be asked for it',
+    );
+  });
+
+  await t.test('a plan goes on when its steps end elsewhere', async (t) => {
+    const steps = ['a', 'b'].map((name) => ({ name, kind: 'exec', program: 'true' }));
+    const options = { trace: null, idempotency: null };
+    const draft = { strategy: { type: 'serial' }, steps } as const;
+    const { execution: plan } = await front.engine.plans.submit(LOCAL_CALLER, draft, options);
+    const waiting = waitFor(front, plan.id);
+    for (const name of ['a', 'b']) {
+      await until(`${name} runs`, () => worker.runner.live.length === 1);
+      const [attempt] = worker.runner.live;
+      attempt?.begin();
+      attempt?.end();
+      await until(`${name} has ended`, () => !worker.runner.live.includes(attempt as FakeAttempt));
+    }
+    t.match(await waiting, { execution: { status: 'completed', outcome: { cause: 'steps_ended' } } });
+  });
+
+  await t.test('a limit is kept when the one that set it is gone', async (t) => {
+    const busy = [await front.submit(), await front.submit()];
+    for (const one of busy) await attemptOf(on, one);
+    const limited = await front.submit({ timeouts: { queue_ms: 5000 } });
+    const waiting = waitFor(worker, limited.id);
+    await front.engine.close();
+    await until('the other one has heard of it', () => worker.clock.hasTimer(5000));
+    await worker.clock.advance(5000);
+    t.match(await waiting, { execution: { status: 'timed_out', outcome: { cause: 'queue_timeout' } } });
+    for (const one of busy) await end(on, one);
+  });
+});
+
+t.test('whoever has missed something reads it again', async (t) => {
+  let isLost = false;
+  let listener: FeedListener | null = null;
+  const lossy = (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        if (name !== 'feed') return Reflect.get(target, name) as unknown;
+        const { feed } = target;
+        const follow = (by: number, real: FeedListener) => {
+          listener = { ...bound(real), batch: (batch) => void (isLost || real.batch(batch)) };
+          return feed.follow(by, listener);
+        };
+        return {
+          isShared: true,
+          follow,
+          leave: (by: number) => feed.leave(by),
+          signal: feed.signal.bind(feed),
+        };
+      },
+    });
+  const on = await pair(t, lossy);
+  const { front, worker } = on;
+  const stop = new AbortController();
+  const events = await front.engine.streams.ofAll({ userId: LOCAL_CALLER.userId }, 'now', stop.signal);
+  const told: string[] = [];
+  const following = (async () => {
+    // One that comes while slots are being filled waits for a moment.
+    for await (const { records } of events)
+      told.push(...records.map(({ type }) => type).filter((type) => type !== 'queued'));
+  })();
+  await worker.submit();
+  await until('it is told', () => told.length === 2);
+  isLost = true;
+  const second = await worker.submit();
+  const waiting = waitFor(front, second.id);
+  await end(on, second);
+  await waitFor(worker, second.id);
+  t.equal(told.length, 2);
+  isLost = false;
+  (listener as FeedListener | null)?.gap(1e6);
+  t.match(await waiting, { execution: { status: 'completed' } });
+  await until('what was missed is told', () => told.includes('completed'));
+  const third = await worker.submit();
+  await until('and what comes then', () => told.includes('accepted', 5));
+  t.same(told.slice(0, 6), ['accepted', 'started', 'accepted', 'started', 'completed', 'accepted']);
+  await worker.engine.cancel(LOCAL_CALLER, third.id, null);
+  stop.abort();
+  await following;
+});
+
+const bound = (listener: FeedListener): FeedListener => ({
+  batch: (batch) => listener.batch(batch),
+  gap: (upTo) => listener.gap(upTo),
+  signal: (signal) => listener.signal(signal),
+});
