@@ -25,6 +25,7 @@ function world(maxConcurrent: number) {
     circuits: new Circuits(() => clock.monotonic()),
     maxConcurrent,
     store: {
+      feed: { isShared: false },
       stats: () => ({ deliveries: { pending: due.size } }),
       dueLanes: async ({ after, users, lanes: most }: DueLanesQuery): Promise<DueLanes> => {
         const byUser = Map.groupBy(new Set([...due.values()].map(laneOfOne)), userOfLane);
