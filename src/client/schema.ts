@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 3817742cd11ef618abc12c0b69d1391523f555a3dea48716394ee4c2bcd93fc6.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 be1960cde17a81facc6d23ceccf8d8fd2a6fe6029488c2b393e708f24d2017b8.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4378,7 +4378,7 @@ export interface components {
             /** @description Position after this record, for the parameter `cursor`. */
             cursor: string;
         };
-        /** @description A piece of output. */
+        /** @description A piece of output; with `q` or `regex` a line. */
         LogRecord: {
             /** @description Number of the record within the attempt. */
             seq: number;
@@ -4400,6 +4400,8 @@ export interface components {
             base64?: string;
             /** @description Position after this record, for the parameter `cursor`. */
             cursor: string;
+            /** @description With `q` or `regex`: whether this line matches, or is context. Not in other logs. */
+            match?: boolean;
         };
         /** @description The end of a log. */
         LogEnd: {
@@ -5728,6 +5730,16 @@ export interface operations {
                 since?: string;
                 /** @description Only the last lines of the last attempt. */
                 tail?: number;
+                /** @description Only lines that contain this text, in lower or upper case. For `text` and `ndjson`. */
+                q?: string;
+                /** @description Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false` and a `cursor` to continue at. */
+                regex?: string;
+                /** @description With `q` or `regex`: lines before and after each match. */
+                context?: number;
+                /** @description With `text`: begin each line with the time of its beginning. */
+                timestamps?: boolean;
+                /** @description Have browsers save the log as a file that is named after the execution. */
+                download?: boolean;
                 /** @description Stop after so many bytes. */
                 limit_bytes?: number;
             };

@@ -45,5 +45,7 @@ export type PlanFilter = Omit<Query<'listPlans'>, 'cursor'>;
 /** Filters of the stream of all events, and where it begins. */
 export type EventFilter = Query<'followEvents'>;
 /** What of a log to read. */
-export type LogQuery = Omit<Query<'getExecutionLog'>, 'format' | 'follow'>;
+type OfLines = 'q' | 'regex' | 'context' | 'timestamps' | 'download';
+/** How bytes are read. Lines are searched with `api.GET('/v1/executions/{id}/logs')`. */
+export type LogQuery = Omit<Query<'getExecutionLog'>, 'format' | 'follow' | OfLines>;
 export type PlanLogQuery = Omit<Query<'getPlanLog'>, 'format' | 'follow'>;

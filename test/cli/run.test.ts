@@ -133,13 +133,14 @@ t.test(
     t.equal(code, 0);
     const id = out.trim();
     t.equal((await cli(['wait', '@last'])).code, 3);
-    const [show, json, logs, err, ps, none] = await Promise.all([
+    const [show, json, logs, err, ps, none, found] = await Promise.all([
       cli(['show', id.slice(0, 18)]),
       cli(['show', '--json', '@last']),
       cli(['logs', id]),
       cli(['logs', '--stream', 'stderr', '--timestamps', '@last']),
       cli(['ps', '--task', 'again', '-a']),
       cli(['show', 'ffffffff-ff']),
+      cli(['logs', '--search', 'OOP', '@last']),
     ]);
     t.match(show, {
       code: 0,
@@ -147,6 +148,7 @@ t.test(
     });
     t.equal((JSON.parse(json.out) as { id: string }).id, id);
     t.match(logs, { out: 'out\n', err: 'oops\n' });
+    t.match(found, { code: 0, out: 'oops\n', err: '' });
     t.match(err, { out: '', err: /^\d{4}-\S+Z oops\n$/ });
     t.match(ps.out, new RegExp(`^ID +STATUS [^]*\n${id.slice(0, 13)} +failed \\(3\\) .* echo out;`));
     t.match(none, { code: 1, err: /no execution whose id begins with ffffffff-ff/ });

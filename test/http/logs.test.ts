@@ -127,6 +127,42 @@ t.test('reading begins where it is told: at a cursor, at a time, at the last lin
   t.equal(limited.map(({ text }) => text ?? '').join('') + rest, await logOf(s, id));
 });
 
+t.test('lines are searched, with their neighbours and their times, and are saved under a name', async (t) => {
+  const s = await sharedService(t);
+  const said = [
+    'printf "One\\ntw"',
+    'echo err >&2',
+    'printf "o\\nthree\\nfour"',
+    'printf "\\nFIVE\\nsix (x+x+)+y"',
+  ];
+  const { id } = await sayOneByOne(t, s, said);
+  t.equal(await logOf(s, id, '?q=O'), 'One\ntwo\nfour\n', 'a line that came in pieces is one');
+  t.equal(await logOf(s, id, '?q=five&context=1'), 'four\nFIVE\nsix (x+x+)+y\n');
+  t.equal(await logOf(s, id, '?regex=^(One|F.*)$&context=1'), 'One\nerr\n--\nfour\nFIVE\nsix (x+x+)+y\n');
+  t.equal(await logOf(s, id, '?q=six&stream=stdout'), 'six (x+x+)+y\n', 'the last line has an end');
+  t.equal(await logOf(s, id, '?q=nothing'), '');
+  t.equal(await logOf(s, id, '?regex=(x%2Bx%2B)%2By'), '', 'a pattern that others take forever for');
+  t.match(lines(await logOf(s, id, '?q=two&context=1&format=ndjson')), [
+    { text: 'err\n', stream: 'stderr', match: false },
+    { text: 'two\n', stream: 'stdout', match: true, cursor: '1.12' },
+    { text: 'three\n', match: false, cursor: '1.18' },
+    { end: true, complete: true, exit_code: 0, cause: 'exited' },
+  ]);
+  t.match(await logOf(s, id, '?timestamps=true'), /^(\d{4}-\d\d-\d\dT[\d:.]{12}Z [^\n]+\n){7}$/);
+  const { headers } = await s.call('GET', `/v1/executions/${id}/logs?download=true&format=raw`);
+  t.equal(headers.get('content-disposition'), `attachment; filename="${id}.log"`);
+  for (const [query, field] of [
+    ['regex=(', '?regex'],
+    ['q=a&regex=b', '?regex'],
+    ['context=1', '?context'],
+    ['q=a&format=raw', '?format'],
+    ['timestamps=true&format=ndjson', '?timestamps'],
+  ] as const) {
+    const answer = await s.call('GET', `/v1/executions/${id}/logs?${query}`);
+    t.match(answer, { status: 400, body: { errors: [{ field }] } }, query);
+  }
+});
+
 t.test('a cursor that the log does not have is refused, one at its end is not', async (t) => {
   const s = await service(t, { EXECUTION_MAX_CONCURRENT: '1' });
   const { id } = await s.run(shell('printf abcd'));

@@ -1,5 +1,6 @@
 // `execd logs` and `execd attach`.
 import type { Command } from 'commander';
+import { dataOf, given } from '../../client/calls.ts';
 import type { LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
@@ -15,6 +16,9 @@ interface Flags {
   stream?: string;
   attempt?: string;
   timestamps?: boolean;
+  search?: string;
+  regex?: string;
+  context?: string;
 }
 
 const EXAMPLES = `
@@ -22,6 +26,7 @@ Examples:
   $ execd logs @last                what the last one wrote, stdout to stdout and stderr to stderr
   $ execd logs -f 01a1fc37          from the beginning, then what comes
   $ execd logs --tail 20 --stream stderr 01a1fc37
+  $ execd logs --search error -C 2 @last
   $ execd logs -t PLAN_ID           all steps of a plan, each line with its step
 `;
 
@@ -36,6 +41,9 @@ export function logCommands(program: Command, session: Session, end: (code: numb
     .option('--stream <stream>', 'stdout or stderr only')
     .option('--attempt <number>', 'one attempt only')
     .option('-t, --timestamps', 'print the time before each line')
+    .option('--search <text>', 'only lines that contain a text, in lower or upper case')
+    .option('--regex <pattern>', 'only lines that match a regular expression (RE2)')
+    .option('-C, --context <lines>', 'with --search or --regex: lines before and after each match')
     .addHelpText('after', EXAMPLES)
     .action((id: string, flags: Flags) => logs(session, id, flags));
   program
@@ -52,6 +60,8 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
   const { stream, follow = false, tail, since, attempt } = flags;
   if (stream !== undefined && stream !== 'stdout' && stream !== 'stderr')
     throw usage(`--stream is ${JSON.stringify(stream)}; it must be stdout or stderr.`);
+  if (flags.search !== undefined || flags.regex !== undefined)
+    return search(session, id, { ...flags, stream, follow });
   const options: LogOptions = {
     follow,
     ...(stream === undefined ? {} : { stream }),
@@ -70,6 +80,26 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
       await sink.write(lines.take(of, time, bytes));
     }
   } else await copyLog(session, log);
+}
+
+/** Prints the lines that match, as the server finds them. */
+async function search(
+  { client, terminal, isJson }: Session,
+  id: string,
+  flags: Omit<Flags, 'stream'> & { stream: 'stdout' | 'stderr' | undefined },
+): Promise<void> {
+  const { search: q, regex, context, stream, follow, attempt, since, tail, timestamps } = flags;
+  const query = {
+    ...given({ q, regex, stream, follow }),
+    ...(isJson ? { format: 'ndjson' as const } : given({ timestamps })),
+    ...(context === undefined ? {} : { context: wholeNumber(context) }),
+    ...(tail === undefined ? {} : { tail: wholeNumber(tail) }),
+    ...(since === undefined ? {} : { since: timeOf(since, wallNow()) }),
+    ...(attempt === undefined ? {} : { attempt: wholeNumber(attempt) }),
+  };
+  const params = { path: { id }, query };
+  const body = await dataOf(client.api.GET('/v1/executions/{id}/logs', { params, parseAs: 'stream' }));
+  for await (const bytes of body as AsyncIterable<Uint8Array>) await terminal.out.write(bytes);
 }
 
 /** The time of its first byte before each line. */

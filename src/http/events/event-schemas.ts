@@ -86,7 +86,15 @@ const logEnd = z
   })
   .describe('The end of a log.');
 
-const logRecord = z.strictObject(piece).describe('A piece of output.');
+const logRecord = z
+  .strictObject({
+    ...piece,
+    match: z
+      .boolean()
+      .optional()
+      .describe('With `q` or `regex`: whether this line matches, or is context. Not in other logs.'),
+  })
+  .describe('A piece of output; with `q` or `regex` a line.');
 const outputEvent = z
   .strictObject({ execution_id: z.string().describe('The execution.'), ...piece })
   .describe('A piece of output in a stream of events: the data of a message `output`.');

@@ -29,6 +29,25 @@ export const logsQuery = z.strictObject({
     .describe('Continue after this position: the `cursor` of the last record that you have.'),
   since: instant.optional().describe('Only output that was written at or after this time.'),
   tail: digits(0, 10_000_000, 'Only the last lines of the last attempt.').optional(),
+  q: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Only lines that contain this text, in lower or upper case. For `text` and `ndjson`.'),
+  regex: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe(
+      'Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false` and a `cursor` to continue at.',
+    ),
+  context: digits(0, 100, 'With `q` or `regex`: lines before and after each match.').default(0),
+  timestamps: flag().default(false).describe('With `text`: begin each line with the time of its beginning.'),
+  download: flag()
+    .default(false)
+    .describe('Have browsers save the log as a file that is named after the execution.'),
   limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'Stop after so many bytes.').optional(),
 });
 export type LogsQuery = z.infer<typeof logsQuery>;

@@ -6,7 +6,7 @@ import { type PlanLogsQuery, planLogsQuery } from '../plans/plan-schemas.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
 import { NOTHING_YET, type Piece, pump, sendHead } from '../edge/pump.ts';
-import { toRecordWire } from './routes.ts';
+import { toRecordWire } from './log-formats.ts';
 import type { z } from 'zod';
 import { clientGone } from '../edge/client-gone.ts';
 

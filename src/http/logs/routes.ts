@@ -4,19 +4,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
 import type { AttemptLog, LogStart } from '../../domain/ports/journal.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
-import type { Engine, LogCursor, LogEnd, LogItem, LogQuery } from '../../engine/engine.ts';
-import { exitCodeOf } from '../../domain/outcome.ts';
-import { unfinished } from '../../domain/utf8.ts';
+import type { Engine, LogItem, LogQuery } from '../../engine/engine.ts';
 import { type ByteRange, readRange } from '../edge/request-headers.ts';
-import { afterFirst, NOTHING_YET, type Piece, pump, sendHead } from '../edge/pump.ts';
+import { afterFirst, type Piece, pump, sendHead } from '../edge/pump.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { LOG_CURSOR, type LogsQuery, logsQuery } from './log-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
-import { textOrBase64 } from '../events/event-wire.ts';
 import { frameOf, type SseClients } from '../edge/sse.ts';
-import { isoTime } from '../edge/times.ts';
 import { notStreamed, resumeHeader, stream } from '../events/routes.ts';
 import type { z } from 'zod';
+import { cursorText, formatted, toEndWire, toRecordWire, withWholeCharacters } from './log-formats.ts';
+import { linesOf } from './log-lines.ts';
+import { type Found, found, matcherOf } from './log-search.ts';
 import { clientGone } from '../edge/client-gone.ts';
 
 export interface LogRoutesOptions {
@@ -34,6 +33,9 @@ const CONTENT_TYPES = {
   sse: 'text/event-stream; charset=utf-8',
   raw: 'application/octet-stream',
 };
+
+/** Of the file that a log is saved as. */
+const EXTENSIONS = { text: 'log', ndjson: 'ndjson', raw: 'log' };
 
 export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void {
   const { engine, sse, log, streamsOutput } = options;
@@ -73,7 +75,10 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
       const { range } = request.headers;
       if (range !== undefined) return sendRange(request, reply, range);
       if (query.follow && !streamsOutput) throw notStreamed();
+      checkLineQuery(query);
       if (query.format === 'sse') return sendStream(request, reply);
+      const { format, timestamps } = query;
+      const asked = toSearch(query, options.clock);
       const isHead = request.method === 'HEAD';
       const logQuery = toLogQuery(query);
       const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, clientGone(reply));
@@ -81,13 +86,21 @@ export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void
       // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
       const head = {
-        'content-type': CONTENT_TYPES[query.format],
+        'content-type': CONTENT_TYPES[format],
         'x-accel-buffering': 'no',
+        ...(query.download
+          ? { 'content-disposition': `attachment; filename="${params.id}.${EXTENSIONS[format]}"` }
+          : {}),
         ...(hasTrailer ? { trailer: 'Log-End' } : {}),
-        ...(query.format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
+        ...(format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
       };
       if (items === null) sendHead(reply, head);
-      else await pump(reply, { status: 200, head, pieces: formatted(items, query.format) }, options);
+      else
+        await pump(
+          reply,
+          { status: 200, head, pieces: formatted(asked(items), { format, timestamps }) },
+          options,
+        );
     },
   });
 
@@ -154,6 +167,38 @@ interface LogsRoute {
 }
 type LogsRequest = FastifyRequest<LogsRoute>;
 
+/** @throws RefusedError when lines are asked for in a form that has none, or two searches at once */
+function checkLineQuery({ format, q, regex, context, timestamps, download }: LogsQuery): void {
+  const isSearch = q !== undefined || regex !== undefined;
+  const problems: [string, string, boolean][] = [
+    ['?regex', 'must be left out if q is given', q !== undefined && regex !== undefined],
+    ['?context', 'requires q or regex', context > 0 && !isSearch],
+    [
+      '?format',
+      'must be text or ndjson if q or regex is given',
+      isSearch && (format === 'raw' || format === 'sse'),
+    ],
+    [
+      '?timestamps',
+      'requires format=text; other formats have times, or are the bytes',
+      timestamps && format !== 'text',
+    ],
+    ['?download', 'must be left out with format=sse', download && format === 'sse'],
+  ];
+  const fields = problems.filter(([, , isWrong]) => isWrong).map(([field, message]) => ({ field, message }));
+  const [first] = fields;
+  if (first !== undefined)
+    throw new RefusedError('validation', `${first.field}: ${first.message}`, { fields });
+}
+
+/** What of the log is asked for: all of it, its lines, or those that match. */
+function toSearch(query: LogsQuery, clock: Clock): (items: AsyncIterable<LogItem>) => AsyncIterable<Found> {
+  const { q, regex, context, timestamps } = query;
+  if (q === undefined && regex === undefined) return timestamps ? linesOf : (items) => items;
+  const matches = matcherOf({ q, regex, context });
+  return (items) => found(linesOf(items), { matches, context, clock });
+}
+
 function toLogQuery(query: LogsQuery): LogQuery {
   const starts = ['cursor', 'since', 'tail'] as const;
   const given = starts.filter((name) => query[name] !== undefined);
@@ -194,88 +239,6 @@ function startOf({ cursor, since, tail, stream, attempt }: LogsQuery): LogQuery[
         : { from: 'offset', offset: 0 };
   return { attempt: null, at };
 }
-
-// ---------------------------------------------------------------------------------------- formats
-
-async function* formatted(
-  items: AsyncIterable<LogItem>,
-  format: Exclude<LogsQuery['format'], 'sse'>,
-): AsyncGenerator<Piece> {
-  const decoder = new TextDecoder();
-  for await (const item of items) {
-    if (item.type === 'waiting') {
-      yield NOTHING_YET;
-    } else if (item.type === 'end') {
-      const end = JSON.stringify(toEndWire(item));
-      if (format === 'ndjson') yield { bytes: `${end}\n` };
-      if (format === 'text') yield { bytes: decoder.decode() };
-      yield { end };
-    } else if (format === 'raw') {
-      yield { bytes: item.record.bytes };
-    } else if (format === 'text') {
-      yield { bytes: decoder.decode(item.record.bytes, { stream: true }) };
-    } else {
-      yield { bytes: `${JSON.stringify(toRecordWire(item))}\n` };
-    }
-  }
-}
-
-export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
-  const { seq, stream, time, bytes } = record;
-  return { seq, attempt, stream, time: isoTime(time), ...textOrBase64(bytes), cursor: cursorText(cursor) };
-}
-
-/** Output whose characters are whole where they go on: the first bytes of one wait for the others. */
-async function* withWholeCharacters(items: AsyncIterable<LogItem>): AsyncGenerator<LogItem> {
-  let held: (LogItem & { type: 'record' }) | null = null;
-  for await (const item of items) {
-    if (item.type === 'waiting') {
-      yield item;
-      continue;
-    }
-    if (item.type === 'end') {
-      if (held !== null) yield held;
-      yield item;
-      return;
-    }
-    const { attempt, record, cursor } = item;
-    const goesOn = held?.attempt === attempt && held.record.stream === record.stream;
-    if (held !== null && !goesOn) {
-      yield held;
-      held = null;
-    }
-    const bytes: Uint8Array = held === null ? record.bytes : Buffer.concat([held.record.bytes, record.bytes]);
-    const offset: number = held === null ? record.offset : held.record.offset;
-    const rest = unfinished(bytes);
-    const cut = bytes.length - rest;
-    // Where it begins in the log: in this record, unless even all of this is not a whole character.
-    const restAt: number = cut === 0 ? offset : cursor.offset - rest;
-    if (cut > 0) {
-      const shown = { ...record, offset, bytes: bytes.subarray(0, cut) };
-      yield { ...item, record: shown, cursor: { attempt, offset: rest === 0 ? cursor.offset : restAt } };
-    }
-    held = rest === 0 ? null : { ...item, record: { ...record, offset: restAt, bytes: bytes.subarray(cut) } };
-  }
-}
-
-export function toEndWire(end: LogEnd): object {
-  return {
-    end: true,
-    complete: end.complete,
-    truncated: end.stdoutKeptBytes + end.stderrKeptBytes < end.stdoutBytes + end.stderrBytes,
-    records: end.records,
-    stdout_bytes: end.stdoutBytes,
-    stderr_bytes: end.stderrBytes,
-    stdout_kept_bytes: end.stdoutKeptBytes,
-    stderr_kept_bytes: end.stderrKeptBytes,
-    ...(end.outcome === null
-      ? { exit_code: null, cause: null }
-      : { exit_code: exitCodeOf(end.outcome), cause: end.outcome.cause }),
-    cursor: cursorText(end.cursor),
-  };
-}
-
-const cursorText = ({ attempt, offset }: LogCursor): string => `${attempt}.${offset}`;
 
 // ------------------------------------------------------------------------------------------- range
 

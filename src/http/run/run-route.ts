@@ -15,7 +15,7 @@ import { idempotencyOf } from '../edge/idempotency.ts';
 import { type Piece, pump } from '../edge/pump.ts';
 import { readTraceparent } from '../edge/request-headers.ts';
 import { notStreamed } from '../events/routes.ts';
-import { toEndWire } from '../logs/routes.ts';
+import { toEndWire } from '../logs/log-formats.ts';
 import { ACCEPT_REFUSALS } from '../executions/accepting.ts';
 import type { RequestSchemas, RunRequest } from '../executions/schemas.ts';
 
