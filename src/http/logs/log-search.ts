@@ -44,7 +44,11 @@ export function matcherOf({ q, regex }: Search): Matches {
 /** The lines that match, each with its context. */
 export async function* found(
   lines: AsyncIterable<LogItem>,
-  { matches, context, clock }: { matches: Matches; context: number; clock: Pick<Clock, 'monotonic'> },
+  {
+    matches,
+    context,
+    clock,
+  }: { matches: Matches; context: number; clock: Pick<Clock, 'monotonic' | 'sleep'> },
 ): AsyncGenerator<Found> {
   const decoder = new TextDecoder();
   const turn = new Turn(clock);
@@ -73,7 +77,9 @@ export async function* found(
     } else {
       before.add(item);
     }
-    if (turn.usedMs > MOST_MS) return yield cutShort(cursor);
+    if (turn.usedMs <= MOST_MS) continue;
+    yield cutShort(cursor);
+    return;
   }
 }
 
@@ -85,18 +91,18 @@ function cutShort(cursor: RecordItem['cursor']): LogItem {
 
 /** Lets others have their turn between lines, and counts what the matching takes. */
 class Turn {
-  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
   usedMs = 0;
   #sliceMs = 0;
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(clock: Pick<Clock, 'monotonic' | 'sleep'>) {
     this.#clock = clock;
   }
 
   async next(): Promise<void> {
     if (this.#sliceMs < SLICE_MS) return;
     this.#sliceMs = 0;
-    await new Promise((resolve) => void setImmediate(resolve));
+    await this.#clock.sleep(0);
   }
 
   take<T>(work: () => T): T {
