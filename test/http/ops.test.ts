@@ -238,6 +238,8 @@ t.test('the documents are served', async (t) => {
   t.match(body, { openapi: '3.1.0', info: { title: 'execd', version: VERSION } });
   const docs = await call('GET', '/docs');
   t.match(await (await fetch(`${url}/docs`)).text(), /<title>execd API<\/title>[^]*theme\/favicon\.svg/);
+  for (const path of ['/docs/static/../index.js', '/docs/../../etc/passwd', '/docs/static/%2e%2e/index.js'])
+    t.equal((await rawRequest(url, { path })).status, 404, path);
   const icon = await fetch(`${url}/docs/static/theme/favicon.svg`);
   t.match([icon.status, icon.headers.get('content-type')], [200, /^image\/svg/]);
   t.match(await (await fetch(`${url}/docs/static/swagger-initializer.js`)).text(), /"?href"?[^]*\/docs/);

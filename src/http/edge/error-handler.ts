@@ -42,6 +42,7 @@ const OF_FASTIFY: Record<string, [RefusalType, string]> = {
     'The body is shorter or longer than Content-Length.',
   ],
   FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL cannot be decoded.'],
+  FST_STATIC_FORBIDDEN_PATH: ['route_not_found', 'There is no file at this path.'],
 };
 
 export function errorHandler(log: Log, clock: Pick<Clock, 'monotonic'>, onRefused: (type: string) => void) {
@@ -95,6 +96,11 @@ export function asRefusal(error: FastifyError): RefusedError {
     });
   const known = OF_FASTIFY[error.code];
   if (known !== undefined) return new RefusedError(...known);
+  const { statusCode = 500 } = error;
+  if (statusCode >= 400 && statusCode < 500)
+    return new RefusedError('malformed_request', `The request cannot be used: ${error.message}.`, {
+      cause: error,
+    });
   return new RefusedError(
     'internal_error',
     'execd failed to handle the request. Its log contains the reason.',
