@@ -6,6 +6,8 @@ import module, { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+// Without a listener Node.js would open its debugger, to everybody on the machine.
+process.on('SIGUSR1', () => undefined);
 const OLDEST_NODE = 24;
 const EXIT_CONFIG = 78;
 const isNewEnough = Number(process.versions.node.split('.')[0]) >= OLDEST_NODE;
@@ -32,11 +34,26 @@ function runWith(node) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
+/** Loads a program: in a checkout its source as it is, else what was built of it. */
+function load(program) {
+  const source = new URL(`../src/${program}.ts`, import.meta.url);
+  return import(existsSync(source) ? source.href : new URL(`../dist/${program}.js`, import.meta.url).href);
+}
+
+/** Compiled code of earlier starts: in a checkout with its packages, else where Node.js keeps it. */
+function enableCache() {
+  const packages = new URL('../node_modules', import.meta.url);
+  module.enableCompileCache(existsSync(packages) ? fileURLToPath(`${packages.href}/.cache/execd`) : undefined);
+}
+
+const [command, ...flags] = process.argv.slice(2);
 if (isNewEnough) {
-  module.enableCompileCache();
-  // In a checkout the sources run as they are.
-  const source = new URL('../src/cli/main.ts', import.meta.url);
-  await import(existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href);
+  enableCache();
+  if (command === 'serve' && flags.length === 0) {
+    // Without flags there is nothing that the command line could do for it.
+    if (existsSync('.env')) process.loadEnvFile('.env');
+    await load('bin/server');
+  } else await load('cli/main');
 } else {
   const node = bundledNode();
   if (node === null) {

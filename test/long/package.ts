@@ -3,8 +3,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { publint } from 'publint';
 import { check, finish, freePort, megabytes, scratch } from './support.ts';
 import { until } from '../helpers/processes.ts';
+
+/** Of its files, without the packages that it needs. */
+const MOST_BYTES = 40e6;
 
 const dir = scratch();
 const app = join(dir, 'app');
@@ -29,6 +33,12 @@ check(installed.status === 0, `it installs in an empty directory ${installed.std
 const inside = join(app, 'node_modules', 'execd');
 const names = readdirSync(inside).sort().join(' ');
 check(!/test|bench|k8s/.test(names), `it holds no files of its development: ${names}`);
+const bytes = readdirSync(inside, { recursive: true, withFileTypes: true })
+  .filter((one) => one.isFile())
+  .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+check(bytes < MOST_BYTES, `it takes ${megabytes(bytes)} on the disk`);
+const { messages } = await publint({ pkgDir: inside });
+check(messages.length === 0, `publint has nothing to say ${JSON.stringify(messages)}`);
 
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
@@ -52,6 +62,15 @@ await until(
 check(true, 'npx execd serve');
 const said = run(app, 'npx', 'execd', '--url', url, 'run', '--', 'echo', 'hi');
 check(said.stdout === 'hi\n' && said.status === 0, `npx execd run -- echo hi ${said.stderr}`);
+const page = await fetch(url, { headers: { accept: 'text/html' } });
+const [script = ''] = /assets\/[\w.-]+\.js/.exec(await page.text()) ?? [];
+check((await fetch(`${url}/${script}`)).ok && script !== '', `the console is in it: ${script}`);
+const agent = await fetch(`${url}/mcp`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+  body: '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
+});
+check((await agent.text()).includes('run_command'), 'agents find their tools');
 const doctor = run(app, 'npx', 'execd', '--url', url, 'doctor');
 check(doctor.status === 0, `npx execd doctor\n${doctor.stdout}`);
 

@@ -91,7 +91,7 @@ const NPM_START = (scripts.start ?? '').split(' ').slice(1);
 /** A checkout of its own, as far as the commands use it: they leave nothing in this one. */
 function readersCheckout(t: Lifetime): string {
   const dir = tempDir(t);
-  for (const name of ['examples', 'node_modules', 'scripts', 'src', 'build']) {
+  for (const name of ['bin', 'examples', 'node_modules', 'scripts', 'src', 'build']) {
     if (existsSync(name)) symlinkSync(resolve(name), join(dir, name));
   }
   copyFileSync('package.json', join(dir, 'package.json'));
