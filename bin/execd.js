@@ -43,7 +43,9 @@ function load(program) {
 /** Compiled code of earlier starts: in a checkout with its packages, else where Node.js keeps it. */
 function enableCache() {
   const packages = new URL('../node_modules', import.meta.url);
-  module.enableCompileCache(existsSync(packages) ? fileURLToPath(`${packages.href}/.cache/execd`) : undefined);
+  module.enableCompileCache(
+    existsSync(packages) ? fileURLToPath(`${packages.href}/.cache/execd`) : undefined,
+  );
 }
 
 const [command, ...flags] = process.argv.slice(2);
