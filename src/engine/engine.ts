@@ -140,6 +140,8 @@ export interface EngineStats {
   counts: StoreCounts;
   /** Age of the oldest queued execution, milliseconds; 0 when none waits. */
   queueAgeMs: number;
+  /** How long the live attempt that started first has been running, milliseconds; 0 when none runs. */
+  oldestRunMs: number;
   concurrency: Record<Pool, Concurrency>;
   writeBehind: WriteBehindStats;
   store: StoreStats;
@@ -642,6 +644,7 @@ export class Engine {
       storeFailures: this.#committer.failures,
       kept: keptOfAll(store),
       queueAgeMs: oldestQueuedAt === null ? 0 : clock.between(oldestQueuedAt, clock.now()),
+      oldestRunMs: this.#live.oldestMs(clock),
       concurrency: { process: concurrency('process'), http: concurrency('http') },
       writeBehind: this.#writeBehind.stats(),
       store: storeStats,

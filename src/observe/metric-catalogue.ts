@@ -145,6 +145,10 @@ const store = {
   lag: gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.'),
   lagFailures: counter('execd_write_behind_failures_total', 'Failed writes of counters.'),
   queued: gauge('execd_queued_executions', 'Executions in the queue.', ['pool']),
+  oldestRun: gauge(
+    'execd_oldest_run_age_seconds',
+    'How long the attempt that started first has been running; 0 if none runs.',
+  ),
   lastEnd: gauge(
     'execd_last_end_timestamp_seconds',
     'When an execution ended last, Unix time; 0 before the first end.',

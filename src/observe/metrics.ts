@@ -16,6 +16,7 @@ import { METRICS, type MetricSpec } from './metric-catalogue.ts';
 export interface Gauges {
   counts: StoreCounts;
   queueAgeMs: number;
+  oldestRunMs: number;
   concurrency: Record<Pool, { max: number; running: number }>;
   writeBehind: { lagMs: number; failures: number };
   store: StoreStats;
@@ -259,6 +260,7 @@ async function collect(
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);
   meters.queueAge.set(now.queueAgeMs / 1000);
+  meters.oldestRun.set(now.oldestRunMs / 1000);
   for (const [pool, queued] of Object.entries(now.store.queued)) meters.queued.set({ pool }, queued);
   raiseTo(meters.storeErrors, now.storeFailures);
   const { storeBytes, logBytes, logs } = now.kept;

@@ -16,6 +16,7 @@ const NO_GAUGES: Gauges = {
     oldestQueuedAt: null,
   } as never,
   queueAgeMs: 0,
+  oldestRunMs: 0,
   concurrency: { process: { max: 4, running: 1 }, http: { max: 4, running: 0 } },
   writeBehind: { lagMs: 0, failures: 0 },
   store: { queued: { process: 3, http: 0 }, deliveries: { pending: 0, dropped: 0 } } as never,

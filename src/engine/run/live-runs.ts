@@ -3,6 +3,7 @@ import type { OutputTotals, RunningExecution } from '../../domain/execution/exec
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LiveStage } from '../../domain/execution/lifecycle.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
 import type { AttemptName, RunningAttempt, StopRequest } from '../../domain/ports/runner.ts';
 
 export interface LiveRun {
@@ -35,6 +36,14 @@ export class LiveRuns {
 
   all(): LiveRun[] {
     return [...this.#runs.values()];
+  }
+
+  /** How long the one that started first has been running, milliseconds; 0 when none has started. */
+  oldestMs(clock: Pick<Clock, 'now' | 'between'>): number {
+    let oldest: number | null = null;
+    for (const { startedAt } of this.#runs.values())
+      if (startedAt !== null && (oldest === null || startedAt < oldest)) oldest = startedAt;
+    return oldest === null ? 0 : Math.max(0, clock.between(oldest, clock.now()));
   }
 
   begin(execution: RunningExecution): LiveRun {
