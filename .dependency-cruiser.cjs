@@ -215,6 +215,12 @@ module.exports = {
       to: { path: '^node_modules/@marcbachmann/cel-js/' },
     },
     {
+      name: 'croner-in-one-room',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/expressions/' },
+      to: { path: '^node_modules/croner/' },
+    },
+    {
       name: 'cockatiel-in-two-rooms',
       comment: 'What the server takes of it is in one place; the client is a package of its own.',
       severity: 'error',

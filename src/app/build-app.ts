@@ -32,7 +32,7 @@ import { AuditLog } from '../observe/audit-log.ts';
 import { type ChosenHost, chooseHost } from './choose-host.ts';
 import { hiddenPlaces, isolationOf, refuseFailed } from './isolation.ts';
 import { type EventHandler, EventHandlers } from '../observe/event-handlers.ts';
-import { accountLog } from '../observe/event-log.ts';
+import { accountLog, logScheduleRun } from '../observe/event-log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
@@ -47,6 +47,7 @@ import { operatorWebhook } from './operator-webhook.ts';
 import { liveOperations } from '../operator-files/operations-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { ConditionThread } from '../expressions/condition-thread.ts';
+import { cronProblem, timesOf } from '../expressions/cron.ts';
 import { planParts } from '../expressions/plan-parts.ts';
 import { SizeWatch } from './sizes.ts';
 import { warmUp } from './warm-up.ts';
@@ -218,6 +219,11 @@ export async function buildApp(
       ...planParts(limitsOf(config), (...evaluation) => conditions.evaluate(...evaluation)),
       maxLiveBytes: config.EXECUTION_PLAN_MEMORY_BYTES,
       maxStepBytes: config.EXECUTION_PLAN_STEP_BYTES,
+    },
+    times: { timesOf, cronProblem },
+    onScheduleRun: (run, schedule) => {
+      metrics.onScheduleRun(run.result);
+      logScheduleRun(log, run, schedule);
     },
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,

@@ -21,6 +21,7 @@ import { mcpCommand } from './commands/mcp.ts';
 import { planCommands } from './commands/plans.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/server.ts';
+import { scheduleCommands } from './commands/schedules.ts';
 import { showCommand } from './commands/show.ts';
 import { Exit, EXIT } from './exits.ts';
 import { Session } from './session.ts';
@@ -60,6 +61,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   explainCommand(program, session);
   logCommands(program, session, end);
   planCommands(program, session, end);
+  scheduleCommands(program, session);
   eventCommands(program, session);
   adminCommands(program, session);
   serveCommand(program);

@@ -31,6 +31,8 @@ export interface RunFlags {
   stopSignal?: string;
   grace?: string;
   maxOutput?: string;
+  at?: string;
+  delay?: string;
   reject?: boolean;
 }
 
@@ -53,6 +55,8 @@ export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.Pr
     retry_safe: flags.retrySafe,
     cache: cacheOf(flags.cache),
     on_limit: flags.reject === true ? 'reject' : undefined,
+    start_at: flags.at,
+    delay_ms: optional(flags.delay, durationMs),
     stop: group({ signal: signalName(flags.stopSignal), grace_ms: optional(flags.grace, durationMs) }),
     ...(runsProcess ? ofProcess(flags, env) : {}),
   };

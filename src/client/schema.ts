@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 be1960cde17a81facc6d23ceccf8d8fd2a6fe6029488c2b393e708f24d2017b8.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 436ff1d564223d34f34e2bf90a8ad0dbca308b9856940c5141f0c0a971719357.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -486,6 +486,156 @@ export interface paths {
         get: operations["followPlan"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schedules
+         * @description Lists your schedules with their next due times.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Create a schedule
+         * @description execd checks what is to run, stores the schedule, and starts the execution or plan at each due time, as you and under the policy of that day.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a schedule
+         * @description Returns a schedule with its next due times.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getSchedule"];
+        /**
+         * Create or replace a schedule
+         * @description Creates the schedule of this name, or replaces it. Its history stays. A schedule that has ended begins again.
+         *
+         *     Requires the scope `submit`.
+         */
+        put: operations["putSchedule"];
+        post?: never;
+        /**
+         * Remove a schedule and its history
+         * @description What it has started goes on.
+         *
+         *     Requires the scope `submit`.
+         */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what became of due times
+         * @description Lists the latest due times: started, waiting, skipped, missed or refused.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listScheduleRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a schedule
+         * @description It starts nothing until you resume it. What runs goes on. Due times meanwhile are not made up for.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["pauseSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a schedule
+         * @description It goes on with its next due time.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["resumeSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a schedule now
+         * @description Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times stay as they are.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["runSchedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1356,6 +1506,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         ShellSpec: {
             /**
@@ -1384,6 +1541,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         ScriptSpec: {
             /**
@@ -1417,6 +1581,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         AwsCliSpec: {
             /**
@@ -1450,6 +1621,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         HttpSpec: {
             /**
@@ -1488,6 +1666,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         OperationSpec: {
             /**
@@ -1513,6 +1698,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         RunRequest: components["schemas"]["ExecRunRequest"] | components["schemas"]["ShellRunRequest"] | components["schemas"]["ScriptRunRequest"] | components["schemas"]["AwsCliRunRequest"] | components["schemas"]["HttpRunRequest"] | components["schemas"]["OperationRunRequest"];
         ExecRunRequest: {
@@ -1541,6 +1733,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
@@ -1574,6 +1773,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
@@ -1613,6 +1819,13 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
+            /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
              */
@@ -1650,6 +1863,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
@@ -1694,6 +1914,13 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
+            /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
              */
@@ -1723,6 +1950,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /**
              * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
              * @enum {string}
@@ -1760,6 +1994,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -1790,6 +2031,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -1825,6 +2073,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -1860,6 +2115,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -1900,6 +2162,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -1927,6 +2196,13 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
             /** @description The same key with the same spec is the same execution, for 24 hours. */
             idempotency_key?: string;
         };
@@ -2173,7 +2449,7 @@ export interface components {
              * @description Finer than the status. `done` is the last phase.
              * @enum {string}
              */
-            phase: "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
             /** @description Grows with each change of the stored execution. */
             revision: number;
             kind: components["schemas"]["Kind"];
@@ -2216,6 +2492,7 @@ export interface components {
             run_id: string;
             /** @description For a rerun: the execution that it repeats. */
             rerun_of: string | null;
+            schedule: components["schemas"]["StartedBySchedule"];
             /** @description For a redriven plan: the plan whose completed steps it keeps. */
             redrive_of: string | null;
             /** @description For a step that a redrive keeps: the execution that produced the result. */
@@ -2240,6 +2517,8 @@ export interface components {
                  * @description When it was accepted.
                  */
                 created: string;
+                /** @description When it was asked to start, for `start_at` and `delay_ms`; null: as soon as possible. */
+                start_at: string | null;
                 /**
                  * Format: date-time
                  * @description When it last entered the queue.
@@ -2339,7 +2618,7 @@ export interface components {
             /** @description Why execd would reject it. */
             problem: components["schemas"]["Problem"] | null;
             /** @description How it would begin. `refused_by_circuit`: it would fail at once. */
-            begins: ("hit" | "joined" | "running" | "queued" | "refused_by_circuit") | null;
+            begins: ("hit" | "joined" | "running" | "queued" | "scheduled" | "refused_by_circuit") | null;
             kind: components["schemas"]["Kind"];
             /** @description Name of the operation; null for other kinds. */
             operation: string | null;
@@ -2450,7 +2729,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -2479,6 +2758,16 @@ export interface components {
             at: string;
             /** @description The reason of the request. */
             reason: string | null;
+        } | null;
+        /** @description The schedule that started it; null if none did. */
+        StartedBySchedule: {
+            /** @description Name of the schedule. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description The due time that it was started for.
+             */
+            due: string;
         } | null;
         /** @description Send it as `cursor` to get the next page; null on the last page. */
         NextCursor: string | null;
@@ -2619,7 +2908,7 @@ export interface components {
              * @description Finer than the status. `done` is the last phase.
              * @enum {string}
              */
-            phase: "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
             /** @description All of it in a few sentences. */
             summary: string;
             /** @description Time from its acceptance to its first attempt, or until now, milliseconds. */
@@ -2642,10 +2931,10 @@ export interface components {
         /** @description Why it waits. */
         WhyWaiting: {
             /**
-             * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
+             * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
              * @enum {string}
              */
-            reason: "joined" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
+            reason: "joined" | "start_time" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
             /** @description The same in words. */
             words: string;
             /** @description Executions before it; null if it is not in the queue. */
@@ -2817,7 +3106,7 @@ export interface components {
             /** @description Why execd would reject it. */
             problem: components["schemas"]["Problem"] | null;
             /** @description How it would begin; null for a plan. */
-            begins: ("hit" | "joined" | "running" | "queued" | "refused_by_circuit") | null;
+            begins: ("hit" | "joined" | "running" | "queued" | "scheduled" | "refused_by_circuit") | null;
             /** @description Whether it can end differently without a change. */
             may_help: boolean;
             /** @description The same in words. */
@@ -2955,6 +3244,13 @@ export interface components {
             /** @description Time limits of the plan. */
             timeouts?: components["schemas"]["PlanTimeouts"];
             webhook?: components["schemas"]["WebhookTarget"];
+            /**
+             * Format: date-time
+             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             */
+            start_at?: string;
+            /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
+            delay_ms?: number;
         };
         /** @description A step: a spec with the fields of a step. Any value that is not a field of the step itself may be, or contain, a reference such as `${steps.build.stdout}`; so a reference may stand in place of a number or an object. */
         PlanStepRequest: components["schemas"]["ExecStep"] | components["schemas"]["ShellStep"] | components["schemas"]["ScriptStep"] | components["schemas"]["AwsCliStep"] | components["schemas"]["HttpStep"] | components["schemas"]["OperationStep"] | components["schemas"]["PlanStep"];
@@ -3359,7 +3655,7 @@ export interface components {
              * @description `done` is the last phase.
              * @enum {string}
              */
-            phase: "running" | "canceling" | "done";
+            phase: "scheduled" | "running" | "canceling" | "done";
             /** @description Grows with each change of the stored plan. */
             revision: number;
             /** @description The description of the request. */
@@ -3387,6 +3683,7 @@ export interface components {
             step: string | null;
             /** @description For a rerun: the plan that it repeats. */
             rerun_of: string | null;
+            schedule: components["schemas"]["StartedBySchedule"];
             /** @description For a redriven plan: the plan whose completed steps it keeps. */
             redrive_of: string | null;
             /** @description Why it did not complete; null if it has, or has not ended. */
@@ -3425,6 +3722,8 @@ export interface components {
             duration_ms: number;
             /** @description Times in UTC. */
             timestamps: {
+                /** @description When it was asked to start; null: at once. */
+                start_at: string | null;
                 /**
                  * Format: date-time
                  * @description When it was accepted.
@@ -3478,7 +3777,7 @@ export interface components {
              * @description Finer than the status.
              * @enum {string}
              */
-            phase: "waiting" | "joined" | "queued" | "scheduled_retry" | "running" | "canceling" | "done";
+            phase: "waiting" | "scheduled" | "joined" | "queued" | "scheduled_retry" | "running" | "canceling" | "done";
             /** @description Its execution; null until it begins, or if it is skipped. */
             execution_id: string | null;
             /** @description Names of the steps that must end first. */
@@ -3511,6 +3810,222 @@ export interface components {
             }[];
             /** @description Names of steps by level: each level depends only on earlier levels. Null if the dependencies form a cycle. */
             levels: string[][] | null;
+        };
+        /** @description A schedule: what to run, and when. */
+        CreateSchedule: {
+            /** @description Unique among your schedules. */
+            name: string;
+            /** @description When, as cron: minute, hour, day, month, weekday; a sixth field in front is the second. For example `0 9 * * MON-FRI`. Give exactly one of `cron`, `every_ms` and `at`. */
+            cron?: string;
+            /** @description Interval, milliseconds, counted from the creation of the schedule or its last change. */
+            every_ms?: number;
+            /**
+             * Format: date-time
+             * @description Once, at this time.
+             */
+            at?: string;
+            /** @description Time zone of `cron`, for example `Europe/Berlin`. Default: UTC. */
+            timezone?: string;
+            /** @description A text of your choice. */
+            description?: string;
+            /**
+             * @description If the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
+             * @default skip
+             * @enum {string}
+             */
+            overlap: "skip" | "queue" | "cancel_previous" | "allow";
+            /**
+             * @description If execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
+             * @default once
+             * @enum {string}
+             */
+            misfire: "skip" | "once" | "catch_up";
+            /**
+             * @description With `catch_up`: most missed due times that are made up for, the latest ones.
+             * @default 10
+             */
+            max_catch_up: number;
+            /**
+             * @description Each start is late by a part of this, milliseconds. The part is the same for the same due time.
+             * @default 0
+             */
+            jitter_ms: number;
+            /** @description Ends after this many runs. */
+            max_runs?: number;
+            /**
+             * Format: date-time
+             * @description No run is due after this time.
+             */
+            ends_at?: string;
+            /**
+             * @description Create it paused.
+             * @default false
+             */
+            paused: boolean;
+            /** @description What to run: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
+            execution?: components["schemas"]["Spec"];
+            /** @description What to run: a plan as for `POST /v1/plans`. */
+            plan?: components["schemas"]["PlanRequest"];
+        };
+        /** @description A schedule: what to run, and when. */
+        PutSchedule: {
+            /** @description When, as cron: minute, hour, day, month, weekday; a sixth field in front is the second. For example `0 9 * * MON-FRI`. Give exactly one of `cron`, `every_ms` and `at`. */
+            cron?: string;
+            /** @description Interval, milliseconds, counted from the creation of the schedule or its last change. */
+            every_ms?: number;
+            /**
+             * Format: date-time
+             * @description Once, at this time.
+             */
+            at?: string;
+            /** @description Time zone of `cron`, for example `Europe/Berlin`. Default: UTC. */
+            timezone?: string;
+            /** @description A text of your choice. */
+            description?: string;
+            /**
+             * @description If the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
+             * @default skip
+             * @enum {string}
+             */
+            overlap: "skip" | "queue" | "cancel_previous" | "allow";
+            /**
+             * @description If execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
+             * @default once
+             * @enum {string}
+             */
+            misfire: "skip" | "once" | "catch_up";
+            /**
+             * @description With `catch_up`: most missed due times that are made up for, the latest ones.
+             * @default 10
+             */
+            max_catch_up: number;
+            /**
+             * @description Each start is late by a part of this, milliseconds. The part is the same for the same due time.
+             * @default 0
+             */
+            jitter_ms: number;
+            /** @description Ends after this many runs. */
+            max_runs?: number;
+            /**
+             * Format: date-time
+             * @description No run is due after this time.
+             */
+            ends_at?: string;
+            /**
+             * @description Create it paused.
+             * @default false
+             */
+            paused: boolean;
+            /** @description What to run: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
+            execution?: components["schemas"]["Spec"];
+            /** @description What to run: a plan as for `POST /v1/plans`. */
+            plan?: components["schemas"]["PlanRequest"];
+        };
+        /** @description A schedule. */
+        Schedule: {
+            /** @description Name of the schedule. */
+            name: string;
+            /** @description The description of the request. */
+            description: string | null;
+            /**
+             * @description `active`: it starts what is due. `paused`: it starts nothing. `ended`: nothing more is due.
+             * @enum {string}
+             */
+            state: "active" | "paused" | "ended";
+            /** @description `no_more_times`: no due time is left. `max_runs`: it has run as often as it may. `key_revoked`: the API key that it was created with was revoked or removed. */
+            ended_because: ("no_more_times" | "max_runs" | "key_revoked") | null;
+            /** @description When, as cron. */
+            cron: string | null;
+            /** @description Interval, milliseconds. */
+            every_ms: number | null;
+            /** @description Once, at this time. */
+            at: string | null;
+            /** @description Time zone of `cron`. */
+            timezone: string;
+            /**
+             * @description What happens if the run before has not ended.
+             * @enum {string}
+             */
+            overlap: "skip" | "queue" | "cancel_previous" | "allow";
+            /**
+             * @description What happens with due times at which execd was down or late.
+             * @enum {string}
+             */
+            misfire: "skip" | "once" | "catch_up";
+            /** @description With `catch_up`: most missed due times that are made up for. */
+            max_catch_up: number;
+            /** @description Each start is late by a part of this, milliseconds. */
+            jitter_ms: number;
+            /** @description Ends after this many runs; null: no limit. */
+            max_runs: number | null;
+            /** @description No run is due after this time; null: no limit. */
+            ends_at: string | null;
+            /** @description The next due times, up to five. Of a paused schedule: as if it were active. */
+            next: string[];
+            /** @description The last due time that started something. */
+            last: string | null;
+            /** @description The execution or plan that it started last. */
+            last_id: string | null;
+            /** @description Due times that it has served, without runs by hand. */
+            runs: number;
+            /** @description Due times that wait for the end of the run before. */
+            waiting: number;
+            /** @description What it runs, without secrets of webhooks. */
+            execution: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The plan that it runs. */
+            plan: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The user for whom it runs. */
+            user_id: string;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed by a request.
+             */
+            updated: string;
+        };
+        /** @description Schedules. */
+        ScheduleList: {
+            /** @description Your schedules, by name. */
+            items: components["schemas"]["Schedule"][];
+        };
+        /** @description What became of one due time. */
+        ScheduleRun: {
+            /**
+             * Format: date-time
+             * @description The due time; of a run by hand, when it was asked for.
+             */
+            due: string;
+            /**
+             * Format: date-time
+             * @description When execd dealt with it.
+             */
+            decided: string;
+            /**
+             * @description `started`: see `id`. `waiting`: it waits for the end of the run before. `skipped`: the run before had not ended. `missed`: execd was down or late. `refused`: see `error`.
+             * @enum {string}
+             */
+            result: "started" | "waiting" | "skipped" | "missed" | "refused";
+            /** @description The execution or plan. */
+            id: string | null;
+            /** @description Why it was refused. */
+            error: components["schemas"]["ErrorType"] | null;
+            /** @description The same in words, or what was missed. */
+            detail: string | null;
+            /** @description Whether a request asked for it. */
+            by_hand: boolean;
+        };
+        /** @description What became of due times. */
+        ScheduleRunList: {
+            /** @description The latest 100 due times, the latest first. */
+            items: components["schemas"]["ScheduleRun"][];
         };
         /** @description Statistics of the cache since the start of the server. */
         CacheStats: {
@@ -4309,7 +4824,7 @@ export interface components {
              * @description Phase after the event.
              * @enum {string}
              */
-            phase: "queued" | "scheduled_retry" | "starting" | "canceling" | "done";
+            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "canceling" | "done";
             /** @description Number of the attempt; 0 before the first one. */
             attempt: number;
             kind: components["schemas"]["Kind"];
@@ -4857,6 +5372,7 @@ export interface components {
          *     - `not_found`: There is no such execution or attempt
          *     - `operation_not_found`: There is no such operation
          *     - `webhook_not_found`: There is no such webhook
+         *     - `schedule_not_found`: There is no such schedule
          *     - `delivery_not_found`: There is no such delivery
          *     - `cache_entry_not_found`: The cache has no result with this key
          *     - `account_not_found`: There is no such account
@@ -4880,6 +5396,9 @@ export interface components {
          *     - `plan_completed`: The plan has completed; there is nothing to redrive
          *     - `execution_finished`: The execution has already finished
          *     - `webhook_disabled`: The webhook is disabled
+         *     - `schedule_exists`: A schedule with this name exists
+         *     - `schedule_ended`: The schedule has ended
+         *     - `too_many_schedules`: There are too many schedules
          *     - `too_many_webhooks`: The user has too many webhooks
          *     - `cache_off`: The cache is off
          *     - `execution_not_finished`: The execution has not finished
@@ -5111,7 +5630,7 @@ export interface operations {
                 /** @description Only these statuses. Several values: repeat the parameter, or separate them with commas. */
                 status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
                 /** @description Only these phases. Several values: repeat the parameter, or separate them with commas. */
-                phase?: ("queued" | "scheduled_retry" | "running" | "canceling" | "done")[];
+                phase?: ("scheduled" | "queued" | "scheduled_retry" | "running" | "canceling" | "done")[];
                 /** @description Only executions that did not complete, with these codes. Several values: repeat the parameter, or separate them with commas. */
                 error_code?: ("E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007")[];
                 /** @description Only executions that did not complete, for these causes. Several values: repeat the parameter, or separate them with commas. */
@@ -6433,6 +6952,333 @@ export interface operations {
             404: components["responses"]["NotFound"];
             410: components["responses"]["Gone"];
             429: components["responses"]["TooManyRequests"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSchedule"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    putSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSchedule"];
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Created. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listScheduleRuns: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRunList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    pauseSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    resumeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleRun"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -19,7 +19,10 @@ import type { Command, HttpRunner, Runner, RunnerStatus, StopRequest } from '../
 import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Secrets } from '../domain/spec/secrets.ts';
-import type { TimeoutsSpec } from '../domain/spec/spec.ts';
+import type { Schedule, ScheduleRun, TimesOf } from '../domain/schedules/schedule.ts';
+import type { When } from '../domain/schedules/schedule-schema.ts';
+import type { PlanDraft, PlanSpec } from '../domain/spec/plan.ts';
+import { type Spec, type TimeoutsSpec, withoutStart } from '../domain/spec/spec.ts';
 import { Accounts } from './credits/accounts.ts';
 import { Charges } from './credits/charges.ts';
 import type { CreditSource } from './credits/credit-source.ts';
@@ -61,7 +64,10 @@ import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
 import { Scheduler } from './run/scheduler.ts';
-import { joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
+import { accepted, joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
+import { Fires } from './schedules/fires.ts';
+import { Schedules } from './schedules/schedules.ts';
+import { Starts } from './schedules/starts.ts';
 import { EventStreams } from './streams/event-streams.ts';
 import { Waiters } from './feed/waiters.ts';
 import { WriteBehind, type WriteBehindStats } from './run/write-behind.ts';
@@ -76,6 +82,7 @@ export type { CircuitView } from '../resilience/circuit.ts';
 export type { Submission, Submitted } from './accept/submit.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Explanation } from './explain/explain.ts';
+export type { ScheduleView } from './schedules/schedules.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
@@ -112,6 +119,10 @@ export interface EngineDeps {
   secrets: Secrets;
   /** Whether an API key has been revoked. */
   isRevoked: (keyId: string) => boolean;
+  /** Due times of schedules. */
+  times: { timesOf: TimesOf; cronProblem: (when: When, now: number) => string | null };
+  /** Called with what became of each due time of a schedule. */
+  onScheduleRun: (run: ScheduleRun, schedule: Schedule) => void;
   /** What plans are made of: how they are checked, and their values worked out. */
   plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'>;
   syncIntervalMs: number;
@@ -178,6 +189,10 @@ export class Engine {
   /** The cache, as callers see it. */
   readonly kept: KeptResults;
   readonly #joins = new Joins();
+  readonly #starts: Starts;
+  readonly #fires: Fires;
+  /** Work that starts again and again. */
+  readonly schedules: Schedules;
   readonly #late: LateAccepts;
   readonly #hits: Hits;
   readonly #submitDeps: SubmitDeps;
@@ -327,6 +342,24 @@ export class Engine {
     });
     this.plans = new Plans(this.#toPlansDeps(isOpen));
     this.#submitDeps = this.#toSubmitDeps();
+    this.#starts = new Starts({
+      ...{ store, clock, log, commit },
+      whyNoRoom: (userId, spec) => this.plans.whyNoRoom(userId, spec),
+      beginPlan: (plan) => this.plans.begin(plan),
+      queued: () => this.#fill(),
+    });
+    const { timesOf, cronProblem } = deps.times;
+    this.#fires = new Fires({
+      ...{ store, clock, log, commit, timesOf, isRevoked: deps.isRevoked },
+      submitAll: (caller, submissions) => this.submitAll(caller, submissions),
+      cancel: (caller, id, reason) => this.#changes.cancel(caller, id, { reason, graceMs: null }),
+      fired: (run, schedule) => deps.onScheduleRun(run, schedule),
+    });
+    this.schedules = new Schedules({
+      ...{ store, clock, commit, timesOf, cronProblem, newId, fires: this.#fires },
+      checkOpen: () => this.#checkOpen(),
+      checkWork: (caller, { work }) => this.#checkWork(caller, work),
+    });
   }
 
   /** Of the store, once it is open. */
@@ -391,6 +424,8 @@ export class Engine {
     this.#state = 'open';
     for (const pool of POOLS) this.#schedulers[pool].open();
     this.plans.open();
+    this.#starts.alarm.start();
+    this.#fires.alarm.start();
   }
 
   /** Resolves when a next start will know that this one was asked to stop; rejects never, and waits for a second at most. */
@@ -415,12 +450,13 @@ export class Engine {
     if (this.#state !== 'open') return;
     const { clock, log, drainMs, policy } = this.#deps;
     this.#state = 'draining';
+    const started = Promise.all([this.#starts.alarm.stop(), this.#fires.alarm.stop()]);
     const claimed = Promise.all(POOLS.map((pool) => this.#schedulers[pool].close()));
     this.#stopNoted = this.#noteStop();
     void this.#stopNoted.then(() => log.info({ running: this.#live.size, drain_ms: drainMs }, 'Draining'));
     const isIdle = new AbortController();
     const timeUp = clock.sleep(drainMs, isIdle.signal).catch(() => undefined);
-    const idle = claimed.then(() => this.#idle());
+    const idle = Promise.all([claimed, started]).then(() => this.#idle());
     await Promise.race([idle.then(() => isIdle.abort()), timeUp]);
     for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
     const isDone = new AbortController();
@@ -443,6 +479,8 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    void this.#starts.alarm.stop();
+    void this.#fires.alarm.stop();
     for (const pool of POOLS) void this.#schedulers[pool].close();
     this.#deadlines.clear();
     this.#disks.stop();
@@ -554,7 +592,7 @@ export class Engine {
     const webhook =
       spec.webhook === undefined ? null : await stored(this.#deps.store.webhook(caller.userId, id));
     const webhookSecret = webhook?.secrets[0]?.secret ?? null;
-    return this.submit(caller, { spec, rerunOf: id, webhookSecret, ...options });
+    return this.submit(caller, { spec: withoutStart(spec), rerunOf: id, webhookSecret, ...options });
   }
 
   // ------------------------------------------------------------------------------- read (see Queries)
@@ -700,7 +738,7 @@ export class Engine {
     this.#policies.prune();
     this.#hits.forget();
     // Somebody may have more slots now.
-    for (const pool of POOLS) this.#schedulers[pool].fill();
+    this.#fill();
   }
 
   /** How often a user may still submit; null where that has no bound. */
@@ -732,6 +770,8 @@ export class Engine {
   /** Takes in the newest state of an execution. */
   #observe(execution: Execution): void {
     this.#deadlines.follow(execution);
+    this.#starts.follow(execution);
+    this.#fires.follow(execution);
     this.#joins.follow(execution);
     this.plans.follow(execution);
     this.#keepResult(execution);
@@ -801,6 +841,16 @@ export class Engine {
     const { runId } = execution;
     if (this.#holds(execution)) this.#live.stop(runId, request);
     else void this.#deps.store.feed.signal(this.#identity?.epoch ?? 0, { type: 'stop', runId, request });
+  }
+
+  /** @throws RefusedError when the work of a schedule would not be accepted now */
+  async #checkWork(caller: Caller, work: Spec | PlanSpec): Promise<void> {
+    if (work.kind === 'plan') return this.plans.mustBeValid(caller, work as unknown as PlanDraft);
+    accepted(caller, { spec: work, trace: null, idempotency: null, rerunOf: null }, this.#submitDeps);
+  }
+
+  #fill(): void {
+    for (const pool of POOLS) this.#schedulers[pool].fill();
   }
 
   #checkOpen(): void {

@@ -44,6 +44,7 @@ import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
 import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
+import { scheduleRoutes } from './schedules/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';
@@ -146,6 +147,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);
   eventRoutes(app, options);
+  scheduleRoutes(app, { engine, requests });
   webhookRoutes(app, options);
   const now = () => options.clock.now();
   cacheRoutes(app, { engine, requests, now, warmUps: options.warmUps });

@@ -42,7 +42,7 @@ export function toFinished(
     spec: { kind: 'operation', name: old.step },
     work: NO_WORK,
     taskId: old.taskId,
-    ...{ status: old.status, createdAt: at, queuedAt: at, finishedAt: at },
+    ...{ status: old.status, createdAt: at, startAt: null, schedule: null, queuedAt: at, finishedAt: at },
     outcome: {
       cause: 'imported',
       ...{ endedAs: old.status, code: old.code, message: old.message, errorMessage: old.errorMessage },

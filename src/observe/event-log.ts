@@ -4,8 +4,9 @@ import { classOf } from '../domain/errors.ts';
 import type { AccountEvent } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Execution, FinishedExecution } from '../domain/execution/execution.ts';
-import { isFinished, leavesResult, operationOf, operationType } from '../domain/execution/execution.ts';
+import { beganAt, isFinished, leavesResult, operationOf, operationType } from '../domain/execution/execution.ts';
 import { judge, type Outcome } from '../domain/outcome.ts';
+import type { Schedule, ScheduleRun } from '../domain/schedules/schedule.ts';
 import type { Log } from '../domain/ports/clock.ts';
 
 /** A message may hold what a program or a target has written. */
@@ -73,10 +74,10 @@ const SHOWN: Readonly<Record<string, string>> = {
 };
 
 function endLines(log: Log, facts: Record<string, unknown>, execution: FinishedExecution): void {
-  const { outcome, status, finishedAt, createdAt } = execution;
+  const { outcome, status, finishedAt } = execution;
   const { error } = judge(outcome);
   const name = nameOf(execution);
-  const end = { ...facts, ...endFacts(outcome), duration_ms: finishedAt - createdAt };
+  const end = { ...facts, ...endFacts(outcome), duration_ms: finishedAt - beganAt(execution) };
   if (outcome.exhausted !== undefined) {
     const { attempts, by } = outcome.exhausted;
     log.warn({ ...end, attempts, exhausted_by: by }, `Retry count exceeded: ${name}`);
@@ -125,4 +126,16 @@ export function accountLog(log: Log): (event: AccountEvent) => void {
       log.info({ user_id, amount, balance, grant_id: subjectId, by }, 'Credits granted');
     else log.debug({ user_id, amount, balance, execution_id: subjectId }, `An execution was ${type}`);
   };
+}
+
+/** What became of a due time of a schedule. */
+export function logScheduleRun(log: Log, run: ScheduleRun, { plan: { name }, userId }: Schedule): void {
+  const { result, dueAt, executionId, error, detail } = run;
+  const facts = {
+    ...{ schedule: name, user_id: userId, due: new Date(dueAt).toISOString(), result },
+    ...(executionId === null ? {} : { execution_id: executionId }),
+    ...(detail === null ? {} : { error, detail: detail.slice(0, MAX_MESSAGE) }),
+  };
+  if (result === 'refused' || result === 'missed') log.warn(facts, `A schedule did not start: ${name}`);
+  else log.info(facts, `A schedule came due: ${name}`);
 }

@@ -68,6 +68,10 @@ const attempts = {
     'result',
   ]),
   scheduled: gauge('execd_scheduled_retries', 'Executions that wait for a retry.'),
+  delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
+  scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
+    'result',
+  ]),
   cpuSeconds: counter('execd_command_cpu_seconds_total', 'CPU time of all processes of commands.'),
   maxRss: histogram('execd_command_max_rss_bytes', 'Peak memory of the processes of an attempt.', 'bytes'),
 };

@@ -59,6 +59,7 @@ export interface MetricsOptions {
 export interface Metrics {
   onEvent(event: LifecycleEvent, execution: Execution): void;
   onAccount(event: AccountEvent): void;
+  onScheduleRun(result: string): void;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused(type: string): void;
   contentType: string;
@@ -256,6 +257,7 @@ async function collect(
   meters.httpRuns.set(calls.running);
   meters.httpSlots.set(calls.max);
   meters.scheduled.set(now.counts.scheduledRetry);
+  meters.delayed.set(now.counts.delayed);
   const { pending, running, finished: ends } = now.counts;
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);
@@ -337,6 +339,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     onEvent: onEvents(meters, options.between, begin),
     onAccount: (event) => countAccount(meters, event),
+    onScheduleRun: (result) => meters.scheduleRuns.inc({ result }),
     onRequest(method, route, status, seconds) {
       // The child is looked up once for each of the few combinations: that is most of what an observation costs.
       const name = `${method} ${status} ${route}`;

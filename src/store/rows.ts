@@ -35,6 +35,7 @@ import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { SkipReason } from '../domain/plans/plan-state.ts';
 import type { StepRecord } from '../domain/ports/store.ts';
 import type { NewExecution } from '../domain/ports/group.ts';
+import type { ScheduleOf } from '../domain/schedules/schedule.ts';
 import type { PlanSpec } from '../domain/spec/plan.ts';
 import type { Kind, Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';
@@ -69,7 +70,7 @@ export interface ExecutionRow {
   attempt: number;
   created_at: number;
   queued_at: number;
-  /** When a scheduled retry is due. */
+  /** When a scheduled retry, or a start that was asked for later, is due. */
   retry_at: number | null;
   cancel_at: number | null;
   cancel_reason: string | null;
@@ -94,6 +95,8 @@ interface StaticFacts {
   trace: Trace;
   rerunOf: string | null;
   /** Left out where there are none. */
+  startAt?: number;
+  schedule?: ScheduleOf;
   redriveOf?: string;
   keptFrom?: string;
   caller?: StoredCaller;
@@ -190,10 +193,12 @@ type Accepted = NewExecution | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } = execution;
+  const { startAt, schedule, redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(hasNetwork ? { hasNetwork } : {}),
+    ...(startAt === null ? {} : { startAt }),
+    ...(schedule === null ? {} : { schedule }),
     ...(redriveOf === null ? {} : { redriveOf }),
     ...(keptFrom === null ? {} : { keptFrom }),
     ...(caller === null ? {} : { caller }),
@@ -239,7 +244,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     revision: 0,
     event_sequence: 0,
     attempt: 0,
-    retry_at: null,
+    retry_at: execution.startAt,
     cancel_at: null,
     cancel_reason: null,
     finished_at: null,
@@ -298,7 +303,7 @@ export function toExecution(
   const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
   const spec = known ?? (readJson(row.spec) as Spec | PlanSpec);
   const facts = {
-    ...{ redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, stop: null, hasNetwork: false },
+    ...{ startAt: null, schedule: null, redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, stop: null, hasNetwork: false },
     ...stored,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },
@@ -326,6 +331,9 @@ export function toExecution(
       return { ...facts, status: 'pending', phase: 'queued', queueSequence: row.seq };
     case 'joined':
       return { ...facts, status: 'pending', phase: 'joined' };
+    case 'scheduled':
+      if (row.retry_at === null) throw new TypeError(`execution ${row.id} starts at no time`);
+      return { ...facts, status: 'pending', phase: 'scheduled', startAt: row.retry_at };
     case 'scheduled_retry':
       if (row.retry_at === null) throw new TypeError(`execution ${row.id} waits for no time`);
       return { ...facts, status: 'pending', phase: 'scheduled_retry', retryAt: row.retry_at };

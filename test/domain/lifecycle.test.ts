@@ -21,7 +21,19 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'illegal',
     retry: 'illegal',
     due: 'illegal',
+    begin: 'illegal',
     patch: 'joined',
+    remove: 'illegal',
+  },
+  scheduled: {
+    claim: 'illegal',
+    cancel: 'done',
+    settle: 'done',
+    requeue: 'illegal',
+    retry: 'illegal',
+    due: 'queued',
+    begin: 'starting',
+    patch: 'scheduled',
     remove: 'illegal',
   },
   queued: {
@@ -31,6 +43,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'illegal',
     retry: 'illegal',
     due: 'illegal',
+    begin: 'illegal',
     patch: 'queued',
     remove: 'illegal',
   },
@@ -41,6 +54,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'illegal',
     retry: 'illegal',
     due: 'queued',
+    begin: 'illegal',
     patch: 'scheduled_retry',
     remove: 'illegal',
   },
@@ -51,6 +65,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'queued',
     retry: 'scheduled_retry',
     due: 'illegal',
+    begin: 'illegal',
     patch: 'starting',
     remove: 'illegal',
   },
@@ -61,6 +76,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'illegal',
     retry: 'illegal',
     due: 'illegal',
+    begin: 'illegal',
     patch: 'canceling',
     remove: 'illegal',
   },
@@ -71,6 +87,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     requeue: 'stale',
     retry: 'stale',
     due: 'stale',
+    begin: 'illegal',
     patch: 'illegal',
     remove: 'gone',
   },
@@ -78,7 +95,7 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
 
 function move(type: Move['type'], attempt: number): Move {
   if (type === 'claim') return { type, attempt: attempt + 1 };
-  if (type === 'cancel' || type === 'patch' || type === 'remove') return { type };
+  if (type === 'begin' || type === 'cancel' || type === 'patch' || type === 'remove') return { type };
   return { type, attempt };
 }
 
@@ -105,6 +122,7 @@ t.test('a move for another attempt than the last one is stale in every phase', a
 t.test('the status follows from the phase and the outcome', async (t) => {
   t.equal(statusOf('queued', null), 'pending');
   t.equal(statusOf('joined', null), 'pending');
+  t.equal(statusOf('scheduled', null), 'pending');
   t.equal(statusOf('scheduled_retry', null), 'pending');
   t.equal(statusOf('starting', null), 'running');
   t.equal(statusOf('canceling', null), 'running');

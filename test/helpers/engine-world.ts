@@ -10,6 +10,7 @@ import type { Log } from '../../src/domain/ports/clock.ts';
 import { NO_OPERATIONS } from '../../src/domain/operations/operation.ts';
 import { NO_SECRETS } from '../../src/domain/spec/secrets.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
+import { cronProblem, timesOf } from '../../src/expressions/cron.ts';
 import { planParts } from '../../src/expressions/plan-parts.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { Engine, type EngineDeps } from '../../src/engine/engine.ts';
@@ -121,6 +122,8 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       maxQueued: options.maxQueued ?? 1000,
       maxKept: { storeBytes: 1e9, logBytes: 1e9, logs: 1e9 },
     },
+    times: { timesOf, cronProblem },
+    onScheduleRun: () => undefined,
     credits: null,
     chargeWorkers: 2,
     plans: {

@@ -22,6 +22,7 @@ import type {
 } from '../../src/domain/ports/group.ts';
 import type { Kept, KeptBounds } from '../../src/domain/kept.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
+import type { Schedule, ScheduleRun } from '../../src/domain/schedules/schedule.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
@@ -115,6 +116,8 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   keys(t, makeWorld);
   listing(t, makeWorld);
   retries(t, makeWorld);
+  delays(t, makeWorld);
+  schedules(t, makeWorld);
   joins(t, makeWorld);
   concurrency(t, makeWorld);
   turns(t, makeWorld);
@@ -541,6 +544,108 @@ function listing(t: Test, makeWorld: MakeWorld): void {
     );
     const found = await store.pendingToFollow();
     t.same(new Set(found.map(({ id }) => id)), new Set([queue, total]));
+  });
+}
+
+function delays(t: Test, makeWorld: MakeWorld): void {
+  const due = (executionId: string) => ({ type: 'due', executionId, attempt: 0, at: 9000 }) as const;
+
+  t.test('what is to start later waits outside of the queue until it is due, also over a restart', async (t) => {
+    const world = await makeWorld(t);
+    const [later, sooner] = [newExecution({ startAt: 9000 }), newExecution({ startAt: 8000 })];
+    const [accepted] = applied(await one(world.store, [accept(later, { claim: CLAIM })]));
+    t.match(accepted, { status: 'pending', phase: 'scheduled', startAt: 9000, attempts: [] });
+    await given(world.store, sooner, newExecution({ userId: 'bob', startAt: 9500 }));
+    const store = await world.reopen();
+    t.match(await store.counts(), { pending: 3, delayed: 3, running: 0 });
+    t.match(store.queueUse('ann').waiting, { own: 2, total: 3, users: 2 });
+    t.same(await claim(store), []);
+    t.equal(await store.nextStart(), 8000);
+    const [first, second, ...none] = await store.dueStarts(9000, null, 10);
+    t.same([first?.id, second?.id, none], [sooner.id, later.id, []], 'the earliest first');
+    t.same(await store.dueStarts(9000, first ?? null, 1), [second]);
+    t.match(applied(await one(store, [due(later.id)])), [{ phase: 'queued', queuedAt: 9000, startAt: 9000 }]);
+    t.match(await one(store, [due(later.id)]), { status: 'refused', reason: 'illegal' }, 'only once');
+    t.match(await claim(store), [{ id: later.id, phase: 'starting', startAt: 9000 }]);
+    t.match(applied(await one(store, [cancel(sooner.id)])), [{ status: 'cancelled', startAt: 8000 }]);
+    t.equal(await store.nextStart(), 9500);
+    const types = (await store.events(null, later.id, 0)).map(({ type }) => type);
+    t.same(types, ['accepted', 'queued', 'started']);
+  });
+
+  t.test('a plan that is to start later counts as waiting until it begins, or is cancelled', async (t) => {
+    const { store } = await makeWorld(t);
+    const spec = { kind: 'plan', strategy: { type: 'serial' }, steps: [] } as unknown as Spec;
+    const [plan, other] = [newExecution({ spec, startAt: 9000 }), newExecution({ spec, startAt: 9000 })];
+    await given(store, plan, other);
+    t.equal(store.queueUse('ann').waiting.own, 2);
+    t.same(await store.livePlans(), []);
+    t.match(applied(await one(store, [cancel(other.id)])), [{ status: 'cancelled', phase: 'done' }]);
+    t.match(applied(await one(store, [due(plan.id)])), [{ status: 'running', phase: 'starting' }]);
+    t.equal(store.queueUse('ann').waiting.own, 0);
+    t.same((await store.livePlans()).map(({ id }) => id), [plan.id]);
+  });
+}
+
+function schedules(t: Test, makeWorld: MakeWorld): void {
+  const plan: Schedule['plan'] = {
+    ...{ name: 'nightly', description: null, when: { every_ms: 1000 }, work: { kind: 'exec', program: 'true' } },
+    ...{ overlap: 'skip', misfire: 'once', maxCatchUp: 10, jitterMs: 0, maxRuns: null, endsAt: null },
+  };
+  const schedule: Schedule = {
+    ...{ id: 's1', userId: 'ann', plan, caller: { scopes: ['submit'], mayRun: 'any' }, keyId: null },
+    ...{ submittedBy: null, state: 'active', ended: null, nextAt: 5000, waiting: [], runs: 0, lastId: null },
+    ...{ lastAt: null, anchor: 0, revision: 0, createdAt: 1, updatedAt: 1 },
+  };
+  const put = (one: Schedule, isNew = false) => ({ type: 'schedule', schedule: one, isNew }) as const;
+  const run = (dueAt: number, result: ScheduleRun['result'] = 'started') =>
+    ({
+      type: 'schedule_run',
+      run: { scheduleId: 's1', dueAt, at: 1, result, executionId: null, error: null, detail: null, isManual: false },
+    }) as const;
+
+  t.test('a schedule changes by its revision only, and no due time is served twice', async (t) => {
+    const world = await makeWorld(t);
+    applied(await one(world.store, [put(schedule, true)]));
+    t.match(await one(world.store, [put({ ...schedule, id: 's2' }, true)]), { reason: 'schedule_exists' });
+    applied(await one(world.store, [put({ ...schedule, id: 's2', userId: 'bob', nextAt: 7000 }, true)]));
+    const store = await world.reopen();
+    t.same(await store.schedule('ann', 'nightly'), { ...schedule, revision: 1 });
+    t.equal(await store.schedule('eve', 'nightly'), null);
+    t.equal(await store.nextSchedule(), 5000);
+    t.same((await store.dueSchedules(6000, 10)).map(({ id }) => id), ['s1']);
+    const execution = newExecution({ schedule: { id: 's1', name: 'nightly', dueAt: 5000 } });
+    const at1 = { ...schedule, revision: 1, nextAt: 6000, runs: 1, lastId: execution.id, lastAt: 5000 };
+    applied(await one(store, [put(at1), run(5000), accept(execution)]));
+    t.match(await get(store, execution.id), { schedule: { name: 'nightly', dueAt: 5000 } });
+    const again = newExecution();
+    t.equal((await one(store, [put(at1), run(6000), accept(again)])).status, 'stale', 'of an earlier revision');
+    const at2 = { ...at1, revision: 2 };
+    t.equal((await one(store, [put(at2), run(5000), accept(again)])).status, 'stale', 'of the same due time');
+    t.equal(await store.get(null, again.id), null, 'nothing of it is stored');
+    t.match(await store.schedule('ann', 'nightly'), { revision: 2, runs: 1 });
+    applied(await one(store, [put({ ...at2, nextAt: null, waiting: [6000] }), run(6000, 'waiting')]));
+    t.same(await store.dueSchedules(6500, 10), [], 'it waits for what runs');
+    applied(await one(store, [cancel(execution.id)]));
+    t.match(await store.dueSchedules(6500, 10), [{ id: 's1', waiting: [6000] }]);
+    applied(await one(store, [run(6000)]));
+    t.match(await store.scheduleRuns('s1', 10), [
+      { dueAt: 6000, result: 'started' },
+      { dueAt: 5000, result: 'started' },
+    ]);
+    t.match(await one(store, [{ type: 'schedule_remove', userId: 'bob', id: 's1' }]), { reason: 'not_found' });
+    applied(await one(store, [{ type: 'schedule_remove', userId: 'ann', id: 's1' }]));
+    t.same([await store.schedules('ann'), await store.scheduleRuns('s1', 10)], [[], []]);
+  });
+
+  t.test('schedules have a bound for each user, and runs one for each schedule', async (t) => {
+    const { store } = await makeWorld(t);
+    const of = (i: number): Schedule => ({ ...schedule, id: `t${i}`, plan: { ...plan, name: `n${i}` } });
+    const results = await store.commit(Array.from({ length: 101 }, (_, i) => [put(of(i), true)]));
+    t.equal(results.filter(({ status }) => status === 'applied').length, 100);
+    t.match(results.at(-1), { status: 'refused', reason: 'too_many_schedules' });
+    await store.commit(Array.from({ length: 105 }, (_, i) => [run(i + 1)]));
+    t.same((await store.scheduleRuns('s1', 1000)).map(({ dueAt }) => dueAt).at(-1), 6, 'the latest stay');
   });
 }
 

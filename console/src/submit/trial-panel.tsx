@@ -9,6 +9,7 @@ const BEGINS: Record<NonNullable<DryRun['begins']>, string> = {
   joined: 'together with one that runs already',
   running: 'at once',
   queued: 'in the queue',
+  scheduled: 'when its start time comes',
   refused_by_circuit: 'and fail at once: its circuit is open',
 };
 

@@ -22,6 +22,7 @@ export function statusWord(status: AnyStatus, phase?: Phase): string {
   if (phase === 'canceling') return 'cancelling';
   if (phase === 'starting') return 'starting';
   if (phase === 'finishing') return 'finishing';
+  if (phase === 'scheduled') return 'starts later';
   if (phase === 'scheduled_retry') return 'waits for retry';
   if (phase === 'waiting') return 'waiting';
   return WORDS[status];

@@ -55,6 +55,10 @@ function whileItLives(
       const place = queue?.position == null ? '' : `, ${plural(queue.position, 'execution')} before it`;
       return `Waiting for ${duration(since(timestamps.queued))}: ${queue === null ? 'it is its turn soon' : WAITS[queue.reason]}${place}.`;
     }
+    case 'scheduled': {
+      const at = timestamps.start_at;
+      return `It starts ${at === null ? 'soon' : `in ${duration(Math.max(0, -since(at)))}`}.`;
+    }
     case 'scheduled_retry': {
       const next = retry?.next_at == null ? 'soon' : `in ${duration(Math.max(0, -since(retry.next_at)))}`;
       return `Attempt ${retry?.used ?? 1} of ${retry?.attempts ?? 1} failed; the next one begins ${next}.`;

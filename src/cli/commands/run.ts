@@ -63,6 +63,8 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('--stop-signal <signal>', 'the signal of a cancel (default: SIGTERM)')
     .option('--grace <duration>', 'time between that signal and SIGKILL')
     .option('--max-output <size>', 'most output to keep (default: the limit of the server)')
+    .option('--at <time>', 'start then, as 2030-01-31T09:00:00Z')
+    .option('--delay <duration>', 'start after so long')
     .option('--reject', 'reject instead of waiting for a slot')
     .option('--idempotency-key <key>', 'run a command only once with this key')
     .option('--dry-run', 'show what would happen without running it')

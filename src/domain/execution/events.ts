@@ -75,6 +75,7 @@ export function phaseAfter({ type, phase }: Pick<LifecycleEvent, 'type' | 'phase
   if (isFinal(type)) return 'done';
   switch (type) {
     case 'accepted':
+      return phase === 'scheduled' ? 'scheduled' : 'queued';
     case 'queued':
       return 'queued';
     case 'retry_scheduled':
@@ -155,15 +156,17 @@ function endOfHit(outcome: Outcome, { attempt, output }: MadeBy): EventEnd {
 }
 
 /** The events of a new execution. One that takes a free slot, or ends, at once never was in the queue. */
-export function acceptEvents(isClaimed: boolean, outcome: Outcome | null): EventType[] {
+export function acceptEvents(phase: StoredPhase, outcome: Outcome | null): EventType[] {
   if (outcome !== null) return ['accepted', judge(outcome).status];
-  return ['accepted', isClaimed ? 'started' : 'queued'];
+  if (phase === 'scheduled') return ['accepted'];
+  return ['accepted', phase === 'starting' ? 'started' : 'queued'];
 }
 
 /** The events that a legal move announces; `outcome` is null while the execution has not ended by it. */
 export function moveEvents(move: MoveType, outcome: Outcome | null): EventType[] {
   switch (move) {
     case 'claim':
+    case 'begin':
       return ['started'];
     case 'requeue':
     case 'due':

@@ -10,6 +10,7 @@ import type { ResourceLimits } from '../limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from '../outcome.ts';
 import { isTooLarge } from './kept-size.ts';
 import type { OutputTotals } from '../output-totals.ts';
+import type { ScheduleOf } from '../schedules/schedule.ts';
 import type { PlanSpec } from '../spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../spec/spec.ts';
 import type { StopPolicy } from '../stop.ts';
@@ -19,8 +20,9 @@ export { NO_OUTPUT, type OutputTotals } from '../output-totals.ts';
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** Finer than status. `scheduled_retry` waits for its backoff; `finishing` waits for the settle to be durable. */
+/** Finer than status. `scheduled` waits for its start time, `scheduled_retry` waits for its backoff; `finishing` waits for the settle to be durable. */
 export const PHASES = [
+  'scheduled',
   'queued',
   'scheduled_retry',
   'starting',
@@ -183,6 +185,8 @@ interface Facts {
   cost: Cost | null;
   trace: Trace;
   rerunOf: ExecutionId | null;
+  /** The schedule that has started it; null when none has. */
+  schedule: ScheduleOf | null;
   /** Of a plan: the one whose completed steps it has taken over. */
   redriveOf: ExecutionId | null;
   /** Of a step that was taken over: the one that has run. */
@@ -203,6 +207,8 @@ interface Facts {
   /** Sequence of its last lifecycle event. */
   eventSequence: number;
   createdAt: number;
+  /** When it was asked to start, if that was later than its acceptance; null otherwise. */
+  startAt: number | null;
   queuedAt: number;
   attempts: readonly Attempt[];
 }
@@ -219,6 +225,13 @@ export interface QueuedExecution extends Facts {
   queueSequence: number;
 }
 
+/** Waits for the time at which it was asked to start. */
+export interface DelayedExecution extends Facts {
+  status: 'pending';
+  phase: 'scheduled';
+  startAt: number;
+}
+
 /** Waits for its backoff to be over. */
 export interface ScheduledExecution extends Facts {
   status: 'pending';
@@ -233,7 +246,7 @@ export interface JoinedExecution extends Facts {
   phase: 'joined';
 }
 
-export type PendingExecution = QueuedExecution | ScheduledExecution | JoinedExecution;
+export type PendingExecution = DelayedExecution | QueuedExecution | ScheduledExecution | JoinedExecution;
 
 export interface RunningExecution extends Facts {
   status: 'running';
@@ -382,6 +395,12 @@ export function lastAttemptNumber(execution: Execution): number {
 
 /** When the first process of the execution was started, ms since the epoch. */
 export function startedAt(execution: Execution): number | null {
-  if (execution.spec.kind === 'plan') return execution.createdAt;
+  if (execution.phase === 'scheduled') return null;
+  if (execution.spec.kind === 'plan') return beganAt(execution);
   return execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
+}
+
+/** When it was to start: its clocks count from there. */
+export function beganAt({ startAt, createdAt }: Pick<Execution, 'startAt' | 'createdAt'>): number {
+  return startAt ?? createdAt;
 }

@@ -3,6 +3,7 @@
 /** Why it waits. */
 export const WAITING_FOR = [
   'joined',
+  'start_time',
   'retry_time',
   'shutting_down',
   'concurrency_limit',

@@ -7,6 +7,11 @@
 //             │ └due─ scheduled_retry ──────────cancel, settle──────────────┤
 //             └────────────────────cancel, settle───────────────────────────┘
 //
+// One that is to start later is `scheduled` until then. A plan never waits in the queue: its steps do.
+//
+//   accept → scheduled ──due─→ queued, ──begin─→ starting (a plan)
+//               └────cancel, settle──→ done
+//
 // An execution that joins the run of another one is `joined` until that run ends. When the one that began the run leaves
 // it, another one takes its place: it is promoted to whatever phase the run is in.
 //
@@ -21,6 +26,7 @@ import { judge } from '../outcome.ts';
 /** The phases that a store records. */
 export const STORED_PHASES = [
   'joined',
+  'scheduled',
   'queued',
   'scheduled_retry',
   'starting',
@@ -29,12 +35,13 @@ export const STORED_PHASES = [
 ] as const;
 export type StoredPhase = (typeof STORED_PHASES)[number];
 
-export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'retry', 'due', 'patch', 'remove'] as const;
+export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'retry', 'due', 'begin', 'patch', 'remove'] as const;
 export type MoveType = (typeof MOVES)[number];
 
 /** Phases after each legal move; a pair that is not here is refused. `gone` is the end of the record itself. */
 const TABLE: Record<StoredPhase, Partial<Record<MoveType, StoredPhase | 'gone'>>> = {
   joined: { cancel: 'done', settle: 'done', patch: 'joined' },
+  scheduled: { due: 'queued', begin: 'starting', cancel: 'done', settle: 'done', patch: 'scheduled' },
   queued: { claim: 'starting', cancel: 'done', settle: 'done', patch: 'queued' },
   scheduled_retry: { due: 'queued', cancel: 'done', settle: 'done', patch: 'scheduled_retry' },
   starting: {
@@ -50,7 +57,7 @@ const TABLE: Record<StoredPhase, Partial<Record<MoveType, StoredPhase | 'gone'>>
 
 export type Move =
   | { type: 'claim' | 'requeue' | 'settle' | 'retry' | 'due'; attempt: number }
-  | { type: 'cancel' | 'patch' | 'remove' };
+  | { type: 'begin' | 'cancel' | 'patch' | 'remove' };
 
 export type Transition =
   | { legal: true; phase: StoredPhase | 'gone' }
@@ -77,6 +84,7 @@ export function transition(state: { phase: StoredPhase; attempt: number }, move:
 export function statusOf(phase: StoredPhase, outcome: Outcome | null): Status {
   switch (phase) {
     case 'joined':
+    case 'scheduled':
     case 'queued':
     case 'scheduled_retry':
       return 'pending';

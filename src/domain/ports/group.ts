@@ -19,6 +19,7 @@ import type {
 } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
+import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { DeliveryState, DeliveryTry, Webhook } from '../webhooks/webhooks.ts';
 
@@ -188,7 +189,7 @@ export interface RetryPart {
   waitMs: number;
 }
 
-/** The backoff is over: back to the queue. */
+/** The backoff is over, or its start time has come: into the queue. A plan begins. */
 export interface DuePart {
   type: 'due';
   executionId: ExecutionId;
@@ -330,6 +331,29 @@ export interface KeptState {
   state: string;
 }
 
+/**
+ * A schedule, new or changed. A new one is refused with `schedule_exists` or `too_many_schedules`; a changed one is stale unless
+ * it is at the revision that the change was decided on. It is stored with the next revision.
+ */
+export interface SchedulePart {
+  type: 'schedule';
+  schedule: Schedule;
+  isNew: boolean;
+}
+
+/** What became of a due time; stale when that is known already, and is not `waiting`. */
+export interface ScheduleRunPart {
+  type: 'schedule_run';
+  run: ScheduleRun;
+}
+
+/** Removes a schedule with its history; what it has started goes on. Refused with `not_found`. */
+export interface ScheduleRemovePart {
+  type: 'schedule_remove';
+  userId: string;
+  id: string;
+}
+
 /** Removes deliveries that ended before, and webhooks that nobody needs any more. */
 export interface DeliverySweepPart {
   type: 'delivery_sweep';
@@ -364,6 +388,9 @@ export type Part =
   | HoldLanePart
   | DeliverySweepPart
   | CircuitsPart
+  | SchedulePart
+  | ScheduleRunPart
+  | ScheduleRemovePart
   | StopAskedPart;
 
 /** One fact: all of its parts are written, or none. */
@@ -372,7 +399,7 @@ export type Group = readonly Part[];
 export type GroupRefusal =
   | { reason: 'queue_full' | 'user_queue_full' }
   | { reason: 'quota_exceeded'; tooMuch: TooMuch }
-  | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' }
+  | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' | 'schedule_exists' | 'too_many_schedules' }
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }

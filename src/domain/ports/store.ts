@@ -16,6 +16,7 @@ import type { ExecutionId } from '../ids.ts';
 import type { StoredPhase } from '../execution/lifecycle.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Cause, Outcome } from '../outcome.ts';
+import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { QueueUse } from '../shares.ts';
 import type { Kind } from '../spec/spec.ts';
@@ -64,6 +65,8 @@ export interface ListFilter {
 
 export interface StoreCounts {
   pending: number;
+  /** Those of the pending that are to start later. */
+  delayed: number;
   /** Those of the pending that wait for their backoff. */
   scheduledRetry: number;
   /** Those of the pending that take part in the run of another one. */
@@ -107,6 +110,13 @@ export interface QueuePlace {
   own: number;
   /** Of other users, who have their turns before. */
   others: number;
+}
+
+/** An execution that is to start later. */
+export interface DueStart {
+  id: ExecutionId;
+  kind: Kind;
+  startAt: number;
 }
 
 /** A claim that no settle followed, found at open. */
@@ -208,6 +218,10 @@ export interface Store extends AccountReads {
     limit: number,
     youngAfter?: number,
   ): Promise<{ id: ExecutionId; kind: Kind }[]>;
+  /** Executions whose start time has come, the earliest first, after one of them. */
+  dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]>;
+  /** The earliest start time that waits; null when there is none. */
+  nextStart(): Promise<number | null>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Plans that have not ended. */
@@ -228,6 +242,16 @@ export interface Store extends AccountReads {
   circuits(): Promise<KeptState[]>;
   /** All API keys, by age; null when nothing but their use has changed since that version. */
   apiKeys(knownVersion: number): Promise<{ version: number; keys: ApiKey[] } | null>;
+  /** Schedules of a user, by name. */
+  schedules(userId: string): Promise<Schedule[]>;
+  /** Null when there is none of this name. */
+  schedule(userId: string, name: string): Promise<Schedule | null>;
+  /** Schedules of which something is due: a time has come, or what waits can begin. */
+  dueSchedules(now: number, limit: number): Promise<Schedule[]>;
+  /** When the next due time of a schedule comes; null when there is none. */
+  nextSchedule(): Promise<number | null>;
+  /** What became of its due times, the latest first. */
+  scheduleRuns(scheduleId: string, limit: number): Promise<ScheduleRun[]>;
   /** Standing webhooks of a user, oldest first. */
   webhooks(userId: string): Promise<Webhook[]>;
   /** Null when there is none, or when it is not this user's. */

@@ -12,6 +12,8 @@ import {
   priority,
   type SpecLimits,
   specParts,
+  startShape,
+  hasOneStart,
   stepSchema as stepOfSpecSchema,
   taskId,
   webhook,
@@ -149,6 +151,7 @@ const planFields = z.strictObject({
     ),
   ...planShape,
   webhook: webhook.optional(),
+  ...startShape,
 });
 
 /** Each has a name: see `named`. */
@@ -176,7 +179,7 @@ export type PlanSpec = Omit<z.infer<typeof planFields>, 'steps'> & {
 export type PlanStep = StepSpec & Omit<PlanSpec, 'steps'> & { steps: readonly StepSpec[] };
 
 /** The body of a request for a plan; its steps are looked at one by one. */
-export const planRequest = planFields;
+export const planRequest = planFields.refine(hasOneStart.test, hasOneStart.problem);
 /** A plan whose frame is right; its steps may be anything. */
 export type PlanDraft = z.infer<typeof planRequest>;
 

@@ -20,6 +20,9 @@ export const MAX_ARGUMENTS_BYTES = 1_048_576;
 /** Greatest queue and total limit, milliseconds. */
 export const WEEK_MS = 7 * 24 * 3600 * 1000;
 
+/** How far ahead a start may be, milliseconds. */
+export const MAX_DELAY_MS = 366 * 24 * 3600 * 1000;
+
 /** Names that the service sets itself; a client must not replace them. */
 const RESERVED_ENV = /^(EXECUTION_ID|EXECUTION_ATTEMPT|EXECD_.*)$/;
 
@@ -309,6 +312,37 @@ export function specParts(limits: SpecLimits) {
 }
 export type SpecParts = ReturnType<typeof specParts>;
 
+/** When to start: a time, or a wait. */
+export const startShape = {
+  start_at: z.iso
+    .datetime({ offset: true, error: 'must be a time such as 2030-01-31T09:00:00Z, with Z or an offset' })
+    .optional()
+    .describe(
+      'When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.',
+    ),
+  delay_ms: z
+    .int()
+    .min(0)
+    .max(MAX_DELAY_MS)
+    .optional()
+    .describe('How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`.'),
+};
+export interface StartSpec {
+  start_at?: string | undefined;
+  delay_ms?: number | undefined;
+}
+/** The same, to start at once. */
+export function withoutStart<T extends StartSpec>(spec: T): T {
+  const { start_at: _at, delay_ms: _delay, ...rest } = spec;
+  return rest as T;
+}
+
+/** What both say together would have two meanings. */
+export const hasOneStart = {
+  test: ({ start_at, delay_ms }: StartSpec) => start_at === undefined || delay_ms === undefined,
+  problem: { path: ['delay_ms'], error: 'must be left out, because start_at is given' },
+};
+
 /** Fields of a spec that say the same in all kinds. */
 const fields = {
   task_id: taskId.describe('A group of your choice. You can list and cancel by it.'),
@@ -339,6 +373,7 @@ function sharedShape(parts: SpecParts) {
     retry_safe: fields.retry_safe.optional(),
     cache: cache.optional(),
     webhook: webhook.optional(),
+    ...startShape,
   };
 }
 
@@ -589,8 +624,9 @@ function beginningOf({ source }: { source: string }): string {
 function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = operationShape) {
   // `extra` is left out of the types on purpose: it only widens what a batch item may carry.
   const shared = Object.assign(sharedShape(parts), extra) as ReturnType<typeof sharedShape>;
-  // A step is told of with its plan.
-  if (ofOperation !== operationShape) Reflect.deleteProperty(shared, 'webhook');
+  // A step is told of with its plan, and starts when its plan says.
+  if (ofOperation !== operationShape)
+    for (const name of ['webhook', ...Object.keys(startShape)]) Reflect.deleteProperty(shared, name);
   const limited = {
     limits: parts.limits.optional(),
     stop: parts.stop.optional(),
@@ -634,6 +670,7 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
       path: ['cache', 'scope'],
       error: 'is "task", which requires task_id',
     })
+    .refine(hasOneStart.test, hasOneStart.problem)
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
       error: '"lost" requires "retry_safe": true',

@@ -21,7 +21,7 @@ import {
 } from './submit.ts';
 
 /** How an execution would begin. `refused_by_circuit`: it would be accepted, and fail at once. */
-export type WouldBegin = 'hit' | 'joined' | 'running' | 'queued' | 'refused_by_circuit';
+export type WouldBegin = 'hit' | 'joined' | 'running' | 'queued' | 'scheduled' | 'refused_by_circuit';
 
 export interface DryRun {
   /** Null when it would be accepted. */
@@ -61,7 +61,8 @@ export async function dryRun(caller: Caller, submission: Submission, deps: Submi
 }
 
 function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | RefusedError {
-  const { cache, userId } = execution;
+  const { cache, userId, startAt } = execution;
+  if (startAt !== null) return 'scheduled';
   if (cache !== null && cache.mode !== 'write' && cache.mode !== 'refresh') {
     if (deps.cache.peek(cacheOwner(cache, userId), cache.key) !== null) return 'hit';
     const runId = deps.joins.peek(userId, joinKey(execution, cache.key), mostJoined(execution));

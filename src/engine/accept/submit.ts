@@ -27,9 +27,10 @@ import type {
 } from '../../domain/ports/group.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { secretsIn, type Secrets } from '../../domain/spec/secrets.ts';
+import type { ScheduleOf } from '../../domain/schedules/schedule.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
-import type { Spec, Work } from '../../domain/spec/spec.ts';
+import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
 import type { Hits } from './hits.ts';
 import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
@@ -63,6 +64,8 @@ export interface Submission {
   onDisconnect?: 'cancel';
   /** A plan to go on from. */
   redrive?: Redrive;
+  /** The schedule that starts it, and what is stored together with its acceptance. */
+  schedule?: { of: ScheduleOf; parts: (executionId: ExecutionId) => readonly Part[] };
 }
 
 export interface Redrive {
@@ -77,6 +80,13 @@ export class StepNotTaken extends RefusedError {
   constructor(reason: StepNotTaken['reason']) {
     super('internal_error', 'The plan does not take this step.');
     this.reason = reason;
+  }
+}
+
+/** What was to be stored with it was decided on what has changed since. */
+export class Stale extends RefusedError {
+  constructor() {
+    super('internal_error', 'The schedule has changed.');
   }
 }
 
@@ -214,7 +224,10 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   if (submission.plan === undefined) checkSubmitRate(caller, deps);
   // A hit has nothing to lose but its own record, which may follow; that of a step is awaited by its plan.
   const mayFollow =
-    idempotency === null && submission.plan === undefined && deps.hits.hasRoom && !keepsTooMuch(caller, deps);
+    idempotency === null &&
+    submission.plan === undefined &&
+    submission.schedule === undefined &&
+    deps.hits.hasRoom && !keepsTooMuch(caller, deps);
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
   if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
   const execution = accepted(caller, submission, deps);
@@ -228,7 +241,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     };
   }
   const { scheduler, slot } = beginning;
-  const group: Part[] = [];
+  const group: Part[] = [...(submission.schedule?.parts(execution.id) ?? [])];
   if (idempotency !== null) {
     const { key, bodyHash } = idempotency;
     const { userId } = caller;
@@ -303,12 +316,28 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const access = accessOf(caller, decision, deps);
   const plan = submission.plan ?? null;
+  const startAt = startOf(spec, deps.clock.now());
   const confined = confinement(resolved.work, decision.confinement, deps);
-  const from = { caller, access, ...confined, trace, rerunOf, redriveOf: null, plan };
+  const schedule = submission.schedule?.of ?? null;
+  const from = { caller, access, ...confined, trace, rerunOf, schedule, redriveOf: null, plan, startAt };
   const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
   return execution;
+}
+
+/**
+ * When it is to start; null for at once.
+ *
+ * @throws RefusedError `validation` for a time that is too far ahead
+ */
+export function startOf({ start_at: at, delay_ms: delayMs = 0 }: StartSpec, now: number): number | null {
+  const startAt = at === undefined ? now + delayMs : Date.parse(at);
+  if (startAt <= now) return null;
+  if (startAt <= now + MAX_DELAY_MS) return startAt;
+  const latest = new Date(now + MAX_DELAY_MS).toISOString();
+  const message = `must be at most 366 days ahead (${latest}), not ${at ?? ''}`;
+  throw new RefusedError('validation', `/start_at: ${message}`, { fields: [{ field: '/start_at', message }] });
 }
 
 /** How its attempts are to be isolated. A request is made by the server itself. */
@@ -377,8 +406,10 @@ function acceptedPlan(
     trace: trace ?? deps.newTrace(),
     ...NO_PROCESS,
     rerunOf,
+    schedule: submission.schedule?.of ?? null,
     redriveOf: redrive?.of ?? null,
     plan,
+    startAt: startOf(spec, deps.clock.now()),
   };
   const what = {
     spec,
@@ -391,9 +422,9 @@ function acceptedPlan(
   return newExecution({ id: deps.newId(), ...what, ...from }, deps.policy);
 }
 
-/** What happens when no slot is free. A step has its place in the plan, and waits. */
-export function onLimitOf({ work, plan }: NewExecution, policy: EngineSettings): 'queue' | 'reject' {
-  if (plan !== null || work.kind === 'plan') return 'queue';
+/** What happens when no slot is free. A step has its place in the plan, and waits; so does what is to start later. */
+export function onLimitOf({ work, plan, startAt }: NewExecution, policy: EngineSettings): 'queue' | 'reject' {
+  if (plan !== null || startAt !== null || work.kind === 'plan') return 'queue';
   return work.on_limit ?? policy.onLimit;
 }
 
@@ -450,6 +481,8 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   if (execution.work.kind === 'plan') return idle;
   const denied = whyRevoked(execution, deps.isRevoked);
   if (denied !== null) return { ...idle, end: { outcome: denied, result: null } };
+  // Whether there is a result by then, nobody knows now.
+  if (execution.startAt !== null) return idle;
   const found = findResult(execution, deps);
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
@@ -534,6 +567,7 @@ async function conclude(
   }
   undo(one, deps);
   const { scheduler } = one;
+  if (result.status === 'stale' && one.submission.schedule !== undefined) return new Stale();
   if (result.status !== 'refused')
     return new RefusedError('internal_error', 'The store did not take the execution.');
   switch (result.reason) {

@@ -1,5 +1,6 @@
 // Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
 // Reads only; each part is a pure function of the record and of what the queue knows now.
+import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type Pool, poolOf } from '../../domain/execution/execution.ts';
@@ -120,7 +121,7 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
         : 'A rerun runs all steps again. A redrive keeps the completed steps and runs the others.';
     return { refusal: null, begins: null, mayHelp, words };
   }
-  const submission = { spec, trace: null, idempotency: null, rerunOf: id };
+  const submission = { spec: withoutStart(spec), trace: null, idempotency: null, rerunOf: id };
   const { refusal, begins } = await deps.dryRun(caller, submission);
   const first = refusal === null ? BEGINS[begins ?? 'queued'] : `execd would reject it: ${refusal.message}`;
   const second = status === 'completed' ? '' : mayHelp ? MAY_HELP : SAME_AGAIN;
@@ -135,6 +136,7 @@ const BEGINS: Record<WouldBegin, string> = {
   joined: 'It would join the run of an execution that asks for the same.',
   running: 'It would start at once.',
   queued: 'It would wait in the queue.',
+  scheduled: 'It would wait for its start time.',
   refused_by_circuit: 'It would fail at once, because its circuit is open.',
 };
 

@@ -52,6 +52,7 @@ export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyW
 function reasonOf(execution: PendingExecution, facts: QueueFacts): WaitingFor {
   const { isOpen, keyRunning, user, pool } = facts;
   if (execution.phase === 'joined') return 'joined';
+  if (execution.phase === 'scheduled') return 'start_time';
   if (execution.phase === 'scheduled_retry') return 'retry_time';
   if (!isOpen) return 'shutting_down';
   if (execution.concurrency !== null && (keyRunning ?? 0) >= execution.concurrency.limit)
@@ -67,6 +68,8 @@ const SLOTS: Record<Pool, string> = {
 
 const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => string> = {
   joined: ({ runId }) => `It takes part in the run of the execution ${runId} and ends with it.`,
+  start_time: ({ startAt }) =>
+    `It was asked to start at ${new Date(startAt ?? 0).toISOString()} (start_at or delay_ms).`,
   retry_time: ({ attempts }) =>
     `Attempt ${attempts.at(-1)?.number ?? 1} failed; the next one waits until the retry time.`,
   shutting_down: () =>
@@ -105,6 +108,7 @@ function circuitWords(circuit: CircuitView | null): string {
 /** From the mean duration of the attempts of late: rough, and only where slots or the limit of the user decide. */
 function estimate(reason: WaitingFor, execution: PendingExecution, facts: QueueFacts): number | null {
   const { pool, place, user, now } = facts;
+  if (execution.phase === 'scheduled') return Math.max(0, execution.startAt - now);
   if (execution.phase === 'scheduled_retry') return Math.max(0, execution.retryAt - now);
   if (pool.meanMs === null || place === null) return null;
   switch (reason) {

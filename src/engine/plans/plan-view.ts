@@ -1,5 +1,5 @@
 // How far a plan is, as readers see it: what the store has of its steps, beside those that have not begun.
-import { type Execution, isFinished } from '../../domain/execution/execution.ts';
+import { beganAt, type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { StoredPhase } from '../../domain/execution/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -101,7 +101,8 @@ export function summaryOf(
 }
 
 function durationOf(plan: PlanView['plan'], clock: Time): number {
-  return clock.between(plan.createdAt, isFinished(plan) ? plan.finishedAt : clock.now());
+  if (plan.phase === 'scheduled') return 0;
+  return clock.between(beganAt(plan), isFinished(plan) ? plan.finishedAt : clock.now());
 }
 
 function stepView(

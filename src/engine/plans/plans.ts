@@ -14,6 +14,7 @@ import {
   type PlanSpec,
   type StepSpec,
 } from '../../domain/spec/plan.ts';
+import { withoutStart } from '../../domain/spec/spec.ts';
 import type { ListFilter, StepRecord } from '../../domain/ports/store.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../read/queries.ts';
@@ -163,6 +164,13 @@ export class Plans {
     plan: PlanDraft,
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
+    await this.mustBeValid(caller, plan);
+    const spec = { kind: 'plan', ...named(plan) } as PlanSpec;
+    return this.#submit(caller, { spec, rerunOf: null, ...options });
+  }
+
+  /** @throws RefusedError `validation` with every problem */
+  async mustBeValid(caller: Caller, { kind: _kind, ...plan }: PlanDraft & { kind?: 'plan' }): Promise<void> {
     const { problems } = await this.check(caller, plan);
     if (problems.length > 0) {
       const many = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
@@ -170,8 +178,6 @@ export class Plans {
       const detail = `The plan has ${many}: ${first?.field ?? ''}: ${first?.message ?? ''}`;
       throw new RefusedError('validation', detail, { fields: problems.slice(0, MAX_FIELDS) });
     }
-    const spec = { kind: 'plan', ...named(plan) } as PlanSpec;
-    return this.#submit(caller, { spec, rerunOf: null, ...options });
   }
 
   async get(caller: Caller, id: ExecutionId): Promise<PlanView> {
@@ -363,10 +369,10 @@ const isNested = (step: StepSpec): boolean => step.kind === 'plan' || isLoop(ste
 
 const MAX_FIELDS = 100;
 
-/** The same for another plan: the client's id is that of the first one. */
+/** The same for another plan, which starts at once: the client's id is that of the first one. */
 function unidentified(spec: PlanSpec): PlanSpec {
   const { id: _id, ...rest } = spec;
-  return rest;
+  return withoutStart(rest);
 }
 
 /** What is kept of each step, and of each round of a loop over a list. */

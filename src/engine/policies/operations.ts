@@ -59,6 +59,8 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'stop',
     'output',
     'webhook',
+    'start_at',
+    'delay_ms',
   ],
   ...SCALAR_NAMES,
 ]);

@@ -12,12 +12,14 @@ import type {
   Timeouts,
   Trace,
 } from '../../domain/execution/execution.ts';
+import { beganAt } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { resolveStop, type StopPolicy, type StopSpec } from '../../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../../domain/limits.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
+import type { ScheduleOf } from '../../domain/schedules/schedule.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../../domain/spec/spec.ts';
 import { DEFAULT_EVENTS } from '../../domain/webhooks/webhooks.ts';
@@ -116,9 +118,12 @@ export interface Acceptance {
   hasNetwork: boolean;
   trace: Trace;
   rerunOf: ExecutionId | null;
+  schedule: ScheduleOf | null;
   redriveOf: ExecutionId | null;
   /** The plan that it is a step of. */
   plan: StepOf | null;
+  /** Later than now; null starts as soon as possible. */
+  startAt: number | null;
 }
 
 /**
@@ -127,7 +132,8 @@ export interface Acceptance {
  * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
  */
 export function newExecution(acceptance: Acceptance, policy: EngineSettings): NewExecution {
-  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, redriveOf, plan } = acceptance;
+  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, schedule, redriveOf, plan, startAt } =
+    acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
   checkLimits(settings, access);
@@ -170,6 +176,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
     cost: null,
     trace,
     rerunOf,
+    schedule,
     redriveOf,
     plan,
     keptFrom: null,
@@ -186,6 +193,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
             events: spec.webhook.events ?? DEFAULT_EVENTS,
             withResult: spec.webhook.result === true,
           },
+    startAt,
     status: 'pending',
     phase: 'queued',
   };
@@ -240,9 +248,10 @@ export function deadlineOf(
   execution: Execution,
 ): { at: number; cause: 'queue_timeout' | 'total_timeout'; limitMs: number } | null {
   const { queueMs, totalMs } = execution.timeouts;
+  if (execution.phase === 'scheduled') return null;
   // Who waits for a backoff, or for another one's run, is not in the queue.
   const queueAt = queueMs === null || execution.phase !== 'queued' ? Infinity : execution.queuedAt + queueMs;
-  const totalAt = totalMs === null ? Infinity : execution.createdAt + totalMs;
+  const totalAt = totalMs === null ? Infinity : beganAt(execution) + totalMs;
   if (queueMs !== null && queueAt < Infinity && queueAt <= totalAt)
     return { at: queueAt, cause: 'queue_timeout', limitMs: queueMs };
   return totalMs === null ? null : { at: totalAt, cause: 'total_timeout', limitMs: totalMs };

@@ -35,6 +35,14 @@ export const cancelShown = z
   .nullable()
   .describe('The cancel that ended it, or that is ending it; null if there was none.');
 
+export const scheduleShown = z
+  .strictObject({
+    name: z.string().describe('Name of the schedule.'),
+    due: z.iso.datetime({ precision: 3 }).describe('The due time that it was started for.'),
+  })
+  .nullable()
+  .describe('The schedule that started it; null if none did.');
+
 export const wordComponents = {
   Status: status,
   Kind: kind,
@@ -45,5 +53,6 @@ export const wordComponents = {
   Fault: fault,
   LabelsShown: labelsShown,
   Cancel: cancelShown,
+  StartedBySchedule: scheduleShown,
   NextCursor: nextCursor,
 };

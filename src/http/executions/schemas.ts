@@ -29,7 +29,9 @@ import {
   taskId,
 } from '../../domain/spec/spec.ts';
 import { graceSchema } from '../../domain/stop.ts';
+import { scheduleBodies } from '../schedules/schedule-schemas.ts';
 import { executionError, outcome } from './outcome-schemas.ts';
+import { scheduleShown } from '../edge/words.ts';
 import { ownWebhook } from '../edge/own-webhook.ts';
 import { time, count, ms, problem, written, kept, hasNoIssues, wait, optional } from '../edge/schemas.ts';
 
@@ -147,6 +149,7 @@ export const execution = z
         'The execution whose run produced the output. Differs from `id` for joined executions and cache hits.',
       ),
     rerun_of: z.string().nullable().describe('For a rerun: the execution that it repeats.'),
+    schedule: scheduleShown,
     redrive_of: z
       .string()
       .nullable()
@@ -169,6 +172,9 @@ export const execution = z
     timestamps: z
       .strictObject({
         created: time.describe('When it was accepted.'),
+        start_at: time
+          .nullable()
+          .describe('When it was asked to start, for `start_at` and `delay_ms`; null: as soon as possible.'),
         queued: time.describe('When it last entered the queue.'),
         started: time.nullable().describe('When its last attempt started.'),
         finished: time.nullable().describe('When it ended.'),
@@ -235,7 +241,7 @@ export const dryRun = z
     accepted: z.boolean().describe('Whether execd would accept the request now.'),
     problem: problem.nullable().describe('Why execd would reject it.'),
     begins: z
-      .enum(['hit', 'joined', 'running', 'queued', 'refused_by_circuit'])
+      .enum(['hit', 'joined', 'running', 'queued', 'scheduled', 'refused_by_circuit'])
       .nullable()
       .describe('How it would begin. `refused_by_circuit`: it would fail at once.'),
     kind,
@@ -351,13 +357,15 @@ const bulkCancelRequest = (limits: SpecLimits) =>
 export function requestSchemas(limits: SpecLimits) {
   const cancel = cancelRequest(limits);
   const parts = specParts(limits);
+  const spec = specSchema(limits, parts);
   return {
     limits,
     parts,
     cancelRequest: cancel,
     cancel: optional(cancel, 'CancelRequest'),
     bulkCancel: bulkCancelRequest(limits),
-    spec: specSchema(limits, parts),
+    spec,
+    schedules: scheduleBodies({ spec }),
     run: runRequestSchema(limits, parts),
     batchItem: batchItemSchema(limits, parts),
     batch: z.strictObject({

@@ -6,6 +6,7 @@ import {
   type Execution,
   type OutputTotals,
   type Timeouts,
+  beganAt,
   isFinished,
   NO_OUTPUT,
   operationOf,
@@ -115,6 +116,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     step: execution.plan?.step ?? null,
     run_id: execution.runId,
     rerun_of: execution.rerunOf,
+    schedule: toScheduleOf(execution),
     redrive_of: execution.redriveOf,
     kept_from: execution.keptFrom,
     attempts: execution.attempts.map(toAttempt),
@@ -149,7 +151,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
 /** From the start of the first attempt to the end of the last one; of a plan, from its beginning to its end. */
 function durationOf(execution: Execution): number | null {
   if (!isFinished(execution)) return null;
-  if (execution.spec.kind === 'plan') return Math.max(0, execution.finishedAt - execution.createdAt);
+  if (execution.spec.kind === 'plan') return Math.max(0, execution.finishedAt - beganAt(execution));
   const first = execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
   const last = execution.attempts.at(-1)?.endedAt ?? null;
   return first === null || last === null ? null : Math.max(0, last - first);
@@ -158,10 +160,15 @@ function durationOf(execution: Execution): number | null {
 export function timestampsOf({ execution, startedAt }: ExecutionView): ExecutionWire['timestamps'] {
   return {
     created: isoTime(execution.createdAt),
+    start_at: isoOrNull(execution.startAt),
     queued: isoTime(execution.queuedAt),
     started: isoOrNull(startedAt),
     finished: isFinished(execution) ? isoTime(execution.finishedAt) : null,
   };
+}
+
+export function toScheduleOf({ schedule }: Execution): ExecutionWire['schedule'] {
+  return schedule === null ? null : { name: schedule.name, due: isoTime(schedule.dueAt) };
 }
 
 export function toTimeouts({ queueMs, attemptMs, totalMs, idleMs }: Timeouts): ExecutionWire['timeouts'] {

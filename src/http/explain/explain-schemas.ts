@@ -23,7 +23,7 @@ const waiting = z
     reason: z
       .enum(WAITING_FOR)
       .describe(
-        '`concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.',
+        '`concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.',
       ),
     words,
     position: count.nullable().describe('Executions before it; null if it is not in the queue.'),
@@ -154,7 +154,7 @@ const rerun = z
     accepted: z.boolean().describe('Whether execd would accept it now.'),
     problem: problem.nullable().describe('Why execd would reject it.'),
     begins: z
-      .enum(['hit', 'joined', 'running', 'queued', 'refused_by_circuit'])
+      .enum(['hit', 'joined', 'running', 'queued', 'scheduled', 'refused_by_circuit'])
       .nullable()
       .describe('How it would begin; null for a plan.'),
     may_help: z.boolean().describe('Whether it can end differently without a change.'),

@@ -8,6 +8,7 @@ import { operationComponents, resourceLimits } from '../operations/operation-sch
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
 import { explainComponents } from '../explain/explain-schemas.ts';
+import { scheduleComponents } from '../schedules/schedule-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
 import { outcomeComponents } from '../executions/outcome-schemas.ts';
 import { commonParts } from '../../domain/spec/spec.ts';
@@ -56,6 +57,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Problem: problem,
     FieldProblem: fieldProblem,
     ...planComponents(requests.limits, parts),
+    ...scheduleComponents(requests),
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,

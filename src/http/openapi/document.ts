@@ -22,6 +22,7 @@ const TAGS = [
   { name: 'executions', description: 'Submit, read, list, change, cancel, rerun and remove executions.' },
   { name: 'logs', description: 'Read and follow what an execution writes.' },
   { name: 'plans', description: 'Submit several steps in one request, where a step can use the output of earlier ones.' },
+  { name: 'schedules', description: 'Start executions and plans again and again: cron, intervals, once.' },
   { name: 'events', description: 'Follow what happens to executions, as server-sent events.' },
   { name: 'webhooks', description: 'Get events sent to a URL, signed as Standard Webhooks specifies.' },
   { name: 'operations', description: 'Read the named operations that the operator has defined.' },

@@ -58,6 +58,13 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   submitPlan: only('Two steps', plan),
   validatePlan: only('Two steps', plan),
   cancelPlan: only('With a reason', { reason: 'no longer needed' }),
+  createSchedule: {
+    nightly: {
+      summary: 'A command each night',
+      value: { name: 'nightly', cron: '0 2 * * *', timezone: 'Europe/Berlin', execution: hello },
+    },
+  },
+  putSchedule: only('A plan each five minutes, one after the other', { every_ms: 300_000, overlap: 'queue', plan }),
   createWebhook: only('All ends', { url: 'https://example.com/hooks/execd', events: ['completed', 'failed'] }),
   rotateWebhookSecret: only('Both secrets for an hour', { keep_old_s: 3600 }),
   grantCredits: only('A thousand credits', { amount: 1000, note: 'first month' }),

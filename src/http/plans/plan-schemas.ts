@@ -8,12 +8,13 @@ import { planParts, planRequest, stepSchemas } from '../../domain/spec/plan.ts';
 import { KINDS, type SpecLimits, type SpecParts } from '../../domain/spec/spec.ts';
 import { byKind } from '../edge/kinds.ts';
 import { flag, digits } from '../edge/query.ts';
-import { cancelShown, labelsShown, nextCursor, status } from '../edge/words.ts';
+import { cancelShown, labelsShown, nextCursor, scheduleShown, status } from '../edge/words.ts';
 import { filterShape, CURSOR, wait, time, count, ms } from '../edge/schemas.ts';
 
 const STEP_STATUSES = [...STATUSES, 'skipped'] as const;
 const STEP_PHASES = [
   'waiting',
+  'scheduled',
   'joined',
   'queued',
   'scheduled_retry',
@@ -57,7 +58,7 @@ export const plan = z
     id: z.string().describe('Unique id, a UUID (version 7).'),
     client_id: z.string().nullable().describe('The id that the client gave it; null if it gave none.'),
     status,
-    phase: z.enum(['running', 'canceling', 'done']).describe('`done` is the last phase.'),
+    phase: z.enum(['scheduled', 'running', 'canceling', 'done']).describe('`done` is the last phase.'),
     revision: z.int().min(1).describe('Grows with each change of the stored plan.'),
     description: z.string().nullable().describe('The description of the request.'),
     strategy: z.record(z.string(), z.unknown()).describe('The strategy of the request.'),
@@ -70,6 +71,7 @@ export const plan = z
     plan_id: z.string().nullable().describe('For a plan within a plan: the outer plan.'),
     step: z.string().nullable().describe('For a plan within a plan: the name of the step.'),
     rerun_of: z.string().nullable().describe('For a rerun: the plan that it repeats.'),
+    schedule: scheduleShown,
     redrive_of: z
       .string()
       .nullable()
@@ -93,6 +95,7 @@ export const plan = z
     duration_ms: ms.describe('How long it has taken, milliseconds.'),
     timestamps: z
       .strictObject({
+        start_at: time.nullable().describe('When it was asked to start; null: at once.'),
         created: time.describe('When it was accepted.'),
         finished: time.nullable().describe('When it ended.'),
       })

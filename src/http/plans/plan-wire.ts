@@ -3,7 +3,7 @@ import { isFinished, resultValue } from '../../domain/execution/execution.ts';
 import type { PlanResults, PlanView, StepOutcome, StepView } from '../../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
 import { isoTime, isoOrNull } from '../edge/times.ts';
-import { toWebhook, toCancel, toError, toFailedStep, toStepResult } from '../executions/wire.ts';
+import { toScheduleOf, toWebhook, toCancel, toError, toFailedStep, toStepResult } from '../executions/wire.ts';
 
 /**
  * @param hasSteps whether the steps are told one by one
@@ -16,7 +16,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     id: plan.id,
     client_id: plan.spec.id ?? null,
     status: plan.status,
-    phase: isDone ? 'done' : plan.phase === 'canceling' ? 'canceling' : 'running',
+    phase: isDone ? 'done' : plan.phase === 'canceling' || plan.phase === 'scheduled' ? plan.phase : 'running',
     revision: plan.revision,
     description: plan.spec.description ?? null,
     strategy: plan.spec.strategy,
@@ -29,6 +29,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     plan_id: plan.plan?.id ?? null,
     step: plan.plan?.step ?? null,
     rerun_of: plan.rerunOf,
+    schedule: toScheduleOf(plan),
     redrive_of: plan.redriveOf,
     error: isDone ? toError(plan.outcome) : null,
     result: isDone ? resultValue(plan.result) : null,
@@ -37,7 +38,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     critical_path:
       criticalPath === null ? null : { steps: criticalPath.steps, duration_ms: criticalPath.durationMs },
     duration_ms: view.durationMs,
-    timestamps: { created: isoTime(plan.createdAt), finished: isDone ? isoTime(plan.finishedAt) : null },
+    timestamps: { created: isoTime(plan.createdAt), start_at: isoOrNull(plan.startAt), finished: isDone ? isoTime(plan.finishedAt) : null },
     cancel: toCancel(plan),
     webhook: toWebhook(plan),
     trace_id: plan.trace.traceId,

@@ -39,7 +39,7 @@ export const acceptPart: Rule<Accept> = {
     const begun = begin(set, part);
     if ('reason' in begun) return begun;
     const { attempts, ...state } = begun;
-    const events = acceptEvents(state.phase === 'starting', end?.outcome ?? null);
+    const events = acceptEvents(state.phase, end?.outcome ?? null);
     const fresh: NewRow = { ...part.row, ...times, ...state, revision: 1, event_sequence: events.length };
     if (held !== null) {
       fresh.cost = hold(set, fresh, held);
@@ -75,6 +75,7 @@ function begin(
     const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
     return isOpen ? { phase: 'joined', attempts: [] } : { status: 'refused', reason: 'run_gone' };
   }
+  if (row.retry_at !== null) return { phase: 'scheduled', attempts: [] };
   if (claim !== null && mayRun(set, row)) {
     const attempts = addAttempt(set, { run_id: row.run_id, attempt: 0 }, claim);
     return { phase: 'starting', status: 'running', attempt: 1, attempts };

@@ -9,6 +9,7 @@ type Counted = Pick<ExecutionRow, 'status' | 'phase' | 'pool'>;
 
 /** The count that an execution belongs to. */
 export function countOf({ phase, status, pool }: Counted): CountName | null {
+  if (phase === 'scheduled') return 'delayed';
   if (phase === 'scheduled_retry' || phase === 'joined') {
     return phase === 'joined' ? 'joined' : 'scheduledRetry';
   }
@@ -52,8 +53,8 @@ function count(set: WorkingSet, row: ExecutionRow, n: 1 | -1, by: Partial<Usage>
     return;
   }
   if (key !== null && status === 'running') set.add('keys', key, n);
-  // A plan takes nothing; its steps do.
-  if (pool === 'none') return;
+  // A plan takes nothing; its steps do. One that is to start later waits like any other.
+  if (pool === 'none' && phase !== 'scheduled') return;
   const field = status === 'running' ? 'running' : 'waiting';
   by[field] = (by[field] ?? 0) + n;
   if (phase === 'scheduled_retry') by.retrying = (by.retrying ?? 0) + n;

@@ -57,7 +57,8 @@ export function leave(
   const [next] = othersOf(set, row);
   const status = statusOf('done', outcome);
   const end = { ...changes, ...finished(outcome, set.now), phase: 'done', status } as const;
-  const as = next === undefined && row.phase !== 'joined' ? 'run' : 'left';
+  const alone = row.kind === 'plan' ? 'plan' : 'run';
+  const as = next === undefined && row.phase !== 'joined' ? alone : 'left';
   write(set, row, { changes: end, events: moveEvents('settle', outcome), as }, work);
   if (next === undefined) return null;
   const { phase, attempt, queued_at, retry_at } = row;
@@ -154,7 +155,9 @@ export const duePart: Rule<ports.DuePart> = {
     const row = ownerOf(set, executionId);
     if (row === null) return STALE;
     const changes = { queued_at: set.now, retry_at: null };
-    return move(set, row, { type: 'due', attempt }, { changes }, work);
+    const isPlan = row.kind === 'plan' && row.phase === 'scheduled';
+    const by: Move = isPlan ? { type: 'begin' } : { type: 'due', attempt };
+    return move(set, row, by, { changes }, work);
   },
 };
 

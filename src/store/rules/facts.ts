@@ -6,6 +6,7 @@ import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { DeliveryState, Told } from '../../domain/webhooks/webhooks.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
 import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { Listener, WebhookRow } from '../webhook-rows.ts';
 
 export interface Facts {
@@ -49,6 +50,14 @@ export interface Facts {
   apiKeys: ApiKeyRow | null;
   /** Of API keys; its key is empty. */
   apiKeyCount: number;
+  /** By id. */
+  schedules: ScheduleRow | null;
+  /** By user and name: its id. */
+  scheduleNames: string | null;
+  /** By user, and of all users by the empty name: how many there are. */
+  scheduleCounts: number;
+  /** By schedule and due time. */
+  scheduleRuns: ScheduleRunRow | null;
   /** By user. */
   users: Usage;
   /** Of all users: `total`, and of how many of them there is some: `users`. */
@@ -162,7 +171,7 @@ export const NO_ACCOUNT: AccountRow = Object.freeze({ balance: 0, reserved: 0 })
 export const COUNTS = [
   ...POOLS.map((pool) => `queued ${pool}` as const),
   ...FINAL_STATUSES.map((status) => `finished ${status}` as const),
-  ...(['scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
+  ...(['delayed', 'scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
   ...(['pending', 'dropped'] as const),
 ];
 export type CountName = (typeof COUNTS)[number];

@@ -17,6 +17,7 @@ import { chargePart, grantPart } from './money.ts';
 import type { Cache, Order, StopAsked } from './orders.ts';
 import type { ClaimNext, GroupReply, Rule, RulePart, Undone, Work } from './parts.ts';
 import { keepStepsPart, markStepsPart } from './plans.ts';
+import { schedulePart, scheduleRemovePart, scheduleRunPart } from './schedules.ts';
 import { cancelPart, stopPlanPart } from './stopping.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -55,6 +56,9 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   hold_lane: holdLanePart,
   delivery_sweep: deliverySweepPart,
   api_keys: apiKeysPart,
+  schedule: schedulePart,
+  schedule_run: scheduleRunPart,
+  schedule_remove: scheduleRemovePart,
   cache: asOrdered,
   circuits: asOrdered,
   stop_asked: asOrdered,

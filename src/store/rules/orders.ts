@@ -22,6 +22,7 @@ export type Order =
   | { type: 'hold'; lane: string; since: number; until: number }
   | StopAsked
   | ports.CircuitsPart
+  | { type: 'trim_schedule_runs'; scheduleId: string; keep: number }
   | { type: 'keys_changed' }
   | Cache;
 

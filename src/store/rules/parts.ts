@@ -63,6 +63,7 @@ export type Undone =
       reason:
         | FullReason
         | ('run_gone' | 'not_found' | 'balance_limit')
+        | ('schedule_exists' | 'too_many_schedules')
         | ('key_reused' | 'key_exists' | 'too_many_keys')
         | ('plan_closed' | 'step_exists' | 'step_of_plan');
     }

@@ -47,7 +47,7 @@ export const keepStepsPart: Rule<KeepStepsPart> = {
 
 function copy(set: WorkingSet, row: ExecutionRow, as: Pick<NewRow, 'id' | 'plan_id' | 'step'>): void {
   const facts = readJson(row.facts) as { labels: Record<string, string>; keptFrom?: string };
-  const events = acceptEvents(false, JSON.parse(row.outcome ?? 'null') as Outcome | null);
+  const events = acceptEvents('done', JSON.parse(row.outcome ?? 'null') as Outcome | null);
   const copied = set.insert({
     ...row,
     ...as,

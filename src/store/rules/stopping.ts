@@ -52,7 +52,8 @@ function cancel(
 ): Undone | null {
   const changes = { cancel_at: set.now, cancel_reason: reason };
   const outcome: Outcome = { cause: 'cancelled', reason, process: null };
-  if (row.kind === 'plan') return stop(set, row, { outcome, changes, why: reason }, work);
+  if (row.kind === 'plan' && row.phase !== 'scheduled')
+    return stop(set, row, { outcome, changes, why: reason }, work);
   const isAlone = othersOf(set, row).length === 0;
   if (row.phase === 'starting' && isAlone) return move(set, row, { type: 'cancel' }, { changes }, work);
   return leave(set, row, { type: 'cancel' }, { outcome, changes }, work);

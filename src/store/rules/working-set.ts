@@ -252,6 +252,7 @@ function shelves(): Shelves {
     ...{ idempotency: new Map(), accounts: new Map(), windows: new Map(), reservations: new Map() },
     ...{ listeners: new Map(), pending: new Map(), webhooks: new Map(), deliveries: new Map() },
     ...{ waiting: new Map(), held: new Map(), apiKeys: new Map(), apiKeyCount: new Map(), users: new Map() },
+    ...{ schedules: new Map(), scheduleNames: new Map(), scheduleCounts: new Map(), scheduleRuns: new Map() },
     ...{ sums: new Map(), keys: new Map(), counts: new Map(), last: new Map() },
   };
 }

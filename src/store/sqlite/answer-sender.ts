@@ -28,7 +28,7 @@ export class AnswerSender {
  * @param positions of the first event of each
  */
 export function written({ like, each }: AnswersPart, positions: readonly number[]): GroupResult {
-  const types = acceptEvents(false, like.outcome);
+  const types = acceptEvents('done', like.outcome);
   const events = each.flatMap(({ id, at }, i) =>
     types.map((type, n) => ({
       ...{

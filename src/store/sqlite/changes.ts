@@ -6,7 +6,14 @@ import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
 import { CHANGING_COLUMNS, EXECUTION_COLUMNS } from './columns.ts';
 import { prepareAll } from './prepare.ts';
-import { API_KEY_COLUMNS, EVENTS_AT_ONCE, WEBHOOK_COLUMNS, WRITES } from './writes.ts';
+import {
+  API_KEY_COLUMNS,
+  EVENTS_AT_ONCE,
+  SCHEDULE_COLUMNS,
+  SCHEDULE_RUN_COLUMNS,
+  WEBHOOK_COLUMNS,
+  WRITES,
+} from './writes.ts';
 
 /** What names of circuits begin with in `meta`. */
 export const CIRCUIT = 'circuit:';
@@ -59,6 +66,13 @@ export class ChangeWriter {
       else sql.putWebhook.run(...WEBHOOK_COLUMNS.map((name) => row[name]));
     });
     each('deliveries', (_, row, was) => this.#writeDelivery(row, was == null));
+    each('schedules', (id, row) => {
+      if (row === null) sql.dropSchedule.run(id);
+      else sql.putSchedule.run(...SCHEDULE_COLUMNS.map((name) => row[name]));
+    });
+    each('scheduleRuns', (_, row) => {
+      if (row !== null) sql.putScheduleRun.run(...SCHEDULE_RUN_COLUMNS.map((name) => row[name]));
+    });
     each('apiKeys', (_, row) => {
       if (row !== null) sql.putApiKey.run(...API_KEY_COLUMNS.map((name) => row[name]));
     });
@@ -181,6 +195,8 @@ export class ChangeWriter {
         for (const { name, state } of order.put) sql.putMeta.run(CIRCUIT + name, state);
         for (const name of order.drop) sql.dropMeta.run(CIRCUIT + name);
         return;
+      case 'trim_schedule_runs':
+        return void sql.trimScheduleRuns.run(order.scheduleId, order.scheduleId, order.keep);
       case 'keys_changed':
         return void sql.keysChanged.run();
       case 'cache':

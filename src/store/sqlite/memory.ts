@@ -19,6 +19,8 @@ export type Remembered = (typeof REMEMBERED)[number];
 
 export interface Counts {
   queued: Record<Pool, number>;
+  /** Those that are to start later. */
+  delayed: number;
   scheduledRetry: number;
   joined: number;
   running: number;
@@ -81,6 +83,7 @@ export class Memory {
       Object.fromEntries(names.map((name) => [name, counts(`${what} ${name}`)])) as Record<K, number>;
     return {
       queued: of(POOLS, 'queued'),
+      delayed: counts('delayed'),
       scheduledRetry: counts('scheduledRetry'),
       joined: counts('joined'),
       running: counts('running'),
@@ -177,7 +180,7 @@ interface LogRow {
 const EXECUTIONS = `SELECT status, phase, pool, min(plan_id) AS plan_id, count(*) AS n FROM executions
   GROUP BY status, phase, pool, plan_id IS NULL`;
 const LIVE = `SELECT user_id, status, phase, count(*) AS n FROM executions
-  WHERE status IN ('pending', 'running') AND pool <> 'none' GROUP BY user_id, status, phase`;
+  WHERE status IN ('pending', 'running') AND (pool <> 'none' OR phase = 'scheduled') GROUP BY user_id, status, phase`;
 const ENDED = `SELECT user_id, count(*) AS n FROM executions
   WHERE finished_at IS NOT NULL AND plan_id IS NULL GROUP BY user_id`;
 const KEYS = `SELECT concurrency_key AS key, count(*) AS n FROM executions

@@ -301,6 +301,46 @@ const RESULTS_SENT = `ALTER TABLE webhooks ADD COLUMN with_result INTEGER NOT NU
 /** Since when a delivery waits for a receiver that is not asked. */
 const HELD = `ALTER TABLE deliveries ADD COLUMN held_since INTEGER`;
 
+/** Executions that are to start later, by their start. */
+const DELAYED = `CREATE INDEX executions_delayed ON executions (retry_at, id) WHERE phase = 'scheduled'`;
+
+/** Schedules, and what became of their due times: one row for each, so that none is served twice. */
+const SCHEDULES = `
+  CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    state TEXT NOT NULL,
+    ended TEXT,
+    next_at INTEGER,
+    wake_at INTEGER,
+    waiting TEXT,
+    runs INTEGER NOT NULL,
+    last_id TEXT,
+    last_at INTEGER,
+    anchor INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX schedules_by_name ON schedules (user_id, name);
+  CREATE INDEX schedules_due ON schedules (wake_at) WHERE wake_at IS NOT NULL;
+  CREATE INDEX schedules_waiting ON schedules (id) WHERE waiting IS NOT NULL;
+  CREATE TABLE schedule_runs (
+    schedule_id TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    result TEXT NOT NULL,
+    execution_id TEXT,
+    error TEXT,
+    detail TEXT,
+    manual INTEGER NOT NULL,
+    PRIMARY KEY (schedule_id, due_at)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -309,6 +349,8 @@ export const MIGRATIONS: readonly string[] = [
   LANES,
   RESULTS_SENT,
   HELD,
+  DELAYED,
+  SCHEDULES,
 ];
 
 /**

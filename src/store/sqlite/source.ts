@@ -15,6 +15,7 @@ import {
   type WindowRow,
 } from '../rules/facts.ts';
 import type { WorkingSet } from '../rules/working-set.ts';
+import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import type { Remembered } from './memory.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
@@ -45,6 +46,10 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     held: (key) => sql.held.all(...parts(key)) as unknown as DeliveryFacts[],
     apiKeys: (id) => one<ApiKeyRow>('apiKey', id),
     apiKeyCount: () => one<{ n: number }>('apiKeyCount')?.n ?? 0,
+    schedules: (id) => one<ScheduleRow>('schedule', id),
+    scheduleNames: (key) => one<{ id: string }>('scheduleName', ...parts(key))?.id ?? null,
+    scheduleCounts: (userId) => one<{ n: number }>('scheduleCount', userId, userId)?.n ?? 0,
+    scheduleRuns: (key) => one<ScheduleRunRow>('scheduleRun', ...parts(key)),
     ...memory,
   };
 }
@@ -84,5 +89,9 @@ const SQL = {
   waiting: `SELECT ${DELIVERY} FROM deliveries WHERE webhook_id = ? AND state = 'pending'`,
   held: `SELECT ${DELIVERY} FROM deliveries WHERE state = 'pending' AND lane = ? AND held_since <= CAST(? AS INTEGER)`,
   apiKey: 'SELECT * FROM api_keys WHERE id = ?',
+  schedule: 'SELECT * FROM schedules WHERE id = ?',
+  scheduleName: 'SELECT id FROM schedules WHERE user_id = ? AND name = ?',
+  scheduleCount: `SELECT count(*) AS n FROM schedules WHERE ? = '' OR user_id = ?`,
+  scheduleRun: 'SELECT * FROM schedule_runs WHERE schedule_id = ? AND due_at = CAST(? AS INTEGER)',
   apiKeyCount: 'SELECT count(*) AS n FROM api_keys',
 } as const;

@@ -22,6 +22,7 @@ import { writeJson } from '../../domain/exact-json.ts';
 import { cacheId } from '../../domain/cache.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
+  DueStart,
   EventPage,
   InterruptedAttempt,
   ListFilter,
@@ -36,6 +37,7 @@ import type {
 import type { StoreIdentity } from '../../domain/ports/replica.ts';
 import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
+import type { Schedule, ScheduleRun } from '../../domain/schedules/schedule.ts';
 import type { KeptUse } from '../../domain/kept.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
@@ -309,6 +311,14 @@ export class SqliteStore implements Store {
     return found;
   }
 
+  async dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]> {
+    return this.#read((reads) => reads.dueStarts(now, after, limit));
+  }
+
+  async nextStart(): Promise<number | null> {
+    return this.#read((reads) => reads.nextStart());
+  }
+
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     return this.#read((reads) => reads.missing(ids));
   }
@@ -375,6 +385,26 @@ export class SqliteStore implements Store {
     return reply.count;
   }
 
+  async schedules(userId: string): Promise<Schedule[]> {
+    return this.#read((reads) => reads.schedules.ofUser(userId));
+  }
+
+  async schedule(userId: string, name: string): Promise<Schedule | null> {
+    return this.#read((reads) => reads.schedules.named(userId, name));
+  }
+
+  async dueSchedules(now: number, limit: number): Promise<Schedule[]> {
+    return this.#read((reads) => reads.schedules.due(now, limit));
+  }
+
+  async nextSchedule(): Promise<number | null> {
+    return this.#read((reads) => reads.schedules.nextAt());
+  }
+
+  async scheduleRuns(scheduleId: string, limit: number): Promise<ScheduleRun[]> {
+    return this.#read((reads) => reads.schedules.runs(scheduleId, limit));
+  }
+
   async webhooks(userId: string): Promise<Webhook[]> {
     return this.#read((reads) => reads.webhooks.webhooks(userId));
   }
@@ -402,7 +432,7 @@ export class SqliteStore implements Store {
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
-    const pending = queued.process + queued.http + others.scheduledRetry + others.joined;
+    const pending = queued.process + queued.http + others.delayed + others.scheduledRetry + others.joined;
     return { ...others, pending, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
   }
 

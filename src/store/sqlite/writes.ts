@@ -1,5 +1,6 @@
 // The statements by which changes are written, and the columns that they write.
 import type { ApiKeyRow } from '../key-rows.ts';
+import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import { EXECUTION_COLUMNS } from './columns.ts';
 
@@ -12,6 +13,15 @@ export const API_KEY_COLUMNS = [
   ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
   ...['expires_at', 'revoked_at', 'last_used_at'],
 ] as const satisfies (keyof ApiKeyRow)[];
+
+export const SCHEDULE_COLUMNS = [
+  ...['id', 'user_id', 'name', 'plan', 'facts', 'state', 'ended', 'next_at', 'wake_at', 'waiting', 'runs'],
+  ...['last_id', 'last_at', 'anchor', 'revision', 'created_at', 'updated_at'],
+] as const satisfies (keyof ScheduleRow)[];
+
+export const SCHEDULE_RUN_COLUMNS = [
+  ...['schedule_id', 'due_at', 'at', 'result', 'execution_id', 'error', 'detail', 'manual'],
+] as const satisfies (keyof ScheduleRunRow)[];
 
 const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
 
@@ -55,6 +65,12 @@ export const WRITES = {
   dropReservation: 'DELETE FROM reservations WHERE execution_id = ?',
   insertEntry: `INSERT INTO ledger (position, user_id, kind, amount, balance_after, reserved, subject_id, note, by_user, at,
     crossed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  putSchedule: `INSERT OR REPLACE INTO schedules (${SCHEDULE_COLUMNS.join(', ')}) VALUES (${holes(SCHEDULE_COLUMNS)})`,
+  dropSchedule: 'DELETE FROM schedules WHERE id = ?',
+  putScheduleRun: `INSERT OR REPLACE INTO schedule_runs (${SCHEDULE_RUN_COLUMNS.join(', ')})
+    VALUES (${holes(SCHEDULE_RUN_COLUMNS)})`,
+  trimScheduleRuns: `DELETE FROM schedule_runs WHERE schedule_id = ? AND due_at IN (
+    SELECT due_at FROM schedule_runs WHERE schedule_id = ? ORDER BY due_at DESC LIMIT -1 OFFSET ? + 0)`,
   putWebhook: `INSERT INTO webhooks (${WEBHOOK_COLUMNS.join(', ')}) VALUES (${holes(WEBHOOK_COLUMNS)})
     ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, filter = excluded.filter,
     with_result = excluded.with_result, secrets = excluded.secrets, disabled = excluded.disabled`,

@@ -14,6 +14,7 @@ const NOTHING: Facts = {
   ...{ executions: null, members: [], sharers: [], attempts: [], steps: null, liveSteps: [], allSteps: [] },
   ...{ firstEvents: null, idempotency: null, accounts: NO_ACCOUNT, windows: null, reservations: null },
   ...{ listeners: [], pending: 0, webhooks: null, deliveries: null, waiting: [], held: [] },
+  ...{ schedules: null, scheduleNames: null, scheduleCounts: 0, scheduleRuns: null },
   ...{ apiKeys: null, apiKeyCount: 0, users: NO_USAGE, sums: NO_USAGE, keys: 0, counts: 0, last: 0 },
 };
 

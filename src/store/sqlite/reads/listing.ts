@@ -34,7 +34,7 @@ interface Source {
 }
 
 const LIVE_PHASES: Record<'pending' | 'running', readonly StoredPhase[]> = {
-  pending: ['queued', 'scheduled_retry', 'joined'],
+  pending: ['scheduled', 'queued', 'scheduled_retry', 'joined'],
   running: ['starting', 'canceling'],
 };
 const FINAL = ['completed', 'failed', 'cancelled', 'timed_out'] as const satisfies Status[];

@@ -6,11 +6,12 @@ import { readJson } from '../../../domain/exact-json.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
-import type { EventPage, InterruptedAttempt, ListFilter, StepRecord } from '../../../domain/ports/store.ts';
+import type { DueStart, EventPage, InterruptedAttempt, ListFilter, StepRecord } from '../../../domain/ports/store.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../../rows.ts';
 import { Listing } from './listing.ts';
 import { IS_ANSWER } from '../migrations.ts';
+import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
 import type { Kind } from '../../../domain/spec/spec.ts';
@@ -29,6 +30,8 @@ export class Reads {
   readonly #statements = new Map<string, StatementSync>();
 
   readonly webhooks = new WebhookReads((text, ...values) => this.all(text, ...values));
+
+  readonly schedules = new ScheduleReads((text, ...values) => this.all(text, ...values));
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true });
@@ -138,6 +141,17 @@ export class Reads {
       AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL OR facts -> 'cache' <> 'null' OR facts ->> 'onDisconnect' IS NOT NULL))
       ORDER BY seq`;
     return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  dueStarts(now: number, after: DueStart | null, limit: number): DueStart[] {
+    const text = `SELECT id, kind, retry_at AS startAt FROM executions WHERE phase = 'scheduled' AND retry_at <= ? + 0
+      AND (retry_at, id) > (? + 0, ?) ORDER BY retry_at, id LIMIT ? + 0`;
+    return this.all(text, now, after?.startAt ?? 0, after?.id ?? '', limit) as DueStart[];
+  }
+
+  nextStart(): number | null {
+    const text = `SELECT min(retry_at) AS next FROM executions WHERE phase = 'scheduled'`;
+    return (this.one(text) as { next: number | null }).next;
   }
 
   /** Finished executions, the oldest ends first; steps go with their plan. */
