@@ -44,7 +44,6 @@ export function scheduleCommands(program: Command, session: Session): void {
     .summary('create or replace a schedule')
     .argument('<name>')
     .argument('[command...]', 'the program and its arguments, after --')
-    .passThroughOptions()
     .option('--cron <expression>', 'minute hour day month weekday, or with seconds in front')
     .option('--every <duration>', 'an interval, as 30s or 1h')
     .option('--at <time>', 'once, as 2030-01-31T09:00:00Z')
