@@ -64,7 +64,14 @@ import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
 import { Scheduler } from './run/scheduler.ts';
-import { accepted, joinKey, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
+import {
+  accepted,
+  joinKey,
+  submitAll,
+  type Submission,
+  type SubmitDeps,
+  type Submitted,
+} from './accept/submit.ts';
 import { Fires } from './schedules/fires.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { Starts } from './schedules/starts.ts';

@@ -4,7 +4,13 @@ import { classOf } from '../domain/errors.ts';
 import type { AccountEvent } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Execution, FinishedExecution } from '../domain/execution/execution.ts';
-import { beganAt, isFinished, leavesResult, operationOf, operationType } from '../domain/execution/execution.ts';
+import {
+  beganAt,
+  isFinished,
+  leavesResult,
+  operationOf,
+  operationType,
+} from '../domain/execution/execution.ts';
 import { judge, type Outcome } from '../domain/outcome.ts';
 import type { Schedule, ScheduleRun } from '../domain/schedules/schedule.ts';
 import type { Log } from '../domain/ports/clock.ts';

@@ -193,7 +193,8 @@ type Accepted = NewExecution | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { startAt, schedule, redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } = execution;
+  const { startAt, schedule, redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } =
+    execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
     ...(hasNetwork ? { hasNetwork } : {}),
@@ -303,7 +304,16 @@ export function toExecution(
   const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
   const spec = known ?? (readJson(row.spec) as Spec | PlanSpec);
   const facts = {
-    ...{ startAt: null, schedule: null, redriveOf: null, keptFrom: null, caller: null, limits: NO_LIMITS, stop: null, hasNetwork: false },
+    ...{
+      startAt: null,
+      schedule: null,
+      redriveOf: null,
+      keptFrom: null,
+      caller: null,
+      limits: NO_LIMITS,
+      stop: null,
+      hasNetwork: false,
+    },
     ...stored,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },

@@ -136,7 +136,12 @@ t.test('a paused schedule starts nothing, and goes on with the next due time', a
   await w.schedules.remove(LOCAL_CALLER, 'n');
   await t.rejects(w.schedules.get(LOCAL_CALLER, 'n'), { message: /no schedule/ });
   await t.rejects(w.create({ when: { cron: '0 0 30 2 *' } }), { message: /never comes/ });
-  await t.rejects(w.create({ work: { kind: 'plan', strategy: { type: 'serial' }, steps: [{ name: 'a', kind: 'no' }] } as never }), {
-    message: /kind/,
-  });
+  await t.rejects(
+    w.create({
+      work: { kind: 'plan', strategy: { type: 'serial' }, steps: [{ name: 'a', kind: 'no' }] } as never,
+    }),
+    {
+      message: /kind/,
+    },
+  );
 });

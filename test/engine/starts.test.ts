@@ -60,7 +60,9 @@ t.test('what is to start later starts then, once, also after a restart', async (
   const past = await before.submit({ start_at: '2020-01-01T00:00:00Z' });
   t.equal(past.startAt, null, 'a time in the past is now');
   t.equal(phase, 'scheduled');
-  t.match(await before.engine.cancel(LOCAL_CALLER, cancelled.id, null), { execution: { status: 'cancelled' } });
+  t.match(await before.engine.cancel(LOCAL_CALLER, cancelled.id, null), {
+    execution: { status: 'cancelled' },
+  });
   await before.clock.advance(HOUR / 2);
   t.equal((await before.get(id)).phase, 'scheduled', 'its limits count from its start');
   await before.engine.close();

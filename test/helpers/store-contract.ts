@@ -550,28 +550,31 @@ function listing(t: Test, makeWorld: MakeWorld): void {
 function delays(t: Test, makeWorld: MakeWorld): void {
   const due = (executionId: string) => ({ type: 'due', executionId, attempt: 0, at: 9000 }) as const;
 
-  t.test('what is to start later waits outside of the queue until it is due, also over a restart', async (t) => {
-    const world = await makeWorld(t);
-    const [later, sooner] = [newExecution({ startAt: 9000 }), newExecution({ startAt: 8000 })];
-    const [accepted] = applied(await one(world.store, [accept(later, { claim: CLAIM })]));
-    t.match(accepted, { status: 'pending', phase: 'scheduled', startAt: 9000, attempts: [] });
-    await given(world.store, sooner, newExecution({ userId: 'bob', startAt: 9500 }));
-    const store = await world.reopen();
-    t.match(await store.counts(), { pending: 3, delayed: 3, running: 0 });
-    t.match(store.queueUse('ann').waiting, { own: 2, total: 3, users: 2 });
-    t.same(await claim(store), []);
-    t.equal(await store.nextStart(), 8000);
-    const [first, second, ...none] = await store.dueStarts(9000, null, 10);
-    t.same([first?.id, second?.id, none], [sooner.id, later.id, []], 'the earliest first');
-    t.same(await store.dueStarts(9000, first ?? null, 1), [second]);
-    t.match(applied(await one(store, [due(later.id)])), [{ phase: 'queued', startAt: 9000 }]);
-    t.match(await one(store, [due(later.id)]), { status: 'refused', reason: 'illegal' }, 'only once');
-    t.match(await claim(store), [{ id: later.id, phase: 'starting', startAt: 9000 }]);
-    t.match(applied(await one(store, [cancel(sooner.id)])), [{ status: 'cancelled', startAt: 8000 }]);
-    t.equal(await store.nextStart(), 9500);
-    const types = (await store.events(null, later.id, 0)).map(({ type }) => type);
-    t.same(types, ['accepted', 'queued', 'started']);
-  });
+  t.test(
+    'what is to start later waits outside of the queue until it is due, also over a restart',
+    async (t) => {
+      const world = await makeWorld(t);
+      const [later, sooner] = [newExecution({ startAt: 9000 }), newExecution({ startAt: 8000 })];
+      const [accepted] = applied(await one(world.store, [accept(later, { claim: CLAIM })]));
+      t.match(accepted, { status: 'pending', phase: 'scheduled', startAt: 9000, attempts: [] });
+      await given(world.store, sooner, newExecution({ userId: 'bob', startAt: 9500 }));
+      const store = await world.reopen();
+      t.match(await store.counts(), { pending: 3, delayed: 3, running: 0 });
+      t.match(store.queueUse('ann').waiting, { own: 2, total: 3, users: 2 });
+      t.same(await claim(store), []);
+      t.equal(await store.nextStart(), 8000);
+      const [first, second, ...none] = await store.dueStarts(9000, null, 10);
+      t.same([first?.id, second?.id, none], [sooner.id, later.id, []], 'the earliest first');
+      t.same(await store.dueStarts(9000, first ?? null, 1), [second]);
+      t.match(applied(await one(store, [due(later.id)])), [{ phase: 'queued', startAt: 9000 }]);
+      t.match(await one(store, [due(later.id)]), { status: 'refused', reason: 'illegal' }, 'only once');
+      t.match(await claim(store), [{ id: later.id, phase: 'starting', startAt: 9000 }]);
+      t.match(applied(await one(store, [cancel(sooner.id)])), [{ status: 'cancelled', startAt: 8000 }]);
+      t.equal(await store.nextStart(), 9500);
+      const types = (await store.events(null, later.id, 0)).map(({ type }) => type);
+      t.same(types, ['accepted', 'queued', 'started']);
+    },
+  );
 
   t.test('a plan that is to start later counts as waiting until it begins, or is cancelled', async (t) => {
     const { store } = await makeWorld(t);
@@ -583,13 +586,21 @@ function delays(t: Test, makeWorld: MakeWorld): void {
     t.match(applied(await one(store, [cancel(other.id)])), [{ status: 'cancelled', phase: 'done' }]);
     t.match(applied(await one(store, [due(plan.id)])), [{ status: 'running', phase: 'starting' }]);
     t.equal(store.queueUse('ann').waiting.own, 0);
-    t.same((await store.livePlans()).map(({ id }) => id), [plan.id]);
+    t.same(
+      (await store.livePlans()).map(({ id }) => id),
+      [plan.id],
+    );
   });
 }
 
 function schedules(t: Test, makeWorld: MakeWorld): void {
   const plan: Schedule['plan'] = {
-    ...{ name: 'nightly', description: null, when: { every_ms: 1000 }, work: { kind: 'exec', program: 'true' } },
+    ...{
+      name: 'nightly',
+      description: null,
+      when: { every_ms: 1000 },
+      work: { kind: 'exec', program: 'true' },
+    },
     ...{ overlap: 'skip', misfire: 'once', maxCatchUp: 10, jitterMs: 0, maxRuns: null, endsAt: null },
   };
   const schedule: Schedule = {
@@ -601,7 +612,16 @@ function schedules(t: Test, makeWorld: MakeWorld): void {
   const run = (dueAt: number, result: ScheduleRun['result'] = 'started') =>
     ({
       type: 'schedule_run',
-      run: { scheduleId: 's1', dueAt, at: 1, result, executionId: null, error: null, detail: null, isManual: false },
+      run: {
+        scheduleId: 's1',
+        dueAt,
+        at: 1,
+        result,
+        executionId: null,
+        error: null,
+        detail: null,
+        isManual: false,
+      },
     }) as const;
 
   t.test('a schedule changes by its revision only, and no due time is served twice', async (t) => {
@@ -613,13 +633,20 @@ function schedules(t: Test, makeWorld: MakeWorld): void {
     t.same(await store.schedule('ann', 'nightly'), { ...schedule, revision: 1 });
     t.equal(await store.schedule('eve', 'nightly'), null);
     t.equal(await store.nextSchedule(), 5000);
-    t.same((await store.dueSchedules(6000, 10)).map(({ id }) => id), ['s1']);
+    t.same(
+      (await store.dueSchedules(6000, 10)).map(({ id }) => id),
+      ['s1'],
+    );
     const execution = newExecution({ schedule: { id: 's1', name: 'nightly', dueAt: 5000 } });
     const at1 = { ...schedule, revision: 1, nextAt: 6000, runs: 1, lastId: execution.id, lastAt: 5000 };
     applied(await one(store, [put(at1), run(5000), accept(execution)]));
     t.match(await get(store, execution.id), { schedule: { name: 'nightly', dueAt: 5000 } });
     const again = newExecution();
-    t.equal((await one(store, [put(at1), run(6000), accept(again)])).status, 'stale', 'of an earlier revision');
+    t.equal(
+      (await one(store, [put(at1), run(6000), accept(again)])).status,
+      'stale',
+      'of an earlier revision',
+    );
     const at2 = { ...at1, revision: 2 };
     t.equal((await one(store, [put(at2), run(5000), accept(again)])).status, 'stale', 'of the same due time');
     t.equal(await store.get(null, again.id), null, 'nothing of it is stored');
@@ -633,7 +660,9 @@ function schedules(t: Test, makeWorld: MakeWorld): void {
       { dueAt: 6000, result: 'started' },
       { dueAt: 5000, result: 'started' },
     ]);
-    t.match(await one(store, [{ type: 'schedule_remove', userId: 'bob', id: 's1' }]), { reason: 'not_found' });
+    t.match(await one(store, [{ type: 'schedule_remove', userId: 'bob', id: 's1' }]), {
+      reason: 'not_found',
+    });
     applied(await one(store, [{ type: 'schedule_remove', userId: 'ann', id: 's1' }]));
     t.same([await store.schedules('ann'), await store.scheduleRuns('s1', 10)], [[], []]);
   });

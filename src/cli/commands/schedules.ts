@@ -92,8 +92,7 @@ export function scheduleCommands(program: Command, session: Session): void {
 
 async function put(session: Session, name: string, words: string[], flags: PutFlags): Promise<void> {
   const { client, terminal } = session;
-  if (flags.plan !== undefined && words.length > 0)
-    throw usage('Give either a command after --, or --plan.');
+  if (flags.plan !== undefined && words.length > 0) throw usage('Give either a command after --, or --plan.');
   const { at, ...ofSpec } = flags;
   const work =
     flags.plan === undefined
@@ -108,7 +107,9 @@ async function put(session: Session, name: string, words: string[], flags: PutFl
     ...work,
   });
   const path = { name };
-  const made = await dataOf(client.api.PUT('/v1/schedules/{name}', { params: { path }, body: body as never }));
+  const made = await dataOf(
+    client.api.PUT('/v1/schedules/{name}', { params: { path }, body: body as never }),
+  );
   if (session.isJson) return terminal.json(made);
   await terminal.line(`${made.name}: next ${made.next[0] ?? 'never'}`);
 }

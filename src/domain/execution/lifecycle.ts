@@ -35,7 +35,17 @@ export const STORED_PHASES = [
 ] as const;
 export type StoredPhase = (typeof STORED_PHASES)[number];
 
-export const MOVES = ['claim', 'cancel', 'settle', 'requeue', 'retry', 'due', 'begin', 'patch', 'remove'] as const;
+export const MOVES = [
+  'claim',
+  'cancel',
+  'settle',
+  'requeue',
+  'retry',
+  'due',
+  'begin',
+  'patch',
+  'remove',
+] as const;
 export type MoveType = (typeof MOVES)[number];
 
 /** Phases after each legal move; a pair that is not here is refused. `gone` is the end of the record itself. */

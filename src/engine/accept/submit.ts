@@ -227,7 +227,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     idempotency === null &&
     submission.plan === undefined &&
     submission.schedule === undefined &&
-    deps.hits.hasRoom && !keepsTooMuch(caller, deps);
+    deps.hits.hasRoom &&
+    !keepsTooMuch(caller, deps);
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
   if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
   const execution = accepted(caller, submission, deps);
@@ -337,7 +338,9 @@ export function startOf({ start_at: at, delay_ms: delayMs = 0 }: StartSpec, now:
   if (startAt <= now + MAX_DELAY_MS) return startAt;
   const latest = new Date(now + MAX_DELAY_MS).toISOString();
   const message = `must be at most 366 days ahead (${latest}), not ${at ?? ''}`;
-  throw new RefusedError('validation', `/start_at: ${message}`, { fields: [{ field: '/start_at', message }] });
+  throw new RefusedError('validation', `/start_at: ${message}`, {
+    fields: [{ field: '/start_at', message }],
+  });
 }
 
 /** How its attempts are to be isolated. A request is made by the server itself. */

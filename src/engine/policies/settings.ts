@@ -132,8 +132,21 @@ export interface Acceptance {
  * @throws RefusedError `command_not_allowed` when it asks for more than its template allows
  */
 export function newExecution(acceptance: Acceptance, policy: EngineSettings): NewExecution {
-  const { id, spec, work, settings, identity, caller, access, trace, rerunOf, schedule, redriveOf, plan, startAt } =
-    acceptance;
+  const {
+    id,
+    spec,
+    work,
+    settings,
+    identity,
+    caller,
+    access,
+    trace,
+    rerunOf,
+    schedule,
+    redriveOf,
+    plan,
+    startAt,
+  } = acceptance;
   const { userId } = caller;
   const taskId = settings.task_id ?? null;
   checkLimits(settings, access);

@@ -92,10 +92,7 @@ export class Fires {
   }
 
   /** What became of the due time of a decision; null when that is not stored. */
-  async #carryOut(
-    { schedule, runs, start, cancels }: Firing,
-    isByHand = false,
-  ): Promise<ScheduleRun | null> {
+  async #carryOut({ schedule, runs, start, cancels }: Firing, isByHand = false): Promise<ScheduleRun | null> {
     if (start === null) return this.#note(schedule, runs, cancels);
     const { dueAt, isManual } = start;
     const { keyId } = schedule;
@@ -137,11 +134,7 @@ export class Fires {
     return answer ?? new RefusedError('internal_error', 'There was no answer.');
   }
 
-  #noteRevoked(
-    schedule: Schedule,
-    runs: readonly ScheduleRun[],
-    dueAt: number,
-  ): Promise<ScheduleRun | null> {
+  #noteRevoked(schedule: Schedule, runs: readonly ScheduleRun[], dueAt: number): Promise<ScheduleRun | null> {
     const detail = `The API key ${schedule.keyId} that the schedule was created with has been revoked.`;
     const refused = runOf(schedule, dueAt, 'refused', this.#deps.clock.now(), detail);
     const ended = end(schedule, 'key_revoked');
@@ -149,18 +142,22 @@ export class Fires {
   }
 
   /** Stores what became of due times, and the cancel of what runs with it. */
-  async #note(schedule: Schedule, runs: readonly ScheduleRun[], cancels = false): Promise<ScheduleRun | null> {
+  async #note(
+    schedule: Schedule,
+    runs: readonly ScheduleRun[],
+    cancels = false,
+  ): Promise<ScheduleRun | null> {
     const { commit, cancel } = this.#deps;
     const { userId, lastId: executionId } = schedule;
     const reason = `The schedule ${schedule.plan.name} starts again.`;
     const group: Part[] = [{ type: 'schedule', isNew: false, schedule }];
     for (const run of runs) group.push({ type: 'schedule_run', run });
-    if (cancels && executionId !== null)
-      group.push({ type: 'cancel', userId, executionId, reason });
+    if (cancels && executionId !== null) group.push({ type: 'cancel', userId, executionId, reason });
     const [result] = await commit([group]);
     if (result?.status !== 'applied') return null;
     // It is marked; this stops its processes.
-    if (cancels && executionId !== null) await cancel(callerOf(schedule), executionId, reason).catch(() => undefined);
+    if (cancels && executionId !== null)
+      await cancel(callerOf(schedule), executionId, reason).catch(() => undefined);
     return this.#told(schedule, runs);
   }
 

@@ -185,7 +185,7 @@ export class Schedules {
     if (state === 'ended' || nextAt === null) return { schedule, next };
     const times = this.#deps.timesOf(plan.when, schedule.anchor);
     const left = plan.maxRuns === null ? SHOWN_NEXT : plan.maxRuns - schedule.runs;
-    for (let at: number | null = nextAt; at !== null && next.length < Math.min(SHOWN_NEXT, left); ) {
+    for (let at: number | null = nextAt; at !== null && next.length < Math.min(SHOWN_NEXT, left);) {
       if (plan.endsAt !== null && at > plan.endsAt) break;
       next.push(at);
       at = times.next(at);
@@ -218,6 +218,9 @@ function notCreated(result: GroupResult | undefined, name: string): RefusedError
 const notFound = (name: string) =>
   new RefusedError('schedule_not_found', `You have no schedule ${quoted(name)}.`);
 const hasEnded = (name: string) =>
-  new RefusedError('schedule_ended', `The schedule ${quoted(name)} has ended. Change it with PUT to begin again.`);
+  new RefusedError(
+    'schedule_ended',
+    `The schedule ${quoted(name)} has ended. Change it with PUT to begin again.`,
+  );
 const busy = (name: string) =>
   new RefusedError('internal_error', `The schedule ${quoted(name)} changes all the time. Try again.`);

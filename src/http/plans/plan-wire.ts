@@ -3,7 +3,14 @@ import { isFinished, resultValue } from '../../domain/execution/execution.ts';
 import type { PlanResults, PlanView, StepOutcome, StepView } from '../../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
 import { isoTime, isoOrNull } from '../edge/times.ts';
-import { toScheduleOf, toWebhook, toCancel, toError, toFailedStep, toStepResult } from '../executions/wire.ts';
+import {
+  toScheduleOf,
+  toWebhook,
+  toCancel,
+  toError,
+  toFailedStep,
+  toStepResult,
+} from '../executions/wire.ts';
 
 /**
  * @param hasSteps whether the steps are told one by one
@@ -16,7 +23,11 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     id: plan.id,
     client_id: plan.spec.id ?? null,
     status: plan.status,
-    phase: isDone ? 'done' : plan.phase === 'canceling' || plan.phase === 'scheduled' ? plan.phase : 'running',
+    phase: isDone
+      ? 'done'
+      : plan.phase === 'canceling' || plan.phase === 'scheduled'
+        ? plan.phase
+        : 'running',
     revision: plan.revision,
     description: plan.spec.description ?? null,
     strategy: plan.spec.strategy,
@@ -38,7 +49,11 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     critical_path:
       criticalPath === null ? null : { steps: criticalPath.steps, duration_ms: criticalPath.durationMs },
     duration_ms: view.durationMs,
-    timestamps: { created: isoTime(plan.createdAt), start_at: isoOrNull(plan.startAt), finished: isDone ? isoTime(plan.finishedAt) : null },
+    timestamps: {
+      created: isoTime(plan.createdAt),
+      start_at: isoOrNull(plan.startAt),
+      finished: isDone ? isoTime(plan.finishedAt) : null,
+    },
     cancel: toCancel(plan),
     webhook: toWebhook(plan),
     trace_id: plan.trace.traceId,

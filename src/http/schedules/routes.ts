@@ -41,7 +41,11 @@ function audited(request: FastifyRequest, { name, when, work }: SchedulePlan): v
   request.auditFacts = { schedule: name, when: cron ?? at ?? `every ${every} ms`, what: shortly(work) };
 }
 
-function createRoutes(app: FastifyInstance, { schedules }: Engine, { schedules: bodies }: RequestSchemas): void {
+function createRoutes(
+  app: FastifyInstance,
+  { schedules }: Engine,
+  { schedules: bodies }: RequestSchemas,
+): void {
   app.route<{ Body: CreateSchedule }>({
     method: 'POST',
     url: '/v1/schedules',
@@ -131,7 +135,9 @@ function readRoutes(app: FastifyInstance, { schedules }: Engine): void {
       ...one,
       response: { 200: json('The latest first.', scheduleRunList) },
     },
-    handler: async ({ params, caller }) => ({ items: (await schedules.runs(caller, params.name)).map(toRun) }),
+    handler: async ({ params, caller }) => ({
+      items: (await schedules.runs(caller, params.name)).map(toRun),
+    }),
   });
 }
 
@@ -139,7 +145,8 @@ const ACTIONS = {
   pause: {
     operationId: 'pauseSchedule',
     summary: 'Pause a schedule',
-    description: 'It starts nothing until you resume it. What runs goes on. Due times meanwhile are not made up for.',
+    description:
+      'It starts nothing until you resume it. What runs goes on. Due times meanwhile are not made up for.',
   },
   resume: {
     operationId: 'resumeSchedule',
@@ -238,7 +245,15 @@ function toWire({ schedule: one, next }: ScheduleView): ScheduleWire {
   };
 }
 
-function toRun({ dueAt, at, result, executionId, error, detail, isManual }: ScheduleRun): z.infer<typeof scheduleRun> {
+function toRun({
+  dueAt,
+  at,
+  result,
+  executionId,
+  error,
+  detail,
+  isManual,
+}: ScheduleRun): z.infer<typeof scheduleRun> {
   return {
     ...{ due: isoTime(dueAt), decided: isoTime(at), result, id: executionId },
     ...{ error: error as z.infer<typeof scheduleRun>['error'], detail, by_hand: isManual },

@@ -9,7 +9,9 @@ import { errorType } from '../edge/words.ts';
 
 /** What the schedule itself says. */
 const hasNoStart = (work: unknown): boolean =>
-  Object.keys(startShape).every((name) => (work as Record<string, unknown> | undefined)?.[name] === undefined);
+  Object.keys(startShape).every(
+    (name) => (work as Record<string, unknown> | undefined)?.[name] === undefined,
+  );
 
 /** The body of a schedule; that of a `PUT` has its name in the path. */
 export function scheduleBodies({ spec }: { spec: ReturnType<typeof specSchema> }) {
@@ -31,7 +33,9 @@ export function scheduleBodies({ spec }: { spec: ReturnType<typeof specSchema> }
       .refine(hasZoneForCron, { path: ['timezone'], error: 'must be left out unless cron is given' })
       .describe('A schedule: what to run, and when.');
   return {
-    create: checked(z.strictObject({ name: scheduleName.describe('Unique among your schedules.'), ...shape })),
+    create: checked(
+      z.strictObject({ name: scheduleName.describe('Unique among your schedules.'), ...shape }),
+    ),
     put: checked(z.strictObject(shape)),
   };
 }
@@ -53,7 +57,9 @@ export const schedule = z
     description: z.string().nullable().describe('The description of the request.'),
     state: z
       .enum(SCHEDULE_STATES)
-      .describe('`active`: it starts what is due. `paused`: it starts nothing. `ended`: nothing more is due.'),
+      .describe(
+        '`active`: it starts what is due. `paused`: it starts nothing. `ended`: nothing more is due.',
+      ),
     ended_because: z
       .enum(SCHEDULE_ENDS)
       .nullable()
@@ -70,12 +76,17 @@ export const schedule = z
     jitter_ms: ms.describe('Each start is late by a part of this, milliseconds.'),
     max_runs: count.nullable().describe('Ends after this many runs; null: no limit.'),
     ends_at: time.nullable().describe('No run is due after this time; null: no limit.'),
-    next: z.array(time).describe('The next due times, up to five. Of a paused schedule: as if it were active.'),
+    next: z
+      .array(time)
+      .describe('The next due times, up to five. Of a paused schedule: as if it were active.'),
     last: time.nullable().describe('The last due time that started something.'),
     last_id: z.string().nullable().describe('The execution or plan that it started last.'),
     runs: count.describe('Due times that it has served, without runs by hand.'),
     waiting: count.describe('Due times that wait for the end of the run before.'),
-    execution: z.record(z.string(), z.unknown()).nullable().describe('What it runs, without secrets of webhooks.'),
+    execution: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe('What it runs, without secrets of webhooks.'),
     plan: z.record(z.string(), z.unknown()).nullable().describe('The plan that it runs.'),
     user_id: z.string().describe('The user for whom it runs.'),
     created: time.describe('When it was created.'),

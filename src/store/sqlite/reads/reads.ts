@@ -6,7 +6,13 @@ import { readJson } from '../../../domain/exact-json.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
-import type { DueStart, EventPage, InterruptedAttempt, ListFilter, StepRecord } from '../../../domain/ports/store.ts';
+import type {
+  DueStart,
+  EventPage,
+  InterruptedAttempt,
+  ListFilter,
+  StepRecord,
+} from '../../../domain/ports/store.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../../rows.ts';
 import { Listing } from './listing.ts';
