@@ -51,7 +51,8 @@ module.exports = {
       access: ['execution', 'spec'],
       plans: ['spec'],
       webhooks: ['credits', 'execution', 'spec'],
-      ports: ['access', 'credits', 'execution', 'plans', 'spec', 'webhooks'],
+      schedules: ['execution', 'spec'],
+      ports: ['access', 'credits', 'execution', 'plans', 'schedules', 'spec', 'webhooks'],
     }),
     {
       name: 'leaf-words',
@@ -76,6 +77,7 @@ module.exports = {
       streams: ['feed', 'read'],
       plans: ['accept', 'feed', 'read'],
       explain: ['accept', 'plans', 'policies', 'read', 'run'],
+      schedules: ['accept'],
     }),
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('resilience', ['^src/domain/'], 'Retries and circuits, of whatever is handed to them.'),

@@ -44,6 +44,7 @@ import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
 import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
+import { scheduleBodies } from './schedules/schedule-schemas.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
@@ -132,7 +133,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   acceptJsonOnly(app, options.bodyBytesOf);
   quotaFields(app, engine);
   const requests = requestSchemas(limits);
-  await openapi(app, version, requests);
+  const scheduleRequests = scheduleBodies(requests);
+  await openapi(app, version, { ...requests, schedules: scheduleRequests });
   refuseWhatIsIgnored(app);
   const methodsOf = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -147,7 +149,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);
   eventRoutes(app, options);
-  scheduleRoutes(app, { engine, requests });
+  scheduleRoutes(app, { engine, bodies: scheduleRequests });
   webhookRoutes(app, options);
   const now = () => options.clock.now();
   cacheRoutes(app, { engine, requests, now, warmUps: options.warmUps });

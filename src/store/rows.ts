@@ -35,7 +35,7 @@ import type { Outcome, ProcessEnd } from '../domain/outcome.ts';
 import type { SkipReason } from '../domain/plans/plan-state.ts';
 import type { StepRecord } from '../domain/ports/store.ts';
 import type { NewExecution } from '../domain/ports/group.ts';
-import type { ScheduleOf } from '../domain/schedules/schedule.ts';
+import type { ScheduleOf } from '../domain/execution/execution.ts';
 import type { PlanSpec } from '../domain/spec/plan.ts';
 import type { Kind, Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';

@@ -95,7 +95,7 @@ t.test('work that waits begins when the run before has ended; a newer one may ta
 t.test('it runs under the policy of the day, and ends with its API key', async (t) => {
   let isAllowed = true;
   let isRevoked = false;
-  const strict = accessRules({ definition: { templates: {}, users: {} }, version: '2' } as never, NO_QUOTAS);
+  const strict = accessRules({ definition: { templates: {}, users: {} }, version: '2' }, NO_QUOTAS);
   const deps = {
     rules: () => (isAllowed ? accessRules(null, NO_QUOTAS) : strict),
     isRevoked: () => isRevoked,

@@ -10,7 +10,6 @@ import type { ResourceLimits } from '../limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from '../outcome.ts';
 import { isTooLarge } from './kept-size.ts';
 import type { OutputTotals } from '../output-totals.ts';
-import type { ScheduleOf } from '../schedules/schedule.ts';
 import type { PlanSpec } from '../spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../spec/spec.ts';
 import type { StopPolicy } from '../stop.ts';
@@ -142,6 +141,14 @@ export interface TemplateLimits {
 export const NO_ACCESS_FACTS: ExecutionAccess = Object.freeze({
   ...{ policyVersion: null, submittedBy: null, limits: null },
 });
+
+/** The schedule that an execution comes from. */
+export interface ScheduleOf {
+  id: string;
+  name: string;
+  /** The due time, ms since the epoch. */
+  dueAt: number;
+}
 
 /** The place of a step in its plan. */
 export interface StepOf {

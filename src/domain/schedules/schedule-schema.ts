@@ -33,7 +33,8 @@ const timezone = z
 
 function isZone(timeZone: string): boolean {
   try {
-    return /^[A-Za-z]/.test(timeZone) && new Intl.DateTimeFormat('en', { timeZone }) !== null;
+    const zone = new Intl.DateTimeFormat('en', { timeZone });
+    return /^[A-Za-z]/.test(zone.resolvedOptions().timeZone) && /^[A-Za-z]/.test(timeZone);
   } catch {
     return false;
   }

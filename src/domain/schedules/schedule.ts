@@ -74,14 +74,6 @@ export interface ScheduleRun {
   isManual: boolean;
 }
 
-/** Where an execution comes from. */
-export interface ScheduleOf {
-  id: string;
-  name: string;
-  /** The due time, ms since the epoch. */
-  dueAt: number;
-}
-
 /** Schedules of one user. */
 export const MAX_USER_SCHEDULES = 100;
 /** Schedules of all users. */

@@ -27,7 +27,7 @@ import type {
 } from '../../domain/ports/group.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { secretsIn, type Secrets } from '../../domain/spec/secrets.ts';
-import type { ScheduleOf } from '../../domain/schedules/schedule.ts';
+import type { ScheduleOf } from '../../domain/execution/execution.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';

@@ -19,7 +19,7 @@ import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../../do
 import type { IsolationTier } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import type { ScheduleOf } from '../../domain/schedules/schedule.ts';
+import type { ScheduleOf } from '../../domain/execution/execution.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { OversizedStrategy, Spec, Work } from '../../domain/spec/spec.ts';
 import { DEFAULT_EVENTS } from '../../domain/webhooks/webhooks.ts';

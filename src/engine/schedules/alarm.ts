@@ -10,7 +10,7 @@ export interface AlarmDeps {
   clock: Clock;
   log: Log;
   /** Does what is due; answers when something is due next, ms since the epoch, and null for never. */
-  once(): Promise<number | null>;
+  once: () => Promise<number | null>;
   failed: string;
 }
 

@@ -17,12 +17,12 @@ export interface FiresDeps {
   clock: Clock;
   log: Log;
   timesOf: TimesOf;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
-  isRevoked(keyId: string): boolean;
-  submitAll(caller: Caller, submissions: readonly Submission[]): Promise<(Submitted | RefusedError)[]>;
-  cancel(caller: Caller, executionId: ExecutionId, reason: string): Promise<unknown>;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  isRevoked: (keyId: string) => boolean;
+  submitAll: (caller: Caller, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
+  cancel: (caller: Caller, executionId: ExecutionId, reason: string) => Promise<unknown>;
   /** Called with what became of each due time, once that is stored. */
-  fired(run: ScheduleRun, schedule: Schedule): void;
+  fired: (run: ScheduleRun, schedule: Schedule) => void;
 }
 
 const AT_ONCE = 100;

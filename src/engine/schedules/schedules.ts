@@ -24,12 +24,12 @@ export interface SchedulesDeps {
   fires: Fires;
   timesOf: TimesOf;
   /** Why a cron expression is of no use; null when it is. */
-  cronProblem(when: When, now: number): string | null;
-  newId(): string;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
-  checkOpen(): void;
+  cronProblem: (when: When, now: number) => string | null;
+  newId: () => string;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  checkOpen: () => void;
   /** Throws RefusedError when the work would not be accepted now. */
-  checkWork(caller: Caller, plan: SchedulePlan): Promise<void>;
+  checkWork: (caller: Caller, plan: SchedulePlan) => Promise<void>;
 }
 
 /** A schedule with its next due times. */

@@ -11,12 +11,12 @@ export interface StartsDeps {
   store: Pick<Store, 'dueStarts' | 'nextStart' | 'get'>;
   clock: Clock;
   log: Log;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   /** What stands against one more plan that lives. */
-  whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null;
-  beginPlan(plan: RunningExecution): void;
+  whyNoRoom: (userId: string, spec: PlanSpec) => RefusedError | null;
+  beginPlan: (plan: RunningExecution) => void;
   /** Something has entered the queue. */
-  queued(): void;
+  queued: () => void;
 }
 
 /** Started in one commit. */

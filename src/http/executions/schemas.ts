@@ -29,7 +29,6 @@ import {
   taskId,
 } from '../../domain/spec/spec.ts';
 import { graceSchema } from '../../domain/stop.ts';
-import { scheduleBodies } from '../schedules/schedule-schemas.ts';
 import { executionError, outcome } from './outcome-schemas.ts';
 import { scheduleShown } from '../edge/words.ts';
 import { ownWebhook } from '../edge/own-webhook.ts';
@@ -365,7 +364,6 @@ export function requestSchemas(limits: SpecLimits) {
     cancel: optional(cancel, 'CancelRequest'),
     bulkCancel: bulkCancelRequest(limits),
     spec,
-    schedules: scheduleBodies({ spec }),
     run: runRequestSchema(limits, parts),
     batchItem: batchItemSchema(limits, parts),
     batch: z.strictObject({

@@ -8,7 +8,7 @@ import { operationComponents, resourceLimits } from '../operations/operation-sch
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
 import { explainComponents } from '../explain/explain-schemas.ts';
-import { scheduleComponents } from '../schedules/schedule-schemas.ts';
+import { type ScheduleBodies, scheduleComponents } from '../schedules/schedule-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
 import { outcomeComponents } from '../executions/outcome-schemas.ts';
 import { commonParts } from '../../domain/spec/spec.ts';
@@ -17,8 +17,11 @@ import { slots, stats, health, probe, flushed } from '../ops/ops-schemas.ts';
 import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/cache-schemas.ts';
 import { fieldProblem, problem } from '../edge/schemas.ts';
 
+/** The bodies that depend on the settings. */
+export type Requests = RequestSchemas & { schedules: ScheduleBodies };
+
 /** Everything that stands under its own name in the OpenAPI document. */
-export function components(requests: RequestSchemas): Record<string, z.ZodType> {
+export function components(requests: Requests): Record<string, z.ZodType> {
   const { spec, run, batchItem, parts } = requests;
   return {
     Spec: spec,
@@ -57,7 +60,7 @@ export function components(requests: RequestSchemas): Record<string, z.ZodType> 
     Problem: problem,
     FieldProblem: fieldProblem,
     ...planComponents(requests.limits, parts),
-    ...scheduleComponents(requests),
+    ...scheduleComponents(requests.schedules),
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,

@@ -1,5 +1,5 @@
 // The OpenAPI document around its operations: what execd is, how one shows who one is, tags, and what execd itself sends.
-import type { RequestSchemas } from '../executions/schemas.ts';
+import type { Requests } from './components.ts';
 import { components } from './components.ts';
 import { eventComponents } from '../events/event-schemas.ts';
 import { webhookComponents } from '../webhooks/webhook-schemas.ts';
@@ -71,6 +71,6 @@ export function documentOf(
   };
 }
 
-export function converterOf(requests: RequestSchemas): Converter {
+export function converterOf(requests: Requests): Converter {
   return new Converter({ ...components(requests), ...eventComponents, ...webhookComponents });
 }

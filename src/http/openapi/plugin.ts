@@ -8,7 +8,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type Converter } from './convert.ts';
 import { converterOf, documentOf } from './document.ts';
 import { type Operation, operationOf } from './operations.ts';
-import type { RequestSchemas } from '../executions/schemas.ts';
+import type { Requests } from './components.ts';
 import { DOCS_LOOK } from './docs-look.ts';
 
 declare module 'fastify' {
@@ -22,7 +22,7 @@ declare module 'fastify' {
 export async function openapi(
   app: FastifyInstance,
   version: string,
-  requests: RequestSchemas,
+  requests: Requests,
 ): Promise<void> {
   const paths = new Paths(requests);
   await app.register(swagger, {
@@ -66,11 +66,11 @@ const CONTENT_POLICY =
 
 /** Operations by path and method. */
 class Paths {
-  readonly #requests: RequestSchemas;
+  readonly #requests: Requests;
   readonly #operations: Record<string, Record<string, Operation>> = {};
   #converter: Converter | null = null;
 
-  constructor(requests: RequestSchemas) {
+  constructor(requests: Requests) {
     this.#requests = requests;
   }
 

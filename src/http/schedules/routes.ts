@@ -8,10 +8,10 @@ import { json } from '../edge/answers.ts';
 import { shortly } from '../edge/audit.ts';
 import { isoOrNull, isoTime } from '../edge/times.ts';
 import { ACCEPT_REFUSALS } from '../executions/accepting.ts';
-import type { RequestSchemas } from '../executions/schemas.ts';
 import {
   type CreateSchedule,
   type PutSchedule,
+  type ScheduleBodies,
   schedule,
   scheduleList,
   scheduleParams,
@@ -28,9 +28,9 @@ const one = { tags, params: scheduleParams };
 
 export function scheduleRoutes(
   app: FastifyInstance,
-  { engine, requests }: { engine: Engine; requests: RequestSchemas },
+  { engine, bodies }: { engine: Engine; bodies: ScheduleBodies },
 ): void {
-  createRoutes(app, engine, requests);
+  createRoutes(app, engine, bodies);
   readRoutes(app, engine);
   changeRoutes(app, engine);
 }
@@ -41,11 +41,7 @@ function audited(request: FastifyRequest, { name, when, work }: SchedulePlan): v
   request.auditFacts = { schedule: name, when: cron ?? at ?? `every ${every} ms`, what: shortly(work) };
 }
 
-function createRoutes(
-  app: FastifyInstance,
-  { schedules }: Engine,
-  { schedules: bodies }: RequestSchemas,
-): void {
+function createRoutes(app: FastifyInstance, { schedules }: Engine, bodies: ScheduleBodies): void {
   app.route<{ Body: CreateSchedule }>({
     method: 'POST',
     url: '/v1/schedules',

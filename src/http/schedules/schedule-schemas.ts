@@ -118,7 +118,7 @@ export const scheduleRunList = z
   .describe('What became of due times.');
 
 /** What stands under its own name in the OpenAPI document. */
-export function scheduleComponents({ schedules }: { schedules: ScheduleBodies }): Record<string, z.ZodType> {
+export function scheduleComponents(schedules: ScheduleBodies): Record<string, z.ZodType> {
   return {
     CreateSchedule: schedules.create,
     PutSchedule: schedules.put,
