@@ -1,7 +1,7 @@
 // Clients that others generate from the OpenAPI document: they compile under `strict`, and a tour with each of them works
 // against a server.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@hey-api/openapi-ts';
 import openapiTS, { astToString } from 'openapi-typescript';
@@ -29,5 +29,29 @@ const server = await startServer({
 });
 run('a tour with openapi-fetch', 'test/clients/fetch-tour.ts', server.url);
 run('a tour with @hey-api/openapi-ts', 'test/clients/hey-tour.ts', server.url);
+recipe('python', ['python3', '-c', 'import requests'], (file) => ['python3', file], {
+  ...{ file: 'main.py', expected: 'line 1\nline 2\nline 3\nfailed 3\n' },
+});
+recipe('go', ['go', 'version'], (file) => ['go', 'run', file], { file: 'main.go', expected: 'failed 3\n' });
 await server.stop();
 finish();
+
+/** Runs the program of docs/clients.md in a language, where the machine has it. */
+function recipe(
+  language: string,
+  probe: [string, ...string[]],
+  command: (file: string) => string[],
+  { file, expected }: { file: string; expected: string },
+): void {
+  const [tool, ...args] = probe;
+  if (spawnSync(tool, args).status !== 0)
+    return console.log(`skip  the recipe for ${language}: \`${probe.join(' ')}\` fails here`);
+  const document = readFileSync('docs/clients.md', 'utf8');
+  const source = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(document)?.[1] ?? '';
+  const path = join(scratch(), file);
+  writeFileSync(path, source);
+  const [program = '', ...words] = command(path);
+  const env = { ...process.env, EXECD_URL: server.url };
+  const { stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8' });
+  check(stdout === expected, `the recipe for ${language} ${stdout === expected ? '' : stdout + stderr}`);
+}

@@ -1,7 +1,8 @@
 // The figures above the list: what runs, what waits, how it ends.
 import { Link } from 'wouter';
 import type { Execution } from '../../../src/client/types.ts';
-import { useSamples } from '../live/use-live.ts';
+import { useTab } from '../session/session.tsx';
+import { useEvents, useSamples } from '../live/use-live.ts';
 import type { Sample } from '../live/stats-ring.ts';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { duration, percent, whole } from '../words/format.ts';
@@ -10,6 +11,8 @@ import { duration, percent, whole } from '../words/format.ts';
 const SHOWN = 90;
 
 export function Strip({ rows }: { rows: readonly Execution[] }) {
+  const { ring } = useTab();
+  useEvents(() => ring.wake());
   const samples = useSamples().slice(-SHOWN);
   const now = samples.at(-1)?.stats;
   const of = (pick: (stats: Sample['stats']) => number) => samples.map(({ stats }) => pick(stats));

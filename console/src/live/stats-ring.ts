@@ -5,7 +5,11 @@ import type { Stats } from '../../../src/client/types.ts';
 import { Audience } from './visible.ts';
 
 const EVERY_MS = 2000;
+/** The same while nothing runs and nothing changes: open consoles then cost the server a fifth. */
+const QUIET_MS = 10_000;
 const KEPT = 900;
+/** A timer may come a little early. */
+const SLACK_MS = 200;
 
 export interface Sample {
   /** Milliseconds since the epoch. */
@@ -18,6 +22,8 @@ export class StatsRing {
   readonly #audience = new Audience<[]>({ on: () => this.#run(), off: () => this.#pause() });
   #samples: readonly Sample[] = [];
   #timer: number | undefined;
+  #askedAt = 0;
+  #isAwake = false;
 
   constructor(execd: Execd) {
     this.#execd = execd;
@@ -33,8 +39,23 @@ export class StatsRing {
   }
 
   #run(): void {
-    this.#timer ??= window.setInterval(() => void this.#sample(), EVERY_MS);
+    this.#timer ??= window.setInterval(() => {
+      if (Date.now() - this.#askedAt >= (this.#isQuiet() ? QUIET_MS : EVERY_MS) - SLACK_MS)
+        void this.#sample();
+    }, EVERY_MS);
     void this.#sample();
+  }
+
+  /** Something has happened: the figures are read soon. */
+  wake(): void {
+    this.#isAwake = true;
+  }
+
+  #isQuiet(): boolean {
+    const [before, now] = this.#samples.slice(-2);
+    if (this.#isAwake || before === undefined || now === undefined) return false;
+    const { running, pending } = now.stats.executions;
+    return running + pending === 0 && now.stats.store.commits === before.stats.store.commits;
   }
 
   #pause(): void {
@@ -43,6 +64,8 @@ export class StatsRing {
   }
 
   async #sample(): Promise<void> {
+    this.#askedAt = Date.now();
+    this.#isAwake = false;
     try {
       const stats = await dataOf(this.#execd.api.GET('/v1/stats'));
       this.#samples = [...this.#samples.slice(1 - KEPT), { at: Date.now(), stats }];

@@ -1,0 +1,101 @@
+// Following a log through ten ends of the server, without warning, and two hundred cut connections: with the client and with the
+// command line every byte comes once.
+import { join } from 'node:path';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { spawn } from 'node:child_process';
+import { connect } from '../../src/client/index.ts';
+import { CLI, cliAt } from '../helpers/cli.ts';
+import { until } from '../helpers/processes.ts';
+import { check, finish, freePort, scratch, startServer } from './support.ts';
+
+const RESTARTS = 10;
+const CUTS = 200;
+const LINES = 400;
+
+const dir = scratch();
+const port = await freePort();
+const settings = {
+  EXECUTION_PORT: port,
+  EXECUTION_DATA_DIR: join(dir, 'data'),
+  EXECUTION_LOG_LEVEL: 'fatal',
+};
+let server = await startServer(settings);
+const proxy = await cuttingProxy(Number(port));
+
+const { id } = await server.submit({
+  kind: 'shell',
+  command: `for i in $(seq ${LINES}); do echo $EXECUTION_ATTEMPT.$i; sleep 0.01; done; [ $EXECUTION_ATTEMPT -gt ${RESTARTS} ]`,
+  retry: { attempts: RESTARTS + 1, min_ms: 1, max_ms: 100 },
+  retry_safe: true,
+});
+const outageMs = 600_000;
+const followed = { client: '', cli: '' };
+const byClient = (async () => {
+  for await (const { bytes } of connect({ url: proxy.url, outageMs }).follow(id))
+    followed.client += Buffer.from(bytes).toString();
+})();
+const cli = cliAt({ teardown: () => undefined }, proxy.url);
+const child = spawn(process.execPath, [CLI, 'logs', '-f', '-q', id], {
+  env: cli.env,
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+child.stdout.setEncoding('utf8').on('data', (text: string) => (followed.cli += text));
+const byCli = new Promise<number | null>((resolve) => child.on('close', resolve));
+
+for (let restart = 1; restart <= RESTARTS; restart++) {
+  const mark = `\n${restart}.${LINES / 4}\n`;
+  await until(
+    `both have seen attempt ${restart}`,
+    () => followed.client.includes(mark) && followed.cli.includes(mark),
+    300_000,
+  );
+  await server.kill();
+  server = await startServer(settings);
+}
+await byClient;
+check((await byCli) === 0, 'the command line ends well');
+const raw = await (await fetch(`${server.url}/v1/executions/${id}/logs?format=raw`)).text();
+const lines = raw.split('\n').filter((line) => line !== '');
+check(new Set(lines).size === lines.length, `${lines.length} lines, each of its own`);
+check(lines.at(-1) === `${RESTARTS + 1}.${LINES}`, `${RESTARTS} restarts: the last line is ${lines.at(-1)}`);
+check(proxy.cuts() >= CUTS, `${proxy.cuts()} connections were cut`);
+check(followed.client === raw, `the client has every byte once: ${followed.client.length} of ${raw.length}`);
+check(followed.cli === raw, `the command line has every byte once: ${followed.cli.length} of ${raw.length}`);
+proxy.close();
+await server.stop();
+finish();
+
+/** Cuts connections after some bytes, until there were enough; what the server cannot be reached for counts as none. */
+async function cuttingProxy(target: number): Promise<{ url: string; cuts: () => number; close: () => void }> {
+  const sockets = new Set<Socket>();
+  let cuts = 0;
+  const listening = createServer((socket) => {
+    const upstream = connectTcp(target, '127.0.0.1');
+    for (const one of [socket, upstream]) {
+      sockets.add(one);
+      one.on('error', () => undefined).on('close', () => sockets.delete(one));
+    }
+    socket.pipe(upstream);
+    let left = cuts < CUTS ? 800 + (cuts % 7) * 400 : Infinity;
+    upstream.on('data', (bytes: Buffer) => {
+      socket.write(bytes.subarray(0, left));
+      left -= bytes.length;
+      if (left > 0 || socket.destroyed) return;
+      cuts += 1;
+      socket.resetAndDestroy();
+      upstream.destroy();
+    });
+    upstream.on('close', () => socket.destroy());
+    socket.on('close', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const { port: own } = listening.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${own}`,
+    cuts: () => cuts,
+    close: () => {
+      for (const one of sockets) one.destroy();
+      listening.close();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+// Commands through `execd run`, and the same run here: what comes out, on which stream, and the exit code are the same.
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { cliAt } from '../helpers/cli.ts';
+import { check, finish, freePort, scratch, startServer } from './support.ts';
+
+interface Case {
+  words: string[];
+  stdin?: Buffer;
+  /** The exit code, where the local run tells none. */
+  code?: number;
+}
+
+const sh = (script: string, stdin?: Buffer): Case => ({
+  words: ['sh', '-c', script],
+  ...(stdin === undefined ? {} : { stdin }),
+});
+const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 256));
+
+const CASES: Case[] = [
+  ...[0, 1, 2, 3, 64, 77, 100, 124, 125, 126, 127, 128, 129, 137, 200, 255].map((code) => sh(`exit ${code}`)),
+  ...['HUP', 'INT', 'QUIT', 'KILL', 'USR1', 'SEGV', 'PIPE', 'TERM'].map((name) => sh(`kill -${name} $$`)),
+  { words: ['printf', '[%s]', ''] },
+  { words: ['printf', '[%s]', '', '', 'a', ''] },
+  { words: ['printf', '[%s]', 'a b', "it's", '"', '\\', '$HOME', '*', '--help', '-n', ';'] },
+  { words: ['printf', '[%s]', '日本', 'é', '👍🏽', '\u202e', '\ttab', 'new\nline'] },
+  sh(String.raw`printf '\377\000\001\200'; printf '\376\000' >&2`),
+  sh('for i in $(seq 500); do echo out $i; echo err $i >&2; done'),
+  sh('head -c 100000000 /dev/zero | tr "\\0" x'),
+  sh('seq 200000'),
+  sh('echo no newline at the end | tr -d "\\n"'),
+  sh('(sleep 0.2; echo late) & echo early; wait'),
+  { words: ['od', '-An', '-c'], stdin: Buffer.alloc(0) },
+  { words: ['od', '-An', '-c'], stdin: bytes(1000) },
+  { words: ['sha256sum'], stdin: Buffer.alloc(500_000, 1) },
+  sh('read line; echo "[$line]"', Buffer.from('first\nsecond\n')),
+  { words: ['no-such-program'], code: 127 },
+  { words: ['/etc/passwd'], code: 126 },
+];
+
+const server = await startServer({
+  EXECUTION_PORT: await freePort(),
+  EXECUTION_DATA_DIR: join(scratch(), 'data'),
+});
+const cleanups: (() => unknown)[] = [];
+const cli = cliAt({ teardown: (cleanup: () => unknown) => cleanups.push(cleanup) }, server.url);
+for (const { words, stdin, code } of CASES) {
+  const remote = await cli(['run', '-q', '--', ...words], stdin === undefined ? {} : { stdin });
+  const [program = '', ...args] = words;
+  const local = spawnSync(program, args, {
+    ...(stdin === undefined ? {} : { input: stdin }),
+    env: { PATH: process.env.PATH },
+    maxBuffer: 200e6,
+  });
+  const bySignal = local.signal === null ? 0 : 128 + constants.signals[local.signal];
+  const expected = code ?? local.status ?? bySignal;
+  const out = (local.stdout as Buffer | null)?.toString('latin1') ?? '';
+  // What cannot be started has no standard error here.
+  const err = code === undefined ? local.stderr.toString() : remote.err;
+  const isSame = remote.code === expected && remote.out === out && remote.err === err;
+  const facts = `code ${remote.code} (${expected}), ${remote.out.length} bytes (${out.length}), ${JSON.stringify(remote.err.slice(0, 200))}`;
+  check(isSame, `${JSON.stringify(words.join(' ').slice(0, 60))}${isSame ? '' : `: ${facts}`}`);
+}
+await server.stop();
+for (const cleanup of cleanups) await cleanup();
+finish();
