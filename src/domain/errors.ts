@@ -127,6 +127,8 @@ export const CATALOGUE = {
   too_many_submits: refused(429, 'The user submits too often', true),
   store_quota_exceeded: refused(429, 'The executions of the user keep too much in the store', true),
   log_quota_exceeded: refused(429, 'The logs of the user have reached their quota', true),
+  concurrency_key_busy: refused(429, 'As many executions with the concurrency key run as may', true),
+  too_many_open_keys: refused(429, 'Too many concurrency keys are in use', true),
   limit_reached: refused(429, 'No slot is free', true),
   too_many_streams: refused(429, 'Too many streams are open', true),
   too_many_open_requests: refused(429, 'The user has too many open requests', true),

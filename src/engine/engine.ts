@@ -998,6 +998,8 @@ export class Engine {
       claimant: () => this.#claimant(),
       commit: this.#commit,
       run: (execution) => this.#run(execution),
+      stopped: (executions, { id }) =>
+        this.#changes.stopLive(executions, { reason: `Replaced by the execution ${id}.`, graceMs: null }),
       whyNoRoom: (userId, spec) => this.plans.whyNoRoom(userId, spec),
       beginPlan: (plan) => this.plans.begin(plan),
     };

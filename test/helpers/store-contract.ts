@@ -118,6 +118,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   retries(t, makeWorld);
   delays(t, makeWorld);
   schedules(t, makeWorld);
+  conflicts(t, makeWorld);
   joins(t, makeWorld);
   concurrency(t, makeWorld);
   turns(t, makeWorld);
@@ -589,6 +590,62 @@ function delays(t: Test, makeWorld: MakeWorld): void {
     t.same(
       (await store.livePlans()).map(({ id }) => id),
       [plan.id],
+    );
+  });
+}
+
+function conflicts(t: Test, makeWorld: MakeWorld): void {
+  const concurrency = { key: 'user:ann:deploy', limit: 1 };
+  const keyed = (more: Parameters<typeof newExecution>[0] = {}) => newExecution({ concurrency, ...more });
+
+  t.test('with a concurrency key, others are refused, cancelled or replaced, as is asked for', async (t) => {
+    const world = await makeWorld(t);
+    const [running, waiting, later] = [keyed(), keyed(), keyed({ startAt: 9e12 })];
+    applied(await one(world.store, [accept(running, { claim: CLAIM })]));
+    await given(world.store, waiting, later);
+    const store = await world.reopen();
+    t.match(await one(store, [accept(keyed(), { conflict: 'reject' })]), {
+      status: 'refused',
+      reason: 'key_busy',
+    });
+    const other = keyed({ userId: 'bob', concurrency: { key: 'user:bob:deploy', limit: 1 } });
+    applied(await one(store, [accept(other, { conflict: 'reject' })]));
+    const debounced = keyed({ startAt: 9e12 });
+    t.match(
+      applied(await one(store, [accept(debounced, { conflict: 'debounce' })])).map(({ id, phase }) => [
+        id,
+        phase,
+      ]),
+      [
+        [later.id, 'done'],
+        [debounced.id, 'scheduled'],
+      ],
+    );
+    const newest = keyed();
+    const replaced = applied(await one(store, [accept(newest, { conflict: 'replace_queued' })]));
+    t.same(
+      replaced.map(({ id, status }) => [id, status]),
+      [
+        [waiting.id, 'cancelled'],
+        [debounced.id, 'cancelled'],
+        [newest.id, 'pending'],
+      ],
+    );
+    const urgent = keyed();
+    const stopped = applied(await one(store, [accept(urgent, { conflict: 'cancel_running' })]));
+    t.same(
+      stopped.map(({ id, phase }) => [id, phase]),
+      [
+        [running.id, 'canceling'],
+        [urgent.id, 'queued'],
+      ],
+    );
+    const cancelled: Outcome = { cause: 'cancelled', reason: null, process: null };
+    applied(await one(store, [settle(running.id, 1, { outcome: cancelled })]));
+    t.same(
+      (await claim(store, 5)).map(({ id }) => id),
+      [newest.id, other.id],
+      'one with each key',
     );
   });
 }

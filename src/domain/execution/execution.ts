@@ -157,6 +157,12 @@ export interface StepOf {
 }
 
 /** What is needed of a caller to do something for them later. */
+/** Concurrency keys of users with which something waits or runs. */
+export const MAX_OPEN_KEYS = 10_000;
+
+/** The key of a user's own choice, as it is stored: no other user has it, and no operation. */
+export const ownKey = (userId: string, key: string): string => `user:${userId}:${key}`;
+
 export interface StoredCaller {
   scopes: readonly Scope[];
   mayRun: Caller['mayRun'];

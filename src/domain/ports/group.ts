@@ -52,6 +52,12 @@ export interface AcceptPart {
   /** False: refused with `queue_full` if it has to wait. */
   mayWait?: boolean;
   joins: boolean;
+  /**
+   * What becomes of others with its concurrency key. `reject`: refused with `key_busy` if as many run or wait as may run.
+   * `cancel_running`: the oldest that run are cancelled, so many that it may run. `replace_queued`: those that wait are cancelled.
+   * `debounce`: those that wait for their start time are.
+   */
+  conflict?: 'reject' | 'cancel_running' | 'replace_queued' | 'debounce';
   end: { outcome: Outcome; result: Result } | null;
   /** If it has a cost: the counters that it counts in, and the balance below which an account is low. */
   pricing?: { windows: readonly Window[]; lowBalance: number | null };
@@ -397,7 +403,7 @@ export type Part =
 export type Group = readonly Part[];
 
 export type GroupRefusal =
-  | { reason: 'queue_full' | 'user_queue_full' }
+  | { reason: 'queue_full' | 'user_queue_full' | 'key_busy' | 'too_many_open_keys' }
   | { reason: 'quota_exceeded'; tooMuch: TooMuch }
   | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' | 'schedule_exists' | 'too_many_schedules' }
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */

@@ -333,8 +333,8 @@ export interface StartSpec {
 }
 /** The same, to start at once. */
 export function withoutStart<T extends StartSpec>(spec: T): T {
-  const { start_at: _at, delay_ms: _delay, ...rest } = spec;
-  return rest as T;
+  const { start_at: _at, delay_ms: _delay, debounce_ms: _debounce, ...rest } = spec as T & DebounceSpec;
+  return rest as unknown as T;
 }
 
 /** What both say together would have two meanings. */
@@ -342,6 +342,39 @@ export const hasOneStart = {
   test: ({ start_at, delay_ms }: StartSpec) => start_at === undefined || delay_ms === undefined,
   problem: { path: ['delay_ms'], error: 'must be left out, because start_at is given' },
 };
+
+/** What a request may ask for if as many with its key run as may, or if others wait. */
+export const ON_CONFLICT = ['queue', 'reject', 'cancel_running', 'replace_queued'] as const;
+export type OnConflict = (typeof ON_CONFLICT)[number];
+
+export const concurrency = z
+  .strictObject({
+    key: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters without spaces')
+      .describe('A name of your choice. Your executions with the same key share the limit.'),
+    limit: z.int().min(1).max(10_000).optional().describe('Most of them that run at a time. Default: 1.'),
+    on_conflict: z
+      .enum(ON_CONFLICT)
+      .optional()
+      .describe(
+        'If as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.',
+      ),
+  })
+  .describe('Limits how many executions with the same key run at a time.');
+export type ConcurrencySpec = z.infer<typeof concurrency>;
+
+const debounceMs = z
+  .int()
+  .min(1)
+  .max(24 * 3600 * 1000)
+  .describe(
+    'Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs.',
+  );
+interface DebounceSpec {
+  concurrency?: ConcurrencySpec | undefined;
+  debounce_ms?: number | undefined;
+}
 
 /** Fields of a spec that say the same in all kinds. */
 const fields = {
@@ -373,6 +406,8 @@ function sharedShape(parts: SpecParts) {
     retry_safe: fields.retry_safe.optional(),
     cache: cache.optional(),
     webhook: webhook.optional(),
+    concurrency: concurrency.optional(),
+    debounce_ms: debounceMs.optional(),
     ...startShape,
   };
 }
@@ -543,6 +578,7 @@ export const commonParts = {
   Retry: retry,
   RetryOn: retry.shape.retry_on.unwrap(),
   CacheOptions: cache,
+  ConcurrencyOptions: concurrency,
   WebhookTarget: webhook,
   SecretRef: secretRef,
   Arguments: argumentList,
@@ -626,7 +662,8 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
   const shared = Object.assign(sharedShape(parts), extra) as ReturnType<typeof sharedShape>;
   // A step is told of with its plan, and starts when its plan says.
   if (ofOperation !== operationShape)
-    for (const name of ['webhook', ...Object.keys(startShape)]) Reflect.deleteProperty(shared, name);
+    for (const name of ['webhook', 'debounce_ms', ...Object.keys(startShape)])
+      Reflect.deleteProperty(shared, name);
   const limited = {
     limits: parts.limits.optional(),
     stop: parts.stop.optional(),
@@ -671,6 +708,18 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
       error: 'is "task", which requires task_id',
     })
     .refine(hasOneStart.test, hasOneStart.problem)
+    .refine(
+      ({ concurrency, debounce_ms }: DebounceSpec) => debounce_ms === undefined || concurrency !== undefined,
+      {
+        path: ['debounce_ms'],
+        error: 'requires concurrency.key: executions with the same key replace each other',
+      },
+    )
+    .refine(
+      ({ debounce_ms, start_at, delay_ms }: DebounceSpec & StartSpec) =>
+        debounce_ms === undefined || (start_at === undefined && delay_ms === undefined),
+      { path: ['debounce_ms'], error: 'must be left out, because start_at or delay_ms is given' },
+    )
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
       error: '"lost" requires "retry_safe": true',

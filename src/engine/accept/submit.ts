@@ -11,7 +11,7 @@ import type {
   StepOf,
   Trace,
 } from '../../domain/execution/execution.ts';
-import { poolOf, POOLS } from '../../domain/execution/execution.ts';
+import { MAX_OPEN_KEYS, ownKey, poolOf, POOLS } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { Store } from '../../domain/ports/store.ts';
@@ -129,6 +129,8 @@ export interface SubmitDeps {
   run(execution: RunningExecution): void;
   /** What stands against one more plan. */
   whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null;
+  /** Executions that another one has cancelled with its acceptance. */
+  stopped(executions: readonly Execution[], by: Execution): void;
   /** Begins a plan that has been accepted. */
   beginPlan(execution: RunningExecution): void;
 }
@@ -256,7 +258,9 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const maxQueued = execution.plan !== null ? Infinity : deps.policy.maxQueued;
   const claim = slot === null ? null : deps.claimant();
   const quota = quotaOf(execution, deps);
-  group.push({ type: 'accept', execution, claim, joins, end, maxQueued, mayWait, ...pricing, ...quota });
+  const conflict = conflictOf(spec);
+  const how = { claim, joins, end, maxQueued, mayWait, ...conflict, ...pricing, ...quota };
+  group.push({ type: 'accept', execution, ...how });
   if (submission.redrive !== undefined) {
     const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
@@ -265,6 +269,15 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const { id: executionId, runId } = execution;
   const madeSecret = addWebhook(group, execution, submission, deps);
   return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+}
+
+/** What becomes of others with its concurrency key. */
+function conflictOf(spec: Spec | PlanSpec): Pick<AcceptPart, 'conflict'> {
+  if (spec.kind === 'plan') return {};
+  const { concurrency, debounce_ms: debounceMs } = spec;
+  const asked = concurrency?.on_conflict ?? 'queue';
+  if (debounceMs !== undefined) return { conflict: 'debounce' };
+  return asked === 'queue' ? {} : { conflict: asked };
 }
 
 /** Stores the webhook that the spec brings along; answers the secret that was made for it. */
@@ -321,7 +334,11 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const confined = confinement(resolved.work, decision.confinement, deps);
   const schedule = submission.schedule?.of ?? null;
   const from = { caller, access, ...confined, trace, rerunOf, schedule, redriveOf: null, plan, startAt };
-  const execution = newExecution({ id: deps.newId(), spec, ...resolved, adaptiveMs, ...from }, deps.policy);
+  const { concurrency: asked } = resolved;
+  const key = asked?.isOwn === true ? ownKey(caller.userId, asked.key) : asked?.key;
+  const concurrency = asked === null || key === undefined ? null : { key, limit: asked.limit };
+  const acceptance = { id: deps.newId(), spec, ...resolved, concurrency, adaptiveMs, ...from };
+  const execution = newExecution(acceptance, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
   return execution;
@@ -332,7 +349,14 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
  *
  * @throws RefusedError `validation` for a time that is too far ahead
  */
-export function startOf({ start_at: at, delay_ms: delayMs = 0 }: StartSpec, now: number): number | null {
+export function startOf(
+  {
+    start_at: at,
+    debounce_ms: debounceMs = 0,
+    delay_ms: delayMs = debounceMs,
+  }: StartSpec & { debounce_ms?: number | undefined },
+  now: number,
+): number | null {
   const startAt = at === undefined ? now + delayMs : Date.parse(at);
   if (startAt <= now) return null;
   if (startAt <= now + MAX_DELAY_MS) return startAt;
@@ -531,6 +555,14 @@ export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError
   return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 
+function keyBusy(spec: Spec | PlanSpec, scheduler: Scheduler): RefusedError {
+  const { key = '', limit = 1 } = spec.kind === 'plan' ? {} : (spec.concurrency ?? {});
+  const detail =
+    `${limit} executions with the concurrency key ${quoted(key)} run or wait, as many as may (concurrency.limit). ` +
+    'Try again later, or set concurrency.on_conflict to "queue".';
+  return new RefusedError('concurrency_key_busy', detail, { retryAfterS: scheduler.retryAfterS() });
+}
+
 function userQueueFull(
   { userId }: Caller,
   { rules, policy, store }: SubmitDeps,
@@ -566,6 +598,8 @@ async function conclude(
     else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
     else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
+    // Others with its concurrency key, which it has cancelled.
+    if (result.status === 'applied') deps.stopped(result.executions.slice(0, -1), execution);
     return { execution, isReplay: false, webhookSecret: one.madeSecret };
   }
   undo(one, deps);
@@ -583,6 +617,14 @@ async function conclude(
     case 'queue_full':
       if (!one.mayWait) return limitReached(scheduler);
       return queueFull(scheduler, deps.policy.maxQueued);
+    case 'key_busy':
+      return keyBusy(one.submission.spec, scheduler);
+    case 'too_many_open_keys':
+      return new RefusedError(
+        'too_many_open_keys',
+        `Executions with ${MAX_OPEN_KEYS} concurrency keys wait or run already, as many as may. Use fewer keys, or try again when some have ended.`,
+        { retryAfterS: scheduler.retryAfterS() },
+      );
     case 'no_credit':
       return insufficientCredits(result);
     case 'user_queue_full':

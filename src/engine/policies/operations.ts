@@ -21,7 +21,7 @@ export interface Resolved {
   /** What tells its result apart from others: the work, or the operation with its parameters. */
   identity: unknown;
   /** At most so many of its key run at a time. */
-  concurrency: { key: string; limit: number } | null;
+  concurrency: { key: string; limit: number; isOwn?: true } | null;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface Resolved {
  */
 export function resolveSpec(operations: Operations, spec: Spec): Resolved {
   if (spec.kind !== 'operation') {
-    return { work: spec, settings: spec, identity: ownFields(spec), concurrency: null };
+    return { work: spec, settings: spec, identity: ownFields(spec), concurrency: asked(spec) };
   }
   const { operation, params, work } = resolveOperation(operations, spec);
   const { name, definition } = operation;
@@ -40,8 +40,20 @@ export function resolveSpec(operations: Operations, spec: Spec): Resolved {
     throw new RefusedError('validation', `The operation ${name} is not cacheable.`, { fields });
   }
   const limit = definition.concurrency;
-  const concurrency = limit === undefined ? null : { key: `operation:${name}`, limit };
+  if (limit !== undefined && spec.concurrency !== undefined) {
+    const message = `must be left out: the operation ${name} has a limit of its own, ${limit}`;
+    const fields = [{ field: '/concurrency', message }];
+    throw new RefusedError('validation', `/concurrency: ${message}`, { fields });
+  }
+  const concurrency = limit === undefined ? asked(spec) : { key: `operation:${name}`, limit };
   return { work, settings: work, identity: { operation: name, run: definition.run, params }, concurrency };
+}
+
+/** What the request itself says; whose key it is, is known where its user is. */
+function asked({ concurrency }: Spec): Resolved['concurrency'] {
+  return concurrency === undefined
+    ? null
+    : { key: concurrency.key, limit: concurrency.limit ?? 1, isOwn: true };
 }
 
 /** Fields that change how it is carried out, but not what comes out. */
@@ -61,6 +73,8 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'webhook',
     'start_at',
     'delay_ms',
+    'concurrency',
+    'debounce_ms',
   ],
   ...SCALAR_NAMES,
 ]);

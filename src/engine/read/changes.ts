@@ -212,7 +212,7 @@ export class Changes {
    */
   async stopPlan(id: ExecutionId, outcome: Outcome): Promise<void> {
     const [result] = await this.#deps.commit([[{ type: 'stop_plan', executionId: id, outcome }]]);
-    if (result?.status === 'applied') this.#stopLive(result.executions, { reason: null, graceMs: null });
+    if (result?.status === 'applied') this.stopLive(result.executions, { reason: null, graceMs: null });
   }
 
   /**
@@ -231,13 +231,13 @@ export class Changes {
     const groups = wanted.map((executionId): Group => [{ type: 'cancel', userId, executionId, reason }]);
     const results = groups.length === 0 ? [] : await stored(this.#deps.commit(groups));
     for (const result of results) {
-      if (result.status === 'applied') this.#stopLive(result.executions, how);
+      if (result.status === 'applied') this.stopLive(result.executions, how);
     }
     return results;
   }
 
   /** Stops the runs of what is being cancelled: of a plan, those of its steps. */
-  #stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
+  stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
     for (const execution of executions) {
       const { phase, spec, access } = execution;
       if (phase !== 'canceling' || spec.kind === 'plan') continue;

@@ -5,16 +5,17 @@ import { statusOf } from '../../domain/execution/lifecycle.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import type { IdempotencyPart } from '../../domain/ports/group.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, ownAnswer } from '../rows.ts';
-import { bytesOf, countAnswers, keepsOf, mayAdd, recount, roomOf } from './counting.ts';
+import { cancel } from './stopping.ts';
+import { bytesOf, countAnswers, keepsOf, mayAdd, mayOpenKey, recount, roomOf } from './counting.ts';
 import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
-import { addAttempt, announce, finished, label, ownerOf } from './moves.ts';
+import { addAttempt, announce, changeNeeds, finished, label, ownerOf } from './moves.ts';
 import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 
 export const acceptPart: Rule<Accept> = {
-  needs({ row, joins, pricing }) {
+  needs({ row, joins, pricing, conflict }) {
     const { user_id: userId, concurrency_key: key, plan_id: planId, step } = row;
     const windows = pricing?.windows ?? [];
     return {
@@ -22,14 +23,24 @@ export const acceptPart: Rule<Accept> = {
       steps: planId === null ? [] : [pair(planId, step ?? '')],
       users: [userId],
       keys: key === null ? [] : [key],
+      openKeys: key === null ? [] : [key],
+      keyed: key === null || conflict === undefined ? [] : [key],
       windows: windows.map(({ name }) => pair(userId, name)),
       accounts: row.cost === null ? [] : [userId],
       runsOf: joins ? [row.run_id] : [],
       ...tellingNeeds([userId]),
     };
   },
+  more({ row: { concurrency_key: key }, conflict }, set) {
+    if (key === null || conflict === undefined) return {};
+    const rows = set.keyed(key);
+    const runs = rows.map(({ run_id: runId }) => runId);
+    return { ...changeNeeds(rows), members: runs, executions: runs };
+  },
   apply(part, set, work) {
     const { end, pricing } = part;
+    const conflict = end === null ? yieldTo(set, part, work) : null;
+    if (conflict !== null) return conflict;
     const refusal =
       whyNoStep(set, part.row) ?? whyTooMuch(set, part) ?? (end === null ? whyFull(set, part) : null);
     if (refusal !== null) return refusal;
@@ -57,6 +68,25 @@ export const acceptPart: Rule<Accept> = {
     return null;
   },
 };
+
+/** Does to others with its concurrency key what it asks for; returns why it is refused. */
+function yieldTo(set: WorkingSet, { row, conflict }: Accept, work: Work): Undone | null {
+  const { concurrency_key: key, concurrency_limit: limit, user_id: userId } = row;
+  if (key === null || limit === null) return null;
+  if (!mayOpenKey(set, userId, key)) return { status: 'refused', reason: 'too_many_open_keys' };
+  if (conflict === undefined) return null;
+  const others = set.keyed(key);
+  if (conflict === 'reject') return others.length < limit ? null : { status: 'refused', reason: 'key_busy' };
+  const reason = `Replaced by the execution ${row.id}.`;
+  const running = others.filter(({ phase }) => phase === 'starting');
+  const going = {
+    cancel_running: running.slice(0, Math.max(0, running.length - limit + 1)),
+    replace_queued: others.filter(({ status }) => status === 'pending'),
+    debounce: others.filter(({ phase }) => phase === 'scheduled'),
+  }[conflict];
+  for (const other of going) cancel(set, other, { reason }, work);
+  return null;
+}
 
 type Begun = Partial<ExecutionRow> & { phase: ExecutionRow['phase']; attempts: AttemptRow[] };
 

@@ -1,4 +1,5 @@
 // How many executions there are of each sort, of all users and of each. Goes with every change of an execution.
+import { MAX_OPEN_KEYS } from '../../domain/execution/execution.ts';
 import { KEPT, type KeptUse } from '../../domain/kept.ts';
 import { mayTake, type Taken } from '../../domain/shares.ts';
 import type { AttemptRow, ExecutionRow } from '../rows.ts';
@@ -52,12 +53,30 @@ function count(set: WorkingSet, row: ExecutionRow, n: 1 | -1, by: Partial<Usage>
     else set.add('counts', 'finishedSteps', n);
     return;
   }
-  if (key !== null && status === 'running') set.add('keys', key, n);
+  if (key !== null) countKey(set, key, status === 'running', n, by);
   // A plan takes nothing; its steps do. One that is to start later waits like any other.
   if (pool === 'none' && phase !== 'scheduled') return;
   const field = status === 'running' ? 'running' : 'waiting';
   by[field] = (by[field] ?? 0) + n;
   if (phase === 'scheduled_retry') by.retrying = (by.retrying ?? 0) + n;
+}
+
+/** A key of a user is open while something waits or runs with it. */
+function countKey(set: WorkingSet, key: string, isRunning: boolean, n: 1 | -1, by: Partial<Usage>): void {
+  if (isRunning) set.add('keys', key, n);
+  if (!isOwnKey(key)) return;
+  const before = set.get('openKeys', key);
+  set.add('openKeys', key, n);
+  const change = Number(before + n > 0) - Number(before > 0);
+  by.keys = (by.keys ?? 0) + change;
+}
+
+export const isOwnKey = (key: string): boolean => key.startsWith('user:');
+
+/** Whether something may wait or run with a key: it is open, or its user may open one more. */
+export function mayOpenKey(set: WorkingSet, userId: string, key: string): boolean {
+  if (!isOwnKey(key) || set.get('openKeys', key) > 0) return true;
+  return mayTake(taken(set, userId, 'keys'), 1, MAX_OPEN_KEYS);
 }
 
 /** Adds to what a user takes. */

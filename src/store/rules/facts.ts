@@ -64,6 +64,10 @@ export interface Facts {
   sums: Usage;
   /** By concurrency key: how many run. */
   keys: number;
+  /** By concurrency key of a user: how many wait or run. */
+  openKeys: number;
+  /** By concurrency key: those that wait or run, oldest first. */
+  keyed: readonly ExecutionRow[];
   /** By name: see `CountName`. */
   counts: number;
   /** By what is numbered: the last number given. */
@@ -144,6 +148,8 @@ export interface Usage {
   waiting: number;
   /** Those of them that wait for their next attempt. */
   retrying: number;
+  /** Concurrency keys of theirs with which something waits or runs. */
+  keys: number;
   /** Executions that have ended, without steps of plans. */
   kept: number;
   /** Bytes of their executions in the store, with steps of plans. */
@@ -158,11 +164,12 @@ export const USAGE_FIELDS = [
   'running',
   'waiting',
   'retrying',
+  'keys',
   'kept',
   ...KEPT,
 ] as const satisfies (keyof Usage)[];
 export const NO_USAGE: Usage = Object.freeze({
-  ...{ running: 0, waiting: 0, retrying: 0, kept: 0 },
+  ...{ running: 0, waiting: 0, retrying: 0, keys: 0, kept: 0 },
   ...{ storeBytes: 0, logBytes: 0, logs: 0 },
 });
 export const NO_ACCOUNT: AccountRow = Object.freeze({ balance: 0, reserved: 0 });

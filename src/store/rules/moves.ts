@@ -40,6 +40,7 @@ export function changeNeeds(rows: readonly (ExecutionRow | null)[]): Needs {
     accounts: costly.map(({ user_id: userId }) => userId),
     users,
     keys,
+    openKeys: keys,
     ...tellingNeeds(users),
   };
 }

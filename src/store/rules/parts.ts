@@ -62,6 +62,7 @@ export type Undone =
       status: 'refused';
       reason:
         | FullReason
+        | ('key_busy' | 'too_many_open_keys')
         | ('run_gone' | 'not_found' | 'balance_limit')
         | ('schedule_exists' | 'too_many_schedules')
         | ('key_reused' | 'key_exists' | 'too_many_keys')

@@ -44,7 +44,7 @@ function touchCanceling(set: WorkingSet, row: ExecutionRow, work: Work): void {
   }
 }
 
-function cancel(
+export function cancel(
   set: WorkingSet,
   row: ExecutionRow,
   { reason }: Pick<CancelPart, 'reason'>,

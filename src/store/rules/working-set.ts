@@ -58,6 +58,7 @@ export class WorkingSet {
   #removed: ExecutionRow[] = [];
   /** Executions that were changed, by what they belong to now: a fact that is looked at later does not know them. */
   readonly #ofRun = new Map<string, Set<string>>();
+  readonly #ofKey = new Map<string, Set<string>>();
   readonly #ofPlan = new Map<string, Set<string>>();
 
   /** @param source serves what was not loaded; without one, that is an error */
@@ -101,8 +102,8 @@ export class WorkingSet {
   }
 
   add(kind: 'counts', key: CountName, by: number): void;
-  add(kind: 'keys' | 'pending', key: string, by: number): void;
-  add(kind: 'counts' | 'keys' | 'pending', key: string, by: number): void {
+  add(kind: 'keys' | 'openKeys' | 'pending', key: string, by: number): void;
+  add(kind: 'counts' | 'keys' | 'openKeys' | 'pending', key: string, by: number): void {
     this.put(kind, key, this.get(kind, key) + by);
   }
 
@@ -129,6 +130,12 @@ export class WorkingSet {
     const ids = new Set([...this.get('sharers', runId), ...(this.#ofRun.get(runId) ?? [])]);
     const known = this.#known.executions;
     return [...ids].some((id) => !known.has(id) || known.get(id)?.run_id === runId);
+  }
+
+  /** Those that wait or run with a concurrency key, oldest first. */
+  keyed(key: string): ExecutionRow[] {
+    const rows = this.#rows(this.get('keyed', key), this.#ofKey.get(key));
+    return rows.filter((row) => row.concurrency_key === key && row.phase !== 'done');
   }
 
   liveSteps(planId: string): ExecutionRow[] {
@@ -184,6 +191,7 @@ export class WorkingSet {
   #write(row: ExecutionRow): void {
     this.put('executions', row.id, row);
     if (row.run_id !== row.id) note(this.#ofRun, row.run_id, row.id);
+    if (row.concurrency_key !== null) note(this.#ofKey, row.concurrency_key, row.id);
     if (row.plan_id === null || row.step === null) return;
     note(this.#ofPlan, row.plan_id, row.id);
     this.put('steps', pair(row.plan_id, row.step), row.id);
@@ -253,6 +261,13 @@ function shelves(): Shelves {
     ...{ listeners: new Map(), pending: new Map(), webhooks: new Map(), deliveries: new Map() },
     ...{ waiting: new Map(), held: new Map(), apiKeys: new Map(), apiKeyCount: new Map(), users: new Map() },
     ...{ schedules: new Map(), scheduleNames: new Map(), scheduleCounts: new Map(), scheduleRuns: new Map() },
-    ...{ sums: new Map(), keys: new Map(), counts: new Map(), last: new Map() },
+    ...{
+      sums: new Map(),
+      keys: new Map(),
+      openKeys: new Map(),
+      keyed: new Map(),
+      counts: new Map(),
+      last: new Map(),
+    },
   };
 }

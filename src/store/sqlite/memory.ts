@@ -12,7 +12,7 @@ import { toListener, type WebhookRow } from '../webhook-rows.ts';
 import { Usages } from './usages.ts';
 
 /** The kinds of facts that are in memory. */
-const KEPT = ['keys', 'counts', 'listeners', 'pending', 'last'] as const;
+const KEPT = ['keys', 'openKeys', 'counts', 'listeners', 'pending', 'last'] as const;
 type Kept = (typeof KEPT)[number];
 export const REMEMBERED = ['users', 'sums', ...KEPT] as const;
 export type Remembered = (typeof REMEMBERED)[number];
@@ -35,6 +35,7 @@ export class Memory {
   readonly #users = new Usages();
   readonly #facts: { [K in Kept]: Map<string, Facts[K]> } = {
     keys: new Map(),
+    openKeys: new Map(),
     counts: new Map(),
     listeners: new Map(),
     pending: new Map(),
@@ -55,6 +56,7 @@ export class Memory {
     users: (userId) => this.#users.of(userId),
     sums: (of) => (of === 'users' ? this.#users.users : this.#users.sum),
     keys: (key) => this.#facts.keys.get(key) ?? 0,
+    openKeys: (key) => this.#facts.openKeys.get(key) ?? 0,
     counts: (name) => this.#facts.counts.get(name) ?? 0,
     listeners: (userId) => this.#facts.listeners.get(userId) ?? [],
     pending: (userId) => this.#facts.pending.get(userId) ?? 0,
@@ -118,6 +120,10 @@ export class Memory {
     for (const { key, n } of db.prepare(KEYS).all() as { key: string; n: number }[]) {
       this.#facts.keys.set(key, n);
     }
+    for (const { user_id, key, n } of db.prepare(OPEN_KEYS).all() as unknown as OpenKeyRow[]) {
+      this.#facts.openKeys.set(key, n);
+      this.#users.change(user_id, 'keys', 1);
+    }
   }
 
   #readBytes(db: DatabaseSync): void {
@@ -152,6 +158,7 @@ export const NOTHING_COUNTED: Pick<Source, Remembered> = {
   users: () => NO_USAGE,
   sums: () => NO_USAGE,
   keys: () => 0,
+  openKeys: () => 0,
   counts: () => 0,
   listeners: () => [],
   pending: () => 0,
@@ -171,6 +178,12 @@ interface LiveRow {
   n: number;
 }
 
+interface OpenKeyRow {
+  user_id: string;
+  key: string;
+  n: number;
+}
+
 interface LogRow {
   user_id: string | null;
   bytes: number;
@@ -185,6 +198,8 @@ const ENDED = `SELECT user_id, count(*) AS n FROM executions
   WHERE finished_at IS NOT NULL AND plan_id IS NULL GROUP BY user_id`;
 const KEYS = `SELECT concurrency_key AS key, count(*) AS n FROM executions
   WHERE phase IN ('starting', 'canceling') AND concurrency_key IS NOT NULL GROUP BY concurrency_key`;
+const OPEN_KEYS = `SELECT min(user_id) AS user_id, concurrency_key AS key, count(*) AS n FROM executions
+  WHERE concurrency_key >= 'user:' AND concurrency_key < 'user;' AND phase <> 'done' GROUP BY concurrency_key`;
 // SQLite takes the length of a text from the head of its row. Without MATERIALIZED it would sort the texts themselves.
 const STORE_BYTES = `
   WITH sizes AS MATERIALIZED (

@@ -304,6 +304,10 @@ const HELD = `ALTER TABLE deliveries ADD COLUMN held_since INTEGER`;
 /** Executions that are to start later, by their start. */
 const DELAYED = `CREATE INDEX executions_delayed ON executions (retry_at, id) WHERE phase = 'scheduled'`;
 
+/** What waits or runs with a concurrency key. */
+const KEYED = `CREATE INDEX executions_live_key ON executions (concurrency_key, seq)
+  WHERE concurrency_key IS NOT NULL AND phase <> 'done'`;
+
 /** Schedules, and what became of their due times: one row for each, so that none is served twice. */
 const SCHEDULES = `
   CREATE TABLE schedules (
@@ -351,6 +355,7 @@ export const MIGRATIONS: readonly string[] = [
   HELD,
   DELAYED,
   SCHEDULES,
+  KEYED,
 ];
 
 /**

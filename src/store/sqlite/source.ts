@@ -35,6 +35,7 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     steps: (key) => one<{ id: string }>('step', ...parts(key))?.id ?? null,
     liveSteps: executionsWhere(db, `WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`),
     allSteps: executionsWhere(db, 'WHERE plan_id = ? ORDER BY seq'),
+    keyed: executionsWhere(db, `WHERE concurrency_key = ? AND phase <> 'done' ORDER BY seq`),
     firstEvents: (id) => one<{ position: number }>('firstEvent', id)?.position ?? null,
     idempotency: (key) => one<IdempotencyRow>('idempotency', ...parts(key)),
     accounts: (userId) => one<AccountRow>('account', userId) ?? NO_ACCOUNT,

@@ -15,7 +15,17 @@ const NOTHING: Facts = {
   ...{ firstEvents: null, idempotency: null, accounts: NO_ACCOUNT, windows: null, reservations: null },
   ...{ listeners: [], pending: 0, webhooks: null, deliveries: null, waiting: [], held: [] },
   ...{ schedules: null, scheduleNames: null, scheduleCounts: 0, scheduleRuns: null },
-  ...{ apiKeys: null, apiKeyCount: 0, users: NO_USAGE, sums: NO_USAGE, keys: 0, counts: 0, last: 0 },
+  ...{
+    apiKeys: null,
+    apiKeyCount: 0,
+    users: NO_USAGE,
+    sums: NO_USAGE,
+    keys: 0,
+    openKeys: 0,
+    keyed: [],
+    counts: 0,
+    last: 0,
+  },
 };
 
 export function setOf(named: Named = {}, terms: Partial<WorkingSet['terms']> = {}): WorkingSet {

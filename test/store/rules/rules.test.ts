@@ -1,10 +1,11 @@
 // The rules of the groups, without a database.
 import t from 'tap';
 import type { ApiKey } from '../../../src/domain/access/api-key.ts';
+import { MAX_OPEN_KEYS } from '../../../src/domain/execution/execution.ts';
 import type { Cost } from '../../../src/domain/cost.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../../../src/store/rules/groups.ts';
 import type { RulePart } from '../../../src/store/rules/parts.ts';
-import { pair, parts } from '../../../src/store/rules/facts.ts';
+import { NO_USAGE, pair, parts } from '../../../src/store/rules/facts.ts';
 import { NotLoaded, WorkingSet } from '../../../src/store/rules/working-set.ts';
 import { EQUAL_SHARES } from '../../../src/store/shares.ts';
 import { END, EXIT_0 } from '../../helpers/records.ts';
@@ -209,4 +210,20 @@ t.test('an end of an API key is only brought forward', async (t) => {
     },
   ]);
   t.match(set.get('apiKeys', 'a'), { expires_at: 20, last_used_at: 7 });
+});
+
+t.test('open keys have a bound; above it, a user with less than a share still opens one', async (t) => {
+  const usage = (keys: number) => ({ ...NO_USAGE, keys });
+  const ann = usage(MAX_OPEN_KEYS);
+  const set = setOf({
+    users: { ann },
+    sums: { total: ann, users: usage(1) },
+    openKeys: { 'user:ann:open': 1 },
+  });
+  const of = (userId: string, key: string) =>
+    acceptOf({ user_id: userId, concurrency_key: `user:${userId}:${key}`, concurrency_limit: 1 });
+  t.match(applyGroup(set, [of('ann', 'new')]), { status: 'refused', reason: 'too_many_open_keys' });
+  t.match(applyGroup(set, [of('ann', 'open')]), { status: 'applied' });
+  t.match(applyGroup(set, [of('bob', 'new')]), { status: 'applied' });
+  t.same([set.get('openKeys', 'user:ann:open'), set.get('users', 'bob').keys], [2, 1]);
 });
