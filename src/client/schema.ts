@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 436ff1d564223d34f34e2bf90a8ad0dbca308b9856940c5141f0c0a971719357.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 858a9b155d3a243a27b5c8239f490362645f649552d862e9715f86c6b0b91b90.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1506,6 +1506,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1541,6 +1544,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1581,6 +1587,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1621,6 +1630,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1666,6 +1678,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1698,6 +1713,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1733,6 +1751,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1773,6 +1794,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1818,6 +1842,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1863,6 +1890,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1913,6 +1943,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1950,6 +1983,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -1994,6 +2030,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2031,6 +2070,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2073,6 +2115,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2115,6 +2160,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2162,6 +2210,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2196,6 +2247,9 @@ export interface components {
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            debounce_ms?: number;
             /**
              * Format: date-time
              * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
@@ -2336,6 +2390,18 @@ export interface components {
             key_exclude?: string[];
             /** @description Part of the cache key. Change it to get a new result. */
             salt?: string;
+        };
+        /** @description Limits how many executions with the same key run at a time. */
+        ConcurrencyOptions: {
+            /** @description A name of your choice. Your executions with the same key share the limit. */
+            key: string;
+            /** @description Most of them that run at a time. Default: 1. */
+            limit?: number;
+            /**
+             * @description If as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.
+             * @enum {string}
+             */
+            on_conflict?: "queue" | "reject" | "cancel_running" | "replace_queued";
         };
         /** @description A webhook for one execution or plan: execd sends its events to a URL, signed as Standard Webhooks specifies. */
         WebhookTarget: {
@@ -2729,7 +2795,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -3279,6 +3345,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -3325,6 +3392,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -3376,6 +3444,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -3427,6 +3496,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -3483,6 +3553,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -3526,6 +3597,7 @@ export interface components {
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
             cache?: components["schemas"]["CacheOptions"];
+            concurrency?: components["schemas"]["ConcurrencyOptions"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -5499,6 +5571,8 @@ export interface components {
          *     - `too_many_submits`: The user submits too often
          *     - `store_quota_exceeded`: The executions of the user keep too much in the store
          *     - `log_quota_exceeded`: The logs of the user have reached their quota
+         *     - `concurrency_key_busy`: As many executions with the concurrency key run as may
+         *     - `too_many_open_keys`: Too many concurrency keys are in use
          *     - `limit_reached`: No slot is free
          *     - `too_many_streams`: Too many streams are open
          *     - `too_many_open_requests`: The user has too many open requests
