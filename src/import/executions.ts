@@ -8,6 +8,7 @@ import {
 } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
+import { NO_TIMES } from '../domain/spec/times.ts';
 import type { Work } from '../domain/spec/spec.ts';
 import type { OldResult } from './records.ts';
 
@@ -66,7 +67,7 @@ function idFrom(ms: number, digest: string): ExecutionId {
 const NO_WORK: Work = { kind: 'exec', program: 'unknown' };
 const NOTHING_ASKED = {
   ...{ plan: null, labels: {}, priority: 0, limits: {}, stop: null, retry: null, retrySafe: false },
-  timeouts: { queueMs: null, attemptMs: 0, totalMs: null, idleMs: null },
+  timeouts: NO_TIMES,
   outputPolicy: { maxBytes: 0, oversized: 'truncate', parse: null },
   ...{ concurrency: null, cache: null, cost: null, rerunOf: null, redriveOf: null, keptFrom: null },
   ...{ caller: null, isolation: 'none', hasNetwork: false, access: NO_ACCESS_FACTS, webhook: null },

@@ -1,4 +1,5 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
+import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
 import type { ExecutionId } from '../ids.ts';
@@ -58,12 +59,7 @@ export interface Attempt {
 }
 
 /** The clocks that apply, after defaults. Milliseconds; null is off. */
-export interface Timeouts {
-  queueMs: number | null;
-  attemptMs: number;
-  totalMs: number | null;
-  idleMs: number | null;
-}
+export type { Timeouts };
 
 export interface OutputPolicy {
   maxBytes: number;

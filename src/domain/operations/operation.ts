@@ -1,5 +1,6 @@
 // Operations: what a client may ask for by name. A file defines them: their parameters, what they run, and their
 // policies. Here are the words of that file and what they mean; reading it is not done here.
+import { resolveTimes, toWireTimes } from '../spec/times.ts';
 import { z } from 'zod';
 import { compileRun } from './compile-run.ts';
 import { type FieldProblem, RefusedError } from '../errors.ts';
@@ -412,12 +413,7 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Opera
   const { timeouts = {}, retry, output, cache } = definition;
   const oversized = output?.oversized ?? defaults.oversized;
   return {
-    timeouts: {
-      queue_ms: timeouts.queue_ms ?? null,
-      attempt_ms: timeouts.attempt_ms ?? defaults.attemptMs,
-      total_ms: timeouts.total_ms ?? null,
-      idle_ms: timeouts.idle_ms ?? null,
-    },
+    timeouts: toWireTimes(resolveTimes(timeouts, { attemptMs: defaults.attemptMs })),
     limits:
       definition.run.kind === 'http'
         ? null

@@ -7,6 +7,7 @@ import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
 import { limitsShape } from './limits-schema.ts';
 import { scalarsShape } from './scalars.ts';
+import { askedTimesShape } from './times.ts';
 import { quoted } from '../errors.ts';
 import { CAUSES, type Cause } from '../outcome.ts';
 import { MAX_RESULT_BYTES } from '../output-totals.ts';
@@ -144,21 +145,10 @@ export const planTimeouts = z.strictObject({
   total_ms: wholeMs(WEEK_MS).optional().describe('From submission to the end of the plan, milliseconds.'),
 });
 
-/** The four clocks, milliseconds. `idle_ms`: no output for that long. */
+/** The clocks, milliseconds. */
 export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
-  const maxTimeout = wholeMs(limits.maxAttemptMs, 'EXECUTION_MAX_TIMEOUT');
-  return z.strictObject({
-    queue_ms: wholeMs(WEEK_MS)
-      .optional()
-      .describe('Longest wait for a slot, milliseconds. Default: no limit, unless the operator sets one.'),
-    attempt_ms: maxTimeout
-      .optional()
-      .describe('Longest attempt, from start to end, milliseconds. Default: EXECUTION_DEFAULT_TIMEOUT.'),
-    total_ms: wholeMs(WEEK_MS)
-      .optional()
-      .describe('Longest time from submission to end, with all retries, milliseconds. Default: no limit.'),
-    idle_ms: maxTimeout.optional().describe('Longest time without output, milliseconds. Default: no limit.'),
-  });
+  const attempt = wholeMs(limits.maxAttemptMs, 'EXECUTION_MAX_TIMEOUT');
+  return z.strictObject(askedTimesShape({ week: wholeMs(WEEK_MS), attempt }));
 }
 
 export const OVERSIZED = ['truncate', 'fail', 'spool'] as const;

@@ -1,5 +1,6 @@
 // What the key of a cached result is made of, field by field, as far as a record shows it: two records with different keys differ
 // in one of these fields, or in what no record holds (the definition of an operation, the value of a secret).
+import { timesOfResult, toWireTimes } from '../../domain/spec/times.ts';
 import type { Execution } from '../../domain/execution/execution.ts';
 import { canonicalJson } from '../../domain/json.ts';
 import { without } from '../policies/cache-key.ts';
@@ -44,13 +45,13 @@ function fieldsOf(execution: Keyed): Record<string, unknown> {
   const run = work.kind === 'plan' ? {} : ownFields(work);
   // Parameters say the same as the work that is made of them, in words of the caller.
   const identity = spec.kind === 'operation' ? { ...asked } : run;
-  const { attemptMs, idleMs, totalMs } = timeouts;
+  const { attempt_ms, ...times } = toWireTimes(timesOfResult(timeouts));
   const isAdaptive = spec.kind === 'operation' && spec.timeouts?.attempt_ms === undefined;
   return {
     ...(excluded.reduce<unknown>(without, identity) as object),
     ...(cache?.scope === 'task' ? { task_id: taskId } : {}),
     cache: { scope: cache?.scope ?? null, key_exclude: [...excluded].sort(), salt: settings?.salt ?? null },
-    timeouts: { ...(isAdaptive ? {} : { attempt_ms: attemptMs }), idle_ms: idleMs, total_ms: totalMs },
+    timeouts: { ...(isAdaptive ? {} : { attempt_ms }), ...times },
     output: outputPolicy,
     limits,
     policy_version: access.policyVersion,

@@ -1,6 +1,7 @@
 // What tells one result from another: everything that affects it, in a form that is the same in every process.
 import { hash } from 'node:crypto';
 import type { CacheScope, CacheUse } from '../../domain/cache.ts';
+import { timesOfResult } from '../../domain/spec/times.ts';
 import type { OutputPolicy, Timeouts } from '../../domain/execution/execution.ts';
 import { canonicalJson } from '../../domain/json.ts';
 import type { ResourceLimits } from '../../domain/limits.ts';
@@ -51,7 +52,7 @@ function cacheKey(spec: CacheSpec, scope: CacheScope, subject: CacheSubject): st
     // Whoever leaves out other fields asks for another thing.
     excluded: [...(spec.key_exclude ?? [])].sort(),
     // How long it may wait says nothing about what comes out.
-    limits: { attemptMs: timeouts.attemptMs, idleMs: timeouts.idleMs, totalMs: timeouts.totalMs },
+    limits: timesOfResult(timeouts),
     resources: limits,
     output,
     salt: spec.salt ?? null,

@@ -1,4 +1,5 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
+import { resolveTimes } from '../../domain/spec/times.ts';
 import type { Kept } from '../../domain/kept.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
 import type { Caller } from '../../domain/spec/access.ts';
@@ -63,13 +64,8 @@ export type SpecSettings = Pick<
 > & { limits?: ResourceLimits | undefined; stop?: StopSpec | undefined };
 
 function resolveTimeouts(spec: SpecSettings, policy: EngineSettings, adaptiveMs: number | null): Timeouts {
-  const { queue_ms, attempt_ms, total_ms, idle_ms } = spec.timeouts ?? {};
-  return {
-    queueMs: queue_ms ?? null,
-    attemptMs: adaptiveMs ?? attempt_ms ?? policy.attemptMs,
-    totalMs: total_ms ?? null,
-    idleMs: idle_ms ?? null,
-  };
+  const times = resolveTimes(spec.timeouts, { attemptMs: policy.attemptMs });
+  return { ...times, attemptMs: adaptiveMs ?? times.attemptMs };
 }
 
 function resolveOutput(spec: SpecSettings, policy: EngineSettings): OutputPolicy {

@@ -13,6 +13,7 @@ import type { StopRequest } from '../../domain/ports/runner.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { reservation } from '../../domain/credits/price.ts';
 import type { TimeoutsSpec } from '../../domain/spec/spec.ts';
+import { resolveTimes, shortened } from '../../domain/spec/times.ts';
 import type { LateAccepts } from '../accept/late-accepts.ts';
 import type { LiveRuns } from '../run/live-runs.ts';
 import type { LogRemovals } from '../upkeep/log-removals.ts';
@@ -268,28 +269,15 @@ function reservationFor(execution: Execution, timeouts: Timeouts | null): { rese
   return { reserved: reservation(cost.rates, { ...execution, timeouts }) };
 }
 
-/** The limits after an extension; a shorter one would be a stop in disguise. */
+/** The limits after an extension. */
 function extended(before: Timeouts, change: TimeoutsSpec): Timeouts {
-  const after: Timeouts = {
-    queueMs: change.queue_ms ?? before.queueMs,
-    attemptMs: change.attempt_ms ?? before.attemptMs,
-    totalMs: change.total_ms ?? before.totalMs,
-    idleMs: change.idle_ms ?? before.idleMs,
-  };
-  const names = {
-    queueMs: 'queue_ms',
-    attemptMs: 'attempt_ms',
-    totalMs: 'total_ms',
-    idleMs: 'idle_ms',
-  } as const;
-  const fields = (Object.keys(names) as (keyof Timeouts)[]).flatMap((name): FieldProblem[] => {
-    const old = before[name] ?? Infinity;
-    if ((after[name] ?? Infinity) >= old) return [];
+  const after = resolveTimes(change, before);
+  const fields = shortened(before, after).map(({ name, before: old }): FieldProblem => {
     const message =
-      old === Infinity
+      old === null
         ? 'is off, and can only be set when the execution is submitted'
         : `must not be less than ${old}`;
-    return [{ field: `/timeouts/${names[name]}`, message }];
+    return { field: `/timeouts/${name}`, message };
   });
   if (fields.length > 0)
     throw new RefusedError('validation', 'Limits can be extended, not shortened.', { fields });

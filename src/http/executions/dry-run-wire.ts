@@ -6,7 +6,8 @@ import type { DryRun } from '../../engine/engine.ts';
 import { toProblem } from '../edge/error-handler.ts';
 import type { dryRun } from './schemas.ts';
 import { toCache } from './cache-use.ts';
-import { toLimits, toStop, toTimeouts } from './wire.ts';
+import { toWireTimes } from '../../domain/spec/times.ts';
+import { toLimits, toStop } from './wire.ts';
 
 export function toDryRun(
   spec: Spec,
@@ -28,7 +29,7 @@ export function toDryRun(
 function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['onLimit']) {
   const { timeouts, limits, stop, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
   return {
-    timeouts: toTimeouts(timeouts),
+    timeouts: toWireTimes(timeouts),
     limits: toLimits(limits),
     stop: toStop(stop),
     retry:

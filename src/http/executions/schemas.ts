@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from '../../domain/cache.ts';
 import { NOT_KEPT, PHASES } from '../../domain/execution/execution.ts';
+import { shownTimesShape } from '../../domain/spec/times.ts';
 import { WARNINGS } from '../../domain/execution/warnings.ts';
 import { cost } from '../accounts/account-schemas.ts';
 import { outputPolicy, resourceLimits, stop } from '../operations/operation-schemas.ts';
@@ -69,12 +70,7 @@ export const attempt = z
   .describe('One attempt.');
 
 export const effectiveTimeouts = z
-  .strictObject({
-    queue_ms: ms.nullable().describe('Longest wait for a slot, milliseconds; null: no limit.'),
-    attempt_ms: ms.describe('Longest attempt, milliseconds.'),
-    total_ms: ms.nullable().describe('Longest time from submission to end, milliseconds; null: no limit.'),
-    idle_ms: ms.nullable().describe('Longest time without output, milliseconds; null: no limit.'),
-  })
+  .strictObject(shownTimesShape(ms))
   .describe('Time limits after all defaults.');
 
 export const cacheUse = z

@@ -1,11 +1,11 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
+import { toWireTimes } from '../../domain/spec/times.ts';
 import type { z } from 'zod';
 import { classOf } from '../../domain/errors.ts';
 import {
   type Attempt,
   type Execution,
   type OutputTotals,
-  type Timeouts,
   beganAt,
   isFinished,
   NO_OUTPUT,
@@ -106,7 +106,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     task_id: execution.taskId,
     labels: execution.labels,
     priority: execution.priority,
-    timeouts: toTimeouts(execution.timeouts),
+    timeouts: toWireTimes(execution.timeouts),
     limits: toLimits(execution.limits),
     stop: toStop(execution.stop),
     retry: toRetry(execution),
@@ -169,10 +169,6 @@ export function timestampsOf({ execution, startedAt }: ExecutionView): Execution
 
 export function toScheduleOf({ schedule }: Execution): ExecutionWire['schedule'] {
   return schedule === null ? null : { name: schedule.name, due: isoTime(schedule.dueAt) };
-}
-
-export function toTimeouts({ queueMs, attemptMs, totalMs, idleMs }: Timeouts): ExecutionWire['timeouts'] {
-  return { queue_ms: queueMs, attempt_ms: attemptMs, total_ms: totalMs, idle_ms: idleMs };
 }
 
 export function toLimits(limits: ResourceLimits): ExecutionWire['limits'] {

@@ -4,6 +4,7 @@ import type { Operation, EffectivePolicy } from '../../domain/operations/operati
 import { eachLimit, LIMITS } from '../../domain/limits.ts';
 import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../../domain/spec/spec.ts';
+import { shownTimesShape } from '../../domain/spec/times.ts';
 import { count, ms } from '../edge/schemas.ts';
 
 /** What applies after all defaults. */
@@ -34,14 +35,7 @@ export const outputPolicy = z
   })
   .describe('What execd keeps of the output.');
 
-const timeouts = z
-  .strictObject({
-    queue_ms: ms.nullable().describe('Longest wait for a slot, milliseconds; null: no limit.'),
-    attempt_ms: ms.describe('Longest attempt, milliseconds.'),
-    total_ms: ms.nullable().describe('Longest time from submission to end, milliseconds; null: no limit.'),
-    idle_ms: ms.nullable().describe('Longest time without output, milliseconds; null: no limit.'),
-  })
-  .describe('Time limits.');
+const timeouts = z.strictObject(shownTimesShape(ms)).describe('Time limits.');
 
 const adaptiveTimeout = z
   .strictObject({
