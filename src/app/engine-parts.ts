@@ -1,0 +1,62 @@
+// The engine, and what it needs that is made for it alone.
+import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
+import { creditSource } from '../engine/credits/credit-source.ts';
+import { Engine, type EngineDeps } from '../engine/engine.ts';
+import { policySource, resolveSpec } from '../engine/policies/operations.ts';
+import { cronProblem, timesOf } from '../expressions/cron.ts';
+import type { ConditionThread } from '../expressions/condition-thread.ts';
+import { planParts } from '../expressions/plan-parts.ts';
+import type { Circuits } from '../resilience/circuits.ts';
+import { toCommand } from '../runners/commands/to-command.ts';
+import { engineSettings, limitsOf } from './from-config.ts';
+import type { Parts, Setting } from './parts.ts';
+import { disksOf } from './places.ts';
+
+/** What the engine shares with others, and whoever listens to schedules. */
+export interface EngineMates {
+  circuits: Circuits;
+  conditions: ConditionThread;
+  onScheduleRun: EngineDeps['onScheduleRun'];
+}
+
+export function buildEngine(
+  { config, log, clock, overrides, places }: Setting,
+  { store, journal, runner, requests, rules, secrets, operations, prices, hasCredits, keys }: Parts,
+  { circuits, conditions, onScheduleRun }: EngineMates,
+): Engine {
+  const traces = createTraceIds();
+  return new Engine({
+    ...{ store, secrets, runner, requests, circuits, clock, log },
+    rules: () => rules.current,
+    isRevoked: (id) => keys.isRevoked(id),
+    random: () => Math.random(),
+    resolve: (spec) => resolveSpec(operations, spec),
+    policies: policySource(operations),
+    cache: {
+      maxEntries: config.EXECUTION_CACHE_SIZE,
+      maxBytes: config.EXECUTION_CACHE_MAX_BYTES,
+      isPersistent: config.EXECUTION_CACHE_PERSIST,
+      cleanupIntervalMs: config.EXECUTION_CACHE_CLEANUP_INTERVAL * 1000,
+    },
+    journal: overrides.journal?.(journal) ?? journal,
+    policy: engineSettings(config),
+    newId: createIdGenerator(() => clock.now()),
+    newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    credits: hasCredits ? creditSource(operations, () => prices.now()) : null,
+    chargeWorkers: config.EXECUTION_CHARGE_WORKERS,
+    plans: {
+      ...planParts(limitsOf(config), (...evaluation) => conditions.evaluate(...evaluation)),
+      maxLiveBytes: config.EXECUTION_PLAN_MEMORY_BYTES,
+      maxStepBytes: config.EXECUTION_PLAN_STEP_BYTES,
+    },
+    ...{ times: { timesOf, cronProblem }, onScheduleRun },
+    syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
+    drainMs: config.EXECUTION_DRAIN_SECS * 1000,
+    cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
+    disks: disksOf(places),
+    retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
+    maxRetained: config.EXECUTION_MAX_RETAINED,
+    toCommand: (execution, work, { epoch, traceparent }) =>
+      toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent }),
+  });
+}

@@ -1,0 +1,156 @@
+// The parts of the service that stand beneath the engine: its store, what runs work, the operator's files, and access.
+import type { Logger } from 'pino';
+import { Authentication } from '../access/authentication.ts';
+import { KeyRing } from '../access/key-ring.ts';
+import { tokenReader } from '../access/tokens.ts';
+import type { Config } from '../config/load.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { Group, GroupResult } from '../domain/ports/group.ts';
+import type { Journal } from '../domain/ports/journal.ts';
+import type { Runner } from '../domain/ports/runner.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
+import { FileJournal, journalPath } from '../journal/reader.ts';
+import type { EventHandler } from '../observe/event-handlers.ts';
+import { liveCredits } from '../operator-files/credits-file.ts';
+import type { LiveFile } from '../operator-files/live-files.ts';
+import { liveOperations } from '../operator-files/operations-file.ts';
+import { liveRules } from '../operator-files/policy-file.ts';
+import { liveSecrets } from '../operator-files/secrets-file.ts';
+import { CommandRunner } from '../runners/commands/command.ts';
+import { SqliteStore } from '../store/sqlite/store.ts';
+import { keysOf } from './access-files.ts';
+import { type ChosenHost, chooseHost } from './choose-host.ts';
+import { createClock } from './clock.ts';
+import {
+  limitsOf,
+  openFilesOf,
+  providerOf,
+  quotasOf,
+  requestRunner,
+  scratchRoot,
+  sharesOf,
+} from './from-config.ts';
+import { isolationOf } from './isolation.ts';
+import { type Places, placesOf } from './places.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Parts that a test may put in place of the real ones. */
+export interface Overrides {
+  clock?: Clock;
+  /** By which the runner host is watched. */
+  hostClock?: Clock;
+  /** The runner host, chosen and checked before. */
+  host?: ChosenHost;
+  store?: (real: Store) => Store;
+  runner?: (real: Runner) => Runner;
+  journal?: (real: Journal) => Journal;
+  sender?: (real: WebhookSender) => WebhookSender;
+  /** Directory of the built console. */
+  consoleDir?: string;
+  /** Further ones. */
+  handlers?: readonly EventHandler[];
+}
+
+/** Facts and choices that everything is built of. */
+export interface Setting {
+  config: Config;
+  log: Logger;
+  runtime: Runtime;
+  overrides: Overrides;
+  clock: Clock;
+  /** That of the machine, also where a test has another one. */
+  systemClock: Clock;
+  places: Places;
+}
+
+export function settingOf(config: Config, log: Logger, runtime: Runtime, overrides: Overrides): Setting {
+  const systemClock = createClock();
+  const clock = overrides.clock ?? systemClock;
+  return { config, log, runtime, overrides, clock, systemClock, places: placesOf(config) };
+}
+
+export type Commit = (groups: readonly Group[]) => Promise<GroupResult[]>;
+export type Parts = Awaited<ReturnType<typeof buildParts>>;
+
+/** @throws ConfigError when the runner host that was asked for is not there */
+export async function buildParts(setting: Setting, commit: Commit) {
+  const { config, overrides, places, clock } = setting;
+  const store = storeOf(setting);
+  const journal = new FileJournal(places.log);
+  const files = operatorFiles(setting);
+  const commands = await commandRunner(setting, () => files.secrets.valueFiles());
+  const runner = overrides.runner?.(commands) ?? commands;
+  const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(places.log, name) });
+  const rules = liveRules({
+    path: config.EXECUTION_POLICY_FILE ?? null,
+    quotas: quotasOf(config),
+    tiers: () => runner.status().tiers,
+    onChange: (changed) => store.setShares(sharesOf(changed)),
+    log: setting.log,
+  });
+  store.setShares(sharesOf(rules.current));
+  const usedStore = overrides.store?.(store) ?? store;
+  const access = accessOf(setting, usedStore, commit);
+  const live: LiveFile[] = [
+    keysOf(config.EXECUTION_API_KEYS_FILE ?? null, access.keys),
+    ...[rules.file, files.secrets.file, files.prices.file, files.operations.file],
+  ];
+  return {
+    ...{ store: usedStore, journal, commands, runner, requests, rules, commit },
+    ...{ ...files, ...access, files: live },
+  };
+}
+
+function storeOf({ config, clock, runtime, places }: Setting): Store {
+  return new SqliteStore({
+    dir: places.data,
+    now: () => clock.now(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
+    maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING,
+    owner: `pid ${runtime.pid}`,
+  });
+}
+
+async function commandRunner(
+  { config, log, runtime, overrides, clock, systemClock, places }: Setting,
+  valueFiles: () => readonly string[],
+): Promise<CommandRunner> {
+  const host = overrides.host ?? (await chooseHost(config, runtime.execPath, log));
+  return new CommandRunner({
+    hostCommand: host.command,
+    openFiles: openFilesOf(config, runtime, host.isNative),
+    user: { name: runtime.user ?? 'root', isRoot: runtime.uid === 0 },
+    ...isolationOf(config, host.isNative, places, valueFiles),
+    workDir: places.work,
+    scratchRoot: scratchRoot(places.data),
+    journalPath: (name) => journalPath(places.log, name),
+    clock,
+    hostClock: overrides.hostClock ?? systemClock,
+    hostSilenceMs: config.EXECUTION_RUNNER_SILENCE_SECS * 1000,
+    log,
+  });
+}
+
+function operatorFiles({ config, runtime }: Setting) {
+  const hasCredits = config.EXECUTION_CREDITS_FILE !== undefined;
+  return {
+    secrets: liveSecrets({
+      path: config.EXECUTION_SECRETS_FILE ?? null,
+      env: runtime.env ?? {},
+      isRedacting: config.EXECUTION_REDACT_SECRETS,
+    }),
+    prices: liveCredits(config.EXECUTION_CREDITS_FILE ?? null),
+    operations: liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config), hasCredits),
+    hasCredits,
+  };
+}
+
+function accessOf({ config, log, clock }: Setting, store: Store, commit: Commit) {
+  const keys = new KeyRing({ store, commit, clock, log });
+  const tokens =
+    config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
+  const authentication = new Authentication({ keys, tokens, clock });
+  return { keys, authentication, needsKey: () => keys.isInUse || tokens !== null };
+}

@@ -1,0 +1,56 @@
+// The two HTTP servers: that of the API, and that of the metrics port.
+import type { FastifyInstance } from 'fastify';
+import { shownSettings } from '../config/load.ts';
+import { isLoopback } from '../config/settings.ts';
+import type { Engine } from '../engine/engine.ts';
+import { buildMetricsServer, buildServer } from '../http/server.ts';
+import { consoleOf, limitsOf, operationDefaults } from './from-config.ts';
+import type { Listeners } from './listeners.ts';
+import { mcpServing } from './mcp-serving.ts';
+import type { Parts, Setting } from './parts.ts';
+import type { Reload } from './reload.ts';
+import { VERSION } from './version.ts';
+
+export async function buildServers(
+  setting: Setting,
+  parts: Parts,
+  engine: Engine,
+  listeners: Listeners,
+  reload: Reload,
+): Promise<{ server: FastifyInstance; metricsServer: FastifyInstance }> {
+  const { config, log, clock, runtime, overrides } = setting;
+  const { keys, authentication, operations, rules, journal } = parts;
+  const { metrics, ratios, audit, sse, webhooks, warmUps } = listeners;
+  const shared = { engine, clock, log, version: VERSION, scrape: metrics };
+  const onRefused: Metered['onRefused'] = (type) => metrics.onRefused(type);
+  const server = await buildServer({
+    ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused },
+    limits: limitsOf(config),
+    gate: {
+      isLoopback: isLoopback(config.EXECUTION_HOST),
+      allowedHosts: config.EXECUTION_ALLOWED_HOSTS,
+      authenticate: authentication,
+      clock,
+      maxConnections: config.EXECUTION_MAX_CONNECTIONS,
+    },
+    trustProxy: config.EXECUTION_TRUST_PROXY,
+    readAudit: (day) => audit.read(day),
+    bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
+    ratios: () => ({ ...ratios.now(), memory: runtime.memoryRatio?.() ?? null }),
+    streamsOutput: config.EXECUTION_STREAM_OUTPUT,
+    settings: shownSettings(config),
+    console: consoleOf(config, overrides.consoleDir),
+    mcp: config.EXECUTION_MCP ? mcpServing({ clock, log }) : null,
+    operations: {
+      operations,
+      defaults: operationDefaults(config),
+      adaptiveTimeoutMs: (name) => engine.adaptiveTimeoutMs(name),
+      reload,
+    },
+    onRequest: (...facts) => metrics.onRequest(...facts),
+    logPath: (runId, attempt) => journal.path({ runId, attempt }),
+  });
+  return { server, metricsServer: buildMetricsServer({ ...shared, onRefused }) };
+}
+
+type Metered = Pick<Listeners['metrics'], 'onRefused'>;
