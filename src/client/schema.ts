@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 858a9b155d3a243a27b5c8239f490362645f649552d862e9715f86c6b0b91b90.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 42e4e3ed2376d8879474d1b2e00b8d477d5c76dbd504571026ecb107df299369.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2754,9 +2754,9 @@ export interface components {
         EffectiveTimeouts: {
             /** @description Longest wait for a slot, milliseconds; null: no limit. */
             queue_ms: number | null;
-            /** @description Longest attempt, milliseconds. */
+            /** @description Longest attempt, from start to end, milliseconds. */
             attempt_ms: number;
-            /** @description Longest time from submission to end, milliseconds; null: no limit. */
+            /** @description Longest time from submission to end, with all retries, milliseconds; null: no limit. */
             total_ms: number | null;
             /** @description Longest time without output, milliseconds; null: no limit. */
             idle_ms: number | null;
@@ -4209,9 +4209,9 @@ export interface components {
             timeouts: {
                 /** @description Longest wait for a slot, milliseconds; null: no limit. */
                 queue_ms: number | null;
-                /** @description Longest attempt, milliseconds. */
+                /** @description Longest attempt, from start to end, milliseconds. */
                 attempt_ms: number;
-                /** @description Longest time from submission to end, milliseconds; null: no limit. */
+                /** @description Longest time from submission to end, with all retries, milliseconds; null: no limit. */
                 total_ms: number | null;
                 /** @description Longest time without output, milliseconds; null: no limit. */
                 idle_ms: number | null;
