@@ -13,6 +13,7 @@ interface Row {
 }
 
 const SPEC = { kind: 'exec', program: 'true' };
+const SCHEDULE = { every_ms: 3_600_000, execution: SPEC };
 const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
 const PUBLIC = ['GET /', 'GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
@@ -42,6 +43,15 @@ const TABLE: Record<string, Row> = {
   'GET /v1/executions/:id/events': { scope: 'read', foreign: 404 },
   'GET /v1/plans/:id/events': { scope: 'read', foreign: 404 },
   'GET /v1/events': { scope: 'read' },
+  'POST /v1/schedules': { scope: 'submit', body: { name: 'a', ...SCHEDULE } },
+  'GET /v1/schedules': { scope: 'read' },
+  'PUT /v1/schedules/:name': { scope: 'submit', body: SCHEDULE },
+  'GET /v1/schedules/:name': { scope: 'read' },
+  'GET /v1/schedules/:name/runs': { scope: 'read' },
+  'POST /v1/schedules/:name/pause': { scope: 'submit' },
+  'POST /v1/schedules/:name/resume': { scope: 'submit' },
+  'POST /v1/schedules/:name/run': { scope: 'submit' },
+  'DELETE /v1/schedules/:name': { scope: 'submit' },
   'POST /v1/webhooks': { scope: 'submit', body: { url: 'https://example.org/' } },
   'GET /v1/webhooks': { scope: 'read' },
   'GET /v1/webhooks/:id': { scope: 'read', foreign: 404 },
