@@ -48,7 +48,7 @@ void attempts_look(void) {
 }
 
 /** Reported: it is no more. */
-void attempt_forget(struct attempt *attempt) {
+static void forget(struct attempt *attempt) {
   struct attempt **at = &table[attempt->start->ref % BUCKETS];
   while (*at != attempt) at = &(*at)->next_in_table;
   *at = attempt->next_in_table;
@@ -64,6 +64,8 @@ void attempt_forget(struct attempt *attempt) {
 
 // ------------------------------------------------------------------------------------------ clocks
 
+static void end(struct attempt *attempt, enum end_cause cause);
+
 static int64_t later(int64_t from_ns, int64_t ms) {
   return ms < 0 ? from_ns : ms > INT64_MAX / MS / 2 ? INT64_MAX / 2 : from_ns + ms * MS;
 }
@@ -73,13 +75,13 @@ static void disarm_clocks(struct attempt *attempt) {
   timer_clear(&attempt->idle_timer);
 }
 
-static void on_attempt_timer(void *arg) { attempt_end(arg, END_ATTEMPT_TIMEOUT); }
+static void on_attempt_timer(void *arg) { end(arg, END_ATTEMPT_TIMEOUT); }
 
 /** Output only moves a time stamp; the timer looks at it when it goes off. */
 static void on_idle_timer(void *arg) {
   struct attempt *attempt = arg;
   int64_t due_ns = later(attempt->last_output_ns, attempt->idle_ms);
-  if (due_ns <= now_ns()) attempt_end(attempt, END_IDLE_TIMEOUT);
+  if (due_ns <= now_ns()) end(attempt, END_IDLE_TIMEOUT);
   else timer_set(&attempt->idle_timer, due_ns);
 }
 
@@ -203,7 +205,7 @@ static void undo_start(struct attempt *attempt) {
 static void on_no_sandbox(struct attempt *attempt);
 
 /** Kills a sandbox that is not there yet; one that cannot be killed is left behind when this is called again. */
-void attempt_kill_start(struct attempt *attempt) {
+static void kill_start(struct attempt *attempt) {
   if (!attempt->has_been_killed) {
     attempt->has_been_killed = true;
     kill(-attempt->spawned.pid, SIGKILL);
@@ -233,13 +235,13 @@ static void stop_start(struct attempt *attempt) {
     attempt->ended_at = wall_ms();
     ending_report(attempt);
   } else if (attempt->is_spawned && attempt->leader.fd > 0) {
-    attempt_kill_start(attempt);
+    kill_start(attempt);
   } else if (attempt->is_slow) {
     abandon(attempt);
   }
 }
 
-void attempt_end(struct attempt *attempt, enum end_cause cause) {
+static void end(struct attempt *attempt, enum end_cause cause) {
   if (attempt->cause != NO_CAUSE) return;
   attempt->cause = cause;
   disarm_clocks(attempt);
@@ -256,19 +258,13 @@ void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace
     return;
   }
   if (attempt->cause == NO_CAUSE) attempt->grace_ms = grace_ms;
-  attempt_end(attempt, END_CANCELLED + cause);
+  end(attempt, END_CANCELLED + cause);
 }
 
 void attempts_stop_all(void) {
   for (size_t i = 0; i < BUCKETS; i++)
     for (struct attempt *attempt = table[i]; attempt != NULL; attempt = attempt->next_in_table)
       attempt_stop(attempt, STOP_SHUTDOWN, 0);
-}
-
-void attempt_add_usage(struct attempt *attempt, const struct rusage *usage) {
-  attempt->cpu_us += (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000LL + usage->ru_utime.tv_usec +
-                     usage->ru_stime.tv_usec;
-  if (usage->ru_maxrss * 1024LL > attempt->max_rss_bytes) attempt->max_rss_bytes = usage->ru_maxrss * 1024LL;
 }
 
 /** The leader has ended. If it has done so by itself, no clock and no cancel comes first any more. */
@@ -299,27 +295,10 @@ static void begin(struct attempt *attempt) {
 static void report_refusal(struct attempt *attempt) {
   out_start_failed(&to_server, attempt->start->ref, attempt->refusal.reason, attempt->refusal.message);
   free(attempt->refusal.message);
-  attempt_forget(attempt);
+  forget(attempt);
 }
 
 // ------------------------------------------------------------------------------------------ sandboxes
-
-void attempt_tell(struct attempt *attempt, enum sandbox_word word, int signal, bool is_for_all) {
-  uint8_t packet[] = {(uint8_t)word, (uint8_t)signal, is_for_all};
-  if (attempt->control.fd >= 0) send(attempt->control.fd, packet, sizeof packet, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static void close_control(struct attempt *attempt) {
-  if (attempt->control.fd < 0) return;
-  loop_remove(&attempt->control);
-  close(attempt->control.fd);
-  attempt->control.fd = -1;
-}
-
-void attempt_hang_up(struct attempt *attempt) {
-  close_control(attempt);
-  if (attempt->is_sandboxed && attempt->is_spawned) close(attempt->sandbox.said);
-}
 
 /** Takes one word of the sandbox. False: there is none now. */
 static bool hear(struct attempt *attempt) {
@@ -327,7 +306,7 @@ static bool hear(struct attempt *attempt) {
   ssize_t length = recv(attempt->control.fd, packet, sizeof packet - 1, MSG_DONTWAIT);
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (length <= 0) {
-    close_control(attempt);
+    sandbox_close_control(attempt);
     return false;
   }
   packet[length] = 0;
@@ -390,7 +369,7 @@ static void on_leader(struct source *source) {
   if (!was_running) ending_look(attempt);
 }
 
-void attempt_output(struct attempt *attempt) {
+static void on_wrote(struct attempt *attempt) {
   attempt->last_output_ns = now_ns();
   attempt->has_grown = true;
   if (attempt->journal == NULL) return;
@@ -399,9 +378,9 @@ void attempt_output(struct attempt *attempt) {
   for (int i = 0; i < 2; i++) stream_pause(&attempt->streams[i]);
 }
 
-void attempt_journal_changed(void *arg) {
+static void on_journal_changed(void *arg) {
   struct attempt *attempt = arg;
-  if (journal_error(attempt->journal) != 0) attempt_end(attempt, END_JOURNAL_FAILED);
+  if (journal_error(attempt->journal) != 0) end(attempt, END_JOURNAL_FAILED);
   else journal_flush(attempt->journal);
   for (int i = 0; i < 2; i++) stream_resume(&attempt->streams[i]);
   if (attempt->phase == FLUSHING) ending_flush(attempt);
@@ -504,4 +483,36 @@ void attempts_end_turn(void) {
     free(attempt->leftovers);
     attempt_release(attempt);
   }
+}
+
+// ------------------------------------------------------------------------------------------ facts
+
+static void on_wrote_too_much(struct attempt *attempt) { end(attempt, END_OUTPUT_LIMIT); }
+static void on_journal_failed(struct attempt *attempt) { end(attempt, END_JOURNAL_FAILED); }
+
+/** What goes over a limit gets no time to act on a signal: it would go on meanwhile. */
+static void on_over(struct attempt *attempt, enum limit limit) {
+  if (attempt->phase != RUNNING || attempt->cause != NO_CAUSE) {
+    // It ends for another cause, but its time to do so ends here.
+    attempt->forced = true;
+    ending_kill(attempt);
+    return;
+  }
+  attempt->limit = limit;
+  attempt->grace_ms = 0;
+  end(attempt, END_RESOURCE_LIMIT);
+}
+
+void attempts_prepare(void) {
+  static const struct facts decisions = {.turn_begins = families_forget,
+                                         .find = attempt_find,
+                                         .wrote = on_wrote,
+                                         .wrote_too_much = on_wrote_too_much,
+                                         .stream_ended = ending_stream_ended,
+                                         .journal_changed = on_journal_changed,
+                                         .journal_failed = on_journal_failed,
+                                         .is_over = on_over,
+                                         .is_late = kill_start,
+                                         .reported = forget};
+  facts = &decisions;
 }

@@ -95,7 +95,7 @@ void ending_report(struct attempt *attempt) {
   attempt_hang_up(attempt);
   out_exited(&to_server, &exited);
   free(message);
-  attempt_forget(attempt);
+  facts->reported(attempt);
 }
 
 // ------------------------------------------------------------------------------------------ end
@@ -103,7 +103,7 @@ void ending_report(struct attempt *attempt) {
 void ending_flush(struct attempt *attempt) {
   if (attempt->phase != FLUSHING) attempt_set_phase(attempt, FLUSHING);
   if (attempt->journal != NULL && !journal_close(attempt->journal)) return;
-  if (attempt->journal != NULL && journal_error(attempt->journal) != 0) attempt_end(attempt, END_JOURNAL_FAILED);
+  if (attempt->journal != NULL && journal_error(attempt->journal) != 0) facts->journal_failed(attempt);
   if (attempt->cause == NO_CAUSE) {
     attempt->limit = attempt->has_status ? limit_of_end(attempt) : NO_LIMIT;
     attempt->cause = attempt->limit != NO_LIMIT                               ? END_RESOURCE_LIMIT
@@ -335,7 +335,7 @@ void ending_on_timer(void *arg) {
       return;
     case STARTING:
       // A sandbox that is not made in time.
-      attempt_kill_start(attempt);
+      facts->is_late(attempt);
       return;
     case DRAINING:
       drain(attempt);

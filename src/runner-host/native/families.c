@@ -98,6 +98,12 @@ void family_remove(struct attempt *attempt) {
 /** Deaths of orphans that were not known to be of an attempt. */
 static uint64_t stranger_deaths;
 
+void attempt_add_usage(struct attempt *attempt, const struct rusage *usage) {
+  attempt->cpu_us += (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000LL + usage->ru_utime.tv_usec +
+                     usage->ru_stime.tv_usec;
+  if (usage->ru_maxrss * 1024LL > attempt->max_rss_bytes) attempt->max_rss_bytes = usage->ru_maxrss * 1024LL;
+}
+
 bool orphans_reap(void) {
   for (;;) {
     siginfo_t info = {0};

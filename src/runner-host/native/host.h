@@ -272,7 +272,7 @@ size_t jobs_open(void);
 int mailbox_fd(void);
 void mailbox_open(void);
 
-// ------------------------------------------------------------------------------------------ the loop (main.c)
+// ------------------------------------------------------------------------------------------ the loop (loop.c)
 
 /** Something with a descriptor that the loop listens to. */
 struct source {
@@ -280,12 +280,42 @@ struct source {
   int fd;
 };
 
+void loop_prepare(void);
 void loop_add(struct source *source);
 void loop_remove(struct source *source);
+/** Waits for events, at most so long, and hands them to their sources. */
+void loop_turn(int timeout_ms);
+/** Writes what the server takes; what it does not take yet is written when it does. False when it is gone. */
+bool loop_write(void);
 /** Frames that are written at the end of the turn. */
 extern struct out to_server;
 /** The remover of directories, the writers of journals, the starter of processes, who measures directories. */
 extern struct workers *removers, *writers, *starter, *measurer;
+void workers_prepare(void);
+
+struct attempt;
+
+/** What the parts beneath tell of an attempt. What follows from it attempt.c decides, and calls them. */
+struct facts {
+  /** Events are about to be handed out. */
+  void (*turn_begins)(void);
+  struct attempt *(*find)(uint32_t ref);
+  /** It has written something. */
+  void (*wrote)(struct attempt *attempt);
+  /** It has written more than it may. */
+  void (*wrote_too_much)(struct attempt *attempt);
+  /** One of its pipes has come to its end. */
+  void (*stream_ended)(struct attempt *attempt);
+  /** A write to its journal has ended: there is room again, or the disk has failed. */
+  void (*journal_changed)(void *attempt);
+  void (*journal_failed)(struct attempt *attempt);
+  void (*is_over)(struct attempt *attempt, enum limit limit);
+  /** Its sandbox has not been made in time. */
+  void (*is_late)(struct attempt *attempt);
+  /** The server has been told how it ended. */
+  void (*reported)(struct attempt *attempt);
+};
+extern const struct facts *facts;
 /** Threads that start commands, at most: one more is made when all others wait for starts that hang. */
 #define STARTERS 128
 
@@ -660,12 +690,13 @@ void attempt_submit(struct start *start);
 /** Hands the new ones to the starter; not before, because the server may have stopped one in the same breath. */
 void attempts_begin(void);
 struct attempt *attempt_find(uint32_t ref);
+/** Begins to listen to facts. */
+void attempts_prepare(void);
 void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace_ms);
 /** Whether the new limits are in force. */
 bool attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
 void attempts_stop_all(void);
 size_t attempts_live(void);
-void attempt_kill_start(struct attempt *attempt);
 /** Starts that were given up and have not come back from the system. */
 size_t attempts_hanging(void);
 /** A child of the host has ended: whoever waits for processes looks again. */
@@ -675,6 +706,7 @@ void attempts_send_growth(void);
 void attempts_end_turn(void);
 /** Says a word to the first process of its sandbox; `signal` and `is_for_all` go with SANDBOX_SIGNAL. */
 void attempt_tell(struct attempt *attempt, enum sandbox_word word, int signal, bool is_for_all);
+void sandbox_close_control(struct attempt *attempt);
 void attempt_hang_up(struct attempt *attempt);
 /** Adds what a process has used. */
 void attempt_add_usage(struct attempt *attempt, const struct rusage *usage);
@@ -695,7 +727,6 @@ void ending_flush(struct attempt *attempt);
 void ending_report(struct attempt *attempt);
 void ending_on_timer(void *attempt);
 void attempt_set_phase(struct attempt *attempt, enum phase phase);
-void attempt_forget(struct attempt *attempt);
 /** Whether one of its pipes has not come to its end. */
 bool attempt_is_read(const struct attempt *attempt);
 /** Reaps a process once it has ended; nobody waits for it. */
@@ -705,16 +736,12 @@ size_t attempts_waiting(void);
 /** Reaps leaders that ended after nobody waited for them any longer. */
 void late_leaders_reap(void);
 
-/** output.c; `attempt_output` and `ending_stream_ended` are what it calls. */
+/** output.c. */
 void stream_open(struct stream *stream, struct attempt *attempt, int number, int fd);
 void stream_close(struct stream *stream);
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 bool stream_is_open(const struct stream *stream);
-void attempt_end(struct attempt *attempt, enum end_cause cause);
-void attempt_output(struct attempt *attempt);
-/** A write has ended: there is room again, or the disk has failed. */
-void attempt_journal_changed(void *attempt);
 
 // ------------------------------------------------------------------------------------------ limits (limits.c)
 

@@ -75,19 +75,6 @@ const char *limits_oom_score(void) {
   return text;
 }
 
-/** What goes over a limit gets no time to act on a signal: it would go on meanwhile. */
-static void exceed(struct attempt *attempt, enum limit limit) {
-  if (attempt->phase != RUNNING || attempt->cause != NO_CAUSE) {
-    // It ends for another cause, but its time to do so ends here.
-    attempt->forced = true;
-    ending_kill(attempt);
-    return;
-  }
-  attempt->limit = limit;
-  attempt->grace_ms = 0;
-  attempt_end(attempt, END_RESOURCE_LIMIT);
-}
-
 // ------------------------------------------------------------------------------------------ processes
 
 /** Memory that several processes hold is counted once only by the exact measure, which is never above the other. */
@@ -134,7 +121,7 @@ static void on_watch(void *arg) {
   for (struct attempt *attempt = watched, *next; attempt != NULL; attempt = next) {
     next = attempt->next_watched;
     enum limit limit = exceeded(attempt);
-    if (limit != NO_LIMIT) exceed(attempt, limit);
+    if (limit != NO_LIMIT) facts->is_over(attempt, limit);
   }
   if (watched != NULL) timer_set(&watch_timer, now_ns() + pause_ns(began_ns, LOOK_NS, LOOK_TIMES));
 }
@@ -174,12 +161,12 @@ static void measure_work(struct job *job) {
 
 static void measure_done(struct job *job) {
   struct measure *measure = (struct measure *)job;
-  struct attempt *attempt = attempt_find(measure->ref);
+  struct attempt *attempt = facts->find(measure->ref);
   if (measure->bytes < 0) fprintf(stderr, "%s could not be measured\n", measure->path);
   bool is_wanted = attempt != NULL && attempt->start_ticks == measure->start_ticks &&
                    (attempt->phase == RUNNING || attempt->phase == TERMINATING || attempt->phase == DRAINING);
   if (is_wanted) {
-    if (measure->bytes > attempt->start->limits[LIMIT_DISK_BYTES]) exceed(attempt, LIMIT_DISK_BYTES);
+    if (measure->bytes > attempt->start->limits[LIMIT_DISK_BYTES]) facts->is_over(attempt, LIMIT_DISK_BYTES);
     else timer_set(&attempt->disk_timer, now_ns() + pause_ns(measure->began_ns, DISK_NS, DISK_TIMES));
   }
   free(measure);

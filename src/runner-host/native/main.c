@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -26,28 +25,13 @@
 #define MAX_TURN_BYTES (4 * 1024 * 1024)
 /** Growth is not told while so much waits to be taken by the server. */
 #define BEHIND_BYTES (1024 * 1024)
-#define WRITERS 2
-#define EVENTS 128
 
-struct out to_server;
-struct workers *removers, *writers, *starter, *measurer;
-
-static int epoll_fd;
 static struct decoder from_server;
 static char *instance, *scratch_dir;
 static bool is_ending;
 static int exit_code;
 static const char *protocol_error;
 static struct source input;
-
-// ------------------------------------------------------------------------------------------ sources
-
-void loop_add(struct source *source) {
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-  if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0) die("epoll_ctl");
-}
-
-void loop_remove(struct source *source) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, source->fd, NULL); }
 
 // ------------------------------------------------------------------------------------------ frames
 
@@ -57,6 +41,11 @@ static void end(int code) {
   exit_code = code;
   loop_remove(&input);
   attempts_stop_all();
+}
+
+/** The server is gone when nobody takes what is written. */
+static void write_out(void) {
+  if (!loop_write()) end(0);
 }
 
 static void on_hello(void *context, const struct hello *hello) {
@@ -146,28 +135,6 @@ static void on_input(struct source *source) {
   attempts_begin();
 }
 
-/** Writes what the server takes. What it does not take yet is written when it does. */
-static void write_out(void) {
-  static bool is_waiting;
-  static struct source output = {.fd = STDOUT_FILENO};
-  size_t at = 0;
-  while (at < to_server.length) {
-    ssize_t written = write(STDOUT_FILENO, to_server.data + at, to_server.length - at);
-    if (written > 0) at += (size_t)written;
-    else if (errno == EAGAIN) break;
-    else if (errno != EINTR) {
-      at = to_server.length;
-      end(0);
-    }
-  }
-  to_server.length -= at;
-  if (at > 0 && to_server.length > 0) memmove(to_server.data, to_server.data + at, to_server.length);
-  if (is_waiting == (to_server.length > 0)) return;
-  is_waiting = !is_waiting;
-  struct epoll_event event = {.events = EPOLLOUT, .data.ptr = &output};
-  epoll_ctl(epoll_fd, is_waiting ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, STDOUT_FILENO, &event);
-}
-
 // ------------------------------------------------------------------------------------------ signals and timers
 
 static bool has_child_ended;
@@ -211,18 +178,6 @@ static void on_trim_timer(void *arg) {
 
 // ------------------------------------------------------------------------------------------ the loop
 
-static void turn(int timeout_ms) {
-  struct epoll_event events[EVENTS];
-  int count = epoll_wait(epoll_fd, events, EVENTS, timeout_ms);
-  if (count < 0 && errno != EINTR) die("epoll_wait");
-  families_forget();
-  for (int i = 0; i < count; i++) {
-    struct source *source = events[i].data.ptr;
-    // One that another event of this turn has closed has no descriptor any more.
-    if (source->ready != NULL && source->fd >= 0) source->ready(source);
-  }
-}
-
 static void run(void) {
   size_t live_before = 0;
   while (!is_ending || attempts_live() > 0) {
@@ -234,7 +189,7 @@ static void run(void) {
     if (attempts_live() == 0 && live_before > 0) timer_set(&trim_timer, now_ns() + TRIM_NS);
     live_before = attempts_live();
     write_out();
-    turn(next_ns < 0 ? -1 : (int)((next_ns + MS - 1) / MS > 60000 ? 60000 : (next_ns + MS - 1) / MS));
+    loop_turn(next_ns < 0 ? -1 : (int)((next_ns + MS - 1) / MS > 60000 ? 60000 : (next_ns + MS - 1) / MS));
   }
 }
 
@@ -311,17 +266,14 @@ int main(int count, char **args) {
   if ((count == 2 || count == 3) && strcmp(args[1], "--init") == 0) return sandbox_init(args[2]);
   if (count == 3 && strcmp(args[1], "--check") == 0) return check(args[2]);
   struct source signals = {on_signal, prepare_process()};
-  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd < 0) die("epoll");
+  loop_prepare();
+  attempts_prepare();
   input = (struct source){on_input, STDIN_FILENO};
   struct source mail = {on_mail, mailbox_fd()};
   loop_add(&signals);
   loop_add(&mail);
   loop_add(&input);
-  starter = workers_start(2, STARTERS, false);
-  writers = workers_start(WRITERS, WRITERS, false);
-  removers = workers_start(1, 1, true);
-  measurer = workers_start(1, 1, true);
+  workers_prepare();
   growth_timer.fn = on_growth_timer;
   trim_timer.fn = on_trim_timer;
   run();

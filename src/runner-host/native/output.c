@@ -50,7 +50,7 @@ static void take(struct stream *stream, uint32_t length, bool is_journal) {
   int64_t left = keep_left(attempt);
   if (is_journal && left > 0)
     journal_append(attempt->journal, stream->number, length < left ? length : (uint32_t)left, wall_ms());
-  if (length > left && attempt->start->fail_on_limit) attempt_end(attempt, END_OUTPUT_LIMIT);
+  if (length > left && attempt->start->fail_on_limit) facts->wrote_too_much(attempt);
 }
 
 /** A heavy writer gets a pipe that holds more: fewer turns for the same bytes. */
@@ -66,7 +66,7 @@ static bool find_room(struct stream *stream, uint8_t **room) {
   struct attempt *attempt = stream->attempt;
   *room = scrap;
   if (keep_left(attempt) == 0) return true;
-  if (attempt->journal == NULL) attempt->journal = journal_new(attempt->start->journal, attempt_journal_changed, attempt);
+  if (attempt->journal == NULL) attempt->journal = journal_new(attempt->start->journal, facts->journal_changed, attempt);
   if (journal_is_full(attempt->journal)) return false;
   *room = journal_room(attempt->journal);
   return true;
@@ -85,7 +85,7 @@ static void accept(struct stream *stream, uint8_t *room, uint32_t length) {
   uint32_t cut = whole - stream->carried_length;
   memcpy(stream->carried, room + cut, stream->carried_length);
   if (cut > 0) take(stream, cut, is_journal);
-  attempt_output(attempt);
+  facts->wrote(attempt);
 }
 
 /** Takes in a piece of what is clean. False when the journal has no room for it. */
@@ -110,7 +110,7 @@ static void set_pending(struct stream *stream, struct bytes clean) {
 
 static void end_stream(struct stream *stream) {
   stream_close(stream);
-  ending_stream_ended(stream->attempt);
+  facts->stream_ended(stream->attempt);
 }
 
 /** Reads one piece from which secrets are taken out. False when there is nothing more for now. */
@@ -127,7 +127,7 @@ static bool read_redacted(struct stream *stream) {
   stream->read_bytes += got > 0 ? got : 0;
   set_pending(stream, got > 0 ? redactor_push(stream->redactor, piece, (size_t)got) : redactor_end(stream->redactor));
   // Somebody has written something, although it may all be held back.
-  attempt_output(stream->attempt);
+  facts->wrote(stream->attempt);
   return true;
 }
 

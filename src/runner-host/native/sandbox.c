@@ -32,7 +32,6 @@ bool sandbox_is_there(void) { return bwrap != NULL; }
 // ------------------------------------------------------------------------------------------ arguments
 
 /** Each sandbox has its own of these. Sockets of services are in /run: a read-only one could still be spoken with. */
-const char *const sandbox_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
 /** Beside them; all is replaced there. */
 static const char *const replaced[] = {"/tmp", "/var/tmp", "/run", "/dev", "/proc", NULL};
 
@@ -281,4 +280,23 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   if (sandbox->control >= 0) close(sandbox->control);
   if (sandbox->said >= 0) close(sandbox->said);
   return spawned;
+}
+
+// ------------------------------------------------------------------------------------------ words
+
+void attempt_tell(struct attempt *attempt, enum sandbox_word word, int signal, bool is_for_all) {
+  uint8_t packet[] = {(uint8_t)word, (uint8_t)signal, is_for_all};
+  if (attempt->control.fd >= 0) send(attempt->control.fd, packet, sizeof packet, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void sandbox_close_control(struct attempt *attempt) {
+  if (attempt->control.fd < 0) return;
+  loop_remove(&attempt->control);
+  close(attempt->control.fd);
+  attempt->control.fd = -1;
+}
+
+void attempt_hang_up(struct attempt *attempt) {
+  sandbox_close_control(attempt);
+  if (attempt->is_sandboxed && attempt->is_spawned) close(attempt->sandbox.said);
 }

@@ -21,6 +21,8 @@
 
 #include "host.h"
 
+const char *const sandbox_places[] = {"/tmp", "/var/tmp", "/run", "/dev/shm", NULL};
+
 // ------------------------------------------------------------------------------------------ the namespace, from outside
 
 #define STACK_BYTES (16 * 1024)
