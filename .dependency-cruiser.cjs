@@ -140,6 +140,7 @@ module.exports = {
       cache: ['edge', 'executions'],
       events: ['edge', 'executions'],
       explain: ['cache', 'edge', 'executions'],
+      reports: ['edge'],
       plans: ['edge', 'executions'],
       logs: ['edge', 'events', 'plans'],
       run: ['edge', 'events', 'executions', 'logs'],

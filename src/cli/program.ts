@@ -19,6 +19,7 @@ import { logCommands } from './commands/logs.ts';
 import { loginCommands } from './commands/login.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { planCommands } from './commands/plans.ts';
+import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/server.ts';
 import { scheduleCommands } from './commands/schedules.ts';
@@ -59,6 +60,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   executionCommands(program, session, end);
   showCommand(program, session);
   explainCommand(program, session);
+  reportCommand(program, session);
   logCommands(program, session, end);
   planCommands(program, session, end);
   scheduleCommands(program, session);

@@ -23,10 +23,12 @@ import type {
   Execution,
   ExecutionFilter,
   Explanation,
+  OperationsReport,
   OutputEvent,
   PatchRequest,
   Plan,
   PlanRequest,
+  ReportQuery,
   Spec,
 } from './types.ts';
 
@@ -120,6 +122,11 @@ export class Execd {
   /** Why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do. */
   async explain(id: string): Promise<Explanation> {
     return dataOf(this.api.GET('/v1/executions/{id}/explain', { params: { path: { id } } }));
+  }
+
+  /** What each operation or kind came to in a window of time; without one in the last 24 hours. */
+  async report(query: ReportQuery = {}): Promise<OperationsReport> {
+    return dataOf(this.api.GET('/v1/reports/operations', { params: { query } }));
   }
 
   /** Waits until it has ended, however long that takes. */

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 42e4e3ed2376d8879474d1b2e00b8d477d5c76dbd504571026ecb107df299369.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 a3a91ba04a6fb5f6a67df1e29568e2bcf77cfa37c9ae30a2e1c6505edc413aab.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -230,6 +230,28 @@ export interface paths {
          *     Requires the scope `read`.
          */
         get: operations["explainExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report on operations over a window of time
+         * @description Counts your executions that ended in the window and that execd still keeps: by status and by error, with the spread of their waits and runs. Steps of plans count, too.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["reportOperations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3193,6 +3215,77 @@ export interface components {
             words: string;
             /** @description Whether it failed before all others. They often failed because of it. */
             first: boolean;
+        };
+        /** @description What has ended in a window of time. */
+        OperationsReport: {
+            /**
+             * Format: date-time
+             * @description Begin of the window.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the window.
+             */
+            to: string;
+            /** @description Executions that the report counts. */
+            count: number;
+            /** @description Whether these are all. A report counts at most the last 50,000 that ended in the window. */
+            complete: boolean;
+            /** @description Each operation or kind, the most frequent first. */
+            operations: components["schemas"]["OperationReport"][];
+        };
+        /** @description What an operation came to. */
+        OperationReport: {
+            /** @description Name of the operation, or the kind of what is none. */
+            type: string;
+            /** @description Executions that ended. */
+            count: number;
+            /** @description The same by status. */
+            by_status: {
+                /** @description Executions that are completed. */
+                completed: number;
+                /** @description Executions that are failed. */
+                failed: number;
+                /** @description Executions that are cancelled. */
+                cancelled: number;
+                /** @description Executions that are timed_out. */
+                timed_out: number;
+            };
+            /** @description Completed, of all that were not cancelled; null: all were. */
+            success_ratio: number | null;
+            /** @description Attempts beyond the first. */
+            retries: number;
+            /** @description Time from the acceptance to the first attempt. */
+            wait_ms: components["schemas"]["DurationSpread"] | null;
+            /** @description Time from the first start to the last end. */
+            run_ms: components["schemas"]["DurationSpread"] | null;
+            /** @description Why executions did not complete, the most frequent first. */
+            errors: {
+                code: components["schemas"]["ErrorCode"];
+                /**
+                 * @description How they ended.
+                 * @enum {string}
+                 */
+                cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+                /** @description How many. */
+                count: number;
+            }[];
+        };
+        /** @description How durations are spread. */
+        DurationSpread: {
+            /** @description Mean, milliseconds. */
+            average: number;
+            /** @description Least, milliseconds. */
+            min: number;
+            /** @description Most, milliseconds. */
+            max: number;
+            /** @description Median, milliseconds. */
+            p50: number;
+            /** @description 95th percentile, milliseconds. */
+            p95: number;
+            /** @description 99th percentile, milliseconds. */
+            p99: number;
         };
         /** @description Output of the last attempt. */
         Output: {
@@ -6302,6 +6395,41 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    reportOperations: {
+        parameters: {
+            query?: {
+                /** @description Only what ended at or after this time. Default: 24 hours before `to`. */
+                from?: string;
+                /** @description Only what ended before this time. Default: now. */
+                to?: string;
+                /** @description Only this operation. */
+                operation?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationsReport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

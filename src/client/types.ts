@@ -23,6 +23,7 @@ export type LogRecord = Schemas['LogRecord'];
 export type Me = Schemas['Me'];
 export type Operation = Schemas['Operation'];
 export type OutputEvent = Schemas['OutputEvent'];
+export type OperationsReport = Schemas['OperationsReport'];
 export type Outcome = Schemas['Outcome'];
 export type Plan = Schemas['Plan'];
 export type PlanLogEnd = Schemas['PlanLogEnd'];
@@ -40,6 +41,8 @@ export type Webhook = Schemas['Webhook'];
 type Query<Name extends keyof operations> = NonNullable<operations[Name]['parameters']['query']>;
 /** Filters of the list of executions. */
 export type ExecutionFilter = Omit<Query<'listExecutions'>, 'cursor'>;
+/** The window of a report. */
+export type ReportQuery = Query<'reportOperations'>;
 /** Filters of the list of plans. */
 export type PlanFilter = Omit<Query<'listPlans'>, 'cursor'>;
 /** Filters of the stream of all events, and where it begins. */

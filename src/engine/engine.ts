@@ -8,11 +8,12 @@ import { RefusedError } from '../domain/errors.ts';
 import { cacheOwner } from '../domain/cache.ts';
 import type { Execution, Pool, RunningExecution, Trace } from '../domain/execution/execution.ts';
 import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
+import { type OperationReport, reportOf } from '../domain/execution/report.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { Fact } from '../domain/ports/feed.ts';
 import type { Replica, StoreIdentity } from '../domain/ports/replica.ts';
-import type { ListFilter, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
+import type { ListFilter, ReportWindow, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import { KEPT, type Kept } from '../domain/kept.ts';
 import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
 import type { Command, HttpRunner, Runner, RunnerStatus, StopRequest } from '../domain/ports/runner.ts';
@@ -701,6 +702,15 @@ export class Engine {
     };
   }
 
+  /** What the executions of a user came to in a window of time, as far as they are kept. */
+  async report(
+    window: ReportWindow,
+  ): Promise<{ operations: OperationReport[]; count: number; isComplete: boolean }> {
+    await this.#late.allStored();
+    const { ends, isComplete } = await stored(this.#deps.store.ends(window, MOST_REPORTED));
+    return { operations: reportOf(ends), count: ends.length, isComplete };
+  }
+
   cacheStats(): CacheStats {
     return this.#cache.stats();
   }
@@ -1054,3 +1064,5 @@ function keptOfAll(store: Store): Record<Kept, number> {
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */
 const LAST_ENDS_MS = 30_000;
 const NOTE_MS = 1000;
+/** Ends that a report counts at most. */
+const MOST_REPORTED = 50_000;

@@ -31,6 +31,7 @@ import { eventRoutes } from './events/routes.ts';
 import { runRoute } from './run/run-route.ts';
 import { logRoutes } from './logs/routes.ts';
 import { planLogRoutes } from './logs/plan-logs.ts';
+import { reportRoutes } from './reports/route.ts';
 import { planRoutes } from './plans/routes.ts';
 import { operationRoutes, type OperationRoutesOptions } from './operations/routes.ts';
 import {
@@ -145,6 +146,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
   explainRoute(app, { engine });
+  reportRoutes(app, { engine, clock: options.clock });
   logRoutes(app, options);
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);

@@ -447,6 +447,20 @@ function keys(t: Test, makeWorld: MakeWorld): void {
 }
 
 function listing(t: Test, makeWorld: MakeWorld): void {
+  t.test('the ends of a user in a window are found, with what a report needs', async (t) => {
+    const { store } = await makeWorld(t);
+    const [first, other] = await given(store, newExecution(), newExecution({ userId: 'bob' }));
+    await claim(store, 2);
+    for (const id of [first, other]) applied(await one(store, [settle(id as string, 1)]));
+    const window = { userId: 'ann', from: 0, to: Number.MAX_SAFE_INTEGER, operation: null };
+    const { ends, isComplete } = await store.ends(window, 10);
+    t.match(ends, [{ type: 'exec', status: 'completed', startedAt: 2100, endedAt: 2900, attempts: 1 }]);
+    t.match({ isComplete, n: ends.length }, { isComplete: true, n: 1 });
+    t.same(await store.ends({ ...window, operation: 'x' }, 10), { ends: [], isComplete: true });
+    t.same(await store.ends({ ...window, to: 1 }, 10), { ends: [], isComplete: true });
+    t.match(await store.ends(window, 1), { isComplete: false });
+  });
+
   t.test('lists are newest first, a page at a time, and hold only what fits', async (t) => {
     const { store, clock } = await makeWorld(t);
     const all = Array.from({ length: 7 }, (_, i) =>

@@ -106,6 +106,20 @@ t.test('metrics have the names of the source and ours, and count', async (t) => 
   t.notMatch(text, new RegExp(id), 'no id is ever a label');
 });
 
+t.test('a report counts what ended in a window', async (t) => {
+  const { run, call } = await sharedService(t);
+  await run(shell('exit 3'));
+  const { body } = await call<{ operations: object[] }>('GET', '/v1/reports/operations');
+  t.match(body, {
+    complete: true,
+    operations: [{ type: 'shell', errors: [{ code: 'E003', cause: 'exited' }] }],
+  });
+  const none = await call('GET', '/v1/reports/operations?to=2020-01-01T00:00:00Z');
+  t.match(none.body, { count: 0, operations: [], from: '2019-12-31T00:00:00.000Z' });
+  const bad = '/v1/reports/operations?from=2021-01-01T00:00:00Z&to=2020-01-01T00:00:00Z';
+  t.match(await call('GET', bad), { status: 400, body: { errors: [{ field: '?from' }] } });
+});
+
 t.test('the metrics do not grow with what strangers ask for', async (t) => {
   const { call } = await sharedService(t, SHARED);
   const series = async () =>

@@ -12,6 +12,7 @@ import type {
   RunningExecution,
   Status,
 } from '../execution/execution.ts';
+import type { EndFacts } from '../execution/report.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { StoredPhase } from '../execution/lifecycle.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -119,6 +120,16 @@ export interface DueStart {
   startAt: number;
 }
 
+/** Whose ends in which time a report is about. */
+export interface ReportWindow {
+  userId: string;
+  /** Ends at or after this, and before that; ms since the epoch. */
+  from: number;
+  to: number;
+  /** Null: whatever it was. */
+  operation: string | null;
+}
+
 /** A claim that no settle followed, found at open. */
 export interface InterruptedAttempt {
   execution: Execution;
@@ -222,6 +233,8 @@ export interface Store extends AccountReads {
   dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]>;
   /** The earliest start time that waits; null when there is none. */
   nextStart(): Promise<number | null>;
+  /** The last ends of a window, newest first, at most `limit` of them; `isComplete` when these are all. */
+  ends(window: ReportWindow, limit: number): Promise<{ ends: EndFacts[]; isComplete: boolean }>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Plans that have not ended. */

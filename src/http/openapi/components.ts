@@ -15,6 +15,7 @@ import { commonParts } from '../../domain/spec/spec.ts';
 import { output, resources, attempt, effectiveTimeouts, cacheUse, warning, execution, appliedPolicy, dryRun, executionList, batchAnswer, stepResult, bulkCancelAnswer, type RequestSchemas } from '../executions/schemas.ts';
 import { slots, stats, health, probe, flushed } from '../ops/ops-schemas.ts';
 import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/cache-schemas.ts';
+import { reportComponents } from '../reports/route.ts';
 import { fieldProblem, problem } from '../edge/schemas.ts';
 
 /** The bodies that depend on the settings. */
@@ -53,6 +54,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     Attempt: attempt,
     ...outcomeComponents,
     ...explainComponents,
+    ...reportComponents,
     Output: output,
     Resources: resources,
     CacheUse: cacheUse,

@@ -20,6 +20,7 @@ import type { Window } from '../../domain/cost.ts';
 import type { EventFilter, EventRecord } from '../../domain/execution/events.ts';
 import { writeJson } from '../../domain/exact-json.ts';
 import { cacheId } from '../../domain/cache.ts';
+import type { EndFacts } from '../../domain/execution/report.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   DueStart,
@@ -28,6 +29,7 @@ import type {
   ListFilter,
   ListPage,
   QueuePlace,
+  ReportWindow,
   Shares,
   StepRecord,
   Store,
@@ -58,6 +60,7 @@ import { SqliteFeed } from './feed.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
 import { Reads } from './reads/reads.ts';
+import { type EndsPlace, readEnds } from './reads/report-reads.ts';
 import type { Counts } from './memory.ts';
 import { Usages } from './usages.ts';
 import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
@@ -81,6 +84,8 @@ export interface SqliteStoreOptions {
 
 /** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
 const PIECE = 250;
+/** Ends of a report that are read without a pause. */
+const REPORT_PIECE = 1000;
 /** Executions that a page of a listing looks at, at most. */
 const MOST_LOOKED_AT = 20_000;
 /** How long a transaction waits for more groups, ms. */
@@ -317,6 +322,21 @@ export class SqliteStore implements Store {
 
   async nextStart(): Promise<number | null> {
     return this.#read((reads) => reads.nextStart());
+  }
+
+  async ends(window: ReportWindow, limit: number): ReturnType<Store['ends']> {
+    const ends: EndFacts[] = [];
+    let place: EndsPlace = { finishedAt: window.to, id: '' };
+    while (ends.length < limit) {
+      const before = place;
+      const size = Math.min(REPORT_PIECE, limit - ends.length);
+      const piece = this.#read((reads) => readEnds(reads, window, before, size));
+      ends.push(...piece.ends);
+      if (piece.next === null) return { ends, isComplete: true };
+      place = piece.next;
+      await this.#turn();
+    }
+    return { ends, isComplete: false };
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
