@@ -18,7 +18,7 @@ export function monitoringFiles(): Record<string, string> {
   const yaml = (value: object) => HEAD + stringify(value, { lineWidth: 0 });
   const dashboards = DASHBOARDS.map((one) => [
     `k8s/components/monitoring/dashboards/${one.uid}.json`,
-    `${JSON.stringify(grafanaJson(one), null, 1)}\n`,
+    `${JSON.stringify(grafanaJson(one), null, 2)}\n`,
   ]);
   return {
     'monitoring/rules.yaml': yaml(groups),
