@@ -49,6 +49,7 @@ function buildWebhooks(
     ...{ store, commit, sender, clock, log, circuits },
     random: () => Math.random(),
     toData: toToldWire,
+    leads: () => engine.leads(),
     source: () => `urn:execd:${engine.instanceId}`,
     maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
   });

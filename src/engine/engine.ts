@@ -60,6 +60,7 @@ import { Plans, type PlansDeps } from './plans/plans.ts';
 import type { EngineSettings } from './policies/settings.ts';
 import { Queries, type ExecutionView, type WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
+import { Leases } from './run/leases.ts';
 import { recover } from './run/recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
@@ -221,6 +222,8 @@ export class Engine {
   #stopNoted: Promise<void> = Promise.resolve();
   #identity: StoreIdentity | null = null;
   readonly #keptCircuits: KeptCircuits;
+  /** Null where nobody else can be on the store. */
+  readonly #leases: Leases | null;
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -265,6 +268,13 @@ export class Engine {
       once: () => this.#sweepCache(),
       failed: 'The cleanup of the cache failed; execd retries at the next interval',
     });
+    const leaseMs = deps.replica?.leaseMs ?? null;
+    const leases = {
+      ...{ commit, clock, log },
+      lost: () => this.#lostLease(),
+      takeOver: () => this.#takeOver(),
+    };
+    this.#leases = leaseMs === null ? null : new Leases({ ...leases, leaseMs });
     this.#late = new LateAccepts({ commit, clock, log });
     this.#hits = new Hits({
       ...{ late: this.#late, cache: this.#cache, policies: this.#policies, clock },
@@ -299,6 +309,7 @@ export class Engine {
     const removals = this.#removals;
     this.#janitor = new Janitor({
       ...{ store, journal, clock, log, commit, removals, retentionMs, maxRetained, intervalMs },
+      leads: () => this.leads(),
     });
     this.#disks = new DiskWatch(deps.disks, clock, log);
     const { credits, newId, chargeWorkers: workers } = deps;
@@ -401,14 +412,14 @@ export class Engine {
 
   /** Opens the store and makes good what an earlier end has interrupted. Accepts and claims nothing before `open`. */
   async start(): Promise<void> {
-    const { store, runner, journal, clock, log, random } = this.#deps;
+    const { store, runner, journal } = this.#deps;
     const identity = await store.open(this.#deps.replica);
     this.#identity = identity;
     // Before anything is read: what changes meanwhile is heard of.
     await this.#reader.start(identity.epoch);
     await journal.prepare(identity.instanceId);
     await runner.start(identity);
-    await recover({ store, runner, journal, clock, log, random, commit: this.#commit });
+    await this.#recover(true);
     // Whoever was to read them here is gone. Readers of other engines may be there.
     if (!store.feed.isShared) await this.#changes.cancelUnread(await store.pendingToFollow());
     await this.#followPending();
@@ -418,6 +429,7 @@ export class Engine {
       const kept = await store.cacheEntries(this.#deps.cache.maxEntries);
       for (const entry of kept.reverse()) this.#cache.put(entry);
     }
+    this.#leases?.start();
     this.#disks.start();
     this.#writeBehind.start();
     this.#charges.start();
@@ -501,6 +513,7 @@ export class Engine {
     await this.#janitor.stop();
     await this.#cacheSweeps.stop();
     await this.#charges.stop();
+    await this.#leases?.stop();
     await this.#deps.runner.stop();
     await this.#deps.requests.close();
     await this.#deps.store.close();
@@ -840,6 +853,28 @@ export class Engine {
     for (const pool of POOLS) this.#schedulers[pool].fill();
   }
 
+  #recover(isStart: boolean): Promise<void> {
+    const { store, runner, journal, clock, log, random } = this.#deps;
+    const epoch = this.#identity?.epoch ?? 0;
+    return recover({ store, runner, journal, clock, log, random, commit: this.#commit, epoch }, isStart);
+  }
+
+  async #takeOver(): Promise<void> {
+    await this.#recover(false);
+    await this.plans.resume();
+  }
+
+  #lostLease(): void {
+    for (const run of this.#live.all()) this.#live.stop(run.id, { cause: 'lost', detail: 'shutdown' });
+    void this.drain();
+  }
+
+  /** Whether what is to be done once, by one of all engines on the store, is to be done here. */
+  async leads(): Promise<boolean> {
+    const { store } = this.#deps;
+    return !store.feed.isShared || store.leads(this.#identity?.epoch ?? 0);
+  }
+
   async #followPending(): Promise<void> {
     for (const execution of await this.#deps.store.pendingToFollow()) {
       this.#deadlines.follow(execution);
@@ -969,6 +1004,7 @@ export class Engine {
     const { store, journal, clock, log, newId, policy, rules } = this.#deps;
     return {
       ...{ store, journal, clock, log, isOpen, newId, commit: this.#commit, queries: this.#queries },
+      epoch: () => this.#identity?.epoch,
       signal: this.#closing.signal,
       ...this.#deps.plans,
       queue: {

@@ -28,6 +28,8 @@ export interface DispatcherDeps {
   clock: Clock;
   log: Log;
   circuits: Circuits;
+  /** Of several dispatchers on one store, one delivers. */
+  leads: () => Promise<boolean>;
   /** 0 to 1, for jitter. */
   random: () => number;
   /** What is told of an event; `execution` where its result is told too. */
@@ -71,6 +73,8 @@ const MAX_USERS = 32;
 const READ_AHEAD = 32;
 /** Looks are at least so far apart, milliseconds, however much happens. */
 const LOOK_MS = 10;
+/** How often one that does not lead looks whether it does by now. */
+const LEAD_MS = 1000;
 /** How long a stop waits for receivers to answer. */
 const STOP_MS = 5000;
 
@@ -174,7 +178,8 @@ export class Dispatcher {
       this.#lookedAt = this.#deps.clock.monotonic();
       this.#isWoken = false;
       if (this.#after === null) this.#isNew = false;
-      await this.#beginDue();
+      if (await this.#deps.leads()) await this.#beginDue();
+      else this.#wakeIn(LEAD_MS);
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'Cannot read deliveries; execd retries');
       this.#wakeIn(this.#readWaits.nextMs());

@@ -4,7 +4,8 @@ import t, { type Test } from 'tap';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { FeedListener } from '../../src/domain/ports/feed.ts';
-import type { Store } from '../../src/domain/ports/store.ts';
+import type { Group } from '../../src/domain/ports/group.ts';
+import { type Store, StoreError } from '../../src/domain/ports/store.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { fakeClock } from '../helpers/clock.ts';
@@ -21,13 +22,20 @@ interface Pair {
   worker: EngineWorld;
 }
 
-async function pair(t: Test, wrap: (store: Store) => Store = (store) => store): Promise<Pair> {
+async function pair(
+  t: Test,
+  {
+    wrap = (store) => store,
+    leaseMs = null,
+  }: { wrap?: (store: Store) => Store; leaseMs?: number | null } = {},
+): Promise<Pair> {
   const [dir, clock] = [tempDir(t), fakeClock()];
   const options = { dir, now: () => clock.now(), maxInMemory: 100, owner: '', maxDeliveries: 1000 };
   const store = new SqliteStore(options);
   const beside = { store, dir, clock };
-  const worker = await engineWorld(t, { slots: 2, beside });
-  const front = await engineWorld(t, { slots: 0, beside, wrap });
+  const replica = (name: string) => ({ deps: { replica: { name, leaseMs } } });
+  const worker = await engineWorld(t, { slots: 2, beside, ...replica('worker') });
+  const front = await engineWorld(t, { slots: 0, beside, wrap, ...replica('front') });
   t.teardown(() => store.close());
   return { front, worker };
 }
@@ -158,7 +166,7 @@ t.test('whoever has missed something reads it again', async (t) => {
         };
       },
     });
-  const on = await pair(t, lossy);
+  const on = await pair(t, { wrap: lossy });
   const { front, worker } = on;
   const stop = new AbortController();
   const events = await front.engine.streams.ofAll({ userId: LOCAL_CALLER.userId }, 'now', stop.signal);
@@ -186,6 +194,66 @@ t.test('whoever has missed something reads it again', async (t) => {
   await worker.engine.cancel(LOCAL_CALLER, third.id, null);
   stop.abort();
   await following;
+});
+
+t.test('what a replica held is taken over when its lease is over, and not before', async (t) => {
+  const LEASE_MS = 30_000;
+  let isCut = false;
+  const cut = (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        if (name !== 'commit') return Reflect.get(target, name) as unknown;
+        return (groups: readonly Group[], by?: number) =>
+          isCut ? Promise.reject(new StoreError('cut off')) : target.commit(groups, by);
+      },
+    });
+  const on = await pair(t, { wrap: cut, leaseMs: LEASE_MS });
+  const { front, worker } = on;
+  const safe = await front.submit({ retry_safe: true });
+  const unsafe = await front.submit();
+  const [begun, attempt] = [await attemptOf(on, unsafe), await attemptOf(on, safe)];
+  for (const one of [begun, attempt]) one.begin();
+  const steps = [{ name: 'a', kind: 'exec', program: 'true' }];
+  const draft = { strategy: { type: 'serial' }, steps } as const;
+  const { execution: plan } = await front.engine.plans.submit(LOCAL_CALLER, draft, {
+    trace: null,
+    idempotency: null,
+  });
+  await until('its step waits', async () => (await worker.store.steps(plan.id)).length === 1);
+  t.same([await worker.engine.leads(), await front.engine.leads()], [true, false]);
+
+  isCut = true;
+  await worker.clock.advance(2 * LEASE_MS);
+  t.match(front.engine.health().intake, /shutting down/, 'whoever cannot renew its lease stops');
+  begun.end();
+  attempt.end();
+  await until('the step runs', () => worker.runner.live.length === 1);
+  const [last] = worker.runner.live;
+  last?.begin();
+  last?.end();
+  t.match(
+    await waitFor(worker, plan.id),
+    { execution: { status: 'completed' } },
+    'the other one drives the plan',
+  );
+});
+
+t.test('an attempt of a replica that is gone is lost, or made again where it may be', async (t) => {
+  const LEASE_MS = 30_000;
+  const { front, worker } = await pair(t, { leaseMs: LEASE_MS });
+  const here = await engineWorld(t, {
+    ...{ slots: 2, beside: { store: worker.store, dir: worker.dir, clock: worker.clock } },
+    deps: { replica: { name: 'gone', leaseMs: LEASE_MS } },
+  });
+  await worker.engine.drain();
+  const [safe, unsafe] = [await here.submit({ retry_safe: true }), await here.submit()];
+  await until('both run', () => here.runner.live.length === 2);
+  for (const attempt of here.runner.live) attempt.begin();
+  await here.engine.close();
+  await front.clock.advance(LEASE_MS / 3);
+  t.match(await waitFor(front, unsafe.id), { execution: { status: 'failed', outcome: { cause: 'lost' } } });
+  await until('it waits for its next attempt', async () => (await front.get(safe.id)).phase !== 'starting');
+  t.match(await front.get(safe.id), { attempts: [{ outcome: { cause: 'lost' } }] });
 });
 
 const bound = (listener: FeedListener): FeedListener => ({

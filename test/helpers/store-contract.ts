@@ -129,6 +129,7 @@ export function storeContract(t: Test, makeWorld: MakeWorld): void {
   retention(t, makeWorld);
   plans(t, makeWorld);
   restarts(t, makeWorld);
+  leases(t, makeWorld);
   creditsContract(t, makeWorld);
   streamsContract(t, makeWorld);
   anyOrder(t, makeWorld);
@@ -1511,6 +1512,46 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       t.same(await expired(await reopen(), 4), ['ann 3', 'ann 5']);
     },
   );
+}
+
+function leases(t: Test, makeWorld: MakeWorld): void {
+  t.test('what a replica holds is its own until its lease is over, and what it drives, too', async (t) => {
+    const { store, clock } = await makeWorld(t);
+    const { epoch: first } = await store.open({ name: 'a', leaseMs: 1000 });
+    const { epoch: second, mark } = await store.open({ name: 'b', leaseMs: 1000 });
+    t.match(mark, /\.b$/);
+    const [mine] = await store.commit([[accept(newExecution(), { claim: CLAIM })]], first);
+    const { id, attempts } = applied(mine)[0] as Execution;
+    t.equal(attempts[0]?.epoch, first);
+    const plan = newExecution({ spec: { kind: 'plan' } as never, work: { kind: 'plan' } as never });
+    await store.commit([[accept(plan)]], first);
+    const drive: Group = [{ type: 'drive', planId: plan.id }];
+    const beat: Group = [{ type: 'beat', leaseMs: 1000 }];
+    const seen = async (by: number) => [
+      (await store.interrupted(by)).map(({ execution, isOwn }) => [execution.id, isOwn]),
+      (await store.livePlans(by)).map((one) => one.id),
+    ];
+    clock.now += 900;
+    t.match(await store.commit([beat], first), [{ status: 'applied' }]);
+    clock.now += 900;
+    t.same(await seen(second), [[], []]);
+    t.match(await store.commit([drive], second), [{ status: 'stale' }]);
+    t.match(await store.commit([beat], second), [{ status: 'stale' }], 'it has been silent for too long');
+    const { epoch: third } = await store.open({ name: 'b', leaseMs: 1000 });
+    t.same(
+      [await store.leads(first), await store.leads(third)],
+      [false, false],
+      'the one without a lease does',
+    );
+    clock.now += 100;
+    t.same(await seen(third), [[[id, false]], [plan.id]]);
+    t.match(await store.commit([drive, drive], third), [{ status: 'applied' }, { status: 'applied' }]);
+    t.same(await seen(first), [[], []], 'what is own, and what another one drives, is not taken over');
+    const { epoch: again } = await store.open({ name: 'a', leaseMs: 1000 });
+    t.same(await seen(again), [[[id, true]], []], 'after its restart it knows its own');
+    applied(await one(store, [settle(id, 1)]));
+    t.same(await seen(again), [[], []]);
+  });
 }
 
 function restarts(t: Test, makeWorld: MakeWorld): void {

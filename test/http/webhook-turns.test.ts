@@ -52,6 +52,7 @@ function world(maxConcurrent: number) {
     },
     log: { warn: () => undefined, debug: () => undefined },
     random: () => 0,
+    leads: () => Promise.resolve(true),
     toData: () => ({}),
     source: () => 'urn:test',
   } as unknown as DispatcherDeps;

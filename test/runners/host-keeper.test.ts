@@ -57,7 +57,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     await stopped;
     for (const pid of withEnvironment(instanceId)) process.kill(pid, 'SIGKILL');
   });
-  await runner.start({ instanceId, epoch: 1 });
+  await runner.start({ instanceId, mark: instanceId, epoch: 1 });
   let runs = 0;
   const run = (command: string) => {
     let begin: () => void = () => undefined;

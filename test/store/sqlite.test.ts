@@ -7,6 +7,7 @@ import { StoreError } from '../../src/domain/ports/store.ts';
 import { migrate, MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { accept, newExecution, settle } from '../helpers/records.ts';
+import { everythingIn, expected, PLAN_ID, restore } from '../fixtures/kept-directory.ts';
 import { until } from '../helpers/processes.ts';
 import { anyOrder, BEGINNING, storeContract } from '../helpers/store-contract.ts';
 import { smallDisk, tempDir } from '../helpers/temp.ts';
@@ -127,6 +128,21 @@ t.test('after a restart of the machine an interrupted attempt is known to be of 
   db.close();
   const again = await openStore(t, dir);
   t.match(await again.interrupted(), [{ isOtherBoot: true }]);
+});
+
+t.test('a directory that an older version has written opens with everything in it', async (t) => {
+  const dir = tempDir(t);
+  restore('schema-12', dir);
+  const now = () => 1_800_000_000_000;
+  const store = await openStore(t, dir, false, now);
+  t.match(await everythingIn(store, PLAN_ID), expected('schema-12'));
+  const id = newExecution().id;
+  const [driven] = await store.commit([[{ type: 'drive', planId: PLAN_ID }]]);
+  t.equal(driven?.status, 'applied');
+  const key = { type: 'idempotency', userId: 'ann', key: 'first', bodyHash: 'h', executionId: id } as const;
+  t.match(await store.commit([[{ ...key, lifetimeMs: 1 }]]), [{ reason: 'key_replayed' }]);
+  const claim = { type: 'claim_next', pool: 'process', limit: 10, claim: { runner: 'x' } } as const;
+  t.match(await store.commit([[claim]]), [{ executions: { length: 3 } }], 'and goes on');
 });
 
 t.test('other users cannot read the store, whatever the umask is and whoever made it', async (t) => {

@@ -323,6 +323,18 @@ export interface StopAskedPart {
   type: 'stop_asked';
 }
 
+/** The epoch that sends it goes on holding what it holds, for so long from now; 0 gives it up. Stale when it was over. */
+export interface BeatPart {
+  type: 'beat';
+  leaseMs: number;
+}
+
+/** Whoever sends it drives this plan from now on. Stale when somebody else does whose epoch is not over. Whoever accepts a plan drives it. */
+export interface DrivePart {
+  type: 'drive';
+  planId: ExecutionId;
+}
+
 /** How circuits are, for the next start: only those that are not as at their beginning need a place. */
 export interface CircuitsPart {
   type: 'circuits';
@@ -397,6 +409,8 @@ export type Part =
   | SchedulePart
   | ScheduleRunPart
   | ScheduleRemovePart
+  | BeatPart
+  | DrivePart
   | StopAskedPart;
 
 /** One fact: all of its parts are written, or none. */

@@ -10,10 +10,15 @@ export interface Replica {
   leaseMs: number | null;
 }
 
+/** The one on a store that nobody else can come to. */
+export const ONLY: Replica = { name: 'only', leaseMs: null };
+
 /** What a replica knows of the store, and of itself, once it is open. */
 export interface StoreIdentity {
-  /** Made once with the store; marks the processes that it started. */
+  /** Made once with the store. */
   instanceId: string;
+  /** Of the store and the replica: marks the processes that it starts, and is the same after a restart. */
+  mark: string;
   /** Grows by one with every open: the name of one start of a replica. */
   epoch: number;
 }

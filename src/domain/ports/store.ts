@@ -130,10 +130,12 @@ export interface ReportWindow {
   operation: string | null;
 }
 
-/** A claim that no settle followed, found at open. */
+/** A claim that no settle followed, and whose replica is gone, or has begun again. */
 export interface InterruptedAttempt {
   execution: Execution;
   attempt: Attempt;
+  /** Whether this replica has made it: then its log, and its processes, are here. */
+  isOwn: boolean;
   /** True when the machine has been restarted since: files that were not synced may be gone. */
   isOtherBoot: boolean;
   /** True when the server that ran it had been asked to stop. */
@@ -181,8 +183,15 @@ export interface Store extends AccountReads {
   open(replica?: Replica): Promise<StoreIdentity>;
   /** From now on users share the slots so; until then all alike. May be called before `open`. */
   setShares(shares: Shares): void;
-  /** The claims of earlier epochs that have not ended. */
-  interrupted(): Promise<InterruptedAttempt[]>;
+  /**
+   * The claims that have not ended, of epochs that are over: because their replica has begun again, or because its lease has
+   * lapsed.
+   *
+   * @param by whoever asks; left out: the only replica
+   */
+  interrupted(by?: number): Promise<InterruptedAttempt[]>;
+  /** Whether this epoch is the oldest that is not over: one of all replicas does what is to be done once. */
+  leads(by: number): Promise<boolean>;
   /**
    * The one way to write. Each group is all-or-nothing; groups of concurrent callers share a transaction; it resolves
    * when they are durable. Rejects with `StoreError` when the transaction could not be written.
@@ -237,8 +246,8 @@ export interface Store extends AccountReads {
   ends(window: ReportWindow, limit: number): Promise<{ ends: EndFacts[]; isComplete: boolean }>;
   /** Which of these runs the store knows no attempt of. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
-  /** Plans that have not ended. */
-  livePlans(): Promise<RunningExecution[]>;
+  /** Plans that have not ended and that nobody else drives, whose epoch is not over. */
+  livePlans(by?: number): Promise<RunningExecution[]>;
   /** What has become of the steps of a plan so far; those that wait, or are set aside, are not among them. In the order of their beginning. */
   steps(planId: ExecutionId): Promise<StepRecord[]>;
   /** The execution of a plan that has this name, also of one that is set aside; null when there is none. */

@@ -15,6 +15,7 @@ import {
   type StepSpec,
 } from '../../domain/spec/plan.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
+import type { Group } from '../../domain/ports/group.ts';
 import type { ListFilter, StepRecord } from '../../domain/ports/store.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../read/queries.ts';
@@ -44,6 +45,8 @@ export interface PlansDeps extends Omit<
   /** Bytes that the steps of one plan put into the store, at most. */
   maxStepBytes: number;
   queue: Pick<StepRoomDeps, 'freeSlots' | 'maxQueued' | 'queuedOf'>;
+  /** Of this start. */
+  epoch(): number | undefined;
   /** Woken by each move of a plan and of its steps. */
   changes: Waiters;
 }
@@ -71,11 +74,14 @@ export class Plans {
 
   // ------------------------------------------------------------------------------------------ live
 
-  /** Goes on with the plans that were live when the server ended. */
+  /** Goes on with the plans that nobody drives any more. */
   async resume(): Promise<void> {
-    const { store } = this.#deps;
+    const { store, commit } = this.#deps;
     // Those that a plan consists of come after it.
-    const plans = await store.livePlans();
+    const found = (await store.livePlans(this.#deps.epoch())).filter(({ id }) => !this.#live.has(id));
+    if (found.length === 0) return;
+    const taken = await commit(found.map(({ id: planId }): Group => [{ type: 'drive', planId }]));
+    const plans = found.filter((_, i) => taken[i]?.status === 'applied');
     const bytes = await store.stepBytes(plans.map(({ id }) => id));
     for (const plan of plans) {
       this.begin(plan);

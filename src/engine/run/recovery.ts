@@ -1,5 +1,5 @@
-// After a start: makes good what an earlier end of the server has interrupted. First the processes are proven dead, then
-// the records are settled; the server is not ready before.
+// Makes good what the end of a server has interrupted: after a start of its own, before the server is ready, and later of other
+// replicas whose lease is over. Own processes are proven dead first; those of others nobody here can see.
 import type { Store } from '../../domain/ports/store.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
 import type { Runner } from '../../domain/ports/runner.ts';
@@ -15,26 +15,36 @@ export interface RecoveryDeps {
   log: Log;
   random: () => number;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  /** Of this start. */
+  epoch: number;
 }
 
-export async function recover(deps: RecoveryDeps): Promise<void> {
+export async function recover(deps: RecoveryDeps, isStart: boolean): Promise<void> {
   const { store, runner, commit, log } = deps;
-  const interrupted = await store.interrupted();
-  const names = interrupted.map(({ execution, attempt }) => ({
-    runId: execution.runId,
-    attempt: attempt.number,
-  }));
-  const killed = await runner.sweep(names);
+  const interrupted = await store.interrupted(deps.epoch);
+  const names = interrupted
+    .filter(({ isOwn }) => isOwn)
+    .map(({ execution, attempt }) => ({
+      runId: execution.runId,
+      attempt: attempt.number,
+    }));
+  // Also with nothing to look for: hosts of earlier starts are to be gone.
+  const killed = isStart || names.length > 0 ? await runner.sweep(names) : 0;
   const groups: Group[] = [];
-  for (const { execution, attempt, isOtherBoot, wasStopped } of interrupted) {
+  for (const { execution, attempt, isOwn, isOtherBoot, wasStopped } of interrupted) {
     if (execution.status !== 'running') continue;
     const detail = isOtherBoot ? 'reboot' : wasStopped ? 'server_stopped' : 'server_crash';
-    // After a restart of the machine the absence of a log proves nothing: logs are not synced.
-    const interruption = { mayBeUnstarted: !isOtherBoot, startedAt: attempt.startedAt, detail } as const;
+    // The absence of a log proves something to the owner of the disk only, and after a restart of the machine nothing: logs are
+    // not synced.
+    const interruption = {
+      mayBeUnstarted: isOwn && !isOtherBoot,
+      startedAt: attempt.startedAt,
+      detail,
+    } as const;
     groups.push(await interruptedGroup(execution, interruption, deps));
   }
-  const results = await commit(groups);
   if (groups.length === 0) return;
+  const results = await commit(groups);
   const requeued = groups.filter((group) => group[0]?.type === 'requeue').length;
   const retried = groups.filter((group) => group[0]?.type === 'retry').length;
   const stale = results.filter((result) => result.status !== 'applied').length;

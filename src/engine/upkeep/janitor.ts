@@ -20,6 +20,8 @@ export interface JanitorDeps {
   maxRetained: number;
   intervalMs: number;
   removals: LogRemovals;
+  /** Of several engines on one store, one sweeps by itself. */
+  leads(): Promise<boolean>;
 }
 
 const BATCH = 500;
@@ -145,6 +147,7 @@ export class Janitor {
   }
 
   async #sweepByItself(): Promise<void> {
+    if (!(await this.#deps.leads())) return;
     const steadyMs = Math.min(this.#deps.retentionMs, STEADY_MS);
     const byAge = this.#steadiness.forMs() >= steadyMs;
     await this.#sweepNext({ byAge, isAsked: false });

@@ -340,7 +340,7 @@ export class CommandRunner implements Runner {
     this.#scratchDir = `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity.epoch}-${number}`;
     return new HostProcess({
       command: this.#options.hostCommand,
-      instance: this.#identity.instanceId,
+      instance: this.#identity.mark,
       scratchDir: this.#scratchDir,
       means: this.#options.means,
       hidden: this.#hidden,
@@ -370,8 +370,11 @@ export class CommandRunner implements Runner {
   #leftBehind(): string[] {
     const work = this.#workDir();
     const scratch = this.#options.scratchRoot;
-    const scratchDirs = entries(scratch).filter((path) =>
-      path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
+    const scratchDirs = entries(scratch).filter(
+      (path) =>
+        // Of this replica only: the name of another one may begin with that of this one.
+        /^\d+-\d+$/.test(path.slice(`${scratch}/${this.#scratchPrefix()}`.length)) &&
+        path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
     );
     return [...entries(dirname(work)), ...entries(work), ...scratchDirs].filter(
       (path) => path !== work && path !== boundaryFile(work) && path !== this.#scratchDir,
@@ -379,7 +382,7 @@ export class CommandRunner implements Runner {
   }
 
   #marker({ runId, attempt }: AttemptName): string {
-    return `EXECD_RUN=${this.#identity?.instanceId}/${runId}/${attempt}`;
+    return `EXECD_RUN=${this.#identity?.mark}/${runId}/${attempt}`;
   }
 
   #workDir(): string {
@@ -387,7 +390,7 @@ export class CommandRunner implements Runner {
   }
 
   #scratchPrefix(): string {
-    return `execd-${this.#identity?.instanceId}-`;
+    return `execd-${this.#identity?.mark}-`;
   }
 }
 

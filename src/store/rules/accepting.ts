@@ -60,6 +60,7 @@ export const acceptPart: Rule<Accept> = {
     }
     const row = set.insert(fresh);
     label(set, row, part.labels);
+    if (row.kind === 'plan' && row.phase !== 'done') set.put('drivers', row.id, part.epoch);
     recount(set, null, row);
     announce(set, row, { after: 0, events }, work);
     // What has ended with its acceptance is known to the caller already, but for what it cost.

@@ -54,6 +54,7 @@ function remove(set: WorkingSet, row: ExecutionRow, last: RowWithAttempts, work:
   if (row.kind === 'plan') {
     for (const step of set.allSteps(row.id)) remove(set, step, withAttempts(set, step), work);
   }
+  if (row.kind === 'plan') set.put('drivers', row.id, null);
   // Its webhook goes when its last delivery has.
   if (row.webhook !== null) set.order({ type: 'orphan', executionId: row.id });
   set.remove(row);

@@ -58,6 +58,10 @@ export interface Facts {
   scheduleCounts: number;
   /** By schedule and due time. */
   scheduleRuns: ScheduleRunRow | null;
+  /** By number: a start of a replica. */
+  epochs: EpochRow | null;
+  /** By plan: the epoch that drives it. */
+  drivers: number | null;
   /** By user. */
   users: Usage;
   /** Of all users: `total`, and of how many of them there is some: `users`. */
@@ -100,6 +104,12 @@ export const pair = (one: string, other: string): string => one + SEPARATOR + ot
 export function parts(key: string): [string, string] {
   const at = key.indexOf(SEPARATOR);
   return [key.slice(0, at), key.slice(at + 1)];
+}
+
+export interface EpochRow {
+  replica: string;
+  /** When it is over, ms since the epoch of time; null: not before its replica begins again. */
+  until: number | null;
 }
 
 export interface IdempotencyRow {

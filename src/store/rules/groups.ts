@@ -13,6 +13,7 @@ import {
 import { duePart, expirePart, progressPart, requeuePart, retryPart, settlePart } from './ending.ts';
 import { COUNTS, type Kind, type Needs, NUMBERED } from './facts.ts';
 import { apiKeysPart } from './keys.ts';
+import { beatPart, drivePart } from './leases.ts';
 import { chargePart, grantPart } from './money.ts';
 import type { Cache, Order, StopAsked } from './orders.ts';
 import type { ClaimNext, GroupReply, Rule, RulePart, Undone, Work } from './parts.ts';
@@ -59,6 +60,8 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   schedule: schedulePart,
   schedule_run: scheduleRunPart,
   schedule_remove: scheduleRemovePart,
+  beat: beatPart,
+  drive: drivePart,
   cache: asOrdered,
   circuits: asOrdered,
   stop_asked: asOrdered,

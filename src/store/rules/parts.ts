@@ -15,6 +15,8 @@ export type RulePart =
   | ClaimNext
   | Cache
   | StopAsked
+  | Beat
+  | Drive
   | Exclude<
       ports.Part,
       | ports.AcceptPart
@@ -23,13 +25,19 @@ export type RulePart =
       | ports.ClaimNextPart
       | ports.CachePart
       | ports.StopAskedPart
+      | ports.BeatPart
+      | ports.DrivePart
     >;
 
 /** A claim with the epoch that makes it. */
 export type Claim = ports.Claimant & { epoch: number };
+export type Beat = ports.BeatPart & { epoch: number };
+export type Drive = ports.DrivePart & { epoch: number };
 export type ClaimNext = Omit<ports.ClaimNextPart, 'claim'> & { claim: Claim };
 
 export type Accept = Omit<ports.AcceptPart, 'execution' | 'end' | 'claim'> & {
+  /** That accepts it. */
+  epoch: number;
   claim: Claim | null;
   row: Omit<NewRow, 'created_at' | 'queued_at'>;
   labels: [string, string][];

@@ -73,6 +73,13 @@ export class ChangeWriter {
     each('scheduleRuns', (_, row) => {
       if (row !== null) sql.putScheduleRun.run(...SCHEDULE_RUN_COLUMNS.map((name) => row[name]));
     });
+    each('epochs', (epoch, row) => {
+      if (row !== null) sql.putEpoch.run(row.until, epoch);
+    });
+    each('drivers', (planId, epoch) => {
+      if (epoch === null) sql.dropDriver.run(planId);
+      else sql.putDriver.run(planId, epoch);
+    });
     each('apiKeys', (_, row) => {
       if (row !== null) sql.putApiKey.run(...API_KEY_COLUMNS.map((name) => row[name]));
     });

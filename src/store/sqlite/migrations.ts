@@ -345,6 +345,13 @@ const SCHEDULES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** Who has opened the store, and until when they hold what they have claimed; who drives which plan. */
+const LEASES = `
+  ALTER TABLE epochs ADD COLUMN replica TEXT NOT NULL DEFAULT 'only';
+  ALTER TABLE epochs ADD COLUMN until INTEGER;
+  CREATE TABLE plan_drivers (plan_id TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -356,6 +363,7 @@ export const MIGRATIONS: readonly string[] = [
   DELAYED,
   SCHEDULES,
   KEYED,
+  LEASES,
 ];
 
 /**

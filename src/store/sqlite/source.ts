@@ -4,6 +4,7 @@ import type { ApiKeyRow } from '../key-rows.ts';
 import {
   type AccountRow,
   type DeliveryFacts,
+  type EpochRow,
   type Facts,
   type IdempotencyRow,
   type Kind,
@@ -46,6 +47,8 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     waiting: (webhookId) => all<DeliveryFacts>('waiting', webhookId),
     held: (key) => sql.held.all(...parts(key)) as unknown as DeliveryFacts[],
     apiKeys: (id) => one<ApiKeyRow>('apiKey', id),
+    epochs: (epoch) => one<EpochRow>('epoch', epoch),
+    drivers: (planId) => one<{ epoch: number }>('driver', planId)?.epoch ?? null,
     apiKeyCount: () => one<{ n: number }>('apiKeyCount')?.n ?? 0,
     schedules: (id) => one<ScheduleRow>('schedule', id),
     scheduleNames: (key) => one<{ id: string }>('scheduleName', ...parts(key))?.id ?? null,
@@ -94,5 +97,7 @@ const SQL = {
   scheduleName: 'SELECT id FROM schedules WHERE user_id = ? AND name = ?',
   scheduleCount: `SELECT count(*) AS n FROM schedules WHERE ? = '' OR user_id = ?`,
   scheduleRun: 'SELECT * FROM schedule_runs WHERE schedule_id = ? AND due_at = CAST(? AS INTEGER)',
+  epoch: 'SELECT replica, until FROM epochs WHERE epoch = CAST(? AS INTEGER)',
+  driver: 'SELECT epoch FROM plan_drivers WHERE plan_id = ?',
   apiKeyCount: 'SELECT count(*) AS n FROM api_keys',
 } as const;

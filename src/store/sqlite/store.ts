@@ -36,7 +36,7 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../../domain/ports/store.ts';
-import type { StoreIdentity } from '../../domain/ports/replica.ts';
+import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
 import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedules/schedule.ts';
@@ -149,8 +149,8 @@ export class SqliteStore implements Store {
     });
   }
 
-  async open(): Promise<StoreIdentity> {
-    if (this.#reads !== null) return this.#enter();
+  async open(replica = ONLY): Promise<StoreIdentity> {
+    if (this.#reads !== null) return this.#enter(replica);
     const { dir, owner, maxDeliveries, isStrict = false } = this.#options;
     this.#releaseLock = takeLock(join(dir, 'lock'), owner);
     try {
@@ -174,7 +174,7 @@ export class SqliteStore implements Store {
         if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
       this.setShares(this.#shares);
       this.feed.begin(this.#reads.eventEnds(null).last);
-      const identity = await this.#enter();
+      const identity = await this.#enter(replica);
       this.#epoch = identity.epoch;
       return identity;
     } catch (error) {
@@ -183,10 +183,14 @@ export class SqliteStore implements Store {
     }
   }
 
-  async #enter(): Promise<StoreIdentity> {
-    const entered = await this.#call({ type: 'enter', bootId: this.#bootId, now: this.#options.now() });
+  async #enter(replica: Replica): Promise<StoreIdentity> {
+    const now = this.#options.now();
+    const entered = await this.#call({ type: 'enter', bootId: this.#bootId, replica, now });
     if (entered.type !== 'entered') throw unexpected(entered);
-    return { instanceId: this.#instanceId, epoch: entered.epoch };
+    const instanceId = this.#instanceId;
+    // The only one has the mark that it had before there were others.
+    const mark = replica.name === ONLY.name ? instanceId : `${instanceId}.${replica.name}`;
+    return { instanceId, mark, epoch: entered.epoch };
   }
 
   setShares(shares: Shares): void {
@@ -196,8 +200,12 @@ export class SqliteStore implements Store {
     this.#call({ type: 'shares', shares }).catch(() => undefined);
   }
 
-  async interrupted(): Promise<InterruptedAttempt[]> {
-    return this.#read((reads) => reads.interrupted(this.#epoch, this.#bootId));
+  async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
+    return this.#read((reads) => reads.interrupted(by, this.#bootId, this.#options.now()));
+  }
+
+  async leads(by: number): Promise<boolean> {
+    return this.#read((reads) => reads.leads(by, this.#options.now()));
   }
 
   commit(groups: readonly Group[], by = this.#epoch): Promise<GroupResult[]> {
@@ -343,8 +351,9 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.missing(ids));
   }
 
-  async livePlans(): Promise<RunningExecution[]> {
-    return this.#read((reads) => reads.livePlans()).filter((plan) => plan.status === 'running');
+  async livePlans(by = this.#epoch): Promise<RunningExecution[]> {
+    const plans = this.#read((reads) => reads.livePlans(by, this.#options.now()));
+    return plans.filter((plan) => plan.status === 'running');
   }
 
   async steps(planId: ExecutionId): Promise<StepRecord[]> {
@@ -700,12 +709,19 @@ function toWriterPart(part: Exclude<Group[number], AnswersPart>, epoch: number):
     return { ...part, put };
   }
   if (part.type === 'claim_next') return { ...part, claim: { ...part.claim, epoch } };
-  if (part.type === 'stop_asked') return { ...part, epoch };
+  if (part.type === 'stop_asked' || part.type === 'beat' || part.type === 'drive') return { ...part, epoch };
   if (part.type !== 'accept') return part;
   const { execution, end, claim: claimant, ...rest } = part;
   const claim = claimant === null ? null : { ...claimant, epoch };
   const ending = end === null ? null : { ...end, result: writeJson(end.result) };
-  return { ...rest, claim, end: ending, row: newRow(execution), labels: Object.entries(execution.labels) };
+  return {
+    ...rest,
+    epoch,
+    claim,
+    end: ending,
+    row: newRow(execution),
+    labels: Object.entries(execution.labels),
+  };
 }
 
 function sizeOf(value: unknown): number {

@@ -2,6 +2,7 @@
 // out in one transaction, and answers when that is on the disk.
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
+import type { Replica } from '../../domain/ports/replica.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 import type { GroupReply, RulePart } from '../rules/parts.ts';
 import { Batches, type BatchOptions } from './batches.ts';
@@ -19,6 +20,7 @@ export interface OpenRequest extends BatchOptions {
 export interface EnterRequest {
   type: 'enter';
   bootId: string;
+  replica: Replica;
   now: number;
 }
 export interface CommitRequest {
@@ -107,9 +109,14 @@ function open(request: OpenRequest): WriterReply {
   };
 }
 
-function enter(db: DatabaseSync, { bootId, now }: EnterRequest): WriterReply {
-  const insert = db.prepare('INSERT INTO epochs (boot_id, opened_at) VALUES (?, ?)');
-  return { type: 'entered', epoch: Number(insert.run(bootId, now).lastInsertRowid) };
+/** Its earlier epochs are over with that. */
+function enter(db: DatabaseSync, { bootId, replica: { name, leaseMs }, now }: EnterRequest): WriterReply {
+  db.exec('BEGIN IMMEDIATE');
+  db.prepare('UPDATE epochs SET until = 0 WHERE replica = ? AND until IS NOT 0').run(name);
+  const insert = db.prepare('INSERT INTO epochs (boot_id, opened_at, replica, until) VALUES (?, ?, ?, ?)');
+  const { lastInsertRowid } = insert.run(bootId, now, name, leaseMs === null ? null : now + leaseMs);
+  db.exec('COMMIT');
+  return { type: 'entered', epoch: Number(lastInsertRowid) };
 }
 
 type Committed = Extract<WriterReply, { type: 'committed' }>;

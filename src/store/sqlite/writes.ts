@@ -87,6 +87,9 @@ export const WRITES = {
   sweepOrphans: `DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks w WHERE is_orphan = 1
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id) LIMIT ? + 0)`,
   putApiKey: `INSERT OR REPLACE INTO api_keys (${API_KEY_COLUMNS.join(', ')}) VALUES (${holes(API_KEY_COLUMNS)})`,
+  putEpoch: 'UPDATE epochs SET until = ? WHERE epoch = CAST(? AS INTEGER)',
+  putDriver: 'INSERT OR REPLACE INTO plan_drivers (plan_id, epoch) VALUES (?, ?)',
+  dropDriver: 'DELETE FROM plan_drivers WHERE plan_id = ?',
   keysChanged: `INSERT INTO meta (name, value) VALUES ('keys_version', '1')
     ON CONFLICT (name) DO UPDATE SET value = CAST(value + 1 AS TEXT)`,
 } as const;

@@ -15,6 +15,7 @@ const NOTHING: Facts = {
   ...{ firstEvents: null, idempotency: null, accounts: NO_ACCOUNT, windows: null, reservations: null },
   ...{ listeners: [], pending: 0, webhooks: null, deliveries: null, waiting: [], held: [] },
   ...{ schedules: null, scheduleNames: null, scheduleCounts: 0, scheduleRuns: null },
+  ...{ epochs: null, drivers: null },
   ...{
     apiKeys: null,
     apiKeyCount: 0,
@@ -64,6 +65,7 @@ export function acceptOf(
   const { seq: _, ...fresh } = row(changes);
   return {
     type: 'accept',
+    epoch: 7,
     row: fresh,
     labels: [],
     claim: null,

@@ -52,8 +52,9 @@ export class Reads {
     return row === undefined ? null : this.#execution(row);
   }
 
-  /** Claims of earlier epochs that have not ended. */
-  interrupted(epoch: number, bootId: string): InterruptedAttempt[] {
+  /** Claims of epochs that are over which have not ended. */
+  interrupted(by: number, bootId: string, now: number): InterruptedAttempt[] {
+    const own = this.#epoch(by)?.replica;
     const rows = this.all(
       `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
     ) as ExecutionRow[];
@@ -62,14 +63,24 @@ export class Reads {
       | undefined;
     return rows.flatMap((row) => {
       const attempt = this.#attempts(row).at(-1);
-      if (attempt === undefined || attempt.epoch >= epoch) return [];
-      const boot = this.one('SELECT boot_id FROM epochs WHERE epoch = ?', attempt.epoch) as {
-        boot_id: string;
-      };
-      const isOtherBoot = boot.boot_id !== bootId;
+      const epoch = attempt === undefined || attempt.epoch === by ? undefined : this.#epoch(attempt.epoch);
+      if (attempt === undefined || epoch === undefined) return [];
+      if (epoch.until === null || epoch.until > now) return [];
+      const isOtherBoot = epoch.boot_id !== bootId;
+      const isOwn = epoch.replica === own;
       const wasStopped = Number(stopped?.value) === attempt.epoch;
-      return [{ execution: this.#execution(row), attempt: toAttempt(attempt), isOtherBoot, wasStopped }];
+      const execution = this.#execution(row);
+      return [{ execution, attempt: toAttempt(attempt), isOwn, isOtherBoot, wasStopped }];
     });
+  }
+
+  leads(by: number, now: number): boolean {
+    const text = 'SELECT min(epoch) AS first FROM epochs WHERE until IS NULL OR until > ?';
+    return (this.one(text, now) as { first: number | null }).first === by;
+  }
+
+  #epoch(epoch: number): { boot_id: string; replica: string; until: number | null } | undefined {
+    return this.one('SELECT boot_id, replica, until FROM epochs WHERE epoch = ?', epoch) as never;
   }
 
   listing(filter: ListFilter): Listing {
@@ -179,9 +190,11 @@ export class Reads {
     return [...answers, ...(this.all(text, userId, 0, before, left) as { id: ExecutionId; kind: Kind }[])];
   }
 
-  livePlans(): Execution[] {
-    const text = `SELECT * FROM executions WHERE kind = 'plan' AND phase IN ('starting', 'canceling') ORDER BY seq`;
-    return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  livePlans(by: number, now: number): Execution[] {
+    const text = `SELECT * FROM executions e WHERE kind = 'plan' AND phase IN ('starting', 'canceling')
+      AND NOT EXISTS (SELECT 1 FROM plan_drivers d JOIN epochs p ON p.epoch = d.epoch
+        WHERE d.plan_id = e.id AND d.epoch <> ?1 AND (p.until IS NULL OR p.until > ?2)) ORDER BY seq`;
+    return (this.all(text, by, now) as ExecutionRow[]).map((row) => this.#execution(row));
   }
 
   steps(planId: ExecutionId): StepRecord[] {

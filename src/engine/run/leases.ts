@@ -1,0 +1,73 @@
+// Holding on to what this engine has claimed, where others are on the same store: it says now and then that it is there, and takes
+// over what others held who have not said so for too long.
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { Rounds } from '../upkeep/rounds.ts';
+
+export interface LeasesDeps {
+  /** How long a beat lasts. */
+  leaseMs: number;
+  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  clock: Clock;
+  log: Log;
+  /** The lease was over: others may have taken over what ran here, so that it is to be stopped. Called once. */
+  lost(): void;
+  /** Takes over from those whose lease is over. */
+  takeOver(): Promise<void>;
+}
+
+/** Beats in one lease: two may fail. */
+const BEATS = 3;
+
+export class Leases {
+  readonly #deps: LeasesDeps;
+  readonly #rounds: Rounds;
+  #beatAt: number;
+  #isLost = false;
+
+  constructor(deps: LeasesDeps) {
+    this.#deps = deps;
+    const { clock, log, leaseMs } = deps;
+    this.#beatAt = clock.monotonic();
+    this.#rounds = new Rounds({
+      ...{ clock, log, intervalMs: leaseMs / BEATS, first: 'later' },
+      once: () => this.#beat(),
+      failed: 'Cannot renew the lease of this replica; execd retries',
+    });
+  }
+
+  start(): void {
+    this.#rounds.start();
+  }
+
+  /** Gives up what is held: others need not wait for its time to be over. */
+  async stop(): Promise<void> {
+    await this.#rounds.stop();
+    if (!this.#isLost) await this.#deps.commit([[{ type: 'beat', leaseMs: 0 }]]).catch(() => undefined);
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, leaseMs, commit, takeOver } = this.#deps;
+    const now = clock.monotonic();
+    try {
+      const [result] = await commit([[{ type: 'beat', leaseMs }]]);
+      if (result?.status !== 'applied') return this.#lose();
+      this.#beatAt = now;
+    } catch (error) {
+      // The next beat would come too late.
+      if (now - this.#beatAt >= leaseMs - leaseMs / BEATS) this.#lose();
+      throw error;
+    }
+    await takeOver();
+  }
+
+  #lose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#deps.log.error(
+      {},
+      'The lease of this replica is over: execd stops what it runs and accepts nothing more',
+    );
+    this.#deps.lost();
+  }
+}
