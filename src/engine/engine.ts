@@ -60,7 +60,7 @@ import { Plans, type PlansDeps } from './plans/plans.ts';
 import type { EngineSettings } from './policies/settings.ts';
 import { Queries, type ExecutionView, type WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
-import { Leases } from './run/leases.ts';
+import { Leases } from './upkeep/leases.ts';
 import { recover } from './run/recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';

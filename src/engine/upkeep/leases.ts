@@ -2,18 +2,18 @@
 // over what others held who have not said so for too long.
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
-import { Rounds } from '../upkeep/rounds.ts';
+import { Rounds } from './rounds.ts';
 
 export interface LeasesDeps {
   /** How long a beat lasts. */
   leaseMs: number;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   clock: Clock;
   log: Log;
   /** The lease was over: others may have taken over what ran here, so that it is to be stopped. Called once. */
-  lost(): void;
+  lost: () => void;
   /** Takes over from those whose lease is over. */
-  takeOver(): Promise<void>;
+  takeOver: () => Promise<void>;
 }
 
 /** Beats in one lease: two may fail. */
