@@ -11,7 +11,6 @@ import { isCut, poolOf, POOLS } from '../domain/execution/execution.ts';
 import { type OperationReport, reportOf } from '../domain/execution/report.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
-import type { Fact } from '../domain/ports/feed.ts';
 import type { Replica, StoreIdentity } from '../domain/ports/replica.ts';
 import type { ListFilter, ReportWindow, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import { KEPT, type Kept } from '../domain/kept.ts';
@@ -36,6 +35,7 @@ import { dryRun, type DryRun } from './accept/dry-run.ts';
 import { explain, type Explanation } from './explain/explain.ts';
 import { EventBus } from './feed/event-bus.ts';
 import { FeedReader } from './feed/feed-reader.ts';
+import { Observers } from './observers.ts';
 import { Hits } from './accept/hits.ts';
 import { LateAccepts } from './accept/late-accepts.ts';
 import {
@@ -66,14 +66,7 @@ import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
 import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
 import { Scheduler } from './run/scheduler.ts';
-import {
-  accepted,
-  joinKey,
-  submitAll,
-  type Submission,
-  type SubmitDeps,
-  type Submitted,
-} from './accept/submit.ts';
+import { accepted, submitAll, type Submission, type SubmitDeps, type Submitted } from './accept/submit.ts';
 import { Fires } from './schedules/fires.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { Starts } from './schedules/starts.ts';
@@ -186,6 +179,7 @@ export class Engine {
   readonly #growth: Waiters;
   readonly #committer: Committer;
   readonly #reader: FeedReader;
+  readonly #observers: Observers;
   readonly #schedulers: Record<Pool, Scheduler>;
   readonly #writeBehind: WriteBehind;
   readonly #deadlines: Deadlines;
@@ -231,8 +225,7 @@ export class Engine {
     const live = this.#live;
     const publish: Listener = (event, execution) => {
       this.#reader.own(execution);
-      this.#observe(execution);
-      this.#notify(execution);
+      this.#observers.take(execution);
       this.#bus.publish(event, execution);
     };
     const commit = this.#commit;
@@ -284,13 +277,13 @@ export class Engine {
     });
     this.#reader = new FeedReader({
       ...{ store, clock, log, signal: this.#closing.signal },
-      observe: (execution) => this.#observeOther(execution),
-      touched: (fact) => this.#touched(fact),
+      observe: (execution) => this.#observers.takeOther(execution),
+      touched: (fact) => this.#observers.touched(fact),
       show: (batch) => {
         this.streams.take(batch);
         this.#bus.publishBatch();
       },
-      resync: () => this.#resync(),
+      resync: () => this.#observers.lookAgain(),
       signalled: ({ runId, request }) => {
         if (live.get(runId) !== undefined) live.stop(runId, request);
       },
@@ -374,6 +367,13 @@ export class Engine {
       cancel: (caller, id, reason) => this.#changes.cancel(caller, id, { reason, graceMs: null }),
       fired: (run, schedule) => deps.onScheduleRun(run, schedule),
     });
+    this.#observers = new Observers({
+      ...{ store, live, joins: this.#joins, plans: this.plans, charges: this.#charges },
+      ...{ deadlines: this.#deadlines, schedulers: this.#schedulers, streams: this.streams, ...waiters },
+      keepResult: (execution) => this.#keepResult(execution),
+      ...{ starts: this.#starts, fires: this.#fires },
+      epoch: () => this.#identity?.epoch,
+    });
     this.schedules = new Schedules({
       ...{ store, clock, commit, timesOf, cronProblem, newId, fires: this.#fires },
       checkOpen: () => this.#checkOpen(),
@@ -422,7 +422,7 @@ export class Engine {
     await this.#recover(true);
     // Whoever was to read them here is gone. Readers of other engines may be there.
     if (!store.feed.isShared) await this.#changes.cancelUnread(await store.pendingToFollow());
-    await this.#followPending();
+    await this.#observers.followPending();
     await this.#keptCircuits.start();
     await this.plans.resume();
     if (this.#deps.cache.isPersistent) {
@@ -797,62 +797,6 @@ export class Engine {
 
   readonly #commit = (groups: readonly Group[]): Promise<GroupResult[]> => this.#committer.commit(groups);
 
-  /** Takes in the newest state of an execution. */
-  #observe(execution: Execution): void {
-    this.#deadlines.follow(execution);
-    this.#starts.follow(execution);
-    this.#fires.follow(execution);
-    this.#joins.follow(execution);
-    this.plans.follow(execution);
-    this.#keepResult(execution);
-    this.#charges.note(execution);
-  }
-
-  /** Wakes whoever waits for an execution. */
-  #notify({ id, runId, plan }: Pick<Execution, 'id' | 'runId'> & { plan: { id: ExecutionId } | null }): void {
-    this.#changed.notify(id);
-    this.#growth.notify(id);
-    if (runId !== id) this.#growth.notify(runId);
-    if (plan !== null) this.#changed.notify(plan.id);
-  }
-
-  /** Takes in what another engine has done. */
-  #observeOther(execution: Execution): void {
-    const { id, runId, cache, status, spec, phase, timeouts } = execution;
-    this.#observe(execution);
-    this.#notify(execution);
-    const isElsewhere = status === 'running' && spec.kind !== 'plan' && !this.#holds(execution);
-    if (isElsewhere) this.#deadlines.forget(id);
-    if (cache !== null && (phase === 'queued' || phase === 'starting'))
-      this.#joins.offer(execution.userId, joinKey(execution, cache.key), runId);
-    const run = this.#holds(execution) ? this.#live.get(runId) : undefined;
-    if (run === undefined) return;
-    if (phase !== 'canceling') void run.attempt?.extend(timeouts.attemptMs, timeouts.idleMs);
-    else if (run.stop === null)
-      this.#live.stop(runId, { cause: 'cancelled', reason: execution.cancel?.reason ?? null });
-  }
-
-  /** Of what others have done, before it is read. */
-  #touched({ executionId: id, runId, planId, phase }: Fact): void {
-    this.#notify({ id, runId, plan: planId === null ? null : { id: planId } });
-    if (phase === 'queued' || phase === 'done') for (const pool of POOLS) this.#schedulers[pool].fill();
-  }
-
-  /** Reads again what is followed, after something was missed. */
-  async #resync(): Promise<void> {
-    this.#deadlines.clear();
-    await this.#followPending();
-    for (const { id } of this.#live.all()) {
-      const execution = await this.#deps.store.get(null, id);
-      if (execution !== null) this.#observeOther(execution);
-    }
-    await this.plans.lookAgain();
-    this.#charges.wake();
-    for (const waiters of [this.#changed, this.#growth]) waiters.notifyAll();
-    this.streams.lookAgain();
-    for (const pool of POOLS) this.#schedulers[pool].fill();
-  }
-
   #recover(isStart: boolean): Promise<void> {
     const { store, runner, journal, clock, log, random } = this.#deps;
     const epoch = this.#identity?.epoch ?? 0;
@@ -875,23 +819,10 @@ export class Engine {
     return !store.feed.isShared || store.leads(this.#identity?.epoch ?? 0);
   }
 
-  async #followPending(): Promise<void> {
-    for (const execution of await this.#deps.store.pendingToFollow()) {
-      this.#deadlines.follow(execution);
-      const { cache } = execution;
-      this.#joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
-    }
-  }
-
-  /** Whether its last attempt was claimed by this engine. */
-  #holds({ attempts }: Execution): boolean {
-    return attempts.at(-1)?.epoch === this.#identity?.epoch;
-  }
-
   /** Stops a run, here or where it is. */
   #stop(execution: Execution, request: StopRequest): void {
     const { runId } = execution;
-    if (this.#holds(execution)) this.#live.stop(runId, request);
+    if (this.#observers.holds(execution)) this.#live.stop(runId, request);
     else void this.#deps.store.feed.signal(this.#identity?.epoch ?? 0, { type: 'stop', runId, request });
   }
 

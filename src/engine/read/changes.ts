@@ -190,20 +190,20 @@ export class Changes {
     // Whoever is just being given more time is not ended by the time before.
     if ((await this.#extending.get(execution.id)) === true) return;
     const { cause, limitMs } = deadline;
-    const stop = () => this.#deps.stop(execution, { cause: 'total_timeout', limitMs });
+    const stop = (now: Execution) => this.#deps.stop(now, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
     if (execution.spec.kind === 'plan')
       return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
     // Whoever runs alone is stopped at once, whether the store can be written or not.
     if (execution.status === 'running' && !joins.isShared(execution.runId)) {
       joins.withdraw(execution.runId);
-      return stop();
+      return stop(execution);
     }
     const outcome: ExpirePart['outcome'] =
       cause === 'queue_timeout' ? { cause, limitMs } : { cause, limitMs, process: null };
     const [result] = await this.#deps.commit([[{ type: 'expire', executionId: execution.id, outcome }]]);
     const isAlone = result?.status === 'refused' && result.reason === 'illegal';
-    if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop();
+    if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop(result.execution);
   }
 
   /**
