@@ -64,8 +64,9 @@ done
 [ ! -w /proc/sys/kernel/core_pattern ] || say 'it can set what the kernel runs'
 for one; do
   path=\${one#*=}
-  is=$(stat -L -c %d:%i -- "$path" 2> /dev/null)
-  case $one in "=$path") [ -z "$is" ] ;; *) [ "$is" != "\${one%%=*}" ] ;; esac || say "it can see $path"
+  [ ! -e "$path" ] || {
+    [ "$one" != "=$path" ] && [ "$(stat -L -c %d:%i -- "$path" 2> /dev/null)" != "\${one%%=*}" ]
+  } || say "it can see $path"
 done
 `;
 const SCRIPTS = {
