@@ -4,7 +4,7 @@ import { useTab } from '../session/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { whole } from '../words/format.ts';
+import { plural, whole } from '../words/format.ts';
 import { plainText } from './ansi.ts';
 import { saveLog } from './download.ts';
 import type { Times } from './log-row.tsx';
@@ -57,7 +57,7 @@ export function LogTools(props: Props) {
       {settings.query !== '' && (
         <>
           <span className="finds" role="status">
-            {finds.at > 0 ? `${whole(finds.at)} of ${whole(finds.count)}` : `${whole(finds.count)} lines`}
+            {finds.at > 0 ? `${whole(finds.at)} of ${whole(finds.count)}` : plural(finds.count, 'line')}
           </span>
           <Button look="quiet" icon="up" aria-label="Previous find" onClick={finds.previous} />
           <Button look="quiet" icon="down" aria-label="Next find" onClick={finds.next} />
