@@ -8,7 +8,7 @@ import type { ConditionThread } from '../expressions/condition-thread.ts';
 import { planParts } from '../expressions/plan-parts.ts';
 import type { Circuits } from '../resilience/circuits.ts';
 import { toCommand } from '../runners/commands/to-command.ts';
-import { engineSettings, limitsOf } from './from-config.ts';
+import { engineSettings, limitsOf, retentionOf } from './from-config.ts';
 import type { Parts, Setting } from './parts.ts';
 import { disksOf } from './places.ts';
 
@@ -54,7 +54,7 @@ export function buildEngine(
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,
     disks: disksOf(places),
-    retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
+    ...retentionOf(config),
     maxRetained: config.EXECUTION_MAX_RETAINED,
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent }),

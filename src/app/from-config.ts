@@ -171,3 +171,9 @@ export function limitsOf(config: Config): SpecLimits {
     spoolMaxBytes: config.EXECUTION_SPOOL_MAX_BYTES,
   };
 }
+
+/** How long ended executions are kept. What failed is never kept for less than what did not. */
+export function retentionOf(config: Config): { retentionMs: number; failedRetentionMs: number } {
+  const { EXECUTION_RETENTION_SECS: ended, EXECUTION_FAILED_RETENTION_SECS: failed } = config;
+  return { retentionMs: ended * 1000, failedRetentionMs: Math.max(ended, failed) * 1000 };
+}

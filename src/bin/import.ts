@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClock } from '../app/clock.ts';
 import { loadConfig } from '../config/load.ts';
+import { retentionOf } from '../app/from-config.ts';
 import { makeDirectory } from '../app/directories.ts';
 import { userId } from '../domain/spec/access.ts';
 import { StoreError } from '../domain/ports/store.ts';
@@ -73,7 +74,7 @@ async function run(args: string[]): Promise<void> {
         isAsOfNow: asked.isAsOfNow,
         isDryRun: asked.isDryRun,
       },
-      retentionMs: config.EXECUTION_RETENTION_SECS * 1000,
+      ...retentionOf(config),
       onRejected(place, why) {
         if (++shown <= MAX_SHOWN) console.error(`${place}: ${why}`);
         if (shown === MAX_SHOWN + 1) console.error('…');

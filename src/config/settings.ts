@@ -607,7 +607,14 @@ export const SETTINGS = {
     schema: whole(0, 3650 * DAY),
     default: '3600',
     unit: 'seconds',
-    about: 'How long an execution and its log are kept after its end.',
+    about: 'How long an execution and its log are kept after its end, unless it failed or timed out.',
+  },
+  EXECUTION_FAILED_RETENTION_SECS: {
+    schema: whole(0, 3650 * DAY),
+    default: '86400',
+    unit: 'seconds',
+    about:
+      'The same for an execution that failed, timed out or was lost, and for a plan with such a step. If it is less than EXECUTION_RETENTION_SECS, that applies.',
   },
   EXECUTION_MAX_STORE_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),
@@ -633,7 +640,7 @@ export const SETTINGS = {
     default: '100000',
     unit: 'executions',
     about:
-      'Most finished executions that are kept. execd removes those of the user with the most first: cache hits, then the oldest. Up to twice as many are kept while they are younger than five minutes.',
+      'Most finished executions that are kept. execd removes those of the user with the most first: cache hits, then successes, then failures, the oldest first. Up to twice as many are kept while they are younger than five minutes.',
   },
   EXECUTION_MAX_IN_MEMORY: {
     schema: whole(1, 10_000_000),

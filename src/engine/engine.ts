@@ -134,6 +134,8 @@ export interface EngineDeps {
   /** What every attempt writes into. */
   disks: readonly Disk[];
   retentionMs: number;
+  /** Of what failed or timed out; not less. */
+  failedRetentionMs: number;
   maxRetained: number;
   toCommand: (
     execution: RunningExecution,
@@ -293,7 +295,7 @@ export class Engine {
       expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
       due: (execution) => void this.#onTime(execution, (one) => this.#due(one)),
     });
-    const { retentionMs, maxRetained, cleanupIntervalMs } = deps;
+    const { retentionMs, failedRetentionMs, maxRetained, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
     this.#removals = new LogRemovals({
       ...{ store, journal, clock, log },
@@ -301,7 +303,8 @@ export class Engine {
     });
     const removals = this.#removals;
     this.#janitor = new Janitor({
-      ...{ store, journal, clock, log, commit, removals, retentionMs, maxRetained, intervalMs },
+      ...{ store, journal, clock, log, commit, removals },
+      ...{ retentionMs, failedRetentionMs, maxRetained, intervalMs },
       leads: () => this.leads(),
     });
     this.#disks = new DiskWatch(deps.disks, clock, log);

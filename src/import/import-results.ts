@@ -12,6 +12,7 @@ export interface ImportOptions {
   now: number;
   /** What ended longer ago would be removed by the next cleanup, milliseconds. */
   retentionMs: number;
+  failedRetentionMs: number;
   /** Everything counts as ended now, whatever its time. */
   isAsOfNow: boolean;
   /** Only says what would become of each record. */
@@ -69,16 +70,18 @@ export async function importResults(
 
 function take(
   item: Item,
-  { now, retentionMs, isAsOfNow }: ImportOptions,
+  { now, retentionMs, failedRetentionMs, isAsOfNow }: ImportOptions,
 ): 'pending' | { wrong: string } | Extract<ReturnType<typeof readRecord>, { result: object }> {
   if ('wrong' in item) return item;
   const read = readRecord(item.value);
   if ('pending' in read) return 'pending';
   if ('wrong' in read || isAsOfNow) return read;
-  const { at } = read.result;
-  if (at === null || at >= now - retentionMs) return read;
+  const { at, status } = read.result;
+  const hasFailed = status === 'failed' || status === 'timed_out';
+  if (at === null || at >= now - (hasFailed ? failedRetentionMs : retentionMs)) return read;
+  const setting = hasFailed ? 'EXECUTION_FAILED_RETENTION_SECS' : 'EXECUTION_RETENTION_SECS';
   const ended = new Date(at).toISOString();
   return {
-    wrong: `it ended at ${ended}, and the next cleanup would remove it. Raise EXECUTION_RETENTION_SECS, or use --as-of-now`,
+    wrong: `it ended at ${ended}, and the next cleanup would remove it. Raise ${setting}, or use --as-of-now`,
   };
 }

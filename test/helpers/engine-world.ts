@@ -136,6 +136,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     cleanupIntervalMs: null,
     disks: [],
     retentionMs: 3_600_000,
+    failedRetentionMs: 3_600_000,
     maxRetained: 1000,
     toCommand: () => ({
       program: 'true',

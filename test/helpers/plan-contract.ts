@@ -5,7 +5,7 @@ import type { Outcome } from '../../src/domain/outcome.ts';
 import type { PlanSpec } from '../../src/domain/spec/plan.ts';
 import type { Store } from '../../src/domain/ports/store.ts';
 import type { Group, GroupResult, StepMark } from '../../src/domain/ports/group.ts';
-import { accept, newExecution, settle } from './records.ts';
+import { accept, EXIT_0, newExecution, NO_AGE, settle } from './records.ts';
 import type { StoreWorld } from './store-contract.ts';
 
 const SPEC: PlanSpec = {
@@ -223,6 +223,47 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
     t.same((await store.list({ userId: 'bob', planId: id }, 10, null)).executions, []);
   });
 
+  t.test('a plan is kept as its worst step is, also of a plan in it', async (t) => {
+    const { store, clock } = await makeWorld(t);
+    const plans: string[] = [];
+    const given = async (begin: (id: string) => Promise<unknown>, outcome: Outcome = DONE) => {
+      clock.now = 1000;
+      const id = await givenPlan(store);
+      await begin(id);
+      clock.now = 5000 + plans.length;
+      await applied(store, settle(id, 0, { outcome, result: null }));
+      plans.push(id);
+    };
+    const failing = async (planId: string) => {
+      const record = stepRecord(planId, 'a');
+      await applied(store, accept(record, { claim: CLAIM }));
+      await applied(
+        store,
+        settle(record.id, 1, { outcome: { ...EXIT_0, exitCode: 1 } as Outcome, result: null }),
+      );
+    };
+    await given((id) => givenDone(store, id, 'a'));
+    await given(failing);
+    await given(async (id) => {
+      const inner = planRecord({ plan: { id, step: 'inner' } });
+      await applied(store, accept(inner));
+      await failing(inner.id);
+      await applied(store, ended(inner.id));
+    });
+    const refused = { step: 's', status: 'failed', reason: null, outcome: TOO_LONG } as const;
+    await given((id) => applied(store, mark(id, refused)));
+    await given((id) => applied(store, mark(id, skipped('s'))));
+    await given(async () => undefined, { ...DONE, failed: 1, steps: ['a'] } as Outcome);
+    const expired = async (failedBefore: number, limit = 10) =>
+      (await store.expired({ finishedBefore: 9000, failedBefore }, 100, limit)).map(({ id }) =>
+        plans.indexOf(id),
+      );
+    t.same(await expired(5000), [0, 4], 'those in which nothing failed');
+    t.same(await expired(5000, 1), [0]);
+    t.same(await expired(5003), [0, 1, 2, 4]);
+    t.same((await expired(5006)).sort(), [0, 1, 2, 3, 4, 5]);
+  });
+
   t.test(
     'only whole plans expire and are counted, and with one all that belongs to it is gone',
     async (t) => {
@@ -235,7 +276,11 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
       t.match(await one(store, [{ type: 'remove', userId: null, executionId: leaf }]), {
         reason: 'step_of_plan',
       });
-      t.same(await store.expired(1e15, 0, 10), [], 'the step has finished, the plan has not');
+      t.same(
+        await store.expired({ finishedBefore: 1e15, failedBefore: 1e15 }, 0, 10),
+        [],
+        'the step has finished, the plan has not',
+      );
       await applied(store, ended(inner.id));
       t.match(await one(store, [{ type: 'remove', userId: 'ann', executionId: id }]), { reason: 'illegal' });
       await applied(store, ended(id));
@@ -243,8 +288,8 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
       clock.now = 9000;
       await applied(store, accept(alone, { claim: CLAIM }), settle(alone.id, 1));
       t.match(await store.counts(), { finished: { completed: 4 }, finishedSteps: 2 });
-      t.same(await store.expired(0, 1, 10), [{ id, kind: 'plan' }], 'two are kept, and one may be');
-      t.same(await store.expired(0, 2, 10), []);
+      t.same(await store.expired(NO_AGE, 1, 10), [{ id, kind: 'plan' }], 'two are kept, and one may be');
+      t.same(await store.expired(NO_AGE, 2, 10), []);
       t.match(await one(store, [{ type: 'remove', userId: 'bob', executionId: id }]), {
         reason: 'not_found',
       });

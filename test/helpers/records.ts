@@ -51,6 +51,9 @@ export function accept(execution: NewExecution, more: Partial<AcceptPart> = {}):
   return { type: 'accept', execution, claim: null, joins: false, end: null, maxQueued: 1_000_000, ...more };
 }
 
+/** Nothing is too old. */
+export const NO_AGE = { finishedBefore: 0, failedBefore: 0 };
+
 export const EXIT_0: Outcome = {
   cause: 'exited',
   exitCode: 0,

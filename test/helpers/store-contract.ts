@@ -26,7 +26,7 @@ import type { Schedule, ScheduleRun } from '../../src/domain/schedules/schedule.
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
 import { creditsContract } from './credits-contract.ts';
 import { plans } from './plan-contract.ts';
-import { accept, END, EXIT_0, newExecution, settle } from './records.ts';
+import { accept, END, EXIT_0, newExecution, NO_AGE, settle } from './records.ts';
 import { streamsContract } from './store-streams-contract.ts';
 import { rounds } from './rounds.ts';
 
@@ -1467,18 +1467,37 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       await givenRunning(store);
       await given(store, newExecution());
       const [at9, at3, at7, at5] = ids;
-      const expired = async (...range: Parameters<Store['expired']>) =>
-        (await store.expired(...range)).map(({ id }) => id);
+      const expired = async (
+        finishedBefore: number,
+        keep: number,
+        limit: number,
+        failedBefore = finishedBefore,
+      ) => (await store.expired({ finishedBefore, failedBefore }, keep, limit)).map(({ id }) => id);
       t.same(await expired(3000, 100, 10), []);
       t.same(await expired(5001, 100, 10), [at3, at5], 'counted from the end, not from the beginning');
       t.same(await expired(0, 1, 10), [at3, at5, at7]);
       t.same(await expired(0, 0, 2), [at3, at5], 'no more than asked for');
       t.same(await expired(10_000, 0, 10), [at3, at5, at7, at9]);
+      for (const [at, outcome] of [
+        [2000, { ...EXIT_0, exitCode: 1 } as Outcome],
+        [4000, { cause: 'cancelled', reason: null, process: null } as Outcome],
+      ] as const) {
+        clock.now = 1;
+        const id = await givenRunning(store);
+        clock.now = at;
+        applied(await one(store, [settle(id, 1, { outcome })]));
+        ids.push(id);
+      }
+      const [failed, cancelled] = ids.slice(-2);
+      t.same(await expired(5001, 100, 10, 2000), [at3, cancelled, at5], 'what failed is kept longer');
+      t.same(await expired(5001, 100, 10, 2001), [failed, at3, cancelled, at5]);
+      t.same(await expired(0, 1, 10), [at3, cancelled, at5, at7, at9], 'and above the count');
+      t.same(await expired(0, 0, 10), [at3, cancelled, at5, at7, at9, failed]);
     },
   );
 
   t.test(
-    'what is above the count goes from those who keep most: answers of the cache, then the oldest',
+    'what is above the count goes from those who keep most: answers of the cache, successes, then failures, the oldest first',
     async (t) => {
       const { store, clock, reopen } = await makeWorld(t);
       const names = new Map<string, string>();
@@ -1502,7 +1521,7 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       await hit('ann 5', 'ann', 5000);
       await end('bob 6', 'bob', 6000);
       const expired = async (in_: Store, keep: number, youngAfter?: number) =>
-        (await in_.expired(0, keep, 100, youngAfter)).map(({ id }) => names.get(id));
+        (await in_.expired(NO_AGE, keep, 100, youngAfter)).map(({ id }) => names.get(id));
       t.same(await expired(store, 6), []);
       t.same(await expired(store, 4), ['ann 3', 'ann 5'], 'not the oldest of all, which is of another user');
       t.same(await expired(store, 3), ['ann 3', 'ann 5', 'ann 2'], 'down to one level');

@@ -167,11 +167,15 @@ t.test('retention removes by age since the end and by count, with logs and never
   const clock = fakeClock();
   const s = await service(
     t,
-    { EXECUTION_RETENTION_SECS: '100', EXECUTION_MAX_RETAINED: '3', EXECUTION_AUTO_CLEANUP: 'false' },
+    {
+      ...{ EXECUTION_RETENTION_SECS: '100', EXECUTION_FAILED_RETENTION_SECS: '150' },
+      ...{ EXECUTION_MAX_RETAINED: '3', EXECUTION_AUTO_CLEANUP: 'false' },
+    },
     { clock },
   );
   const cleanup = async () => (await s.call('POST', '/v1/admin/cleanup')).body;
   const old = await s.run(shell('echo old'));
+  const failed = await s.run(shell('exit 3'));
   const live = await s.submit(shell('sleep 60'));
   await s.inPhase(live.id, 'running');
   await clock.advance(99_000);
@@ -181,6 +185,11 @@ t.test('retention removes by age since the end and by count, with logs and never
   t.same(await cleanup(), { removed: 1 });
   t.equal((await s.call('GET', `/v1/executions/${old.id}`)).status, 404);
   t.notOk(existsSync(old.output.log_path ?? ''));
+  await clock.advance(48_000);
+  t.same(await cleanup(), { removed: 0 }, 'what failed is kept longer');
+  await clock.advance(2000);
+  t.same(await cleanup(), { removed: 1 });
+  t.equal((await s.call('GET', `/v1/executions/${failed.id}`)).status, 404);
   t.ok(existsSync(young.output.log_path ?? ''));
   const more = [];
   for (let i = 0; i < 4; i++) more.push(await s.run(shell('true')));

@@ -43,7 +43,8 @@ async function importing(t: Test, store: SqliteStore, text: string, more: Partia
   writeFileSync(path, text);
   const rejected: string[] = [];
   const counts = await importResults(readFile(path), {
-    ...{ store, userId: 'local', now: NOW, retentionMs: 3_600_000, isAsOfNow: false, isDryRun: false },
+    ...{ store, userId: 'local', now: NOW, isAsOfNow: false, isDryRun: false },
+    ...{ retentionMs: 3_600_000, failedRetentionMs: 3_600_000 },
     onRejected: (place, why) => void rejected.push(`${place}: ${why}`),
     ...more,
   });

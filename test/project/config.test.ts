@@ -20,6 +20,7 @@ t.test('without any setting the defaults are those of the documents', async (t) 
     EXECUTION_DEFAULT_TIMEOUT: 300,
     EXECUTION_MAX_TIMEOUT: 3600,
     EXECUTION_RETENTION_SECS: 3600,
+    EXECUTION_FAILED_RETENTION_SECS: 86_400,
     EXECUTION_MAX_OUTPUT_BYTES: 10_485_760,
     EXECUTION_OVERSIZED_OUTPUT: 'truncate',
     EXECUTION_AUTO_CLEANUP: true,

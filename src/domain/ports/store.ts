@@ -176,6 +176,14 @@ export class StoreError extends Error {
   }
 }
 
+/** What is too old to be kept. A plan in which a step failed or timed out counts as failed, however it ended. */
+export interface Ages {
+  /** What ended before, and neither failed nor timed out. */
+  finishedBefore: number;
+  /** What failed or timed out before; not later than `finishedBefore`. */
+  failedBefore: number;
+}
+
 export interface Store extends AccountReads {
   /** Tells of everything that is committed, whoever does it. */
   readonly feed: Feed;
@@ -228,12 +236,12 @@ export interface Store extends AccountReads {
    */
   pendingToFollow(): Promise<PendingExecution[]>;
   /**
-   * Finished executions to remove, steps left aside: those that ended before, then those above the count, of the users who
-   * have most, answers of the cache first, then the oldest ends. Those that ended after `youngAfter` go only when there are twice
-   * as many as the count.
+   * Finished executions to remove, steps left aside: those that are too old, then those above the count, of the users who
+   * have most: answers of the cache first, then what did not fail, then the rest, the oldest ends first. Those that ended after
+   * `youngAfter` go only when there are twice as many as the count.
    */
   expired(
-    finishedBefore: number,
+    ages: Ages,
     keepAtMost: number,
     limit: number,
     youngAfter?: number,

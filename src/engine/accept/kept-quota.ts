@@ -51,7 +51,7 @@ export function quotaExceeded(
   const type = what === 'storeBytes' ? 'store_quota_exceeded' : 'log_quota_exceeded';
   return new RefusedError(
     type,
-    `${problem} Remove finished executions, or wait until execd removes them (EXECUTION_RETENTION_SECS).`,
+    `${problem} Remove finished executions, or wait until execd removes them (EXECUTION_RETENTION_SECS, EXECUTION_FAILED_RETENTION_SECS).`,
     { retryAfterS: RETRY_S },
   );
 }

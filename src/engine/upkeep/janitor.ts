@@ -17,6 +17,8 @@ export interface JanitorDeps {
   log: Log;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   retentionMs: number;
+  /** Of what failed or timed out; not less. */
+  failedRetentionMs: number;
   maxRetained: number;
   intervalMs: number;
   removals: LogRemovals;
@@ -91,13 +93,14 @@ export class Janitor {
   }
 
   async #sweepOnce({ byAge, isAsked }: How): Promise<number> {
-    const { store, clock, retentionMs, maxRetained } = this.#deps;
-    const before = () => (byAge ? clock.now() : 0) - retentionMs;
+    const { store, clock, retentionMs, failedRetentionMs, maxRetained } = this.#deps;
+    const before = (ageMs: number) => (byAge ? clock.now() : 0) - ageMs;
+    const ages = () => ({ finishedBefore: before(retentionMs), failedBefore: before(failedRetentionMs) });
     // Who asks for a cleanup gets it at once.
     const youngAfter = () => (isAsked ? Infinity : clock.now() - YOUNG_MS);
     let removed = 0;
     for (;;) {
-      const found = await store.expired(before(), maxRetained, BATCH, youngAfter());
+      const found = await store.expired(ages(), maxRetained, BATCH, youngAfter());
       if (found.length === 0) break;
       let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
       // Each with thousands of steps, perhaps: others are to write in between.
@@ -109,7 +112,9 @@ export class Janitor {
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
     if (byAge) await store.expireKeys(clock.now());
-    await this.#deps.commit([[{ type: 'delivery_sweep', finishedBefore: before(), limit: DELIVERIES }]]);
+    await this.#deps.commit([
+      [{ type: 'delivery_sweep', finishedBefore: before(retentionMs), limit: DELIVERIES }],
+    ]);
     if (removed > 0) this.#deps.log.info({ removed }, `Cleanup removed ${removed} executions`);
     return removed;
   }

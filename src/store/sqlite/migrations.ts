@@ -352,6 +352,22 @@ const LEASES = `
   CREATE TABLE plan_drivers (plan_id TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+/** Whether an execution is kept longer after its end; a plan also for its steps. Written as in the indexes. */
+export const HAS_FAILED = `(status IN ('failed', 'timed_out'))`;
+
+/** What is kept by age and, of each user, by how little it is wanted; and what a plan has failed in. */
+const KEPT_LONGER = `
+  DROP INDEX executions_finished;
+  CREATE INDEX executions_finished ON executions (${HAS_FAILED}, finished_at, id)
+    WHERE finished_at IS NOT NULL AND plan_id IS NULL;
+  DROP INDEX executions_kept;
+  CREATE INDEX executions_kept ON executions (user_id, ${IS_ANSWER}, ${HAS_FAILED}, finished_at)
+    WHERE finished_at IS NOT NULL AND plan_id IS NULL;
+  CREATE INDEX executions_failed_steps ON executions (plan_id) WHERE plan_id IS NOT NULL AND ${HAS_FAILED};
+  CREATE INDEX executions_inner_plans ON executions (plan_id, id) WHERE plan_id IS NOT NULL AND kind = 'plan';
+  CREATE INDEX plan_marks_failed ON plan_marks (plan_id) WHERE status = 'failed';
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -364,6 +380,7 @@ export const MIGRATIONS: readonly string[] = [
   SCHEDULES,
   KEYED,
   LEASES,
+  KEPT_LONGER,
 ];
 
 /**

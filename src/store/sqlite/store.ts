@@ -23,6 +23,7 @@ import { cacheId } from '../../domain/cache.ts';
 import type { EndFacts } from '../../domain/execution/report.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
+  Ages,
   DueStart,
   EventPage,
   InterruptedAttempt,
@@ -59,7 +60,7 @@ import type { GroupReply, RowWithAttempts, RulePart } from '../rules/parts.ts';
 import { SqliteFeed } from './feed.ts';
 import { takeLock } from './lock.ts';
 import { QueueOrder } from './queue-order.ts';
-import { Reads } from './reads/reads.ts';
+import { type EndPlace, Reads } from './reads/reads.ts';
 import { type EndsPlace, readEnds } from './reads/report-reads.ts';
 import type { Counts } from './memory.ts';
 import { Usages } from './usages.ts';
@@ -296,17 +297,39 @@ export class SqliteStore implements Store {
   }
 
   async expired(
-    finishedBefore: number,
+    ages: Ages,
     keepAtMost: number,
     limit: number,
     youngAfter = Infinity,
   ): ReturnType<Store['expired']> {
-    const old = this.#read((reads) => reads.endedBefore(finishedBefore, limit));
+    const old = await this.#old(ages, limit);
     if (old.length > 0) return old;
     const kept = [...this.#users.all()].map(([userId, { kept }]) => [userId, kept] as const);
     const total = kept.reduce((sum, [, n]) => sum + n, 0);
     const before = this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
     return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
+  }
+
+  async #old({ finishedBefore, failedBefore }: Ages, limit: number): ReturnType<Store['expired']> {
+    const first: EndPlace = { finishedAt: Number.MIN_SAFE_INTEGER, id: '' };
+    const found: { id: ExecutionId; kind: Kind }[] = this.#read((reads) =>
+      reads.endedBefore(true, failedBefore, first, limit),
+    );
+    let place = first;
+    while (found.length < limit) {
+      const after = place;
+      const piece = this.#read((reads) => reads.endedBefore(false, finishedBefore, after, limit));
+      const isKept = (one: { id: ExecutionId; kind: Kind; finishedAt: number }) =>
+        one.kind === 'plan' &&
+        one.finishedAt >= failedBefore &&
+        this.#read((reads) => reads.hasFailedStep(one.id));
+      found.push(...piece.filter((one) => !isKept(one)));
+      const last = piece.at(-1);
+      if (last === undefined || piece.length < limit) break;
+      place = last;
+      await this.#turn();
+    }
+    return found.slice(0, limit).map(({ id, kind }) => ({ id, kind }));
   }
 
   #toCut(

@@ -16,7 +16,7 @@ import type {
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../../rows.ts';
 import { Listing } from './listing.ts';
-import { IS_ANSWER } from '../migrations.ts';
+import { HAS_FAILED, IS_ANSWER } from '../migrations.ts';
 import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
@@ -30,6 +30,17 @@ type RecordRow = EventRow & EventFactsRow & { run_id: string };
 const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
   e.facts -> '$.cache.madeBy' AS made_by,
   CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
+
+/** A place among the ends. */
+export interface EndPlace {
+  finishedAt: number;
+  id: string;
+}
+
+interface OldEnd extends EndPlace {
+  id: ExecutionId;
+  kind: Kind;
+}
 
 export class Reads {
   readonly #db: DatabaseSync;
@@ -171,23 +182,51 @@ export class Reads {
     return (this.one(text) as { next: number | null }).next;
   }
 
-  /** Finished executions, the oldest ends first; steps go with their plan. */
-  endedBefore(finishedBefore: number, limit: number): { id: ExecutionId; kind: Kind }[] {
-    const text = `SELECT id, kind FROM executions
-      WHERE finished_at IS NOT NULL AND finished_at < ? + 0 AND plan_id IS NULL ORDER BY finished_at LIMIT ? + 0`;
-    return this.all(text, finishedBefore, limit) as { id: ExecutionId; kind: Kind }[];
+  /** Executions that ended by themselves, or failed, before a time, after a place, the oldest ends first; steps go with their plan. */
+  endedBefore(hasFailed: boolean, before: number, after: EndPlace, limit: number): OldEnd[] {
+    const text = `SELECT id, kind, finished_at AS finishedAt FROM executions
+      WHERE ${HAS_FAILED} = ? + 0 AND finished_at < ? + 0 AND (finished_at, id) > (? + 0, ?)
+        AND finished_at IS NOT NULL AND plan_id IS NULL
+      ORDER BY finished_at, id LIMIT ? + 0`;
+    return this.all(
+      text,
+      Number(hasFailed),
+      before,
+      after.finishedAt,
+      after.id,
+      limit,
+    ) as unknown as OldEnd[];
   }
 
-  /** What a user can spare: answers of the cache, which ran nothing, then the oldest ends. */
+  /** Whether a step of a plan, or of a plan in it, has failed or timed out, however the plan ended. */
+  hasFailedStep(planId: ExecutionId): boolean {
+    const text = `WITH RECURSIVE plans (id) AS (
+        SELECT ? UNION ALL
+        SELECT child.id FROM plans JOIN executions child ON child.plan_id = plans.id AND child.kind = 'plan')
+      SELECT EXISTS (SELECT 1 FROM plans
+        WHERE EXISTS (SELECT 1 FROM executions WHERE plan_id = plans.id AND plan_id IS NOT NULL AND ${HAS_FAILED})
+          OR EXISTS (SELECT 1 FROM plan_marks m WHERE m.plan_id = plans.id AND m.status = 'failed')) AS found`;
+    return (this.one(text, planId) as { found: number }).found === 1;
+  }
+
+  /** What a user can spare: answers of the cache, which ran nothing, then what did not fail, then the rest; the oldest ends first. */
   leastWanted(userId: string, endedBefore: number, limit: number): { id: ExecutionId; kind: Kind }[] {
     const text = `SELECT id, kind FROM executions
-      WHERE user_id = ? AND ${IS_ANSWER} = ? + 0 AND finished_at < ? + 0 AND finished_at IS NOT NULL AND plan_id IS NULL
+      WHERE user_id = ? AND ${IS_ANSWER} = ? + 0 AND ${HAS_FAILED} = ? + 0 AND finished_at < ? + 0
+        AND finished_at IS NOT NULL AND plan_id IS NULL
       ORDER BY finished_at LIMIT ? + 0`;
     const before = Math.min(endedBefore, Number.MAX_SAFE_INTEGER);
-    const answers = this.all(text, userId, 1, before, limit) as { id: ExecutionId; kind: Kind }[];
-    const left = limit - answers.length;
-    if (left === 0) return answers;
-    return [...answers, ...(this.all(text, userId, 0, before, left) as { id: ExecutionId; kind: Kind }[])];
+    const found: { id: ExecutionId; kind: Kind }[] = [];
+    for (const [isAnswer, hasFailed] of [
+      [1, 0],
+      [0, 0],
+      [0, 1],
+    ] as const) {
+      const left = limit - found.length;
+      if (left > 0)
+        found.push(...(this.all(text, userId, isAnswer, hasFailed, before, left) as typeof found));
+    }
+    return found;
   }
 
   livePlans(by: number, now: number): Execution[] {
