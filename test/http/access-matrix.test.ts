@@ -27,6 +27,7 @@ const TABLE: Record<string, Row> = {
   'PATCH /v1/executions/:id': { scope: 'submit', body: { priority: 1 }, foreign: 404 },
   'DELETE /v1/executions/:id': { scope: 'cancel', foreign: 404 },
   'GET /v1/executions/:id/explain': { scope: 'read', foreign: 404 },
+  'GET /v1/reports/operations': { scope: 'read' },
   'GET /v1/executions/:id/result': { scope: 'read', foreign: 404 },
   'GET /v1/executions/:id/logs': { scope: 'read', foreign: 404 },
   'POST /v1/executions/:id/cancel': { scope: 'cancel', foreign: 404 },
