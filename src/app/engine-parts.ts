@@ -56,6 +56,7 @@ export function buildEngine(
     disks: disksOf(places),
     ...retentionOf(config),
     maxRetained: config.EXECUTION_MAX_RETAINED,
+    maxDataBytes: config.EXECUTION_MAX_DATA_BYTES,
     toCommand: (execution, work, { epoch, traceparent }) =>
       toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent }),
   });

@@ -81,6 +81,7 @@ function buildObservers(
       webhooks: dispatcher.stats(),
       handlers: handlers.stats(),
       logLinesDropped: runtime.droppedLogLines?.() ?? 0,
+      data: engine.health().data,
       sizes: sizes.now(),
       memoryRatio: runtime.memoryRatio?.() ?? null,
       operations: operations.all().map(({ name }) => name),

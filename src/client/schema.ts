@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 a3a91ba04a6fb5f6a67df1e29568e2bcf77cfa37c9ae30a2e1c6505edc413aab.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 abfa985585b9be152ac47c4bb4cada7b7df854299d831dd838f772eb7b8f4e33.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4934,6 +4934,20 @@ export interface components {
                     status: "healthy" | "unhealthy";
                     /** @description Why it does not; null if it does. */
                     detail: string | null;
+                };
+                /** @description The size of the data. Above the bound, `detail` says so and execd removes executions; the component stays healthy. */
+                data: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                    /** @description What records and logs take in the data directory, about. */
+                    bytes: number;
+                    /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
+                    max_bytes: number;
                 };
                 /** @description The private directories of commands, probed in the same way. */
                 work_directories: {

@@ -616,6 +616,13 @@ export const SETTINGS = {
     about:
       'The same for an execution that failed, timed out or was lost, and for a plan with such a step. If it is less than EXECUTION_RETENTION_SECS, that applies.',
   },
+  EXECUTION_MAX_DATA_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(20 * GIB),
+    unit: 'bytes',
+    about:
+      'Most bytes of finished executions and their logs in the data directory, about. Above it, each cleanup removes those of the users with the most first: cache hits, then successes, then failures, the oldest first. Executions younger than five minutes are kept up to twice this bound.',
+  },
   EXECUTION_MAX_STORE_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),
     default: String(32 * GIB),

@@ -30,3 +30,10 @@ export function tooMuchKept(use: KeptUse, bounds: KeptBounds): TooMuch | null {
   }
   return null;
 }
+
+/** What a log takes on the disk besides its bytes: the rest of the last blocks of its files, and their names. */
+const LOG_FILES_BYTES = 8192;
+
+/** What records and logs take in the data directory, about. */
+export const dataBytesOf = ({ storeBytes, logBytes, logs }: Record<Kept, number>): number =>
+  storeBytes + logBytes + logs * LOG_FILES_BYTES;

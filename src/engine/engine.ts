@@ -13,7 +13,7 @@ import type { ExecutionId } from '../domain/ids.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { Replica, StoreIdentity } from '../domain/ports/replica.ts';
 import type { ListFilter, ReportWindow, Store, StoreCounts, StoreStats } from '../domain/ports/store.ts';
-import { KEPT, type Kept } from '../domain/kept.ts';
+import { dataBytesOf, KEPT, type Kept } from '../domain/kept.ts';
 import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
 import type { Command, HttpRunner, Runner, RunnerStatus, StopRequest } from '../domain/ports/runner.ts';
 import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
@@ -136,6 +136,7 @@ export interface EngineDeps {
   retentionMs: number;
   /** Of what failed or timed out; not less. */
   failedRetentionMs: number;
+  maxDataBytes: number;
   maxRetained: number;
   toCommand: (
     execution: RunningExecution,
@@ -295,7 +296,7 @@ export class Engine {
       expire: (execution) => void this.#onTime(execution, (one) => this.#changes.expire(one)),
       due: (execution) => void this.#onTime(execution, (one) => this.#due(one)),
     });
-    const { retentionMs, failedRetentionMs, maxRetained, cleanupIntervalMs } = deps;
+    const { retentionMs, failedRetentionMs, maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
     const intervalMs = cleanupIntervalMs ?? 0;
     this.#removals = new LogRemovals({
       ...{ store, journal, clock, log },
@@ -304,7 +305,7 @@ export class Engine {
     const removals = this.#removals;
     this.#janitor = new Janitor({
       ...{ store, journal, clock, log, commit, removals },
-      ...{ retentionMs, failedRetentionMs, maxRetained, intervalMs },
+      ...{ retentionMs, failedRetentionMs, maxRetained, maxDataBytes, intervalMs },
       leads: () => this.leads(),
     });
     this.#disks = new DiskWatch(deps.disks, clock, log);
@@ -531,6 +532,7 @@ export class Engine {
     intake: string | null;
     disks: ReturnType<DiskWatch['problems']>;
     cache: string | null;
+    data: { bytes: number; maxBytes: number };
   } {
     const { name, tiers, problem } = this.#deps.runner.status();
     return {
@@ -540,6 +542,7 @@ export class Engine {
       runnerHost: problem,
       disks: this.#disks.problems(),
       cache: this.#cache.probe(),
+      data: { bytes: dataBytesOf(keptOfAll(this.#deps.store)), maxBytes: this.#deps.maxDataBytes },
       intake:
         this.#state === 'open' ? null : `the server is ${this.#isStarting() ? 'starting' : 'shutting down'}`,
     };

@@ -162,6 +162,8 @@ const store = {
   storeErrors: counter('execd_store_errors_total', 'Failed writes to the store.'),
   storeBytes: gauge('execd_store_bytes', 'Size of the files of the store.', ['file']),
   keptBytes: gauge('execd_kept_bytes', 'What the executions of all users keep.', ['what']),
+  dataBytes: gauge('execd_data_bytes', 'What records and logs take in the data directory, about.', []),
+  dataLimit: gauge('execd_data_limit_bytes', 'The bound EXECUTION_MAX_DATA_BYTES.', []),
   keptLogs: gauge('execd_kept_logs', 'Logs of attempts that are kept.'),
   diskFree: gauge('execd_disk_free_bytes', 'Free space for the user of execd.', ['disk'], {
     query: 'min by (disk) (execd_disk_free_bytes / execd_disk_size_bytes)',

@@ -40,6 +40,7 @@ export interface Gauges {
   storeFailures: number;
   /** Of all users. */
   kept: { storeBytes: number; logBytes: number; logs: number };
+  data: { bytes: number; maxBytes: number };
   /** As they were a moment ago: a disk that does not answer holds up no scrape. */
   sizes: { files: Record<string, number>; disks: Record<string, { free: number; size: number }> };
   /** Null where it is unknown. */
@@ -269,6 +270,8 @@ async function collect(
   meters.keptBytes.set({ what: 'store' }, storeBytes);
   meters.keptBytes.set({ what: 'logs' }, logBytes);
   meters.keptLogs.set(logs);
+  meters.dataBytes.set(now.data.bytes);
+  meters.dataLimit.set(now.data.maxBytes);
   for (const [file, bytes] of Object.entries(now.sizes.files)) meters.storeBytes.set({ file }, bytes);
   for (const [disk, { free, size }] of Object.entries(now.sizes.disks)) {
     meters.diskFree.set({ disk }, free);

@@ -91,6 +91,15 @@ t.test(
   },
 );
 
+t.test('what takes more bytes than it may goes with a cleanup', async (t) => {
+  const world = await engineWorld(t, { deps: { ...deps, maxDataBytes: 1 } });
+  await run(world);
+  const { bytes, maxBytes } = world.engine.health().data;
+  t.ok(bytes > maxBytes);
+  t.equal(await world.engine.cleanup(), 1);
+  t.equal(world.engine.health().data.bytes, 0);
+});
+
 t.test('what is removed is removed, also where its log cannot be: that goes later', async (t) => {
   const removed: string[] = [];
   let remove: () => Promise<void> = () =>

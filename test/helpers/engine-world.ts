@@ -138,6 +138,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     retentionMs: 3_600_000,
     failedRetentionMs: 3_600_000,
     maxRetained: 1000,
+    maxDataBytes: 1e12,
     toCommand: () => ({
       program: 'true',
       programField: 'program',

@@ -20,7 +20,7 @@ import type {
   GroupResult,
   IdempotencyPart,
 } from '../../src/domain/ports/group.ts';
-import type { Kept, KeptBounds } from '../../src/domain/kept.ts';
+import { dataBytesOf, KEPT, type Kept, type KeptBounds, type KeptUse } from '../../src/domain/kept.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Schedule, ScheduleRun } from '../../src/domain/schedules/schedule.ts';
 import type { Spec, Work } from '../../src/domain/spec/spec.ts';
@@ -1528,6 +1528,14 @@ function retention(t: Test, makeWorld: MakeWorld): void {
       t.same(await expired(store, 4, 4000), ['ann 3', 'ann 2'], 'not what is young');
       t.same(await expired(store, 4, 1500), [], 'nor from others instead');
       t.same(await expired(store, 2, 500), ['ann 3', 'ann 5'], 'but more than twice the count never stay');
+      const above = async (keepBytes: number, youngAfter = Infinity) =>
+        (await store.aboveBytes(keepBytes, 100, youngAfter)).map(({ id }) => names.get(id));
+      t.same(await above(1e9), []);
+      const all = ['ann 3', 'ann 5', 'ann 2', 'ann 4', 'bob 1', 'bob 6'];
+      t.same(await above(0), all, 'by their bytes as well');
+      const bytes = dataBytesOf(mapKept(store.keeps('ann')));
+      t.same(await above(bytes - 1), ['ann 3'], 'and one above the bound');
+      t.same(await above(bytes - 1, 500), [], 'which is young');
       t.same(await expired(await reopen(), 4), ['ann 3', 'ann 5']);
     },
   );
@@ -1675,3 +1683,6 @@ export function anyOrder(t: Test, makeWorld: MakeWorld): void {
     t.pass();
   });
 }
+
+const mapKept = (use: KeptUse) =>
+  Object.fromEntries(KEPT.map((what) => [what, use[what].total])) as Record<Kept, number>;

@@ -25,6 +25,7 @@ t.test('probes and health tell what they are for', async (t) => {
         runner_host: { status: 'healthy', name: /^(native|node)$/ },
         intake: { status: 'healthy' },
         logs: { status: 'healthy' },
+        data: { status: 'healthy', detail: null, bytes: Number, max_bytes: 21_474_836_480 },
         work_directories: { status: 'healthy' },
       },
     },

@@ -246,6 +246,15 @@ export interface Store extends AccountReads {
     limit: number,
     youngAfter?: number,
   ): Promise<{ id: ExecutionId; kind: Kind }[]>;
+  /**
+   * Finished executions to remove since all take more bytes than they may, of the users who take most, in the same order.
+   * Those that ended after `youngAfter` go only when they take twice as much.
+   */
+  aboveBytes(
+    keepBytes: number,
+    limit: number,
+    youngAfter: number,
+  ): Promise<{ id: ExecutionId; kind: Kind }[]>;
   /** Executions whose start time has come, the earliest first, after one of them. */
   dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]>;
   /** The earliest start time that waits; null when there is none. */

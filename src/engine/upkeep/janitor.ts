@@ -20,6 +20,8 @@ export interface JanitorDeps {
   /** Of what failed or timed out; not less. */
   failedRetentionMs: number;
   maxRetained: number;
+  /** Bytes of all records and logs. */
+  maxDataBytes: number;
   intervalMs: number;
   removals: LogRemovals;
   /** Of several engines on one store, one sweeps by itself. */
@@ -27,6 +29,8 @@ export interface JanitorDeps {
 }
 
 const BATCH = 500;
+/** Of what is removed for its size: few, since some are larger than others. */
+const LARGE_BATCH = 50;
 /** Ended deliveries that are removed with a sweep. */
 const DELIVERIES = 50_000;
 /** After a start, or a jump of the clock, ages count again after this time: enough to set a wrong clock right. */
@@ -93,14 +97,15 @@ export class Janitor {
   }
 
   async #sweepOnce({ byAge, isAsked }: How): Promise<number> {
-    const { store, clock, retentionMs, failedRetentionMs, maxRetained } = this.#deps;
+    const { store, clock, retentionMs, failedRetentionMs, maxRetained, maxDataBytes } = this.#deps;
     const before = (ageMs: number) => (byAge ? clock.now() : 0) - ageMs;
     const ages = () => ({ finishedBefore: before(retentionMs), failedBefore: before(failedRetentionMs) });
     // Who asks for a cleanup gets it at once.
     const youngAfter = () => (isAsked ? Infinity : clock.now() - YOUNG_MS);
     let removed = 0;
     for (;;) {
-      const found = await store.expired(ages(), maxRetained, BATCH, youngAfter());
+      let found = await store.expired(ages(), maxRetained, BATCH, youngAfter());
+      if (found.length === 0) found = await store.aboveBytes(maxDataBytes, LARGE_BATCH, youngAfter());
       if (found.length === 0) break;
       let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
       // Each with thousands of steps, perhaps: others are to write in between.

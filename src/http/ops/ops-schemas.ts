@@ -119,6 +119,14 @@ export const health = z
         logs: component.describe(
           'The directory of logs. execd writes a probe to it every 5 s, and every second while that fails.',
         ),
+        data: component
+          .extend({
+            bytes: count.describe('What records and logs take in the data directory, about.'),
+            max_bytes: count.describe('The bound, EXECUTION_MAX_DATA_BYTES.'),
+          })
+          .describe(
+            'The size of the data. Above the bound, `detail` says so and execd removes executions; the component stays healthy.',
+          ),
         work_directories: component.describe('The private directories of commands, probed in the same way.'),
       })
       .describe('Components.'),

@@ -121,7 +121,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
       detail,
     });
-    const { store, runnerHost, hostName, tiers, intake, disks, cache } = engine.health();
+    const { store, runnerHost, hostName, tiers, intake, disks, cache, data } = engine.health();
     const logs = disks.logs ?? null;
     const work = disks.work_directories ?? null;
     const error = store ?? runnerHost ?? intake ?? logs ?? work ?? cache;
@@ -137,6 +137,14 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
         intake: component(intake),
         cache: component(cache),
         logs: component(logs),
+        data: {
+          ...component(null),
+          detail:
+            data.bytes > data.maxBytes
+              ? `The data take ${data.bytes} bytes; at most ${data.maxBytes} are to be kept (EXECUTION_MAX_DATA_BYTES). The next cleanup removes the oldest successes first.`
+              : null,
+          ...{ bytes: data.bytes, max_bytes: data.maxBytes },
+        },
         work_directories: component(work),
       },
     };

@@ -41,7 +41,7 @@ import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/repli
 import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedules/schedule.ts';
-import type { KeptUse } from '../../domain/kept.ts';
+import { dataBytesOf, type KeptUse } from '../../domain/kept.ts';
 import { type QueueUse, surplusOf } from '../../domain/shares.ts';
 import type { Kind } from '../../domain/spec/spec.ts';
 import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
@@ -308,6 +308,21 @@ export class SqliteStore implements Store {
     const total = kept.reduce((sum, [, n]) => sum + n, 0);
     const before = this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
     return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
+  }
+
+  async aboveBytes(keepBytes: number, limit: number, youngAfter: number): ReturnType<Store['aboveBytes']> {
+    const total = dataBytesOf(this.#users.sum);
+    if (total <= keepBytes) return [];
+    const usages = [...this.#users.all()].filter(([, { kept }]) => kept > 0);
+    const taken = usages.map(([userId, usage]) => [userId, dataBytesOf(usage)] as const);
+    // About as many as it takes: the caller asks again.
+    const cuts = (surplus: number) =>
+      surplusOf(taken, surplus).map(([userId, bytes]): [string, number] => {
+        const usage = this.#users.of(userId);
+        return [userId, Math.ceil((bytes / dataBytesOf(usage)) * usage.kept)];
+      });
+    const old = this.#toCut(cuts(total - keepBytes), youngAfter, limit);
+    return old.length > 0 ? old : this.#toCut(cuts(total - 2 * keepBytes), Infinity, limit);
   }
 
   async #old({ finishedBefore, failedBefore }: Ages, limit: number): ReturnType<Store['expired']> {
