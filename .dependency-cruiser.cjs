@@ -90,6 +90,7 @@ module.exports = {
       ['^src/domain/', '^src/resilience/'],
       'Webhooks listen; what they send and store is handed to them.',
     ),
+    room('hooks', ['^src/domain/'], 'Signatures and expressions of hooks; what they ask for is handed back.'),
     room('journal', ['^src/domain/'], 'Logs as they lie on the disk: written, redacted, read.'),
     room('config', ['^src/domain/'], 'The settings, and what they may be.'),
     room(
@@ -143,6 +144,7 @@ module.exports = {
       reports: ['edge'],
       plans: ['edge', 'executions'],
       logs: ['edge', 'events', 'plans'],
+      hooks: ['edge'],
       run: ['edge', 'events', 'executions', 'logs'],
       mcp: ['edge'],
       ops: ['cache', 'edge'],

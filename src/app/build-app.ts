@@ -61,8 +61,8 @@ export async function buildApp(
   // What is wrong with it is said before anything is made.
   const operator = operatorWebhook(config);
   const commit: Commit = (groups) => engine.commit(groups);
-  const parts = await buildParts(setting, commit);
   const conditions = new ConditionThread(clock);
+  const parts = await buildParts(setting, commit, conditions);
   const circuits = new Circuits(() => clock.monotonic(), ownerOfCircuit);
   const engine: Engine = buildEngine(setting, parts, {
     ...{ circuits, conditions },

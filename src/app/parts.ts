@@ -10,11 +10,16 @@ import type { Journal } from '../domain/ports/journal.ts';
 import type { Runner } from '../domain/ports/runner.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
+import { SubmitRates } from '../engine/policies/submit-rates.ts';
+import type { ConditionThread } from '../expressions/condition-thread.ts';
+import { celConditions } from '../expressions/conditions.ts';
+import { hookChecker } from '../hooks/check-hook.ts';
+import { createHooks } from '../hooks/hooks.ts';
 import { FileJournal, journalPath } from '../journal/reader.ts';
 import type { EventHandler } from '../observe/event-handlers.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
 import type { LiveFile } from '../operator-files/live-files.ts';
-import { liveOperations } from '../operator-files/operations-file.ts';
+import { type CheckHook, liveOperations } from '../operator-files/operations-file.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
@@ -74,11 +79,12 @@ export type Commit = (groups: readonly Group[]) => Promise<GroupResult[]>;
 export type Parts = Awaited<ReturnType<typeof buildParts>>;
 
 /** @throws ConfigError when the runner host that was asked for is not there */
-export async function buildParts(setting: Setting, commit: Commit) {
+export async function buildParts(setting: Setting, commit: Commit, thread: ConditionThread) {
   const { config, overrides, places, clock } = setting;
   const store = storeOf(setting);
   const journal = new FileJournal(places.log);
-  const files = operatorFiles(setting);
+  const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));
+  const files = operatorFiles(setting, hookChecker(conditions));
   const commands = await commandRunner(setting, () => files.secrets.valueFiles());
   const runner = overrides.runner?.(commands) ?? commands;
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(places.log, name) });
@@ -96,8 +102,13 @@ export async function buildParts(setting: Setting, commit: Commit) {
     keysOf(config.EXECUTION_API_KEYS_FILE ?? null, access.keys),
     ...[rules.file, files.secrets.file, files.prices.file, files.operations.file],
   ];
+  const rates = new SubmitRates(() => clock.monotonic());
+  const hooks = createHooks({
+    ...{ operations: files.operations, secrets: files.secrets, conditions, clock, log: setting.log },
+    takeRate: (operation, perS) => rates.take(operation, perS),
+  });
   return {
-    ...{ store: usedStore, journal, commands, runner, requests, rules, commit },
+    ...{ hooks, store: usedStore, journal, commands, runner, requests, rules, commit },
     ...{ ...files, ...access, files: live },
   };
 }
@@ -133,7 +144,7 @@ async function commandRunner(
   });
 }
 
-function operatorFiles({ config, runtime }: Setting) {
+function operatorFiles({ config, runtime }: Setting, checkHook: CheckHook) {
   const hasCredits = config.EXECUTION_CREDITS_FILE !== undefined;
   return {
     secrets: liveSecrets({
@@ -142,7 +153,9 @@ function operatorFiles({ config, runtime }: Setting) {
       isRedacting: config.EXECUTION_REDACT_SECRETS,
     }),
     prices: liveCredits(config.EXECUTION_CREDITS_FILE ?? null),
-    operations: liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config), hasCredits),
+    operations: liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config), {
+      ...{ hasCredits, checkHook },
+    }),
     hasCredits,
   };
 }

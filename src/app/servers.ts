@@ -19,12 +19,12 @@ export async function buildServers(
   reload: Reload,
 ): Promise<{ server: FastifyInstance; metricsServer: FastifyInstance }> {
   const { config, log, clock, runtime, overrides } = setting;
-  const { keys, authentication, operations, rules, journal } = parts;
+  const { keys, authentication, operations, rules, journal, hooks } = parts;
   const { metrics, ratios, audit, sse, webhooks, warmUps } = listeners;
   const shared = { engine, clock, log, version: VERSION, scrape: metrics };
   const onRefused: Metered['onRefused'] = (type) => metrics.onRefused(type);
   const server = await buildServer({
-    ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused },
+    ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks },
     limits: limitsOf(config),
     gate: {
       isLoopback: isLoopback(config.EXECUTION_HOST),

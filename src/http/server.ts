@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
+import type { Hooks } from '../domain/operations/hook.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Webhooks } from '../domain/webhooks/webhooks.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
@@ -29,6 +30,7 @@ import { meRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { runRoute } from './run/run-route.ts';
+import { hookRoutes } from './hooks/routes.ts';
 import { logRoutes } from './logs/routes.ts';
 import { planLogRoutes } from './logs/plan-logs.ts';
 import { reportRoutes } from './reports/route.ts';
@@ -73,6 +75,7 @@ export interface ServerOptions {
   sse: SseClients;
   ratios: StatsOptions['ratios'];
   webhooks: Webhooks;
+  hooks: Hooks;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
   warmUps: WarmUps;
@@ -159,6 +162,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   circuitRoutes(app, { engine });
   accountRoutes(app, { engine });
   operationRoutes(app, options.operations);
+  await hookRoutes(app, options);
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   meRoute(app, { engine });

@@ -10,6 +10,7 @@ import {
   type Operations,
   operationsFileSchema,
 } from '../domain/operations/operation.ts';
+import type { Hook } from '../domain/operations/hook.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { LiveFile } from './live-files.ts';
 import { paramsValidators } from './params-validators.ts';
@@ -28,11 +29,22 @@ export interface LiveOperations extends OperationRegistry {
   counts(): { operations: number; circuits: number };
 }
 
-/**
- * @param path       null: there are no operations
- * @param hasCredits false: an operation with a cost is refused, because nobody would be charged
- */
-export function liveOperations(path: string | null, limits: SpecLimits, hasCredits = false): LiveOperations {
+/** What is wrong with a hook beyond its form, with paths below the hook. */
+export type CheckHook = (hook: Hook) => Issue[];
+const noIssues: CheckHook = () => [];
+
+export interface LiveOptions {
+  /** False: an operation with a cost is refused, because nobody would be charged. */
+  hasCredits?: boolean;
+  checkHook?: CheckHook;
+}
+
+/** @param path null: there are no operations */
+export function liveOperations(
+  path: string | null,
+  limits: SpecLimits,
+  { hasCredits = false, checkHook = noIssues }: LiveOptions = {},
+): LiveOperations {
   let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
   return {
     get: (name) => current.get(name),
@@ -47,7 +59,7 @@ export function liveOperations(path: string | null, limits: SpecLimits, hasCredi
       path,
       refusal: 'invalid_operations_file',
       prepare() {
-        const read = readOperationsFile(path as string, limits);
+        const read = readOperationsFile(path as string, limits, checkHook);
         if ('problems' in read) return read.problems;
         const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
         if (!hasCredits && priced.length > 0) {
@@ -69,13 +81,21 @@ function noSuchOperation(name: string): CheckedParams {
 }
 
 /** Reads and checks a file. */
-export function readOperationsFile(path: string, limits: SpecLimits): Read<{ registry: OperationRegistry }> {
+export function readOperationsFile(
+  path: string,
+  limits: SpecLimits,
+  checkHook: CheckHook = noIssues,
+): Read<{ registry: OperationRegistry }> {
   const read = readGuarded(path, MAX_FILE_BYTES);
-  return 'problems' in read ? read : parseOperations(read.text, limits);
+  return 'problems' in read ? read : parseOperations(read.text, limits, checkHook);
 }
 
 /** Checks the text of a file. */
-export function parseOperations(text: string, limits: SpecLimits): Read<{ registry: OperationRegistry }> {
+export function parseOperations(
+  text: string,
+  limits: SpecLimits,
+  checkHook: CheckHook = noIssues,
+): Read<{ registry: OperationRegistry }> {
   const parsed = parseYaml(text);
   if ('problems' in parsed) return parsed;
   const outline = operationsFileSchema.safeParse(parsed.value ?? undefined);
@@ -87,7 +107,10 @@ export function parseOperations(text: string, limits: SpecLimits): Read<{ regist
   for (const [name, raw] of Object.entries(operations)) {
     const { definition, params, template, issues: found } = read(raw);
     const { check, issues: wrong } = validators(params);
-    for (const { path, message } of [...found, ...wrong]) {
+    const hook = definition?.hook;
+    const unreadable = hook === undefined ? [] : checkHook(hook);
+    const below = unreadable.map(({ path, message }) => ({ path: ['hook', ...path], message }));
+    for (const { path, message } of [...found, ...wrong, ...below]) {
       issues.push({ path: ['operations', name, ...path], message });
     }
     if (definition === null || template === null || check === null) continue;

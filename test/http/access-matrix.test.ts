@@ -15,6 +15,8 @@ interface Row {
 const SPEC = { kind: 'exec', program: 'true' };
 const SCHEDULE = { every_ms: 3_600_000, execution: SPEC };
 const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
+/** Its signature is its credential: hooks.test.ts. */
+const SIGNED = 'POST /v1/hooks/:operation';
 const PUBLIC = ['GET /', 'GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
   'POST /v1/executions': { scope: 'submit', body: SPEC },
@@ -78,6 +80,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/operations': { scope: 'read' },
   'GET /v1/operations/:name': { scope: 'read' },
   'GET /v1/me': { scope: 'read' },
+  'GET /v1/reports/operations': { scope: 'read' },
   'POST /mcp': { scope: 'read', body: { jsonrpc: '2.0', id: 1, method: 'ping' } },
   'GET /v1/stats': { scope: 'read' },
   'GET /metrics': { scope: 'read' },
@@ -144,6 +147,11 @@ t.test('every route is in the table, is public, or has no such method', async (t
     if (route.includes(' /docs')) continue;
     const asGet = route.replace(/^HEAD/, 'GET');
     if (asGet in TABLE || PUBLIC.includes(asGet)) continue;
+    if (route === SIGNED) {
+      const refused = { status: 401, type: 'hook_refused' };
+      t.same(await ask(s, route, { id, key }, bearer('ann')), refused, 'a key is no signature');
+      continue;
+    }
     t.equal((await ask(s, route, { id, key }, {})).status, 405, `${route} is not in the table`);
   }
   for (const route of Object.keys(TABLE)) t.ok(routes.includes(route), `${route} is there`);

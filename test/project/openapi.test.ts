@@ -16,7 +16,7 @@ interface Operation {
   parameters?: { $ref?: string; description?: string; name?: string }[];
   requestBody?: {
     required: boolean;
-    content: { 'application/json': { schema: Schema; examples?: Record<string, { value: unknown }> } };
+    content: { 'application/json'?: { schema: Schema; examples?: Record<string, { value: unknown }> } };
   };
   responses: Record<string, Schema>;
 }
@@ -50,7 +50,7 @@ t.test('the recommended rules of redocly find nothing', async (t) => {
 });
 
 t.test('everything in the document has a name or a description, and it is small', async (t) => {
-  t.ok(statSync(FILE).size < 330_000, `${statSync(FILE).size} bytes`);
+  t.ok(statSync(FILE).size < 340_000, `${statSync(FILE).size} bytes`);
   const ids = operations.map(({ operation }) => operation.operationId);
   t.equal(new Set(ids).size, ids.length);
   for (const { operation } of operations) {
@@ -93,11 +93,13 @@ const GRANT = 'grantCredits';
 
 t.test('every body has examples, and they work against a server with default settings', async (t) => {
   const { call } = await service(t);
-  const bodies = operations.filter(({ operation }) => operation.requestBody !== undefined);
+  const bodies = operations.filter(
+    ({ operation }) => operation.requestBody?.content['application/json'] !== undefined,
+  );
   bodies.sort((a, b) => LAST.indexOf(a.operation.operationId) - LAST.indexOf(b.operation.operationId));
   let headers = {};
   for (const { path, method, operation } of bodies) {
-    const examples = Object.entries(operation.requestBody?.content['application/json'].examples ?? {});
+    const examples = Object.entries(operation.requestBody?.content['application/json']?.examples ?? {});
     t.ok(examples.length > 0, operation.operationId);
     for (const [name, { value }] of examples) {
       let url = path.replace('{user_id}', 'local').replace('{key}', 'a'.repeat(64));

@@ -82,6 +82,11 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
 /** What the examples of a document say they need. */
 const SETTINGS: Record<string, Record<string, string>> = {
   'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
+  'docs/hooks.md': {
+    EXECUTION_OPERATIONS_FILE: 'operations.yaml',
+    EXECUTION_SECRETS_FILE: 'secrets.yaml',
+    GITHUB_HOOK_SECRET: 'it-is-a-secret',
+  },
 };
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
@@ -113,11 +118,18 @@ interface Started {
 const servers = new Map<string, Promise<Started>>();
 
 /** A server as a reader starts it: its data is in the checkout, by default. */
-function started(settings: Record<string, string>): Promise<Started> {
+function started(settings: Record<string, string>, text = ''): Promise<Started> {
   const by = JSON.stringify(settings);
-  const made = servers.get(by) ?? startIn(readersCheckout(ofFile()), settings);
+  const made = servers.get(by) ?? startIn(withFiles(readersCheckout(ofFile()), text), settings);
   servers.set(by, made);
   return made;
+}
+
+/** The files that a document shows: blocks whose first line is a comment with a name. */
+function withFiles(dir: string, text: string): string {
+  for (const [, content = '', name = ''] of text.matchAll(/```yaml\n(# (\S+\.yaml)\n[^]*?)```/g))
+    writeFileSync(join(dir, name), content, { mode: 0o600 });
+  return dir;
 }
 
 async function startIn(dir: string, settings: Record<string, string>): Promise<Started> {
@@ -157,10 +169,11 @@ const [FIRST, LAST] = ['docs/policies.md', 'docs/api-keys.md'];
 const others = globSync('docs/*.md').filter((file) => file !== FIRST && file !== LAST);
 const documents = [FIRST, 'README.md', ...others, LAST];
 for (const file of documents) {
-  const steps = stepsOf(readFileSync(file, 'utf8'));
+  const text = readFileSync(file, 'utf8');
+  const steps = stepsOf(text);
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
-    const { it, dir } = await started(SETTINGS[file] ?? {});
+    const { it, dir } = await started(SETTINGS[file] ?? {}, SETTINGS[file] === undefined ? '' : text);
     const said = runAll(steps, it.url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);

@@ -8,6 +8,7 @@ import { type Issue, issuesOf } from '../issues.ts';
 import { eachLimit, type ResourceLimits } from '../limits.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
+import { hook } from './hook.ts';
 import { priceSchema } from '../credits/price-schema.ts';
 import {
   cache,
@@ -189,6 +190,7 @@ export function operationSchema(limits: SpecLimits) {
         .optional()
         .describe('run at start, so that its results are there'),
       cost: priceSchema.optional(),
+      hook: hook.optional(),
       priority: priority.optional(),
       on_limit,
       output,
@@ -209,6 +211,13 @@ export function operationSchema(limits: SpecLimits) {
     .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
       path: ['warm'],
       error: 'requires a cache block, because without one nothing is stored',
+    })
+    .superRefine(({ hook, params }, context) => {
+      for (const name of Object.keys(hook?.params ?? {})) {
+        if (Object.hasOwn(params.properties, name)) continue;
+        const message = `is not a parameter of the operation`;
+        context.addIssue({ code: 'custom', path: ['hook', 'params', name], message });
+      }
     })
     .transform((one) => ({ ...one, cacheable: one.cacheable ?? one.cache !== undefined }));
 }

@@ -1,6 +1,6 @@
 // The gate: what every request must pass before anything else looks at it. First its head (request-head.ts), then who calls,
 // and for whom. Every route says which scope it needs, or that it is public; one that says nothing is closed to all.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, type Scope, userId as userIdSchema } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
@@ -23,10 +23,12 @@ declare module 'fastify' {
     caller: Caller;
   }
   interface FastifyContextConfig {
-    /** What a caller needs to use the route. */
-    access?: Scope | 'public';
+    /** What a caller needs to use the route. `signature`: the route finds out itself, from the whole request. */
+    access?: Scope | 'public' | 'signature';
     /** False: what it does is written to the audit log by the requests that it makes in turn. Refusals are always written. */
     isAudited?: boolean;
+    /** Media type of its body in the document, where that is not JSON. */
+    bodyType?: string;
     /** Query parameters that it does not know are no matter. */
     anyQuery?: boolean;
     /** Members that the objects of its body may have together; default: `MAX_MEMBERS`. */
@@ -71,7 +73,7 @@ export function gate(app: FastifyInstance, options: GateOptions): Gate {
     const refusal = checkHead(request);
     if (refusal !== null) return done(refusal);
     // Unknown routes are answered alike with and without a key.
-    if (request.routeOptions.config.access === 'public' || request.is404) return done();
+    if (isOpen(request.routeOptions.config.access) || request.is404) return done();
     const answer = options.authenticate.callerOf(request.headers.authorization);
     if (!(answer instanceof Promise)) return done(admit(request, reply, answer, door) ?? undefined);
     answer.then(
@@ -98,7 +100,7 @@ function admit(
   }
   request.caller = caller;
   const { access } = request.routeOptions.config;
-  if (access === undefined || access === 'public' || !caller.scopes.has(access)) {
+  if (access === undefined || isOpen(access) || !caller.scopes.has(access)) {
     return new RefusedError(
       'forbidden',
       `This request requires the scope "${access ?? 'none'}", which the credential does not have.`,
@@ -115,6 +117,10 @@ function admit(
   if (caller.credential !== undefined) door.open.add(caller.credential, reply.raw);
   return null;
 }
+
+/** No credential is asked for at the gate. */
+const isOpen = (access: FastifyContextConfig['access']): access is 'public' | 'signature' =>
+  access === 'public' || access === 'signature';
 
 const RETRY_AFTER_S = 1;
 

@@ -35,27 +35,13 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
     if (tooLarge !== null) return done(tooLarge);
     const known = request.routeOptions.config.knownBodies?.find(request, body) ?? null;
     if (known !== null) return done(null, known);
-    if (!isUtf8(body)) return done(new RefusedError('invalid_utf8', 'The body is not valid UTF-8.'));
-    const maxMembers = request.routeOptions.config.maxMembers ?? MAX_MEMBERS;
-    const most = { depth: MAX_DEPTH, members: maxMembers, width: MAX_MEMBERS };
-    const { depth, members, width, mayHaveExact } = measureJson(body, most);
-    if (depth > MAX_DEPTH) {
-      return done(new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`));
-    }
-    if (members > maxMembers) {
-      const detail = `The objects of the body have more than ${maxMembers} members together.`;
-      return done(new RefusedError('too_many_members', detail));
-    }
-    if (width > MAX_MEMBERS) {
-      const detail = `An object of the body has more than ${MAX_MEMBERS} members.`;
-      return done(new RefusedError('too_many_members', detail));
-    }
-    const text = body.toString('utf8');
-    void parse(request, text, (error, value: unknown) => {
-      if (error !== null) return done(whyRefused(text));
-      // Of two members with one name the parser keeps the last; somebody else may have read the first.
-      if (membersOf(value) !== members) return done(namedTwice(text));
-      done(null, mayHaveExact ? exactly(text, value) : value);
+    const looked = lookOver(body, request.routeOptions.config.maxMembers ?? MAX_MEMBERS);
+    if (looked instanceof RefusedError) return done(looked);
+    void parse(request, looked.text, (error, value: unknown) => {
+      if (error !== null) return done(whyRefused(looked.text));
+      const read = finish(looked, value);
+      if (read instanceof RefusedError) done(read);
+      else done(null, read);
     });
   });
   app.addHook('onRequest', (request, _reply, done) => {
@@ -65,6 +51,59 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));
   });
+}
+
+/** What was found in the bytes of a body before they are parsed. */
+interface Looked {
+  text: string;
+  members: number;
+  mayHaveExact: boolean;
+}
+
+function lookOver(body: Buffer, maxMembers: number): Looked | RefusedError {
+  if (!isUtf8(body)) return new RefusedError('invalid_utf8', 'The body is not valid UTF-8.');
+  const most = { depth: MAX_DEPTH, members: maxMembers, width: MAX_MEMBERS };
+  const { depth, members, width, mayHaveExact } = measureJson(body, most);
+  if (depth > MAX_DEPTH)
+    return new RefusedError('too_deep', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  if (members > maxMembers) {
+    const detail = `The objects of the body have more than ${maxMembers} members together.`;
+    return new RefusedError('too_many_members', detail);
+  }
+  if (width > MAX_MEMBERS) {
+    const detail = `An object of the body has more than ${MAX_MEMBERS} members.`;
+    return new RefusedError('too_many_members', detail);
+  }
+  return { text: body.toString('utf8'), members, mayHaveExact };
+}
+
+function finish({ text, members, mayHaveExact }: Looked, value: unknown): unknown {
+  // Of two members with one name the parser keeps the last; somebody else may have read the first.
+  if (membersOf(value) !== members) return namedTwice(text);
+  return mayHaveExact ? exactly(text, value) : value;
+}
+
+/**
+ * JSON that did not come as the body of a request of the API, held to the same rules.
+ *
+ * @throws RefusedError
+ */
+export function readJsonBody(body: Buffer): unknown {
+  const looked = lookOver(body, MAX_MEMBERS);
+  if (looked instanceof RefusedError) throw looked;
+  const value = parseOrNothing(looked.text);
+  if (value === undefined || pathToPoison(value) !== null) throw whyRefused(looked.text);
+  const read = finish(looked, value);
+  if (read instanceof RefusedError) throw read;
+  return read;
+}
+
+function parseOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function membersOf(value: unknown): number {

@@ -5,6 +5,7 @@ import { keyComponents } from '../keys/key-schemas.ts';
 import { me } from '../keys/me.ts';
 import { settingList } from '../ops/settings.ts';
 import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
+import { hookComponents } from '../hooks/hook-schemas.ts';
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
 import { explainComponents } from '../explain/explain-schemas.ts';
@@ -68,6 +69,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     Circuit: circuit,
     CircuitList: circuitList,
     ...operationComponents,
+    ...hookComponents,
     ...accountComponents,
     ...keyComponents,
     Me: me,

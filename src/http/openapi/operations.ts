@@ -16,15 +16,16 @@ export function operationOf(route: RouteOptions, converter: Converter): Operatio
   const { schema = {}, config = {}, url } = route;
   const { operationId = '', summary, description = '', tags } = schema;
   const isPublic = config.access === 'public';
-  const body = requestBody(schema, converter, operationId);
+  const takesKey = !isPublic && config.access !== 'signature';
+  const body = requestBody(schema, converter, operationId, config.bodyType);
   const parameters = [
     ...valueParameters('path', schema.params, converter),
     ...valueParameters('query', schema.querystring === noQuery ? undefined : schema.querystring, converter),
-    ...headerParameters([...(config.headers ?? []), ...(isPublic ? [] : (['ExecutionUser'] as const))]),
+    ...headerParameters([...(config.headers ?? []), ...(takesKey ? (['ExecutionUser'] as const) : [])]),
   ];
   const refusals = new Set([
     ...ALWAYS,
-    ...(url.includes(':') ? [404] : []),
+    ...(url.includes(':') && takesKey ? [404] : []),
     ...(body === undefined ? [] : [413, 415]),
     ...(config.access === 'submit' ? [429, 503] : []),
     ...(config.refuses ?? []),
@@ -33,12 +34,12 @@ export function operationOf(route: RouteOptions, converter: Converter): Operatio
   return {
     operationId,
     summary,
-    description: isPublic ? description : `${description}\n\nRequires the scope \`${config.access}\`.`,
+    description: !takesKey ? description : `${description}\n\nRequires the scope \`${config.access}\`.`,
     tags,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...responses(schema, converter), ...referRefusals(isPublic ? [] : statuses) },
-    ...(isPublic ? { security: [] } : {}),
+    ...(takesKey ? {} : { security: [] }),
   };
 }
 
@@ -63,12 +64,17 @@ function headerParameters(keys: readonly RequestHeader[]): object[] {
   return keys.map((key) => ({ $ref: `#/components/parameters/${key}` }));
 }
 
-function requestBody({ body }: FastifySchema, converter: Converter, operationId: string): object | undefined {
+function requestBody(
+  { body }: FastifySchema,
+  converter: Converter,
+  operationId: string,
+  type = 'application/json',
+): object | undefined {
   if (body === undefined || body === noBody) return undefined;
   const isOptional = body instanceof z.ZodType && z.globalRegistry.get(body)?.isOptional === true;
   const examples = examplesOf(operationId);
   const content = { schema: converter.convert(body), ...(examples === undefined ? {} : { examples }) };
-  return { required: !isOptional, content: { 'application/json': content } };
+  return { required: !isOptional, content: { [type]: content } };
 }
 
 function responses({ response = {} }: FastifySchema, converter: Converter): Record<string, object> {

@@ -1,6 +1,7 @@
 // The wire of operations: what a reader is told of them. Definitions themselves are never written by HTTP.
 import { z } from 'zod';
 import type { Operation, EffectivePolicy } from '../../domain/operations/operation.ts';
+import { HOOK_SCHEMES } from '../../domain/operations/hook.ts';
 import { eachLimit, LIMITS } from '../../domain/limits.ts';
 import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
 import { cache, OVERSIZED, retry, SPEC_KINDS } from '../../domain/spec/spec.ts';
@@ -164,6 +165,15 @@ export const operation = z
     description: z.string().describe('What it does, in the words of the operator.'),
     params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters.'),
     kind: z.enum(SPEC_KINDS).exclude(['operation']).describe('What it runs.'),
+    hook: z
+      .strictObject({
+        path: z.string().describe('Where deliveries are sent.'),
+        scheme: z.enum(HOOK_SCHEMES).describe('How deliveries are signed.'),
+        user: z.string().describe('The user for whom deliveries run the operation.'),
+        answer: z.enum(['accepted', 'wait']).describe('Whether the response waits for the end.'),
+      })
+      .nullable()
+      .describe('How other systems start it by signed requests; null: they cannot.'),
     policy: operationPolicy,
   })
   .describe('An operation that you can run by its name.');
@@ -200,11 +210,16 @@ export function toOperationWire(
   adaptiveMs: number | null,
 ): OperationWire {
   const adaptive = policy.adaptive_timeout;
+  const { hook } = definition;
   return {
     name,
     description: definition.description,
     params: definition.params,
     kind: definition.run.kind,
+    hook:
+      hook === undefined
+        ? null
+        : { path: `/v1/hooks/${name}`, scheme: hook.scheme, user: hook.user, answer: hook.answer },
     policy: {
       ...policy,
       adaptive_timeout: adaptive === null ? null : { ...adaptive, current_ms: adaptiveMs },
