@@ -56,7 +56,12 @@ function judging(hook: object, more: Partial<HooksDeps> = {}) {
   };
 }
 
-const sign = (text: string, { key = KEY, algorithm = 'sha256', as = 'hex' as 'hex' | 'base64' } = {}) =>
+interface SignAs {
+  key?: string;
+  algorithm?: string;
+  as?: 'hex' | 'base64';
+}
+const sign = (text: string, { key = KEY, algorithm = 'sha256', as = 'hex' }: SignAs = {}) =>
   createHmac(algorithm, key).update(text).digest(as);
 const github = (body = BODY, key = KEY) => ({ 'x-hub-signature-256': `sha256=${sign(body, { key })}` });
 const slack = (at: number, body = BODY) => ({
