@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 abfa985585b9be152ac47c4bb4cada7b7df854299d831dd838f772eb7b8f4e33.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 5c7f42fa28ab22e7e3513c3b90fb3f27ca76e4837e3529041d2ab324901df8c5.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1144,6 +1144,26 @@ export interface paths {
          *     Requires the scope `admin`.
          */
         post: operations["reloadFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{operation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver to the hook of an operation
+         * @description Runs an operation as its hook says. The signature of the request is its credential: the operations file says which. An operation without a hook, one that does not exist, and a wrong signature have the same answer.
+         */
+        post: operations["deliverToHook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2817,7 +2837,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -4294,6 +4314,23 @@ export interface components {
              * @enum {string}
              */
             kind: "exec" | "shell" | "script" | "aws_cli" | "http";
+            /** @description How other systems start it by signed requests; null: they cannot. */
+            hook: {
+                /** @description Where deliveries are sent. */
+                path: string;
+                /**
+                 * @description How deliveries are signed.
+                 * @enum {string}
+                 */
+                scheme: "github" | "gitlab" | "slack" | "standard" | "hmac" | "token";
+                /** @description The user for whom deliveries run the operation. */
+                user: string;
+                /**
+                 * @description Whether the response waits for the end.
+                 * @enum {string}
+                 */
+                answer: "accepted" | "wait";
+            } | null;
             policy: components["schemas"]["OperationPolicy"];
         };
         /** @description The policy of an operation with all defaults. A request can override most of it. */
@@ -4512,6 +4549,22 @@ export interface components {
             operations: number;
             /** @description Circuits that are defined now. */
             circuits: number;
+        };
+        /** @description What became of a delivery. */
+        HookAnswer: {
+            /**
+             * @description `accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to an address check of Slack.
+             * @enum {string}
+             */
+            result: "accepted" | "replayed" | "skipped" | "challenge";
+            /** @description Id of the execution; null if there is none. */
+            execution_id: string | null;
+            /** @description Its status; null if there is none. */
+            status: components["schemas"]["Status"] | null;
+            /** @description Exit code of its command; null before the end, or if there is none. */
+            exit_code: number | null;
+            /** @description The text that Slack has sent. */
+            challenge?: string;
         };
         /** @description What an execution costs, credits. */
         Cost: {
@@ -5505,6 +5558,7 @@ export interface components {
          * @description One of these types:
          *
          *     - `unauthorized`: A valid API key or token is required
+         *     - `hook_refused`: There is no such hook, or the signature is not valid
          */
         Unauthorized: {
             headers: {
@@ -5660,6 +5714,7 @@ export interface components {
          *     - `invalid_secrets_file`: The secrets file is invalid
          *     - `invalid_policy_file`: The policy file is invalid
          *     - `idempotency_key_reused`: The Idempotency-Key was used with a different request
+         *     - `hook_failed`: An expression of the hook failed on the delivery
          *     - `run_failed`: The run failed before it wrote output
          */
         UnprocessableContent: {
@@ -5676,6 +5731,7 @@ export interface components {
          *     - `queue_full`: The queue is full
          *     - `user_queue_full`: The user has too many waiting executions
          *     - `too_many_submits`: The user submits too often
+         *     - `too_many_deliveries`: The hook receives too many deliveries
          *     - `store_quota_exceeded`: The executions of the user keep too much in the store
          *     - `log_quota_exceeded`: The logs of the user have reached their quota
          *     - `concurrency_key_busy`: As many executions with the concurrency key run as may
@@ -8410,6 +8466,57 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             422: components["responses"]["UnprocessableContent"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deliverToHook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C trace context. Commands get it as `TRACEPARENT`, HTTP calls as a header. */
+                traceparent?: components["parameters"]["Traceparent"];
+            };
+            path: {
+                /** @description Name of the operation. */
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The delivery was skipped, or the execution has finished. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookAnswer"];
+                };
+            };
+            /** @description The execution was accepted, and has not finished. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            402: components["responses"]["PaymentRequired"];
+            403: components["responses"]["Forbidden"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };
