@@ -123,7 +123,7 @@ export const CATALOGUE = {
   invalid_policy_file: refused(422, 'The policy file is invalid'),
   idempotency_key_reused: refused(422, 'The Idempotency-Key was used with a different request'),
   hook_failed: refused(422, 'An expression of the hook failed on the delivery'),
-  run_failed: refused(422, 'The run failed before it wrote output', true),
+  run_failed: refused(422, 'The run failed before it wrote output'),
   queue_full: refused(429, 'The queue is full', true),
   user_queue_full: refused(429, 'The user has too many waiting executions', true),
   too_many_submits: refused(429, 'The user submits too often', true),

@@ -141,6 +141,18 @@ t.test('a wrong body gets its own clear refusal, and the server lives', async (t
   );
 });
 
+t.test('no name in a path is an error of the server', async (t) => {
+  const { call } = await sharedService(t);
+  const { paths } = (await call<ApiDocument>('GET', '/openapi.json')).body;
+  for (const [path, methods] of Object.entries(paths).filter(([path]) => path.includes('{')))
+    for (const method of Object.keys(methods))
+      for (const name of ['{name}', '%00', '..%2f..', '%F0%9F%92%A9', 'x'.repeat(2000)]) {
+        const url = path.replaceAll(/\{[^}]+\}/g, name);
+        const { status, text } = await call(method.toUpperCase(), url, method === 'get' ? undefined : '{}');
+        t.ok(status < 500, `${method} ${url}: ${text}`);
+      }
+});
+
 interface ApiDocument {
   paths: Record<
     string,
@@ -149,10 +161,15 @@ interface ApiDocument {
   components: { schemas: Record<string, object> };
 }
 
-const REQUESTS: [string, string, string, number, string][] = [
+const REQUESTS: [string, string, string, number, string, unknown?][] = [
   ['an unknown id', 'GET', '/v1/executions/01900000-0000-7000-8000-000000000000', 404, 'not_found'],
   ['an id that is none', 'GET', '/v1/executions/..%2F..%2Fetc%2Fpasswd', 404, 'not_found'],
   ['a very long id', 'GET', `/v1/executions/${'x'.repeat(3000)}`, 404, 'not_found'],
+  [
+    'a name that no schedule may have',
+    ...(['PUT', '/v1/schedules/%7Bname%7D', 400, 'validation'] as const),
+    { every_ms: 5000, execution: shell('true') },
+  ],
   ['the log of an unknown id', 'GET', '/v1/executions/nope/logs', 404, 'not_found'],
   ['the result of an unknown id', 'GET', '/v1/executions/nope/result', 404, 'not_found'],
   ['cancel of an unknown id', 'POST', '/v1/executions/nope/cancel', 404, 'not_found'],
@@ -197,8 +214,8 @@ const REQUESTS: [string, string, string, number, string][] = [
 
 t.test('a wrong request gets its own clear refusal', async (t) => {
   const { call } = await sharedService(t);
-  for (const [what, method, path, status, type] of REQUESTS) {
-    await t.test(what, async (t) => isProblem(t, await call<Problem>(method, path), status, type));
+  for (const [what, method, path, status, type, body] of REQUESTS) {
+    await t.test(what, async (t) => isProblem(t, await call<Problem>(method, path, body), status, type));
   }
   const put = await call('PUT', '/v1/executions');
   t.equal(put.headers.get('allow'), 'GET, HEAD, POST');

@@ -102,7 +102,10 @@ t.test('every body has examples, and they work against a server with default set
     const examples = Object.entries(operation.requestBody?.content['application/json']?.examples ?? {});
     t.ok(examples.length > 0, operation.operationId);
     for (const [name, { value }] of examples) {
-      let url = path.replace('{user_id}', 'local').replace('{key}', 'a'.repeat(64));
+      let url = path
+        .replace('{user_id}', 'local')
+        .replace('{key}', 'a'.repeat(64))
+        .replace('{name}', 'nightly');
       const needed = Object.entries(NEEDED).find(([prefix]) => path.startsWith(prefix))?.[1];
       if (needed !== undefined) {
         const made = await call<{ id: string; key?: string }>('POST', needed.path, needed.body, headers);

@@ -1,7 +1,9 @@
 // Schedules: work that starts again and again.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { RefusedError } from '../../domain/errors.ts';
 import type { SchedulePlan, ScheduleRun } from '../../domain/schedules/schedule.ts';
+import { scheduleName } from '../../domain/schedules/schedule-schema.ts';
 import { named, type PlanSpec } from '../../domain/spec/plan.ts';
 import type { Engine, ScheduleView } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
@@ -82,7 +84,7 @@ function createRoutes(app: FastifyInstance, { schedules }: Engine, bodies: Sched
     },
     async handler(request, reply) {
       const { params, body } = request;
-      const plan = toPlan(bodies.create.shape.name.parse(params.name), body);
+      const plan = toPlan(nameOf(params), body);
       audited(request, plan);
       const { isNew, ...view } = await schedules.put(request.caller, plan, body.paused);
       if (isNew) reply.code(201).header('location', `/v1/schedules/${plan.name}`);
@@ -201,6 +203,13 @@ function changeRoutes(app: FastifyInstance, { schedules }: Engine): void {
       return reply.code(204).send();
     },
   });
+}
+
+function nameOf(params: One['Params']): string {
+  const name = scheduleName.safeParse(params.name);
+  if (name.success) return name.data;
+  const fields = [{ field: 'name', message: name.error.issues[0]?.message ?? 'is not a name' }];
+  throw new RefusedError('validation', 'The name in the path is not one of a schedule.', { fields });
 }
 
 function toPlan(name: string, body: PutSchedule): SchedulePlan {
