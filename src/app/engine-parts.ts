@@ -1,4 +1,5 @@
 // The engine, and what it needs that is made for it alone.
+import { filesOf } from './files.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
 import { creditSource } from '../engine/credits/credit-source.ts';
 import { Engine, type EngineDeps } from '../engine/engine.ts';
@@ -30,6 +31,7 @@ export function buildEngine(
     rules: () => rules.current,
     isRevoked: (id) => keys.isRevoked(id),
     random: () => Math.random(),
+    files: filesOf(config),
     resolve: (spec) => resolveSpec(operations, spec),
     policies: policySource(operations),
     cache: {

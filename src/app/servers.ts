@@ -1,4 +1,5 @@
 // The two HTTP servers: that of the API, and that of the metrics port.
+import { mediaTypeOf } from '../engine/files/media-types.ts';
 import type { FastifyInstance } from 'fastify';
 import { shownSettings } from '../config/load.ts';
 import { isLoopback } from '../config/settings.ts';
@@ -38,6 +39,7 @@ export async function buildServers(
     bodyBytesOf: (userId) => rules.current.quotasOf(userId).bodyBytes,
     ratios: () => ({ ...ratios.now(), memory: runtime.memoryRatio?.() ?? null }),
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
+    mediaTypeOf,
     settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
     mcp: config.EXECUTION_MCP ? mcpServing({ clock, log }) : null,

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 5c7f42fa28ab22e7e3513c3b90fb3f27ca76e4837e3529041d2ab324901df8c5.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 49aa33cea6b8b80b55935df416d10d701b6969292f3fe9d4e174212fd456d9a3.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -214,6 +214,122 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the artifacts of an execution
+         * @description Requires the scope `read`.
+         */
+        get: operations["listArtifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/artifacts.tar.gz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all artifacts as one archive
+         * @description Requires the scope `read`.
+         */
+        get: operations["getArtifactArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/artifacts/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an artifact
+         * @description The `ETag` is the SHA-256 digest. Browsers save the file and never show it.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getArtifact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file
+         * @description Send the bytes as `application/octet-stream`, or as the only file of a form. Or begin with `size` and no body, and add the bytes in parts with `PATCH`.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an upload
+         * @description Requires the scope `read`.
+         */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove an upload
+         * @description Executions that use it keep its bytes.
+         *
+         *     Requires the scope `submit`.
+         */
+        delete: operations["deleteUpload"];
+        options?: never;
+        head?: never;
+        /**
+         * Add bytes to an upload
+         * @description Adds the bytes of the body at an offset. What has arrived of a request that breaks off is kept: `received` says where to continue. Bytes that you send again replace what is there. The upload is complete when it has all of its bytes.
+         *
+         *     Requires the scope `submit`.
+         */
+        patch: operations["appendUpload"];
         trace?: never;
     };
     "/v1/executions/{id}/explain": {
@@ -1534,6 +1650,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1572,6 +1690,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1615,6 +1735,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1658,6 +1780,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1779,6 +1903,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1822,6 +1948,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1870,6 +1998,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1918,6 +2048,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2058,6 +2190,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2098,6 +2232,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2143,6 +2279,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2188,6 +2326,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2385,6 +2525,31 @@ export interface components {
              */
             base64: string;
         };
+        /** @description Files that execd places in the private directory before the start. */
+        Files: {
+            /** @description Where to place it: a path below the private directory. */
+            path: string;
+            /** @description The content, as text. */
+            content?: string;
+            /**
+             * Format: base64
+             * @description The content, as bytes in base64.
+             */
+            base64?: string;
+            /** @description Id of a finished upload. */
+            upload?: string;
+            /** @description An artifact of an execution of yours. */
+            artifact?: {
+                /** @description The execution that has the artifact. */
+                execution: string;
+                /** @description Path of the artifact. */
+                path: string;
+            };
+            /** @description Permissions, octal. Default: `0644`. */
+            mode?: string;
+        }[];
+        /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory stands for all in it. */
+        Artifacts: string[];
         /** @description Names and values of your choice. You can list and cancel by them. */
         Labels: {
             [key: string]: string;
@@ -2837,7 +3002,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -2953,6 +3118,7 @@ export interface components {
                  */
                 by: "attempts" | "budget";
             };
+            artifacts?: components["schemas"]["FilesEnd"];
             /**
              * @description For `imported`: the status of the record.
              * @enum {string}
@@ -3366,10 +3532,10 @@ export interface components {
         /** @description Something that the status does not show. */
         Warning: {
             /**
-             * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes.
+             * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: files that you asked for are not kept. `files_left`: the command left files that `artifacts` does not name.
              * @enum {string}
              */
-            code: "output_incomplete" | "processes_left";
+            code: "output_incomplete" | "processes_left" | "artifacts_missing" | "files_left";
             /** @description What happened, in words. */
             message: string;
         };
@@ -3445,6 +3611,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -3492,6 +3660,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -3544,6 +3714,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -3596,6 +3768,8 @@ export interface components {
             cwd?: components["schemas"]["WorkingDirectory"];
             env?: components["schemas"]["Environment"];
             stdin?: components["schemas"]["Stdin"];
+            files?: components["schemas"]["Files"];
+            artifacts?: components["schemas"]["Artifacts"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -5024,6 +5198,71 @@ export interface components {
             /** @description Why the server is unavailable; null if it is not. */
             reason: string | null;
         };
+        /** @description An upload. */
+        Upload: {
+            /** @description Its id, for `files[].upload`. */
+            id: string;
+            /** @description Bytes that it has, or will have. */
+            size: number;
+            /** @description Bytes that execd has. Continue an upload there. */
+            received: number;
+            /** @description Whether all bytes are there. */
+            complete: boolean;
+            /** @description SHA-256 of the bytes; null until all are there. */
+            digest: string | null;
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             */
+            created_at: string;
+            /** @description When execd removes it. Executions that use it keep its bytes. */
+            expires_at: string | null;
+        };
+        /** @description A file that an execution has left. */
+        Artifact: {
+            /** @description Path below the private directory. */
+            path: string;
+            /** @description Bytes. */
+            size: number;
+            /** @description SHA-256 of the bytes, in hexadecimal digits. */
+            digest: string;
+            /** @description Media type by the ending of the name. */
+            media_type: string;
+        };
+        /** @description The artifacts of an execution. */
+        ArtifactList: {
+            /** @description By path. */
+            items: components["schemas"]["Artifact"][];
+            /** @description How many there are. */
+            count: number;
+            /** @description Bytes of all. */
+            bytes: number;
+        };
+        /** @description What became of the files of the last attempt. */
+        FilesEnd: {
+            /** @description The first 200 artifacts; the others are listed by their route. */
+            readonly items: components["schemas"]["Artifact"][];
+            /** @description How many there are. */
+            count: number;
+            /** @description Bytes of all. */
+            bytes: number;
+            /** @description What was asked for and is not kept. */
+            readonly problems: {
+                /** @description The path or pattern. */
+                path: string;
+                /** @description Why. */
+                reason: string;
+            }[];
+            /** @description Files that the command left in the private directory, that `artifacts` does not name, and that execd removed. */
+            left: {
+                /** @description How many. */
+                count: number;
+                /** @description Bytes of all. */
+                bytes: number;
+                /** @description The first 20. */
+                readonly paths: string[];
+            };
+        };
         /** @description What was removed. */
         Removed: {
             /** @description How many were removed. */
@@ -5603,6 +5842,8 @@ export interface components {
          * @description One of these types:
          *
          *     - `not_found`: There is no such execution or attempt
+         *     - `artifact_not_found`: There is no such artifact
+         *     - `upload_not_found`: There is no such upload
          *     - `operation_not_found`: There is no such operation
          *     - `webhook_not_found`: There is no such webhook
          *     - `schedule_not_found`: There is no such schedule
@@ -5625,6 +5866,8 @@ export interface components {
          * @description One of these types:
          *
          *     - `run_cancelled`: The run was cancelled before it wrote output
+         *     - `upload_incomplete`: The upload does not have all of its bytes
+         *     - `upload_offset`: The upload continues at another offset
          *     - `step_of_plan`: The execution is a step of a plan; remove the plan instead
          *     - `plan_completed`: The plan has completed; there is nothing to redrive
          *     - `execution_finished`: The execution has already finished
@@ -5713,6 +5956,7 @@ export interface components {
          *     - `invalid_keys_file`: The keys file is invalid
          *     - `invalid_secrets_file`: The secrets file is invalid
          *     - `invalid_policy_file`: The policy file is invalid
+         *     - `digest_mismatch`: The bytes do not have the digest that you named
          *     - `idempotency_key_reused`: The Idempotency-Key was used with a different request
          *     - `hook_failed`: An expression of the hook failed on the delivery
          *     - `run_failed`: The run failed before it wrote output
@@ -5736,6 +5980,7 @@ export interface components {
          *     - `log_quota_exceeded`: The logs of the user have reached their quota
          *     - `concurrency_key_busy`: As many executions with the concurrency key run as may
          *     - `too_many_open_keys`: Too many concurrency keys are in use
+         *     - `file_quota_exceeded`: The files of the user have reached their quota
          *     - `limit_reached`: No slot is free
          *     - `too_many_streams`: Too many streams are open
          *     - `too_many_open_requests`: The user has too many open requests
@@ -6432,6 +6677,294 @@ export interface operations {
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["GatewayTimeout"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listArtifacts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The artifacts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getArtifactArchive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A tar archive, compressed by gzip. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getArtifact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With `format=raw`: one range of bytes of the log, for example `bytes=0-1023`. */
+                Range?: components["parameters"]["Range"];
+                /** @description The `ETag` of an earlier response. If nothing has changed, the response is 304. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The execution. */
+                id: string;
+                /** @description Path of the artifact. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range of the bytes. */
+            206: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Range": components["headers"]["ContentRange"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The bytes are those of `If-None-Match`. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            416: components["responses"]["RangeNotSatisfiable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: {
+                /** @description Bytes of an upload that you send in parts: the request has no body, and `PATCH` adds bytes. */
+                size?: number;
+                /** @description SHA-256 digest that the bytes must have. If they have another one, the response is 422. */
+                sha256?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The upload. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    appendUpload: {
+        parameters: {
+            query?: {
+                /** @description Where the bytes of the body begin in the upload. */
+                offset?: number;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The upload. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -175,6 +175,42 @@ export const SETTINGS = {
     unit: 'path',
     about: 'Directory of the logs of executions. Unset: logs/ in the data directory.',
   },
+  EXECUTION_FILE_DIR: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'Directory of uploads, inputs and artifacts. Unset: files/ in the data directory.',
+  },
+  EXECUTION_USER_FILE_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(16 * GIB),
+    unit: 'bytes',
+    about: 'Most bytes of the uploads, inputs and artifacts of one user.',
+  },
+  EXECUTION_MAX_FILE_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(256 * GIB),
+    unit: 'bytes',
+    about: 'Most bytes of the uploads, inputs and artifacts of all users.',
+  },
+  EXECUTION_MAX_ARTIFACTS: {
+    schema: whole(0, 100_000),
+    default: '10000',
+    unit: 'files',
+    about: 'Most artifacts of one execution.',
+  },
+  EXECUTION_ARTIFACT_BYTES: {
+    schema: whole(0, 1024 * 1024 * GIB),
+    default: String(4 * GIB),
+    unit: 'bytes',
+    about: 'Most bytes of the artifacts of one execution.',
+  },
+  EXECUTION_UPLOAD_TTL_SECS: {
+    schema: whole(60, 365 * DAY),
+    default: '86400',
+    unit: 'seconds',
+    about: 'How long an upload is kept. Executions that use it keep its bytes.',
+  },
   EXECUTION_LOG_LEVEL: {
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     default: 'info',

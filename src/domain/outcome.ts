@@ -1,6 +1,7 @@
 // How an attempt or an execution ended. Everything else that is said about the end (status, error code, class,
 // fault, whether a retry makes sense) is a pure function of the outcome and is never stored beside it.
 import { type LimitName, LIMITS } from './limits.ts';
+import type { FilesEnd } from './files-end.ts';
 import { CATALOGUE, type ErrorType, type ErrorCode, type Fault } from './errors.ts';
 
 /** Every cause an end can have. First cause wins: it is decided once and never repaired afterwards. */
@@ -74,6 +75,7 @@ export const SPAWN_FAILURES = [
   'limit_unavailable',
   'isolation_unavailable',
   'program_busy',
+  'files_not_placed',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];
 
@@ -110,6 +112,8 @@ export type StopCause = 'attempt_timeout' | 'total_timeout' | 'idle_timeout' | '
 export type Outcome = Ending & {
   /** Present when it would have been retried, but for this. */
   exhausted?: Exhausted;
+  /** Present when files were placed or asked for. */
+  artifacts?: FilesEnd;
 };
 
 export interface Exhausted {

@@ -26,6 +26,12 @@ import { type Spec, type TimeoutsSpec, withoutStart } from '../domain/spec/spec.
 import { Accounts } from './credits/accounts.ts';
 import { Charges } from './credits/charges.ts';
 import type { CreditSource } from './credits/credit-source.ts';
+import type { Blobs, PrivateFiles } from '../domain/ports/blobs.ts';
+import type { FileSpec } from '../domain/spec/files.ts';
+import { AttemptFiles } from './files/attempt-files.ts';
+import { BlobKeeper } from './files/blob-keeper.ts';
+import { Files } from './files/files.ts';
+import { type FileBounds, FileRooms } from './files/file-room.ts';
 import { Changes } from './read/changes.ts';
 import { Committer } from './feed/committer.ts';
 import { Deadlines } from './run/deadlines.ts';
@@ -85,6 +91,7 @@ export type { Submission, Submitted } from './accept/submit.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Explanation } from './explain/explain.ts';
 export type { ScheduleView } from './schedules/schedules.ts';
+export type { UploadView } from './files/files.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
@@ -110,6 +117,12 @@ export interface EngineDeps {
     /** Whether results outlive a restart. */
     isPersistent: boolean;
     cleanupIntervalMs: number;
+  };
+  files: {
+    blobs: Blobs;
+    privateFiles: PrivateFiles;
+    fileBounds: (userId: string) => FileBounds;
+    uploadTtlMs: number;
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
@@ -210,6 +223,10 @@ export class Engine {
   /** Credits: read and granted. */
   readonly accounts: Accounts;
   readonly #rates: SubmitRates;
+  /** Uploads and artifacts. */
+  readonly files: Files;
+  readonly #attemptFiles: AttemptFiles;
+  readonly #blobKeeper: BlobKeeper;
   readonly plans: Plans;
   /** What a drain waits for: runs, and submits, which may have claimed a slot. */
   readonly #underWay = new Set<Promise<void>>();
@@ -301,6 +318,8 @@ export class Engine {
     this.#removals = new LogRemovals({
       ...{ store, journal, clock, log },
       onGone: (execution) => this.#forgetCut(execution),
+      onRemoved: () =>
+        void this.files.sweep().catch((err: unknown) => log.warn({ err }, 'Cannot remove uploads')),
     });
     const removals = this.#removals;
     this.#janitor = new Janitor({
@@ -356,6 +375,15 @@ export class Engine {
       },
       persist: (change) => this.#persist(change),
     });
+    const { blobs, privateFiles, fileBounds, uploadTtlMs } = deps.files;
+    const rooms = new FileRooms(store, fileBounds);
+    const keeper = new BlobKeeper({ blobs, store, commit, log });
+    this.#blobKeeper = keeper;
+    this.files = new Files({
+      ...{ store, blobs, keeper, clock, log, commit, newId, rooms, uploadTtlMs },
+      own: (caller, id) => this.#queries.own(caller, id),
+    });
+    this.#attemptFiles = new AttemptFiles({ store, keeper, privateFiles, clock, log, rooms });
     this.plans = new Plans(this.#toPlansDeps(isOpen));
     this.#submitDeps = this.#toSubmitDeps();
     this.#starts = new Starts({
@@ -424,6 +452,7 @@ export class Engine {
     await journal.prepare(identity.instanceId);
     await runner.start(identity);
     await this.#recover(true);
+    await this.#blobKeeper.start(store.feed.isShared);
     // Whoever was to read them here is gone. Readers of other engines may be there.
     if (!store.feed.isShared) await this.#changes.cancelUnread(await store.pendingToFollow());
     await this.#observers.followPending();
@@ -577,10 +606,53 @@ export class Engine {
     submissions: readonly Submission[],
   ): Promise<(Submitted | RefusedError)[]> {
     this.#checkOpen();
+    if (submissions.some(({ spec }) => namesBytes(spec))) return this.#submitWithFiles(caller, submissions);
     const submitted = submitAll(caller, submissions, this.#submitDeps);
     if (!(submitted instanceof Promise)) return submitted;
     this.#track(submitted);
     return submitted;
+  }
+
+  /** The bytes that requests name are held until their executions own them. */
+  async #submitWithFiles(
+    caller: Caller,
+    submissions: readonly Submission[],
+  ): Promise<(Submitted | RefusedError)[]> {
+    const found = await Promise.all(submissions.map((one) => this.#withInputs(caller, one)));
+    const ready = found.filter((one): one is Submission => !(one instanceof RefusedError));
+    try {
+      const submitted = Promise.resolve(submitAll(caller, ready, this.#submitDeps));
+      this.#track(submitted);
+      const answers = (await submitted).values();
+      return found.map((one) => (one instanceof RefusedError ? one : (answers.next().value as Submitted)));
+    } finally {
+      for (const { inputs } of ready) inputs?.release();
+    }
+  }
+
+  async #dryRun(caller: Caller, submission: Submission): Promise<DryRun> {
+    const ready = await this.#withInputs(caller, submission);
+    if (ready instanceof RefusedError)
+      return {
+        refusal: ready,
+        begins: null,
+        execution: null,
+        onLimit: this.#deps.policy.onLimit,
+        cost: null,
+      };
+    ready.inputs?.release();
+    return dryRun(caller, ready, this.#submitDeps);
+  }
+
+  async #withInputs(caller: Caller, submission: Submission): Promise<Submission | RefusedError> {
+    const { spec, rerunOf } = submission;
+    if (!namesBytes(spec)) return submission;
+    try {
+      return { ...submission, inputs: await this.files.inputs(caller, filesOf(spec), rerunOf) };
+    } catch (error) {
+      if (error instanceof RefusedError) return error;
+      throw error;
+    }
   }
 
   /**
@@ -590,7 +662,7 @@ export class Engine {
    */
   async dryRun(caller: Caller, submission: Submission): Promise<DryRun> {
     this.#checkOpen();
-    return dryRun(caller, submission, this.#submitDeps);
+    return this.#dryRun(caller, submission);
   }
 
   /**
@@ -605,7 +677,7 @@ export class Engine {
       isOpen: () => this.#state === 'open',
       get: (...of) => this.#queries.get(...of),
       planView: (...of) => this.plans.get(...of),
-      dryRun: (...of) => dryRun(...of, this.#submitDeps),
+      dryRun: (...of) => this.#dryRun(...of),
     });
   }
 
@@ -835,7 +907,11 @@ export class Engine {
   /** @throws RefusedError when the work of a schedule would not be accepted now */
   async #checkWork(caller: Caller, work: Spec | PlanSpec): Promise<void> {
     if (work.kind === 'plan') return this.plans.mustBeValid(caller, work as unknown as PlanDraft);
-    accepted(caller, { spec: work, trace: null, idempotency: null, rerunOf: null }, this.#submitDeps);
+    const submission = { spec: work, trace: null, idempotency: null, rerunOf: null };
+    const ready = await this.#withInputs(caller, submission);
+    if (ready instanceof RefusedError) throw ready;
+    ready.inputs?.release();
+    accepted(caller, ready, this.#submitDeps);
   }
 
   #fill(): void {
@@ -1013,6 +1089,7 @@ export class Engine {
       random,
       newTrace,
       runner,
+      files: this.#attemptFiles,
       requests,
       journal,
       live: this.#live,
@@ -1039,3 +1116,10 @@ const LAST_ENDS_MS = 30_000;
 const NOTE_MS = 1000;
 /** Ends that a report counts at most. */
 const MOST_REPORTED = 50_000;
+
+const filesOf = (spec: Submission['spec']): readonly FileSpec[] =>
+  (spec as { files?: readonly FileSpec[] }).files ?? [];
+
+/** Whether its files lie somewhere else than in the request. */
+const namesBytes = (spec: Submission['spec']): boolean =>
+  filesOf(spec).some(({ upload, artifact }) => upload !== undefined || artifact !== undefined);

@@ -1,9 +1,10 @@
 // The HTTP server: puts plugins and routes together. It translates, and decides nothing.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Hooks } from '../domain/operations/hook.ts';
-import type { Clock, Log } from '../domain/ports/clock.ts';
+import type { Clock, Log, Timer } from '../domain/ports/clock.ts';
 import type { Webhooks } from '../domain/webhooks/webhooks.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -29,6 +30,8 @@ import { explainRoute } from './explain/route.ts';
 import { meRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
+import { artifactRoutes } from './files/artifact-routes.ts';
+import { uploadRoutes } from './files/upload-routes.ts';
 import { runRoute } from './run/run-route.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { logRoutes } from './logs/routes.ts';
@@ -78,6 +81,8 @@ export interface ServerOptions {
   hooks: Hooks;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
+  /** Of a file, by the ending of its name. */
+  mediaTypeOf: (ending: string) => string;
   warmUps: WarmUps;
   settings: readonly ShownSetting[];
   /** Null: there is none. */
@@ -105,7 +110,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     logger: false,
     bodyLimit: BODY_BYTES,
     trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
-    requestTimeout: REQUEST_MS,
+    // Bodies are watched by `endSlowBodies`, which knows which of them may take long.
+    requestTimeout: 0,
     // Longer than the longest poll; a log that is followed may be silent for longer, and looks after itself.
     connectionTimeout: SILENCE_MS,
     keepAliveTimeout: 72_000,
@@ -123,6 +129,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     },
   });
   endInTime(app, options.clock);
+  const allowLong = endSlowBodies(app, options.clock);
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.clock, options.onRefused));
@@ -133,6 +140,10 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   audit(app, options.audit, () => options.clock.now());
   const entrance = gate(app, options.gate);
+  app.addHook('onRequest', ({ raw, routeOptions }, _reply, done) => {
+    if (routeOptions.config.takesLong === true) allowLong(raw);
+    done();
+  });
   refuseUnknownRoutes(app);
   acceptJsonOnly(app, options.bodyBytesOf);
   quotaFields(app, engine);
@@ -148,6 +159,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
+  artifactRoutes(app, options);
+  await uploadRoutes(app, options);
   explainRoute(app, { engine });
   reportRoutes(app, { engine, clock: options.clock });
   logRoutes(app, options);
@@ -219,6 +232,39 @@ function endInTime(app: FastifyInstance, clock: Clock): void {
     done();
   });
 }
+
+/**
+ * Rejects a request whose body does not arrive in time, and closes its connection: Node has one limit for all requests, and
+ * uploads need none. Every request has the limit, also one without a route.
+ *
+ * @returns takes the limit off a request
+ */
+function endSlowBodies(app: FastifyInstance, clock: Clock): (request: IncomingMessage) => void {
+  const watches = new WeakMap<IncomingMessage, { timer: Timer; response: ServerResponse }>();
+  const watch = (request: IncomingMessage, response: ServerResponse) => {
+    if (!hasBody(request) || request.complete || request.destroyed) return;
+    const timer = clock.timer(REQUEST_MS, () => {
+      if (request.complete) return;
+      if (response.headersSent) request.socket.destroy();
+      else answerBadRequest(LATE, request.socket, clock);
+    });
+    watches.set(request, { timer, response });
+    for (const event of ['end', 'close']) request.once(event, () => timer.cancel());
+  };
+  // Before Fastify has it.
+  app.server.prependListener('request', watch);
+  return (request) => {
+    const { timer, response } = watches.get(request) ?? {};
+    timer?.cancel();
+    // The rest of a body that was answered early may not take long.
+    response?.once('finish', () => watch(request, response));
+  };
+}
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+const LATE = Object.assign(new Error('The body did not arrive in time'), {
+  code: 'ERR_HTTP_REQUEST_TIMEOUT',
+});
 
 /** A route that says nothing of a query or a body takes none. Public ones are tolerant: balancers add parameters. */
 function refuseWhatIsIgnored(app: FastifyInstance): void {

@@ -469,7 +469,7 @@ const limits: Codec<Limits> = {
     Object.fromEntries(LIMIT_FIELDS.map((name) => [name, i64.read(input)])) as unknown as Limits,
 };
 /** Numbers that a spec says of its process; native/host.h has them in the same order. */
-export const SCALAR_FIELDS = ['nice'] as const;
+export const SCALAR_FIELDS = ['nice', 'givenDir'] as const;
 
 /** In the order of `LIMITS`. */
 const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;

@@ -1,5 +1,7 @@
 // An engine with a real store and logs, a clock and a runner that the test moves.
 import type { Test } from 'tap';
+import { FileBlobs } from '../../src/blobs/file-blobs.ts';
+import { FilePrivateFiles } from '../../src/blobs/private-files.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
 import type { Execution } from '../../src/domain/execution/execution.ts';
@@ -96,6 +98,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     log,
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
+    files: filesIn(dir),
     secrets: NO_SECRETS,
     isRevoked: () => false,
     rules: () => accessRules(null, NO_QUOTAS),
@@ -178,4 +181,11 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       return (await engine.get(LOCAL_CALLER, id)).execution;
     },
   };
+}
+
+function filesIn(dir: string) {
+  const blobs = new FileBlobs(`${dir}/files`);
+  const bounds = { userBytes: 1e9, allBytes: 1e9, artifacts: 100, artifactBytes: 1e9 };
+  const privateFiles = new FilePrivateFiles({ blobs, isOfCommands: null });
+  return { blobs, privateFiles, fileBounds: () => bounds, uploadTtlMs: 3_600_000 };
 }

@@ -45,6 +45,7 @@ export function fakeRunner(): FakeRunner {
     swept: [],
     onRun: () => undefined,
     start: async () => undefined,
+    discard: () => undefined,
     stop: async () => undefined,
     status: (): RunnerStatus => ({
       name: 'fake',

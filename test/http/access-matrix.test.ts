@@ -34,6 +34,13 @@ const TABLE: Record<string, Row> = {
   'GET /v1/executions/:id/logs': { scope: 'read', foreign: 404 },
   'POST /v1/executions/:id/cancel': { scope: 'cancel', foreign: 404 },
   'POST /v1/executions/:id/rerun': { scope: 'submit', foreign: 404 },
+  'GET /v1/executions/:id/artifacts': { scope: 'read', foreign: 404 },
+  'GET /v1/executions/:id/artifacts*': { scope: 'read', foreign: 404 },
+  'GET /v1/executions/:id/artifacts.tar.gz': { scope: 'read', foreign: 404 },
+  'POST /v1/uploads': { scope: 'submit' },
+  'GET /v1/uploads/:id': { scope: 'read', foreign: 404 },
+  'PATCH /v1/uploads/:id': { scope: 'submit', foreign: 404 },
+  'DELETE /v1/uploads/:id': { scope: 'submit', foreign: 404 },
   'POST /v1/plans': { scope: 'submit', body: PLAN },
   'POST /v1/plans/validate': { scope: 'submit', body: PLAN },
   'GET /v1/plans': { scope: 'read' },
@@ -124,7 +131,9 @@ async function world(t: Test) {
 async function ask(s: Service, route: string, ids: { id: string; key: string }, headers: object, query = '') {
   const [method = '', path = ''] = route.split(' ');
   const { body } = TABLE[route.replace(/^HEAD/, 'GET')] ?? {};
-  const target = path.replace(':id', ids.id).replace(':key', ids.key).replace(':name', 'none') + query;
+  const target =
+    path.replace(':id', ids.id).replace(':key', ids.key).replace(':name', 'none').replace('*', '/none') +
+    query;
   const sent = body === undefined ? {} : { 'content-type': 'application/json' };
   const answer = await rawRequest(s.url, {
     method,

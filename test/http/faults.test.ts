@@ -1,6 +1,7 @@
 // The list of faults, as far as it is about what comes in over HTTP and about whose it is: each test is named as its case.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -119,18 +120,39 @@ t.test('body 10 GB chunked, body larger than limit, slow body 1 B/s', async (t) 
   );
   t.match(endless, /^(HTTP\/1\.1 413 |$)/);
   t.equal((await call('POST', '/v1/executions', `"${'x'.repeat(1_100_000)}"`)).status, 413);
-  t.equal(app.server.server.requestTimeout, 30_000, 'a body that trickles in has so long');
+  t.equal(app.server.server.requestTimeout, 0, 'bodies are watched by execd itself, but those of uploads');
   t.equal(app.server.server.headersTimeout, 15_000);
 });
 
-t.test('a body, and headers, that trickle in are given up', async (t) => {
-  const { app, url, call } = await service(t);
-  // The very mechanism, with less patience.
-  Object.assign(app.server.server, { requestTimeout: 200, headersTimeout: 100 });
-  const slow = speak(url, `${HEAD}Content-Length: 100\r\n\r\n{`);
+t.test('a body, and headers, that trickle in are given up; an upload may take long', async (t) => {
+  const clock = fakeClock();
+  const { app, url, call, dataDir } = await service(t, {}, { clock });
+  // The very mechanism of Node, with less patience.
+  Object.assign(app.server.server, { headersTimeout: 100 });
   const head = speak(url, 'POST /v1/executions HTTP/1.1\r\nHost: lo');
-  t.match(await slow, /^HTTP\/1\.1 408 [^]*urn:execd:error:request_timeout/);
   t.match(await head, /^HTTP\/1\.1 408 /);
+  Object.assign(app.server.server, { headersTimeout: 15_000 });
+  const late = async (text: string) => {
+    const slow = speak(url, text);
+    await until('its body is awaited', () => clock.hasTimer(30_000));
+    await clock.advance(30_000);
+    return slow;
+  };
+  const late408 = /^HTTP\/1\.1 408 [^]*urn:execd:error:request_timeout/;
+  t.match(await late(`${HEAD}Content-Length: 100\r\n\r\n{`), late408);
+  const { hostname, port } = new URL(url);
+  const upload = request({
+    ...{ hostname, port, method: 'POST', path: '/v1/uploads' },
+    headers: { 'content-type': 'application/octet-stream', 'content-length': 10 },
+  });
+  upload.write('begun');
+  const accepted = once(upload, 'response') as Promise<[IncomingMessage]>;
+  await until('it is taken in', () => readdirSync(join(dataDir, 'files/new')).length > 0);
+  await clock.advance(120_000);
+  upload.end('ended');
+  const [response] = await accepted;
+  t.equal(response.statusCode, 201);
+  response.resume();
   t.equal((await call('GET', '/livez')).status, 200);
 });
 

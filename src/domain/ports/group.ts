@@ -1,5 +1,6 @@
 // What is stored together, or not at all: a group of parts, each of which changes one thing. When that happens the store
 // says, which has one clock for all that write to it: a part brings times along only where something was measured.
+import type { FilesPart } from './files.ts';
 import type { KeptBounds, TooMuch } from '../kept.ts';
 import type { ChargePart, GrantPart, LedgerEntry } from '../credits/account.ts';
 import type { MadeBy } from '../cache.ts';
@@ -394,6 +395,7 @@ export type Part =
   | DuePart
   | ExpirePart
   | CachePart
+  | FilesPart
   | ApiKeysPart
   | PatchPart
   | RemovePart

@@ -29,6 +29,8 @@ export interface Command {
   /** Null is /dev/null. */
   stdin: Uint8Array | null;
   scalars: Scalars;
+  /** The private directory is there already, and whoever has made it removes it. */
+  hasGivenDir?: boolean;
 }
 
 /** Run and number: what names an attempt everywhere. */
@@ -154,6 +156,8 @@ export interface Runner {
    * removes their private directories. Answers how many processes were found.
    */
   sweep(attempts: readonly AttemptName[]): Promise<number>;
+  /** Removes a private directory that was given to an attempt, whatever is in it. */
+  discard(path: string): void;
   run(start: AttemptStart, listener: AttemptListener): RunningAttempt;
   status(): RunnerStatus;
   /** Ends the host and with it everything that it still runs. */

@@ -1,4 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { FileReads } from './files.ts';
 import type { KeptUse } from '../kept.ts';
 import type { AccountReads } from '../credits/account.ts';
 import type { ApiKey } from '../access/api-key.ts';
@@ -184,7 +185,7 @@ export interface Ages {
   failedBefore: number;
 }
 
-export interface Store extends AccountReads {
+export interface Store extends AccountReads, FileReads {
   /** Tells of everything that is committed, whoever does it. */
   readonly feed: Feed;
   /** Left out: the only replica. Each replica opens for itself. */

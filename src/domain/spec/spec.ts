@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { artifacts, files, NO_CACHE } from './files.ts';
 import { boundedList, boundedRecord } from './bounded.ts';
 import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
@@ -407,6 +408,8 @@ const processShape = {
   cwd: fields.cwd.optional(),
   env: env.optional(),
   stdin: stdin.optional(),
+  files: files.optional(),
+  artifacts: artifacts.optional(),
   ...scalarsShape(),
 };
 
@@ -564,6 +567,8 @@ export const commonParts = {
   WorkingDirectory: fields.cwd,
   Environment: env,
   Stdin: stdin,
+  Files: files,
+  Artifacts: artifacts,
   Labels: labels,
   Retry: retry,
   RetryOn: retry.shape.retry_on.unwrap(),
@@ -709,6 +714,11 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
       ({ debounce_ms, start_at, delay_ms }: DebounceSpec & StartSpec) =>
         debounce_ms === undefined || (start_at === undefined && delay_ms === undefined),
       { path: ['debounce_ms'], error: 'must be left out, because start_at or delay_ms is given' },
+    )
+    .refine(
+      ({ cache, artifacts }: { cache?: CacheSpec | undefined; artifacts?: unknown }) =>
+        cache === undefined || cache.mode === 'bypass' || artifacts === undefined,
+      { path: ['artifacts'], error: NO_CACHE },
     )
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],

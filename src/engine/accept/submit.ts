@@ -32,6 +32,8 @@ import type { PlanSpec } from '../../domain/spec/plan.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
+import type { Inputs } from '../files/files.ts';
+import { withFiles } from '../files/identity.ts';
 import type { Hits } from './hits.ts';
 import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
@@ -60,6 +62,8 @@ export interface Submission {
   webhookSecret?: string | null;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
+  /** The bytes of its files that lie elsewhere. */
+  inputs?: Inputs;
   /** Ends it when its client goes. */
   onDisconnect?: 'cancel';
   /** A plan to go on from. */
@@ -229,6 +233,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     idempotency === null &&
     submission.plan === undefined &&
     submission.schedule === undefined &&
+    // It owns the bytes of its files.
+    submission.inputs === undefined &&
     deps.hits.hasRoom &&
     !keepsTooMuch(caller, deps);
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
@@ -261,6 +267,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const conflict = conflictOf(spec);
   const how = { claim, joins, end, maxQueued, mayWait, ...conflict, ...pricing, ...quota };
   group.push({ type: 'accept', execution, ...how });
+  addInputs(group, execution, submission, deps.clock.now());
   if (submission.redrive !== undefined) {
     const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
@@ -278,6 +285,18 @@ function conflictOf(spec: Spec | PlanSpec): Pick<AcceptPart, 'conflict'> {
   const asked = concurrency?.on_conflict ?? 'queue';
   if (debounceMs !== undefined) return { conflict: 'debounce' };
   return asked === 'queue' ? {} : { conflict: asked };
+}
+
+/** Stores what its files are made of, as its own. */
+function addInputs(
+  group: Part[],
+  { id, userId }: Pick<NewExecution, 'id' | 'userId'>,
+  { inputs }: Submission,
+  createdAt: number,
+): void {
+  if (inputs === undefined || inputs.files.length === 0) return;
+  const own = { ownerId: id, role: 'input', userId, createdAt, expiresAt: null, expected: null } as const;
+  group.push({ type: 'files', put: inputs.files.map((file) => ({ ...file, ...own })), drop: [], forget: [] });
 }
 
 /** Stores the webhook that the spec brings along; answers the secret that was made for it. */
@@ -318,7 +337,7 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
-  const resolved = withSecrets(caller, spec, deps.resolve(spec), deps);
+  const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
   const isShared = resolved.settings.cache?.scope === 'global';
   if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
     const detail = 'Only administrators and operations may change results that all users share.';

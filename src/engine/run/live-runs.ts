@@ -19,6 +19,8 @@ export interface LiveRun {
   attempt: RunningAttempt | null;
   /** Asked for before the attempt was handed to the runner. */
   stop: StopRequest | null;
+  /** Of its attempt, once that is known. */
+  privateDir: string | null;
 }
 
 export class LiveRuns {
@@ -53,6 +55,7 @@ export class LiveRuns {
       name: { runId, attempt: lastAttemptNumber(execution) },
       stage: 'waiting',
       pid: null,
+      privateDir: null,
       startedAt: null,
       graceMs: execution.stop?.graceMs ?? 0,
       output: { stdoutBytes: 0, stderrBytes: 0 },

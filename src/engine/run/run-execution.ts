@@ -28,6 +28,8 @@ import {
 } from '../../domain/spec/secrets.ts';
 import { resolveStop } from '../../domain/stop.ts';
 import { GROWING, untilDone } from '../../resilience/retrying.ts';
+import { type AttemptFiles, type Gathered, hasFiles } from '../files/attempt-files.ts';
+import { prepared } from './prepared.ts';
 import { interruptedGroup, withExhausted } from './interrupted.ts';
 import type { LiveRun, LiveRuns } from './live-runs.ts';
 import type { Policies } from '../policies/policies.ts';
@@ -43,6 +45,7 @@ export interface RunDeps {
   clock: Clock;
   log: Log;
   runner: Runner;
+  files: AttemptFiles;
   requests: HttpRunner;
   journal: Journal;
   live: LiveRuns;
@@ -78,14 +81,27 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome), deps);
   }
   const attempt = launch(run, execution, deps);
+  const { files } = deps;
   const report = withoutJumps(await attempt.ended, deps);
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
   if (report.type === 'ended' && isOfTheSystem(report.outcome)) deps.suspectDisks();
   pass.done(report.type === 'ended' ? report.outcome : null, lastedMs);
-  await settle(run, execution, ending(run, execution, report, deps), deps);
+  const gathered: Gathering = { dir: hasFiles(execution) ? run.privateDir : null, is: null };
+  await settle(run, execution, ending(run, execution, { report, gathered }, deps), deps);
+  gathered.is?.release();
+  if (gathered.dir !== null) deps.runner.discard(gathered.dir);
+  if (gathered.is !== null && !deps.signal.aborted) void files.keeper.sweep();
   deps.scheduler.noteDuration(lastedMs);
 }
+
+/** The files that an attempt has left, once they have been looked at. */
+interface Gathering {
+  /** Its private directory; null where nobody asks for what is in it. */
+  dir: string | null;
+  is: Gathered | null;
+}
+const NOTHING_GATHERED: Gathering = { dir: null, is: null };
 
 const isOfTheSystem = (outcome: Outcome): boolean => {
   const isNoEnd =
@@ -130,7 +146,8 @@ function refusedGroup(execution: RunningExecution, outcome: Outcome): Group {
 export async function giveBack(execution: RunningExecution, deps: RunDeps): Promise<void> {
   const run = deps.live.begin(execution);
   const unstarted: AttemptReport = { type: 'interrupted', detail: 'shutdown', isStarted: false };
-  await settle(run, execution, ending(run, execution, unstarted, deps), deps);
+  const ended = { report: unstarted, gathered: NOTHING_GATHERED };
+  await settle(run, execution, ending(run, execution, ended, deps), deps);
 }
 
 function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
@@ -180,10 +197,14 @@ function start(
     return deps.requests.run({ ...shared, ...request, traceparent }, listener);
   }
   const command = deps.toCommand(execution, filled, traceparent);
+  run.privateDir = command.privateDir;
   const confined = confinementNow(execution, deps.rules);
   const { limits, stop, userId } = execution;
   const ending = stop ?? resolveStop({}, { byDefault: deps.policy.graceMs, most: null });
-  return deps.runner.run({ ...shared, ...confined, userId, command, limits, stop: ending }, listener);
+  const begin = () =>
+    deps.runner.run({ ...shared, ...confined, userId, command, limits, stop: ending }, listener);
+  if (!hasFiles(execution)) return begin();
+  return prepared(deps.files.place(execution, command.privateDir), begin, () => deps.clock.now());
 }
 
 /** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */
@@ -221,7 +242,12 @@ function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {
 /** Makes the group that ends an attempt of an execution as it is then. */
 type Ending = (now: RunningExecution) => Promise<Group>;
 
-function ending(run: LiveRun, execution: RunningExecution, report: AttemptReport, deps: RunDeps): Ending {
+function ending(
+  run: LiveRun,
+  execution: RunningExecution,
+  { report, gathered }: { report: AttemptReport; gathered: Gathering },
+  deps: RunDeps,
+): Ending {
   if (report.type === 'interrupted') {
     const { isStarted, detail } = report;
     const interruption = { mayBeUnstarted: !isStarted, startedAt: run.startedAt, detail };
@@ -237,7 +263,14 @@ function ending(run: LiveRun, execution: RunningExecution, report: AttemptReport
       return [{ type: 'retry', ...end, outcome, waitMs: decision.waitMs }];
     }
     const exhausted = decision.retry ? null : decision.exhausted;
-    return [{ type: 'settle', ...end, outcome: withExhausted(outcome, exhausted), result }];
+    const last = withExhausted(outcome, exhausted);
+    if (gathered.dir === null) return [{ type: 'settle', ...end, outcome: last, result }];
+    gathered.is ??= await deps.files.collect(execution, gathered.dir);
+    const { end: artifacts, files } = gathered.is;
+    return [
+      { type: 'settle', ...end, outcome: { ...last, artifacts }, result },
+      { type: 'files', put: files, drop: [], forget: [] },
+    ];
   };
 }
 

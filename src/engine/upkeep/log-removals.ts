@@ -13,6 +13,8 @@ export interface LogRemovalsDeps {
   log: Log;
   /** Is told of each execution whose run has no log any more. */
   onGone(execution: Execution): void;
+  /** Executions have gone, with what they owned. */
+  onRemoved: () => void;
 }
 
 /** How long a request waits for a disk that does not answer. */
@@ -45,6 +47,7 @@ export class LogRemovals {
   }
 
   async #removeAll(executions: readonly Execution[]): Promise<void> {
+    this.#deps.onRemoved();
     for (const execution of executions) {
       const { runId, attempts } = execution;
       if (attempts.length === 0) continue;

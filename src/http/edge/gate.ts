@@ -29,6 +29,8 @@ declare module 'fastify' {
     isAudited?: boolean;
     /** Media type of its body in the document, where that is not JSON. */
     bodyType?: string;
+    /** Its body is a file: it may take long, and has bounds of its own. */
+    takesLong?: boolean;
     /** Query parameters that it does not know are no matter. */
     anyQuery?: boolean;
     /** Members that the objects of its body may have together; default: `MAX_MEMBERS`. */

@@ -46,7 +46,9 @@ export function acceptJsonOnly(app: FastifyInstance, bodyBytesOf: (userId: strin
   });
   app.addHook('onRequest', (request, _reply, done) => {
     const encoding = request.headers['content-encoding'];
-    const tooLarge = whyTooLarge(request, Number(request.headers['content-length'] ?? 0));
+    const isFile = request.routeOptions.config.takesLong === true;
+    const length = Number(request.headers['content-length'] ?? 0);
+    const tooLarge = isFile ? null : whyTooLarge(request, length);
     if (tooLarge !== null) return done(tooLarge);
     if (encoding === undefined || encoding === 'identity') return done();
     done(new RefusedError('unsupported_encoding', `The content encoding ${encoding} is not accepted.`));

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LIMIT_NAMES } from '../../domain/limits.ts';
 import { CAUSES, FINAL_STATUSES } from '../../domain/outcome.ts';
 import { errorClass, errorCode, errorType, fault } from '../edge/words.ts';
+import { filesEnd } from '../edge/file-words.ts';
 import { time, count, ms } from '../edge/schemas.ts';
 
 export const sentSignal = z
@@ -63,6 +64,7 @@ export const outcome = z
       })
       .optional()
       .describe('Present if execd would have retried, but had no attempts or no retry budget left.'),
+    artifacts: filesEnd.optional(),
     ended_as: z.enum(FINAL_STATUSES).optional().describe('For `imported`: the status of the record.'),
     code: errorCode.nullable().optional().describe('For `imported`: the error code of the record.'),
     error_message: z

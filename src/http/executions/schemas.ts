@@ -105,7 +105,7 @@ export const warning = z
     code: z
       .enum(WARNINGS)
       .describe(
-        '`output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes.',
+        '`output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: files that you asked for are not kept. `files_left`: the command left files that `artifacts` does not name.',
       ),
     message: z.string().describe('What happened, in words.'),
   })

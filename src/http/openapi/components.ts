@@ -17,6 +17,8 @@ import { output, resources, attempt, effectiveTimeouts, cacheUse, warning, execu
 import { slots, stats, health, probe, flushed } from '../ops/ops-schemas.ts';
 import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/cache-schemas.ts';
 import { reportComponents } from '../reports/route.ts';
+import { artifact, artifactList, upload } from '../files/file-schemas.ts';
+import { filesEnd } from '../edge/file-words.ts';
 import { fieldProblem, problem } from '../edge/schemas.ts';
 
 /** The bodies that depend on the settings. */
@@ -78,6 +80,10 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     Slots: slots,
     Health: health,
     Probe: probe,
+    Upload: upload,
+    Artifact: artifact,
+    ArtifactList: artifactList,
+    FilesEnd: filesEnd,
     Removed: removed,
     Flushed: flushed,
   };

@@ -21,6 +21,7 @@ Every error is a problem document (RFC 9457) with a stable \`type\`. Unknown fie
 const TAGS = [
   { name: 'executions', description: 'Submit, read, list, change, cancel, rerun and remove executions.' },
   { name: 'logs', description: 'Read and follow what an execution writes.' },
+  { name: 'files', description: 'Upload files for executions, and download what they leave.' },
   { name: 'plans', description: 'Submit several steps in one request, where a step can use the output of earlier ones.' },
   { name: 'schedules', description: 'Start executions and plans again and again: cron, intervals, once.' },
   { name: 'events', description: 'Follow what happens to executions, as server-sent events.' },

@@ -51,7 +51,7 @@ function valueParameters(place: 'path' | 'query', schema: unknown, converter: Co
   };
   const shown = Object.entries(properties).filter(([, schema]) => schema.isHidden !== true);
   return shown.map(([name, { description, example, ...rest }]) => ({
-    name,
+    name: name === '*' ? 'path' : name,
     in: place,
     ...(description === undefined ? {} : { description }),
     ...(place === 'path' || required.includes(name) ? { required: true } : {}),
@@ -71,11 +71,22 @@ function requestBody(
   type = 'application/json',
 ): object | undefined {
   if (body === undefined || body === noBody) return undefined;
+  if (body instanceof z.ZodType && z.globalRegistry.get(body)?.isBytes === true) return BYTES;
   const isOptional = body instanceof z.ZodType && z.globalRegistry.get(body)?.isOptional === true;
   const examples = examplesOf(operationId);
   const content = { schema: converter.convert(body), ...(examples === undefined ? {} : { examples }) };
   return { required: !isOptional, content: { [type]: content } };
 }
+
+const BINARY = { type: 'string', format: 'binary' };
+/** A body that is a file. */
+const BYTES = {
+  required: false,
+  content: {
+    'application/octet-stream': { schema: BINARY },
+    'multipart/form-data': { schema: { type: 'object', properties: { file: BINARY } } },
+  },
+};
 
 function responses({ response = {} }: FastifySchema, converter: Converter): Record<string, object> {
   const shown = Object.entries(response as Record<string, Answer>).map(([status, answer]) => {

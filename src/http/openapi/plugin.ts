@@ -80,7 +80,7 @@ class Paths {
 
   add(route: RouteOptions): void {
     if (route.schema?.operationId === undefined) return;
-    const path = route.url.replaceAll(/:(\w+)/g, '{$1}');
+    const path = route.url.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{path}');
     const methods = (this.#operations[path] ??= {});
     for (const method of [route.method].flat())
       methods[method.toLowerCase()] = operationOf(route, this.converter);

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,7 +24,26 @@
 static char **spare;
 static size_t spare_count, spare_size;
 
+/** Gives a tree that the server has made to the user of a command. Nobody else can have put anything there. */
+static int give_tree(const char *path, uid_t uid) {
+  char *const roots[] = {(char *)path, NULL};
+  FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+  if (tree == NULL) return errno;
+  int error = 0;
+  for (FTSENT *entry; error == 0 && (entry = fts_read(tree)) != NULL;) {
+    if (entry->fts_info == FTS_D) continue;
+    if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS) error = entry->fts_errno;
+    else if (lchown(entry->fts_accpath, uid, uid) < 0) error = errno;
+  }
+  fts_close(tree);
+  return error;
+}
+
 int private_dir_make(struct private_dir *dir, const char *path, uid_t uid) {
+  if (dir->is_given) {
+    dir->is_made = true;
+    return uid == 0 ? 0 : give_tree(path, uid);
+  }
   while (uid == 0 && spare_count > 0 && !dir->is_made) {
     char *old = spare[--spare_count];
     // One that is gone was removed by somebody else.
@@ -59,6 +79,10 @@ static bool is_untouched(const struct private_dir *dir, const char *path) {
 void private_dir_release(struct private_dir *dir, const char *path, uid_t uid) {
   if (!dir->is_made) return;
   dir->is_made = false;
+  if (dir->is_given) {
+    if (uid != 0 && lchown(path, geteuid(), getegid()) == 0) chmod(path, 0700);
+    return;
+  }
   if (uid != 0) {
     // The next one with this user must not find it, however long its removal takes.
     if (lchown(path, geteuid(), getegid()) == 0) chmod(path, 0700);

@@ -111,7 +111,7 @@ struct hello {
 };
 
 /** Numbers that a spec says of its process; SCALAR_FIELDS of protocol.ts. */
-enum scalar { NICE, SCALARS };
+enum scalar { NICE, GIVEN_DIR, SCALARS };
 
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
@@ -350,6 +350,8 @@ void journal_free(struct journal *journal);
 
 struct private_dir {
   bool is_made;
+  /** The server has made it, and removes it. */
+  bool is_given;
   struct timespec changed_at;
 };
 

@@ -53,6 +53,7 @@ static int open_input(const struct start *start, uid_t uid) {
 /** The private directory, the script and the input. Returns the descriptor of the input, or -1 with errno. */
 static int make_files(struct attempt *attempt) {
   const struct start *start = attempt->start;
+  attempt->dir.is_given = start->scalars[GIVEN_DIR] == 1;
   errno = private_dir_make(&attempt->dir, start->private_dir, attempt->user);
   if (errno != 0) return -1;
   if (start->script_path != NULL) {

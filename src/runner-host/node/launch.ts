@@ -9,6 +9,7 @@ import { interpreterOf, isForShell, beginsWithMark, whyNotExecuted } from './pro
 import { type Found, startElsewhere } from './elsewhere.ts';
 import { letGoFirst, limiter, whyUnlimited } from './limits.ts';
 import type { StartFailure, Start } from '../protocol.ts';
+import { SCALAR_FIELDS } from '../protocol.ts';
 
 export class LaunchError extends Error {
   readonly reason: StartFailure;
@@ -174,7 +175,8 @@ export function look(file: string): 'executable' | 'not_executable' | 'missing' 
  * @returns a descriptor to be the standard input, or null for /dev/null
  */
 export function prepareFiles(start: Start, privateDirs: PrivateDirs): number | null {
-  privateDirs.make(start.privateDir);
+  const isGiven = start.scalars[SCALAR_FIELDS.indexOf('givenDir')] === 1;
+  if (!isGiven) privateDirs.make(start.privateDir);
   if (start.script !== null) {
     writeFileSync(start.script.path, start.script.source, { flag: 'wx', mode: 0o700 });
   }

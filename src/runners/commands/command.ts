@@ -142,6 +142,14 @@ export class CommandRunner implements Runner {
     });
   }
 
+  /** Removes a private directory that was given to an attempt, whatever is in it. */
+  discard(path: string): void {
+    const id = this.#nextRef++;
+    // Nobody waits for it, and what is left is removed by the next start.
+    this.#sweeps.set(id, { resolve: () => undefined, reject: () => undefined });
+    this.#keeper.send({ type: 'sweep', id, markers: [], paths: [path] });
+  }
+
   run(start: AttemptStart, listener: AttemptListener): RunningAttempt {
     const tier = tierFor(start.isolation, this.#tiers);
     if (tier === null) return refused(start, this.#options.clock.now());
@@ -245,7 +253,10 @@ export class CommandRunner implements Runner {
       redact: [...start.redact],
       limits: toLimits(start.limits),
       owner: start.userId,
-      scalars: toScalars(start.command.scalars),
+      scalars: toScalars({
+        ...start.command.scalars,
+        givenDir: start.command.hasGivenDir === true ? 1 : undefined,
+      }),
     });
   }
 

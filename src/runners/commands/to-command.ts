@@ -45,6 +45,7 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
     scriptFile: scriptFileOf(work),
     stdin: stdinOf(work),
     scalars: work,
+    hasGivenDir: work.files !== undefined || work.artifacts !== undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 // What a batch is carried out under, and what a store does without a look at what is there.
 import type * as ports from '../../domain/ports/group.ts';
+import type { FilesPart } from '../../domain/ports/files.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 
 /** What holds for all parts of a batch. */
@@ -21,6 +22,7 @@ export type Order =
   | ports.DeliverySweepPart
   | { type: 'hold'; lane: string; since: number; until: number }
   | StopAsked
+  | FilesPart
   | ports.CircuitsPart
   | { type: 'trim_schedule_runs'; scheduleId: string; keep: number }
   | { type: 'keys_changed' }

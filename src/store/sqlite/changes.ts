@@ -1,5 +1,6 @@
 // Writes what a batch has come to: each row once, and of a changed execution only the columns that have changed.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { FilesPart } from '../../domain/ports/files.ts';
 import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
@@ -150,6 +151,7 @@ export class ChangeWriter {
     for (const [name, value] of labelsOf(row)) this.#sql.dropLabel.run(row.user_id, name, value, row.id);
     this.#sql.noteSwept.run(row.user_id, row.id);
     this.#sql.dropEvents.run(row.id);
+    this.#sql.dropFiles.run(row.id);
     this.#sql.dropExecution.run(row.seq);
   }
 
@@ -206,11 +208,23 @@ export class ChangeWriter {
         return void sql.trimScheduleRuns.run(order.scheduleId, order.scheduleId, order.keep);
       case 'keys_changed':
         return void sql.keysChanged.run();
+      case 'files':
+        return this.#files(order);
       case 'cache':
         return this.#cache(order);
       default:
         return order satisfies never;
     }
+  }
+
+  #files({ put, drop, forget }: FilesPart): void {
+    const sql = this.#sql;
+    for (const file of put) {
+      const { ownerId, role, path, userId, digest, size, mode, createdAt, expiresAt, expected } = file;
+      sql.putFile.run(ownerId, role, path, userId, digest, size, mode, createdAt, expiresAt, expected);
+    }
+    for (const id of drop) sql.dropUpload.run(id);
+    for (const digest of forget) sql.forgetBlob.run(digest);
   }
 
   #cache({ put, drop, keepAtMost }: Cache): void {

@@ -368,6 +368,59 @@ const KEPT_LONGER = `
   CREATE INDEX plan_marks_failed ON plan_marks (plan_id) WHERE status = 'failed';
 `;
 
+/** Files: who owns which bytes, how often, and how much a user has: the same bytes once. The empty user is all of them. */
+const FILES = `
+  CREATE TABLE files (
+    owner_id TEXT NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL, user_id TEXT NOT NULL, digest TEXT NOT NULL,
+    size INTEGER NOT NULL, mode INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, expected TEXT,
+    PRIMARY KEY (owner_id, role, path)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX uploads_by_expiry ON files (expires_at) WHERE role = 'upload';
+  CREATE TABLE blobs (digest TEXT NOT NULL PRIMARY KEY, refs INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX blobs_unused ON blobs (digest) WHERE refs = 0;
+  CREATE TABLE file_use (
+    user_id TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, files INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE user_blobs (
+    user_id TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, refs INTEGER NOT NULL,
+    PRIMARY KEY (user_id, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER user_blob_added AFTER INSERT ON user_blobs BEGIN
+    INSERT INTO file_use SELECT NEW.user_id, NEW.size, 1 WHERE TRUE
+      ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + NEW.size, files = files + 1;
+    INSERT INTO file_use SELECT '', NEW.size, 1 WHERE TRUE
+      ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + NEW.size, files = files + 1;
+  END;
+  CREATE TRIGGER user_blob_removed AFTER DELETE ON user_blobs BEGIN
+    UPDATE file_use SET bytes = bytes - OLD.size, files = files - 1 WHERE user_id IN (OLD.user_id, '');
+    DELETE FROM file_use WHERE user_id = OLD.user_id AND files = 0;
+  END;
+  CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+    INSERT INTO blobs SELECT NEW.digest, 1 WHERE NEW.digest <> ''
+      ON CONFLICT (digest) DO UPDATE SET refs = refs + 1;
+    INSERT INTO user_blobs SELECT NEW.user_id, coalesce(nullif(NEW.digest, ''), NEW.owner_id), NEW.size, 1 WHERE TRUE
+      ON CONFLICT (user_id, name) DO UPDATE SET refs = refs + 1;
+  END;
+  CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
+    UPDATE blobs SET refs = refs - 1 WHERE digest = OLD.digest;
+    UPDATE user_blobs SET refs = refs - 1
+      WHERE user_id = OLD.user_id AND name = coalesce(nullif(OLD.digest, ''), OLD.owner_id);
+    DELETE FROM user_blobs
+      WHERE user_id = OLD.user_id AND name = coalesce(nullif(OLD.digest, ''), OLD.owner_id) AND refs = 0;
+  END;
+  CREATE TRIGGER file_changed AFTER UPDATE OF digest, size ON files BEGIN
+    INSERT INTO blobs SELECT NEW.digest, 1 WHERE NEW.digest <> ''
+      ON CONFLICT (digest) DO UPDATE SET refs = refs + 1;
+    UPDATE blobs SET refs = refs - 1 WHERE digest = OLD.digest;
+    INSERT INTO user_blobs SELECT NEW.user_id, coalesce(nullif(NEW.digest, ''), NEW.owner_id), NEW.size, 1 WHERE TRUE
+      ON CONFLICT (user_id, name) DO UPDATE SET refs = refs + 1;
+    UPDATE user_blobs SET refs = refs - 1
+      WHERE user_id = OLD.user_id AND name = coalesce(nullif(OLD.digest, ''), OLD.owner_id);
+    DELETE FROM user_blobs
+      WHERE user_id = OLD.user_id AND name = coalesce(nullif(OLD.digest, ''), OLD.owner_id) AND refs = 0;
+  END;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -381,6 +434,7 @@ export const MIGRATIONS: readonly string[] = [
   KEYED,
   LEASES,
   KEPT_LONGER,
+  FILES,
 ];
 
 /**

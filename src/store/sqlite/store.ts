@@ -19,6 +19,7 @@ import type { Account, CreditTotals, LedgerEntry } from '../../domain/credits/ac
 import type { Window } from '../../domain/cost.ts';
 import type { EventFilter, EventRecord } from '../../domain/execution/events.ts';
 import { writeJson } from '../../domain/exact-json.ts';
+import type { FileRole, FileUse, OwnedFile } from '../../domain/ports/files.ts';
 import { cacheId } from '../../domain/cache.ts';
 import type { EndFacts } from '../../domain/execution/report.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -392,6 +393,33 @@ export class SqliteStore implements Store {
   async livePlans(by = this.#epoch): Promise<RunningExecution[]> {
     const plans = this.#read((reads) => reads.livePlans(by, this.#options.now()));
     return plans.filter((plan) => plan.status === 'running');
+  }
+
+  async files(ownerId: string, role: FileRole): Promise<OwnedFile[]> {
+    return this.#read((reads) => reads.files.files(ownerId, role));
+  }
+
+  async file(ownerId: string, role: FileRole, path: string): Promise<OwnedFile | null> {
+    return this.#read((reads) => reads.files.file(ownerId, role, path));
+  }
+
+  async fileUse(userId: string): Promise<{ own: FileUse; all: FileUse }> {
+    return this.#read((reads) => reads.files.use(userId));
+  }
+
+  async unusedBlobs(limit: number): Promise<string[]> {
+    return this.#read((reads) => reads.files.unused(limit));
+  }
+
+  async knownBlobs(): Promise<string[]> {
+    return this.#read((reads) => reads.files.known());
+  }
+
+  async uploads(
+    filter: { userId: string | null; expiredAt: number | null },
+    limit: number,
+  ): Promise<OwnedFile[]> {
+    return this.#read((reads) => reads.files.uploads(filter, limit));
   }
 
   async steps(planId: ExecutionId): Promise<StepRecord[]> {

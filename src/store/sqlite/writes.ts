@@ -54,6 +54,12 @@ export const WRITES = {
   putKey: `INSERT OR REPLACE INTO idempotency (user_id, key, body_hash, execution_id, expires_at)
     VALUES (?, ?, ?, ?, ?)`,
   putCache: 'INSERT OR REPLACE INTO cache (key, entry, stored_at) VALUES (?, ?, ?)',
+  putFile: `INSERT INTO files (owner_id, role, path, user_id, digest, size, mode, created_at, expires_at, expected)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner_id, role, path) DO UPDATE SET digest = excluded.digest,
+    size = excluded.size, expires_at = excluded.expires_at`,
+  dropFiles: `DELETE FROM files WHERE owner_id = ? AND role <> 'upload'`,
+  dropUpload: `DELETE FROM files WHERE owner_id = ? AND role = 'upload'`,
+  forgetBlob: 'DELETE FROM blobs WHERE digest = ? AND refs = 0',
   dropCache: 'DELETE FROM cache WHERE key = ?',
   trimCache: `DELETE FROM cache WHERE key IN (
     SELECT key FROM cache ORDER BY stored_at DESC LIMIT -1 OFFSET ? + 0)`,

@@ -15,6 +15,7 @@ import type {
 } from '../../../domain/ports/store.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, EventFactsRow, EventRow, ExecutionRow, StepRow } from '../../rows.ts';
+import { FileReader } from './file-reads.ts';
 import { Listing } from './listing.ts';
 import { HAS_FAILED, IS_ANSWER } from '../migrations.ts';
 import { ScheduleReads } from './schedule-reads.ts';
@@ -46,6 +47,7 @@ export class Reads {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
+  readonly files = new FileReader((text, ...values) => this.all(text, ...values));
   readonly webhooks = new WebhookReads((text, ...values) => this.all(text, ...values));
 
   readonly schedules = new ScheduleReads((text, ...values) => this.all(text, ...values));

@@ -1,0 +1,175 @@
+// Blobs as files: DIR/xx/DIGEST. A blob is written elsewhere, synced and renamed into its place, so that what has a name is
+// whole, also after a crash. What a crash leaves half is in DIR/new, which a start empties.
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Blob, type Blobs, type Hold, TooLargeError } from '../domain/ports/blobs.ts';
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+export class FileBlobs implements Blobs {
+  readonly #dir: string;
+  /** One after the other for each digest: a removal and a new arrival of the same bytes. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async prepare(isShared: boolean): Promise<void> {
+    if (!isShared) await rm(join(this.#dir, 'new'), { recursive: true, force: true });
+    for (const name of ['new', 'uploads'])
+      await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 });
+  }
+
+  async put(bytes: AsyncIterable<Uint8Array>, most: number, hold: Hold): Promise<Blob> {
+    const path = join(this.#dir, 'new', randomUUID());
+    try {
+      const file = await open(path, 'wx', 0o600);
+      try {
+        const hash = createHash('sha256');
+        let size = 0;
+        for await (const piece of bytes) {
+          size += piece.length;
+          if (size > most) throw new TooLargeError(most);
+          hash.update(piece);
+          await writeAll(file, piece);
+        }
+        await file.datasync();
+        const digest = hash.digest('hex');
+        hold(digest);
+        return await this.#keep(path, { digest, size });
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async has(digest: string): Promise<boolean> {
+    return stat(this.#path(digest)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  read(digest: string, range?: { first: number; last: number }): AsyncIterable<Uint8Array> {
+    const part = range === undefined ? {} : { start: range.first, end: range.last };
+    return createReadStream(this.#path(digest), { highWaterMark: 256 * 1024, ...part });
+  }
+
+  async remove(digest: string): Promise<void> {
+    await this.#inTurn(digest, () => rm(this.#path(digest), { force: true }));
+  }
+
+  async *digests(): AsyncGenerator<string> {
+    for (const name of await readdir(this.#dir)) {
+      if (!/^[0-9a-f]{2}$/.test(name)) continue;
+      for await (const entry of await opendir(join(this.#dir, name)))
+        if (DIGEST.test(entry.name)) yield entry.name;
+    }
+  }
+
+  async append(
+    upload: string,
+    { offset, most }: { offset: number; most: number },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<number> {
+    const file = await open(this.#uploadPath(upload), 'a+', 0o600);
+    try {
+      await file.truncate(offset);
+      let size = offset;
+      try {
+        for await (const piece of bytes) {
+          if (size + piece.length > most) throw new TooLargeError(most);
+          await writeAll(file, piece);
+          size += piece.length;
+        }
+      } catch (error) {
+        // What has come is kept: the client goes on there.
+        if (error instanceof TooLargeError || !isBrokenOff(error)) throw error;
+      }
+      await file.datasync();
+      return size;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async finish(upload: string, hold: Hold): Promise<Blob> {
+    const path = this.#uploadPath(upload);
+    const hash = createHash('sha256');
+    let size = 0;
+    await (await open(path, 'a', 0o600)).close();
+    for await (const piece of createReadStream(path, { highWaterMark: 256 * 1024 })) {
+      hash.update(piece as Buffer);
+      size += (piece as Buffer).length;
+    }
+    const digest = hash.digest('hex');
+    hold(digest);
+    return this.#keep(path, { digest, size });
+  }
+
+  async received(upload: string): Promise<number> {
+    return stat(this.#uploadPath(upload)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
+  async dropUpload(upload: string): Promise<void> {
+    await rm(this.#uploadPath(upload), { force: true });
+  }
+
+  async uploads(): Promise<string[]> {
+    return readdir(join(this.#dir, 'uploads'));
+  }
+
+  async #keep(path: string, blob: Blob): Promise<Blob> {
+    await this.#inTurn(blob.digest, async () => {
+      const place = this.#path(blob.digest);
+      await mkdir(join(place, '..'), { recursive: true, mode: 0o700 });
+      await rename(path, place);
+      const dir = await open(join(place, '..'), 'r');
+      try {
+        await dir.sync();
+      } finally {
+        await dir.close();
+      }
+    });
+    return blob;
+  }
+
+  async #inTurn<T>(digest: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(digest) ?? Promise.resolve();
+    const mine = before.then(act, act);
+    this.#turns.set(digest, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#turns.get(digest) === mine) this.#turns.delete(digest);
+    }
+  }
+
+  #path(digest: string): string {
+    if (!DIGEST.test(digest)) throw new TypeError('not a digest');
+    return join(this.#dir, digest.slice(0, 2), digest);
+  }
+
+  #uploadPath(id: string): string {
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw new TypeError('not the id of an upload');
+    return join(this.#dir, 'uploads', id);
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
+}
+
+/** The client has gone in the middle. */
+function isBrokenOff(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR';
+}

@@ -1,0 +1,81 @@
+// Bytes that are kept by what they are: the same bytes are kept once. Who needs them, the store knows.
+
+export interface Blob {
+  /** SHA-256, in hexadecimal digits. */
+  digest: string;
+  size: number;
+}
+
+/** Keeps bytes that have no owner yet. */
+export type Hold = (digest: string) => void;
+
+export interface Blobs {
+  /** @param isShared others may be at work here: what looks unfinished is left */
+  prepare(isShared: boolean): Promise<void>;
+  /**
+   * Takes bytes in. Rejects with `TooLargeError` when there are more than `most`.
+   *
+   * @param hold called when the digest is known, before the bytes are in their place
+   */
+  put(bytes: AsyncIterable<Uint8Array>, most: number, hold: Hold): Promise<Blob>;
+  has(digest: string): Promise<boolean>;
+  /** The bytes from `first` to `last`, inclusive. */
+  read(digest: string, range?: { first: number; last: number }): AsyncIterable<Uint8Array>;
+  remove(digest: string): Promise<void>;
+  /** All that are there. */
+  digests(): AsyncIterable<string>;
+  /** Adds bytes to what an upload has, from an offset on; answers how many it has then, also when the bytes broke off. */
+  append(
+    upload: string,
+    at: { offset: number; most: number },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<number>;
+  /** Makes a blob of what an upload has. */
+  finish(upload: string, hold: Hold): Promise<Blob>;
+  /** How many bytes an upload has. */
+  received(upload: string): Promise<number>;
+  dropUpload(upload: string): Promise<void>;
+  /** Uploads that have bytes. */
+  uploads(): Promise<string[]>;
+}
+
+export class TooLargeError extends Error {
+  constructor(most: number) {
+    super(`there are more than ${most} bytes`);
+    this.name = 'TooLargeError';
+  }
+}
+
+/** A file that is to be placed. */
+export interface PlacedFile {
+  path: string;
+  mode: number;
+  /** Its bytes, or the blob that has them. */
+  bytes: Uint8Array | null;
+  digest: string | null;
+}
+
+/** What is asked for of a directory. */
+export interface Wanted {
+  patterns: readonly string[];
+  /** Files that were placed there: who leaves them as they were leaves nothing. */
+  placed: readonly string[];
+  most: { files: number; bytes: number };
+  /** Reserves bytes; answers how many there is room for. */
+  reserve: (bytes: number) => Promise<number>;
+  hold: Hold;
+}
+
+export interface Collected {
+  files: { path: string; blob: Blob; mode: number }[];
+  problems: { path: string; reason: string }[];
+  left: { count: number; bytes: number; paths: string[] };
+}
+
+/** Private directories that execd itself fills and empties. */
+export interface PrivateFiles {
+  /** Makes the directory. Rejects when a file cannot be placed. */
+  place(dir: string, files: readonly PlacedFile[]): Promise<void>;
+  /** Never follows a link, and never takes what is no plain file. */
+  collect(dir: string, wanted: Wanted): Promise<Collected>;
+}
