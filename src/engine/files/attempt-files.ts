@@ -117,7 +117,7 @@ function toGathered(
 
 /** What a spec says of files, whatever its kind. */
 export function fieldsOf({ work }: { work: object }): Pick<WithFiles, 'files' | 'artifacts'> {
-  return work as WithFiles;
+  return work;
 }
 type WithFiles = Extract<Execution['work'], { kind: 'exec' }>;
 
