@@ -261,7 +261,10 @@ export function plans(t: Test, makeWorld: (t: Test) => Promise<StoreWorld>): voi
     t.same(await expired(5000), [0, 4], 'those in which nothing failed');
     t.same(await expired(5000, 1), [0]);
     t.same(await expired(5003), [0, 1, 2, 4]);
-    t.same((await expired(5006)).toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5]);
+    t.same(
+      (await expired(5006)).toSorted((a, b) => a - b),
+      [0, 1, 2, 3, 4, 5],
+    );
   });
 
   t.test(

@@ -261,7 +261,11 @@ t.test('bounds are per user and in sum; bytes go with their last owner, also acr
       s.call<Upload>('POST', '/v1/uploads', one.repeat(300), { ...BYTES, 'execution-user': 'bob' }),
     ),
   );
-  t.same(both.map(({ status }) => status).toSorted((a, b) => a - b), [201, 429], 'two at once do not pass it together');
+  t.same(
+    both.map(({ status }) => status).toSorted((a, b) => a - b),
+    [201, 429],
+    'two at once do not pass it together',
+  );
   const last = both.find(({ status }) => status === 201)?.body.id ?? '';
   t.equal(
     (await s.call('DELETE', `/v1/uploads/${last}`, undefined, { 'execution-user': 'bob' })).status,
