@@ -8,17 +8,10 @@ import { poolOf } from '../../domain/execution/execution.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { mayTake } from '../../domain/shares.ts';
 import { insufficientCredits, stored } from '../refusals.ts';
-import {
-  accepted,
-  joinKey,
-  limitReached,
-  mostJoined,
-  onLimitOf,
-  price,
-  queueFull,
-  type Submission,
-  type SubmitDeps,
-} from './submit.ts';
+import { joinKey, mostJoined, onLimitOf, price } from './submit.ts';
+import { limitReached, queueFull } from './no-room.ts';
+import { accepted } from './accepted.ts';
+import type { Submission, SubmitDeps } from './submission.ts';
 
 /** How an execution would begin. `refused_by_circuit`: it would be accepted, and fail at once. */
 export type WouldBegin = 'hit' | 'joined' | 'running' | 'queued' | 'scheduled' | 'refused_by_circuit';

@@ -1,143 +1,28 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
-import { actingUser, type Caller } from '../../domain/spec/access.ts';
-import type { AccessRules, Allowed } from '../../domain/access/access-rules.ts';
+import type { Caller } from '../../domain/spec/access.ts';
 import { cacheOwner } from '../../domain/cache.ts';
-import { quoted, RefusedError } from '../../domain/errors.ts';
-import type {
-  Execution,
-  ExecutionAccess,
-  Pool,
-  RunningExecution,
-  StepOf,
-  Trace,
-} from '../../domain/execution/execution.ts';
-import { MAX_OPEN_KEYS, ownKey, poolOf, POOLS } from '../../domain/execution/execution.ts';
+import { RefusedError } from '../../domain/errors.ts';
+import { type Execution, MAX_OPEN_KEYS, poolOf, POOLS } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
-import type { Store } from '../../domain/ports/store.ts';
 import type {
   AcceptPart,
   CacheEntry,
-  Claimant,
   Group,
   GroupResult,
-  KeptStep,
   NewExecution,
   Part,
 } from '../../domain/ports/group.ts';
-import type { Clock } from '../../domain/ports/clock.ts';
-import { secretsIn, type Secrets } from '../../domain/spec/secrets.ts';
-import type { ScheduleOf } from '../../domain/execution/execution.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
-import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';
-import type { CreditSource } from '../credits/credit-source.ts';
-import type { Inputs } from '../files/files.ts';
-import { withFiles } from '../files/identity.ts';
-import type { Hits } from './hits.ts';
+import type { Spec } from '../../domain/spec/spec.ts';
 import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
-import type { ResultCache } from '../policies/cache.ts';
-import type { Joins } from '../policies/joins.ts';
-import type { Resolved } from '../policies/operations.ts';
-import type { Policies } from '../policies/policies.ts';
-import type { SubmitRates } from '../policies/submit-rates.ts';
-import type { EngineSettings, SpecSettings } from '../policies/settings.ts';
-import { checkPriority, KEY_LIFETIME_MS, newExecution, whyRevoked } from '../policies/settings.ts';
+import { type EngineSettings, KEY_LIFETIME_MS, whyRevoked } from '../policies/settings.ts';
 import { insufficientCredits } from '../refusals.ts';
 import type { Scheduler } from '../run/scheduler.ts';
-
-export interface Submission {
-  spec: Spec | PlanSpec;
-  /** Parsed traceparent of the request; null starts a new trace. */
-  trace: Trace | null;
-  /** `bodyHash` stands for what was asked; the same key with another one is refused. */
-  idempotency: { key: string; bodyHash: string } | null;
-  rerunOf: ExecutionId | null;
-  /** Nobody is charged for it. */
-  isFree?: boolean;
-  /** The spec has come before, may come again as the same object, and never changes; never of a rerun. */
-  isRepeated?: boolean;
-  /** Signs the webhook of its spec, unless that brings one along; null makes one. */
-  webhookSecret?: string | null;
-  /** The plan that it is to be a step of. */
-  plan?: StepOf;
-  /** The bytes of its files that lie elsewhere. */
-  inputs?: Inputs;
-  /** Ends it when its client goes. */
-  onDisconnect?: 'cancel';
-  /** A plan to go on from. */
-  redrive?: Redrive;
-  /** The schedule that starts it, and what is stored together with its acceptance. */
-  schedule?: { of: ScheduleOf; parts: (executionId: ExecutionId) => readonly Part[] };
-}
-
-export interface Redrive {
-  of: ExecutionId;
-  /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
-  copies: readonly (KeptStep & { planId: ExecutionId | null })[];
-}
-
-/** A step that the store did not take: its plan begins no more, or has it already. */
-export class StepNotTaken extends RefusedError {
-  readonly reason: 'plan_closed' | 'step_exists';
-  constructor(reason: StepNotTaken['reason']) {
-    super('internal_error', 'The plan does not take this step.');
-    this.reason = reason;
-  }
-}
-
-/** What was to be stored with it was decided on what has changed since. */
-export class Stale extends RefusedError {
-  constructor() {
-    super('internal_error', 'The schedule has changed.');
-  }
-}
-
-export interface Submitted {
-  execution: Execution;
-  /** The key was known: this is the execution of the first request with it. */
-  isReplay: boolean;
-  /** The same object for all that are alike, as domain/execution.ts has it; none where nobody knows. */
-  like?: object;
-  /** The secret that was made for its webhook, to be told once. */
-  webhookSecret: string | null;
-}
-
-export interface SubmitDeps {
-  policy: EngineSettings;
-  clock: Clock;
-  store: Store;
-  schedulers: Record<Pool, Scheduler>;
-  policies: Policies;
-  /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
-  resolve(spec: Spec): Resolved;
-  /** The isolation tiers that the runner offers. */
-  tiers(): readonly IsolationTier[];
-  /** What users may run, and how much. */
-  rules: AccessRules;
-  rates: SubmitRates;
-  secrets: Secrets;
-  /** Whether an API key has been revoked. */
-  isRevoked: (keyId: string) => boolean;
-  cache: ResultCache;
-  joins: Joins;
-  hits: Hits;
-  /** Null: credits are off. */
-  credits: CreditSource | null;
-  newId(): ExecutionId;
-  newTrace(): Trace;
-  claimant(): Claimant;
-  commit(groups: readonly Group[]): Promise<GroupResult[]>;
-  /** Runs an execution that was claimed in its accept; its slot is taken. */
-  run(execution: RunningExecution): void;
-  /** What stands against one more plan. */
-  whyNoRoom(userId: string, spec: PlanSpec): RefusedError | null;
-  /** Executions that another one has cancelled with its acceptance. */
-  stopped(executions: readonly Execution[], by: Execution): void;
-  /** Begins a plan that has been accepted. */
-  beginPlan(execution: RunningExecution): void;
-}
+import { type Submission, StepNotTaken, Stale, type Submitted, type SubmitDeps } from './submission.ts';
+import { accepted } from './accepted.ts';
+import { queueFull, keyBusy, userQueueFull, limitReached } from './no-room.ts';
 
 /**
  * Accepts many executions in one commit. Each gets its own answer, in order: an execution, or why it was refused. A
@@ -319,153 +204,10 @@ function addWebhook(
   return given === null ? secret : null;
 }
 
-/** A spec as it is kept and shown. */
-function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
-  if (spec.webhook?.secret === undefined) return spec;
-  const { secret: _secret, ...webhook } = spec.webhook;
-  return { ...spec, webhook };
-}
-
-/**
- * The record of a new execution, before it is known how it begins.
- *
- * @throws RefusedError
- */
-export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
-  const { rerunOf } = submission;
-  const spec = withoutSecret(submission.spec);
-  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
-  const decision = deps.rules.decide(caller, spec);
-  if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
-  const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
-  const isShared = resolved.settings.cache?.scope === 'global';
-  if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
-    const detail = 'Only administrators and operations may change results that all users share.';
-    throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
-  }
-  const quotas = deps.rules.quotasOf(caller.userId);
-  checkPriority(resolved.settings, quotas);
-  const trace = submission.trace ?? deps.newTrace();
-  const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
-  const access = accessOf(caller, decision, deps);
-  const plan = submission.plan ?? null;
-  const startAt = startOf(spec, deps.clock.now());
-  const confined = confinement(resolved.work, decision.confinement, deps);
-  const schedule = submission.schedule?.of ?? null;
-  const from = { caller, access, ...confined, trace, rerunOf, schedule, redriveOf: null, plan, startAt };
-  const { concurrency: asked } = resolved;
-  const key = asked?.isOwn === true ? ownKey(caller.userId, asked.key) : asked?.key;
-  const concurrency = asked === null || key === undefined ? null : { key, limit: asked.limit };
-  const acceptance = { id: deps.newId(), spec, ...resolved, concurrency, adaptiveMs, ...from };
-  const execution = newExecution(acceptance, deps.policy);
-  execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
-  if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
-  return execution;
-}
-
-/**
- * When it is to start; null for at once.
- *
- * @throws RefusedError `validation` for a time that is too far ahead
- */
-export function startOf(
-  {
-    start_at: at,
-    debounce_ms: debounceMs = 0,
-    delay_ms: delayMs = debounceMs,
-  }: StartSpec & { debounce_ms?: number | undefined },
-  now: number,
-): number | null {
-  const startAt = at === undefined ? now + delayMs : Date.parse(at);
-  if (startAt <= now) return null;
-  if (startAt <= now + MAX_DELAY_MS) return startAt;
-  const latest = new Date(now + MAX_DELAY_MS).toISOString();
-  const message = `must be at most 366 days ahead (${latest}), not ${at ?? ''}`;
-  throw new RefusedError('validation', `/start_at: ${message}`, {
-    fields: [{ field: '/start_at', message }],
-  });
-}
-
-/** How its attempts are to be isolated. A request is made by the server itself. */
-function confinement(
-  work: Work,
-  { isolation, hasNetwork }: Confinement,
-  { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
-): { isolation: IsolationTier; hasNetwork: boolean } {
-  if (work.kind === 'http') return NO_PROCESS;
-  // Where none is strong enough any more, the runner refuses.
-  const tier = tierFor(isolation, tiers()) ?? isolation;
-  return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };
-}
-
-const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
-
-/** On whose word it is accepted. */
-function accessOf(
-  caller: Caller,
-  { limits, hosts }: Pick<Allowed, 'limits' | 'hosts'>,
-  { rules }: Pick<SubmitDeps, 'rules'>,
-): ExecutionAccess {
-  const { credential } = caller;
-  const keyId = credential?.type === 'key' ? credential.id : null;
-  const facts = { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
-  return keyId === null ? facts : { ...facts, keyId };
-}
-
 /** What its user may have in the queue and keep. If a plan is accepted, its steps may wait. */
 function quotaOf({ userId, plan }: NewExecution, deps: SubmitDeps): Pick<AcceptPart, 'quota'> {
   const queued = plan === null ? deps.rules.quotasOf(userId).queued : null;
   return { quota: { queued, kept: keptBounds(userId, deps) } };
-}
-
-/**
- * What a spec asks for, when its secrets are there for the caller. Another value of one makes another result.
- *
- * @throws RefusedError `unknown_secret`
- */
-function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
-  const names = secretsIn(resolved.work);
-  if (names.length === 0) return resolved;
-  const operation = spec.kind === 'operation' ? spec.name : null;
-  const missing = secrets.whyNot({ names, userId, operation });
-  if (missing !== null) {
-    throw new RefusedError('unknown_secret', `There is no secret ${missing} for this user.`);
-  }
-  const generations = names.map((name) => [name, secrets.generation(name)]);
-  return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
-}
-
-function acceptedPlan(
-  caller: Caller,
-  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
-  deps: SubmitDeps,
-): NewExecution {
-  const refusal = deps.whyNoRoom(caller.userId, spec);
-  if (refusal !== null) throw refusal;
-  const plan = submission.plan ?? null;
-  const quotas = deps.rules.quotasOf(caller.userId);
-  checkPriority(spec, quotas);
-  const access = accessOf(caller, { limits: null, hosts: null }, deps);
-  const from = {
-    caller,
-    access,
-    trace: trace ?? deps.newTrace(),
-    ...NO_PROCESS,
-    rerunOf,
-    schedule: submission.schedule?.of ?? null,
-    redriveOf: redrive?.of ?? null,
-    plan,
-    startAt: startOf(spec, deps.clock.now()),
-  };
-  const what = {
-    spec,
-    work: spec,
-    settings: spec as SpecSettings,
-    identity: null,
-    adaptiveMs: null,
-    concurrency: null,
-  };
-  return newExecution({ id: deps.newId(), ...what, ...from }, deps.policy);
 }
 
 /** What happens when no slot is free. A step has its place in the plan, and waits; so does what is to start later. */
@@ -502,12 +244,6 @@ export function mostJoined({ outputPolicy, work }: NewExecution): number {
   return Math.min(1000, Math.floor(MOST_JOINED_BYTES / Math.max(1, most)));
 }
 const MOST_JOINED_BYTES = 128 * 1024 * 1024;
-
-/** Whether a request takes results as they are, and has no say in how they are made and kept. */
-function onlyUses({ cache }: Spec): boolean {
-  const { mode = 'read_write', ...others } = cache ?? {};
-  return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
-}
 
 type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
   Pick<AcceptPart, 'joins' | 'end'> & {
@@ -569,42 +305,6 @@ function findResult(
   return { joins: true };
 }
 
-export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
-  const detail = `${maxQueued} executions wait already, as many as may (EXECUTION_MAX_QUEUED). Try again later.`;
-  return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
-}
-
-function keyBusy(spec: Spec | PlanSpec, scheduler: Scheduler): RefusedError {
-  const { key = '', limit = 1 } = spec.kind === 'plan' ? {} : (spec.concurrency ?? {});
-  const detail =
-    `${limit} executions with the concurrency key ${quoted(key)} run or wait, as many as may (concurrency.limit). ` +
-    'Try again later, or set concurrency.on_conflict to "queue".';
-  return new RefusedError('concurrency_key_busy', detail, { retryAfterS: scheduler.retryAfterS() });
-}
-
-function userQueueFull(
-  { userId }: Caller,
-  { rules, policy, store }: SubmitDeps,
-  scheduler: Scheduler,
-): RefusedError {
-  const { queued } = rules.quotasOf(userId);
-  const most =
-    queued === null ? `${policy.maxQueued} of all users (EXECUTION_MAX_QUEUED)` : `${queued} (quotas.queued)`;
-  const detail =
-    `${store.queueUse(userId).waiting.own} executions of user ${quoted(userId)} wait for a slot or for a retry; at most ${most} may. ` +
-    'Wait until some of them have begun, or cancel some.';
-  return new RefusedError('user_queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
-}
-
-export function limitReached(scheduler: Scheduler): RefusedError {
-  const { slots, pool } = scheduler;
-  const setting = pool === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
-  const detail =
-    `At most ${slots} executions run at the same time (${setting}), and none can begin now. ` +
-    'Try again later, or let the execution wait with "on_limit": "queue".';
-  return new RefusedError('limit_reached', detail, { retryAfterS: scheduler.retryAfterS() });
-}
-
 async function conclude(
   caller: Caller,
   one: Draft,
@@ -641,7 +341,7 @@ async function conclude(
     case 'too_many_open_keys':
       return new RefusedError(
         'too_many_open_keys',
-        `Executions with ${MAX_OPEN_KEYS} concurrency keys wait or run already, as many as may. Use fewer keys, or try again when some have ended.`,
+        `Executions with ${MAX_OPEN_KEYS} different concurrency keys wait or run, and execd allows no more. Use fewer keys, or try again when some have ended.`,
         { retryAfterS: scheduler.retryAfterS() },
       );
     case 'no_credit':

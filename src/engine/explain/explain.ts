@@ -10,7 +10,7 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { DryRun, WouldBegin } from '../accept/dry-run.ts';
-import type { Submission } from '../accept/submit.ts';
+import type { Submission } from '../accept/submission.ts';
 import type { PlanView } from '../plans/plan-view.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { ExecutionView } from '../read/queries.ts';

@@ -15,7 +15,7 @@ import type { Group, GroupResult, Part, StepMark } from '../../domain/ports/grou
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import { EACH_SECOND, type Retrying, untilDone } from '../../resilience/retrying.ts';
-import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submit.ts';
+import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submission.ts';
 import type { SharedThread } from '../shared-thread.ts';
 import { planResult } from './plan-result.ts';
 import { goesOn, type LivePlan, messageOf, prepare, type PrepareDeps } from './prepare.ts';

@@ -20,7 +20,7 @@ import type { ListFilter, StepRecord } from '../../domain/ports/store.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../read/queries.ts';
 import { stored } from '../refusals.ts';
-import type { Redrive, Submission, Submitted } from '../accept/submit.ts';
+import type { Redrive, Submission, Submitted } from '../accept/submission.ts';
 import { SharedThread } from '../shared-thread.ts';
 import type { Waiters } from '../feed/waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';

@@ -9,7 +9,7 @@ import type { Group, GroupResult, Part } from '../../domain/ports/group.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { end, fire, type Firing, fireByHand, runOf } from '../../domain/schedules/firing.ts';
 import type { Schedule, ScheduleRun, TimesOf } from '../../domain/schedules/schedule.ts';
-import { Stale, type Submission, type Submitted } from '../accept/submit.ts';
+import { Stale, type Submission, type Submitted } from '../accept/submission.ts';
 import { Alarm } from './alarm.ts';
 
 export interface FiresDeps {

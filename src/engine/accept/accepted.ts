@@ -1,0 +1,163 @@
+// The execution that a submission becomes: its settings, its rights, its secrets and its start.
+import { actingUser, type Caller } from '../../domain/spec/access.ts';
+import type { Allowed } from '../../domain/access/access-rules.ts';
+import { RefusedError } from '../../domain/errors.ts';
+import { type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
+import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
+import type { NewExecution } from '../../domain/ports/group.ts';
+import { secretsIn } from '../../domain/spec/secrets.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
+import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';
+import { withFiles } from '../files/identity.ts';
+import type { Resolved } from '../policies/operations.ts';
+import { type SpecSettings, checkPriority, newExecution } from '../policies/settings.ts';
+import type { Submission, SubmitDeps } from './submission.ts';
+
+/** A spec as it is kept and shown. */
+function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
+  if (spec.webhook?.secret === undefined) return spec;
+  const { secret: _secret, ...webhook } = spec.webhook;
+  return { ...spec, webhook };
+}
+
+/**
+ * The record of a new execution, before it is known how it begins.
+ *
+ * @throws RefusedError
+ */
+export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
+  const { rerunOf } = submission;
+  const spec = withoutSecret(submission.spec);
+  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
+  const decision = deps.rules.decide(caller, spec);
+  if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
+  const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
+  const isShared = resolved.settings.cache?.scope === 'global';
+  if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
+    const detail = 'Only administrators and operations may change results that all users share.';
+    throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
+  }
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(resolved.settings, quotas);
+  const trace = submission.trace ?? deps.newTrace();
+  const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
+  const access = accessOf(caller, decision, deps);
+  const plan = submission.plan ?? null;
+  const startAt = startOf(spec, deps.clock.now());
+  const confined = confinement(resolved.work, decision.confinement, deps);
+  const schedule = submission.schedule?.of ?? null;
+  const from = { caller, access, ...confined, trace, rerunOf, schedule, redriveOf: null, plan, startAt };
+  const { concurrency: asked } = resolved;
+  const key = asked?.isOwn === true ? ownKey(caller.userId, asked.key) : asked?.key;
+  const concurrency = asked === null || key === undefined ? null : { key, limit: asked.limit };
+  const acceptance = { id: deps.newId(), spec, ...resolved, concurrency, adaptiveMs, ...from };
+  const execution = newExecution(acceptance, deps.policy);
+  execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
+  if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
+  return execution;
+}
+
+/**
+ * When it is to start; null for at once.
+ *
+ * @throws RefusedError `validation` for a time that is too far ahead
+ */
+export function startOf(
+  {
+    start_at: at,
+    debounce_ms: debounceMs = 0,
+    delay_ms: delayMs = debounceMs,
+  }: StartSpec & { debounce_ms?: number | undefined },
+  now: number,
+): number | null {
+  const startAt = at === undefined ? now + delayMs : Date.parse(at);
+  if (startAt <= now) return null;
+  if (startAt <= now + MAX_DELAY_MS) return startAt;
+  const latest = new Date(now + MAX_DELAY_MS).toISOString();
+  const message = `must be at most 366 days ahead (${latest}), not ${at ?? ''}`;
+  throw new RefusedError('validation', `/start_at: ${message}`, {
+    fields: [{ field: '/start_at', message }],
+  });
+}
+
+/** How its attempts are to be isolated. A request is made by the server itself. */
+function confinement(
+  work: Work,
+  { isolation, hasNetwork }: Confinement,
+  { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
+): { isolation: IsolationTier; hasNetwork: boolean } {
+  if (work.kind === 'http') return NO_PROCESS;
+  // Where none is strong enough any more, the runner refuses.
+  const tier = tierFor(isolation, tiers()) ?? isolation;
+  return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };
+}
+
+const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
+
+/** On whose word it is accepted. */
+function accessOf(
+  caller: Caller,
+  { limits, hosts }: Pick<Allowed, 'limits' | 'hosts'>,
+  { rules }: Pick<SubmitDeps, 'rules'>,
+): ExecutionAccess {
+  const { credential } = caller;
+  const keyId = credential?.type === 'key' ? credential.id : null;
+  const facts = { policyVersion: rules.version, submittedBy: actingUser(caller), limits, hosts };
+  return keyId === null ? facts : { ...facts, keyId };
+}
+
+/**
+ * What a spec asks for, when its secrets are there for the caller. Another value of one makes another result.
+ *
+ * @throws RefusedError `unknown_secret`
+ */
+function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
+  const names = secretsIn(resolved.work);
+  if (names.length === 0) return resolved;
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  const missing = secrets.whyNot({ names, userId, operation });
+  if (missing !== null) {
+    throw new RefusedError('unknown_secret', `There is no secret ${missing} for this user.`);
+  }
+  const generations = names.map((name) => [name, secrets.generation(name)]);
+  return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
+}
+
+function acceptedPlan(
+  caller: Caller,
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  deps: SubmitDeps,
+): NewExecution {
+  const refusal = deps.whyNoRoom(caller.userId, spec);
+  if (refusal !== null) throw refusal;
+  const plan = submission.plan ?? null;
+  const quotas = deps.rules.quotasOf(caller.userId);
+  checkPriority(spec, quotas);
+  const access = accessOf(caller, { limits: null, hosts: null }, deps);
+  const from = {
+    caller,
+    access,
+    trace: trace ?? deps.newTrace(),
+    ...NO_PROCESS,
+    rerunOf,
+    schedule: submission.schedule?.of ?? null,
+    redriveOf: redrive?.of ?? null,
+    plan,
+    startAt: startOf(spec, deps.clock.now()),
+  };
+  const what = {
+    spec,
+    work: spec,
+    settings: spec as SpecSettings,
+    identity: null,
+    adaptiveMs: null,
+    concurrency: null,
+  };
+  return newExecution({ id: deps.newId(), ...what, ...from }, deps.policy);
+}
+
+/** Whether a request takes results as they are, and has no say in how they are made and kept. */
+function onlyUses({ cache }: Spec): boolean {
+  const { mode = 'read_write', ...others } = cache ?? {};
+  return ['read_write', 'read', 'bypass'].includes(mode) && Object.keys(others).length === 0;
+}
