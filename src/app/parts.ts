@@ -1,4 +1,4 @@
-// The parts of the service that stand beneath the engine: its store, what runs work, the operator's files, and access.
+// What the engine is built on: the store, the runners, the operator's files, and access.
 import type { Logger } from 'pino';
 import { Authentication } from '../access/authentication.ts';
 import { KeyRing } from '../access/key-ring.ts';

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 49aa33cea6b8b80b55935df416d10d701b6969292f3fe9d4e174212fd456d9a3.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 56b69956c9230b765c2ab9d45e8825af22450c272f381fb57900c73370324b35.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4287,7 +4287,7 @@ export interface components {
             /** @description The description of the request. */
             description: string | null;
             /**
-             * @description `active`: it starts what is due. `paused`: it starts nothing. `ended`: nothing more is due.
+             * @description `active`: runs start when they are due. `paused`: no run starts. `ended`: no more runs are due.
              * @enum {string}
              */
             state: "active" | "paused" | "ended";
@@ -4727,7 +4727,7 @@ export interface components {
         /** @description What became of a delivery. */
         HookAnswer: {
             /**
-             * @description `accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to an address check of Slack.
+             * @description `accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to the URL check of Slack.
              * @enum {string}
              */
             result: "accepted" | "replayed" | "skipped" | "challenge";
@@ -5162,7 +5162,7 @@ export interface components {
                     /** @description Why it does not; null if it does. */
                     detail: string | null;
                 };
-                /** @description The size of the data. Above the bound, `detail` says so and execd removes executions; the component stays healthy. */
+                /** @description The size of the data. While it is above its bound, execd removes executions and `detail` names both sizes; the component stays healthy. */
                 data: {
                     /**
                      * @description Whether the component works.

@@ -30,7 +30,7 @@ export interface Schedule {
   id: string;
   userId: string;
   plan: SchedulePlan;
-  /** For whom it starts what is due. */
+  /** The user whose runs it starts. */
   caller: StoredCaller;
   keyId: string | null;
   /** The administrator who has made it for its user; null when that was the user. */

@@ -172,14 +172,14 @@ function adviceOf({ outcome, limits, attempts, spec }: FinishedExecution): strin
     case 'exited':
       if (outcome.exitCode === 0) return [];
       if (outcome.exitCode === 137 && limits.memory_bytes === undefined)
-        return ['Set limits.memory_bytes: execd then ends the command by that limit, and says so.'];
+        return ['Set limits.memory_bytes: execd then ends the command at that limit and reports it.'];
       return ['Read the end of the log for the reason of the command.'];
     case 'signalled':
       if (outcome.signal !== 'SIGKILL' || outcome.process.signals.length > 0) return [];
       return [
         `Give the machine or the container more memory${used === null ? '' : `: the command used at least ${used} bytes`}.`,
         ...(limits.memory_bytes === undefined
-          ? ['Set limits.memory_bytes: execd then ends the command by that limit, and says so.']
+          ? ['Set limits.memory_bytes: execd then ends the command at that limit and reports it.']
           : []),
       ];
     case 'attempt_timeout':

@@ -194,7 +194,7 @@ export class Schedules {
   }
 }
 
-/** For whom it starts what is due. */
+/** The user whose runs it starts. */
 function ownerOf(caller: Caller): Pick<Schedule, 'caller' | 'keyId' | 'submittedBy'> {
   const { scopes, mayRun, credential } = caller;
   return {

@@ -131,7 +131,8 @@ function shareOf(request: FastifyRequest, caller: Caller): keyof typeof HOLDS {
   if (caller.credential === undefined) return 'all';
   const { url, headers } = request;
   const isLong =
-    /[?&](wait|follow)=|\/(events|run|mcp)(\?|$)/.test(url) || /\bwait\b/i.test(String(headers.prefer ?? ''));
+    /[?&](wait|follow)=|\/(events|v1\/run|mcp)(\?|$)/.test(url) ||
+    /\bwait\b/i.test(String(headers.prefer ?? ''));
   return isLong ? 'long' : 'short';
 }
 

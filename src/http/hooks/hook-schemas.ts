@@ -10,7 +10,7 @@ export const hookAnswer = z
     result: z
       .enum(['accepted', 'replayed', 'skipped', 'challenge'])
       .describe(
-        '`accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to an address check of Slack.',
+        '`accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to the URL check of Slack.',
       ),
     execution_id: z.string().nullable().describe('Id of the execution; null if there is none.'),
     status: status.nullable().describe('Its status; null if there is none.'),

@@ -125,7 +125,7 @@ export const health = z
             max_bytes: count.describe('The bound, EXECUTION_MAX_DATA_BYTES.'),
           })
           .describe(
-            'The size of the data. Above the bound, `detail` says so and execd removes executions; the component stays healthy.',
+            'The size of the data. While it is above its bound, execd removes executions and `detail` names both sizes; the component stays healthy.',
           ),
         work_directories: component.describe('The private directories of commands, probed in the same way.'),
       })

@@ -1,7 +1,7 @@
 // Schedules: work that starts again and again.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { RefusedError } from '../../domain/errors.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { SchedulePlan, ScheduleRun } from '../../domain/schedules/schedule.ts';
 import { scheduleName } from '../../domain/schedules/schedule-schema.ts';
 import { named, type PlanSpec } from '../../domain/spec/plan.ts';
@@ -208,8 +208,10 @@ function changeRoutes(app: FastifyInstance, { schedules }: Engine): void {
 function nameOf(params: One['Params']): string {
   const name = scheduleName.safeParse(params.name);
   if (name.success) return name.data;
-  const fields = [{ field: 'name', message: name.error.issues[0]?.message ?? 'is not a name' }];
-  throw new RefusedError('validation', 'The name in the path is not one of a schedule.', { fields });
+  const message = `${name.error.issues[0]?.message}, not ${quoted(params.name)}`;
+  throw new RefusedError('validation', `The name in the path ${message}.`, {
+    fields: [{ field: 'name', message }],
+  });
 }
 
 function toPlan(name: string, body: PutSchedule): SchedulePlan {

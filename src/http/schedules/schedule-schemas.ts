@@ -58,7 +58,7 @@ export const schedule = z
     state: z
       .enum(SCHEDULE_STATES)
       .describe(
-        '`active`: it starts what is due. `paused`: it starts nothing. `ended`: nothing more is due.',
+        '`active`: runs start when they are due. `paused`: no run starts. `ended`: no more runs are due.',
       ),
     ended_because: z
       .enum(SCHEDULE_ENDS)
