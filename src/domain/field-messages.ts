@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { type FieldProblem, quoted } from './errors.ts';
 import { ExactNumber } from './exact-number.ts';
+import { issuesOf, pointer } from './issues.ts';
 import { hintFor } from './other-words.ts';
 
 /** How a value is called: JSON's own types, and what stands for a missing one. */
@@ -68,7 +69,7 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
     }
     case 'unrecognized_keys': {
       const known = fieldsOf(issue.inst);
-      // One line for each key: `problemsOf` takes them apart.
+      // One line for each key: `issuesOf` takes them apart.
       return issue.keys
         .slice(0, MAX_FIELDS)
         .map((key) => hintFor(key, known) ?? '')
@@ -108,8 +109,6 @@ function oneOf(values: readonly unknown[]): string {
 }
 
 const MAX_FIELDS = 100;
-/** What zod says of a union that has no message of its own. */
-const UNNAMED = 'Invalid input';
 
 /**
  * Every wrong field of a body or a query.
@@ -121,49 +120,23 @@ export function fieldProblems(
   place: 'body' | 'querystring',
   prefix: readonly PropertyKey[] = [],
 ): FieldProblem[] {
-  return error.issues
-    .flatMap((issue) => problemsOf({ ...issue, path: [...prefix, ...issue.path] }, place))
-    .slice(0, MAX_FIELDS);
-}
-
-function problemsOf(issue: z.core.$ZodIssue, place: 'body' | 'querystring'): FieldProblem[] {
-  const field = pointer(issue.path, place);
-  switch (issue.code) {
-    case 'unrecognized_keys': {
-      const hints = issue.message.split('\n');
-      return issue.keys.slice(0, MAX_FIELDS).map((key, i) => ({
-        field: pointer([...issue.path, key], place),
-        message: place === 'body' ? unknownField(issue.path, hints[i] ?? '') : 'unknown parameter',
-      }));
-    }
-    case 'invalid_union': {
-      // The branch that came closest says what is wrong.
-      const branches = [...issue.errors].sort((a, b) => a.length - b.length);
-      const nearest =
-        branches.find((problems) => problems.some((one) => one.code !== 'invalid_type')) ?? branches[0] ?? [];
-      const isOfNone = nearest.every((one) => one.path.length === 0) && issue.message !== UNNAMED;
-      if (nearest.length === 0 || isOfNone) return [{ field, message: issue.message }];
-      return nearest.flatMap((one) => problemsOf({ ...one, path: [...issue.path, ...one.path] }, place));
-    }
-    case 'invalid_key':
-      return issue.issues.map(({ message }) => ({ field, message }));
-    default:
-      return [{ field, message: issue.message }];
-  }
+  const unknown = place === 'body' ? unknownField : () => 'unknown parameter';
+  return issuesOf(error, unknown, prefix)
+    .slice(0, MAX_FIELDS)
+    .map(({ path, message }) => ({ field: fieldAt(path, place), message }));
 }
 
 /** @param hint a pointer to another field of the same object, or a remark */
 function unknownField(path: readonly PropertyKey[], hint: string): string {
   if (hint === '') return 'unknown field';
   return hint.startsWith('/')
-    ? `unknown field; execd calls it ${pointer(path, 'body')}${hint}`
+    ? `unknown field; execd calls it ${pointer(path)}${hint}`
     : `unknown field; ${hint}`;
 }
 
-/** JSON Pointer (RFC 6901) into a body; `?name` for a query. */
-export function pointer(path: readonly PropertyKey[], place: 'body' | 'querystring'): string {
-  if (place === 'querystring') return `?${String(path[0] ?? '')}`;
-  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+/** JSON Pointer into a body; `?name` for a query. */
+function fieldAt(path: readonly PropertyKey[], place: 'body' | 'querystring'): string {
+  return place === 'body' ? pointer(path) : `?${String(path[0] ?? '')}`;
 }
 
 /** All of them in one sentence. */

@@ -6,26 +6,43 @@ export interface Issue {
   message: string;
 }
 
+/** What to say of a field that a schema does not know. `remark`: what the schema's own message says of it. */
+type OfUnknown = (above: readonly PropertyKey[], remark: string) => string;
+
+/** Of one object, so many unknown fields are named. */
+const MAX_UNKNOWN = 100;
+/** What zod says of a union that has no message of its own. */
+const UNNAMED = 'Invalid input';
+
 /** Every wrong place of a value that a schema has refused. */
-export function issuesOf(error: { issues: readonly z.core.$ZodIssue[] }): Issue[] {
-  return error.issues.flatMap((issue) => flatten(issue, []));
+export function issuesOf(
+  error: { issues: readonly z.core.$ZodIssue[] },
+  unknown: OfUnknown = () => 'unknown field',
+  above: readonly PropertyKey[] = [],
+): Issue[] {
+  return error.issues.flatMap((issue) => flatten(issue, above, unknown));
 }
 
-function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue[] {
+function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[], unknown: OfUnknown): Issue[] {
   const path = [...above, ...issue.path];
+  const whole = [{ path, message: issue.message }];
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown field' }));
+    case 'unrecognized_keys': {
+      // One line for each key.
+      const remarks = issue.message.split('\n');
+      const keys = issue.keys.slice(0, MAX_UNKNOWN);
+      return keys.map((key, i) => ({ path: [...path, key], message: unknown(path, remarks[i] ?? '') }));
+    }
     case 'invalid_key':
       return issue.issues.map(({ message }) => ({ path, message }));
     case 'invalid_union': {
       const nearest = nearestBranch(issue.errors);
-      return nearest.length === 0
-        ? [{ path, message: issue.message }]
-        : nearest.flatMap((one) => flatten(one, path));
+      // No branch has the type: the union's own message, if it has one, says more than that of one branch.
+      const isOfNone = nearest.every((one) => one.path.length === 0) && issue.message !== UNNAMED;
+      return nearest.length === 0 || isOfNone ? whole : nearest.flatMap((one) => flatten(one, path, unknown));
     }
     default:
-      return [{ path, message: issue.message }];
+      return whole;
   }
 }
 

@@ -1,9 +1,9 @@
 // The credits file: what executions cost. Read at start and again when asked to, whole or not at all.
 import { fieldMessage } from '../domain/field-messages.ts';
-import { dotted, issuesOf } from '../domain/issues.ts';
+import { issuesOf } from '../domain/issues.ts';
 import { type CreditsFile, creditsFileSchema } from '../domain/credits/price-schema.ts';
 import type { LiveFile } from './live-files.ts';
-import { parseYaml, type Read, readGuarded } from './read-yaml.ts';
+import { inOrder, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_CREDITS_FILE';
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -39,10 +39,5 @@ export function readCreditsFile(path: string): Read<{ file: CreditsFile }> {
   if ('problems' in yaml) return yaml;
   const parsed = creditsFileSchema.safeParse(yaml.value ?? {}, { error: fieldMessage });
   if (parsed.success) return { file: parsed.data };
-  const problems = issuesOf(parsed.error).map((issue) => ({
-    path: dotted(issue.path),
-    line: yaml.lineOf(issue.path),
-    message: issue.message,
-  }));
-  return { problems: problems.sort((a, b) => a.line - b.line) };
+  return inOrder(issuesOf(parsed.error), yaml);
 }

@@ -14,7 +14,7 @@ import type { Hook } from '../domain/operations/hook.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { LiveFile } from './live-files.ts';
 import { paramsValidators } from './params-validators.ts';
-import { type FileProblem, parseYaml, type Read, readGuarded } from './read-yaml.ts';
+import { inOrder, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const SETTING = 'EXECUTION_OPERATIONS_FILE';
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
@@ -117,7 +117,7 @@ export function parseOperations(
     usable.push({ name, definition, template, schema, check });
   }
   if (issues.length === 0) return { registry: registryOf(usable, circuits) };
-  return { problems: inOrder(issues, parsed.lineOf) };
+  return inOrder(issues, parsed);
 }
 
 /** The definitions of a file whose outline is wrong. */
@@ -126,12 +126,6 @@ function definitionsOf(value: unknown): Record<string, unknown> {
   return typeof operations === 'object' && operations !== null && !Array.isArray(operations)
     ? (operations as Record<string, unknown>)
     : {};
-}
-
-function inOrder(issues: readonly Issue[], lineOf: (path: readonly PropertyKey[]) => number): FileProblem[] {
-  return issues
-    .map(({ path, message }) => ({ path: dotted(path), line: lineOf(path), message }))
-    .sort((a, b) => a.line - b.line);
 }
 
 function registryOf(

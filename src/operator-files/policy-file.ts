@@ -1,7 +1,6 @@
 // The policy file: who may run what, and how much. Read at start and again when asked to; the rules that apply now are
 // always those of one whole file.
 import { hash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import {
   type AccessRules,
   accessRules,
@@ -12,12 +11,12 @@ import {
 } from '../domain/access/access-rules.ts';
 import { fieldMessage } from '../domain/field-messages.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
-import { dotted, type Issue, issuesOf } from '../domain/issues.ts';
+import { type Issue, issuesOf } from '../domain/issues.ts';
 import { canonicalJson } from '../domain/json.ts';
 import type { Log } from '../domain/ports/clock.ts';
 import { runsOthers } from '../domain/access/runs-others.ts';
 import type { LiveFile } from './live-files.ts';
-import { parseYaml, type Read } from './read-yaml.ts';
+import { inOrder, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** Digits of the version: enough to tell files apart, short enough to be read. */
@@ -76,16 +75,8 @@ export function readPolicyFile(
   path: string,
   tiers: readonly IsolationTier[],
 ): Read<{ definition: PolicyDefinition; version: string }> {
-  const whole = (message: string) => ({ problems: [{ path: '', line: null, message }] });
-  try {
-    const { size, mode } = statSync(path);
-    // Whoever can write it can allow themselves anything.
-    if ((mode & 0o002) !== 0) return whole('can be changed by every user of this machine: chmod o-w it');
-    if (size > MAX_FILE_BYTES) return whole(`is larger than ${MAX_FILE_BYTES} bytes`);
-    return parsePolicy(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)), tiers);
-  } catch (error) {
-    return whole((error as Error).message);
-  }
+  const read = readGuarded(path, MAX_FILE_BYTES);
+  return 'problems' in read ? read : parsePolicy(read.text, tiers);
 }
 
 /** Checks the text of a file. */
@@ -97,12 +88,7 @@ export function parsePolicy(
   if ('problems' in parsed) return parsed;
   const file = policyFile.safeParse(parsed.value ?? {}, { error: fieldMessage });
   const issues: Issue[] = file.success ? policyIssues(file.data, tiers) : issuesOf(file.error);
-  if (!file.success || issues.length > 0) {
-    const problems = issues.map(({ path, message }) => ({
-      ...{ path: dotted(path), line: parsed.lineOf(path), message },
-    }));
-    return { problems: problems.sort((a, b) => a.line - b.line) };
-  }
+  if (!file.success || issues.length > 0) return inOrder(issues, parsed);
   const version = hash('sha256', canonicalJson(file.data)).slice(0, VERSION_DIGITS);
   return { definition: file.data, version };
 }

@@ -12,7 +12,7 @@ import {
   type Scalar,
 } from 'yaml';
 import { ExactNumber } from '../domain/exact-number.ts';
-import { dotted } from '../domain/issues.ts';
+import { dotted, type Issue } from '../domain/issues.ts';
 
 /** How often the file may use an anchor, and how many values it may have with all of them followed. */
 const MAX_ALIASES = 100;
@@ -53,6 +53,12 @@ export function readGuarded(path: string, maxBytes: number): Read<{ text: string
   } catch (error) {
     return wholeFile((error as Error).message);
   }
+}
+
+/** Everything that is wrong with a file, from its first line to its last. */
+export function inOrder(issues: readonly Issue[], { lineOf }: ParsedYaml): { problems: FileProblem[] } {
+  const problems = issues.map(({ path, message }) => ({ path: dotted(path), line: lineOf(path), message }));
+  return { problems: problems.sort((a, b) => a.line - b.line) };
 }
 
 /** YAML 1.2 with the core schema, of which JSON is a part. */

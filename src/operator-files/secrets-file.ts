@@ -4,13 +4,13 @@ import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { userId } from '../domain/spec/access.ts';
 import { fieldMessage } from '../domain/field-messages.ts';
-import { dotted, type Issue, issuesOf } from '../domain/issues.ts';
+import { type Issue, issuesOf } from '../domain/issues.ts';
 import { secretName } from '../domain/secret-ref.ts';
 import { NO_SECRETS, type Secrets } from '../domain/spec/secrets.ts';
 import { operationName } from '../domain/spec/spec.ts';
 import type { LiveFile } from './live-files.ts';
 import { readPrivateFile } from './private-file.ts';
-import { parseYaml, type Read } from './read-yaml.ts';
+import { inOrder, parseYaml, type Read } from './read-yaml.ts';
 import { MIN_PATTERN_BYTES, textRedactor } from '../journal/redactor.ts';
 import { formsOf } from './secret-forms.ts';
 
@@ -136,12 +136,7 @@ function readSecretsFile(
     });
   }
   if (issues.length === 0) return { secrets };
-  const problems = issues.map(({ path, message }) => ({
-    path: dotted(path),
-    line: parsed.lineOf(path),
-    message,
-  }));
-  return { problems: problems.sort((a, b) => a.line - b.line) };
+  return inOrder(issues, parsed);
 }
 
 /** The value of a secret, or what stands against it; never both in one text. */

@@ -4,7 +4,8 @@ import type { Conditions } from './conditions.ts';
 import type { FieldProblem } from '../errors.ts';
 import { parseFields } from '../exact-fields.ts';
 import { ExactNumber } from '../exact-number.ts';
-import { fieldMessage, fieldProblems, pointer } from '../field-messages.ts';
+import { fieldMessage, fieldProblems } from '../field-messages.ts';
+import { pointer } from '../issues.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
   CHECKED_FIELDS,
@@ -38,7 +39,7 @@ export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: 
   return function* check(plan) {
     const problems: FieldProblem[] = [];
     const add = (path: Path, message: string) => {
-      if (problems.length < MAX_PROBLEMS) problems.push({ field: pointer(path, 'body'), message });
+      if (problems.length < MAX_PROBLEMS) problems.push({ field: pointer(path), message });
     };
     const isFull = () => problems.length === MAX_PROBLEMS;
     const context = { schemas, conditions, add, isFull, steps: 0, dependencies: 0 };
@@ -120,7 +121,7 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
     );
     for (const { field, message } of fieldProblems({ issues } as z.ZodError, 'body', at)) {
       // The discriminator knows what may be asked for alone.
-      const isKind = field === pointer([...at, 'kind'], 'body');
+      const isKind = field === pointer([...at, 'kind']);
       add(splitField(field), isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "plan"') : message);
     }
   }

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RefusedError } from '../../domain/errors.ts';
 import { exactly } from '../../domain/exact-json.ts';
 import { measureJson } from '../../domain/json.ts';
-import { pointer } from '../../domain/field-messages.ts';
+import { pointer } from '../../domain/issues.ts';
 import { jsonProblem, repeatedName } from '../../domain/json-problem.ts';
 
 const MAX_DEPTH = 32;
@@ -118,7 +118,7 @@ function membersOf(value: unknown): number {
 }
 
 function namedTwice(text: string): RefusedError {
-  const field = pointer(repeatedName(text) ?? [], 'body');
+  const field = pointer(repeatedName(text) ?? []);
   const fields = [{ field, message: 'is a duplicate key' }];
   return new RefusedError('validation', `${field}: is a duplicate key`, { fields });
 }
@@ -133,7 +133,7 @@ function whyRefused(text: string): RefusedError {
       `The body is not JSON: ${message} (line ${line}, column ${column}).`,
     );
   }
-  const field = pointer(pathToPoison(JSON.parse(text)) ?? [], 'body');
+  const field = pointer(pathToPoison(JSON.parse(text)) ?? []);
   const fields = [{ field, message: 'must not be "__proto__"; choose another name' }];
   return new RefusedError('validation', `${field}: must not be "__proto__"; choose another name`, { fields });
 }
