@@ -11,7 +11,8 @@ import { claimNeeds, claimNext, type Heads } from '../rules/picking.ts';
 import { type Changes, WorkingSet } from '../rules/working-set.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import { ChangeWriter } from './changes.ts';
-import { Memory, REMEMBERED, type Remembered, type UserUsage } from './memory.ts';
+import { type Memory, REMEMBERED, type Remembered, type UserUsage } from '../memory.ts';
+import { readMemory } from './memory.ts';
 import { load, sqliteSource } from './source.ts';
 import { Waiting } from './waiting.ts';
 
@@ -35,7 +36,7 @@ export class Batches {
   #changes: Changes[] = [];
 
   constructor(db: DatabaseSync, { maxDeliveries, isStrict }: BatchOptions) {
-    this.memory = new Memory(db);
+    this.memory = readMemory(db);
     this.#source = sqliteSource(db, this.memory.source);
     this.#writer = new ChangeWriter(db);
     this.#waiting = new Waiting(db);

@@ -15,7 +15,7 @@ import { ALL_API_KEYS } from './api-keys.ts';
 import { ChangeWriter } from './changes.ts';
 import { takeLock } from './lock.ts';
 import { migrate, MIGRATIONS } from './migrations.ts';
-import { NOTHING_COUNTED } from './memory.ts';
+import { NOTHING_COUNTED } from '../memory.ts';
 import { openPrivately } from './private-database.ts';
 import { sqliteSource } from './source.ts';
 

@@ -18,7 +18,7 @@ import {
 import type { WorkingSet } from '../rules/working-set.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
-import type { Remembered } from './memory.ts';
+import type { Remembered } from '../memory.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
 import { prepareAll } from './prepare.ts';
 

@@ -4,27 +4,20 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { LRUCache } from 'lru-cache';
 import {
-  endedAtOnce,
   type Execution,
   type FinishedExecution,
   isFinished,
   type PendingExecution,
-  type Pool,
-  poolOf,
   type RunningExecution,
 } from '../../domain/execution/execution.ts';
 import type { Account, CreditTotals, LedgerEntry } from '../../domain/credits/account.ts';
 import type { Window } from '../../domain/cost.ts';
 import type { EventFilter, EventRecord } from '../../domain/execution/events.ts';
-import { writeJson } from '../../domain/exact-json.ts';
 import type { FileRole, FileUse, OwnedFile } from '../../domain/ports/files.ts';
-import { cacheId } from '../../domain/cache.ts';
 import type { EndFacts } from '../../domain/execution/report.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
-  Ages,
   DueStart,
   EventPage,
   InterruptedAttempt,
@@ -39,16 +32,20 @@ import type {
   StoreStats,
 } from '../../domain/ports/store.ts';
 import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
-import type { AnswersPart, CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
+import type { CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedules/schedule.ts';
-import { dataBytesOf, type KeptUse } from '../../domain/kept.ts';
-import { type QueueUse, surplusOf } from '../../domain/shares.ts';
-import type { Kind } from '../../domain/spec/spec.ts';
-import { costOf, type LedgerRow, newRow, toEntry, toEvent, toExecution } from '../rows.ts';
+import type { KeptUse } from '../../domain/kept.ts';
+import type { QueueUse } from '../../domain/shares.ts';
+import { AnswerSender } from '../answer-sender.ts';
+import { type GatheredGroup, Gathering } from '../gathering.ts';
+import { LocalFeed } from '../local-feed.ts';
+import type { Counts } from '../memory.ts';
+import { Removals } from '../removals.ts';
+import { PIECE, Results } from '../results.ts';
+import { toRulePart } from '../rule-parts.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import * as accounts from './reads/account-reads.ts';
-import { AnswerSender, written } from './answer-sender.ts';
 import type {
   Delivery,
   DeliveryQuery,
@@ -57,15 +54,11 @@ import type {
   DueLanesQuery,
   Webhook,
 } from '../../domain/webhooks/webhooks.ts';
-import type { GroupReply, RowWithAttempts, RulePart } from '../rules/parts.ts';
-import { SqliteFeed } from './feed.ts';
 import { takeLock } from './lock.ts';
-import { QueueOrder } from './queue-order.ts';
-import { type EndPlace, Reads } from './reads/reads.ts';
+import { Reads } from './reads/reads.ts';
 import { type EndsPlace, readEnds } from './reads/report-reads.ts';
-import type { Counts } from './memory.ts';
-import { Usages } from './usages.ts';
-import type { GroupFailure, WriterReply, WriterRequest } from './writer.ts';
+import { Usages } from '../usages.ts';
+import type { WriterReply, WriterRequest } from './writer.ts';
 
 export interface SqliteStoreOptions {
   /** Directory of the store; made when it is not there. */
@@ -84,32 +77,17 @@ export interface SqliteStoreOptions {
   isStrict?: boolean;
 }
 
-/** Executions of one answer of the writer that are read without a pause: a plan may touch thousands at once. */
-const PIECE = 250;
 /** Ends of a report that are read without a pause. */
 const REPORT_PIECE = 1000;
 /** Executions that a page of a listing looks at, at most. */
 const MOST_LOOKED_AT = 20_000;
-/** How long a transaction waits for more groups, ms. */
-const GATHER_MS = 8;
-/** Bytes of specs and results that the read cache holds at most. */
-const CACHE_BYTES = 64 * 1024 * 1024;
-
-interface Waiting {
-  groups: readonly Group[];
-  /** The epoch that does it. */
-  by: number;
-  resolve: (results: GroupResult[]) => void;
-  reject: (error: unknown) => void;
-}
-
 export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
-  readonly #cache: LRUCache<ExecutionId, Execution>;
-  readonly feed: SqliteFeed;
+  readonly #results: Results;
+  readonly #removals: Removals;
+  readonly #gathering: Gathering;
+  readonly feed: LocalFeed;
   readonly #answers = new AnswerSender();
-  readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
-  readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #stats: Omit<StoreStats, 'queued'> = {
     ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
     deliveries: { pending: 0, dropped: 0 },
@@ -119,11 +97,6 @@ export class SqliteStore implements Store {
     resolve: (reply: WriterReply) => void;
     reject: (error: StoreError) => void;
   }[] = [];
-  #gathered: Waiting[] = [];
-  /** What the next transaction waits for. */
-  #crowd: { groups: number; isThere: AbortController } | null = null;
-  #lastGroups = 0;
-  #writing: Promise<void> | null = null;
   #worker: Worker | null = null;
   #reads: Reads | null = null;
   #releaseLock: (() => void) | null = null;
@@ -140,14 +113,21 @@ export class SqliteStore implements Store {
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
-    this.feed = new SqliteFeed((from, upTo) => {
+    this.feed = new LocalFeed((from, upTo) => {
       const { records } = this.#read((reads) => reads.eventsAfter({ userId: null }, from, upTo - from));
       return records.filter(({ position }) => position <= upTo);
     });
-    this.#cache = new LRUCache({
-      max: Math.max(1, options.maxInMemory),
-      maxSize: CACHE_BYTES,
-      sizeCalculation: (execution) => this.#sizeOf(execution),
+    this.#results = new Results(options.maxInMemory, () => options.sleep?.(0));
+    this.#removals = new Removals(this.#users, {
+      endedBefore: async (...place) => this.#read((reads) => reads.endedBefore(...place)),
+      hasFailedStep: async (planId) => this.#read((reads) => reads.hasFailedStep(planId)),
+      leastWanted: async (...of) => this.#read((reads) => reads.leastWanted(...of)),
+      pause: () => this.#turn(),
+    });
+    this.#gathering = new Gathering({
+      ...{ feed: this.feed, stats: this.#stats, sleep: options.sleep, most: Infinity },
+      write: (groups) => this.#write(groups),
+      running: () => this.#counts?.running ?? 0,
     });
   }
 
@@ -172,8 +152,7 @@ export class SqliteStore implements Store {
       for (const [user, usage] of opened.users) this.#users.set(user, usage);
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
-      for (const { id, pool, user_id: userId, priority, seq } of this.#reads.queue())
-        if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
+      this.#results.queue(this.#reads.queue());
       this.setShares(this.#shares);
       this.feed.begin(this.#reads.eventEnds(null).last);
       const identity = await this.#enter(replica);
@@ -211,19 +190,15 @@ export class SqliteStore implements Store {
   }
 
   commit(groups: readonly Group[], by = this.#epoch): Promise<GroupResult[]> {
-    return new Promise((resolve, reject) => {
-      this.#gathered.push({ groups, by, resolve, reject });
-      this.#stats.waiting += groups.length;
-      if (this.#crowd !== null && this.#stats.waiting >= this.#crowd.groups) this.#crowd.isThere.abort();
-      this.#writing ??= this.#writeGathered();
-    });
+    return this.#gathering.commit(groups, by);
   }
 
   async get(userId: string | null, id: ExecutionId): Promise<Execution | null> {
-    let execution = this.#cache.get(id) ?? null;
+    const { cache } = this.#results;
+    let execution = cache.get(id) ?? null;
     if (execution === null) {
       execution = this.#read((reads) => reads.get(id));
-      if (execution !== null) this.#cache.set(id, execution);
+      if (execution !== null) cache.set(id, execution);
     }
     return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
   }
@@ -282,10 +257,7 @@ export class SqliteStore implements Store {
   }
 
   async queuePlace(id: ExecutionId): Promise<QueuePlace | null> {
-    const { users, weight } = this.#shares;
-    const weightOf = (userId: string) => users[userId]?.weight ?? weight;
-    const { process, http } = this.#queues;
-    return process.place(id, weightOf) ?? http.place(id, weightOf);
+    return this.#results.place(id, this.#shares);
   }
 
   async keyUse(key: string): Promise<number> {
@@ -297,70 +269,12 @@ export class SqliteStore implements Store {
     return pending.filter((execution) => execution.status === 'pending');
   }
 
-  async expired(
-    ages: Ages,
-    keepAtMost: number,
-    limit: number,
-    youngAfter = Infinity,
-  ): ReturnType<Store['expired']> {
-    const old = await this.#old(ages, limit);
-    if (old.length > 0) return old;
-    const kept = [...this.#users.all()].map(([userId, { kept }]) => [userId, kept] as const);
-    const total = kept.reduce((sum, [, n]) => sum + n, 0);
-    const before = this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
-    return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
+  expired(...of: Parameters<Store['expired']>): ReturnType<Store['expired']> {
+    return this.#removals.expired(...of);
   }
 
-  async aboveBytes(keepBytes: number, limit: number, youngAfter: number): ReturnType<Store['aboveBytes']> {
-    const total = dataBytesOf(this.#users.sum);
-    if (total <= keepBytes) return [];
-    const usages = [...this.#users.all()].filter(([, { kept }]) => kept > 0);
-    const taken = usages.map(([userId, usage]) => [userId, dataBytesOf(usage)] as const);
-    // About as many as it takes: the caller asks again.
-    const cuts = (surplus: number) =>
-      surplusOf(taken, surplus).map(([userId, bytes]): [string, number] => {
-        const usage = this.#users.of(userId);
-        return [userId, Math.ceil((bytes / dataBytesOf(usage)) * usage.kept)];
-      });
-    const old = this.#toCut(cuts(total - keepBytes), youngAfter, limit);
-    return old.length > 0 ? old : this.#toCut(cuts(total - 2 * keepBytes), Infinity, limit);
-  }
-
-  async #old({ finishedBefore, failedBefore }: Ages, limit: number): ReturnType<Store['expired']> {
-    const first: EndPlace = { finishedAt: Number.MIN_SAFE_INTEGER, id: '' };
-    const found: { id: ExecutionId; kind: Kind }[] = this.#read((reads) =>
-      reads.endedBefore(true, failedBefore, first, limit),
-    );
-    let place = first;
-    while (found.length < limit) {
-      const after = place;
-      const piece = this.#read((reads) => reads.endedBefore(false, finishedBefore, after, limit));
-      const isKept = (one: { id: ExecutionId; kind: Kind; finishedAt: number }) =>
-        one.kind === 'plan' &&
-        one.finishedAt >= failedBefore &&
-        this.#read((reads) => reads.hasFailedStep(one.id));
-      found.push(...piece.filter((one) => !isKept(one)));
-      const last = piece.at(-1);
-      if (last === undefined || piece.length < limit) break;
-      place = last;
-      await this.#turn();
-    }
-    return found.slice(0, limit).map(({ id, kind }) => ({ id, kind }));
-  }
-
-  #toCut(
-    cuts: readonly [userId: string, n: number][],
-    endedBefore: number,
-    limit: number,
-  ): { id: ExecutionId; kind: Kind }[] {
-    const found: { id: ExecutionId; kind: Kind }[] = [];
-    for (const [userId, n] of cuts) {
-      if (found.length >= limit) break;
-      found.push(
-        ...this.#read((reads) => reads.leastWanted(userId, endedBefore, Math.min(n, limit - found.length))),
-      );
-    }
-    return found;
+  aboveBytes(...of: Parameters<Store['aboveBytes']>): ReturnType<Store['aboveBytes']> {
+    return this.#removals.aboveBytes(...of);
   }
 
   async dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]> {
@@ -553,59 +467,18 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+    await this.#gathering.ended();
     await this.#shut();
   }
 
-  /** Commits what has gathered until nothing is left. Never rejects. */
-  async #writeGathered(): Promise<void> {
-    while (this.#gathered.length > 0) {
-      await this.#gather();
-      const batch = this.#gathered;
-      this.#gathered = [];
-      try {
-        const results = await this.#write(
-          batch.flatMap(({ groups, by }) => groups.map((group) => ({ group, by }))),
-        );
-        for (const { groups, by, resolve, reject } of batch) {
-          const own = results.splice(0, groups.length);
-          this.feed.tell(by, own.filter((result) => !(result instanceof StoreError)) as GroupResult[]);
-          const failure = own.find((result) => result instanceof StoreError);
-          if (failure === undefined) resolve(own as GroupResult[]);
-          else reject(failure);
-        }
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-      for (const { groups } of batch) this.#stats.waiting -= groups.length;
-    }
-    this.#writing = null;
-  }
-
-  /**
-   * Where much runs much is about to end, and a transaction of twenty groups costs little more than one of one. So it waits
-   * for as many as a quarter of what runs, but not for more than the last one had, and not for long.
-   */
-  async #gather(): Promise<void> {
-    const groups = Math.min(Math.ceil((this.#counts?.running ?? 0) / 4), this.#lastGroups);
-    if (this.#stats.waiting < groups) {
-      this.#crowd = { groups, isThere: new AbortController() };
-      await this.#options.sleep?.(GATHER_MS, this.#crowd.isThere.signal).catch(() => undefined);
-      this.#crowd = null;
-    }
-    this.#lastGroups = this.#stats.waiting;
-  }
-
   /** One transaction. A group that the database itself refused is answered with its error. */
-  async #write(groups: { group: Group; by: number }[]): Promise<(GroupResult | StoreError)[]> {
+  async #write(groups: readonly GatheredGroup[]): Promise<(GroupResult | StoreError)[]> {
     // The clock of the store is that of its process: whoever compares times knows its jumps.
     const now = this.#options.now();
     const reply = await this.#call({
       ...{ type: 'commit', now },
       groups: groups.map(({ group, by }) =>
-        group.map((part) =>
-          part.type === 'answers' ? this.#answers.toWriter(part) : toWriterPart(part, by),
-        ),
+        group.map((part) => (part.type === 'answers' ? this.#answers.toWriter(part) : toRulePart(part, by))),
       ),
     });
     if (reply.type !== 'committed') throw unexpected(reply);
@@ -617,90 +490,8 @@ export class SqliteStore implements Store {
     this.#stats.commitSeconds += reply.seconds;
     const results: (GroupResult | StoreError)[] = [];
     for (const [i, answer] of reply.replies.entries())
-      results.push(await this.#result((groups[i] as { group: Group }).group, answer, now));
+      results.push(await this.#results.of((groups[i] as GatheredGroup).group, answer, now));
     return results;
-  }
-
-  async #result(
-    group: Group,
-    reply: GroupReply | GroupFailure,
-    now: number,
-  ): Promise<GroupResult | StoreError> {
-    if (reply.status === 'stale') return reply;
-    if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
-    if (reply.status === 'refused') {
-      if (reply.reason !== 'illegal') return reply;
-      const execution = this.#known(reply.current);
-      return { status: 'refused', reason: 'illegal', execution };
-    }
-    const isRemoval = group.some((part) => part.type === 'remove');
-    const ended = group.find((part) => part.type === 'accept' && part.end !== null);
-    if (ended?.type === 'accept' && ended.end !== null) {
-      const execution = endedAtOnce(ended.execution, ended.end, now);
-      const row = reply.touched[0]?.row;
-      execution.cost = row === undefined ? null : costOf(row);
-      this.#cache.set(execution.id, execution);
-      return {
-        ...{ status: 'applied', executions: [execution], events: reply.events.map(toEvent) },
-        ...this.#entriesOf(reply.entries),
-      };
-    }
-    const [only] = group;
-    if (only?.type === 'answers') return written(only, reply.answers);
-    let first: Execution | null = null;
-    const executions: Execution[] = [];
-    for (const [i, { row, attempts, hasResultOfFirst }] of reply.touched.entries()) {
-      if (i % PIECE === PIECE - 1) await this.#options.sleep?.(0);
-      const execution = this.#known({ row, attempts });
-      if (hasResultOfFirst === true && first?.phase === 'done' && execution.phase === 'done') {
-        execution.result = first.result;
-      }
-      first ??= execution;
-      if (isRemoval) this.#cache.delete(execution.id);
-      else this.#cache.set(execution.id, execution);
-      executions.push(execution);
-      const pool = poolOf(execution.work);
-      if (pool === null) continue;
-      const queue = this.#queues[pool];
-      if (execution.phase === 'queued') {
-        const { userId, priority, queueSequence: seq } = execution;
-        queue.put(execution.id, { userId, priority, seq });
-      } else queue.delete(execution.id);
-    }
-    return {
-      ...{ status: 'applied', executions, events: reply.events.map(toEvent) },
-      ...this.#entriesOf(reply.entries),
-    };
-  }
-
-  /** What was added to the ledger; executions in memory are told what they were charged. */
-  #entriesOf(rows: readonly LedgerRow[] | undefined): { entries?: LedgerEntry[] } {
-    if (rows === undefined) return {};
-    const entries = rows.map(toEntry);
-    for (const { subjectId, amount, balanceAfter } of entries) {
-      const known = this.#cache.peek(subjectId);
-      // One that was read between the commit and its answer has it already.
-      if (known?.cost?.charged !== null) continue;
-      const cost = { ...known.cost, charged: Math.abs(amount), balanceAfter };
-      this.#cache.set(subjectId, { ...known, revision: known.revision + 1, cost });
-    }
-    return { entries };
-  }
-
-  /** What was asked for never changes, and may be long: it is read once. */
-  #known({ row, attempts }: RowWithAttempts): Execution {
-    return toExecution(row, attempts, this.#cache.peek(row.id)?.spec);
-  }
-
-  /** Approximate bytes in memory. */
-  #sizeOf(execution: Execution): number {
-    const { spec } = execution;
-    let bytes = this.#specSizes.get(spec);
-    if (bytes === undefined) {
-      bytes = sizeOf(spec);
-      this.#specSizes.set(spec, bytes);
-    }
-    return 2048 + bytes + (execution.phase === 'done' ? sizeOf(execution.result) : 0);
   }
 
   #read<T>(query: (reads: Reads) => T): T {
@@ -759,42 +550,6 @@ export class SqliteStore implements Store {
 }
 
 const NONE_QUEUED = { process: 0, http: 0 };
-
-/** @param epoch that does it */
-function toWriterPart(part: Exclude<Group[number], AnswersPart>, epoch: number): RulePart {
-  // A result travels as its text: the writer has no use for its parts.
-  if (part.type === 'settle') {
-    return { ...part, result: part.result === null ? null : writeJson(part.result) };
-  }
-  if (part.type === 'cache') {
-    const put = part.put.map((entry) => ({
-      key: cacheId(entry),
-      storedAt: entry.storedAt,
-      text: writeJson(entry),
-    }));
-    return { ...part, put };
-  }
-  if (part.type === 'claim_next') return { ...part, claim: { ...part.claim, epoch } };
-  if (part.type === 'stop_asked' || part.type === 'beat' || part.type === 'drive') return { ...part, epoch };
-  if (part.type !== 'accept') return part;
-  const { execution, end, claim: claimant, ...rest } = part;
-  const claim = claimant === null ? null : { ...claimant, epoch };
-  const ending = end === null ? null : { ...end, result: writeJson(end.result) };
-  return {
-    ...rest,
-    epoch,
-    claim,
-    end: ending,
-    row: newRow(execution),
-    labels: Object.entries(execution.labels),
-  };
-}
-
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length * 2;
-  if (typeof value !== 'object' || value === null) return 8;
-  return Object.entries(value).reduce((sum, [name, item]) => sum + name.length + sizeOf(item), 16);
-}
 
 function unexpected(reply: WriterReply): StoreError {
   return new StoreError(`the writer answered "${reply.type}"`);

@@ -6,7 +6,8 @@ import type { Replica } from '../../domain/ports/replica.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 import type { GroupReply, RulePart } from '../rules/parts.ts';
 import { Batches, type BatchOptions } from './batches.ts';
-import type { Counts, UserUsage } from './memory.ts';
+import type { Counts, UserUsage } from '../memory.ts';
+import type { GroupFailure } from '../results.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
 
@@ -67,12 +68,6 @@ export type WriterReply =
 export interface DeliveryCounts {
   pending: number;
   dropped: number;
-}
-
-/** A group that the database itself refused; its neighbours are not touched by it. */
-export interface GroupFailure {
-  status: 'failed';
-  message: string;
 }
 
 // Primary result codes (https://www.sqlite.org/rescode.html) that concern the whole file, not one group.

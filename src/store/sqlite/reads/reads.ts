@@ -21,7 +21,7 @@ import { HAS_FAILED, IS_ANSWER } from '../migrations.ts';
 import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
-import type { Kind } from '../../../domain/spec/spec.ts';
+import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
 import { CIRCUIT } from '../changes.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
 import { ALL_API_KEYS, API_KEYS_VERSION } from '../api-keys.ts';
@@ -31,17 +31,6 @@ type RecordRow = EventRow & EventFactsRow & { run_id: string };
 const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
   e.facts -> '$.cache.madeBy' AS made_by,
   CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
-
-/** A place among the ends. */
-export interface EndPlace {
-  finishedAt: number;
-  id: string;
-}
-
-interface OldEnd extends EndPlace {
-  id: ExecutionId;
-  kind: Kind;
-}
 
 export class Reads {
   readonly #db: DatabaseSync;
@@ -212,21 +201,20 @@ export class Reads {
   }
 
   /** What a user can spare: answers of the cache, which ran nothing, then what did not fail, then the rest; the oldest ends first. */
-  leastWanted(userId: string, endedBefore: number, limit: number): { id: ExecutionId; kind: Kind }[] {
+  leastWanted(userId: string, endedBefore: number, limit: number): Ended[] {
     const text = `SELECT id, kind FROM executions
       WHERE user_id = ? AND ${IS_ANSWER} = ? + 0 AND ${HAS_FAILED} = ? + 0 AND finished_at < ? + 0
         AND finished_at IS NOT NULL AND plan_id IS NULL
       ORDER BY finished_at LIMIT ? + 0`;
     const before = Math.min(endedBefore, Number.MAX_SAFE_INTEGER);
-    const found: { id: ExecutionId; kind: Kind }[] = [];
+    const found: Ended[] = [];
     for (const [isAnswer, hasFailed] of [
       [1, 0],
       [0, 0],
       [0, 1],
     ] as const) {
       const left = limit - found.length;
-      if (left > 0)
-        found.push(...(this.all(text, userId, isAnswer, hasFailed, before, left) as typeof found));
+      if (left > 0) found.push(...(this.all(text, userId, isAnswer, hasFailed, before, left) as Ended[]));
     }
     return found;
   }

@@ -1,7 +1,7 @@
 // What users take of the service, in memory.
-import { KEPT, type KeptUse } from '../../domain/kept.ts';
-import type { Taken } from '../../domain/shares.ts';
-import { NO_USAGE, type Usage, USAGE_FIELDS } from '../rules/facts.ts';
+import { KEPT, type KeptUse } from '../domain/kept.ts';
+import type { Taken } from '../domain/shares.ts';
+import { NO_USAGE, type Usage, USAGE_FIELDS } from './rules/facts.ts';
 
 /** The usage of several users, their sums, and how many of them have some of each. */
 export class Usages {

@@ -1,13 +1,13 @@
-// The feed of the embedded store: it tells of each commit as soon as that is on the disk, before its caller hears of it.
-import type { GroupResult } from '../../domain/ports/group.ts';
-import type { Fact, Feed, FeedListener, Signal } from '../../domain/ports/feed.ts';
-import { type EventRecord, type LifecycleEvent, toRecord } from '../../domain/execution/events.ts';
-import type { Execution } from '../../domain/execution/execution.ts';
+// The feed of a store that one process writes: it tells of each commit as soon as it is durable, before its caller hears of it.
+import type { GroupResult } from '../domain/ports/group.ts';
+import type { Fact, Feed, FeedListener, Signal } from '../domain/ports/feed.ts';
+import { type EventRecord, type LifecycleEvent, toRecord } from '../domain/execution/events.ts';
+import type { Execution } from '../domain/execution/execution.ts';
 
 /** Reads the events in a range of positions. */
 type ReadRange = (from: number, upTo: number) => readonly EventRecord[];
 
-export class SqliteFeed implements Feed {
+export class LocalFeed implements Feed {
   readonly #listeners = new Map<number, FeedListener>();
   readonly #read: ReadRange;
   #head = 0;

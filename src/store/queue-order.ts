@@ -1,8 +1,8 @@
 // The order of the queue, in memory, so that "how many are ahead of me" costs a search and not a count over the table.
 // It mirrors what the writer has committed; who is claimed next is decided by the table, never from here. Users take turns,
 // so what is ahead of an execution is its user's own, and of each other user as many as have their turns meanwhile.
-import type { ExecutionId } from '../../domain/ids.ts';
-import type { QueuePlace } from '../../domain/ports/store.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import type { QueuePlace } from '../domain/ports/store.ts';
 
 /** Executions of one user in one priority. */
 interface Line {

@@ -1,9 +1,9 @@
 // Answers on their way to the writer and back: what is alike in them travels once.
-import { acceptEvents } from '../../domain/execution/events.ts';
-import { alike, type FinishedExecution } from '../../domain/execution/execution.ts';
-import type { AnswersPart, GroupResult } from '../../domain/ports/group.ts';
-import { type AnswerRow, answerRow, traceText } from '../rows.ts';
-import type { Answers } from '../rules/parts.ts';
+import { acceptEvents } from '../domain/execution/events.ts';
+import { alike, type FinishedExecution } from '../domain/execution/execution.ts';
+import type { AnswersPart, GroupResult } from '../domain/ports/group.ts';
+import { type AnswerRow, answerRow, traceText } from './rows.ts';
+import type { Answers } from './rules/parts.ts';
 
 export class AnswerSender {
   /** Of answers that keep coming. */

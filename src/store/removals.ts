@@ -1,0 +1,98 @@
+// Which finished executions go: those that are too old, and those of the users who keep most where too much is kept.
+import type { ExecutionId } from '../domain/ids.ts';
+import { dataBytesOf } from '../domain/kept.ts';
+import type { Ages } from '../domain/ports/store.ts';
+import { surplusOf } from '../domain/shares.ts';
+import type { Kind } from '../domain/spec/spec.ts';
+import type { Usages } from './usages.ts';
+
+export interface Ended {
+  id: ExecutionId;
+  kind: Kind;
+}
+
+/** A place among the ends. */
+export interface EndPlace {
+  finishedAt: number;
+  id: string;
+}
+
+export type OldEnd = Ended & EndPlace;
+
+/** What a store serves for it. */
+export interface EndReads {
+  /** Executions that ended by themselves, or failed, before a time, after a place, the oldest ends first; steps go with their plan. */
+  endedBefore(hasFailed: boolean, before: number, after: EndPlace, limit: number): Promise<OldEnd[]>;
+  /** Whether a step of a plan, or of a plan in it, has failed or timed out, however the plan ended. */
+  hasFailedStep(planId: ExecutionId): Promise<boolean>;
+  /** What a user can spare: answers of the cache, which ran nothing, then what did not fail, then the rest; the oldest ends first. */
+  leastWanted(userId: string, endedBefore: number, limit: number): Promise<Ended[]>;
+  /** Lets others have their turn. */
+  pause(): Promise<void>;
+}
+
+const FIRST: EndPlace = { finishedAt: Number.MIN_SAFE_INTEGER, id: '' };
+
+export class Removals {
+  readonly #users: Usages;
+  readonly #reads: EndReads;
+
+  constructor(users: Usages, reads: EndReads) {
+    this.#users = users;
+    this.#reads = reads;
+  }
+
+  async expired(ages: Ages, keepAtMost: number, limit: number, youngAfter = Infinity): Promise<Ended[]> {
+    const old = await this.#old(ages, limit);
+    if (old.length > 0) return old;
+    const kept = [...this.#users.all()].map(([userId, { kept }]) => [userId, kept] as const);
+    const total = kept.reduce((sum, [, n]) => sum + n, 0);
+    const before = await this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
+    return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
+  }
+
+  async aboveBytes(keepBytes: number, limit: number, youngAfter: number): Promise<Ended[]> {
+    const total = dataBytesOf(this.#users.sum);
+    if (total <= keepBytes) return [];
+    const usages = [...this.#users.all()].filter(([, { kept }]) => kept > 0);
+    const taken = usages.map(([userId, usage]) => [userId, dataBytesOf(usage)] as const);
+    // About as many as it takes: the caller asks again.
+    const cuts = (surplus: number) =>
+      surplusOf(taken, surplus).map(([userId, bytes]): [string, number] => {
+        const usage = this.#users.of(userId);
+        return [userId, Math.ceil((bytes / dataBytesOf(usage)) * usage.kept)];
+      });
+    const old = await this.#toCut(cuts(total - keepBytes), youngAfter, limit);
+    return old.length > 0 ? old : this.#toCut(cuts(total - 2 * keepBytes), Infinity, limit);
+  }
+
+  async #old({ finishedBefore, failedBefore }: Ages, limit: number): Promise<Ended[]> {
+    const found: Ended[] = await this.#reads.endedBefore(true, failedBefore, FIRST, limit);
+    let place = FIRST;
+    while (found.length < limit) {
+      const piece = await this.#reads.endedBefore(false, finishedBefore, place, limit);
+      for (const one of piece) {
+        const mayHaveFailed = one.kind === 'plan' && one.finishedAt >= failedBefore;
+        if (!mayHaveFailed || !(await this.#reads.hasFailedStep(one.id))) found.push(one);
+      }
+      const last = piece.at(-1);
+      if (last === undefined || piece.length < limit) break;
+      place = last;
+      await this.#reads.pause();
+    }
+    return found.slice(0, limit).map(({ id, kind }) => ({ id, kind }));
+  }
+
+  async #toCut(
+    cuts: readonly [userId: string, n: number][],
+    endedBefore: number,
+    limit: number,
+  ): Promise<Ended[]> {
+    const found: Ended[] = [];
+    for (const [userId, n] of cuts) {
+      if (found.length >= limit) break;
+      found.push(...(await this.#reads.leastWanted(userId, endedBefore, Math.min(n, limit - found.length))));
+    }
+    return found;
+  }
+}
