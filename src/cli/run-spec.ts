@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { namesProcess } from '../client/kinds.ts';
 import { given } from '../client/calls.ts';
 import type { Spec } from '../client/index.ts';
 import { Exit, EXIT, usage } from './exits.ts';
@@ -41,7 +42,6 @@ type Fields = Record<string, unknown>;
 /** @throws Exit when the flags do not fit together */
 export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.ProcessEnv): Spec {
   const what = whatOf(words, flags);
-  const runsProcess = what.kind !== 'http' && what.kind !== 'operation';
   const more: Fields = {
     ...{ labels: optional(flags.label, (list) => pairs(list, '--label')) },
     ...{ task_id: flags.task, priority: optional(flags.priority, wholeNumber) },
@@ -58,7 +58,7 @@ export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.Pr
     start_at: flags.at,
     delay_ms: optional(flags.delay, durationMs),
     stop: group({ signal: signalName(flags.stopSignal), grace_ms: optional(flags.grace, durationMs) }),
-    ...(runsProcess ? ofProcess(flags, env) : {}),
+    ...(namesProcess(what) ? ofProcess(flags, env) : {}),
   };
   // What the flags say goes before what a file says.
   return { output: outputOf(what, flags), ...what, ...given(more) } as unknown as Spec;

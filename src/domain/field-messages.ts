@@ -1,5 +1,6 @@
 // What is wrong with each field, in words for the one who sent it.
 import type { z } from 'zod';
+import { kindsOf, type StepsKind } from './kinds.ts';
 import { type FieldProblem, quoted } from './errors.ts';
 import { ExactNumber } from './exact-number.ts';
 import { issuesOf, pointer } from './issues.ts';
@@ -51,7 +52,7 @@ export function fieldMessage(issue: z.core.$ZodRawIssue): string | undefined {
       if (typeof discriminator !== 'string' || !Array.isArray(options)) return undefined;
       const given = (input as Record<string, unknown> | null)?.[discriminator];
       if (given === undefined) return `is required; it ${oneOf(options)}`;
-      const isPlan = discriminator === 'kind' && given === 'plan';
+      const isPlan = discriminator === 'kind' && kindsOf('steps').includes(given as StepsKind);
       return isPlan ? `${oneOf(options)}; send a plan to POST /v1/plans` : oneOf(options) + not(given);
     }
     case 'too_big': {

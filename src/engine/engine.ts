@@ -1,5 +1,6 @@
 // The engine: decides what happens to executions. Callers see this class and nothing behind it; it is put together from
 // its parts here, and nothing runs before `start`.
+import { hasSteps } from '../domain/kinds.ts';
 import type { Caller } from '../domain/spec/access.ts';
 import { circuitOfLane } from '../domain/webhooks/webhooks.ts';
 import type { CreditTotals } from '../domain/credits/account.ts';
@@ -18,7 +19,7 @@ import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
 import type { Command, HttpRunner, Runner, RunnerStatus, StopRequest } from '../domain/ports/runner.ts';
 import type { CacheEntry, CachePart, Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
-import type { Secrets } from '../domain/spec/secrets.ts';
+import type { FilledProcessWork, Secrets } from '../domain/spec/secrets.ts';
 import type { Schedule, ScheduleRun, TimesOf } from '../domain/schedules/schedule.ts';
 import type { When } from '../domain/schedules/schedule-schema.ts';
 import type { PlanDraft, PlanSpec } from '../domain/spec/plan.ts';
@@ -70,7 +71,7 @@ import { Leases } from './upkeep/leases.ts';
 import { recover } from './run/recovery.ts';
 import { AWAY_RETRY_S, stored } from './refusals.ts';
 import { EACH_SECOND, untilDone } from '../resilience/retrying.ts';
-import { giveBack, type ProcessWork, runExecution, type RunDeps } from './run/run-execution.ts';
+import { giveBack, runExecution, type RunDeps } from './run/run-execution.ts';
 import { Scheduler } from './run/scheduler.ts';
 import { submitAll } from './accept/submit.ts';
 import { accepted } from './accept/accepted.ts';
@@ -155,7 +156,7 @@ export interface EngineDeps {
   maxRetained: number;
   toCommand: (
     execution: RunningExecution,
-    work: ProcessWork,
+    work: FilledProcessWork,
     options: { epoch: number; traceparent: string },
   ) => Command;
 }
@@ -908,7 +909,7 @@ export class Engine {
 
   /** @throws RefusedError when the work of a schedule would not be accepted now */
   async #checkWork(caller: Caller, work: Spec | PlanSpec): Promise<void> {
-    if (work.kind === 'plan') return this.plans.mustBeValid(caller, work as unknown as PlanDraft);
+    if (hasSteps(work)) return this.plans.mustBeValid(caller, work as unknown as PlanDraft);
     const submission = { spec: work, trace: null, idempotency: null, rerunOf: null };
     const ready = await this.#withInputs(caller, submission);
     if (ready instanceof RefusedError) throw ready;

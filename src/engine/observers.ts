@@ -1,5 +1,6 @@
 // Those who keep up with the state of executions: deadlines, joins, plans, kept results, charges, and whoever waits. They take in
 // what this engine has done at once, and what others have done as soon as it has been read.
+import { hasSteps } from '../domain/kinds.ts';
 import type { Execution, Pool } from '../domain/execution/execution.ts';
 import { POOLS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
@@ -65,7 +66,7 @@ export class Observers {
     this.take(execution);
     const isHere = this.holds(execution);
     // Whoever runs it sees to its limits.
-    if (status === 'running' && spec.kind !== 'plan' && !isHere) deadlines.forget(id);
+    if (status === 'running' && !hasSteps(spec) && !isHere) deadlines.forget(id);
     if (cache !== null && (phase === 'queued' || phase === 'starting'))
       joins.offer(execution.userId, joinKey(execution, cache.key), runId);
     const run = isHere ? live.get(runId) : undefined;

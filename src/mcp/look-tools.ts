@@ -1,5 +1,6 @@
 // Tools that look at what runs and has run, and the one that ends it.
 import { z } from 'zod';
+import { isPlan } from '../client/kinds.ts';
 import type { Execution } from '../client/index.ts';
 import { readLog } from './logs.ts';
 import { executionResult, logUri, planResult } from './results.ts';
@@ -63,9 +64,7 @@ const getTool = tool({
   annotations: READS,
   async run({ id: of }, { client, signal }) {
     const found = await client.get(of, { signal });
-    return found.kind === 'plan'
-      ? planResult(await client.plans.get(of, { signal }))
-      : executionResult(found);
+    return isPlan(found) ? planResult(await client.plans.get(of, { signal })) : executionResult(found);
   },
 });
 

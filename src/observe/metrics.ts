@@ -1,13 +1,13 @@
 // Prometheus metrics. It listens to lifecycle events and asks for gauges when it is scraped; labels are closed sets,
 // never a user, an id or a command. Names without the prefix are those of the source systems.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { carrierFacts, KINDS } from '../domain/kinds.ts';
 import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
 import { FINAL_STATUSES, judge, LOST_DETAILS } from '../domain/outcome.ts';
-import { KINDS } from '../domain/spec/spec.ts';
 import type { StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import type { RunnerStatus } from '../domain/ports/runner.ts';
 import { METRICS, type MetricSpec } from './metric-catalogue.ts';
@@ -109,7 +109,7 @@ function beginSeries(meters: Meters): void {
   for (const stream of ['stdout', 'stderr']) meters.outputBytes.inc({ stream }, 0);
   for (const kind of KINDS) {
     meters.accepted.inc({ kind }, 0);
-    const cause = kind === 'plan' ? 'steps_ended' : kind === 'http' ? 'http_response' : 'exited';
+    const cause = carrierFacts({ kind }).usualCause;
     for (const ends of [
       { status: 'completed', cause, fault: 'none' },
       { status: 'failed', cause, fault: 'user' },

@@ -3,7 +3,7 @@ import type { ExecutionId } from '../domain/ids.ts';
 import { dataBytesOf } from '../domain/kept.ts';
 import type { Ages } from '../domain/ports/store.ts';
 import { surplusOf } from '../domain/shares.ts';
-import type { Kind } from '../domain/spec/spec.ts';
+import { hasSteps, type Kind } from '../domain/kinds.ts';
 import type { Usages } from './usages.ts';
 
 export interface Ended {
@@ -72,7 +72,7 @@ export class Removals {
     while (found.length < limit) {
       const piece = await this.#reads.endedBefore(false, finishedBefore, place, limit);
       for (const one of piece) {
-        const mayHaveFailed = one.kind === 'plan' && one.finishedAt >= failedBefore;
+        const mayHaveFailed = hasSteps(one) && one.finishedAt >= failedBefore;
         if (!mayHaveFailed || !(await this.#reads.hasFailedStep(one.id))) found.push(one);
       }
       const last = piece.at(-1);

@@ -37,7 +37,8 @@ import type { StepRecord } from '../domain/ports/store.ts';
 import type { NewExecution } from '../domain/ports/group.ts';
 import type { ScheduleOf } from '../domain/execution/execution.ts';
 import type { PlanSpec } from '../domain/spec/plan.ts';
-import type { Kind, Spec, Work } from '../domain/spec/spec.ts';
+import type { Kind } from '../domain/kinds.ts';
+import type { Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';
 
 export interface ExecutionRow {

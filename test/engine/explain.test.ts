@@ -4,7 +4,7 @@ import { NO_OUTPUT } from '../../src/domain/execution/execution.ts';
 import type { NotRetried } from '../../src/domain/execution/explained.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
-import type { Kind } from '../../src/domain/spec/spec.ts';
+import type { Kind } from '../../src/domain/kinds.ts';
 import { exitCodeWords } from '../../src/engine/explain/exit-codes.ts';
 import { whyEnded } from '../../src/engine/explain/why-ended.ts';
 import { whyRetried } from '../../src/engine/explain/why-retried.ts';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
@@ -116,3 +116,14 @@ t.test('the thread of the store and the runner host load no schemas and no serve
       t.notMatch(read(file), /node_modules\/(?:zod|fastify)\//, `${start}: ${file}`);
   t.match([...all('dist/bin/import.js')].map(read).join(''), /node_modules\/zod\//, 'regions are named');
 });
+
+t.test(
+  'one table says what each kind is: nothing else compares a kind with the names of those without a process',
+  async (t) => {
+    const named = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && /\bkind [!=]== '(plan|http)'/.test(read(join('src', file))),
+    );
+    // The client knows the server by its API only; the other names the host that a call goes to.
+    t.same(new Set(named), new Set(['client/kinds.ts', 'engine/policies/operations.ts']));
+  },
+);

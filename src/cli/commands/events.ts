@@ -1,5 +1,6 @@
 // `execd events`, `execd stats` and `execd top`: what happens, and how much.
 import type { Command } from 'commander';
+import { isPlan } from '../../client/kinds.ts';
 import { given } from '../../client/calls.ts';
 import { dataOf, type Event, type EventFilter, type Execution, type Stats } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
@@ -65,8 +66,9 @@ async function events(session: Session, text: string | undefined, flags: EventFl
 
 async function eventsOf(session: Session, text: string) {
   const id = await session.idOf(text);
-  const { kind } = await session.client.get(id);
-  return kind === 'plan' ? session.client.plans.events(id) : session.client.executionEvents(id);
+  return isPlan(await session.client.get(id))
+    ? session.client.plans.events(id)
+    : session.client.executionEvents(id);
 }
 
 function filterOf({ type, status, kind, task, label, after = 'now' }: EventFlags): EventFilter {

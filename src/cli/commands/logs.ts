@@ -1,5 +1,6 @@
 // `execd logs` and `execd attach`.
 import type { Command } from 'commander';
+import { isPlan } from '../../client/kinds.ts';
 import { dataOf, given } from '../../client/calls.ts';
 import type { LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
@@ -56,7 +57,7 @@ export function logCommands(program: Command, session: Session, end: (code: numb
 async function logs(session: Session, text: string, flags: Flags): Promise<void> {
   const { client, terminal, isJson } = session;
   const id = await session.idOf(text);
-  if ((await client.get(id)).kind === 'plan') return planLogs(session, id, flags.follow === true);
+  if (isPlan(await client.get(id))) return planLogs(session, id, flags.follow === true);
   const { stream, follow = false, tail, since, attempt } = flags;
   if (stream !== undefined && stream !== 'stdout' && stream !== 'stderr')
     throw usage(`--stream is ${JSON.stringify(stream)}; it must be stdout or stderr.`);

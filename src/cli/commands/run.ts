@@ -1,5 +1,6 @@
 // `execd run`: a command on the server, as if it ran here.
 import type { Command } from 'commander';
+import { namesProcess } from '../../client/kinds.ts';
 import { ConnectionError, ProblemError, type Spec } from '../../client/index.ts';
 import { begun } from '../attach.ts';
 import { Exit, EXIT } from '../exits.ts';
@@ -90,7 +91,7 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
 }
 
 function takesStdin(spec: Spec): boolean {
-  return spec.kind !== 'http' && spec.kind !== 'operation' && !('stdin' in spec);
+  return namesProcess(spec) && !('stdin' in spec);
 }
 
 /** Nothing has run: that has a code of its own, which no command has. */

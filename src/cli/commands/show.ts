@@ -1,5 +1,6 @@
 // `execd show`: one execution for people: what it is, why it ended so, and what to do next.
 import type { Command } from 'commander';
+import { isPlan, isRequest } from '../../client/kinds.ts';
 import type { Execution } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { commandOf, type Session } from '../session.ts';
@@ -22,7 +23,7 @@ async function show(session: Session, text: string): Promise<void> {
   const { terminal, client, isJson } = session;
   const id = await session.idOf(text);
   const execution = await client.get(id);
-  if (execution.kind === 'plan') return showPlan(session, id);
+  if (isPlan(execution)) return showPlan(session, id);
   if (isJson) return terminal.json(execution);
   await terminal.line(summary(session, execution));
 }
@@ -119,5 +120,5 @@ function nextStep({ id, phase, status, outcome, kind }: Execution): string | nul
   if (status === 'completed') return null;
   if (outcome?.cause === 'spawn_failed') return `Correct the command: execd rerun --edit ${id}`;
   if (outcome?.cause.endsWith('_timeout') === true) return `Give it more time: execd rerun --edit ${id}`;
-  return kind === 'http' ? `execd rerun ${id}` : `execd logs ${id}    execd rerun ${id}`;
+  return isRequest({ kind }) ? `execd rerun ${id}` : `execd logs ${id}    execd rerun ${id}`;
 }

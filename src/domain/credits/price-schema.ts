@@ -1,7 +1,7 @@
 // Prices as the credits file and operations give them.
 import { z } from 'zod';
+import { RUN_KINDS } from '../kinds.ts';
 import { MAX_CREDITS } from '../cost.ts';
-import { SPEC_KINDS } from '../spec/spec.ts';
 
 /** Greatest number in a price. */
 export const MAX_PRICE = 1_000_000_000;
@@ -34,8 +34,7 @@ export const priceSchema = z.strictObject({
 export type Price = z.infer<typeof priceSchema>;
 
 /** Kinds that run; an operation has a price of its own, or that of what it runs. */
-const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
-type RunKind = Exclude<(typeof SPEC_KINDS)[number], 'operation'>;
+type RunKind = (typeof RUN_KINDS)[number];
 /** A plan runs nothing itself: its steps are executions of their own, each with its price. */
 const planPriceSchema = priceSchema.pick({ per_run: true, every: true });
 

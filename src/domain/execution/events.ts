@@ -8,7 +8,7 @@ import type { MoveType, StoredPhase } from './lifecycle.ts';
 import { statusOf } from './lifecycle.ts';
 import type { FinalStatus, Outcome } from '../outcome.ts';
 import { FINAL_STATUSES, judge } from '../outcome.ts';
-import type { Kind } from '../spec/spec.ts';
+import type { Kind } from '../kinds.ts';
 
 export interface LifecycleEvent {
   /** Store-wide, in commit order. */

@@ -1,4 +1,5 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
+import { carrierFacts, hasSteps, type Kind } from '../kinds.ts';
 import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
@@ -97,9 +98,8 @@ export const POOLS = ['process', 'http'] as const;
 export type Pool = (typeof POOLS)[number];
 
 /** Null for a plan, which holds no slot: its steps do. */
-export function poolOf(work: Work | PlanSpec): Pool | null {
-  if (work.kind === 'plan') return null;
-  return work.kind === 'http' ? 'http' : 'process';
+export function poolOf(work: { kind: Kind }): Pool | null {
+  return carrierFacts(work).pool;
 }
 
 /** W3C trace context that the execution belongs to (trace-id, parent-id, flags; lower-case hex). */
@@ -405,7 +405,7 @@ export function lastAttemptNumber(execution: Execution): number {
 /** When the first process of the execution was started, ms since the epoch. */
 export function startedAt(execution: Execution): number | null {
   if (execution.phase === 'scheduled') return null;
-  if (execution.spec.kind === 'plan') return beganAt(execution);
+  if (hasSteps(execution.spec)) return beganAt(execution);
   return execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
 }
 

@@ -19,6 +19,7 @@
 //            └────cancel, settle──→ done
 //
 // `running` and `finishing` are views of `starting` that live in memory only (see `shownPhase`).
+import { hasSteps } from '../kinds.ts';
 import type { Execution, Phase, Status } from './execution.ts';
 import type { Outcome } from '../outcome.ts';
 import { judge } from '../outcome.ts';
@@ -122,6 +123,6 @@ export function shownPhase(execution: Execution, stage: LiveStage | null): Phase
   if (execution.status !== 'running') return waitingPhase(execution.phase);
   if (stage === 'ended') return 'finishing';
   if (execution.phase === 'canceling') return 'canceling';
-  if (execution.spec.kind === 'plan') return 'running';
+  if (hasSteps(execution.spec)) return 'running';
   return stage === 'running' ? 'running' : 'starting';
 }

@@ -1,5 +1,6 @@
 // Operations: what a client may ask for by name. A file defines them: their parameters, what they run, and their
 // policies. Here are the words of that file and what they mean; reading it is not done here.
+import { RUN_KINDS, takesProcess } from '../kinds.ts';
 import { resolveTimes, toWireTimes } from '../spec/times.ts';
 import { z } from 'zod';
 import { compileRun } from './compile-run.ts';
@@ -12,7 +13,6 @@ import { hook } from './hook.ts';
 import { priceSchema } from '../credits/price-schema.ts';
 import {
   cache,
-  SPEC_KINDS,
   labels,
   operationName,
   type OversizedStrategy,
@@ -132,7 +132,6 @@ const paramsSchema = z
   })
   .transform((schema) => schema as ParamsSchema);
 
-const RUN_KINDS = SPEC_KINDS.filter((kind) => kind !== 'operation');
 /** What it runs, in the words of a request; texts may hold slots, so that its fields are checked when it is compiled. */
 const run = z.looseObject({ kind: z.enum(RUN_KINDS) });
 
@@ -200,11 +199,11 @@ export function operationSchema(limits: SpecLimits) {
       path: ['cacheable'],
       error: 'must not be false beside cache',
     })
-    .refine(({ limits, run }) => limits === undefined || run.kind !== 'http', {
+    .refine(({ limits, run }) => limits === undefined || takesProcess(run), {
       path: ['limits'],
       error: 'must be left out for an HTTP call, which has no processes',
     })
-    .refine(({ stop, run }) => stop === undefined || run.kind !== 'http', {
+    .refine(({ stop, run }) => stop === undefined || takesProcess(run), {
       path: ['stop'],
       error: 'must be left out for an HTTP call, which has no processes',
     })
@@ -423,14 +422,12 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Opera
   const oversized = output?.oversized ?? defaults.oversized;
   return {
     timeouts: toWireTimes(resolveTimes(timeouts, { attemptMs: defaults.attemptMs })),
-    limits:
-      definition.run.kind === 'http'
-        ? null
-        : eachLimit((name) => definition.limits?.[name] ?? defaults.limits[name] ?? null),
-    stop:
-      definition.run.kind === 'http'
-        ? null
-        : shownStop(resolveStop(definition.stop ?? {}, { byDefault: defaults.graceMs, most: null })),
+    limits: !takesProcess(definition.run)
+      ? null
+      : eachLimit((name) => definition.limits?.[name] ?? defaults.limits[name] ?? null),
+    stop: !takesProcess(definition.run)
+      ? null
+      : shownStop(resolveStop(definition.stop ?? {}, { byDefault: defaults.graceMs, most: null })),
     adaptive_timeout: definition.adaptive_timeout ?? null,
     retry: retry === undefined ? null : withRetryDefaults(retry, defaults),
     retry_budget: definition.retry_budget,

@@ -1,5 +1,6 @@
 // Looks a plan over before anything of it is begun: every problem at once, each with its place.
 import type { z } from 'zod';
+import { hasSteps } from '../kinds.ts';
 import type { Conditions } from './conditions.ts';
 import type { FieldProblem } from '../errors.ts';
 import { parseFields } from '../exact-fields.ts';
@@ -98,7 +99,7 @@ function* checkPlan(
   yield* new ScopeCheck(plan, steps, names, ancestors, context).check(at);
   for (const [i, step] of steps.entries()) {
     // Without one of these it has been reported, and is no plan.
-    if (step?.kind === 'plan' && step.steps !== undefined && step.strategy !== undefined)
+    if (step != null && hasSteps(step) && step.steps !== undefined && step.strategy !== undefined)
       yield* checkPlan(step as unknown as PlanDraft, [...at, 'steps', i], depth + 1, context);
   }
   return levels?.map((level) => level.map((i) => nameOf(steps[i], i))) ?? null;
@@ -113,7 +114,7 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
     return null;
   }
   const step = value as StepSpec;
-  const form = step.kind === 'plan' ? 'plan' : 'single';
+  const form = hasSteps(step) ? 'plan' : 'single';
   const parsed = parseFields(schemas[form], step);
   if (!parsed.success) {
     const issues = [...parsed.error.issues, ...issuesBesideKind(parsed.error, step)].filter(

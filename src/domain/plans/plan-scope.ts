@@ -1,4 +1,5 @@
 // Whether what a plan's texts refer to is known when they are filled in, and whether values may stand where they are to.
+import { hasSteps } from '../kinds.ts';
 import { type Condition, ConditionError, type Conditions, type Expression } from './conditions.ts';
 import type { Ancestors } from './plan-graph.ts';
 import { isFilledIn, type PlanDraft, type StepSpec } from '../spec/plan.ts';
@@ -85,7 +86,7 @@ export class ScopeCheck {
         'while',
         'condition',
       ]);
-    if (outputs === undefined || step.kind === 'plan') return;
+    if (outputs === undefined || hasSteps(step)) return;
     const roots = [...OWN_ROOTS, ...round.filter((root) => root !== 'previous')];
     yield* this.#references(outputs, [...path, 'outputs'], roots, number);
   }

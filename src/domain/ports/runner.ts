@@ -1,4 +1,5 @@
 // What runs commands and requests.
+import { type RequestKind } from '../kinds.ts';
 import type { HttpResponse, OutputTotals } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { IsolationTier } from '../isolation.ts';
@@ -61,7 +62,7 @@ export interface AttemptStart extends AttemptName {
 
 /** An HTTP request as an attempt. */
 export interface RequestStart extends AttemptName {
-  work: Extract<FilledWork, { kind: 'http' }>;
+  work: Extract<FilledWork, { kind: RequestKind }>;
   userId: string;
   /** Headers, in lower case, that no other server is to have. */
   secretHeaders: readonly string[];

@@ -21,7 +21,7 @@ import type { Cause, Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { QueueUse } from '../shares.ts';
-import type { Kind } from '../spec/spec.ts';
+import type { Kind } from '../kinds.ts';
 import type {
   Delivery,
   DeliveryQuery,

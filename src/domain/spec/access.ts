@@ -1,5 +1,6 @@
 // Who asks, and what their credential lets them do. The user comes from the credential, never from the body.
 import { z } from 'zod';
+import { isRequest } from '../kinds.ts';
 import { quoted } from '../errors.ts';
 import { hostName, type HttpWork, operationName, type Spec } from './spec.ts';
 
@@ -113,7 +114,7 @@ export function hostOf(url: string | URL): string {
 
 /** Hosts that a list of grants lets a call reach, by itself and by redirects; null is any. */
 export function hostsIn(list: 'any' | readonly Grant[], spec: Spec): readonly string[] | null {
-  if (list === 'any' || spec.kind !== 'http') return null;
+  if (list === 'any' || !isRequest(spec)) return null;
   return list.flatMap((one) => ('host' in one ? [one.host] : []));
 }
 

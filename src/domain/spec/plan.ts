@@ -1,11 +1,11 @@
 // Plans: what a client may ask for in many steps. The schemas are the only definition, as for specs; references may stand
 // in place of values, which `plan-check.ts` makes sure of.
 import { z } from 'zod';
+import { hasSteps, type StepsKind, type Kind } from '../kinds.ts';
 import { boundedRecord } from './bounded.ts';
 import { ExactNumber } from '../exact-number.ts';
 import {
   idempotencyKey,
-  type Kind,
   labels,
   osString,
   planTimeouts,
@@ -171,7 +171,7 @@ export type Loop = (
 
 /** What a client asked for. A loop is a plan too, which no client can ask for: the engine makes it of a step. */
 export type PlanSpec = Omit<z.infer<typeof planFields>, 'steps'> & {
-  kind: 'plan';
+  kind: StepsKind;
   steps: readonly StepSpec[];
   loop?: Loop;
 };
@@ -218,13 +218,18 @@ export function named(plan: PlanDraft): PlanDraft {
   return { ...plan, steps: plan.steps.map(namedStep) };
 }
 
+/** What is asked for by a plan, with all its steps named. */
+export const planSpec = (plan: PlanDraft): PlanSpec => ({ kind: 'plan', ...named(plan) }) as PlanSpec;
+
 function namedStep(value: unknown, index: number): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber)
     return value;
   const step = value as Record<string, unknown>;
   // What is no list of steps is reported by the check.
   const inner =
-    step.kind === 'plan' && Array.isArray(step.steps) ? { steps: step.steps.map(namedStep) } : null;
+    hasSteps(step as { kind: Kind }) && Array.isArray(step.steps)
+      ? { steps: step.steps.map(namedStep) }
+      : null;
   if (step.name !== undefined && inner === null) return step;
   return { name: `step_${index}`, ...step, ...inner };
 }
@@ -239,7 +244,7 @@ export function bodyOf(step: StepSpec): Record<string, unknown> & { kind: Kind }
   const body: Record<string, unknown> & { kind: Kind } = { kind: step.kind };
   for (const [name, value] of Object.entries(step)) {
     // Of a plan the outputs are its own.
-    if (name === 'outputs' && step.kind === 'plan') body.outputs = value;
+    if (name === 'outputs' && hasSteps(step)) body.outputs = value;
     else if (!(STEP_FIELDS as readonly string[]).includes(name)) body[name] = value;
   }
   if (step.kind === 'operation') {
@@ -254,5 +259,5 @@ export function isFilledIn(step: StepSpec, field: string): boolean {
   if (field === 'kind' || (STEP_FIELDS as readonly string[]).includes(field)) return false;
   // Who may run which operation is known before.
   if (step.kind === 'operation' && field === 'operation') return false;
-  return step.kind !== 'plan' || !['steps', 'strategy', 'outputs', 'description'].includes(field);
+  return !hasSteps(step) || !['steps', 'strategy', 'outputs', 'description'].includes(field);
 }

@@ -1,5 +1,6 @@
 // Secrets by reference: a spec names them, and never holds one. They reach the environment of a process or a header of an
 // HTTP call, at the start of an attempt, and nothing else.
+import { carrierFacts, isRequest, type ProcessKind, type RequestKind } from '../kinds.ts';
 import type { SecretRef } from '../secret-ref.ts';
 import type { PlanSpec } from './plan.ts';
 import type { Work } from './spec.ts';
@@ -28,18 +29,22 @@ export interface SecretUse {
   operation: string | null;
 }
 
-type Filled<W> = W extends { kind: 'http' }
+type Filled<W> = W extends { kind: RequestKind }
   ? Omit<W, 'headers'> & { headers?: Record<string, string> | undefined }
   : W extends { env?: unknown }
     ? Omit<W, 'env'> & { env?: Record<string, string> | undefined }
     : W;
 /** Work with its secrets in their places: never stored, never shown. */
 export type FilledWork = Filled<Work>;
+/** What a runner host carries out. */
+export type FilledProcessWork = Extract<FilledWork, { kind: ProcessKind }>;
 
 /** Values that may be references. */
-function placesOf(work: AnyWork): Record<string, string | SecretRef> {
-  if (work.kind === 'plan') return {};
-  return (work.kind === 'http' ? work.headers : work.env) ?? {};
+type Places = Record<string, string | SecretRef>;
+
+function placesOf(work: AnyWork): Places {
+  const { secretsIn: field } = carrierFacts(work);
+  return field === null ? {} : ((work as Partial<Record<typeof field, Places>>)[field] ?? {});
 }
 
 /** Names of the secrets that work uses, each once. */
@@ -53,7 +58,7 @@ export function secretsIn(work: AnyWork): string[] {
 
 /** Headers that hold a secret, in lower case: they go to no other server. */
 export function secretHeaders(work: Work): string[] {
-  if (work.kind !== 'http') return [];
+  if (!isRequest(work)) return [];
   const places = Object.entries(placesOf(work)).filter(([, value]) => typeof value !== 'string');
   return places.map(([name]) => name.toLowerCase());
 }
@@ -66,7 +71,7 @@ export function fillSecrets(work: Work, reveal: (name: string) => string): Fille
     return [name, prefix + reveal(value.secret)];
   });
   const filled = Object.fromEntries(values);
-  return work.kind === 'http' ? { ...work, headers: filled } : { ...work, env: filled };
+  return isRequest(work) ? { ...work, headers: filled } : { ...work, env: filled };
 }
 
 /** Stands between texts that are looked through together; no secret holds it. */

@@ -1,6 +1,7 @@
 // What a client may ask for. The schemas are the only definition: types, validation and the OpenAPI document
 // all come from them. Every object is strict: a key that is not here is refused by name, never ignored.
 import { z } from 'zod';
+import { type ProcessKind, type RequestKind } from '../kinds.ts';
 import { artifacts, files, NO_CACHE } from './files.ts';
 import { boundedList, boundedRecord } from './bounded.ts';
 import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
@@ -643,11 +644,6 @@ function kindShapes() {
   };
 }
 
-/** Kinds that can be asked for alone; a plan is asked for by a route of its own. */
-export const SPEC_KINDS = ['exec', 'shell', 'script', 'aws_cli', 'http', 'operation'] as const;
-export const KINDS = [...SPEC_KINDS, 'plan'] as const;
-export type Kind = (typeof KINDS)[number];
-
 function beginningOf({ source }: { source: string }): string {
   return quoted(source.slice(0, FIRST_CHARS));
 }
@@ -740,8 +736,8 @@ export function specSchema(limits: SpecLimits, parts = specParts(limits)) {
 export type Spec = z.infer<ReturnType<typeof specSchema>>;
 /** What can be carried out as it stands: an operation becomes one of these. */
 export type Work = Exclude<Spec, { kind: 'operation' }>;
-export type HttpWork = Extract<Work, { kind: 'http' }>;
-export type ProcessWork = Exclude<Work, { kind: 'http' }>;
+export type HttpWork = Extract<Work, { kind: RequestKind }>;
+export type ProcessWork = Extract<Work, { kind: ProcessKind }>;
 export type TimeoutsSpec = NonNullable<Spec['timeouts']>;
 
 /** 1 to 255 printable ASCII characters (draft-ietf-httpapi-idempotency-key-header-07 leaves the form open). */

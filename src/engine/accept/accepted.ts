@@ -1,4 +1,5 @@
 // The execution that a submission becomes: its settings, its rights, its secrets and its start.
+import { hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -28,7 +29,7 @@ function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { rerunOf } = submission;
   const spec = withoutSecret(submission.spec);
-  if (spec.kind === 'plan') return acceptedPlan(caller, { ...submission, spec }, deps);
+  if (hasSteps(spec)) return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
   const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
@@ -86,7 +87,7 @@ function confinement(
   { isolation, hasNetwork }: Confinement,
   { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
 ): { isolation: IsolationTier; hasNetwork: boolean } {
-  if (work.kind === 'http') return NO_PROCESS;
+  if (!takesProcess(work)) return NO_PROCESS;
   // Where none is strong enough any more, the runner refuses.
   const tier = tierFor(isolation, tiers()) ?? isolation;
   return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };

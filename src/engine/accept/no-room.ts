@@ -1,4 +1,5 @@
 // Why there is no room for one more execution, in words.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
@@ -12,7 +13,7 @@ export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError
 }
 
 export function keyBusy(spec: Spec | PlanSpec, scheduler: Scheduler): RefusedError {
-  const { key = '', limit = 1 } = spec.kind === 'plan' ? {} : (spec.concurrency ?? {});
+  const { key = '', limit = 1 } = hasSteps(spec) ? {} : (spec.concurrency ?? {});
   const detail =
     `${limit} executions with the concurrency key ${quoted(key)} run or wait, and its limit (concurrency.limit) allows no more. ` +
     'Try again later, or set concurrency.on_conflict to "queue".';

@@ -1,4 +1,5 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
+import { carrierFacts, hasSteps } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { cacheOwner } from '../../domain/cache.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -165,7 +166,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
 
 /** What becomes of others with its concurrency key. */
 function conflictOf(spec: Spec | PlanSpec): Pick<AcceptPart, 'conflict'> {
-  if (spec.kind === 'plan') return {};
+  if (hasSteps(spec)) return {};
   const { concurrency, debounce_ms: debounceMs } = spec;
   const asked = concurrency?.on_conflict ?? 'queue';
   if (debounceMs !== undefined) return { conflict: 'debounce' };
@@ -212,7 +213,7 @@ function quotaOf({ userId, plan }: NewExecution, deps: SubmitDeps): Pick<AcceptP
 
 /** What happens when no slot is free. A step has its place in the plan, and waits; so does what is to start later. */
 export function onLimitOf({ work, plan, startAt }: NewExecution, policy: EngineSettings): 'queue' | 'reject' {
-  if (plan !== null || startAt !== null || work.kind === 'plan') return 'queue';
+  if (plan !== null || startAt !== null || hasSteps(work)) return 'queue';
   return work.on_limit ?? policy.onLimit;
 }
 
@@ -224,7 +225,7 @@ export function price(
   { credits }: Pick<SubmitDeps, 'credits'>,
 ): Pick<AcceptPart, 'pricing'> {
   if (credits === null || isFree) return {};
-  const isPlan = execution.work.kind === 'plan';
+  const isPlan = hasSteps(execution.work);
   const as = isPlan ? 'plan' : execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
   const quote = credits.quote(execution, as);
   if (quote === null) return {};
@@ -240,7 +241,7 @@ export function joinKey({ retry, retrySafe }: Pick<Execution, 'retry' | 'retrySa
 /** Each of them gets the result, in one transaction: of large ones, fewer. */
 export function mostJoined({ outputPolicy, work }: NewExecution): number {
   if (outputPolicy.parse === 'json') return 64;
-  const most = (work.kind === 'http' ? 1 : 2) * resultBytesOf(outputPolicy);
+  const most = carrierFacts(work).texts * resultBytesOf(outputPolicy);
   return Math.min(1000, Math.floor(MOST_JOINED_BYTES / Math.max(1, most)));
 }
 const MOST_JOINED_BYTES = 128 * 1024 * 1024;
@@ -260,7 +261,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
   const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
-  if (execution.work.kind === 'plan') return idle;
+  if (hasSteps(execution.work)) return idle;
   const denied = whyRevoked(execution, deps.isRevoked);
   if (denied !== null) return { ...idle, end: { outcome: denied, result: null } };
   // Whether there is a result by then, nobody knows now.
@@ -314,7 +315,7 @@ async function conclude(
   const execution = result.status === 'applied' ? result.executions.at(-1) : undefined;
   if (execution !== undefined) {
     if (execution.status !== 'running') one.slot?.release();
-    else if (execution.spec.kind === 'plan') deps.beginPlan(execution);
+    else if (hasSteps(execution.spec)) deps.beginPlan(execution);
     else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
     // Others with its concurrency key, which it has cancelled.

@@ -1,6 +1,6 @@
 // What an exit code says, in words: the conventions of shells (POSIX.1-2024, XCU 2.8.2 "Exit Status for Commands") and of the
 // AWS CLI ("Command line return codes").
-import type { Kind } from '../../domain/spec/spec.ts';
+import type { Kind } from '../../domain/kinds.ts';
 
 /** Signals of Linux that end a process, by number (signal(7)). */
 const SIGNALS: Readonly<Record<number, string>> = {

@@ -1,5 +1,6 @@
 // Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
 // Reads only; each part is a pure function of the record and of what the queue knows now.
+import { hasSteps } from '../../domain/kinds.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -66,7 +67,7 @@ const MOST_EARLIER = 100;
 export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps): Promise<Explanation> {
   const view = await deps.get(caller, id);
   const { execution } = view;
-  const isPlan = execution.spec.kind === 'plan';
+  const isPlan = hasSteps(execution.spec);
   const waiting = execution.status === 'pending' ? await waitingOf(execution, deps) : null;
   const end = isFinished(execution) ? whyEnded(execution) : null;
   const steps = isPlan ? stepsOf(await deps.planView(caller, id)) : null;
@@ -114,7 +115,7 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
   if (!isFinished(execution) || !deps.isOpen()) return null;
   const { spec, outcome, status, id } = execution;
   const mayHelp = status !== 'completed' && judge(outcome).error?.retryable !== false;
-  if (spec.kind === 'plan') {
+  if (hasSteps(spec)) {
     const words =
       status === 'completed'
         ? 'A rerun runs all steps again.'

@@ -1,5 +1,6 @@
 // The logs of all steps of a plan as one: each record with the name of its step. Read one after the other, in the order in
 // which they began; followed side by side. Nothing is buffered but one item a step.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Store } from '../../domain/ports/store.ts';
@@ -134,10 +135,11 @@ async function stepsOf(
   deps: PlanLogDeps,
 ): Promise<{ step: string; executionId: ExecutionId }[]> {
   const found: { step: string; executionId: ExecutionId }[] = [];
-  for (const { step, executionId, kind } of await deps.store.steps(planId)) {
+  for (const one of await deps.store.steps(planId)) {
+    const { step, executionId } = one;
     if (executionId === null) continue;
     const name = above === null ? step : `${above}/${step}`;
-    if (kind === 'plan') found.push(...(await stepsOf(executionId, name, deps)));
+    if (hasSteps(one)) found.push(...(await stepsOf(executionId, name, deps)));
     else found.push({ step: name, executionId });
   }
   return found;

@@ -1,8 +1,15 @@
 // One live plan: begins what is due, takes in what has ended, and ends the plan. It is told of ends after they are stored,
 // and keeps nothing that the store does not have: after a crash it is made anew from there.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Conditions } from '../../domain/plans/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type Pool, type Result } from '../../domain/execution/execution.ts';
+import {
+  type Execution,
+  isFinished,
+  type Pool,
+  poolOf,
+  type Result,
+} from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import { weigh } from '../../domain/json.ts';
@@ -60,8 +67,7 @@ interface Begun {
 
 /** Where a step waits for a slot; null for one that is a plan. What an operation runs is known later: most are commands. */
 function poolOfStep({ step, round }: Node): Pool | null {
-  if (step.kind === 'plan' || (round === null && isLoop(step))) return null;
-  return step.kind === 'http' ? 'http' : 'process';
+  return round === null && isLoop(step) ? null : poolOf(step);
 }
 
 export class PlanRun {
@@ -353,7 +359,7 @@ export class PlanRun {
       ...{ spec, trace: this.#plan.trace, idempotency: null, rerunOf: null },
       plan: { id: this.id, step: name },
     };
-    if (this.#plan.redriveOf === null || spec.kind !== 'plan') return submission;
+    if (this.#plan.redriveOf === null || !hasSteps(spec)) return submission;
     const redrive = await this.#deps.redriveStep(this.id, name, spec);
     return redrive === null ? submission : { ...submission, redrive };
   }

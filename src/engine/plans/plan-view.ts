@@ -1,4 +1,5 @@
 // How far a plan is, as readers see it: what the store has of its steps, beside those that have not begun.
+import { hasSteps, type Kind } from '../../domain/kinds.ts';
 import { beganAt, type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { StoredPhase } from '../../domain/execution/lifecycle.ts';
@@ -8,7 +9,6 @@ import type { SkipReason } from '../../domain/plans/plan-state.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { StepRecord } from '../../domain/ports/store.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { Kind } from '../../domain/spec/spec.ts';
 
 export const COUNTED = [
   'pending',
@@ -130,7 +130,7 @@ function stepView(
   const { executionId, status, phase, attempts, skipReason, outcome, keptFrom, createdAt, finishedAt } =
     record;
   // A plan begins with its acceptance; what was taken over has taken its time elsewhere.
-  const startedAt = record.kind === 'plan' ? createdAt : record.startedAt;
+  const startedAt = hasSteps(record) ? createdAt : record.startedAt;
   const durationMs =
     startedAt === null || finishedAt === null || keptFrom !== null
       ? null

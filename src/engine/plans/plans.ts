@@ -1,4 +1,5 @@
 // Plans: what is asked for in many steps. Holds those that are live, and answers for all of them.
+import { hasSteps, kindsOf, type StepsKind } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished, type RunningExecution } from '../../domain/execution/execution.ts';
@@ -10,6 +11,7 @@ import {
   ASIDE,
   isLoop,
   named,
+  planSpec,
   type PlanDraft,
   type PlanSpec,
   type StepSpec,
@@ -141,7 +143,7 @@ export class Plans {
 
   /** Takes in the newest state of any execution. */
   follow(execution: Execution): void {
-    if (execution.spec.kind === 'plan') this.#live.get(execution.id)?.run.follow(execution);
+    if (hasSteps(execution.spec)) this.#live.get(execution.id)?.run.follow(execution);
     if (execution.plan !== null && isFinished(execution))
       this.#live.get(execution.plan.id)?.run.stepEnded(execution);
     if (execution.status !== 'pending') this.#room.changed();
@@ -171,12 +173,15 @@ export class Plans {
     options: Pick<Submission, 'trace' | 'idempotency'>,
   ): Promise<Submitted> {
     await this.mustBeValid(caller, plan);
-    const spec = { kind: 'plan', ...named(plan) } as PlanSpec;
+    const spec = planSpec(plan);
     return this.#submit(caller, { spec, rerunOf: null, ...options });
   }
 
   /** @throws RefusedError `validation` with every problem */
-  async mustBeValid(caller: Caller, { kind: _kind, ...plan }: PlanDraft & { kind?: 'plan' }): Promise<void> {
+  async mustBeValid(
+    caller: Caller,
+    { kind: _kind, ...plan }: PlanDraft & { kind?: StepsKind },
+  ): Promise<void> {
     const { problems } = await this.check(caller, plan);
     if (problems.length > 0) {
       const many = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
@@ -197,7 +202,9 @@ export class Plans {
     after: ExecutionId | null,
   ): Promise<{ views: PlanView[]; next: ExecutionId | null }> {
     const { store, clock } = this.#deps;
-    const { executions, next } = await stored(store.list({ ...filter, kind: ['plan'] }, limit, after));
+    const { executions, next } = await stored(
+      store.list({ ...filter, kind: kindsOf('steps') }, limit, after),
+    );
     const views = executions.map(async (plan) =>
       summaryOf(plan as PlanExecution, await store.stepCounts(plan.id), clock),
     );
@@ -220,7 +227,7 @@ export class Plans {
   /** @throws RefusedError `not_found`, also for an execution that is no plan */
   async own(caller: Caller, id: ExecutionId): Promise<PlanExecution> {
     const execution = await this.#deps.queries.own(caller, id);
-    if (execution.spec.kind === 'plan') return execution as PlanExecution;
+    if (hasSteps(execution.spec)) return execution as PlanExecution;
     throw new RefusedError('not_found', `The execution ${id} is not a plan.`);
   }
 
@@ -291,7 +298,8 @@ export class Plans {
     const aside = await store.stepId(planId, step + ASIDE);
     const plan = aside === null ? null : await store.get(null, aside);
     // With other values it is another plan.
-    if (plan?.spec.kind !== 'plan' || canonicalJson(plan.spec) !== canonicalJson(spec)) return null;
+    if (plan === null || !hasSteps(plan.spec) || canonicalJson(plan.spec) !== canonicalJson(spec))
+      return null;
     const kept = (await store.steps(plan.id)).flatMap(({ executionId }) => executionId ?? []);
     const asides = await this.#asidesOf(plan as PlanExecution);
     return { of: plan.id, copies: [...kept, ...asides].map((id) => moved(id)) };
@@ -349,18 +357,19 @@ export class Plans {
     const earlier = redriveOf === null ? null : await store.stepId(of, step);
     const source = record?.executionId ?? earlier;
     const plan = source === null ? null : await store.get(null, source);
-    if (plan?.spec.kind !== 'plan' || !isFinished(plan)) return [];
+    if (plan === null || !hasSteps(plan.spec) || !isFinished(plan)) return [];
     const id = newId();
     const copies = await this.#keep(plan as PlanExecution, id);
     return copies.length === 0 ? [] : [{ source: plan.id, id, planId, step }, ...copies];
   }
 
   /** A step with all that belongs to it. */
-  async #copies({ executionId: source, kind }: StepRecord, planId: ExecutionId | null): Promise<Copy[]> {
+  async #copies(step: StepRecord, planId: ExecutionId | null): Promise<Copy[]> {
+    const { executionId: source } = step;
     if (source === null) return [];
     const id = this.#deps.newId();
     const copies: Copy[] = [{ source, id, planId, step: null }];
-    const steps = kind === 'plan' ? await this.#deps.store.steps(source) : [];
+    const steps = hasSteps(step) ? await this.#deps.store.steps(source) : [];
     for (const record of steps) copies.push(...(await this.#copies(record, id)));
     return copies;
   }
@@ -371,7 +380,7 @@ type Copy = Redrive['copies'][number];
 /** Not copied, but given to another plan. */
 const moved = (id: ExecutionId): Copy => ({ source: id, id, planId: null, step: null });
 
-const isNested = (step: StepSpec): boolean => step.kind === 'plan' || isLoop(step);
+const isNested = (step: StepSpec): boolean => hasSteps(step) || isLoop(step);
 
 const MAX_FIELDS = 100;
 

@@ -1,5 +1,6 @@
 // From a step that is due to what is submitted for it: its condition is asked, its references are filled in. What cannot
 // be is an end of the step, not an exception.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Condition, Expression, ValueExpression } from '../../domain/plans/conditions.ts';
 import { ConditionError } from '../../domain/plans/conditions.ts';
 import type { RunningExecution } from '../../domain/execution/execution.ts';
@@ -139,7 +140,7 @@ async function stepsFor(
 async function single({ name, step, round }: Node, deps: PrepareDeps): Promise<Prepared> {
   const body = await filled(bodyOf(step), step, round, deps);
   const whole = inherit(body, deps.plan);
-  if (step.kind === 'plan') return { spec: whole as unknown as PlanSpec };
+  if (hasSteps(step)) return { spec: whole as unknown as PlanSpec };
   const parsed = await deps.thread.run(deps.plan.userId, () => deps.parse(whole));
   if ('spec' in parsed) return parsed;
   return failed(name, { cause: 'step_refused', message: parsed.wrong });

@@ -1,5 +1,6 @@
 // What references and conditions of a plan see of its steps: plain values, read from the store and the logs when they are
 // asked for, and forgotten soon after.
+import { hasSteps } from '../../domain/kinds.ts';
 import { type FinishedExecution, isFinished, resultValue } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -58,7 +59,7 @@ export async function stepValue(
     ...(end.cause === 'exited' ? { exit_code: end.exitCode } : {}),
   };
   const wanted = new Set<Fact>(facts);
-  const makesOutputs = facts.has('outputs') && step.kind !== 'plan' && status === 'completed';
+  const makesOutputs = facts.has('outputs') && !hasSteps(step) && status === 'completed';
   const outputs = makesOutputs ? (step.outputs ?? null) : null;
   const references = findReferences(outputs).references.map(({ reference }) => reference);
   const compiled = await compileAll(references, execution.userId, deps);
@@ -66,7 +67,7 @@ export async function stepValue(
     if (root === 'stdout' || root === 'stderr') wanted.add(root);
   for (const stream of ['stdout', 'stderr'] as const)
     if (wanted.has(stream)) value[stream] = await textOf(execution, stream, deps.journal);
-  if (facts.has('outputs') && step.kind === 'plan') value.outputs = value.result;
+  if (facts.has('outputs') && hasSteps(step)) value.outputs = value.result;
   if (outputs !== null) {
     const known: StepValue = { ...value, ...round };
     const place: Scope = ({ root, path }) => readPath(known[root], path);

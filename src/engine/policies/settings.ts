@@ -1,4 +1,5 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
+import { hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { resolveTimes } from '../../domain/spec/times.ts';
 import type { Kept } from '../../domain/kept.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
@@ -84,7 +85,7 @@ function resolveLimits(
   { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
   policy: EngineSettings,
 ): ResourceLimits {
-  if (work.kind === 'http' || work.kind === 'plan') return NO_LIMITS;
+  if (!takesProcess(work)) return NO_LIMITS;
   return narrowest({ ...policy.limits, ...settings.limits }, access.limits?.resources ?? NO_LIMITS);
 }
 
@@ -93,7 +94,7 @@ function stopOf(
   { work, settings, access }: Pick<Acceptance, 'work' | 'settings' | 'access'>,
   { graceMs }: EngineSettings,
 ): StopPolicy | null {
-  if (work.kind === 'http' || work.kind === 'plan') return null;
+  if (!takesProcess(work)) return null;
   const most = access.limits?.graceMs ?? null;
   return resolveStop(settings.stop ?? {}, { byDefault: graceMs, most });
 }
@@ -190,7 +191,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
     plan,
     keptFrom: null,
     // Its steps are begun later, and as if the caller asked for them then.
-    caller: spec.kind === 'plan' ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
+    caller: hasSteps(spec) ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: acceptance.isolation,
     hasNetwork: acceptance.hasNetwork,
     access,

@@ -1,4 +1,5 @@
 // What a caller can change of an execution after its acceptance: cancel it, extend it, remove it.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
@@ -192,7 +193,7 @@ export class Changes {
     const { cause, limitMs } = deadline;
     const stop = (now: Execution) => this.#deps.stop(now, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
-    if (execution.spec.kind === 'plan')
+    if (hasSteps(execution.spec))
       return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
     // Whoever runs alone is stopped at once, whether the store can be written or not.
     if (execution.status === 'running' && !joins.isShared(execution.runId)) {
@@ -241,7 +242,7 @@ export class Changes {
   stopLive(executions: readonly Execution[], { reason, graceMs }: Cancel): void {
     for (const execution of executions) {
       const { phase, spec, access } = execution;
-      if (phase !== 'canceling' || spec.kind === 'plan') continue;
+      if (phase !== 'canceling' || hasSteps(spec)) continue;
       // No cancel fails because of its grace.
       const allowedMs = graceMs === null ? null : Math.min(graceMs, access.limits?.graceMs ?? Infinity);
       this.#deps.stop(execution, { cause: 'cancelled', reason, graceMs: allowedMs });

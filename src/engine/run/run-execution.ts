@@ -1,5 +1,6 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
+import { hasSteps, isRequest } from '../../domain/kinds.ts';
 import { hostsInBoth, redirectHosts } from '../../domain/spec/access.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../../domain/execution/execution.ts';
@@ -19,6 +20,7 @@ import type {
 import type { Group } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import {
+  type FilledProcessWork,
   type FilledWork,
   fillSecrets,
   redactValue,
@@ -58,7 +60,7 @@ export interface RunDeps {
   rules: AccessRules;
   secrets: Secrets;
   isRevoked: (keyId: string) => boolean;
-  toCommand(execution: RunningExecution, work: ProcessWork, traceparent: string): Command;
+  toCommand(execution: RunningExecution, work: FilledProcessWork, traceparent: string): Command;
   newTrace(): Trace;
   random(): number;
   /** An attempt has ended by what may be the fault of a disk. */
@@ -66,9 +68,6 @@ export interface RunDeps {
   /** Aborts when the engine gives up; what is not stored then will be found by the next recovery. */
   signal: AbortSignal;
 }
-
-/** Work that takes a process. */
-export type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
 
 /** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
@@ -124,7 +123,7 @@ function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: R
   const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
   if (missing !== null) return { cause: 'denied', message: `There is no secret ${missing} for this user.` };
   if (rules.version === access.policyVersion) return null;
-  if (spec.kind === 'plan') return null;
+  if (hasSteps(spec)) return null;
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
 }
@@ -174,7 +173,7 @@ function start(
   listener: AttemptListener,
 ): RunningAttempt {
   const { timeouts, outputPolicy, work, trace } = execution;
-  if (work.kind === 'plan') throw new TypeError('a plan has no attempts');
+  if (hasSteps(work)) throw new TypeError('a plan has no attempts');
   // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
   const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
   const names = secretsIn(work);
@@ -188,7 +187,7 @@ function start(
     attemptMs: timeouts.attemptMs,
     idleMs: timeouts.idleMs,
   };
-  if (filled.kind === 'http') {
+  if (isRequest(filled)) {
     const { id: executionId, userId } = execution;
     const hosts = redirectHosts(filled, hostsNow(execution, deps.rules), operationOf(execution) !== null);
     const request = {
@@ -210,7 +209,7 @@ function start(
 /** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */
 function hostsNow({ access, spec, userId }: RunningExecution, rules: AccessRules): readonly string[] | null {
   const { hosts = null } = access;
-  if (rules.version === access.policyVersion || spec.kind === 'plan') return hosts;
+  if (rules.version === access.policyVersion || hasSteps(spec)) return hosts;
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   return 'why' in decision ? hosts : hostsInBoth(hosts, decision.hosts);
 }
@@ -221,7 +220,7 @@ function confinementNow(
   rules: AccessRules,
 ): Pick<AttemptStart, keyof Confinement> {
   const { isolation, hasNetwork, access, spec, userId } = execution;
-  if (rules.version === access.policyVersion || spec.kind === 'plan') return { isolation, hasNetwork };
+  if (rules.version === access.policyVersion || hasSteps(spec)) return { isolation, hasNetwork };
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   if ('why' in decision) return { isolation, hasNetwork };
   const now = bothOf({ isolation, hasNetwork }, decision.confinement);

@@ -1,4 +1,5 @@
 // Starts what was asked to start later, when its time has come: executions enter the queue, plans begin.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { RefusedError } from '../../domain/errors.ts';
 import type { Execution, RunningExecution } from '../../domain/execution/execution.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
@@ -73,8 +74,8 @@ export class Starts {
 
   /** Plans that live are in memory. */
   async #hasRoom({ id, kind }: DueStart): Promise<boolean> {
-    if (kind !== 'plan') return true;
+    if (!hasSteps({ kind })) return true;
     const plan = await this.#deps.store.get(null, id);
-    return plan?.spec.kind !== 'plan' || this.#deps.whyNoRoom(plan.userId, plan.spec) === null;
+    return plan === null || !hasSteps(plan.spec) || this.#deps.whyNoRoom(plan.userId, plan.spec) === null;
   }
 }

@@ -1,6 +1,7 @@
 // Retention: finished executions go by age since their end, and by count those of the users who keep most, never live ones.
 // Each leaves with its log. The record goes first, so that a crash in between leaves a log without a record, which the next
 // sweep removes. By itself it removes nothing for its age while the wall clock may have been set wrong.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
@@ -107,9 +108,9 @@ export class Janitor {
       let found = await store.expired(ages(), maxRetained, BATCH, youngAfter());
       if (found.length === 0) found = await store.aboveBytes(maxDataBytes, LARGE_BATCH, youngAfter());
       if (found.length === 0) break;
-      let gone = await this.#remove(found.filter(({ kind }) => kind !== 'plan'));
+      let gone = await this.#remove(found.filter((one) => !hasSteps(one)));
       // Each with thousands of steps, perhaps: others are to write in between.
-      for (const plan of found.filter(({ kind }) => kind === 'plan')) {
+      for (const plan of found.filter((one) => hasSteps(one))) {
         if (this.#stop.signal.aborted) break;
         gone += await this.#remove([plan]);
       }

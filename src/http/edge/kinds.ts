@@ -1,6 +1,7 @@
 // The names of the kinds in the OpenAPI document: ShellSpec, ShellBatchItem, ShellStep.
 import type { z } from 'zod';
-import type { SPEC_KINDS, specSchema } from '../../domain/spec/spec.ts';
+import type { SPEC_KINDS } from '../../domain/kinds.ts';
+import type { specSchema } from '../../domain/spec/spec.ts';
 
 /** The kinds of a spec, each under its own name. */
 const KIND_NAMES = {

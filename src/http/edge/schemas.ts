@@ -4,7 +4,8 @@ import { STATUSES } from '../../domain/execution/execution.ts';
 import { CAUSES } from '../../domain/outcome.ts';
 import { errorClass, errorCode, fault } from './words.ts';
 import { digits, instant, labelPairs, list } from './query.ts';
-import { KINDS, operationName, taskId } from '../../domain/spec/spec.ts';
+import { KINDS } from '../../domain/kinds.ts';
+import { operationName, taskId } from '../../domain/spec/spec.ts';
 
 export const time = z.iso.datetime({ precision: 3 });
 export const count = z.int().min(0);

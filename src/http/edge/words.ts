@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CATALOGUE, ERROR_CODES, type ErrorType } from '../../domain/errors.ts';
 import { STATUSES } from '../../domain/execution/execution.ts';
 import { ISOLATION_TIERS } from '../../domain/isolation.ts';
-import { KINDS } from '../../domain/spec/spec.ts';
+import { KINDS } from '../../domain/kinds.ts';
 
 export const errorType = z
   .enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]])

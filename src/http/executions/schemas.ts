@@ -17,11 +17,11 @@ import {
   status,
 } from '../edge/words.ts';
 import { digits, instant, shownAs } from '../edge/query.ts';
+import { KINDS } from '../../domain/kinds.ts';
 import {
   type SpecLimits,
   batchItemSchema,
   runRequestSchema,
-  KINDS,
   osString,
   OVERSIZED,
   priority,

@@ -4,7 +4,8 @@ import type { Operation, EffectivePolicy } from '../../domain/operations/operati
 import { HOOK_SCHEMES } from '../../domain/operations/hook.ts';
 import { eachLimit, LIMITS } from '../../domain/limits.ts';
 import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
-import { cache, OVERSIZED, retry, SPEC_KINDS } from '../../domain/spec/spec.ts';
+import { SPEC_KINDS } from '../../domain/kinds.ts';
+import { cache, OVERSIZED, retry } from '../../domain/spec/spec.ts';
 import { shownTimesShape } from '../../domain/spec/times.ts';
 import { count, ms } from '../edge/schemas.ts';
 

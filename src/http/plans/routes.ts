@@ -1,6 +1,7 @@
 // Plans: submit, check, read, list, run again.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { kindsOf } from '../../domain/kinds.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import { type PlanDraft, planRequest } from '../../domain/spec/plan.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -129,7 +130,7 @@ function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): vo
     async handler(request) {
       const { limit, cursor, ...query } = request.query;
       const filter = {
-        ...toFilter(request.caller.userId, { ...query, kind: ['plan'] }),
+        ...toFilter(request.caller.userId, { ...query, kind: kindsOf('steps') }),
         isRoot: true as const,
       };
       const after = cursor === undefined ? null : readCursor(cursor, filter);

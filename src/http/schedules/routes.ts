@@ -1,10 +1,11 @@
 // Schedules: work that starts again and again.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { hasSteps } from '../../domain/kinds.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { SchedulePlan, ScheduleRun } from '../../domain/schedules/schedule.ts';
 import { scheduleName } from '../../domain/schedules/schedule-schema.ts';
-import { named, type PlanSpec } from '../../domain/spec/plan.ts';
+import { planSpec, type PlanSpec } from '../../domain/spec/plan.ts';
 import type { Engine, ScheduleView } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { shortly } from '../edge/audit.ts';
@@ -229,7 +230,7 @@ function toPlan(name: string, body: PutSchedule): SchedulePlan {
 
 /** Its id would make every run the first one. */
 function toPlanSpec({ id: _id, ...plan }: NonNullable<PutSchedule['plan']>): PlanSpec {
-  return { kind: 'plan', ...named(plan) } as PlanSpec;
+  return planSpec(plan);
 }
 
 function toWire({ schedule: one, next }: ScheduleView): ScheduleWire {
@@ -247,7 +248,7 @@ function toWire({ schedule: one, next }: ScheduleView): ScheduleWire {
     ...{ jitter_ms: plan.jitterMs, max_runs: plan.maxRuns, ends_at: isoOrNull(endsAt) },
     next: next.map(isoTime),
     ...{ last: isoOrNull(one.lastAt), last_id: one.lastId, runs: one.runs, waiting: one.waiting.length },
-    ...(work.kind === 'plan' ? { execution: null, plan: shown } : { execution: shown, plan: null }),
+    ...(hasSteps(work) ? { execution: null, plan: shown } : { execution: shown, plan: null }),
     ...{ user_id: one.userId, created: isoTime(one.createdAt), updated: isoTime(one.updatedAt) },
   };
 }

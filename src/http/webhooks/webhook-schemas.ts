@@ -1,7 +1,8 @@
 // Webhooks on the wire.
 import { z } from 'zod';
 import { WEBHOOK_EVENT_TYPES } from '../../domain/event-types.ts';
-import { httpUrl, KINDS, labels, operationName, taskId } from '../../domain/spec/spec.ts';
+import { KINDS } from '../../domain/kinds.ts';
+import { httpUrl, labels, operationName, taskId } from '../../domain/spec/spec.ts';
 import { standingWebhookEvents, webhookSecret, withResult } from '../../domain/webhook-schema.ts';
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../../domain/webhooks/webhooks.ts';
 import { digits } from '../edge/query.ts';

@@ -2,11 +2,10 @@
 import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { Command } from '../../domain/ports/runner.ts';
-import type { FilledWork } from '../../domain/spec/secrets.ts';
+import type { FilledProcessWork } from '../../domain/spec/secrets.ts';
 import { scriptFileName, takesMark } from './script-file.ts';
 
 /** Work that takes a process, with its secrets in their places. */
-type ProcessWork = Exclude<FilledWork, { kind: 'http' }>;
 
 export interface CommandOptions {
   /** PATH of commands that bring none of their own. */
@@ -18,7 +17,11 @@ export interface CommandOptions {
 }
 
 /** Builds the command of the last claimed attempt of an execution, which does this work. */
-export function toCommand(execution: RunningExecution, work: ProcessWork, options: CommandOptions): Command {
+export function toCommand(
+  execution: RunningExecution,
+  work: FilledProcessWork,
+  options: CommandOptions,
+): Command {
   const { path, workDir, traceparent } = options;
   const attempt = lastAttemptNumber(execution);
   const privateDir = `${workDir}/${execution.runId}.${attempt}`;
@@ -50,20 +53,20 @@ export function toCommand(execution: RunningExecution, work: ProcessWork, option
 }
 
 /** The file beside the private directory that a script of the request is written into; null where there is none. */
-function scriptOf(work: ProcessWork, privateDir: string): Command['script'] {
+function scriptOf(work: FilledProcessWork, privateDir: string): Command['script'] {
   if (work.kind !== 'script' || work.source === undefined) return null;
   const { source, interpreter, filename } = work;
   return { path: `${privateDir}.${scriptFileName({ source, interpreter, filename })}`, source };
 }
 
 /** The script that an interpreter is to read, unless it reads a byte order mark as what it is. */
-function scriptFileOf(work: ProcessWork): string | null {
+function scriptFileOf(work: FilledProcessWork): string | null {
   if (work.kind !== 'script' || work.interpreter === undefined || takesMark(work.interpreter)) return null;
   return work.path ?? null;
 }
 
 function programOf(
-  spec: ProcessWork,
+  spec: FilledProcessWork,
   scriptPath: string,
 ): Pick<Command, 'program' | 'programField' | 'args'> {
   switch (spec.kind) {
@@ -93,7 +96,7 @@ function programOf(
   }
 }
 
-function stdinOf(spec: ProcessWork): Uint8Array | null {
+function stdinOf(spec: FilledProcessWork): Uint8Array | null {
   if (spec.stdin === undefined) return null;
   return typeof spec.stdin === 'string'
     ? Buffer.from(spec.stdin, 'utf8')

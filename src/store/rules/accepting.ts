@@ -1,4 +1,5 @@
 // How executions come in: one by one, with the key that guards them, or many alike that have ended already.
+import { hasSteps } from '../../domain/kinds.ts';
 import { acceptEvents } from '../../domain/execution/events.ts';
 import { tooMuchKept } from '../../domain/kept.ts';
 import { statusOf } from '../../domain/execution/lifecycle.ts';
@@ -60,7 +61,7 @@ export const acceptPart: Rule<Accept> = {
     }
     const row = set.insert(fresh);
     label(set, row, part.labels);
-    if (row.kind === 'plan' && row.phase !== 'done') set.put('drivers', row.id, part.epoch);
+    if (hasSteps(row) && row.phase !== 'done') set.put('drivers', row.id, part.epoch);
     recount(set, null, row);
     announce(set, row, { after: 0, events }, work);
     // What has ended with its acceptance is known to the caller already, but for what it cost.
@@ -111,7 +112,7 @@ function begin(
     const attempts = addAttempt(set, { run_id: row.run_id, attempt: 0 }, claim);
     return { phase: 'starting', status: 'running', attempt: 1, attempts };
   }
-  if (row.kind === 'plan') return { phase: 'starting', status: 'running', attempts: [] };
+  if (hasSteps(row)) return { phase: 'starting', status: 'running', attempts: [] };
   return { phase: 'queued', attempts: [] };
 }
 

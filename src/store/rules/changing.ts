@@ -1,4 +1,5 @@
 // What is changed of an execution from outside of its run: its limits and its priority, and its removal.
+import { hasSteps } from '../../domain/kinds.ts';
 import { transition } from '../../domain/execution/lifecycle.ts';
 import type * as ports from '../../domain/ports/group.ts';
 import type { ExecutionRow } from '../rows.ts';
@@ -51,10 +52,10 @@ export const removePart: Rule<ports.RemovePart> = {
 
 /** Removes a finished execution; a plan with all that belongs to it. */
 function remove(set: WorkingSet, row: ExecutionRow, last: RowWithAttempts, work: Work): void {
-  if (row.kind === 'plan') {
+  if (hasSteps(row)) {
     for (const step of set.allSteps(row.id)) remove(set, step, withAttempts(set, step), work);
   }
-  if (row.kind === 'plan') set.put('drivers', row.id, null);
+  if (hasSteps(row)) set.put('drivers', row.id, null);
   // Its webhook goes when its last delivery has.
   if (row.webhook !== null) set.order({ type: 'orphan', executionId: row.id });
   set.remove(row);
@@ -70,6 +71,6 @@ function remove(set: WorkingSet, row: ExecutionRow, last: RowWithAttempts, work:
 
 /** All that belongs to a plan. */
 function wholeTree(set: WorkingSet, row: ExecutionRow): ExecutionRow[] {
-  if (row.kind !== 'plan') return [];
+  if (!hasSteps(row)) return [];
   return set.allSteps(row.id).flatMap((step) => [step, ...wholeTree(set, step)]);
 }

@@ -1,4 +1,5 @@
 // How runs and executions end or go on: settle, expire, cancel, requeue, retry, due, and counters meanwhile.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { EventType } from '../../domain/event-types.ts';
 import { moveEvents } from '../../domain/execution/events.ts';
 import { type Move, statusOf, transition } from '../../domain/execution/lifecycle.ts';
@@ -57,7 +58,7 @@ export function leave(
   const [next] = othersOf(set, row);
   const status = statusOf('done', outcome);
   const end = { ...changes, ...finished(outcome, set.now), phase: 'done', status } as const;
-  const alone = row.kind === 'plan' ? 'plan' : 'run';
+  const alone = hasSteps(row) ? 'plan' : 'run';
   const as = next === undefined && row.phase !== 'joined' ? alone : 'left';
   write(set, row, { changes: end, events: moveEvents('settle', outcome), as }, work);
   if (next === undefined) return null;
@@ -155,7 +156,7 @@ export const duePart: Rule<ports.DuePart> = {
     const row = ownerOf(set, executionId);
     if (row === null) return STALE;
     const changes = { queued_at: set.now, retry_at: null };
-    const isPlan = row.kind === 'plan' && row.phase === 'scheduled';
+    const isPlan = hasSteps(row) && row.phase === 'scheduled';
     const by: Move = isPlan ? { type: 'begin' } : { type: 'due', attempt };
     return move(set, row, by, { changes }, work);
   },

@@ -1,5 +1,6 @@
 // One change of an execution: checked against the table of legal moves, written, counted, announced, and paid for where it
 // is the end.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { EventType } from '../../domain/event-types.ts';
 import type { Timeouts } from '../../domain/execution/execution.ts';
 import { moveEvents } from '../../domain/execution/events.ts';
@@ -91,7 +92,7 @@ export function write(set: WorkingSet, row: ExecutionRow, change: Change, work: 
 }
 
 function pricedAs({ kind, phase }: ExecutionRow): PricedAs {
-  if (kind === 'plan') return 'plan';
+  if (hasSteps({ kind })) return 'plan';
   return phase === 'joined' ? 'joined' : 'run';
 }
 

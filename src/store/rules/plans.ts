@@ -1,4 +1,5 @@
 // Steps of plans that have no run of their own: those that are marked, and those that are taken over from another plan.
+import { hasSteps } from '../../domain/kinds.ts';
 import { readJson, writeJson } from '../../domain/exact-json.ts';
 import { acceptEvents } from '../../domain/execution/events.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -53,7 +54,7 @@ function copy(set: WorkingSet, row: ExecutionRow, as: Pick<NewRow, 'id' | 'plan_
     ...as,
     ...{ created_at: set.now, queued_at: set.now, finished_at: set.now },
     // Its log is that of the run; a plan has none.
-    run_id: row.kind === 'plan' ? as.id : row.run_id,
+    run_id: hasSteps(row) ? as.id : row.run_id,
     facts: writeJson({ ...facts, keptFrom: facts.keptFrom ?? row.id }),
     ...{ revision: 1, event_sequence: events.length, cancel_at: null, cancel_reason: null },
     // It was paid for when it was made.
@@ -63,5 +64,5 @@ function copy(set: WorkingSet, row: ExecutionRow, as: Pick<NewRow, 'id' | 'plan_
   recount(set, null, copied);
   // Nobody follows what has been there before.
   announce(set, copied, { after: 0, events }, { touched: [], events: [], answers: [] });
-  if (row.kind === 'plan') set.order({ type: 'copy_marks', to: copied.id, from: row.id });
+  if (hasSteps(row)) set.order({ type: 'copy_marks', to: copied.id, from: row.id });
 }

@@ -1,4 +1,5 @@
 // How executions are stopped before their end: by a user, or with the plan that they are steps of.
+import { hasSteps } from '../../domain/kinds.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { CancelPart, StopPlanPart } from '../../domain/ports/group.ts';
@@ -38,7 +39,7 @@ export const cancelPart: Rule<CancelPart> = {
 /** What is being cancelled already: of a plan, its steps, too. */
 function touchCanceling(set: WorkingSet, row: ExecutionRow, work: Work): void {
   work.touched.push(withAttempts(set, row));
-  if (row.kind !== 'plan') return;
+  if (!hasSteps(row)) return;
   for (const step of set.liveSteps(row.id)) {
     if (step.phase === 'canceling') touchCanceling(set, step, work);
   }
@@ -52,7 +53,7 @@ export function cancel(
 ): Undone | null {
   const changes = { cancel_at: set.now, cancel_reason: reason };
   const outcome: Outcome = { cause: 'cancelled', reason, process: null };
-  if (row.kind === 'plan' && row.phase !== 'scheduled')
+  if (hasSteps(row) && row.phase !== 'scheduled')
     return stop(set, row, { outcome, changes, why: reason }, work);
   const isAlone = othersOf(set, row).length === 0;
   if (row.phase === 'starting' && isAlone) return move(set, row, { type: 'cancel' }, { changes }, work);
@@ -90,6 +91,6 @@ function stop(set: WorkingSet, row: ExecutionRow, how: PlanStop, work: Work): Un
 
 /** All that lives of a plan. */
 function liveTree(set: WorkingSet, row: ExecutionRow): ExecutionRow[] {
-  if (row.kind !== 'plan') return [];
+  if (!hasSteps(row)) return [];
   return set.liveSteps(row.id).flatMap((step) => [step, ...liveTree(set, step)]);
 }

@@ -1,5 +1,6 @@
 // Writes what a batch has come to: each row once, and of a changed execution only the columns that have changed.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { hasSteps } from '../../domain/kinds.ts';
 import type { FilesPart } from '../../domain/ports/files.ts';
 import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
@@ -147,7 +148,7 @@ export class ChangeWriter {
   }
 
   #remove(row: ExecutionRow): void {
-    if (row.kind === 'plan') this.#sql.dropMarks.run(row.id);
+    if (hasSteps(row)) this.#sql.dropMarks.run(row.id);
     for (const [name, value] of labelsOf(row)) this.#sql.dropLabel.run(row.user_id, name, value, row.id);
     this.#sql.noteSwept.run(row.user_id, row.id);
     this.#sql.dropEvents.run(row.id);

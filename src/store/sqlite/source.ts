@@ -1,5 +1,6 @@
 // Serves the facts that the rules ask for: from memory what is counted, everything else by a look in an index.
 import type { DatabaseSync } from 'node:sqlite';
+import { hasSteps } from '../../domain/kinds.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
 import {
   type AccountRow,
@@ -71,7 +72,7 @@ export function load(set: WorkingSet, source: Source, needs: Needs): void {
   }
   for (const id of runsOf) fill('members', fill('executions', id)?.run_id ?? id);
   const tree = (kind: 'liveSteps' | 'allSteps', planId: string): void => {
-    for (const row of fill(kind, planId)) if (row.kind === 'plan') tree(kind, row.id);
+    for (const row of fill(kind, planId)) if (hasSteps(row)) tree(kind, row.id);
   };
   for (const id of liveTrees) tree('liveSteps', id);
   for (const id of wholeTrees) tree('allSteps', id);

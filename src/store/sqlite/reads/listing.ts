@@ -1,6 +1,7 @@
 // Listings, newest first. A filter is answered from the index of its rarest term, a bounded number of rows at a time, so
 // that a page costs about the same with a thousand executions and with a million.
 import type { SQLInputValue } from 'node:sqlite';
+import { hasSteps } from '../../../domain/kinds.ts';
 import type { Status } from '../../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import type { StoredPhase } from '../../../domain/execution/lifecycle.ts';
@@ -132,7 +133,12 @@ function sourcesOf(filter: ListFilter): Source[] {
     const values = [userId, from ?? Number.MIN_SAFE_INTEGER, to ?? Number.MAX_SAFE_INTEGER];
     sources.push({ branches: [{ from: by(name), where, values }], isUnordered: true });
   }
-  if (filter.isRoot === true && kind?.length === 1 && kind[0] === 'plan') {
+  if (
+    filter.isRoot === true &&
+    kind !== undefined &&
+    kind.length > 0 &&
+    kind.every((one) => hasSteps({ kind: one }))
+  ) {
     add('executions x INDEXED BY executions_plans', `x.kind = 'plan' AND x.plan_id IS NULL`);
   } else if (kind !== undefined) {
     const where = 'x.user_id = ? AND x.kind = ?';
