@@ -4,17 +4,23 @@ import { hasSteps } from '../../domain/kinds.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, isFinished, type Pool, poolOf } from '../../domain/execution/execution.ts';
+import {
+  type Execution,
+  isFinished,
+  type PendingExecution,
+  type Pool,
+} from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Caller } from '../../domain/spec/access.ts';
-import type { DryRun, WouldBegin } from '../accept/dry-run.ts';
-import type { Submission } from '../accept/submission.ts';
-import type { PlanView } from '../plans/plan-view.ts';
+import type { WouldBegin } from '../accept/dry-run.ts';
+import type { Intake } from '../accept/intake.ts';
+import type { Plans } from '../plans/plans.ts';
 import type { Policies } from '../policies/policies.ts';
-import type { ExecutionView } from '../read/queries.ts';
+import type { ExecutionView, Queries } from '../read/queries.ts';
+import { boundsOf } from '../read/waiting-for.ts';
 import { stored } from '../refusals.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 import { type StepWhy, stepsOf } from './plan-steps.ts';
@@ -54,10 +60,10 @@ export interface ExplainDeps {
   policies: Policies;
   schedulers: Readonly<Record<Pool, Scheduler>>;
   rules: () => AccessRules;
-  isOpen: () => boolean;
-  get(caller: Caller, id: ExecutionId): Promise<ExecutionView>;
-  planView(caller: Caller, id: ExecutionId): Promise<PlanView>;
-  dryRun(caller: Caller, submission: Submission): Promise<DryRun>;
+  standing: { isOpen: () => boolean };
+  queries: Queries;
+  plans: Plans;
+  intake: Intake;
 }
 
 /** Earlier executions that are compared with one that found nothing in the cache. */
@@ -65,12 +71,12 @@ const MOST_EARLIER = 100;
 
 /** @throws RefusedError `not_found` */
 export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps): Promise<Explanation> {
-  const view = await deps.get(caller, id);
+  const view = await deps.queries.get(caller, id);
   const { execution } = view;
   const isPlan = hasSteps(execution.spec);
   const waiting = execution.status === 'pending' ? await waitingOf(execution, deps) : null;
   const end = isFinished(execution) ? whyEnded(execution) : null;
-  const steps = isPlan ? stepsOf(await deps.planView(caller, id)) : null;
+  const steps = isPlan ? stepsOf(await deps.plans.get(caller, id)) : null;
   const firstClaim = execution.attempts[0]?.claimedAt;
   const until = firstClaim ?? (isFinished(execution) ? execution.finishedAt : deps.clock.now());
   return {
@@ -83,20 +89,14 @@ export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps
   };
 }
 
-async function waitingOf(
-  execution: Extract<Execution, { status: 'pending' }>,
-  { store, clock, policies, schedulers, rules, isOpen }: ExplainDeps,
-): Promise<WhyWaiting> {
-  const { id, userId, concurrency, work } = execution;
-  const scheduler = schedulers[poolOf(work) ?? 'process'];
-  const { pool: name, slots, inUse, meanMs } = scheduler;
+async function waitingOf(execution: PendingExecution, deps: ExplainDeps): Promise<WhyWaiting> {
+  const { store, clock, policies, standing } = deps;
+  const place = await stored(store.queuePlace(execution.id));
+  const bounds = await boundsOf(execution, { ...deps, isOpen: standing.isOpen });
   return whyWaiting(execution, {
+    ...bounds,
     now: clock.now(),
-    isOpen: isOpen(),
-    place: await stored(store.queuePlace(id)),
-    pool: { name, slots, running: inUse, meanMs },
-    keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
-    user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
+    place,
     circuit: policies.viewOf(execution),
   });
 }
@@ -112,7 +112,7 @@ async function earlierOf(execution: Execution, { store }: ExplainDeps): Promise<
 }
 
 async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps): Promise<WhatOnRerun | null> {
-  if (!isFinished(execution) || !deps.isOpen()) return null;
+  if (!isFinished(execution) || !deps.standing.isOpen()) return null;
   const { spec, outcome, status, id } = execution;
   const mayHelp = status !== 'completed' && judge(outcome).error?.retryable !== false;
   if (hasSteps(spec)) {
@@ -123,7 +123,7 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
     return { refusal: null, begins: null, mayHelp, words };
   }
   const submission = { spec: withoutStart(spec), trace: null, idempotency: null, rerunOf: id };
-  const { refusal, begins } = await deps.dryRun(caller, submission);
+  const { refusal, begins } = await deps.intake.dryRun(caller, submission);
   const first = refusal === null ? BEGINS[begins ?? 'queued'] : `execd would reject it: ${refusal.message}`;
   const second = status === 'completed' ? '' : mayHelp ? MAY_HELP : SAME_AGAIN;
   return { refusal, begins, mayHelp, words: `${first} ${second}`.trim() };

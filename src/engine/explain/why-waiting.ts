@@ -4,16 +4,12 @@ import type { Execution, PendingExecution, Pool } from '../../domain/execution/e
 import type { QueuePlace } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';
 import { deadlineOf } from '../policies/settings.ts';
+import { type Bounds, waitingFor } from '../read/waiting-for.ts';
 
 /** What the engine knows beside the record. */
-export interface QueueFacts {
+export interface QueueFacts extends Bounds {
   now: number;
-  isOpen: boolean;
   place: QueuePlace | null;
-  pool: { name: Pool; slots: number; running: number; meanMs: number | null };
-  /** How many run with its concurrency key; null without one. */
-  keyRunning: number | null;
-  user: { running: number; limit: number | null };
   circuit: CircuitView | null;
 }
 
@@ -33,7 +29,7 @@ export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunn
 export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyWaiting {
   const { place, pool, user, circuit, keyRunning } = facts;
   const { concurrency } = execution;
-  const reason = reasonOf(execution, facts);
+  const reason = waitingFor(execution, facts);
   const deadline = deadlineOf(execution);
   const key = concurrency === null ? null : { ...concurrency, running: keyRunning ?? 0 };
   return {
@@ -47,18 +43,6 @@ export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyW
         : { name: `timeouts.${deadline.cause.replace('_timeout', '_ms')}`, at: deadline.at },
     estimateMs: estimate(reason, execution, facts),
   };
-}
-
-function reasonOf(execution: PendingExecution, facts: QueueFacts): WaitingFor {
-  const { isOpen, keyRunning, user, pool } = facts;
-  if (execution.phase === 'joined') return 'joined';
-  if (execution.phase === 'scheduled') return 'start_time';
-  if (execution.phase === 'scheduled_retry') return 'retry_time';
-  if (!isOpen) return 'shutting_down';
-  if (execution.concurrency !== null && (keyRunning ?? 0) >= execution.concurrency.limit)
-    return 'concurrency_limit';
-  if (user.limit !== null && user.running >= user.limit) return 'user_limit';
-  return pool.running >= pool.slots ? 'no_free_slot' : 'turn';
 }
 
 const SLOTS: Record<Pool, string> = {

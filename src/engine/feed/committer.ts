@@ -50,7 +50,7 @@ export class Committer {
   }
 
   /** @throws StoreError when nothing was written */
-  async commit(groups: readonly Group[]): Promise<GroupResult[]> {
+  readonly commit = async (groups: readonly Group[]): Promise<GroupResult[]> => {
     let results: GroupResult[];
     try {
       results = await this.#deps.store.commit(groups, this.#deps.epoch());
@@ -68,7 +68,7 @@ export class Committer {
       this.#untold.push({ results, resolve, reject });
       if (!this.#isTelling) void this.#tell();
     });
-  }
+  };
 
   /** Announces what is much, in turns with everybody else. */
   async #tell(): Promise<void> {

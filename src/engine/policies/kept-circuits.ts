@@ -4,11 +4,13 @@ import type { Group, GroupResult, KeptState } from '../../domain/ports/group.ts'
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Circuits } from '../../resilience/circuits.ts';
-import type { KeptCircuit } from '../../resilience/circuit.ts';
+import type { CircuitView, KeptCircuit } from '../../resilience/circuit.ts';
 import { GROWING, untilDone } from '../../resilience/retrying.ts';
+import type { Policies } from './policies.ts';
 
 export interface KeptCircuitsDeps {
   circuits: Circuits;
+  policies: Policies;
   store: Pick<Store, 'circuits'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   clock: Clock;
@@ -43,6 +45,16 @@ export class KeptCircuits {
       this.#changed.add(name);
       this.#storing ??= this.#store();
     });
+  }
+
+  /** Closes a circuit, or holds it open; null when there is none of the name. Resolves when that is stored. */
+  async change(name: string, change: 'reset' | 'isolate'): Promise<CircuitView | null> {
+    const circuit = this.#deps.policies.circuit(name);
+    if (circuit === null) return null;
+    circuit[change]();
+    this.#deps.log.info({ circuit: name }, `Circuit ${change === 'reset' ? 'reset' : 'isolated'} by hand`);
+    await this.stored();
+    return circuit.view();
   }
 
   /** Resolves when all changes are stored, or are given up. */

@@ -3,6 +3,8 @@
 import type { Execution } from '../../domain/execution/execution.ts';
 import { operationOf } from '../../domain/execution/execution.ts';
 import type { Outcome } from '../../domain/outcome.ts';
+import type { Caller } from '../../domain/spec/access.ts';
+import { circuitOfLane } from '../../domain/webhooks/webhooks.ts';
 import { AdaptiveTimeout, type AdaptiveTimeoutSettings } from './adaptive-timeout.ts';
 import type { Circuits } from '../../resilience/circuits.ts';
 import type { Circuit, CircuitSettings, CircuitView } from '../../resilience/circuit.ts';
@@ -122,6 +124,13 @@ export class Policies {
 
   views(): CircuitView[] {
     return this.circuits.all().map((circuit) => circuit.view());
+  }
+
+  /** Those that a caller may see: receivers of webhooks are their users' business. */
+  viewsFor({ userId, scopes }: Pick<Caller, 'userId' | 'scopes'>): CircuitView[] {
+    const isSeen = (name: string) =>
+      isOfTarget(name) || scopes.has('admin') || name.startsWith(circuitOfLane(`${userId} `));
+    return this.views().filter(({ name }) => isSeen(name));
   }
 
   /** The circuit of a name, also where nothing has asked for it; null where none is configured. */

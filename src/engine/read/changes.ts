@@ -10,6 +10,7 @@ import { isExecutionId } from '../../domain/ids.ts';
 import type { ListFilter, ListPage, Store } from '../../domain/ports/store.ts';
 import type { ExpirePart, Group, GroupResult, Part } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import type { Signal } from '../../domain/ports/feed.ts';
 import type { StopRequest } from '../../domain/ports/runner.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { reservation } from '../../domain/credits/price.ts';
@@ -29,8 +30,10 @@ export interface ChangesDeps {
   clock: Clock;
   log: Log;
   live: LiveRuns;
-  /** Stops a run, wherever it is. */
-  stop(execution: Execution, request: StopRequest): void;
+  /** Whether the last attempt of an execution was claimed by this engine. */
+  holds(execution: Execution): boolean;
+  /** Asks whoever holds a run. */
+  signal(signal: Signal): void;
   joins: Joins;
   /** Answers that are not stored yet. */
   late: LateAccepts;
@@ -191,7 +194,7 @@ export class Changes {
     // Whoever is just being given more time is not ended by the time before.
     if ((await this.#extending.get(execution.id)) === true) return;
     const { cause, limitMs } = deadline;
-    const stop = (now: Execution) => this.#deps.stop(now, { cause: 'total_timeout', limitMs });
+    const stop = (now: Execution) => this.#stop(now, { cause: 'total_timeout', limitMs });
     const { joins } = this.#deps;
     if (hasSteps(execution.spec))
       return this.stopPlan(execution.id, { cause: 'total_timeout', limitMs, process: null });
@@ -245,8 +248,15 @@ export class Changes {
       if (phase !== 'canceling' || hasSteps(spec)) continue;
       // No cancel fails because of its grace.
       const allowedMs = graceMs === null ? null : Math.min(graceMs, access.limits?.graceMs ?? Infinity);
-      this.#deps.stop(execution, { cause: 'cancelled', reason, graceMs: allowedMs });
+      this.#stop(execution, { cause: 'cancelled', reason, graceMs: allowedMs });
     }
+  }
+
+  /** Stops a run, here or where it is. */
+  #stop(execution: Execution, request: StopRequest): void {
+    const { runId } = execution;
+    if (this.#deps.holds(execution)) this.#deps.live.stop(runId, request);
+    else this.#deps.signal({ type: 'stop', runId, request });
   }
 
   /** Answers whether the limits are in force. */

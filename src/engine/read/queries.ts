@@ -1,7 +1,8 @@
 // Reading: what is stored, refined by what this process knows of its live attempts, at once or when it has changed.
 import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import type { Execution, Phase } from '../../domain/execution/execution.ts';
+import type { WaitingFor } from '../../domain/execution/explained.ts';
+import type { Execution, PendingExecution, Phase } from '../../domain/execution/execution.ts';
 import { isFinished, startedAt } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { isExecutionId } from '../../domain/ids.ts';
@@ -14,6 +15,7 @@ import type { LateAccepts } from '../accept/late-accepts.ts';
 import { logGone, withLog } from './log-source.ts';
 import { readLog, type LogItem, type LogQuery } from './read-log.ts';
 import { notFound, stored, unavailable } from '../refusals.ts';
+import { boundsOf, type WaitingDeps, waitingFor } from './waiting-for.ts';
 import type { Waiters } from '../feed/waiters.ts';
 
 /** An execution as a reader sees it: what is stored, and what this process knows beyond it. */
@@ -24,11 +26,10 @@ export interface ExecutionView {
   /** Bytes written so far by the live attempt; null when there is none here. */
   live: { stdoutBytes: number; stderrBytes: number } | null;
   /** Null unless it waits in the queue. */
-  queue: {
-    position: number | null;
-    reason: 'no_free_slot' | 'concurrency_limit' | 'user_limit' | 'shutting_down' | 'joined';
-  } | null;
+  queue: { position: number | null; reason: QueueReason } | null;
 }
+
+export type QueueReason = Exclude<WaitingFor, 'turn' | 'start_time' | 'retry_time'>;
 
 export type WaitFor = { until: 'finished' } | { until: 'revision'; after: number };
 
@@ -43,10 +44,21 @@ export interface QueriesDeps {
   growth: Waiters;
   /** Answers that are not stored yet. */
   late: LateAccepts;
-  isOpen(): boolean;
-  /** Why an execution waits in the queue. */
-  whyWaiting(execution: Execution): 'no_free_slot' | 'concurrency_limit' | 'user_limit';
+  /** What decides what an execution waits for. */
+  waiting: WaitingDeps;
 }
+
+/** Whoever is about to start, or is not in the queue yet, waits for a slot. */
+const IN_QUEUE: Record<WaitingFor, QueueReason> = {
+  joined: 'joined',
+  shutting_down: 'shutting_down',
+  concurrency_limit: 'concurrency_limit',
+  user_limit: 'user_limit',
+  no_free_slot: 'no_free_slot',
+  turn: 'no_free_slot',
+  start_time: 'no_free_slot',
+  retry_time: 'no_free_slot',
+};
 
 export class Queries {
   readonly #deps: QueriesDeps;
@@ -172,20 +184,18 @@ export class Queries {
     return this.#deps.late.get(caller.userId, id) ?? this.#deps.store.get(caller.userId, id);
   }
 
-  async #queuedView(execution: Execution): Promise<ExecutionView> {
-    const position = await this.#deps.store.queuePosition(execution.id);
-    const reason = this.#deps.isOpen() ? this.#deps.whyWaiting(execution) : 'shutting_down';
+  async #queuedView(execution: PendingExecution): Promise<ExecutionView> {
+    const { store, waiting } = this.#deps;
+    const position = await store.queuePosition(execution.id);
     const isJoined = execution.phase === 'joined';
+    const isQueued = isJoined || position !== null;
+    const reason = isQueued ? waitingFor(execution, await boundsOf(execution, waiting)) : null;
     return {
       execution,
       phase: shownPhase(execution, null),
       startedAt: startedAt(execution),
       live: null,
-      queue: isJoined
-        ? { position: null, reason: 'joined' }
-        : position === null
-          ? null
-          : { position, reason },
+      queue: reason === null ? null : { position: isJoined ? null : position, reason: IN_QUEUE[reason] },
     };
   }
 

@@ -2,7 +2,8 @@
 // a restart reads them from the store. The limits of an attempt are the runner's.
 import type { Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { Clock, Timer } from '../../domain/ports/clock.ts';
+import type { Clock, Log, Timer } from '../../domain/ports/clock.ts';
+import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 import { deadlineOf } from '../policies/settings.ts';
 
 export interface DeadlineActions {
@@ -72,4 +73,16 @@ export class Deadlines {
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }
+}
+
+/** Does what is due to an execution, however often it takes. */
+export function untilStored(
+  act: (execution: Execution) => Promise<void>,
+  { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal },
+): (execution: Execution) => void {
+  return (execution) => {
+    const failed = (err: unknown) =>
+      log.warn({ err, execution_id: execution.id }, 'Cannot store a timeout; execd retries');
+    void untilDone(() => act(execution), { clock, signal, failed, backoff: EACH_SECOND });
+  };
 }

@@ -36,6 +36,12 @@ export class LiveRuns {
     return this.#runs.get(id);
   }
 
+  /** Bytes that an attempt has written as far as is known here; null when it does not run here. */
+  written({ runId, attempt }: AttemptName): number | null {
+    const run = this.#runs.get(runId);
+    return run?.name.attempt === attempt ? run.output.stdoutBytes + run.output.stderrBytes : null;
+  }
+
   all(): LiveRun[] {
     return [...this.#runs.values()];
   }

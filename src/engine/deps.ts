@@ -1,0 +1,84 @@
+// What the engine is built of: the world through its ports, what the operator has set, and what is made of a spec.
+import type { AccessRules } from '../domain/access/access-rules.ts';
+import type { RunningExecution, Trace } from '../domain/execution/execution.ts';
+import type { ExecutionId } from '../domain/ids.ts';
+import type { Blobs, PrivateFiles } from '../domain/ports/blobs.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
+import type { Journal } from '../domain/ports/journal.ts';
+import type { Replica } from '../domain/ports/replica.ts';
+import type { Command, HttpRunner, Runner } from '../domain/ports/runner.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { Schedule, ScheduleRun, TimesOf } from '../domain/schedules/schedule.ts';
+import type { When } from '../domain/schedules/schedule-schema.ts';
+import type { FilledProcessWork, Secrets } from '../domain/spec/secrets.ts';
+import type { Circuits } from '../resilience/circuits.ts';
+import type { SubmitDeps } from './accept/submission.ts';
+import type { CreditSource } from './credits/credit-source.ts';
+import type { FileBounds } from './files/file-room.ts';
+import type { PlansDeps } from './plans/plans.ts';
+import type { CacheSettings } from './policies/cache.ts';
+import type { PolicySource } from './policies/policies.ts';
+import type { EngineSettings } from './policies/settings.ts';
+import type { Disk } from './upkeep/disk-watch.ts';
+
+export interface EngineDeps {
+  store: Store;
+  /** Left out: the only one on its store. */
+  replica?: Replica;
+  runner: Runner;
+  requests: HttpRunner;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  /** 0 to 1, for jitter. */
+  random: () => number;
+  newId: () => ExecutionId;
+  newTrace: () => Trace;
+  policy: EngineSettings;
+  policies: PolicySource;
+  /** Shared with whoever else has circuits; kept here over restarts. */
+  circuits: Circuits;
+  cache: CacheSettings & {
+    /** Whether results outlive a restart. */
+    isPersistent: boolean;
+    cleanupIntervalMs: number;
+  };
+  files: {
+    blobs: Blobs;
+    privateFiles: PrivateFiles;
+    fileBounds: (userId: string) => FileBounds;
+    uploadTtlMs: number;
+  };
+  /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
+  resolve: SubmitDeps['resolve'];
+  /** Null: credits are off. What executions owe from before is charged. */
+  credits: CreditSource | null;
+  chargeWorkers: number;
+  /** The rules that apply now. */
+  rules: () => AccessRules;
+  secrets: Secrets;
+  /** Whether an API key has been revoked. */
+  isRevoked: (keyId: string) => boolean;
+  /** Due times of schedules. */
+  times: { timesOf: TimesOf; cronProblem: (when: When, now: number) => string | null };
+  /** Called with what became of each due time of a schedule. */
+  onScheduleRun: (run: ScheduleRun, schedule: Schedule) => void;
+  /** What plans are made of: how they are checked, and their values worked out. */
+  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'>;
+  syncIntervalMs: number;
+  drainMs: number;
+  /** Null: finished executions are removed on demand only. */
+  cleanupIntervalMs: number | null;
+  /** What every attempt writes into. */
+  disks: readonly Disk[];
+  retentionMs: number;
+  /** Of what failed or timed out; not less. */
+  failedRetentionMs: number;
+  maxDataBytes: number;
+  maxRetained: number;
+  toCommand: (
+    execution: RunningExecution,
+    work: FilledProcessWork,
+    options: { epoch: number; traceparent: string },
+  ) => Command;
+}

@@ -1,0 +1,424 @@
+// The parts of the engine, built and joined here and nowhere else. They are built in the order of this file: a part holds those
+// that were built before it. One that comes later it finds in the record when something happens, never while it is built.
+import { POOLS, type Pool, type RunningExecution } from '../domain/execution/execution.ts';
+import type { Clock, Log } from '../domain/ports/clock.ts';
+import type { Group, GroupResult } from '../domain/ports/group.ts';
+import type { Journal } from '../domain/ports/journal.ts';
+import type { Listener } from './feed/event-bus.ts';
+import type { Store } from '../domain/ports/store.ts';
+import type { AccessRules } from '../domain/access/access-rules.ts';
+import { Hits } from './accept/hits.ts';
+import { Intake } from './accept/intake.ts';
+import { LateAccepts } from './accept/late-accepts.ts';
+import { Accounts } from './credits/accounts.ts';
+import { Charges } from './credits/charges.ts';
+import type { EngineDeps } from './deps.ts';
+import { Committer } from './feed/committer.ts';
+import { EventBus } from './feed/event-bus.ts';
+import { FeedReader } from './feed/feed-reader.ts';
+import { Waiters } from './feed/waiters.ts';
+import { AttemptFiles } from './files/attempt-files.ts';
+import { BlobKeeper } from './files/blob-keeper.ts';
+import { FileRooms } from './files/file-room.ts';
+import { Files } from './files/files.ts';
+import { Life } from './life.ts';
+import { Observers } from './observers.ts';
+import { Plans } from './plans/plans.ts';
+import { ResultCache } from './policies/cache.ts';
+import { Joins } from './policies/joins.ts';
+import { KeptCircuits } from './policies/kept-circuits.ts';
+import { Policies } from './policies/policies.ts';
+import { StoredCache } from './policies/stored-cache.ts';
+import { SubmitRates } from './policies/submit-rates.ts';
+import { Changes } from './read/changes.ts';
+import { KeptResults } from './read/kept-results.ts';
+import { Queries } from './read/queries.ts';
+import { Status } from './read/status.ts';
+import { stored } from './refusals.ts';
+import { Deadlines, untilStored } from './run/deadlines.ts';
+import { LiveRuns } from './run/live-runs.ts';
+import { Runs, schedulerOf } from './run/runs.ts';
+import { Scheduler } from './run/scheduler.ts';
+import { UnderWay } from './run/under-way.ts';
+import { WriteBehind } from './run/write-behind.ts';
+import { Fires } from './schedules/fires.ts';
+import { Schedules } from './schedules/schedules.ts';
+import { Starts } from './schedules/starts.ts';
+import { Standing } from './standing.ts';
+import { EventStreams } from './streams/event-streams.ts';
+import { DiskWatch } from './upkeep/disk-watch.ts';
+import { Janitor } from './upkeep/janitor.ts';
+import { Leases } from './upkeep/leases.ts';
+import { LogRemovals } from './upkeep/log-removals.ts';
+import { Rounds } from './upkeep/rounds.ts';
+
+/** What every part may use, and what happens in the store. */
+interface Ground {
+  store: Store;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  standing: Standing;
+  /** What listens from outside. */
+  bus: EventBus;
+  /** Woken by each move of an execution; `growth` also when a live attempt has written something. */
+  waiters: { changes: Waiters; growth: Waiters };
+  committer: Committer;
+  /** The one door to the store. */
+  commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  /** Whether what is to be done once, by one of all engines on the store, is to be done here. */
+  leads: () => Promise<boolean>;
+  live: LiveRuns;
+  underWay: UnderWay;
+  schedulers: Record<Pool, Scheduler>;
+  /** The rules that apply now. */
+  rules: () => AccessRules;
+}
+
+/** What executions have in common, and what spares them a run. */
+interface Shared {
+  policies: Policies;
+  keptCircuits: KeptCircuits;
+  rates: SubmitRates;
+  cache: ResultCache;
+  storedCache: StoredCache;
+  cacheRounds: Rounds;
+  joins: Joins;
+  late: LateAccepts;
+  hits: Hits;
+}
+
+interface Reading {
+  queries: Queries;
+  streams: EventStreams;
+  kept: KeptResults;
+  accounts: Accounts;
+  charges: Charges;
+}
+
+interface Keeping {
+  files: Files;
+  attemptFiles: AttemptFiles;
+  blobKeeper: BlobKeeper;
+  removals: LogRemovals;
+  janitor: Janitor;
+  disks: DiskWatch;
+}
+
+interface Running {
+  /** Claims for the free slots of all pools. */
+  fill: () => void;
+  writeBehind: WriteBehind;
+  changing: Changes;
+  deadlines: Deadlines;
+  runs: Runs;
+}
+
+interface Accepting {
+  intake: Intake;
+  plans: Plans;
+  /** Executions that are to start later, and work that starts again and again. */
+  starts: Starts;
+  fires: Fires;
+  schedules: Schedules;
+}
+
+interface Whole {
+  status: Status;
+  observers: Observers;
+  reader: FeedReader;
+  leases: Leases | null;
+  life: Life;
+}
+
+export interface Parts extends Ground, Shared, Reading, Keeping, Running, Accepting, Whole {}
+
+export function buildParts(deps: EngineDeps): Parts {
+  const parts = {} as Parts;
+  const add = <T extends Partial<Parts>>(more: T): T => Object.assign(parts, more);
+  // The type of the sum says that none is missing.
+  const all: Parts = {
+    ...add(ground(deps, parts)),
+    ...add(shared(deps, parts)),
+    ...add(reading(deps, parts)),
+    ...add(keeping(deps, parts)),
+    ...add(running(deps, parts)),
+    ...add(accepting(deps, parts)),
+    ...add(whole(deps, parts)),
+  };
+  return Object.assign(parts, all);
+}
+
+function ground(deps: EngineDeps, parts: Parts): Ground {
+  const { store, journal, clock, log } = deps;
+  const standing = new Standing();
+  const { signal, epoch } = standing;
+  const bus = new EventBus(log);
+  const publish: Listener = (event, execution) => {
+    parts.reader.own(execution);
+    parts.observers.take(execution);
+    bus.publish(event, execution);
+  };
+  const committer = new Committer({
+    ...{ store, clock, log, publish, epoch, signal },
+    publishAccount: (event) => bus.publishAccount(event),
+  });
+  const { commit } = committer;
+  const scheduler = (pool: Pool) =>
+    new Scheduler({
+      ...{ pool, slots: deps.policy.slots[pool], store, clock, log, commit },
+      claimant: () => claimantOf(deps),
+      run: (execution) => parts.runs.run(execution),
+    });
+  return {
+    ...{ store, journal, clock, log, standing, bus, committer, commit, rules: deps.rules },
+    waiters: { changes: new Waiters(clock), growth: new Waiters(clock) },
+    schedulers: { process: scheduler('process'), http: scheduler('http') },
+    leads: async () => !store.feed.isShared || store.leads(epoch() ?? 0),
+    live: new LiveRuns(),
+    underWay: new UnderWay(),
+  };
+}
+
+function shared(deps: EngineDeps, { store, clock, log, commit, standing, underWay }: Parts): Shared {
+  const { circuits, newId, newTrace } = deps;
+  const policies = new Policies(deps.policies, circuits, () => clock.monotonic());
+  const cache = new ResultCache(deps.cache, () => clock.now());
+  const { isPersistent, cleanupIntervalMs: intervalMs } = deps.cache;
+  const track = (work: Promise<unknown>) => underWay.track(work);
+  const storedCache = new StoredCache({ cache, isPersistent, store, log, commit, track });
+  const late = new LateAccepts({ commit, clock, log });
+  return {
+    ...{ policies, cache, storedCache, late, joins: new Joins() },
+    keptCircuits: new KeptCircuits({
+      ...{ store, commit, clock, log, circuits, policies, signal: standing.signal },
+    }),
+    rates: new SubmitRates(() => clock.monotonic()),
+    // What has expired leaves the cache, whatever becomes of executions.
+    cacheRounds: new Rounds({
+      ...{ clock, log, intervalMs, first: 'later' },
+      once: () => storedCache.sweep(),
+      failed: 'The cleanup of the cache failed; execd retries at the next interval',
+    }),
+    hits: new Hits({
+      ...{ late, cache, policies, clock, newId, newTrace },
+      // Others would not find what is not stored yet.
+      mayFollow: () => !store.feed.isShared,
+    }),
+  };
+}
+
+function reading(deps: EngineDeps, parts: Parts): Reading {
+  const { store, journal, clock, log, commit, standing, live, late, cache, rates, storedCache } = parts;
+  const { waiters, schedulers } = parts;
+  const { credits, newId, rules, chargeWorkers: workers } = deps;
+  const queries = new Queries({
+    ...{ store, journal, clock, live, late, ...waiters },
+    waiting: { store, rules, isOpen: standing.isOpen, schedulers },
+  });
+  return {
+    queries,
+    streams: new EventStreams({
+      ...{ store, journal, clock, growth: waiters.growth },
+      own: (caller, id) => queries.own(caller, id),
+      written: (name) => live.written(name),
+      isStored: (id) => late.stored(id),
+      instanceId: () => standing.identity?.instanceId ?? '',
+    }),
+    kept: new KeptResults({
+      ...{ cache, clock, rules, rates, defaultTtlMs: deps.policy.cacheTtlMs },
+      persist: (change) => storedCache.persist(change),
+    }),
+    accounts: new Accounts({ store, clock, commit, credits, newId }),
+    charges: new Charges({
+      ...{ store, clock, log, commit, workers },
+      lowBalance: () => credits?.lowBalance() ?? null,
+    }),
+  };
+}
+
+function keeping(deps: EngineDeps, parts: Parts): Keeping {
+  const { store, journal, clock, log, commit, queries, storedCache, leads } = parts;
+  const { blobs, privateFiles, fileBounds, uploadTtlMs } = deps.files;
+  const rooms = new FileRooms(store, fileBounds);
+  const keeper = new BlobKeeper({ blobs, store, commit, log });
+  const files = new Files({
+    ...{ store, blobs, keeper, clock, log, commit, newId: deps.newId, rooms, uploadTtlMs },
+    own: (caller, id) => queries.own(caller, id),
+  });
+  const removals = new LogRemovals({
+    ...{ store, journal, clock, log },
+    onGone: (execution) => storedCache.forgetCut(execution),
+    onRemoved: () => void files.sweep().catch((err: unknown) => log.warn({ err }, 'Cannot remove uploads')),
+  });
+  const { retentionMs, failedRetentionMs, maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
+  return {
+    ...{ files, removals, blobKeeper: keeper },
+    attemptFiles: new AttemptFiles({ store, keeper, privateFiles, clock, log, rooms }),
+    janitor: new Janitor({
+      ...{ store, journal, clock, log, commit, removals, leads, intervalMs: cleanupIntervalMs ?? 0 },
+      ...{ retentionMs, failedRetentionMs, maxRetained, maxDataBytes },
+    }),
+    disks: new DiskWatch(deps.disks, clock, log),
+  };
+}
+
+function running(deps: EngineDeps, parts: Parts): Running {
+  const { store, clock, log, commit, live, joins, late, queries, removals, standing, schedulers } = parts;
+  const { rules, syncIntervalMs: intervalMs } = deps;
+  const changing = new Changes({
+    ...{ store, removals, clock, log, live, commit, joins, late, queries },
+    holds: (execution) => parts.observers.holds(execution),
+    signal: (signal) => void store.feed.signal(standing.epoch() ?? 0, signal),
+    quotasOf: (userId) => rules().quotasOf(userId),
+  });
+  const trying = { clock, log, signal: standing.signal };
+  const writeBehind = new WriteBehind({ commit, clock, log, intervalMs });
+  return {
+    ...{ changing, writeBehind },
+    fill() {
+      for (const pool of POOLS) schedulers[pool].fill();
+    },
+    deadlines: new Deadlines(clock, {
+      expire: untilStored((execution) => changing.expire(execution), trying),
+      due: untilStored(async (execution) => {
+        await changing.due(execution);
+        schedulerOf(schedulers, execution).fill();
+      }, trying),
+    }),
+    runs: runsOf(deps, parts, writeBehind),
+  };
+}
+
+function runsOf(deps: EngineDeps, parts: Parts, writeBehind: WriteBehind): Runs {
+  const { journal, clock, log, standing, live, underWay, waiters, policies, attemptFiles, disks } = parts;
+  const { policy, runner, requests, secrets, isRevoked, random, newTrace, toCommand } = deps;
+  return new Runs({
+    ...{ policy, runner, requests, secrets, isRevoked, random, newTrace },
+    ...{ journal, clock, log, live, underWay, policies, growth: waiters.growth, files: attemptFiles },
+    ...{ schedulers: parts.schedulers, writeBehind, rulesNow: deps.rules },
+    ...{ isOpen: standing.isOpen, signal: standing.signal },
+    suspectDisks: () => disks.suspect(),
+    toCommand: (execution, work, traceparent) =>
+      toCommand(execution, work, { epoch: standing.epoch() ?? 0, traceparent }),
+  });
+}
+
+const claimantOf = ({ runner }: EngineDeps) => ({ runner: runner.status().name });
+
+function accepting(deps: EngineDeps, parts: Parts): Accepting {
+  const { store, clock, log, commit, standing, changing, fill } = parts;
+  const { newId, isRevoked, times } = deps;
+  const checkOpen = () => standing.checkOpen();
+  const plans = plansOf(deps, parts);
+  const ofPlans = {
+    whyNoRoom: (...of: Parameters<Plans['whyNoRoom']>) => plans.whyNoRoom(...of),
+    beginPlan: (plan: RunningExecution) => plans.begin(plan),
+  };
+  const intake = intakeOf(deps, parts, plans, ofPlans);
+  const fires = new Fires({
+    ...{ store, clock, log, commit, timesOf: times.timesOf, isRevoked, fired: deps.onScheduleRun },
+    submitAll: (caller, submissions) => stored(intake.submitAll(caller, submissions)),
+    cancel: (caller, id, reason) => changing.cancel(caller, id, { reason, graceMs: null }),
+  });
+  return {
+    ...{ plans, intake, fires },
+    starts: new Starts({ store, clock, log, commit, ...ofPlans, queued: fill }),
+    schedules: new Schedules({
+      ...{ store, clock, commit, ...times, newId, fires, checkOpen },
+      checkWork: (caller, { work }) => intake.checkWork(caller, work),
+    }),
+  };
+}
+
+function plansOf(deps: EngineDeps, parts: Parts): Plans {
+  const { store, journal, clock, log, commit, standing, waiters, queries, changing, schedulers } = parts;
+  const { epoch, isOpen, signal } = standing;
+  return new Plans({
+    ...{ store, journal, clock, log, commit, queries, epoch, isOpen, signal },
+    ...{ newId: deps.newId, ...deps.plans, changes: waiters.changes },
+    queue: {
+      maxQueued: deps.policy.maxQueued,
+      queuedOf: (userId) => deps.rules().quotasOf(userId).queued,
+      freeSlots: (pool) => (schedulers[pool].hasRoom ? schedulers[pool].free : 0),
+    },
+    submitAll: (caller, submissions) => parts.intake.submitAll(caller, submissions),
+    stop: (plan, outcome) => changing.stopPlan(plan, outcome),
+  });
+}
+
+function intakeOf(
+  deps: EngineDeps,
+  parts: Parts,
+  plans: Plans,
+  ofPlans: Pick<ConstructorParameters<typeof Intake>[0], 'whyNoRoom' | 'beginPlan'>,
+): Intake {
+  const { store, clock, commit, standing, schedulers, policies, cache, joins, hits, rates } = parts;
+  const { files, runs, underWay, queries, changing } = parts;
+  const { policy, resolve, rules, secrets, isRevoked, credits, newId, newTrace, runner } = deps;
+  return new Intake({
+    ...{ policy, resolve, secrets, isRevoked, credits, newId, newTrace },
+    ...{ store, clock, commit, schedulers, policies, cache, joins, hits, rates, files, ...ofPlans },
+    // They change while the server runs.
+    get rules() {
+      return rules();
+    },
+    tiers: () => runner.status().tiers,
+    claimant: () => claimantOf(deps),
+    run: runs.run,
+    stopped: (executions, { id }) =>
+      changing.stopLive(executions, { reason: `Replaced by the execution ${id}.`, graceMs: null }),
+    checkOpen: () => standing.checkOpen(),
+    track: (work) => underWay.track(work),
+    own: (caller, id) => queries.own(caller, id),
+    checkPlan: (caller, plan) => plans.mustBeValid(caller, plan),
+  });
+}
+
+function whole(deps: EngineDeps, parts: Parts): Whole {
+  const { store, clock, log, commit, standing, waiters, storedCache } = parts;
+  const { runner, requests, replica, random, drainMs, maxDataBytes } = deps;
+  const observers = new Observers({
+    ...parts,
+    ...{ ...waiters, epoch: standing.epoch },
+    keepResult: (execution) => storedCache.keepResult(execution),
+  });
+  const reader = readerOf(parts, observers);
+  const leaseMs = replica?.leaseMs ?? null;
+  const leases =
+    leaseMs === null
+      ? null
+      : new Leases({
+          ...{ commit, clock, log, leaseMs },
+          lost: () => parts.life.lose(),
+          takeOver: () => parts.life.takeOver(),
+        });
+  return {
+    ...{ observers, reader, leases },
+    status: new Status({ ...parts, runner, maxDataBytes, whyClosed: () => standing.whyClosed() }),
+    life: new Life({
+      ...{ ...parts, observers, reader, leases, store },
+      ...{ runner, requests, replica, random, drainMs },
+      ...{ graceMs: deps.policy.graceMs, cleansUp: deps.cleanupIntervalMs !== null },
+    }),
+  };
+}
+
+function readerOf(
+  { store, clock, log, standing, live, streams, bus }: Parts,
+  observers: Observers,
+): FeedReader {
+  return new FeedReader({
+    ...{ store, clock, log, signal: standing.signal },
+    observe: (execution) => observers.takeOther(execution),
+    touched: (fact) => observers.touched(fact),
+    show(batch) {
+      streams.take(batch);
+      bus.publishBatch();
+    },
+    resync: () => observers.lookAgain(),
+    signalled({ runId, request }) {
+      if (live.get(runId) !== undefined) live.stop(runId, request);
+    },
+  });
+}

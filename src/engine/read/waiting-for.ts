@@ -1,0 +1,50 @@
+// What an execution waits for: one rule, for whoever reads an execution and for whoever asks for an explanation.
+import type { AccessRules } from '../../domain/access/access-rules.ts';
+import type { WaitingFor } from '../../domain/execution/explained.ts';
+import type { PendingExecution, Pool } from '../../domain/execution/execution.ts';
+import type { Store } from '../../domain/ports/store.ts';
+import { stored } from '../refusals.ts';
+import { schedulerOf } from '../run/runs.ts';
+import type { Scheduler } from '../run/scheduler.ts';
+
+export interface WaitingDeps {
+  store: Pick<Store, 'keyUse' | 'queueUse'>;
+  schedulers: Readonly<Record<Pool, Pick<Scheduler, 'pool' | 'slots' | 'inUse' | 'meanMs'>>>;
+  rules: () => Pick<AccessRules, 'quotasOf'>;
+  isOpen: () => boolean;
+}
+
+/** What an execution may wait for, as it is now. */
+export interface Bounds {
+  isOpen: boolean;
+  pool: { name: Pool; slots: number; running: number; meanMs: number | null };
+  /** How many run with its concurrency key; null without one. */
+  keyRunning: number | null;
+  user: { running: number; limit: number | null };
+}
+
+/** @throws RefusedError when the store cannot be read */
+export async function boundsOf(
+  execution: PendingExecution,
+  { store, schedulers, rules, isOpen }: WaitingDeps,
+): Promise<Bounds> {
+  const { userId, concurrency } = execution;
+  const { pool: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
+  return {
+    isOpen: isOpen(),
+    pool: { name, slots, running, meanMs },
+    keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
+    user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
+  };
+}
+
+export function waitingFor({ phase, concurrency }: PendingExecution, bounds: Bounds): WaitingFor {
+  const { isOpen, keyRunning, user, pool } = bounds;
+  if (phase === 'joined') return 'joined';
+  if (phase === 'scheduled') return 'start_time';
+  if (phase === 'scheduled_retry') return 'retry_time';
+  if (!isOpen) return 'shutting_down';
+  if (concurrency !== null && (keyRunning ?? 0) >= concurrency.limit) return 'concurrency_limit';
+  if (user.limit !== null && user.running >= user.limit) return 'user_limit';
+  return pool.running >= pool.slots ? 'no_free_slot' : 'turn';
+}
