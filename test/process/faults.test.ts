@@ -122,10 +122,10 @@ t.test('what was answered stands in the audit log, although the server was kille
 });
 
 t.test('dependency and secret scan of the image, SBOM, read-only rootfs, non-root', async (t) => {
-  // Held against each other in test/project/k8s.test.ts, and run so by scripts/image.sh; here what must not creep in.
+  // Held against each other in test/project/k8s.test.ts, and run so by scripts/image.ts; here what must not creep in.
   const dockerfile = readFileSync('Dockerfile', 'utf8');
   t.match(dockerfile, /^USER 10001:10001$/m);
   t.notMatch(dockerfile, /^(ENV|ARG) .*(KEY|SECRET|TOKEN|PASSWORD)/m);
   t.notMatch(dockerfile, /^COPY .*(\.env|keys|secret)/m);
-  t.match(readFileSync('scripts/image.sh', 'utf8'), /--read-only/);
+  t.match(readFileSync('scripts/image/service.ts', 'utf8'), /--read-only/);
 });
