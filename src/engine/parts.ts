@@ -46,6 +46,7 @@ import { Schedules } from './schedules/schedules.ts';
 import { Starts } from './schedules/starts.ts';
 import { Standing } from './standing.ts';
 import { EventStreams } from './streams/event-streams.ts';
+import { LogBlocks } from './streams/log-blocks.ts';
 import { DiskWatch } from './upkeep/disk-watch.ts';
 import { Janitor } from './upkeep/janitor.ts';
 import { Leases } from './upkeep/leases.ts';
@@ -212,14 +213,15 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   const { store, journal, clock, log, commit, standing, live, late, cache, rates, storedCache } = parts;
   const { waiters, schedulers } = parts;
   const { credits, newId, rules, chargeWorkers: workers } = deps;
+  const blocks = new LogBlocks(journal);
   const queries = new Queries({
-    ...{ store, journal, clock, live, late, ...waiters },
+    ...{ store, journal, followed: blocks, clock, live, late, ...waiters },
     waiting: { store, rules, isOpen: standing.isOpen, schedulers },
   });
   return {
     queries,
     streams: new EventStreams({
-      ...{ store, journal, clock, growth: waiters.growth },
+      ...{ store, journal, blocks, clock, growth: waiters.growth },
       own: (caller, id) => queries.own(caller, id),
       written: (name) => live.written(name),
       isStored: (id) => late.stored(id),

@@ -146,6 +146,8 @@ class FileLog implements AttemptLog {
     for (; records > this.records; records--) {
       const [last] = await this.#recordsAt(records - 1, 1);
       if (last === undefined) continue;
+      // Another reader may have seen more meanwhile.
+      if (records <= this.records) return true;
       this.records = records;
       this.size = last.offset + last.length;
       return true;

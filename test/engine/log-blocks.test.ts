@@ -6,7 +6,7 @@ import type { AttemptLog, Journal, LogRecord } from '../../src/domain/ports/jour
 const NAME = { runId: 'run', attempt: 1 };
 type Written = [stream: 'stdout' | 'stderr', bytes: Uint8Array | string];
 
-function journalOf(written: readonly Written[]): Pick<Journal, 'open'> {
+function journalOf(written: readonly Written[]): Pick<Journal, 'open'> & { state: Record<string, number> } {
   let offset = 0;
   const records = written.map(([stream, given], i): LogRecord => {
     const record = { seq: i + 1, stream, time: 1000 + i, offset, bytes: Buffer.from(given) };
@@ -20,8 +20,13 @@ function journalOf(written: readonly Written[]): Pick<Journal, 'open'> {
         yield { ...record, offset: record.offset + skip, bytes: record.bytes.subarray(skip) };
     }
   }
-  const log = { read, refresh: async () => false, close: async () => undefined } as Partial<AttemptLog>;
-  return { open: async () => log as AttemptLog };
+  const state = { opened: 0, closed: 0, reads: 0 };
+  const log = {
+    read: (from: number) => ((state.reads += 1), read(from)),
+    refresh: async () => false,
+    close: async () => void (state.closed += 1),
+  } as Partial<AttemptLog>;
+  return { open: async () => ((state.opened += 1), log as AttemptLog), state };
 }
 
 /** All pieces from an offset on, as a reader gets them. */
@@ -72,6 +77,32 @@ t.test('all comes, once and in order, from wherever a reader begins', async (t) 
       }
     }
   }
+});
+
+t.test('all who follow the bytes of a log share its descriptors and what is read', async (t) => {
+  // Records that cut a character: followers of bytes get them as they are.
+  const journal = journalOf(sample(2));
+  const blocks = new LogBlocks(journal);
+  const logs = await Promise.all(Array.from({ length: 20 }, () => blocks.open(NAME)));
+  const read = logs.map(async (log) => {
+    const records: LogRecord[] = [];
+    for await (const record of log?.read(0) ?? []) records.push(record);
+    return records;
+  });
+  const [first = [], ...others] = await Promise.all(read);
+  t.equal(textOf(first), textOf(sample(2).map(([, bytes]) => ({ bytes: Buffer.from(bytes) }))));
+  t.equal(first.length, sample(2).length);
+  for (const other of others)
+    t.ok(
+      other.every((record, i) => record === first[i]),
+      'the same records',
+    );
+  t.ok((journal.state.reads ?? 99) < 20, `${journal.state.reads} reads for 20 followers`);
+  const [last, ...before] = logs;
+  for (const log of before) await log?.close();
+  t.same({ ...journal.state, reads: 0 }, { opened: 1, closed: 0, reads: 0 });
+  await last?.close();
+  t.equal(journal.state.closed, 1);
 });
 
 t.test('a record is a piece, and a line is a piece, wherever blocks end', async (t) => {

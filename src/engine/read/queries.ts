@@ -36,6 +36,8 @@ export type WaitFor = { until: 'finished' } | { until: 'revision'; after: number
 export interface QueriesDeps {
   store: Store;
   journal: Journal;
+  /** Logs for those who follow them. */
+  followed: Pick<Journal, 'open'>;
   clock: Clock;
   live: LiveRuns;
   /** Woken by each move of an execution. */
@@ -165,7 +167,8 @@ export class Queries {
     query: LogQuery,
     signal: AbortSignal,
   ): AsyncGenerator<LogItem, void, undefined> {
-    const { journal, growth } = this.#deps;
+    const { growth, followed } = this.#deps;
+    const journal = query.follow ? followed : this.#deps.journal;
     const current = async () => {
       const execution = await this.#find(caller, id);
       return execution === null ? null : withLog(execution);

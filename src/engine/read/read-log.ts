@@ -50,7 +50,7 @@ export type LogItem =
   | LogEnd;
 
 export interface ReadLogDeps {
-  journal: Journal;
+  journal: Pick<Journal, 'open'>;
   /** Null when the execution has been removed meanwhile. */
   current: () => Promise<Execution | null>;
   /** Tells of output and of moves of the execution. */

@@ -17,7 +17,7 @@ import type { LogCursor } from '../read/read-log.ts';
 import { stored } from '../refusals.ts';
 import { type Watch, Waiters } from '../feed/waiters.ts';
 import { EventRing } from './event-ring.ts';
-import { LogBlocks, type LogPiece, type OutputForm } from './log-blocks.ts';
+import type { LogBlocks, LogPiece, OutputForm } from './log-blocks.ts';
 
 /** Where a reader of one execution stands. */
 export interface StreamCursor {
@@ -43,6 +43,8 @@ export interface EventBatch {
 export interface EventStreamsDeps {
   store: Pick<Store, 'events' | 'eventsAfter' | 'eventEnds' | 'finished'>;
   journal: Pick<Journal, 'open' | 'exists'>;
+  /** What is read of logs, once for all who follow. */
+  blocks: LogBlocks;
   clock: Clock;
   /** Woken by each move, and when a live attempt has written something. */
   growth: Waiters;
@@ -78,7 +80,7 @@ export class EventStreams {
 
   constructor(deps: EventStreamsDeps) {
     this.#deps = deps;
-    this.#blocks = new LogBlocks(deps.journal);
+    this.#blocks = deps.blocks;
     this.#arrivals = new Waiters(deps.clock);
   }
 

@@ -2,12 +2,14 @@
 // stands and ends, where the log goes on, near a border that is the same for all, so that readers who started apart come together.
 import { LRUCache } from 'lru-cache';
 import type { ExecutionId } from '../../domain/ids.ts';
-import type { AttemptLog, Journal, LogRecord, StreamName } from '../../domain/ports/journal.ts';
+import type { AttemptLog, Journal, LogRecord, LogStart, StreamName } from '../../domain/ports/journal.ts';
 import type { AttemptName } from '../../domain/ports/runner.ts';
 import { unfinished } from '../../domain/utf8.ts';
 
 /** `records`: each as it arrived. `lines`: one line each. */
 export type OutputForm = 'records' | 'lines';
+/** `bytes`: each record as it is, a character that it cuts too. */
+type BlockForm = OutputForm | 'bytes';
 
 /** A record of the log, or a line. */
 export interface LogPiece {
@@ -100,6 +102,35 @@ export class LogBlocks {
     return reading;
   }
 
+  /** The log of an attempt for one who follows it: its descriptors, and what is read, are shared with all who do. */
+  async open(name: AttemptName): Promise<AttemptLog | null> {
+    const end = this.follow(name.runId);
+    const open = this.#acquire(name);
+    const close = async () => {
+      open.readers -= 1;
+      closeUnused(open);
+      end();
+    };
+    try {
+      const log = await open.log;
+      if (log !== null) return new FollowedLog(log, (offset) => this.#recordsOf(name, offset), close);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    await close();
+    return null;
+  }
+
+  async *#recordsOf(name: AttemptName, from: number): AsyncGenerator<LogRecord> {
+    for (let offset = from; ;) {
+      const block = await this.read(name, { offset, isOver: false, form: 'bytes' });
+      if (block === null || block.pieces.length === 0) return;
+      yield* block.pieces;
+      offset = block.end;
+    }
+  }
+
   async #read(name: AttemptName, place: Omit<BlockPlace, 'attempt'>): Promise<LogBlock | null> {
     const open = this.#acquire(name);
     try {
@@ -128,6 +159,43 @@ export class LogBlocks {
   }
 }
 
+/** As one reader sees it. */
+class FollowedLog implements AttemptLog {
+  readonly #log: AttemptLog;
+  readonly read: AttemptLog['read'];
+  readonly close: AttemptLog['close'];
+
+  constructor(log: AttemptLog, read: AttemptLog['read'], close: AttemptLog['close']) {
+    this.#log = log;
+    this.read = read;
+    this.close = close;
+  }
+
+  get size(): number {
+    return this.#log.size;
+  }
+
+  get records(): number {
+    return this.#log.records;
+  }
+
+  refresh(): Promise<boolean> {
+    return this.#log.refresh();
+  }
+
+  locate(start: LogStart): Promise<number> {
+    return this.#log.locate(start);
+  }
+
+  last(stream: StreamName, bytes: number): Promise<Uint8Array> {
+    return this.#log.last(stream, bytes);
+  }
+
+  totals(): Promise<Record<StreamName, number>> {
+    return this.#log.totals();
+  }
+}
+
 function drop(open: OpenLog): void {
   open.isDropped = true;
   closeUnused(open);
@@ -142,7 +210,7 @@ interface BlockPlace {
   attempt: number;
   offset: number;
   isOver: boolean;
-  form: OutputForm;
+  form: BlockForm;
 }
 
 async function readBlock(log: AttemptLog, place: BlockPlace): Promise<LogBlock> {
@@ -185,7 +253,7 @@ class Cutter {
   readonly pieces: LogPiece[] = [];
   readonly #attempt: number;
   readonly #start: number;
-  readonly #form: OutputForm;
+  readonly #form: BlockForm;
   /** Records whose bytes are no whole piece yet; all of one stream, and neighbours. */
   #held: LogRecord[] = [];
   #heldBytes = 0;
@@ -210,6 +278,7 @@ class Cutter {
   }
 
   add(record: LogRecord): void {
+    if (this.#form === 'bytes') return this.#add(record);
     const stream = this.#held[0]?.stream;
     if (stream !== undefined && stream !== record.stream) this.end();
     const isWhole = this.#form === 'lines' && !record.bytes.includes(NEWLINE);
