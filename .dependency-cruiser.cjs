@@ -79,6 +79,7 @@ module.exports = {
       plans: ['accept', 'feed', 'read'],
       explain: ['accept', 'plans', 'policies', 'read', 'run'],
       schedules: ['accept'],
+      waits: ['schedules'],
     }),
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('resilience', ['^src/domain/'], 'Retries and circuits, of whatever is handed to them.'),

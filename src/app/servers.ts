@@ -1,4 +1,5 @@
 // The two HTTP servers: that of the API, and that of the metrics port.
+import { Links } from '../access/links.ts';
 import { mediaTypeOf } from '../engine/files/media-types.ts';
 import type { FastifyInstance } from 'fastify';
 import { shownSettings } from '../config/load.ts';
@@ -27,6 +28,8 @@ export async function buildServers(
   const server = await buildServer({
     ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks },
     limits: limitsOf(config),
+    links: new Links(() => parts.store.linkKey()),
+    publicUrl: config.EXECUTION_PUBLIC_URL?.replace(/\/+$/, '') ?? null,
     gate: {
       isLoopback: isLoopback(config.EXECUTION_HOST),
       allowedHosts: config.EXECUTION_ALLOWED_HOSTS,

@@ -18,6 +18,7 @@ import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
 import { loginCommands } from './commands/login.ts';
 import { mcpCommand } from './commands/mcp.ts';
+import { approvalCommands } from './commands/approvals.ts';
 import { planCommands } from './commands/plans.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
@@ -63,6 +64,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   reportCommand(program, session);
   logCommands(program, session, end);
   planCommands(program, session, end);
+  approvalCommands(program, session);
   scheduleCommands(program, session);
   eventCommands(program, session);
   adminCommands(program, session);

@@ -13,7 +13,18 @@ import {
   untilDone,
 } from './options.ts';
 import type { Transport } from './transport.ts';
-import type { CancelRequest, Event, Plan, PlanFilter, PlanLogEnd, PlanReport, PlanRequest } from './types.ts';
+import type {
+  Approval,
+  CancelRequest,
+  DecisionRequest,
+  Event,
+  Plan,
+  PlanFilter,
+  PlanLogEnd,
+  PlanReport,
+  PlanRequest,
+  Signal,
+} from './types.ts';
 
 export interface PlansOptions {
   api: Api;
@@ -90,6 +101,29 @@ export class Plans {
   /** Runs the plan again, with the results of the steps that have completed. */
   async redrive(id: string, options: SubmitOptions = {}): Promise<Plan> {
     return dataOf(this.#options.api.POST('/v1/plans/{id}/redrive', again(id, options)));
+  }
+
+  /** Sends a signal: steps that wait for it end with its payload. */
+  async signal(
+    id: string,
+    name: string,
+    payload: unknown = null,
+    options: Pick<SubmitOptions, 'idempotencyKey'> = {},
+  ): Promise<Signal> {
+    const { header } = submission(options);
+    const params = { path: { id, name }, header };
+    return dataOf(this.#options.api.POST('/v1/plans/{id}/signals/{name}', { params, body: { payload } }));
+  }
+
+  /** Approvals that wait for your decision. */
+  async approvals(): Promise<Approval[]> {
+    const { items } = await dataOf(this.#options.api.GET('/v1/approvals', {}));
+    return items;
+  }
+
+  async decide(id: string, step: string, body: DecisionRequest): Promise<Approval> {
+    const params = { path: { id, step } };
+    return dataOf(this.#options.api.POST('/v1/plans/{id}/approvals/{step}', { params, body }));
   }
 
   async remove(id: string): Promise<void> {

@@ -52,6 +52,13 @@ export const SETTINGS = {
     about:
       'Other names that the Host header may have on a loopback address, for example that of a local proxy.',
   },
+  EXECUTION_PUBLIC_URL: {
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'Where users reach execd, for links in messages, such as https://execd.example.com. Unset: the address that the request came to.',
+  },
   EXECUTION_TRUST_PROXY: {
     schema: z
       .string()

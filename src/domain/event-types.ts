@@ -2,6 +2,7 @@
 export const EVENT_TYPES = [
   'accepted',
   'queued',
+  'awaiting',
   'started',
   'retry_scheduled',
   'status_changed',

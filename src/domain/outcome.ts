@@ -11,6 +11,9 @@ export const CAUSES = [
   'http_response',
   'steps_ended',
   'provided',
+  'awaited',
+  'rejected',
+  'wait_expired',
   'evaluation_failed',
   'step_refused',
   'request_failed',
@@ -140,6 +143,12 @@ type Ending =
   | { cause: 'steps_ended'; failed: number; steps: readonly string[] }
   /** A value that was put into the cache has taken the place of a run. */
   | { cause: 'provided' }
+  /** What a wait was for has come. `default`: its time was up, and it has a default. */
+  | { cause: 'awaited'; by: 'signal' | 'approval' | 'time' | 'default' }
+  /** An approval was refused by a user, with their comment, or, with null, by default when the time was up. */
+  | { cause: 'rejected'; by: string | null; comment: string | null }
+  /** No signal came in time. */
+  | { cause: 'wait_expired'; signal: string; limitMs: number }
   /** What a plan was to work out could not be. */
   | { cause: 'evaluation_failed'; reason: EvaluationFailure; message: string }
   /** A step that was not accepted once its values were known. */
@@ -201,6 +210,7 @@ export const CODE_OF_CAUSE: Readonly<Record<Exclude<Cause, 'imported'>, ErrorCod
   ...{ spawn_failed: 'E003', output_limit: 'E003', resource_limit: 'E003', circuit_open: 'E003' },
   ...{ denied: 'E003', dependency_failed: 'E003', no_credit: 'E003', lost: 'E003', internal: 'E003' },
   ...{ queue_timeout: 'E002', attempt_timeout: 'E002', total_timeout: 'E002', idle_timeout: 'E002' },
+  ...{ awaited: 'E003', rejected: 'E003', wait_expired: 'E002' },
   ...{ evaluation_failed: 'E007', step_refused: 'E001', cancelled: 'E004' },
 };
 
@@ -241,7 +251,16 @@ function judgeEnding(outcome: Outcome): Verdict {
     case 'request_failed':
       return ended('failed', outcome.reason, outcome.message);
     case 'provided':
+    case 'awaited':
       return { status: 'completed', error: null };
+    case 'rejected':
+      return ended('failed', 'rejected', rejectedMessage(outcome));
+    case 'wait_expired':
+      return ended(
+        'timed_out',
+        'wait_expired',
+        `The signal ${outcome.signal} did not come within ${outcome.limitMs} ms (signal.expires_ms).`,
+      );
     case 'steps_ended':
       if (outcome.failed === 0) return { status: 'completed', error: null };
       return ended('failed', 'step_failed', stepsMessage(outcome.failed, outcome.steps));
@@ -326,6 +345,11 @@ function importedEnd({
   const verdict = ended(endedAs, 'imported', text);
   if (verdict.error === null) return verdict;
   return { ...verdict, error: { ...verdict.error, code: code ?? CODE_OF_STATUS[endedAs] } };
+}
+
+function rejectedMessage({ by, comment }: Extract<Outcome, { cause: 'rejected' }>): string {
+  if (by === null) return 'Nobody decided in time, and the default is to reject (approval.on_expiry).';
+  return comment === null ? `${by} rejected it.` : `${by} rejected it: ${comment}`;
 }
 
 const EVALUATION_ERRORS = {

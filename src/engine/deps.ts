@@ -16,6 +16,7 @@ import type { SubmitDeps } from './accept/submission.ts';
 import type { CreditSource } from './credits/credit-source.ts';
 import type { FileBounds } from './files/file-room.ts';
 import type { PlansDeps } from './plans/plans.ts';
+import type { WaitsDeps } from './waits/waits.ts';
 import type { CacheSettings } from './policies/cache.ts';
 import type { PolicySource } from './policies/policies.ts';
 import type { EngineSettings } from './policies/settings.ts';
@@ -64,7 +65,8 @@ export interface EngineDeps {
   /** Called with what became of each due time of a schedule. */
   onScheduleRun: (run: ScheduleRun, schedule: Schedule) => void;
   /** What plans are made of: how they are checked, and their values worked out. */
-  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'>;
+  plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'> &
+    Pick<WaitsDeps, 'checkPayload'>;
   syncIntervalMs: number;
   drainMs: number;
   /** Null: finished executions are removed on demand only. */

@@ -28,6 +28,7 @@ import type { EngineHealth, EngineStats, Report } from './read/status.ts';
 import { stored } from './refusals.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { EventStreams } from './streams/event-streams.ts';
+import type { Waits } from './waits/waits.ts';
 
 export type { EngineDeps } from './deps.ts';
 export type { Concurrency, EngineStats } from './read/status.ts';
@@ -41,6 +42,7 @@ export type { CircuitView } from '../resilience/circuit.ts';
 export type { Submission, Submitted } from './accept/submission.ts';
 export type { DryRun, WouldBegin } from './accept/dry-run.ts';
 export type { Explanation } from './explain/explain.ts';
+export type { ApprovalView, LinkClaims } from './waits/waits.ts';
 export type { ScheduleView } from './schedules/schedules.ts';
 export type { UploadView } from './files/files.ts';
 export type { Granted } from './credits/accounts.ts';
@@ -61,6 +63,8 @@ export class Engine {
   readonly accounts: Accounts;
   /** Uploads and artifacts. */
   readonly files: Files;
+  /** Signals to plans, and approvals. */
+  readonly waits: Waits;
 
   constructor(deps: EngineDeps) {
     const parts = buildParts(deps);
@@ -68,6 +72,7 @@ export class Engine {
     this.#rules = deps.rules;
     this.plans = parts.plans;
     this.schedules = parts.schedules;
+    this.waits = parts.waits;
     this.streams = parts.streams;
     this.kept = parts.kept;
     this.accounts = parts.accounts;

@@ -31,6 +31,7 @@ import type { Janitor } from './upkeep/janitor.ts';
 import type { Leases } from './upkeep/leases.ts';
 import type { LogRemovals } from './upkeep/log-removals.ts';
 import type { Rounds } from './upkeep/rounds.ts';
+import type { LiveWaits } from './waits/live-waits.ts';
 
 /** What has a beginning and an end of its own. */
 export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
@@ -53,6 +54,7 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   /** Work that is to begin later. */
   starts: { readonly alarm: Alarm };
   fires: { readonly alarm: Alarm };
+  liveWaits: Pick<LiveWaits, 'alarm' | 'read'>;
   live: LiveRuns;
   underWay: UnderWay;
   waiters: { changes: Waiters; growth: Waiters };
@@ -105,6 +107,7 @@ export class Life {
     await observers.followPending();
     await keptCircuits.start();
     await plans.resume();
+    await this.#deps.liveWaits.read();
     await storedCache.load();
     this.#startUpkeep();
     standing.state = 'ready';
@@ -122,13 +125,18 @@ export class Life {
 
   /** Begins to accept, and to run what is queued. */
   open(): void {
-    const { standing, schedulers, plans, starts, fires } = this.#deps;
+    const { standing, schedulers, plans } = this.#deps;
     if (standing.state !== 'ready') return;
     standing.state = 'open';
     for (const pool of POOLS) schedulers[pool].open();
     plans.open();
-    starts.alarm.start();
-    fires.alarm.start();
+    for (const alarm of this.#alarms()) alarm.start();
+  }
+
+  /** Go off when something is due. */
+  #alarms(): Alarm[] {
+    const { starts, fires, liveWaits } = this.#deps;
+    return [starts.alarm, fires.alarm, liveWaits.alarm];
   }
 
   /** Resolves when a next start will know that this one was asked to stop; rejects never, and waits for a second at most. */
@@ -150,10 +158,10 @@ export class Life {
    * queued stays queued, and what a claim still brings goes back there. Reading goes on until `close`.
    */
   async drain(): Promise<void> {
-    const { standing, clock, log, live, drainMs, schedulers, starts, fires, underWay } = this.#deps;
+    const { standing, clock, log, live, drainMs, schedulers, underWay } = this.#deps;
     if (!standing.isOpen()) return;
     standing.state = 'draining';
-    const started = Promise.all([starts.alarm.stop(), fires.alarm.stop()]);
+    const started = Promise.all(this.#alarms().map((alarm) => alarm.stop()));
     const claimed = Promise.all(POOLS.map((pool) => schedulers[pool].close()));
     this.#stopNoted = this.#noteStop();
     void this.#stopNoted.then(() => log.info({ running: live.size, drain_ms: drainMs }, 'Draining'));
@@ -191,11 +199,11 @@ export class Life {
 
   /** Answers all who wait, and ends the runner and the store. */
   async close(): Promise<void> {
-    const { standing, starts, fires, schedulers, deadlines, disks, removals, reader } = this.#deps;
+    const { standing, schedulers, deadlines, disks, removals, reader } = this.#deps;
     const { waiters, streams, janitor, cacheRounds, charges, leases, runner, requests, store } = this.#deps;
     if (standing.state === 'stopped') return;
     standing.state = 'stopped';
-    for (const { alarm } of [starts, fires]) void alarm.stop();
+    for (const alarm of this.#alarms()) void alarm.stop();
     for (const pool of POOLS) void schedulers[pool].close();
     deadlines.clear();
     disks.stop();

@@ -16,6 +16,7 @@ import type { LiveRuns } from './run/live-runs.ts';
 import type { Scheduler } from './run/scheduler.ts';
 import type { Fires } from './schedules/fires.ts';
 import type { Starts } from './schedules/starts.ts';
+import type { LiveWaits } from './waits/live-waits.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 
 export interface ObserversDeps {
@@ -28,6 +29,8 @@ export interface ObserversDeps {
   /** Executions that are to start later, and schedules. */
   starts: Starts;
   fires: Fires;
+  /** Waits of plans. */
+  liveWaits: LiveWaits;
   schedulers: Record<Pool, Scheduler>;
   streams: EventStreams;
   /** Woken by each move of an execution. */
@@ -52,6 +55,7 @@ export class Observers {
     deadlines.follow(execution);
     this.#deps.starts.follow(execution);
     this.#deps.fires.follow(execution);
+    this.#deps.liveWaits.follow(execution);
     joins.follow(execution);
     plans.follow(execution);
     this.#deps.keepResult(execution);
@@ -95,6 +99,7 @@ export class Observers {
       const execution = await store.get(null, id);
       if (execution !== null) this.takeOther(execution);
     }
+    await this.#deps.liveWaits.read();
     await plans.lookAgain();
     charges.wake();
     for (const waiters of [changes, growth]) waiters.notifyAll();

@@ -52,6 +52,8 @@ import { Janitor } from './upkeep/janitor.ts';
 import { Leases } from './upkeep/leases.ts';
 import { LogRemovals } from './upkeep/log-removals.ts';
 import { Rounds } from './upkeep/rounds.ts';
+import { LiveWaits } from './waits/live-waits.ts';
+import { Waits } from './waits/waits.ts';
 
 /** What every part may use, and what happens in the store. */
 interface Ground {
@@ -122,6 +124,9 @@ interface Accepting {
   starts: Starts;
   fires: Fires;
   schedules: Schedules;
+  /** Waits of plans, and what ends them. */
+  liveWaits: LiveWaits;
+  waits: Waits;
 }
 
 interface Whole {
@@ -318,13 +323,19 @@ function accepting(deps: EngineDeps, parts: Parts): Accepting {
     beginPlan: (plan: RunningExecution) => plans.begin(plan),
   };
   const intake = intakeOf(deps, parts, plans, ofPlans);
+  const liveWaits = new LiveWaits({ store, clock, log, commit });
   const fires = new Fires({
     ...{ store, clock, log, commit, timesOf: times.timesOf, isRevoked, fired: deps.onScheduleRun },
     submitAll: (caller, submissions) => stored(intake.submitAll(caller, submissions)),
     cancel: (caller, id, reason) => changing.cancel(caller, id, { reason, graceMs: null }),
   });
   return {
-    ...{ plans, intake, fires },
+    ...{ plans, intake, fires, liveWaits },
+    waits: new Waits({
+      ...{ store, clock, commit, checkOpen, live: liveWaits, checkPayload: deps.plans.checkPayload },
+      checkRate: (caller) => intake.checkRate(caller),
+      own: (caller, id) => parts.queries.own(caller, id),
+    }),
     starts: new Starts({ store, clock, log, commit, ...ofPlans, queued: fill }),
     schedules: new Schedules({
       ...{ store, clock, commit, ...times, newId, fires, checkOpen },

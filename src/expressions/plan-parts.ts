@@ -8,13 +8,17 @@ import { fieldMessage, fieldProblems, sentenceOf } from '../domain/field-message
 import { type PlanCheck, planChecker } from '../domain/plans/plan-check.ts';
 import type { PlanDraft } from '../domain/spec/plan.ts';
 import { type Spec, type SpecLimits, specSchema } from '../domain/spec/spec.ts';
+import { waitSpec, type WaitSpec } from '../domain/spec/wait.ts';
+import { payloadProblem, schemaProblem } from './payload-schemas.ts';
 import { celConditions, type EvaluateElsewhere } from './conditions.ts';
 
 export interface PlanParts {
   conditions: Conditions;
   check: (plan: PlanDraft) => PlanCheck;
+  /** What a payload of a signal has against its schema; null when it fits. */
+  checkPayload: (schema: Readonly<Record<string, unknown>>, value: unknown) => string | null;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+  parse: (spec: Record<string, unknown>) => { spec: Spec | WaitSpec } | { wrong: string };
 }
 
 /**
@@ -61,11 +65,13 @@ function wantsNumber(issue: z.core.$ZodIssue): boolean {
 /** How plans are checked, and their values worked out; conditions that may take time are evaluated elsewhere. */
 export function planParts(limits: SpecLimits, elsewhere: EvaluateElsewhere): PlanParts {
   const conditions = celConditions(elsewhere);
-  const schema = specSchema(limits);
+  const ofSpec = specSchema(limits);
   return {
     conditions,
-    check: planChecker(limits, conditions),
+    check: planChecker(limits, conditions, schemaProblem),
+    checkPayload: payloadProblem,
     parse(spec) {
+      const schema: z.ZodType<Spec | WaitSpec> = spec.kind === 'wait' ? waitSpec : ofSpec;
       const first = schema.safeParse(spec, { error: fieldMessage });
       const parsed = first.success ? first : parseFields(schema, withTexts(spec, first.error));
       if (parsed.success) return { spec: parsed.data };

@@ -52,6 +52,7 @@ import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/rou
 import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
 import { scheduleBodies } from './schedules/schedule-schemas.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
+import { type WaitRoutesOptions, waitRoutes } from './waits/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';
@@ -79,6 +80,8 @@ export interface ServerOptions {
   ratios: StatsOptions['ratios'];
   webhooks: Webhooks;
   hooks: Hooks;
+  links: WaitRoutesOptions['links'];
+  publicUrl: string | null;
   /** Whether the output of what runs is streamed. */
   streamsOutput: boolean;
   /** Of a file, by the ending of its name. */
@@ -166,6 +169,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   logRoutes(app, options);
   planRoutes(app, { engine, requests });
   planLogRoutes(app, options);
+  await waitRoutes(app, options);
   eventRoutes(app, options);
   scheduleRoutes(app, { engine, bodies: scheduleRequests });
   webhookRoutes(app, options);

@@ -69,6 +69,7 @@ const attempts = {
   ]),
   scheduled: gauge('execd_scheduled_retries', 'Executions that wait for a retry.'),
   delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
+  awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
   scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
     'result',
   ]),

@@ -259,6 +259,7 @@ async function collect(
   meters.httpSlots.set(calls.max);
   meters.scheduled.set(now.counts.scheduledRetry);
   meters.delayed.set(now.counts.delayed);
+  meters.awaiting.set(now.counts.awaiting);
   const { pending, running, finished: ends } = now.counts;
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);

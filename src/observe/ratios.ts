@@ -1,5 +1,5 @@
 // The ratios that operators set thresholds on, over all that has happened since the start. It listens and never speaks back.
-import { hasSteps } from '../domain/kinds.ts';
+import { hasNoRun } from '../domain/kinds.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
 import { type Execution, isFinished } from '../domain/execution/execution.ts';
 
@@ -11,7 +11,7 @@ export class Ratios {
 
   onEvent({ type }: Pick<LifecycleEvent, 'type'>, execution: Execution): void {
     // A plan is counted by its steps.
-    if (hasSteps(execution.spec)) return;
+    if (hasNoRun(execution.spec)) return;
     if (type === 'started') this.#attempts += 1;
     else if (type === 'retry_scheduled') this.#retries += 1;
     else if (isFinished(execution) && type === execution.status) {

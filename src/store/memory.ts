@@ -18,6 +18,7 @@ export interface Counts {
   queued: Record<Pool, number>;
   /** Those that are to start later. */
   delayed: number;
+  awaiting: number;
   scheduledRetry: number;
   joined: number;
   running: number;
@@ -84,6 +85,7 @@ export class Memory {
     return {
       queued: of(POOLS, 'queued'),
       delayed: counts('delayed'),
+      awaiting: counts('awaiting'),
       scheduledRetry: counts('scheduledRetry'),
       joined: counts('joined'),
       running: counts('running'),

@@ -36,9 +36,8 @@ import type { SkipReason } from '../domain/plans/plan-state.ts';
 import type { StepRecord } from '../domain/ports/store.ts';
 import type { NewExecution } from '../domain/ports/group.ts';
 import type { ScheduleOf } from '../domain/execution/execution.ts';
-import type { PlanSpec } from '../domain/spec/plan.ts';
+import type { AnySpec, AnyWork } from '../domain/spec/any.ts';
 import type { Kind } from '../domain/kinds.ts';
-import type { Spec, Work } from '../domain/spec/spec.ts';
 import type { StopPolicy } from '../domain/stop.ts';
 
 export interface ExecutionRow {
@@ -89,7 +88,7 @@ interface StaticFacts {
   labels: Record<string, string>;
   outputPolicy: OutputPolicy;
   /** Null when it is the spec itself. */
-  work: Work | PlanSpec | null;
+  work: AnyWork | null;
   retry: RetryPolicy | null;
   retrySafe: boolean;
   cache: CacheUse | null;
@@ -303,7 +302,7 @@ export function toExecution(
   known?: Execution['spec'],
 ): Execution {
   const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
-  const spec = known ?? (readJson(row.spec) as Spec | PlanSpec);
+  const spec = known ?? (readJson(row.spec) as AnySpec);
   const facts = {
     ...{
       startAt: null,
@@ -323,7 +322,7 @@ export function toExecution(
     runId: row.run_id,
     spec,
     // Only an operation is another work than its spec.
-    work: work ?? (spec as Work | PlanSpec),
+    work: work ?? (spec as AnyWork),
     concurrency: concurrencyOf(row),
     taskId: row.task_id,
     priority: row.priority,
@@ -342,6 +341,8 @@ export function toExecution(
       return { ...facts, status: 'pending', phase: 'queued', queueSequence: row.seq };
     case 'joined':
       return { ...facts, status: 'pending', phase: 'joined' };
+    case 'awaiting':
+      return { ...facts, status: 'pending', phase: 'awaiting' };
     case 'scheduled':
       if (row.retry_at === null) throw new TypeError(`execution ${row.id} starts at no time`);
       return { ...facts, status: 'pending', phase: 'scheduled', startAt: row.retry_at };

@@ -25,6 +25,17 @@ const EXPECTED: Record<StoredPhase, Record<Move['type'], string>> = {
     patch: 'joined',
     remove: 'illegal',
   },
+  awaiting: {
+    claim: 'illegal',
+    cancel: 'done',
+    settle: 'done',
+    requeue: 'illegal',
+    retry: 'illegal',
+    due: 'illegal',
+    begin: 'illegal',
+    patch: 'awaiting',
+    remove: 'illegal',
+  },
   scheduled: {
     claim: 'illegal',
     cancel: 'done',

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { planChecker, type PlanReport } from '../../src/domain/plans/plan-check.ts';
 import { type PlanDraft, planRequest } from '../../src/domain/spec/plan.ts';
+import { schemaProblem } from '../../src/expressions/payload-schemas.ts';
 import { conditionsHere } from '../helpers/conditions.ts';
 import { bodiesOf } from '../helpers/body-shapes.ts';
 import { rounds } from '../helpers/rounds.ts';
@@ -10,6 +11,7 @@ import { rounds } from '../helpers/rounds.ts';
 const check = planChecker(
   { maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 },
   conditionsHere(),
+  schemaProblem,
 );
 
 function report(plan: unknown): PlanReport {

@@ -64,7 +64,7 @@ t.test('all the work together has one bound, and users take turns in it', async 
 
 t.test('a plan of many steps is checked in as many pieces', async (t) => {
   const limits = { maxAttemptMs: 1000, maxOutputBytes: 1000, spoolMaxBytes: 1000 };
-  const check = planChecker(limits, conditionsHere());
+  const check = planChecker(limits, conditionsHere(), () => null);
   const steps = Array.from({ length: 1000 }, (_, i) => ({ name: `s${i}`, kind: 'exec', program: 'true' }));
   const pieces = [...check({ strategy: { type: 'serial' }, steps })];
   t.ok(pieces.length >= 2000);

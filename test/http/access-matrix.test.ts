@@ -15,8 +15,8 @@ interface Row {
 const SPEC = { kind: 'exec', program: 'true' };
 const SCHEDULE = { every_ms: 3_600_000, execution: SPEC };
 const PLAN = { strategy: { type: 'serial' }, steps: [{ name: 'a', ...SPEC }] };
-/** Its signature is its credential: hooks.test.ts. */
-const SIGNED = 'POST /v1/hooks/:operation';
+/** The request itself is the credential: hooks.test.ts, waits.test.ts. */
+const SIGNED = ['POST /v1/hooks/:operation', 'GET /v1/approvals/:token', 'POST /v1/approvals/:token'];
 const PUBLIC = ['GET /', 'GET /livez', 'GET /readyz', 'GET /health', 'GET /openapi.json'];
 const TABLE: Record<string, Row> = {
   'POST /v1/executions': { scope: 'submit', body: SPEC },
@@ -53,6 +53,12 @@ const TABLE: Record<string, Row> = {
   'GET /v1/executions/:id/events': { scope: 'read', foreign: 404 },
   'GET /v1/plans/:id/events': { scope: 'read', foreign: 404 },
   'GET /v1/events': { scope: 'read' },
+  'POST /v1/plans/:id/signals/:name': { scope: 'submit', foreign: 404 },
+  'GET /v1/plans/:id/signals': { scope: 'read', foreign: 404 },
+  'GET /v1/approvals': { scope: 'read' },
+  'GET /v1/plans/:id/approvals/:step': { scope: 'read', foreign: 404 },
+  'POST /v1/plans/:id/approvals/:step': { scope: 'submit', body: { decision: 'approve' }, foreign: 404 },
+  'POST /v1/plans/:id/approvals/:step/links': { scope: 'submit', foreign: 404 },
   'POST /v1/schedules': { scope: 'submit', body: { name: 'a', ...SCHEDULE } },
   'GET /v1/schedules': { scope: 'read' },
   'PUT /v1/schedules/:name': { scope: 'submit', body: SCHEDULE },
@@ -155,8 +161,10 @@ t.test('every route is in the table, is public, or has no such method', async (t
     if (route.includes(' /docs')) continue;
     const asGet = route.replace(/^HEAD/, 'GET');
     if (asGet in TABLE || PUBLIC.includes(asGet)) continue;
-    if (route === SIGNED) {
-      const refused = { status: 401, type: 'hook_refused' };
+    if (SIGNED.includes(route)) {
+      const refused = route.includes('hooks')
+        ? { status: 401, type: 'hook_refused' }
+        : { status: 404, type: 'link_invalid' };
       t.same(await ask(s, route, { id, key }, bearer('ann')), refused, 'a key is no signature');
       continue;
     }

@@ -50,7 +50,7 @@ t.test('the recommended rules of redocly find nothing', async (t) => {
 });
 
 t.test('everything in the document has a name or a description, and it is small', async (t) => {
-  t.ok(statSync(FILE).size < 360_000, `${statSync(FILE).size} bytes`);
+  t.ok(statSync(FILE).size < 400_000, `${statSync(FILE).size} bytes`);
   const ids = operations.map(({ operation }) => operation.operationId);
   t.equal(new Set(ids).size, ids.length);
   for (const { operation } of operations) {
@@ -105,7 +105,8 @@ t.test('every body has examples, and they work against a server with default set
       let url = path
         .replace('{user_id}', 'local')
         .replace('{key}', 'a'.repeat(64))
-        .replace('{name}', 'nightly');
+        .replace('{step}', 'ok')
+        .replace('{name}', path.includes('signals') ? 'go' : 'nightly');
       const needed = Object.entries(NEEDED).find(([prefix]) => path.startsWith(prefix))?.[1];
       if (needed !== undefined) {
         const made = await call<{ id: string; key?: string }>('POST', needed.path, needed.body, headers);

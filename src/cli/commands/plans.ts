@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type Plan, type PlanRequest } from '../../client/index.ts';
 import { systemClock, wallNow } from '../../client/time.ts';
 import { begun, watched } from '../attach.ts';
+import { signalCommand } from './approvals.ts';
 import { Exit, EXIT, exitOfPlan, usage } from '../exits.ts';
 import { firstOf, many } from '../options.ts';
 import { asMermaid, asText, stepsOfFile, stepsOfPlan } from '../plan-graph.ts';
@@ -53,6 +54,7 @@ export function planCommands(program: Command, session: Session, end: (code: num
     .summary('list plans')
     .option('-n, --limit <number>', 'how many at most', '20')
     .action(({ limit }: { limit: string }) => list(session, wholeNumber(limit)));
+  signalCommand(plan, session);
   program
     .command('redrive')
     .summary('run a plan again from where it failed; completed steps are kept')

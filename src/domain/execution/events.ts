@@ -75,7 +75,9 @@ export function phaseAfter({ type, phase }: Pick<LifecycleEvent, 'type' | 'phase
   if (isFinal(type)) return 'done';
   switch (type) {
     case 'accepted':
-      return phase === 'scheduled' ? 'scheduled' : 'queued';
+      return phase === 'scheduled' || phase === 'awaiting' ? phase : 'queued';
+    case 'awaiting':
+      return 'awaiting';
     case 'queued':
       return 'queued';
     case 'retry_scheduled':
@@ -159,6 +161,7 @@ function endOfHit(outcome: Outcome, { attempt, output }: MadeBy): EventEnd {
 export function acceptEvents(phase: StoredPhase, outcome: Outcome | null): EventType[] {
   if (outcome !== null) return ['accepted', judge(outcome).status];
   if (phase === 'scheduled') return ['accepted'];
+  if (phase === 'awaiting') return ['accepted', 'awaiting'];
   return ['accepted', phase === 'starting' ? 'started' : 'queued'];
 }
 

@@ -1,5 +1,5 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
-import { carrierFacts, hasSteps, type Kind } from '../kinds.ts';
+import { carrierFacts, hasNoRun, type Kind } from '../kinds.ts';
 import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
@@ -12,8 +12,8 @@ import type { ResourceLimits } from '../limits.ts';
 import { type Cause, type FinalStatus, judge, type Outcome } from '../outcome.ts';
 import { isTooLarge } from './kept-size.ts';
 import type { OutputTotals } from '../output-totals.ts';
-import type { PlanSpec } from '../spec/plan.ts';
-import type { OversizedStrategy, Spec, Work } from '../spec/spec.ts';
+import type { AnySpec, AnyWork } from '../spec/any.ts';
+import type { OversizedStrategy } from '../spec/spec.ts';
 import type { StopPolicy } from '../stop.ts';
 
 export { NO_OUTPUT, type OutputTotals } from '../output-totals.ts';
@@ -21,9 +21,10 @@ export { NO_OUTPUT, type OutputTotals } from '../output-totals.ts';
 export const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** Finer than status. `scheduled` waits for its start time, `scheduled_retry` waits for its backoff; `finishing` waits for the settle to be durable. */
+/** Finer than status. `scheduled` waits for its start time, `awaiting` for a signal, an approval or a time, `scheduled_retry` waits for its backoff; `finishing` waits for the settle to be durable. */
 export const PHASES = [
   'scheduled',
+  'awaiting',
   'queued',
   'scheduled_retry',
   'starting',
@@ -170,7 +171,7 @@ interface Facts {
   runId: ExecutionId;
   /** The plan that it is a step of, and as which; null when it is none. */
   plan: StepOf | null;
-  spec: Spec | PlanSpec;
+  spec: AnySpec;
   taskId: string | null;
   labels: Record<string, string>;
   priority: number;
@@ -181,7 +182,7 @@ interface Facts {
   /** How its processes are told to end; null for what has none, and in records of earlier versions. */
   stop: StopPolicy | null;
   /** What runs: the spec itself, or what its operation has made of it. */
-  work: Work | PlanSpec;
+  work: AnyWork;
   /** Null is one attempt. */
   retry: RetryPolicy | null;
   /** An interrupted attempt may be made again. */
@@ -241,6 +242,12 @@ export interface DelayedExecution extends Facts {
   startAt: number;
 }
 
+/** A wait: it ends by a signal, an approval or a time. */
+export interface AwaitingExecution extends Facts {
+  status: 'pending';
+  phase: 'awaiting';
+}
+
 /** Waits for its backoff to be over. */
 export interface ScheduledExecution extends Facts {
   status: 'pending';
@@ -255,7 +262,12 @@ export interface JoinedExecution extends Facts {
   phase: 'joined';
 }
 
-export type PendingExecution = DelayedExecution | QueuedExecution | ScheduledExecution | JoinedExecution;
+export type PendingExecution =
+  | DelayedExecution
+  | AwaitingExecution
+  | QueuedExecution
+  | ScheduledExecution
+  | JoinedExecution;
 
 export interface RunningExecution extends Facts {
   status: 'running';
@@ -405,7 +417,7 @@ export function lastAttemptNumber(execution: Execution): number {
 /** When the first process of the execution was started, ms since the epoch. */
 export function startedAt(execution: Execution): number | null {
   if (execution.phase === 'scheduled') return null;
-  if (hasSteps(execution.spec)) return beganAt(execution);
+  if (hasNoRun(execution.spec)) return beganAt(execution);
   return execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
 }
 

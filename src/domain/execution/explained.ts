@@ -3,6 +3,9 @@
 /** Why it waits. */
 export const WAITING_FOR = [
   'joined',
+  'signal',
+  'approval',
+  'time',
   'start_time',
   'retry_time',
   'shutting_down',

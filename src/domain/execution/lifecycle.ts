@@ -18,6 +18,10 @@
 //   join → joined ──promote──→ queued, scheduled_retry, starting
 //            └────cancel, settle──→ done
 //
+// A wait is `awaiting` from its acceptance until what it waits for has come.
+//
+//   accept → awaiting ──cancel, settle──→ done
+//
 // `running` and `finishing` are views of `starting` that live in memory only (see `shownPhase`).
 import { hasSteps } from '../kinds.ts';
 import type { Execution, Phase, Status } from './execution.ts';
@@ -27,6 +31,7 @@ import { judge } from '../outcome.ts';
 /** The phases that a store records. */
 export const STORED_PHASES = [
   'joined',
+  'awaiting',
   'scheduled',
   'queued',
   'scheduled_retry',
@@ -52,6 +57,7 @@ export type MoveType = (typeof MOVES)[number];
 /** Phases after each legal move; a pair that is not here is refused. `gone` is the end of the record itself. */
 const TABLE: Record<StoredPhase, Partial<Record<MoveType, StoredPhase | 'gone'>>> = {
   joined: { cancel: 'done', settle: 'done', patch: 'joined' },
+  awaiting: { cancel: 'done', settle: 'done', patch: 'awaiting' },
   scheduled: { due: 'queued', begin: 'starting', cancel: 'done', settle: 'done', patch: 'scheduled' },
   queued: { claim: 'starting', cancel: 'done', settle: 'done', patch: 'queued' },
   scheduled_retry: { due: 'queued', cancel: 'done', settle: 'done', patch: 'scheduled_retry' },
@@ -95,6 +101,7 @@ export function transition(state: { phase: StoredPhase; attempt: number }, move:
 export function statusOf(phase: StoredPhase, outcome: Outcome | null): Status {
   switch (phase) {
     case 'joined':
+    case 'awaiting':
     case 'scheduled':
     case 'queued':
     case 'scheduled_retry':

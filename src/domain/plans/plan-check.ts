@@ -1,6 +1,6 @@
 // Looks a plan over before anything of it is begun: every problem at once, each with its place.
 import type { z } from 'zod';
-import { hasSteps } from '../kinds.ts';
+import { hasSteps, isWait } from '../kinds.ts';
 import type { Conditions } from './conditions.ts';
 import type { FieldProblem } from '../errors.ts';
 import { parseFields } from '../exact-fields.ts';
@@ -21,6 +21,7 @@ import {
 import { hasReferences } from './references.ts';
 import { ScopeCheck } from './plan-scope.ts';
 import type { SpecLimits } from '../spec/spec.ts';
+import type { WaitSpec } from '../spec/wait.ts';
 
 export interface PlanReport {
   problems: FieldProblem[];
@@ -35,7 +36,11 @@ const MAX_PROBLEMS = 1000;
 export type PlanCheck = Generator<undefined, PlanReport>;
 
 /** Checks plans under the configured maxima. */
-export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: PlanDraft) => PlanCheck {
+export function planChecker(
+  limits: SpecLimits,
+  conditions: Conditions,
+  schemaProblem: SchemaProblem,
+): (plan: PlanDraft) => PlanCheck {
   const schemas = stepSchemas(limits);
   return function* check(plan) {
     const problems: FieldProblem[] = [];
@@ -43,13 +48,17 @@ export function planChecker(limits: SpecLimits, conditions: Conditions): (plan: 
       if (problems.length < MAX_PROBLEMS) problems.push({ field: pointer(path), message });
     };
     const isFull = () => problems.length === MAX_PROBLEMS;
-    const context = { schemas, conditions, add, isFull, steps: 0, dependencies: 0 };
+    const context = { schemas, conditions, schemaProblem, add, isFull, steps: 0, dependencies: 0 };
     const levels = yield* checkPlan(plan, [], 1, context);
     return { problems, levels };
   };
 }
 
+/** Why the schema of a signal cannot be used; null when it can. */
+export type SchemaProblem = (schema: Readonly<Record<string, unknown>>) => string | null;
+
 interface Context {
+  schemaProblem: SchemaProblem;
   schemas: ReturnType<typeof stepSchemas>;
   conditions: Conditions;
   add: (path: Path, message: string) => void;
@@ -108,13 +117,13 @@ function* checkPlan(
 const nameOf = (step: StepSpec | null | undefined, i: number): string => step?.name ?? `step ${i}`;
 
 /** Checks the fields of a step whose values are known already. Returns null for a value that is not an object. */
-function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepSpec | null {
+function checkFields(value: unknown, at: Path, { schemas, add, schemaProblem }: Context): StepSpec | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber) {
     add(at, 'must be an object');
     return null;
   }
   const step = value as StepSpec;
-  const form = hasSteps(step) ? 'plan' : 'single';
+  const form = hasSteps(step) ? 'plan' : isWait(step) ? 'wait' : 'single';
   const parsed = parseFields(schemas[form], step);
   if (!parsed.success) {
     const issues = [...parsed.error.issues, ...issuesBesideKind(parsed.error, step)].filter(
@@ -123,7 +132,7 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
     for (const { field, message } of fieldProblems({ issues } as z.ZodError, 'body', at)) {
       // The discriminator knows what may be asked for alone.
       const isKind = field === pointer([...at, 'kind']);
-      add(splitField(field), isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "plan"') : message);
+      add(splitField(field), isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "wait", "plan"') : message);
     }
   }
   if (step.foreach !== undefined && step.while !== undefined)
@@ -131,6 +140,9 @@ function checkFields(value: unknown, at: Path, { schemas, add }: Context): StepS
   if (step.on_limit === 'reject')
     add([...at, 'on_limit'], 'must be left out: a step always waits for its slot');
   const sound = parsed.success ? step : soundPart(step, form);
+  const schema = parsed.success && step.kind === 'wait' ? (step.signal as WaitSpec['signal'])?.schema : undefined;
+  const problem = schema === undefined ? null : schemaProblem(schema);
+  if (problem !== null) add([...at, 'signal', 'schema'], problem);
   const items = sound.foreach?.items;
   const isList = Array.isArray(items) || (typeof items === 'string' && hasReferences(items));
   if (sound.foreach !== undefined && !isList)

@@ -22,6 +22,7 @@ import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
+import type { Signal } from '../plans/waits.ts';
 import type { DeliveryState, DeliveryTry, Webhook } from '../webhooks/webhooks.ts';
 
 /** Who makes a claim, and where: recorded on the attempt, read by recovery. */
@@ -373,6 +374,25 @@ export interface ScheduleRemovePart {
   id: string;
 }
 
+/**
+ * A signal to a plan, or a decision on a wait. Refused with `signal_exists` when the subject has one with the id, with `too_many_signals`
+ * when it has `most`, and with `not_found`; stale when the subject has ended.
+ */
+export interface SignalPart {
+  type: 'signal';
+  /** Its time is that of the store. */
+  signal: Signal;
+  most: number;
+}
+
+/** A wait ends by a signal; stale when another one has. */
+export interface TakeSignalPart {
+  type: 'take_signal';
+  subjectId: ExecutionId;
+  id: string;
+  by: ExecutionId;
+}
+
 /** Removes deliveries that ended before, and webhooks that nobody needs any more. */
 export interface DeliverySweepPart {
   type: 'delivery_sweep';
@@ -411,6 +431,8 @@ export type Part =
   | SchedulePart
   | ScheduleRunPart
   | ScheduleRemovePart
+  | SignalPart
+  | TakeSignalPart
   | BeatPart
   | DrivePart
   | StopAskedPart;
@@ -422,6 +444,7 @@ export type GroupRefusal =
   | { reason: 'queue_full' | 'user_queue_full' | 'key_busy' | 'too_many_open_keys' }
   | { reason: 'quota_exceeded'; tooMuch: TooMuch }
   | { reason: 'run_gone' | 'key_exists' | 'too_many_keys' | 'schedule_exists' | 'too_many_schedules' }
+  | { reason: 'signal_exists' | 'too_many_signals' }
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }

@@ -6,6 +6,7 @@ import type { ApiKey } from '../access/api-key.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
 import type {
   Attempt,
+  AwaitingExecution,
   Execution,
   FinishedExecution,
   PendingExecution,
@@ -20,6 +21,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Cause, Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
+import type { Signal } from '../plans/waits.ts';
 import type { QueueUse } from '../shares.ts';
 import type { Kind } from '../kinds.ts';
 import type {
@@ -69,6 +71,8 @@ export interface StoreCounts {
   pending: number;
   /** Those of the pending that are to start later. */
   delayed: number;
+  /** Those of the pending that are waits. */
+  awaiting: number;
   /** Those of the pending that wait for their backoff. */
   scheduledRetry: number;
   /** Those of the pending that take part in the run of another one. */
@@ -292,6 +296,12 @@ export interface Store extends AccountReads, FileReads {
   nextSchedule(): Promise<number | null>;
   /** What became of its due times, the latest first. */
   scheduleRuns(scheduleId: string, limit: number): Promise<ScheduleRun[]>;
+  /** Waits that have not ended, oldest first. */
+  awaiting(): Promise<AwaitingExecution[]>;
+  /** What was sent to a plan, or decided on a wait, oldest first. */
+  signals(subjectId: ExecutionId): Promise<Signal[]>;
+  /** A secret of this store, made with it: signs links. */
+  linkKey(): Promise<string>;
   /** Standing webhooks of a user, oldest first. */
   webhooks(userId: string): Promise<Webhook[]>;
   /** Null when there is none, or when it is not this user's. */

@@ -18,6 +18,7 @@ import {
   taskId,
   webhook,
 } from './spec.ts';
+import { waitParts, waitSchema } from './wait.ts';
 
 /** Steps of a plan, with those of the plans in it. */
 export const MAX_STEPS = 10_000;
@@ -184,15 +185,17 @@ export const planRequest = planFields.refine(hasOneStart.test, hasOneStart.probl
 export type PlanDraft = z.infer<typeof planRequest>;
 
 /** What the checks of a plan go into beyond the schema of a step: its own fields, and those of a plan that it is. */
-export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan', Readonly<Record<string, z.ZodType>>>> = {
+export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan' | 'wait', Readonly<Record<string, z.ZodType>>>> = {
   single: stepShape,
+  wait: stepShape,
   plan: { ...planShape, ...stepShape },
 };
 
-/** The schemas of a step, for those that are plans and those that are not. */
+/** The schemas of a step, by their form. */
 export function stepSchemas(limits: SpecLimits, parts = specParts(limits)) {
   return {
     single: stepOfSpecSchema(parts, stepShape),
+    wait: waitSchema(stepShape),
     plan: z.strictObject({
       kind: z.literal('plan').describe('A plan within the plan.'),
       ...planShape,
@@ -211,6 +214,7 @@ export const planParts = {
   ForEach: stepShape.foreach.unwrap(),
   While: stepShape.while.unwrap(),
   PlanTimeouts: planTimeouts,
+  ...waitParts,
 };
 
 /** A plan whose steps all have names: one without gets `step_` and its index, as strategies count. */
@@ -257,6 +261,8 @@ export function bodyOf(step: StepSpec): Record<string, unknown> & { kind: Kind }
 /** Whether references in a field are filled in before the step begins. A plan in a plan fills in its own. */
 export function isFilledIn(step: StepSpec, field: string): boolean {
   if (field === 'kind' || (STEP_FIELDS as readonly string[]).includes(field)) return false;
+  // Which signals a plan waits for is known before.
+  if (step.kind === 'wait' && field === 'signal') return false;
   // Who may run which operation is known before.
   if (step.kind === 'operation' && field === 'operation') return false;
   return !hasSteps(step) || !['steps', 'strategy', 'outputs', 'description'].includes(field);

@@ -2,11 +2,8 @@
 // HTTP call, at the start of an attempt, and nothing else.
 import { carrierFacts, isRequest, type ProcessKind, type RequestKind } from '../kinds.ts';
 import type { SecretRef } from '../secret-ref.ts';
-import type { PlanSpec } from './plan.ts';
+import type { AnyWork } from './any.ts';
 import type { Work } from './spec.ts';
-
-/** Plans use none: their steps do. */
-type AnyWork = Work | PlanSpec;
 
 /** The secrets that there are. */
 export interface Secrets {

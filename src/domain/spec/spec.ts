@@ -52,6 +52,9 @@ const NEVER_RETRIED = [
   'provided',
   'circuit_open',
   'denied',
+  'awaited',
+  'rejected',
+  'wait_expired',
 ] as const;
 const RETRIABLE = CAUSES.filter((cause) => !(NEVER_RETRIED as readonly string[]).includes(cause)) as [
   Exclude<Cause, (typeof NEVER_RETRIED)[number]>,

@@ -1,5 +1,5 @@
 // The execution that a submission becomes: its settings, its rights, its secrets and its start.
-import { hasSteps, takesProcess } from '../../domain/kinds.ts';
+import { hasNoRun, takesProcess } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -7,7 +7,9 @@ import { type ExecutionAccess, ownKey } from '../../domain/execution/execution.t
 import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { secretsIn } from '../../domain/spec/secrets.ts';
+import type { AnySpec } from '../../domain/spec/any.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
+import type { WaitSpec } from '../../domain/spec/wait.ts';
 import { MAX_DELAY_MS, type Spec, type StartSpec, type Work } from '../../domain/spec/spec.ts';
 import { withFiles } from '../files/identity.ts';
 import type { Resolved } from '../policies/operations.ts';
@@ -15,7 +17,7 @@ import { type SpecSettings, checkPriority, newExecution } from '../policies/sett
 import type { Submission, SubmitDeps } from './submission.ts';
 
 /** A spec as it is kept and shown. */
-function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
+function withoutSecret<T extends AnySpec>(spec: T): T {
   if (spec.webhook?.secret === undefined) return spec;
   const { secret: _secret, ...webhook } = spec.webhook;
   return { ...spec, webhook };
@@ -29,7 +31,7 @@ function withoutSecret<T extends Spec | PlanSpec>(spec: T): T {
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { rerunOf } = submission;
   const spec = withoutSecret(submission.spec);
-  if (hasSteps(spec)) return acceptedPlan(caller, { ...submission, spec }, deps);
+  if (hasNoRun(spec)) return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, spec);
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
   const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
@@ -124,12 +126,13 @@ function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secre
   return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
 }
 
+/** A plan, or a wait. */
 function acceptedPlan(
   caller: Caller,
-  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec },
+  { spec, trace, rerunOf, redrive, ...submission }: Submission & { spec: PlanSpec | WaitSpec },
   deps: SubmitDeps,
 ): NewExecution {
-  const refusal = deps.whyNoRoom(caller.userId, spec);
+  const refusal = hasSteps(spec) ? deps.whyNoRoom(caller.userId, spec) : null;
   if (refusal !== null) throw refusal;
   const plan = submission.plan ?? null;
   const quotas = deps.rules.quotasOf(caller.userId);
@@ -144,7 +147,7 @@ function acceptedPlan(
     schedule: submission.schedule?.of ?? null,
     redriveOf: redrive?.of ?? null,
     plan,
-    startAt: startOf(spec, deps.clock.now()),
+    startAt: hasSteps(spec) ? startOf(spec, deps.clock.now()) : null,
   };
   const what = {
     spec,

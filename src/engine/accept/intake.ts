@@ -12,7 +12,7 @@ import { stored } from '../refusals.ts';
 import { accepted } from './accepted.ts';
 import { type DryRun, dryRun } from './dry-run.ts';
 import type { Submission, SubmitDeps, Submitted } from './submission.ts';
-import { submitAll } from './submit.ts';
+import { checkSubmitRate, submitAll } from './submit.ts';
 
 export interface IntakeDeps extends SubmitDeps {
   files: Files;
@@ -72,6 +72,11 @@ export class Intake {
     } finally {
       for (const { inputs } of ready) inputs?.release();
     }
+  }
+
+  /** @throws RefusedError `too_many_submits` */
+  checkRate(caller: Caller): void {
+    checkSubmitRate(caller, this.#deps);
   }
 
   /** A new execution with the spec of another one. */

@@ -1,9 +1,8 @@
 // Why there is no room for one more execution, in words.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasNoRun } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
-import type { PlanSpec } from '../../domain/spec/plan.ts';
-import type { Spec } from '../../domain/spec/spec.ts';
+import type { AnySpec } from '../../domain/spec/any.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 import type { SubmitDeps } from './submission.ts';
 
@@ -12,8 +11,8 @@ export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError
   return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 
-export function keyBusy(spec: Spec | PlanSpec, scheduler: Scheduler): RefusedError {
-  const { key = '', limit = 1 } = hasSteps(spec) ? {} : (spec.concurrency ?? {});
+export function keyBusy(spec: AnySpec, scheduler: Scheduler): RefusedError {
+  const { key = '', limit = 1 } = hasNoRun(spec) ? {} : (spec.concurrency ?? {});
   const detail =
     `${limit} executions with the concurrency key ${quoted(key)} run or wait, and its limit (concurrency.limit) allows no more. ` +
     'Try again later, or set concurrency.on_conflict to "queue".';

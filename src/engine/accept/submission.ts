@@ -15,6 +15,7 @@ import type { Store } from '../../domain/ports/store.ts';
 import type { Claimant, Group, GroupResult, KeptStep, Part } from '../../domain/ports/group.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Secrets } from '../../domain/spec/secrets.ts';
+import type { AnySpec } from '../../domain/spec/any.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
@@ -29,7 +30,7 @@ import type { EngineSettings } from '../policies/settings.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 
 export interface Submission {
-  spec: Spec | PlanSpec;
+  spec: AnySpec;
   /** Parsed traceparent of the request; null starts a new trace. */
   trace: Trace | null;
   /** `bodyHash` stands for what was asked; the same key with another one is refused. */

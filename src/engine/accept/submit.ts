@@ -1,5 +1,5 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
-import { carrierFacts, hasSteps } from '../../domain/kinds.ts';
+import { carrierFacts, hasNoRun, hasSteps, isWait } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { cacheOwner } from '../../domain/cache.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -13,9 +13,8 @@ import type {
   NewExecution,
   Part,
 } from '../../domain/ports/group.ts';
-import type { PlanSpec } from '../../domain/spec/plan.ts';
+import type { AnySpec } from '../../domain/spec/any.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
-import type { Spec } from '../../domain/spec/spec.ts';
 import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
 import { type EngineSettings, KEY_LIFETIME_MS, whyRevoked } from '../policies/settings.ts';
@@ -165,8 +164,8 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
 }
 
 /** What becomes of others with its concurrency key. */
-function conflictOf(spec: Spec | PlanSpec): Pick<AcceptPart, 'conflict'> {
-  if (hasSteps(spec)) return {};
+function conflictOf(spec: AnySpec): Pick<AcceptPart, 'conflict'> {
+  if (hasNoRun(spec)) return {};
   const { concurrency, debounce_ms: debounceMs } = spec;
   const asked = concurrency?.on_conflict ?? 'queue';
   if (debounceMs !== undefined) return { conflict: 'debounce' };
@@ -213,7 +212,7 @@ function quotaOf({ userId, plan }: NewExecution, deps: SubmitDeps): Pick<AcceptP
 
 /** What happens when no slot is free. A step has its place in the plan, and waits; so does what is to start later. */
 export function onLimitOf({ work, plan, startAt }: NewExecution, policy: EngineSettings): 'queue' | 'reject' {
-  if (plan !== null || startAt !== null || hasSteps(work)) return 'queue';
+  if (plan !== null || startAt !== null || hasNoRun(work)) return 'queue';
   return work.on_limit ?? policy.onLimit;
 }
 
@@ -224,8 +223,8 @@ export function price(
   { isFree = false }: Submission,
   { credits }: Pick<SubmitDeps, 'credits'>,
 ): Pick<AcceptPart, 'pricing'> {
-  if (credits === null || isFree) return {};
-  const isPlan = hasSteps(execution.work);
+  if (credits === null || isFree || isWait(execution.work)) return {};
+  const isPlan = hasNoRun(execution.work);
   const as = isPlan ? 'plan' : execution.cache?.status === 'hit' ? 'hit' : joins ? 'joined' : 'run';
   const quote = credits.quote(execution, as);
   if (quote === null) return {};
@@ -261,7 +260,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
   const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
-  if (hasSteps(execution.work)) return idle;
+  if (hasNoRun(execution.work)) return idle;
   const denied = whyRevoked(execution, deps.isRevoked);
   if (denied !== null) return { ...idle, end: { outcome: denied, result: null } };
   // Whether there is a result by then, nobody knows now.

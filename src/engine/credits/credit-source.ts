@@ -19,7 +19,9 @@ export function creditSource(operations: Operations, file: () => CreditsFile): C
   const priceOf = ({ spec, work }: NewExecution): { price: Partial<Price> | null; name: string } => {
     const own = spec.kind === 'operation' ? operations.get(spec.name)?.definition.cost : undefined;
     if (spec.kind === 'operation' && own !== undefined) return { price: own, name: `operation:${spec.name}` };
-    return { price: file().prices[work.kind] ?? null, name: `kind:${work.kind}` };
+    // Nobody is charged for waiting.
+    const price = work.kind === 'wait' ? null : (file().prices[work.kind] ?? null);
+    return { price, name: `kind:${work.kind}` };
   };
   return {
     quote(execution, as) {

@@ -1,6 +1,6 @@
 // What the key of a cached result is made of, field by field, as far as a record shows it: two records with different keys differ
 // in one of these fields, or in what no record holds (the definition of an operation, the value of a secret).
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasNoRun } from '../../domain/kinds.ts';
 import { timesOfResult, toWireTimes } from '../../domain/spec/times.ts';
 import type { Execution } from '../../domain/execution/execution.ts';
 import { canonicalJson } from '../../domain/json.ts';
@@ -40,10 +40,10 @@ const cut = (text: string | undefined): string | null =>
 
 function fieldsOf(execution: Keyed): Record<string, unknown> {
   const { spec, work, taskId, cache, timeouts, outputPolicy, limits, access } = execution;
-  const settings = hasSteps(work) ? undefined : work.cache;
+  const settings = hasNoRun(work) ? undefined : work.cache;
   const excluded = settings?.key_exclude ?? [];
   const asked = spec.kind === 'operation' ? { operation: spec.name, params: spec.params ?? {} } : {};
-  const run = hasSteps(work) ? {} : ownFields(work);
+  const run = hasNoRun(work) ? {} : ownFields(work);
   // Parameters say the same as the work that is made of them, in words of the caller.
   const identity = spec.kind === 'operation' ? { ...asked } : run;
   const { attempt_ms, ...times } = toWireTimes(timesOfResult(timeouts));

@@ -1,6 +1,6 @@
 // Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
 // Reads only; each part is a pure function of the record and of what the queue knows now.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -115,6 +115,7 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
   if (!isFinished(execution) || !deps.standing.isOpen()) return null;
   const { spec, outcome, status, id } = execution;
   const mayHelp = status !== 'completed' && judge(outcome).error?.retryable !== false;
+  if (isWait(spec)) return null;
   if (hasSteps(spec)) {
     const words =
       status === 'completed'

@@ -55,10 +55,19 @@ function completedWords(outcome: Outcome): string {
       return 'All steps that count completed.';
     case 'provided':
       return 'The result was put into the cache by hand.';
+    case 'awaited':
+      return AWAITED[outcome.by];
     default:
       return 'It completed.';
   }
 }
+
+const AWAITED: Record<Extract<Outcome, { cause: 'awaited' }>['by'], string> = {
+  signal: 'The signal came.',
+  approval: 'It was approved.',
+  time: 'Its time came.',
+  default: 'Nothing came in time, and its default counts.',
+};
 
 function meaningOf({ outcome, spec, work }: FinishedExecution, end: ProcessEnd | null): string | null {
   const sentences: string[] = [];

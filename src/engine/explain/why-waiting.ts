@@ -3,6 +3,7 @@ import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { Execution, PendingExecution, Pool } from '../../domain/execution/execution.ts';
 import type { QueuePlace } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';
+import { waitEndsAt, waitWords } from '../../domain/plans/waits.ts';
 import { deadlineOf } from '../policies/settings.ts';
 import { type Bounds, waitingFor } from '../read/waiting-for.ts';
 
@@ -52,6 +53,7 @@ const SLOTS: Record<Pool, string> = {
 
 const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => string> = {
   joined: ({ runId }) => `It takes part in the run of the execution ${runId} and ends with it.`,
+  ...{ signal: waitWords, approval: waitWords, time: waitWords },
   start_time: ({ startAt }) =>
     `It was asked to start at ${new Date(startAt ?? 0).toISOString()} (start_at or delay_ms).`,
   retry_time: ({ attempts }) =>
@@ -92,6 +94,10 @@ function circuitWords(circuit: CircuitView | null): string {
 /** From the mean duration of the attempts of late: rough, and only where slots or the limit of the user decide. */
 function estimate(reason: WaitingFor, execution: PendingExecution, facts: QueueFacts): number | null {
   const { pool, place, user, now } = facts;
+  if (execution.phase === 'awaiting') {
+    const endsAt = reason === 'time' ? waitEndsAt(execution) : null;
+    return endsAt === null ? null : Math.max(0, endsAt - now);
+  }
   if (execution.phase === 'scheduled') return Math.max(0, execution.startAt - now);
   if (execution.phase === 'scheduled_retry') return Math.max(0, execution.retryAt - now);
   if (pool.meanMs === null || place === null) return null;

@@ -21,6 +21,7 @@ import type { Journal } from '../../domain/ports/journal.ts';
 import type { Group, GroupResult, Part, StepMark } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
+import type { WaitSpec } from '../../domain/spec/wait.ts';
 import { EACH_SECOND, type Retrying, untilDone } from '../../resilience/retrying.ts';
 import { type Redrive, StepNotTaken, type Submission, type Submitted } from '../accept/submission.ts';
 import type { SharedThread } from '../shared-thread.ts';
@@ -38,7 +39,7 @@ export interface PlanRunDeps {
   log: Log;
   conditions: Conditions;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+  parse: (spec: Record<string, unknown>) => { spec: Spec | WaitSpec } | { wrong: string };
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   submit: (plan: LivePlan, submissions: readonly Submission[]) => Promise<(Submitted | RefusedError)[]>;
   /** What a plan that is a step of a redrive takes over. */
@@ -65,7 +66,7 @@ interface Begun {
   bytes: number;
 }
 
-/** Where a step waits for a slot; null for one that is a plan. What an operation runs is known later: most are commands. */
+/** Where a step waits for a slot; null for one that needs none. What an operation runs is known later: most are commands. */
 function poolOfStep({ step, round }: Node): Pool | null {
   return round === null && isLoop(step) ? null : poolOf(step);
 }

@@ -1,5 +1,5 @@
 // How far a plan is, as readers see it: what the store has of its steps, beside those that have not begun.
-import { hasSteps, type Kind } from '../../domain/kinds.ts';
+import { hasNoRun, type Kind } from '../../domain/kinds.ts';
 import { beganAt, type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { StoredPhase } from '../../domain/execution/lifecycle.ts';
@@ -130,7 +130,7 @@ function stepView(
   const { executionId, status, phase, attempts, skipReason, outcome, keptFrom, createdAt, finishedAt } =
     record;
   // A plan begins with its acceptance; what was taken over has taken its time elsewhere.
-  const startedAt = hasSteps(record) ? createdAt : record.startedAt;
+  const startedAt = hasNoRun(record) ? createdAt : record.startedAt;
   const durationMs =
     startedAt === null || finishedAt === null || keptFrom !== null
       ? null

@@ -27,10 +27,11 @@ import {
 } from '../../domain/plans/references.ts';
 import { weigh } from '../../domain/json.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
+import type { WaitSpec } from '../../domain/spec/wait.ts';
 import { type Compiled, compileAll, type ExpressionDeps, rootsOf, workOut } from './expressions.ts';
 import { type Fact, pick, type StepValue, ValueError } from './values.ts';
 
-export type Prepared = { spec: Spec | PlanSpec } | { mark: StepMark };
+export type Prepared = { spec: Spec | PlanSpec | WaitSpec } | { mark: StepMark };
 
 /** A plan that has not ended. */
 export type LivePlan = RunningExecution & { spec: PlanSpec };
@@ -42,7 +43,7 @@ export interface PrepareDeps extends ExpressionDeps {
   /** Round `i` of the loop that the plan is. */
   roundValue: (i: number, facts: ReadonlySet<Fact>) => Promise<StepValue>;
   /** A spec whose values are known, if it is one; else what is wrong with it. */
-  parse: (spec: Record<string, unknown>) => { spec: Spec } | { wrong: string };
+  parse: (spec: Record<string, unknown>) => { spec: Spec | WaitSpec } | { wrong: string };
 }
 
 /** Bytes that references may put into one step. */

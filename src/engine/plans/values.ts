@@ -56,6 +56,7 @@ export async function stepValue(
     execution_id: executionId,
     result: resultValue(execution.result),
     error: errorOf(end),
+    ...(step.kind === 'wait' ? { value: resultValue(execution.result) } : {}),
     ...(end.cause === 'exited' ? { exit_code: end.exitCode } : {}),
   };
   const wanted = new Set<Fact>(facts);

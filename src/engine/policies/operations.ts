@@ -1,5 +1,5 @@
 // What the operations file says, as the engine needs it.
-import type { PlanSpec } from '../../domain/spec/plan.ts';
+import type { AnyWork } from '../../domain/spec/any.ts';
 import { SCALAR_NAMES } from '../../domain/spec/scalars.ts';
 import type { Spec, Work } from '../../domain/spec/spec.ts';
 import {
@@ -122,7 +122,7 @@ const nameOf = (one: { program?: string | undefined; host?: string | undefined }
   one.program === undefined ? `host:${one.host}` : `program:${one.program}`;
 
 /** Names of the circuits that work may belong to. */
-function targetOf(work: Work | PlanSpec): string[] {
+function targetOf(work: AnyWork): string[] {
   if (work.kind === 'http') return [`host:${new URL(work.url).host.replace(/\.(?=:|$)/, '')}`];
   return work.kind === 'exec' ? [`program:${work.program}`] : [];
 }

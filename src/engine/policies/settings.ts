@@ -22,8 +22,8 @@ import type { IsolationTier } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { ScheduleOf } from '../../domain/execution/execution.ts';
-import type { PlanSpec } from '../../domain/spec/plan.ts';
-import type { OversizedStrategy, Spec, Work } from '../../domain/spec/spec.ts';
+import type { AnySpec, AnyWork } from '../../domain/spec/any.ts';
+import type { OversizedStrategy, Spec } from '../../domain/spec/spec.ts';
 import { DEFAULT_EVENTS } from '../../domain/webhooks/webhooks.ts';
 import { cacheUse } from './cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './retry.ts';
@@ -101,8 +101,8 @@ function stopOf(
 
 export interface Acceptance {
   id: ExecutionId;
-  spec: Spec | PlanSpec;
-  work: Work | PlanSpec;
+  spec: AnySpec;
+  work: AnyWork;
   settings: SpecSettings;
   /** What tells its result apart from others. */
   identity: unknown;

@@ -53,6 +53,9 @@ export interface QueriesDeps {
 /** Whoever is about to start, or is not in the queue yet, waits for a slot. */
 const IN_QUEUE: Record<WaitingFor, QueueReason> = {
   joined: 'joined',
+  signal: 'signal',
+  approval: 'approval',
+  time: 'time',
   shutting_down: 'shutting_down',
   concurrency_limit: 'concurrency_limit',
   user_limit: 'user_limit',
@@ -190,15 +193,15 @@ export class Queries {
   async #queuedView(execution: PendingExecution): Promise<ExecutionView> {
     const { store, waiting } = this.#deps;
     const position = await store.queuePosition(execution.id);
-    const isJoined = execution.phase === 'joined';
-    const isQueued = isJoined || position !== null;
+    const isPlaceless = execution.phase === 'joined' || execution.phase === 'awaiting';
+    const isQueued = isPlaceless || position !== null;
     const reason = isQueued ? waitingFor(execution, await boundsOf(execution, waiting)) : null;
     return {
       execution,
       phase: shownPhase(execution, null),
       startedAt: startedAt(execution),
       live: null,
-      queue: reason === null ? null : { position: isJoined ? null : position, reason: IN_QUEUE[reason] },
+      queue: reason === null ? null : { position: isPlaceless ? null : position, reason: IN_QUEUE[reason] },
     };
   }
 

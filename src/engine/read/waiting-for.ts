@@ -2,6 +2,7 @@
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { PendingExecution, Pool } from '../../domain/execution/execution.ts';
+import { awaitedOf } from '../../domain/plans/waits.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { stored } from '../refusals.ts';
 import { schedulerOf } from '../run/runs.ts';
@@ -38,9 +39,11 @@ export async function boundsOf(
   };
 }
 
-export function waitingFor({ phase, concurrency }: PendingExecution, bounds: Bounds): WaitingFor {
+export function waitingFor(execution: PendingExecution, bounds: Bounds): WaitingFor {
+  const { phase, concurrency } = execution;
   const { isOpen, keyRunning, user, pool } = bounds;
   if (phase === 'joined') return 'joined';
+  if (phase === 'awaiting') return awaitedOf(execution);
   if (phase === 'scheduled') return 'start_time';
   if (phase === 'scheduled_retry') return 'retry_time';
   if (!isOpen) return 'shutting_down';

@@ -1,6 +1,6 @@
 // The life of one attempt in the engine, as a list: it becomes visible as live, its clock is set, it is started, its
 // end is awaited and concluded, the end is stored, and what it held is given back.
-import { hasSteps, isRequest } from '../../domain/kinds.ts';
+import { hasNoRun, isRequest } from '../../domain/kinds.ts';
 import { hostsInBoth, redirectHosts } from '../../domain/spec/access.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../../domain/execution/execution.ts';
@@ -123,7 +123,7 @@ function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: R
   const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
   if (missing !== null) return { cause: 'denied', message: `There is no secret ${missing} for this user.` };
   if (rules.version === access.policyVersion) return null;
-  if (hasSteps(spec)) return null;
+  if (hasNoRun(spec)) return null;
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
 }
@@ -173,7 +173,7 @@ function start(
   listener: AttemptListener,
 ): RunningAttempt {
   const { timeouts, outputPolicy, work, trace } = execution;
-  if (hasSteps(work)) throw new TypeError('a plan has no attempts');
+  if (hasNoRun(work)) throw new TypeError('a plan has no attempts');
   // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
   const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
   const names = secretsIn(work);
@@ -209,7 +209,7 @@ function start(
 /** Hosts that it may reach: those of its acceptance, or fewer where the rules have become so. */
 function hostsNow({ access, spec, userId }: RunningExecution, rules: AccessRules): readonly string[] | null {
   const { hosts = null } = access;
-  if (rules.version === access.policyVersion || hasSteps(spec)) return hosts;
+  if (rules.version === access.policyVersion || hasNoRun(spec)) return hosts;
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   return 'why' in decision ? hosts : hostsInBoth(hosts, decision.hosts);
 }
@@ -220,7 +220,7 @@ function confinementNow(
   rules: AccessRules,
 ): Pick<AttemptStart, keyof Confinement> {
   const { isolation, hasNetwork, access, spec, userId } = execution;
-  if (rules.version === access.policyVersion || hasSteps(spec)) return { isolation, hasNetwork };
+  if (rules.version === access.policyVersion || hasNoRun(spec)) return { isolation, hasNetwork };
   const decision = rules.decide({ userId, mayRun: 'any' }, spec);
   if ('why' in decision) return { isolation, hasNetwork };
   const now = bothOf({ isolation, hasNetwork }, decision.confinement);

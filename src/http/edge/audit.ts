@@ -5,8 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { actingUser } from '../../domain/spec/access.ts';
 import { type RefusedError, visible } from '../../domain/errors.ts';
 import type { Execution } from '../../domain/execution/execution.ts';
-import type { PlanSpec } from '../../domain/spec/plan.ts';
-import type { Spec } from '../../domain/spec/spec.ts';
+import type { AnySpec } from '../../domain/spec/any.ts';
 
 /** Takes a line; resolves when it is written. */
 export interface Audit {
@@ -98,11 +97,11 @@ function refusedFacts({ type, message }: RefusedError): Record<string, unknown> 
 }
 
 /** What was asked for, in a few words. Arguments may hold what others must not see, but that is what was run. */
-export function shortly(spec: Spec | PlanSpec): string {
+export function shortly(spec: AnySpec): string {
   return `${spec.kind} ${wordsOf(spec).join(' ')}`.slice(0, MAX_WHAT);
 }
 
-function wordsOf(spec: Spec | PlanSpec): string[] {
+function wordsOf(spec: AnySpec): string[] {
   switch (spec.kind) {
     case 'exec':
       return [spec.program, ...(spec.args ?? []).map((arg) => JSON.stringify(arg))];
@@ -122,6 +121,8 @@ function wordsOf(spec: Spec | PlanSpec): string[] {
       return [spec.name, JSON.stringify(spec.params ?? {})];
     case 'plan':
       return [`of ${spec.steps.length} steps`, ...(spec.description === undefined ? [] : [spec.description])];
+    case 'wait':
+      return ['for', spec.signal?.name ?? (spec.approval === undefined ? 'a time' : 'an approval')];
     default:
       return spec satisfies never;
   }
@@ -129,7 +130,7 @@ function wordsOf(spec: Spec | PlanSpec): string[] {
 
 /** Facts of an execution that was accepted. */
 export function acceptedFacts(
-  spec: Spec | PlanSpec,
+  spec: AnySpec,
   execution: Execution,
   isReplay: boolean,
 ): Record<string, unknown> {

@@ -18,7 +18,7 @@ export const event = z
     time: time.describe('When it happened.'),
     status: status.describe('Status after the event.'),
     phase: z
-      .enum(['scheduled', 'queued', 'scheduled_retry', 'starting', 'canceling', 'done'])
+      .enum(['scheduled', 'awaiting', 'queued', 'scheduled_retry', 'starting', 'canceling', 'done'])
       .describe('Phase after the event.'),
     attempt: count.describe('Number of the attempt; 0 before the first one.'),
     kind,

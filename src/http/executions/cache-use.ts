@@ -1,5 +1,5 @@
 // What an execution had of the cache, as it goes over the wire.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasNoRun } from '../../domain/kinds.ts';
 import { type Execution, leavesResult, whyNotKept } from '../../domain/execution/execution.ts';
 import type { ExecutionWire } from './schemas.ts';
 import { isoOrNull } from '../edge/times.ts';
@@ -10,7 +10,7 @@ export function toCache(
   execution: Execution | null,
 ): ExecutionWire['cache'] {
   if (cache === null) {
-    if (hasSteps(work) || work.cache?.mode !== 'bypass') return null;
+    if (hasNoRun(work) || work.cache?.mode !== 'bypass') return null;
     return {
       ...{ mode: 'bypass', key: null, scope: null, ttl_s: null, status: 'bypass' },
       ...{ stored_at: null, run_id: null, reason: null },

@@ -184,7 +184,10 @@ export const execution = z
       .strictObject({
         position: count.nullable().describe('Executions before it.'),
         reason: z
-          .enum(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined'])
+          .enum([
+            ...(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined'] as const),
+            ...(['signal', 'approval', 'time'] as const),
+          ])
           .describe('Why it waits.'),
       })
       .nullable()

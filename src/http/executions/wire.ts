@@ -1,5 +1,5 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasNoRun } from '../../domain/kinds.ts';
 import { toWireTimes } from '../../domain/spec/times.ts';
 import type { z } from 'zod';
 import { classOf } from '../../domain/errors.ts';
@@ -152,7 +152,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
 /** From the start of the first attempt to the end of the last one; of a plan, from its beginning to its end. */
 function durationOf(execution: Execution): number | null {
   if (!isFinished(execution)) return null;
-  if (hasSteps(execution.spec)) return Math.max(0, execution.finishedAt - beganAt(execution));
+  if (hasNoRun(execution.spec)) return Math.max(0, execution.finishedAt - beganAt(execution));
   const first = execution.attempts.find((attempt) => attempt.startedAt !== null)?.startedAt ?? null;
   const last = execution.attempts.at(-1)?.endedAt ?? null;
   return first === null || last === null ? null : Math.max(0, last - first);

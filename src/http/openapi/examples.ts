@@ -57,6 +57,9 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   warmCache: only('One result', { executions: [cached] }),
   submitPlan: only('Two steps', plan),
   validatePlan: only('Two steps', plan),
+  sendSignal: only('With a payload', { payload: { version: '1.2.3' } }),
+  decide: only('An approval with a comment', { decision: 'approve', comment: 'looks good' }),
+  createDecisionLinks: only('Links for an hour', { expires_s: 3600 }),
   cancelPlan: only('With a reason', { reason: 'no longer needed' }),
   createSchedule: {
     nightly: {

@@ -16,6 +16,7 @@ const STEP_STATUSES = [...STATUSES, 'skipped'] as const;
 const STEP_PHASES = [
   'waiting',
   'scheduled',
+  'awaiting',
   'joined',
   'queued',
   'scheduled_retry',
@@ -157,15 +158,16 @@ export type PlanLogsQuery = z.infer<typeof planLogsQuery>;
 
 /** The schema of a step as the documents show it. */
 export function planComponents(limits: SpecLimits, parts: SpecParts): Record<string, z.ZodType> {
-  const { single, plan: ofPlan } = stepSchemas(limits, parts);
+  const { single, plan: ofPlan, wait: ofWait } = stepSchemas(limits, parts);
   return {
     PlanRequest: planRequest,
     PlanStepRequest: z
-      .discriminatedUnion('kind', [...single.options, ofPlan])
+      .discriminatedUnion('kind', [...single.options, ofWait, ofPlan])
       .describe(
         'A step: a spec with the fields of a step. Any value that is not a field of the step itself may be, or contain, a reference such as `${steps.build.stdout}`; so a reference may stand in place of a number or an object.',
       ),
     ...byKind(single, 'Step'),
+    WaitStep: ofWait,
     PlanStep: ofPlan,
     ...planParts,
     Plan: plan,

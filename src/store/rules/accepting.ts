@@ -107,6 +107,7 @@ function begin(
     const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
     return isOpen ? { phase: 'joined', attempts: [] } : { status: 'refused', reason: 'run_gone' };
   }
+  if (row.kind === 'wait') return { phase: 'awaiting', attempts: [] };
   if (row.retry_at !== null) return { phase: 'scheduled', attempts: [] };
   if (claim !== null && mayRun(set, row)) {
     const attempts = addAttempt(set, { run_id: row.run_id, attempt: 0 }, claim);

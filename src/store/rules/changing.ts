@@ -1,5 +1,5 @@
 // What is changed of an execution from outside of its run: its limits and its priority, and its removal.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasNoRun, hasSteps } from '../../domain/kinds.ts';
 import { transition } from '../../domain/execution/lifecycle.ts';
 import type * as ports from '../../domain/ports/group.ts';
 import type { ExecutionRow } from '../rows.ts';
@@ -56,6 +56,7 @@ function remove(set: WorkingSet, row: ExecutionRow, last: RowWithAttempts, work:
     for (const step of set.allSteps(row.id)) remove(set, step, withAttempts(set, step), work);
   }
   if (hasSteps(row)) set.put('drivers', row.id, null);
+  if (hasNoRun(row)) set.order({ type: 'drop_signals', subjectId: row.id });
   // Its webhook goes when its last delivery has.
   if (row.webhook !== null) set.order({ type: 'orphan', executionId: row.id });
   set.remove(row);

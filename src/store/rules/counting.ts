@@ -11,6 +11,7 @@ type Counted = Pick<ExecutionRow, 'status' | 'phase' | 'pool'>;
 /** The count that an execution belongs to. */
 export function countOf({ phase, status, pool }: Counted): CountName | null {
   if (phase === 'scheduled') return 'delayed';
+  if (phase === 'awaiting') return 'awaiting';
   if (phase === 'scheduled_retry' || phase === 'joined') {
     return phase === 'joined' ? 'joined' : 'scheduledRetry';
   }

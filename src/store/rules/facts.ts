@@ -6,6 +6,7 @@ import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { DeliveryState, Told } from '../../domain/webhooks/webhooks.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
 import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import type { SignalRow } from '../signal-rows.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { Listener, WebhookRow } from '../webhook-rows.ts';
 
@@ -56,6 +57,10 @@ export interface Facts {
   scheduleNames: string | null;
   /** By user, and of all users by the empty name: how many there are. */
   scheduleCounts: number;
+  /** By plan or wait, and id: a signal that was sent to it. */
+  signals: SignalRow | null;
+  /** By plan or wait: how many. */
+  signalCounts: number;
   /** By schedule and due time. */
   scheduleRuns: ScheduleRunRow | null;
   /** By number: a start of a replica. */
@@ -188,7 +193,7 @@ export const NO_ACCOUNT: AccountRow = Object.freeze({ balance: 0, reserved: 0 })
 export const COUNTS = [
   ...POOLS.map((pool) => `queued ${pool}` as const),
   ...FINAL_STATUSES.map((status) => `finished ${status}` as const),
-  ...(['delayed', 'scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
+  ...(['delayed', 'awaiting', 'scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
   ...(['pending', 'dropped'] as const),
 ];
 export type CountName = (typeof COUNTS)[number];

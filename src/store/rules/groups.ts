@@ -20,6 +20,7 @@ import type { Cache, Order, StopAsked } from './orders.ts';
 import type { ClaimNext, GroupReply, Rule, RulePart, Undone, Work } from './parts.ts';
 import { keepStepsPart, markStepsPart } from './plans.ts';
 import { schedulePart, scheduleRemovePart, scheduleRunPart } from './schedules.ts';
+import { signalPart, takeSignalPart } from './signals.ts';
 import { cancelPart, stopPlanPart } from './stopping.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -61,6 +62,8 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   schedule: schedulePart,
   schedule_run: scheduleRunPart,
   schedule_remove: scheduleRemovePart,
+  signal: signalPart,
+  take_signal: takeSignalPart,
   beat: beatPart,
   drive: drivePart,
   cache: asOrdered,

@@ -72,7 +72,7 @@ export type Undone =
         | FullReason
         | ('key_busy' | 'too_many_open_keys')
         | ('run_gone' | 'not_found' | 'balance_limit')
-        | ('schedule_exists' | 'too_many_schedules')
+        | ('signal_exists' | 'too_many_signals' | 'schedule_exists' | 'too_many_schedules')
         | ('key_reused' | 'key_exists' | 'too_many_keys')
         | ('plan_closed' | 'step_exists' | 'step_of_plan');
     }

@@ -261,6 +261,7 @@ function shelves(): Shelves {
     ...{ listeners: new Map(), pending: new Map(), webhooks: new Map(), deliveries: new Map() },
     ...{ waiting: new Map(), held: new Map(), apiKeys: new Map(), apiKeyCount: new Map(), users: new Map() },
     ...{ schedules: new Map(), scheduleNames: new Map(), scheduleCounts: new Map(), scheduleRuns: new Map() },
+    ...{ signals: new Map(), signalCounts: new Map() },
     ...{ epochs: new Map(), drivers: new Map() },
     ...{
       sums: new Map(),

@@ -13,6 +13,7 @@ import {
   EVENTS_AT_ONCE,
   SCHEDULE_COLUMNS,
   SCHEDULE_RUN_COLUMNS,
+  SIGNAL_COLUMNS,
   WEBHOOK_COLUMNS,
   WRITES,
 } from './writes.ts';
@@ -74,6 +75,9 @@ export class ChangeWriter {
     });
     each('scheduleRuns', (_, row) => {
       if (row !== null) sql.putScheduleRun.run(...SCHEDULE_RUN_COLUMNS.map((name) => row[name]));
+    });
+    each('signals', (_, row) => {
+      if (row !== null) sql.putSignal.run(...SIGNAL_COLUMNS.map((name) => row[name]));
     });
     each('epochs', (epoch, row) => {
       if (row !== null) sql.putEpoch.run(row.until, epoch);
@@ -207,6 +211,8 @@ export class ChangeWriter {
         return;
       case 'trim_schedule_runs':
         return void sql.trimScheduleRuns.run(order.scheduleId, order.scheduleId, order.keep);
+      case 'drop_signals':
+        return void sql.dropSignals.run(order.subjectId);
       case 'keys_changed':
         return void sql.keysChanged.run();
       case 'files':

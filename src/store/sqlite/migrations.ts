@@ -421,6 +421,15 @@ const FILES = `
   END;
 `;
 
+const WAITS = `
+  CREATE TABLE signals (
+    subject_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, by_user TEXT NOT NULL,
+    at INTEGER NOT NULL, taken_by TEXT, PRIMARY KEY (subject_id, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX executions_awaiting ON executions (seq) WHERE phase = 'awaiting';
+  INSERT INTO meta (name, value) VALUES ('link_key', hex(randomblob(32)));
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -435,6 +444,7 @@ export const MIGRATIONS: readonly string[] = [
   LEASES,
   KEPT_LONGER,
   FILES,
+  WAITS,
 ];
 
 /**

@@ -18,6 +18,7 @@ import {
 } from '../rules/facts.ts';
 import type { WorkingSet } from '../rules/working-set.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
+import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import type { Remembered } from '../memory.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
@@ -54,6 +55,8 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     schedules: (id) => one<ScheduleRow>('schedule', id),
     scheduleNames: (key) => one<{ id: string }>('scheduleName', ...parts(key))?.id ?? null,
     scheduleCounts: (userId) => one<{ n: number }>('scheduleCount', userId, userId)?.n ?? 0,
+    signals: (key) => one<SignalRow>('signal', ...parts(key)),
+    signalCounts: (id) => one<{ n: number }>('signalCount', id)?.n ?? 0,
     scheduleRuns: (key) => one<ScheduleRunRow>('scheduleRun', ...parts(key)),
     ...memory,
   };
@@ -98,6 +101,8 @@ const SQL = {
   scheduleName: 'SELECT id FROM schedules WHERE user_id = ? AND name = ?',
   scheduleCount: `SELECT count(*) AS n FROM schedules WHERE ? = '' OR user_id = ?`,
   scheduleRun: 'SELECT * FROM schedule_runs WHERE schedule_id = ? AND due_at = CAST(? AS INTEGER)',
+  signal: 'SELECT * FROM signals WHERE subject_id = ? AND id = ?',
+  signalCount: 'SELECT count(*) AS n FROM signals WHERE subject_id = ?',
   epoch: 'SELECT replica, until FROM epochs WHERE epoch = CAST(? AS INTEGER)',
   driver: 'SELECT epoch FROM plan_drivers WHERE plan_id = ?',
   apiKeyCount: 'SELECT count(*) AS n FROM api_keys',

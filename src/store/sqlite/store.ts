@@ -34,6 +34,8 @@ import type {
 import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
 import type { CacheEntry, Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
+import type { AwaitingExecution } from '../../domain/execution/execution.ts';
+import type { Signal } from '../../domain/plans/waits.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedules/schedule.ts';
 import type { KeptUse } from '../../domain/kept.ts';
 import type { QueueUse } from '../../domain/shares.ts';
@@ -414,6 +416,18 @@ export class SqliteStore implements Store {
     return this.#read((reads) => reads.schedules.runs(scheduleId, limit));
   }
 
+  async awaiting(): Promise<AwaitingExecution[]> {
+    return (await this.#read((reads) => reads.awaiting())) as AwaitingExecution[];
+  }
+
+  async signals(subjectId: ExecutionId): Promise<Signal[]> {
+    return this.#read((reads) => reads.signals(subjectId));
+  }
+
+  async linkKey(): Promise<string> {
+    return this.#read((reads) => reads.linkKey());
+  }
+
   async webhooks(userId: string): Promise<Webhook[]> {
     return this.#read((reads) => reads.webhooks.webhooks(userId));
   }
@@ -441,7 +455,7 @@ export class SqliteStore implements Store {
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
-    const pending = queued.process + queued.http + others.delayed + others.scheduledRetry + others.joined;
+    const pending = queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
     return { ...others, pending, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
   }
 

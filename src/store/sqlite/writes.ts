@@ -1,6 +1,7 @@
 // The statements by which changes are written, and the columns that they write.
 import type { ApiKeyRow } from '../key-rows.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
+import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import { EXECUTION_COLUMNS } from './columns.ts';
 
@@ -22,6 +23,10 @@ export const SCHEDULE_COLUMNS = [
 export const SCHEDULE_RUN_COLUMNS = [
   ...['schedule_id', 'due_at', 'at', 'result', 'execution_id', 'error', 'detail', 'manual'],
 ] as const satisfies (keyof ScheduleRunRow)[];
+
+export const SIGNAL_COLUMNS = [
+  ...['subject_id', 'id', 'name', 'value', 'by_user', 'at', 'taken_by'],
+] as const satisfies (keyof SignalRow)[];
 
 const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
 
@@ -75,6 +80,8 @@ export const WRITES = {
   dropSchedule: 'DELETE FROM schedules WHERE id = ?',
   putScheduleRun: `INSERT OR REPLACE INTO schedule_runs (${SCHEDULE_RUN_COLUMNS.join(', ')})
     VALUES (${holes(SCHEDULE_RUN_COLUMNS)})`,
+  putSignal: `INSERT OR REPLACE INTO signals (${SIGNAL_COLUMNS.join(', ')}) VALUES (${holes(SIGNAL_COLUMNS)})`,
+  dropSignals: 'DELETE FROM signals WHERE subject_id = ?',
   trimScheduleRuns: `DELETE FROM schedule_runs WHERE schedule_id = ? AND due_at IN (
     SELECT due_at FROM schedule_runs WHERE schedule_id = ? ORDER BY due_at DESC LIMIT -1 OFFSET ? + 0)`,
   putWebhook: `INSERT INTO webhooks (${WEBHOOK_COLUMNS.join(', ')}) VALUES (${holes(WEBHOOK_COLUMNS)})

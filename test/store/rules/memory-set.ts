@@ -15,6 +15,7 @@ const NOTHING: Facts = {
   ...{ firstEvents: null, idempotency: null, accounts: NO_ACCOUNT, windows: null, reservations: null },
   ...{ listeners: [], pending: 0, webhooks: null, deliveries: null, waiting: [], held: [] },
   ...{ schedules: null, scheduleNames: null, scheduleCounts: 0, scheduleRuns: null },
+  ...{ signals: null, signalCounts: 0 },
   ...{ epochs: null, drivers: null },
   ...{
     apiKeys: null,

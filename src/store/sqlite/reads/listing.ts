@@ -35,7 +35,7 @@ interface Source {
 }
 
 const LIVE_PHASES: Record<'pending' | 'running', readonly StoredPhase[]> = {
-  pending: ['scheduled', 'queued', 'scheduled_retry', 'joined'],
+  pending: ['scheduled', 'awaiting', 'queued', 'scheduled_retry', 'joined'],
   running: ['starting', 'canceling'],
 };
 const FINAL = ['completed', 'failed', 'cancelled', 'timed_out'] as const satisfies Status[];

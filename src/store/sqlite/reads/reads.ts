@@ -4,6 +4,8 @@ import type { ApiKey } from '../../../domain/access/api-key.ts';
 import type { Execution } from '../../../domain/execution/execution.ts';
 import { readJson } from '../../../domain/exact-json.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
+import type { Signal } from '../../../domain/plans/waits.ts';
+import { type SignalRow, toSignal } from '../../signal-rows.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
 import type {
@@ -166,6 +168,20 @@ export class Reads {
     const text = `SELECT id, kind, retry_at AS startAt FROM executions WHERE phase = 'scheduled' AND retry_at <= ? + 0
       AND (retry_at, id) > (? + 0, ?) ORDER BY retry_at, id LIMIT ? + 0`;
     return this.all(text, now, after?.startAt ?? 0, after?.id ?? '', limit) as DueStart[];
+  }
+
+  awaiting(): Execution[] {
+    const text = `SELECT * FROM executions WHERE phase = 'awaiting' ORDER BY seq`;
+    return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
+  }
+
+  signals(subjectId: ExecutionId): Signal[] {
+    const rows = this.all('SELECT * FROM signals WHERE subject_id = ? ORDER BY at, id', subjectId);
+    return (rows as SignalRow[]).map(toSignal);
+  }
+
+  linkKey(): string {
+    return (this.one(`SELECT value FROM meta WHERE name = 'link_key'`) as { value: string }).value;
   }
 
   nextStart(): number | null {
