@@ -43,7 +43,9 @@ export class Links {
   async #sign(claims: string): Promise<Buffer> {
     this.#key ??= this.#readKey();
     try {
-      return createHmac('sha256', await this.#key).update(`approval ${claims}`).digest();
+      return createHmac('sha256', await this.#key)
+        .update(`approval ${claims}`)
+        .digest();
     } catch (error) {
       this.#key = null;
       throw error;

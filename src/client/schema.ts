@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 21f53ea8c1fd2d1692589c8ceaf663d06384336d1d4b1141eab2c29abcd64668.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 4a4dffdf5e693ffb6d3d2053661b350fca42bb1799b535943a11f6615479208d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -8201,11 +8201,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": unknown;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description The approval; for a browser, a page. */
             200: {
@@ -8220,8 +8216,6 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

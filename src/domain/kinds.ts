@@ -63,8 +63,9 @@ export const isWait = <T extends { kind: Kind | null }>(work: T): work is T & { 
   work.kind !== null && CARRIER[work.kind] === 'nothing';
 
 /** It has no attempts, and so neither a slot nor a log: a plan, whose steps have them, or a wait. */
-export const hasNoRun = <T extends { kind: Kind | null }>(work: T): work is T & { kind: StepsKind | WaitKind } =>
-  hasSteps(work) || isWait(work);
+export const hasNoRun = <T extends { kind: Kind | null }>(
+  work: T,
+): work is T & { kind: StepsKind | WaitKind } => hasSteps(work) || isWait(work);
 
 /** execd sends it: it has no process, and no limits of one. */
 export const isRequest = <T extends { kind: Kind }>(work: T): work is T & { kind: RequestKind } =>

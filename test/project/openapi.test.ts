@@ -3,6 +3,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import spectralCore, { type RulesetDefinition } from '@stoplight/spectral-core';
 import rulesets from '@stoplight/spectral-rulesets';
 import t from 'tap';
+import { until } from '../helpers/processes.ts';
 import { service } from '../helpers/build.ts';
 
 const FILE = 'openapi/openapi.json';
@@ -76,6 +77,14 @@ function findMissing(schema: unknown, path: string, missing: string[]): void {
 /** What an example needs: something with an id to be used on. */
 const NEEDED: Record<string, { path: string; body: object }> = {
   '/v1/executions/{id}': { path: '/v1/executions', body: { kind: 'shell', command: 'sleep 60' } },
+  '/v1/plans/{id}/signals': {
+    path: '/v1/plans',
+    body: { strategy: { type: 'serial' }, steps: [{ kind: 'wait', signal: { name: 'go' } }] },
+  },
+  '/v1/plans/{id}/approvals': {
+    path: '/v1/plans',
+    body: { strategy: { type: 'serial' }, steps: [{ name: 'ok', kind: 'wait', approval: {} }] },
+  },
   '/v1/plans/{id}': {
     path: '/v1/plans',
     body: { strategy: { type: 'serial' }, steps: [{ name: 'a', kind: 'shell', command: 'sleep 60' }] },
@@ -113,6 +122,12 @@ t.test('every body has examples, and they work against a server with default set
         t.equal(Math.floor(made.status / 100), 2, made.text);
         if (made.body.key !== undefined) headers = { authorization: `Bearer ${made.body.key}` };
         url = url.replace('{id}', made.body.id);
+        const approval = `/v1/plans/${made.body.id}/approvals/ok`;
+        if (url.startsWith(approval))
+          await until(
+            'it waits',
+            async () => (await call('GET', approval, undefined, headers)).status === 200,
+          );
       }
       const answer = await call<{ items?: { status: number }[] }>(method.toUpperCase(), url, value, headers);
       if (operation.operationId === GRANT) t.match(answer, { status: 404, text: /EXECUTION_CREDITS_FILE/ });

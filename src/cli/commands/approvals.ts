@@ -60,7 +60,9 @@ async function decide(
   const approval: Approval = await client.plans.decide(id, step, body);
   if (isJson) return terminal.json(approval);
   const { decisions, required, state } = approval;
-  await terminal.line(state === 'waiting' ? `${step}: ${decisions.length} of ${required}` : `${step}: ${state}`);
+  await terminal.line(
+    state === 'waiting' ? `${step}: ${decisions.length} of ${required}` : `${step}: ${state}`,
+  );
 }
 const WHOLE_ID = 36;
 

@@ -132,7 +132,10 @@ function checkFields(value: unknown, at: Path, { schemas, add, schemaProblem }: 
     for (const { field, message } of fieldProblems({ issues } as z.ZodError, 'body', at)) {
       // The discriminator knows what may be asked for alone.
       const isKind = field === pointer([...at, 'kind']);
-      add(splitField(field), isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "wait", "plan"') : message);
+      add(
+        splitField(field),
+        isKind ? message.replace(/("operation")(?=$|, not )/, '$1, "wait", "plan"') : message,
+      );
     }
   }
   if (step.foreach !== undefined && step.while !== undefined)
@@ -140,7 +143,8 @@ function checkFields(value: unknown, at: Path, { schemas, add, schemaProblem }: 
   if (step.on_limit === 'reject')
     add([...at, 'on_limit'], 'must be left out: a step always waits for its slot');
   const sound = parsed.success ? step : soundPart(step, form);
-  const schema = parsed.success && step.kind === 'wait' ? (step.signal as WaitSpec['signal'])?.schema : undefined;
+  const schema =
+    parsed.success && step.kind === 'wait' ? (step.signal as WaitSpec['signal'])?.schema : undefined;
   const problem = schema === undefined ? null : schemaProblem(schema);
   if (problem !== null) add([...at, 'signal', 'schema'], problem);
   const items = sound.foreach?.items;

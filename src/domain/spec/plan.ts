@@ -185,7 +185,9 @@ export const planRequest = planFields.refine(hasOneStart.test, hasOneStart.probl
 export type PlanDraft = z.infer<typeof planRequest>;
 
 /** What the checks of a plan go into beyond the schema of a step: its own fields, and those of a plan that it is. */
-export const CHECKED_FIELDS: Readonly<Record<'single' | 'plan' | 'wait', Readonly<Record<string, z.ZodType>>>> = {
+export const CHECKED_FIELDS: Readonly<
+  Record<'single' | 'plan' | 'wait', Readonly<Record<string, z.ZodType>>>
+> = {
   single: stepShape,
   wait: stepShape,
   plan: { ...planShape, ...stepShape },

@@ -50,10 +50,7 @@ const approval = z
       .optional()
       .describe('Whether the user of the plan, and whoever submitted it, may not decide. Default: false.'),
     expires_ms: expiry.describe('Longest wait, milliseconds. Default: no limit.'),
-    on_expiry: z
-      .enum(ON_EXPIRY)
-      .optional()
-      .describe('What counts if the time is up. Default: `reject`.'),
+    on_expiry: z.enum(ON_EXPIRY).optional().describe('What counts if the time is up. Default: `reject`.'),
   })
   .refine(({ users, required = 1 }) => users === undefined || required <= users.length, {
     path: ['required'],
@@ -89,7 +86,8 @@ export function waitSchema<T extends z.ZodRawShape>(extra: T) {
   return z
     .strictObject({ ...waitShape, ...extra })
     .refine(
-      (wait) => WAITS_FOR.filter((name) => (wait as Record<string, unknown>)[name] !== undefined).length === 1,
+      (wait) =>
+        WAITS_FOR.filter((name) => (wait as Record<string, unknown>)[name] !== undefined).length === 1,
       { error: 'must have exactly one of signal, approval, until and delay_ms' },
     );
 }

@@ -58,7 +58,8 @@ function wordsOf(step: StepView, byName: ReadonlyMap<string, StepView>, hasEnded
   if (status === 'skipped') return skippedWords(skipReason, dependsOn, byName);
   if (outcome !== null) return judge(outcome).error?.message ?? `It is ${status}.`;
   if (status === 'running') return 'It runs.';
-  if (phase === 'awaiting') return 'It waits for a signal, an approval or a time. Explain its execution for which.';
+  if (phase === 'awaiting')
+    return 'It waits for a signal, an approval or a time. Explain its execution for which.';
   if (phase !== 'waiting') return 'It waits in the queue. Explain its execution for the reason.';
   if (hasEnded) return 'It was never begun.';
   const open = dependsOn.filter((name) => isOpen(byName.get(name)));

@@ -51,7 +51,15 @@ export const kept = {
 export const hasNoIssues = ({ issues }: { issues: unknown[] }) => issues.length === 0;
 
 /** `running` is every live attempt that is not being cancelled: how far it is, nobody stores. */
-const LISTED_PHASES = ['scheduled', 'awaiting', 'queued', 'scheduled_retry', 'running', 'canceling', 'done'] as const;
+const LISTED_PHASES = [
+  'scheduled',
+  'awaiting',
+  'queued',
+  'scheduled_retry',
+  'running',
+  'canceling',
+  'done',
+] as const;
 
 const SEVERAL = 'Several values: repeat the parameter, or separate them with commas.';
 export const filterShape = {

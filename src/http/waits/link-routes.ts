@@ -1,6 +1,6 @@
 // Decisions by a link. The link is the credential: its page shows what is to be decided, and its button decides.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { RefusedError } from '../../domain/errors.ts';
 import type { ApprovalView, LinkClaims } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
@@ -73,7 +73,6 @@ export async function linkRoutes(
         operationId: 'decideByLink',
         summary: 'Decide by a link',
         description: 'Decides as the user of the link. The link is the credential.',
-        body: z.unknown().meta({ isOptional: true }).describe('Nothing.'),
       },
       async handler(request, reply) {
         const { claims, view } = await approvalOf(request.params.token);

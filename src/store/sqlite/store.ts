@@ -455,7 +455,8 @@ export class SqliteStore implements Store {
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
     const { queued, ...others } = this.#counts;
-    const pending = queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
+    const pending =
+      queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
     return { ...others, pending, oldestQueuedAt: this.#read((reads) => reads.oldestQueuedAt()) };
   }
 
