@@ -1,4 +1,5 @@
 // What the engine needs to carry out plans, made of the domain's rules and a library for conditions.
+import { isWait, type Kind } from '../domain/kinds.ts';
 import type { z } from 'zod';
 import type { Conditions } from '../domain/plans/conditions.ts';
 import { copyJson, holdsExact } from '../domain/exact-json.ts';
@@ -71,7 +72,7 @@ export function planParts(limits: SpecLimits, elsewhere: EvaluateElsewhere): Pla
     check: planChecker(limits, conditions, schemaProblem),
     checkPayload: payloadProblem,
     parse(spec) {
-      const schema: z.ZodType<Spec | WaitSpec> = spec.kind === 'wait' ? waitSpec : ofSpec;
+      const schema: z.ZodType<Spec | WaitSpec> = isWait(spec as { kind: Kind }) ? waitSpec : ofSpec;
       const first = schema.safeParse(spec, { error: fieldMessage });
       const parsed = first.success ? first : parseFields(schema, withTexts(spec, first.error));
       if (parsed.success) return { spec: parsed.data };

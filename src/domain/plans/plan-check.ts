@@ -144,7 +144,7 @@ function checkFields(value: unknown, at: Path, { schemas, add, schemaProblem }: 
     add([...at, 'on_limit'], 'must be left out: a step always waits for its slot');
   const sound = parsed.success ? step : soundPart(step, form);
   const schema =
-    parsed.success && step.kind === 'wait' ? (step.signal as WaitSpec['signal'])?.schema : undefined;
+    parsed.success && isWait(step) ? (step.signal as WaitSpec['signal'])?.schema : undefined;
   const problem = schema === undefined ? null : schemaProblem(schema);
   if (problem !== null) add([...at, 'signal', 'schema'], problem);
   const items = sound.foreach?.items;

@@ -1,5 +1,6 @@
 // When a wait ends, and with what value: pure. What was sent is stored first; whether that is enough is decided here, as often as
 // anybody likes, and always in the same way.
+import { hasSteps, isWait } from '../kinds.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
 import type { AnySpec } from '../spec/any.ts';
@@ -142,8 +143,8 @@ export function waitsFor(name: string, steps: PlanSpec['steps']): NonNullable<Wa
 /** Signals that a plan waits for, as often as it does. */
 export function waitsIn(steps: PlanSpec['steps']): NonNullable<WaitSpec['signal']>[] {
   return steps.flatMap((step) => {
-    if (step.kind === 'wait')
+    if (isWait(step))
       return step.signal === undefined ? [] : [step.signal as NonNullable<WaitSpec['signal']>];
-    return step.kind === 'plan' && Array.isArray(step.steps) ? waitsIn(step.steps as StepSpec[]) : [];
+    return hasSteps(step) && Array.isArray(step.steps) ? waitsIn(step.steps as StepSpec[]) : [];
   });
 }

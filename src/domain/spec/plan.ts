@@ -1,7 +1,7 @@
 // Plans: what a client may ask for in many steps. The schemas are the only definition, as for specs; references may stand
 // in place of values, which `plan-check.ts` makes sure of.
 import { z } from 'zod';
-import { hasSteps, type StepsKind, type Kind } from '../kinds.ts';
+import { hasSteps, isWait, type Kind, type StepsKind } from '../kinds.ts';
 import { boundedRecord } from './bounded.ts';
 import { ExactNumber } from '../exact-number.ts';
 import {
@@ -264,7 +264,7 @@ export function bodyOf(step: StepSpec): Record<string, unknown> & { kind: Kind }
 export function isFilledIn(step: StepSpec, field: string): boolean {
   if (field === 'kind' || (STEP_FIELDS as readonly string[]).includes(field)) return false;
   // Which signals a plan waits for is known before.
-  if (step.kind === 'wait' && field === 'signal') return false;
+  if (isWait(step) && field === 'signal') return false;
   // Who may run which operation is known before.
   if (step.kind === 'operation' && field === 'operation') return false;
   return !hasSteps(step) || !['steps', 'strategy', 'outputs', 'description'].includes(field);

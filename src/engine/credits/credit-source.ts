@@ -1,4 +1,5 @@
 // What executions cost, from the credits file and the operations as they are now.
+import { isWait } from '../../domain/kinds.ts';
 import type { Cost, Window } from '../../domain/cost.ts';
 import type { Operations } from '../../domain/operations/operation.ts';
 import type { AcceptPart } from '../../domain/ports/group.ts';
@@ -20,7 +21,7 @@ export function creditSource(operations: Operations, file: () => CreditsFile): C
     const own = spec.kind === 'operation' ? operations.get(spec.name)?.definition.cost : undefined;
     if (spec.kind === 'operation' && own !== undefined) return { price: own, name: `operation:${spec.name}` };
     // Nobody is charged for waiting.
-    const price = work.kind === 'wait' ? null : (file().prices[work.kind] ?? null);
+    const price = isWait(work) ? null : (file().prices[work.kind] ?? null);
     return { price, name: `kind:${work.kind}` };
   };
   return {

@@ -1,6 +1,6 @@
 // What references and conditions of a plan see of its steps: plain values, read from the store and the logs when they are
 // asked for, and forgotten soon after.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { type FinishedExecution, isFinished, resultValue } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -56,7 +56,7 @@ export async function stepValue(
     execution_id: executionId,
     result: resultValue(execution.result),
     error: errorOf(end),
-    ...(step.kind === 'wait' ? { value: resultValue(execution.result) } : {}),
+    ...(isWait(step) ? { value: resultValue(execution.result) } : {}),
     ...(end.cause === 'exited' ? { exit_code: end.exitCode } : {}),
   };
   const wanted = new Set<Fact>(facts);

@@ -1,5 +1,6 @@
 // The waits that live: ends each when what it waits for has come. Keeps nothing that the store does not have: what was sent is
 // stored first, and found again after a crash.
+import { isWait } from '../../domain/kinds.ts';
 import type { AwaitingExecution, Execution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { awaitedOf, endOfWait, type Signal, type WaitEnd, waitEndsAt } from '../../domain/plans/waits.ts';
@@ -46,7 +47,7 @@ export class LiveWaits {
 
   /** Takes in the newest state of an execution. */
   follow(execution: Execution): void {
-    if (execution.spec.kind !== 'wait') return;
+    if (!isWait(execution.spec)) return;
     if (execution.phase !== 'awaiting') return void this.#live.delete(execution.id);
     if (this.#live.has(execution.id)) return;
     this.#live.set(execution.id, { wait: execution, isDue: true, planId: null });

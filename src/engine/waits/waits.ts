@@ -1,4 +1,5 @@
 // What callers do with waits: send signals to plans, read approvals, decide. Each is stored before it is answered.
+import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution/execution.ts';
@@ -101,7 +102,7 @@ export class Waits {
   /** What was sent to a plan, oldest first. */
   async signals(caller: Caller, planId: ExecutionId): Promise<Signal[]> {
     const asked = await this.#deps.own(caller, planId);
-    if (asked.spec.kind !== 'plan')
+    if (!hasSteps(asked.spec))
       throw new RefusedError('not_found', `The execution ${planId} is not a plan.`);
     return stored(this.#deps.store.signals(await stored(outermost(asked, this.#deps.store))));
   }
@@ -257,9 +258,9 @@ export class Waits {
     const { store } = this.#deps;
     const wait = await stored(store.get(null, id));
     const { approval } = (wait?.spec ?? {}) as WaitSpec;
-    if (wait?.spec.kind !== 'wait' || wait.plan === null || approval === undefined) return null;
+    if (wait === null || !isWait(wait.spec) || wait.plan === null || approval === undefined) return null;
     const plan = await stored(store.get(null, wait.plan.id));
-    if (plan?.spec.kind !== 'plan') return null;
+    if (plan === null || !hasSteps(plan.spec)) return null;
     const decisions = await stored(store.signals(id));
     const whole = plan as ApprovalView['plan'];
     return { wait, plan: whole, step: wait.plan.step, approval, decisions, expiresAt: waitEndsAt(wait) };

@@ -1,5 +1,5 @@
 // How executions come in: one by one, with the key that guards them, or many alike that have ended already.
-import { hasSteps } from '../../domain/kinds.ts';
+import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { acceptEvents } from '../../domain/execution/events.ts';
 import { tooMuchKept } from '../../domain/kept.ts';
 import { statusOf } from '../../domain/execution/lifecycle.ts';
@@ -107,7 +107,7 @@ function begin(
     const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
     return isOpen ? { phase: 'joined', attempts: [] } : { status: 'refused', reason: 'run_gone' };
   }
-  if (row.kind === 'wait') return { phase: 'awaiting', attempts: [] };
+  if (isWait(row)) return { phase: 'awaiting', attempts: [] };
   if (row.retry_at !== null) return { phase: 'scheduled', attempts: [] };
   if (claim !== null && mayRun(set, row)) {
     const attempts = addAttempt(set, { run_id: row.run_id, attempt: 0 }, claim);
