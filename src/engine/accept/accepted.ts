@@ -1,5 +1,5 @@
 // The execution that a submission becomes: its settings, its rights, its secrets and its start.
-import { hasNoRun, takesProcess } from '../../domain/kinds.ts';
+import { hasNoRun, hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
