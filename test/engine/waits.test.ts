@@ -151,11 +151,11 @@ t.test('signals: kept until a step waits, taken once, for all that wait then', a
   t.equal(world.runner.live.length, 0, 'a wait holds no slot');
   const third = await stepOf(world, id, 'third');
   t.match(third, { status: 'pending', phase: 'awaiting', spec: { delay_ms: 2000 } });
-  t.equal((await world.store.counts()).awaiting, 1);
+  await until('it is counted', async () => (await world.store.counts()).awaiting === 1);
   await world.clock.advance(2000);
   t.match(await ended(world, id), { status: 'completed' });
   await t.rejects(send(world, id, 'go', 1, 'late'), refusal('execution_finished'));
-  t.equal((await world.store.counts()).awaiting, 0);
+  await until('nothing is counted', async () => (await world.store.counts()).awaiting === 0);
   const both = await submit(
     world,
     [
