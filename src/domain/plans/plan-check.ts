@@ -143,8 +143,7 @@ function checkFields(value: unknown, at: Path, { schemas, add, schemaProblem }: 
   if (step.on_limit === 'reject')
     add([...at, 'on_limit'], 'must be left out: a step always waits for its slot');
   const sound = parsed.success ? step : soundPart(step, form);
-  const schema =
-    parsed.success && isWait(step) ? (step.signal as WaitSpec['signal'])?.schema : undefined;
+  const schema = parsed.success && isWait(step) ? (step.signal as WaitSpec['signal'])?.schema : undefined;
   const problem = schema === undefined ? null : schemaProblem(schema);
   if (problem !== null) add([...at, 'signal', 'schema'], problem);
   const items = sound.foreach?.items;

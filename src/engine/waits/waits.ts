@@ -78,8 +78,7 @@ export class Waits {
     const asked = await own(caller, planId);
     const subjectId = await stored(outermost(asked, store));
     const plan = subjectId === asked.id ? asked : await own(caller, subjectId);
-    if (!hasSteps(plan.spec))
-      throw new RefusedError('not_found', `The execution ${planId} is not a plan.`);
+    if (!hasSteps(plan.spec)) throw new RefusedError('not_found', `The execution ${planId} is not a plan.`);
     this.#checkSignal(plan.spec, name, value);
     const at = this.#deps.clock.now();
     const by = actingUser(caller) ?? caller.userId;
@@ -102,8 +101,7 @@ export class Waits {
   /** What was sent to a plan, oldest first. */
   async signals(caller: Caller, planId: ExecutionId): Promise<Signal[]> {
     const asked = await this.#deps.own(caller, planId);
-    if (!hasSteps(asked.spec))
-      throw new RefusedError('not_found', `The execution ${planId} is not a plan.`);
+    if (!hasSteps(asked.spec)) throw new RefusedError('not_found', `The execution ${planId} is not a plan.`);
     return stored(this.#deps.store.signals(await stored(outermost(asked, this.#deps.store))));
   }
 
