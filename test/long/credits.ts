@@ -82,17 +82,16 @@ function audit(round: number): Books {
     'reserved is not the sum of the reservations':
       one('SELECT reserved FROM accounts') - one('SELECT coalesce(sum(amount), 0) FROM reservations'),
     'an execution is in the ledger twice': one('SELECT count(*) - count(DISTINCT subject_id) FROM ledger'),
-    'an end owes nothing':
-      one(`SELECT count(*) FROM executions e WHERE phase = 'done' AND cost ->> 'charged' IS NULL
-      AND cost IS NOT NULL AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.execution_id = e.id AND due IS NOT NULL)`),
+    'an end owes nothing': one(`SELECT count(*) FROM executions e JOIN execution_costs ON execution_seq = seq
+      WHERE phase = 'done' AND cost ->> 'charged' IS NULL AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.execution_id = e.id AND due IS NOT NULL)`),
     'what is charged has a reservation': one(`SELECT count(*) FROM reservations r JOIN ledger l
       ON l.subject_id = r.execution_id`),
     'what lives owes something':
       one(`SELECT count(*) FROM reservations r JOIN executions e ON e.id = r.execution_id
       WHERE e.phase <> 'done' AND r.due IS NOT NULL`),
     'an execution and the ledger differ':
-      one(`SELECT count(*) FROM executions e LEFT JOIN ledger l ON l.subject_id = e.id
-      WHERE e.cost IS NOT NULL AND (e.cost ->> 'charged') IS NOT -l.amount`),
+      one(`SELECT count(*) FROM executions e JOIN execution_costs ON execution_seq = seq
+      LEFT JOIN ledger l ON l.subject_id = e.id WHERE (cost ->> 'charged') IS NOT -l.amount`),
     'a grant was lost': granted > one(`SELECT sum(amount) FROM ledger WHERE kind = 'grant'`) ? 1 : 0,
   };
   for (const [what, count] of Object.entries(wrong))

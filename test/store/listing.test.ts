@@ -18,11 +18,10 @@ const ENDS: Readonly<Record<number, object>> = {
 function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[] } {
   const db = new DatabaseSync(':memory:');
   for (const migration of MIGRATIONS) db.exec(migration);
-  const insert =
-    db.prepare(`INSERT INTO executions (id, user_id, run_id, kind, pool, spec, facts, priority, timeouts,
+  const insert = db.prepare(`INSERT INTO executions (id, user_id, run_id, kind, pool, priority, timeouts,
       phase, status, revision, event_sequence, attempt, created_at, queued_at, finished_at, task_id, operation,
       outcome)
-    VALUES (?1, 'ann', ?1, ?2, 'process', '{}', '{}', 0, '{}', ?3, ?4, 1, 1, 0, ?5, ?5, ?6, ?7, ?8, ?9)`);
+    VALUES (?1, 'ann', ?1, ?2, 'process', 0, '{}', ?3, ?4, 1, 1, 0, ?5, ?5, ?6, ?7, ?8, ?9)`);
   const label = db.prepare(`INSERT INTO labels (user_id, name, value, id) VALUES ('ann', 'team', 'web', ?)`);
   db.exec('BEGIN');
   for (let i = 0; i < 2 * EACH; i++) {
@@ -40,7 +39,7 @@ function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[]
     insert.run(id, i === 9 ? 'http' : 'exec', phase, seen, i, isDone ? i : null, ...rare, outcome);
     label.run(id);
   }
-  db.exec('COMMIT');
+  db.exec(`INSERT INTO execution_specs SELECT seq, '{}', '{}', NULL FROM executions; COMMIT`);
   return { query: (text, ...values) => db.prepare(text).all(...values) };
 }
 

@@ -1,4 +1,4 @@
-// Writes what a batch has come to: each row once, and of a changed execution only the columns that have changed.
+// Writes what a batch has come to: each row once, and of a changed execution only what has changed.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { hasSteps } from '../../domain/kinds.ts';
 import type { FilesPart } from '../../domain/ports/files.ts';
@@ -6,11 +6,11 @@ import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
-import { CHANGING_COLUMNS, EXECUTION_COLUMNS } from './columns.ts';
+import { CHANGING_COLUMNS, SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
 import { prepareAll } from './prepare.ts';
 import {
   API_KEY_COLUMNS,
-  EVENTS_AT_ONCE,
+  AT_ONCE,
   SCHEDULE_COLUMNS,
   SCHEDULE_RUN_COLUMNS,
   SIGNAL_COLUMNS,
@@ -36,7 +36,7 @@ export class ChangeWriter {
   write(changes: Changes, now: number): void {
     const { events, entries, orders } = changes;
     // Before anything is removed: readers find what has been removed by its last event.
-    this.#insertEvents(events);
+    insertAll(events, this.#sql.insertEvent, this.#sql.insertEvents, eventValues);
     for (const entry of entries) this.#insertEntry(entry);
     this.#writeFacts(changes);
     for (const order of orders) this.#carryOut(order, now);
@@ -121,11 +121,19 @@ export class ChangeWriter {
       if (was == null) added.push(now);
       else this.#update(was, now);
     }
-    for (const row of added) this.#insert(row);
+    this.#insertExecutions(added);
   }
 
-  #insert(row: ExecutionRow): void {
-    this.#sql.insertExecution.run(...EXECUTION_COLUMNS.map((name) => row[name]));
+  #insertExecutions(rows: readonly ExecutionRow[]): void {
+    const sql = this.#sql;
+    for (const row of rows) sql.insertState.run(...STATE_COLUMNS.map((name) => row[name]));
+    insertAll(rows, sql.insertSpec, sql.insertSpecs, (row) => [
+      row.seq,
+      ...SPEC_COLUMNS.map((name) => row[name]),
+    ]);
+    const ended = rows.filter(({ result }) => result !== null);
+    insertAll(ended, sql.insertResult, sql.insertResults, ({ seq, result }) => [seq, result]);
+    for (const { seq, cost } of rows) if (cost !== null) sql.putCost.run(seq, cost);
   }
 
   #update(was: ExecutionRow, now: ExecutionRow): void {
@@ -138,6 +146,8 @@ export class ChangeWriter {
       values.push(now[name]);
     }
     if (changed !== 0) this.#updateOf(changed).run(...values, now.seq);
+    if (now.result !== was.result) this.#sql.insertResult.run(now.seq, now.result);
+    if (now.cost !== was.cost) this.#sql.putCost.run(now.seq, now.cost);
   }
 
   #updateOf(changed: number): StatementSync {
@@ -158,20 +168,9 @@ export class ChangeWriter {
     this.#sql.dropEvents.run(row.id);
     this.#sql.dropFiles.run(row.id);
     this.#sql.dropExecution.run(row.seq);
-  }
-
-  #insertEvents(events: readonly EventRow[]): void {
-    const whole = events.length - (events.length % EVENTS_AT_ONCE);
-    for (let i = 0; i < whole; i += EVENTS_AT_ONCE) {
-      const values: SQLInputValue[] = [];
-      for (let n = i; n < i + EVENTS_AT_ONCE; n++) pushEvent(values, events[n] as EventRow);
-      this.#sql.insertEvents.run(...values);
-    }
-    for (const event of events.slice(whole)) {
-      const values: SQLInputValue[] = [];
-      pushEvent(values, event);
-      this.#sql.insertEvent.run(...values);
-    }
+    this.#sql.dropSpec.run(row.seq);
+    if (row.result !== null) this.#sql.dropResult.run(row.seq);
+    if (row.cost !== null) this.#sql.dropCost.run(row.seq);
   }
 
   #insertEntry(entry: LedgerRow): void {
@@ -241,9 +240,21 @@ export class ChangeWriter {
   }
 }
 
-function pushEvent(values: SQLInputValue[], event: EventRow): void {
-  values.push(event.position, event.execution_id, event.sequence, event.type);
-  values.push(event.at, event.attempt, event.phase, event.step);
+/** Several rows at a time, as far as there are so many. */
+function insertAll<T>(
+  rows: readonly T[],
+  one: StatementSync,
+  several: StatementSync,
+  valuesOf: (row: T) => SQLInputValue[],
+): void {
+  const whole = rows.length - (rows.length % AT_ONCE);
+  for (let i = 0; i < whole; i += AT_ONCE) several.run(...rows.slice(i, i + AT_ONCE).flatMap(valuesOf));
+  for (const row of rows.slice(whole)) one.run(...valuesOf(row));
+}
+
+function eventValues(event: EventRow): SQLInputValue[] {
+  const { position, execution_id: id, sequence, type, at, attempt, phase, step } = event;
+  return [position, id, sequence, type, at, attempt, phase, step];
 }
 
 function labelsOf({ facts }: ExecutionRow): [string, string][] {

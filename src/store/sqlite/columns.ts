@@ -51,7 +51,18 @@ const ATTEMPT_COLUMNS = [
   'log_complete',
 ] as const satisfies (keyof AttemptRow)[];
 
-/** Those of an execution that change after its acceptance. */
+type Column = (typeof EXECUTION_COLUMNS)[number];
+
+/** What was asked for: written with the acceptance, and never again. */
+export const SPEC_COLUMNS = ['spec', 'facts', 'webhook'] as const satisfies Column[];
+type StateColumn = Exclude<Column, (typeof SPEC_COLUMNS)[number] | 'result' | 'cost'>;
+const ELSEWHERE: readonly Column[] = [...SPEC_COLUMNS, 'result', 'cost'];
+/** What is searched by, or changes: short, since each change writes all of them. */
+export const STATE_COLUMNS = EXECUTION_COLUMNS.filter(
+  (name): name is StateColumn => !ELSEWHERE.includes(name),
+);
+
+/** Those of them that change after the acceptance. */
 export const CHANGING_COLUMNS = [
   ...([
     'run_id',
@@ -63,31 +74,28 @@ export const CHANGING_COLUMNS = [
     'revision',
     'event_sequence',
   ] as const),
-  ...([
-    'attempt',
-    'queued_at',
-    'retry_at',
-    'cancel_at',
-    'cancel_reason',
-    'finished_at',
-    'outcome',
-    'result',
-  ] as const),
-  'cost',
-] as const satisfies (keyof ExecutionRow)[];
+  ...(['attempt', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome'] as const),
+] as const satisfies StateColumn[];
 
-/** Looks for executions; `where` is all that comes after the table. */
+/** The spec of `e`. `CROSS`, so that it is looked up last, whatever the planner knows of the tables. */
+export const WITH_SPEC = 'CROSS JOIN execution_specs s ON s.execution_seq = e.seq';
+/** Whole rows; conditions come after it, and the name of each column is there once. */
+export const EXECUTION_ROWS = `SELECT ${EXECUTION_COLUMNS.join(', ')} FROM executions e ${WITH_SPEC}
+  LEFT JOIN execution_results r ON r.execution_seq = e.seq AND e.finished_at IS NOT NULL
+  LEFT JOIN execution_costs c ON c.execution_seq = e.seq`;
+
+/** Looks for executions; `where` is all that comes after the tables. */
 export function executionsWhere(
   db: DatabaseSync,
   where: string,
 ): (...values: SQLInputValue[]) => ExecutionRow[] {
-  const statement = db.prepare(`SELECT ${EXECUTION_COLUMNS.join(', ')} FROM executions ${where}`);
+  const statement = db.prepare(`${EXECUTION_ROWS} ${where}`);
   statement.setReturnArrays(true);
   return (...values) => (statement.all(...values) as unknown as Values[]).map(executionOf);
 }
 
 export function executionWithId(db: DatabaseSync): (id: string) => ExecutionRow | null {
-  const statement = db.prepare(`SELECT ${EXECUTION_COLUMNS.join(', ')} FROM executions WHERE id = ?`);
+  const statement = db.prepare(`${EXECUTION_ROWS} WHERE id = ?`);
   statement.setReturnArrays(true);
   return (id) => {
     const values = statement.get(id) as unknown as Values | undefined;

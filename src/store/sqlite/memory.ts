@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Memory } from '../memory.ts';
 import type { ExecutionRow } from '../rows.ts';
+import { WITH_SPEC } from './columns.ts';
 import { countOf, ROW_BYTES, TEXTS } from '../rules/counting.ts';
 import type { CountName } from '../rules/facts.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
@@ -98,7 +99,7 @@ const OPEN_KEYS = `SELECT min(user_id) AS user_id, concurrency_key AS key, count
 const STORE_BYTES = `
   WITH sizes AS MATERIALIZED (
     SELECT user_id, ${TEXTS.map((name) => `coalesce(octet_length(${name}), 0)`).join(' + ')} + ${ROW_BYTES} AS bytes
-    FROM executions)
+    FROM executions e ${WITH_SPEC} LEFT JOIN execution_results r ON r.execution_seq = e.seq)
   SELECT user_id, sum(bytes) AS bytes FROM sizes GROUP BY user_id`;
 
 // Those that take part in a run are of one user; the one that it is named after may be gone already.

@@ -430,6 +430,27 @@ const WAITS = `
   INSERT INTO meta (name, value) VALUES ('link_key', hex(randomblob(32)));
 `;
 
+/**
+ * What was asked for, what came out and what it costs, apart from what changes on the way: a change writes its whole row, and
+ * the pages that it lies in. They are emptied before they go, so that SQLite copies only what is short.
+ */
+const SPLIT = `
+  CREATE TABLE execution_specs (
+    execution_seq INTEGER PRIMARY KEY, spec TEXT NOT NULL, facts TEXT NOT NULL, webhook TEXT
+  ) STRICT;
+  CREATE TABLE execution_results (execution_seq INTEGER PRIMARY KEY, result TEXT NOT NULL) STRICT;
+  CREATE TABLE execution_costs (execution_seq INTEGER PRIMARY KEY, cost TEXT NOT NULL) STRICT;
+  INSERT INTO execution_specs SELECT seq, spec, facts, webhook FROM executions ORDER BY seq;
+  INSERT INTO execution_results SELECT seq, result FROM executions WHERE result IS NOT NULL ORDER BY seq;
+  INSERT INTO execution_costs SELECT seq, cost FROM executions WHERE cost IS NOT NULL ORDER BY seq;
+  UPDATE executions SET spec = '', facts = '', webhook = NULL, result = NULL, cost = NULL;
+  ALTER TABLE executions DROP COLUMN spec;
+  ALTER TABLE executions DROP COLUMN facts;
+  ALTER TABLE executions DROP COLUMN webhook;
+  ALTER TABLE executions DROP COLUMN result;
+  ALTER TABLE executions DROP COLUMN cost;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   ...[INITIAL, PLANS, CREDITS, USERS, EVENT_STREAMS, WEBHOOKS],
   LISTINGS,
@@ -445,6 +466,7 @@ export const MIGRATIONS: readonly string[] = [
   KEPT_LONGER,
   FILES,
   WAITS,
+  SPLIT,
 ];
 
 /**

@@ -3,7 +3,7 @@ import type { ApiKeyRow } from '../key-rows.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
-import { EXECUTION_COLUMNS } from './columns.ts';
+import { SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
 
 export const WEBHOOK_COLUMNS = [
   ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
@@ -30,24 +30,40 @@ export const SIGNAL_COLUMNS = [
 
 const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
 
-/** Events that one statement writes: they come in great numbers, and are short. */
-export const EVENTS_AT_ONCE = 8;
-const INSERT_EVENTS =
-  'INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step) VALUES';
-const EVENT_HOLES = '(?, ?, ?, ?, ?, ?, ?, ?)';
+/**
+ * Rows that one statement writes, where they come in great numbers: not executions, of which SQLite would copy each page of
+ * their indexes first, to undo the statement alone.
+ */
+export const AT_ONCE = 8;
+const atOnce = (insert: string, columns: number): string => {
+  const row = `(${Array.from({ length: columns }, () => '?').join(', ')})`;
+  return `${insert} VALUES ${Array.from({ length: AT_ONCE }, () => row).join(', ')}`;
+};
+
+const INSERT_EVENT = 'INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step)';
+const INSERT_SPEC = `INSERT INTO execution_specs (execution_seq, ${SPEC_COLUMNS.join(', ')})`;
+const INSERT_RESULT = 'INSERT INTO execution_results (execution_seq, result)';
 
 export const WRITES = {
   putMeta: 'INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)',
-  insertExecution: `INSERT INTO executions (${EXECUTION_COLUMNS.join(', ')}) VALUES (${holes(EXECUTION_COLUMNS)})`,
+  insertState: `INSERT INTO executions (${STATE_COLUMNS.join(', ')}) VALUES (${holes(STATE_COLUMNS)})`,
+  insertSpec: `${INSERT_SPEC} VALUES (?, ${holes(SPEC_COLUMNS)})`,
+  insertSpecs: atOnce(INSERT_SPEC, 1 + SPEC_COLUMNS.length),
+  insertResult: `${INSERT_RESULT} VALUES (?, ?)`,
+  insertResults: atOnce(INSERT_RESULT, 2),
+  putCost: 'INSERT OR REPLACE INTO execution_costs (execution_seq, cost) VALUES (?, ?)',
   dropMeta: 'DELETE FROM meta WHERE name = ?',
   dropExecution: 'DELETE FROM executions WHERE seq = ?',
+  dropSpec: 'DELETE FROM execution_specs WHERE execution_seq = ?',
+  dropResult: 'DELETE FROM execution_results WHERE execution_seq = ?',
+  dropCost: 'DELETE FROM execution_costs WHERE execution_seq = ?',
   insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
   dropLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
   putAttempt: `INSERT OR REPLACE INTO attempts (run_id, number, epoch, claimed_at, runner, started_at, ended_at,
     outcome, output, resources, log_complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   dropAttempts: 'DELETE FROM attempts WHERE run_id = ?',
-  insertEvent: `${INSERT_EVENTS} ${EVENT_HOLES}`,
-  insertEvents: `${INSERT_EVENTS} ${Array.from({ length: EVENTS_AT_ONCE }, () => EVENT_HOLES).join(', ')}`,
+  insertEvent: `${INSERT_EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertEvents: atOnce(INSERT_EVENT, 8),
   noteSwept: `INSERT INTO swept_events (user_id, position)
     SELECT ?, position FROM events WHERE execution_id = ? ORDER BY sequence DESC LIMIT 1
     ON CONFLICT (user_id) DO UPDATE SET position = max(position, excluded.position)`,

@@ -9,6 +9,7 @@ import { type Cause, CAUSES, CODE_OF_CAUSE } from '../../../domain/outcome.ts';
 import { ERROR_CODES, type ErrorCode } from '../../../domain/errors.ts';
 import type { ListFilter } from '../../../domain/ports/store.ts';
 import type { ExecutionRow } from '../../rows.ts';
+import { EXECUTION_ROWS } from '../columns.ts';
 
 type Query = (text: string, ...values: SQLInputValue[]) => unknown[];
 
@@ -61,7 +62,7 @@ export class Listing {
     const isLast = ids.length < size;
     const rows: ExecutionRow[] = [];
     for (const [i, id] of ids.entries()) {
-      const [row] = this.#query(`SELECT e.* FROM executions e WHERE e.id = ? ${where}`, id, ...values);
+      const [row] = this.#query(`${EXECUTION_ROWS} WHERE e.id = ? ${where}`, id, ...values);
       if (row === undefined || rows.push(row as ExecutionRow) < limit) continue;
       return { rows, looked: i + 1, next: isLast && i === ids.length - 1 ? null : id };
     }

@@ -25,13 +25,14 @@ import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toEventRecord, toExecution, toStep } from '../../rows.ts';
 import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
 import { CIRCUIT } from '../changes.ts';
+import { EXECUTION_ROWS, WITH_SPEC } from '../columns.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
 import { ALL_API_KEYS, API_KEYS_VERSION } from '../api-keys.ts';
 
 type RecordRow = EventRow & EventFactsRow & { run_id: string };
 
-const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, e.facts ->> 'labels' AS labels,
-  e.facts -> '$.cache.madeBy' AS made_by,
+const EVENT_FACTS = `e.user_id, e.kind, e.operation, e.task_id, e.run_id, e.plan_id, e.step AS plan_step, s.facts ->> 'labels' AS labels,
+  s.facts -> '$.cache.madeBy' AS made_by,
   CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome`;
 
 export class Reads {
@@ -52,7 +53,7 @@ export class Reads {
   }
 
   get(id: ExecutionId): Execution | null {
-    const row = this.one('SELECT * FROM executions WHERE id = ?', id) as ExecutionRow | undefined;
+    const row = this.one(`${EXECUTION_ROWS} WHERE id = ?`, id) as ExecutionRow | undefined;
     return row === undefined ? null : this.#execution(row);
   }
 
@@ -60,7 +61,7 @@ export class Reads {
   interrupted(by: number, bootId: string, now: number): InterruptedAttempt[] {
     const own = this.#epoch(by)?.replica;
     const rows = this.all(
-      `SELECT * FROM executions WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
+      `${EXECUTION_ROWS} WHERE phase IN ('starting', 'canceling') ORDER BY seq`,
     ) as ExecutionRow[];
     const stopped = this.one(`SELECT value FROM meta WHERE name = 'stop_asked'`) as
       | { value: string }
@@ -96,7 +97,7 @@ export class Reads {
   }
 
   events(id: ExecutionId, afterSequence: number, limit: number): EventRecord[] {
-    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id ${WITH_SPEC}
       WHERE v.execution_id = ? AND v.sequence > ? ORDER BY v.sequence LIMIT ? + 0`;
     return this.#records(this.all(text, id, afterSequence, limit) as RecordRow[]);
   }
@@ -110,7 +111,7 @@ export class Reads {
       ...[position, limit],
     ) as { upTo: number | null };
     if (upTo === null) return { records: [], upTo: position };
-    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v CROSS JOIN executions e ON e.id = v.execution_id
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v CROSS JOIN executions e ON e.id = v.execution_id ${WITH_SPEC}
       WHERE v.position > ?1 AND v.position <= ?2 AND (?3 IS NULL OR e.user_id = ?3) ORDER BY v.position`;
     const rows = this.all(text, position, upTo, filter.userId) as RecordRow[];
     return { records: this.#records(rows).filter((record) => matches(filter, record)), upTo };
@@ -119,7 +120,7 @@ export class Reads {
   /** Finds them by the steps of the plan, however much has happened between them. */
   #planEventsAfter(filter: EventFilter, planId: ExecutionId, position: number, limit: number): EventPage {
     const { last } = this.eventEnds(filter.userId);
-    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id
+    const text = `SELECT v.*, ${EVENT_FACTS} FROM events v JOIN executions e ON e.id = v.execution_id ${WITH_SPEC}
       WHERE v.execution_id IN (SELECT id FROM executions WHERE plan_id = ?1 UNION ALL SELECT ?1)
       AND v.position > ?2 AND v.position <= ?3 ORDER BY v.position LIMIT ?4 + 0`;
     const rows = this.all(text, planId, position, last, limit) as RecordRow[];
@@ -158,7 +159,7 @@ export class Reads {
   }
 
   pendingToFollow(): Execution[] {
-    const text = `SELECT * FROM executions WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
+    const text = `${EXECUTION_ROWS} WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
       AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL OR facts -> 'cache' <> 'null' OR facts ->> 'onDisconnect' IS NOT NULL))
       ORDER BY seq`;
     return (this.all(text) as ExecutionRow[]).map((row) => this.#execution(row));
@@ -236,7 +237,7 @@ export class Reads {
   }
 
   livePlans(by: number, now: number): Execution[] {
-    const text = `SELECT * FROM executions e WHERE kind = 'plan' AND phase IN ('starting', 'canceling')
+    const text = `${EXECUTION_ROWS} WHERE kind = 'plan' AND phase IN ('starting', 'canceling')
       AND NOT EXISTS (SELECT 1 FROM plan_drivers d JOIN epochs p ON p.epoch = d.epoch
         WHERE d.plan_id = e.id AND d.epoch <> ?1 AND (p.until IS NULL OR p.until > ?2)) ORDER BY seq`;
     return (this.all(text, by, now) as ExecutionRow[]).map((row) => this.#execution(row));
@@ -246,7 +247,7 @@ export class Reads {
     const begun = `SELECT step, id, kind, phase, status, created_at,
         (SELECT min(started_at) FROM attempts a WHERE a.run_id = e.run_id) AS started_at, finished_at, attempt,
         CASE phase WHEN 'done' THEN outcome END AS outcome, NULL AS reason, facts ->> 'keptFrom' AS kept_from
-      FROM executions e WHERE plan_id = ? AND step NOT LIKE '%${ASIDE}' ORDER BY seq`;
+      FROM executions e ${WITH_SPEC} WHERE plan_id = ? AND step NOT LIKE '%${ASIDE}' ORDER BY seq`;
     const marked = `SELECT step, NULL AS id, NULL AS kind, 'done' AS phase, status, at AS created_at,
         NULL AS started_at, at AS finished_at, 0 AS attempt, outcome, reason, NULL AS kept_from
       FROM plan_marks WHERE plan_id = ?`;
@@ -260,7 +261,7 @@ export class Reads {
 
   stepBytes(planIds: readonly ExecutionId[]): Map<ExecutionId, number> {
     // Its length is in the head of a row; the text is not read.
-    const text = `SELECT value AS id, (SELECT sum(octet_length(spec)) FROM executions WHERE plan_id = value) AS n
+    const text = `SELECT value AS id, (SELECT sum(octet_length(spec)) FROM executions e ${WITH_SPEC} WHERE plan_id = value) AS n
       FROM json_each(?)`;
     const rows = this.all(text, JSON.stringify(planIds)) as { id: ExecutionId; n: number | null }[];
     return new Map(rows.map(({ id, n }) => [id, n ?? 0]));
