@@ -1,6 +1,5 @@
 // Carries out groups in the writer's transaction. A batch ends where something is claimed, so that what is claimed, and
 // whatever tells of it, comes in the order of the groups; what the batches have changed is in memory once it is committed.
-import type { DatabaseSync } from 'node:sqlite';
 import type { Shares } from '../../domain/ports/store.ts';
 import type { Needs, Source } from '../rules/facts.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';
@@ -14,6 +13,7 @@ import { ChangeWriter } from './changes.ts';
 import { type Memory, REMEMBERED, type Remembered, type UserUsage } from '../memory.ts';
 import { readMemory } from './memory.ts';
 import { load, sqliteSource } from './source.ts';
+import type { Statements } from './statements.ts';
 import { Waiting } from './waiting.ts';
 
 type WriterGroup = readonly RulePart[];
@@ -35,7 +35,7 @@ export class Batches {
   /** Of the transaction that is under way. */
   #changes: Changes[] = [];
 
-  constructor(db: DatabaseSync, { maxDeliveries, isStrict }: BatchOptions) {
+  constructor(db: Statements, { maxDeliveries, isStrict }: BatchOptions) {
     this.memory = readMemory(db);
     this.#source = sqliteSource(db, this.memory.source);
     this.#writer = new ChangeWriter(db);

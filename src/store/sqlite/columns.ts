@@ -1,7 +1,8 @@
 // Columns in the order in which the writer reads and writes them. It reads rows as arrays and gives them one shape: rows as
 // SQLite makes them take four times as long to read, and a hundred times as long to copy.
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import type { Statements, Values } from './statements.ts';
 
 export const EXECUTION_COLUMNS = [
   'seq',
@@ -84,34 +85,26 @@ export const EXECUTION_ROWS = `SELECT ${EXECUTION_COLUMNS.join(', ')} FROM execu
   LEFT JOIN execution_results r ON r.execution_seq = e.seq AND e.finished_at IS NOT NULL
   LEFT JOIN execution_costs c ON c.execution_seq = e.seq`;
 
+const OF_ID = `${EXECUTION_ROWS} WHERE id = ?`;
+const ATTEMPTS = `SELECT ${ATTEMPT_COLUMNS.join(', ')} FROM attempts WHERE run_id = ? ORDER BY number`;
+
 /** Looks for executions; `where` is all that comes after the tables. */
 export function executionsWhere(
-  db: DatabaseSync,
+  db: Statements,
   where: string,
 ): (...values: SQLInputValue[]) => ExecutionRow[] {
-  const statement = db.prepare(`${EXECUTION_ROWS} ${where}`);
-  statement.setReturnArrays(true);
-  return (...values) => (statement.all(...values) as unknown as Values[]).map(executionOf);
+  const text = `${EXECUTION_ROWS} ${where}`;
+  return (...values) => db.arrays(text, ...values).map(executionOf);
 }
 
-export function executionWithId(db: DatabaseSync): (id: string) => ExecutionRow | null {
-  const statement = db.prepare(`${EXECUTION_ROWS} WHERE id = ?`);
-  statement.setReturnArrays(true);
-  return (id) => {
-    const values = statement.get(id) as unknown as Values | undefined;
-    return values === undefined ? null : executionOf(values);
-  };
+export function executionWithId(db: Statements, id: string): ExecutionRow | null {
+  const [values] = db.arrays(OF_ID, id);
+  return values === undefined ? null : executionOf(values);
 }
 
-export function attemptsOfRun(db: DatabaseSync): (runId: string) => AttemptRow[] {
-  const columns = ATTEMPT_COLUMNS.join(', ');
-  const statement = db.prepare(`SELECT ${columns} FROM attempts WHERE run_id = ? ORDER BY number`);
-  statement.setReturnArrays(true);
-  return (runId) => (statement.all(runId) as unknown as Values[]).map(attemptOf);
+export function attemptsOfRun(db: Statements, runId: string): AttemptRow[] {
+  return db.arrays(ATTEMPTS, runId).map(attemptOf);
 }
-
-/** Of one row, in the order of its columns. */
-type Values = readonly never[];
 
 function executionOf(values: Values): ExecutionRow {
   return {

@@ -18,6 +18,7 @@ import { migrate, MIGRATIONS } from './migrations.ts';
 import { NOTHING_COUNTED } from '../memory.ts';
 import { openPrivately } from './private-database.ts';
 import { sqliteSource } from './source.ts';
+import { Statements } from './statements.ts';
 
 export interface KeyTable {
   all(): ApiKey[];
@@ -51,9 +52,10 @@ export function openKeyTable(dataDir: string, now: () => number): KeyTable {
     if (version !== MIGRATIONS.length) {
       throw new StoreError('the server that runs there is of another version: use its own command');
     }
-    const table = new Changer(db);
+    const statements = new Statements(db);
+    const table = new Changer(statements);
     return {
-      all: () => (db.prepare(ALL_API_KEYS).all() as unknown as ApiKeyRow[]).map(toApiKey),
+      all: () => (statements.all(ALL_API_KEYS) as ApiKeyRow[]).map(toApiKey),
       change: (part) => transaction(db, () => table.apply(part, now())),
       close,
     };
@@ -68,7 +70,7 @@ class Changer {
   readonly #source: Source;
   readonly #writer: ChangeWriter;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: Statements) {
     this.#source = sqliteSource(db, NOTHING_COUNTED);
     this.#writer = new ChangeWriter(db);
   }

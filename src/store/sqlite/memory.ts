@@ -1,61 +1,61 @@
 // Counts what the tables hold, for the memory of the store: once, at the start.
-import type { DatabaseSync } from 'node:sqlite';
 import { Memory } from '../memory.ts';
 import type { ExecutionRow } from '../rows.ts';
 import { WITH_SPEC } from './columns.ts';
+import type { Statements } from './statements.ts';
 import { countOf, ROW_BYTES, TEXTS } from '../rules/counting.ts';
 import type { CountName } from '../rules/facts.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 
-export function readMemory(db: DatabaseSync): Memory {
+export function readMemory(db: Statements): Memory {
   const memory = new Memory();
   readExecutions(db, memory);
   readBytes(db, memory);
   readWebhooks(db, memory);
   for (const [what, text] of Object.entries(LAST)) {
-    memory.set('last', what, (db.prepare(text).get() as { n: number | null } | undefined)?.n ?? 0);
+    memory.set('last', what, (db.one(text) as { n: number | null } | undefined)?.n ?? 0);
   }
   return memory;
 }
 
-function readExecutions(db: DatabaseSync, memory: Memory): void {
+function readExecutions(db: Statements, memory: Memory): void {
   const { users } = memory;
-  const rows = db.prepare(EXECUTIONS).all() as unknown as (CountedRow & { n: number })[];
+  const rows = db.all(EXECUTIONS) as (CountedRow & { n: number })[];
   for (const row of rows) {
     const name = countOf(row);
     if (name !== null) count(memory, name, row.n);
     if (row.phase === 'done' && row.plan_id !== null) count(memory, 'finishedSteps', row.n);
   }
-  for (const { user_id, status, phase, n } of db.prepare(LIVE).all() as unknown as LiveRow[]) {
+  for (const { user_id, status, phase, n } of db.all(LIVE) as LiveRow[]) {
     users.change(user_id, status === 'running' ? 'running' : 'waiting', n);
     if (phase === 'scheduled_retry') users.change(user_id, 'retrying', n);
   }
-  for (const { user_id, n } of db.prepare(ENDED).all() as { user_id: string; n: number }[]) {
+  for (const { user_id, n } of db.all(ENDED) as { user_id: string; n: number }[]) {
     users.change(user_id, 'kept', n);
   }
-  for (const { key, n } of db.prepare(KEYS).all() as { key: string; n: number }[]) {
+  for (const { key, n } of db.all(KEYS) as { key: string; n: number }[]) {
     memory.set('keys', key, n);
   }
-  for (const { user_id, key, n } of db.prepare(OPEN_KEYS).all() as unknown as OpenKeyRow[]) {
+  for (const { user_id, key, n } of db.all(OPEN_KEYS) as OpenKeyRow[]) {
     memory.set('openKeys', key, n);
     users.change(user_id, 'keys', 1);
   }
 }
 
-function readBytes(db: DatabaseSync, { users }: Memory): void {
-  for (const { user_id, bytes } of db.prepare(STORE_BYTES).all() as { user_id: string; bytes: number }[]) {
+function readBytes(db: Statements, { users }: Memory): void {
+  for (const { user_id, bytes } of db.all(STORE_BYTES) as { user_id: string; bytes: number }[]) {
     users.change(user_id, 'storeBytes', bytes);
   }
-  for (const { user_id, bytes, n } of db.prepare(LOG_BYTES).all() as unknown as LogRow[]) {
+  for (const { user_id, bytes, n } of db.all(LOG_BYTES) as LogRow[]) {
     if (user_id === null) continue;
     users.change(user_id, 'logBytes', bytes);
     users.change(user_id, 'logs', n);
   }
 }
 
-function readWebhooks(db: DatabaseSync, memory: Memory): void {
-  for (const row of db.prepare(STANDING).all() as unknown as WebhookRow[]) memory.listen(row);
-  for (const { user_id, n } of db.prepare(PENDING).all() as { user_id: string; n: number }[]) {
+function readWebhooks(db: Statements, memory: Memory): void {
+  for (const row of db.all(STANDING) as WebhookRow[]) memory.listen(row);
+  for (const { user_id, n } of db.all(PENDING) as { user_id: string; n: number }[]) {
     memory.set('pending', user_id, n);
     count(memory, 'pending', n);
   }

@@ -1,5 +1,4 @@
 // Serves the facts that the rules ask for: from memory what is counted, everything else by a look in an index.
-import type { DatabaseSync } from 'node:sqlite';
 import { hasSteps } from '../../domain/kinds.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
 import {
@@ -22,19 +21,18 @@ import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 import type { Remembered } from '../memory.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
-import { prepareAll } from './prepare.ts';
+import type { Statements } from './statements.ts';
 
 /** @param memory serves what is counted */
-export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>): Source {
-  const sql = prepareAll(db, SQL);
+export function sqliteSource(db: Statements, memory: Pick<Source, Remembered>): Source {
   const one = <T>(name: keyof typeof SQL, ...keys: string[]) =>
-    (sql[name].get(...keys) as T | undefined) ?? null;
-  const all = <T>(name: keyof typeof SQL, key: string) => sql[name].all(key) as T[];
+    (db.one(SQL[name], ...keys) as T | undefined) ?? null;
+  const all = <T>(name: keyof typeof SQL, key: string) => db.all(SQL[name], key) as T[];
   return {
-    executions: executionWithId(db),
+    executions: (id) => executionWithId(db, id),
     members: executionsWhere(db, MEMBERS),
     sharers: (runId) => all<{ id: string }>('sharers', runId).map(({ id }) => id),
-    attempts: attemptsOfRun(db),
+    attempts: (runId) => attemptsOfRun(db, runId),
     steps: (key) => one<{ id: string }>('step', ...parts(key))?.id ?? null,
     liveSteps: executionsWhere(db, `WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`),
     allSteps: executionsWhere(db, 'WHERE plan_id = ? ORDER BY seq'),
@@ -47,7 +45,7 @@ export function sqliteSource(db: DatabaseSync, memory: Pick<Source, Remembered>)
     webhooks: (id) => one<WebhookRow>('webhook', id),
     deliveries: (id) => one<DeliveryFacts>('delivery', id),
     waiting: (webhookId) => all<DeliveryFacts>('waiting', webhookId),
-    held: (key) => sql.held.all(...parts(key)) as unknown as DeliveryFacts[],
+    held: (key) => db.all(SQL.held, ...parts(key)) as DeliveryFacts[],
     apiKeys: (id) => one<ApiKeyRow>('apiKey', id),
     epochs: (epoch) => one<EpochRow>('epoch', epoch),
     drivers: (planId) => one<{ epoch: number }>('driver', planId)?.epoch ?? null,

@@ -84,7 +84,7 @@ export class SqliteStore extends TableReads implements Store {
     super();
     this.#options = options;
     this.feed = new LocalFeed((from, upTo) => {
-      const { records } = this.read((reads) => reads.eventsAfter({ userId: null }, from, upTo - from));
+      const { records } = this.read((reads) => reads.events.after({ userId: null }, from, upTo - from));
       return records.filter(({ position }) => position <= upTo);
     });
     this.#results = new Results(options.maxInMemory, () => options.sleep?.(0));
@@ -94,7 +94,7 @@ export class SqliteStore extends TableReads implements Store {
     );
     this.#removals = new Removals(this.#users, {
       endedBefore: async (...place) => this.read((reads) => reads.endedBefore(...place)),
-      hasFailedStep: async (planId) => this.read((reads) => reads.hasFailedStep(planId)),
+      hasFailedStep: async (planId) => this.read((reads) => reads.plans.hasFailedStep(planId)),
       leastWanted: async (...of) => this.read((reads) => reads.leastWanted(...of)),
       pause: () => this.#long.turn(),
     });
@@ -122,7 +122,7 @@ export class SqliteStore extends TableReads implements Store {
       this.#reads = new Reads(file);
       this.#results.queue(this.#reads.queue());
       this.setShares(this.#shares);
-      this.feed.begin(this.#reads.eventEnds(null).last);
+      this.feed.begin(this.#reads.events.ends(null).last);
       const identity = await this.#enter(replica);
       this.#epoch = identity.epoch;
       return identity;

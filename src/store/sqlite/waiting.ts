@@ -1,21 +1,21 @@
 // The queue in memory, beside the table: how many wait where, and whose turn it is. Which executions these are is looked up
 // in an index when they are claimed. After a restart everybody begins alike.
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ExecutionRow } from '../rows.ts';
 import { type Place, Queue } from '../rules/queue.ts';
 import type { Changes } from '../rules/working-set.ts';
 import { executionsWhere } from './columns.ts';
+import type { Statements } from './statements.ts';
 
 type Queued = Pick<ExecutionRow, 'phase' | 'pool' | 'priority' | 'user_id' | 'concurrency_key'>;
 
 export class Waiting {
   queue = new Queue();
-  readonly #counted: StatementSync;
+  readonly #db: Statements;
   readonly #first: ReturnType<typeof executionsWhere>;
   readonly #firstKeyed: ReturnType<typeof executionsWhere>;
 
-  constructor(db: DatabaseSync) {
-    this.#counted = db.prepare(COUNTED);
+  constructor(db: Statements) {
+    this.#db = db;
     this.#first = executionsWhere(db, FIRST);
     this.#firstKeyed = executionsWhere(db, FIRST_KEYED);
     this.reload();
@@ -24,7 +24,7 @@ export class Waiting {
   /** Counts again what waits: after a transaction that was undone. */
   reload(): void {
     this.queue = new Queue();
-    for (const row of this.#counted.all() as unknown as (Queued & { n: number })[]) {
+    for (const row of this.#db.all(COUNTED) as (Queued & { n: number })[]) {
       const place = placeOf({ ...row, phase: 'queued' });
       if (place !== null) this.queue.change(place, row.n);
     }

@@ -10,6 +10,7 @@ import type { Counts, UserUsage } from '../memory.ts';
 import type { GroupFailure } from '../results.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
+import { Statements } from './statements.ts';
 
 export interface OpenRequest extends BatchOptions {
   type: 'open';
@@ -79,6 +80,7 @@ const SQLITE_IOERR_DIR_FSYNC = 1290;
 const BUSY_MS = 10_000;
 
 let db: DatabaseSync | null = null;
+let statements: Statements | null = null;
 let writer: Batches | null = null;
 
 function open(request: OpenRequest): WriterReply {
@@ -87,12 +89,11 @@ function open(request: OpenRequest): WriterReply {
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
   migrate(db, request.file);
   db.exec('BEGIN IMMEDIATE');
-  db.prepare(`INSERT OR IGNORE INTO meta (name, value) VALUES ('instance_id', ?)`).run(request.instanceId);
-  const { value } = db.prepare(`SELECT value FROM meta WHERE name = 'instance_id'`).get() as {
-    value: string;
-  };
+  statements = new Statements(db);
+  statements.run(`INSERT OR IGNORE INTO meta (name, value) VALUES ('instance_id', ?)`, request.instanceId);
+  const { value } = statements.one(`SELECT value FROM meta WHERE name = 'instance_id'`) as { value: string };
   db.exec('COMMIT');
-  writer = new Batches(db, request);
+  writer = new Batches(statements, request);
   const { memory } = writer;
   const counts = memory.toCounts();
   return {
@@ -105,11 +106,16 @@ function open(request: OpenRequest): WriterReply {
 }
 
 /** Its earlier epochs are over with that. */
-function enter(db: DatabaseSync, { bootId, replica: { name, leaseMs }, now }: EnterRequest): WriterReply {
+function enter(
+  statements: Statements,
+  { bootId, replica: { name, leaseMs }, now }: EnterRequest,
+): WriterReply {
+  const { db } = statements;
   db.exec('BEGIN IMMEDIATE');
-  db.prepare('UPDATE epochs SET until = 0 WHERE replica = ? AND until IS NOT 0').run(name);
-  const insert = db.prepare('INSERT INTO epochs (boot_id, opened_at, replica, until) VALUES (?, ?, ?, ?)');
-  const { lastInsertRowid } = insert.run(bootId, now, name, leaseMs === null ? null : now + leaseMs);
+  statements.run('UPDATE epochs SET until = 0 WHERE replica = ? AND until IS NOT 0', name);
+  const insert = 'INSERT INTO epochs (boot_id, opened_at, replica, until) VALUES (?, ?, ?, ?)';
+  const until = leaseMs === null ? null : now + leaseMs;
+  const { lastInsertRowid } = statements.run(insert, bootId, now, name, until);
   db.exec('COMMIT');
   return { type: 'entered', epoch: Number(lastInsertRowid) };
 }
@@ -177,18 +183,18 @@ function answer(request: WriterRequest): WriterReply {
     db?.close();
     return { type: 'closed' };
   }
-  if (db === null || writer === null) throw new Error('the store is not open');
-  if (request.type === 'enter') return enter(db, request);
+  if (db === null || statements === null || writer === null) throw new Error('the store is not open');
+  if (request.type === 'enter') return enter(statements, request);
   if (request.type === 'commit') return commit(db, writer, request);
   if (request.type === 'shares') {
     writer.setShares(request.shares);
     return { type: 'shared' };
   }
   if (request.type === 'probe') {
-    db.prepare(`INSERT OR REPLACE INTO meta (name, value) VALUES ('probed_at', ?)`).run(String(request.now));
+    statements.run(`INSERT OR REPLACE INTO meta (name, value) VALUES ('probed_at', ?)`, String(request.now));
     return { type: 'probed' };
   }
-  const { changes } = db.prepare('DELETE FROM idempotency WHERE expires_at <= ?').run(request.before);
+  const { changes } = statements.run('DELETE FROM idempotency WHERE expires_at <= ?', request.before);
   return { type: 'expired', count: Number(changes) };
 }
 

@@ -29,16 +29,16 @@ export abstract class TableReads {
     afterSequence: number,
     limit = -1,
   ): Promise<EventRecord[]> {
-    const records = this.read((reads) => reads.events(id, afterSequence, limit));
+    const records = this.read((reads) => reads.events.of(id, afterSequence, limit));
     return userId === null || records[0]?.userId === userId ? records : [];
   }
 
   async eventsAfter(filter: EventFilter, position: number, limit: number): Promise<EventPage> {
-    return this.read((reads) => reads.eventsAfter(filter, position, limit));
+    return this.read((reads) => reads.events.after(filter, position, limit));
   }
 
   async eventEnds(userId: string | null): Promise<{ last: number; swept: number }> {
-    return this.read((reads) => reads.eventEnds(userId));
+    return this.read((reads) => reads.events.ends(userId));
   }
 
   async keyUse(key: string): Promise<number> {
@@ -90,19 +90,19 @@ export abstract class TableReads {
   }
 
   async steps(planId: ExecutionId): Promise<StepRecord[]> {
-    return this.read((reads) => reads.steps(planId));
+    return this.read((reads) => reads.plans.steps(planId));
   }
 
   async stepId(planId: ExecutionId, step: string): Promise<ExecutionId | null> {
-    return this.read((reads) => reads.stepId(planId, step));
+    return this.read((reads) => reads.plans.stepId(planId, step));
   }
 
   async stepBytes(planIds: readonly ExecutionId[]): Promise<Map<ExecutionId, number>> {
-    return this.read((reads) => reads.stepBytes(planIds));
+    return this.read((reads) => reads.plans.stepBytes(planIds));
   }
 
   async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
-    return this.read((reads) => reads.stepCounts(planId));
+    return this.read((reads) => reads.plans.stepCounts(planId));
   }
 
   async cacheEntries(limit: number): Promise<CacheEntry[]> {
