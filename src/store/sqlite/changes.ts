@@ -1,16 +1,14 @@
-// Writes what a batch has come to: each row once, and of a changed execution only what has changed.
+// Writes what a batch has come to: each row once.
 import type { SQLInputValue } from 'node:sqlite';
-import { hasSteps } from '../../domain/kinds.ts';
 import type { FilesPart } from '../../domain/ports/files.ts';
-import type { EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
+import type { EventRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
-import { CHANGING_COLUMNS, SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
+import { ExecutionWriter, insertAll } from './execution-writer.ts';
 import type { Statements } from './statements.ts';
 import {
   API_KEY_COLUMNS,
-  AT_ONCE,
   SCHEDULE_COLUMNS,
   SCHEDULE_RUN_COLUMNS,
   SIGNAL_COLUMNS,
@@ -23,22 +21,22 @@ export const CIRCUIT = 'circuit:';
 
 export class ChangeWriter {
   readonly #db: Statements;
-  /** By the columns that they set, as bits. */
-  readonly #updates = new Map<number, string>();
+  readonly #executions: ExecutionWriter;
 
   constructor(db: Statements) {
     this.#db = db;
+    this.#executions = new ExecutionWriter(db);
   }
 
   /** @param now when the batch was carried out */
   write(changes: Changes, now: number): void {
     const { events, entries, orders } = changes;
     // Before anything is removed: readers find what has been removed by its last event.
-    this.#insert('Event', events, eventValues);
+    insertAll(this.#db, 'Event', events, eventValues);
     for (const entry of entries) this.#insertEntry(entry);
     this.#writeFacts(changes);
     for (const order of orders) this.#carryOut(order, now);
-    this.#writeExecutions(changes);
+    this.#executions.write(changes);
   }
 
   #writeFacts({ before, after }: Changes): void {
@@ -114,78 +112,6 @@ export class ChangeWriter {
     this.#db.run(WRITES.putDelivery, ...about, state, tries, nextAt, row.created_at, finishedAt);
   }
 
-  #writeExecutions({ before, after, removed }: Changes): void {
-    for (const row of removed) this.#remove(row);
-    const added: ExecutionRow[] = [];
-    for (const [id, was] of before.executions ?? []) {
-      const now = after.executions.get(id) ?? null;
-      if (now === null) continue;
-      if (was == null) added.push(now);
-      else this.#update(was, now);
-    }
-    this.#insertExecutions(added);
-  }
-
-  #insertExecutions(rows: readonly ExecutionRow[]): void {
-    const db = this.#db;
-    for (const row of rows) db.run(WRITES.insertState, ...STATE_COLUMNS.map((name) => row[name]));
-    this.#insert('Spec', rows, (row) => [row.seq, ...SPEC_COLUMNS.map((name) => row[name])]);
-    const ended = rows.filter(({ result }) => result !== null);
-    this.#insert('Result', ended, ({ seq, result }) => [seq, result]);
-    for (const { seq, cost } of rows) if (cost !== null) db.run(WRITES.putCost, seq, cost);
-  }
-
-  /** Several rows at a time, as far as there are so many. */
-  #insert<T>(
-    what: 'Spec' | 'Result' | 'Event',
-    rows: readonly T[],
-    values: (row: T) => SQLInputValue[],
-  ): void {
-    const [one, several] = [WRITES[`insert${what}`], WRITES[`insert${what}s`]];
-    const whole = rows.length - (rows.length % AT_ONCE);
-    for (let i = 0; i < whole; i += AT_ONCE)
-      this.#db.run(several, ...rows.slice(i, i + AT_ONCE).flatMap(values));
-    for (const row of rows.slice(whole)) this.#db.run(one, ...values(row));
-  }
-
-  #update(was: ExecutionRow, now: ExecutionRow): void {
-    const values: SQLInputValue[] = [];
-    let changed = 0;
-    for (let i = 0; i < CHANGING_COLUMNS.length; i++) {
-      const name = CHANGING_COLUMNS[i] as (typeof CHANGING_COLUMNS)[number];
-      if (was[name] === now[name]) continue;
-      changed |= 1 << i;
-      values.push(now[name]);
-    }
-    if (changed !== 0) this.#db.run(this.#updateOf(changed), ...values, now.seq);
-    if (now.result !== was.result) this.#db.run(WRITES.insertResult, now.seq, now.result);
-    if (now.cost !== was.cost) this.#db.run(WRITES.putCost, now.seq, now.cost);
-  }
-
-  #updateOf(changed: number): string {
-    let text = this.#updates.get(changed);
-    if (text === undefined) {
-      const columns = CHANGING_COLUMNS.filter((_, i) => (changed & (1 << i)) !== 0);
-      const changes = columns.map((name) => `${name} = ?`).join(', ');
-      text = `UPDATE executions SET ${changes} WHERE seq = ?`;
-      this.#updates.set(changed, text);
-    }
-    return text;
-  }
-
-  #remove(row: ExecutionRow): void {
-    if (hasSteps(row)) this.#db.run(WRITES.dropMarks, row.id);
-    for (const [name, value] of labelsOf(row))
-      this.#db.run(WRITES.dropLabel, row.user_id, name, value, row.id);
-    this.#db.run(WRITES.noteSwept, row.user_id, row.id);
-    this.#db.run(WRITES.dropEvents, row.id);
-    this.#db.run(WRITES.dropFiles, row.id);
-    this.#db.run(WRITES.dropExecution, row.seq);
-    this.#db.run(WRITES.dropSpec, row.seq);
-    if (row.result !== null) this.#db.run(WRITES.dropResult, row.seq);
-    if (row.cost !== null) this.#db.run(WRITES.dropCost, row.seq);
-  }
-
   #insertEntry(entry: LedgerRow): void {
     this.#db.run(
       WRITES.insertEntry,
@@ -258,8 +184,4 @@ export class ChangeWriter {
 function eventValues(event: EventRow): SQLInputValue[] {
   const { position, execution_id: id, sequence, type, at, attempt, phase, step } = event;
   return [position, id, sequence, type, at, attempt, phase, step];
-}
-
-function labelsOf({ facts }: ExecutionRow): [string, string][] {
-  return Object.entries((JSON.parse(facts) as { labels: Record<string, string> }).labels);
 }
