@@ -1,6 +1,14 @@
 // Rows of a log of any length: only those that can be seen are in the page. Rows may have any height, so a place is a row and
 // what of it is above the edge; the bar at the side says roughly where that is. At its end it stays at the end.
-import { type ReactNode, type Ref, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react';
+import {
+  type ReactNode,
+  type Ref,
+  type RefObject,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
 
 /** Browsers have a largest height, some of 17 million pixels. */
 const MOST_PX = 8_000_000;
@@ -32,36 +40,58 @@ interface Place {
   px: number;
 }
 
-export function LogWindow({ handle, count, rowPx, isWrapped, label, renderRow, isPinned, onPinned }: Props) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const block = useRef<HTMLDivElement>(null);
-  const place = useRef<Place>({ row: 0, px: 0 });
-  const idle = useRef<number | undefined>(undefined);
-  const [viewPx, setViewPx] = useState(600);
-  const [topRow, setTopRow] = useState(0);
+/** How the rows lie, as if each had the height of one. */
+function layoutOf({ count, rowPx, isWrapped, isPinned }: Props, viewPx: number, topRow: number) {
   const totalPx = count * rowPx;
-  const heightPx = Math.min(totalPx, MOST_PX);
-  const isExact = !isWrapped && totalPx <= MOST_PX;
   const visible = Math.ceil(viewPx / rowPx) + 1;
   const first = isPinned
     ? Math.max(0, count - visible - OVERSCAN)
     : Math.max(0, Math.min(topRow, count - 1) - OVERSCAN);
-  const last = Math.min(count, first + visible + 2 * OVERSCAN);
+  return {
+    ...{ totalPx, visible, first },
+    heightPx: Math.min(totalPx, MOST_PX),
+    isExact: !isWrapped && totalPx <= MOST_PX,
+    last: Math.min(count, first + visible + 2 * OVERSCAN),
+  };
+}
+
+function useViewPx(scroller: RefObject<HTMLDivElement | null>): number {
+  const [viewPx, setViewPx] = useState(600);
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (box === null) return;
+    const observer = new ResizeObserver(() => setViewPx(box.clientHeight));
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, [scroller]);
+  return viewPx;
+}
+
+/** The place as the rows lie that are in the page; null when they have all been left behind. */
+function placeSeen(box: HTMLElement, block: HTMLElement | null, first: number): Place | null {
+  const edge = box.getBoundingClientRect().top;
+  const rows = [...(block?.children ?? [])];
+  const at = rows.findIndex((row) => row.getBoundingClientRect().bottom > edge + 0.5);
+  const top = rows[at]?.getBoundingClientRect().top;
+  if (top === undefined || (at === 0 && top > edge + 1)) return null;
+  return { row: first + at, px: edge - top };
+}
+
+export function LogWindow(props: Props) {
+  const { handle, count, rowPx, isWrapped, label, renderRow, isPinned, onPinned } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const block = useRef<HTMLDivElement>(null);
+  const place = useRef<Place>({ row: 0, px: 0 });
+  const idle = useRef<number | undefined>(undefined);
+  const viewPx = useViewPx(scroller);
+  const [topRow, setTopRow] = useState(0);
+  const { totalPx, heightPx, isExact, visible, first, last } = layoutOf(props, viewPx, topRow);
 
   const mostTop = () => Math.max(0, heightPx - (scroller.current?.clientHeight ?? 0));
   const placeFor = (scrollTop: number): Place => {
     const top =
       isExact || mostTop() === 0 ? scrollTop : (scrollTop / mostTop()) * Math.max(0, totalPx - viewPx);
     return { row: Math.floor(top / rowPx), px: top % rowPx };
-  };
-  /** The place as the rows lie that are in the page; null when they have all been left behind. */
-  const placeSeen = (): Place | null => {
-    const edge = scroller.current?.getBoundingClientRect().top ?? 0;
-    const rows = [...(block.current?.children ?? [])];
-    const at = rows.findIndex((row) => row.getBoundingClientRect().bottom > edge + 0.5);
-    const top = rows[at]?.getBoundingClientRect().top;
-    if (top === undefined || (at === 0 && top > edge + 1)) return null;
-    return { row: first + at, px: edge - top };
   };
   const setPlace = (next: Place) => {
     place.current = next;
@@ -84,7 +114,7 @@ export function LogWindow({ handle, count, rowPx, isWrapped, label, renderRow, i
     const isAtEnd = box.scrollTop >= mostTop() - 2;
     if (isAtEnd !== isPinned) onPinned(isAtEnd);
     if (isAtEnd) return;
-    setPlace((isExact ? null : placeSeen()) ?? placeFor(box.scrollTop));
+    setPlace((isExact ? null : placeSeen(box, block.current, first)) ?? placeFor(box.scrollTop));
     window.clearTimeout(idle.current);
     idle.current = window.setTimeout(settle, IDLE_MS);
   };
@@ -105,13 +135,6 @@ export function LogWindow({ handle, count, rowPx, isWrapped, label, renderRow, i
     }
   }
   useLayoutEffect(position);
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (box === null) return;
-    const observer = new ResizeObserver(() => setViewPx(box.clientHeight));
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
   useImperativeHandle(handle, () => ({
     topRow: () => (isPinned ? Math.max(0, count - visible + 1) : place.current.row),
     scrollToEnd: () => onPinned(true),

@@ -37,120 +37,139 @@ const CONTENT_TYPES = {
 /** Of the file that a log is saved as. */
 const EXTENSIONS = { text: 'log', ndjson: 'ndjson', raw: 'log' };
 
+const BINARY = { type: 'string', format: 'binary' };
+
+const SCHEMA = {
+  operationId: 'getExecutionLog',
+  summary: 'Read or follow the log of an execution',
+  description:
+    'Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.',
+  tags: ['logs'],
+  params: idParams,
+  querystring: logsQuery,
+  response: {
+    200: {
+      description: 'The log.',
+      headers: ['LogEnd', 'AcceptRanges'],
+      content: {
+        'text/plain': { schema: { type: 'string' } },
+        'application/x-ndjson': { schema: streamed.log },
+        'text/event-stream': { schema: streamed.log },
+        'application/octet-stream': { schema: BINARY },
+      },
+    },
+    204: { description: 'With `format=sse`: nothing follows this id.' },
+    206: {
+      description: 'The range of the log.',
+      headers: ['ContentRange', 'AcceptRanges'],
+      content: { 'application/octet-stream': { schema: BINARY } },
+    },
+  },
+};
+
 export function logRoutes(app: FastifyInstance, options: LogRoutesOptions): void {
-  const { engine, sse, log, streamsOutput } = options;
   app.route<LogsRoute>({
     method: 'GET',
     url: '/v1/executions/:id/logs',
     config: { access: 'read', headers: ['Range', 'LastEventId'], refuses: [410, 416, 429] },
-    schema: {
-      operationId: 'getExecutionLog',
-      summary: 'Read or follow the log of an execution',
-      description:
-        'Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.',
-      tags: ['logs'],
-      params: idParams,
-      querystring: logsQuery,
-      response: {
-        200: {
-          description: 'The log.',
-          headers: ['LogEnd', 'AcceptRanges'],
-          content: {
-            'text/plain': { schema: { type: 'string' } },
-            'application/x-ndjson': { schema: streamed.log },
-            'text/event-stream': { schema: streamed.log },
-            'application/octet-stream': { schema: BINARY },
-          },
-        },
-        204: { description: 'With `format=sse`: nothing follows this id.' },
-        206: {
-          description: 'The range of the log.',
-          headers: ['ContentRange', 'AcceptRanges'],
-          content: { 'application/octet-stream': { schema: BINARY } },
-        },
-      },
-    },
-    async handler(request, reply) {
-      const { params, query, caller } = request;
+    schema: SCHEMA,
+    handler(request, reply) {
+      const { query } = request;
       const { range } = request.headers;
-      if (range !== undefined) return sendRange(request, reply, range);
-      if (query.follow && !streamsOutput) throw notStreamed();
+      if (range !== undefined) return sendRange(request, reply, range, options);
+      if (query.follow && !options.streamsOutput) throw notStreamed();
       checkLineQuery(query);
-      if (query.format === 'sse') return sendStream(request, reply);
-      const { format, timestamps } = query;
-      const asked = toSearch(query, options.clock);
-      const isHead = request.method === 'HEAD';
-      const logQuery = toLogQuery(query);
-      const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, clientGone(reply));
-      if (isHead) await engine.get(caller, params.id);
-      // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
-      const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
-      const head = {
-        'content-type': CONTENT_TYPES[format],
-        'x-accel-buffering': 'no',
-        ...(query.download
-          ? { 'content-disposition': `attachment; filename="${params.id}.${EXTENSIONS[format]}"` }
-          : {}),
-        ...(hasTrailer ? { trailer: 'Log-End' } : {}),
-        ...(format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
-      };
-      if (items === null) sendHead(reply, head);
-      else
-        await pump(
-          reply,
-          { status: 200, head, pieces: formatted(asked(items), { format, timestamps }) },
-          options,
-        );
+      return query.format === 'sse'
+        ? sendStream(request, reply, options)
+        : sendWhole(request, reply, options);
     },
   });
-
-  async function sendStream(request: LogsRequest, reply: FastifyReply): Promise<void> {
-    const { params, query, caller } = request;
-    const id = resumeHeader(request);
-    if (id?.endsWith(END_ID) === true) return reply.code(204).send();
-    sse.checkRoom(caller);
-    const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
-    const items = await engine.readLog(caller, params.id, toLogQuery(resumed), clientGone(reply));
-    const whole = request.method === 'HEAD' ? items : await afterFirst(withWholeCharacters(items));
-    await stream(sse.open(request, reply, 'log'), log, async (client) => {
-      for await (const item of whole) {
-        if (item.type === 'waiting') continue;
-        // Not told as an end: the client is to come again.
-        if (item.type === 'end' && item.isCut) return;
-        const cursor = cursorText(item.cursor);
-        const sent =
-          item.type === 'end'
-            ? client.send(frameOf(cursor + END_ID, 'end', JSON.stringify(toEndWire(item))))
-            : client.send(frameOf(cursor, 'output', JSON.stringify(toRecordWire(item))));
-        if (sent !== true && !(await sent)) return;
-      }
-    });
-  }
-
-  async function sendRange(request: LogsRequest, reply: FastifyReply, header: string): Promise<void> {
-    const { params, query, caller } = request;
-    checkRangeQuery(query);
-    const log = await engine.openLog(caller, params.id, query.attempt ?? null);
-    const size = log?.size ?? 0;
-    let range: ByteRange;
-    try {
-      range = readRange(header, size);
-    } catch (error) {
-      await log?.close();
-      reply.header('content-range', `bytes */${size}`);
-      throw error;
-    }
-    const head = {
-      'content-type': CONTENT_TYPES.raw,
-      'accept-ranges': 'bytes',
-      'content-range': `bytes ${range.first}-${range.last}/${size}`,
-      'content-length': range.last - range.first + 1,
-    };
-    await pump(reply, { status: 206, head, pieces: slice(log, range) }, options);
-  }
 }
 
-const BINARY = { type: 'string', format: 'binary' };
+async function sendWhole(
+  request: LogsRequest,
+  reply: FastifyReply,
+  options: LogRoutesOptions,
+): Promise<void> {
+  const { params, query, caller } = request;
+  const { engine, clock } = options;
+  const { timestamps } = query;
+  const format = query.format as Exclude<typeof query.format, 'sse'>;
+  const asked = toSearch(query, clock);
+  const isHead = request.method === 'HEAD';
+  const logQuery = toLogQuery(query);
+  const items = isHead ? null : await engine.readLog(caller, params.id, logQuery, clientGone(reply));
+  if (isHead) await engine.get(caller, params.id);
+  // Trailers need chunks, which neither HTTP/1.0 nor an answer without a body has (RFC 9112 §7.1.2).
+  const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
+  const head = {
+    'content-type': CONTENT_TYPES[format],
+    'x-accel-buffering': 'no',
+    ...(query.download
+      ? { 'content-disposition': `attachment; filename="${params.id}.${EXTENSIONS[format]}"` }
+      : {}),
+    ...(hasTrailer ? { trailer: 'Log-End' } : {}),
+    ...(format === 'raw' ? { 'accept-ranges': 'bytes' } : {}),
+  };
+  if (items === null) return sendHead(reply, head);
+  const pieces = formatted(asked(items), { format, timestamps });
+  return pump(reply, { status: 200, head, pieces }, options);
+}
+
+async function sendStream(
+  request: LogsRequest,
+  reply: FastifyReply,
+  { engine, sse, log }: LogRoutesOptions,
+): Promise<void> {
+  const { params, query, caller } = request;
+  const id = resumeHeader(request);
+  if (id?.endsWith(END_ID) === true) return reply.code(204).send();
+  sse.checkRoom(caller);
+  const resumed = id === undefined ? query : { ...query, ...NO_START, cursor: checkCursor(id) };
+  const items = await engine.readLog(caller, params.id, toLogQuery(resumed), clientGone(reply));
+  const whole = request.method === 'HEAD' ? items : await afterFirst(withWholeCharacters(items));
+  await stream(sse.open(request, reply, 'log'), log, async (client) => {
+    for await (const item of whole) {
+      if (item.type === 'waiting') continue;
+      // Not told as an end: the client is to come again.
+      if (item.type === 'end' && item.isCut) return;
+      const cursor = cursorText(item.cursor);
+      const sent =
+        item.type === 'end'
+          ? client.send(frameOf(cursor + END_ID, 'end', JSON.stringify(toEndWire(item))))
+          : client.send(frameOf(cursor, 'output', JSON.stringify(toRecordWire(item))));
+      if (sent !== true && !(await sent)) return;
+    }
+  });
+}
+
+async function sendRange(
+  request: LogsRequest,
+  reply: FastifyReply,
+  header: string,
+  options: LogRoutesOptions,
+): Promise<void> {
+  const { params, query, caller } = request;
+  checkRangeQuery(query);
+  const log = await options.engine.openLog(caller, params.id, query.attempt ?? null);
+  const size = log?.size ?? 0;
+  let range: ByteRange;
+  try {
+    range = readRange(header, size);
+  } catch (error) {
+    await log?.close();
+    reply.header('content-range', `bytes */${size}`);
+    throw error;
+  }
+  const head = {
+    'content-type': CONTENT_TYPES.raw,
+    'accept-ranges': 'bytes',
+    'content-range': `bytes ${range.first}-${range.last}/${size}`,
+    'content-length': range.last - range.first + 1,
+  };
+  await pump(reply, { status: 206, head, pieces: slice(log, range) }, options);
+}
+
 /** What the id of the last message ends with: after it there is nothing. */
 const END_ID = '.end';
 const NO_START = { cursor: undefined, since: undefined, tail: undefined };
