@@ -88,6 +88,7 @@ export const CATALOGUE = {
   webhook_not_found: refused(404, 'There is no such webhook'),
   schedule_not_found: refused(404, 'There is no such schedule'),
   delivery_not_found: refused(404, 'There is no such delivery'),
+  pause_not_found: refused(404, 'It is not paused'),
   cache_entry_not_found: refused(404, 'The cache has no result with this key'),
   account_not_found: refused(404, 'There is no such account'),
   key_not_found: refused(404, 'There is no such API key'),
@@ -157,6 +158,10 @@ export const CATALOGUE = {
     fault: 'user',
   },
   shutting_down: { ...refused(503, 'The server is starting or shutting down', true), code: 'E003' },
+  maintenance: {
+    ...refused(503, 'The server is in maintenance and accepts nothing new', true),
+    code: 'E003',
+  },
   identity_unavailable: {
     ...refused(503, 'The identity provider does not respond', true),
     code: 'E003',

@@ -28,6 +28,7 @@ import type { EngineHealth, EngineStats, Report } from './read/status.ts';
 import { stored } from './refusals.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { EventStreams } from './streams/event-streams.ts';
+import type { Pauses } from './policies/pauses.ts';
 import type { Waits } from './waits/waits.ts';
 
 export type { EngineDeps } from './deps.ts';
@@ -65,6 +66,8 @@ export class Engine {
   readonly files: Files;
   /** Signals to plans, and approvals. */
   readonly waits: Waits;
+  /** What is paused. */
+  readonly pauses: Pauses;
 
   constructor(deps: EngineDeps) {
     const parts = buildParts(deps);
@@ -73,6 +76,7 @@ export class Engine {
     this.plans = parts.plans;
     this.schedules = parts.schedules;
     this.waits = parts.waits;
+    this.pauses = parts.pauses;
     this.streams = parts.streams;
     this.kept = parts.kept;
     this.accounts = parts.accounts;

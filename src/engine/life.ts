@@ -15,6 +15,7 @@ import type { BlobKeeper } from './files/blob-keeper.ts';
 import type { Observers } from './observers.ts';
 import type { Plans } from './plans/plans.ts';
 import type { KeptCircuits } from './policies/kept-circuits.ts';
+import type { Pauses } from './policies/pauses.ts';
 import type { StoredCache } from './policies/stored-cache.ts';
 import type { Changes } from './read/changes.ts';
 import type { Deadlines } from './run/deadlines.ts';
@@ -55,6 +56,7 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   starts: { readonly alarm: Alarm };
   fires: { readonly alarm: Alarm };
   liveWaits: Pick<LiveWaits, 'alarm' | 'read'>;
+  pauses: Pauses;
   live: LiveRuns;
   underWay: UnderWay;
   waiters: { changes: Waiters; growth: Waiters };
@@ -108,6 +110,7 @@ export class Life {
     await keptCircuits.start();
     await plans.resume();
     await this.#deps.liveWaits.read();
+    await this.#deps.pauses.start();
     await storedCache.load();
     this.#startUpkeep();
     standing.state = 'ready';

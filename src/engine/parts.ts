@@ -27,6 +27,7 @@ import { Plans } from './plans/plans.ts';
 import { ResultCache } from './policies/cache.ts';
 import { Joins } from './policies/joins.ts';
 import { KeptCircuits } from './policies/kept-circuits.ts';
+import { Pauses } from './policies/pauses.ts';
 import { Policies } from './policies/policies.ts';
 import { StoredCache } from './policies/stored-cache.ts';
 import { SubmitRates } from './policies/submit-rates.ts';
@@ -111,6 +112,7 @@ interface Keeping {
 interface Running {
   /** Claims for the free slots of all pools. */
   fill: () => void;
+  pauses: Pauses;
   writeBehind: WriteBehind;
   changing: Changes;
   deadlines: Deadlines;
@@ -221,7 +223,10 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   const blocks = new LogBlocks(journal);
   const queries = new Queries({
     ...{ store, journal, followed: blocks, clock, live, late, ...waiters },
-    waiting: { store, rules, isOpen: standing.isOpen, schedulers },
+    waiting: {
+      ...{ store, rules, isOpen: standing.isOpen, schedulers },
+      pauseOf: (execution) => parts.pauses.of(execution),
+    },
   });
   return {
     queries,
@@ -281,11 +286,12 @@ function running(deps: EngineDeps, parts: Parts): Running {
   });
   const trying = { clock, log, signal: standing.signal };
   const writeBehind = new WriteBehind({ commit, clock, log, intervalMs });
+  const fill = () => {
+    for (const pool of POOLS) schedulers[pool].fill();
+  };
   return {
-    ...{ changing, writeBehind },
-    fill() {
-      for (const pool of POOLS) schedulers[pool].fill();
-    },
+    ...{ changing, writeBehind, fill },
+    pauses: new Pauses({ store, commit, clock, log, fill }),
     deadlines: new Deadlines(clock, {
       expire: untilStored((execution) => changing.expire(execution), trying),
       due: untilStored(async (execution) => {
@@ -338,7 +344,11 @@ function accepting(deps: EngineDeps, parts: Parts): Accepting {
     }),
     starts: new Starts({ store, clock, log, commit, ...ofPlans, queued: fill }),
     schedules: new Schedules({
-      ...{ store, clock, commit, ...times, newId, fires, checkOpen },
+      ...{ store, clock, commit, ...times, newId, fires },
+      checkOpen() {
+        checkOpen();
+        parts.pauses.checkMaintenance();
+      },
       checkWork: (caller, { work }) => intake.checkWork(caller, work),
     }),
   };
@@ -382,6 +392,7 @@ function intakeOf(
     stopped: (executions, { id }) =>
       changing.stopLive(executions, { reason: `Replaced by the execution ${id}.`, graceMs: null }),
     checkOpen: () => standing.checkOpen(),
+    checkMaintenance: () => parts.pauses.checkMaintenance(),
     track: (work) => underWay.track(work),
     own: (caller, id) => queries.own(caller, id),
     checkPlan: (caller, plan) => plans.mustBeValid(caller, plan),

@@ -46,6 +46,7 @@ import {
   type Scrape,
   type StatsOptions,
 } from './ops/routes.ts';
+import { pauseRoutes } from './ops/pauses.ts';
 import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
@@ -184,6 +185,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   meRoute(app, { engine });
   settingsRoute(app, options.settings);
+  pauseRoutes(app, engine);
   opsRoutes(app, options);
   if (options.mcp !== null) mcpRoute(app, { ...options, load: options.mcp });
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);

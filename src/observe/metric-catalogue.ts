@@ -70,6 +70,7 @@ const attempts = {
   scheduled: gauge('execd_scheduled_retries', 'Executions that wait for a retry.'),
   delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
   awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
+  paused: gauge('execd_paused', 'Pauses in force: queue, operations, concurrency keys, maintenance.'),
   scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
     'result',
   ]),

@@ -15,6 +15,8 @@ import { METRICS, type MetricSpec } from './metric-catalogue.ts';
 /** What is asked for at each scrape. */
 export interface Gauges {
   counts: StoreCounts;
+  /** How much is paused. */
+  pauses: number;
   queueAgeMs: number;
   oldestRunMs: number;
   concurrency: Record<Pool, { max: number; running: number }>;
@@ -260,6 +262,7 @@ async function collect(
   meters.scheduled.set(now.counts.scheduledRetry);
   meters.delayed.set(now.counts.delayed);
   meters.awaiting.set(now.counts.awaiting);
+  meters.paused.set(now.pauses);
   const { pending, running, finished: ends } = now.counts;
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);

@@ -115,6 +115,7 @@ t.test('every body has examples, and they work against a server with default set
         .replace('{user_id}', 'local')
         .replace('{key}', 'a'.repeat(64))
         .replace('{step}', 'ok')
+        .replace('{what}', 'operation:nightly')
         .replace('{name}', path.includes('signals') ? 'go' : 'nightly');
       const needed = Object.entries(NEEDED).find(([prefix]) => path.startsWith(prefix))?.[1];
       if (needed !== undefined) {

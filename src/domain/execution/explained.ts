@@ -6,6 +6,7 @@ export const WAITING_FOR = [
   'signal',
   'approval',
   'time',
+  'paused',
   'start_time',
   'retry_time',
   'shutting_down',

@@ -21,6 +21,7 @@ import type {
 import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
+import type { Pause } from '../pauses.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { Signal } from '../plans/waits.ts';
 import type { DeliveryState, DeliveryTry, Webhook } from '../webhooks/webhooks.ts';
@@ -345,6 +346,14 @@ export interface CircuitsPart {
   drop: readonly string[];
 }
 
+/** What is paused, for the next start. */
+export interface PausesPart {
+  type: 'pauses';
+  put: readonly Pause[];
+  /** Names. */
+  drop: readonly string[];
+}
+
 /** The state of a circuit, as JSON. */
 export interface KeptState {
   name: string;
@@ -428,6 +437,7 @@ export type Part =
   | HoldLanePart
   | DeliverySweepPart
   | CircuitsPart
+  | PausesPart
   | SchedulePart
   | ScheduleRunPart
   | ScheduleRemovePart

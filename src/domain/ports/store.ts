@@ -20,6 +20,7 @@ import type { StoredPhase } from '../execution/lifecycle.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Cause, Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
+import type { Pause, Paused } from '../pauses.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { Signal } from '../plans/waits.ts';
 import type { QueueUse } from '../shares.ts';
@@ -153,6 +154,8 @@ export interface Shares {
   running: number | null;
   /** Those for whom it is different. */
   users: Readonly<Record<string, { weight: number; running: number | null }>>;
+  /** What is not claimed; left out: nothing is paused. */
+  paused?: Paused;
 }
 
 /** A step of a plan that has begun, or has ended without having begun. */
@@ -195,7 +198,11 @@ export interface Store extends AccountReads, FileReads {
   /** Left out: the only replica. Each replica opens for itself. */
   open(replica?: Replica): Promise<StoreIdentity>;
   /** From now on users share the slots so; until then all alike. May be called before `open`. */
-  setShares(shares: Shares): void;
+  setShares(shares: Omit<Shares, 'paused'>): void;
+  /** From now on nothing of this is claimed. */
+  setPaused(paused: Paused): void;
+  /** What was paused. */
+  pauses(): Promise<Pause[]>;
   /**
    * The claims that have not ended, of epochs that are over: because their replica has begun again, or because its lease has
    * lapsed.

@@ -18,6 +18,8 @@ export interface IntakeDeps extends SubmitDeps {
   files: Files;
   /** @throws RefusedError when nothing is accepted now */
   checkOpen: () => void;
+  /** @throws RefusedError `maintenance` */
+  checkMaintenance: () => void;
   /** What a drain waits for. */
   track: (work: Promise<unknown>) => void;
   /** @throws RefusedError `not_found` */
@@ -53,6 +55,8 @@ export class Intake {
    */
   async submitAll(caller: Caller, submissions: readonly Submission[]): Promise<Answers> {
     this.#deps.checkOpen();
+    // What was accepted goes on, with the steps of plans.
+    if (submissions.some(({ plan }) => plan === undefined)) this.#deps.checkMaintenance();
     if (submissions.some(({ spec }) => namesBytes(spec))) return this.#submitWithFiles(caller, submissions);
     const submitted = submitAll(caller, submissions, this.#deps);
     if (!(submitted instanceof Promise)) return submitted;

@@ -1,5 +1,6 @@
 // Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
 // Reads only; each part is a pure function of the record and of what the queue knows now.
+import type { Pauses } from '../policies/pauses.ts';
 import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
@@ -55,6 +56,7 @@ export interface WhatOnRerun {
 }
 
 export interface ExplainDeps {
+  pauses: Pick<Pauses, 'of'>;
   store: Store;
   clock: Clock;
   policies: Policies;
@@ -92,7 +94,11 @@ export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps
 async function waitingOf(execution: PendingExecution, deps: ExplainDeps): Promise<WhyWaiting> {
   const { store, clock, policies, standing } = deps;
   const place = await stored(store.queuePlace(execution.id));
-  const bounds = await boundsOf(execution, { ...deps, isOpen: standing.isOpen });
+  const bounds = await boundsOf(execution, {
+    ...deps,
+    isOpen: standing.isOpen,
+    pauseOf: (one) => deps.pauses.of(one),
+  });
   return whyWaiting(execution, {
     ...bounds,
     now: clock.now(),

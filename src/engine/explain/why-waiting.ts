@@ -1,4 +1,5 @@
 // Why an execution waits: its place, the rule that limits it now, and about how long it will take. From what the queue knows now.
+import { KEY, type Pause } from '../../domain/pauses.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { Execution, PendingExecution, Pool } from '../../domain/execution/execution.ts';
 import type { QueuePlace } from '../../domain/ports/store.ts';
@@ -14,7 +15,7 @@ export interface QueueFacts extends Bounds {
   circuit: CircuitView | null;
 }
 
-export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunning'> {
+export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunning' | 'pause'> {
   reason: WaitingFor;
   words: string;
   position: number | null;
@@ -54,6 +55,7 @@ const SLOTS: Record<Pool, string> = {
 const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => string> = {
   joined: ({ runId }) => `It takes part in the run of the execution ${runId} and ends with it.`,
   ...{ signal: waitWords, approval: waitWords, time: waitWords },
+  paused: (_execution, { pause }) => pausedWords(pause),
   start_time: ({ startAt }) =>
     `It was asked to start at ${new Date(startAt ?? 0).toISOString()} (start_at or delay_ms).`,
   retry_time: ({ attempts }) =>
@@ -68,6 +70,16 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
     `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
   turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
 };
+
+function pausedWords(pause: Pause | null): string {
+  if (pause === null) return '';
+  const { name, by, reason, since } = pause;
+  const what =
+    name === 'queue'
+      ? 'The queue'
+      : `The ${name.startsWith(KEY) ? 'concurrency key' : name.replace(':', ' ')}`;
+  return `${what} is paused by ${by} since ${new Date(since).toISOString()}${reason === null ? '' : `: ${reason}`}.`;
+}
 
 function aheadWords(place: QueuePlace | null): string {
   if (place === null) return '';

@@ -53,6 +53,7 @@ export interface QueriesDeps {
 /** Whoever is about to start, or is not in the queue yet, waits for a slot. */
 const IN_QUEUE: Record<WaitingFor, QueueReason> = {
   joined: 'joined',
+  paused: 'paused',
   signal: 'signal',
   approval: 'approval',
   time: 'time',

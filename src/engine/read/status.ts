@@ -1,4 +1,5 @@
 // How the engine is doing: its figures, what is wrong with it, and what executions came to.
+import type { Pauses } from '../policies/pauses.ts';
 import type { CreditTotals } from '../../domain/credits/account.ts';
 import type { Pool } from '../../domain/execution/execution.ts';
 import { type OperationReport, reportOf } from '../../domain/execution/report.ts';
@@ -27,6 +28,8 @@ export interface Concurrency {
 }
 
 export interface EngineStats {
+  /** How much is paused. */
+  pauses: number;
   counts: StoreCounts;
   /** Age of the oldest queued execution, milliseconds; 0 when none waits. */
   queueAgeMs: number;
@@ -65,6 +68,7 @@ export interface Report {
 }
 
 export interface StatusDeps {
+  pauses: Pick<Pauses, 'list'>;
   store: Store;
   runner: Runner;
   clock: Clock;
@@ -110,6 +114,7 @@ export class Status {
         process: this.#concurrency('process', storeStats),
         http: this.#concurrency('http', storeStats),
       },
+      pauses: this.#deps.pauses.list().length,
       writeBehind: writeBehind.stats(),
       store: storeStats,
       runner: runner.status(),

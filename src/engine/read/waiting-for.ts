@@ -1,4 +1,5 @@
 // What an execution waits for: one rule, for whoever reads an execution and for whoever asks for an explanation.
+import type { Pause } from '../../domain/pauses.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { PendingExecution, Pool } from '../../domain/execution/execution.ts';
@@ -13,6 +14,7 @@ export interface WaitingDeps {
   schedulers: Readonly<Record<Pool, Pick<Scheduler, 'pool' | 'slots' | 'inUse' | 'meanMs'>>>;
   rules: () => Pick<AccessRules, 'quotasOf'>;
   isOpen: () => boolean;
+  pauseOf: (execution: PendingExecution) => Pause | null;
 }
 
 /** What an execution may wait for, as it is now. */
@@ -22,17 +24,20 @@ export interface Bounds {
   /** How many run with its concurrency key; null without one. */
   keyRunning: number | null;
   user: { running: number; limit: number | null };
+  /** What holds it back in the queue. */
+  pause: Pause | null;
 }
 
 /** @throws RefusedError when the store cannot be read */
 export async function boundsOf(
   execution: PendingExecution,
-  { store, schedulers, rules, isOpen }: WaitingDeps,
+  { store, schedulers, rules, isOpen, pauseOf }: WaitingDeps,
 ): Promise<Bounds> {
   const { userId, concurrency } = execution;
   const { pool: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
   return {
     isOpen: isOpen(),
+    pause: pauseOf(execution),
     pool: { name, slots, running, meanMs },
     keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
     user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
@@ -47,6 +52,7 @@ export function waitingFor(execution: PendingExecution, bounds: Bounds): Waiting
   if (phase === 'scheduled') return 'start_time';
   if (phase === 'scheduled_retry') return 'retry_time';
   if (!isOpen) return 'shutting_down';
+  if (bounds.pause !== null) return 'paused';
   if (concurrency !== null && (keyRunning ?? 0) >= concurrency.limit) return 'concurrency_limit';
   if (user.limit !== null && user.running >= user.limit) return 'user_limit';
   return pool.running >= pool.slots ? 'no_free_slot' : 'turn';

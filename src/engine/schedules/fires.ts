@@ -29,7 +29,7 @@ const AT_ONCE = 100;
 /** When nothing that is due could be served. */
 const AGAIN_MS = 1000;
 /** What passes by itself: the due time is tried again, like a request would be. */
-const PASSING = new Set(['store_unavailable', 'shutting_down', 'internal_error']);
+const PASSING = new Set(['store_unavailable', 'shutting_down', 'maintenance', 'internal_error']);
 
 export class Fires {
   readonly #deps: FiresDeps;

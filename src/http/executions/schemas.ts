@@ -186,7 +186,7 @@ export const execution = z
         reason: z
           .enum([
             ...(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined'] as const),
-            ...(['signal', 'approval', 'time'] as const),
+            ...(['paused', 'signal', 'approval', 'time'] as const),
           ])
           .describe('Why it waits.'),
       })

@@ -9,6 +9,7 @@ import { hookComponents } from '../hooks/hook-schemas.ts';
 import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
 import { explainComponents } from '../explain/explain-schemas.ts';
+import { pauseComponents } from '../ops/pauses.ts';
 import { waitComponents } from '../waits/wait-schemas.ts';
 import { type ScheduleBodies, scheduleComponents } from '../schedules/schedule-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
@@ -68,6 +69,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     ...planComponents(requests.limits, parts),
     ...scheduleComponents(requests.schedules),
     ...waitComponents(),
+    ...pauseComponents(),
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,

@@ -60,6 +60,7 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   sendSignal: only('With a payload', { payload: { version: '1.2.3' } }),
   decide: only('An approval with a comment', { decision: 'approve', comment: 'looks good' }),
   createDecisionLinks: only('Links for an hour', { expires_s: 3600 }),
+  pause: only('With a reason', { reason: 'the database is being moved' }),
   cancelPlan: only('With a reason', { reason: 'no longer needed' }),
   createSchedule: {
     nightly: {

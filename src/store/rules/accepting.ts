@@ -11,6 +11,7 @@ import { bytesOf, countAnswers, keepsOf, mayAdd, mayOpenKey, recount, roomOf } f
 import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
+import { isPaused } from './pausing.ts';
 import { addAttempt, announce, changeNeeds, finished, label, ownerOf } from './moves.ts';
 import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
@@ -168,7 +169,7 @@ function fullReason(
 
 function mayRun(set: WorkingSet, row: Accept['row']): boolean {
   const { user_id: userId, pool, concurrency_key: key, concurrency_limit: limit } = row;
-  if (pool !== 'none' && roomOf(set, userId) <= 0) return false;
+  if (isPaused(set, row) || (pool !== 'none' && roomOf(set, userId) <= 0)) return false;
   return key === null || limit === null || set.get('keys', key) < limit;
 }
 

@@ -6,6 +6,7 @@ import { addAttempt, move } from './moves.ts';
 import { type Needs, pair } from './facts.ts';
 import type { Claim, ClaimNext, Work } from './parts.ts';
 import { type Band, isBefore, type Line, type Place, type Queue } from './queue.ts';
+import { isKeyPaused, isOperationPaused } from './pausing.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** Serves executions that wait at a place, oldest first, from behind the one with this sequence on. */
@@ -27,6 +28,7 @@ export function claimNeeds(queue: Queue, { pool }: ClaimNext): Needs {
 /** Claims up to `limit` executions of a pool. */
 export function claimNext(from: Picking, { pool, limit, claim }: ClaimNext): Work {
   const work: Work = { touched: [], events: [], answers: [] };
+  if (from.set.terms.shares.paused?.queue === true) return work;
   let left = limit;
   for (const band of from.queue.bands(pool)) {
     if (left <= 0) break;
@@ -64,6 +66,14 @@ class Buffer {
     return this.#rows[this.#next];
   }
 
+  /** Some that wait here were passed over. */
+  hasPassed = false;
+
+  pass(): void {
+    this.hasPassed = true;
+    this.take();
+  }
+
   take(): void {
     this.#last = this.#rows[this.#next]?.seq ?? this.#last;
     this.#next += 1;
@@ -86,6 +96,8 @@ function takeTurns(
     return buffer;
   };
   const full = new Set<string | null>();
+  /** Places where all that is left is paused, with how many wait there: they are left out of this claim. */
+  const paused: { place: Place; waiting: number }[] = [];
   let taken = 0;
   while (taken < limit) {
     const lines = [...band.lines.values()].filter(({ key }) => !full.has(key));
@@ -99,10 +111,13 @@ function takeTurns(
     let first: { row: ExecutionRow; buffer: Buffer } | null = null;
     for (const { key, order } of lines.filter((line) => line.order[0] === turn)) {
       const buffer = bufferOf(userId, key);
-      const row = buffer.head(Math.ceil((limit - taken) / order.length));
-      // The queue has counted what is not there.
-      if (row === undefined) queue.change(buffer.place, -Infinity);
-      else if (!hasRoom(set, row)) full.add(key);
+      const row = headOf(set, buffer, Math.ceil((limit - taken) / order.length));
+      if (row === undefined) {
+        // The queue has counted what is not there, unless that is paused.
+        const waiting = turn.waiting.get(key) ?? 0;
+        if (buffer.hasPassed) paused.push({ place: buffer.place, waiting });
+        queue.change(buffer.place, -Infinity);
+      } else if (!hasRoom(set, row)) full.add(key);
       else if (first === null || row.seq < first.row.seq) first = { row, buffer };
     }
     if (first === null) continue;
@@ -112,7 +127,18 @@ function takeTurns(
     queue.change(first.buffer.place, -1);
     taken += 1;
   }
+  for (const { place, waiting } of paused) queue.change(place, waiting);
   return taken;
+}
+
+/** The first of a place that may start; those of paused operations are passed over. */
+function headOf(set: WorkingSet, buffer: Buffer, limit: number): ExecutionRow | undefined {
+  const { paused } = set.terms.shares;
+  for (;;) {
+    const row = buffer.head(limit);
+    if (row === undefined || paused === undefined || !isOperationPaused(paused, row)) return row;
+    buffer.pass();
+  }
 }
 
 function firstTurn(lines: readonly Line[]): Line['order'][number] | null {
@@ -126,6 +152,8 @@ function firstTurn(lines: readonly Line[]): Line['order'][number] | null {
 
 /** Whether one more with its concurrency key may run. */
 function hasRoom(set: WorkingSet, { concurrency_key: key, concurrency_limit: limit }: ExecutionRow): boolean {
+  const { paused } = set.terms.shares;
+  if (paused !== undefined && isKeyPaused(paused, key)) return false;
   return key === null || limit === null || set.get('keys', key) < limit;
 }
 

@@ -18,6 +18,8 @@ import {
 
 /** What names of circuits begin with in `meta`. */
 export const CIRCUIT = 'circuit:';
+/** The same of pauses. */
+export const PAUSE = 'pause:';
 
 export class ChangeWriter {
   readonly #db: Statements;
@@ -148,6 +150,10 @@ export class ChangeWriter {
       case 'circuits':
         for (const { name, state } of order.put) db.run(WRITES.putMeta, CIRCUIT + name, state);
         for (const name of order.drop) db.run(WRITES.dropMeta, CIRCUIT + name);
+        return;
+      case 'pauses':
+        for (const pause of order.put) sql.putMeta.run(PAUSE + pause.name, JSON.stringify(pause));
+        for (const name of order.drop) sql.dropMeta.run(PAUSE + name);
         return;
       case 'trim_schedule_runs':
         return void db.run(WRITES.trimScheduleRuns, order.scheduleId, order.scheduleId, order.keep);

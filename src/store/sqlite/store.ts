@@ -1,6 +1,7 @@
 // The embedded store: SQLite in WAL mode with synchronous=FULL. Writes go through one worker thread, which commits all
 // the groups that have gathered while it was busy with the commit before; reads run here, on the caller's thread.
 // It must never answer a write before it is on the disk.
+import type { Paused } from '../../domain/pauses.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -121,7 +122,7 @@ export class SqliteStore extends TableReads implements Store {
       this.#stats.deliveries = opened.deliveries;
       this.#reads = new Reads(file);
       this.#results.queue(this.#reads.queue());
-      this.setShares(this.#shares);
+      this.#share(this.#shares);
       this.feed.begin(this.#reads.events.ends(null).last);
       const identity = await this.#enter(replica);
       this.#epoch = identity.epoch;
@@ -144,7 +145,16 @@ export class SqliteStore extends TableReads implements Store {
     return { instanceId, mark, epoch };
   }
 
-  setShares(shares: Shares): void {
+  setPaused(paused: Paused): void {
+    this.#share({ ...this.#shares, paused });
+  }
+
+  setShares(shares: Omit<Shares, 'paused'>): void {
+    const { paused } = this.#shares;
+    this.#share(paused === undefined ? shares : { ...shares, paused });
+  }
+
+  #share(shares: Shares): void {
     this.#shares = shares;
     // A writer that has failed fails whatever comes next, and says so there.
     this.#thread?.call({ type: 'shares', shares }, 'shared').catch(() => undefined);

@@ -1,4 +1,5 @@
 // The reads of the port that look something up in the tables, and nothing else. Each is answered on the caller's thread.
+import type { Pause } from '../../../domain/pauses.ts';
 import type { AwaitingExecution, PendingExecution } from '../../../domain/execution/execution.ts';
 import type { Account, CreditTotals, LedgerEntry } from '../../../domain/credits/account.ts';
 import type { Window } from '../../../domain/cost.ts';
@@ -191,6 +192,10 @@ export abstract class TableReads {
 
   async signals(subjectId: ExecutionId): Promise<Signal[]> {
     return this.read((reads) => reads.signals(subjectId));
+  }
+
+  async pauses(): Promise<Pause[]> {
+    return this.read((reads) => reads.pauses());
   }
 
   async linkKey(): Promise<string> {

@@ -1,0 +1,94 @@
+import t from 'tap';
+import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
+import type { Spec } from '../../src/domain/spec/spec.ts';
+import { resolveSpec } from '../../src/engine/policies/operations.ts';
+import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
+import { registryOf } from '../helpers/operations.ts';
+import { until } from '../helpers/processes.ts';
+import { EXIT_0 } from '../helpers/records.ts';
+
+const run = { kind: 'exec', program: '/bin/true' };
+const OPERATIONS = registryOf({ operations: { slow: { run }, quick: { run } } });
+const deps = { resolve: (spec: Spec) => resolveSpec(OPERATIONS, spec) };
+const operation = (name: string) => ({ kind: 'operation', name }) as Partial<Spec>;
+const live = (world: EngineWorld) => world.runner.live.map(({ start }) => start.runId);
+
+async function end(world: EngineWorld, id: string): Promise<void> {
+  const attempt = world.runner.live.find(({ start }) => start.runId === id);
+  attempt?.begin();
+  attempt?.end(EXIT_0);
+  await until('it has ended', async () => (await world.get(id)).phase === 'done');
+}
+
+t.test('a paused queue claims nothing, and goes on where it was; also after a restart', async (t) => {
+  const world = await engineWorld(t);
+  const runs = await world.submit();
+  await world.engine.pauses.pause('queue', 'root', 'the disk is being moved');
+  const waits = await world.submit();
+  t.match(waits, { phase: 'queued' }, 'a slot is free');
+  const { waiting } = await world.engine.explain(LOCAL_CALLER, waits.id);
+  t.match(waiting, {
+    reason: 'paused',
+    words: /The queue is paused by root since .*: the disk is being moved/,
+  });
+  t.match((await world.engine.get(LOCAL_CALLER, waits.id)).queue, { reason: 'paused' });
+  await end(world, runs.id);
+  t.equal(world.runner.live.length, 0, 'what ran has ended, and nothing took its slot');
+  await world.engine.close();
+  const after = await engineWorld(t, { dir: world.dir, clock: world.clock });
+  t.match(after.engine.pauses.list(), [{ name: 'queue', by: 'root' }]);
+  t.equal((await after.get(waits.id)).phase, 'queued');
+  t.equal(await after.engine.pauses.resume('queue'), true);
+  await until('it runs', () => live(after).includes(waits.id));
+  t.equal(await after.engine.pauses.resume('queue'), false);
+});
+
+t.test('a paused operation or key is passed over; others behind it run', async (t) => {
+  const world = await engineWorld(t, { slots: 2, deps });
+  await world.engine.pauses.pause('operation:slow', 'root', null);
+  await world.engine.pauses.pause('key:user:local:db', 'root', null);
+  const slow = await Promise.all([1, 2, 3].map(() => world.submit(operation('slow'))));
+  const keyed = await world.submit({ concurrency: { key: 'db', limit: 5 } });
+  for (const { phase } of [...slow, keyed]) t.equal(phase, 'queued');
+  const quick = await Promise.all([1, 2, 3].map(() => world.submit(operation('quick'))));
+  const other = await world.submit({ concurrency: { key: 'other', limit: 5 } });
+  for (const { id } of [...quick, other]) {
+    await until('it runs', () => live(world).includes(id));
+    await end(world, id);
+  }
+  t.equal(world.runner.live.length, 0);
+  t.match((await world.engine.explain(LOCAL_CALLER, keyed.id)).waiting, { reason: 'paused' });
+  await world.engine.pauses.resume('operation:slow');
+  for (const { id } of slow) {
+    await until('it runs', () => live(world).includes(id));
+    await end(world, id);
+  }
+  t.equal((await world.get(keyed.id)).phase, 'queued');
+  await world.engine.pauses.resume('key:user:local:db');
+  await until('it runs', () => live(world).includes(keyed.id));
+});
+
+t.test('maintenance refuses what is new, and goes on with what was accepted', async (t) => {
+  const world = await engineWorld(t);
+  const draft = {
+    strategy: { type: 'serial' as const },
+    steps: [
+      { kind: 'exec', program: 'a' },
+      { kind: 'exec', program: 'b' },
+    ],
+  };
+  const plan = await world.engine.plans.submit(LOCAL_CALLER, draft, { trace: null, idempotency: null });
+  await world.engine.pauses.pause('maintenance', 'root', 'an upgrade');
+  await t.rejects(world.submit(), {
+    type: 'maintenance',
+    retryAfterS: 30,
+    message: /an upgrade/,
+  } as unknown as Error);
+  for (const _ of [1, 2]) {
+    await until('a step runs', () => world.runner.live.length === 1);
+    await end(world, live(world)[0] as string);
+  }
+  await until('the plan has ended', async () => (await world.get(plan.execution.id)).status === 'completed');
+  await world.engine.pauses.resume('maintenance');
+  t.match(await world.submit(), { status: 'running' });
+});
