@@ -28,6 +28,7 @@ export type Outcome = Schemas['Outcome'];
 export type Approval = Schemas['Approval'];
 export type DecisionRequest = Schemas['DecisionRequest'];
 export type Signal = Schemas['Signal'];
+export type Pause = Schemas['Pause'];
 export type Plan = Schemas['Plan'];
 export type PlanLogEnd = Schemas['PlanLogEnd'];
 export type PlanLogRecord = Schemas['PlanLogRecord'];

@@ -7,6 +7,7 @@ import { createMetrics, type Gauges, type Metrics } from '../../src/observe/metr
 import { EXIT_0, newExecution } from '../helpers/records.ts';
 
 const NO_GAUGES: Gauges = {
+  pauses: 0,
   counts: {
     pending: 0,
     scheduledRetry: 0,

@@ -7,6 +7,7 @@ import {
   dataOf,
   type LedgerEntry,
   type Operation,
+  type Pause,
   paginate,
   type Webhook,
 } from '../../client/index.ts';
@@ -22,6 +23,44 @@ export function adminCommands(program: Command, session: Session): void {
   circuits(program, session);
   accounts(program, session);
   webhooks(program, session);
+  pauses(program, session);
+}
+
+function pauses(program: Command, session: Session): void {
+  const { client, terminal } = session;
+  const at = (what: string) => ({ params: { path: { what } } });
+  program
+    .command('pauses')
+    .summary('what is paused')
+    .action(async () => {
+      const { items } = await dataOf(client.api.GET('/v1/admin/pauses'));
+      const columns: Column<Pause>[] = [
+        { name: 'WHAT', value: ({ what }) => what },
+        { name: 'USER', value: (one) => one.user_id ?? '' },
+        { name: 'SINCE', value: ({ since }) => since },
+        { name: 'BY', value: ({ by }) => by },
+        { name: 'REASON', value: ({ reason }) => reason ?? '', isOpen: true },
+      ];
+      return show(session, columns, items);
+    });
+  program
+    .command('pause')
+    .summary('pause the queue, an operation or a key, or begin maintenance')
+    .argument('<what>', 'queue, maintenance, operation:NAME or key:KEY')
+    .option('-m, --reason <text>', 'why')
+    .action(async (what: string, { reason }: { reason?: string }) => {
+      const body = reason === undefined ? {} : { reason };
+      await dataOf(client.api.PUT('/v1/admin/pauses/{what}', { ...at(what), body }));
+      await terminal.line(`${what}: paused`);
+    });
+  program
+    .command('resume')
+    .summary('resume what is paused, or end maintenance')
+    .argument('<what>', 'queue, maintenance, operation:NAME or key:KEY')
+    .action(async (what: string) => {
+      await dataOf(client.api.DELETE('/v1/admin/pauses/{what}', at(what)));
+      await terminal.line(`${what}: resumed`);
+    });
 }
 
 async function show<Row>({ terminal, isJson }: Session, columns: Column<Row>[], rows: Row[]): Promise<void> {
