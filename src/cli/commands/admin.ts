@@ -27,13 +27,13 @@ export function adminCommands(program: Command, session: Session): void {
 }
 
 function pauses(program: Command, session: Session): void {
-  const { client, terminal } = session;
+  // The client is there when a command runs.
   const at = (what: string) => ({ params: { path: { what } } });
   program
     .command('pauses')
     .summary('what is paused')
     .action(async () => {
-      const { items } = await dataOf(client.api.GET('/v1/admin/pauses'));
+      const { items } = await dataOf(session.client.api.GET('/v1/admin/pauses'));
       const columns: Column<Pause>[] = [
         { name: 'WHAT', value: ({ what }) => what },
         { name: 'USER', value: (one) => one.user_id ?? '' },
@@ -50,16 +50,16 @@ function pauses(program: Command, session: Session): void {
     .option('-m, --reason <text>', 'why')
     .action(async (what: string, { reason }: { reason?: string }) => {
       const body = reason === undefined ? {} : { reason };
-      await dataOf(client.api.PUT('/v1/admin/pauses/{what}', { ...at(what), body }));
-      await terminal.line(`${what}: paused`);
+      await dataOf(session.client.api.PUT('/v1/admin/pauses/{what}', { ...at(what), body }));
+      await session.terminal.line(`${what}: paused`);
     });
   program
     .command('resume')
     .summary('resume what is paused, or end maintenance')
     .argument('<what>', 'queue, maintenance, operation:NAME or key:KEY')
     .action(async (what: string) => {
-      await dataOf(client.api.DELETE('/v1/admin/pauses/{what}', at(what)));
-      await terminal.line(`${what}: resumed`);
+      await dataOf(session.client.api.DELETE('/v1/admin/pauses/{what}', at(what)));
+      await session.terminal.line(`${what}: resumed`);
     });
 }
 
