@@ -152,8 +152,8 @@ export class ChangeWriter {
         for (const name of order.drop) db.run(WRITES.dropMeta, CIRCUIT + name);
         return;
       case 'pauses':
-        for (const pause of order.put) sql.putMeta.run(PAUSE + pause.name, JSON.stringify(pause));
-        for (const name of order.drop) sql.dropMeta.run(PAUSE + name);
+        for (const pause of order.put) db.run(WRITES.putMeta, PAUSE + pause.name, JSON.stringify(pause));
+        for (const name of order.drop) db.run(WRITES.dropMeta, PAUSE + name);
         return;
       case 'trim_schedule_runs':
         return void db.run(WRITES.trimScheduleRuns, order.scheduleId, order.scheduleId, order.keep);
