@@ -83,7 +83,7 @@ t.test('maintenance refuses what is new, and goes on with what was accepted', as
     type: 'maintenance',
     retryAfterS: 30,
     message: /an upgrade/,
-  } as unknown as Error);
+  });
   for (const _ of [1, 2]) {
     await until('a step runs', () => world.runner.live.length === 1);
     await end(world, live(world)[0] as string);
