@@ -1,0 +1,10 @@
+// Loaded before the worker: gives tap our domains.
+import { registerHooks } from 'node:module';
+
+const url = new URL('domain.ts', import.meta.url).href;
+const hooks = registerHooks({
+  resolve: (name, context, next) =>
+    name === 'async-hook-domain' ? { url, shortCircuit: true } : next(name, context),
+});
+await import('tap');
+hooks.deregister();
