@@ -40,6 +40,12 @@ for (const input of [PROGRAMS, NODE_HOST]) {
     entryFileNames: '[name].js',
     chunkFileNames: 'bin/[name]-[hash].js',
     sourcemap: true,
+    // Node reads, decodes and keeps all of it at each start. Names stay, so that traces can be read.
+    minify: {
+      compress: false,
+      mangle: { toplevel: false, keepNames: true },
+      codegen: { removeWhitespace: true },
+    },
   });
   await bundle.close();
 }

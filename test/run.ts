@@ -1,6 +1,6 @@
 // The one test command: checks and tests beside each other. The last line is `N passed, N failed`.
 //
-//   node test/run.ts                      everything
+//   node test/run.ts                      everything but the list of faults
 //   node test/run.ts test/http            the test files whose paths begin so
 //   node test/run.ts --changed [COMMIT]   what concerns the files that differ from a commit (default: HEAD)
 //   node test/http/logs.test.ts           one file, as TAP
@@ -15,8 +15,11 @@ import { CACHE, lastTimes, Report } from './running/report.ts';
 // Node keeps what it has compiled; servers that tests start use it, too.
 process.env.NODE_COMPILE_CACHE = resolve(join(CACHE, 'compiled'));
 
-/** Tests wait half of their time: for processes, disks and each other. */
-const LANES = 2 * availableParallelism();
+/** Tests wait most of their time: for processes, disks and each other. */
+const LANES = 3 * availableParallelism();
+
+/** What needs longer has a command of its own: `npm run test:faults`. */
+const APART = 'test/faults/';
 
 const times = lastTimes();
 /** The longest first, so that none runs alone at the end; a file that has never run here counts by its size. */
@@ -31,7 +34,7 @@ function chosen(args: string[]): { checks: readonly Command[]; files: string[] }
   }
   if (args.length > 0)
     return { checks: [], files: all.filter((file) => args.some((prefix) => file.startsWith(prefix))) };
-  return { checks: checksOf(['.']), files: all };
+  return { checks: checksOf(['.']), files: all.filter((file) => !file.startsWith(APART)) };
 }
 
 const report = new Report();

@@ -18,10 +18,9 @@ export function checksOf(files: readonly string[]): readonly Command[] {
   const isCode = isAll || code.length > 0;
   const isConsole = code.some((file) => /^(console|src\/client)\//.test(file));
   const checks: [Command, boolean][] = [
-    [['the types fit, and the code is linted', 'oxlint', ...code], isCode],
-    // The linter tells of the types of the files that it is given; others may depend on them.
-    [['the types fit everywhere', 'tsc', '-p', 'tsconfig.json'], isCode && !isAll],
-    [['the types of the console fit', 'tsc', '-p', 'console/tsconfig.json'], isConsole && !isAll],
+    [['the types fit', 'tsc', '-p', 'tsconfig.json'], isCode],
+    [['the types of the console fit', 'tsc', '-p', 'console/tsconfig.json'], isAll || isConsole],
+    [['the code is linted', 'oxlint', ...code], isCode],
     [['the code is formatted', 'oxfmt', '--check', '--no-error-on-unmatched-pattern', ...files], true],
     [
       [

@@ -2,7 +2,7 @@
 import type { Execution } from '../../../src/client/types.ts';
 import type { Fields } from './schema-form.tsx';
 
-export const EXAMPLES: Readonly<Record<Execution['kind'], Fields>> = {
+export const EXAMPLES: Readonly<Record<Exclude<Execution['kind'], 'wait'>, Fields>> = {
   shell: { kind: 'shell', command: 'echo hello' },
   exec: { kind: 'exec', program: '/usr/bin/env' },
   script: { kind: 'script', source: '#!/bin/sh\nset -eu\necho hello\n' },

@@ -20,9 +20,16 @@ export function titleOf({ kind, spec, operation }: Pick<Execution, 'kind' | 'spe
       return `${text(fields.method) === '' ? 'GET' : text(fields.method)} ${text(fields.url)}`;
     case 'operation':
       return oneLine(`${operation ?? ''} ${paramsOf(fields)}`);
+    case 'wait':
+      return waited(fields);
     case 'plan':
       return oneLine(text(fields.description) || text(fields.id) || stepsOf(fields));
   }
+}
+
+function waited({ signal, approval, until }: Fields): string {
+  if (signal !== undefined) return `wait for the signal ${text((signal as Fields).name)}`;
+  return approval === undefined ? `wait until ${text(until)}` : 'wait for an approval';
 }
 
 const words = (value: unknown): string[] =>

@@ -139,7 +139,7 @@ export function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
             throw new Error('another charge is told');
         }
       }),
-      { numRuns: rounds(12) },
+      { numRuns: rounds(4) },
     );
     await chargeAll(store);
     t.ok(settled.size > 30, `${settled.size} entries were seen`);
