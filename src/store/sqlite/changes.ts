@@ -1,10 +1,11 @@
 // Writes what a batch has come to: each row once.
 import type { SQLInputValue } from 'node:sqlite';
 import type { FilesPart } from '../../domain/ports/files.ts';
-import type { EventRow, LedgerRow } from '../rows.ts';
+import type { AttemptRow, EventRow, LedgerRow } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
+import { ATTEMPT_COLUMNS } from './columns.ts';
 import { ExecutionWriter, insertAll } from './execution-writer.ts';
 import type { Statements } from './statements.ts';
 import {
@@ -49,7 +50,11 @@ export class ChangeWriter {
       }
     };
     const db = this.#db;
-    each('attempts', (runId, now, was) => this.#writeAttempts(runId, now, was));
+    const attempts: AttemptRow[] = [];
+    each('attempts', (runId, now, was) => {
+      attempts.push(...this.#changedAttempts(runId, now, was));
+    });
+    insertAll(db, 'Attempt', attempts, (row) => ATTEMPT_COLUMNS.map((name) => row[name]));
     each('idempotency', (key, row) => {
       if (row === null) return;
       db.run(WRITES.putKey, ...parts(key), row.body_hash, row.execution_id, row.expires_at);
@@ -92,18 +97,14 @@ export class ChangeWriter {
     });
   }
 
-  #writeAttempts(runId: string, now: Facts['attempts'], was: Facts['attempts'] | undefined): void {
+  /** Those of a run that are new or have changed. */
+  #changedAttempts(
+    runId: string,
+    now: Facts['attempts'],
+    was: Facts['attempts'] | undefined,
+  ): Facts['attempts'] {
     if (now.length === 0) this.#db.run(WRITES.dropAttempts, runId);
-    for (const row of now) {
-      if (was?.includes(row) === true) continue;
-      const { number, epoch, claimed_at, runner, started_at, ended_at } = row;
-      const { outcome, output, resources, log_complete } = row;
-      this.#db.run(
-        WRITES.putAttempt,
-        ...[runId, number, epoch, claimed_at, runner, started_at, ended_at],
-        ...[outcome, output, resources, log_complete],
-      );
-    }
+    return now.filter((row) => was?.includes(row) !== true);
   }
 
   #writeDelivery(row: Facts['deliveries'], isNew: boolean): void {

@@ -38,7 +38,7 @@ export const EXECUTION_COLUMNS = [
   'webhook',
 ] as const satisfies (keyof ExecutionRow)[];
 
-const ATTEMPT_COLUMNS = [
+export const ATTEMPT_COLUMNS = [
   'run_id',
   'number',
   'epoch',

@@ -20,21 +20,22 @@ export class ExecutionWriter {
   write({ before, after, removed }: Pick<Changes, 'before' | 'after' | 'removed'>): void {
     for (const row of removed) this.#remove(row);
     const added: ExecutionRow[] = [];
+    const ended: ExecutionRow[] = [];
     for (const [id, was] of before.executions ?? []) {
       const now = after.executions.get(id) ?? null;
       if (now === null) continue;
       if (was == null) added.push(now);
       else this.#update(was, now);
+      if (now.result !== (was?.result ?? null)) ended.push(now);
     }
     this.#insert(added);
+    insertAll(this.#db, 'Result', ended, ({ seq, result }) => [seq, result]);
   }
 
   #insert(rows: readonly ExecutionRow[]): void {
     const db = this.#db;
     for (const row of rows) db.run(WRITES.insertState, ...STATE_COLUMNS.map((name) => row[name]));
     insertAll(db, 'Spec', rows, (row) => [row.seq, ...SPEC_COLUMNS.map((name) => row[name])]);
-    const ended = rows.filter(({ result }) => result !== null);
-    insertAll(db, 'Result', ended, ({ seq, result }) => [seq, result]);
     for (const { seq, cost } of rows) if (cost !== null) db.run(WRITES.putCost, seq, cost);
   }
 
@@ -48,7 +49,6 @@ export class ExecutionWriter {
       values.push(now[name]);
     }
     if (changed !== 0) this.#db.run(this.#updateOf(changed), ...values, now.seq);
-    if (now.result !== was.result) this.#db.run(WRITES.insertResult, now.seq, now.result);
     if (now.cost !== was.cost) this.#db.run(WRITES.putCost, now.seq, now.cost);
   }
 
@@ -80,7 +80,7 @@ export class ExecutionWriter {
 /** Several rows at a time, as far as there are so many. */
 export function insertAll<T>(
   db: Statements,
-  what: 'Spec' | 'Result' | 'Event',
+  what: 'Spec' | 'Result' | 'Event' | 'Attempt',
   rows: readonly T[],
   values: (row: T) => SQLInputValue[],
 ): void {

@@ -3,7 +3,7 @@ import type { ApiKeyRow } from '../key-rows.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
-import { SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
+import { ATTEMPT_COLUMNS, SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
 
 export const WEBHOOK_COLUMNS = [
   ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
@@ -42,6 +42,8 @@ const atOnce = (insert: string, columns: number): string => {
 
 const INSERT_EVENT = 'INSERT INTO events (position, execution_id, sequence, type, at, attempt, phase, step)';
 const INSERT_SPEC = `INSERT INTO execution_specs (execution_seq, ${SPEC_COLUMNS.join(', ')})`;
+/** In place of what was there of it. */
+const PUT_ATTEMPT = `INSERT OR REPLACE INTO attempts (${ATTEMPT_COLUMNS.join(', ')})`;
 const INSERT_RESULT = 'INSERT INTO execution_results (execution_seq, result)';
 
 export const WRITES = {
@@ -59,8 +61,8 @@ export const WRITES = {
   dropCost: 'DELETE FROM execution_costs WHERE execution_seq = ?',
   insertLabel: 'INSERT INTO labels (user_id, name, value, id) VALUES (?, ?, ?, ?)',
   dropLabel: 'DELETE FROM labels WHERE user_id = ? AND name = ? AND value = ? AND id = ?',
-  putAttempt: `INSERT OR REPLACE INTO attempts (run_id, number, epoch, claimed_at, runner, started_at, ended_at,
-    outcome, output, resources, log_complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertAttempt: `${PUT_ATTEMPT} VALUES (${holes(ATTEMPT_COLUMNS)})`,
+  insertAttempts: atOnce(PUT_ATTEMPT, ATTEMPT_COLUMNS.length),
   dropAttempts: 'DELETE FROM attempts WHERE run_id = ?',
   insertEvent: `${INSERT_EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   insertEvents: atOnce(INSERT_EVENT, 8),
