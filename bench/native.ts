@@ -1,6 +1,6 @@
 // What the native runner host does, beside what the system itself and the fastest comparable service do: a loop of
 // posix_spawn in C, Debian's webhook, cat.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execa } from 'execa';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,8 @@ const MIB = 1024 * 1024;
 const LOG_MIB = 256;
 const SAMPLES = 300;
 
-const isThere = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+const isThere = async (program: string) =>
+  !(await execa('sh', ['-c', `command -v ${program}`], { reject: false })).failed;
 
 interface Loop {
   perSecond: number;
@@ -22,12 +23,12 @@ interface Loop {
 }
 
 /** Builds the loop; answers what runs it with so many processes at a time. */
-function spawnLoop(): (atATime: number) => Loop {
+async function spawnLoop(): Promise<(atATime: number) => Promise<Loop>> {
   const program = join(scratch(), 'spawn-loop');
-  execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', program, 'bench/spawn-loop.c']);
-  return (atATime) => {
-    const said = execFileSync(program, [String(SECONDS), String(atATime), '/bin/true'], { encoding: 'utf8' });
-    const [perSecond = 0, medianMs = 0, p99Ms = 0] = said.split(' ').map(Number);
+  await execa('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', program, 'bench/spawn-loop.c']);
+  return async (atATime) => {
+    const { stdout } = await execa(program, [String(SECONDS), String(atATime), '/bin/true']);
+    const [perSecond = 0, medianMs = 0, p99Ms = 0] = stdout.split(' ').map(Number);
     return { perSecond, medianMs, p99Ms };
   };
 }
@@ -38,8 +39,8 @@ async function startWebhook(): Promise<string> {
   const hook = { id: 'true', 'execute-command': '/bin/true', 'include-command-output-in-response': true };
   writeFileSync(hooks, JSON.stringify([hook]));
   const port = await freePort();
-  const child = spawn('webhook', ['-hooks', hooks, '-ip', '127.0.0.1', '-port', port], { stdio: 'ignore' });
-  process.on('exit', () => child.kill());
+  const args = ['-hooks', hooks, '-ip', '127.0.0.1', '-port', port];
+  void execa('webhook', args, { stdio: 'ignore', reject: false });
   const url = `http://127.0.0.1:${port}/hooks/true`;
   await until('webhook listens', async () => (await fetch(url).catch(() => null))?.ok === true);
   return url;
@@ -88,7 +89,7 @@ async function logThroughput(server: Server): Promise<void> {
   const dir = scratch();
   let copies = 0;
   const command = `head -c ${LOG_MIB * MIB} /dev/zero`;
-  const perRun = async (run: () => Promise<unknown> | Buffer) => {
+  const perRun = async (run: () => Promise<unknown>) => {
     const began = performance.now();
     await run();
     return LOG_MIB / ((performance.now() - began) / 1000);
@@ -106,9 +107,7 @@ async function logThroughput(server: Server): Promise<void> {
         ),
       ),
     yardstick: () =>
-      perRun(() =>
-        execFileSync('bash', ['-c', `${command} | cat > ${dir}/${copies++}`], { stdio: 'ignore' }),
-      ),
+      perRun(() => execa('bash', ['-c', `${command} | cat > ${dir}/${copies++}`], { stdio: 'ignore' })),
   });
 }
 
@@ -124,14 +123,14 @@ export async function measureNative(): Promise<void> {
     return server.stop();
   }
   const ours = () => runsPerSecond(server.url, AT_A_TIME);
-  const loop = spawnLoop();
+  const loop = await spawnLoop();
   await measure({
     name: 'executions, beside a loop of posix_spawn in C',
     expected: 0.45,
     ours,
-    yardstick: async () => loop(availableParallelism()).perSecond,
+    yardstick: async () => (await loop(availableParallelism())).perSecond,
   });
-  if (isThere('webhook')) {
+  if (await isThere('webhook')) {
     const hook = await startWebhook();
     await measure({
       name: 'executions, beside webhook running the same command',
@@ -142,7 +141,7 @@ export async function measureNative(): Promise<void> {
   } else {
     console.log('webhook is not installed: the comparison with it is left out (apt-get install webhook)');
   }
-  await latency(server, loop(1));
+  await latency(server, await loop(1));
   await cancelling(server);
   await logThroughput(server);
   console.log(`${ROUNDS} rounds of ${SECONDS} s; ${availableParallelism()} cores`);

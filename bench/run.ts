@@ -1,6 +1,6 @@
 // What the service does in a second, each figure beside its yardstick in the same run. The two take turns, the best round of
 // each counts, and what is said is the ratio: it means something on another machine, the figures themselves do not.
-import { execFileSync, spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { until } from '../test/helpers/processes.ts';
 import { measureBusy } from './busy.ts';
 import { measureFairness } from './fairness.ts';
@@ -11,10 +11,10 @@ import { measureHitRatio } from './zipf.ts';
 
 /** The bare server; answers its address. */
 async function startBare(document: string): Promise<string> {
-  const child = spawn(process.execPath, ['bench/bare-server.ts'], {
+  const child = execa(process.execPath, ['bench/bare-server.ts'], {
+    ...{ buffer: false, reject: false, extendEnv: false },
     env: { PATH: process.env.PATH, DOCUMENT: document },
   });
-  process.on('exit', () => child.kill());
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
   await until('the bare server listens', () => said.includes('\n'));
@@ -22,12 +22,10 @@ async function startBare(document: string): Promise<string> {
 }
 
 const spec = JSON.stringify(TRUE);
-const spawnLoop = (stdio: string) => async () =>
-  Number(
-    execFileSync(process.execPath, ['bench/spawn-loop.ts', String(SECONDS), '64', stdio], {
-      encoding: 'utf8',
-    }),
-  );
+const spawnLoop = (stdio: string) => async () => {
+  const loop = await execa(process.execPath, ['bench/spawn-loop.ts', String(SECONDS), '64', stdio]);
+  return Number(loop.stdout);
+};
 
 console.log(`${''.padEnd(62)} ${'execd'.padStart(8)}  ${'yardstick'.padStart(8)}  ratio`);
 

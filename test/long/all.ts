@@ -1,11 +1,9 @@
 // All longer checks, one after the other, each within a bound: `npm run test:long [NAME…]`. The last line is
 // `N passed, N failed`; what a check that failed has said last stands above it.
-import { spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
-import { finished } from 'node:stream/promises';
+import { execa } from 'execa';
 
 /** Minutes. The longest take a third of it on two cores. */
 const BOUND_MIN = 30;
@@ -26,37 +24,17 @@ interface Ended {
 async function run(name: string, dir: string): Promise<Ended> {
   const begun = performance.now();
   const log = join(dir, `${name}.log`);
-  const file = createWriteStream(log);
-  // A process group of its own, so that nothing of it is left when it takes too long.
-  const child = spawn('npm', ['run', '--silent', `test:${name}`], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const file = { file: log, append: true };
+  // Nothing of it is left when it takes too long, or when this ends.
+  const end = await execa('npm', ['run', '--silent', `test:${name}`], {
+    ...{ reject: false, timeout: BOUND_MIN * 60_000, killSignal: 'SIGKILL', killDescendants: true },
+    stdio: ['ignore', file, file],
   });
-  const { pid } = child;
-  const end = () => {
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // It has ended meanwhile.
-    }
-  };
-  process.once('exit', end);
-  const late = new AbortController();
-  late.signal.addEventListener('abort', end);
-  const timer = setTimeout(() => late.abort(), BOUND_MIN * 60_000);
-  child.stdout.pipe(file, { end: false });
-  child.stderr.pipe(file, { end: false });
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  clearTimeout(timer);
-  process.off('exit', end);
-  file.end();
-  await finished(file);
-  const problem = late.signal.aborted
+  const problem = end.timedOut
     ? `took longer than ${BOUND_MIN} min`
-    : code === 0
-      ? null
-      : `ended with ${code ?? signal}`;
+    : end.failed
+      ? `ended with ${end.exitCode ?? end.signal}`
+      : null;
   return { problem, seconds: Math.round((performance.now() - begun) / 1000), log };
 }
 

@@ -1,8 +1,8 @@
 // Clients that others generate from the OpenAPI document: they compile under `strict`, and a tour with each of them works
 // against a server.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { createClient } from '@hey-api/openapi-ts';
 import openapiTS, { astToString } from 'openapi-typescript';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
@@ -17,41 +17,44 @@ await createClient({
   output: { path: join(CLIENTS, 'hey'), module: { extension: '.ts' } },
   logs: { level: 'warn' },
 });
-const run = (what: string, ...args: string[]) => {
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  check(status === 0, what);
+const run = async (what: string, ...args: string[]) => {
+  const { failed } = await execa(process.execPath, args, { stdio: 'inherit', reject: false });
+  check(!failed, what);
 };
-run('both clients compile', 'node_modules/@typescript/native/bin/tsc', '-p', 'test/clients');
+await run('both clients compile', 'node_modules/@typescript/native/bin/tsc', '-p', 'test/clients');
 
 const server = await startServer({
   EXECUTION_DATA_DIR: join(scratch(), 'data'),
   EXECUTION_PORT: await freePort(),
 });
-run('a tour with openapi-fetch', 'test/clients/fetch-tour.ts', server.url);
-run('a tour with @hey-api/openapi-ts', 'test/clients/hey-tour.ts', server.url);
-recipe('python', ['python3', '-c', 'import requests'], (file) => ['python3', file], {
+await run('a tour with openapi-fetch', 'test/clients/fetch-tour.ts', server.url);
+await run('a tour with @hey-api/openapi-ts', 'test/clients/hey-tour.ts', server.url);
+await recipe('python', ['python3', '-c', 'import requests'], (file) => ['python3', file], {
   ...{ file: 'main.py', expected: 'line 1\nline 2\nline 3\nfailed 3\n' },
 });
-recipe('go', ['go', 'version'], (file) => ['go', 'run', file], { file: 'main.go', expected: 'failed 3\n' });
+await recipe('go', ['go', 'version'], (file) => ['go', 'run', file], {
+  file: 'main.go',
+  expected: 'failed 3\n',
+});
 await server.stop();
 finish();
 
 /** Runs the program of docs/clients.md in a language, where the machine has it. */
-function recipe(
+async function recipe(
   language: string,
   probe: [string, ...string[]],
   command: (file: string) => string[],
   { file, expected }: { file: string; expected: string },
-): void {
+): Promise<void> {
   const [tool, ...args] = probe;
-  if (spawnSync(tool, args).status !== 0)
+  if ((await execa(tool, args, { reject: false })).failed)
     return console.log(`skip  the recipe for ${language}: \`${probe.join(' ')}\` fails here`);
   const document = readFileSync('docs/clients.md', 'utf8');
   const source = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(document)?.[1] ?? '';
   const path = join(scratch(), file);
   writeFileSync(path, source);
   const [program = '', ...words] = command(path);
-  const env = { ...process.env, EXECD_URL: server.url };
-  const { stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8' });
+  const options = { env: { EXECD_URL: server.url }, reject: false, stripFinalNewline: false } as const;
+  const { stdout, stderr } = await execa(program, words, options);
   check(stdout === expected, `the recipe for ${language} ${stdout === expected ? '' : stdout + stderr}`);
 }

@@ -7,9 +7,8 @@
 //   DISTURBANCE_SECONDS=…   of each scenario, 10 by default
 //
 // For root: names are resolved by a name server of its own, in a network and a mount namespace of their own.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { execa } from 'execa';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type ClientRequest, request as httpRequest } from 'node:http';
 import { connect, createServer } from 'node:net';
@@ -35,11 +34,10 @@ if (process.env.DISTURBANCE_INSIDE === undefined) {
     writeFileSync(resolv, 'nameserver 127.0.0.1\noptions timeout:5 attempts:2\n');
     const inside = 'ip link set lo up && mount --bind "$1" /etc/resolv.conf && shift && exec "$@"';
     const self = [process.execPath, ...process.argv.slice(1)];
-    const { status } = spawnSync('unshare', ['-n', '-m', 'sh', '-c', inside, 'sh', resolv, ...self], {
-      stdio: 'inherit',
-      env: { ...process.env, DISTURBANCE_INSIDE: '1' },
+    const { exitCode } = await execa('unshare', ['-n', '-m', 'sh', '-c', inside, 'sh', resolv, ...self], {
+      ...{ stdio: 'inherit', reject: false, env: { DISTURBANCE_INSIDE: '1' } },
     });
-    process.exit(status ?? 1);
+    process.exit(exitCode ?? 1);
   }
   finish();
   process.exit();
@@ -90,9 +88,8 @@ async function start(env: Record<string, string>): Promise<{ stop(): Promise<voi
   const keys = join(data, 'keys.json');
   writeFileSync(keys, JSON.stringify({ keys: ['alice', 'bob'].map(keyOf) }), { mode: 0o600 });
   const main = ['dist/bin/server.js', 'dist/main.js'].find((one) => existsSync(join(dir, one))) ?? '';
-  const child = spawn(process.execPath, [main], {
-    cwd: dir,
-    stdio: 'ignore',
+  const child = execa(process.execPath, [main], {
+    ...{ cwd: dir, stdio: 'ignore', reject: false, extendEnv: false, killSignal: 'SIGKILL' },
     env: {
       PATH: process.env.PATH,
       ...{ EXECUTION_PORT: String(PORT), EXECUTION_DATA_DIR: data, EXECUTION_API_KEYS_FILE: keys },
@@ -100,21 +97,20 @@ async function start(env: Record<string, string>): Promise<{ stop(): Promise<voi
       ...{ EXECUTION_MAX_CONCURRENT: '8', EXECUTION_USER_MAX_RUNNING: '4', ...env },
     },
   });
-  const end = () => child.kill('SIGKILL');
-  process.on('exit', end);
-  await until('the server answers', () => isReady(child), 120_000);
+  let ended: string | null = null;
+  void child.then(({ exitCode, signal }) => (ended = `${exitCode ?? signal}`));
+  await until('the server answers', () => isReady(ended), 120_000);
   return {
     async stop() {
-      end();
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      process.off('exit', end);
+      child.kill();
+      await child;
       rmSync(data, { recursive: true, force: true });
     },
   };
 }
 
-async function isReady(child: ChildProcess): Promise<boolean> {
-  if (child.exitCode !== null) throw new Error(`the server in ${dir} has ended with ${child.exitCode}`);
+async function isReady(ended: string | null): Promise<boolean> {
+  if (ended !== null) throw new Error(`the server in ${dir} has ended with ${ended}`);
   return (await ask('bob', 'GET', '/readyz').catch(() => null))?.status === 200;
 }
 

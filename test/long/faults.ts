@@ -1,7 +1,7 @@
 // The cases of the list of faults that take long. Each check is named as its case.
 //
 //   npm run test:faults
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -79,16 +79,14 @@ for (const [name, command, total] of [
     old.exec('COMMIT');
     old.close();
     const env = { EXECUTION_DATA_DIR: data, EXECUTION_PORT: await freePort() };
-    const child = spawn(process.execPath, ['dist/bin/server.js'], {
-      env: { PATH: process.env.PATH, ...env },
-      stdio: 'ignore',
+    const child = execa(process.execPath, ['dist/bin/server.js'], {
+      ...{ extendEnv: false, env: { PATH: process.env.PATH, ...env }, stdio: 'ignore', reject: false },
     });
-    const gone = new Promise((resolve) => child.once('close', resolve));
     // From the copy of the old store on, which is the first thing that is made.
     await until('it migrates', () => readdirSync(data).some((one) => one.endsWith('.backup')));
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
     child.kill('SIGKILL');
-    await gone;
+    await child;
     const db = new DatabaseSync(file);
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version < MIGRATIONS.length) interrupted += 1;

@@ -2,7 +2,7 @@
 // command line every byte comes once.
 import { join } from 'node:path';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { connect } from '../../src/client/index.ts';
 import { CLI, cliAt } from '../helpers/cli.ts';
 import { until } from '../helpers/processes.ts';
@@ -35,12 +35,11 @@ const byClient = (async () => {
     followed.client += Buffer.from(bytes).toString();
 })();
 const cli = cliAt({ teardown: () => undefined }, proxy.url);
-const child = spawn(process.execPath, [CLI, 'logs', '-f', '-q', id], {
-  env: cli.env,
+const child = execa(process.execPath, [CLI, 'logs', '-f', '-q', id], {
+  ...{ extendEnv: false, env: cli.env, buffer: false, reject: false },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 child.stdout.setEncoding('utf8').on('data', (text: string) => (followed.cli += text));
-const byCli = new Promise<number | null>((resolve) => child.on('close', resolve));
 
 for (let restart = 1; restart <= RESTARTS; restart++) {
   const mark = `\n${restart}.${LINES / 4}\n`;
@@ -53,7 +52,7 @@ for (let restart = 1; restart <= RESTARTS; restart++) {
   server = await startServer(settings);
 }
 await byClient;
-check((await byCli) === 0, 'the command line ends well');
+check(!(await child).failed, 'the command line ends well');
 const raw = await (await fetch(`${server.url}/v1/executions/${id}/logs?format=raw`)).text();
 const lines = raw.split('\n').filter((line) => line !== '');
 check(new Set(lines).size === lines.length, `${lines.length} lines, each of its own`);

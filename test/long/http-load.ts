@@ -1,6 +1,6 @@
 // Thousands of HTTP executions in flight at once, against a target that lets all of them wait. All finish; what they take
 // of memory, descriptors and the event loop is shown, and nothing of them is left.
-import { execFileSync, spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
@@ -24,16 +24,15 @@ const RESERVE = 1000;
 const PATIENCE_S = 90;
 
 // A waiting call has one connection, here and in the target. (Node raises the soft limit to the hard one by itself.)
-const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
+const { stdout: limit } = await execa('sh', ['-c', 'ulimit -Hn']);
 const most = limit === 'unlimited' ? WANTED : Math.max(1, Number(limit) - RESERVE);
 const COUNT = Math.min(WANTED, most);
 console.log(`descriptors: a process may have ${limit}; ${COUNT} executions in flight`);
 if (COUNT < WANTED) console.log(`that is too few for ${WANTED}`);
 
-const target = spawn(process.execPath, ['test/long/slow-target.ts', String(COUNT), String(PATIENCE_S)], {
-  stdio: ['ignore', 'pipe', 'inherit'],
+const target = execa(process.execPath, ['test/long/slow-target.ts', String(COUNT), String(PATIENCE_S)], {
+  ...{ buffer: false, reject: false, stdio: ['ignore', 'pipe', 'inherit'] },
 });
-process.on('exit', () => target.kill());
 let said = '';
 target.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
 await until('the target listens', () => said.includes('"port"'));

@@ -4,7 +4,7 @@
 //
 //   npm run test:inject -- 5         at most so many steps of each (12)
 //   npm run test:inject -- 12 node   on this runner host (native where it is built)
-import { spawn, spawnSync } from 'node:child_process';
+import { execa } from 'execa';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOGUE } from '../../src/domain/errors.ts';
@@ -34,7 +34,7 @@ const INJECTIONS: readonly Injection[] = [
   { into: 'host', calls: 'clone,clone3,vfork', error: 'EAGAIN' },
 ];
 
-if (spawnSync('strace', ['-V']).status !== 0) {
+if ((await execa('strace', ['-V'], { reject: false })).failed) {
   console.error('strace is not installed (apt-get install strace): nothing was checked');
   process.exit(2);
 }
@@ -52,18 +52,16 @@ interface Scene {
 /** Attaches to all threads of a process; answers how to let go, which tells how many calls were failed. */
 async function inject(pid: number, { calls, error }: Injection, step: number, file: string) {
   const threads = readdirSync(`/proc/${pid}/task`).flatMap((tid) => ['-p', tid]);
-  const tracer = spawn(
-    'strace',
-    ['-o', file, '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${step}`, ...threads],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const injection = ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${step}`];
+  const tracer = execa('strace', ['-o', file, ...injection, ...threads], {
+    ...{ buffer: false, reject: false, stdio: ['ignore', 'ignore', 'pipe'] },
+  });
   let said = '';
   tracer.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const gone = new Promise((resolve) => tracer.once('close', resolve));
   await until('it is attached', () => said.split('attached').length > threads.length / 2);
   return async () => {
     tracer.kill('SIGINT');
-    await gone;
+    await tracer;
     return readFileSync(file, 'utf8').split('(INJECTED)').length - 1;
   };
 }

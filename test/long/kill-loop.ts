@@ -4,7 +4,7 @@
 //
 //   npm run test:kill-loop -- 20           so many rounds (50), each of them a second or two
 //   npm run test:kill-loop -- 500 native   on this runner host (native where it is built)
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
@@ -234,14 +234,13 @@ let lastKill = '';
 async function startAgain(): Promise<Server> {
   // One in four dies before it is ready.
   for (; Math.random() < 0.25; kills.starting++) {
-    const child = spawn(process.execPath, ['dist/bin/server.js'], {
+    const child = execa(process.execPath, ['dist/bin/server.js'], {
+      ...{ extendEnv: false, stdio: 'ignore', reject: false },
       env: { PATH: process.env.PATH, ...env, EXECUTION_LOG_LEVEL: 'silent' },
-      stdio: 'ignore',
     });
-    const gone = new Promise((resolve) => child.once('close', resolve));
     await pause(Math.random() * MOST_MS);
     child.kill('SIGKILL');
-    await gone;
+    await child;
     lastKill += ', then one that was starting';
   }
   const server = await startServer({ ...env, EXECUTION_LOG_LEVEL: 'error' });

@@ -1,7 +1,7 @@
 // Commands through `execd run`, and the same run here: what comes out, on which stream, and the exit code are the same.
-import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { cliAt } from '../helpers/cli.ts';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
@@ -48,16 +48,16 @@ const cli = cliAt({ teardown: (cleanup: () => unknown) => cleanups.push(cleanup)
 for (const { words, stdin, code } of CASES) {
   const remote = await cli(['run', '-q', '--', ...words], stdin === undefined ? {} : { stdin });
   const [program = '', ...args] = words;
-  const local = spawnSync(program, args, {
-    ...(stdin === undefined ? {} : { input: stdin }),
-    env: { PATH: process.env.PATH },
-    maxBuffer: 200e6,
+  // Bytes as they are: text of it would be another, and would lack its last newline.
+  const local = await execa(program, args, {
+    ...{ encoding: 'buffer', stripFinalNewline: false, reject: false, maxBuffer: 200e6 },
+    ...{ input: stdin ?? Buffer.alloc(0), extendEnv: false, env: { PATH: process.env.PATH } },
   });
-  const bySignal = local.signal === null ? 0 : 128 + constants.signals[local.signal];
-  const expected = code ?? local.status ?? bySignal;
-  const out = (local.stdout as Buffer | null)?.toString('latin1') ?? '';
+  const bySignal = local.signal === undefined ? 0 : 128 + constants.signals[local.signal];
+  const expected = code ?? local.exitCode ?? bySignal;
+  const out = Buffer.from(local.stdout).toString('latin1');
   // What cannot be started has no standard error here.
-  const err = code === undefined ? local.stderr.toString() : remote.err;
+  const err = code === undefined ? Buffer.from(local.stderr).toString() : remote.err;
   const isSame = remote.code === expected && remote.out === out && remote.err === err;
   const facts = `code ${remote.code} (${expected}), ${remote.out.length} bytes (${out.length}), ${JSON.stringify(remote.err.slice(0, 200))}`;
   check(isSame, `${JSON.stringify(words.join(' ').slice(0, 60))}${isSame ? '' : `: ${facts}`}`);

@@ -1,8 +1,8 @@
 // The package as others install it: packed, installed into an empty directory, and used from there. The types fit under
 // `strict`, the client runs on the Node.js of the machine, and the command line brings its own where that is too old.
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { execa } from 'execa';
 import { publint } from 'publint';
 import { check, finish, freePort, megabytes, scratch } from './support.ts';
 import { until } from '../helpers/processes.ts';
@@ -15,21 +15,21 @@ const app = join(dir, 'app');
 mkdirSync(app);
 
 /** With the settings of npm on this machine; those of execd are in a directory of its own. */
-const env = { ...process.env, EXECD_CONFIG: join(dir, 'config.json'), XDG_STATE_HOME: dir };
+const env = { EXECD_CONFIG: join(dir, 'config.json'), XDG_STATE_HOME: dir };
 
 function run(cwd: string, program: string, ...args: string[]) {
-  return spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: 300_000 });
+  return execa(program, args, { cwd, env, reject: false, timeout: 300_000 });
 }
 
-const packed = run(process.cwd(), 'npm', 'pack', '--pack-destination', dir);
+const packed = await run(process.cwd(), 'npm', 'pack', '--pack-destination', dir);
 const archive = readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '';
 check(
-  packed.status === 0 && archive !== '',
+  !packed.failed && archive !== '',
   `it is packed: ${archive}, ${megabytes(statSync(join(dir, archive)).size)}`,
 );
 writeFileSync(join(app, 'package.json'), '{"name": "app", "private": true, "type": "module"}');
-const installed = run(app, 'npm', 'install', '--no-audit', '--no-fund', join(dir, archive));
-check(installed.status === 0, `it installs in an empty directory ${installed.stderr}`);
+const installed = await run(app, 'npm', 'install', '--no-audit', '--no-fund', join(dir, archive));
+check(!installed.failed, `it installs in an empty directory ${installed.stderr}`);
 const inside = join(app, 'node_modules', 'execd');
 const names = readdirSync(inside).sort().join(' ');
 check(!/test|bench|k8s/.test(names), `it holds no files of its development: ${names}`);
@@ -42,26 +42,17 @@ check(messages.length === 0, `publint has nothing to say ${JSON.stringify(messag
 
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
-const server = spawn('npx', ['execd', 'serve', '--port', port, '--data', join(dir, 'data')], {
-  cwd: app,
-  env,
-  stdio: 'ignore',
-  detached: true,
-});
-process.on('exit', () => {
-  try {
-    process.kill(-(server.pid ?? 0), 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
+// What npx has started ends with it.
+const serving = execa('npx', ['execd', 'serve', '--port', port, '--data', join(dir, 'data')], {
+  ...{ cwd: app, env, stdio: 'ignore', reject: false, killDescendants: true, killSignal: 'SIGKILL' },
 });
 await until(
   'the server answers',
   async () => (await fetch(`${url}/readyz`).catch(() => null))?.status === 200,
 );
 check(true, 'npx execd serve');
-const said = run(app, 'npx', 'execd', '--url', url, 'run', '--', 'echo', 'hi');
-check(said.stdout === 'hi\n' && said.status === 0, `npx execd run -- echo hi ${said.stderr}`);
+const said = await run(app, 'npx', 'execd', '--url', url, 'run', '--', 'echo', 'hi');
+check(said.stdout === 'hi' && !said.failed, `npx execd run -- echo hi ${said.stderr}`);
 const page = await fetch(url, { headers: { accept: 'text/html' } });
 const [script = ''] = /assets\/[\w.-]+\.js/.exec(await page.text()) ?? [];
 check((await fetch(`${url}/${script}`)).ok && script !== '', `the console is in it: ${script}`);
@@ -71,8 +62,8 @@ const agent = await fetch(`${url}/mcp`, {
   body: '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
 });
 check((await agent.text()).includes('run_command'), 'agents find their tools');
-const doctor = run(app, 'npx', 'execd', '--url', url, 'doctor');
-check(doctor.status === 0, `npx execd doctor\n${doctor.stdout}`);
+const doctor = await run(app, 'npx', 'execd', '--url', url, 'doctor');
+check(!doctor.failed, `npx execd doctor\n${doctor.stdout}`);
 
 writeFileSync(
   join(app, 'use.mts'),
@@ -105,13 +96,13 @@ writeFileSync(
     files: ['use.mts'],
   }),
 );
-const typed = run(app, resolve('node_modules/.bin/tsc'), '-p', '.');
-check(typed.status === 0, `its types fit under strict ${typed.stdout.slice(0, 2000)}`);
+const typed = await run(app, resolve('node_modules/.bin/tsc'), '-p', '.');
+check(!typed.failed, `its types fit under strict ${typed.stdout.slice(0, 2000)}`);
 // The Node.js of the machine, which may be an older one.
-const version = run(app, 'node', '--version').stdout.trim();
-const used = run(app, 'node', 'out/use.mjs', url);
+const { stdout: version } = await run(app, 'node', '--version');
+const used = await run(app, 'node', 'out/use.mjs', url);
 check(
-  used.stdout === 'hi 1\n',
+  used.stdout === 'hi 1',
   `import { connect } from 'execd/client' on Node.js ${version} ${used.stderr.slice(0, 1000)}`,
 );
 const graph = importsOf(join(inside, 'dist', 'client', 'index.js'), new Set());
@@ -119,6 +110,8 @@ check(
   graph.every((name) => !name.startsWith('node:')),
   `nothing of Node.js is imported: ${graph.join(' ')}`,
 );
+serving.kill();
+await serving;
 finish();
 
 /** Packages and built-ins that a module and those below it import. */

@@ -1,21 +1,18 @@
 // A real project, GNU hello as Debian has its source, configured, built and tested through the API with its log followed
 // live; the log must be that of the same commands run by hand, byte by byte. Needs apt and a C compiler.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
 const dir = scratch();
 
 /** Fetches the source with apt, without touching the machine's own lists. */
-function fetchSource(): string {
+async function fetchSource(): Promise<string> {
   const apt = join(dir, 'apt');
   mkdirSync(join(apt, 'lists/partial'), { recursive: true });
-  const sources = spawnSync(
-    'bash',
-    ['-c', 'cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null'],
-    { encoding: 'utf8' },
-  );
+  const every = 'cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null';
+  const sources = await execa('bash', ['-c', every], { reject: false });
   const list = sources.stdout
     .split('\n')
     .map((line) =>
@@ -32,19 +29,19 @@ function fetchSource(): string {
     ...['-o', `Dir::State::lists=${join(apt, 'lists')}`],
     ...['-o', 'APT::Sandbox::User=root', '-qq'],
   ];
-  execFileSync('apt-get', [...options, 'update'], { cwd: dir, stdio: 'inherit' });
-  execFileSync('apt-get', [...options, 'source', '--download-only', 'hello'], { cwd: dir, stdio: 'inherit' });
+  await execa('apt-get', [...options, 'update'], { cwd: dir, stdio: 'inherit' });
+  await execa('apt-get', [...options, 'source', '--download-only', 'hello'], { cwd: dir, stdio: 'inherit' });
   const tarball = readdirSync(dir).find((name) => /^hello_.*\.orig\.tar\./.test(name));
   if (tarball === undefined) throw new Error('apt has brought no source of hello');
   return join(dir, tarball);
 }
 
-const source = fetchSource();
+const source = await fetchSource();
 const build = join(dir, 'build');
-const unpack = () => {
-  execFileSync('rm', ['-rf', build]);
+const unpack = async () => {
+  rmSync(build, { recursive: true, force: true });
   mkdirSync(build);
-  execFileSync('tar', ['xf', source, '-C', build, '--strip-components=1']);
+  await execa('tar', ['xf', source, '-C', build, '--strip-components=1']);
 };
 const command =
   './configure --disable-silent-rules && make && make check && ./hello --greeting="built and tested"';
@@ -56,7 +53,7 @@ const env = {
   FORCE_UNSAFE_CONFIGURE: '1',
 };
 
-unpack();
+await unpack();
 const server = await startServer({ EXECUTION_DATA_DIR: join(dir, 'data'), EXECUTION_PORT: await freePort() });
 const began = performance.now();
 const { id } = await server.submit({ kind: 'shell', command, cwd: build, env });
@@ -87,11 +84,10 @@ const viaApi = { stdout: await log('stdout'), stderr: await log('stderr') };
 check(viaApi.stdout.toString() === followed, 'what was followed is what is stored');
 await server.stop();
 
-unpack();
+await unpack();
 // By hand, with the same environment and the same kinds of files as standard input and output.
-execFileSync('bash', ['-c', `(${command}) > ${dir}/stdout 2> ${dir}/stderr < /dev/null`], {
-  cwd: build,
-  env,
+await execa('bash', ['-c', `(${command}) > ${dir}/stdout 2> ${dir}/stderr < /dev/null`], {
+  ...{ cwd: build, env, extendEnv: false },
 });
 for (const stream of ['stdout', 'stderr'] as const) {
   const byHand = readFileSync(join(dir, stream));

@@ -1,8 +1,8 @@
 // What the longer checks share: a server as it is shipped, its figures, and a report whose last line counts.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { until } from '../helpers/processes.ts';
 
@@ -43,19 +43,15 @@ export interface Server {
 
 /** Starts the built server; `flags` are for Node. */
 export async function startServer(env: Record<string, string>, flags: string[] = []): Promise<Server> {
-  const child = spawn(process.execPath, [...flags, 'dist/bin/server.js'], {
+  const child = execa(process.execPath, [...flags, 'dist/bin/server.js'], {
+    ...{ extendEnv: false, buffer: false, reject: false, killSignal: 'SIGKILL' },
+    ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
     env: { PATH: process.env.PATH, EXECUTION_PORT: '0', EXECUTION_LOG_LEVEL: 'warn', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
   });
   let out = '';
   let hasEnded = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out = (out + text).slice(-10_000)));
-  const endChild = () => child.kill('SIGKILL');
-  process.on('exit', endChild);
-  child.on('close', () => {
-    hasEnded = true;
-    process.off('exit', endChild);
-  });
+  void child.then(() => (hasEnded = true));
   const port = env.EXECUTION_PORT;
   const address = () =>
     port === undefined ? /"address":"([^"]+)"/.exec(out)?.[1] : `http://127.0.0.1:${port}`;
