@@ -78,6 +78,7 @@ export const SPAWN_FAILURES = [
   'limit_unavailable',
   'isolation_unavailable',
   'program_busy',
+  'terminal_unavailable',
   'files_not_placed',
 ] as const;
 export type SpawnFailure = (typeof SPAWN_FAILURES)[number];

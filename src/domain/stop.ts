@@ -3,6 +3,17 @@ import { z } from 'zod';
 
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
+/** What may be sent to a command that runs. */
+export const SIGNALS = [
+  ...STOP_SIGNALS,
+  'SIGKILL',
+  'SIGSTOP',
+  'SIGCONT',
+  'SIGTSTP',
+  'SIGWINCH',
+  'SIGALRM',
+] as const;
+export type Signal = (typeof SIGNALS)[number];
 export const STOP_SCOPES = ['all', 'main'] as const;
 export type StopScope = (typeof STOP_SCOPES)[number];
 

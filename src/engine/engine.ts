@@ -24,6 +24,7 @@ import type { SubmitAllowance } from './policies/submit-rates.ts';
 import type { KeptResults } from './read/kept-results.ts';
 import type { ExecutionView, Queries, WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
+import type { LiveCommands } from './run/live-commands.ts';
 import type { EngineHealth, EngineStats, Report } from './read/status.ts';
 import { stored } from './refusals.ts';
 import type { Schedules } from './schedules/schedules.ts';
@@ -46,6 +47,7 @@ export type { Explanation } from './explain/explain.ts';
 export type { ApprovalView, LinkClaims } from './waits/waits.ts';
 export type { ScheduleView } from './schedules/schedules.ts';
 export type { UploadView } from './files/files.ts';
+export type { LiveHandle, InputAnswer } from './run/live-commands.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';
@@ -58,6 +60,8 @@ export class Engine {
   readonly schedules: Schedules;
   /** Events and output, live. */
   readonly streams: EventStreams;
+  /** Commands that run: their input, signals and terminals. */
+  readonly commands: LiveCommands;
   /** The cache, as callers see it. */
   readonly kept: KeptResults;
   /** Credits: read and granted. */
@@ -78,6 +82,7 @@ export class Engine {
     this.waits = parts.waits;
     this.pauses = parts.pauses;
     this.streams = parts.streams;
+    this.commands = parts.commands;
     this.kept = parts.kept;
     this.accounts = parts.accounts;
     this.files = parts.files;

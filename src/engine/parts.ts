@@ -37,6 +37,7 @@ import { Queries } from './read/queries.ts';
 import { Status } from './read/status.ts';
 import { stored } from './refusals.ts';
 import { Deadlines, untilStored } from './run/deadlines.ts';
+import { LiveCommands } from './run/live-commands.ts';
 import { LiveRuns } from './run/live-runs.ts';
 import { Runs, schedulerOf } from './run/runs.ts';
 import { Scheduler } from './run/scheduler.ts';
@@ -95,6 +96,8 @@ interface Shared {
 interface Reading {
   queries: Queries;
   streams: EventStreams;
+  /** What clients do to commands that run. */
+  commands: LiveCommands;
   kept: KeptResults;
   accounts: Accounts;
   charges: Charges;
@@ -230,6 +233,10 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   });
   return {
     queries,
+    commands: new LiveCommands({
+      ...{ clock, live, growth: waiters.growth },
+      own: (caller, id) => queries.own(caller, id),
+    }),
     streams: new EventStreams({
       ...{ store, journal, blocks, clock, growth: waiters.growth },
       own: (caller, id) => queries.own(caller, id),

@@ -32,6 +32,7 @@ import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { artifactRoutes } from './files/artifact-routes.ts';
 import { uploadRoutes } from './files/upload-routes.ts';
+import { liveRoutes } from './live/live-routes.ts';
 import { runRoute } from './run/run-route.ts';
 import { hookRoutes } from './hooks/routes.ts';
 import { logRoutes } from './logs/routes.ts';
@@ -163,6 +164,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   });
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
+  await liveRoutes(app, options);
   artifactRoutes(app, options);
   await uploadRoutes(app, options);
   explainRoute(app, { engine });

@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 6;
+export const VERSION = 7;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -17,6 +17,17 @@ export type StopFrameCause = (typeof STOP_CAUSES)[number];
 /** What may ask processes to end. */
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
+/** What may be sent to a command that runs; native/wire.c has them in the same order. */
+export const SIGNALS = [
+  ...STOP_SIGNALS,
+  'SIGKILL',
+  'SIGSTOP',
+  'SIGCONT',
+  'SIGTSTP',
+  'SIGWINCH',
+  'SIGALRM',
+] as const;
+export type Signal = (typeof SIGNALS)[number];
 /** Which processes get it: all at once, or the first one alone and the others when that has ended. */
 export const STOP_SCOPES = ['all', 'main'] as const;
 export type StopScope = (typeof STOP_SCOPES)[number];
@@ -63,6 +74,7 @@ export const START_FAILURES = [
   'limit_unavailable',
   'isolation_unavailable',
   'program_busy',
+  'terminal_unavailable',
 ] as const;
 export type StartFailure = (typeof START_FAILURES)[number];
 
@@ -190,7 +202,32 @@ export interface Ping {
   id: number;
 }
 
-export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide | Ping;
+/** More of the input of an attempt that was started with it open. Is answered with `input_taken`. */
+export interface Input {
+  type: 'input';
+  ref: number;
+  data: Uint8Array;
+  /** Nothing comes after it. */
+  isLast: boolean;
+}
+
+/** A signal for a command that runs; it ends nothing by itself. */
+export interface SendSignal {
+  type: 'signal';
+  ref: number;
+  signal: Signal;
+  scope: StopScope;
+}
+
+/** The size of the terminal of an attempt. */
+export interface Resize {
+  type: 'resize';
+  ref: number;
+  cols: number;
+  rows: number;
+}
+
+export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide | Ping | Input | SendSignal | Resize;
 
 export interface Ready {
   type: 'ready';
@@ -286,7 +323,26 @@ export interface DeadlineSet {
   isInForce: boolean;
 }
 
-export type ToServer = Ready | Started | StartFailed | Growth | Exited | Swept | Failure | Pong | DeadlineSet;
+/** How much of its input a command has taken, from the start on. */
+export interface InputTaken {
+  type: 'input_taken';
+  ref: number;
+  taken: number;
+  /** False: there is no input, or it has ended, or nobody reads it any more. */
+  isOpen: boolean;
+}
+
+export type ToServer =
+  | Ready
+  | Started
+  | StartFailed
+  | Growth
+  | Exited
+  | Swept
+  | Failure
+  | Pong
+  | DeadlineSet
+  | InputTaken;
 export type Frame = ToHost | ToServer;
 
 /** The other side does not speak this protocol. */
@@ -469,7 +525,7 @@ const limits: Codec<Limits> = {
     Object.fromEntries(LIMIT_FIELDS.map((name) => [name, i64.read(input)])) as unknown as Limits,
 };
 /** Numbers that a spec says of its process; native/host.h has them in the same order. */
-export const SCALAR_FIELDS = ['nice', 'givenDir'] as const;
+export const SCALAR_FIELDS = ['nice', 'givenDir', 'openStdin', 'ttyCols', 'ttyRows'] as const;
 
 /** In the order of `LIMITS`. */
 const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;
@@ -523,6 +579,9 @@ const FRAMES = [
   fields<Sweep>(0x05, 'sweep', { id: u32, markers: list(string), paths: list(string) }),
   fields<Hide>(0x06, 'hide', { hidden: list(string) }),
   fields<Ping>(0x07, 'ping', { id: u32 }),
+  fields<Input>(0x08, 'input', { ref: u32, data: bytes, isLast: bool }),
+  fields<SendSignal>(0x09, 'signal', { ref: u32, signal: oneOf(SIGNALS), scope: oneOf(STOP_SCOPES) }),
+  fields<Resize>(0x0a, 'resize', { ref: u32, cols: u32, rows: u32 }),
   fields<Ready>(0x81, 'ready', { name: string, pid: u32 }),
   fields<Started>(0x82, 'started', { ref: u32, pid: u32, at: i64 }),
   fields<StartFailed>(0x83, 'start_failed', { ref: u32, reason: oneOf(START_FAILURES), message: string }),
@@ -557,6 +616,7 @@ const FRAMES = [
   fields<Failure>(0x87, 'failure', { message: string }),
   fields<Pong>(0x88, 'pong', { id: u32 }),
   fields<DeadlineSet>(0x89, 'deadline_set', { ref: u32, isInForce: bool }),
+  fields<InputTaken>(0x8a, 'input_taken', { ref: u32, taken: i64, isOpen: bool }),
 ] as const;
 
 const BY_CODE = new Map<number, (typeof FRAMES)[number]>(FRAMES.map((frame) => [frame.code, frame]));

@@ -153,6 +153,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       scriptFile: null,
       scalars: {},
       stdin: null,
+      tty: null,
     }),
     ...options.deps,
   });

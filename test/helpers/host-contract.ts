@@ -312,6 +312,7 @@ export function hostContract(t: Test, command: readonly [string, ...string[]], t
   drains(t, greeted);
   disks(t, greeted);
   endings(t, greeted, command);
+  live(t, greeted);
 }
 
 /** The host that the tests share; one of its own for a test that says what is to be different, or that ends it. */
@@ -1581,5 +1582,110 @@ function endings(t: Test, greeted: Greeted, command: readonly [string, ...string
       await new Promise((resolve) => setImmediate(resolve));
     }
     t.match(await host.exited(ref), { stdoutBytes: 5 });
+  });
+}
+
+/** Scalars of a start frame: the input stays open; or a terminal of a size. */
+const OPEN_STDIN = [-1, -1, 1];
+const terminal = (cols: number, rows: number) => [-1, -1, 1, cols, rows];
+
+function live(t: Test, greeted: Greeted): void {
+  t.test('input comes while a command runs, until it is closed', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('read -r line; echo "got $line"; cat /dev/stdin; echo end', {
+      scalars: OPEN_STDIN,
+    });
+    await host.next('started', (reply) => reply.ref === ref);
+    host.write(raw.input(ref, 'one\ntw'));
+    await host.next('input_taken', (reply) => reply.taken === 6 && reply.isOpen);
+    await host.next('growth', (reply) => reply.ref === ref && reply.stdoutBytes === 10);
+    host.write(raw.input(ref, 'o\n', true));
+    await host.next('input_taken', (reply) => reply.taken === 8 && !reply.isOpen);
+    t.match(await host.exited(ref), { cause: 'exited', exitCode: 0 });
+    t.equal(host.log(ref), 'got one\ntwo\nend\n');
+    host.write(raw.input(ref, 'late'));
+    host.write(raw.ping(1));
+    await host.next('pong');
+  });
+
+  t.test('a command that does not read, or closes its input, takes nothing more', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('read -r go; exec <&-; echo closed; exec sleep 100', { scalars: OPEN_STDIN });
+    await host.next('started', (reply) => reply.ref === ref);
+    host.write(raw.input(ref, 'x'.repeat(200_000)));
+    const { taken } = await host.next('input_taken');
+    t.ok(taken < 200_000, `${taken}: what a pipe holds`);
+    host.write(raw.input(ref, '\n'));
+    host.write(raw.stop(ref, 'cancelled', 1000));
+    t.match(await host.exited(ref), { cause: 'cancelled', stdoutBytes: 0 });
+    const closing = host.start('exec <&-; echo closed; exec sleep 100', { scalars: OPEN_STDIN });
+    await host.next('growth', (reply) => reply.ref === closing);
+    host.write(raw.input(closing, 'unread'));
+    await host.next('input_taken', (reply) => reply.ref === closing && !reply.isOpen && reply.taken === 0);
+    host.write(raw.stop(closing, 'cancelled', 1000));
+    await host.exited(closing);
+    const none = host.start('exec sleep 100');
+    await host.next('started', (reply) => reply.ref === none);
+    host.write(raw.input(none, 'unwanted'));
+    await host.next('input_taken', (reply) => reply.ref === none && !reply.isOpen);
+    host.write(raw.stop(none, 'cancelled', 1000));
+    await host.exited(none);
+  });
+
+  t.test('many bytes of input arrive as they were sent', async (t) => {
+    const host = await greeted(t);
+    const ref = host.start('cat', { scalars: OPEN_STDIN });
+    await host.next('started', (reply) => reply.ref === ref);
+    const all = Buffer.from(Array.from({ length: 900_000 }, (_, i) => (i * 7919) >> 5));
+    for (let at = 0; at < all.length; at += 150_000) {
+      host.write(raw.input(ref, all.subarray(at, at + 150_000), at + 150_000 === all.length));
+      await host.next('input_taken', (reply) => reply.ref === ref && reply.taken === at + 150_000);
+    }
+    t.match(await host.exited(ref), { exitCode: 0, stdoutBytes: 900_000 });
+    t.ok(readFileSync(`${host.path(ref)}.log`).equals(all));
+  });
+
+  t.test('signals reach the first process, or all; they end nothing by themselves', async (t) => {
+    const host = await greeted(t);
+    const trap = 'trap "echo $0 usr1" USR1; echo up; while :; do sleep 0.01; done';
+    const ref = host.start(`setsid bash -c '${trap}' other & exec bash -c '${trap}' first`);
+    await host.next('growth', (reply) => reply.ref === ref && reply.stdoutBytes === 6);
+    host.write(raw.signal(ref, 'SIGUSR1', 'main'));
+    await host.next('growth', (reply) => reply.ref === ref && reply.stdoutBytes === 6 + 11);
+    host.write(raw.signal(ref, 'SIGUSR1'));
+    await host.next('growth', (reply) => reply.ref === ref && reply.stdoutBytes === 6 + 11 + 22);
+    t.match(host.log(ref), /^up\nup\nfirst usr1\n/);
+    host.write(raw.signal(ref, 'SIGKILL'));
+    t.match(await host.exited(ref), { cause: 'signalled', signal: 'SIGKILL', survivors: 0 });
+    host.write(raw.signal(ref, 'SIGUSR1'));
+  });
+
+  t.test('a command has a terminal, or is refused by name', async (t) => {
+    const host = await greeted(t);
+    const command =
+      'tty >/dev/null && stty size; read -r a; echo "a=$a"; trap "stty size" WINCH; echo up; while :; do sleep 0.02; done';
+    const ref = host.start(command, { scalars: terminal(100, 30) });
+    const begun = await Promise.race([host.next('started', (reply) => reply.ref === ref), host.ended(ref)]);
+    if (begun.type === 'start_failed') {
+      t.match(begun, { reason: 'terminal_unavailable', message: /The Node host does not offer terminals/ });
+      return;
+    }
+    host.write(raw.input(ref, 'hi\n'));
+    const said = async (text: string) =>
+      until(
+        `it says ${JSON.stringify(text)}`,
+        () => existsSync(`${host.path(ref)}.log`) && host.log(ref).includes(text),
+      );
+    await said('30 100\r\n');
+    await said('hi\r\na=hi\r\nup\r\n');
+    host.write(raw.resize(ref, 80, 25));
+    await said('25 80\r\n');
+    host.write(raw.input(ref, '\x03'));
+    t.match(await host.exited(ref), { cause: 'signalled', signal: 'SIGINT', stderrBytes: 0 });
+    const piped = host.start('cat; echo "tty: $(tty <&1)"', { scalars: terminal(80, 24) });
+    await host.next('started', (reply) => reply.ref === piped);
+    host.write(raw.input(piped, 'no newline', true));
+    t.match(await host.exited(piped), { exitCode: 0, leftovers: 0 });
+    t.match(host.log(piped), /no newlineno newlinetty: (\/dev\/pts|not a tty)/);
   });
 }

@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 6): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 7): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -61,6 +61,7 @@ export interface RawHello {
 
 export const TIER = { none: 0, supervised: 1, uid: 2, sandbox: 3 };
 const STOP_SIGNAL = { SIGTERM: 0, SIGINT: 1, SIGHUP: 2, SIGQUIT: 3, SIGUSR1: 4, SIGUSR2: 5 };
+const SIGNAL = { ...STOP_SIGNAL, SIGKILL: 6, SIGSTOP: 7, SIGCONT: 8, SIGTSTP: 9, SIGWINCH: 10, SIGALRM: 11 };
 const STOP_SCOPE = { all: 0, main: 1 };
 export const STOP_CAUSE = { cancelled: 0, total_timeout: 1, shutdown: 2 };
 
@@ -115,6 +116,12 @@ export const raw = {
     rawFrame(0x05, Buffer.concat([u32(id), list(markers), list(paths)])),
   hide: (hidden: string[]) => rawFrame(0x06, list(hidden)),
   ping: (id: number) => rawFrame(0x07, u32(id)),
+  input: (ref: number, data: string | Uint8Array, isLast = false) =>
+    rawFrame(0x08, Buffer.concat([u32(ref), bytes(Buffer.from(data)), u8(isLast ? 1 : 0)])),
+  signal: (ref: number, signal: keyof typeof SIGNAL, scope: keyof typeof STOP_SCOPE = 'all') =>
+    rawFrame(0x09, Buffer.concat([u32(ref), u8(SIGNAL[signal]), u8(STOP_SCOPE[scope])])),
+  resize: (ref: number, cols: number, rows: number) =>
+    rawFrame(0x0a, Buffer.concat([u32(ref), u32(cols), u32(rows)])),
 };
 
 class Cursor {
@@ -165,6 +172,7 @@ const START_FAILURES = [
     'limit_unavailable',
     'isolation_unavailable',
     'program_busy',
+    'terminal_unavailable',
   ],
 ];
 
@@ -205,13 +213,14 @@ export type RawReply =
   | { type: 'swept'; id: number; killed: number; survivors: number }
   | { type: 'failure'; message: string }
   | { type: 'pong'; id: number }
-  | { type: 'deadline_set'; ref: number; isInForce: boolean };
+  | { type: 'deadline_set'; ref: number; isInForce: boolean }
+  | { type: 'input_taken'; ref: number; taken: number; isOpen: boolean };
 
 /** Reads one frame's version, type and fields. */
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 6) throw new Error(`version ${version}`);
+  if (version !== 7) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);
@@ -269,6 +278,8 @@ function readBody(type: number, at: Cursor): RawReply {
       return { type: 'pong', id: at.u32() };
     case 0x89:
       return { type: 'deadline_set', ref: at.u32(), isInForce: at.u8() !== 0 };
+    case 0x8a:
+      return { type: 'input_taken', ref: at.u32(), taken: at.i64(), isOpen: at.u8() !== 0 };
     default:
       throw new Error(`a host does not send type ${type}`);
   }

@@ -90,6 +90,7 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
         scriptFile: null,
         scalars: {},
         stdin: null,
+        tty: null,
       },
       privateDir: join(dir, 'work', '1', `${runId}.1`),
     },

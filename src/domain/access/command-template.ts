@@ -102,6 +102,7 @@ export function whyNotFitting(one: CommandTemplate, spec: Spec): string | null {
   if (spec.cwd !== undefined && !isWithin(spec.cwd, one.cwd))
     return `the working directory ${quoted(spec.cwd)} is not allowed`;
   if (spec.stdin !== undefined && !one.stdin) return 'standard input is not allowed';
+  if (spec.tty !== undefined && !one.stdin) return 'a terminal is not allowed, because standard input is not';
   return one.args === 'any' ? null : whyNotArguments(one.args, spec.args ?? []);
 }
 

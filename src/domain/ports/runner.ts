@@ -7,7 +7,7 @@ import type { ResourceLimits } from '../limits.ts';
 import type { LostDetail, Outcome } from '../outcome.ts';
 import type { Scalars } from '../spec/scalars.ts';
 import type { FilledWork } from '../spec/secrets.ts';
-import type { StopPolicy } from '../stop.ts';
+import type { Signal, StopPolicy, StopScope } from '../stop.ts';
 import type { AttemptEnd } from './group.ts';
 import type { StoreIdentity } from './replica.ts';
 
@@ -27,11 +27,18 @@ export interface Command {
   script: { path: string; source: string } | null;
   /** A script that the program reads, and that must not begin with a byte order mark; null: nothing is looked at. */
   scriptFile: string | null;
-  /** Null is /dev/null. */
-  stdin: Uint8Array | null;
+  /** Null is /dev/null; `open`: it comes while the command runs. */
+  stdin: Uint8Array | 'open' | null;
+  /** A terminal as its input and output; null: there is none. */
+  tty: TerminalSize | null;
   scalars: Scalars;
   /** The private directory is there already, and whoever has made it removes it. */
   hasGivenDir?: boolean;
+}
+
+export interface TerminalSize {
+  cols: number;
+  rows: number;
 }
 
 /** Run and number: what names an attempt everywhere. */
@@ -103,6 +110,35 @@ export type AttemptReport =
   /** The host died. `isStarted` is what it had told; the journal knows more. Its processes are proven dead. */
   | { type: 'interrupted'; detail: LostDetail; isStarted: boolean };
 
+/** Input of a command that comes while it runs. Nothing of it is kept, but what waits to be read: a bounded amount. */
+export interface LiveInput {
+  /** Bytes that have been taken in since the start. */
+  readonly offset: number;
+  /** False when it has been closed, or nobody reads it any more. */
+  readonly isOpen: boolean;
+  /**
+   * Takes in as many of these bytes as there is room for now, without those before `offset`.
+   *
+   * @returns how many bytes from `at` on are taken in now; null when they begin beyond the offset
+   */
+  add(bytes: Uint8Array, at: number): number | null;
+  /** Nothing more comes. */
+  close(): void;
+  /** Resolves when there is room, or it is closed; rejects when the signal aborts. */
+  whenRoom(signal: AbortSignal): Promise<void>;
+}
+
+/** What can be done to a command that runs. */
+export interface LiveCommand {
+  /** Null where it has none that stays open. */
+  input: LiveInput | null;
+  hasTerminal: boolean;
+  /** Sends a signal; what becomes of the command shows in its end. */
+  signal(signal: Signal, scope: StopScope): void;
+  /** Nothing where there is no terminal. */
+  resize(size: TerminalSize): void;
+}
+
 export interface RunningAttempt {
   /** Never rejects. */
   ended: Promise<AttemptReport>;
@@ -116,6 +152,8 @@ export interface RunningAttempt {
    * force: not when the attempt has ended, or is being ended. Never rejects.
    */
   extend(attemptMs: number, idleMs: number | null): Promise<boolean>;
+  /** Null, or left out, where there is no command. */
+  readonly command?: LiveCommand | null;
 }
 
 export type StopRequest =

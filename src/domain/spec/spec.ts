@@ -123,8 +123,30 @@ const stdin = z
       .string()
       .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as {"base64"})'),
     z.strictObject({ base64: z.base64().describe('Bytes.') }),
+    z.strictObject({
+      open: z.literal(true).describe('It stays open: send it with `POST /v1/executions/{id}/stdin`.'),
+    }),
   ])
-  .describe('Standard input: a text, or `{"base64": …}`. Default: empty.');
+  .describe('Standard input: a text, `{"base64": …}`, or `{"open": true}` to send it later. Default: empty.');
+
+const terminalSide = z.int().min(1).max(1000);
+export const terminalSize = z.strictObject({
+  cols: terminalSide.describe('Characters in a line.'),
+  rows: terminalSide.describe('Lines.'),
+});
+const tty = terminalSize.describe(
+  'Gives the command a terminal of this size as standard input, output and error. Output is then all in `stdout`, and input stays open. Requires the native runner host.',
+);
+
+/** Whether input is to come while the command runs. */
+export const takesLiveInput = ({
+  stdin: given,
+  tty: terminal,
+}: {
+  stdin?: unknown;
+  tty?: unknown;
+}): boolean => terminal !== undefined || (typeof given === 'object' && given !== null && 'open' in given);
+const LIVE = 'must be left out, because input that comes while the command runs cannot be sent again';
 
 const labelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
   error: 'a label name must be 1 to 63 of A-Z a-z 0-9 . _ / - and begin with a letter or digit',
@@ -412,6 +434,7 @@ const processShape = {
   cwd: fields.cwd.optional(),
   env: env.optional(),
   stdin: stdin.optional(),
+  tty: tty.optional(),
   files: files.optional(),
   artifacts: artifacts.optional(),
   ...scalarsShape(),
@@ -571,6 +594,7 @@ export const commonParts = {
   WorkingDirectory: fields.cwd,
   Environment: env,
   Stdin: stdin,
+  TerminalSize: tty,
   Files: files,
   Artifacts: artifacts,
   Labels: labels,
@@ -647,6 +671,15 @@ function kindShapes() {
   };
 }
 
+/** The fields of a spec that have to do with input that comes while its command runs. */
+interface LiveSpec {
+  stdin?: unknown;
+  tty?: unknown;
+  cache?: CacheSpec | undefined;
+  retry?: unknown;
+  retry_safe?: boolean | undefined;
+}
+
 function beginningOf({ source }: { source: string }): string {
   return quoted(source.slice(0, FIRST_CHARS));
 }
@@ -719,6 +752,30 @@ function buildSchema(parts: SpecParts, extra: z.ZodRawShape, ofOperation = opera
         cache === undefined || cache.mode === 'bypass' || artifacts === undefined,
       { path: ['artifacts'], error: NO_CACHE },
     )
+    .refine(
+      (spec: LiveSpec) =>
+        spec.tty === undefined || spec.stdin === undefined || takesLiveInput({ stdin: spec.stdin }),
+      {
+        path: ['stdin'],
+        error:
+          'must be left out or {"open": true} if tty is given: what a terminal reads is typed while the command runs',
+      },
+    )
+    .refine(
+      (spec: LiveSpec) => !takesLiveInput(spec) || spec.cache === undefined || spec.cache.mode === 'bypass',
+      {
+        path: ['cache'],
+        error: LIVE,
+      },
+    )
+    .refine((spec: LiveSpec) => !takesLiveInput(spec) || spec.retry === undefined, {
+      path: ['retry'],
+      error: LIVE,
+    })
+    .refine((spec: LiveSpec) => !takesLiveInput(spec) || spec.retry_safe !== true, {
+      path: ['retry_safe'],
+      error: LIVE,
+    })
     .refine(isLostRetrySafe, {
       path: ['retry', 'retry_on', 'causes'],
       error: '"lost" requires "retry_safe": true',

@@ -30,6 +30,9 @@ export function prepared(
       await prepare;
       return attempt === null ? true : attempt.extend(attemptMs, idleMs);
     },
+    get command() {
+      return attempt?.command ?? null;
+    },
   };
 }
 

@@ -131,7 +131,7 @@ function shareOf(request: FastifyRequest, caller: Caller): keyof typeof HOLDS {
   if (caller.credential === undefined) return 'all';
   const { url, headers } = request;
   const isLong =
-    /[?&](wait|follow)=|\/(events|v1\/run|mcp)(\?|$)/.test(url) ||
+    /[?&](wait|follow)=|\/(events|v1\/run|mcp|stdin|attach)(\?|$)/.test(url) ||
     /\bwait\b/i.test(String(headers.prefer ?? ''));
   return isLong ? 'long' : 'short';
 }

@@ -21,6 +21,7 @@ import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/
 import { reportComponents } from '../reports/route.ts';
 import { artifact, artifactList, upload } from '../files/file-schemas.ts';
 import { filesEnd } from '../edge/file-words.ts';
+import { liveComponents } from '../live/live-schemas.ts';
 import { fieldProblem, problem } from '../edge/schemas.ts';
 
 /** The bodies that depend on the settings. */
@@ -88,6 +89,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     Artifact: artifact,
     ArtifactList: artifactList,
     FilesEnd: filesEnd,
+    ...liveComponents,
     Removed: removed,
     Flushed: flushed,
   };

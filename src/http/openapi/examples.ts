@@ -52,6 +52,7 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   }),
   updateExecution: only('More time', { timeouts: { attempt_ms: 600_000 } }),
   cancelExecution: only('With a reason', { reason: 'no longer needed' }),
+  signalExecution: only('Reload', { signal: 'SIGHUP', scope: 'main' }),
   cancelExecutions: only('By label', { labels: { team: 'web' }, reason: 'no longer needed' }),
   putCacheEntry: only('A value for an hour', { value: { rows: 3 }, ttl_s: 3600 }),
   warmCache: only('One result', { executions: [cached] }),

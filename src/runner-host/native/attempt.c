@@ -53,6 +53,7 @@ static void forget(struct attempt *attempt) {
   while (*at != attempt) at = &(*at)->next_in_table;
   *at = attempt->next_in_table;
   live -= 1;
+  input_close(attempt);
   attempt_set_phase(attempt, ENDED);
   // The rest when its start comes back: until then its process is known by its tag, and taken for nobody else's.
   if (attempt->is_abandoned) return;
@@ -183,6 +184,15 @@ static void take_back(struct attempt *attempt) {
   attempts_begin();
 }
 
+/** The pipes of one that does not run. */
+static void close_pipes(struct attempt *attempt) {
+  int *ends[] = {&attempt->pipes[0], &attempt->pipes[1], &attempt->input_fd};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    if (*ends[i] >= 0) close(*ends[i]);
+    *ends[i] = -1;
+  }
+}
+
 /** It has been reported: whatever was started is killed, before it can have done anything. */
 static void undo_start(struct attempt *attempt) {
   hanging -= 1;
@@ -191,7 +201,7 @@ static void undo_start(struct attempt *attempt) {
     kill(attempt->spawned.pid, SIGKILL);
     reap_late(attempt->spawned.pid);
     close(attempt->spawned.pid_fd);
-    for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
+    close_pipes(attempt);
     if (attempt->is_sandboxed) {
       close(attempt->sandbox.control);
       close(attempt->sandbox.said);
@@ -284,7 +294,9 @@ static void begin(struct attempt *attempt) {
   attempt->started_ns = attempt->last_output_ns = now_ns();
   // A start that has taken long counts against the limit; a busy machine alone does not make it so long.
   if (attempt->started_ns - attempt->handed_ns > LEAST_START_MS * MS) attempt->started_ns = attempt->handed_ns;
-  for (int i = 0; i < 2; i++) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
+  for (int i = 0; i < 2; i++)
+    if (attempt->pipes[i] >= 0) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
+  if (attempt->input_fd >= 0) input_open(attempt);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
   limits_watch(attempt);
@@ -331,7 +343,7 @@ static void on_control(struct source *source) {
 
 /** It has ended before the program ran: it says why, or bwrap did. */
 static void on_no_sandbox(struct attempt *attempt) {
-  for (int i = 0; i < 2; i++) close(attempt->pipes[i]);
+  close_pipes(attempt);
   if (!attempt->is_refused && attempt->cause == NO_CAUSE) {
     char said[512] = "its first process ended without a message";
     ssize_t length = pread(attempt->sandbox.said, said, sizeof said - 1, 0);
@@ -425,7 +437,7 @@ void attempt_submit(struct start *start) {
   attempt->job.done = on_started;
   attempt->start = start;
   for (int i = 0; i < 2; i++) attempt->pipes[i] = attempt->streams[i].source.fd = -1;
-  attempt->control.fd = -1;
+  attempt->control.fd = attempt->input.source.fd = attempt->input_fd = -1;
   attempt->cause = NO_CAUSE;
   attempt->limit = NO_LIMIT;
   attempt->grace_ms = start->grace_ms;

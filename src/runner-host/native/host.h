@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "6"
+#define PROTOCOL_VERSION "7"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -61,7 +61,8 @@ enum start_failure {
   SPAWN_ERROR,
   LIMIT_UNAVAILABLE,
   ISOLATION_UNAVAILABLE,
-  PROGRAM_BUSY
+  PROGRAM_BUSY,
+  TERMINAL_UNAVAILABLE
 };
 
 /** What an attempt may use; NO_LIMIT is never sent. */
@@ -111,7 +112,7 @@ struct hello {
 };
 
 /** Numbers that a spec says of its process; SCALAR_FIELDS of protocol.ts. */
-enum scalar { NICE, GIVEN_DIR, SCALARS };
+enum scalar { NICE, GIVEN_DIR, OPEN_STDIN, TTY_COLS, TTY_ROWS, SCALARS };
 
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
@@ -157,6 +158,10 @@ struct listener {
   void (*sweep)(void *context, uint32_t id, struct strings markers, struct strings paths);
   void (*hide)(void *context, struct strings hidden);
   void (*ping)(void *context, uint32_t id);
+  /** The bytes are valid during the call only. */
+  void (*input)(void *context, uint32_t ref, struct bytes bytes, bool is_last);
+  void (*signal)(void *context, uint32_t ref, int number, enum stop_scope scope);
+  void (*resize)(void *context, uint32_t ref, uint32_t cols, uint32_t rows);
 };
 
 /** Bytes of a stream that are not a whole frame yet. */
@@ -220,6 +225,7 @@ void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors
 void out_failure(struct out *out, const char *message);
 void out_pong(struct out *out, uint32_t id);
 void out_deadline_set(struct out *out, uint32_t ref, bool is_in_force);
+void out_input_taken(struct out *out, uint32_t ref, int64_t taken, bool is_open);
 
 // ------------------------------------------------------------------------------------------ basics (basics.c)
 
@@ -282,6 +288,8 @@ struct source {
 
 void loop_prepare(void);
 void loop_add(struct source *source);
+/** The same for room to write. */
+void loop_add_writer(struct source *source);
 void loop_remove(struct source *source);
 /** Waits for events, at most so long, and hands them to their sources. */
 void loop_turn(int timeout_ms);
@@ -399,6 +407,8 @@ struct spawn_options {
   /** Those after them; a negative one ends the list. */
   const int *passed;
   uint64_t tag;
+  /** The first three are a terminal, which it is to be controlled by. */
+  bool has_terminal;
   /** 0: the user of this process. */
   uid_t uid;
   /** What it adds to its badness when memory runs out (proc(5), oom_score_adj); NULL: as much as this process. */
@@ -447,6 +457,8 @@ enum sandbox_word {
   SANDBOX_ENDED = 'E',
   /** To the sandbox: a signal (u8) and SIGCONT, for the command or (u8, not 0) for all that is in it. */
   SANDBOX_SIGNAL = 'T',
+  /** And: a signal alone, to whom as before. */
+  SANDBOX_SEND = 'N',
   /** And: SIGKILL, and the end. */
   SANDBOX_KILL = 'K'
 };
@@ -595,6 +607,17 @@ struct stream {
   uint32_t tail_length;
 };
 
+/** What a client sends, on its way to the command. */
+struct input {
+  struct source source;
+  /** Not written yet from `at` on. */
+  uint8_t *data;
+  size_t length, at;
+  int64_t taken;
+  /** Nothing comes after it; it waits for room; its last byte has begun a line. */
+  bool is_last, is_waiting, is_in_line;
+};
+
 enum phase {
   STARTING,
   RUNNING,
@@ -621,7 +644,11 @@ struct attempt {
   atomic_int starting_pid;
   /** Set by the starter. */
   struct spawned spawned;
+  /** Of output; with a terminal, its other side, and none. */
   int pipes[2];
+  /** Where input is written to; -1: there is none, or it stands in `input`. */
+  int input_fd;
+  bool has_terminal;
   struct refusal refusal;
   bool is_refused, is_spawned, has_script, is_silent;
   /** Its own user; 0: there is none. */
@@ -648,6 +675,7 @@ struct attempt {
   int status;
   int64_t cpu_us, max_rss_bytes;
   struct stream streams[2];
+  struct input input;
   struct journal *journal;
   bool has_grown;
 
@@ -744,6 +772,13 @@ void stream_close(struct stream *stream);
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 bool stream_is_open(const struct stream *stream);
+
+/** live.c: takes over `input_fd`; more of the input, and its end; gives up what has not been taken. */
+void input_open(struct attempt *attempt);
+void input_add(struct attempt *attempt, struct bytes bytes, bool is_last);
+void input_close(struct attempt *attempt);
+void attempt_signal(struct attempt *attempt, int number, enum stop_scope scope);
+void attempt_resize(struct attempt *attempt, uint32_t cols, uint32_t rows);
 
 // ------------------------------------------------------------------------------------------ limits (limits.c)
 

@@ -89,7 +89,7 @@ static void settle(void) {
 static void start_command(void) {
   char *file = NULL;
   struct refusal refusal;
-  struct spawn_options options = {.stdio = {STDIO, STDIO + 1, STDIO + 2}};
+  struct spawn_options options = {.stdio = {STDIO, STDIO + 1, STDIO + 2}, .has_terminal = start->scalars[TTY_COLS] > 0};
   if (!find_target(start, &file, &refusal)) refuse(refusal);
   struct spawned spawned = spawn_process(start, file, &options);
   if (spawned.exec_errno != 0) {
@@ -133,6 +133,8 @@ static void hear(void) {
     kill(whom, said[1]);
     // A stopped process acts on a signal only once it continues.
     kill(whom, SIGCONT);
+  } else if (got > 0 && said[0] == SANDBOX_SEND) {
+    if (said[2] || !has_ended) kill(said[2] ? ALL : leader, said[1]);
   } else if (got <= 0 || said[0] == SANDBOX_KILL) {
     kill(ALL, SIGKILL);
     reap(0);

@@ -28,10 +28,14 @@ void workers_prepare(void) {
   measurer = workers_start(1, 1, true);
 }
 
-void loop_add(struct source *source) {
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+static void listen_for(struct source *source, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.ptr = source};
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0) die("epoll_ctl");
 }
+
+void loop_add(struct source *source) { listen_for(source, EPOLLIN); }
+
+void loop_add_writer(struct source *source) { listen_for(source, EPOLLOUT); }
 
 void loop_remove(struct source *source) { epoll_ctl(epoll_fd, EPOLL_CTL_DEL, source->fd, NULL); }
 

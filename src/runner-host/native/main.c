@@ -108,13 +108,34 @@ static void on_ping(void *context, uint32_t id) {
   if (is_greeted()) out_pong(&to_server, id);
 }
 
+static void on_input_frame(void *context, uint32_t ref, struct bytes bytes, bool is_last) {
+  (void)context;
+  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
+  if (attempt != NULL) input_add(attempt, bytes, is_last);
+}
+
+static void on_signal_frame(void *context, uint32_t ref, int number, enum stop_scope scope) {
+  (void)context;
+  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
+  if (attempt != NULL && attempt->phase == RUNNING) attempt_signal(attempt, number, scope);
+}
+
+static void on_resize(void *context, uint32_t ref, uint32_t cols, uint32_t rows) {
+  (void)context;
+  struct attempt *attempt = is_greeted() ? attempt_find(ref) : NULL;
+  if (attempt != NULL) attempt_resize(attempt, cols, rows);
+}
+
 static const struct listener listener = {.hello = on_hello,
                                          .start = on_start,
                                          .stop = on_stop,
                                          .deadline = on_deadline,
                                          .sweep = on_sweep,
                                          .hide = on_hide,
-                                         .ping = on_ping};
+                                         .ping = on_ping,
+                                         .input = on_input_frame,
+                                         .signal = on_signal_frame,
+                                         .resize = on_resize};
 
 static void on_input(struct source *source) {
   for (size_t total = 0; total < MAX_TURN_BYTES && !is_ending;) {

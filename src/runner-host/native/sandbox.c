@@ -268,6 +268,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
     struct spawn_options outer_options = *options;
     memcpy(outer_options.stdio, (int[]){nowhere, nowhere, sandbox->said}, sizeof outer_options.stdio);
     outer_options.passed = passed;
+    outer_options.has_terminal = false;
     if (is_root) outer_options.uid = 0;
     spawned = spawn_process(&outer, bwrap, &outer_options);
     strings_free(&args);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -89,6 +90,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
   }
   TRY(SYS_setsid);
   for (int i = 0; i < 3; i++) TRY(SYS_dup3, options->stdio[i], i, 0);
+  if (options->has_terminal) TRY(SYS_ioctl, 0, TIOCSCTTY, 0);
   int first_unused = 3;
   for (int i = 0; options->passed != NULL && options->passed[i] >= 0; i++)
     TRY(SYS_dup3, options->passed[i], first_unused++, 0);

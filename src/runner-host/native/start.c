@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,14 +35,27 @@ static int write_new(const char *path, struct bytes bytes, mode_t mode, uid_t ui
   return error;
 }
 
+/** The end of a pipe that the command reads from while the server sends. It can be opened again as /dev/stdin, too. */
+static int open_live_input(struct attempt *attempt) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  hand_over(ends[0], attempt->user);
+  attempt->input_fd = ends[1];
+  return ends[0];
+}
+
 /**
  * A descriptor with the input. It is a file that has no name any more: it needs no feeding, cannot block a process that
  * does not read it, and can be opened again as /dev/stdin. -1 with errno when it cannot be made.
  */
-static int open_input(const struct start *start, uid_t uid) {
+static int open_input(struct attempt *attempt, int terminal) {
+  const struct start *start = attempt->start;
+  if (attempt->has_terminal) return fcntl(terminal, F_DUPFD_CLOEXEC, 0);
+  if (start->scalars[OPEN_STDIN] == 1) return open_live_input(attempt);
   if (!start->has_stdin) return open("/dev/null", O_RDONLY | O_CLOEXEC);
   char *path = must_format("%s.stdin", start->private_dir);
-  int error = write_new(path, start->stdin_bytes, 0600, uid);
+  int error = write_new(path, start->stdin_bytes, 0600, attempt->user);
   int fd = error == 0 ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
   if (error == 0) error = errno;
   unlink(path);
@@ -51,7 +65,7 @@ static int open_input(const struct start *start, uid_t uid) {
 }
 
 /** The private directory, the script and the input. Returns the descriptor of the input, or -1 with errno. */
-static int make_files(struct attempt *attempt) {
+static int make_files(struct attempt *attempt, int terminal) {
   const struct start *start = attempt->start;
   attempt->dir.is_given = start->scalars[GIVEN_DIR] == 1;
   errno = private_dir_make(&attempt->dir, start->private_dir, attempt->user);
@@ -61,7 +75,7 @@ static int make_files(struct attempt *attempt) {
     attempt->has_script = errno == 0;
     if (errno != 0) return -1;
   }
-  return open_input(start, attempt->user);
+  return open_input(attempt, terminal);
 }
 
 /** The clock in which /proc tells when a process was started. */
@@ -99,14 +113,15 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
     refuse(attempt, JOURNAL_WRITE_FAILED, must_format("The log could not be created: %s.", strerror(error)));
     return;
   }
-  int input = make_files(attempt);
+  int input = make_files(attempt, outputs[0]);
   if (input < 0) {
     refuse(attempt, RESOURCES_UNAVAILABLE,
            must_format("The private files could not be created: %s.", strerror(errno)));
     return;
   }
   struct spawn_options options = {
-      .stdio = {input, outputs[0], outputs[1]},
+      .stdio = {input, outputs[0], attempt->has_terminal ? outputs[0] : outputs[1]},
+      .has_terminal = attempt->has_terminal,
       .tag = attempt->tag,
       .uid = attempt->user,
       .oom_score = limits_oom_score(),
@@ -114,7 +129,8 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
       .is_stopped = &attempt->is_stopped_early,
   };
   // So that it can open /dev/stderr.
-  for (int i = 0; i < 2; i++) hand_over(outputs[i], attempt->user);
+  for (int i = 0; i < 2; i++)
+    if (outputs[i] >= 0) hand_over(outputs[i], attempt->user);
   attempt->start_ticks = ticks_since_boot();
   starters_unlock();
   attempt->spawned = attempt->is_sandboxed ? sandbox_spawn(start, &options, &attempt->sandbox)
@@ -175,6 +191,27 @@ static bool make_pipe(int *read_end, int *write_end) {
   return true;
 }
 
+/** The two sides of a terminal: that of the host, which does not block and has a copy for input; and the command's. */
+static bool make_terminal(struct attempt *attempt, int *inside) {
+  const int64_t *scalars = attempt->start->scalars;
+  struct winsize size = {.ws_col = (unsigned short)scalars[TTY_COLS], .ws_row = (unsigned short)scalars[TTY_ROWS]};
+  char name[64];
+  int outside = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  attempt->pipes[0] = outside;
+  if (outside < 0 || grantpt(outside) < 0 || unlockpt(outside) < 0) return false;
+  if (ptsname_r(outside, name, sizeof name) != 0 || ioctl(outside, TIOCSWINSZ, &size) < 0) return false;
+  fcntl(outside, F_SETFL, O_RDWR | O_NONBLOCK);
+  *inside = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  attempt->input_fd = fcntl(outside, F_DUPFD_CLOEXEC, 0);
+  return *inside >= 0 && attempt->input_fd >= 0;
+}
+
+static bool make_pipes(struct attempt *attempt, int outputs[2]) {
+  for (int i = 0; i < 2; i++)
+    if (!make_pipe(&attempt->pipes[i], &outputs[i])) return false;
+  return true;
+}
+
 /** Everything up to the process, with the lock but where files of others are looked for. */
 static void start_locked(struct attempt *attempt, int outputs[2]) {
   char *file = NULL;
@@ -192,7 +229,10 @@ static void start_locked(struct attempt *attempt, int outputs[2]) {
     starters_lock();
     if (attempt->is_refused) return;
   }
-  if (!make_pipe(&attempt->pipes[0], &outputs[0]) || !make_pipe(&attempt->pipes[1], &outputs[1]))
+  attempt->has_terminal = attempt->start->scalars[TTY_COLS] > 0;
+  if (attempt->has_terminal && !make_terminal(attempt, &outputs[0]))
+    refuse(attempt, TERMINAL_UNAVAILABLE, must_format("The terminal could not be created: %s.", strerror(errno)));
+  else if (!attempt->has_terminal && !make_pipes(attempt, outputs))
     refuse(attempt, RESOURCES_UNAVAILABLE, must_format("The pipes could not be created: %s.", strerror(errno)));
   else if (!atomic_load(&attempt->is_stopped_early)) spawn(attempt, file, outputs);
   free(file);
@@ -210,6 +250,10 @@ void start_work(struct job *job) {
     if (attempt->is_spawned || attempt->pipes[i] < 0) continue;
     close(attempt->pipes[i]);
     attempt->pipes[i] = -1;
+  }
+  if (!attempt->is_spawned && attempt->input_fd >= 0) {
+    close(attempt->input_fd);
+    attempt->input_fd = -1;
   }
 }
 

@@ -10,8 +10,8 @@
 #define VERSION (PROTOCOL_VERSION[0] - '0')
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
-enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING };
-enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET };
+enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING, INPUT, SIGNAL, RESIZE };
+enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET, INPUT_TAKEN };
 
 // ------------------------------------------------------------------------------------------ reading
 
@@ -265,6 +265,44 @@ static const char *on_hide(struct reader *reader, const struct listener *listene
   return error;
 }
 
+/** What may be sent to a running command; SIGNALS of protocol.ts. */
+static int read_signal(struct reader *reader) {
+  static const int signals[] = {SIGTERM, SIGINT,  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+                                SIGKILL, SIGSTOP, SIGCONT, SIGTSTP, SIGWINCH, SIGALRM};
+  uint8_t code = read_u8(reader);
+  if (code < sizeof signals / sizeof *signals) return signals[code];
+  reader->is_code_unknown = true;
+  return SIGTERM;
+}
+
+static const char *on_input(struct reader *reader, const struct listener *listener) {
+  uint32_t ref = read_u32(reader);
+  struct bytes bytes = read_bytes(reader);
+  bool is_last = read_u8(reader) != 0;
+  const char *error = finish(reader);
+  if (error == NULL) listener->input(listener->context, ref, bytes, is_last);
+  return error;
+}
+
+static const char *on_signal(struct reader *reader, const struct listener *listener) {
+  uint32_t ref = read_u32(reader);
+  int number = read_signal(reader);
+  uint8_t scope = read_u8(reader);
+  reader->is_code_unknown |= scope >= STOP_SCOPES;
+  const char *error = finish(reader);
+  if (error == NULL) listener->signal(listener->context, ref, number, scope);
+  return error;
+}
+
+static const char *on_resize(struct reader *reader, const struct listener *listener) {
+  uint32_t ref = read_u32(reader);
+  uint32_t cols = read_u32(reader);
+  uint32_t rows = read_u32(reader);
+  const char *error = finish(reader);
+  if (error == NULL) listener->resize(listener->context, ref, cols, rows);
+  return error;
+}
+
 static const char *on_frame(uint8_t *frame, size_t length, const struct listener *listener) {
   struct reader reader = {.at = frame + 2, .end = frame + length};
   const char *error;
@@ -298,8 +336,14 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
       if ((error = finish(&reader)) == NULL) listener->ping(listener->context, id);
       return error;
     }
+    case INPUT:
+      return on_input(&reader, listener);
+    case SIGNAL:
+      return on_signal(&reader, listener);
+    case RESIZE:
+      return on_resize(&reader, listener);
     default:
-      return frame[1] >= READY && frame[1] <= DEADLINE_SET ? "a frame is one that only a host sends"
+      return frame[1] >= READY && frame[1] <= INPUT_TAKEN ? "a frame is one that only a host sends"
                                                        : "a frame has an unknown type";
   }
 }
@@ -481,5 +525,13 @@ void out_deadline_set(struct out *out, uint32_t ref, bool is_in_force) {
   size_t at = begin(out, DEADLINE_SET);
   write_u32(out, ref);
   write_u8(out, is_in_force);
+  end(out, at);
+}
+
+void out_input_taken(struct out *out, uint32_t ref, int64_t taken, bool is_open) {
+  size_t at = begin(out, INPUT_TAKEN);
+  write_u32(out, ref);
+  write_i64(out, taken);
+  write_u8(out, is_open);
   end(out, at);
 }

@@ -10,10 +10,22 @@ import { checkFound, findTarget, launch, LaunchError, prepareFiles } from './lau
 import { OutputStream } from './output-stream.ts';
 import type { PrivateDirs } from './private-dirs.ts';
 import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
-import type { Leader, ProcessTable } from './process-table.ts';
+import { type Leader, type ProcessTable, signalFound } from './process-table.ts';
 import { lookElsewhere } from './elsewhere.ts';
+import { LiveInput } from './live-input.ts';
 import { filesOf, type Mounts } from './slow-disks.ts';
-import type { Deadline, EndCause, Exited, LimitName, Start, Stop, ToServer } from '../protocol.ts';
+import type {
+  Deadline,
+  EndCause,
+  Exited,
+  Input,
+  LimitName,
+  SendSignal,
+  Start,
+  Stop,
+  ToServer,
+} from '../protocol.ts';
+import { SCALAR_FIELDS } from '../protocol.ts';
 
 /** What attempts share. */
 export interface HostContext {
@@ -37,6 +49,15 @@ interface Exit {
   signal: NodeJS.Signals | null;
 }
 
+/** A process, and the ends of its pipes. */
+interface Spawned {
+  child: ChildProcess & { pid: number };
+  journal: JournalWriter;
+  out: PipeEnds;
+  err: PipeEnds;
+  live: PipeEnds | null;
+}
+
 /** An attempt whose process runs. */
 interface Running {
   child: ChildProcess & { pid: number };
@@ -46,6 +67,8 @@ interface Running {
   stderr: OutputStream;
   startedAt: number;
   exited: Promise<Exit>;
+  /** Null where its input is all there at the start. */
+  input: LiveInput | null;
 }
 
 export class Attempt {
@@ -117,6 +140,28 @@ export class Attempt {
     return true;
   }
 
+  /** More of its input. */
+  input(frame: Input): void {
+    const { input } = this.#running ?? {};
+    if (input == null) this.#host.send({ type: 'input_taken', ref: this.ref, taken: 0, isOpen: false });
+    else input.add(frame);
+  }
+
+  /** Sends a signal to what runs; nobody waits for what becomes of it. */
+  async signal({ signal, scope }: SendSignal): Promise<void> {
+    if (this.#running === null || this.#ender !== null || this.#cause !== null) return;
+    const { child, leader } = this.#running;
+    const isForAll = scope === 'all';
+    const found = isForAll ? await this.#host.processes.find(leader) : [];
+    try {
+      if (child.exitCode === null && child.signalCode === null)
+        process.kill(isForAll ? -child.pid : child.pid, signal);
+    } catch {
+      // It has ended in between.
+    }
+    for (const one of found) if (one.group !== child.pid) signalFound(one, signal);
+  }
+
   /** Decides the cause, once, and has the attempt ended. */
   #end(cause: EndCause): void {
     if (this.#cause !== null) return;
@@ -146,12 +191,18 @@ export class Attempt {
         'isolation_unavailable',
         `The Node host does not offer the isolation tier ${this.#start.isolation}.`,
       );
+    if (this.#scalar('ttyCols') > 0)
+      throw new LaunchError(
+        'terminal_unavailable',
+        'The Node host does not offer terminals. Leave out tty, or let execd use the native host (EXECUTION_RUNNER_HOST).',
+      );
     const mayHang = this.#host.mounts.mayHang(this.#start);
     if (mayHang && !(await this.#looksElsewhere())) return null;
     const target = mayHang ? null : findTarget(this.#start);
     const pipes: PipeEnds[] = [];
     try {
       pipes.push(await this.#host.pipes.take(), await this.#host.pipes.take());
+      if (this.#scalar('openStdin') === 1) pipes.push(await this.#host.pipes.take(true));
     } catch (error) {
       pipes.forEach(closePipe);
       throw new LaunchError(
@@ -163,16 +214,18 @@ export class Attempt {
       pipes.forEach(closePipe);
       return null;
     }
-    const [out, err] = pipes as [PipeEnds, PipeEnds];
+    const [out, err, live = null] = pipes as [PipeEnds, PipeEnds, PipeEnds?];
     const journal = this.#createJournal(pipes);
-    let stdin: number | null = null;
+    let stdin: number | null = live?.readFd ?? null;
     try {
-      stdin = this.#prepareFiles();
+      const prepared = this.#prepareFiles();
+      stdin ??= prepared;
       const child = await launch(this.#start, target, [stdin, out.writeFd, err.writeFd]);
-      return this.#track(child, journal, out, err);
+      return this.#track({ child, journal, out, err, live });
     } catch (error) {
       closeSync(out.readFd);
       closeSync(err.readFd);
+      if (live !== null) closeSync(live.writeFd);
       await journal.close();
       throw error;
     } finally {
@@ -224,7 +277,11 @@ export class Attempt {
     }
   }
 
-  #track(child: Running['child'], journal: JournalWriter, out: PipeEnds, err: PipeEnds): Running {
+  #scalar(name: (typeof SCALAR_FIELDS)[number]): number {
+    return this.#start.scalars[SCALAR_FIELDS.indexOf(name)] ?? -1;
+  }
+
+  #track({ child, journal, out, err, live }: Spawned): Running {
     const leader = this.#host.processes.add(child.pid, this.#start.marker);
     const startedAt = Date.now();
     const exited = new Promise<Exit>((resolve) => {
@@ -236,7 +293,10 @@ export class Attempt {
     const take = (name: 'stdout' | 'stderr') => (bytes: Buffer) => this.#take(name, bytes);
     const stdout = new OutputStream(out.readFd, take('stdout'), this.#start.redact);
     const stderr = new OutputStream(err.readFd, take('stderr'), this.#start.redact);
-    this.#running = { child, leader, journal, stdout, stderr, startedAt, exited };
+    const told = (taken: { taken: number; isOpen: boolean }) =>
+      this.#host.send({ type: 'input_taken', ref: this.ref, ...taken });
+    const input = live === null ? null : new LiveInput(live.writeFd, told);
+    this.#running = { child, leader, journal, stdout, stderr, startedAt, exited, input };
     this.#lastOutputAt = performance.now();
     this.#startedAt ??= this.#lastOutputAt;
     this.#armClocks();
@@ -322,6 +382,7 @@ export class Attempt {
     });
     this.#ender = ender;
     await ender.end(isStopped);
+    running.input?.close();
     this.#unwatchLimits();
     const exit = await within(PROOF_MS, exited);
     const endedAt = Date.now();

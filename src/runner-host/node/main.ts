@@ -70,6 +70,13 @@ function onFrame(frame: Frame): void {
     case 'hide':
       // There are no sandboxes here.
       return;
+    case 'input':
+      return attempts.get(frame.ref)?.input(frame);
+    case 'signal':
+      return void attempts.get(frame.ref)?.signal(frame);
+    case 'resize':
+      // There are no terminals here.
+      return;
     case 'ping':
       return send({ type: 'pong', id: frame.id });
     default:

@@ -6,9 +6,8 @@ import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from 'n
 import { join } from 'node:path';
 
 export interface PipeEnds {
-  /** Non-blocking. */
+  /** The end that goes to the process blocks, and must be closed here after the spawn; the other one does not block. */
   readFd: number;
-  /** Blocking; goes to the process and must be closed here after the spawn. */
   writeFd: number;
 }
 
@@ -29,34 +28,38 @@ export class PipePool {
   }
 
   /**
-   * Makes a pipe.
+   * Makes a pipe: for output, whose end here is read without blocking, or for input, which is written so.
    *
    * @throws the error of mkfifo or open, when the system has no more files, space or processes
    */
-  async take(): Promise<PipeEnds> {
+  async take(isForInput = false): Promise<PipeEnds> {
     try {
-      return await this.#take();
+      return await this.#take(isForInput);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       // Somebody has emptied the directory, or removed it: what was made is gone.
       this.#paths = [];
       mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
-      return this.#take();
+      return this.#take(isForInput);
     }
   }
 
-  async #take(): Promise<PipeEnds> {
+  async #take(isForInput: boolean): Promise<PipeEnds> {
     while (this.#paths.length === 0) await this.#refill();
     const path = this.#paths.pop() as string;
     if (this.#paths.length < this.#batch / 4) this.#refill().catch(() => undefined);
-    // The reader first: without one, opening the other end would block.
-    const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    // For reading and writing a FIFO opens at once (fifo(7)); then neither of its ends waits for the other.
+    const bothFd = openSync(path, constants.O_RDWR);
+    const nonBlocking = (isIt: boolean) => (isIt ? constants.O_NONBLOCK : 0);
+    let readFd: number | null = null;
     try {
-      return { readFd, writeFd: openSync(path, constants.O_WRONLY) };
+      readFd = openSync(path, constants.O_RDONLY | nonBlocking(!isForInput));
+      return { readFd, writeFd: openSync(path, constants.O_WRONLY | nonBlocking(isForInput)) };
     } catch (error) {
-      closeSync(readFd);
+      if (readFd !== null) closeSync(readFd);
       throw error;
     } finally {
+      closeSync(bothFd);
       rmSync(path, { force: true });
     }
   }

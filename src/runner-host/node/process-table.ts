@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 export interface FoundProcess {
   pid: number;
+  group: number;
   /** Start time in clock ticks since boot: with the pid, the identity of a process (proc(5), field 22). */
   startTime: string;
   /** Its own cpu time and that of children it has waited for. */
@@ -96,7 +97,7 @@ export class ProcessTable {
       if (stat === null || stat.state === 'Z' || stat.state === 'X') continue;
       const search =
         byGroup.get(stat.group) ?? byGroup.get(stat.session) ?? byMarker.get(this.#markerOf(pid) ?? '');
-      search?.found.push({ pid, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
+      search?.found.push({ pid, group: stat.group, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
     }
     for (const search of searches) search.done(search.found);
   }
@@ -153,7 +154,7 @@ export function findMarked(prefix: string, wanted: ReadonlySet<string>): FoundPr
     if (stat === null || stat.state === 'Z' || stat.state === 'X') continue;
     const line = findVariable(pid, prefix);
     if (line === null || !wanted.has(line)) continue;
-    found.push({ pid, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
+    found.push({ pid, group: stat.group, startTime: stat.startTime, cpuTicks: stat.cpuTicks });
   }
   return found;
 }

@@ -24,6 +24,7 @@ import { HostKeeper } from './host-keeper.ts';
 import { type HostEvents, HostProcess } from './host-process.ts';
 import { stopOutcome } from '../stop-outcome.ts';
 import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
+import { HostInput } from './host-input.ts';
 import { NO_TAILS, notStarted, startFailed } from './start-failed.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
 
@@ -66,6 +67,8 @@ interface Live {
   host: HostProcess | null;
   isStarted: boolean;
   stop: StopRequest | null;
+  /** Null where its input is all there at the start. */
+  input: HostInput | null;
 }
 
 export class CommandRunner implements Runner {
@@ -167,13 +170,19 @@ export class CommandRunner implements Runner {
     const ended = new Promise<AttemptReport>((resolve) => {
       report = (value) => {
         this.#live.delete(ref);
+        input?.ended();
         // A host that has died answers nothing more. One that lives does.
         if (value.type === 'interrupted') this.#extended(ref, true);
         resolve(value);
       };
     });
+    const input =
+      start.command.stdin === 'open'
+        ? new HostInput((data, isLast) => live.host?.send({ type: 'input', ref, data, isLast }))
+        : null;
     const live: Live = {
       ...{ name: start, tier, journal, start, listener, report, host: null, isStarted: false, stop: null },
+      input,
     };
     this.#live.set(ref, live);
     if (this.#keeper.status().isReady) this.#sendStart(ref, live);
@@ -181,6 +190,12 @@ export class CommandRunner implements Runner {
       ended,
       stop: (request) => this.#stop(ref, live, request),
       extend: (attemptMs, idleMs) => this.#extend(ref, live, { attemptMs, idleMs }),
+      command: {
+        input,
+        hasTerminal: start.command.tty !== null,
+        signal: (signal, scope) => live.host?.send({ type: 'signal', ref, signal, scope }),
+        resize: (size) => live.host?.send({ type: 'resize', ref, ...size }),
+      },
     };
   }
 
@@ -242,7 +257,7 @@ export class CommandRunner implements Runner {
       privateDir: start.command.privateDir,
       script: start.command.script,
       scriptFile: start.command.scriptFile ?? '',
-      stdin: start.command.stdin,
+      stdin: start.command.stdin === 'open' ? null : start.command.stdin,
       keepBytes: start.keepBytes,
       failOnLimit: start.failOnLimit,
       attemptMs: start.attemptMs,
@@ -256,6 +271,9 @@ export class CommandRunner implements Runner {
       scalars: toScalars({
         ...start.command.scalars,
         givenDir: start.command.hasGivenDir === true ? 1 : undefined,
+        openStdin: live.input === null ? undefined : 1,
+        ttyCols: start.command.tty?.cols,
+        ttyRows: start.command.tty?.rows,
       }),
     });
   }
@@ -330,9 +348,12 @@ export class CommandRunner implements Runner {
     switch (frame.type) {
       case 'started':
         live.isStarted = true;
+        live.input?.began();
         return live.listener.started(frame.pid, frame.at);
       case 'growth':
         return live.listener.growth(frame);
+      case 'input_taken':
+        return live.input?.taken(frame);
       case 'start_failed':
         return live.report(startFailed(frame, live.start.command, this.#options.clock.now()));
       case 'exited':

@@ -32,7 +32,7 @@ export function toCommand(
     TMPDIR: privateDir,
     LANG: 'C.UTF-8',
     // What cron and other services set: programs ask for them without a second thought. The runner adds USER and LOGNAME.
-    TERM: 'dumb',
+    TERM: work.tty === undefined ? 'dumb' : 'xterm-256color',
     SHELL: '/bin/sh',
     TRACEPARENT: traceparent,
     ...work.env,
@@ -47,6 +47,7 @@ export function toCommand(
     script,
     scriptFile: scriptFileOf(work),
     stdin: stdinOf(work),
+    tty: work.tty ?? null,
     scalars: work,
     hasGivenDir: work.files !== undefined || work.artifacts !== undefined,
   };
@@ -96,9 +97,9 @@ function programOf(
   }
 }
 
-function stdinOf(spec: FilledProcessWork): Uint8Array | null {
-  if (spec.stdin === undefined) return null;
-  return typeof spec.stdin === 'string'
-    ? Buffer.from(spec.stdin, 'utf8')
-    : Buffer.from(spec.stdin.base64, 'base64');
+function stdinOf({ stdin, tty }: FilledProcessWork): Command['stdin'] {
+  if (tty !== undefined) return 'open';
+  if (stdin === undefined) return null;
+  if (typeof stdin === 'object' && 'open' in stdin) return 'open';
+  return typeof stdin === 'string' ? Buffer.from(stdin, 'utf8') : Buffer.from(stdin.base64, 'base64');
 }

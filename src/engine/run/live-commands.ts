@@ -1,0 +1,178 @@
+// Commands that run, as clients deal with them: what they type, the signals that they send, the size of their terminal.
+import { RefusedError } from '../../domain/errors.ts';
+import { type Execution, isFinished } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { LiveCommand, LiveInput, TerminalSize } from '../../domain/ports/runner.ts';
+import type { Caller } from '../../domain/spec/access.ts';
+import type { Signal, StopScope } from '../../domain/stop.ts';
+import type { Waiters } from '../feed/waiters.ts';
+import type { LiveRuns } from './live-runs.ts';
+
+export interface LiveCommandsDeps {
+  clock: Clock;
+  live: LiveRuns;
+  /** Woken when a live attempt has moved on. */
+  growth: Waiters;
+  own(caller: Caller, id: ExecutionId): Promise<Execution>;
+}
+
+/** A command that runs. */
+export interface LiveHandle {
+  command: LiveCommand;
+  attempt: number;
+}
+
+/** Bytes of a client, and where they begin. */
+export interface InputPart {
+  bytes: AsyncIterable<Uint8Array>;
+  /** Null: at the end of what has come so far. */
+  offset: number | null;
+  /** Whether nothing comes after them. */
+  isLast: boolean;
+}
+
+export interface InputAnswer {
+  attempt: number;
+  offset: number;
+  isOpen: boolean;
+}
+
+export interface Patience {
+  /** How long to wait for the start, and for a command that does not read, milliseconds. */
+  waitMs: number;
+  /** Aborts when the client has gone. */
+  signal: AbortSignal;
+}
+
+export class LiveCommands {
+  readonly #deps: LiveCommandsDeps;
+
+  constructor(deps: LiveCommandsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The command of an execution, once it runs.
+   *
+   * @throws RefusedError `not_found`, `execution_finished`, `execution_not_running` when it has not started in time
+   */
+  async running(caller: Caller, id: ExecutionId, { waitMs, signal }: Patience): Promise<LiveHandle> {
+    const { clock, live, growth } = this.#deps;
+    const endsAt = clock.monotonic() + waitMs;
+    const { runId } = await this.#deps.own(caller, id);
+    const watch = growth.watch(runId, id);
+    try {
+      for (;;) {
+        const execution = await this.#deps.own(caller, id);
+        if (isFinished(execution)) throw finished(id);
+        const run = live.get(execution.runId);
+        if (run?.stage === 'running' && run.attempt?.command != null)
+          return { command: run.attempt.command, attempt: run.name.attempt };
+        const leftMs = endsAt - clock.monotonic();
+        if (leftMs <= 0 || !(await watch.next(leftMs, signal))) throw notRunning(id, waitMs);
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  /** @throws RefusedError as `running` does */
+  async signal(
+    caller: Caller,
+    id: ExecutionId,
+    { signal, scope }: { signal: Signal; scope: StopScope },
+    patience: Patience,
+  ): Promise<LiveHandle> {
+    const handle = await this.running(caller, id, patience);
+    handle.command.signal(signal, scope);
+    return handle;
+  }
+
+  /** @throws RefusedError as `running` does, and `no_terminal` */
+  async resize(caller: Caller, id: ExecutionId, size: TerminalSize, patience: Patience): Promise<LiveHandle> {
+    const handle = await this.running(caller, id, patience);
+    if (!handle.command.hasTerminal)
+      throw new RefusedError(
+        'no_terminal',
+        `The execution ${id} has no terminal. Submit it with tty to give it one.`,
+      );
+    handle.command.resize(size);
+    return handle;
+  }
+
+  /**
+   * Takes in input as fast as the command reads it.
+   *
+   * @throws RefusedError as `running` does; `input_closed`; `input_offset`; `input_not_read` when the command reads nothing
+   *   for too long, with what has been taken in before
+   */
+  async input(caller: Caller, id: ExecutionId, part: InputPart, patience: Patience): Promise<InputAnswer> {
+    const { command, attempt } = await this.running(caller, id, patience);
+    const { input } = command;
+    if (input === null)
+      throw closed(`The execution ${id} takes no input while it runs. Submit it with stdin {"open": true}.`);
+    if (part.offset !== null && part.offset > input.offset) throw gap(part.offset, input);
+    let at = part.offset;
+    for await (const bytes of part.bytes) {
+      await this.#take(id, input, bytes, at, patience);
+      if (at !== null) at += bytes.length;
+    }
+    // The end comes behind all bytes before it, also when it is said again.
+    if (part.isLast && (at === null || at >= input.offset)) input.close();
+    return { attempt, offset: input.offset, isOpen: input.isOpen };
+  }
+
+  async #take(
+    id: ExecutionId,
+    input: LiveInput,
+    bytes: Uint8Array,
+    offset: number | null,
+    { waitMs, signal }: Patience,
+  ): Promise<void> {
+    let [rest, at] = [bytes, offset];
+    while (rest.length > 0) {
+      const from = at ?? input.offset;
+      const taken = input.add(rest, from);
+      if (taken === null) throw gap(from, input);
+      rest = rest.subarray(taken);
+      if (at !== null) at += taken;
+      if (rest.length === 0) return;
+      if (!input.isOpen)
+        throw closed(`The input of ${id} is closed. execd has taken in ${input.offset} bytes of it.`);
+      await this.#untilRoom(id, input, waitMs, signal);
+    }
+  }
+
+  async #untilRoom(id: ExecutionId, input: LiveInput, waitMs: number, signal: AbortSignal): Promise<void> {
+    const timeUp = new AbortController();
+    const timer = this.#deps.clock.timer(waitMs, () => timeUp.abort());
+    try {
+      await input.whenRoom(AbortSignal.any([signal, timeUp.signal]));
+    } catch (error) {
+      if (!timeUp.signal.aborted) throw error;
+      const detail = `The command of ${id} has read nothing for ${waitMs} ms. execd has taken in ${input.offset} bytes of its input. Continue at this offset.`;
+      throw new RefusedError('input_not_read', detail, { retryAfterS: 1 });
+    } finally {
+      timer.cancel();
+    }
+  }
+}
+
+const finished = (id: ExecutionId) =>
+  new RefusedError('execution_finished', `The execution ${id} has finished.`);
+
+const notRunning = (id: ExecutionId, waitMs: number) =>
+  new RefusedError(
+    'execution_not_running',
+    `The execution ${id} has no command that runs; execd has waited ${waitMs} ms for it.`,
+    { retryAfterS: 1 },
+  );
+
+const closed = (detail: string) => new RefusedError('input_closed', detail);
+
+function gap(offset: number, input: LiveInput): RefusedError {
+  const message = `is ${offset}, but execd has ${input.offset} bytes of the input: continue there`;
+  const fields = [{ field: '?offset', message }];
+  return new RefusedError('input_offset', `?offset: ${message}`, { fields });
+}

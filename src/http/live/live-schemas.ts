@@ -1,0 +1,50 @@
+// What clients say to a command that runs, and what they get for it.
+import { z } from 'zod';
+import { SIGNALS, STOP_SCOPES } from '../../domain/stop.ts';
+import { digits, flag } from '../edge/query.ts';
+import { count } from '../edge/schemas.ts';
+
+const MAX_WAIT_S = 60;
+const wait = digits(
+  0,
+  MAX_WAIT_S,
+  'How long to wait, seconds: until the command runs, and each time it does not read its input.',
+).default(30);
+
+export const inputQuery = z.strictObject({
+  offset: digits(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'Where the bytes of the body begin in the input. execd skips bytes that it has. Default: behind them.',
+  ).optional(),
+  close: flag().default(false).describe('Whether the input ends after these bytes.'),
+  wait,
+});
+
+export const inputState = z
+  .strictObject({
+    execution_id: z.string().describe('The execution.'),
+    attempt: z.int().describe('The attempt that reads it.'),
+    offset: count.describe('Bytes of input that execd has taken in for this attempt.'),
+    open: z.boolean().describe('Whether it takes more.'),
+  })
+  .describe('The input of an execution.');
+
+export const signalBody = z.strictObject({
+  signal: z.enum(SIGNALS).describe('The signal.'),
+  scope: z
+    .enum(STOP_SCOPES)
+    .optional()
+    .describe('`all` (default): every process of the command gets it. `main`: the first process gets it.'),
+});
+
+export const signalSent = z
+  .strictObject({
+    execution_id: z.string().describe('The execution.'),
+    attempt: z.int().describe('The attempt that it was sent to.'),
+    signal: z.enum(SIGNALS).describe('The signal.'),
+    scope: z.enum(STOP_SCOPES).describe('Who gets it.'),
+  })
+  .describe('A signal that was sent.');
+
+export const liveComponents = { InputState: inputState, SignalRequest: signalBody, SignalSent: signalSent };

@@ -1,0 +1,128 @@
+// Commands that are spoken with while they run: input in parts, signals.
+import t from 'tap';
+import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
+import { type SharedService, sharedService, shell } from '../helpers/build.ts';
+import { until } from '../helpers/processes.ts';
+
+const BYTES = { 'content-type': 'application/octet-stream' };
+const OPEN = { stdin: { open: true } };
+interface State {
+  attempt: number;
+  offset: number;
+  open: boolean;
+}
+
+const send = (s: SharedService, id: string, query: string, bytes?: string | Uint8Array) =>
+  s.call<State>('POST', `/v1/executions/${id}/stdin${query}`, bytes, bytes === undefined ? {} : BYTES);
+const logOf = async (s: SharedService, id: string) =>
+  (await s.call<string>('GET', `/v1/executions/${id}/logs?format=raw`)).text;
+const says = (s: SharedService, id: string, text: string) =>
+  until(`it says ${JSON.stringify(text)}`, async () => (await logOf(s, id)).includes(text));
+
+const HOSTS = { native: {}, node: { EXECUTION_RUNNER_HOST: 'node' } };
+for (const [host, env] of Object.entries(HOSTS)) {
+  t.test(`input comes in parts, each once, and ends when it is closed: ${host} host`, async (t) => {
+    const s = await sharedService(t, env);
+    const { id } = await s.submit(shell('while read -r line; do echo "<$line>"; done; echo end', OPEN));
+    t.match(await send(s, id, '', 'one\ntw'), { status: 200, body: { attempt: 1, offset: 6, open: true } });
+    t.match((await send(s, id, '?offset=4', 'two\nth')).body, { offset: 10 }, 'what is known is skipped');
+    t.match((await send(s, id, '?offset=0', 'one\n')).body, { offset: 10 }, 'a repeat does no harm');
+    t.match(await send(s, id, '?offset=11', 'x'), {
+      status: 409,
+      body: {
+        type: 'urn:execd:error:input_offset',
+        errors: [{ field: '?offset', message: /is 11, but execd has 10 bytes/ }],
+      },
+    });
+    await says(s, id, '<one>\n<two>\n');
+    t.match((await send(s, id, '?offset=10&close=true', 'ree\n')).body, { offset: 14, open: false });
+    const again = await send(s, id, '?offset=10&close=true', 'ree\n');
+    t.ok(again.status === 200 || again.status === 409, `a repeat of the last part: ${again.status}`);
+    t.match(await s.finished(id), { status: 'completed' });
+    t.equal(await logOf(s, id), '<one>\n<two>\n<three>\nend\n');
+    t.match(await send(s, id, '', 'late'), {
+      status: 409,
+      body: { type: 'urn:execd:error:execution_finished' },
+    });
+  });
+
+  t.test(`a signal reaches the command, and shows in its end: ${host} host`, async (t) => {
+    const s = await sharedService(t, env);
+    const { id } = await s.submit(shell('trap "echo reloaded" HUP; echo up; while :; do sleep 0.02; done'));
+    await says(s, id, 'up\n');
+    const signal = (body: object) => s.call('POST', `/v1/executions/${id}/signals`, body);
+    t.match(await signal({ signal: 'SIGHUP', scope: 'main' }), {
+      status: 202,
+      body: { execution_id: id, attempt: 1, signal: 'SIGHUP', scope: 'main' },
+    });
+    await says(s, id, 'reloaded\n');
+    t.match(await signal({ signal: 'HUP' }), { status: 400 });
+    await signal({ signal: 'SIGKILL' });
+    t.match(await s.finished(id), { status: 'failed', outcome: { cause: 'signalled', signal: 'SIGKILL' } });
+    t.match(await signal({ signal: 'SIGHUP' }), { status: 409 });
+  });
+}
+
+t.test('what cannot take input says so by name, and waits no longer than it was told', async (t) => {
+  const s = await sharedService(t);
+  const deaf = await s.submit(shell('sleep 60', OPEN));
+  await s.inPhase(deaf.id, 'running');
+  const stalled = await send(s, deaf.id, '?wait=0', new Uint8Array(1_000_000));
+  t.match(stalled, {
+    status: 409,
+    body: { type: 'urn:execd:error:input_not_read', detail: /Continue at this offset/ },
+  });
+  const held = Number(/taken in (\d+) bytes/.exec(stalled.text)?.[1]);
+  t.ok(held >= 256 * 1024 && held <= 256 * 1024 + 1_100_000, `${held} bytes are held`);
+  const plain = await s.submit(shell('sleep 60'));
+  await s.inPhase(plain.id, 'running');
+  t.match(await send(s, plain.id, '', 'x'), {
+    status: 409,
+    body: { type: 'urn:execd:error:input_closed', detail: /Submit it with stdin \{"open": true\}/ },
+  });
+  const later = await s.submit(shell('true', { ...OPEN, delay_ms: 60_000 }));
+  t.match(await send(s, later.id, '?wait=0', 'x'), {
+    status: 409,
+    body: { type: 'urn:execd:error:execution_not_running' },
+  });
+  t.equal((await s.call('POST', `/v1/executions/${plain.id}/stdin`, {})).status, 415);
+});
+
+t.test('input that comes later fits neither retries nor the cache nor a terminal with a text', async (t) => {
+  const s = await sharedService(t);
+  const cases: [object, string][] = [
+    [{ ...OPEN, retry: { attempts: 2 } }, '/retry'],
+    [{ ...OPEN, retry_safe: true }, '/retry_safe'],
+    [{ ...OPEN, cache: {} }, '/cache'],
+    [{ tty: { cols: 80, rows: 24 }, stdin: 'text' }, '/stdin'],
+    [{ tty: { cols: 0, rows: 24 } }, '/tty/cols'],
+    [{ stdin: { open: false } }, '/stdin'],
+  ];
+  for (const [more, field] of cases) {
+    const { status, body } = await s.call<{ errors: { field: string }[] }>(
+      'POST',
+      '/v1/executions',
+      shell('true', more),
+    );
+    t.match({ status, field: body.errors[0]?.field.slice(0, field.length) }, { status: 400, field });
+  }
+});
+
+t.test('a terminal, or its refusal by name', async (t) => {
+  const s = await sharedService(t);
+  const made = await s.submit(
+    shell('stty size; echo $TERM; read -r a; echo "<$a>"', { tty: { cols: 90, rows: 20 } }),
+  );
+  await says(s, made.id, 'xterm-256color\r\n');
+  await send(s, made.id, '', 'typed\n');
+  t.match(await s.finished(made.id), {
+    result: { stdout: '20 90\r\nxterm-256color\r\ntyped\r\n<typed>\r\n', stderr: '' },
+  });
+  const none = await sharedService(t, HOSTS.node);
+  const refused: ExecutionWire = await none.run(shell('true', { tty: { cols: 90, rows: 20 } }));
+  t.match(refused, {
+    status: 'failed',
+    outcome: { cause: 'spawn_failed', reason: 'terminal_unavailable' },
+    error: { message: /The Node host does not offer terminals/ },
+  });
+});
