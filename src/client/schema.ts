@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 7adb4a61559fa97b753067580f6e25a151f887b50fecd9ed7fdd7693ff946d33.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 09809d5694b678fea7e3721c410cda0909652e53725b8f781dab6e5ac10c7b07.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -254,6 +254,28 @@ export interface paths {
          *     Requires the scope `submit`.
          */
         post: operations["sendExecutionInput"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/executions/{id}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attach to an execution by WebSocket
+         * @description Sends output as it is written, and takes input, signals and terminal sizes. docs/live.md has the messages. Input requires the scope `submit`, signals the scope `cancel`.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["attachExecution"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3071,7 +3093,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -6888,6 +6910,41 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    attachExecution: {
+        parameters: {
+            query?: {
+                /** @description Send the output behind this position of the log. Default: from the beginning. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The connection is a WebSocket from here on. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -154,6 +154,7 @@ export const CATALOGUE = {
   limit_reached: refused(429, 'No slot is free', true),
   too_many_streams: refused(429, 'Too many streams are open', true),
   too_many_open_requests: refused(429, 'The user has too many open requests', true),
+  websocket_required: refused(426, 'The route is for WebSockets'),
   headers_too_large: refused(431, 'The headers are too large'),
   internal_error: refused(500, 'The server failed to handle the request', true),
   log_unreadable: refused(500, 'The log cannot be read', true),

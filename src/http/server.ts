@@ -1,6 +1,7 @@
 // The HTTP server: puts plugins and routes together. It translates, and decides nothing.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Hooks } from '../domain/operations/hook.ts';
@@ -32,6 +33,8 @@ import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { artifactRoutes } from './files/artifact-routes.ts';
 import { uploadRoutes } from './files/upload-routes.ts';
+import { MAX_MESSAGE_BYTES } from './live/attached.ts';
+import { attachRoute } from './live/attach-route.ts';
 import { liveRoutes } from './live/live-routes.ts';
 import { runRoute } from './run/run-route.ts';
 import { hookRoutes } from './hooks/routes.ts';
@@ -121,6 +124,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     connectionTimeout: SILENCE_MS,
     keepAliveTimeout: 72_000,
     http: {
+      // All other upgrades, such as that to HTTP/2, are left out, as RFC 9110 §7.8 allows.
+      shouldUpgradeCallback: ({ headers: { upgrade = '' } }) => upgrade.toLowerCase() === 'websocket',
       ...{ headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: 16_384 },
       ServerResponse: patientResponse(options.clock),
     },
@@ -150,6 +155,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     done();
   });
   refuseUnknownRoutes(app);
+  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES } });
   acceptJsonOnly(app, options.bodyBytesOf);
   quotaFields(app, engine);
   const requests = requestSchemas(limits);
@@ -165,6 +171,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
   await liveRoutes(app, options);
+  attachRoute(app, options);
   artifactRoutes(app, options);
   await uploadRoutes(app, options);
   explainRoute(app, { engine });

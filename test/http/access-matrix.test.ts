@@ -32,6 +32,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/reports/operations': { scope: 'read' },
   'GET /v1/executions/:id/result': { scope: 'read', foreign: 404 },
   'GET /v1/executions/:id/logs': { scope: 'read', foreign: 404 },
+  'GET /v1/executions/:id/attach': { scope: 'read' },
   'POST /v1/executions/:id/stdin': { scope: 'submit', foreign: 404 },
   'POST /v1/executions/:id/signals': { scope: 'cancel', body: { signal: 'SIGHUP' }, foreign: 404 },
   'POST /v1/executions/:id/cancel': { scope: 'cancel', foreign: 404 },

@@ -1,7 +1,7 @@
 // Commands that are spoken with while they run: input in parts, signals.
 import t from 'tap';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
-import { type SharedService, sharedService, shell } from '../helpers/build.ts';
+import { rawRequest, type SharedService, sharedService, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
 
 const BYTES = { 'content-type': 'application/octet-stream' };
@@ -125,4 +125,113 @@ t.test('a terminal, or its refusal by name', async (t) => {
     outcome: { cause: 'spawn_failed', reason: 'terminal_unavailable' },
     error: { message: /The Node host does not offer terminals/ },
   });
+});
+
+interface Said {
+  type: string;
+  [name: string]: unknown;
+}
+
+/** A WebSocket that is attached, with what has come over it. */
+async function attach(s: SharedService, id: string, query = '') {
+  const socket = new WebSocket(`${s.url.replace('http', 'ws')}/v1/executions/${id}/attach${query}`);
+  socket.binaryType = 'arraybuffer';
+  const said: Said[] = [];
+  const output: Buffer[] = [];
+  let offset = 0;
+  socket.addEventListener('message', (event) => {
+    const data = event.data as string | ArrayBuffer;
+    if (typeof data === 'string') return void said.push(JSON.parse(data) as Said);
+    const bytes = Buffer.from(data);
+    output.push(bytes.subarray(13));
+    offset = Number(bytes.readBigUInt64BE(5)) + bytes.length - 13;
+  });
+  const closed = new Promise<CloseEvent>((resolve) =>
+    socket.addEventListener('close', (event) => resolve(event)),
+  );
+  await new Promise<void>((resolve, reject) => {
+    socket.addEventListener('open', () => resolve());
+    socket.addEventListener('error', () => reject(new Error('the connection was refused')));
+  });
+  return {
+    closed,
+    text: () => Buffer.concat(output).toString(),
+    cursor: () => `1.${offset}`,
+    close: () => socket.close(),
+    say: (message: object) => socket.send(JSON.stringify(message)),
+    input(at: number, text: string) {
+      const head = Buffer.alloc(8);
+      head.writeBigUInt64BE(BigInt(at));
+      socket.send(Buffer.concat([head, Buffer.from(text)]));
+    },
+    said: async (type: string): Promise<Said> => {
+      await until(`it says ${type}`, () => said.some((one) => one.type === type));
+      return said.splice(
+        said.findIndex((one) => one.type === type),
+        1,
+      )[0] as Said;
+    },
+  };
+}
+
+t.test('a WebSocket carries output, input, sizes and signals, and another one continues it', async (t) => {
+  const s = await sharedService(t);
+  const command =
+    'trap "stty size" WINCH; echo up; while read -r a || [ $? -gt 128 ]; do echo "<$a>"; done; echo end';
+  const { id } = await s.submit(shell(command, { tty: { cols: 80, rows: 24 } }));
+  const one = await attach(s, id);
+  t.match(await one.said('ready'), {
+    execution_id: id,
+    attempt: 1,
+    tty: true,
+    input: { offset: 0, open: true },
+  });
+  one.input(0, 'first\n');
+  t.match(await one.said('input'), { offset: 6, open: true });
+  await until('it has answered', () => one.text().includes('<first>\r\n'));
+  const cursor = one.cursor();
+  one.close();
+  await one.closed;
+  const two = await attach(s, id, `?cursor=${cursor}`);
+  t.match(await two.said('ready'), { input: { offset: 6 } });
+  two.input(0, 'first\n');
+  t.match(await two.said('input'), { offset: 6 }, 'what is known is skipped');
+  two.input(9, 'x');
+  t.match(await two.said('error'), { error: 'input_offset', detail: /continue there/ });
+  two.say({ type: 'resize', cols: 132, rows: 50 });
+  two.say({ type: 'signal', signal: 'SIGWINCH', scope: 'main' });
+  two.input(6, 'second\n');
+  await until('it has answered', () =>
+    /50 132\r\n[^]*<second>\r\n|<second>\r\n[^]*50 132\r\n/.test(two.text()),
+  );
+  t.notMatch(two.text(), /first/, 'what the first one had got does not come again');
+  two.say({ type: 'close_input', offset: 13 });
+  t.match(await two.said('end'), { exit_code: 0, cause: 'exited', complete: true });
+  t.match(await two.closed, { code: 1000 });
+});
+
+t.test('a WebSocket to what has ended gets the output and the end; nonsense ends it', async (t) => {
+  const s = await sharedService(t);
+  const { id } = await s.run(shell('echo out; exit 3'));
+  const one = await attach(s, id);
+  t.match(await one.said('end'), { exit_code: 3 });
+  await one.closed;
+  t.equal(one.text(), 'out\n');
+  const live = await s.submit(shell('sleep 60'));
+  const two = await attach(s, live.id);
+  await two.said('ready');
+  two.input(0, 'x');
+  t.match(await two.said('error'), { error: 'input_closed' });
+  two.say({ type: 'dance' });
+  t.match(await two.closed, { code: 1003 });
+  t.match(await s.call('GET', `/v1/executions/${id}/attach`), {
+    status: 426,
+    body: { type: 'urn:execd:error:websocket_required' },
+  });
+  await t.rejects(attach(s, '01900000-0000-7000-8000-000000000000'), /refused/);
+  const upgraded = await rawRequest(s.url, {
+    path: `/v1/executions/${id}`,
+    headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': '' },
+  });
+  t.equal(upgraded.status, 200, 'an upgrade that is not offered is left out');
 });

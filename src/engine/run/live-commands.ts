@@ -25,7 +25,7 @@ export interface LiveHandle {
 
 /** Bytes of a client, and where they begin. */
 export interface InputPart {
-  bytes: AsyncIterable<Uint8Array>;
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Null: at the end of what has come so far. */
   offset: number | null;
   /** Whether nothing comes after them. */
@@ -108,7 +108,12 @@ export class LiveCommands {
    *   for too long, with what has been taken in before
    */
   async input(caller: Caller, id: ExecutionId, part: InputPart, patience: Patience): Promise<InputAnswer> {
-    const { command, attempt } = await this.running(caller, id, patience);
+    return this.feed(id, await this.running(caller, id, patience), part, patience);
+  }
+
+  /** The same for a command that is known to run. */
+  async feed(id: ExecutionId, handle: LiveHandle, part: InputPart, patience: Patience): Promise<InputAnswer> {
+    const { command, attempt } = handle;
     const { input } = command;
     if (input === null)
       throw closed(`The execution ${id} takes no input while it runs. Submit it with stdin {"open": true}.`);

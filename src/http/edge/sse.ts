@@ -10,7 +10,7 @@ import { FairShare } from './fair-share.ts';
 import { SECURITY_HEADERS } from './gate.ts';
 
 /** What is streamed; a label of the metrics. */
-export const STREAMS = ['execution', 'events', 'log'] as const;
+export const STREAMS = ['execution', 'events', 'log', 'attach'] as const;
 export type StreamName = (typeof STREAMS)[number];
 
 /** Why a connection was ended before its stream had an end. */
@@ -49,7 +49,7 @@ export class SseClients {
   readonly #quotaOf: SseOptions['quotaOf'];
   readonly #clients = new Set<SseClient>();
   readonly #stats: Omit<SseStats, 'blocked'> = {
-    clients: { execution: 0, events: 0, log: 0 },
+    clients: { execution: 0, events: 0, log: 0, attach: 0 },
     sent: 0,
     cut: { slow: 0, shutdown: 0 },
   };
@@ -85,6 +85,16 @@ export class SseClients {
         ? `All ${max} streams of this server are in use (EXECUTION_MAX_STREAMS).`
         : `User ${quoted(userId)} has ${held} of the ${max} streams of this server open (EXECUTION_MAX_STREAMS); the others are kept free for other users.`;
     throw tooMany(why);
+  }
+
+  /** Takes a place for a connection that is written to by others; returns what gives it back. */
+  hold(userId: string, stream: StreamName): () => void {
+    const giveBack = this.#share.take(userId);
+    this.#stats.clients[stream] += 1;
+    return () => {
+      giveBack();
+      this.#stats.clients[stream] -= 1;
+    };
   }
 
   /**

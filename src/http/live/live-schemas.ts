@@ -1,7 +1,9 @@
 // What clients say to a command that runs, and what they get for it.
 import { z } from 'zod';
+import { terminalSize } from '../../domain/spec/spec.ts';
 import { SIGNALS, STOP_SCOPES } from '../../domain/stop.ts';
 import { digits, flag } from '../edge/query.ts';
+import { LOG_CURSOR } from '../logs/log-schemas.ts';
 import { count } from '../edge/schemas.ts';
 
 const MAX_WAIT_S = 60;
@@ -46,5 +48,24 @@ export const signalSent = z
     scope: z.enum(STOP_SCOPES).describe('Who gets it.'),
   })
   .describe('A signal that was sent.');
+
+export const attachQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(LOG_CURSOR, 'must be ATTEMPT.OFFSET, as cursor in a record of the log')
+    .optional()
+    .describe('Send the output behind this position of the log. Default: from the beginning.'),
+});
+
+/** What a client says over a WebSocket, beside its input. */
+export const attachMessage = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('close_input'),
+    offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  }),
+  z.strictObject({ type: z.literal('resize'), ...terminalSize.shape }),
+  z.strictObject({ type: z.literal('signal'), ...signalBody.shape }),
+]);
+export type AttachMessage = z.infer<typeof attachMessage>;
 
 export const liveComponents = { InputState: inputState, SignalRequest: signalBody, SignalSent: signalSent };
