@@ -76,12 +76,18 @@ export async function watched<Ended extends { status: string }>(
 }
 
 /** Follows an execution to its end; the exit code of its command is the answer. */
-export async function attach(session: Session, id: string): Promise<number> {
+export async function attach(
+  session: Session,
+  id: string,
+  pass: (session: Session, id: string, signal: AbortSignal) => Promise<void> = async () => undefined,
+): Promise<number> {
   const { terminal, client } = session;
   return watched(session, {
     id,
     async follow(signal) {
-      await copyOutput(session, id, signal);
+      // When the command has ended, nobody waits for what is still to be read here.
+      const passed = pass(session, id, signal).then(() => new Promise<never>(() => undefined));
+      await Promise.race([copyOutput(session, id, signal), passed]);
       return client.wait(id, { signal });
     },
     cancel: (reason) => client.cancel(id, { reason }),

@@ -1,6 +1,7 @@
 // The client: what one writes by hand around every call, written once.
 import { type Api, createApi, dataOf, given, paginate, urlOf } from './calls.ts';
 import { ExecutionFailedError } from './errors.ts';
+import { Attachment, type AttachOptions } from './attach.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
 import {
@@ -23,12 +24,15 @@ import type {
   Execution,
   ExecutionFilter,
   Explanation,
+  InputState,
   OperationsReport,
   OutputEvent,
   PatchRequest,
   Plan,
   PlanRequest,
   ReportQuery,
+  SignalRequest,
+  SignalSent,
   Spec,
 } from './types.ts';
 
@@ -158,6 +162,35 @@ export class Execd {
 
   async cancelAll(body: BulkCancelRequest): Promise<{ cancelled: number; canceling: number }> {
     return dataOf(this.api.POST('/v1/executions/cancel', { body }));
+  }
+
+  /**
+   * Sends input to a command that runs. With `offset`, bytes that execd has are skipped, so that a call that broke off is made
+   * again; without it, they go to the end.
+   */
+  async sendInput(
+    id: string,
+    bytes: Uint8Array | string,
+    query: { offset?: number; close?: boolean; wait?: number } = {},
+  ): Promise<InputState> {
+    return dataOf(
+      this.api.POST('/v1/executions/{id}/stdin', {
+        params: { path: { id }, query },
+        body: bytes as string,
+        bodySerializer: (body) => body,
+        headers: { 'content-type': 'application/octet-stream' },
+      }),
+    );
+  }
+
+  /** Sends a signal to a command that runs; see its end for what becomes of it. */
+  async signal(id: string, body: SignalRequest): Promise<SignalSent> {
+    return dataOf(this.api.POST('/v1/executions/{id}/signals', { params: { path: { id } }, body }));
+  }
+
+  /** Output, input, signals and the size of the terminal of an execution, over one connection. For Node.js and Bun. */
+  attach(id: string, options: AttachOptions = {}): Attachment {
+    return new Attachment({ transport: this.#transport, outageMs: this.#outageMs }, id, options);
   }
 
   /** Runs the same request again. */

@@ -1,4 +1,5 @@
 // The client of execd, for Node, Deno, Bun and browsers: `import { connect } from 'execd/client'`.
+export type { AttachMessage, Attachment, AttachOptions } from './attach.ts';
 export { type Api, dataOf, type Page, paginate } from './calls.ts';
 export { connect, type ConnectOptions, type Execd } from './connect.ts';
 export * from './errors.ts';

@@ -41,7 +41,7 @@ export interface SendOptions {
 
 /** Statuses that pass, with what the standards say about trying again. */
 const PASSING = [429, 502, 503, 504];
-const SAFE_POSTS = /\/(cancel|dry-run|validate|reset|flush|cleanup|reload)$/;
+const SAFE_POSTS = /\/(stdin|cancel|dry-run|validate|reset|flush|cleanup|reload)$/;
 const NOBODY_LISTENS = ['ECONNREFUSED', 'ENOTFOUND', 'ConnectionRefused'];
 
 const MAX_DELAY_MS = 5000;
@@ -99,6 +99,18 @@ export class Transport {
       const reason = response === null ? failure : problemError(response, await bodyOf(response));
       await this.pause({ reason, delayMs, tries }, options.lastTry ?? request.signal);
     }
+  }
+
+  /** Opens a WebSocket; whether it works its events tell. */
+  async socket(path: string): Promise<WebSocket> {
+    const { url, apiKey, user } = this.#options;
+    const key = typeof apiKey === 'function' ? await apiKey() : apiKey;
+    const headers = {
+      ...(key === undefined || key === '' ? {} : { authorization: `Bearer ${key}` }),
+      ...(user === undefined ? {} : { 'execution-user': user }),
+    };
+    // Node.js and Bun take headers, which the standard has no place for.
+    return new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, { headers } as never);
   }
 
   /** Waits before another try, and says so. */

@@ -62,6 +62,33 @@ t.test(
   },
 );
 
+t.test('with -i input is passed on while it comes, with -T the command has the terminal', async (t) => {
+  const { cli, s } = await world(t);
+  const live = await cli(['run', '-iq', '-c', 'while read -r a; do echo "<$a>"; done'], {
+    with: async (child, seen) => {
+      child.stdin?.write('one\n');
+      await until('the first line is answered', () => seen.out.includes('<one>'));
+      child.stdin?.end('two\n');
+    },
+    isOpen: true,
+  });
+  t.match(live, { code: 0, out: '<one>\n<two>\n', err: '' });
+  t.match(await cli(['run', '-T', '--', 'true']), { code: 64, err: /--tty needs a terminal/ });
+  if (spawnSync('script', ['--version']).status !== 0) return;
+  const command = `${process.execPath} ${CLI} run -T -c 'stty size; read -r a; echo "<$a>"; exit 5'`;
+  const tty = await runProgram(['script', '-qec', `stty cols 90 rows 21; ${command}`, '/dev/null'], {
+    env: { ...process.env, ...cli.env, EXECD_URL: s.url },
+    with: async (child, seen) => {
+      await until('it knows its size', () => seen.out.includes('21 90'));
+      child.stdin?.write('typed\r');
+      await until('it has answered', () => seen.out.includes('<typed>'));
+      child.stdin?.end();
+    },
+    isOpen: true,
+  });
+  t.equal(tty.code, 5);
+});
+
 t.test('a signal cancels, and waits for the proof; a second one leaves it alone', async (t) => {
   const { s, cli } = await world(t);
   const once = cli(['run', '-c', 'trap "echo bye; exit 3" TERM; echo ready; sleep 60 & wait'], {

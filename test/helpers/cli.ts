@@ -20,6 +20,8 @@ export interface Cli {
 export interface CliOptions {
   stdin?: string | Buffer;
   env?: NodeJS.ProcessEnv;
+  /** Its input stays open, for `with` to write. */
+  isOpen?: boolean;
   /** Called with the process, to send it signals or close its output. */
   with?: (child: ReturnType<typeof spawn>, seen: { out: string; err: string }) => void | Promise<void>;
 }
@@ -42,16 +44,17 @@ export function cliAt(t: Lifetime, url: string): Cli {
 
 export async function runProgram(
   [program, ...args]: readonly string[],
-  { stdin, env, with: meanwhile }: CliOptions,
+  { stdin, env, isOpen = false, with: meanwhile }: CliOptions,
 ): Promise<Ended> {
   const child = spawn(program as string, args, {
     env,
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [stdin === undefined && !isOpen ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   const seen = { out: '', err: '' };
   child.stdout?.setEncoding('latin1').on('data', (text: string) => (seen.out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (seen.err += text));
-  child.stdin?.on('error', () => undefined).end(stdin);
+  child.stdin?.on('error', () => undefined);
+  if (!isOpen) child.stdin?.end(stdin);
   const closed = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(code ?? (signal === null ? -1 : -2)));

@@ -6,6 +6,7 @@ import type { LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
 import { usage } from '../exits.ts';
+import { attachTerminal, hasTerminal, passInput } from '../live.ts';
 import type { Session } from '../session.ts';
 import { timeOf, wholeNumber } from '../units.ts';
 import { planLogs } from './plans.ts';
@@ -51,7 +52,16 @@ export function logCommands(program: Command, session: Session, end: (code: numb
     .command('attach')
     .summary('follow an execution as if it ran here: output, exit code, Ctrl-C')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
-    .action(async (id: string) => end(await attach(session, await session.idOf(id))));
+    .option('-i, --interactive', 'pass standard input on while it comes')
+    .action(async (id: string, flags: { interactive?: boolean }) => end(await attachTo(session, id, flags)));
+}
+
+/** In this terminal, where the command has one. */
+async function attachTo(session: Session, text: string, flags: { interactive?: boolean }): Promise<number> {
+  const id = await session.idOf(text);
+  const { spec, phase } = await session.client.get(id);
+  if ('tty' in spec && phase !== 'done' && hasTerminal()) return attachTerminal(session, id);
+  return attach(session, id, flags.interactive === true ? passInput : undefined);
 }
 
 async function logs(session: Session, text: string, flags: Flags): Promise<void> {

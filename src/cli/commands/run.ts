@@ -2,17 +2,20 @@
 import type { Command } from 'commander';
 import { namesProcess } from '../../client/kinds.ts';
 import { ConnectionError, ProblemError, type Spec } from '../../client/index.ts';
-import { begun } from '../attach.ts';
-import { Exit, EXIT } from '../exits.ts';
+import { attach, begun } from '../attach.ts';
+import { Exit, EXIT, usage } from '../exits.ts';
 import { many } from '../options.ts';
 import { type RunFlags, specOf } from '../run-spec.ts';
 import type { Session } from '../session.ts';
+import { attachTerminal, hasTerminal, passInput, terminalSize } from '../live.ts';
 import { asStdin, isPiped, readAll } from '../stdin.ts';
 
 interface Flags extends RunFlags {
   detach?: boolean;
   dryRun?: boolean;
   stdin: boolean;
+  interactive?: boolean;
+  tty?: boolean;
   idempotencyKey?: string;
 }
 
@@ -22,6 +25,7 @@ Examples:
   $ execd run -c 'ls | wc -l'                   runs a line of bash
   $ execd run -w . -e CI=1 -- npm test          in this directory (of the server's machine), with a variable
   $ git diff | execd run -- wc -l               with input
+  $ execd run -T -- bash                        in this terminal
   $ execd run -d -t 2h -l team=web -- ./build   returns at once, and prints the id
   $ execd run --operation deploy -p env=prod    runs an operation by its name
 
@@ -47,6 +51,8 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('-e, --env <name[=value]>', 'a variable; without a value, the value here; repeatable', many)
     .option('--env-file <file>', 'variables from a file; repeatable', many)
     .option('-n, --no-stdin', 'do not pass on standard input')
+    .option('-i, --interactive', 'pass standard input on while it comes')
+    .option('-T, --tty', 'give the command this terminal; Ctrl-] leaves it running')
     .option('-d, --detach', 'return at once, and print the id')
     .option('-t, --timeout <duration>', 'longest attempt, as 90s, 5m or 1h30m')
     .option('--idle-timeout <duration>', 'longest time without output')
@@ -77,7 +83,11 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
   const { terminal, client } = session;
   const spec = specOf(words, flags, terminal.env);
   if (flags.dryRun === true) return dryRun(session, spec);
-  if (flags.stdin && flags.spec !== '-' && takesStdin(spec) && isPiped()) {
+  const isTerminal = flags.tty === true;
+  if (isTerminal && !hasTerminal()) throw usage('--tty needs a terminal as standard input and output.');
+  if (isTerminal) Object.assign(spec, { tty: terminalSize() });
+  else if (flags.interactive === true) Object.assign(spec, { stdin: { open: true } });
+  else if (flags.stdin && flags.spec !== '-' && takesStdin(spec) && isPiped()) {
     const bytes = await readAll(terminal);
     if (bytes.length > 0) Object.assign(spec, { stdin: asStdin(bytes) });
   }
@@ -87,7 +97,9 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
     throw refused(error);
   });
   session.isBack();
-  return begun(session, execution, flags.detach === true);
+  if (isTerminal) return begun(session, execution, flags.detach === true, attachTerminal);
+  const passed = flags.interactive === true ? passInput : undefined;
+  return begun(session, execution, flags.detach === true, (of, id) => attach(of, id, passed));
 }
 
 function takesStdin(spec: Spec): boolean {
