@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 09809d5694b678fea7e3721c410cda0909652e53725b8f781dab6e5ac10c7b07.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 9974e56d78fc02f41d9820ad3b485ff3975b32ddda77c2f0f3f4df3f41e64cb9.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -624,6 +624,146 @@ export interface paths {
         get: operations["getPlanLog"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/signals/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a signal to a plan
+         * @description Ends each step of the plan that waits for the signal; its payload becomes their value. If no step waits for it, execd keeps it for the next step that does. With an `Idempotency-Key`, a repeated signal is the first one.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["sendSignal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the signals of a plan
+         * @description Lists the signals that were sent to a plan, and the steps that they ended.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listSignals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List approvals that wait for your decision
+         * @description Lists the approvals on which you may decide and have not yet, also in plans of other users.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/approvals/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an approval
+         * @description Returns what a step waits for, and what was decided. The user of the plan and those who may decide see it.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getApproval"];
+        put?: never;
+        /**
+         * Approve or reject
+         * @description Decides on an approval as you. One rejection ends it; approvals end it when there are as many as it requires.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plans/{id}/approvals/{step}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create links for a decision
+         * @description Returns two links for a chat message or a mail. Whoever opens one and presses its button decides as you, without an API key. A user decides once, so the first use counts.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["createDecisionLinks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approvals/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an approval by a link
+         * @description Shows what is to be decided. It decides nothing: programs that preview links call it.
+         */
+        get: operations["getApprovalByLink"];
+        put?: never;
+        /**
+         * Decide by a link
+         * @description Decides as the user of the link. The link is the credential.
+         */
+        post: operations["decideByLink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2706,7 +2846,7 @@ export interface components {
             /** @description Receiver: an http or https URL. */
             url: string;
             /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-            events?: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+            events?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result?: boolean;
             /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
@@ -2778,7 +2918,7 @@ export interface components {
             /** @description Only these statuses. */
             status?: ("pending" | "running")[];
             /** @description Only these kinds. */
-            kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+            kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[];
             /** @description Only this task_id. */
             task_id?: string;
             /** @description Only executions that have all of these labels. */
@@ -2813,7 +2953,7 @@ export interface components {
              * @description Finer than the status. `done` is the last phase.
              * @enum {string}
              */
-            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            phase: "scheduled" | "awaiting" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
             /** @description Grows with each change of the stored execution. */
             revision: number;
             kind: components["schemas"]["Kind"];
@@ -2903,7 +3043,7 @@ export interface components {
                  * @description Why it waits.
                  * @enum {string}
                  */
-                reason: "no_free_slot" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined";
+                reason: "no_free_slot" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined" | "signal" | "approval" | "time";
             } | null;
             cancel: components["schemas"]["Cancel"];
             /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
@@ -2911,7 +3051,7 @@ export interface components {
                 /** @description The receiver. */
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-                events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
                 /** @description The secret that execd created. Only in the response to the submission. */
@@ -3083,7 +3223,7 @@ export interface components {
          * @description What runs.
          * @enum {string}
          */
-        Kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan";
+        Kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan";
         /**
          * @description Isolation of processes, from the weakest tier to the strongest.
          * @enum {string}
@@ -3093,7 +3233,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -3165,7 +3305,7 @@ export interface components {
              * @description Why it ended. It decides which of the other fields are present.
              * @enum {string}
              */
-            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
             /** @description For `exited`: the exit code. */
             exit_code?: number;
             /** @description For `signalled`: the signal. */
@@ -3273,7 +3413,7 @@ export interface components {
              * @description Finer than the status. `done` is the last phase.
              * @enum {string}
              */
-            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
+            phase: "scheduled" | "awaiting" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
             /** @description All of it in a few sentences. */
             summary: string;
             /** @description Time from its acceptance to its first attempt, or until now, milliseconds. */
@@ -3299,7 +3439,7 @@ export interface components {
              * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
              * @enum {string}
              */
-            reason: "joined" | "start_time" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
+            reason: "joined" | "signal" | "approval" | "time" | "start_time" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
             /** @description The same in words. */
             words: string;
             /** @description Executions before it; null if it is not in the queue. */
@@ -3366,7 +3506,7 @@ export interface components {
              * @description The cause of its outcome.
              * @enum {string}
              */
-            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+            cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
             /** @description The error; null if it completed. */
             error: {
                 code: components["schemas"]["ErrorCode"];
@@ -3419,7 +3559,7 @@ export interface components {
             /** @description From 1. */
             number: number;
             /** @description How it ended; null while it runs. */
-            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
+            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
             /** @description Why it did not complete; null if it did. */
             message: string | null;
             /** @description Whether another attempt followed, or will. */
@@ -3544,7 +3684,7 @@ export interface components {
                  * @description How they ended.
                  * @enum {string}
                  */
-                cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
+                cause: "exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported";
                 /** @description How many. */
                 count: number;
             }[];
@@ -3689,7 +3829,7 @@ export interface components {
             delay_ms?: number;
         };
         /** @description A step: a spec with the fields of a step. Any value that is not a field of the step itself may be, or contain, a reference such as `${steps.build.stdout}`; so a reference may stand in place of a number or an object. */
-        PlanStepRequest: components["schemas"]["ExecStep"] | components["schemas"]["ShellStep"] | components["schemas"]["ScriptStep"] | components["schemas"]["AwsCliStep"] | components["schemas"]["HttpStep"] | components["schemas"]["OperationStep"] | components["schemas"]["PlanStep"];
+        PlanStepRequest: components["schemas"]["ExecStep"] | components["schemas"]["ShellStep"] | components["schemas"]["ScriptStep"] | components["schemas"]["AwsCliStep"] | components["schemas"]["HttpStep"] | components["schemas"]["OperationStep"] | components["schemas"]["WaitStep"] | components["schemas"]["PlanStep"];
         ExecStep: {
             /**
              * @description A program, without a shell. (enum property replaced by openapi-typescript)
@@ -4000,6 +4140,46 @@ export interface components {
             /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
             while?: components["schemas"]["While"];
         };
+        WaitStep: {
+            /**
+             * @description A wait: it runs nothing and holds no slot. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "wait";
+            signal?: components["schemas"]["WaitSignal"];
+            approval?: components["schemas"]["WaitApproval"];
+            /**
+             * Format: date-time
+             * @description Wait until this time. A time in the past ends the wait at once.
+             */
+            until?: string;
+            /** @description Wait this long, milliseconds. */
+            delay_ms?: number;
+            /** @description A group of your choice. Default: that of the plan. */
+            task_id?: string;
+            labels?: components["schemas"]["Labels"];
+            /** @description Has no effect: a wait needs no slot. */
+            priority?: number;
+            /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
+            name?: string;
+            /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
+            depends_on?: string[];
+            /**
+             * @description How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.
+             * @enum {string}
+             */
+            run_if?: "success" | "failure" | "always";
+            /** @description CEL expression. If it is false, the step is skipped. */
+            when?: string;
+            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            continue_on_error?: boolean;
+            /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
+            outputs?: components["schemas"]["Outputs"];
+            /** @description Run the step once for each item, with `${item}` and `${index}`. */
+            foreach?: components["schemas"]["ForEach"];
+            /** @description Run the step while a condition is true, with `${iteration}` and `${previous}`. */
+            while?: components["schemas"]["While"];
+        };
         PlanStep: {
             /**
              * @description A plan within the plan. (enum property replaced by openapi-typescript)
@@ -4098,6 +4278,37 @@ export interface components {
             /** @description From submission to the end of the plan, milliseconds. */
             total_ms?: number;
         };
+        /** @description Wait for a signal. Its payload is the value of the step. */
+        WaitSignal: {
+            /** @description Name of the signal: `POST /v1/plans/{id}/signals/{name}` sends it. */
+            name: string;
+            /** @description JSON Schema of the payload, without `$ref` to other documents. Default: any JSON value. */
+            schema?: {
+                [key: string]: unknown;
+            };
+            /** @description Longest wait, milliseconds. Default: no limit. */
+            expires_ms?: number;
+            /** @description Value if no signal comes in time. Without it, the step then times out. */
+            default?: unknown;
+        };
+        /** @description Wait for a decision. One rejection ends the wait, and the step fails. */
+        WaitApproval: {
+            /** @description What is to be decided, for those who decide. */
+            message?: string;
+            /** @description Users who may decide. Default: the user of the plan. Administrators may always decide. */
+            users?: string[];
+            /** @description Approvals that are needed. Default: 1. */
+            required?: number;
+            /** @description Whether the user of the plan, and whoever submitted it, may not decide. Default: false. */
+            four_eyes?: boolean;
+            /** @description Longest wait, milliseconds. Default: no limit. */
+            expires_ms?: number;
+            /**
+             * @description What counts if the time is up. Default: `reject`.
+             * @enum {string}
+             */
+            on_expiry?: "approve" | "reject";
+        };
         /** @description A plan: several steps that were submitted in one request. */
         Plan: {
             /** @description Unique id, a UUID (version 7). */
@@ -4192,7 +4403,7 @@ export interface components {
                 /** @description The receiver. */
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-                events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
                 /** @description The secret that execd created. Only in the response to the submission. */
@@ -4221,7 +4432,7 @@ export interface components {
              * @description What it runs. A loop is a plan with a step for each round.
              * @enum {string}
              */
-            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan";
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan";
             /**
              * @description Status of the step.
              * @enum {string}
@@ -4231,7 +4442,7 @@ export interface components {
              * @description Finer than the status.
              * @enum {string}
              */
-            phase: "waiting" | "scheduled" | "joined" | "queued" | "scheduled_retry" | "running" | "canceling" | "done";
+            phase: "waiting" | "scheduled" | "awaiting" | "joined" | "queued" | "scheduled_retry" | "running" | "canceling" | "done";
             /** @description Its execution; null until it begins, or if it is skipped. */
             execution_id: string | null;
             /** @description Names of the steps that must end first. */
@@ -4480,6 +4691,128 @@ export interface components {
         ScheduleRunList: {
             /** @description The latest 100 due times, the latest first. */
             items: components["schemas"]["ScheduleRun"][];
+        };
+        SignalRequest: {
+            /**
+             * @description The signal.
+             * @enum {string}
+             */
+            signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTSTP" | "SIGWINCH" | "SIGALRM";
+            /**
+             * @description `all` (default): every process of the command gets it. `main`: the first process gets it.
+             * @enum {string}
+             */
+            scope?: "all" | "main";
+        };
+        /** @description A signal to a plan. */
+        Signal: {
+            /** @description The plan that keeps it: of inner plans, the outermost. */
+            plan_id: string;
+            /** @description Unique with the plan: the Idempotency-Key of the request, or one that execd made. */
+            id: string;
+            /** @description Name of the signal. */
+            name: string;
+            /** @description The payload. */
+            payload: unknown;
+            /** @description The user who sent it. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            time: string;
+            /** @description The execution of the first step that ended by it; null while no step waited for it. */
+            taken_by: string | null;
+        };
+        /** @description The signals of a plan. */
+        SignalList: {
+            /** @description Oldest first. */
+            items: components["schemas"]["Signal"][];
+        };
+        /** @description A decision on an approval. */
+        DecisionRequest: {
+            /**
+             * @description `approve` or `reject`. It cannot be changed later.
+             * @enum {string}
+             */
+            decision: "approve" | "reject";
+            /** @description Why; later steps and readers see it. */
+            comment?: string;
+        };
+        Decision: {
+            /** @description Who decided. */
+            user: string;
+            /**
+             * @description What they decided.
+             * @enum {string}
+             */
+            decision: "approve" | "reject";
+            /** @description Why; null if they gave no comment. */
+            comment: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+        };
+        /** @description An approval that a step of a plan waits for. */
+        Approval: {
+            /** @description The plan. */
+            plan_id: string;
+            /** @description The step that waits. */
+            step: string;
+            /** @description The execution of the step. */
+            execution_id: string;
+            /**
+             * @description `waiting`: it needs decisions. `ended`: its plan was cancelled before there were enough.
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "rejected" | "ended";
+            /** @description What is to be decided. */
+            message: string | null;
+            /** @description The description of the plan. */
+            description: string | null;
+            /** @description The user of the plan. */
+            user_id: string;
+            /** @description Users who may decide; null: the user of the plan. */
+            users: string[] | null;
+            /** @description Approvals that are needed. */
+            required: number;
+            /** @description Whether the user of the plan may not decide. */
+            four_eyes: boolean;
+            /** @description When its time is up; null: never. */
+            expires_at: string | null;
+            /**
+             * @description What counts then.
+             * @enum {string}
+             */
+            on_expiry: "approve" | "reject";
+            /** @description Decisions so far, the oldest first. */
+            decisions: components["schemas"]["Decision"][];
+        };
+        /** @description Approvals that wait for your decision. */
+        ApprovalList: {
+            /** @description At most 100, the oldest first. */
+            items: components["schemas"]["Approval"][];
+        };
+        /** @description Links for a decision. */
+        LinksRequest: {
+            /** @description How long they can be used, seconds. Default: a day. They end with the approval at the latest. */
+            expires_s?: number;
+        };
+        /** @description Links by which whoever has them decides once, as the user who asked for them. */
+        DecisionLinks: {
+            /** @description Opens a page with a button that approves. */
+            approve: string;
+            /** @description Opens a page with a button that rejects. */
+            reject: string;
+            /** @description The user as whom they decide: you. */
+            user: string;
+            /**
+             * Format: date-time
+             * @description When they expire.
+             */
+            expires: string;
         };
         /** @description Statistics of the cache since the start of the server. */
         CacheStats: {
@@ -5369,18 +5702,6 @@ export interface components {
             /** @description Whether it takes more. */
             open: boolean;
         };
-        SignalRequest: {
-            /**
-             * @description The signal.
-             * @enum {string}
-             */
-            signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTSTP" | "SIGWINCH" | "SIGALRM";
-            /**
-             * @description `all` (default): every process of the command gets it. `main`: the first process gets it.
-             * @enum {string}
-             */
-            scope?: "all" | "main";
-        };
         /** @description A signal that was sent. */
         SignalSent: {
             /** @description The execution. */
@@ -5418,7 +5739,7 @@ export interface components {
              * @description What happened.
              * @enum {string}
              */
-            type: "accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
+            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
             /**
              * Format: date-time
              * @description When it happened.
@@ -5430,7 +5751,7 @@ export interface components {
              * @description Phase after the event.
              * @enum {string}
              */
-            phase: "scheduled" | "queued" | "scheduled_retry" | "starting" | "canceling" | "done";
+            phase: "scheduled" | "awaiting" | "queued" | "scheduled_retry" | "starting" | "canceling" | "done";
             /** @description Number of the attempt; 0 before the first one. */
             attempt: number;
             kind: components["schemas"]["Kind"];
@@ -5548,7 +5869,7 @@ export interface components {
             /** @description Exit code of the command; null if it has none, or has not ended. */
             exit_code: number | null;
             /** @description How the execution, or the attempt that you asked for, has ended; null if it has not. */
-            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
+            cause: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported") | null;
             /** @description Position at the end. */
             cursor: string;
         };
@@ -5639,7 +5960,7 @@ export interface components {
              * @description Type of the event.
              * @enum {string}
              */
-            type: "execd.execution.accepted" | "execd.execution.queued" | "execd.execution.started" | "execd.execution.retry_scheduled" | "execd.execution.status_changed" | "execd.execution.completed" | "execd.execution.failed" | "execd.execution.cancelled" | "execd.execution.timed_out" | "execd.execution.lost" | "execd.execution.skipped";
+            type: "execd.execution.accepted" | "execd.execution.queued" | "execd.execution.awaiting" | "execd.execution.started" | "execd.execution.retry_scheduled" | "execd.execution.status_changed" | "execd.execution.completed" | "execd.execution.failed" | "execd.execution.cancelled" | "execd.execution.timed_out" | "execd.execution.lost" | "execd.execution.skipped";
             /** @description The execution, or the user. */
             subject: string;
             /**
@@ -5734,14 +6055,14 @@ export interface components {
              *       "timed_out"
              *     ]
              */
-            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
             /**
              * @description Include the result in the last event, as `result`. Default: false.
              * @default false
              */
             result: boolean;
             /** @description Only these kinds. Default: all. */
-            kinds?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+            kinds?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[];
             /** @description Only this operation. */
             operation?: string;
             /** @description Only this task_id. */
@@ -5764,11 +6085,11 @@ export interface components {
             /** @description The description of the request. */
             description: string | null;
             /** @description Events that are sent. */
-            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
             /** @description Only these kinds; null: all. */
-            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
+            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[] | null;
             /** @description Only this operation; null: all. */
             operation: string | null;
             /** @description Only this task_id; null: all. */
@@ -5798,11 +6119,11 @@ export interface components {
             /** @description The description of the request. */
             description: string | null;
             /** @description Events that are sent. */
-            events: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
             /** @description Only these kinds; null: all. */
-            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[] | null;
+            kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[] | null;
             /** @description Only this operation; null: all. */
             operation: string | null;
             /** @description Only this task_id; null: all. */
@@ -5862,7 +6183,7 @@ export interface components {
              * @description Type of the event.
              * @enum {string}
              */
-            type: "accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance";
+            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance";
             /**
              * @description `failed`: all tries failed. `discarded`: the webhook was disabled first.
              * @enum {string}
@@ -5964,6 +6285,7 @@ export interface components {
          *     - `host_not_allowed`: The Host header names a host that is not allowed
          *     - `origin_not_allowed`: Requests from web pages of other origins are rejected
          *     - `output_not_streamed`: This server does not stream output
+         *     - `not_an_approver`: The user may not decide
          */
         Forbidden: {
             headers: {
@@ -5988,6 +6310,9 @@ export interface components {
          *     - `key_not_found`: There is no such API key
          *     - `circuit_not_found`: There is no such circuit
          *     - `route_not_found`: There is no such route
+         *     - `approval_not_found`: There is no such approval
+         *     - `signal_not_awaited`: The plan has no step that waits for the signal
+         *     - `link_invalid`: The link is not valid, or has expired
          */
         NotFound: {
             headers: {
@@ -6003,6 +6328,9 @@ export interface components {
          *     - `run_cancelled`: The run was cancelled before it wrote output
          *     - `upload_incomplete`: The upload does not have all of its bytes
          *     - `upload_offset`: The upload continues at another offset
+         *     - `wait_over`: The wait is over
+         *     - `already_decided`: The user has decided otherwise
+         *     - `too_many_signals`: The plan keeps too many signals
          *     - `step_of_plan`: The execution is a step of a plan; remove the plan instead
          *     - `plan_completed`: The plan has completed; there is nothing to redrive
          *     - `execution_finished`: The execution has already finished
@@ -6252,13 +6580,13 @@ export interface operations {
                 /** @description Only these statuses. Several values: repeat the parameter, or separate them with commas. */
                 status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
                 /** @description Only these phases. Several values: repeat the parameter, or separate them with commas. */
-                phase?: ("scheduled" | "queued" | "scheduled_retry" | "running" | "canceling" | "done")[];
+                phase?: ("scheduled" | "awaiting" | "queued" | "scheduled_retry" | "running" | "canceling" | "done")[];
                 /** @description Only executions that did not complete, with these codes. Several values: repeat the parameter, or separate them with commas. */
                 error_code?: ("E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007")[];
                 /** @description Only executions that did not complete, for these causes. Several values: repeat the parameter, or separate them with commas. */
-                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
+                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
                 /** @description Only these kinds. Several values: repeat the parameter, or separate them with commas. */
-                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[];
                 /** @description Only this operation. */
                 operation?: string;
                 /** @description Only this task_id. */
@@ -7402,7 +7730,7 @@ export interface operations {
                 /** @description Only executions that did not complete, with these codes. Several values: repeat the parameter, or separate them with commas. */
                 error_code?: ("E001" | "E002" | "E003" | "E004" | "E005" | "E006" | "E007")[];
                 /** @description Only executions that did not complete, for these causes. Several values: repeat the parameter, or separate them with commas. */
-                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
+                cause?: ("exited" | "signalled" | "http_response" | "steps_ended" | "provided" | "awaited" | "rejected" | "wait_expired" | "evaluation_failed" | "step_refused" | "request_failed" | "spawn_failed" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "circuit_open" | "denied" | "dependency_failed" | "no_credit" | "lost" | "internal" | "imported")[];
                 /** @description Only this task_id. */
                 task_id?: string;
                 /** @description `NAME=VALUE`. If it is repeated, all labels must match. */
@@ -7871,6 +8199,290 @@ export interface operations {
             "5XX": components["responses"]["ServerError"];
         };
     };
+    sendSignal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of your choice. For 24 hours, the same key with the same request returns the first resource instead of creating another one. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the plan. */
+                id: string;
+                /** @description Name of the signal. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SignalRequest"];
+            };
+        };
+        responses: {
+            /** @description Stored. */
+            202: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signal"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listSignals: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the plan. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getApproval: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the plan. */
+                id: string;
+                /** @description Name of the step. Of a step of an inner plan: give the id of that plan. */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the plan. */
+                id: string;
+                /** @description Name of the step. Of a step of an inner plan: give the id of that plan. */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionRequest"];
+            };
+        };
+        responses: {
+            /** @description The approval with your decision. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    createDecisionLinks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Id of the plan. */
+                id: string;
+                /** @description Name of the step. Of a step of an inner plan: give the id of that plan. */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LinksRequest"];
+            };
+        };
+        responses: {
+            /** @description The links. They are secrets. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionLinks"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getApprovalByLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret part of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval; for a browser, a page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    decideByLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret part of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The approval; for a browser, a page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
     followExecution: {
         parameters: {
             query?: {
@@ -7927,11 +8539,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these types of events. Several values: repeat the parameter, or separate them with commas. */
-                type?: ("accepted" | "queued" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                type?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Only events after which the status is one of these. Several values: repeat the parameter, or separate them with commas. */
                 status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
                 /** @description Only these kinds. Several values: repeat the parameter, or separate them with commas. */
-                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "plan")[];
+                kind?: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[];
                 /** @description Only this operation. */
                 operation?: string;
                 /** @description Only this task_id. */
