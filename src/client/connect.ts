@@ -31,8 +31,8 @@ import type {
   Plan,
   PlanRequest,
   ReportQuery,
-  SignalRequest,
-  SignalSent,
+  CommandSignal,
+  CommandSignalSent,
   Spec,
 } from './types.ts';
 
@@ -184,7 +184,7 @@ export class Execd {
   }
 
   /** Sends a signal to a command that runs; see its end for what becomes of it. */
-  async signal(id: string, body: SignalRequest): Promise<SignalSent> {
+  async signal(id: string, body: CommandSignal): Promise<CommandSignalSent> {
     return dataOf(this.api.POST('/v1/executions/{id}/signals', { params: { path: { id } }, body }));
   }
 

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 9974e56d78fc02f41d9820ad3b485ff3975b32ddda77c2f0f3f4df3f41e64cb9.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 9f475bcb758291fed3e27dfa94d0e10e90d77a0e08e5283e65b3b806bab8c5bd.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4692,17 +4692,10 @@ export interface components {
             /** @description The latest 100 due times, the latest first. */
             items: components["schemas"]["ScheduleRun"][];
         };
+        /** @description A signal. */
         SignalRequest: {
-            /**
-             * @description The signal.
-             * @enum {string}
-             */
-            signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTSTP" | "SIGWINCH" | "SIGALRM";
-            /**
-             * @description `all` (default): every process of the command gets it. `main`: the first process gets it.
-             * @enum {string}
-             */
-            scope?: "all" | "main";
+            /** @description Any JSON value. Default: null. */
+            payload?: unknown;
         };
         /** @description A signal to a plan. */
         Signal: {
@@ -5702,8 +5695,20 @@ export interface components {
             /** @description Whether it takes more. */
             open: boolean;
         };
+        CommandSignal: {
+            /**
+             * @description The signal.
+             * @enum {string}
+             */
+            signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTSTP" | "SIGWINCH" | "SIGALRM";
+            /**
+             * @description `all` (default): every process of the command gets it. `main`: the first process gets it.
+             * @enum {string}
+             */
+            scope?: "all" | "main";
+        };
         /** @description A signal that was sent. */
-        SignalSent: {
+        CommandSignalSent: {
             /** @description The execution. */
             execution_id: string;
             /** @description The attempt that it was sent to. */
@@ -7164,7 +7169,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SignalRequest"];
+                "application/json": components["schemas"]["CommandSignal"];
             };
         };
         responses: {
@@ -7174,7 +7179,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignalSent"];
+                    "application/json": components["schemas"]["CommandSignalSent"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -68,4 +68,8 @@ export const attachMessage = z.discriminatedUnion('type', [
 ]);
 export type AttachMessage = z.infer<typeof attachMessage>;
 
-export const liveComponents = { InputState: inputState, SignalRequest: signalBody, SignalSent: signalSent };
+export const liveComponents = {
+  InputState: inputState,
+  CommandSignal: signalBody,
+  CommandSignalSent: signalSent,
+};
