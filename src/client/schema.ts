@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 9f475bcb758291fed3e27dfa94d0e10e90d77a0e08e5283e65b3b806bab8c5bd.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 c95efe4a1d78bfbb8433fc45ff13730074794c822d66bf0d6e2babb7e7aba85d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5487,6 +5487,8 @@ export interface components {
                 events: number;
                 /** @description Open streams of logs. */
                 log: number;
+                /** @description Open WebSockets. */
+                attach: number;
                 /** @description Streams whose client is not reading. */
                 blocked: number;
                 /** @description Messages since the start. */
@@ -7267,6 +7269,13 @@ export interface operations {
         responses: {
             /** @description The connection is a WebSocket from here on. */
             101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Never sent: a WebSocket begins with 101. */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

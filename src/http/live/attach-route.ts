@@ -36,7 +36,10 @@ export function attachRoute(app: FastifyInstance, options: AttachRouteOptions): 
       description:
         'Sends output as it is written, and takes input, signals and terminal sizes. docs/live.md has the messages. Input requires the scope `submit`, signals the scope `cancel`.',
       querystring: attachQuery,
-      response: { 101: { description: 'The connection is a WebSocket from here on.' } },
+      response: {
+        101: { description: 'The connection is a WebSocket from here on.' },
+        200: { description: 'Never sent: a WebSocket begins with 101.' },
+      },
     },
     // A refusal is an answer in HTTP, as long as the connection is not a WebSocket.
     async preHandler(request, reply) {

@@ -79,6 +79,7 @@ export const stats = z
         execution: count.describe('Open streams of one execution.'),
         events: count.describe('Open streams of all events.'),
         log: count.describe('Open streams of logs.'),
+        attach: count.describe('Open WebSockets.'),
         blocked: count.describe('Streams whose client is not reading.'),
         sent: count.describe('Messages since the start.'),
         cut_slow: count.describe('Streams that were closed because the client did not read.'),
