@@ -106,7 +106,8 @@ export class Attachment {
     this.#socket = socket;
     let reason: unknown = new Error('the WebSocket was closed');
     const messages: AttachMessage[] = [];
-    let [isOver, wake] = [false, () => {}];
+    let isOver = false;
+    let wake: () => void = () => undefined;
     const end = () => {
       isOver = true;
       wake();

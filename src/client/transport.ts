@@ -110,7 +110,7 @@ export class Transport {
       ...(user === undefined ? {} : { 'execution-user': user }),
     };
     // Node.js and Bun take headers, which the standard has no place for.
-    return new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, { headers } as never);
+    return new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, { headers });
   }
 
   /** Waits before another try, and says so. */

@@ -95,7 +95,13 @@ for (const [host, env] of Object.entries(HOSTS)) {
       shell('cat was', { files: [{ path: 'was', artifact: { execution: made.id, path: 'out.txt' } }] }),
     );
     t.match(next.result, { stdout: 'text\nsent' }, 'an artifact is a file of another one');
+    const keyed = shell('cat sent', { files: [{ path: 'sent', upload: upload.id }] });
+    const key = { 'idempotency-key': `files-${host}` };
+    const first = await s.submit(keyed, key);
     await s.call('DELETE', `/v1/uploads/${upload.id}`);
+    t.equal((await s.submit(keyed, key)).id, first.id, 'a repeat does not need the upload any more');
+    t.equal((await s.call('POST', '/v1/executions', keyed)).status, 404, 'a new request does');
+    await s.finished(first.id);
     const again = await s.call<ExecutionWire>('POST', `/v1/executions/${made.id}/rerun`);
     t.match(
       await s.finished(again.body.id),

@@ -72,10 +72,37 @@ export class Intake {
       const submitted = Promise.resolve(submitAll(caller, ready, this.#deps));
       this.#deps.track(submitted);
       const answers = (await submitted).values();
-      return found.map((one) => (one instanceof RefusedError ? one : (answers.next().value as Submitted)));
+      return await Promise.all(
+        found.map((one, i) => {
+          if (!(one instanceof RefusedError)) return answers.next().value as Submitted;
+          return this.#repeated(caller, submissions[i] as Submission, one);
+        }),
+      );
     } finally {
       for (const { inputs } of ready) inputs?.release();
     }
+  }
+
+  /** A repeat of what was accepted gets the same answer, also when the bytes that it names have gone by now. */
+  async #repeated(
+    { userId }: Caller,
+    { idempotency }: Submission,
+    refusal: RefusedError,
+  ): Promise<Submitted | RefusedError> {
+    if (idempotency === null) return refusal;
+    const { store, commit, newId } = this.#deps;
+    const { key, bodyHash } = idempotency;
+    const executionId = newId();
+    // Nobody has this execution: a key that is new is refused by the second part, and not kept.
+    const [result] = await commit([
+      [
+        { type: 'idempotency', userId, key, bodyHash, executionId, lifetimeMs: 1 },
+        { type: 'cancel', userId, executionId, reason: null },
+      ],
+    ]);
+    if (result?.status !== 'refused' || result.reason !== 'key_replayed') return refusal;
+    const first = await store.get(userId, result.executionId);
+    return first === null ? refusal : { execution: first, isReplay: true, webhookSecret: null };
   }
 
   /** @throws RefusedError `too_many_submits` */

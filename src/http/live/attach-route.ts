@@ -1,5 +1,5 @@
 // A WebSocket to an execution: its output, and what its command is told.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
@@ -54,7 +54,7 @@ export function attachRoute(app: FastifyInstance, options: AttachRouteOptions): 
       throw notUpgraded();
     },
     wsHandler(socket, request) {
-      const { caller, params, query } = request as FastifyRequest<AttachRoute>;
+      const { caller, params, query } = request;
       const release = sse.hold(caller.userId, 'attach');
       socket.once('close', release);
       new Attached(socket, { ...options, caller, id: params.id, cursor: query.cursor ?? null }).begin();

@@ -33,7 +33,11 @@ export interface AttachedOptions {
   cursor: string | null;
 }
 
-type Queued = { bytes: Uint8Array; offset: number; isLast: boolean };
+interface Queued {
+  bytes: Uint8Array;
+  offset: number;
+  isLast: boolean;
+}
 
 export class Attached {
   readonly #socket: WebSocket;
