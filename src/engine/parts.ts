@@ -2,6 +2,7 @@
 // that were built before it. One that comes later it finds in the record when something happens, never while it is built.
 import { POOLS, type Pool, type RunningExecution } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
+import type { Signal } from '../domain/ports/feed.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { Listener } from './feed/event-bus.ts';
@@ -71,6 +72,8 @@ interface Ground {
   committer: Committer;
   /** The one door to the store. */
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  /** Asks other engines on the store. */
+  tell: (signal: Signal) => void;
   /** Whether what is to be done once, by one of all engines on the store, is to be done here. */
   leads: () => Promise<boolean>;
   live: LiveRuns;
@@ -185,13 +188,17 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
     ...{ store, journal, clock, log, standing, bus, committer, commit, rules: deps.rules },
     waiters: { changes: new Waiters(clock), growth: new Waiters(clock) },
     schedulers: { process: scheduler('process'), http: scheduler('http') },
+    tell: (signal) =>
+      void store.feed
+        .signal(epoch() ?? 0, signal)
+        .catch((err: unknown) => log.warn({ err }, 'Cannot reach the other replicas')),
     leads: async () => !store.feed.isShared || store.leads(epoch() ?? 0),
     live: new LiveRuns(),
     underWay: new UnderWay(),
   };
 }
 
-function shared(deps: EngineDeps, { store, clock, log, commit, standing, underWay }: Parts): Shared {
+function shared(deps: EngineDeps, { store, clock, log, commit, tell, standing, underWay }: Parts): Shared {
   const { circuits, newId, newTrace } = deps;
   const policies = new Policies(deps.policies, circuits, () => clock.monotonic());
   const cache = new ResultCache(deps.cache, () => clock.now());
@@ -202,7 +209,7 @@ function shared(deps: EngineDeps, { store, clock, log, commit, standing, underWa
   return {
     ...{ policies, cache, storedCache, late, joins: new Joins() },
     keptCircuits: new KeptCircuits({
-      ...{ store, commit, clock, log, circuits, policies, signal: standing.signal },
+      ...{ store, commit, clock, log, circuits, policies, tell, signal: standing.signal },
     }),
     rates: new SubmitRates(() => clock.monotonic()),
     // What has expired leaves the cache, whatever becomes of executions.
@@ -257,7 +264,7 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
 }
 
 function keeping(deps: EngineDeps, parts: Parts): Keeping {
-  const { store, journal, clock, log, commit, queries, storedCache, leads } = parts;
+  const { store, journal, clock, log, commit, queries, storedCache, leads, tell } = parts;
   const { blobs, privateFiles, fileBounds, uploadTtlMs } = deps.files;
   const rooms = new FileRooms(store, fileBounds);
   const keeper = new BlobKeeper({ blobs, store, commit, log });
@@ -266,7 +273,7 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
     own: (caller, id) => queries.own(caller, id),
   });
   const removals = new LogRemovals({
-    ...{ store, journal, clock, log },
+    ...{ store, journal, clock, log, signal: tell },
     onGone: (execution) => storedCache.forgetCut(execution),
     onRemoved: () => void files.sweep().catch((err: unknown) => log.warn({ err }, 'Cannot remove uploads')),
   });
@@ -283,12 +290,13 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
 }
 
 function running(deps: EngineDeps, parts: Parts): Running {
-  const { store, clock, log, commit, live, joins, late, queries, removals, standing, schedulers } = parts;
+  const { store, clock, log, commit, live, joins, late, queries, removals, standing, schedulers, tell } =
+    parts;
   const { rules, syncIntervalMs: intervalMs } = deps;
   const changing = new Changes({
     ...{ store, removals, clock, log, live, commit, joins, late, queries },
     holds: (execution) => parts.observers.holds(execution),
-    signal: (signal) => void store.feed.signal(standing.epoch() ?? 0, signal),
+    signal: tell,
     quotasOf: (userId) => rules().quotasOf(userId),
   });
   const trying = { clock, log, signal: standing.signal };
@@ -436,7 +444,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
 }
 
 function readerOf(
-  { store, clock, log, standing, live, streams, bus }: Parts,
+  { store, clock, log, standing, live, streams, bus, keptCircuits, removals }: Parts,
   observers: Observers,
 ): FeedReader {
   return new FeedReader({
@@ -448,8 +456,10 @@ function readerOf(
       bus.publishBatch();
     },
     resync: () => observers.lookAgain(),
-    signalled({ runId, request }) {
+    stop({ runId, request }) {
       if (live.get(runId) !== undefined) live.stop(runId, request);
     },
+    changed: (signal) =>
+      signal.type === 'circuits' ? keptCircuits.takeIn(signal.names) : removals.removeOf(signal.runs),
   });
 }

@@ -1,16 +1,23 @@
 // Two engines on one store, as two replicas would be: what one does is heard by the other. One takes work in and has no slots, the
 // other one runs it.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Execution } from '../../src/domain/execution/execution.ts';
 import type { FeedListener } from '../../src/domain/ports/feed.ts';
 import type { Group } from '../../src/domain/ports/group.ts';
 import { type Store, StoreError } from '../../src/domain/ports/store.ts';
+import type { EngineDeps } from '../../src/engine/engine.ts';
+import { FileJournal } from '../../src/journal/reader.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
 import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { fakeClock } from '../helpers/clock.ts';
-import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
+import { engineWorld, type EngineWorld, NO_POLICIES } from '../helpers/engine-world.ts';
+import { heard } from '../helpers/heard.ts';
 import { until } from '../helpers/processes.ts';
+import { EXIT_0 } from '../helpers/records.ts';
 import type { FakeAttempt } from '../helpers/fake-runner.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -27,15 +34,19 @@ async function pair(
   {
     wrap = (store) => store,
     leaseMs = null,
-  }: { wrap?: (store: Store) => Store; leaseMs?: number | null } = {},
+    deps = {},
+  }: { wrap?: (store: Store) => Store; leaseMs?: number | null; deps?: Partial<EngineDeps> } = {},
 ): Promise<Pair> {
   const [dir, clock] = [tempDir(t), fakeClock()];
   const options = { dir, now: () => clock.now(), maxInMemory: 100, owner: '', maxDeliveries: 1000 };
   const store = new SqliteStore(options);
   const beside = { store, dir, clock };
-  const replica = (name: string) => ({ deps: { replica: { name, leaseMs } } });
+  const replica = (name: string) => ({ deps: { ...deps, replica: { name, leaseMs } } });
   const worker = await engineWorld(t, { slots: 2, beside, ...replica('worker') });
-  const front = await engineWorld(t, { slots: 0, beside, wrap, ...replica('front') });
+  // Its logs lie on a disk of its own.
+  const own = { journal: new FileJournal(`${tempDir(t)}/logs`) };
+  const { deps: ofFront } = replica('front');
+  const front = await engineWorld(t, { slots: 0, beside, wrap, deps: { ...own, ...ofFront } });
   t.teardown(() => store.close());
   return { front, worker };
 }
@@ -43,7 +54,7 @@ async function pair(
 /** The attempt of an execution, once the worker has it. */
 async function attemptOf({ worker }: Pair, { runId }: Execution): Promise<FakeAttempt> {
   const find = () => worker.runner.live.find(({ start }) => start.runId === runId);
-  await until('the worker runs it', () => find() !== undefined);
+  await heard('the worker runs it', () => find() !== undefined);
   return find() as FakeAttempt;
 }
 
@@ -92,11 +103,11 @@ t.test('what one engine does, the other one hears', async (t) => {
       priority: null,
       timeouts: { attempt_ms: 900_000 },
     });
-    await until('the limits have come', () => attempt.extensions.length > 0);
+    await heard('the limits have come', () => attempt.extensions.length > 0);
     t.match(attempt.extensions, [[900_000, null]]);
     await front.engine.cancel(LOCAL_CALLER, accepted.id, 'enough', 100);
     // What is stored says that it is to stop; how soon, the signal says.
-    await until('it is being stopped', () => attempt.stops.some((stop) => 'graceMs' in stop));
+    await heard('it is being stopped', () => attempt.stops.some((stop) => 'graceMs' in stop));
     t.match(attempt.stops.at(-1), { cause: 'cancelled', reason: 'enough', graceMs: 100 });
     attempt.end({ cause: 'cancelled', reason: 'enough', process: null });
     t.match(await waitFor(front, accepted.id), { execution: { status: 'cancelled' } });
@@ -105,10 +116,10 @@ t.test('what one engine does, the other one hears', async (t) => {
 
   await t.test('a run is joined from both sides, and its result is kept on both', async (t) => {
     const first = await worker.submit(CACHED);
-    await until('it is heard of', async () => (await front.submit(CACHED)).runId === first.runId);
+    await heard('it is heard of', async () => (await front.submit(CACHED)).runId === first.runId);
     await end(on, first);
     t.match(await waitFor(front, first.id), { execution: { status: 'completed' } });
-    await until('it is kept', () => front.engine.cacheStats().entries > 0);
+    await heard('it is kept', () => front.engine.cacheStats().entries > 0);
     const hit = await front.submit(CACHED);
     t.match(hit, { status: 'completed', cache: { status: 'hit' } });
     t.ok(
@@ -124,11 +135,11 @@ t.test('what one engine does, the other one hears', async (t) => {
     const { execution: plan } = await front.engine.plans.submit(LOCAL_CALLER, draft, options);
     const waiting = waitFor(front, plan.id);
     for (const name of ['a', 'b']) {
-      await until(`${name} runs`, () => worker.runner.live.length === 1);
+      await heard(`${name} runs`, () => worker.runner.live.length === 1);
       const [attempt] = worker.runner.live;
       attempt?.begin();
       attempt?.end();
-      await until(`${name} has ended`, () => !worker.runner.live.includes(attempt as FakeAttempt));
+      await heard(`${name} has ended`, () => !worker.runner.live.includes(attempt as FakeAttempt));
     }
     t.match(await waiting, { execution: { status: 'completed', outcome: { cause: 'steps_ended' } } });
   });
@@ -139,10 +150,69 @@ t.test('what one engine does, the other one hears', async (t) => {
     const limited = await front.submit({ timeouts: { queue_ms: 5000 } });
     const waiting = waitFor(worker, limited.id);
     await front.engine.close();
-    await until('the other one has heard of it', () => worker.clock.hasTimer(5000));
+    await heard('the other one has heard of it', () => worker.clock.hasTimer(5000));
     await worker.clock.advance(5000);
     t.match(await waiting, { execution: { status: 'timed_out', outcome: { cause: 'queue_timeout' } } });
     for (const one of busy) await end(on, one);
+  });
+});
+
+t.test('what is known to one of them only in part, the other one learns', async (t) => {
+  const settings = {
+    trip: { type: 'consecutive', failures: 1 },
+    ...{ openMs: 60_000, maxOpenMs: 60_000, probes: 1, countUserFaults: true },
+  } as const;
+  const circuit = { name: 'program:bad', settings };
+  const policies = {
+    ...NO_POLICIES,
+    circuitOf: ({ work }: Pick<Execution, 'work'>) =>
+      work.kind === 'exec' && work.program === 'bad' ? circuit : null,
+    circuits: () => new Map([[circuit.name, settings]]),
+  };
+  const on = await pair(t, { deps: { policies } });
+  const { front, worker } = on;
+
+  await t.test('an execution that runs elsewhere has started', async (t) => {
+    const accepted = await front.submit();
+    const attempt = await attemptOf(on, accepted);
+    t.equal((await front.engine.get(LOCAL_CALLER, accepted.id)).phase, 'starting');
+    attempt.begin();
+    await worker.engine.flush();
+    t.equal((await front.engine.get(LOCAL_CALLER, accepted.id)).phase, 'running');
+    t.equal((await worker.engine.get(LOCAL_CALLER, accepted.id)).phase, 'running');
+    attempt.end();
+    await waitFor(front, accepted.id);
+  });
+
+  await t.test('a log is removed by whoever has it', async (t) => {
+    const accepted = await front.submit();
+    await end(on, accepted);
+    await waitFor(front, accepted.id);
+    const name = { runId: accepted.runId, attempt: 1 };
+    const path = worker.journal.path(name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, '');
+    t.equal(await worker.journal.exists(name), true);
+    await front.engine.remove(LOCAL_CALLER, accepted.id);
+    await until('it is gone', async () => !(await worker.journal.exists(name)));
+  });
+
+  await t.test('a circuit that opens here is open there, and closed when it is reset', async (t) => {
+    const failing = await front.submit({ program: 'bad' });
+    const attempt = await attemptOf(on, failing);
+    attempt.begin();
+    attempt.end({ ...EXIT_0, exitCode: 1 } as Outcome);
+    const stateAt = ({ engine }: EngineWorld) =>
+      engine
+        .circuits({ userId: 'local', scopes: new Set(['admin']) })
+        .find(({ name }) => name === circuit.name)?.state ?? 'closed';
+    await heard('it is open there', () => stateAt(front) === 'open');
+    t.match(await front.submit({ program: 'bad' }), { outcome: { cause: 'circuit_open' } });
+    await front.engine.changeCircuit(circuit.name, 'isolate');
+    await heard('it is held open here', () => stateAt(worker) === 'isolated');
+    await worker.engine.changeCircuit(circuit.name, 'reset');
+    await heard('it is closed there', () => stateAt(front) === 'closed');
+    t.match(await front.submit({ program: 'bad' }), { status: 'pending' });
   });
 });
 
@@ -177,7 +247,7 @@ t.test('whoever has missed something reads it again', async (t) => {
       told.push(...records.map(({ type }) => type).filter((type) => type !== 'queued'));
   })();
   await worker.submit();
-  await until('it is told', () => told.length === 2);
+  await heard('it is told', () => told.length === 2);
   isLost = true;
   const second = await worker.submit();
   const waiting = waitFor(front, second.id);
@@ -187,9 +257,9 @@ t.test('whoever has missed something reads it again', async (t) => {
   isLost = false;
   (listener as FeedListener | null)?.gap(1e6);
   t.match(await waiting, { execution: { status: 'completed' } });
-  await until('what was missed is told', () => told.includes('completed'));
+  await heard('what was missed is told', () => told.includes('completed'));
   const third = await worker.submit();
-  await until('and what comes then', () => told.includes('accepted', 5));
+  await heard('and what comes then', () => told.includes('accepted', 5));
   t.same(told.slice(0, 6), ['accepted', 'started', 'accepted', 'started', 'completed', 'accepted']);
   await worker.engine.cancel(LOCAL_CALLER, third.id, null);
   stop.abort();
@@ -219,7 +289,7 @@ t.test('what a replica held is taken over when its lease is over, and not before
     trace: null,
     idempotency: null,
   });
-  await until('its step waits', async () => (await worker.store.steps(plan.id)).length === 1);
+  await heard('its step waits', async () => (await worker.store.steps(plan.id)).length === 1);
   t.same([await worker.engine.leads(), await front.engine.leads()], [true, false]);
 
   isCut = true;
@@ -231,7 +301,7 @@ t.test('what a replica held is taken over when its lease is over, and not before
   t.match(front.engine.health().intake, /shutting down/, 'whoever cannot renew its lease stops');
   begun.end();
   attempt.end();
-  await until('the step runs', () => worker.runner.live.length === 1);
+  await heard('the step runs', () => worker.runner.live.length === 1);
   const [last] = worker.runner.live;
   last?.begin();
   last?.end();
@@ -251,12 +321,12 @@ t.test('an attempt of a replica that is gone is lost, or made again where it may
   });
   await worker.engine.drain();
   const [safe, unsafe] = [await here.submit({ retry_safe: true }), await here.submit()];
-  await until('both run', () => here.runner.live.length === 2);
+  await heard('both run', () => here.runner.live.length === 2);
   for (const attempt of here.runner.live) attempt.begin();
   await here.engine.close();
   await front.clock.advance(LEASE_MS / 3);
   t.match(await waitFor(front, unsafe.id), { execution: { status: 'failed', outcome: { cause: 'lost' } } });
-  await until('it waits for its next attempt', async () => (await front.get(safe.id)).phase !== 'starting');
+  await heard('it waits for its next attempt', async () => (await front.get(safe.id)).phase !== 'starting');
   t.match(await front.get(safe.id), { attempts: [{ outcome: { cause: 'lost' } }] });
 });
 

@@ -1,6 +1,7 @@
 // A clock whose timers go off when the test says so. The wall clock follows: it begins at the real time, so that ids and
 // stored times look as ever.
 import type { Clock } from '../../src/domain/ports/clock.ts';
+import { tell } from './heard.ts';
 
 export interface FakeClock extends Clock {
   /** Moves time on; timers that are due go off in their order, with room in between for what they set going. */
@@ -22,7 +23,13 @@ export function fakeClock(startsAt = Date.now()): FakeClock {
     timer(ms, fn) {
       const timer = { at: elapsed + ms, ms, fn };
       timers.add(timer);
-      return { cancel: () => timers.delete(timer) };
+      tell();
+      return {
+        cancel() {
+          timers.delete(timer);
+          tell();
+        },
+      };
     },
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
@@ -45,6 +52,7 @@ export function fakeClock(startsAt = Date.now()): FakeClock {
         timers.delete(next);
         elapsed = Math.max(elapsed, next.at);
         next.fn();
+        tell();
       }
       elapsed = until;
       await settle();

@@ -23,6 +23,7 @@ import { SqliteStore } from '../../src/store/sqlite/store.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { evaluateHere } from './conditions.ts';
 import { fakeRequests, type FakeRunner, fakeRunner } from './fake-runner.ts';
+import { tell, telling, tellOf } from './heard.ts';
 import { tempDir } from './temp.ts';
 
 export const NO_POLICIES: PolicySource = {
@@ -77,8 +78,10 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
   const clock = options.clock ?? beside?.clock ?? fakeClock();
   const runner = fakeRunner();
   const lines: EngineWorld['log'] = [];
-  const write = (level: string) => (facts: object, message: string) =>
-    void lines.push({ level, message, facts: facts as Record<string, unknown> });
+  const write = (level: string) => (facts: object, message: string) => {
+    lines.push({ level, message, facts: facts as Record<string, unknown> });
+    tell();
+  };
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   const real =
     beside === undefined
@@ -86,7 +89,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
           ...{ dir, now: () => clock.now(), maxInMemory: 100, owner: '', maxDeliveries: 1000 },
         })
       : besides(beside.store);
-  const store = options.wrap?.(real) ?? real;
+  const store = telling(options.wrap?.(real) ?? real);
   const journal = new FileJournal(`${dir}/logs`);
   const traces = createTraceIds();
   const engine = new Engine({
@@ -158,6 +161,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     ...options.deps,
   });
   t.teardown(() => engine.close());
+  tellOf(engine);
   await engine.start();
   if (options.isOpen !== false) engine.open();
   return {

@@ -13,6 +13,7 @@ import type {
   RunningAttempt,
   StopRequest,
 } from '../../src/domain/ports/runner.ts';
+import { tell } from './heard.ts';
 import { EXIT_0 } from './records.ts';
 
 export interface FakeAttempt {
@@ -65,6 +66,7 @@ export function fakeRunner(): FakeRunner {
       const leave = (one: AttemptReport) => {
         runner.live = runner.live.filter((other) => other !== attempt);
         report(one);
+        tell();
       };
       const attempt: FakeAttempt = {
         start,
@@ -82,11 +84,16 @@ export function fakeRunner(): FakeRunner {
       runner.live.push(attempt);
       runner.most = Math.max(runner.most, runner.live.length);
       runner.onRun(attempt);
+      tell();
       return {
         ended,
-        stop: (request) => void attempt.stops.push(request),
+        stop(request) {
+          attempt.stops.push(request);
+          tell();
+        },
         extend: (attemptMs, idleMs) => {
           attempt.extensions.push([attemptMs, idleMs]);
+          tell();
           return Promise.resolve(attempt.extends);
         },
       };

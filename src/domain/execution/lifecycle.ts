@@ -22,7 +22,7 @@
 //
 //   accept → awaiting ──cancel, settle──→ done
 //
-// `running` and `finishing` are views of `starting` that live in memory only (see `shownPhase`).
+// `running` and `finishing` are views of `starting` (see `shownPhase`): whoever runs it knows more than what is stored.
 import { hasSteps } from '../kinds.ts';
 import type { Execution, Phase, Status } from './execution.ts';
 import type { Outcome } from '../outcome.ts';
@@ -131,5 +131,9 @@ export function shownPhase(execution: Execution, stage: LiveStage | null): Phase
   if (stage === 'ended') return 'finishing';
   if (execution.phase === 'canceling') return 'canceling';
   if (hasSteps(execution.spec)) return 'running';
-  return stage === 'running' ? 'running' : 'starting';
+  // Whoever does not run it itself knows by what is stored that it has started.
+  const hasStarted = stage === null ? hasBegun(execution.attempts) : stage === 'running';
+  return hasStarted ? 'running' : 'starting';
 }
+
+const hasBegun = (attempts: Execution['attempts']): boolean => (attempts.at(-1)?.startedAt ?? null) !== null;

@@ -32,14 +32,19 @@ export interface FeedBatch {
 }
 
 /**
- * Something that the engine that holds a run is to do. It may be lost: what must not be forgotten is in the store as well, and
- * the feed tells of it.
+ * Something that other engines are to do. It may be lost: what must not be forgotten is in the store as well, and is found there by
+ * the feed, or at the next start. It is small: `MOST_SIGNALLED` names at most.
  */
-export interface Signal {
-  type: 'stop';
-  runId: ExecutionId;
-  request: StopRequest;
-}
+export type Signal =
+  /** Whoever holds the run stops it. */
+  | { type: 'stop'; runId: ExecutionId; request: StopRequest }
+  /** The kept states of these circuits have changed. */
+  | { type: 'circuits'; names: readonly string[] }
+  /** The last executions of these runs are removed: whoever has logs of their attempts removes them. */
+  | { type: 'removed'; runs: readonly { runId: ExecutionId; attempts: readonly number[] }[] };
+
+/** Names or runs in one signal. */
+export const MOST_SIGNALLED = 50;
 
 export interface FeedListener {
   batch(batch: FeedBatch): void;

@@ -8,6 +8,8 @@ import type { Fact, FeedBatch, FeedListener, Signal } from '../../domain/ports/f
 import type { Store } from '../../domain/ports/store.ts';
 import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
+type StopSignal = Extract<Signal, { type: 'stop' }>;
+
 export interface FeedReaderDeps {
   store: Pick<Store, 'feed' | 'get'>;
   clock: Clock;
@@ -20,7 +22,10 @@ export interface FeedReaderDeps {
   show(batch: FeedBatch): void;
   /** Something is missing: what is known of the store is to be read again. May fail, and is then called again. */
   resync(upTo: number): Promise<void>;
-  signalled(signal: Signal): void;
+  /** Stops a run, if it is here. */
+  stop(signal: StopSignal): void;
+  /** Takes in what somebody else has changed. May fail, and is then called again. */
+  changed(signal: Exclude<Signal, StopSignal>): Promise<void>;
   /** Ends what is tried again and again. */
   signal: AbortSignal;
 }
@@ -73,7 +78,12 @@ export class FeedReader implements FeedListener {
   }
 
   signal(signal: Signal): void {
-    this.#deps.signalled(signal);
+    // Whoever stops a run waits for nothing.
+    if (signal.type === 'stop') this.#deps.stop(signal);
+    else
+      this.#next('Cannot take in what another replica has changed; execd retries', () =>
+        this.#deps.changed(signal),
+      );
   }
 
   #next(message: string, act: () => Promise<void>): void {

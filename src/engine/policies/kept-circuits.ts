@@ -2,6 +2,7 @@
 // loses counts of closed circuits at most.
 import type { Group, GroupResult, KeptState } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { MOST_SIGNALLED, type Signal } from '../../domain/ports/feed.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Circuits } from '../../resilience/circuits.ts';
 import type { CircuitView, KeptCircuit } from '../../resilience/circuit.ts';
@@ -11,10 +12,12 @@ import type { Policies } from './policies.ts';
 export interface KeptCircuitsDeps {
   circuits: Circuits;
   policies: Policies;
-  store: Pick<Store, 'circuits'>;
+  store: Pick<Store, 'circuits' | 'feed'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   clock: Clock;
   log: Log;
+  /** Tells others, where somebody else is on the store. */
+  tell: (signal: Signal) => void;
   /** Ends the tries. */
   signal: AbortSignal;
 }
@@ -31,8 +34,31 @@ export class KeptCircuits {
 
   /** Takes in what was kept, and keeps from now on. */
   async start(): Promise<void> {
+    await this.#read(() => true);
+    this.#deps.circuits.onChange(({ name }) => {
+      this.#changed.add(name);
+      this.#storing ??= this.#store();
+    });
+  }
+
+  /**
+   * Takes in what somebody else has stored of these circuits. What is about to be stored here is newer.
+   *
+   * @throws StoreError
+   */
+  async takeIn(names: readonly string[]): Promise<void> {
+    const { circuits } = this.#deps;
+    const asked = new Set(names);
+    const found = await this.#read((name) => asked.has(name) && !this.#changed.has(name));
+    // Whoever counts nothing is not kept: it has been reset.
+    for (const name of names) if (!found.has(name) && !this.#changed.has(name)) circuits.forget(name);
+  }
+
+  /** Answers the names of what is stored. */
+  async #read(isWanted: (name: string) => boolean): Promise<Set<string>> {
     const { circuits, store, clock, log } = this.#deps;
-    for (const { name, state } of await store.circuits()) {
+    const all = await store.circuits();
+    for (const { name, state } of all.filter((one) => isWanted(one.name))) {
       try {
         circuits.restore(new Map([[name, JSON.parse(state) as KeptCircuit]]), clock.now());
       } catch (error) {
@@ -41,10 +67,7 @@ export class KeptCircuits {
         log.warn({ err: error, circuit: name }, 'Cannot read the kept state of a circuit; it begins closed');
       }
     }
-    circuits.onChange(({ name }) => {
-      this.#changed.add(name);
-      this.#storing ??= this.#store();
-    });
+    return new Set(all.map(({ name }) => name));
   }
 
   /** Closes a circuit, or holds it open; null when there is none of the name. Resolves when that is stored. */
@@ -78,8 +101,16 @@ export class KeptCircuits {
       const part = this.#take();
       const how = { clock, signal, failed, backoff: GROWING, triesOnce: true };
       if ((await untilDone(() => commit([[part]]), how)) === null) break;
+      this.#tell([...part.put.map(({ name }) => name), ...part.drop]);
     }
     this.#storing = null;
+  }
+
+  #tell(names: readonly string[]): void {
+    const { store, tell } = this.#deps;
+    if (!store.feed.isShared) return;
+    for (let i = 0; i < names.length; i += MOST_SIGNALLED)
+      tell({ type: 'circuits', names: names.slice(i, i + MOST_SIGNALLED) });
   }
 
   #take() {

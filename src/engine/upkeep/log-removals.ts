@@ -5,9 +5,16 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
+import { MOST_SIGNALLED, type Signal } from '../../domain/ports/feed.ts';
+
+/** The attempts of a run whose logs may be there. */
+export interface RunLogs {
+  runId: ExecutionId;
+  attempts: readonly number[];
+}
 
 export interface LogRemovalsDeps {
-  store: Pick<Store, 'missing'>;
+  store: Pick<Store, 'missing' | 'feed'>;
   journal: Pick<Journal, 'remove'>;
   clock: Pick<Clock, 'timer' | 'sleep'>;
   log: Log;
@@ -15,6 +22,8 @@ export interface LogRemovalsDeps {
   onGone(execution: Execution): void;
   /** Executions have gone, with what they owned. */
   onRemoved: () => void;
+  /** Asks others, who may have the logs. */
+  signal: (signal: Signal) => void;
 }
 
 /** How long a request waits for a disk that does not answer. */
@@ -48,12 +57,24 @@ export class LogRemovals {
 
   async #removeAll(executions: readonly Execution[]): Promise<void> {
     this.#deps.onRemoved();
+    const gone: RunLogs[] = [];
     for (const execution of executions) {
-      const { runId, attempts } = execution;
-      if (attempts.length === 0) continue;
-      const numbers = attempts.map(({ number }) => number);
-      if ((await this.#removeOne(runId, numbers)) !== 'shared') this.#deps.onGone(execution);
+      const { runId } = execution;
+      if (execution.attempts.length === 0) continue;
+      const attempts = execution.attempts.map(({ number }) => number);
+      if ((await this.#removeOne(runId, attempts)) === 'shared') continue;
+      this.#deps.onGone(execution);
+      gone.push({ runId, attempts });
     }
+    if (!this.#deps.store.feed.isShared) return;
+    for (let i = 0; i < gone.length; i += MOST_SIGNALLED)
+      this.#deps.signal({ type: 'removed', runs: gone.slice(i, i + MOST_SIGNALLED) });
+  }
+
+  /** Removes what is here of logs whose executions somebody else has removed. Never rejects. */
+  async removeOf(runs: readonly RunLogs[]): Promise<void> {
+    this.#deps.onRemoved();
+    for (const { runId, attempts } of runs) await this.#removeOne(runId, attempts);
   }
 
   async #removeOne(runId: ExecutionId, numbers: readonly number[]): Promise<'shared' | 'removed' | 'left'> {
