@@ -31,11 +31,20 @@ export interface EndReads {
   pause(): Promise<void>;
 }
 
+/** What has been looked at. */
+interface Looked {
+  /** Up to here, what is left are plans that are kept for a step that has failed. */
+  place: EndPlace;
+  /** Ends before this time have been asked for. */
+  before: number;
+}
+
 const FIRST: EndPlace = { finishedAt: Number.MIN_SAFE_INTEGER, id: '' };
 
 export class Removals {
   readonly #users: Usages;
   readonly #reads: EndReads;
+  #looked: Looked = { place: FIRST, before: Number.MIN_SAFE_INTEGER };
 
   constructor(users: Usages, reads: EndReads) {
     this.#users = users;
@@ -68,19 +77,37 @@ export class Removals {
 
   async #old({ finishedBefore, failedBefore }: Ages, limit: number): Promise<Ended[]> {
     const found: Ended[] = await this.#reads.endedBefore(true, failedBefore, FIRST, limit);
-    let place = FIRST;
+    const anyBefore = Math.min(failedBefore, finishedBefore);
+    if (found.length < limit)
+      found.push(...(await this.#reads.endedBefore(false, anyBefore, FIRST, limit - found.length)));
+    if (found.length < limit)
+      found.push(...(await this.#notFailed(anyBefore, finishedBefore, limit - found.length)));
+    return found.map(({ id, kind }) => ({ id, kind }));
+  }
+
+  /**
+   * Those that go unless a step of theirs has failed. What is kept for a step is looked at once: the next round begins behind it.
+   * What has ended never changes, and ends are stored in the order of their times, unless the clock has been set back.
+   */
+  async #notFailed(from: number, finishedBefore: number, limit: number): Promise<Ended[]> {
+    if (finishedBefore < this.#looked.before) this.#looked.place = FIRST;
+    this.#looked.before = finishedBefore;
+    const found: Ended[] = [];
+    let { place } = this.#looked;
+    if (place.finishedAt < from) place = { finishedAt: from, id: '' };
     while (found.length < limit) {
       const piece = await this.#reads.endedBefore(false, finishedBefore, place, limit);
       for (const one of piece) {
-        const mayHaveFailed = hasSteps(one) && one.finishedAt >= failedBefore;
-        if (!mayHaveFailed || !(await this.#reads.hasFailedStep(one.id))) found.push(one);
+        place = { finishedAt: one.finishedAt, id: one.id };
+        if (!hasSteps(one) || !(await this.#reads.hasFailedStep(one.id))) found.push(one);
+        // What is found is removed by the caller, or found again.
+        if (found.length === 0) this.#looked.place = place;
+        if (found.length === limit) break;
       }
-      const last = piece.at(-1);
-      if (last === undefined || piece.length < limit) break;
-      place = last;
+      if (piece.length < limit) break;
       await this.#reads.pause();
     }
-    return found.slice(0, limit).map(({ id, kind }) => ({ id, kind }));
+    return found;
   }
 
   async #toCut(
