@@ -12,7 +12,7 @@ import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { tempDir } from '../helpers/temp.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
 const CACHED = { cache: {} } satisfies Partial<Spec>;
@@ -25,7 +25,7 @@ async function endRun(world: EngineWorld, ids: string[], outcome: Outcome = EXIT
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end(outcome);
   const open = [...ids];
-  await until('all have ended', async () => {
+  await heard('all have ended', async () => {
     while (open[0] !== undefined && (await world.store.get(null, open[0]))?.phase === 'done') open.shift();
     return open.length === 0;
   });
@@ -113,7 +113,7 @@ t.test('a total limit ends the one whose it is, and the run only when nobody sha
   const second = await world.submit(spec);
   t.equal(statusOf(second), 'joined');
   await world.clock.advance(500);
-  await until('the first has ended', async () => (await world.get(first.id)).phase === 'done');
+  await heard('the first has ended', async () => (await world.get(first.id)).phase === 'done');
   t.match(await world.get(first.id), { status: 'timed_out', outcome: { cause: 'total_timeout' } });
   t.same(world.runner.live[0]?.stops, []);
   await world.clock.advance(500);
@@ -127,9 +127,9 @@ t.test('those that joined a run that is lost run again, as one', async (t) => {
   const [first, ...others] = all.map(({ id }) => id) as [string, ...string[]];
   world.runner.live[0]?.begin();
   world.runner.live[0]?.interrupt(true);
-  await until('the first is lost', async () => (await world.get(first)).phase === 'done');
+  await heard('the first is lost', async () => (await world.get(first)).phase === 'done');
   t.match(await world.get(first), { status: 'failed', outcome: { cause: 'lost' } });
-  await until('another run has begun', () => world.runner.live.length === 1);
+  await heard('another run has begun', () => world.runner.live.length === 1);
   const late = await world.submit(CACHED);
   t.equal(statusOf(late), 'joined');
   await endRun(world, [...others, late.id]);
@@ -147,10 +147,10 @@ t.test('after a restart the same work joins what is left of before, whatever it 
   const waits = await before.submit(backoff);
   before.runner.live[0]?.begin();
   before.runner.live[0]?.end(FAILED);
-  await until('it waits', async () => (await before.get(waits.id)).phase === 'scheduled_retry');
+  await heard('it waits', async () => (await before.get(waits.id)).phase === 'scheduled_retry');
   const first = await before.submit(begun);
   await before.submit({ program: 'sleep' });
-  await until('both run', () => before.runner.live.length === 2);
+  await heard('both run', () => before.runner.live.length === 2);
   await before.submit(begun);
   const runs = [waits.id, first.id, (await before.submit(queued)).id];
   await before.engine.close();
@@ -175,11 +175,11 @@ t.test('retries of a shared run are shared too', async (t) => {
   const ids: [string, string] = [first.id, second.id];
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end(FAILED);
-  await until('it waits', async () => (await world.get(ids[0])).phase === 'scheduled_retry');
+  await heard('it waits', async () => (await world.get(ids[0])).phase === 'scheduled_retry');
   await world.engine.cancel(LOCAL_CALLER, ids[0], null);
   t.match(await world.get(ids[1]), { phase: 'scheduled_retry' }, 'the other one has taken its place');
   await world.clock.advance(1000);
-  await until('it is tried again', () => world.runner.live.length === 1);
+  await heard('it is tried again', () => world.runner.live.length === 1);
   await endRun(world, ids);
   t.match(await world.get(ids[1]), { status: 'completed', attempts: { length: 2 } });
 });
@@ -279,7 +279,7 @@ t.test('large results in answers that are not stored yet are bounded', async (t)
   const first = await world.submit(CACHED);
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end();
-  await until('it has ended', async () => (await world.get(first.id)).phase === 'done');
+  await heard('it has ended', async () => (await world.get(first.id)).phase === 'done');
   const entry = world.engine.cacheEntry(LOCAL_CALLER, first.cache?.key ?? '');
   if (entry === null) throw new Error('nothing is kept');
   entry.result = { type: 'json', value };
@@ -380,7 +380,7 @@ t.test('what has expired leaves the memory by itself, also where executions are 
   await endRun(world, [one.id]);
   t.match(world.engine.cacheStats(), { entries: 1, expiring: 1, expirations: 0 });
   await world.clock.advance(300_000);
-  await until('it is swept', () => world.engine.cacheStats().expirations === 1);
+  await heard('it is swept', () => world.engine.cacheStats().expirations === 1);
   t.match(world.engine.cacheStats(), { entries: 0, expiring: 0 });
   t.match(await world.get(one.id), { status: 'completed' }, 'the execution stays');
 });
@@ -391,7 +391,7 @@ t.test('a hit can be read before it is stored, and is stored', async (t) => {
   await endRun(world, [first.id]);
   const hit = await world.submit(CACHED);
   t.match(await world.get(hit.id), { id: hit.id, status: 'completed', cache: { status: 'hit' } });
-  await until('it is stored', async () => (await world.store.get(null, hit.id)) !== null);
+  await heard('it is stored', async () => (await world.store.get(null, hit.id)) !== null);
   const { queueSequence: _, ...stored } = { queueSequence: 0, ...(await world.store.get(null, hit.id)) };
   t.same(stored, hit, 'as it was answered');
   t.same(
@@ -539,7 +539,7 @@ t.test(
       told.set(executionId, [...(told.get(executionId) ?? []), position]),
     );
     const hits = [await repeat(world, KEPT), await repeat(world, KEPT), await repeat(world, KEPT)];
-    await until('the retry is due', () => world.clock.hasTimer(1000));
+    await heard('the retry is due', () => world.clock.hasTimer(1000));
     await world.clock.advance(1000);
     await world.engine.drain();
     t.match(await world.store.counts(), { finished: { completed: 4 } });
@@ -582,7 +582,7 @@ t.test('entries are forgotten by key, operation and user', async (t) => {
       const one = await asUser(world, user, { args: [arg], cache: {} });
       world.runner.live[0]?.begin();
       world.runner.live[0]?.end();
-      await until(
+      await heard(
         'it is stored',
         async () => world.engine.cacheEntry({ ...LOCAL_CALLER, userId: user }, one.cache?.key ?? '') !== null,
       );

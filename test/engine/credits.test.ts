@@ -11,7 +11,7 @@ import { creditsFileSchema } from '../../src/domain/credits/price-schema.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
 import { creditSource } from '../../src/engine/credits/credit-source.ts';
 import { engineWorld, type EngineWorld, type WorldOptions } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -53,7 +53,7 @@ async function creditWorld(t: Test, file: object = PRICES, options: WorldOptions
       const { balance, reserved } = await world.engine.accounts.get(LOCAL_CALLER, 'local');
       return { balance, reserved };
     },
-    allCharged: () => until('all is charged', async () => (await world.store.creditTotals()).due === 0),
+    allCharged: () => heard('all is charged', async () => (await world.store.creditTotals()).due === 0),
     end(outcome = EXIT_0) {
       world.runner.live[0]?.begin();
       world.runner.live[0]?.end(outcome);
@@ -69,7 +69,7 @@ async function creditWorld(t: Test, file: object = PRICES, options: WorldOptions
 }
 
 async function ended(world: EngineWorld, id: string): Promise<Execution> {
-  await until('it has ended', async () => (await world.store.get(null, id))?.phase === 'done');
+  await heard('it has ended', async () => (await world.store.get(null, id))?.phase === 'done');
   return world.get(id);
 }
 
@@ -102,7 +102,7 @@ t.test('an execution reserves its price, and is charged in the background when i
   t.same(await world.balance(), { balance: 25, reserved: 10 });
   world.end();
   await ended(world, id);
-  await until('it is announced', () => world.events.length === 2);
+  await heard('it is announced', () => world.events.length === 2);
   t.match((await world.get(id)).cost, { reserved: 10, charged: 10, balanceAfter: 15 });
   t.same(await world.balance(), { balance: 15, reserved: 0 });
   t.same(
@@ -139,9 +139,9 @@ t.test('retries are one execution, and one charge', async (t) => {
   const { id, cost } = await world.submit({ retry: { attempts: 3, min_ms: 1000, jitter: 0 } });
   t.equal(cost?.reserved, 10);
   for (const outcome of [FAILED, FAILED, EXIT_0]) {
-    await until('it runs', () => world.runner.live.length === 1);
+    await heard('it runs', () => world.runner.live.length === 1);
     world.end(outcome);
-    await until('the try is stored', async () => (await world.store.get(null, id))?.phase !== 'starting');
+    await heard('the try is stored', async () => (await world.store.get(null, id))?.phase !== 'starting');
     await world.clock.advance(10_000);
   }
   t.match(await ended(world, id), { status: 'completed', attempts: { length: 3 } });
@@ -253,12 +253,12 @@ t.test('a charge that cannot be stored is tried again until it is', async (t) =>
   world.end();
   await ended(world, id);
   for (const waitMs of [100, 500, 2000, 5000, 5000]) {
-    await until(`it waits ${waitMs} ms`, () => world.clock.hasTimer(waitMs));
+    await heard(`it waits ${waitMs} ms`, () => world.clock.hasTimer(waitMs));
     t.same(await world.balance(), { balance: 100, reserved: 10 });
     await world.clock.advance(waitMs);
   }
   flaky.isRefused = () => false;
-  await until('it waits', () => world.clock.hasTimer(5000));
+  await heard('it waits', () => world.clock.hasTimer(5000));
   await world.clock.advance(5000);
   await world.allCharged();
   t.same(await world.balance(), { balance: 90, reserved: 0 });
@@ -276,7 +276,7 @@ t.test('one charge that cannot be stored does not hold up the others', async (t)
     world.end();
     await ended(world, id);
   }
-  await until('the others are charged', async () => {
+  await heard('the others are charged', async () => {
     if (world.clock.hasTimer(100)) await world.clock.advance(100);
     return (await world.store.creditTotals()).due === 1;
   });
@@ -309,12 +309,12 @@ t.test('what is owed is charged also when credits have been turned off since', a
   const { id } = await before.submit();
   await before.engine.close();
   const off = await engineWorld(t, { dir });
-  await until('it is settled', async () => (await off.store.get(null, id))?.phase !== 'starting');
-  await until('it runs again', () => off.runner.live.length === 1);
+  await heard('it is settled', async () => (await off.store.get(null, id))?.phase !== 'starting');
+  await heard('it runs again', () => off.runner.live.length === 1);
   t.equal((await off.submit()).cost, null);
   off.runner.live[0]?.begin();
   off.runner.live[0]?.end();
-  await until('it is charged', async () => (await off.store.account('local'))?.reserved === 0);
+  await heard('it is charged', async () => (await off.store.account('local'))?.reserved === 0);
   t.match(await off.store.account('local'), { balance: 90 });
 });
 
@@ -336,7 +336,7 @@ t.test('a low balance is announced once for each time that it falls', async (t) 
   const runOne = async () => {
     const { id } = await world.submit();
     world.end();
-    await until('it is announced', () => world.events.some(({ entry }) => entry.subjectId === id));
+    await heard('it is announced', () => world.events.some(({ entry }) => entry.subjectId === id));
   };
   await world.grant(100);
   for (const expected of [0, 0, 1, 1]) {
@@ -429,10 +429,10 @@ t.test('a plan is free, and each of its steps is an execution that is paid for',
   const { execution } = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
   t.equal(execution.cost, null);
   for (let i = 0; i < 2; i++) {
-    await until('a step runs', () => world.runner.live.length === 1);
+    await heard('a step runs', () => world.runner.live.length === 1);
     world.end();
-    await until('it has ended', () => world.runner.live.length === 0);
-    await until(
+    await heard('it has ended', () => world.runner.live.length === 0);
+    await heard(
       'it is charged',
       () => world.events.filter(({ type }) => type === 'charged').length === i + 1,
     );
@@ -451,10 +451,10 @@ t.test('a plan is free, and each of its steps is an execution that is paid for',
   t.same(await world.balance(), { balance: 5, reserved: 0 });
   await world.grant(10);
   const again = await world.engine.plans.redrive(LOCAL_CALLER, execution.id, options);
-  await until('the step runs', () => world.runner.live.length === 1);
+  await heard('the step runs', () => world.runner.live.length === 1);
   world.end();
   t.match(await ended(world, again.execution.id), { status: 'completed' });
-  await until('it is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
+  await heard('it is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
   t.same(await world.balance(), { balance: 5, reserved: 0 }, 'what was taken over is not paid for again');
   const { steps: kept } = await world.engine.plans.get(LOCAL_CALLER, again.execution.id);
   t.equal((await world.get(kept[0]?.executionId ?? '')).cost, null);
@@ -470,16 +470,16 @@ t.test('a plan has a price if it is given one, for itself and apart from that of
   const options = { trace: null, idempotency: null };
   const { execution } = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
   t.match(execution.cost, { reserved: 4, charged: null });
-  await until('the step runs', () => world.runner.live.length === 1);
+  await heard('the step runs', () => world.runner.live.length === 1);
   world.end();
   await ended(world, execution.id);
   const second = await world.engine.plans.submit(LOCAL_CALLER, plan, options);
-  await until('the step runs', () => world.runner.live.length === 1);
+  await heard('the step runs', () => world.runner.live.length === 1);
   t.same(await world.balance(), { balance: 96, reserved: 5 }, 'the second step is the second execution');
   await world.engine.cancel(LOCAL_CALLER, second.execution.id, null);
   world.end({ cause: 'cancelled', reason: null, process: null });
   t.match(await ended(world, second.execution.id), { status: 'cancelled' });
-  await until('all is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
+  await heard('all is charged', () => world.events.filter(({ type }) => type === 'charged').length === 3);
   const amounts = (await world.charges()).map(([, amount]) => amount);
   t.same(
     amounts.sort((a, b) => b - a),

@@ -5,7 +5,7 @@ import { type Store, StoreError } from '../../src/domain/ports/store.ts';
 import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
 import { engineWorld } from '../helpers/engine-world.ts';
 import type { FakeAttempt } from '../helpers/fake-runner.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { accept, newExecution } from '../helpers/records.ts';
 
 /** A store that fails while it is told to, for the groups that it is told to. */
@@ -47,7 +47,7 @@ t.test(
       for (const one of together.splice(0)) setImmediate(() => one.end());
     };
     await Promise.all(Array.from({ length: 40 }, () => submit()));
-    await until('all have ended', async () => (await store.counts()).finished.completed === 40);
+    await heard('all have ended', async () => (await store.counts()).finished.completed === 40);
     t.equal(runner.most, 4);
     t.equal((await store.counts()).running, 0);
   },
@@ -60,7 +60,7 @@ t.test('a slot that becomes free is taken in the transaction that frees it', asy
   await submit();
   const before = store.stats().commits;
   runner.live[0]?.end();
-  await until('the next runs', () => runner.live.length === 1);
+  await heard('the next runs', () => runner.live.length === 1);
   t.equal(store.stats().commits - before, 1);
 });
 
@@ -74,7 +74,7 @@ t.test(
     const next = await submit();
     failing.on = true;
     runner.live[0]?.end();
-    await until('it has failed once', () =>
+    await heard('it has failed once', () =>
       world.log.some(({ message }) => message === 'Cannot store the end of an attempt; execd retries'),
     );
     t.match(await get(id), { status: 'running' });
@@ -86,8 +86,8 @@ t.test(
     await clock.advance(500);
     failing.on = false;
     await clock.advance(10_000);
-    await until('it is stored', async () => (await get(id)).status === 'completed');
-    await until('the next runs', () => runner.live.length === 1);
+    await heard('it is stored', async () => (await get(id)).status === 'completed');
+    await heard('the next runs', () => runner.live.length === 1);
     t.match(await get(next.id), { status: 'running' });
     t.equal(engine.whyNotReady(), null);
   },
@@ -114,10 +114,10 @@ t.test('claims that cannot be stored are tried again', async (t) => {
   failing.only = (group) => group[0]?.type === 'claim_next';
   failing.on = true;
   runner.live[0]?.end();
-  await until('the end is tried alone', async () => clock.hasTimer(100));
+  await heard('the end is tried alone', async () => clock.hasTimer(100));
   failing.on = false;
   await clock.advance(2000);
-  await until('the next runs', () => runner.live.length === 1);
+  await heard('the next runs', () => runner.live.length === 1);
   t.equal((await store.counts()).finished.completed, 1);
 });
 
@@ -137,10 +137,10 @@ t.test(
     const second = await submit({ timeouts: { total_ms: 6000, queue_ms: 60_000 } });
     const third = await submit({ timeouts: { total_ms: 60_000, queue_ms: 5000 } });
     await clock.advance(5000);
-    await until('the third has waited too long', async () => (await get(third.id)).status === 'timed_out');
+    await heard('the third has waited too long', async () => (await get(third.id)).status === 'timed_out');
     t.match(await get(third.id), { outcome: { cause: 'queue_timeout', limitMs: 5000 } });
     await clock.advance(1000);
-    await until('so has the second', async () => (await get(second.id)).status === 'timed_out');
+    await heard('so has the second', async () => (await get(second.id)).status === 'timed_out');
     t.match(await get(second.id), { outcome: { cause: 'total_timeout', limitMs: 6000, process: null } });
     t.same(runner.live[0]?.stops, []);
     await clock.advance(4000);
@@ -175,7 +175,7 @@ t.test('an extension that is answered is in force, however late it comes', async
   let answer: (isInForce: boolean) => void = () => undefined;
   (runner.live[1] as FakeAttempt).extends = new Promise((resolve) => (answer = resolve));
   const patched = patch(total.id, { total_ms: 60_000 });
-  await until('the runner is asked', () => runner.live[1]?.extensions.length === 1);
+  await heard('the runner is asked', () => runner.live[1]?.extensions.length === 1);
   await clock.advance(1000);
   answer(true);
   await patched;
@@ -198,10 +198,10 @@ t.test('the limits of what is queued outlive a restart', async (t) => {
   await clock.advance(61_000);
   const second = await engineWorld(t, { slots: 1, dir, clock });
   await clock.advance(0);
-  await until('what was over meanwhile ends', async () => (await second.get(over.id)).status === 'timed_out');
+  await heard('what was over meanwhile ends', async () => (await second.get(over.id)).status === 'timed_out');
   t.match(await second.get(soon.id), { status: 'pending' });
   await clock.advance(29_000);
-  await until(
+  await heard(
     'so does the other in its time',
     async () => (await second.get(soon.id)).status === 'timed_out',
   );
@@ -221,7 +221,7 @@ t.test('a cancel of a live execution stops it with its reason, once', async (t) 
     'its grace can be made shorter',
   );
   runner.live[0]?.end({ cause: 'cancelled', reason: 'first', process: null });
-  await until('it has ended', async () => (await get(id)).status === 'cancelled');
+  await heard('it has ended', async () => (await get(id)).status === 'cancelled');
 });
 
 t.test(
@@ -233,9 +233,9 @@ t.test(
     const [a, b] = runner.live as [FakeAttempt, FakeAttempt];
     a.interrupt(false);
     b.interrupt(false);
-    await until('the one runs again', () => runner.live.length === 1);
+    await heard('the one runs again', () => runner.live.length === 1);
     t.match(runner.live[0]?.start, { runId: kept.id, attempt: 2 });
-    await until('the other one is over', async () => (await get(cancelled.id)).status === 'cancelled');
+    await heard('the other one is over', async () => (await get(cancelled.id)).status === 'cancelled');
   },
 );
 
@@ -244,7 +244,7 @@ t.test('what had started when the host died is lost', async (t) => {
   const { id } = await submit();
   runner.live[0]?.begin(7);
   runner.live[0]?.interrupt(true);
-  await until('it is lost', async () => (await get(id)).status === 'failed');
+  await heard('it is lost', async () => (await get(id)).status === 'failed');
   t.match(await get(id), {
     outcome: { cause: 'lost', detail: 'runner_host_died' },
     attempts: [{ startedAt: 7 }],
@@ -272,17 +272,17 @@ t.test('after a restart of the machine nothing is taken for unstarted', async (t
 
 t.test('a listener that throws breaks nothing', async (t) => {
   const { engine, runner, submit, get, log } = await engineWorld(t);
-  const heard: string[] = [];
+  const told: string[] = [];
   engine.listen(() => {
     throw new Error('a bad listener');
   });
   engine.listen((event, execution) => {
-    heard.push(`${event.type} ${execution.status}`);
+    told.push(`${event.type} ${execution.status}`);
   });
   const { id } = await submit();
   runner.live[0]?.end();
-  await until('it has ended', async () => (await get(id)).status === 'completed');
-  t.same(heard, ['accepted running', 'started running', 'completed completed']);
+  await heard('it has ended', async () => (await get(id)).status === 'completed');
+  t.same(told, ['accepted running', 'started running', 'completed completed']);
   t.ok(log.some(({ message }) => message === 'An event listener failed'));
 });
 
@@ -301,7 +301,7 @@ t.test('a reader never sees an event before the state that it speaks of', async 
   });
   await submit();
   runner.live[0]?.end();
-  await until('three events', () => seen.length === 3);
+  await heard('three events', () => seen.length === 3);
   t.same(await Promise.all(seen), [true, true, true]);
 });
 
@@ -321,7 +321,7 @@ t.test(
     t.match((await engine.stats()).writeBehind, { waiting: 1, failures: 1 });
     failing.on = false;
     await clock.advance(5000);
-    await until(
+    await heard(
       'it is stored',
       async () => (await store.get(null, id))?.attempts[0]?.output.stdoutBytes === 20,
     );
@@ -335,7 +335,7 @@ t.test('a client is told to come back when there may be room', async (t) => {
     await submit();
     await clock.advance(ms);
     runner.live[0]?.end();
-    await until('it has ended', async () => (await store.counts()).running === 0);
+    await heard('it has ended', async () => (await store.counts()).running === 0);
   };
   for (let i = 0; i < 60; i++) await attempts(10_000);
   await submit();
@@ -385,7 +385,7 @@ t.test('before it is opened nothing is accepted, and nothing that is queued is c
   t.same(second.runner.live, []);
   await second.engine.close();
   const third = await engineWorld(t, { dir, clock });
-  await until('it runs', () => third.runner.live.some(({ start }) => start.runId === queued.id));
+  await heard('it runs', () => third.runner.live.some(({ start }) => start.runId === queued.id));
   t.match(await third.get(queued.id), { attempts: [{ number: 1 }] }, 'it had not been claimed before');
 });
 
@@ -410,7 +410,7 @@ for (const [what, type] of [
     if (type === 'settle') runner.live[0]?.end();
     else if (type === 'claim_next') engine.open();
     else answered = submit();
-    await until('it is under way', () => commits.waiting.length === 1);
+    await heard('it is under way', () => commits.waiting.length === 1);
     t.match(await store.counts(), { running: 1 });
     const draining = engine.drain();
     commits.isOn = false;
@@ -424,7 +424,7 @@ for (const [what, type] of [
 t.test('a drain waits as long as the grace of what it stops', async (t) => {
   const { engine, runner, clock, submit, get } = await engineWorld(t);
   const { id } = await submit({ stop: { grace_ms: 200_000, signal: 'SIGINT' } });
-  await until('it runs', () => runner.live.length === 1);
+  await heard('it runs', () => runner.live.length === 1);
   t.match(runner.live[0]?.start, { stop: { signal: 'SIGINT', graceMs: 200_000, scope: 'all' } });
   const draining = engine.drain();
   await clock.advance(30_000);
@@ -444,7 +444,7 @@ t.test('a drain waits for what runs, then stops it as lost', async (t) => {
   await clock.advance(10_000);
   const [one, other] = runner.live as [FakeAttempt, FakeAttempt];
   one.end();
-  await until('it has ended', async () => (await get(quick.id)).status === 'completed');
+  await heard('it has ended', async () => (await get(quick.id)).status === 'completed');
   t.same(other.stops, []);
   await clock.advance(20_000);
   t.same(other.stops, [{ cause: 'lost', detail: 'shutdown' }]);
@@ -463,18 +463,18 @@ t.test(
     const { id } = await world.submit();
     failing.on = true;
     const drained = world.engine.drain();
-    await until('it waits', () => world.clock.hasTimer(30_000));
+    await heard('it waits', () => world.clock.hasTimer(30_000));
     await world.clock.advance(30_000);
-    await until('the attempt is stopped', () => world.runner.live[0]?.stops.length === 1);
+    await heard('the attempt is stopped', () => world.runner.live[0]?.stops.length === 1);
     world.runner.live[0]?.end({ cause: 'lost', detail: 'shutdown' });
-    await until('its end cannot be stored', () => failing.on && world.clock.hasTimer(35_000));
+    await heard('its end cannot be stored', () => failing.on && world.clock.hasTimer(35_000));
     await world.clock.advance(60_000);
     await drained;
     t.ok(world.log.some(({ message }) => message.startsWith('Cannot store ends')));
     failing.on = false;
     await world.engine.close();
     const next = await engineWorld(t, { dir: world.dir, clock: world.clock });
-    await until('it runs again, having left no log', () => next.runner.live.length === 1);
+    await heard('it runs again, having left no log', () => next.runner.live.length === 1);
     t.match(await next.get(id), {
       status: 'running',
       attempts: [{ number: 1, outcome: null }, { number: 2 }],

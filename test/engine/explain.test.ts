@@ -9,7 +9,7 @@ import { exitCodeWords } from '../../src/engine/explain/exit-codes.ts';
 import { whyEnded } from '../../src/engine/explain/why-ended.ts';
 import { whyRetried } from '../../src/engine/explain/why-retried.ts';
 import { engineWorld } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0, newExecution } from '../helpers/records.ts';
 
 const noProcess = (EXIT_0 as Extract<Outcome, { cause: 'exited' }>).process;
@@ -161,7 +161,7 @@ t.test('what waits names its place, the limit that holds it and about how long',
   const first = await submit();
   await clock.advance(4000);
   runner.live[0]?.end();
-  await until('it has ended', async () => (await engine.get(LOCAL_CALLER, first.id)).phase === 'done');
+  await heard('it has ended', async () => (await engine.get(LOCAL_CALLER, first.id)).phase === 'done');
   await submit();
   const [own, urgent] = [await submit(), await submit({ priority: 5 })];
   const last = await submit({ timeouts: { queue_ms: 60_000 } });
@@ -188,7 +188,7 @@ t.test('a retry that is waited for says when it comes', async (t) => {
   const { engine, submit, runner, clock } = await engineWorld(t);
   const { id } = await submit({ retry: { attempts: 2, jitter: 0 } });
   runner.live[0]?.end(exited(1));
-  await until('it waits', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'scheduled_retry');
+  await heard('it waits', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'scheduled_retry');
   const { waiting, attempts } = await engine.explain(LOCAL_CALLER, id);
   t.match(waiting, { reason: 'retry_time', position: null, retryAt: clock.now() + 1000, estimateMs: 1000 });
   t.match(attempts, [{ number: 1, isRetried: true, message: /exited with code 1/ }]);
@@ -201,7 +201,7 @@ t.test(
     runner.onRun = (attempt) => setImmediate(() => attempt.end());
     const run = async (spec: object) => {
       const { id } = await submit(spec);
-      await until('it has ended', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'done');
+      await heard('it has ended', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'done');
       return (await engine.explain(LOCAL_CALLER, id)).cache;
     };
     const date = { kind: 'exec', program: 'date', args: ['+%s'], cache: { ttl_s: 60 } };
@@ -237,7 +237,7 @@ t.test('what has ended says what a rerun would do, and another user learns nothi
   const { engine, submit, runner } = await engineWorld(t);
   runner.onRun = (attempt) => setImmediate(() => attempt.end(exited(127)));
   const { id } = await submit();
-  await until('it has ended', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'done');
+  await heard('it has ended', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'done');
   const found = await engine.explain(LOCAL_CALLER, id);
   t.match(found, {
     summary: /^It failed\. The command exited with code 127\. Code 127 says/,

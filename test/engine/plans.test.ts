@@ -10,7 +10,7 @@ import type { Store } from '../../src/domain/ports/store.ts';
 import type { StepView } from '../../src/engine/engine.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 import { tempDir } from '../helpers/temp.ts';
 import { rounds } from '../helpers/rounds.ts';
@@ -37,7 +37,7 @@ const refusal = (type: string) => ({ type }) as unknown as Error;
 const view = (world: EngineWorld, id: string) => world.engine.plans.get(LOCAL_CALLER, id);
 
 async function finished(world: EngineWorld, id: string): Promise<Execution> {
-  await until('the plan has ended', async () => isFinished(await world.get(id)));
+  await heard('the plan has ended', async () => isFinished(await world.get(id)));
   return world.get(id);
 }
 
@@ -48,7 +48,7 @@ async function liveSteps(world: EngineWorld): Promise<string[]> {
 }
 
 async function running(world: EngineWorld, ...steps: string[]): Promise<void> {
-  await until(`${steps.join()} run`, async () => (await liveSteps(world)).join() === steps.sort().join());
+  await heard(`${steps.join()} run`, async () => (await liveSteps(world)).join() === steps.sort().join());
 }
 
 async function endStep(world: EngineWorld, step: string, outcome: Outcome = EXIT_0): Promise<void> {
@@ -56,7 +56,7 @@ async function endStep(world: EngineWorld, step: string, outcome: Outcome = EXIT
     if ((await world.get(attempt.start.runId)).plan?.step !== step) continue;
     attempt.begin();
     attempt.end(outcome);
-    return until(`${step} has ended`, async () => isFinished(await world.get(attempt.start.runId)));
+    return heard(`${step} has ended`, async () => isFinished(await world.get(attempt.start.runId)));
   }
   throw new Error(`${step} does not run`);
 }
@@ -101,7 +101,7 @@ t.test('a parallel plan keeps to its limit, and its width is independent of the 
   const steps = Array.from({ length: 7 }, (_, i) => ({ ...STEP, name: `s${i}` }));
   const id = await submit(world, { strategy: { type: 'parallel', max_concurrency: 3 }, steps });
   for (let ended = 0; ended < 7; ended++) {
-    await until('a step runs', () => world.runner.live.length === Math.min(2, 7 - ended));
+    await heard('a step runs', () => world.runner.live.length === Math.min(2, 7 - ended));
     const { counts } = await view(world, id);
     t.ok(counts.running + counts.pending - (7 - 3 - ended) >= 0 && counts.running <= 3);
     await endStep(world, (await liveSteps(world))[0] as string);
@@ -167,7 +167,7 @@ t.test('a cancel stops what runs, begins nothing more, and the plan ends when al
     ],
   });
   await running(world, 'a');
-  await until('all are there', async () => (await view(world, id)).counts.running === 2);
+  await heard('all are there', async () => (await view(world, id)).counts.running === 2);
   await world.engine.cancel(LOCAL_CALLER, id, 'enough');
   const canceling = await world.get(id);
   t.match(canceling, { status: 'running', phase: 'canceling', cancel: { reason: 'enough' } });
@@ -200,7 +200,7 @@ t.test('a plan that takes too long is stopped, and has timed out', async (t) => 
   });
   await running(world, 'a');
   await world.clock.advance(5000);
-  await until('it is being stopped', () => world.runner.live[0]?.stops.length === 1);
+  await heard('it is being stopped', () => world.runner.live[0]?.stops.length === 1);
   await endStep(world, 'a', { cause: 'cancelled', reason: null, process: null });
   t.match(await finished(world, id), {
     status: 'timed_out',
@@ -361,12 +361,12 @@ t.test('live plans have so much room in memory, of which nobody can take the par
   t.ok(await submit(world, plan(300_000), bob), 'another user gets in all the same');
   await t.rejects(submit(world, plan(300_000), bob), refusal('queue_full'), 'with less than an equal part');
   await t.rejects(submit(world, plan(10)), refusal('queue_full'), 'and what is over is over');
-  await until('its step runs', async () => (await view(world, first)).counts.running === 1);
+  await heard('its step runs', async () => (await view(world, first)).counts.running === 1);
   await world.engine.cancel(LOCAL_CALLER, first, null);
   for (const attempt of [...world.runner.live])
     if ((await world.store.get(null, attempt.start.runId))?.plan?.id === first)
       attempt.end({ cause: 'cancelled', reason: null, process: null });
-  await until('there is room again', () => submit(world, plan(10)).then(Boolean, () => false));
+  await heard('there is room again', () => submit(world, plan(10)).then(Boolean, () => false));
 });
 
 t.test(
@@ -382,7 +382,7 @@ t.test(
     const waiting = () => world.store.queueUse('local').waiting.own;
     const many = { strategy: { type: 'parallel' } as const, steps };
     const ids = [await submit(world, many), await submit(world, { ...many, steps: steps.slice(0, 2) })];
-    await until('as many wait as may', () => waiting() === 3);
+    await heard('as many wait as may', () => waiting() === 3);
     let ended = 0;
     let most = 0;
     world.runner.onRun = (attempt) => {
@@ -402,7 +402,7 @@ t.test('steps of a plan leave room in the queue for another user', async (t) => 
   const world = await engineWorld(t, { slots: 1, maxQueued: 4 });
   const steps = Array.from({ length: 20 }, (_, i) => ({ ...STEP, name: `s${i}` }));
   const id = await submit(world, { strategy: { type: 'parallel' }, steps });
-  await until('the queue is full', () => world.store.queueUse('local').waiting.own === 4);
+  await heard('the queue is full', () => world.store.queueUse('local').waiting.own === 4);
   const bob = { ...LOCAL_CALLER, userId: 'bob' };
   const submission = { spec: STEP, trace: null, idempotency: null, rerunOf: null };
   for (let i = 0; i < 2; i++)
@@ -456,7 +456,7 @@ t.test('a limit of a plan can be extended while it runs', async (t) => {
   await world.clock.advance(6000);
   t.match(await world.get(id), { phase: 'starting' });
   await world.clock.advance(3000);
-  await until('it is being stopped', () => world.runner.live[0]?.stops.length === 1);
+  await heard('it is being stopped', () => world.runner.live[0]?.stops.length === 1);
   await endStep(world, 'a', { cause: 'cancelled', reason: null, process: null });
   t.match(await finished(world, id), { outcome: { cause: 'total_timeout', limitMs: 9000 } });
 });
@@ -474,7 +474,7 @@ t.test('a priority that a plan is given while it runs is that of the steps to co
   await running(world, 'a');
   await world.engine.patch(LOCAL_CALLER, id, { priority: 9, timeouts: null });
   await endStep(world, 'a');
-  await until('they are there', async () =>
+  await heard('they are there', async () =>
     (await view(world, id)).steps.every((one) => one.executionId !== null),
   );
   const { steps } = await view(world, id);

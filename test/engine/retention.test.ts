@@ -4,7 +4,7 @@ import { type FakeClock, fakeClock } from '../helpers/clock.ts';
 import { type EngineWorld, engineWorld } from '../helpers/engine-world.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import type { Journal } from '../../src/domain/ports/journal.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -21,9 +21,9 @@ function settableClock(): { clock: FakeClock; set: (byMs: number) => void } {
 
 async function run(world: EngineWorld): Promise<string> {
   const { id } = await world.submit();
-  await until('it runs', () => world.runner.live.length === 1);
+  await heard('it runs', () => world.runner.live.length === 1);
   world.runner.live[0]?.end();
-  await until('it has ended', async () => (await world.get(id)).phase === 'done');
+  await heard('it has ended', async () => (await world.get(id)).phase === 'done');
   return id;
 }
 
@@ -31,10 +31,10 @@ const isKept = async ({ store }: EngineWorld, id: string) => (await store.get(nu
 
 /** Lets the janitor sweep for so long. */
 async function pass({ clock }: EngineWorld, ms: number): Promise<void> {
-  await until('it sleeps', () => clock.hasTimer(MINUTE));
+  await heard('it sleeps', () => clock.hasTimer(MINUTE));
   for (let passed = 0; passed < ms; passed += MINUTE) {
     await clock.advance(MINUTE);
-    await until('it sleeps again', () => clock.hasTimer(MINUTE));
+    await heard('it sleeps again', () => clock.hasTimer(MINUTE));
   }
 }
 
@@ -124,12 +124,12 @@ t.test('what is removed is removed, also where its log cannot be: that goes late
   t.same(removed, []);
   remove = () => Promise.resolve();
   await world.clock.advance(MINUTE);
-  await until('both logs have gone', () => removed.length === 2);
+  await heard('both logs have gone', () => removed.length === 2);
   t.same(removed.sort(), [byHand, byAge].sort());
   const hung = await run(world);
   remove = () => new Promise(() => undefined);
   const done = world.engine.remove(LOCAL_CALLER, hung);
-  await until('it waits for the disk', () => world.clock.hasTimer(5000));
+  await heard('it waits for the disk', () => world.clock.hasTimer(5000));
   await world.clock.advance(5000);
   await t.resolves(done, 'and not for ever');
 });

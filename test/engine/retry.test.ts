@@ -5,7 +5,7 @@ import { judge } from '../../src/domain/outcome.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -17,11 +17,11 @@ async function endAttempt(world: EngineWorld, id: string, outcome: Outcome): Pro
   const { revision } = await world.get(id);
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end(outcome);
-  await until('the end is stored', async () => (await world.get(id)).revision > revision);
+  await heard('the end is stored', async () => (await world.get(id)).revision > revision);
 }
 
 async function begun(world: EngineWorld): Promise<void> {
-  await until('an attempt runs', () => world.runner.live.length === 1);
+  await heard('an attempt runs', () => world.runner.live.length === 1);
 }
 
 t.test('an attempt that fails is made again after a growing wait, and holds no slot meanwhile', async (t) => {
@@ -149,7 +149,7 @@ t.test('the total limit ends a backoff', async (t) => {
   const { id } = await world.submit({ ...RETRY, timeouts: { total_ms: 500 } });
   await endAttempt(world, id, FAILED);
   await world.clock.advance(500);
-  await until('it has ended', async () => (await world.get(id)).phase === 'done');
+  await heard('it has ended', async () => (await world.get(id)).phase === 'done');
   t.match(await world.get(id), { status: 'timed_out', outcome: { cause: 'total_timeout', limitMs: 500 } });
 });
 
@@ -161,7 +161,7 @@ t.test('an interrupted attempt is made again only where that is declared to be s
     attempt.begin();
     attempt.interrupt(true);
   }
-  await until('both have moved on', async () => {
+  await heard('both have moved on', async () => {
     const [one, other] = [await world.get(safe.id), await world.get(unsafe.id)];
     return one.phase === 'scheduled_retry' && other.phase === 'done';
   });
@@ -203,9 +203,9 @@ t.test('a retry that cannot be stored is stored later, and is one retry', async 
   isBroken = true;
   world.runner.live[0]?.begin();
   world.runner.live[0]?.end(FAILED);
-  await until('it was tried', () => world.clock.hasTimer(100));
+  await heard('it was tried', () => world.clock.hasTimer(100));
   isBroken = false;
   await world.clock.advance(100);
-  await until('it is stored', async () => (await world.get(id)).phase === 'scheduled_retry');
+  await heard('it is stored', async () => (await world.get(id)).phase === 'scheduled_retry');
   t.match(await world.get(id), { attempts: { length: 1 } });
 });

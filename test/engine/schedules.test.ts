@@ -3,7 +3,7 @@ import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts'
 import type { SchedulePlan } from '../../src/domain/schedules/schedule.ts';
 import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { engineWorld, type WorldOptions } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 
 const MINUTE = 60_000;
 const plan = (more: Partial<SchedulePlan> = {}): SchedulePlan => ({
@@ -25,10 +25,10 @@ async function scheduleWorld(t: Test, options: WorldOptions = {}) {
     /** Lets time pass, until so many due times have been dealt with. */
     async pass(ms: number, many: number) {
       await clock.advance(ms);
-      await until('due times are dealt with', async () => (await results()).length === many);
+      await heard('due times are dealt with', async () => (await results()).length === many);
     },
     async endOne() {
-      await until('an attempt is there', () => runner.live.length > 0);
+      await heard('an attempt is there', () => runner.live.length > 0);
       runner.live[0]?.end();
     },
   };
@@ -49,7 +49,7 @@ t.test('a schedule starts its work at each due time, and knows the next ones', a
     new AbortController().signal,
   );
   t.match(execution, { schedule: { name: 'n', dueAt: schedule.anchor + MINUTE }, userId: 'local' });
-  await until('its state is reached', async () => (await w.get(execution.id)).phase === 'done');
+  await heard('its state is reached', async () => (await w.get(execution.id)).phase === 'done');
   await w.pass(MINUTE, 2);
   t.same(await w.results(), ['started', 'started']);
   t.match(await w.schedules.get(LOCAL_CALLER, 'n'), {
@@ -67,7 +67,7 @@ t.test('what was due while execd was down is made up for, each due time once', a
   await before.engine.close();
   await before.clock.advance(3.5 * MINUTE);
   const after = await scheduleWorld(t, { dir: before.dir, clock: before.clock, slots: 9 });
-  await until('its state is reached', async () => (await after.results()).length === 4);
+  await heard('its state is reached', async () => (await after.results()).length === 4);
   t.same(await after.results(), ['started', 'started', 'started', 'started']);
   const [last] = await after.schedules.runs(LOCAL_CALLER, 'n');
   t.equal(
@@ -83,13 +83,13 @@ t.test('work that waits begins when the run before has ended; a newer one may ta
   await w.pass(2 * MINUTE, 2);
   t.same(await w.results(), ['waiting', 'started']);
   await w.endOne();
-  await until('its state is reached', async () => (await w.results())[0] === 'started');
+  await heard('its state is reached', async () => (await w.results())[0] === 'started');
   await w.schedules.put(LOCAL_CALLER, plan({ overlap: 'cancel_previous' }), false);
   await w.pass(MINUTE, 3);
-  await until('an attempt is there', () => w.runner.live.some(({ stops }) => stops.length > 0));
+  await heard('an attempt is there', () => w.runner.live.some(({ stops }) => stops.length > 0));
   t.match(w.runner.live[0]?.stops, [{ cause: 'cancelled', reason: 'The schedule n starts again.' }]);
   await w.endOne();
-  await until('its state is reached', async () => (await w.results())[0] === 'started');
+  await heard('its state is reached', async () => (await w.results())[0] === 'started');
 });
 
 t.test('it runs under the policy of the day, and ends with its API key', async (t) => {

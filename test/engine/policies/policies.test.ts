@@ -6,7 +6,7 @@ import { Policies } from '../../../src/engine/policies/policies.ts';
 import { Circuits } from '../../../src/resilience/circuits.ts';
 import { LOCAL_CALLER } from '../../../src/domain/spec/access.ts';
 import { engineWorld, NO_POLICIES } from '../../helpers/engine-world.ts';
-import { until } from '../../helpers/processes.ts';
+import { heard } from '../../helpers/heard.ts';
 import { EXIT_0, newExecution } from '../../helpers/records.ts';
 
 const SETTINGS = {
@@ -47,7 +47,7 @@ t.test('circuits are as they were after a restart, those that are held open too'
   const first = await engineWorld(t, { deps });
   const { id } = await first.submit();
   first.runner.live[0]?.end({ ...EXIT_0, exitCode: 1 } as Outcome);
-  await until('it has failed', async () => (await first.get(id)).phase === 'done');
+  await heard('it has failed', async () => (await first.get(id)).phase === 'done');
   await first.engine.changeCircuit('program:held', 'isolate');
   const bad = [
     { name: 'host:a', state: '{"settings":{}}' },
