@@ -59,9 +59,23 @@ static void hide(void *context, struct strings hidden) {
 
 static void ping(void *context, uint32_t id) { ((struct seen *)context)->sum += id; }
 
+static void input(void *context, uint32_t ref, struct bytes bytes, bool is_last) {
+  ((struct seen *)context)->sum += ref + is_last;
+  for (uint32_t i = 0; i < bytes.length; i++) ((struct seen *)context)->sum += bytes.data[i];
+}
+
+static void signal_(void *context, uint32_t ref, int number, enum stop_scope scope) {
+  assert(number > 0 && scope < STOP_SCOPES);
+  ((struct seen *)context)->sum += ref + (uint64_t)number;
+}
+
+static void resize(void *context, uint32_t ref, uint32_t cols, uint32_t rows) {
+  ((struct seen *)context)->sum += ref + cols + rows;
+}
+
 static struct seen feed(const uint8_t *data, size_t size, size_t piece) {
   struct seen seen = {0, 0};
-  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide, ping};
+  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide, ping, input, signal_, resize};
   struct decoder decoder = {NULL, 0, 0};
   const char *error = NULL;
   for (size_t at = 0; at < size && error == NULL; at += piece) {
