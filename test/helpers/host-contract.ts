@@ -1681,6 +1681,13 @@ function live(t: Test, greeted: Greeted): void {
     await said('25 80\r\n');
     host.write(raw.input(ref, '\x03'));
     t.match(await host.exited(ref), { cause: 'signalled', signal: 'SIGINT', stderrBytes: 0 });
+    // A command that closes its side of the terminal before it exits is not hung up.
+    const closing = host.start('read -r a; exec <&- >&- 2>&-; sleep 0.3; exit 7', {
+      scalars: terminal(80, 24),
+    });
+    await host.next('started', (reply) => reply.ref === closing);
+    host.write(raw.input(closing, 'x\n', true));
+    t.match(await host.exited(closing), { cause: 'exited', exitCode: 7 });
     const piped = host.start('cat; echo "tty: $(tty <&1)"', { scalars: terminal(80, 24) });
     await host.next('started', (reply) => reply.ref === piped);
     host.write(raw.input(piped, 'no newline', true));

@@ -614,8 +614,8 @@ struct input {
   uint8_t *data;
   size_t length, at;
   int64_t taken;
-  /** Nothing comes after it; it waits for room; its last byte has begun a line. */
-  bool is_last, is_waiting, is_in_line;
+  /** Nothing comes after it; nothing is taken any more; it waits for room; its last byte has begun a line. */
+  bool is_last, is_over, is_waiting, is_in_line;
 };
 
 enum phase {

@@ -17,7 +17,7 @@ static struct attempt *attempt_of(struct source *source) {
 
 static void tell(struct attempt *attempt) {
   struct input *input = &attempt->input;
-  out_input_taken(&to_server, attempt->start->ref, input->taken, input->source.fd >= 0);
+  out_input_taken(&to_server, attempt->start->ref, input->taken, input->source.fd >= 0 && !input->is_over);
 }
 
 static void wait_for_room(struct input *input, bool is_waiting) {
@@ -27,16 +27,29 @@ static void wait_for_room(struct input *input, bool is_waiting) {
   else loop_remove(&input->source);
 }
 
-void input_close(struct attempt *attempt) {
-  struct input *input = &attempt->input;
-  if (input->source.fd >= 0) {
-    wait_for_room(input, false);
-    close(input->source.fd);
-  }
-  input->source.fd = -1;
+/** Nothing more is taken in. What has not been taken is given up. */
+static void stop_input(struct input *input) {
+  input->is_over = true;
+  if (input->source.fd >= 0) wait_for_room(input, false);
   free(input->data);
   input->data = NULL;
   input->length = input->at = 0;
+}
+
+void input_close(struct attempt *attempt) {
+  struct input *input = &attempt->input;
+  stop_input(input);
+  if (input->source.fd >= 0) close(input->source.fd);
+  input->source.fd = -1;
+}
+
+/**
+ * Of a pipe, its end. A terminal stays until its command has ended: when the last descriptor of this side goes, the kernel sends
+ * SIGHUP, also to a command that has closed its own side and is about to exit.
+ */
+static void finish_input(struct attempt *attempt) {
+  if (attempt->has_terminal) stop_input(&attempt->input);
+  else input_close(attempt);
 }
 
 /**
@@ -52,7 +65,7 @@ static void end_input(struct attempt *attempt) {
     ssize_t written = write(input->source.fd, ends, input->is_in_line ? 2 : 1);
     (void)written;
   }
-  input_close(attempt);
+  finish_input(attempt);
 }
 
 /** Writes what the command takes now. */
@@ -65,7 +78,7 @@ static void write_input(struct attempt *attempt) {
     if (written < 0 && errno == EAGAIN) break;
     if (written <= 0) {
       // Nobody reads any more.
-      input_close(attempt);
+      finish_input(attempt);
       tell(attempt);
       return;
     }
@@ -81,7 +94,7 @@ static void write_input(struct attempt *attempt) {
   }
   if (is_empty && input->is_last) end_input(attempt);
   else wait_for_room(input, !is_empty);
-  if (input->taken > before || input->source.fd < 0) tell(attempt);
+  if (input->taken > before || input->is_over) tell(attempt);
 }
 
 static void on_room(struct source *source) { write_input(attempt_of(source)); }
@@ -93,7 +106,7 @@ void input_open(struct attempt *attempt) {
 
 void input_add(struct attempt *attempt, struct bytes bytes, bool is_last) {
   struct input *input = &attempt->input;
-  if (input->source.fd < 0 || input->is_last) {
+  if (input->source.fd < 0 || input->is_over || input->is_last) {
     tell(attempt);
     return;
   }
