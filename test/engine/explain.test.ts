@@ -184,6 +184,21 @@ t.test('what waits names its place, the limit that holds it and about how long',
   await engine.cancelMany({ userId: LOCAL_CALLER.userId }, null);
 });
 
+t.test('the reason in the record is that of the explanation, also where two limits hold it', async (t) => {
+  const { engine, submit } = await engineWorld(t, { slots: 1 });
+  const concurrency = { key: 'deploy', limit: 1 };
+  await submit({ concurrency });
+  const [keyed, plain] = [await submit({ concurrency }), await submit()];
+  for (const [{ id }, reason] of [
+    [keyed, 'concurrency_limit'],
+    [plain, 'no_free_slot'],
+  ] as const) {
+    t.match(await engine.get(LOCAL_CALLER, id), { queue: { reason } });
+    t.match(await engine.explain(LOCAL_CALLER, id), { waiting: { reason } });
+  }
+  await engine.cancelMany({ userId: LOCAL_CALLER.userId }, null);
+});
+
 t.test('a retry that is waited for says when it comes', async (t) => {
   const { engine, submit, runner, clock } = await engineWorld(t);
   const { id } = await submit({ retry: { attempts: 2, jitter: 0 } });
