@@ -83,8 +83,26 @@ module.exports = {
     }),
     room('expressions', ['^src/domain/'], 'Conditions know what the domain asks of them.'),
     room('resilience', ['^src/domain/'], 'Retries and circuits, of whatever is handed to them.'),
-    room('store', ['^src/domain/'], 'A store knows the domain only.'),
-    ...rooms('store', { rules: [], sqlite: ['rules'] }),
+    room(
+      'store',
+      ['^src/domain/', '^src/resilience/'],
+      'A store knows the domain, and how what may be away is tried again.',
+    ),
+    ...rooms('store', { rules: [], sqlite: ['rules'], postgres: ['rules'] }),
+    {
+      name: 'pg-in-postgres',
+      comment: 'The client of PostgreSQL is for its store alone.',
+      severity: 'error',
+      from: { path: '^(src|console)/', pathNot: '^src/store/postgres/' },
+      to: { path: '^node_modules/(pg|pg-[a-z-]+)/' },
+    },
+    {
+      name: 'postgres-is-loaded-late',
+      comment: 'A server with the embedded store starts without it.',
+      severity: 'error',
+      from: { pathNot: '^src/store/postgres/' },
+      to: { path: '^src/store/postgres/', dynamic: false },
+    },
     room('access', ['^src/domain/', '^src/resilience/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
     room(

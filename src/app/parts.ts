@@ -23,7 +23,6 @@ import { type CheckHook, liveOperations } from '../operator-files/operations-fil
 import { liveRules } from '../operator-files/policy-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
-import { SqliteStore } from '../store/sqlite/store.ts';
 import { keysOf } from './access-files.ts';
 import { type ChosenHost, chooseHost } from './choose-host.ts';
 import { createClock } from './clock.ts';
@@ -37,6 +36,7 @@ import {
   sharesOf,
 } from './from-config.ts';
 import { isolationOf } from './isolation.ts';
+import { storeOf } from './open-store.ts';
 import { type Places, placesOf } from './places.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -80,8 +80,11 @@ export type Parts = Awaited<ReturnType<typeof buildParts>>;
 
 /** @throws ConfigError when the runner host that was asked for is not there */
 export async function buildParts(setting: Setting, commit: Commit, thread: ConditionThread) {
-  const { config, overrides, places, clock } = setting;
-  const store = storeOf(setting);
+  const { config, overrides, places, clock, runtime } = setting;
+  const store = await storeOf(config, {
+    ...{ clock, dir: places.data, owner: `pid ${runtime.pid}` },
+    maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
+  });
   const journal = new FileJournal(places.log);
   const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));
   const files = operatorFiles(setting, hookChecker(conditions));
@@ -111,17 +114,6 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     ...{ hooks, store: usedStore, journal, commands, runner, requests, rules, commit },
     ...{ ...files, ...access, files: live },
   };
-}
-
-function storeOf({ config, clock, runtime, places }: Setting): Store {
-  return new SqliteStore({
-    dir: places.data,
-    now: () => clock.now(),
-    sleep: (ms, signal) => clock.sleep(ms, signal),
-    maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
-    maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING,
-    owner: `pid ${runtime.pid}`,
-  });
 }
 
 async function commandRunner(

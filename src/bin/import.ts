@@ -3,12 +3,12 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClock } from '../app/clock.ts';
+import { storeOf } from '../app/open-store.ts';
 import { loadConfig } from '../config/load.ts';
 import { retentionOf } from '../app/from-config.ts';
 import { makeDirectory } from '../app/directories.ts';
 import { userId } from '../domain/spec/access.ts';
 import { StoreError } from '../domain/ports/store.ts';
-import { SqliteStore } from '../store/sqlite/store.ts';
 import { type Imported, importResults } from '../import/import-results.ts';
 import { readFile } from '../import/read-file.ts';
 
@@ -58,11 +58,7 @@ async function run(args: string[]): Promise<void> {
   const clock = createClock();
   const dir = resolve(config.EXECUTION_DATA_DIR);
   makeDirectory('EXECUTION_DATA_DIR', dir, 0o700);
-  const store = new SqliteStore({
-    dir,
-    ...{ now: () => clock.now(), owner: 'npm run import' },
-    ...{ maxInMemory: 1, maxDeliveries: config.EXECUTION_WEBHOOK_MAX_PENDING },
-  });
+  const store = await storeOf(config, { clock, dir, owner: 'npm run import', maxInMemory: 1 });
   await store.open();
   try {
     let shown = 0;

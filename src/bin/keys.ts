@@ -3,12 +3,13 @@
 import { parseArgs } from 'node:util';
 import { createClock } from '../app/clock.ts';
 import { loadConfig } from '../config/load.ts';
-import { ROTATION_OVERLAP_S, whyNotUsable } from '../domain/access/api-key.ts';
+import { type ApiKey, ROTATION_OVERLAP_S, whyNotUsable } from '../domain/access/api-key.ts';
 import { type KeyRequest, keyRequest } from '../domain/access/api-key-schema.ts';
 import { fieldMessage, fieldProblems, sentenceOf } from '../domain/field-messages.ts';
 import { toKeyWire } from '../http/keys/key-schemas.ts';
 import { mintKey, mintSuccessor, type NewKey } from '../access/mint.ts';
-import { type KeyTable, openKeyTable } from '../store/sqlite/key-table.ts';
+import type { KeyTable } from '../store/key-table.ts';
+import { openKeyTable } from '../store/sqlite/key-table.ts';
 
 const EXIT_USAGE = 64;
 const EXIT_SOFTWARE = 70;
@@ -21,7 +22,7 @@ const USAGE = `npm run keys -- COMMAND [OPTIONS]
   rotate ID [--overlap SECONDS]     a new key; the one before goes on for a day, or so many seconds
   revoke ID
 
-The key itself is printed on standard output, and only once. The keys are in the store of EXECUTION_DATA_DIR.
+The key itself is printed on standard output, and only once. The keys are in the store of EXECUTION_DATA_DIR or EXECUTION_DATABASE_URL.
 `;
 
 class UsageError extends Error {}
@@ -56,8 +57,8 @@ function requestOf(options: Options): KeyRequest {
   );
 }
 
-function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change']>[0]): void {
-  const problem = table.change({ ...part, add: [made.key] });
+async function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change']>[0]): Promise<void> {
+  const problem = await table.change({ ...part, add: [made.key] });
   if (problem === 'key_exists') throw new UsageError(`There is a key ${made.key.id} already.`);
   if (problem !== null)
     throw new UsageError('The store has the maximum number of keys. Remove revoked ones first.');
@@ -71,31 +72,44 @@ function store(table: KeyTable, made: NewKey, part: Parameters<KeyTable['change'
 }
 
 /** A key that there is. */
-function known(table: KeyTable, id: string | undefined): ReturnType<KeyTable['all']>[number] {
+async function known(table: KeyTable, id: string | undefined): Promise<ApiKey> {
   if (id === undefined) throw new UsageError('Give the id of the key.');
-  const key = table.all().find((one) => one.id === id);
+  const key = (await table.all()).find((one) => one.id === id);
   if (key === undefined) throw new UsageError(`There is no key ${id}.`);
   return key;
 }
 
-function list(table: KeyTable, now: number): void {
-  for (const key of table.all()) console.log(JSON.stringify(toKeyWire(key, 'store', now)));
+async function list(table: KeyTable, now: number): Promise<void> {
+  for (const key of await table.all()) console.log(JSON.stringify(toKeyWire(key, 'store', now)));
 }
 
-function rotate(table: KeyTable, id: string | undefined, { overlap }: Options, now: number): void {
-  const key = known(table, id);
+async function rotate(
+  table: KeyTable,
+  id: string | undefined,
+  { overlap }: Options,
+  now: number,
+): Promise<void> {
+  const key = await known(table, id);
   const problem = whyNotUsable(key, now);
   if (problem !== null) throw new UsageError(`The key ${key.id} is ${problem}. Create a new one.`);
   if (overlap !== undefined && !/^\d{1,8}$/.test(overlap))
     throw new UsageError(`--overlap is ${JSON.stringify(overlap)}; it must be a whole number of seconds.`);
   const expiresAt = now + Number(overlap ?? ROTATION_OVERLAP_S) * 1000;
-  store(table, mintSuccessor(key, { now, createdBy: null }), {
+  await store(table, mintSuccessor(key, { now, createdBy: null }), {
     type: 'api_keys',
     end: [{ id: key.id, expiresAt }],
   });
 }
 
-function run(args: string[]): void {
+/** The keys of the store of the settings. */
+async function openTable(now: () => number): Promise<KeyTable> {
+  const { EXECUTION_DATABASE_URL: url, EXECUTION_DATA_DIR: dir } = loadConfig(process.env);
+  if (url === undefined) return openKeyTable(dir, now);
+  const postgres = await import('../store/postgres/key-table.ts');
+  return postgres.openKeyTable(url, now);
+}
+
+async function run(args: string[]): Promise<void> {
   const parsed = parseArgs({ args, options: { ...OPTIONS, ...HELP }, allowPositionals: true });
   const { help, ...values } = parsed.values;
   const [command, id, ...more] = parsed.positionals;
@@ -105,31 +119,33 @@ function run(args: string[]): void {
   const clock = createClock();
   const now = clock.now();
   const request = command === 'create' ? requestOf(values) : null;
-  const table = openKeyTable(loadConfig(process.env).EXECUTION_DATA_DIR, () => clock.now());
+  const table = await openTable(() => clock.now());
   try {
     switch (command) {
       case 'create':
-        return store(table, mintKey(request as KeyRequest, { now, createdBy: null }), { type: 'api_keys' });
+        return await store(table, mintKey(request as KeyRequest, { now, createdBy: null }), {
+          type: 'api_keys',
+        });
       case 'list':
-        return list(table, now);
+        return await list(table, now);
       case 'rotate':
-        return rotate(table, id, values, now);
+        return await rotate(table, id, values, now);
       case 'revoke':
-        known(table, id);
-        table.change({ type: 'api_keys', revoke: [id as string] });
+        await known(table, id);
+        await table.change({ type: 'api_keys', revoke: [id as string] });
         return say(`The key ${id} is revoked.`);
       default:
         throw new UsageError(`Unknown command ${JSON.stringify(command)}.`);
     }
   } finally {
-    table.close();
+    await table.close();
   }
 }
 
 // Without a listener Node.js would open its debugger, to everybody on the machine.
 process.on('SIGUSR1', () => undefined);
 try {
-  run(process.argv.slice(2));
+  await run(process.argv.slice(2));
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
   const isUsage = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;

@@ -174,7 +174,25 @@ export const SETTINGS = {
     default: './data',
     unit: 'path',
     about:
-      'Directory of the store, the logs and the private directories. Only one server can use it at a time.',
+      'Directory of the store, the logs and the private directories. Only one server can use it at a time. With EXECUTION_DATABASE_URL, the store is elsewhere.',
+  },
+  EXECUTION_DATABASE_URL: {
+    schema: z
+      .url({
+        protocol: /^postgres(ql)?$/,
+        error: 'must be a URL like postgres://user:password@host:5432/database',
+      })
+      .optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'Keep the store in this PostgreSQL database (docs/postgres.md). Logs and files stay in the data directory. Unset: the embedded store in the data directory.',
+  },
+  EXECUTION_DATABASE_CONNECTIONS: {
+    schema: whole(1, 100),
+    default: '4',
+    unit: 'connections',
+    about: 'Connections to PostgreSQL that read. One more writes.',
   },
   EXECUTION_LOG_DIR: {
     schema: path.optional(),

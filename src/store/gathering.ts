@@ -85,34 +85,12 @@ export class Gathering {
   }
 
   #answer(batch: readonly Waiting[], results: (GroupResult | StoreError)[]): void {
-    const answers = batch.map((one) => ({ ...one, own: results.splice(0, one.groups.length) }));
-    this.#tell(answers);
-    for (const { own, resolve, reject } of answers) {
+    for (const { groups, by, resolve, reject } of batch) {
+      const own = results.splice(0, groups.length);
+      this.#deps.feed.tell(by, own.filter((result) => !(result instanceof StoreError)) as GroupResult[]);
       const failure = own.find((result) => result instanceof StoreError);
       if (failure === undefined) resolve(own as GroupResult[]);
       else reject(failure);
-    }
-  }
-
-  /** In the order of positions: claims come last in a transaction, whoever made them. */
-  #tell(answers: readonly { by: number; own: readonly (GroupResult | StoreError)[] }[]): void {
-    const told = answers.flatMap(({ by, own }) =>
-      own.flatMap((result) => {
-        if (result instanceof StoreError || result.status !== 'applied') return [];
-        const [first] = result.events;
-        return first === undefined ? [] : [{ by, result, position: first.position }];
-      }),
-    );
-    told.sort((a, b) => a.position - b.position);
-    for (let next = 0; next < told.length;) {
-      const { by } = told[next] as { by: number };
-      const other = told.findIndex((one, i) => i > next && one.by !== by);
-      const end = other === -1 ? told.length : other;
-      this.#deps.feed.tell(
-        by,
-        told.slice(next, end).map(({ result }) => result),
-      );
-      next = end;
     }
   }
 

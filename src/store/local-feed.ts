@@ -5,7 +5,7 @@ import { type EventRecord, type LifecycleEvent, toRecord } from '../domain/execu
 import type { Execution } from '../domain/execution/execution.ts';
 
 /** Reads the events in a range of positions. */
-type ReadRange = (from: number, upTo: number) => readonly EventRecord[];
+type ReadRange = (from: number, upTo: number) => readonly EventRecord[] | Promise<readonly EventRecord[]>;
 
 export class LocalFeed implements Feed {
   readonly #listeners = new Map<number, FeedListener>();

@@ -42,33 +42,33 @@ interface Looked {
 const FIRST: EndPlace = { finishedAt: Number.MIN_SAFE_INTEGER, id: '' };
 
 export class Removals {
-  readonly #users: Usages;
+  readonly #of: () => Usages;
   readonly #reads: EndReads;
   #looked: Looked = { place: FIRST, before: Number.MIN_SAFE_INTEGER };
 
-  constructor(users: Usages, reads: EndReads) {
-    this.#users = users;
+  constructor(users: () => Usages, reads: EndReads) {
+    this.#of = users;
     this.#reads = reads;
   }
 
   async expired(ages: Ages, keepAtMost: number, limit: number, youngAfter = Infinity): Promise<Ended[]> {
     const old = await this.#old(ages, limit);
     if (old.length > 0) return old;
-    const kept = [...this.#users.all()].map(([userId, { kept }]) => [userId, kept] as const);
+    const kept = [...this.#of().all()].map(([userId, { kept }]) => [userId, kept] as const);
     const total = kept.reduce((sum, [, n]) => sum + n, 0);
     const before = await this.#toCut(surplusOf(kept, total - keepAtMost), youngAfter, limit);
     return before.length > 0 ? before : this.#toCut(surplusOf(kept, total - 2 * keepAtMost), Infinity, limit);
   }
 
   async aboveBytes(keepBytes: number, limit: number, youngAfter: number): Promise<Ended[]> {
-    const total = dataBytesOf(this.#users.sum);
+    const total = dataBytesOf(this.#of().sum);
     if (total <= keepBytes) return [];
-    const usages = [...this.#users.all()].filter(([, { kept }]) => kept > 0);
+    const usages = [...this.#of().all()].filter(([, { kept }]) => kept > 0);
     const taken = usages.map(([userId, usage]) => [userId, dataBytesOf(usage)] as const);
     // About as many as it takes: the caller asks again.
     const cuts = (surplus: number) =>
       surplusOf(taken, surplus).map(([userId, bytes]): [string, number] => {
-        const usage = this.#users.of(userId);
+        const usage = this.#of().of(userId);
         return [userId, Math.ceil((bytes / dataBytesOf(usage)) * usage.kept)];
       });
     const old = await this.#toCut(cuts(total - keepBytes), youngAfter, limit);

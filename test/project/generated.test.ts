@@ -90,7 +90,7 @@ t.test('packages are pinned exactly, and the lock file names no download address
     Record<string, string>
   >;
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
-    t.match(version, /^(npm:[\w@/-]+@)?\d+\.\d+\.\d+$/, name);
+    t.match(version, /^(npm:[\w@/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/, name);
   t.notMatch(read('package-lock.json'), /"resolved": "http/);
 });
 

@@ -9,13 +9,20 @@ import { type Band, isBefore, type Line, type Place, type Queue } from './queue.
 import { isKeyPaused, isOperationPaused } from './pausing.ts';
 import type { WorkingSet } from './working-set.ts';
 
-/** Serves executions that wait at a place, oldest first, from behind the one with this sequence on. */
+/** Asks for executions that wait at a place, oldest first, from behind the one with this sequence on. */
+export interface Look {
+  place: Place;
+  afterSeq: number;
+  limit: number;
+}
+type Looking<T> = Generator<Look, T, readonly ExecutionRow[]>;
+
+/** Serves them. */
 export type Heads = (place: Place, afterSeq: number, limit: number) => readonly ExecutionRow[];
 
 export interface Picking {
   set: WorkingSet;
   queue: Queue;
-  heads: Heads;
 }
 
 /** What has to be known of those who wait: users with their slots, and how many run with each key. */
@@ -26,13 +33,24 @@ export function claimNeeds(queue: Queue, { pool }: ClaimNext): Needs {
 }
 
 /** Claims up to `limit` executions of a pool. */
-export function claimNext(from: Picking, { pool, limit, claim }: ClaimNext): Work {
+export function claimNext({ heads, ...from }: Picking & { heads: Heads }, part: ClaimNext): Work {
+  const claiming = claims(from, part);
+  let next = claiming.next();
+  while (next.done !== true) {
+    const { place, afterSeq, limit } = next.value;
+    next = claiming.next(heads(place, afterSeq, limit));
+  }
+  return next.value;
+}
+
+/** The same for a store that has to wait for what it looks at. */
+export function* claims(from: Picking, { pool, limit, claim }: ClaimNext): Looking<Work> {
   const work: Work = { touched: [], events: [], answers: [] };
   if (from.set.terms.shares.paused?.queue === true) return work;
   let left = limit;
   for (const band of from.queue.bands(pool)) {
     if (left <= 0) break;
-    left -= takeTurns(from, band, left, (row) => start(from.set, row, claim, work));
+    left -= yield* takeTurns(from, band, left, (row) => start(from.set, row, claim, work));
   }
   return work;
 }
@@ -47,20 +65,18 @@ function start(set: WorkingSet, row: ExecutionRow, claim: Claim, work: Work): vo
 /** What waits in a place, of which some has been taken. */
 class Buffer {
   readonly place: Place;
-  readonly #heads: Heads;
   #rows: readonly ExecutionRow[] = [];
   #next = 0;
   #last = 0;
 
-  constructor(place: Place, heads: Heads) {
+  constructor(place: Place) {
     this.place = place;
-    this.#heads = heads;
   }
 
   /** The first that is left; looks for so many at once. */
-  head(limit: number): ExecutionRow | undefined {
+  *head(limit: number): Looking<ExecutionRow | undefined> {
     if (this.#next === this.#rows.length) {
-      this.#rows = this.#heads(this.place, this.#last, limit);
+      this.#rows = yield { place: this.place, afterSeq: this.#last, limit };
       this.#next = 0;
     }
     return this.#rows[this.#next];
@@ -81,17 +97,17 @@ class Buffer {
 }
 
 /** Takes turns in one priority; returns how many were taken, fewer than the limit when nothing more may run. */
-function takeTurns(
-  { set, queue, heads }: Picking,
+function* takeTurns(
+  { set, queue }: Picking,
   band: Band,
   limit: number,
   take: (row: ExecutionRow) => void,
-): number {
+): Looking<number> {
   const { pool, priority } = band;
   const buffers = new Map<string, Buffer>();
   const bufferOf = (userId: string, key: string | null): Buffer => {
     const name = pair(userId, key ?? '');
-    const buffer = buffers.get(name) ?? new Buffer({ pool, priority, userId, key }, heads);
+    const buffer = buffers.get(name) ?? new Buffer({ pool, priority, userId, key });
     buffers.set(name, buffer);
     return buffer;
   };
@@ -111,7 +127,7 @@ function takeTurns(
     let first: { row: ExecutionRow; buffer: Buffer } | null = null;
     for (const { key, order } of lines.filter((line) => line.order[0] === turn)) {
       const buffer = bufferOf(userId, key);
-      const row = headOf(set, buffer, Math.ceil((limit - taken) / order.length));
+      const row = yield* headOf(set, buffer, Math.ceil((limit - taken) / order.length));
       if (row === undefined) {
         // The queue has counted what is not there, unless that is paused.
         const waiting = turn.waiting.get(key) ?? 0;
@@ -132,10 +148,10 @@ function takeTurns(
 }
 
 /** The first of a place that may start; those of paused operations are passed over. */
-function headOf(set: WorkingSet, buffer: Buffer, limit: number): ExecutionRow | undefined {
+function* headOf(set: WorkingSet, buffer: Buffer, limit: number): Looking<ExecutionRow | undefined> {
   const { paused } = set.terms.shares;
   for (;;) {
-    const row = buffer.head(limit);
+    const row = yield* buffer.head(limit);
     if (row === undefined || paused === undefined || !isOperationPaused(paused, row)) return row;
     buffer.pass();
   }

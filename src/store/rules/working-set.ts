@@ -231,6 +231,11 @@ export class WorkingSet {
     this.#removed.length = removed;
   }
 
+  /** What has been changed since `changes` was called last. */
+  get changed(): Pick<Changes, 'before' | 'after'> {
+    return { before: this.#before as Changes['before'], after: this.#known };
+  }
+
   /** Hands out what is to be written, and takes it for written: later changes count as new ones. */
   changes(): Changes {
     const lists = {

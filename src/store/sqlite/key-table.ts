@@ -3,10 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { ApiKey } from '../../domain/access/api-key.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { ApiKeysPart } from '../../domain/ports/group.ts';
 import { type ApiKeyRow, toApiKey } from '../key-rows.ts';
+import type { KeyTable } from '../key-table.ts';
 import { applyGroup } from '../rules/groups.ts';
 import type { Source } from '../rules/facts.ts';
 import { WorkingSet } from '../rules/working-set.ts';
@@ -19,13 +19,6 @@ import { NOTHING_COUNTED } from '../memory.ts';
 import { openPrivately } from './private-database.ts';
 import { sqliteSource } from './source.ts';
 import { Statements } from './statements.ts';
-
-export interface KeyTable {
-  all(): ApiKey[];
-  /** Makes a change durable, or says what stands against it. */
-  change(part: ApiKeysPart): 'key_exists' | 'too_many_keys' | null;
-  close(): void;
-}
 
 const BUSY_MS = 10_000;
 
@@ -55,9 +48,9 @@ export function openKeyTable(dataDir: string, now: () => number): KeyTable {
     const statements = new Statements(db);
     const table = new Changer(statements);
     return {
-      all: () => (statements.all(ALL_API_KEYS) as ApiKeyRow[]).map(toApiKey),
-      change: (part) => transaction(db, () => table.apply(part, now())),
-      close,
+      all: async () => (statements.all(ALL_API_KEYS) as ApiKeyRow[]).map(toApiKey),
+      change: async (part) => transaction(db, () => table.apply(part, now())),
+      close: async () => close(),
     };
   } catch (error) {
     close();

@@ -93,7 +93,7 @@ export class SqliteStore extends TableReads implements Store {
       (query) => this.read(query),
       () => options.sleep?.(0),
     );
-    this.#removals = new Removals(this.#users, {
+    this.#removals = new Removals(() => this.#users, {
       endedBefore: async (...place) => this.read((reads) => reads.endedBefore(...place)),
       hasFailedStep: async (planId) => this.read((reads) => reads.plans.hasFailedStep(planId)),
       leastWanted: async (...of) => this.read((reads) => reads.leastWanted(...of)),

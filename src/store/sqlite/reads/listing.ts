@@ -2,12 +2,9 @@
 // that a page costs about the same with a thousand executions and with a million.
 import type { SQLInputValue } from 'node:sqlite';
 import { hasSteps } from '../../../domain/kinds.ts';
-import type { Status } from '../../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
-import type { StoredPhase } from '../../../domain/execution/lifecycle.ts';
-import { type Cause, CAUSES, CODE_OF_CAUSE } from '../../../domain/outcome.ts';
-import { ERROR_CODES, type ErrorCode } from '../../../domain/errors.ts';
 import type { ListFilter } from '../../../domain/ports/store.ts';
+import { type End, type State, statesOf, unsuccessfulOf } from '../../listing-terms.ts';
 import type { ExecutionRow } from '../../rows.ts';
 import { EXECUTION_ROWS } from '../columns.ts';
 
@@ -34,12 +31,6 @@ interface Source {
   /** The index has these ids in another order, so that they have to be sorted. */
   isUnordered?: true;
 }
-
-const LIVE_PHASES: Record<'pending' | 'running', readonly StoredPhase[]> = {
-  pending: ['scheduled', 'awaiting', 'queued', 'scheduled_retry', 'joined'],
-  running: ['starting', 'canceling'],
-};
-const FINAL = ['completed', 'failed', 'cancelled', 'timed_out'] as const satisfies Status[];
 
 export class Listing {
   readonly #query: Query;
@@ -160,21 +151,6 @@ function ofUser(userId: string | null): Source {
   return { branches: [branch] };
 }
 
-type State = { live: StoredPhase } | { final: (typeof FINAL)[number] };
-
-/** What an execution may be to fit; null when the filter does not say. */
-function statesOf({ status, phase }: ListFilter): State[] | null {
-  if (status === undefined && phase === undefined) return null;
-  const states: State[] = [];
-  for (const [live, phases] of Object.entries(LIVE_PHASES) as ['pending' | 'running', StoredPhase[]][]) {
-    if (status !== undefined && !status.includes(live)) continue;
-    states.push(...phases.filter((one) => phase?.includes(one) ?? true).map((one) => ({ live: one })));
-  }
-  if (phase?.includes('done') ?? true)
-    states.push(...FINAL.filter((one) => status?.includes(one) ?? true).map((one) => ({ final: one })));
-  return states;
-}
-
 /** Repeats the conditions of the partial indexes, without which the planner may not use them. */
 function branchOf(userId: string, state: State): Source['branches'][number] {
   const [from, where, value] =
@@ -182,29 +158,6 @@ function branchOf(userId: string, state: State): Source['branches'][number] {
       ? [by('phase'), `x.phase = ? AND x.phase <> 'done'`, state.live]
       : [by('status'), `x.status = ? AND x.phase = 'done'`, state.final];
   return { from, where: `x.user_id = ? AND ${where}`, values: [userId, value] };
-}
-
-interface End {
-  cause: Cause;
-  /** What decides its code beside the cause: the code itself, or whether it has attempts left (1) or not (0). */
-  by: ErrorCode | 0 | 1;
-}
-/** Of each cause. */
-const ENDS = CAUSES.flatMap((cause): (End & { code: ErrorCode })[] =>
-  cause === 'imported'
-    ? (Object.keys(ERROR_CODES) as ErrorCode[]).map((code) => ({ cause, by: code, code }))
-    : [
-        { cause, by: 1, code: CODE_OF_CAUSE[cause] },
-        { cause, by: 0, code: 'E005' },
-      ],
-);
-
-/** Ends that are no success and fit; null when the filter does not say. */
-function unsuccessfulOf({ errorCode, cause }: ListFilter): End[] | null {
-  if (errorCode === undefined && cause === undefined) return null;
-  return ENDS.filter(
-    (end) => (cause?.includes(end.cause) ?? true) && (errorCode?.includes(end.code) ?? true),
-  );
 }
 
 const NO_SUCCESS = (row: string) => `${row}.phase = 'done' AND ${row}.status <> 'completed'`;

@@ -1,0 +1,182 @@
+// Carries out groups in one transaction: what they need is loaded in two rounds, the rules are applied in memory, and what they
+// come to is written at once. Four journeys to the database, however many groups there are.
+import type { Shares } from '../../domain/ports/store.ts';
+import type { Memory } from '../memory.ts';
+import { EQUAL_SHARES } from '../shares.ts';
+import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';
+import { changeNeeds } from '../rules/moves.ts';
+import type { Terms } from '../rules/orders.ts';
+import type { ClaimNext, GroupReply, RulePart, Work } from '../rules/parts.ts';
+import { claims, type Look } from '../rules/picking.ts';
+import type { Place } from '../rules/queue.ts';
+import { type Changes, WorkingSet } from '../rules/working-set.ts';
+import type { ExecutionRow } from '../rows.ts';
+import { statementsOf } from './changes.ts';
+import type { Connection } from './database.ts';
+import { load, NOTHING_LOADED } from './load.ts';
+import { Following, heads, isAt, Waiting } from './waiting.ts';
+
+export type RuleGroup = readonly RulePart[];
+
+/** What was carried out, before it is known whether it is stored. */
+export interface Carried {
+  replies: GroupReply[];
+  changes: Changes;
+  now: number;
+  /** Resolves when all of it is written. */
+  written: Promise<unknown>;
+}
+
+/** Places that are looked at ahead of claims, and executions in them. */
+const LOOKS = 64;
+
+export class Batches {
+  readonly memory: Memory;
+  readonly #waiting = new Waiting();
+  #terms: Omit<Terms, 'now'>;
+
+  constructor(memory: Memory, maxDeliveries: number) {
+    this.memory = memory;
+    this.#terms = { maxDeliveries, shares: EQUAL_SHARES };
+  }
+
+  setShares(shares: Shares): void {
+    this.#terms = { ...this.#terms, shares };
+    this.#waiting.queue.openAll();
+  }
+
+  /**
+   * Carries out groups at a time, one after the other, in a transaction of the caller, who then says how that has ended. What
+   * they need is looked up ahead for all of them.
+   */
+  async apply(connection: Connection, groups: readonly RuleGroup[], now: number): Promise<Carried> {
+    if (!this.#waiting.isKnown) await this.#waiting.reload(connection);
+    // Whatever is carried out takes places in the queue.
+    this.#waiting.isKnown = false;
+    const set = new WorkingSet({ ...this.#terms, now }, { ...NOTHING_LOADED, ...this.memory.source });
+    const { queue } = this.#waiting;
+    const following = new Following(queue, set);
+    const ahead = new Ahead(connection, set, following);
+    const decided = groups.filter((group) => !isClaim(group));
+    const [rows] = await Promise.all([
+      ahead.rows(this.#looks(groups.filter(isClaim).map(([part]) => part))),
+      load(connection, set, firstNeeds(decided, now)),
+    ]);
+    await Promise.all([
+      load(connection, set, changeNeeds(rows)),
+      load(connection, set, secondNeeds(decided, set)),
+    ]);
+    const replies: GroupReply[] = [];
+    for (const group of groups) {
+      if (!isClaim(group)) {
+        replies.push(applyGroup(set, group));
+        continue;
+      }
+      following.follow();
+      const work = await claim(claims({ set, queue }, group[0]), ahead);
+      following.took(work.touched.map(({ row }) => row));
+      replies.push({ status: 'applied', ...work });
+    }
+    following.follow();
+    const changes = set.changes();
+    return { replies, changes, now, written: write(connection, changes, now) };
+  }
+
+  /** What was carried out is stored. */
+  committed(changes: Changes): void {
+    this.memory.follow(changes);
+    this.#waiting.isKnown = true;
+  }
+
+  /** Where the next ones most likely wait. */
+  #looks(parts: readonly ClaimNext[]): Look[] {
+    const looks: Look[] = [];
+    for (const pool of new Set(parts.map((part) => part.pool))) {
+      const most = parts.reduce((sum, part) => sum + (part.pool === pool ? part.limit : 0), 0);
+      let left = most;
+      for (const band of this.#waiting.queue.bands(pool)) {
+        if (left <= 0 || looks.length >= LOOKS) break;
+        for (const { key, order } of band.lines.values()) {
+          for (const { userId, waiting } of order.slice(0, most)) {
+            if (looks.length >= LOOKS) break;
+            const limit = Math.min(Math.ceil(most / Math.min(order.length, most)), waiting.get(key) ?? 0);
+            looks.push({ place: { pool, priority: band.priority, userId, key }, afterSeq: 0, limit });
+          }
+        }
+        left -= band.waiting;
+      }
+    }
+    return looks.filter(({ limit }) => limit > 0);
+  }
+}
+
+/** Sends what has changed; whoever commits waits for it. */
+function write(connection: Connection, changes: Changes, now: number): Promise<unknown> {
+  const sent = statementsOf(changes, now).map(({ text, values }) => connection.query(text, values));
+  return Promise.all(sent);
+}
+
+async function claim(claiming: ReturnType<typeof claims>, ahead: Ahead): Promise<Work> {
+  let next = claiming.next();
+  while (next.done !== true) next = claiming.next(await ahead.heads(next.value));
+  return next.value;
+}
+
+/** What is known of what waits at a place in the database: all up to a sequence. */
+interface Known {
+  rows: ExecutionRow[];
+  upTo: number;
+}
+
+/** Executions that wait, looked up ahead. */
+class Ahead {
+  readonly #connection: Connection;
+  readonly #set: WorkingSet;
+  readonly #following: Following;
+  readonly #known = new Map<string, Known>();
+
+  constructor(connection: Connection, set: WorkingSet, following: Following) {
+    this.#connection = connection;
+    this.#set = set;
+    this.#following = following;
+  }
+
+  /** Looks them up; what it takes to claim them has to be loaded. */
+  async rows(looks: readonly Look[]): Promise<ExecutionRow[]> {
+    if (looks.length === 0) return [];
+    const rows = await heads(this.#connection, looks);
+    for (const { place, limit } of looks) {
+      const own = rows.filter((row) => isAt(row, place));
+      for (const row of own) this.#set.fill('executions', row.id, row);
+      const before = this.#known.get(nameOf(place))?.rows ?? [];
+      const upTo = own.length < limit ? Infinity : (own.at(-1)?.seq ?? Infinity);
+      this.#known.set(nameOf(place), { rows: [...before, ...own], upTo });
+    }
+    return rows;
+  }
+
+  /** Those that wait there now, also because of the batch, and are left. */
+  async heads({ place, afterSeq, limit }: Look): Promise<ExecutionRow[]> {
+    for (;;) {
+      const known = this.#known.get(nameOf(place));
+      const left = this.#left(place, afterSeq, known);
+      if (left.length > 0 || known?.upTo === Infinity) return left;
+      const rows = await this.rows([{ place, afterSeq: known?.upTo ?? 0, limit }]);
+      await load(this.#connection, this.#set, changeNeeds(rows));
+    }
+  }
+
+  #left(place: Place, afterSeq: number, known: Known | undefined): ExecutionRow[] {
+    if (known === undefined) return [];
+    const ids = new Set([...known.rows, ...this.#following.at(place)].map(({ id }) => id));
+    const waits = (row: ExecutionRow | null): row is ExecutionRow =>
+      row?.phase === 'queued' && isAt(row, place) && row.seq > afterSeq && row.seq <= known.upTo;
+    const rows = [...ids].map((id) => this.#set.execution(id)).filter(waits);
+    return rows.sort((a, b) => a.seq - b.seq);
+  }
+}
+
+const nameOf = ({ pool, priority, userId, key }: Place): string =>
+  `${pool} ${priority} ${key === null ? '' : `${key.length} ${key}`} ${userId}`;
+
+const isClaim = (group: RuleGroup): group is readonly [ClaimNext] => group[0]?.type === 'claim_next';

@@ -1,0 +1,156 @@
+// Connections to PostgreSQL: a few that read, and one that writes. Statements are prepared once for each connection.
+import pg from 'pg';
+import { StoreError } from '../../domain/ports/store.ts';
+import { isAborted, storeError } from './trouble.ts';
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections that read. */
+  connections: number;
+  /** Shown by PostgreSQL in its list of connections, and told to another server that tries to open the database. */
+  name: string;
+}
+
+type Row = pg.QueryResultRow;
+export type Value = string | number | null | readonly (string | number | null)[];
+
+const INT8 = 20;
+const TEXT = 25;
+const NUMERIC = 1700;
+/** PostgreSQL keeps no zero byte in a text: this code point, which stands for nothing, takes its place. */
+const NUL = '\u{10FFFE}';
+
+const fromText = (text: string): string => (text.includes(NUL) ? text.replaceAll(NUL, '\0') : text);
+const toText = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', NUL) : text);
+
+const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  [INT8]: Number,
+  [NUMERIC]: Number,
+  [TEXT]: fromText,
+};
+const parserOf: pg.CustomTypesConfig['getTypeParser'] = (oid, format): ((text: string) => unknown) =>
+  PARSERS[oid as number] ?? (pg.types.getTypeParser(oid, format) as (text: string) => unknown);
+const TYPES: pg.CustomTypesConfig = { getTypeParser: parserOf };
+
+const CONNECT_MS = 5000;
+/** How long a read may take. */
+const READ_MS = 60_000;
+
+/** One connection that takes statements without waiting for the answers to those before. */
+export class Connection {
+  readonly #client: pg.Client;
+  readonly #names: Names;
+  /** Why it is of no use any more; null while it is. */
+  lost: Error | null = null;
+  /** Why the transaction is aborted: what was sent after it fails too, but says nothing. */
+  #failed: unknown = null;
+
+  constructor(client: pg.Client, names: Names) {
+    this.#client = client;
+    this.#names = names;
+    // Without a listener the process would end.
+    client.on('error', (error) => (this.lost ??= error));
+    client.on('end', () => (this.lost ??= new Error('the connection has ended')));
+  }
+
+  async query<T>(text: string, values: readonly Value[] = []): Promise<T[]> {
+    return (await this.send(text, values)).rows as T[];
+  }
+
+  /** The same with the command that was carried out. */
+  async send(text: string, values: readonly Value[] = []): Promise<pg.QueryResult<Row>> {
+    if (text === 'BEGIN') this.#failed = null;
+    try {
+      return await this.#client.query(this.#names.statement(text, values));
+    } catch (error) {
+      if (!isAborted(error)) this.#failed ??= error;
+      throw isAborted(error) && this.#failed !== null ? this.#failed : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end().catch(() => undefined);
+  }
+}
+
+/** Statements have names, by which a connection knows those that it has prepared. Their texts come from here only. */
+class Names {
+  readonly #names = new Map<string, string>();
+
+  statement(text: string, values: readonly Value[]): pg.QueryConfig {
+    if (values.length === 0) return { text };
+    let name = this.#names.get(text);
+    if (name === undefined) this.#names.set(text, (name = `execd_${this.#names.size}`));
+    return { name, text, values: values.map(encoded) };
+  }
+}
+
+function encoded(value: Value): unknown {
+  if (typeof value === 'string') return toText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  return value.map((one) => (typeof one === 'string' ? toText(one) : one));
+}
+
+export class Database {
+  /** Host and port, for messages. */
+  readonly where: string;
+  readonly #config: pg.ClientConfig;
+  readonly #names = new Names();
+  readonly #pool: pg.Pool;
+
+  /** @throws StoreError for what is no URL of a database */
+  constructor({ url, connections, name }: DatabaseOptions) {
+    this.where = placeOf(url);
+    this.#config = {
+      ...{ connectionString: url, application_name: name, types: TYPES, keepAlive: true },
+      ...{ connectionTimeoutMillis: CONNECT_MS },
+    };
+    this.#pool = new pg.Pool({
+      ...this.#config,
+      ...{ max: connections, statement_timeout: READ_MS, allowExitOnIdle: true },
+    });
+    // A connection that is lost while nobody uses it leaves the pool by itself.
+    this.#pool.on('error', () => undefined);
+  }
+
+  /** @throws StoreError */
+  async read<T>(text: string, values: readonly Value[] = []): Promise<T[]> {
+    try {
+      const { rows } = await this.#pool.query(this.#names.statement(text, values));
+      return rows as T[];
+    } catch (error) {
+      throw storeError('Cannot read from the database', error, this.where);
+    }
+  }
+
+  /** A connection that writes. */
+  async connect(): Promise<Connection> {
+    const client = new pg.Client({ ...this.#config, pipeline: true });
+    const connection = new Connection(client, new Names());
+    try {
+      await client.connect();
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#pool.ended) await this.#pool.end();
+  }
+}
+
+function placeOf(url: string): string {
+  try {
+    const { protocol, hostname, port, searchParams } = new URL(url);
+    if (!/^postgres(ql)?:$/.test(protocol)) throw new TypeError(protocol);
+    return `${searchParams.get('host') ?? (hostname || 'localhost')}:${port || '5432'}`;
+  } catch (error) {
+    // The error of the URL would show it, with its password.
+    throw new StoreError(
+      'EXECUTION_DATABASE_URL is not a URL of a PostgreSQL database; it looks like postgres://user:password@host:5432/database',
+      { cause: (error as Error).name },
+    );
+  }
+}

@@ -1,0 +1,420 @@
+// The store in PostgreSQL: everything that the embedded store keeps, by the same rules, for one server. Writes go through one
+// connection, which commits all the groups that have gathered while it was busy with the commit before; reads have their own.
+// It must never answer a write before that is durable, and never guess whether it is.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  type AwaitingExecution,
+  type Execution,
+  type FinishedExecution,
+  isFinished,
+  type PendingExecution,
+  type RunningExecution,
+} from '../../domain/execution/execution.ts';
+import type { EndFacts } from '../../domain/execution/report.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
+import type { KeptUse } from '../../domain/kept.ts';
+import type { Paused } from '../../domain/pauses.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
+import {
+  type InterruptedAttempt,
+  type ListFilter,
+  type ListPage,
+  type Shares,
+  type Store,
+  type StoreCounts,
+  StoreError,
+  type StoreStats,
+} from '../../domain/ports/store.ts';
+import type { QueueUse } from '../../domain/shares.ts';
+import { AnswerSender } from '../answer-sender.ts';
+import { type GatheredGroup, Gathering } from '../gathering.ts';
+import { LocalFeed } from '../local-feed.ts';
+import { Memory } from '../memory.ts';
+import { Removals } from '../removals.ts';
+import { type GroupFailure, PIECE, Results } from '../results.ts';
+import { toRulePart } from '../rule-parts.ts';
+import type { GroupReply } from '../rules/parts.ts';
+import { type SignalRow, toSignal } from '../signal-rows.ts';
+import { EQUAL_SHARES } from '../shares.ts';
+import { Batches, type RuleGroup } from './batches.ts';
+import { PUT_META } from './changes.ts';
+import type { Connection, Database } from './database.ts';
+import { readMemory } from './memory.ts';
+import { migrate } from './migrate.ts';
+import { Listing } from './reads/listing.ts';
+import {
+  AccountReader,
+  type EndsPlace,
+  FileReader,
+  readApiKeys,
+  readCache,
+  readCircuits,
+  readEnds,
+  readPauses,
+  ScheduleReader,
+} from './reads/other-reads.ts';
+import { Reads } from './reads/reads.ts';
+import { WebhookReader } from './reads/webhook-reads.ts';
+import { isOfData, storeError } from './trouble.ts';
+import { Writer } from './writer.ts';
+
+export interface PostgresStoreOptions {
+  database: Database;
+  clock: Pick<Clock, 'now' | 'sleep' | 'monotonic'>;
+  /** Executions kept in memory for reading. */
+  maxInMemory: number;
+  /** Deliveries to the webhooks of one user that may wait. */
+  maxDeliveries: number;
+}
+
+/** Executions that a page of a listing looks at, at most. */
+const MOST_LOOKED_AT = 20_000;
+/** Ends of a report that are read at once. */
+const REPORT_PIECE = 1000;
+/** Groups of one transaction. */
+const MOST_GROUPS = 256;
+
+export class PostgresStore implements Store {
+  readonly #options: PostgresStoreOptions;
+  readonly #database: Database;
+  readonly #writer: Writer;
+  readonly #reads: Reads;
+  readonly #accounts: AccountReader;
+  readonly #files: FileReader;
+  readonly #schedules: ScheduleReader;
+  readonly #webhooks: WebhookReader;
+  readonly #results: Results;
+  readonly #removals: Removals;
+  readonly #gathering: Gathering;
+  readonly #answers = new AnswerSender();
+  readonly feed: LocalFeed;
+  readonly #stats: Omit<StoreStats, 'queued' | 'deliveries'> = {
+    ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
+  };
+  #batches: Batches;
+  #shares: Shares = EQUAL_SHARES;
+  #isOpen = false;
+  #epoch = 0;
+  #instanceId = '';
+  #linkKey = '';
+  #bootId = '';
+
+  constructor(options: PostgresStoreOptions) {
+    this.#options = options;
+    const { database, clock, maxInMemory } = options;
+    this.#database = database;
+    this.#writer = new Writer({ database: this.#database, clock });
+    this.#batches = new Batches(new Memory(), options.maxDeliveries);
+    const reads = new Reads(this.#database);
+    this.#reads = reads;
+    this.#accounts = new AccountReader(reads);
+    this.#files = new FileReader(reads);
+    this.#schedules = new ScheduleReader(reads);
+    this.#webhooks = new WebhookReader(reads);
+    this.feed = new LocalFeed(async (from, upTo) => {
+      const { records } = await reads.eventsAfter({ userId: null }, from, upTo - from);
+      return records.filter(({ position }) => position <= upTo);
+    });
+    this.#results = new Results(maxInMemory, () => clock.sleep(0));
+    this.#removals = new Removals(() => this.#batches.memory.users, {
+      endedBefore: (...place) => reads.endedBefore(...place),
+      hasFailedStep: (planId) => reads.hasFailedStep(planId),
+      leastWanted: (...of) => reads.leastWanted(...of),
+      pause: () => Promise.resolve(),
+    });
+    this.#gathering = new Gathering({
+      ...{ feed: this.feed, stats: this.#stats, most: MOST_GROUPS },
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      write: (groups) => this.#write(groups),
+      running: () => this.#batches.memory.toCounts().running,
+    });
+  }
+
+  async open(replica = ONLY): Promise<StoreIdentity> {
+    if (this.#isOpen) return this.#enter(replica);
+    this.#bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    let connection: Connection | null = null;
+    try {
+      connection = await this.#database.connect();
+      await this.#writer.takeOver(connection);
+      await migrate(connection);
+      await this.#writer.begin(connection);
+      this.#instanceId = await kept(connection, 'instance_id', crypto.randomUUID());
+      this.#linkKey = await kept(connection, 'link_key', randomBytes(32).toString('hex'));
+      this.#batches = new Batches(await readMemory(connection), this.#options.maxDeliveries);
+      this.#results.queue(await this.#reads.queue());
+      this.feed.begin((await this.#reads.eventEnds(null)).last);
+    } catch (error) {
+      await connection?.close();
+      await this.#database.close();
+      throw storeError('Cannot open the database', error, this.#database.where);
+    }
+    this.#isOpen = true;
+    this.#share(this.#shares);
+    const identity = await this.#enter(replica);
+    this.#epoch = identity.epoch;
+    return identity;
+  }
+
+  async #enter({ name, leaseMs }: Replica): Promise<StoreIdentity> {
+    const { epoch } = await this.#writer.commit(async (connection, now) => {
+      await connection.query(
+        'UPDATE execd.epochs SET until = 0 WHERE replica = $1 AND until IS DISTINCT FROM 0',
+        [name],
+      );
+      const text =
+        'INSERT INTO execd.epochs (boot_id, opened_at, replica, until) VALUES ($1, $2, $3, $4) RETURNING epoch';
+      const until = leaseMs === null ? null : now + leaseMs;
+      const [row] = await connection.query<{ epoch: number }>(text, [this.#bootId, now, name, until]);
+      return { epoch: row?.epoch as number, written: Promise.resolve() };
+    });
+    const instanceId = this.#instanceId;
+    const mark = name === ONLY.name ? instanceId : `${instanceId}.${name}`;
+    return { instanceId, mark, epoch };
+  }
+
+  setPaused(paused: Paused): void {
+    this.#share({ ...this.#shares, paused });
+  }
+
+  setShares(shares: Omit<Shares, 'paused'>): void {
+    const { paused } = this.#shares;
+    this.#share(paused === undefined ? shares : { ...shares, paused });
+  }
+
+  #share(shares: Shares): void {
+    this.#shares = shares;
+    this.#batches.setShares(shares);
+  }
+
+  commit(groups: readonly Group[], by = this.#epoch): Promise<GroupResult[]> {
+    if (!this.#isOpen) return Promise.reject(new StoreError('the store is not open'));
+    // While nobody knows how the transaction before has ended, nothing is written for certain.
+    if (this.#writer.isInDoubt)
+      return Promise.reject(new StoreError('Cannot write to the database: the connection was lost'));
+    return this.#gathering.commit(groups, by);
+  }
+
+  /** One transaction. A group that the database itself refuses is answered with its error. */
+  async #write(groups: readonly GatheredGroup[]): Promise<(GroupResult | StoreError)[]> {
+    const started = this.#options.clock.monotonic();
+    const rules = groups.map(({ group, by }) => this.#toRules(group, by));
+    const { replies, now } = await this.#carryOut(rules);
+    this.#stats.commits += 1;
+    this.#stats.groups += groups.length;
+    this.#stats.commitSeconds += (this.#options.clock.monotonic() - started) / 1000;
+    const results: (GroupResult | StoreError)[] = [];
+    for (const [i, { group }] of groups.entries())
+      results.push(await this.#results.of(group, replies[i] as GroupReply | GroupFailure, now));
+    return results;
+  }
+
+  async #carryOut(
+    groups: readonly RuleGroup[],
+  ): Promise<{ replies: (GroupReply | GroupFailure)[]; now: number }> {
+    try {
+      const done = await this.#writer.commit((connection, now) =>
+        this.#batches.apply(connection, groups, now),
+      );
+      this.#batches.committed(done.changes);
+      return done;
+    } catch (error) {
+      const { cause, message } = error as Error;
+      if (!isOfData(cause)) throw error;
+      if (groups.length === 1) return { replies: [{ status: 'failed', message }], now: 0 };
+    }
+    // One group among them broke the transaction: each gets its own, so that only that one fails.
+    const all: { replies: (GroupReply | GroupFailure)[]; now: number } = { replies: [], now: 0 };
+    for (const group of groups) {
+      const { replies, now } = await this.#carryOut([group]);
+      all.replies.push(...replies);
+      all.now = Math.max(all.now, now);
+    }
+    return all;
+  }
+
+  #toRules(group: Group, by: number): RuleGroup {
+    return group.map((part) =>
+      part.type === 'answers' ? this.#answers.toWriter(part) : toRulePart(part, by),
+    );
+  }
+
+  async get(userId: string | null, id: ExecutionId): Promise<Execution | null> {
+    const { cache } = this.#results;
+    let execution = cache.get(id) ?? null;
+    if (execution === null) {
+      const read = await this.#reads.get(id);
+      // A commit that has ended meanwhile has put in what it has come to.
+      execution = cache.get(id) ?? read;
+      if (execution !== null) cache.set(id, execution);
+    }
+    return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
+  }
+
+  async finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null> {
+    const execution = await this.#reads.get(id);
+    return execution !== null && isFinished(execution) && execution.userId === userId ? execution : null;
+  }
+
+  async list(filter: ListFilter, limit: number, after: ExecutionId | null): Promise<ListPage> {
+    const executions: Execution[] = [];
+    const listing = new Listing(filter, (text, ...values) => this.#reads.all(text, ...values));
+    let next = after;
+    let left = Math.max(MOST_LOOKED_AT, limit);
+    // One more than is wanted shows whether there is a next page.
+    for (let size = Math.min(PIECE, limit + 1); ; size = Math.min(PIECE * 4, size * 4)) {
+      const piece = await listing.piece(limit - executions.length, Math.min(size, left), next);
+      executions.push(...(await this.#reads.toExecutions(piece.rows)));
+      ({ next } = piece);
+      left -= piece.looked;
+      if (next === null || executions.length === limit || left <= 0) return { executions, next };
+    }
+  }
+
+  readonly events: Store['events'] = async (userId, id, afterSequence, limit = -1) => {
+    const records = await this.#reads.events(id, afterSequence, limit);
+    return userId === null || records[0]?.userId === userId ? records : [];
+  };
+  readonly eventsAfter: Store['eventsAfter'] = (...of) => this.#reads.eventsAfter(...of);
+  readonly eventEnds: Store['eventEnds'] = (userId) => this.#reads.eventEnds(userId);
+
+  readonly queuePosition: Store['queuePosition'] = async (id) => {
+    const place = await this.queuePlace(id);
+    return place === null ? null : place.higher + place.own + place.others;
+  };
+  readonly queuePlace: Store['queuePlace'] = (id) => Promise.resolve(this.#results.place(id, this.#shares));
+  readonly keyUse: Store['keyUse'] = (key) => this.#reads.keyUse(key);
+
+  async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
+    return this.#reads.interrupted(by, this.#bootId, this.#options.clock.now());
+  }
+  readonly leads: Store['leads'] = (by) => this.#reads.leads(by, this.#options.clock.now());
+
+  async pendingToFollow(): Promise<PendingExecution[]> {
+    const pending = await this.#reads.pendingToFollow();
+    return pending.filter((execution) => execution.status === 'pending');
+  }
+  async livePlans(by = this.#epoch): Promise<RunningExecution[]> {
+    const plans = await this.#reads.livePlans(by, this.#options.clock.now());
+    return plans.filter((plan) => plan.status === 'running');
+  }
+
+  readonly expired: Store['expired'] = (...of) => this.#removals.expired(...of);
+  readonly aboveBytes: Store['aboveBytes'] = (...of) => this.#removals.aboveBytes(...of);
+  readonly dueStarts: Store['dueStarts'] = (...of) => this.#reads.dueStarts(...of);
+  readonly nextStart: Store['nextStart'] = () => this.#reads.nextStart();
+
+  readonly ends: Store['ends'] = async (window, limit) => {
+    const ends: EndFacts[] = [];
+    let place: EndsPlace = { finishedAt: window.to, id: '' };
+    while (ends.length < limit) {
+      const piece = await readEnds(this.#reads, window, place, Math.min(REPORT_PIECE, limit - ends.length));
+      ends.push(...piece.ends);
+      if (piece.next === null) return { ends, isComplete: true };
+      place = piece.next;
+    }
+    return { ends, isComplete: false };
+  };
+
+  readonly missing: Store['missing'] = (ids) => this.#reads.missing(ids);
+  readonly steps: Store['steps'] = (planId) => this.#reads.steps(planId);
+  readonly stepId: Store['stepId'] = (...of) => this.#reads.stepId(...of);
+  readonly stepBytes: Store['stepBytes'] = (planIds) => this.#reads.stepBytes(planIds);
+  readonly stepCounts: Store['stepCounts'] = (planId) => this.#reads.stepCounts(planId);
+  readonly cacheEntries: Store['cacheEntries'] = (limit) => readCache(this.#reads, limit);
+  readonly circuits: Store['circuits'] = () => readCircuits(this.#reads);
+  readonly pauses: Store['pauses'] = () => readPauses(this.#reads);
+  readonly apiKeys: Store['apiKeys'] = (known) => readApiKeys(this.#reads, known);
+  readonly files: Store['files'] = (...of) => this.#files.files(...of);
+  readonly file: Store['file'] = (...of) => this.#files.file(...of);
+  readonly fileUse: Store['fileUse'] = (userId) => this.#files.use(userId);
+  readonly unusedBlobs: Store['unusedBlobs'] = (limit) => this.#files.unused(limit);
+  readonly knownBlobs: Store['knownBlobs'] = () => this.#files.known();
+  readonly uploads: Store['uploads'] = (...of) => this.#files.uploads(...of);
+  readonly account: Store['account'] = (userId) => this.#accounts.account(userId);
+  readonly entries: Store['entries'] = (...of) => this.#accounts.entries(...of);
+  readonly grant: Store['grant'] = (grantId) => this.#accounts.grant(grantId);
+  readonly dueCharges: Store['dueCharges'] = (...of) => this.#accounts.dueCharges(...of);
+  readonly windowCredits: Store['windowCredits'] = (...of) => this.#accounts.windowCredits(...of);
+  readonly creditTotals: Store['creditTotals'] = () => this.#accounts.totals();
+  readonly schedules: Store['schedules'] = (userId) => this.#schedules.ofUser(userId);
+  readonly schedule: Store['schedule'] = (...of) => this.#schedules.named(...of);
+  readonly dueSchedules: Store['dueSchedules'] = (...of) => this.#schedules.due(...of);
+  readonly nextSchedule: Store['nextSchedule'] = () => this.#schedules.nextAt();
+  readonly awaiting: Store['awaiting'] = async () => {
+    const found = await this.#reads.executions(`WHERE e.phase = 'awaiting' ORDER BY e.seq`);
+    return found as AwaitingExecution[];
+  };
+  readonly signals: Store['signals'] = async (subjectId) => {
+    const text = 'SELECT * FROM execd.signals WHERE subject_id = $1 ORDER BY at, id';
+    return (await this.#reads.all<SignalRow>(text, subjectId)).map(toSignal);
+  };
+  readonly linkKey: Store['linkKey'] = () => Promise.resolve(this.#linkKey);
+  readonly scheduleRuns: Store['scheduleRuns'] = (...of) => this.#schedules.runs(...of);
+  readonly webhooks: Store['webhooks'] = (userId) => this.#webhooks.webhooks(userId);
+  readonly webhook: Store['webhook'] = (...of) => this.#webhooks.webhook(...of);
+  readonly deliveries: Store['deliveries'] = (...of) => this.#webhooks.deliveries(...of);
+  readonly delivery: Store['delivery'] = (...of) => this.#webhooks.delivery(...of);
+  readonly dueLanes: Store['dueLanes'] = (query) => this.#webhooks.dueLanes(query);
+  readonly dueDeliveries: Store['dueDeliveries'] = (...of) => this.#webhooks.due(...of);
+
+  readonly expireKeys: Store['expireKeys'] = async (before) => {
+    const { count } = await this.#writer.commit(async (connection) => {
+      const { rowCount } = await connection.send('DELETE FROM execd.idempotency WHERE expires_at <= $1', [
+        before,
+      ]);
+      return { count: rowCount ?? 0, written: Promise.resolve() };
+    });
+    return count;
+  };
+
+  async counts(): Promise<StoreCounts> {
+    const { queued, ...others } = this.#batches.memory.toCounts();
+    const pending =
+      queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
+    return { ...others, pending, oldestQueuedAt: await this.#reads.oldestQueuedAt() };
+  }
+
+  stats(): StoreStats {
+    const { memory } = this.#batches;
+    return { ...this.#stats, queued: memory.toCounts().queued, deliveries: memory.toDeliveries() };
+  }
+
+  queueUse(userId: string): QueueUse {
+    const { users } = this.#batches.memory;
+    return {
+      waiting: users.taken(userId, 'waiting'),
+      retrying: users.taken(userId, 'retrying', 'waiting'),
+      running: users.taken(userId, 'running'),
+    };
+  }
+
+  keeps(userId: string): KeptUse {
+    return this.#batches.memory.users.keeps(userId);
+  }
+
+  async probe(): Promise<void> {
+    if (this.#writer.isInDoubt) throw new StoreError('Cannot write to the database: the connection was lost');
+    await this.#writer.commit((connection, now) =>
+      Promise.resolve({ written: connection.query(PUT_META, ['probed_at', String(now)]) }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#gathering.ended();
+    this.#isOpen = false;
+    await this.#writer.close();
+    await this.#database.close();
+  }
+}
+
+/** What is made once, with the store. */
+async function kept(connection: Connection, name: string, value: string): Promise<string> {
+  const text = `INSERT INTO execd.meta AS m (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = m.value
+    RETURNING value`;
+  const [row] = await connection.query<{ value: string }>(text, [name, value]);
+  return row?.value as string;
+}

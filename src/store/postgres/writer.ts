@@ -1,0 +1,257 @@
+// The one connection that writes: one transaction at a time in the whole cluster, under a lock. It never guesses whether a
+// transaction was committed: when the connection is lost meanwhile, it asks the next one.
+import { Circuit } from '../../resilience/circuit.ts';
+import { GROWING, untilDone } from '../../resilience/retrying.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import { StoreError } from '../../domain/ports/store.ts';
+import { PUT_META } from './changes.ts';
+import type { Connection, Database } from './database.ts';
+import { isLost, isPassing, storeError } from './trouble.ts';
+
+/** Of all locks of execd. */
+const LOCKS = 0x65786563;
+const BATCH_LOCK = 1;
+const SERVER_LOCK = 2;
+
+/** How often a transaction is carried out again that was undone for want of luck. */
+const MOST_TRIES = 5;
+/** How long it is known of a transaction that it was committed, ms. */
+const KNOWN_MS = 3_600_000;
+/** How long a server waits for the one before it to be gone. */
+const TAKEOVER_TRIES = 20;
+const TAKEOVER_MS = 250;
+
+const SESSION = `SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
+  SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3`;
+/** One batch at a time, whoever writes. */
+export const LOCK = `SELECT pg_advisory_xact_lock(${LOCKS}, ${BATCH_LOCK})`;
+const TRY_SERVER_LOCK = `SELECT pg_try_advisory_lock(${LOCKS}, ${SERVER_LOCK}) AS got, pg_backend_pid() AS pid`;
+const HOLDER = `SELECT a.application_name AS name, a.client_addr AS address, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  WHERE l.locktype = 'advisory' AND l.classid = ${LOCKS} AND l.objid = ${SERVER_LOCK} AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+const SERVER = `SELECT value FROM execd.meta WHERE name = 'server'`;
+const NOTE = 'INSERT INTO execd.batches (id, at) VALUES ($1, $2)';
+const FORGET = 'DELETE FROM execd.batches WHERE at < $1';
+const IS_KNOWN = 'SELECT 1 AS found FROM execd.batches WHERE id = $1';
+
+const OTHER_SERVER =
+  'another execd has opened the database since then, and this one writes no more. One database serves one execd: stop one of them';
+
+export interface WriterOptions {
+  database: Database;
+  clock: Pick<Clock, 'now' | 'sleep' | 'monotonic'>;
+}
+
+/** What a transaction has come to, and when all of it is sent and answered. */
+export interface Work {
+  written: Promise<unknown>;
+}
+
+export class Writer {
+  readonly #options: WriterOptions;
+  /** Which server writes now. */
+  readonly #token = crypto.randomUUID();
+  readonly #ending = new AbortController();
+  readonly #circuit: Circuit;
+  #connection: Connection | null = null;
+  #pid = 0;
+  #line: Promise<unknown> = Promise.resolve();
+  #forgottenAt = 0;
+  /** Why nothing is written any more. */
+  #failure: StoreError | null = null;
+  /** Whether it is being found out how a transaction has ended. */
+  isInDoubt = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    const settings = { openMs: 250, maxOpenMs: 4000, probes: 1, countUserFaults: true };
+    this.#circuit = new Circuit(
+      'database',
+      { ...settings, trip: { type: 'consecutive', failures: 2 } },
+      { nowMs: () => options.clock.monotonic(), changed: () => undefined },
+    );
+  }
+
+  /** Takes the database for this server. @throws StoreError when another one has it */
+  async takeOver(connection: Connection): Promise<void> {
+    await connection.send(SESSION);
+    for (let tries = 1; !(await this.#takeServerLock(connection)); tries++) {
+      // One that was killed is there until the server of the database has noticed.
+      if (tries < TAKEOVER_TRIES) await this.#options.clock.sleep(TAKEOVER_MS);
+      else throw new StoreError(`The database is in use by another execd (${await holderOf(connection)})`);
+    }
+  }
+
+  /** Begins to write, once the tables are there. Whatever has the token of another server writes no more. */
+  async begin(connection: Connection): Promise<void> {
+    await connection.query(PUT_META, ['server', this.#token]);
+    this.#connection = connection;
+  }
+
+  /** One transaction, carried out once, under the lock of all that write. */
+  commit<T extends Work>(work: (connection: Connection, now: number) => Promise<T>): Promise<T> {
+    const done = this.#line.then(() => this.#commit(work));
+    this.#line = done.catch(() => undefined);
+    return done;
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.#line;
+    await this.#connection?.close();
+    this.#failure ??= new StoreError('the store is closed');
+  }
+
+  async #commit<T extends Work>(work: (connection: Connection, now: number) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const id = crypto.randomUUID();
+      let done: T | null = null;
+      try {
+        const connection = await this.#ready();
+        const now = await this.#begin(connection);
+        done = await work(connection, now);
+        await this.#end(connection, { id, now }, done.written);
+        return done;
+      } catch (error) {
+        // What was sent to be committed may be.
+        if (done !== null && isLost(error) && (await this.#isCommitted(id))) return done;
+        if (tries >= MOST_TRIES || !(await this.#mayTryAgain(error)))
+          throw storeError('Cannot write to the database', error, this.#options.database.where);
+      }
+    }
+  }
+
+  /** Begins a transaction; returns its time, which is that of the process: whoever compares times knows the jumps of its clock. */
+  async #begin(connection: Connection): Promise<number> {
+    const [, , [server]] = await Promise.all([
+      connection.send('BEGIN'),
+      connection.send(LOCK),
+      connection.query<{ value: string }>(SERVER),
+    ]);
+    if (server?.value !== this.#token) {
+      this.#failure = new StoreError(`Cannot write to the database: ${OTHER_SERVER}`);
+      await this.#drop();
+      throw this.#failure;
+    }
+    return this.#options.clock.now();
+  }
+
+  async #end(
+    connection: Connection,
+    batch: { id: string; now: number },
+    written: Promise<unknown>,
+  ): Promise<void> {
+    const { id, now } = batch;
+    const isTime = now - this.#forgottenAt > KNOWN_MS / 6;
+    const [, , , { command }] = await Promise.all([
+      written,
+      connection.query(NOTE, [id, now]),
+      isTime ? connection.query(FORGET, [now - KNOWN_MS]) : null,
+      connection.send('COMMIT'),
+    ]);
+    if (command !== 'COMMIT') throw new Error(`PostgreSQL answered ${command} to COMMIT`);
+    if (isTime) this.#forgottenAt = now;
+  }
+
+  async #mayTryAgain(error: unknown): Promise<boolean> {
+    if (error instanceof StoreError) return false;
+    if (isLost(error)) {
+      const wasConnected = this.#connection !== null;
+      await this.#drop();
+      return wasConnected;
+    }
+    await this.#connection?.send('ROLLBACK').catch(() => this.#drop());
+    return isPassing(error);
+  }
+
+  /** Asks until it is known. While the lock is held nobody commits, so that the answer stays true. */
+  async #isCommitted(id: string): Promise<boolean> {
+    this.isInDoubt = true;
+    await this.#drop();
+    const ask = async () => {
+      const connection = await this.#ready();
+      try {
+        await this.#begin(connection);
+        return (await connection.query(IS_KNOWN, [id])).length > 0;
+      } finally {
+        await connection.send('ROLLBACK').catch(() => this.#drop());
+      }
+    };
+    const { clock } = this.#options;
+    const how = {
+      clock,
+      backoff: GROWING,
+      signal: this.#ending.signal,
+      failed: () => undefined,
+      triesOnce: true,
+    };
+    const found = await untilDone(async () => {
+      // Nobody will ever know, and nothing more is written here.
+      if (this.#failure !== null) return null;
+      return ask();
+    }, how);
+    this.isInDoubt = false;
+    if (found?.value == null)
+      throw new StoreError(
+        'the connection was lost while execd wrote, and it is not known whether it was written',
+      );
+    return found.value;
+  }
+
+  async #ready(): Promise<Connection> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#connection?.lost === null) return this.#connection;
+    await this.#drop();
+    const ticket = this.#circuit.admit();
+    if ('waitMs' in ticket) throw new StoreError('Cannot write to the database: it does not answer');
+    try {
+      const connection = await this.#reconnect();
+      this.#circuit.record(ticket, 'success');
+      return connection;
+    } catch (error) {
+      this.#circuit.record(ticket, 'failure');
+      throw storeError('Cannot write to the database', error, this.#options.database.where);
+    }
+  }
+
+  async #reconnect(): Promise<Connection> {
+    const connection = await this.#options.database.connect();
+    try {
+      await connection.send(SESSION);
+      if (!(await this.#takeServerLock(connection))) {
+        // The server of the database may not have noticed yet that the connection before is gone.
+        await connection.query(`SELECT pg_terminate_backend($1::bigint::int)`, [this.#pid]);
+        throw new StoreError('the lock of the server is held by the connection before, or by another execd');
+      }
+      this.#connection = connection;
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  async #takeServerLock(connection: Connection): Promise<boolean> {
+    const pid = await takeServerLock(connection);
+    if (pid !== null) this.#pid = pid;
+    return pid !== null;
+  }
+
+  async #drop(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = null;
+    await connection?.close();
+  }
+}
+
+/** Takes the lock that says that a server, or what stands in for one, has the database; null when another one has it. */
+export async function takeServerLock(connection: Connection): Promise<number | null> {
+  const [row] = await connection.query<{ got: boolean; pid: number }>(TRY_SERVER_LOCK);
+  return row?.got === true ? row.pid : null;
+}
+
+async function holderOf(connection: Connection): Promise<string> {
+  const [holder] = await connection.query<{ name: string; address: string | null; pid: number }>(HOLDER);
+  if (holder === undefined) return 'unknown';
+  return `${holder.name || 'no name'}${holder.address === null ? '' : ` at ${holder.address}`}, backend ${holder.pid}`;
+}

@@ -1,0 +1,213 @@
+import { writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { mintKey } from '../../src/access/mint.ts';
+import { createClock } from '../../src/app/clock.ts';
+import type { KeyRequest } from '../../src/domain/access/api-key-schema.ts';
+import { openKeyTable } from '../../src/store/postgres/key-table.ts';
+import { Database } from '../../src/store/postgres/database.ts';
+import { migrate } from '../../src/store/postgres/migrate.ts';
+import { PostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts';
+import { service } from '../helpers/build.ts';
+import { KeptDatabase, proxied, startCluster } from '../helpers/postgres.ts';
+import { until } from '../helpers/processes.ts';
+import { accept, newExecution, settle } from '../helpers/records.ts';
+import { ofFile } from '../helpers/scope.ts';
+import { BEGINNING, storeContract } from '../helpers/store-contract.ts';
+
+const cluster = await startCluster(ofFile());
+
+const options = (url: string): PostgresStoreOptions => ({
+  ...{ clock: createClock(), maxInMemory: 50, maxDeliveries: 1000 },
+  database: new Database({ url, connections: 1, name: 'execd pid 1' }),
+});
+
+async function openStore(
+  t: Test,
+  url: string,
+  more: Partial<PostgresStoreOptions> = {},
+): Promise<PostgresStore> {
+  const store = new PostgresStore({ ...options(url), ...more });
+  t.teardown(() => store.close());
+  await store.open();
+  return store;
+}
+
+async function openedAgain(t: Test, store: PostgresStore): Promise<PostgresStore> {
+  await store.close();
+  return openStore(t, contractUrl);
+}
+
+/** Until a database that is starting takes it. */
+const untilWorks = (act: () => Promise<unknown>): Promise<void> =>
+  until('it works', () =>
+    act().then(
+      () => true,
+      () => false,
+    ),
+  );
+
+const contractUrl = await cluster.database();
+
+const kept = new KeptDatabase(ofFile(), contractUrl);
+
+async function makeWorld(t: Test) {
+  const url = contractUrl;
+  await cluster.empty(new URL(url).pathname.slice(1));
+  const clock = { now: BEGINNING };
+  const system = createClock();
+  const store = { ...system, now: () => clock.now, sleep: system.sleep, monotonic: system.monotonic };
+  const open = () => openStore(t, url, { clock: store, database: kept });
+  const first = await open();
+  return {
+    ...{ store: first, clock },
+    async reopen() {
+      await first.close();
+      return open();
+    },
+  };
+}
+
+storeContract(t, makeWorld);
+
+const database = (url: string): string => new URL(url).pathname.slice(1);
+
+t.test('what cannot be used is refused, and says why', async (t) => {
+  const url = await cluster.database();
+  const name = database(url);
+  await cluster.run(`CREATE ROLE locked LOGIN PASSWORD 'right'; CREATE ROLE guest LOGIN`);
+  await cluster.run(`CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0`);
+  const refused = async (given: string, message: RegExp) => {
+    const store = new PostgresStore(options(given));
+    await t.rejects(store.open(), { name: 'StoreError', message });
+  };
+  t.throws(() => options('mysql://root:secret@x'), {
+    message: /^EXECUTION_DATABASE_URL is not a URL of a PostgreSQL database(?!.*secret)/,
+  });
+  await refused('postgres://x@127.0.0.1:1/x', /nothing listens at 127.0.0.1:1/);
+  await refused(cluster.url(name, 'locked:wrong'), /rejects the password of the user/);
+  await refused(cluster.url('nowhere'), /no database of this name/);
+  await refused(cluster.url('ascii'), /has the encoding SQL_ASCII; execd needs UTF8/);
+  await refused(cluster.url(name, 'guest'), /GRANT CREATE ON DATABASE "test\d+" TO "guest"/);
+  await cluster.run('CREATE SCHEMA execd; CREATE TABLE execd.others (x int)', name);
+  await refused(url, /belongs to another program/);
+  await cluster.run('DROP SCHEMA execd CASCADE', name);
+  await (await openStore(t, url)).close();
+  await refused(cluster.url(name, 'guest'), /no rights on the schema "execd"/);
+  await cluster.run('INSERT INTO execd.migrations VALUES (1000)', name);
+  await refused(url, /half migrated: step \d+/);
+  await cluster.run('DELETE FROM execd.migrations WHERE step = 1000; DROP TABLE execd.cache', name);
+  await refused(url, /lacks the tables cache: it was restored only in part/);
+  await cluster.run('INSERT INTO execd.migrations SELECT max(step) + 1 FROM execd.migrations', name);
+  await refused(url, /has schema \d+ of execd, but this program knows only \d+\. Use a newer execd/);
+  await cluster.run(`UPDATE execd.meta SET value = 'other' WHERE name = 'program'`, name);
+  await refused(url, /was not made by execd/);
+});
+
+t.test('a server that is too old, or cannot be written to, is refused', async (t) => {
+  const server = { version: 130_004, name: '13.4', encoding: 'UTF8', standby: false, database: 'x' };
+  const checked = (more: object) => {
+    const connection = { query: () => Promise.resolve([{ ...server, ...more }]) };
+    return migrate(connection as unknown as Parameters<typeof migrate>[0]);
+  };
+  await t.rejects(checked({}), {
+    message: 'The server is PostgreSQL 13.4; execd needs PostgreSQL 14 or newer',
+  });
+  await t.rejects(checked({ version: 180_000, standby: true }), { message: /is a standby/ });
+});
+
+t.test('a second server is refused, by the name of the first; keys can be made beside it', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const first = await openStore(t, contractUrl);
+  const second = new PostgresStore({
+    ...options(contractUrl),
+    clock: { ...createClock(), sleep: () => Promise.resolve() },
+  });
+  await t.rejects(second.open(), { message: /in use by another execd \(execd pid 1, backend \d+\)/ });
+  const keys = await openKeyTable(contractUrl, () => 5);
+  const made = mintKey(
+    { user: 'ann', scopes: ['read'], id: 'one', may_run: 'any' } as unknown as KeyRequest,
+    {
+      now: 5,
+      createdBy: null,
+    },
+  );
+  t.equal(await keys.change({ type: 'api_keys', add: [made.key] }), null);
+  t.equal(await keys.change({ type: 'api_keys', add: [made.key] }), 'key_exists');
+  t.match(await keys.all(), [{ id: 'one' }]);
+  t.match(await first.apiKeys(-1), { version: 1, keys: [{ id: 'one', userId: 'ann' }] });
+  await keys.close();
+});
+
+t.test('a group that the database itself refuses fails alone, and texts may hold zero bytes', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const store = await openStore(t, contractUrl);
+  const twice = newExecution();
+  await store.commit([[accept(twice)]]);
+  const good = newExecution({ taskId: 'a\0b' });
+  const [bad, ok] = await Promise.allSettled([
+    store.commit([[accept(twice)]]),
+    store.commit([[accept(good)]]),
+  ]);
+  t.equal(bad.status, 'rejected');
+  t.equal(ok.status, 'fulfilled');
+  const again = await openedAgain(t, store);
+  t.match(await again.get(null, good.id), { taskId: 'a\0b' });
+  const { executions } = await again.list({ userId: null, taskId: 'a\0b' }, 10, null);
+  t.equal(executions.length, 1);
+  t.match(await again.counts(), { pending: 2 });
+});
+
+t.test('how a commit has ended whose connection was lost is found out, never guessed', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const way = await proxied(t, cluster.socket);
+  const store = await openStore(t, `postgres://postgres@localhost/${database(contractUrl)}?host=${way.dir}`);
+  for (const lost of ['answer', 'request'] as const) {
+    const execution = newExecution();
+    way.loseNext(lost);
+    const [result] = await store.commit([[accept(execution)]]);
+    t.equal(result?.status, 'applied', lost);
+    t.equal(way.losses, lost === 'answer' ? 1 : 2);
+    t.match(await store.events(null, execution.id, 0), [{ type: 'accepted' }, { type: 'queued' }], 'once');
+  }
+  t.match(await store.counts(), { pending: 2 });
+  const { executions } = await store.list({ userId: null }, 10, null);
+  t.equal(executions.length, 2);
+});
+
+t.test('while the database is away nothing is written, and when it is back everything goes on', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const store = await openStore(t, contractUrl);
+  const [first, second] = [newExecution(), newExecution()];
+  await store.commit([[accept(first, { claim: { runner: 'test' } })]]);
+  await cluster.kill();
+  await t.rejects(store.commit([[accept(second)]]), { name: 'StoreError', message: /^Cannot write/ });
+  await t.rejects(store.finished('ann', first.id), { name: 'StoreError', message: /^Cannot read/ });
+  await cluster.start();
+  await untilWorks(() => store.commit([[settle(first.id, 1)]]));
+  await store.commit([[accept(second)]]);
+  t.match(await store.finished('ann', first.id), { status: 'completed' });
+  t.match(await store.counts(), { pending: 1, running: 0, finished: { completed: 1 } });
+  t.equal(await store.queuePosition(second.id), 0);
+});
+
+t.test(
+  'a server runs on it, answers 503 while it is away, and stores then what has run meanwhile',
+  async (t) => {
+    await cluster.empty(database(contractUrl));
+    const s = await service(t, { EXECUTION_DATABASE_URL: contractUrl });
+    const go = `${s.dataDir}/go`;
+    const { id } = await s.submit({
+      kind: 'shell',
+      command: `while [ ! -e ${go} ]; do sleep 0.05; done; echo done`,
+    });
+    await s.inPhase(id, 'running');
+    await cluster.kill();
+    const refused = await s.call('POST', '/v1/executions', { kind: 'shell', command: 'true' });
+    t.match(refused, { status: 503, body: { type: 'urn:execd:error:store_unavailable' } });
+    t.ok(refused.headers.get('retry-after'));
+    writeFileSync(go, '');
+    await cluster.start();
+    await until('it is ready again', async () => (await s.call('GET', '/readyz')).status === 200);
+    t.match(await s.finished(id), { status: 'completed', attempts: { length: 1 } });
+  },
+);
