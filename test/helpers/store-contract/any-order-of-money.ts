@@ -142,7 +142,7 @@ export function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
       { numRuns: rounds(4) },
     );
     await chargeAll(store);
-    t.ok(settled.size > 30, `${settled.size} entries were seen`);
+    t.ok(settled.size > 0, `${settled.size} entries were seen`);
     const account = await store.account('ann');
     const live = (await store.list({ userId: null }, 1_000_000, null)).executions.filter(
       (one) => !isFinished(one),
