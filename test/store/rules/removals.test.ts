@@ -15,7 +15,7 @@ function world(many: number, isKept: (id: string) => boolean) {
   const looked: string[] = [];
   const isAfter = (one: OldEnd, { finishedAt, id }: EndPlace) =>
     one.finishedAt > finishedAt || (one.finishedAt === finishedAt && one.id > id);
-  const removals = new Removals(new Usages(), {
+  const removals = new Removals(() => new Usages(), {
     endedBefore: async (hasFailed, before, after, limit) =>
       hasFailed ? [] : ends.filter((one) => one.finishedAt < before && isAfter(one, after)).slice(0, limit),
     hasFailedStep: async (id) => {
