@@ -104,25 +104,29 @@ t.test('a plan waits for a signal and an approval: over HTTP, by a link, in the 
   const events = await s.call<{ items: object[] }>('GET', `/v1/admin/audit`, undefined, bearer('root'));
   t.match(events.text, /"user":"bob"[^\n]*"by_link":true[^\n]*"decision":"approve"/);
   t.match(events.text, /"signal":"tag"/);
-});
 
-t.test('a wait that nobody could answer is refused with its plan', async (t) => {
-  const s = await service(t);
-  const cases: [object, RegExp][] = [
-    [{}, /must have exactly one of signal, approval, until and delay_ms/],
-    [{ until: 'tomorrow' }, /until.*must be a time/],
-    [{ signal: { name: 'a b' } }, /must be 1 to 100/],
-    [{ signal: { name: 'a', schema: { $ref: '#' } } }, /signal\/schema: must not use \$ref/],
-    [{ signal: { name: 'a', default: 1 } }, /requires expires_ms/],
-    [{ approval: { users: ['a'], required: 2 } }, /must not be more than the users/],
-    [{ approval: { on_expiry: 'approve' } }, /requires expires_ms/],
-    [{ delay_ms: 1, retry: {} }, /unknown field/],
-  ];
-  for (const [wait, message] of cases) {
-    const { status, text } = await s.call('POST', '/v1/plans', plan([{ name: 'w', kind: 'wait', ...wait }]));
-    t.equal(status, 400);
-    t.match(text, message);
-  }
-  const alone = await s.call('POST', '/v1/executions', { kind: 'wait', delay_ms: 1 });
-  t.match(alone, { status: 400, text: /kind/ });
+  await t.test('a wait that nobody could answer is refused with its plan', async (t) => {
+    const cases: [object, RegExp][] = [
+      [{}, /must have exactly one of signal, approval, until and delay_ms/],
+      [{ until: 'tomorrow' }, /until.*must be a time/],
+      [{ signal: { name: 'a b' } }, /must be 1 to 100/],
+      [{ signal: { name: 'a', schema: { $ref: '#' } } }, /signal\/schema: must not use \$ref/],
+      [{ signal: { name: 'a', default: 1 } }, /requires expires_ms/],
+      [{ approval: { users: ['a'], required: 2 } }, /must not be more than the users/],
+      [{ approval: { on_expiry: 'approve' } }, /requires expires_ms/],
+      [{ delay_ms: 1, retry: {} }, /unknown field/],
+    ];
+    for (const [wait, message] of cases) {
+      const { status, text } = await s.call(
+        'POST',
+        '/v1/plans',
+        plan([{ name: 'w', kind: 'wait', ...wait }]),
+        bearer('ann'),
+      );
+      t.equal(status, 400);
+      t.match(text, message);
+    }
+    const alone = await s.call('POST', '/v1/executions', { kind: 'wait', delay_ms: 1 }, bearer('ann'));
+    t.match(alone, { status: 400, text: /kind/ });
+  });
 });

@@ -20,6 +20,6 @@ if command -v clang >/dev/null; then
   build/fuzz-frames -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
     -artifact_prefix="$corpus/" "$corpus" || failed=1
 else
-  echo 'clang is not installed: no noise from libFuzzer (apt-get install clang)'
+  echo 'clang is not installed: no noise from libFuzzer (apt-get install clang, with its recommended libclang-rt-*-dev)'
 fi
 exit "$failed"

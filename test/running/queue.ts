@@ -24,10 +24,7 @@ class Lane {
 
   constructor(report: Report) {
     this.#report = report;
-    this.#child = fork('test/running/worker.ts', {
-      execArgv: ['--import', './test/running/preload.ts'],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
+    this.#child = fork('test/running/start.ts', { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#said = (this.#said + text).slice(-20_000);
     });
