@@ -4,6 +4,9 @@ import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import { ConnectionError, problemError, retryAfterMs, systemCodeOf } from './errors.ts';
 import { type ClientClock, Watchdog } from './time.ts';
 
+/** As Node.js and Bun have it; the standard, and so browsers, have no place for headers. */
+type WebSocketWithHeaders = new (url: string, options: { headers: Record<string, string> }) => WebSocket;
+
 export interface TransportOptions {
   /** Origin of execd, with the path of a proxy where there is one. */
   url: string;
@@ -109,8 +112,9 @@ export class Transport {
       ...(key === undefined || key === '' ? {} : { authorization: `Bearer ${key}` }),
       ...(user === undefined ? {} : { 'execution-user': user }),
     };
-    // Node.js and Bun take headers, which the standard has no place for.
-    return new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, { headers });
+    const address = `${url.replace(/^http/, 'ws')}${path}`;
+    if (Object.keys(headers).length === 0) return new WebSocket(address);
+    return new (WebSocket as unknown as WebSocketWithHeaders)(address, { headers });
   }
 
   /** Waits before another try, and says so. */

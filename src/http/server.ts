@@ -57,7 +57,8 @@ import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/rou
 import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
 import { scheduleBodies } from './schedules/schedule-schemas.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
-import { type WaitRoutesOptions, waitRoutes } from './waits/routes.ts';
+import type { WaitRoutesOptions } from './waits/options.ts';
+import { waitRoutes } from './waits/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';

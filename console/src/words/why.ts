@@ -31,6 +31,7 @@ const WAITS: Record<NonNullable<Execution['queue']>['reason'], string> = {
   user_limit: 'its user runs as much as allowed',
   shutting_down: 'execd is shutting down',
   joined: 'it waits for the same work of another execution',
+  paused: 'an administrator has paused what it belongs to',
   signal: 'it waits for a signal',
   approval: 'it waits for an approval',
   time: 'it waits for its time',

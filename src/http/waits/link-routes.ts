@@ -5,7 +5,7 @@ import { RefusedError } from '../../domain/errors.ts';
 import type { ApprovalView, LinkClaims } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { wantsPage } from '../edge/request-headers.ts';
-import type { WaitRoutesOptions } from './routes.ts';
+import type { WaitRoutesOptions } from './options.ts';
 import { approvalShown, linkParams } from './wait-schemas.ts';
 import { approvalPage, toApprovalWire } from './wait-wire.ts';
 

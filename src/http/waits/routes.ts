@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
-import type { Clock } from '../../domain/ports/clock.ts';
-import type { Engine, LinkClaims } from '../../engine/engine.ts';
+import type { LinkClaims } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { idempotencyOf } from '../edge/idempotency.ts';
 import { isoTime } from '../edge/times.ts';
 import { linkRoutes } from './link-routes.ts';
+import type { WaitRoutesOptions } from './options.ts';
 import {
   approvalList,
   approvalParams,
@@ -26,20 +26,6 @@ import {
   signalShown,
 } from './wait-schemas.ts';
 import { toApprovalWire, toSignalWire } from './wait-wire.ts';
-
-/** Makes and reads the secret part of links. */
-export interface LinkTokens {
-  token(claims: LinkClaims): Promise<string>;
-  read(token: string): Promise<LinkClaims | null>;
-}
-
-export interface WaitRoutesOptions {
-  engine: Engine;
-  clock: Clock;
-  links: LinkTokens;
-  /** Where users reach execd; null: where the request came to. */
-  publicUrl: string | null;
-}
 
 interface OfSignal {
   Params: z.infer<typeof signalParams>;
