@@ -44,14 +44,14 @@ interface Entry {
  * E001 asks for another request: the same one is rejected again. E002, E003 and E006 ask for patience: the same request
  * may succeed later.
  */
-function codeOf(status: number): ErrorCode {
+function codeOf(status: number, retryable: boolean): ErrorCode {
   if (status === 503) return 'E006';
   if (status === 408) return 'E002';
-  return status === 429 || status >= 500 ? 'E003' : 'E001';
+  return retryable || status >= 500 ? 'E003' : 'E001';
 }
 
 function refused(status: number, title: string, retryable = false): Entry & { status: number } {
-  const code = codeOf(status);
+  const code = codeOf(status, retryable);
   return { code, status, fault: status >= 500 ? 'system' : 'user', retryable, title };
 }
 

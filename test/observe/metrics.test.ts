@@ -15,6 +15,7 @@ const NO_GAUGES: Gauges = {
     joined: 0,
     running: 0,
     finishedSteps: 0,
+    awaiting: 0,
     oldestQueuedAt: null,
   } as never,
   queueAgeMs: 0,
