@@ -53,12 +53,12 @@ t.test('a start on a disk that may not answer is looked at and made by a process
   t.same(await once(child, 'exit'), [0, null]);
   t.equal(readFileSync(join(dir, 'output'), 'utf8'), `./works a b ${dir}\n`);
   // It has been looked at, and the disk hangs only now.
-  const hasEnded = Promise.withResolvers<void>();
+  const hasEnded = Promise.withResolvers<null>();
   t.teardown(() => hasEnded.promise);
   const disk = await hangingDisk(t);
-  if (disk === null) return hasEnded.resolve();
+  if (disk === null) return hasEnded.resolve(null);
   const hanging = await launch(whole({ cwd: `${disk}/d` }), null, [null, output, output]);
   // Once the disk has its question, the system lets it go only after the disk has gone.
-  hanging.once('exit', () => hasEnded.resolve());
+  hanging.once('exit', () => hasEnded.resolve(null));
   hanging.kill('SIGKILL');
 });

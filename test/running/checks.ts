@@ -41,7 +41,9 @@ const TIMEOUT_MS = 900_000;
 
 export async function check(report: Report, [name, program, ...args]: Command): Promise<void> {
   const cost = measure();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
+  // The compiler of TypeScript is a Go program, which collects garbage less often so: a tenth of its time.
+  const env = { GOGC: '400', ...process.env };
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -169,6 +169,8 @@ export class WorkingSet {
     if (this.#known.executions.get(row.id) != null)
       throw new Error(`there is an execution ${row.id} already`);
     const whole: ExecutionRow = { ...row, seq: this.next('execution') };
+    // Nothing can have referred to it before: what ends and removes it in the same batch need not have named it.
+    this.fill('sharers', row.id, []);
     this.#write(whole);
     return whole;
   }
