@@ -3,7 +3,6 @@ import { type Caller, LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { type Execution, isFinished, resultValue } from '../../src/domain/execution/execution.ts';
 import { endOfWait, type Signal } from '../../src/domain/plans/waits.ts';
 import type { PlanDraft } from '../../src/domain/spec/plan.ts';
-import type { WaitSpec } from '../../src/domain/spec/wait.ts';
 import { payloadProblem, schemaProblem } from '../../src/expressions/payload-schemas.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { until } from '../helpers/processes.ts';
@@ -101,7 +100,7 @@ t.test('when a wait ends, and with what', async (t) => {
     ],
   ];
   for (const [what, spec, signals, now, end] of cases) {
-    const found = endOfWait({ spec: { kind: 'wait', ...spec } as WaitSpec, createdAt: 100 }, signals, now);
+    const found = endOfWait({ spec: { kind: 'wait', ...spec }, createdAt: 100 }, signals, now);
     if (end === null) t.equal(found, null, what);
     else t.match(found, end, what);
   }

@@ -73,7 +73,7 @@ export class Intake {
       this.#deps.track(submitted);
       const answers = (await submitted).values();
       return await Promise.all(
-        found.map((one, i) => {
+        found.map(async (one, i) => {
           if (!(one instanceof RefusedError)) return answers.next().value as Submitted;
           return this.#repeated(caller, submissions[i] as Submission, one);
         }),
@@ -90,18 +90,17 @@ export class Intake {
     refusal: RefusedError,
   ): Promise<Submitted | RefusedError> {
     if (idempotency === null) return refusal;
-    const { store, commit, newId } = this.#deps;
     const { key, bodyHash } = idempotency;
-    const executionId = newId();
+    const executionId = this.#deps.newId();
     // Nobody has this execution: a key that is new is refused by the second part, and not kept.
-    const [result] = await commit([
+    const [result] = await this.#deps.commit([
       [
         { type: 'idempotency', userId, key, bodyHash, executionId, lifetimeMs: 1 },
         { type: 'cancel', userId, executionId, reason: null },
       ],
     ]);
     if (result?.status !== 'refused' || result.reason !== 'key_replayed') return refusal;
-    const first = await store.get(userId, result.executionId);
+    const first = await this.#deps.store.get(userId, result.executionId);
     return first === null ? refusal : { execution: first, isReplay: true, webhookSecret: null };
   }
 

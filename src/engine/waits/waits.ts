@@ -198,7 +198,7 @@ export class Waits {
     const found: ApprovalView[] = [];
     for (const id of this.#deps.live.approvals()) {
       const view = await this.#viewOf(id);
-      if (view === null || view.wait.phase !== 'awaiting') continue;
+      if (view?.wait.phase !== 'awaiting') continue;
       const who = this.#whoDecides(caller, view);
       if (typeof who !== 'string' || view.decisions.some((one) => one.id === who)) continue;
       if (found.push(view) === MOST_OPEN) break;

@@ -30,7 +30,7 @@ export const takeSignalPart: Rule<TakeSignalPart> = {
   apply({ subjectId, id, by }, set) {
     const key = pair(subjectId, id);
     const row = set.get('signals', key);
-    if (row === null || row.taken_by !== null) return STALE;
+    if (row?.taken_by !== null) return STALE;
     set.put('signals', key, { ...row, taken_by: by });
     return null;
   },
