@@ -50,7 +50,6 @@ export const LIMITS = {
 
 export type LimitName = keyof typeof LIMITS;
 export const LIMIT_NAMES = Object.keys(LIMITS) as [LimitName, ...LimitName[]];
-export type LimitSetting = (typeof LIMITS)[LimitName]['setting'];
 
 /** What is left out is not limited. */
 export type ResourceLimits = Partial<Record<LimitName, number | undefined>>;

@@ -111,7 +111,6 @@ export const LOST_DETAILS = [
 export type LostDetail = (typeof LOST_DETAILS)[number];
 
 /** Causes that stop a running attempt; `process` is null when it had not started yet. */
-export type StopCause = 'attempt_timeout' | 'total_timeout' | 'idle_timeout' | 'output_limit' | 'cancelled';
 
 export type Outcome = Ending & {
   /** Present when it would have been retried, but for this. */

@@ -47,7 +47,7 @@ export type { Explanation } from './explain/explain.ts';
 export type { ApprovalView, LinkClaims } from './waits/waits.ts';
 export type { ScheduleView } from './schedules/schedules.ts';
 export type { UploadView } from './files/files.ts';
-export type { LiveHandle, InputAnswer } from './run/live-commands.ts';
+export type { InputAnswer, InputPart, LiveHandle, Patience } from './run/live-commands.ts';
 export type { Granted } from './credits/accounts.ts';
 export type { EventBatch, EventStreams, StreamCursor, StreamItem } from './streams/event-streams.ts';
 export type { LogPiece, OutputForm } from './streams/log-blocks.ts';

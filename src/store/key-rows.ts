@@ -18,6 +18,11 @@ export interface ApiKeyRow {
   last_used_at: number | null;
 }
 
+export const API_KEY_COLUMNS = [
+  ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
+  ...['expires_at', 'revoked_at', 'last_used_at'],
+] as const satisfies (keyof ApiKeyRow)[];
+
 export function toApiKey(row: ApiKeyRow): ApiKey {
   return {
     id: row.id,

@@ -40,6 +40,11 @@ import type { AnySpec, AnyWork } from '../domain/spec/any.ts';
 import type { Kind } from '../domain/kinds.ts';
 import type { StopPolicy } from '../domain/stop.ts';
 
+/** What names of circuits begin with in `meta`. */
+export const CIRCUIT = 'circuit:';
+/** The same of pauses. */
+export const PAUSE = 'pause:';
+
 export interface ExecutionRow {
   /** Order of acceptance, and so the order in the queue within a priority. */
   seq: number;
@@ -83,6 +88,21 @@ export interface ExecutionRow {
   /** JSON; null for most. */
   webhook: string | null;
 }
+
+/** What changes of an execution after the acceptance. */
+export const CHANGING_COLUMNS = [
+  ...([
+    'run_id',
+    'plan_id',
+    'priority',
+    'timeouts',
+    'phase',
+    'status',
+    'revision',
+    'event_sequence',
+  ] as const),
+  ...(['attempt', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome'] as const),
+] as const satisfies (keyof ExecutionRow)[];
 
 interface StaticFacts {
   labels: Record<string, string>;

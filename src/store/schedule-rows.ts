@@ -35,6 +35,11 @@ export interface ScheduleRow {
   updated_at: number;
 }
 
+export const SCHEDULE_COLUMNS = [
+  ...['id', 'user_id', 'name', 'plan', 'facts', 'state', 'ended', 'next_at', 'wake_at', 'waiting', 'runs'],
+  ...['last_id', 'last_at', 'anchor', 'revision', 'created_at', 'updated_at'],
+] as const satisfies (keyof ScheduleRow)[];
+
 interface Facts {
   caller: StoredCaller;
   keyId: string | null;
@@ -51,6 +56,10 @@ export interface ScheduleRunRow {
   detail: string | null;
   manual: 0 | 1;
 }
+
+export const SCHEDULE_RUN_COLUMNS = [
+  ...['schedule_id', 'due_at', 'at', 'result', 'execution_id', 'error', 'detail', 'manual'],
+] as const satisfies (keyof ScheduleRunRow)[];
 
 export function scheduleRow(schedule: Schedule): ScheduleRow {
   const { caller, keyId, submittedBy, waiting } = schedule;

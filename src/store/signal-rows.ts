@@ -16,6 +16,10 @@ export interface SignalRow {
   taken_by: string | null;
 }
 
+export const SIGNAL_COLUMNS = [
+  ...['subject_id', 'id', 'name', 'value', 'by_user', 'at', 'taken_by'],
+] as const satisfies (keyof SignalRow)[];
+
 export function signalRow(signal: Signal): SignalRow {
   const { subjectId, id, name, value, by, at, takenBy } = signal;
   return { subject_id: subjectId, id, name, value: writeJson(value), by_user: by, at, taken_by: takenBy };

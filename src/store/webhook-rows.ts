@@ -27,6 +27,11 @@ export interface WebhookRow {
   created_at: number;
 }
 
+export const WEBHOOK_COLUMNS = [
+  ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
+  ...['disabled', 'created_at'],
+] as const satisfies (keyof WebhookRow)[];
+
 /** What has to be known of a standing webhook to choose its events. */
 export interface Listener {
   id: string;

@@ -222,6 +222,8 @@ t.test('a WebSocket to what has ended gets the output and the end; nonsense ends
   await two.said('ready');
   two.input(0, 'x');
   t.match(await two.said('error'), { error: 'input_closed' });
+  two.say({ type: 'resize', cols: 80, rows: 24 });
+  t.match(await two.said('error'), { error: 'no_terminal', detail: /Submit it with tty/ });
   two.say({ type: 'dance' });
   t.match(await two.closed, { code: 1003 });
   t.match(await s.call('GET', `/v1/executions/${id}/attach`), {

@@ -11,7 +11,7 @@ import type { Approval, WaitSpec } from '../spec/wait.ts';
 export interface Signal {
   /** The plan, or the wait. */
   subjectId: ExecutionId;
-  /** Unique with the subject; of a decision: who has made it. */
+  /** Unique within the subject. For a decision: the user who made it. */
   id: string;
   /** Of a decision: which. */
   name: string;

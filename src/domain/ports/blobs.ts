@@ -24,7 +24,7 @@ export interface Blobs {
   remove(digest: string): Promise<void>;
   /** All that are there. */
   digests(): AsyncIterable<string>;
-  /** Adds bytes to what an upload has, from an offset on; answers how many it has then, also when the bytes broke off. */
+  /** Appends bytes to an upload at an offset. Returns the new size of the upload, even if the bytes stopped early. */
   append(
     upload: string,
     at: { offset: number; most: number },

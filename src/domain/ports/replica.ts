@@ -22,3 +22,7 @@ export interface StoreIdentity {
   /** Grows by one with every open: the name of one start of a replica. */
   epoch: number;
 }
+
+/** What processes of a replica are marked with. The only one has the mark that it had before there were others. */
+export const markOf = (instanceId: string, { name }: Replica): string =>
+  name === ONLY.name ? instanceId : `${instanceId}.${name}`;

@@ -117,7 +117,7 @@ export interface LiveInput {
   /** False when it has been closed, or nobody reads it any more. */
   readonly isOpen: boolean;
   /**
-   * Takes in as many of these bytes as there is room for now, without those before `offset`.
+   * Takes in as many of these bytes as fit, without those before `offset`.
    *
    * @returns how many bytes from `at` on are taken in now; null when they begin beyond the offset
    */

@@ -362,7 +362,6 @@ export const hasOneStart = {
 
 /** What a request may ask for if as many with its key run as may, or if others wait. */
 export const ON_CONFLICT = ['queue', 'reject', 'cancel_running', 'replace_queued'] as const;
-export type OnConflict = (typeof ON_CONFLICT)[number];
 
 export const concurrency = z
   .strictObject({

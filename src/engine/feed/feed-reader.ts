@@ -52,11 +52,6 @@ export class FeedReader implements FeedListener {
     this.#deps.store.feed.leave(this.#epoch);
   }
 
-  /** Resolves when everything that has been heard so far is taken in. */
-  async caughtUp(): Promise<void> {
-    await this.#work;
-  }
-
   /** Notes what the own commits have brought: what is being read of the same executions may be older. */
   own({ id, revision }: Execution): void {
     if (this.#reading.has(id)) this.#reading.set(id, revision);

@@ -55,16 +55,17 @@ export class LiveWaits {
   }
 
   /** Those that wait for an approval, oldest first. */
-  approvals(): ExecutionId[] {
+  approvals(): AwaitingExecution[] {
     const all = [...this.#live.values()].map(({ wait }) => wait);
-    return all.filter((wait) => awaitedOf(wait) === 'approval').map(({ id }) => id);
+    return all.filter((wait) => awaitedOf(wait) === 'approval');
   }
 
   /** Looks at those that what was sent may end. */
-  async sent({ subjectId }: Pick<Signal, 'subjectId'>): Promise<void> {
+  async sent({ subjectId, name }: Pick<Signal, 'subjectId' | 'name'>): Promise<void> {
+    const own = this.#live.get(subjectId);
+    if (own !== undefined) own.isDue = true;
     for (const live of this.#live.values()) {
-      const isMeant = live.wait.id === subjectId || (await this.#planOf(live)) === subjectId;
-      if (isMeant) live.isDue = true;
+      if (signalOf(live) === name && (await this.#planOf(live)) === subjectId) live.isDue = true;
     }
     this.alarm.wake();
   }
@@ -117,10 +118,9 @@ export class LiveWaits {
 
   /** All that wait for the same signal to the same plan end by it. */
   async #sharing(wait: AwaitingExecution, planId: ExecutionId): Promise<AwaitingExecution[]> {
-    const { name } = (wait.spec as WaitSpec).signal ?? {};
     const found = [wait];
     for (const other of this.#live.values()) {
-      if (other.wait.id === wait.id || (other.wait.spec as WaitSpec).signal?.name !== name) continue;
+      if (other.wait.id === wait.id || signalOf(other) !== signalOf({ wait })) continue;
       if ((await this.#planOf(other)) === planId) found.push(other.wait);
     }
     return found;
@@ -131,6 +131,8 @@ export class LiveWaits {
     return live.planId;
   }
 }
+
+const signalOf = ({ wait }: Pick<Live, 'wait'>): string | undefined => (wait.spec as WaitSpec).signal?.name;
 
 /** The outermost plan that an execution belongs to: itself, where it is a step of none. */
 export async function outermost(execution: Execution, store: Pick<Store, 'get'>): Promise<ExecutionId> {

@@ -175,10 +175,7 @@ export class Waits {
 
   #whoDecides(caller: Caller, { approval, plan }: ApprovalView): string | RefusedError {
     const who = actingUser(caller) ?? caller.userId;
-    const isAllowed =
-      caller.scopes.has('admin') ||
-      (approval.users === undefined ? plan.userId === who : isNamed(approval, who));
-    if (!isAllowed) {
+    if (!isApprover(caller, approval, plan)) {
       const users = approval.users ?? [plan.userId];
       return new RefusedError(
         'not_an_approver',
@@ -196,8 +193,9 @@ export class Waits {
   /** Approvals on which the caller may decide and has not, the oldest first. */
   async open(caller: Caller): Promise<ApprovalView[]> {
     const found: ApprovalView[] = [];
-    for (const id of this.#deps.live.approvals()) {
-      const view = await this.#viewOf(id);
+    for (const wait of this.#deps.live.approvals()) {
+      if (!isApprover(caller, approvalOf(wait), wait)) continue;
+      const view = await this.#viewOf(wait.id);
       if (view?.wait.phase !== 'awaiting') continue;
       const who = this.#whoDecides(caller, view);
       if (typeof who !== 'string' || view.decisions.some((one) => one.id === who)) continue;
@@ -267,6 +265,15 @@ export class Waits {
 
 /** Approvals that one answer lists. */
 const MOST_OPEN = 100;
+
+const approvalOf = (wait: Execution): Approval => (wait.spec as WaitSpec).approval ?? {};
+
+/** Whether the caller may decide, but for four eyes; steps are those of the user of their plan. */
+function isApprover(caller: Caller, approval: Approval, { userId }: Pick<Execution, 'userId'>): boolean {
+  if (caller.scopes.has('admin')) return true;
+  const who = actingUser(caller) ?? caller.userId;
+  return approval.users === undefined ? userId === who : isNamed(approval, who);
+}
 
 const isNamed = ({ users }: Approval, who: string): boolean => users?.includes(who) === true;
 

@@ -4,14 +4,16 @@ import type { WebSocket } from '@fastify/websocket';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { Clock, Log, Timer } from '../../domain/ports/clock.ts';
-import type { Engine, LiveHandle, LogItem, LogQuery } from '../../engine/engine.ts';
+import type { Engine, InputPart, LiveHandle, LogItem, LogQuery, Patience } from '../../engine/engine.ts';
 import { toEndWire } from '../logs/log-formats.ts';
 import { attachMessage, type AttachMessage } from './live-schemas.ts';
 
 /** Of a message of a client. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** What may wait for the command before no more is read from the client. */
-const QUEUED_BYTES = 256 * 1024;
+const HELD_BYTES = 256 * 1024;
+/** What a message counts at least: a signal or a size waits for the start of the command, and takes room meanwhile. */
+const MESSAGE_BYTES = 256;
 /** Proxies close what is silent for a minute or less; a client that does not answer in that time has gone. */
 const PING_MS = 15_000;
 /** How long a client may take nothing. */
@@ -33,22 +35,19 @@ export interface AttachedOptions {
   cursor: string | null;
 }
 
-interface Queued {
-  bytes: Uint8Array;
-  offset: number;
-  isLast: boolean;
-}
-
 export class Attached {
   readonly #socket: WebSocket;
   readonly #options: AttachedOptions;
   readonly #gone = new AbortController();
-  readonly #queue: Queued[] = [];
-  #queuedBytes = 0;
-  #isFeeding = false;
+  /** What was asked for last; each is carried out when those before it have been. */
+  readonly #last: Record<'input' | 'control', Promise<void>> = {
+    input: Promise.resolve(),
+    control: Promise.resolve(),
+  };
+  #heldBytes = 0;
   #hasAnswered = true;
   #pings: Timer | null = null;
-  /** The command that runs; it is looked for again when it takes nothing more. */
+  /** The command that input goes to; it is looked for again when it takes nothing more. */
   #handle: LiveHandle | null = null;
 
   constructor(socket: WebSocket, options: AttachedOptions) {
@@ -86,19 +85,21 @@ export class Attached {
 
   /** Tells of the command once it runs. */
   async #announce(): Promise<void> {
-    const { execution_id, attempt, command } = await this.#running();
+    const { attempt, command } = await this.#running();
     const { input, hasTerminal } = command;
     await this.#say({
-      ...{ type: 'ready', execution_id, attempt, tty: hasTerminal },
+      ...{ type: 'ready', execution_id: this.#options.id, attempt, tty: hasTerminal },
       input: input === null ? null : { offset: input.offset, open: input.isOpen },
     });
   }
 
-  async #running(): Promise<LiveHandle & { execution_id: string }> {
+  get #patience(): Patience {
+    return { waitMs: FOREVER_MS, signal: this.#gone.signal };
+  }
+
+  async #running(): Promise<LiveHandle> {
     const { engine, caller, id } = this.#options;
-    const patience = { waitMs: FOREVER_MS, signal: this.#gone.signal };
-    this.#handle ??= await engine.commands.running(caller, id, patience);
-    return { ...this.#handle, execution_id: id };
+    return (this.#handle ??= await engine.commands.running(caller, id, this.#patience));
   }
 
   #say(message: object): Promise<void> {
@@ -118,7 +119,8 @@ export class Attached {
 
   #pingLater(): void {
     this.#pings = this.#options.clock.timer(PING_MS, () => {
-      if (!this.#hasAnswered) return this.#socket.terminate();
+      // While nothing is read from the client, its answer is not read either.
+      if (!this.#hasAnswered && !this.#socket.isPaused) return this.#socket.terminate();
       this.#hasAnswered = false;
       this.#socket.ping();
       this.#pingLater();
@@ -128,26 +130,39 @@ export class Attached {
   // ------------------------------------------------------------------------------------------ input
 
   #take(data: Buffer, isBinary: boolean): void {
-    try {
-      if (isBinary) this.#enqueue(inputOf(data));
-      else this.#obey(attachMessage.parse(JSON.parse(data.toString('utf8'))));
-    } catch (error) {
-      if (error instanceof RefusedError) return this.#refuse(error);
-      this.#socket.close(CLOSE.unusable, 'not a message of this route: see docs/live.md');
-    }
+    const bytes = Math.max(data.length, MESSAGE_BYTES);
+    this.#heldBytes += bytes;
+    if (this.#heldBytes > HELD_BYTES) this.#socket.pause();
+    void this.#obey(data, isBinary)
+      .catch((error: unknown) => this.#refuse(error))
+      .finally(() => {
+        this.#heldBytes -= bytes;
+        if (this.#heldBytes <= HELD_BYTES) this.#socket.resume();
+      });
   }
 
   /** Signals and sizes do not wait behind input that nobody reads. */
-  #obey(message: AttachMessage): void {
+  async #obey(data: Buffer, isBinary: boolean): Promise<void> {
+    const message = isBinary ? inputOf(data) : messageOf(data);
+    if (message === null)
+      return this.#socket.close(CLOSE.unusable, 'not a message of this route: see docs/live.md');
+    if ('bytes' in message) return this.#feed(message);
     if (message.type === 'close_input')
-      return this.#enqueue({ bytes: new Uint8Array(), offset: message.offset, isLast: true });
-    this.#check(message.type === 'signal' ? 'cancel' : 'submit');
-    void this.#running()
-      .then(({ command }) => {
-        if (message.type === 'signal') command.signal(message.signal, message.scope ?? 'all');
-        else command.resize({ cols: message.cols, rows: message.rows });
-      })
-      .catch((error: unknown) => this.#refuse(error));
+      return this.#feed({ bytes: [], offset: message.offset, isLast: true });
+    const { engine, caller, id } = this.#options;
+    if (message.type === 'signal') {
+      this.#check('cancel');
+      const { signal, scope = 'all' } = message;
+      await this.#inOrder('control', () =>
+        engine.commands.signal(caller, id, { signal, scope }, this.#patience),
+      );
+    } else {
+      this.#check('submit');
+      const { cols, rows } = message;
+      await this.#inOrder('control', () =>
+        engine.commands.resize(caller, id, { cols, rows }, this.#patience),
+      );
+    }
   }
 
   #check(scope: 'submit' | 'cancel'): void {
@@ -155,31 +170,23 @@ export class Attached {
     throw new RefusedError('forbidden', `This message requires the scope "${scope}".`);
   }
 
-  #enqueue(part: Queued): void {
+  #feed(part: InputPart): Promise<void> {
     this.#check('submit');
-    this.#queue.push(part);
-    this.#queuedBytes += part.bytes.length;
-    if (this.#queuedBytes > QUEUED_BYTES) this.#socket.pause();
-    if (!this.#isFeeding) void this.#feed();
+    return this.#inOrder('input', () => this.#feedOne(part));
   }
 
-  async #feed(): Promise<void> {
-    this.#isFeeding = true;
-    for (let part = this.#queue[0]; part !== undefined; part = this.#queue[0]) {
-      await this.#feedOne(part).catch((error: unknown) => this.#refuse(error));
-      this.#queue.shift();
-      this.#queuedBytes -= part.bytes.length;
-      if (this.#queuedBytes <= QUEUED_BYTES) this.#socket.resume();
-    }
-    this.#isFeeding = false;
+  async #inOrder(kind: 'input' | 'control', act: () => Promise<unknown>): Promise<void> {
+    const done = this.#last[kind].then(act);
+    this.#last[kind] = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    await done;
   }
 
-  async #feedOne({ bytes, offset, isLast }: Queued): Promise<void> {
+  async #feedOne(part: InputPart): Promise<void> {
     const { engine, id } = this.#options;
-    const patience = { waitMs: FOREVER_MS, signal: this.#gone.signal };
-    const handle = await this.#running();
-    const part = { bytes: [bytes], offset, isLast };
-    const state = await engine.commands.feed(id, handle, part, patience);
+    const state = await engine.commands.feed(id, await this.#running(), part, this.#patience);
     // What has ended may be followed by another attempt.
     if (!state.isOpen) this.#handle = null;
     await this.#say({ type: 'input', attempt: state.attempt, offset: state.offset, open: state.isOpen });
@@ -220,9 +227,17 @@ function frameOf({ attempt, record }: LogItem & { type: 'record' }): Buffer {
   return Buffer.concat([head, record.bytes]);
 }
 
-/** u64 offset in the input · bytes. */
-function inputOf(data: Buffer): Queued {
-  if (data.length < OFFSET_BYTES) throw new TypeError('a binary message begins with an offset');
+/** u64 offset in the input · bytes. Null: it is none. */
+function inputOf(data: Buffer): InputPart | null {
+  if (data.length < OFFSET_BYTES) return null;
   const offset = Number(data.readBigUInt64BE());
-  return { bytes: data.subarray(OFFSET_BYTES), offset, isLast: false };
+  return { bytes: [data.subarray(OFFSET_BYTES)], offset, isLast: false };
+}
+
+function messageOf(data: Buffer): AttachMessage | null {
+  try {
+    return attachMessage.parse(JSON.parse(data.toString('utf8')));
+  } catch {
+    return null;
+  }
 }

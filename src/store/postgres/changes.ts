@@ -1,12 +1,15 @@
 // Writes what a batch has come to: one statement for each table, all of them sent at once.
 import type { FilesPart } from '../../domain/ports/files.ts';
 import { readJson } from '../../domain/exact-json.ts';
-import type { ExecutionRow } from '../rows.ts';
+import { API_KEY_COLUMNS } from '../key-rows.ts';
+import { SCHEDULE_COLUMNS, SCHEDULE_RUN_COLUMNS } from '../schedule-rows.ts';
+import { SIGNAL_COLUMNS } from '../signal-rows.ts';
+import { WEBHOOK_COLUMNS } from '../webhook-rows.ts';
+import { CIRCUIT, type ExecutionRow, PAUSE } from '../rows.ts';
 import { type Facts, type Kind, parts, type Usage } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
 import {
-  API_KEY_COLUMNS,
   ATTEMPT_COLUMNS,
   CAUSE_COLUMNS,
   CHANGING_COLUMNS,
@@ -15,21 +18,12 @@ import {
   insertInto,
   LEDGER_COLUMNS,
   putInto,
-  SCHEDULE_COLUMNS,
-  SCHEDULE_RUN_COLUMNS,
-  SIGNAL_COLUMNS,
   SPEC_COLUMNS,
   STATE_COLUMNS,
   unnest,
   valuesOf,
-  WEBHOOK_COLUMNS,
 } from './columns.ts';
 import type { Value } from './database.ts';
-
-/** What names of circuits begin with in `meta`. */
-export const CIRCUIT = 'circuit:';
-/** The same of pauses. */
-export const PAUSE = 'pause:';
 
 export interface Statement {
   text: string;

@@ -1,10 +1,12 @@
 // The columns of the tables, and how they travel: many rows in one statement, an array for each column.
-import type { ApiKeyRow } from '../key-rows.ts';
-import type { AttemptRow, EventRow, ExecutionRow, LedgerRow } from '../rows.ts';
-import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
+import {
+  type AttemptRow,
+  CHANGING_COLUMNS as CHANGING,
+  type EventRow,
+  type ExecutionRow,
+  type LedgerRow,
+} from '../rows.ts';
 import type { DeliveryFacts } from '../rules/facts.ts';
-import type { SignalRow } from '../signal-rows.ts';
-import type { WebhookRow } from '../webhook-rows.ts';
 
 /** What is searched by, or changes: short, since each change writes all of it. */
 export const STATE_COLUMNS = [
@@ -24,20 +26,7 @@ export const STATE_COLUMNS = [
 ] as const satisfies (keyof ExecutionRow)[];
 
 /** Those of them that change after the acceptance. */
-export const CHANGING_COLUMNS = [
-  ...([
-    'run_id',
-    'plan_id',
-    'priority',
-    'timeouts',
-    'phase',
-    'status',
-    'revision',
-    'event_sequence',
-  ] as const),
-  ...(['attempt', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome'] as const),
-  'cost',
-] as const satisfies (typeof STATE_COLUMNS)[number][];
+export const CHANGING_COLUMNS = [...CHANGING, 'cost'] as const satisfies (typeof STATE_COLUMNS)[number][];
 
 /** What comes out of the outcome, so that no search reads JSON. */
 export const CAUSE_COLUMNS = ['cause', 'cause_by'] as const;
@@ -65,29 +54,6 @@ export const DELIVERY_COLUMNS = [
   ...(['id', 'webhook_id', 'user_id', 'lane', 'record', 'state', 'tries', 'next_at'] as const),
   ...(['created_at', 'finished_at'] as const),
 ] as const satisfies (keyof DeliveryFacts)[];
-
-export const WEBHOOK_COLUMNS = [
-  ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
-  ...['disabled', 'created_at'],
-] as const satisfies (keyof WebhookRow)[];
-
-export const API_KEY_COLUMNS = [
-  ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
-  ...['expires_at', 'revoked_at', 'last_used_at'],
-] as const satisfies (keyof ApiKeyRow)[];
-
-export const SIGNAL_COLUMNS = [
-  ...['subject_id', 'id', 'name', 'value', 'by_user', 'at', 'taken_by'],
-] as const satisfies (keyof SignalRow)[];
-
-export const SCHEDULE_COLUMNS = [
-  ...['id', 'user_id', 'name', 'plan', 'facts', 'state', 'ended', 'next_at', 'wake_at', 'waiting', 'runs'],
-  ...['last_id', 'last_at', 'anchor', 'revision', 'created_at', 'updated_at'],
-] as const satisfies (keyof ScheduleRow)[];
-
-export const SCHEDULE_RUN_COLUMNS = [
-  ...['schedule_id', 'due_at', 'at', 'result', 'execution_id', 'error', 'detail', 'manual'],
-] as const satisfies (keyof ScheduleRunRow)[];
 
 /** Columns that hold numbers; all others hold texts. */
 const NUMBERS = new Set([

@@ -17,7 +17,7 @@ import type { KeptUse } from '../../domain/kept.ts';
 import type { Paused } from '../../domain/pauses.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
-import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
+import { markOf, ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
 import {
   type InterruptedAttempt,
   type ListFilter,
@@ -37,8 +37,9 @@ import { Removals } from '../removals.ts';
 import { type GroupFailure, PIECE, Results } from '../results.ts';
 import { toRulePart } from '../rule-parts.ts';
 import type { GroupReply } from '../rules/parts.ts';
+import type { EndsPlace } from '../end-rows.ts';
 import { type SignalRow, toSignal } from '../signal-rows.ts';
-import { EQUAL_SHARES } from '../shares.ts';
+import { EQUAL_SHARES, sharedOtherwise } from '../shares.ts';
 import { Batches, type RuleGroup } from './batches.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
@@ -47,7 +48,6 @@ import { migrate } from './migrate.ts';
 import { Listing } from './reads/listing.ts';
 import {
   AccountReader,
-  type EndsPlace,
   FileReader,
   readApiKeys,
   readCache,
@@ -172,8 +172,7 @@ export class PostgresStore implements Store {
       return { epoch: row?.epoch as number, written: Promise.resolve() };
     });
     const instanceId = this.#instanceId;
-    const mark = name === ONLY.name ? instanceId : `${instanceId}.${name}`;
-    return { instanceId, mark, epoch };
+    return { instanceId, mark: markOf(instanceId, { name, leaseMs }), epoch };
   }
 
   setPaused(paused: Paused): void {
@@ -181,8 +180,7 @@ export class PostgresStore implements Store {
   }
 
   setShares(shares: Omit<Shares, 'paused'>): void {
-    const { paused } = this.#shares;
-    this.#share(paused === undefined ? shares : { ...shares, paused });
+    this.#share(sharedOtherwise(this.#shares, shares));
   }
 
   #share(shares: Shares): void {

@@ -1,26 +1,18 @@
 // Writes what a batch has come to: each row once.
 import type { SQLInputValue } from 'node:sqlite';
 import type { FilesPart } from '../../domain/ports/files.ts';
-import type { AttemptRow, EventRow, LedgerRow } from '../rows.ts';
+import { API_KEY_COLUMNS } from '../key-rows.ts';
+import { SCHEDULE_COLUMNS, SCHEDULE_RUN_COLUMNS } from '../schedule-rows.ts';
+import { SIGNAL_COLUMNS } from '../signal-rows.ts';
+import { WEBHOOK_COLUMNS } from '../webhook-rows.ts';
+import { type AttemptRow, CIRCUIT, type EventRow, type LedgerRow, PAUSE } from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
 import { ATTEMPT_COLUMNS } from './columns.ts';
 import { ExecutionWriter, insertAll } from './execution-writer.ts';
 import type { Statements } from './statements.ts';
-import {
-  API_KEY_COLUMNS,
-  SCHEDULE_COLUMNS,
-  SCHEDULE_RUN_COLUMNS,
-  SIGNAL_COLUMNS,
-  WEBHOOK_COLUMNS,
-  WRITES,
-} from './writes.ts';
-
-/** What names of circuits begin with in `meta`. */
-export const CIRCUIT = 'circuit:';
-/** The same of pauses. */
-export const PAUSE = 'pause:';
+import { WRITES } from './writes.ts';
 
 export class ChangeWriter {
   readonly #db: Statements;

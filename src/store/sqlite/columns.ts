@@ -63,21 +63,6 @@ export const STATE_COLUMNS = EXECUTION_COLUMNS.filter(
   (name): name is StateColumn => !ELSEWHERE.includes(name),
 );
 
-/** Those of them that change after the acceptance. */
-export const CHANGING_COLUMNS = [
-  ...([
-    'run_id',
-    'plan_id',
-    'priority',
-    'timeouts',
-    'phase',
-    'status',
-    'revision',
-    'event_sequence',
-  ] as const),
-  ...(['attempt', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome'] as const),
-] as const satisfies StateColumn[];
-
 /** The spec of `e`. `CROSS`, so that it is looked up last, whatever the planner knows of the tables. */
 export const WITH_SPEC = 'CROSS JOIN execution_specs s ON s.execution_seq = e.seq';
 /** Whole rows; conditions come after it, and the name of each column is there once. */

@@ -2,9 +2,9 @@
 // them and what belongs to it.
 import type { SQLInputValue } from 'node:sqlite';
 import { hasSteps } from '../../domain/kinds.ts';
-import type { ExecutionRow } from '../rows.ts';
+import { CHANGING_COLUMNS, type ExecutionRow } from '../rows.ts';
 import type { Changes } from '../rules/working-set.ts';
-import { CHANGING_COLUMNS, SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
+import { SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
 import type { Statements } from './statements.ts';
 import { AT_ONCE, WRITES } from './writes.ts';
 

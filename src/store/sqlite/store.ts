@@ -20,7 +20,7 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../../domain/ports/store.ts';
-import { ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
+import { markOf, ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { KeptUse } from '../../domain/kept.ts';
@@ -32,7 +32,7 @@ import type { Counts } from '../memory.ts';
 import { Removals } from '../removals.ts';
 import { Results } from '../results.ts';
 import { toRulePart } from '../rule-parts.ts';
-import { EQUAL_SHARES } from '../shares.ts';
+import { EQUAL_SHARES, sharedOtherwise } from '../shares.ts';
 import { takeLock } from './lock.ts';
 import { Reads } from './reads/reads.ts';
 import { Usages } from '../usages.ts';
@@ -140,9 +140,7 @@ export class SqliteStore extends TableReads implements Store {
       'entered',
     );
     const instanceId = this.#instanceId;
-    // The only one has the mark that it had before there were others.
-    const mark = replica.name === ONLY.name ? instanceId : `${instanceId}.${replica.name}`;
-    return { instanceId, mark, epoch };
+    return { instanceId, mark: markOf(instanceId, replica), epoch };
   }
 
   setPaused(paused: Paused): void {
@@ -150,8 +148,7 @@ export class SqliteStore extends TableReads implements Store {
   }
 
   setShares(shares: Omit<Shares, 'paused'>): void {
-    const { paused } = this.#shares;
-    this.#share(paused === undefined ? shares : { ...shares, paused });
+    this.#share(sharedOtherwise(this.#shares, shares));
   }
 
   #share(shares: Shares): void {

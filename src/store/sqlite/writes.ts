@@ -1,32 +1,9 @@
-// The statements by which changes are written, and the columns that they write.
-import type { ApiKeyRow } from '../key-rows.ts';
-import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
-import type { SignalRow } from '../signal-rows.ts';
-import type { WebhookRow } from '../webhook-rows.ts';
+// The statements by which changes are written.
+import { API_KEY_COLUMNS } from '../key-rows.ts';
+import { SCHEDULE_COLUMNS, SCHEDULE_RUN_COLUMNS } from '../schedule-rows.ts';
+import { SIGNAL_COLUMNS } from '../signal-rows.ts';
+import { WEBHOOK_COLUMNS } from '../webhook-rows.ts';
 import { ATTEMPT_COLUMNS, SPEC_COLUMNS, STATE_COLUMNS } from './columns.ts';
-
-export const WEBHOOK_COLUMNS = [
-  ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
-  ...['disabled', 'created_at'],
-] as const satisfies (keyof WebhookRow)[];
-
-export const API_KEY_COLUMNS = [
-  ...['id', 'sha256', 'user_id', 'scopes', 'may_run', 'description', 'created_at', 'created_by', 'replaces'],
-  ...['expires_at', 'revoked_at', 'last_used_at'],
-] as const satisfies (keyof ApiKeyRow)[];
-
-export const SCHEDULE_COLUMNS = [
-  ...['id', 'user_id', 'name', 'plan', 'facts', 'state', 'ended', 'next_at', 'wake_at', 'waiting', 'runs'],
-  ...['last_id', 'last_at', 'anchor', 'revision', 'created_at', 'updated_at'],
-] as const satisfies (keyof ScheduleRow)[];
-
-export const SCHEDULE_RUN_COLUMNS = [
-  ...['schedule_id', 'due_at', 'at', 'result', 'execution_id', 'error', 'detail', 'manual'],
-] as const satisfies (keyof ScheduleRunRow)[];
-
-export const SIGNAL_COLUMNS = [
-  ...['subject_id', 'id', 'name', 'value', 'by_user', 'at', 'taken_by'],
-] as const satisfies (keyof SignalRow)[];
 
 const holes = (columns: readonly unknown[]): string => columns.map(() => '?').join(', ');
 

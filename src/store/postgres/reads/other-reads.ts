@@ -3,20 +3,20 @@ import type { ApiKey } from '../../../domain/access/api-key.ts';
 import { readJson } from '../../../domain/exact-json.ts';
 import type { Account, CreditTotals, LedgerEntry } from '../../../domain/credits/account.ts';
 import type { Window } from '../../../domain/cost.ts';
-import type { EndFacts } from '../../../domain/execution/report.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
-import type { FinalStatus, Outcome } from '../../../domain/outcome.ts';
 import type { FileRole, FileUse, OwnedFile } from '../../../domain/ports/files.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { Pause } from '../../../domain/pauses.ts';
 import type { ReportWindow } from '../../../domain/ports/store.ts';
 import type { Schedule, ScheduleRun } from '../../../domain/schedules/schedule.ts';
+import { type EndRow, type EndsPiece, type EndsPlace, pieceOf } from '../../end-rows.ts';
+import { type FileRow, toFile } from '../../file-rows.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
 import { type LedgerRow, toEntry } from '../../rows.ts';
 import type { WindowRow } from '../../rules/facts.ts';
 import { counted } from '../../rules/money.ts';
 import { type ScheduleRow, type ScheduleRunRow, toSchedule, toScheduleRun } from '../../schedule-rows.ts';
-import { CIRCUIT, PAUSE } from '../changes.ts';
+import { CIRCUIT, PAUSE } from '../../rows.ts';
 import { bounded, type Reads } from './reads.ts';
 
 export class AccountReader {
@@ -69,19 +69,6 @@ export class AccountReader {
     );
     return row ?? { reserved: 0, due: 0 };
   }
-}
-
-interface FileRow {
-  owner_id: string;
-  role: FileRole;
-  path: string;
-  user_id: string;
-  digest: string;
-  size: number;
-  mode: number;
-  created_at: number;
-  expires_at: number | null;
-  expected: string | null;
 }
 
 export class FileReader {
@@ -137,12 +124,6 @@ export class FileReader {
       toFile,
     );
   }
-}
-
-function toFile(row: FileRow): OwnedFile {
-  const { role, path, digest, size, mode, expected } = row;
-  const { owner_id: ownerId, user_id: userId, created_at: createdAt, expires_at: expiresAt } = row;
-  return { ownerId, role, path, userId, digest, size, mode, createdAt, expiresAt, expected };
 }
 
 /** What waits is due as soon as the run before has ended, or is gone. */
@@ -216,25 +197,6 @@ export async function readApiKeys(
   return { version, keys: (await reads.all<ApiKeyRow>(ALL_API_KEYS)).map(toApiKey) };
 }
 
-interface EndRow {
-  id: string;
-  type: string;
-  status: FinalStatus;
-  outcome: string;
-  created_at: number;
-  finished_at: number;
-  claimed_at: number | null;
-  started_at: number | null;
-  ended_at: number | null;
-  attempts: number;
-}
-
-/** Where the next piece begins. */
-export interface EndsPlace {
-  finishedAt: number;
-  id: string;
-}
-
 const ENDS = `SELECT e.id, coalesce(e.operation, e.kind) AS type, e.status, e.outcome, e.created_at, e.finished_at,
     a.claimed_at, a.started_at, a.ended_at, coalesce(a.attempts, 0) AS attempts
   FROM (SELECT id, run_id, operation, kind, status, outcome, created_at, finished_at, attempt FROM execd.executions
@@ -250,16 +212,8 @@ export async function readEnds(
   { userId, from, operation }: ReportWindow,
   before: EndsPlace,
   limit: number,
-): Promise<{ ends: EndFacts[]; next: EndsPlace | null }> {
+): Promise<EndsPiece> {
   const place = [bounded(from), bounded(before.finishedAt), before.id] as const;
   const rows = await reads.all<EndRow>(ENDS, userId, ...place, operation, limit);
-  const last = rows.length < limit ? undefined : rows.at(-1);
-  return {
-    ends: rows.map((row) => ({
-      ...{ type: row.type, status: row.status, outcome: JSON.parse(row.outcome) as Outcome },
-      ...{ createdAt: row.created_at, claimedAt: row.claimed_at, attempts: row.attempts },
-      ...{ startedAt: row.started_at, endedAt: row.ended_at },
-    })),
-    next: last === undefined ? null : { finishedAt: last.finished_at, id: last.id },
-  };
+  return pieceOf(rows, limit);
 }

@@ -1,18 +1,6 @@
 // Reads of files and their blobs.
 import type { FileRole, FileUse, OwnedFile } from '../../../domain/ports/files.ts';
-
-interface FileRow {
-  owner_id: string;
-  role: FileRole;
-  path: string;
-  user_id: string;
-  digest: string;
-  size: number;
-  mode: number;
-  created_at: number;
-  expires_at: number | null;
-  expected: string | null;
-}
+import { type FileRow, toFile } from '../../file-rows.ts';
 
 type All = (text: string, ...values: (string | number)[]) => unknown[];
 
@@ -66,10 +54,4 @@ export class FileReader {
   #files(where: string, ...values: (string | number)[]): OwnedFile[] {
     return (this.#all(`SELECT * FROM files WHERE ${where}`, ...values) as FileRow[]).map(toFile);
   }
-}
-
-function toFile(row: FileRow): OwnedFile {
-  const { role, path, digest, size, mode, expected } = row;
-  const { owner_id: ownerId, user_id: userId, created_at: createdAt, expires_at: expiresAt } = row;
-  return { ownerId, role, path, userId, digest, size, mode, createdAt, expiresAt, expected };
 }

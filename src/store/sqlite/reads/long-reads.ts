@@ -5,7 +5,8 @@ import type { ExecutionId } from '../../../domain/ids.ts';
 import type { ListFilter, ListPage, ReportWindow, Store } from '../../../domain/ports/store.ts';
 import { PIECE } from '../../results.ts';
 import type { Reads } from './reads.ts';
-import { type EndsPlace, readEnds } from './report-reads.ts';
+import type { EndsPlace } from '../../end-rows.ts';
+import { readEnds } from './report-reads.ts';
 
 /** Ends of a report that are read without a pause. */
 const REPORT_PIECE = 1000;

@@ -19,7 +19,7 @@ import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toExecution } from '../../rows.ts';
 import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
-import { CIRCUIT, PAUSE } from '../changes.ts';
+import { CIRCUIT, PAUSE } from '../../rows.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from '../columns.ts';
 import { Statements } from '../statements.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';

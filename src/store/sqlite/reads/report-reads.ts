@@ -1,27 +1,7 @@
 // Reads of the ends of a user in a window of time, for reports: newest first, without what was asked for and what came out.
-import type { EndFacts } from '../../../domain/execution/report.ts';
-import type { FinalStatus, Outcome } from '../../../domain/outcome.ts';
 import type { ReportWindow } from '../../../domain/ports/store.ts';
+import { type EndRow, type EndsPiece, type EndsPlace, pieceOf } from '../../end-rows.ts';
 import type { Reads } from './reads.ts';
-
-/** Where the next piece begins. */
-export interface EndsPlace {
-  finishedAt: number;
-  id: string;
-}
-
-interface EndRow {
-  id: string;
-  type: string;
-  status: FinalStatus;
-  outcome: string;
-  created_at: number;
-  finished_at: number;
-  claimed_at: number | null;
-  started_at: number | null;
-  ended_at: number | null;
-  attempts: number;
-}
 
 const TEXT = `SELECT e.id, coalesce(e.operation, e.kind) AS type, e.status, e.outcome, e.created_at, e.finished_at,
     min(a.claimed_at) AS claimed_at, min(a.started_at) AS started_at, max(a.ended_at) AS ended_at, count(a.outcome) AS attempts
@@ -37,15 +17,7 @@ export function readEnds(
   { userId, from, operation }: ReportWindow,
   before: EndsPlace,
   limit: number,
-): { ends: EndFacts[]; next: EndsPlace | null } {
+): EndsPiece {
   const rows = reads.all(TEXT, userId, from, before.finishedAt, before.id, operation, limit) as EndRow[];
-  const last = rows.length < limit ? undefined : rows.at(-1);
-  return {
-    ends: rows.map((row) => ({
-      ...{ type: row.type, status: row.status, outcome: JSON.parse(row.outcome) as Outcome },
-      ...{ createdAt: row.created_at, claimedAt: row.claimed_at, attempts: row.attempts },
-      ...{ startedAt: row.started_at, endedAt: row.ended_at },
-    })),
-    next: last === undefined ? null : { finishedAt: last.finished_at, id: last.id },
-  };
+  return pieceOf(rows, limit);
 }
