@@ -39,7 +39,7 @@ export class Attached {
   readonly #socket: WebSocket;
   readonly #options: AttachedOptions;
   readonly #gone = new AbortController();
-  /** What was asked for last; each is carried out when those before it have been. */
+  /** What was asked for last: input waits for all that came before it, signals and sizes do not wait for input. */
   readonly #last: Record<'input' | 'control', Promise<void>> = {
     input: Promise.resolve(),
     control: Promise.resolve(),
@@ -141,7 +141,6 @@ export class Attached {
       });
   }
 
-  /** Signals and sizes do not wait behind input that nobody reads. */
   async #obey(data: Buffer, isBinary: boolean): Promise<void> {
     const message = isBinary ? inputOf(data) : messageOf(data);
     if (message === null)
@@ -176,7 +175,8 @@ export class Attached {
   }
 
   async #inOrder(kind: 'input' | 'control', act: () => Promise<unknown>): Promise<void> {
-    const done = this.#last[kind].then(act);
+    const { input, control } = this.#last;
+    const done = (kind === 'input' ? Promise.all([input, control]) : control).then(act);
     this.#last[kind] = done.then(
       () => undefined,
       () => undefined,
