@@ -163,12 +163,6 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const scheduleRequests = scheduleBodies(requests);
   await openapi(app, version, { ...requests, schedules: scheduleRequests });
   refuseWhatIsIgnored(app);
-  const methodsOf = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
-    const methods = methodsOf.get(url) ?? new Set();
-    for (const one of [method].flat()) methods.add(one);
-    methodsOf.set(url, methods);
-  });
   executionRoutes(app, { ...options, requests });
   runRoute(app, { ...options, requests });
   await liveRoutes(app, options);
@@ -201,7 +195,6 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);
   const page = options.console === null ? toDocs : await consoleRoutes(app, options.console);
   rootRoute(app, { version, links: MAIN_LINKS, page });
-  refuseOtherMethods(app, methodsOf);
   return app;
 }
 
@@ -315,25 +308,4 @@ function answerBadRequest(error: Error & { code?: string }, socket: Socket, cloc
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   lingerAndClose(socket, clock, `HTTP/1.1 ${problem.status} ${problem.title}\r\n${head.join('')}\r\n${body}`);
-}
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-
-/** A known path with another method is a 405 that says which there are, not a 404. */
-function refuseOtherMethods(app: FastifyInstance, methodsOf: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, methods] of [...methodsOf]) {
-    const allowed = [...methods].sort().join(', ');
-    app.route({
-      method: METHODS.filter((method) => !methods.has(method)),
-      url,
-      config: { access: 'public' },
-      schema: { hide: true },
-      // Before a body is looked at, which may be of another type.
-      onRequest: (request, reply, done) => {
-        reply.header('allow', allowed);
-        done(new RefusedError('method_not_allowed', `${request.method} is not one of ${allowed}.`));
-      },
-      handler: () => undefined,
-    });
-  }
 }

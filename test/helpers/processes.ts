@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 export function withEnvironment(text: string): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => Number.isInteger(pid) && isAlive(pid) && environmentOf(pid).includes(text));
+    .filter((pid) => Number.isInteger(pid) && environmentOf(pid).includes(text) && isAlive(pid));
 }
 
 /** The environments of all living processes. */
@@ -20,7 +20,7 @@ export function environments(): [pid: number, environment: string][] {
 export function withArgument(text: string): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => Number.isInteger(pid) && isAlive(pid) && argumentsOf(pid).includes(text));
+    .filter((pid) => Number.isInteger(pid) && argumentsOf(pid).includes(text) && isAlive(pid));
 }
 
 /** Whether a text is in an argument of a process that was born just now: for what is gone before all could be looked at. */

@@ -67,19 +67,44 @@ function tooLarge(error: FastifyError, request: FastifyRequest): RefusedError | 
   return new RefusedError('body_too_large', `${subject}; this route accepts at most ${most} bytes.`);
 }
 
-/** Refuses what no route is there for, before its body is looked at. */
+/** Refuses what no route is there for, before its body is looked at: a known path with another method is a 405. */
 export function refuseUnknownRoutes(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _reply, done) => {
+  const methodsAt = gatherMethods(app);
+  app.addHook('onRequest', (request, reply, done) => {
     const path = request.url.replace(/\?.*$/s, '');
     // Else it would be an execution with an empty id.
     const hasSlash = path.startsWith('/v1/') && path.endsWith('/');
     if (!request.is404 && !hasSlash) return done();
+    const allowed = hasSlash ? '' : methodsAt(path).join(', ');
+    if (allowed !== '') {
+      reply.header('allow', allowed);
+      return done(new RefusedError('method_not_allowed', `${request.method} is not one of ${allowed}.`));
+    }
     const hint = hasSlash
       ? 'leave out the slash at the end'
       : 'the API is under /v1, and /docs lists all routes';
     const shown = path.length > MAX_SHOWN_PATH ? `${path.slice(0, MAX_SHOWN_PATH)}…` : path;
     done(new RefusedError('route_not_found', `There is no route ${request.method} ${shown}; ${hint}.`));
   });
+}
+
+/** Gives the methods of all routes that fit a path. */
+function gatherMethods(app: FastifyInstance): (path: string) => string[] {
+  const routes: { methods: string | string[]; parts: string[] }[] = [];
+  app.addHook('onRoute', ({ method, url }) => void routes.push({ methods: method, parts: url.split('/') }));
+  return (path) => {
+    const parts = path.split('/');
+    const fitting = routes.filter((route) => fits(route.parts, parts));
+    return [...new Set(fitting.flatMap(({ methods }) => methods))].sort();
+  };
+}
+
+/** `:name` stands for what is between two slashes, `*` for the rest. */
+function fits(pattern: readonly string[], path: readonly string[]): boolean {
+  if (pattern.at(-1) !== '*' && pattern.length !== path.length) return false;
+  return pattern.every(
+    (part, i) => part === path[i] || part === '*' || (part.startsWith(':') && (path[i] ?? '') !== ''),
+  );
 }
 
 const MAX_SHOWN_PATH = 200;
