@@ -6,6 +6,8 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Steps of the wall clock that are not taken for jumps, milliseconds. */
 const STEP_MS = 1000;
+/** How much faster than another one a clock may run. */
+const DRIFT = 1e-3;
 /** Jumps that are remembered. */
 const MOST_JUMPS = 32;
 
@@ -17,15 +19,26 @@ export function createClock(
   wall: () => number = () => Date.now(),
   monotonic: () => number = () => performance.now(),
 ): Clock {
+  /** How far a clock that is followed is ahead of the monotonic one. */
+  let followed: { aheadMs: number; at: number } | null = null;
+  const time = () => (followed === null ? wall() : Math.round(monotonic() + followed.aheadMs));
   /** How far the wall clock was ahead of the monotonic one, from when on; the newest first. */
   const offsets = [{ from: monotonic(), aheadMs: wall() - monotonic() }];
   const now = (): number => {
-    const [time, from] = [wall(), monotonic()];
-    if (Math.abs(time - from - (offsets[0]?.aheadMs ?? 0)) > STEP_MS) {
-      offsets.unshift({ from, aheadMs: time - from });
+    const [is, from] = [time(), monotonic()];
+    if (Math.abs(is - from - (offsets[0]?.aheadMs ?? 0)) > STEP_MS) {
+      offsets.unshift({ from, aheadMs: is - from });
       if (offsets.length > MOST_JUMPS) offsets.pop();
     }
-    return time;
+    return is;
+  };
+  const follow = (read: number): number => {
+    const at = monotonic();
+    const aheadMs = read - at;
+    // What was read has taken a while to come: the one that took least is nearest. Two clocks do not run alike.
+    const least = followed === null ? -Infinity : followed.aheadMs - (at - followed.at) * DRIFT;
+    followed = { at, aheadMs: Math.abs(aheadMs - least) > STEP_MS ? aheadMs : Math.max(aheadMs, least) };
+    return now();
   };
   /** When a time was taken, on the monotonic clock. One that fits on both sides of a jump is taken for the later one. */
   const placeOf = (time: number): number => {
@@ -40,7 +53,7 @@ export function createClock(
     now();
     return Math.max(0, offsets.length === 1 ? to - from : placeOf(to) - placeOf(from));
   };
-  return { now, monotonic, between, ...timers };
+  return { now, monotonic, between, follow, ...timers };
 }
 
 const timers: Pick<Clock, 'timer' | 'sleep'> = {

@@ -77,9 +77,10 @@ export class Gathering {
 
   #take(): Waiting[] {
     let groups = 0;
+    const by = this.#gathered[0]?.by;
     const end = this.#gathered.findIndex((one) => {
       groups += one.groups.length;
-      return groups > this.#deps.most;
+      return groups > this.#deps.most || one.by !== by;
     });
     return this.#gathered.splice(0, end === -1 ? this.#gathered.length : Math.max(1, end));
   }

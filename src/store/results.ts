@@ -24,16 +24,18 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 export class Results {
   readonly cache: LRUCache<ExecutionId, Execution>;
-  readonly #queues = { process: new QueueOrder(), http: new QueueOrder() } satisfies Record<Pool, QueueOrder>;
+  readonly #queues: Record<Pool, QueueOrder> | null;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #pause: () => Promise<void> | undefined;
 
   /**
    * @param maxInMemory executions kept for reading
    * @param pause lets others have their turn
+   * @param hasQueue whether the order of the queue is kept here: not where others change it as well
    */
-  constructor(maxInMemory: number, pause: () => Promise<void> | undefined) {
+  constructor(maxInMemory: number, pause: () => Promise<void> | undefined, hasQueue = true) {
     this.#pause = pause;
+    this.#queues = hasQueue ? { process: new QueueOrder(), http: new QueueOrder() } : null;
     this.cache = new LRUCache({
       max: Math.max(1, maxInMemory),
       maxSize: CACHE_BYTES,
@@ -44,13 +46,13 @@ export class Results {
   /** Takes in what waits. */
   queue(rows: Iterable<Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>>): void {
     for (const { id, pool, user_id: userId, priority, seq } of rows)
-      if (pool !== 'none') this.#queues[pool].put(id, { userId, priority, seq });
+      if (pool !== 'none') this.#queues?.[pool].put(id, { userId, priority, seq });
   }
 
   place(id: ExecutionId, { users, weight }: Shares): QueuePlace | null {
     const weightOf = (userId: string) => users[userId]?.weight ?? weight;
-    const { process, http } = this.#queues;
-    return process.place(id, weightOf) ?? http.place(id, weightOf);
+    const queues = this.#queues;
+    return queues?.process.place(id, weightOf) ?? queues?.http.place(id, weightOf) ?? null;
   }
 
   /** @param now when the group was carried out */
@@ -91,7 +93,7 @@ export class Results {
       else this.cache.set(execution.id, execution);
       executions.push(execution);
       const pool = poolOf(execution.work);
-      if (pool === null) continue;
+      if (pool === null || this.#queues === null) continue;
       const queue = this.#queues[pool];
       if (execution.phase === 'queued') {
         const { userId, priority, queueSequence: seq } = execution;

@@ -55,7 +55,7 @@ async function makeWorld(t: Test) {
   await cluster.empty(new URL(url).pathname.slice(1));
   const clock = { now: BEGINNING };
   const system = createClock();
-  const store = { ...system, now: () => clock.now, sleep: system.sleep, monotonic: system.monotonic };
+  const store = { ...system, now: () => clock.now, follow: () => clock.now };
   const open = () => openStore(t, url, { clock: store, database: kept });
   const first = await open();
   return {

@@ -14,6 +14,11 @@ export interface Clock {
    * process; never less than 0.
    */
   between(from: number, to: number): number;
+  /**
+   * Takes the time of another clock, which has just been read, for its own; returns what it is by this one. Left out: what it
+   * says is the time.
+   */
+  follow?(time: number): number;
   /** Calls `fn` once after `ms`; the timer does not keep the process alive. */
   timer(ms: number, fn: () => void): Timer;
   /** Resolves after `ms` (0: when the turn of the event loop is over), or rejects with the signal's reason as soon as it aborts. */

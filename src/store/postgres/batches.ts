@@ -1,20 +1,21 @@
 // Carries out groups in one transaction: what they need is loaded in two rounds, the rules are applied in memory, and what they
-// come to is written at once. Four journeys to the database, however many groups there are.
+// come to is written at once. Four journeys to the database, however many groups there are. Nothing that another server may
+// have changed is taken from memory, but for the queue, which repeats what others have done.
 import type { Shares } from '../../domain/ports/store.ts';
-import type { Memory } from '../memory.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';
 import { changeNeeds } from '../rules/moves.ts';
 import type { Terms } from '../rules/orders.ts';
 import type { ClaimNext, GroupReply, RulePart, Work } from '../rules/parts.ts';
-import { claims, type Look } from '../rules/picking.ts';
-import type { Place } from '../rules/queue.ts';
+import { claims, type Look, type LookAtUser } from '../rules/picking.ts';
+import type { Place, QueueChange } from '../rules/queue.ts';
 import { type Changes, WorkingSet } from '../rules/working-set.ts';
 import type { ExecutionRow } from '../rows.ts';
 import { statementsOf } from './changes.ts';
 import type { Connection } from './database.ts';
 import { load, NOTHING_LOADED } from './load.ts';
 import { Following, heads, isAt, Waiting } from './waiting.ts';
+import type { Begun } from './writer.ts';
 
 export type RuleGroup = readonly RulePart[];
 
@@ -23,6 +24,11 @@ export interface Carried {
   replies: GroupReply[];
   changes: Changes;
   now: number;
+  /** The transaction that it is. */
+  number: number;
+  /** Position of the last event. */
+  upTo: number;
+  queueChanges: readonly QueueChange[];
   /** Resolves when all of it is written. */
   written: Promise<unknown>;
 }
@@ -31,12 +37,10 @@ export interface Carried {
 const LOOKS = 64;
 
 export class Batches {
-  readonly memory: Memory;
   readonly #waiting = new Waiting();
   #terms: Omit<Terms, 'now'>;
 
-  constructor(memory: Memory, maxDeliveries: number) {
-    this.memory = memory;
+  constructor(maxDeliveries: number) {
     this.#terms = { maxDeliveries, shares: EQUAL_SHARES };
   }
 
@@ -45,27 +49,36 @@ export class Batches {
     this.#waiting.queue.openAll();
   }
 
+  /** The transaction after which the queue is known; what others have changed since is to be read. */
+  get known(): number | null {
+    return this.#waiting.known;
+  }
+
   /**
    * Carries out groups at a time, one after the other, in a transaction of the caller, who then says how that has ended. What
    * they need is looked up ahead for all of them.
    */
-  async apply(connection: Connection, groups: readonly RuleGroup[], now: number): Promise<Carried> {
-    if (!this.#waiting.isKnown) await this.#waiting.reload(connection);
+  async apply(connection: Connection, groups: readonly RuleGroup[], begun: Begun): Promise<Carried> {
+    const { now, number } = begun;
+    const set = new WorkingSet({ ...this.#terms, now }, NOTHING_LOADED);
+    const waiting = this.#waiting;
+    if (!waiting.follow(begun.queueChanges, number - 1)) await waiting.reload(connection);
     // Whatever is carried out takes places in the queue.
-    this.#waiting.isKnown = false;
-    const set = new WorkingSet({ ...this.#terms, now }, { ...NOTHING_LOADED, ...this.memory.source });
-    const { queue } = this.#waiting;
-    const following = new Following(queue, set);
+    waiting.begin();
+    const following = new Following(waiting, set);
     const ahead = new Ahead(connection, set, following);
     const decided = groups.filter((group) => !isClaim(group));
+    const parts = groups.filter(isClaim).map(([part]) => part);
     const [rows] = await Promise.all([
-      ahead.rows(this.#looks(groups.filter(isClaim).map(([part]) => part))),
+      ahead.rows(this.#looks(parts)),
       load(connection, set, firstNeeds(decided, now)),
     ]);
     await Promise.all([
       load(connection, set, changeNeeds(rows)),
       load(connection, set, secondNeeds(decided, set)),
     ]);
+    // What is counted is the truth.
+    if (!waiting.isLike((pool) => set.get('counts', `queued ${pool}`))) await waiting.reload(connection);
     const replies: GroupReply[] = [];
     for (const group of groups) {
       if (!isClaim(group)) {
@@ -73,19 +86,20 @@ export class Batches {
         continue;
       }
       following.follow();
-      const work = await claim(claims({ set, queue }, group[0]), ahead);
+      const work = await claim(claims({ set, queue: waiting.queue }, group[0]), ahead);
       following.took(work.touched.map(({ row }) => row));
       replies.push({ status: 'applied', ...work });
     }
     following.follow();
+    const upTo = set.get('last', 'event');
     const changes = set.changes();
-    return { replies, changes, now, written: write(connection, changes, now) };
+    const queueChanges = waiting.queue.changes();
+    return { replies, changes, now, number, upTo, queueChanges, written: write(connection, changes, now) };
   }
 
   /** What was carried out is stored. */
-  committed(changes: Changes): void {
-    this.memory.follow(changes);
-    this.#waiting.isKnown = true;
+  committed(number: number): void {
+    this.#waiting.committed(number);
   }
 
   /** Where the next ones most likely wait. */
@@ -118,7 +132,7 @@ function write(connection: Connection, changes: Changes, now: number): Promise<u
 
 async function claim(claiming: ReturnType<typeof claims>, ahead: Ahead): Promise<Work> {
   let next = claiming.next();
-  while (next.done !== true) next = claiming.next(await ahead.heads(next.value));
+  while (next.done !== true) next = claiming.next(await ahead.look(next.value));
   return next.value;
 }
 
@@ -153,6 +167,13 @@ class Ahead {
       this.#known.set(nameOf(place), { rows: [...before, ...own], upTo });
     }
     return rows;
+  }
+
+  async look(at: Look | LookAtUser): Promise<ExecutionRow[]> {
+    if (!('user' in at)) return this.heads(at);
+    const users = [at.user];
+    if (!this.#set.knows('users', at.user)) await load(this.#connection, this.#set, { users });
+    return [];
   }
 
   /** Those that wait there now, also because of the batch, and are left. */

@@ -218,6 +218,8 @@ function writeCounters(writing: Writing, changes: Changes): void {
   if (left.length > 0) writing.run('dropUsages', left);
   const rows = users.filter((one) => !takesNothing(one)).map(({ key, now }) => usageRow(key, now));
   writing.rows('putUsages', USAGE_COLUMNS, rows);
+  const sums = changesOf(changes, 'sums').map(({ key, now }) => ({ ...usageRow(key, now), name: key }));
+  writing.rows('putSums', SUM_COLUMNS, sums);
 }
 
 export function usageRow(
@@ -314,6 +316,8 @@ export const USAGE_COLUMNS = [
   'logs',
 ] as const;
 
+const SUM_COLUMNS = ['name', ...USAGE_COLUMNS.filter((name) => name !== 'user_id')] as const;
+
 const sets = (columns: readonly string[]) => columns.map((name) => `"${name}" = n."${name}"`).join(', ');
 const update = (table: string, columns: readonly string[], more = '') =>
   `UPDATE execd.${table} t SET ${sets(columns.slice(1))}${more} FROM ${unnest(table, columns)}
@@ -406,6 +410,7 @@ const SQL = {
     WHERE c.kind = k.kind AND c.name = k.name`,
   dropUsages: dropOf('usages', 'user_id'),
   putUsages: putInto('usages', USAGE_COLUMNS, ['user_id']),
+  putSums: putInto('usage_sums', SUM_COLUMNS, ['name']),
 } as const;
 
 export const PUT_META = SQL.putMeta;

@@ -59,7 +59,7 @@ export class Connection {
 
   /** The same with the command that was carried out. */
   async send(text: string, values: readonly Value[] = []): Promise<pg.QueryResult<Row>> {
-    if (text === 'BEGIN') this.#failed = null;
+    if (text.startsWith('BEGIN')) this.#failed = null;
     try {
       return await this.#client.query(this.#names.statement(text, values));
     } catch (error) {

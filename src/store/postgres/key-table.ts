@@ -3,7 +3,6 @@ import { StoreError } from '../../domain/ports/store.ts';
 import type { ApiKeysPart } from '../../domain/ports/group.ts';
 import { type ApiKeyRow, toApiKey } from '../key-rows.ts';
 import type { KeyTable } from '../key-table.ts';
-import { NOTHING_COUNTED } from '../memory.ts';
 import { applyGroup, firstNeeds } from '../rules/groups.ts';
 import { WorkingSet } from '../rules/working-set.ts';
 import { EQUAL_SHARES } from '../shares.ts';
@@ -47,10 +46,7 @@ async function change(
   now: number,
 ): Promise<'key_exists' | 'too_many_keys' | null> {
   await Promise.all([connection.send('BEGIN'), connection.send(LOCK)]);
-  const set = new WorkingSet(
-    { now, maxDeliveries: 0, shares: EQUAL_SHARES },
-    { ...NOTHING_LOADED, ...NOTHING_COUNTED },
-  );
+  const set = new WorkingSet({ now, maxDeliveries: 0, shares: EQUAL_SHARES }, NOTHING_LOADED);
   await load(connection, set, firstNeeds([[part]], now));
   const reply = applyGroup(set, [part]);
   if (reply.status !== 'applied') {

@@ -11,21 +11,36 @@ import {
   type Kind,
   type Needs,
   NO_ACCOUNT,
+  NO_USAGE,
   pair,
   parts,
   type ReservationRow,
   type Source,
+  type Usage,
   type WindowRow,
 } from '../rules/facts.ts';
 import { NotLoaded, type WorkingSet } from '../rules/working-set.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { SignalRow } from '../signal-rows.ts';
-import type { WebhookRow } from '../webhook-rows.ts';
+import { type Listener, toListener, type WebhookRow } from '../webhook-rows.ts';
 import { ATTEMPT_COLUMNS, EXECUTION_ROWS } from './columns.ts';
 import type { Connection, Value } from './database.ts';
-import type { Remembered } from '../memory.ts';
 
-type Loaded = Exclude<Kind, Remembered>;
+/** Counted, in one table. */
+const COUNTERS = ['keys', 'openKeys', 'counts', 'pending', 'last'] as const;
+type Counter = (typeof COUNTERS)[number];
+type Loaded = Exclude<Kind, Counter>;
+
+export type UsageRow = Omit<Usage, 'waiting' | 'storeBytes' | 'logBytes'> & {
+  waiting_count: number;
+  store_bytes: number;
+  log_bytes: number;
+};
+
+export const toUsage = ({ waiting_count: waiting, store_bytes, log_bytes, ...others }: UsageRow): Usage => ({
+  ...{ running: others.running, retrying: others.retrying, keys: others.keys, kept: others.kept },
+  ...{ logs: others.logs, waiting, storeBytes: store_bytes, logBytes: log_bytes },
+});
 
 interface Loader<K extends Loaded> {
   text: string;
@@ -213,26 +228,47 @@ const LOADERS = {
       new Map(rows.map(({ plan_id: id, epoch }) => [id, epoch])),
     absent: null,
   },
+  users: {
+    text: 'SELECT * FROM execd.usages WHERE user_id = ANY($1)',
+    take: (rows: (UsageRow & { user_id: string })[]) =>
+      new Map(rows.map((row) => [row.user_id, toUsage(row)])),
+    absent: NO_USAGE,
+  },
+  sums: {
+    text: 'SELECT * FROM execd.usage_sums WHERE name = ANY($1)',
+    take: (rows: (UsageRow & { name: string })[]) => new Map(rows.map((row) => [row.name, toUsage(row)])),
+    absent: NO_USAGE,
+  },
+  listeners: {
+    text: `SELECT * FROM execd.webhooks WHERE user_id = ANY($1) AND execution_id IS NULL AND disabled IS NULL
+      ORDER BY created_at, id`,
+    ...many<WebhookRow, Listener>(({ user_id: userId }) => userId, toListener),
+  },
 } satisfies { [K in Loaded]: Loader<K> };
 
-/** Refuses what was not loaded; what is in memory is served beside it. */
+/** Refuses what was not loaded. */
 export const NOTHING_LOADED = Object.fromEntries(
-  Object.keys(LOADERS).map((kind) => [
+  [...Object.keys(LOADERS), ...COUNTERS].map((kind) => [
     kind,
     (key: string): never => {
-      throw new NotLoaded(kind as Loaded, key);
+      throw new NotLoaded(kind as Kind, key);
     },
   ]),
-) as unknown as Pick<Source, Loaded>;
+) as unknown as Source;
 
-/** Loads what is needed; what is in memory is served from there when it is asked for. */
+const isCounter = (kind: string): kind is Counter => (COUNTERS as readonly string[]).includes(kind);
+
+/** Loads what is needed. */
 export async function load(connection: Connection, set: WorkingSet, needs: Needs): Promise<void> {
   const { runsOf = [], liveTrees = [], wholeTrees = [], ...keys } = needs;
-  const kinds = (Object.entries(keys) as [Kind, readonly string[]][]).filter(
-    ([kind, names]) => kind in LOADERS && names.length > 0,
+  const all = Object.entries(keys) as [Kind, readonly string[]][];
+  const kinds = all.filter(([kind, names]) => kind in LOADERS && names.length > 0);
+  const counted = all.flatMap(([kind, names]) =>
+    isCounter(kind) ? names.filter((name) => !set.knows(kind, name)).map((name) => ({ kind, name })) : [],
   );
   await Promise.all([
     ...kinds.map(([kind, names]) => fill(connection, set, kind as Loaded, names)),
+    counted.length === 0 ? null : fillCounters(connection, set, counted),
     runsOf.length === 0 ? null : fillRuns(connection, set, runsOf),
     liveTrees.length === 0 ? null : fillTrees(connection, set, 'liveSteps', liveTrees),
     wholeTrees.length === 0 ? null : fillTrees(connection, set, 'allSteps', wholeTrees),
@@ -250,6 +286,18 @@ async function fill<K extends Loaded>(
   const found = take(rows, keys);
   for (const key of keys) set.fill(kind, key, found.get(key) ?? absent);
   return found;
+}
+
+async function fillCounters(
+  connection: Connection,
+  set: WorkingSet,
+  counters: readonly { kind: Counter; name: string }[],
+): Promise<void> {
+  const text = `SELECT c.kind, c.name, c.n ${KEYS()} JOIN execd.counters c ON c.kind = k.one AND c.name = k.other`;
+  const values = [counters.map(({ kind }) => kind), counters.map(({ name }) => name)];
+  const rows = await connection.query<{ kind: Counter; name: string; n: number }>(text, values);
+  for (const { kind, name, n } of rows) set.fill(kind, name, n);
+  for (const { kind, name } of counters) set.fill(kind, name, 0);
 }
 
 /** Executions, and those that take part in the run of each. */

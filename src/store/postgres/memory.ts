@@ -1,35 +1,89 @@
-// What the counters of the database hold, for the memory of the store: read once, at the start, however much is stored.
-import type { CountName, Facts, Numbered, Usage } from '../rules/facts.ts';
-import { Memory } from '../memory.ts';
-import type { WebhookRow } from '../webhook-rows.ts';
-import type { Connection } from './database.ts';
+// Figures that are asked for often, as of the last transaction that this server has made or heard of. They decide nothing:
+// what the rules count with is loaded in each transaction.
+import { POOLS } from '../../domain/execution/execution.ts';
+import { FINAL_STATUSES } from '../../domain/outcome.ts';
+import type { Counts } from '../memory.ts';
+import { type CountName, COUNTS, NO_USAGE } from '../rules/facts.ts';
+import type { Changes } from '../rules/working-set.ts';
+import { Usages } from '../usages.ts';
+import type { Database } from './database.ts';
+import { toUsage, type UsageRow } from './load.ts';
 
-type CounterRow =
-  | { kind: 'counts'; name: CountName; n: number }
-  | { kind: 'last'; name: Numbered; n: number }
-  | { kind: 'keys' | 'openKeys' | 'pending'; name: string; n: number };
+interface Read {
+  /** The last transaction that they know of. */
+  number: number;
+  counts: Record<string, number>;
+}
 
-type UsageRow = Omit<Usage, 'waiting' | 'storeBytes' | 'logBytes'> & {
-  user_id: string;
-  waiting_count: number;
-  store_bytes: number;
-  log_bytes: number;
-};
+type UserRow = UsageRow & { user_id: string };
 
-const STANDING = `SELECT * FROM execd.webhooks WHERE execution_id IS NULL AND disabled IS NULL ORDER BY created_at, id`;
+const NUMBER = 'SELECT coalesce(max(number), 0) AS number FROM execd.batches';
+const READ = `SELECT (${NUMBER}) AS number,
+  coalesce((SELECT json_object_agg(name, n)::text FROM execd.counters WHERE kind = 'counts'), '{}') AS counts`;
 
-export async function readMemory(connection: Connection): Promise<Memory> {
-  const memory = new Memory();
-  const [counters, usages, webhooks] = await Promise.all([
-    connection.query<CounterRow>('SELECT kind, name, n FROM execd.counters'),
-    connection.query<UsageRow>('SELECT * FROM execd.usages'),
-    connection.query<WebhookRow>(STANDING),
-  ]);
-  // What was dropped counts since the start only.
-  for (const { kind, name, n } of counters)
-    if (name !== 'dropped') memory.set(kind, name, n satisfies Facts[typeof kind]);
-  for (const { user_id: userId, waiting_count: waiting, store_bytes, log_bytes, ...others } of usages)
-    memory.users.set(userId, { ...others, waiting, storeBytes: store_bytes, logBytes: log_bytes });
-  for (const row of webhooks) memory.listen(row);
-  return memory;
+export class Figures {
+  readonly users = new Usages();
+  readonly #counts = new Map<CountName, number>();
+  /** Deliveries that were dropped here. */
+  #dropped = 0;
+  /** The transaction that was taken in last. */
+  #number = 0;
+
+  readonly of = (name: CountName): number => this.#counts.get(name) ?? 0;
+
+  /** Takes in what a transaction has come to here. */
+  follow({ before, after }: Changes, number: number): void {
+    this.#number = number;
+    for (const name of COUNTS) this.#counts.set(name, after.counts.get(name) ?? this.of(name));
+    const dropped = before.counts?.get('dropped');
+    if (dropped !== undefined) this.#dropped += this.of('dropped') - dropped;
+    for (const userId of before.users?.keys() ?? [])
+      this.users.set(userId, after.users.get(userId) ?? NO_USAGE);
+  }
+
+  /**
+   * Reads what others have changed.
+   *
+   * @param userIds for whom; null: for all
+   */
+  async read(database: Pick<Database, 'read'>, userIds: readonly string[] | null): Promise<void> {
+    const before = this.#number;
+    const [rows, usages] = await Promise.all([
+      database.read<{ number: number; counts: string }>(READ),
+      userIds === null
+        ? database.read<UserRow>('SELECT * FROM execd.usages')
+        : database.read<UserRow>('SELECT * FROM execd.usages WHERE user_id = ANY($1)', [userIds]),
+    ]);
+    const [row] = rows as [{ number: number; counts: string }];
+    const { number, counts }: Read = { number: row.number, counts: JSON.parse(row.counts) as Read['counts'] };
+    // What was committed here meanwhile is newer, and the next that is heard of is read again.
+    if (this.#number > before || number < this.#number) return;
+    this.#number = number;
+    for (const name of COUNTS) this.#counts.set(name, counts[name] ?? 0);
+    const found = new Map(usages.map((usage) => [usage.user_id, toUsage(usage)]));
+    for (const userId of userIds ?? found.keys()) this.users.set(userId, found.get(userId) ?? NO_USAGE);
+  }
+
+  toCounts(): Counts {
+    const { of } = this;
+    const each = <K extends string>(names: readonly K[], what: string) =>
+      Object.fromEntries(names.map((name) => [name, of(`${what} ${name}` as CountName)])) as Record<
+        K,
+        number
+      >;
+    return {
+      queued: each(POOLS, 'queued'),
+      delayed: of('delayed'),
+      awaiting: of('awaiting'),
+      scheduledRetry: of('scheduledRetry'),
+      joined: of('joined'),
+      running: of('running'),
+      finishedSteps: of('finishedSteps'),
+      finished: each(FINAL_STATUSES, 'finished'),
+    };
+  }
+
+  toDeliveries(): { pending: number; dropped: number } {
+    return { pending: this.of('pending'), dropped: this.#dropped };
+  }
 }

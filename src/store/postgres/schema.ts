@@ -212,8 +212,30 @@ const FILES = `
     FOR EACH ROW EXECUTE FUNCTION execd.file_changed();
 `;
 
+const USAGES = ['running', 'waiting_count', 'retrying', 'keys', 'kept', 'store_bytes', 'log_bytes', 'logs'];
+const sumsOf = (sum: string): string => USAGES.map((name) => sum.replaceAll('?', name)).join(', ');
+
 /** Whatever the language of the database, names are in the order of their bytes. */
 const byBytes = (sql: string): string =>
   sql.replaceAll(/(?<=^|[(,]) *(\w+) text\b/gm, ' $1 text COLLATE "C"');
 
-export const MIGRATIONS: readonly string[] = [byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES)];
+/** What several servers need of each other: the order of transactions, sums, and how the queue has changed of late. */
+const SHARED = `
+  DELETE FROM execd.batches;
+  ALTER TABLE execd.batches ADD COLUMN number bigint NOT NULL, ADD COLUMN epoch bigint NOT NULL,
+    ADD COLUMN up_to bigint, ADD COLUMN signal text;
+  CREATE UNIQUE INDEX batches_in_order ON execd.batches (number);
+  CREATE TABLE execd.queue_changes (number bigint PRIMARY KEY, changes text NOT NULL);
+  CREATE TABLE execd.usage_sums (
+    name text PRIMARY KEY, running bigint NOT NULL, waiting_count bigint NOT NULL, retrying bigint NOT NULL,
+    keys bigint NOT NULL, kept bigint NOT NULL, store_bytes bigint NOT NULL, log_bytes bigint NOT NULL, logs bigint NOT NULL
+  ) WITH (fillfactor = 20);
+  INSERT INTO execd.usage_sums SELECT 'total', ${sumsOf('coalesce(sum(?), 0)')} FROM execd.usages;
+  INSERT INTO execd.usage_sums SELECT 'users', ${sumsOf('count(*) FILTER (WHERE ? > 0)')} FROM execd.usages;
+  ALTER TABLE execd.epochs ADD COLUMN about text;
+`;
+
+export const MIGRATIONS: readonly string[] = [
+  byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES),
+  byBytes(SHARED),
+];

@@ -16,7 +16,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import type { KeptUse } from '../../domain/kept.ts';
 import type { Paused } from '../../domain/pauses.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { Group, GroupResult } from '../../domain/ports/group.ts';
+import type { Group, GroupResult, Part } from '../../domain/ports/group.ts';
 import { markOf, ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
 import {
   type InterruptedAttempt,
@@ -32,7 +32,6 @@ import type { QueueUse } from '../../domain/shares.ts';
 import { AnswerSender } from '../answer-sender.ts';
 import { type GatheredGroup, Gathering } from '../gathering.ts';
 import { LocalFeed } from '../local-feed.ts';
-import { Memory } from '../memory.ts';
 import { Removals } from '../removals.ts';
 import { type GroupFailure, PIECE, Results } from '../results.ts';
 import { toRulePart } from '../rule-parts.ts';
@@ -43,7 +42,7 @@ import { EQUAL_SHARES, sharedOtherwise } from '../shares.ts';
 import { Batches, type RuleGroup } from './batches.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
-import { readMemory } from './memory.ts';
+import { Figures } from './memory.ts';
 import { migrate } from './migrate.ts';
 import { Listing } from './reads/listing.ts';
 import {
@@ -56,14 +55,15 @@ import {
   readPauses,
   ScheduleReader,
 } from './reads/other-reads.ts';
+import { readQueuePlace } from './reads/queue-place.ts';
 import { Reads } from './reads/reads.ts';
 import { WebhookReader } from './reads/webhook-reads.ts';
 import { isOfData, storeError } from './trouble.ts';
-import { Writer } from './writer.ts';
+import { LeaseOver, Writer } from './writer.ts';
 
 export interface PostgresStoreOptions {
   database: Database;
-  clock: Pick<Clock, 'now' | 'sleep' | 'monotonic'>;
+  clock: Pick<Clock, 'now' | 'sleep' | 'monotonic' | 'follow'>;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Deliveries to the webhooks of one user that may wait. */
@@ -74,6 +74,12 @@ export interface PostgresStoreOptions {
 const MOST_LOOKED_AT = 20_000;
 /** Ends of a report that are read at once. */
 const REPORT_PIECE = 1000;
+/** Parts that go on with what an epoch holds. */
+const HELD = new Set<Part['type'] | undefined>([
+  ...(['beat', 'drive', 'progress', 'settle', 'retry', 'requeue'] as const),
+]);
+/** No transaction has this number, or a greater one. */
+const AFTER_ALL = Number.MAX_SAFE_INTEGER;
 /** Groups of one transaction. */
 const MOST_GROUPS = 256;
 
@@ -94,7 +100,8 @@ export class PostgresStore implements Store {
   readonly #stats: Omit<StoreStats, 'queued' | 'deliveries'> = {
     ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
   };
-  #batches: Batches;
+  readonly #batches: Batches;
+  readonly #figures = new Figures();
   #shares: Shares = EQUAL_SHARES;
   #isOpen = false;
   #epoch = 0;
@@ -107,7 +114,7 @@ export class PostgresStore implements Store {
     const { database, clock, maxInMemory } = options;
     this.#database = database;
     this.#writer = new Writer({ database: this.#database, clock });
-    this.#batches = new Batches(new Memory(), options.maxDeliveries);
+    this.#batches = new Batches(options.maxDeliveries);
     const reads = new Reads(this.#database);
     this.#reads = reads;
     this.#accounts = new AccountReader(reads);
@@ -118,8 +125,8 @@ export class PostgresStore implements Store {
       const { records } = await reads.eventsAfter({ userId: null }, from, upTo - from);
       return records.filter(({ position }) => position <= upTo);
     });
-    this.#results = new Results(maxInMemory, () => clock.sleep(0));
-    this.#removals = new Removals(() => this.#batches.memory.users, {
+    this.#results = new Results(maxInMemory, () => clock.sleep(0), false);
+    this.#removals = new Removals(() => this.#figures.users, {
       endedBefore: (...place) => reads.endedBefore(...place),
       hasFailedStep: (planId) => reads.hasFailedStep(planId),
       leastWanted: (...of) => reads.leastWanted(...of),
@@ -129,7 +136,7 @@ export class PostgresStore implements Store {
       ...{ feed: this.feed, stats: this.#stats, most: MOST_GROUPS },
       sleep: (ms, signal) => clock.sleep(ms, signal),
       write: (groups) => this.#write(groups),
-      running: () => this.#batches.memory.toCounts().running,
+      running: () => this.#figures.of('running'),
     });
   }
 
@@ -141,11 +148,10 @@ export class PostgresStore implements Store {
       connection = await this.#database.connect();
       await this.#writer.takeOver(connection);
       await migrate(connection);
-      await this.#writer.begin(connection);
+      this.#writer.begin(connection);
       this.#instanceId = await kept(connection, 'instance_id', crypto.randomUUID());
       this.#linkKey = await kept(connection, 'link_key', randomBytes(32).toString('hex'));
-      this.#batches = new Batches(await readMemory(connection), this.#options.maxDeliveries);
-      this.#results.queue(await this.#reads.queue());
+      await this.#figures.read(this.#database, null);
       this.feed.begin((await this.#reads.eventEnds(null)).last);
     } catch (error) {
       await connection?.close();
@@ -160,7 +166,7 @@ export class PostgresStore implements Store {
   }
 
   async #enter({ name, leaseMs }: Replica): Promise<StoreIdentity> {
-    const { epoch } = await this.#writer.commit(async (connection, now) => {
+    const { epoch } = await this.#writer.commit(async (connection, { now }) => {
       await connection.query(
         'UPDATE execd.epochs SET until = 0 WHERE replica = $1 AND until IS DISTINCT FROM 0',
         [name],
@@ -200,7 +206,15 @@ export class PostgresStore implements Store {
   async #write(groups: readonly GatheredGroup[]): Promise<(GroupResult | StoreError)[]> {
     const started = this.#options.clock.monotonic();
     const rules = groups.map(({ group, by }) => this.#toRules(group, by));
-    const { replies, now } = await this.#carryOut(rules);
+    const by = groups[0]?.by ?? this.#epoch;
+    const carried = await this.#carryOut(rules, by).catch((error: unknown) => {
+      if (error instanceof LeaseOver) return error;
+      throw error;
+    });
+    // What this replica held is not its own any more; all else is not written.
+    if (carried instanceof LeaseOver)
+      return groups.map(({ group }) => (HELD.has(group[0]?.type) ? { status: 'stale' } : carried));
+    const { replies, now } = carried;
     this.#stats.commits += 1;
     this.#stats.groups += groups.length;
     this.#stats.commitSeconds += (this.#options.clock.monotonic() - started) / 1000;
@@ -212,12 +226,15 @@ export class PostgresStore implements Store {
 
   async #carryOut(
     groups: readonly RuleGroup[],
+    by: number,
   ): Promise<{ replies: (GroupReply | GroupFailure)[]; now: number }> {
     try {
-      const done = await this.#writer.commit((connection, now) =>
-        this.#batches.apply(connection, groups, now),
+      const done = await this.#writer.commit(
+        (connection, begun) => this.#batches.apply(connection, groups, begun),
+        () => ({ by, known: this.#batches.known ?? AFTER_ALL }),
       );
-      this.#batches.committed(done.changes);
+      this.#batches.committed(done.number);
+      this.#figures.follow(done.changes, done.number);
       return done;
     } catch (error) {
       const { cause, message } = error as Error;
@@ -227,7 +244,7 @@ export class PostgresStore implements Store {
     // One group among them broke the transaction: each gets its own, so that only that one fails.
     const all: { replies: (GroupReply | GroupFailure)[]; now: number } = { replies: [], now: 0 };
     for (const group of groups) {
-      const { replies, now } = await this.#carryOut([group]);
+      const { replies, now } = await this.#carryOut([group], by);
       all.replies.push(...replies);
       all.now = Math.max(all.now, now);
     }
@@ -283,7 +300,7 @@ export class PostgresStore implements Store {
     const place = await this.queuePlace(id);
     return place === null ? null : place.higher + place.own + place.others;
   };
-  readonly queuePlace: Store['queuePlace'] = (id) => Promise.resolve(this.#results.place(id, this.#shares));
+  readonly queuePlace: Store['queuePlace'] = (id) => readQueuePlace(this.#reads, id, this.#shares);
   readonly keyUse: Store['keyUse'] = (key) => this.#reads.keyUse(key);
 
   async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
@@ -370,19 +387,19 @@ export class PostgresStore implements Store {
   };
 
   async counts(): Promise<StoreCounts> {
-    const { queued, ...others } = this.#batches.memory.toCounts();
+    const { queued, ...others } = this.#figures.toCounts();
     const pending =
       queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
     return { ...others, pending, oldestQueuedAt: await this.#reads.oldestQueuedAt() };
   }
 
   stats(): StoreStats {
-    const { memory } = this.#batches;
-    return { ...this.#stats, queued: memory.toCounts().queued, deliveries: memory.toDeliveries() };
+    const figures = this.#figures;
+    return { ...this.#stats, queued: figures.toCounts().queued, deliveries: figures.toDeliveries() };
   }
 
   queueUse(userId: string): QueueUse {
-    const { users } = this.#batches.memory;
+    const { users } = this.#figures;
     return {
       waiting: users.taken(userId, 'waiting'),
       retrying: users.taken(userId, 'retrying', 'waiting'),
@@ -391,12 +408,12 @@ export class PostgresStore implements Store {
   }
 
   keeps(userId: string): KeptUse {
-    return this.#batches.memory.users.keeps(userId);
+    return this.#figures.users.keeps(userId);
   }
 
   async probe(): Promise<void> {
     if (this.#writer.isInDoubt) throw new StoreError('Cannot write to the database: the connection was lost');
-    await this.#writer.commit((connection, now) =>
+    await this.#writer.commit((connection, { now }) =>
       Promise.resolve({ written: connection.query(PUT_META, ['probed_at', String(now)]) }),
     );
   }

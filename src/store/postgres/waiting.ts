@@ -1,55 +1,97 @@
 // The queue in memory, beside the table: how many wait where, and whose turn it is. Which executions these are is looked up
-// in an index when they are claimed. After a restart everybody begins alike.
+// in an index when they are claimed. Each transaction leaves what it has changed of the queue; another server repeats it, under
+// the lock, before it looks at its own. After a restart everybody begins alike.
 import type { ExecutionRow } from '../rows.ts';
 import type { Look } from '../rules/picking.ts';
-import { type Place, Queue } from '../rules/queue.ts';
+import { type Pool, POOLS } from '../../domain/execution/execution.ts';
+import { type Place, Queue, type QueueChange } from '../rules/queue.ts';
 import type { WorkingSet } from '../rules/working-set.ts';
 import { EXECUTION_ROWS } from './columns.ts';
 import type { Connection } from './database.ts';
 
 type Queued = Pick<ExecutionRow, 'phase' | 'pool' | 'priority' | 'user_id' | 'concurrency_key'>;
 
+/** What transactions have changed of the queue. */
+export interface QueueChanges {
+  number: number;
+  /** JSON of `QueueChange[]`. */
+  changes: string;
+}
+
 export class Waiting {
-  queue = new Queue();
-  /** False: it has to be counted again, because a transaction was undone. */
-  isKnown = false;
+  queue = new Queue(true);
+  /** The transaction after which it is like this; null: it has to be counted again, because a transaction was undone. */
+  #known: number | null = null;
+
+  get known(): number | null {
+    return this.#known;
+  }
+
+  /** From now on it is not known how it is, until a transaction is said to be committed. */
+  begin(): void {
+    this.#known = null;
+  }
+
+  committed(number: number): void {
+    this.#known = number;
+  }
+
+  /**
+   * Repeats what others have done since; false when that is not known any more.
+   *
+   * @param last the last transaction before this one
+   */
+  follow(changes: readonly QueueChanges[], last: number): boolean {
+    if (this.#known === null) return false;
+    const missed = changes.filter(({ number }) => number > (this.#known as number));
+    if (missed.length !== last - this.#known) return false;
+    for (const { changes } of missed) this.queue.repeat(JSON.parse(changes) as QueueChange[]);
+    this.#known = last;
+    return true;
+  }
 
   async reload(connection: Connection): Promise<void> {
-    this.queue = new Queue();
+    this.queue = new Queue(true);
     for (const row of await connection.query<Queued & { n: number }>(COUNTED)) {
       const place = placeOf({ ...row, phase: 'queued' });
       if (place !== null) this.queue.change(place, row.n);
     }
-    this.isKnown = true;
+    this.queue.changes();
+  }
+
+  /** Whether it has as many as are counted. */
+  isLike(queued: (pool: Pool) => number): boolean {
+    return POOLS.every((pool) => this.queue.waiting(pool) === queued(pool));
   }
 }
 
 /** Keeps the queue in step with a batch that is being carried out. */
 export class Following {
-  readonly #queue: Queue;
+  readonly #waiting: Waiting;
   readonly #set: WorkingSet;
   readonly #places = new Map<string, Place | null>();
   readonly #running = new Map<string, number>();
 
-  constructor(queue: Queue, set: WorkingSet) {
-    this.#queue = queue;
+  constructor(waiting: Waiting, set: WorkingSet) {
+    this.#waiting = waiting;
     this.#set = set;
   }
 
   /** What waits now, and whose slots are free again. */
   follow(): void {
     const { before, after } = this.#set.changed;
+    const { queue } = this.#waiting;
     for (const [id, was] of before.executions ?? []) {
       const from = this.#places.get(id) ?? (this.#places.has(id) ? null : placeOf(was));
       const to = placeOf(after.executions.get(id));
       if (isSame(from, to)) continue;
-      if (from !== null) this.#queue.change(from, -1);
-      if (to !== null) this.#queue.change(to, 1);
+      if (from !== null) queue.change(from, -1);
+      if (to !== null) queue.change(to, 1);
       this.#places.set(id, to);
     }
     for (const [userId, was] of before.users ?? []) {
       const now = after.users.get(userId)?.running ?? 0;
-      if (now < (this.#running.get(userId) ?? was?.running ?? 0)) this.#queue.open(userId);
+      if (now < (this.#running.get(userId) ?? was?.running ?? 0)) queue.open(userId);
       this.#running.set(userId, now);
     }
   }

@@ -15,7 +15,11 @@ export interface Look {
   afterSeq: number;
   limit: number;
 }
-type Looking<T> = Generator<Look, T, readonly ExecutionRow[]>;
+/** Asks for what a user takes, who is looked at next; what comes back is of no matter. */
+export interface LookAtUser {
+  user: string;
+}
+type Looking<T> = Generator<Look | LookAtUser, T, readonly ExecutionRow[]>;
 
 /** Serves them. */
 export type Heads = (place: Place, afterSeq: number, limit: number) => readonly ExecutionRow[];
@@ -37,8 +41,9 @@ export function claimNext({ heads, ...from }: Picking & { heads: Heads }, part: 
   const claiming = claims(from, part);
   let next = claiming.next();
   while (next.done !== true) {
-    const { place, afterSeq, limit } = next.value;
-    next = claiming.next(heads(place, afterSeq, limit));
+    // What a user takes has been loaded before, or is looked up when it is asked for.
+    const rows = 'user' in next.value ? [] : heads(next.value.place, next.value.afterSeq, next.value.limit);
+    next = claiming.next(rows);
   }
   return next.value;
 }
@@ -120,6 +125,7 @@ function* takeTurns(
     const turn = firstTurn(lines);
     if (turn === null) break;
     const { userId } = turn;
+    yield { user: userId };
     if (roomOf(set, userId) <= 0) {
       queue.close(userId);
       continue;

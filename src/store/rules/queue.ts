@@ -41,17 +41,59 @@ const STEP = 2 ** 24;
 /** Turns that nothing waits in are kept for their tags, until there are so many more than others. */
 const MOST_IDLE = 64;
 
+/** What has happened in a queue, for another one that is to be the same. */
+export type QueueChange =
+  | { place: Place; by: number }
+  | { pool: Pool; priority: number; userId: string; weight: number }
+  | { opened: string };
+
 export class Queue {
   /** Highest priority first. */
   readonly #bands: Band[] = [];
   readonly #closed = new Set<string>();
+  #changes: QueueChange[] = [];
+  readonly #isRecording: boolean;
+
+  /** @param isRecording what happens is handed out by `changes` */
+  constructor(isRecording = false) {
+    this.#isRecording = isRecording;
+  }
+
+  /** What has happened since it was called last, but for turns that were closed: they are where somebody takes them. */
+  changes(): QueueChange[] {
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+
+  /** Does what has happened in another one. */
+  repeat(changes: readonly QueueChange[]): void {
+    for (const change of changes) {
+      if ('place' in change) this.change(change.place, change.by);
+      else if ('opened' in change) this.open(change.opened);
+      else {
+        const { pool, priority, userId, weight } = change;
+        const band = this.#bands.find((one) => one.pool === pool && one.priority === priority);
+        const turn = band?.turns.get(userId);
+        if (band !== undefined && turn !== undefined) this.advance(band, turn, weight);
+      }
+    }
+    this.#changes = [];
+  }
+
+  /** How many wait in a pool. */
+  waiting(pool: Pool): number {
+    return this.bands(pool).reduce((sum, band) => sum + band.waiting, 0);
+  }
 
   /** So many more wait there, or fewer. */
-  change({ pool, priority, userId, key }: Place, by: number): void {
+  change(place: Place, by: number): void {
+    const { pool, priority, userId, key } = place;
     const band = this.#band(pool, priority);
     const turn = turnOf(band, userId);
     const before = turn.waiting.get(key) ?? 0;
     const now = Math.max(0, before + by);
+    if (this.#isRecording && now !== before) this.#changes.push({ place, by: now - before });
     if (now > 0) turn.waiting.set(key, now);
     else turn.waiting.delete(key);
     if (!this.#closed.has(userId)) {
@@ -77,6 +119,7 @@ export class Queue {
   }
 
   open(userId: string): void {
+    if (this.#isRecording) this.#changes.push({ opened: userId });
     if (!this.#closed.delete(userId)) return;
     for (const band of this.#bands) {
       const turn = band.turns.get(userId);
@@ -93,6 +136,10 @@ export class Queue {
     const keys = [...turn.waiting.keys()];
     for (const key of keys) remove(band, key, turn);
     band.virtual = Math.max(band.virtual, turn.tag);
+    if (this.#isRecording) {
+      const { pool, priority } = band;
+      this.#changes.push({ pool, priority, userId: turn.userId, weight });
+    }
     turn.tag += STEP / weight;
     for (const key of keys) insert(lineOf(band, key), turn);
     if (band.turns.size > 2 * band.waiting + MOST_IDLE) forgetIdle(band);

@@ -82,6 +82,11 @@ export class WorkingSet {
     return found;
   }
 
+  /** Whether a fact is known without a look. */
+  knows(kind: Kind, key: string): boolean {
+    return this.#known[kind].has(key);
+  }
+
   /** Takes in a fact, unless it is known. */
   fill<K extends Kind>(kind: K, key: string, value: Facts[K]): void {
     const shelf = this.#known[kind] as Map<string, Facts[K]>;

@@ -26,7 +26,6 @@ interface EpochFacts {
   replica: string;
   until: number | null;
 }
-type QueuedRow = Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>;
 
 const ATTEMPTS = `SELECT ${ATTEMPT_COLUMNS.join(', ')} FROM execd.attempts WHERE run_id = ANY($1) ORDER BY run_id, number`;
 const EVENTS = `SELECT v.position, v.execution_id, v.sequence, v.type, v.at, v.attempt, v.phase, v.step,
@@ -151,11 +150,6 @@ export class Reads {
       userId,
     );
     return { last: row?.last ?? 0, swept: row?.swept ?? 0 };
-  }
-
-  queue(): Promise<QueuedRow[]> {
-    return this.all(`SELECT id, pool, user_id, priority, seq FROM execd.executions WHERE phase = 'queued'
-      ORDER BY priority DESC, seq`);
   }
 
   async keyUse(key: string): Promise<number> {
