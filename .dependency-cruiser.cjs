@@ -165,7 +165,7 @@ module.exports = {
       reports: ['edge'],
       plans: ['edge', 'executions'],
       logs: ['edge', 'events', 'plans'],
-      hooks: ['edge'],
+      hooks: ['edge', 'events', 'run'],
       run: ['edge', 'events', 'executions', 'logs'],
       files: ['edge'],
       mcp: ['edge'],

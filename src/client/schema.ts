@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 f0db514bd16ea7b315160af69022ae4057b7a107b407bee62a3b445771ec8ca6.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 05c012595e8bede91d29a5482d2f72efd30d45fd97af69b17dff5d4c1234d37c.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4997,10 +4997,10 @@ export interface components {
                 /** @description The user for whom deliveries run the operation. */
                 user: string;
                 /**
-                 * @description Whether the response waits for the end.
+                 * @description Whether the response waits for the end, or is the output.
                  * @enum {string}
                  */
-                answer: "accepted" | "wait";
+                answer: "accepted" | "wait" | "raw";
             } | null;
             policy: components["schemas"]["OperationPolicy"];
         };
@@ -9994,12 +9994,20 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The delivery was skipped, or the execution has finished. */
+            /** @description The delivery was skipped, or the execution has finished. With `answer: raw`, the body is the standard output of the execution, as it is written. */
             200: {
                 headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Log-End": components["headers"]["LogEnd"];
+                    "Execution-Id": components["headers"]["ExecutionId"];
+                    "Execution-Status": components["headers"]["ExecutionStatus"];
+                    "Execution-Cause": components["headers"]["ExecutionCause"];
+                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/octet-stream": string;
                     "application/json": components["schemas"]["HookAnswer"];
                 };
             };
@@ -10016,12 +10024,15 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             402: components["responses"]["PaymentRequired"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
+            502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

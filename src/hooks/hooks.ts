@@ -96,7 +96,7 @@ class Judged {
   }
 
   async verdict({ deliveryId }: Verified): Promise<HookVerdict> {
-    const { scheme, when, user, answer, wait_s: waitS } = this.#hook;
+    const { scheme, when, user, answer: type, wait_s: s } = this.#hook;
     const caller = callerOf(user, this.#delivery.operation);
     const { body } = this.#scope;
     if (scheme === 'slack' && isChallenge(body))
@@ -106,7 +106,8 @@ class Judged {
       return { caller, type: 'skipped' };
     const spec = { kind: 'operation', name: this.#delivery.operation, params: await this.#params() } as const;
     const idempotency = this.#idempotency(await this.#idOf(deliveryId));
-    return { caller, type: 'run', spec, idempotency, waitS: answer === 'wait' ? waitS : null };
+    const answer = type === 'wait' ? { type, s } : { type };
+    return { caller, type: 'run', spec, idempotency, answer };
   }
 
   async #params(): Promise<Record<string, unknown>> {

@@ -211,7 +211,7 @@ t.test('what is wrong with a hook is found when its file is read', async (t) => 
     return 'problems' in read ? read.problems.map(({ path, message }) => `${path}: ${message}`) : [];
   };
   t.same(problems({}), []);
-  t.match(problems({ answer: 'raw' }), [/operations.op.hook.answer: is raw, which hooks do not support/]);
+  t.match(problems({ answer: 'now' }), [/operations.op.hook.answer: must be "accepted", "wait" or "raw"/]);
   t.match(problems({ when: 'steps.a' }), [/operations.op.hook.when: unknown variable "steps"/]);
   t.match(problems({ params: { ref: 'body.' } }), [/operations.op.hook.params.ref: /]);
   t.match(problems({ params: { other: '1' } }), [/operations.op.hook.params.other: is not a parameter/]);

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Service, service } from '../helpers/build.ts';
+import { rawRequest, type Service, service } from '../helpers/build.ts';
 import { bearer, keysFile } from '../helpers/keys.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -16,6 +16,11 @@ const operations = {
   form: { run, params, hook: { ...hook, params: { ref: 'parse(body.payload).ref' } } },
   text: { run, params, hook: { ...hook, params: { ref: 'body' } } },
   later: { run, params, hook: { ...hook, answer: 'accepted', params: { ref: 'body.ref' } } },
+  raw: {
+    run: { kind: 'exec', program: 'sh', args: ['-c', 'printf "%s" "$0"; echo note >&2; exit $1', '{{ref}}', '{{code}}'] },
+    params: { properties: { ref: { type: 'string' }, code: { type: 'integer' } }, required: ['ref', 'code'] },
+    hook: { ...hook, answer: 'raw', params: { ref: 'body.ref', code: 'body.code' } },
+  },
   bare: { run, params },
   forbidden: { run, params, hook: { ...hook, user: 'nobody', params: { ref: 'body.ref' } } },
 };
@@ -126,9 +131,36 @@ t.test('a signed delivery runs the operation for the user of its hook, once for 
       t.match(await deliver(path, body), { status, body: { type } }, `${path} ${type}`);
   });
 
+  await t.test('the output of a raw hook is the answer; a failure before it is a status', async (t) => {
+    const raw = async (body: string, headers: Record<string, string> = {}) => {
+      const signature = `sha256=${createHmac('sha256', KEY).update(body).digest('hex')}`;
+      const type = { 'content-type': 'application/json' };
+      return rawRequest(s.url, {
+        ...{ method: 'POST', path: '/v1/hooks/raw', body },
+        headers: { ...type, 'x-hub-signature-256': signature, ...headers },
+      });
+    };
+    const first = await raw('{"ref": "v5", "code": 0}', id('r1'));
+    t.match(first, { status: 200, headers: { 'content-type': 'application/octet-stream' } });
+    t.equal(String(first.body), 'v5');
+    t.match(first.trailers, { 'execution-status': 'completed', 'execution-exit-code': '0' });
+    const again = await raw('{"ref": "v5", "code": 0}', id('r1'));
+    t.match(again.headers, {
+      ...{ 'idempotency-replayed': 'true', 'execution-id': first.headers['execution-id'] },
+    });
+    t.equal(String(again.body), 'v5');
+    const silent = await raw('{"ref": "", "code": 3}');
+    t.match(silent, { status: 422, headers: { 'execution-exit-code': '3' } });
+    t.match(String(silent.body), /run_failed.*note/);
+    const late = await raw('{"ref": "v6", "code": 3}');
+    t.match(late, { status: 200, trailers: { 'execution-status': 'failed', 'execution-exit-code': '3' } });
+    t.match(await deliver('raw', '{"ref": "v5"}', { 'x-hub-signature-256': 'sha256=00' }), { status: 401 });
+  });
+
   await t.test('deliveries are in the audit log', async (t) => {
     const { text } = await s.call('GET', '/v1/admin/audit', undefined, bearer('ann'));
     t.match(text, /"user":"bot"[^}]*"route":"\/v1\/hooks\/:operation"[^}]*"status":200[^}]*"execution_id"/);
+    t.match(text, /"status":200,"hook":"run","execution_id":"[^"]*","what":"operation raw /, 'also those with output');
     t.match(text, /"user":null[^}]*"route":"\/v1\/hooks\/:operation"[^}]*"refused":"hook_refused"/);
   });
 });

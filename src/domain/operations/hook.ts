@@ -34,12 +34,7 @@ const every = {
     .describe('CEL for each parameter; null leaves it out'),
   delivery_id: expression.optional().describe('CEL; deliveries with the same text are one'),
   answer: z
-    .enum(['accepted', 'wait'], {
-      error: ({ input }) =>
-        input === 'raw'
-          ? 'is raw, which hooks do not support; use "accepted" or "wait", or POST /v1/run with an API key'
-          : 'must be "accepted" or "wait"',
-    })
+    .enum(['accepted', 'wait', 'raw'], { error: 'must be "accepted", "wait" or "raw"' })
     .default('accepted'),
   wait_s: z.int().min(1).max(60).default(10).describe('how long `wait` waits for the end, seconds'),
   rate_per_s: z.number().gt(0).max(10_000).default(10).describe('deliveries in a second, on average'),
@@ -99,6 +94,9 @@ export interface HookDelivery {
   read: (userId: string) => unknown;
 }
 
+/** How a delivery that runs is answered: at once, after the end or `s` seconds, or with the output of the command. */
+export type HookAnswering = { type: 'accepted' } | { type: 'wait'; s: number } | { type: 'raw' };
+
 /** What a delivery with a good signature asks for. */
 export type HookVerdict = { caller: Caller } & (
   | { type: 'skipped' }
@@ -108,8 +106,7 @@ export type HookVerdict = { caller: Caller } & (
       type: 'run';
       spec: Extract<Spec, { kind: 'operation' }>;
       idempotency: { key: string; bodyHash: string } | null;
-      /** Null: the answer does not wait for the end. */
-      waitS: number | null;
+      answer: HookAnswering;
     }
 );
 

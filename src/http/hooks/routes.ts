@@ -5,18 +5,22 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, isFinished } from '../../domain/execution/execution.ts';
-import type { HookDelivery, Hooks, HookVerdict } from '../../domain/operations/hook.ts';
-import type { Engine, Submitted } from '../../engine/engine.ts';
+import type { HookAnswering, HookDelivery, Hooks, HookVerdict } from '../../domain/operations/hook.ts';
+import type { Submitted } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { acceptedFacts } from '../edge/audit.ts';
+import { clientGone } from '../edge/client-gone.ts';
 import { FairShare } from '../edge/fair-share.ts';
 import { readJsonBody } from '../edge/json-body.ts';
 import { readTraceparent } from '../edge/request-headers.ts';
+import { notStreamed } from '../events/routes.ts';
+import { RAW_ANSWER, RawRun, type RawRunOptions, showExecution } from '../run/raw-run.ts';
 import { hookAnswer, toHookAnswer, toRunAnswer } from './hook-schemas.ts';
 
-export interface HookRoutesOptions {
-  engine: Engine;
+export interface HookRoutesOptions extends RawRunOptions {
   hooks: Hooks;
+  /** Whether the output of what runs may be streamed. */
+  streamsOutput: boolean;
   bodyBytesOf: (userId: string) => number | null;
 }
 
@@ -24,7 +28,7 @@ export interface HookRoutesOptions {
 const MAX_UNVERIFIED = 64;
 /** Deliveries that wait for the end of their execution; further ones are answered at once. */
 const MAX_WAITING = 256;
-const REFUSES = [401, 402, 410, 422, 429, 503] as const;
+const REFUSES = [401, 402, 409, 410, 422, 429, 502, 503, 504] as const;
 const params = z.strictObject({ operation: z.string().describe('Name of the operation.') });
 interface Params {
   Params: z.infer<typeof params>;
@@ -55,7 +59,12 @@ export async function hookRoutes(app: FastifyInstance, options: HookRoutesOption
           .unknown()
           .describe('What the sender sends, up to 1 MiB. execd verifies its bytes before it reads them.'),
         response: {
-          200: json('The delivery was skipped, or the execution has finished.', hookAnswer),
+          200: {
+            ...RAW_ANSWER,
+            description:
+              'The delivery was skipped, or the execution has finished. With `answer: raw`, the body is the standard output of the execution, as it is written.',
+            content: { ...RAW_ANSWER.content, 'application/json': { schema: hookAnswer } },
+          },
           202: json('The execution was accepted, and has not finished.', hookAnswer),
         },
       },
@@ -134,32 +143,62 @@ async function answer(
   request: FastifyRequest<Params>,
   reply: FastifyReply,
   verdict: HookVerdict,
-  { engine, waiting }: Answering,
-): Promise<FastifyReply> {
+  options: Answering,
+): Promise<FastifyReply | undefined> {
   request.auditFacts = { operation: request.params.operation, hook: verdict.type };
   if (verdict.type !== 'run') return reply.send(toHookAnswer(verdict));
-  const { caller, spec, idempotency, waitS } = verdict;
-  const trace = readTraceparent(request.headers.traceparent);
-  const submitted: Submitted = await engine.submit(caller, { spec, trace, idempotency, rerunOf: null });
-  const { isReplay } = submitted;
-  request.auditFacts = { hook: verdict.type, ...acceptedFacts(spec, submitted.execution, isReplay) };
-  const execution = await atEnd(request, submitted.execution, waitS, { engine, waiting });
-  return reply.code(isFinished(execution) ? 200 : 202).send(toRunAnswer(execution, isReplay));
+  const { caller, spec, idempotency, answer } = verdict;
+  const leave = answer.type === 'accepted' ? null : enterWaiting(caller.userId, answer, options);
+  try {
+    const trace = readTraceparent(request.headers.traceparent);
+    const submitted = await options.engine.submit(caller, { spec, trace, idempotency, rerunOf: null });
+    const { execution, isReplay } = submitted;
+    request.auditFacts = { hook: verdict.type, ...acceptedFacts(spec, execution, isReplay) };
+    if (answer.type === 'raw') return await answerRaw(request, reply, submitted, options);
+    const ended = answer.type === 'wait' && leave !== null;
+    const shown = ended ? await atEnd(request, execution, answer.s, options) : execution;
+    return reply.code(isFinished(shown) ? 200 : 202).send(toRunAnswer(shown, isReplay));
+  } finally {
+    leave?.();
+  }
+}
+
+/**
+ * Takes a place among the deliveries that wait. One that only waits does without where there is none.
+ *
+ * @throws RefusedError where the output is the answer, which needs the place
+ */
+function enterWaiting(userId: string, { type }: HookAnswering, options: Answering): (() => void) | null {
+  const { waiting, streamsOutput } = options;
+  if (type === 'raw' && !streamsOutput) throw notStreamed();
+  if (waiting.hasRoom(userId, 'long')) return waiting.take(userId);
+  if (type === 'wait') return null;
+  const detail = `Too many hooks of this user wait for their executions at the same time; all users together have at most ${MAX_WAITING}. Send the delivery again.`;
+  throw new RefusedError('too_many_open_requests', detail, { retryAfterS: 1 });
+}
+
+/** Whoever hangs up does not cancel it: a hook has no client that could ask for that. */
+async function answerRaw(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { execution, isReplay }: Submitted,
+  options: Answering,
+): Promise<FastifyReply | undefined> {
+  // It may be silent for long; a connection that breaks is noticed.
+  request.raw.socket.setTimeout(0);
+  const gone = clientGone(reply);
+  showExecution(reply, execution, isReplay);
+  return new RawRun(execution, gone, options).answer(request, reply);
 }
 
 /** The execution, after the wait that the hook wants. */
 async function atEnd(
   { caller, signal }: FastifyRequest,
   execution: Execution,
-  waitS: number | null,
-  { engine, waiting }: Pick<Answering, 'engine' | 'waiting'>,
+  waitS: number,
+  { engine }: Pick<Answering, 'engine'>,
 ): Promise<Execution> {
-  if (waitS === null || isFinished(execution) || !waiting.hasRoom(caller.userId, 'long')) return execution;
-  const end = waiting.take(caller.userId);
-  try {
-    const view = await engine.wait(caller, execution.id, { until: 'finished' }, waitS * 1000, signal);
-    return view.execution;
-  } finally {
-    end();
-  }
+  if (isFinished(execution)) return execution;
+  const view = await engine.wait(caller, execution.id, { until: 'finished' }, waitS * 1000, signal);
+  return view.execution;
 }

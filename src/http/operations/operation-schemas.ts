@@ -171,7 +171,9 @@ export const operation = z
         path: z.string().describe('Where deliveries are sent.'),
         scheme: z.enum(HOOK_SCHEMES).describe('How deliveries are signed.'),
         user: z.string().describe('The user for whom deliveries run the operation.'),
-        answer: z.enum(['accepted', 'wait']).describe('Whether the response waits for the end.'),
+        answer: z
+          .enum(['accepted', 'wait', 'raw'])
+          .describe('Whether the response waits for the end, or is the output.'),
       })
       .nullable()
       .describe('How other systems start it by signed requests; null: they cannot.'),
