@@ -207,14 +207,14 @@ module.exports = {
     },
     room(
       'cli',
-      ['^src/client/', '^src/mcp/stdio\\.ts$', '^src/(bin/(server|keys)|app/version)\\.ts$'],
+      ['^src/client/', '^src/mcp/stdio\\.ts$', '^src/(bin/(server|keys|import-webhook)|app/version)\\.ts$'],
       'The command line speaks to the HTTP API through the client.',
     ),
     {
       name: 'cli-loads-programs-when-they-are-run',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/bin/(server|keys)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
+      to: { path: '^src/bin/(server|keys|import-webhook)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
     },
     {
       name: 'http-sees-the-engine-as-a-type',

@@ -14,6 +14,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { eventCommands } from './commands/events.ts';
 import { executionCommands } from './commands/executions.ts';
 import { explainCommand } from './commands/explain.ts';
+import { importCommand } from './commands/import.ts';
 import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
 import { loginCommands } from './commands/login.ts';
@@ -71,6 +72,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   serveCommand(program);
   mcpCommand(program, session);
   keysCommands(program, session, end);
+  importCommand(program, session, end);
   loginCommands(program, session);
   doctorCommand(program, session, end);
   completionCommand(program, session);

@@ -14,7 +14,7 @@ import { ConditionError, type Conditions } from '../domain/plans/conditions.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Caller } from '../domain/spec/access.ts';
 import type { Secrets } from '../domain/spec/secrets.ts';
-import { hmac, proofHeaders, type Verified, verify } from './signatures.ts';
+import { hmac, proofHeaders, proofParameter, type Verified, verify } from './signatures.ts';
 
 export interface HooksDeps {
   operations: Pick<Operations, 'get'>;
@@ -92,7 +92,8 @@ class Judged {
     const hidden = new Set([...CREDENTIALS, ...proofHeaders(hook)]);
     const shown = Object.entries(delivery.headers).filter(([name]) => !hidden.has(name));
     const body = delivery.read(hook.user);
-    this.#scope = { headers: Object.fromEntries(shown), query: { ...delivery.query }, body };
+    const { [proofParameter(hook) ?? '']: _proof, ...query } = delivery.query;
+    this.#scope = { headers: Object.fromEntries(shown), query, body };
   }
 
   async verdict({ deliveryId }: Verified): Promise<HookVerdict> {

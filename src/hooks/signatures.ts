@@ -8,7 +8,7 @@ export interface Verified {
   deliveryId: string | null;
 }
 
-type Signed = Pick<HookDelivery, 'headers' | 'bytes'>;
+type Signed = Pick<HookDelivery, 'headers' | 'query' | 'bytes'>;
 
 /**
  * Null when no key has signed the delivery, or the time that was signed is too far from now.
@@ -18,7 +18,7 @@ type Signed = Pick<HookDelivery, 'headers' | 'bytes'>;
 export function verify(
   hook: Hook,
   keys: readonly string[],
-  { headers, bytes }: Signed,
+  { headers, query, bytes }: Signed,
   now: number,
 ): Verified | null {
   const header = (name: string) => headers[name] ?? '';
@@ -68,11 +68,20 @@ export function verify(
       if (!isGood(sign, [shown]) || (seconds !== null && !isNow(seconds, windowS))) return null;
       return { deliveryId: seconds === null ? null : shown };
     }
-    case 'token':
-      return isGood((key) => hook.prefix + key, [header(hook.header)]) ? { deliveryId: null } : null;
+    case 'token': {
+      const { header: name, prefix = '', query: parameter } = hook;
+      const shown = name === undefined ? query[parameter ?? ''] : header(name);
+      const isShown = isGood((key) => prefix + key, [typeof shown === 'string' ? shown : '']);
+      return isShown ? { deliveryId: null } : null;
+    }
     default:
       return hook satisfies never;
   }
+}
+
+/** The parameter of the URL that holds the proof: expressions do not see it. */
+export function proofParameter(hook: Hook): string | null {
+  return hook.scheme === 'token' ? (hook.query ?? null) : null;
 }
 
 /** Headers that hold the proof: expressions do not see them. */
@@ -87,8 +96,9 @@ export function proofHeaders(hook: Hook): readonly string[] {
     case 'standard':
       return ['webhook-signature'];
     case 'hmac':
-    case 'token':
       return [hook.header];
+    case 'token':
+      return hook.header === undefined ? [] : [hook.header];
     default:
       return hook satisfies never;
   }

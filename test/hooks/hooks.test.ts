@@ -180,6 +180,16 @@ t.test(
     const noText = judging({ scheme: 'github', delivery_id: 'body' });
     t.match(await noText(github()), /^hook_failed: hook.delivery_id: its value is not a text/);
 
+    const byUrl = judging({
+      scheme: 'token',
+      query: 'key',
+      params: { ref: 'query.key' },
+      when: 'query.go == "1"',
+    });
+    const url = (key: unknown, go = '1') => byUrl({}, BODY, { query: { key, go } });
+    t.match(await url(KEY), /^hook_failed: hook.params.ref/, 'the token in the URL is not to be seen');
+    t.match(await url(KEY, '0'), { type: 'skipped' });
+    for (const key of ['', 'x', [KEY], undefined, { 0: KEY }]) t.match(await url(key), /^hook_refused/);
     const proof = judging({ ...TOKEN, params: { ref: 'headers.authorization' } });
     t.match(
       await proof({ authorization: `Bearer ${KEY}` }),
@@ -219,5 +229,8 @@ t.test('what is wrong with a hook is found when its file is read', async (t) => 
   t.match(problems({ scheme: 'hmac', header: 'a', window_s: 9 }), [
     /hook.window_s: requires timestamp_header/,
   ]);
+  t.match(problems({ scheme: 'token' }), [/hook.header: must be there, or query/]);
+  t.match(problems({ scheme: 'token', header: 'a', query: 'b' }), [/hook.header: must be there, or query/]);
+  t.match(problems({ scheme: 'token', query: 'b', prefix: 'x' }), [/hook.prefix: requires header/]);
   t.match(problems({ window_s: 9 }), [/operations.op.hook/]);
 });

@@ -61,12 +61,22 @@ export const hook = z.discriminatedUnion('scheme', [
       path: ['window_s'],
       error: 'requires timestamp_header, because without it no time is signed',
     }),
-  z.strictObject({
-    scheme: z.literal('token'),
-    header: headerName.describe('holds the token'),
-    prefix: z.string().max(100).default('').describe('text before the token'),
-    ...every,
-  }),
+  z
+    .strictObject({
+      scheme: z.literal('token'),
+      header: headerName.optional().describe('holds the token'),
+      prefix: z.string().max(100).optional().describe('text before the token'),
+      query: z.string().min(1).max(100).optional().describe('parameter of the URL that holds the token'),
+      ...every,
+    })
+    .refine(({ header, query }) => (header === undefined) !== (query === undefined), {
+      path: ['header'],
+      error: 'must be there, or query, and not both: one place holds the token',
+    })
+    .refine(({ prefix, header }) => prefix === undefined || header !== undefined, {
+      path: ['prefix'],
+      error: 'requires header',
+    }),
 ]);
 export type Hook = z.infer<typeof hook>;
 export const HOOK_SCHEMES = [
