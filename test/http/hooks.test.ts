@@ -17,7 +17,11 @@ const operations = {
   text: { run, params, hook: { ...hook, params: { ref: 'body' } } },
   later: { run, params, hook: { ...hook, answer: 'accepted', params: { ref: 'body.ref' } } },
   raw: {
-    run: { kind: 'exec', program: 'sh', args: ['-c', 'printf "%s" "$0"; echo note >&2; exit $1', '{{ref}}', '{{code}}'] },
+    run: {
+      kind: 'exec',
+      program: 'sh',
+      args: ['-c', 'printf "%s" "$0"; echo note >&2; exit $1', '{{ref}}', '{{code}}'],
+    },
     params: { properties: { ref: { type: 'string' }, code: { type: 'integer' } }, required: ['ref', 'code'] },
     hook: { ...hook, answer: 'raw', params: { ref: 'body.ref', code: 'body.code' } },
   },
@@ -160,7 +164,11 @@ t.test('a signed delivery runs the operation for the user of its hook, once for 
   await t.test('deliveries are in the audit log', async (t) => {
     const { text } = await s.call('GET', '/v1/admin/audit', undefined, bearer('ann'));
     t.match(text, /"user":"bot"[^}]*"route":"\/v1\/hooks\/:operation"[^}]*"status":200[^}]*"execution_id"/);
-    t.match(text, /"status":200,"hook":"run","execution_id":"[^"]*","what":"operation raw /, 'also those with output');
+    t.match(
+      text,
+      /"status":200,"hook":"run","execution_id":"[^"]*","what":"operation raw /,
+      'also those with output',
+    );
     t.match(text, /"user":null[^}]*"route":"\/v1\/hooks\/:operation"[^}]*"refused":"hook_refused"/);
   });
 });
