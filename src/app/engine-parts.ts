@@ -3,7 +3,7 @@ import { filesOf } from './files.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
 import { creditSource } from '../engine/credits/credit-source.ts';
 import { Engine, type EngineDeps } from '../engine/engine.ts';
-import { policySource, resolveSpec } from '../engine/policies/operations.ts';
+import { planOf, policySource, resolveSpec } from '../engine/policies/operations.ts';
 import { cronProblem, timesOf } from '../expressions/cron.ts';
 import type { ConditionThread } from '../expressions/condition-thread.ts';
 import { planParts } from '../expressions/plan-parts.ts';
@@ -33,6 +33,7 @@ export function buildEngine(
     random: () => Math.random(),
     files: filesOf(config),
     resolve: (spec) => resolveSpec(operations, spec),
+    planOf: (spec) => planOf(operations, spec),
     policies: policySource(operations),
     cache: {
       maxEntries: config.EXECUTION_CACHE_SIZE,

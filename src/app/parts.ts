@@ -13,13 +13,15 @@ import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import { SubmitRates } from '../engine/policies/submit-rates.ts';
 import type { ConditionThread } from '../expressions/condition-thread.ts';
 import { celConditions } from '../expressions/conditions.ts';
+import { planParts } from '../expressions/plan-parts.ts';
+import { planChecks } from '../domain/plans/plan-check.ts';
 import { hookChecker } from '../hooks/check-hook.ts';
 import { createHooks } from '../hooks/hooks.ts';
 import { FileJournal, journalPath } from '../journal/reader.ts';
 import type { EventHandler } from '../observe/event-handlers.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
 import type { LiveFile } from '../operator-files/live-files.ts';
-import { type CheckHook, liveOperations } from '../operator-files/operations-file.ts';
+import { type Checks, liveOperations } from '../operator-files/operations-file.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
@@ -87,7 +89,8 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
   });
   const journal = new FileJournal(places.log);
   const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));
-  const files = operatorFiles(setting, hookChecker(conditions));
+  const { check } = planParts(limitsOf(config), (...evaluation) => thread.evaluate(...evaluation));
+  const files = operatorFiles(setting, { checkHook: hookChecker(conditions), checkPlan: planChecks(check) });
   const commands = await commandRunner(setting, () => files.secrets.valueFiles());
   const runner = overrides.runner?.(commands) ?? commands;
   const requests = requestRunner(config, { clock, journalPath: (name) => journalPath(places.log, name) });
@@ -136,7 +139,7 @@ async function commandRunner(
   });
 }
 
-function operatorFiles({ config, runtime }: Setting, checkHook: CheckHook) {
+function operatorFiles({ config, runtime }: Setting, checks: Checks) {
   const hasCredits = config.EXECUTION_CREDITS_FILE !== undefined;
   return {
     secrets: liveSecrets({
@@ -146,7 +149,7 @@ function operatorFiles({ config, runtime }: Setting, checkHook: CheckHook) {
     }),
     prices: liveCredits(config.EXECUTION_CREDITS_FILE ?? null),
     operations: liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config), {
-      ...{ hasCredits, checkHook },
+      ...{ hasCredits, ...checks },
     }),
     hasCredits,
   };

@@ -9,6 +9,8 @@ import {
   type RunOptions,
   submission,
   type Submission,
+  type AgainOptions,
+  changed,
   type SubmitOptions,
   untilDone,
 } from './options.ts';
@@ -193,11 +195,11 @@ export class Execd {
     return new Attachment({ transport: this.#transport, outageMs: this.#outageMs }, id, options);
   }
 
-  /** Runs the same request again. */
-  async rerun(id: string, options: SubmitOptions = {}): Promise<Execution> {
+  /** Runs the same request again; `params` of an operation that are given change. */
+  async rerun(id: string, { params: given, ...options }: AgainOptions = {}): Promise<Execution> {
     const { header, ...begin } = submission(options);
     const params = { path: { id }, header };
-    return dataOf(this.api.POST('/v1/executions/{id}/rerun', { params, ...begin }));
+    return dataOf(this.api.POST('/v1/executions/{id}/rerun', { params, ...begin, ...changed(given) }));
   }
 
   /** Changes the priority or extends the clocks of what lives. */

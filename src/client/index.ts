@@ -5,7 +5,7 @@ export { connect, type ConnectOptions, type Execd } from './connect.ts';
 export * from './errors.ts';
 export type { Message } from './events.ts';
 export type { LogChunk, LogOptions, LogStream } from './logs.ts';
-export type { RunOptions, SubmitOptions } from './options.ts';
+export type { AgainOptions, RunOptions, SubmitOptions } from './options.ts';
 export type { PlanLogChunk, PlanLogOptions } from './plan-logs.ts';
 export type { Plans } from './plans.ts';
 export type { ClientClock } from './time.ts';

@@ -12,6 +12,15 @@ export interface SubmitOptions {
   signal?: AbortSignal;
 }
 
+export interface AgainOptions extends SubmitOptions {
+  /** Parameters that change. */
+  params?: Record<string, unknown>;
+}
+
+/** The body of a call that runs something again. */
+export const changed = (params: Record<string, unknown> | undefined) =>
+  params === undefined ? {} : { body: { params } };
+
 export interface RunOptions extends Omit<SubmitOptions, 'waitS'> {
   /** Whether an abort cancels what runs; false leaves it running. Default: true. */
   cancelOnAbort?: boolean;

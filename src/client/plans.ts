@@ -9,6 +9,8 @@ import {
   type RunOptions,
   submission,
   type Submission,
+  type AgainOptions,
+  changed,
   type SubmitOptions,
   untilDone,
 } from './options.ts';
@@ -93,13 +95,13 @@ export class Plans {
     return dataOf(this.#options.api.POST('/v1/plans/validate', { body }));
   }
 
-  /** Runs the plan again. */
-  async rerun(id: string, options: SubmitOptions = {}): Promise<Plan> {
+  /** Runs the plan again; `params` that are given change. */
+  async rerun(id: string, options: AgainOptions = {}): Promise<Plan> {
     return dataOf(this.#options.api.POST('/v1/plans/{id}/rerun', again(id, options)));
   }
 
   /** Runs the plan again, with the results of the steps that have completed. */
-  async redrive(id: string, options: SubmitOptions = {}): Promise<Plan> {
+  async redrive(id: string, options: AgainOptions = {}): Promise<Plan> {
     return dataOf(this.#options.api.POST('/v1/plans/{id}/redrive', again(id, options)));
   }
 
@@ -154,7 +156,7 @@ export class Plans {
   }
 }
 
-function again(id: string, options: SubmitOptions) {
+function again(id: string, { params, ...options }: AgainOptions) {
   const { header, ...begin } = submission(options);
-  return { params: { path: { id }, header }, ...begin };
+  return { params: { path: { id }, header }, ...begin, ...changed(params) };
 }

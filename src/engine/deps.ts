@@ -52,6 +52,7 @@ export interface EngineDeps {
   };
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve: SubmitDeps['resolve'];
+  planOf: SubmitDeps['planOf'];
   /** Null: credits are off. What executions owe from before is charged. */
   credits: CreditSource | null;
   chargeWorkers: number;

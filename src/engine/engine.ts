@@ -11,7 +11,7 @@ import type { Caller } from '../domain/spec/access.ts';
 import type { TimeoutsSpec } from '../domain/spec/spec.ts';
 import type { CircuitView } from '../resilience/circuit.ts';
 import type { DryRun } from './accept/dry-run.ts';
-import type { Submission, Submitted } from './accept/submission.ts';
+import type { AgainOptions, Submission, Submitted } from './accept/submission.ts';
 import type { Accounts } from './credits/accounts.ts';
 import type { EngineDeps } from './deps.ts';
 import { explain, type Explanation } from './explain/explain.ts';
@@ -166,11 +166,7 @@ export class Engine {
   }
 
   /** A new execution with the spec of another one. */
-  rerun(
-    caller: Caller,
-    id: ExecutionId,
-    options: Pick<Submission, 'trace' | 'idempotency'>,
-  ): Promise<Submitted> {
+  rerun(caller: Caller, id: ExecutionId, options: AgainOptions): Promise<Submitted> {
     return this.#parts.intake.rerun(caller, id, options);
   }
 

@@ -154,9 +154,13 @@ export const rerunTool = tool({
   description: `Runs an earlier execution again, with the same request. ${ENDS}`,
   input: z.strictObject({
     id: z.string().min(1).describe('Id of an execution that has ended.'),
+    params: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Of an operation: parameters that change; the others stay.'),
     wait_s: waitS,
   }),
-  async run({ id, wait_s: wait }, call) {
-    return ended(await call.client.rerun(id), wait, call);
+  async run({ id, params, wait_s: wait }, call) {
+    return ended(await call.client.rerun(id, params === undefined ? {} : { params }), wait, call);
   },
 });

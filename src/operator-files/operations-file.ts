@@ -1,5 +1,8 @@
 // The operations file: JSON or YAML, read at start and again when asked to. It is checked whole before anything of it is
 // used: every problem is told at once, with its line, and a bad file never takes the place of a good one.
+import { hash } from 'node:crypto';
+import { canonicalJson } from '../domain/json.ts';
+import type { PlanDraft } from '../domain/spec/plan.ts';
 import { dotted, type Issue, issuesOf } from '../domain/issues.ts';
 import {
   type CheckedParams,
@@ -32,18 +35,23 @@ export interface LiveOperations extends OperationRegistry {
 /** What is wrong with a hook beyond its form, with paths below the hook. */
 export type CheckHook = (hook: Hook) => Issue[];
 const noIssues: CheckHook = () => [];
+/** What is wrong with a plan of an operation, with paths below `run`. */
+export type CheckPlan = (plan: PlanDraft) => Issue[];
 
 export interface LiveOptions {
   /** False: an operation with a cost is refused, because nobody would be charged. */
   hasCredits?: boolean;
   checkHook?: CheckHook;
+  checkPlan?: CheckPlan;
 }
+/** What is asked of others about a definition. */
+export type Checks = Pick<LiveOptions, 'checkHook' | 'checkPlan'>;
 
 /** @param path null: there are no operations */
 export function liveOperations(
   path: string | null,
   limits: SpecLimits,
-  { hasCredits = false, checkHook = noIssues }: LiveOptions = {},
+  { hasCredits = false, ...checks }: LiveOptions = {},
 ): LiveOperations {
   let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
   return {
@@ -59,7 +67,7 @@ export function liveOperations(
       path,
       refusal: 'invalid_operations_file',
       prepare() {
-        const read = readOperationsFile(path as string, limits, checkHook);
+        const read = readOperationsFile(path as string, limits, checks);
         if ('problems' in read) return read.problems;
         const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
         if (!hasCredits && priced.length > 0) {
@@ -84,41 +92,56 @@ function noSuchOperation(name: string): CheckedParams {
 export function readOperationsFile(
   path: string,
   limits: SpecLimits,
-  checkHook: CheckHook = noIssues,
+  checks: Checks = {},
 ): Read<{ registry: OperationRegistry }> {
   const read = readGuarded(path, MAX_FILE_BYTES);
-  return 'problems' in read ? read : parseOperations(read.text, limits, checkHook);
+  return 'problems' in read ? read : parseOperations(read.text, limits, checks);
 }
 
 /** Checks the text of a file. */
 export function parseOperations(
   text: string,
   limits: SpecLimits,
-  checkHook: CheckHook = noIssues,
+  checks: Checks = {},
 ): Read<{ registry: OperationRegistry }> {
   const parsed = parseYaml(text);
   if ('problems' in parsed) return parsed;
   const outline = operationsFileSchema.safeParse(parsed.value ?? undefined);
   const issues: Issue[] = outline.success ? [] : issuesOf(outline.error);
   const { circuits = [], operations = definitionsOf(parsed.value) } = outline.data ?? {};
-  const { schema, read } = definitionReader(limits);
-  const validators = paramsValidators();
+  const readOne = operationReader(limits, checks);
   const usable: Operation[] = [];
   for (const [name, raw] of Object.entries(operations)) {
-    const { definition, params, template, issues: found } = read(raw);
-    const { check, issues: wrong } = validators(params);
-    const hook = definition?.hook;
-    const unreadable = hook === undefined ? [] : checkHook(hook);
-    const below = unreadable.map(({ path, message }) => ({ path: ['hook', ...path], message }));
-    for (const { path, message } of [...found, ...wrong, ...below]) {
-      issues.push({ path: ['operations', name, ...path], message });
-    }
-    if (definition === null || template === null || check === null) continue;
-    usable.push({ name, definition, template, schema, check });
+    const { operation, issues: found } = readOne(name, raw);
+    for (const { path, message } of found) issues.push({ path: ['operations', name, ...path], message });
+    if (operation !== null) usable.push(operation);
   }
   if (issues.length === 0) return { registry: registryOf(usable, circuits) };
   return inOrder(issues, parsed);
 }
+
+/** Reads one definition; it can be used when there are no issues. */
+export function operationReader(
+  limits: SpecLimits,
+  { checkHook = noIssues, checkPlan }: Checks,
+): (name: string, raw: unknown) => { operation: Operation | null; issues: Issue[] } {
+  const { schema, read } = definitionReader(limits);
+  const validators = paramsValidators();
+  return (name, raw) => {
+    const { definition, params, template, sample, issues: found } = read(raw);
+    const { check, issues: wrong } = validators(params);
+    const hook = definition?.hook;
+    const ofHook = under('hook', hook === undefined ? [] : checkHook(hook));
+    const ofPlan = under('run', sample === null ? [] : (checkPlan?.(sample) ?? []));
+    const issues = [...found, ...wrong, ...ofHook, ...ofPlan];
+    if (definition === null || template === null || check === null) return { operation: null, issues };
+    const version = hash('sha256', canonicalJson(raw)).slice(0, 16);
+    return { operation: { name, definition, template, schema, version, check }, issues };
+  };
+}
+
+const under = (key: string, issues: readonly Issue[]): Issue[] =>
+  issues.map(({ path, message }) => ({ path: [key, ...path], message }));
 
 /** The definitions of a file whose outline is wrong. */
 function definitionsOf(value: unknown): Record<string, unknown> {

@@ -101,6 +101,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     log,
     random: () => 0,
     resolve: (spec) => resolveSpec(NO_OPERATIONS, spec),
+    planOf: () => null,
     files: filesIn(dir),
     secrets: NO_SECRETS,
     isRevoked: () => false,

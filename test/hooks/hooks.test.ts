@@ -217,7 +217,7 @@ t.test('Slack gets its challenge back, and a hook takes so many deliveries in a 
 t.test('what is wrong with a hook is found when its file is read', async (t) => {
   const problems = (hook: object) => {
     const text = JSON.stringify(fileWith({ scheme: 'github', user: 'ann', secret: 'good', ...hook }));
-    const read = parseOperations(text, LIMITS, hookChecker(conditionsHere()));
+    const read = parseOperations(text, LIMITS, { checkHook: hookChecker(conditionsHere()) });
     return 'problems' in read ? read.problems.map(({ path, message }) => `${path}: ${message}`) : [];
   };
   t.same(problems({}), []);

@@ -25,6 +25,24 @@ const operations = {
     params: { properties: { ref: { type: 'string' }, code: { type: 'integer' } }, required: ['ref', 'code'] },
     hook: { ...hook, answer: 'raw', params: { ref: 'body.ref', code: 'body.code' } },
   },
+  release: {
+    run: {
+      kind: 'plan',
+      params: { ref: '{{ref}}' },
+      steps: [
+        { name: 'a', kind: 'exec', program: 'echo', args: ['{{ref}}'] },
+        {
+          name: 'b',
+          kind: 'shell',
+          command: 'test -n "$T" && echo ${plan.params.ref} "$PARAM_REF" ${steps.a.stdout}',
+          env: { T: { secret: 'gh' } },
+        },
+      ],
+      outputs: { said: '${steps.b.stdout | trim}' },
+    },
+    params,
+    hook: { ...hook, params: { ref: 'body.ref' } },
+  },
   bare: { run, params },
   forbidden: { run, params, hook: { ...hook, user: 'nobody', params: { ref: 'body.ref' } } },
 };
@@ -159,6 +177,63 @@ t.test('a signed delivery runs the operation for the user of its hook, once for 
     const late = await raw('{"ref": "v6", "code": 3}');
     t.match(late, { status: 200, trailers: { 'execution-status': 'failed', 'execution-exit-code': '3' } });
     t.match(await deliver('raw', '{"ref": "v5"}', { 'x-hub-signature-256': 'sha256=00' }), { status: 401 });
+  });
+
+  await t.test('an operation that is a plan runs whole for those who may run nothing else', async (t) => {
+    const { body: started } = await deliver('release', '{"ref": "${1 + 1}"}', id('p1'));
+    t.match(started, { result: 'accepted', status: 'completed', exit_code: null });
+    const said = '${1 + 1} ${1 + 1} ${1 + 1}';
+    const version = /^[0-9a-f]+\+[0-9a-f]{16}$/;
+    const plan = await s.call('GET', `/v1/plans/${started.execution_id}`, undefined, asBot);
+    t.match(plan.body, {
+      operation: { name: 'release', params: { ref: '${1 + 1}' } },
+      policy_version: version,
+      result: { said },
+    });
+    const [first] = (plan.body as { steps: { execution_id: string }[] }).steps;
+    const step = await s.call('GET', `/v1/executions/${first?.execution_id}`, undefined, asBot);
+    t.match(step.body, { policy_version: version, spec: { kind: 'exec' } });
+    const call = (path: string, body?: object) => s.call('POST', path, body, asBot);
+    t.match(
+      (await call(`/v1/executions/${first?.execution_id}/rerun`)).body,
+      { type: /command_not_allowed$/ },
+      'a step alone is not theirs',
+    );
+    t.match((await call(`/v1/plans/${started.execution_id}/rerun`, { params: { other: 1 } })).body, {
+      type: /validation$/,
+    });
+    const again = await s.call(
+      'POST',
+      `/v1/plans/${started.execution_id}/rerun`,
+      { params: { ref: 'v8' } },
+      { ...asBot, prefer: 'wait=60' },
+    );
+    t.match(again.body, {
+      status: 'completed',
+      rerun_of: started.execution_id,
+      result: { said: 'v8 v8 v8' },
+    });
+    const alone = await s.call(
+      'POST',
+      `/v1/executions/${seen.body.id}/rerun`,
+      { params: { ref: 'v9' } },
+      { ...asBot, prefer: 'wait=60' },
+    );
+    t.match(alone.body, { spec: { params: { ref: 'v9' } }, result: { stdout: 'v9\n' } });
+    const release = { kind: 'operation', name: 'release', params: { ref: 'v1' } };
+    t.match((await call('/v1/run', release)).body, { errors: [{ field: '/name', message: /is a plan/ }] });
+    t.match((await call('/v1/executions', { ...release, cache: {} })).body, {
+      errors: [{ field: '/cache' }],
+    });
+    const dry = await call('/v1/executions/dry-run', release);
+    t.match(dry.body, { accepted: true });
+    const nested = {
+      steps: [{ kind: 'operation', operation: 'release', params: { ref: 'v2' }, name: 'r' }],
+      strategy: { type: 'serial' },
+      outputs: { all: '${steps.r.result}' },
+    };
+    const within = await s.call('POST', '/v1/plans', nested, { ...asBot, prefer: 'wait=60' });
+    t.match(within.body, { status: 'completed', result: { all: { said: 'v2 v2 v2' } } });
   });
 
   await t.test('deliveries are in the audit log', async (t) => {

@@ -90,6 +90,7 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
 /** What the examples of a document say they need. */
 const SETTINGS: Record<string, Record<string, string>> = {
   'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
+  'docs/operations.md': { EXECUTION_OPERATIONS_FILE: 'plan-operations.yaml' },
   'docs/hooks.md': {
     EXECUTION_OPERATIONS_FILE: 'operations.yaml',
     EXECUTION_SECRETS_FILE: 'secrets.yaml',

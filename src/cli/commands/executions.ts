@@ -74,10 +74,9 @@ export function executionCommands(program: Command, session: Session, end: (code
     .summary('run an execution again')
     .argument('<id>')
     .option('-e, --edit', 'edit the request in $EDITOR first')
+    .option('-p, --param <name=value>', 'a parameter that changes; repeatable', many)
     .option('-d, --detach', 'return at once, and print the id')
-    .action(async (id: string, flags: { edit?: boolean; detach?: boolean }) =>
-      end(await rerun(session, id, flags)),
-    );
+    .action(async (id: string, flags: RerunFlags) => end(await rerun(session, id, flags)));
   program
     .command('wait')
     .summary('wait until executions end; the exit code is that of the last id')
@@ -210,14 +209,18 @@ async function cancel(session: Session, ids: readonly string[], flags: CancelFla
   return code;
 }
 
-async function rerun(
-  session: Session,
-  text: string,
-  flags: { edit?: boolean; detach?: boolean },
-): Promise<number> {
+interface RerunFlags {
+  edit?: boolean;
+  param?: string[];
+  detach?: boolean;
+}
+
+async function rerun(session: Session, text: string, flags: RerunFlags): Promise<number> {
   const { client } = session;
   const id = await session.idOf(text);
-  const again = flags.edit === true ? await client.submit(await edited(session, id)) : await client.rerun(id);
+  const changes = flags.param === undefined ? {} : { params: pairs(flags.param, '--param') };
+  const again =
+    flags.edit === true ? await client.submit(await edited(session, id)) : await client.rerun(id, changes);
   return begun(session, again, flags.detach === true);
 }
 

@@ -59,9 +59,10 @@ export function planCommands(program: Command, session: Session, end: (code: num
     .command('redrive')
     .summary('run a plan again from where it failed; completed steps are kept')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
+    .option('-p, --param <name=value>', 'a parameter that changes; repeatable', many)
     .option('-d, --detach', 'return at once, and print the id')
-    .action(async (id: string, { detach }: { detach?: boolean }) =>
-      end(await redrive(session, id, detach === true)),
+    .action(async (id: string, flags: { param?: string[]; detach?: boolean }) =>
+      end(await redrive(session, id, flags)),
     );
 }
 
@@ -82,8 +83,13 @@ async function run(session: Session, file: string | undefined, flags: RunFlags):
   return begun(session, plan, flags.detach === true, watch);
 }
 
-async function redrive(session: Session, text: string, detach: boolean): Promise<number> {
-  const plan = await session.client.plans.redrive(await session.idOf(text));
+async function redrive(
+  session: Session,
+  text: string,
+  { param, detach = false }: { param?: string[]; detach?: boolean },
+): Promise<number> {
+  const changes = param === undefined ? {} : { params: pairs(param, '--param') };
+  const plan = await session.client.plans.redrive(await session.idOf(text), changes);
   return begun(session, plan, detach, watch);
 }
 

@@ -1,5 +1,5 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
-import { carrierFacts, hasNoRun, type Kind } from '../kinds.ts';
+import { carrierFacts, hasNoRun, hasSteps, type Kind } from '../kinds.ts';
 import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
@@ -118,6 +118,10 @@ export interface ExecutionAccess {
   submittedBy: string | null;
   /** The API key that it came with; a step has that of its plan. Undefined without one. */
   keyId?: string;
+  /** The operation that it is a step of: whoever may run that may run its steps. Undefined without one. */
+  operation?: string;
+  /** Of the operation that it runs, or that it is a step of. Undefined without one, and in records of earlier versions. */
+  operationVersion?: string;
   /** Of the template that allows it; null without one. */
   limits: TemplateLimits | null;
   /** Hosts that an HTTP call may reach; null is any. Undefined in records of earlier versions. */
@@ -334,7 +338,31 @@ export function isFinished(execution: Execution): execution is FinishedExecution
 
 /** Name of the operation, null when none was asked for. */
 export function operationOf({ spec }: Pick<Execution, 'spec'>): string | null {
+  if (hasSteps(spec)) return spec.operation?.name ?? null;
   return spec.kind === 'operation' ? spec.name : null;
+}
+
+/** The operation whose rights it has: its own, or that of the plan that it is a step of. */
+export function grantedBy(execution: Pick<Execution, 'spec' | 'access'>): string | null {
+  return operationOf(execution) ?? execution.access.operation ?? null;
+}
+
+/** What the rules are asked about: a step of an operation is what the operation says. */
+export function askedFor<T extends Execution['spec']>(
+  spec: T,
+  operation: string | undefined,
+): T | OperationRequest {
+  return operation === undefined ? spec : { kind: 'operation', name: operation };
+}
+export interface OperationRequest {
+  kind: 'operation';
+  name: string;
+}
+
+/** Which rules applied: the policy file's version, and after a plus sign that of the operation. */
+export function policyVersionOf({ access }: Pick<Execution, 'access'>): string | null {
+  const { policyVersion, operationVersion } = access;
+  return operationVersion === undefined ? policyVersion : `${policyVersion ?? ''}+${operationVersion}`;
 }
 
 /** What metrics and messages call it: its operation, else its kind. */

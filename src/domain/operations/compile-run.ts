@@ -20,6 +20,7 @@ import {
   type SlotTemplate,
   urlSegments,
 } from './template.ts';
+import { BadReferenceError, parseReferences } from '../plans/reference-grammar.ts';
 
 const PLACES: readonly [RegExp, Place][] = [
   [/^(program|path|interpreter|shell|service|operation|method)$/, 'choice'],
@@ -34,17 +35,20 @@ const PLACES: readonly [RegExp, Place][] = [
 ];
 
 /** The place of a text; null where no slot may stand: a command, the source of a script, and what is not listed. */
-function placeOf(path: readonly PropertyKey[]): Place | null {
+export function placeOf(path: readonly PropertyKey[]): Place | null {
   // Keys are the author's, and may hold slashes.
   const text = path.map((key) => String(key).replaceAll('/', '|')).join('/');
   return PLACES.find(([where]) => where.test(text))?.[1] ?? null;
 }
 
 /** The parameters reach these by the environment. */
-const HAS_ENVIRONMENT = new Set(['shell', 'script']);
+export const HAS_ENVIRONMENT = new Set(['shell', 'script']);
 
-interface Compilation {
+export interface Compilation {
   params: ParamsSchema;
+  placeOf: (path: readonly PropertyKey[]) => Place | null;
+  /** Texts may hold references of a plan beside slots. */
+  hasReferences: boolean;
   issues: Issue[];
   used: Set<string>;
 }
@@ -60,7 +64,7 @@ export function compileRun(
   params: ParamsSchema,
   schema: SpecSchema,
 ): { template: RunTemplate; issues: Issue[] } {
-  const work: Compilation = { params, issues: [], used: new Set() };
+  const work: Compilation = { params, placeOf, hasReferences: false, issues: [], used: new Set() };
   const kind = String(run.kind);
   const environment: [string, string][] = [];
   if (HAS_ENVIRONMENT.has(kind)) {
@@ -71,20 +75,17 @@ export function compileRun(
   const template: RunTemplate = { kind, root, params, environment };
   work.issues.push(...policyFields(run, schema));
   if (work.issues.length === 0) work.issues.push(...sampleIssues(template, schema));
-  if (!HAS_ENVIRONMENT.has(kind)) {
-    for (const name of Object.keys(params.properties)) {
-      if (!work.used.has(name)) {
-        work.issues.push({
-          path: ['params', 'properties', name],
-          message: 'is not used: no field of run has the slot {{NAME}} for it',
-        });
-      }
-    }
-  }
+  if (!HAS_ENVIRONMENT.has(kind)) work.issues.push(...unusedIssues(work));
   return { template, issues: work.issues };
 }
 
-function environmentIssues(environment: readonly [string, string][], run: JsonSchema): Issue[] {
+export function unusedIssues({ params, used }: Compilation): Issue[] {
+  const unused = Object.keys(params.properties).filter((name) => !used.has(name));
+  const message = 'is not used: no field of run has the slot {{NAME}} for it';
+  return unused.map((name) => ({ path: ['params', 'properties', name], message }));
+}
+
+export function environmentIssues(environment: readonly [string, string][], run: JsonSchema): Issue[] {
   const own = Object.keys(run.env ?? {});
   return environment.flatMap(([name, variable], i) => {
     const path = ['params', 'properties', name];
@@ -103,7 +104,7 @@ function policyFields(run: JsonSchema, schema: SpecSchema): Issue[] {
     .map((key) => ({ path: ['run', key], message: `unknown field; put ${key} beside run, not into it` }));
 }
 
-function compileNode(value: unknown, path: readonly PropertyKey[], work: Compilation): Node {
+export function compileNode(value: unknown, path: readonly PropertyKey[], work: Compilation): Node {
   if (typeof value === 'string') return compileText(value, path, work);
   if (typeof value !== 'object' || value === null) return { type: 'literal', value };
   if (Array.isArray(value)) {
@@ -118,9 +119,9 @@ function compileNode(value: unknown, path: readonly PropertyKey[], work: Compila
 
 function compileText(text: string, path: readonly PropertyKey[], work: Compilation): Node {
   const complain = (message: string) => void work.issues.push({ path: ['run', ...path], message });
-  const place = placeOf(path);
+  const place = work.placeOf(path);
   if (place === null) {
-    const isCode = path[0] === 'command' || path[0] === 'source';
+    const isCode = path.at(-1) === 'command' || path.at(-1) === 'source';
     if (holdsSlot(text)) {
       complain(`must not contain slots${isCode ? ': parameters are in the environment, as PARAM_NAME' : ''}`);
     }
@@ -137,8 +138,21 @@ function compileText(text: string, path: readonly PropertyKey[], work: Compilati
     const problem = slotProblem(slot, place, work.params);
     if (problem !== null) complain(`${slot.text} ${problem}`);
   }
+  if (work.hasReferences) template.flatMap(referenceProblem).forEach(complain);
   if (place === 'url') originProblems(template, work.params).forEach(complain);
   return slotsOf(template).length === 0 ? { type: 'literal', value: template[0] } : node;
+}
+
+/** A reference stands between slots, never around one. */
+function referenceProblem(piece: SlotTemplate[number]): string[] {
+  if (typeof piece !== 'string') return [];
+  try {
+    parseReferences(piece);
+    return [];
+  } catch (error) {
+    if (error instanceof BadReferenceError) return [error.message];
+    throw error;
+  }
 }
 
 function slotProblem(slot: Slot, place: Place, params: ParamsSchema): string | null {
@@ -167,15 +181,29 @@ function originProblems(template: SlotTemplate, params: ParamsSchema): string[] 
     .map((slot) => `${slot.text} decides which host is called, so the parameter must have an enum`);
 }
 
-/** What the request's own schema says of the run with a sample in each slot. */
-function sampleIssues(template: RunTemplate, schema: SpecSchema): Issue[] {
-  const sampleOf: ValueOf = (slot, { place, template: { length } }) => {
-    const [first] = closedSet(schemaOf(slot, template.params)) ?? [];
+/** What may fill each slot. */
+export function samplesFor({ params }: Pick<RunTemplate, 'params'>): ValueOf {
+  return (slot, { place, template: { length } }) => {
+    const schema = schemaOf(slot, params);
+    const [first] = closedSet(schema) ?? [];
     if (first !== undefined) return first;
     if (place === 'path' && length === 1) return '/x';
+    if (place === 'json' && length === 1) return sampleOf(schema);
     return place === 'base64' ? 'eHh4' : 'x';
   };
-  const { value, problems } = fillTree(template, sampleOf);
+}
+
+function sampleOf(schema: JsonSchema | 'unknown' | 'none'): unknown {
+  const type = typeof schema === 'object' ? schema.type : undefined;
+  if (type === 'array') return [];
+  if (type === 'object') return {};
+  if (type === 'boolean') return true;
+  return type === 'number' || type === 'integer' ? 1 : 'x';
+}
+
+/** What the request's own schema says of the run with a sample in each slot. */
+function sampleIssues(template: RunTemplate, schema: SpecSchema): Issue[] {
+  const { value, problems } = fillTree(template, samplesFor(template));
   const unfit = problems.map(({ field, message }) => ({ path: ['run'], message: `${field}: ${message}` }));
   const { success, error } = schema.safeParse(value);
   const issues = [...(success ? [] : issuesOf(error)), ...programIssues((value as JsonSchema).program)];

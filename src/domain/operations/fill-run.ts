@@ -14,6 +14,7 @@ import {
   type UrlSegment,
   urlSegments,
 } from './template.ts';
+import { parseReferences, type Reference, writeReferences } from '../plans/reference-grammar.ts';
 
 export type SpecSchema = ReturnType<typeof specSchema>;
 
@@ -59,19 +60,21 @@ interface Origin {
 
 interface Filling {
   valueOf: ValueOf;
+  /** Texts are read for references later: nothing that fills a slot becomes one. */
+  hasReferences: boolean;
   params: ParamsSchema;
   problems: FieldProblem[];
   origins: Origin[];
 }
 
-interface Filled {
+export interface Filled {
   value: unknown;
   problems: readonly FieldProblem[];
   origins: readonly Origin[];
 }
 
-export function fillTree({ root, params }: RunTemplate, valueOf: ValueOf): Filled {
-  const filling: Filling = { valueOf, params, problems: [], origins: [] };
+export function fillTree({ kind, root, params }: RunTemplate, valueOf: ValueOf): Filled {
+  const filling: Filling = { valueOf, hasReferences: kind === 'plan', params, problems: [], origins: [] };
   return { value: fillNode(root, [], filling), problems: filling.problems, origins: filling.origins };
 }
 
@@ -121,11 +124,39 @@ function fillText(node: TextNode, path: Path, filling: Filling): unknown {
     const first = template[texts.findIndex((text) => text !== '')];
     if (first !== undefined && typeof first !== 'string') checkDash(texts.join(''), first, filling);
   }
-  return texts.join('');
+  return filling.hasReferences ? besideReferences(template, texts) : texts.join('');
+}
+
+/** The texts of a template put together; what the author wrote as a reference stays one, and nothing else becomes one. */
+function besideReferences(template: SlotTemplate, texts: readonly string[]): string {
+  const parts: (string | Reference)[] = [];
+  for (const [i, piece] of template.entries()) {
+    const more = typeof piece === 'string' ? parseReferences(piece).parts : [texts[i] ?? ''];
+    for (const part of more) {
+      const last = parts.at(-1);
+      if (typeof part === 'string' && typeof last === 'string') parts[parts.length - 1] = last + part;
+      else parts.push(part);
+    }
+  }
+  return writeReferences(parts);
+}
+
+/** A value in which nothing is read as a reference. */
+export function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return writeReferences([value]);
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return value;
+  if (Array.isArray(value)) return value.map(escaped);
+  const entries = Object.entries(value).map(([key, one]) => [key, escaped(one)] as const);
+  return Object.fromEntries(entries);
 }
 
 /** A text that is one slot and nothing else takes the value as it is, where that means anything. */
 function fillWhole(slot: Slot, node: TextNode, path: Path, filling: Filling): unknown {
+  const value = wholeValue(slot, node, path, filling);
+  return filling.hasReferences && value !== ABSENT ? escaped(value) : value;
+}
+
+function wholeValue(slot: Slot, node: TextNode, path: Path, filling: Filling): unknown {
   const { place } = node;
   const value = valueIn(slot, node, filling);
   if (value === ABSENT || place === 'json') return value;
@@ -233,6 +264,16 @@ export function fillRun(
   return { problems: issues.flatMap((issue) => inRequest(issue, [...origins, ...added], policies)) };
 }
 
+/** The variables by which parameters reach a shell or a script. */
+export function environmentOf(
+  { environment }: Pick<RunTemplate, 'environment'>,
+  params: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  const given = environment.filter(([param]) => Object.hasOwn(params, param));
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return Object.fromEntries(given.map(([param, variable]) => [variable, textOf(params[param])]));
+}
+
 function withEnvironment(
   run: JsonSchema,
   { environment }: RunTemplate,
@@ -240,16 +281,13 @@ function withEnvironment(
 ): { run: JsonSchema; added: Origin[] } {
   const given = environment.filter(([param]) => Object.hasOwn(params, param));
   if (given.length === 0) return { run, added: [] };
-  const variables = given.map(([param, variable]) => {
-    const value = params[param];
-    return [variable, typeof value === 'string' ? value : JSON.stringify(value)] as const;
-  });
+  const variables = environmentOf({ environment }, params);
   const added = given.map(([param, variable]) => ({
     path: ['env', variable],
     slots: [{ param, path: [], isOptional: true, text: param }],
   }));
   return {
-    run: { ...run, env: { ...(run.env as object | undefined), ...Object.fromEntries(variables) } },
+    run: { ...run, env: { ...(run.env as object | undefined), ...variables } },
     added,
   };
 }

@@ -1,6 +1,6 @@
 // Operations: what a client may ask for by name. A file defines them: their parameters, what they run, and their
 // policies. Here are the words of that file and what they mean; reading it is not done here.
-import { RUN_KINDS, takesProcess } from '../kinds.ts';
+import { hasSteps, RUN_KINDS, takesProcess } from '../kinds.ts';
 import { resolveTimes, toWireTimes } from '../spec/times.ts';
 import { z } from 'zod';
 import { compileRun } from './compile-run.ts';
@@ -9,6 +9,7 @@ import { type Issue, issuesOf } from '../issues.ts';
 import { eachLimit, type ResourceLimits } from '../limits.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { fillRun, type RunTemplate } from './fill-run.ts';
+import { compilePlan, fillPlan } from './plan-run.ts';
 import { hook } from './hook.ts';
 import { priceSchema } from '../credits/price-schema.ts';
 import {
@@ -29,6 +30,7 @@ import {
   WEEK_MS,
   type Work,
 } from '../spec/spec.ts';
+import type { PlanDraft, PlanSpec } from '../spec/plan.ts';
 import { resolveStop, shownStop, stopSchema } from '../stop.ts';
 import { PARAM_NAME } from './template.ts';
 
@@ -133,7 +135,13 @@ const paramsSchema = z
   .transform((schema) => schema as ParamsSchema);
 
 /** What it runs, in the words of a request; texts may hold slots, so that its fields are checked when it is compiled. */
-const run = z.looseObject({ kind: z.enum(RUN_KINDS) });
+const run = z.looseObject({ kind: z.enum([...RUN_KINDS, 'plan']) });
+
+/** What the steps of a plan say, each for itself. */
+const OF_STEPS = [
+  ...(['limits', 'stop', 'adaptive_timeout', 'retry', 'retry_safe', 'circuit', 'concurrency'] as const),
+  ...(['cache', 'cacheable', 'warm', 'cost', 'on_limit', 'output'] as const),
+] as const;
 
 function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'>) {
   const ms = z.int().min(1).max(maxAttemptMs);
@@ -195,15 +203,26 @@ export function operationSchema(limits: SpecLimits) {
       output,
       labels: labels.optional(),
     })
+    .superRefine((one, context) => {
+      if (!hasSteps(one.run)) return;
+      const ofSteps = OF_STEPS.filter((name) => one[name] !== undefined).map((name) => [name]);
+      const times = Object.keys(one.timeouts ?? {}).filter((name) => name !== 'total_ms');
+      for (const path of [...ofSteps, ...times.map((name) => ['timeouts', name])])
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: 'must be left out: a plan has none; say it in its steps',
+        });
+    })
     .refine(({ cache, cacheable }) => cache === undefined || cacheable !== false, {
       path: ['cacheable'],
       error: 'must not be false beside cache',
     })
-    .refine(({ limits, run }) => limits === undefined || takesProcess(run), {
+    .refine(({ limits, run }) => limits === undefined || hasSteps(run) || takesProcess(run), {
       path: ['limits'],
       error: 'must be left out for an HTTP call, which has no processes',
     })
-    .refine(({ stop, run }) => stop === undefined || takesProcess(run), {
+    .refine(({ stop, run }) => stop === undefined || hasSteps(run) || takesProcess(run), {
       path: ['stop'],
       error: 'must be left out for an HTTP call, which has no processes',
     })
@@ -253,6 +272,8 @@ export interface Operation {
   template: RunTemplate;
   /** The schema of a request; what the operation makes of one must fit it. */
   schema: ReturnType<typeof specSchema>;
+  /** Names the definition by its content. */
+  version: string;
   /** Checks parameters against their schema. Fields are JSON Pointers into the request. */
   check(params: Readonly<Record<string, unknown>>): CheckedParams;
 }
@@ -277,6 +298,8 @@ export interface ReadDefinition {
   definition: OperationDefinition | null;
   params: ParamsSchema | null;
   template: RunTemplate | null;
+  /** Of an operation that is a plan: the plan with samples in its slots, to be checked as plans are. */
+  sample: PlanDraft | null;
   /** With paths below the operation. */
   issues: Issue[];
 }
@@ -294,15 +317,20 @@ export function definitionReader(limits: SpecLimits): {
     const parts = (typeof raw === 'object' && raw !== null ? raw : {}) as { params?: unknown; run?: unknown };
     const params = paramsSchema.prefault({}).safeParse(parts.params).data ?? null;
     const ran = run.safeParse(parts.run).data ?? null;
-    const compiled = params === null || ran === null ? null : compileRun(ran, params, schema);
+    const compiled = params === null || ran === null ? null : compile(ran, params, schema);
     return {
       definition: parsed.data ?? null,
       params,
       template: compiled?.template ?? null,
+      sample: compiled?.sample ?? null,
       issues: [...issues, ...(compiled?.issues ?? [])],
     };
   };
   return { schema, read };
+}
+
+function compile(ran: z.infer<typeof run>, params: ParamsSchema, schema: Operation['schema']) {
+  return hasSteps(ran) ? compilePlan(ran, params) : { ...compileRun(ran, params, schema), sample: null };
 }
 
 /** What only the request's schema knows, for instance that "lost" is retried only when that is safe. */
@@ -366,10 +394,69 @@ export function resolveOperation(operations: Operations, request: OperationSpec)
       { fields },
     );
   }
+  const params = checkedParams(operation, request);
+  return { operation, params, work: makeWork(operation, params, request) };
+}
+
+function checkedParams(operation: Operation, request: OperationSpec): Readonly<Record<string, unknown>> {
   const checked = operation.check(request.params ?? {});
   if (!checked.ok) throw refuse(checked.problems);
-  const { params } = checked;
-  return { operation, params, work: makeWork(operation, params, request) };
+  return checked.params;
+}
+
+/** What a request for an operation that is a plan may say; the steps say the rest. */
+const OF_PLANS = [
+  'kind',
+  'name',
+  'params',
+  'task_id',
+  'labels',
+  'priority',
+  'timeouts',
+  'webhook',
+  'start_at',
+  'delay_ms',
+];
+
+/**
+ * The plan that a request for an operation is; null for an operation that is none, and for one that there is not.
+ *
+ * @throws RefusedError `validation` with each wrong parameter
+ */
+export function resolvePlan(operations: Operations, request: OperationSpec): PlanSpec | null {
+  const operation = operations.get(request.name);
+  if (operation === undefined || !hasSteps(operation.definition.run)) return null;
+  const unfit = [
+    ...Object.keys(request).filter((name) => !OF_PLANS.includes(name)),
+    ...Object.keys(request.timeouts ?? {})
+      .filter((name) => name !== 'total_ms')
+      .map((name) => `timeouts/${name}`),
+  ];
+  const message = `must be left out: the operation ${request.name} is a plan, whose steps say it`;
+  if (unfit.length > 0) throw refuse(unfit.map((name) => ({ field: `/${name}`, message })));
+  const params = checkedParams(operation, request);
+  const made = fillPlan(operation.template, params);
+  if ('problems' in made) throw refuse(made.problems);
+  const { definition, version } = operation;
+  const { task_id, webhook, start_at, delay_ms } = request;
+  return present({
+    ...made.plan,
+    ...{ task_id, webhook, start_at, delay_ms },
+    priority: request.priority ?? definition.priority,
+    timeouts: over(request.timeouts, definition.timeouts),
+    labels: over(request.labels, definition.labels),
+    operation: { name: request.name, version, params },
+  }) as PlanSpec;
+}
+
+/** Asks for the operation of a plan again, with some parameters changed. */
+export function requestAgain(
+  { operation, task_id, labels, priority, timeouts, webhook }: PlanSpec & { operation: object },
+  params: Readonly<Record<string, unknown>>,
+): OperationSpec {
+  const { name, params: before } = operation as NonNullable<PlanSpec['operation']>;
+  const request = { kind: 'operation', name, params: { ...before, ...params } } as const;
+  return present({ ...request, task_id, labels, priority, timeouts, webhook }) as OperationSpec;
 }
 
 /**
@@ -383,6 +470,10 @@ export function makeWork(
   params: Readonly<Record<string, unknown>>,
   request: OperationSpec,
 ): Work {
+  if (hasSteps(operation.definition.run)) {
+    const message = `is a plan; it has no output of its own`;
+    throw refuse([{ field: '/name', message }]);
+  }
   const policies = policiesOver(request, operation.definition);
   const made = fillRun(operation.template, params, policies, operation.schema);
   if ('problems' in made) throw refuse(made.problems);

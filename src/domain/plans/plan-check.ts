@@ -6,7 +6,7 @@ import type { FieldProblem } from '../errors.ts';
 import { parseFields } from '../exact-fields.ts';
 import { ExactNumber } from '../exact-number.ts';
 import { fieldMessage, fieldProblems } from '../field-messages.ts';
-import { pointer } from '../issues.ts';
+import { type Issue, pointer } from '../issues.ts';
 import { Ancestors, circleOf, levelsOf } from './plan-graph.ts';
 import {
   CHECKED_FIELDS,
@@ -14,6 +14,7 @@ import {
   MAX_DEPENDENCIES,
   MAX_PLAN_DEPTH,
   MAX_STEPS,
+  named,
   type PlanDraft,
   stepSchemas,
   type StepSpec,
@@ -34,6 +35,18 @@ type Path = readonly (string | number)[];
 const MAX_PROBLEMS = 1000;
 /** A check in pieces, each of which takes a few milliseconds at most: between any two, others may have their turn. */
 export type PlanCheck = Generator<undefined, PlanReport>;
+
+/** Checks a plan in one go: for those that an operator writes. */
+export function planChecks(check: (plan: PlanDraft) => PlanCheck): (plan: PlanDraft) => Issue[] {
+  return (plan) => {
+    const going = check(named(plan));
+    let step = going.next();
+    while (step.done !== true) step = going.next();
+    return step.value.problems.map(({ field, message }) => ({ path: splitField(field).map(toKey), message }));
+  };
+}
+
+const toKey = (part: string): string | number => (/^\d+$/.test(part) ? Number(part) : part);
 
 /** Checks plans under the configured maxima. */
 export function planChecker(

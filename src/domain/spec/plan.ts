@@ -175,6 +175,8 @@ export type PlanSpec = Omit<z.infer<typeof planFields>, 'steps'> & {
   kind: StepsKind;
   steps: readonly StepSpec[];
   loop?: Loop;
+  /** The operation that has made it, which no client can say. */
+  operation?: { name: string; version: string; params: Readonly<Record<string, unknown>> };
 };
 /** A plan as a step. */
 export type PlanStep = StepSpec & Omit<PlanSpec, 'steps'> & { steps: readonly StepSpec[] };

@@ -3,7 +3,7 @@ import { hasNoRun, hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
+import { askedFor, type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
 import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { secretsIn } from '../../domain/spec/secrets.ts';
@@ -32,11 +32,13 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const { rerunOf } = submission;
   const spec = withoutSecret(submission.spec);
   if (hasNoRun(spec)) return acceptedPlan(caller, { ...submission, spec }, deps);
-  const decision = deps.rules.decide(caller, spec);
+  const decision = deps.rules.decide(caller, askedFor(spec, submission.granted?.operation));
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);
-  const resolved = withSecrets(caller, spec, withFiles(deps.resolve(spec), submission.inputs), deps);
+  const made = spec.kind === 'operation' ? deps.planOf(spec) : null;
+  if (made !== null) return acceptedPlan(caller, { ...submission, spec: mayBePlan(made, submission) }, deps);
+  const resolved = withSecrets(caller, submission, withFiles(deps.resolve(spec), submission.inputs), deps);
   const isShared = resolved.settings.cache?.scope === 'global';
-  if (isShared && !caller.scopes.has('admin') && !onlyUses(spec)) {
+  if (isShared && !caller.scopes.has('admin') && submission.granted === undefined && !onlyUses(spec)) {
     const detail = 'Only administrators and operations may change results that all users share.';
     throw new RefusedError('forbidden', detail, { fields: [{ field: '/cache', message: detail }] });
   }
@@ -44,7 +46,8 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   checkPriority(resolved.settings, quotas);
   const trace = submission.trace ?? deps.newTrace();
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
-  const access = accessOf(caller, decision, deps);
+  const ofOwn = resolved.version === undefined ? {} : { operationVersion: resolved.version };
+  const access = { ...accessOf(caller, decision, deps), ...submission.granted, ...ofOwn };
   const plan = submission.plan ?? null;
   const startAt = startOf(spec, deps.clock.now());
   const confined = confinement(resolved.work, decision.confinement, deps);
@@ -114,16 +117,33 @@ function accessOf(
  *
  * @throws RefusedError `unknown_secret`
  */
-function withSecrets({ userId }: Caller, spec: Spec, resolved: Resolved, { secrets }: SubmitDeps): Resolved {
+function withSecrets(
+  { userId }: Caller,
+  { spec, granted }: Pick<Submission, 'spec' | 'granted'>,
+  resolved: Resolved,
+  { secrets }: SubmitDeps,
+): Resolved {
   const names = secretsIn(resolved.work);
   if (names.length === 0) return resolved;
-  const operation = spec.kind === 'operation' ? spec.name : null;
+  const operation = spec.kind === 'operation' ? spec.name : (granted?.operation ?? null);
   const missing = secrets.whyNot({ names, userId, operation });
   if (missing !== null) {
     throw new RefusedError('unknown_secret', `There is no secret ${missing} for this user.`);
   }
   const generations = names.map((name) => [name, secrets.generation(name)]);
   return { ...resolved, identity: { identity: resolved.identity, secrets: generations } };
+}
+
+/** @throws RefusedError `validation` where an operation that is a plan cannot run */
+function mayBePlan(plan: PlanSpec, { granted, isRaw }: Pick<Submission, 'granted' | 'isRaw'>): PlanSpec {
+  const why =
+    granted !== undefined
+      ? `is a plan, which the plan of the operation ${granted.operation} cannot run; write its steps as a step of kind plan`
+      : isRaw === true
+        ? 'is a plan, which has no output of its own; submit it to /v1/executions'
+        : null;
+  if (why === null) return plan;
+  throw new RefusedError('validation', `/name: ${why}`, { fields: [{ field: '/name', message: why }] });
 }
 
 /** A plan, or a wait. */
@@ -137,7 +157,10 @@ function acceptedPlan(
   const plan = submission.plan ?? null;
   const quotas = deps.rules.quotasOf(caller.userId);
   checkPriority(spec, quotas);
-  const access = accessOf(caller, { limits: null, hosts: null }, deps);
+  const made = hasSteps(spec) ? spec.operation : undefined;
+  const granted =
+    made === undefined ? submission.granted : { operation: made.name, operationVersion: made.version };
+  const access = { ...accessOf(caller, { limits: null, hosts: null }, deps), ...granted };
   const from = {
     caller,
     access,

@@ -6,12 +6,13 @@ import { hasSteps } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { FileSpec } from '../../domain/spec/files.ts';
 import type { PlanDraft, PlanSpec } from '../../domain/spec/plan.ts';
-import { type Spec, withoutStart } from '../../domain/spec/spec.ts';
+import type { Spec } from '../../domain/spec/spec.ts';
+import { specAgain } from '../../domain/operations/again.ts';
 import type { Files } from '../files/files.ts';
 import { stored } from '../refusals.ts';
 import { accepted } from './accepted.ts';
 import { type DryRun, dryRun } from './dry-run.ts';
-import type { Submission, SubmitDeps, Submitted } from './submission.ts';
+import type { AgainOptions, Submission, SubmitDeps, Submitted } from './submission.ts';
 import { checkSubmitRate, submitAll } from './submit.ts';
 
 export interface IntakeDeps extends SubmitDeps {
@@ -113,13 +114,13 @@ export class Intake {
   async rerun(
     caller: Caller,
     id: ExecutionId,
-    options: Pick<Submission, 'trace' | 'idempotency'>,
+    { params = null, ...options }: AgainOptions,
   ): Promise<Submitted> {
     const { spec } = await this.#deps.own(caller, id);
     const webhook =
       spec.webhook === undefined ? null : await stored(this.#deps.store.webhook(caller.userId, id));
     const webhookSecret = webhook?.secrets[0]?.secret ?? null;
-    return this.submit(caller, { spec: withoutStart(spec), rerunOf: id, webhookSecret, ...options });
+    return this.submit(caller, { spec: specAgain(spec, params), rerunOf: id, webhookSecret, ...options });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type {
   Execution,
+  ExecutionAccess,
   Pool,
   RunningExecution,
   StepOf,
@@ -16,6 +17,8 @@ import type { Claimant, Group, GroupResult, KeptStep, Part } from '../../domain/
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Secrets } from '../../domain/spec/secrets.ts';
 import type { AnySpec } from '../../domain/spec/any.ts';
+import type { ChangedParams } from '../../domain/operations/again.ts';
+import type { OperationSpec } from '../../domain/operations/operation.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
@@ -44,6 +47,10 @@ export interface Submission {
   webhookSecret?: string | null;
   /** The plan that it is to be a step of. */
   plan?: StepOf;
+  /** The operation that has this step in its plan, and its version. */
+  granted?: Pick<ExecutionAccess, 'operation' | 'operationVersion'>;
+  /** Its output is the answer, so that it must have one. */
+  isRaw?: true;
   /** The bytes of its files that lie elsewhere. */
   inputs?: Inputs;
   /** Ends it when its client goes. */
@@ -59,6 +66,12 @@ export interface Redrive {
   /** Finished steps that are taken over, and as what; those of the plan itself have no plan yet. */
   copies: readonly (KeptStep & { planId: ExecutionId | null })[];
 }
+
+/** How something is run again. */
+export type AgainOptions = Pick<Submission, 'trace' | 'idempotency'> & {
+  /** Parameters that change. */
+  params?: ChangedParams | null;
+};
 
 /** A step that the store did not take: its plan begins no more, or has it already. */
 export class StepNotTaken extends RefusedError {
@@ -94,6 +107,8 @@ export interface SubmitDeps {
   policies: Policies;
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve(spec: Spec): Resolved;
+  /** The plan that an operation runs; null for one that runs something else. Throws RefusedError. */
+  planOf(spec: OperationSpec): PlanSpec | null;
   /** The isolation tiers that the runner offers. */
   tiers(): readonly IsolationTier[];
   /** What users may run, and how much. */

@@ -356,9 +356,13 @@ export class PlanRun {
 
   async #submission(step: number, spec: Submission['spec']): Promise<Submission> {
     const name = this.#nameOf(step);
+    const { operation, operationVersion } = this.#plan.access;
     const submission: Submission = {
       ...{ spec, trace: this.#plan.trace, idempotency: null, rerunOf: null },
       plan: { id: this.id, step: name },
+      ...(operation === undefined || operationVersion === undefined
+        ? {}
+        : { granted: { operation, operationVersion } }),
     };
     if (this.#plan.redriveOf === null || !hasSteps(spec)) return submission;
     const redrive = await this.#deps.redriveStep(this.id, name, spec);

@@ -16,13 +16,13 @@ import {
   type PlanSpec,
   type StepSpec,
 } from '../../domain/spec/plan.ts';
-import { withoutStart } from '../../domain/spec/spec.ts';
+import { specAgain } from '../../domain/operations/again.ts';
 import type { Group } from '../../domain/ports/group.ts';
 import type { ListFilter, StepRecord } from '../../domain/ports/store.ts';
 import { mayTake } from '../../domain/shares.ts';
 import type { Queries } from '../read/queries.ts';
 import { stored } from '../refusals.ts';
-import type { Redrive, Submission, Submitted } from '../accept/submission.ts';
+import type { AgainOptions, Redrive, Submission, Submitted } from '../accept/submission.ts';
 import { SharedThread } from '../shared-thread.ts';
 import type { Waiters } from '../feed/waiters.ts';
 import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
@@ -235,11 +235,16 @@ export class Plans {
   async rerun(
     caller: Caller,
     id: ExecutionId,
-    options: Pick<Submission, 'trace' | 'idempotency'>,
+    { params = null, ...options }: AgainOptions,
   ): Promise<Submitted> {
     const plan = await this.own(caller, id);
     const webhookSecret = await this.#secretOf(plan);
-    return this.#submit(caller, { spec: unidentified(plan.spec), rerunOf: id, webhookSecret, ...options });
+    return this.#submit(caller, {
+      spec: specAgain(plan.spec, params),
+      rerunOf: id,
+      webhookSecret,
+      ...options,
+    });
   }
 
   /**
@@ -251,7 +256,7 @@ export class Plans {
   async redrive(
     caller: Caller,
     id: ExecutionId,
-    options: Pick<Submission, 'trace' | 'idempotency'>,
+    { params = null, ...options }: AgainOptions,
   ): Promise<Submitted> {
     const plan = await this.own(caller, id);
     if (!isFinished(plan))
@@ -260,7 +265,7 @@ export class Plans {
       throw new RefusedError('plan_completed', `The plan ${id} has completed.`);
     const redrive: Redrive = { of: id, copies: await this.#keep(plan, null) };
     const webhookSecret = await this.#secretOf(plan);
-    const spec = unidentified(plan.spec);
+    const spec = specAgain(plan.spec, params);
     return this.#submit(caller, { spec, rerunOf: null, redrive, webhookSecret, ...options });
   }
 
@@ -383,12 +388,6 @@ const moved = (id: ExecutionId): Copy => ({ source: id, id, planId: null, step: 
 const isNested = (step: StepSpec): boolean => hasSteps(step) || isLoop(step);
 
 const MAX_FIELDS = 100;
-
-/** The same for another plan, which starts at once: the client's id is that of the first one. */
-function unidentified(spec: PlanSpec): PlanSpec {
-  const { id: _id, ...rest } = spec;
-  return withoutStart(rest);
-}
 
 /** What is kept of each step, and of each round of a loop over a list. */
 const STEP_BYTES = 500;

@@ -1,11 +1,14 @@
 // What the operations file says, as the engine needs it.
 import type { AnyWork } from '../../domain/spec/any.ts';
 import { SCALAR_NAMES } from '../../domain/spec/scalars.ts';
+import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { Spec, Work } from '../../domain/spec/spec.ts';
 import {
   type BreakerSettings,
   type Operations,
+  type OperationSpec,
   resolveOperation,
+  resolvePlan,
 } from '../../domain/operations/operation.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { SpecSettings } from './settings.ts';
@@ -22,7 +25,13 @@ export interface Resolved {
   identity: unknown;
   /** At most so many of its key run at a time. */
   concurrency: { key: string; limit: number; isOwn?: true } | null;
+  /** Of its operation. */
+  version?: string;
 }
+
+/** The plan that an operation runs; null for one that runs something else. Throws RefusedError. */
+export const planOf = (operations: Operations, spec: OperationSpec): PlanSpec | null =>
+  resolvePlan(operations, spec);
 
 /**
  * What a spec asks for: itself, or what its operation makes of it.
@@ -34,7 +43,7 @@ export function resolveSpec(operations: Operations, spec: Spec): Resolved {
     return { work: spec, settings: spec, identity: ownFields(spec), concurrency: asked(spec) };
   }
   const { operation, params, work } = resolveOperation(operations, spec);
-  const { name, definition } = operation;
+  const { name, definition, version } = operation;
   if (spec.cache !== undefined && spec.cache.mode !== 'bypass' && !definition.cacheable) {
     const fields = [{ field: '/cache', message: `must be left out: the operation ${name} is not cacheable` }];
     throw new RefusedError('validation', `The operation ${name} is not cacheable.`, { fields });
@@ -46,7 +55,8 @@ export function resolveSpec(operations: Operations, spec: Spec): Resolved {
     throw new RefusedError('validation', `/concurrency: ${message}`, { fields });
   }
   const concurrency = limit === undefined ? asked(spec) : { key: `operation:${name}`, limit };
-  return { work, settings: work, identity: { operation: name, run: definition.run, params }, concurrency };
+  const identity = { operation: name, run: definition.run, params };
+  return { work, settings: work, identity, concurrency, version };
 }
 
 /** What the request itself says; whose key it is, is known where its user is. */

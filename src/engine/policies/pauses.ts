@@ -1,6 +1,7 @@
 // What is paused: kept in the store, which claims nothing of it from the moment on that a pause is answered.
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, operationOf } from '../../domain/execution/execution.ts';
+import { hasNoRun } from '../../domain/kinds.ts';
 import { KEY, OPERATION, type Pause, pausedOf } from '../../domain/pauses.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
@@ -67,6 +68,8 @@ export class Pauses {
 
   /** What holds back an execution that waits in the queue; null when nothing does. */
   of(execution: Pick<Execution, 'spec' | 'concurrency'>): Pause | null {
+    // Its steps wait, each in the queue.
+    if (hasNoRun(execution.spec)) return null;
     const operation = operationOf(execution);
     const { concurrency } = execution;
     const names = [

@@ -4,7 +4,7 @@ import { hasNoRun, isRequest } from '../../domain/kinds.ts';
 import { hostsInBoth, redirectHosts } from '../../domain/spec/access.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { Result, RunningExecution, Trace } from '../../domain/execution/execution.ts';
-import { lastAttemptNumber, operationOf } from '../../domain/execution/execution.ts';
+import { askedFor, grantedBy, lastAttemptNumber } from '../../domain/execution/execution.ts';
 import { bothOf, type Confinement } from '../../domain/isolation.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
@@ -120,11 +120,11 @@ function whyDenied(execution: RunningExecution, { rules, secrets, isRevoked }: R
   const revoked = whyRevoked(execution, isRevoked);
   if (revoked !== null) return revoked;
   const { userId, spec, access, work } = execution;
-  const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: operationOf(execution) });
+  const missing = secrets.whyNot({ names: secretsIn(work), userId, operation: grantedBy(execution) });
   if (missing !== null) return { cause: 'denied', message: `There is no secret ${missing} for this user.` };
   if (rules.version === access.policyVersion) return null;
   if (hasNoRun(spec)) return null;
-  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  const decision = rules.decide({ userId, mayRun: 'any' }, askedFor(spec, access.operation));
   return 'why' in decision ? { cause: 'denied', message: decision.why } : null;
 }
 
@@ -189,7 +189,7 @@ function start(
   };
   if (isRequest(filled)) {
     const { id: executionId, userId } = execution;
-    const hosts = redirectHosts(filled, hostsNow(execution, deps.rules), operationOf(execution) !== null);
+    const hosts = redirectHosts(filled, hostsNow(execution, deps.rules), grantedBy(execution) !== null);
     const request = {
       ...{ work: filled, secretHeaders: secretHeaders(work), redirectHosts: hosts, executionId, userId },
     };
@@ -210,7 +210,7 @@ function start(
 function hostsNow({ access, spec, userId }: RunningExecution, rules: AccessRules): readonly string[] | null {
   const { hosts = null } = access;
   if (rules.version === access.policyVersion || hasNoRun(spec)) return hosts;
-  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  const decision = rules.decide({ userId, mayRun: 'any' }, askedFor(spec, access.operation));
   return 'why' in decision ? hosts : hostsInBoth(hosts, decision.hosts);
 }
 
@@ -221,7 +221,7 @@ function confinementNow(
 ): Pick<AttemptStart, keyof Confinement> {
   const { isolation, hasNetwork, access, spec, userId } = execution;
   if (rules.version === access.policyVersion || hasNoRun(spec)) return { isolation, hasNetwork };
-  const decision = rules.decide({ userId, mayRun: 'any' }, spec);
+  const decision = rules.decide({ userId, mayRun: 'any' }, askedFor(spec, access.operation));
   if ('why' in decision) return { isolation, hasNetwork };
   const now = bothOf({ isolation, hasNetwork }, decision.confinement);
   return { isolation: now.isolation, hasNetwork: now.hasNetwork ?? hasNetwork };

@@ -4,7 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { actingUser } from '../../domain/spec/access.ts';
 import { type RefusedError, visible } from '../../domain/errors.ts';
-import type { Execution } from '../../domain/execution/execution.ts';
+import { type Execution, policyVersionOf } from '../../domain/execution/execution.ts';
 import type { AnySpec } from '../../domain/spec/any.ts';
 
 /** Takes a line; resolves when it is written. */
@@ -134,10 +134,11 @@ export function acceptedFacts(
   execution: Execution,
   isReplay: boolean,
 ): Record<string, unknown> {
+  const policyVersion = policyVersionOf(execution);
   return {
     execution_id: execution.id,
     what: shortly(spec),
-    ...(execution.access.policyVersion === null ? {} : { policy_version: execution.access.policyVersion }),
+    ...(policyVersion === null ? {} : { policy_version: policyVersion }),
     ...(isReplay ? { replayed: true } : {}),
   };
 }

@@ -199,7 +199,9 @@ export const execution = z
     policy_version: z
       .string()
       .nullable()
-      .describe('Version of the policy file that allowed it; null without a policy file.'),
+      .describe(
+        'Version of the policy file that allowed it, if there is one; for an operation and the steps of one, `+` and the version of the operation. Null without both.',
+      ),
     submitted_by: z.string().nullable().describe('The administrator who submitted it for its user.'),
   })
   .describe('An execution: one accepted request to run something.');

@@ -9,7 +9,7 @@ import { idempotencyOf } from '../edge/idempotency.ts';
 import { KnownBodies } from '../edge/known-bodies.ts';
 import { readTraceparent } from '../edge/request-headers.ts';
 import { knowing } from '../edge/zod-adapter.ts';
-import { ACCEPT_HEADERS, ACCEPT_REFUSALS } from './accepting.ts';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, type AgainBody, againBody } from './accepting.ts';
 import { toDryRun } from './dry-run-wire.ts';
 import { accepted, type ExecutionAnswers } from './execution-answers.ts';
 import { oneExecution, type Params } from './one-execution.ts';
@@ -80,7 +80,7 @@ export function dryRunRoute(app: FastifyInstance, { engine, requests }: SubmitRo
 }
 
 export function rerunRoute(app: FastifyInstance, { engine, answers }: SubmitRoutesOptions): void {
-  app.route<Params>({
+  app.route<Params & { Body: AgainBody }>({
     method: 'POST',
     url: '/v1/executions/:id/rerun',
     config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: [409, ...ACCEPT_REFUSALS] },
@@ -88,14 +88,18 @@ export function rerunRoute(app: FastifyInstance, { engine, answers }: SubmitRout
       ...oneExecution,
       operationId: 'rerunExecution',
       summary: 'Run an execution again',
-      description: 'Submits a new execution with the spec of a finished one.',
+      description:
+        'Submits a new execution with the spec of a finished one; of an operation or a plan, with changed `params`.',
+      body: againBody,
       response: accepted,
     },
     async handler(request, reply) {
       const { id } = request.params;
+      const { params = null } = request.body;
       const submitted = await engine.rerun(request.caller, id, {
+        params,
         trace: readTraceparent(request.headers.traceparent),
-        idempotency: idempotencyOf(request, () => ({ rerun_of: id })),
+        idempotency: idempotencyOf(request, () => ({ rerun_of: id, ...request.body })),
       });
       return answers.sendAccepted(request, reply, submitted);
     },

@@ -11,6 +11,7 @@ import {
   isFinished,
   NO_OUTPUT,
   operationOf,
+  policyVersionOf,
   operationType,
   resultValue,
 } from '../../domain/execution/execution.ts';
@@ -144,7 +145,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
     webhook: toWebhook(execution),
     trace_id: execution.trace.traceId,
     isolation: execution.isolation,
-    policy_version: execution.access.policyVersion,
+    policy_version: policyVersionOf(execution),
     submitted_by: execution.access.submittedBy,
   };
 }

@@ -165,7 +165,11 @@ export const operation = z
     name: z.string().describe('Name of the operation.'),
     description: z.string().describe('What it does, in the words of the operator.'),
     params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters.'),
-    kind: z.enum(SPEC_KINDS).exclude(['operation']).describe('What it runs.'),
+    kind: z
+      .enum([...SPEC_KINDS, 'plan'])
+      .exclude(['operation'])
+      .describe('What it runs.'),
+    version: z.string().describe('Names this definition; `policy_version` of its executions ends with it.'),
     hook: z
       .strictObject({
         path: z.string().describe('Where deliveries are sent.'),
@@ -208,7 +212,7 @@ export const operationComponents = {
 
 /** @param adaptiveMs the adaptive timeout as it is now; null when there is none yet */
 export function toOperationWire(
-  { name, definition }: Operation,
+  { name, definition, version }: Operation,
   policy: EffectivePolicy,
   adaptiveMs: number | null,
 ): OperationWire {
@@ -219,6 +223,7 @@ export function toOperationWire(
     description: definition.description,
     params: definition.params,
     kind: definition.run.kind,
+    version,
     hook:
       hook === undefined
         ? null

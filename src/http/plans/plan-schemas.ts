@@ -65,6 +65,18 @@ export const plan = z
     description: z.string().nullable().describe('The description of the request.'),
     strategy: z.record(z.string(), z.unknown()).describe('The strategy of the request.'),
     params: z.record(z.string(), z.unknown()).describe('The params of the request.'),
+    operation: z
+      .strictObject({
+        name: z.string().describe('Its name.'),
+        version: z.string().describe('Which definition of the operation ran.'),
+        params: z.record(z.string(), z.unknown()).describe('Its parameters, with their defaults.'),
+      })
+      .nullable()
+      .describe('The operation that runs this plan; null for a plan of a request.'),
+    policy_version: z
+      .string()
+      .nullable()
+      .describe('Version of the policy file, and `+` and that of the operation. Null without both.'),
     user_id: z.string().describe('The user whom it belongs to.'),
     task_id: z.string().nullable().describe('The task_id of the request.'),
     labels: labelsShown,

@@ -1,5 +1,5 @@
 // Plans over the wire.
-import { isFinished, resultValue } from '../../domain/execution/execution.ts';
+import { isFinished, policyVersionOf, resultValue } from '../../domain/execution/execution.ts';
 import type { PlanResults, PlanView, StepOutcome, StepView } from '../../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
 import { isoTime, isoOrNull } from '../edge/times.ts';
@@ -32,6 +32,8 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     description: plan.spec.description ?? null,
     strategy: plan.spec.strategy,
     params: plan.spec.params ?? {},
+    operation: plan.spec.operation ?? null,
+    policy_version: policyVersionOf(plan),
     user_id: plan.userId,
     task_id: plan.taskId,
     labels: plan.labels,

@@ -10,7 +10,7 @@ import { bodyHash, idempotencyOf } from '../edge/idempotency.ts';
 import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
 import { matchesEtag, readTraceparent } from '../edge/request-headers.ts';
 import { idParams } from '../edge/schemas.ts';
-import { ACCEPT_HEADERS, ACCEPT_REFUSALS } from '../executions/accepting.ts';
+import { ACCEPT_HEADERS, ACCEPT_REFUSALS, type AgainBody, againBody } from '../executions/accepting.ts';
 import type { RequestSchemas } from '../executions/schemas.ts';
 import { accepted, PlanAnswers } from './plan-answers.ts';
 import { plan, planGetQuery, planList, planListQuery, planReport, planSubmitQuery } from './plan-schemas.ts';
@@ -204,16 +204,18 @@ function cancelRoute(
 
 function againRoutes(app: FastifyInstance, { engine: { plans }, answers }: RouteOptions): void {
   for (const again of ['rerun', 'redrive'] as const) {
-    app.route<Params>({
+    app.route<Params & { Body: AgainBody }>({
       method: 'POST',
       url: `/v1/plans/:id/${again}`,
       config: { access: 'submit', headers: ACCEPT_HEADERS, refuses: [409, ...ACCEPT_REFUSALS] },
-      schema: { ...oneOf, ...AGAIN[again], response: accepted },
+      schema: { ...oneOf, ...AGAIN[again], body: againBody, response: accepted },
       async handler(request, reply) {
         const { id } = request.params;
+        const { params = null } = request.body;
         const submitted = await plans[again](request.caller, id, {
+          params,
           trace: readTraceparent(request.headers.traceparent),
-          idempotency: idempotencyOf(request, () => ({ [`${again}_of`]: id })),
+          idempotency: idempotencyOf(request, () => ({ [`${again}_of`]: id, ...request.body })),
         });
         return answers.sendAccepted(request, reply, submitted);
       },

@@ -48,7 +48,7 @@ export function runRoute(app: FastifyInstance, options: RunRouteOptions): void {
       const trace = readTraceparent(request.headers.traceparent);
       request.auditFacts = { what: shortly(spec) };
       const submitted = await engine.submit(request.caller, {
-        ...{ spec, trace, idempotency, rerunOf: null },
+        ...{ spec, trace, idempotency, rerunOf: null, isRaw: true },
         ...(onDisconnect === 'cancel' ? { onDisconnect } : {}),
       });
       const { execution } = submitted;
