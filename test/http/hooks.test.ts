@@ -34,7 +34,7 @@ const operations = {
         {
           name: 'b',
           kind: 'shell',
-          command: 'test -n "$T" && echo ${plan.params.ref} "$PARAM_REF" ${steps.a.stdout}',
+          command: 'test -n "$T" && echo ${plan.params.ref | quote} "$PARAM_REF" ${steps.a.stdout | trim | quote}',
           env: { T: { secret: 'gh' } },
         },
       ],
