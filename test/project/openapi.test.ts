@@ -132,6 +132,8 @@ t.test('every body has examples, and they work against a server with default set
       }
       const answer = await call<{ items?: { status: number }[] }>(method.toUpperCase(), url, value, headers);
       if (operation.operationId === GRANT) t.match(answer, { status: 404, text: /EXECUTION_CREDITS_FILE/ });
+      else if (operation.operationId === 'redrivePlan')
+        t.match(answer, { status: 409, text: /has not finished/ });
       else t.ok(answer.status < 300, `${operation.operationId} ${name}: ${answer.text}`);
       const refused = (answer.body.items ?? []).filter(({ status }) => status >= 300);
       t.same(refused, [], `${operation.operationId} ${name}: each item is accepted`);

@@ -72,7 +72,7 @@ export function compileRun(
     work.issues.push(...environmentIssues(environment, run));
   }
   const root = compileNode(run, [], work);
-  const template: RunTemplate = { kind, root, params, environment };
+  const template: RunTemplate = { hasReferences: false, root, params, environment };
   work.issues.push(...policyFields(run, schema));
   if (work.issues.length === 0) work.issues.push(...sampleIssues(template, schema));
   if (!HAS_ENVIRONMENT.has(kind)) work.issues.push(...unusedIssues(work));

@@ -37,7 +37,8 @@ export type Node =
 
 /** What an operation runs, ready to be filled. */
 export interface RunTemplate {
-  kind: string;
+  /** Of a plan: its texts are read for references later. */
+  hasReferences: boolean;
   root: Node;
   params: ParamsSchema;
   /** Parameters that reach a shell or a script in its environment: name of the parameter, name of the variable. */
@@ -73,8 +74,8 @@ export interface Filled {
   origins: readonly Origin[];
 }
 
-export function fillTree({ kind, root, params }: RunTemplate, valueOf: ValueOf): Filled {
-  const filling: Filling = { valueOf, hasReferences: kind === 'plan', params, problems: [], origins: [] };
+export function fillTree({ hasReferences, root, params }: RunTemplate, valueOf: ValueOf): Filled {
+  const filling: Filling = { valueOf, hasReferences, params, problems: [], origins: [] };
   return { value: fillNode(root, [], filling), problems: filling.problems, origins: filling.origins };
 }
 

@@ -59,7 +59,12 @@ export function compilePlan(
       work.issues.push(
         issue.path[0] === 'run' ? { ...issue, path: [...path, ...issue.path.slice(1)] } : issue,
       );
-  const template: RunTemplate = { kind: 'plan', root: compileNode(run, [], work), params, environment };
+  const template: RunTemplate = {
+    hasReferences: true,
+    root: compileNode(run, [], work),
+    params,
+    environment,
+  };
   if (scripts.length === 0) work.issues.push(...unusedIssues(work));
   if (work.issues.length > 0) return { template, issues: uniqueOf(work.issues), sample: null };
   const { value, problems } = fillTree(template, samplesFor(template));

@@ -50,6 +50,9 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   submitBatch: only('Two commands', {
     executions: [hello, { ...hello, command: 'echo again', idempotency_key: 'example-1' }],
   }),
+  rerunExecution: only('As it was', {}),
+  rerunPlan: only('With another parameter', { params: { version: '1.2.4' } }),
+  redrivePlan: only('With another parameter', { params: { version: '1.2.4' } }),
   updateExecution: only('More time', { timeouts: { attempt_ms: 600_000 } }),
   cancelExecution: only('With a reason', { reason: 'no longer needed' }),
   signalExecution: only('Reload', { signal: 'SIGHUP', scope: 'main' }),
