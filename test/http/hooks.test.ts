@@ -34,7 +34,8 @@ const operations = {
         {
           name: 'b',
           kind: 'shell',
-          command: 'test -n "$T" && echo ${plan.params.ref | quote} "$PARAM_REF" ${steps.a.stdout | trim | quote}',
+          command:
+            'test -n "$T" && echo ${plan.params.ref | quote} "$PARAM_REF" ${steps.a.stdout | trim | quote}',
           env: { T: { secret: 'gh' } },
         },
       ],

@@ -205,6 +205,12 @@ export function operationSchema(limits: SpecLimits) {
     })
     .superRefine((one, context) => {
       if (!hasSteps(one.run)) return;
+      if (one.hook?.answer === 'raw')
+        context.addIssue({
+          code: 'custom',
+          path: ['hook', 'answer'],
+          message: 'must be accepted or wait: a plan has no output of its own',
+        });
       const ofSteps = OF_STEPS.filter((name) => one[name] !== undefined).map((name) => [name]);
       const times = Object.keys(one.timeouts ?? {}).filter((name) => name !== 'total_ms');
       for (const path of [...ofSteps, ...times.map((name) => ['timeouts', name])])
