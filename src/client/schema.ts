@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 05c012595e8bede91d29a5482d2f72efd30d45fd97af69b17dff5d4c1234d37c.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 f81fc709c73040058d1fdd134f0102dbc939f19402aa007b0fdebff9f7a39dd4.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Run an execution again
-         * @description Submits a new execution with the spec of a finished one.
+         * @description Submits a new execution with the spec of a finished one; of an operation or a plan, with changed `params`.
          *
          *     Requires the scope `submit`.
          */
@@ -2990,6 +2990,13 @@ export interface components {
             /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
             grace_ms?: number;
         };
+        /** @description What changes when it runs again. */
+        AgainRequest: {
+            /** @description Parameters of the operation or the plan that change; the others stay. */
+            params?: {
+                [key: string]: unknown;
+            };
+        };
         WarmRequest: {
             /** @description Specs with a `cache` block, or operations that have one. */
             executions: components["schemas"]["Spec"][];
@@ -3111,7 +3118,7 @@ export interface components {
             trace_id: string;
             /** @description The weakest isolation that its attempts accept. */
             isolation: components["schemas"]["IsolationTier"];
-            /** @description Version of the policy file that allowed it; null without a policy file. */
+            /** @description Version of the policy file that allowed it, if there is one; for an operation and the steps of one, `+` and the version of the operation. Null without both. */
             policy_version: string | null;
             /** @description The administrator who submitted it for its user. */
             submitted_by: string | null;
@@ -4383,6 +4390,19 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
+            /** @description The operation that runs this plan; null for a plan of a request. */
+            operation: {
+                /** @description Its name. */
+                name: string;
+                /** @description Which definition of the operation ran. */
+                version: string;
+                /** @description Its parameters, with their defaults. */
+                params: {
+                    [key: string]: unknown;
+                };
+            } | null;
+            /** @description Version of the policy file, and `+` and that of the operation. Null without both. */
+            policy_version: string | null;
             /** @description The user whom it belongs to. */
             user_id: string;
             /** @description The task_id of the request. */
@@ -4984,7 +5004,9 @@ export interface components {
              * @description What it runs.
              * @enum {string}
              */
-            kind: "exec" | "shell" | "script" | "aws_cli" | "http";
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "plan";
+            /** @description Names this definition; `policy_version` of its executions ends with it. */
+            version: string;
             /** @description How other systems start it by signed requests; null: they cannot. */
             hook: {
                 /** @description Where deliveries are sent. */
@@ -7132,7 +7154,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished: at once, from the cache, or while `Prefer: wait` waited. */
             200: {
@@ -7174,6 +7200,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8130,7 +8158,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8170,6 +8202,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8199,7 +8233,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8239,6 +8277,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
