@@ -55,11 +55,13 @@ function readList(file: string): unknown {
 /** What the operations file would be refused for is a problem of its hook. */
 function checked({ converted, remarks }: Conversion): Conversion {
   const limits = limitsOf(loadConfig({}));
-  const check = hookChecker(celConditions(() => Promise.reject(new ConditionError('is not evaluated here'))));
+  const checkHook = hookChecker(
+    celConditions(() => Promise.reject(new ConditionError('is not evaluated here'))),
+  );
   const all = [...remarks];
   const good = converted.filter(({ hook, operation, definition }) => {
     const text = JSON.stringify({ operations: { [operation]: definition } });
-    const read = parseOperations(text, limits, check);
+    const read = parseOperations(text, limits, { checkHook });
     if (!('problems' in read)) return true;
     for (const { path, message } of read.problems) {
       const field = path.replace(`operations.${operation}.`, '');
