@@ -25,6 +25,7 @@ const PROGRAMS = {
   'bin/server': 'src/bin/server.ts',
   'bin/keys': 'src/bin/keys.ts',
   'bin/import': 'src/bin/import.ts',
+  'bin/transfer': 'src/bin/transfer.ts',
   'bin/writer': 'src/store/sqlite/writer.ts',
   'bin/condition-worker': 'src/expressions/condition-worker.ts',
   'cli/main': 'src/cli/main.ts',

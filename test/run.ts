@@ -18,8 +18,8 @@ process.env.NODE_COMPILE_CACHE = resolve(join(CACHE, 'compiled'));
 /** Tests wait most of their time: for processes, disks and each other. */
 const LANES = 3 * availableParallelism();
 
-/** What needs longer has a command of its own: `npm run test:faults`. */
-const APART = 'test/faults/';
+/** What needs longer has commands of its own: `npm run test:faults`, `npm run test:postgres`. */
+const APART = ['test/faults/', 'test/postgres/'];
 
 const times = lastTimes();
 /** The longest first, so that none runs alone at the end; a file that has never run here counts by its size. */
@@ -34,7 +34,7 @@ function chosen(args: string[]): { checks: readonly Command[]; files: string[] }
   }
   if (args.length > 0)
     return { checks: [], files: all.filter((file) => args.some((prefix) => file.startsWith(prefix))) };
-  return { checks: checksOf(['.']), files: all.filter((file) => !file.startsWith(APART)) };
+  return { checks: checksOf(['.']), files: all.filter((file) => !APART.some((dir) => file.startsWith(dir))) };
 }
 
 const report = new Report();

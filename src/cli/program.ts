@@ -26,6 +26,7 @@ import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/server.ts';
 import { scheduleCommands } from './commands/schedules.ts';
 import { showCommand } from './commands/show.ts';
+import { storeCommands } from './commands/store.ts';
 import { Exit, EXIT } from './exits.ts';
 import { Session } from './session.ts';
 import type { GlobalOptions } from './settings.ts';
@@ -73,6 +74,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   mcpCommand(program, session);
   keysCommands(program, session, end);
   importCommand(program, session, end);
+  storeCommands(program, end);
   loginCommands(program, session);
   doctorCommand(program, session, end);
   completionCommand(program, session);

@@ -94,6 +94,11 @@ export class Memory {
     };
   }
 
+  /** Counts by their names, as far as they are not zero. */
+  named(kind: Exclude<Kept, 'listeners'>): [name: string, n: number][] {
+    return [...this.#facts[kind]].filter(([, n]) => n !== 0);
+  }
+
   toDeliveries(): { pending: number; dropped: number } {
     const { counts } = this.source;
     return { pending: counts('pending'), dropped: counts('dropped') };

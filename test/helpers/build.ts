@@ -12,6 +12,7 @@ import { checkedHost } from './checked-host.ts';
 import { answerCheck } from './openapi-check.ts';
 import { type Lifetime, ofFile } from './scope.ts';
 import { until, withEnvironment } from './processes.ts';
+import { storeOf } from './store-of.ts';
 import { tempDir } from './temp.ts';
 
 export interface Answer<Body = unknown> {
@@ -66,6 +67,7 @@ export async function service(
     EXECUTION_PORT: '0',
     EXECUTION_DATA_DIR: dataDir,
     EXECUTION_KILL_GRACE_MS: '1000',
+    ...(await storeOf(t, dataDir)),
     ...env,
   });
   const app = await buildApp(

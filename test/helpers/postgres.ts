@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { Connection, Database } from '../../src/store/postgres/database.ts';
 import type { Lifetime } from './scope.ts';
+import { endWithThisProcess } from './watchdog.ts';
 
 /** PostgreSQL refuses to run as root. */
 const NOBODY = { uid: 65_534, gid: 65_534 };
@@ -93,10 +94,13 @@ async function connected(url: string): Promise<pg.Client> {
   return client;
 }
 
-export async function startCluster(t: Lifetime): Promise<Cluster> {
+/** `settings` of PostgreSQL come after those of each cluster of the tests. */
+export async function startCluster(t: Lifetime, settings: readonly string[] = []): Promise<Cluster> {
   const { bin, temp } = programs();
   const home = mkdtempSync(join(tmpdir(), 'execd-pg-'));
   give(home);
+  // It removes the directories, too.
+  endWithThisProcess(t, home, temp === null ? [] : [temp]);
   const dir = join(home, 'data');
   const made = spawnSync(
     join(bin, 'initdb'),
@@ -119,7 +123,7 @@ export async function startCluster(t: Lifetime): Promise<Cluster> {
   writeFileSync(join(dir, 'pg_hba.conf'), ACCESS);
   let server: ChildProcess;
   const start = async () => {
-    const args = ['-D', dir, '-k', home, ...QUICK.flatMap((setting) => ['-c', setting])];
+    const args = ['-D', dir, '-k', home, ...[...QUICK, ...settings].flatMap((setting) => ['-c', setting])];
     server = spawn(join(bin, 'postgres'), args, { ...AS, stdio: ['ignore', 'ignore', 'pipe'] });
     const lines = createInterface({ input: server.stderr as NodeJS.ReadableStream });
     await new Promise<void>((resolve, reject) => {
@@ -140,8 +144,6 @@ export async function startCluster(t: Lifetime): Promise<Cluster> {
   t.teardown(async () => {
     await emptier?.end();
     await end('SIGQUIT');
-    for (const path of [home, temp])
-      if (path !== null) rmSync(path, { recursive: true, force: true, maxRetries: 10 });
   });
   const url = (database: string, user = 'postgres') =>
     `postgres://${user}@localhost/${database}?host=${home}`;

@@ -1,11 +1,14 @@
 import { writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
 import { mintKey } from '../../src/access/mint.ts';
 import { createClock } from '../../src/app/clock.ts';
 import type { KeyRequest } from '../../src/domain/access/api-key-schema.ts';
+import { OWN_COLUMNS, TABLES } from '../../src/domain/ports/transfer.ts';
 import { openKeyTable } from '../../src/store/postgres/key-table.ts';
 import { Database } from '../../src/store/postgres/database.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
+import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { PostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts';
 import { service } from '../helpers/build.ts';
 import { KeptDatabase, proxied, startCluster } from '../helpers/postgres.ts';
@@ -102,6 +105,48 @@ t.test('what cannot be used is refused, and says why', async (t) => {
   await cluster.run(`UPDATE execd.meta SET value = 'other' WHERE name = 'program'`, name);
   await refused(url, /was not made by execd/);
 });
+
+t.test(
+  'every table is moved to another store, or derived again there, and has the same columns in both',
+  async (t) => {
+    const embedded = new DatabaseSync(':memory:');
+    for (const step of MIGRATIONS) embedded.exec(step);
+    const columns = new Map<string, { embedded: string[]; postgres: string[] }>();
+    const of = (table: string) => {
+      const one = columns.get(table) ?? { embedded: [], postgres: [] };
+      columns.set(table, one);
+      return one;
+    };
+    const ofEmbedded = `SELECT m.name AS "table", c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'`;
+    const ofPostgres = `SELECT table_name::text AS table, column_name::text AS name FROM information_schema.columns
+    WHERE table_schema = 'execd'`;
+    const connection = await kept.connect();
+    for (const { table, name } of embedded.prepare(ofEmbedded).all() as Column[])
+      of(table).embedded.push(name);
+    for (const { table, name } of await connection.query<Column>(ofPostgres)) of(table).postgres.push(name);
+    await connection.close();
+    embedded.close();
+    // A row of an execution has these with it; the others are counted, or made by triggers.
+    const derived = [
+      'execution_specs',
+      'execution_results',
+      'execution_costs',
+      'blobs',
+      'user_blobs',
+      'file_use',
+    ];
+    derived.push('delivery_lanes', 'sqlite_sequence', 'batches', 'counters', 'usages', 'migrations', 'usage_sums', 'queue_changes');
+    t.same(
+      [...columns.keys()].toSorted(),
+      [...TABLES, ...derived].toSorted(),
+      'a new table belongs to one of the two',
+    );
+    for (const table of TABLES.filter((name) => name !== 'executions')) {
+      const { embedded: one, postgres: other } = of(table);
+      t.same(one.toSorted(), other.filter((name) => name !== OWN_COLUMNS[table]).toSorted(), table);
+    }
+  },
+);
 
 t.test('a server that is too old, or cannot be written to, is refused', async (t) => {
   const server = { version: 130_004, name: '13.4', encoding: 'UTF8', standby: false, database: 'x' };

@@ -201,6 +201,25 @@ function remove(writing: Writing, removed: readonly ExecutionRow[]): void {
   for (const name of ['dropSpecs', 'dropResults', 'dropExecutions'] as const) writing.run(name, seqs);
 }
 
+/** Statements that store executions with their specs and results, as they are; those that are there stay. */
+export function executionStatements(rows: readonly ExecutionRow[]): Statement[] {
+  const ended = rows.filter(({ result }) => result !== null);
+  const columns = [...STATE_COLUMNS, ...CAUSE_COLUMNS];
+  const of = <K extends string>(table: string, names: readonly K[], all: Rows<K>): Statement => ({
+    text: insertInto(table, names, 'ON CONFLICT DO NOTHING'),
+    values: valuesOf(names, all) as Value[],
+  });
+  return [
+    of(
+      'executions',
+      columns,
+      rows.map((row) => ({ ...row, ...causeOf(row) })),
+    ),
+    of('execution_specs', SPEC_COLUMNS, rows.map(specOf)),
+    of('execution_results', ['seq', 'result'], ended),
+  ];
+}
+
 const NAMED = ['keys', 'openKeys', 'counts', 'pending', 'last'] as const;
 const COUNTER_COLUMNS = ['kind', 'name', 'n'] as const;
 

@@ -28,6 +28,7 @@ import {
   StoreError,
   type StoreStats,
 } from '../../domain/ports/store.ts';
+import { HALF_IMPORTED } from '../../domain/ports/transfer.ts';
 import type { QueueUse } from '../../domain/shares.ts';
 import { AnswerSender } from '../answer-sender.ts';
 import { type GatheredGroup, Gathering } from '../gathering.ts';
@@ -58,6 +59,7 @@ import {
 import { readQueuePlace } from './reads/queue-place.ts';
 import { Reads } from './reads/reads.ts';
 import { WebhookReader } from './reads/webhook-reads.ts';
+import { importMark } from './transfer.ts';
 import { isOfData, storeError } from './trouble.ts';
 import { LeaseOver, Writer } from './writer.ts';
 
@@ -148,6 +150,7 @@ export class PostgresStore implements Store {
       connection = await this.#database.connect();
       await this.#writer.takeOver(connection);
       await migrate(connection);
+      if ((await importMark(connection))?.isDone === false) throw new StoreError(HALF_IMPORTED);
       this.#writer.begin(connection);
       this.#instanceId = await kept(connection, 'instance_id', crypto.randomUUID());
       this.#linkKey = await kept(connection, 'link_key', randomBytes(32).toString('hex'));

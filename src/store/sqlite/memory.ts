@@ -1,88 +1,28 @@
 // Counts what the tables hold, for the memory of the store: once, at the start.
+import { type Counted, count } from '../counted.ts';
 import { Memory } from '../memory.ts';
-import type { ExecutionRow } from '../rows.ts';
 import { WITH_SPEC } from './columns.ts';
 import type { Statements } from './statements.ts';
-import { countOf, ROW_BYTES, TEXTS } from '../rules/counting.ts';
-import type { CountName } from '../rules/facts.ts';
+import { ROW_BYTES, TEXTS } from '../rules/counting.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
 
 export function readMemory(db: Statements): Memory {
   const memory = new Memory();
-  readExecutions(db, memory);
-  readBytes(db, memory);
-  readWebhooks(db, memory);
+  count(memory, {
+    executions: db.all(EXECUTIONS) as Counted['executions'],
+    live: db.all(LIVE) as Counted['live'],
+    ended: db.all(ENDED) as Counted['ended'],
+    keys: db.all(KEYS) as Counted['keys'],
+    openKeys: db.all(OPEN_KEYS) as Counted['openKeys'],
+    storeBytes: db.all(STORE_BYTES) as Counted['storeBytes'],
+    logBytes: db.all(LOG_BYTES) as Counted['logBytes'],
+    pending: db.all(PENDING) as Counted['pending'],
+  });
+  for (const row of db.all(STANDING) as WebhookRow[]) memory.listen(row);
   for (const [what, text] of Object.entries(LAST)) {
     memory.set('last', what, (db.one(text) as { n: number | null } | undefined)?.n ?? 0);
   }
   return memory;
-}
-
-function readExecutions(db: Statements, memory: Memory): void {
-  const { users } = memory;
-  const rows = db.all(EXECUTIONS) as (CountedRow & { n: number })[];
-  for (const row of rows) {
-    const name = countOf(row);
-    if (name !== null) count(memory, name, row.n);
-    if (row.phase === 'done' && row.plan_id !== null) count(memory, 'finishedSteps', row.n);
-  }
-  for (const { user_id, status, phase, n } of db.all(LIVE) as LiveRow[]) {
-    users.change(user_id, status === 'running' ? 'running' : 'waiting', n);
-    if (phase === 'scheduled_retry') users.change(user_id, 'retrying', n);
-  }
-  for (const { user_id, n } of db.all(ENDED) as { user_id: string; n: number }[]) {
-    users.change(user_id, 'kept', n);
-  }
-  for (const { key, n } of db.all(KEYS) as { key: string; n: number }[]) {
-    memory.set('keys', key, n);
-  }
-  for (const { user_id, key, n } of db.all(OPEN_KEYS) as OpenKeyRow[]) {
-    memory.set('openKeys', key, n);
-    users.change(user_id, 'keys', 1);
-  }
-}
-
-function readBytes(db: Statements, { users }: Memory): void {
-  for (const { user_id, bytes } of db.all(STORE_BYTES) as { user_id: string; bytes: number }[]) {
-    users.change(user_id, 'storeBytes', bytes);
-  }
-  for (const { user_id, bytes, n } of db.all(LOG_BYTES) as LogRow[]) {
-    if (user_id === null) continue;
-    users.change(user_id, 'logBytes', bytes);
-    users.change(user_id, 'logs', n);
-  }
-}
-
-function readWebhooks(db: Statements, memory: Memory): void {
-  for (const row of db.all(STANDING) as WebhookRow[]) memory.listen(row);
-  for (const { user_id, n } of db.all(PENDING) as { user_id: string; n: number }[]) {
-    memory.set('pending', user_id, n);
-    count(memory, 'pending', n);
-  }
-}
-
-function count(memory: Memory, name: CountName, by: number): void {
-  memory.set('counts', name, memory.source.counts(name) + by);
-}
-
-type CountedRow = Pick<ExecutionRow, 'status' | 'phase' | 'pool' | 'plan_id'>;
-interface LiveRow {
-  user_id: string;
-  status: 'pending' | 'running';
-  phase: ExecutionRow['phase'];
-  n: number;
-}
-
-interface OpenKeyRow {
-  user_id: string;
-  key: string;
-  n: number;
-}
-
-interface LogRow {
-  user_id: string | null;
-  bytes: number;
-  n: number;
 }
 
 const EXECUTIONS = `SELECT status, phase, pool, min(plan_id) AS plan_id, count(*) AS n FROM executions
@@ -113,7 +53,7 @@ const STANDING =
   'SELECT * FROM webhooks WHERE execution_id IS NULL AND disabled IS NULL ORDER BY created_at, id';
 const PENDING = `SELECT user_id, count(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY user_id`;
 // Numbers that others have seen are never given out twice, so that removed rows count too.
-const LAST = {
+export const LAST = {
   execution: 'SELECT max(seq) AS n FROM executions',
   event: `SELECT seq AS n FROM sqlite_sequence WHERE name = 'events'`,
   entry: `SELECT seq AS n FROM sqlite_sequence WHERE name = 'ledger'`,

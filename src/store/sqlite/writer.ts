@@ -3,7 +3,8 @@
 import { parentPort } from 'node:worker_threads';
 import { DatabaseSync } from 'node:sqlite';
 import type { Replica } from '../../domain/ports/replica.ts';
-import type { Shares } from '../../domain/ports/store.ts';
+import { type Shares, StoreError } from '../../domain/ports/store.ts';
+import { HALF_IMPORTED } from '../../domain/ports/transfer.ts';
 import type { GroupReply, RulePart } from '../rules/parts.ts';
 import { Batches, type BatchOptions } from './batches.ts';
 import type { Counts, UserUsage } from '../memory.ts';
@@ -11,6 +12,7 @@ import type { GroupFailure } from '../results.ts';
 import { migrate } from './migrations.ts';
 import { openPrivately } from './private-database.ts';
 import { Statements } from './statements.ts';
+import { importMark } from './import-mark.ts';
 
 export interface OpenRequest extends BatchOptions {
   type: 'open';
@@ -88,6 +90,7 @@ function open(request: OpenRequest): WriterReply {
   db = openPrivately(request.file, BUSY_MS);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000');
   migrate(db, request.file);
+  if (importMark(db)?.isDone === false) throw new StoreError(HALF_IMPORTED);
   db.exec('BEGIN IMMEDIATE');
   statements = new Statements(db);
   statements.run(`INSERT OR IGNORE INTO meta (name, value) VALUES ('instance_id', ?)`, request.instanceId);

@@ -1,0 +1,229 @@
+// A store that moves: from the data directory to PostgreSQL and back, with everything in it.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { StoreFilling, StoreReading } from '../../src/domain/ports/transfer.ts';
+import { type End, exportStore } from '../../src/import/export-store.ts';
+import { importStore } from '../../src/import/import-store.ts';
+import { linesOf } from '../../src/import/lines.ts';
+import { recount } from '../../src/store/postgres/recount.ts';
+import { Database } from '../../src/store/postgres/database.ts';
+import * as postgres from '../../src/store/postgres/transfer.ts';
+import * as sqlite from '../../src/store/sqlite/transfer.ts';
+import { client, type Service, service, shell } from '../helpers/build.ts';
+import { bearerOf } from '../helpers/keys.ts';
+import { startCluster } from '../helpers/postgres.ts';
+import { until } from '../helpers/processes.ts';
+import { receiver } from '../helpers/receiver.ts';
+import { ofFile } from '../helpers/scope.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const cluster = await startCluster(ofFile());
+const OPERATIONS = `
+operations:
+  greet:
+    run: { kind: exec, program: /bin/echo, args: [hello] }
+    cost: { per_run: 7 }
+    cache: { ttl_s: 3600 }
+`;
+const PRICES = 'prices:\n  shell: { per_run: 1 }\n';
+
+function settings(t: Test): Record<string, string> {
+  const dir = tempDir(t);
+  const file = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text, { mode: 0o600 });
+    return join(dir, name);
+  };
+  return {
+    EXECUTION_OPERATIONS_FILE: file('operations.yaml', OPERATIONS),
+    EXECUTION_CREDITS_FILE: file('credits.yaml', PRICES),
+    EXECUTION_DATA_DIR: tempDir(t),
+    EXECUTION_EGRESS_ALLOW: '127.0.0.1',
+  };
+}
+
+const ok = async <T>(answer: Promise<{ status: number; text: string; body: T }>): Promise<T> => {
+  const { status, text, body } = await answer;
+  if (status >= 300) throw new Error(`${status}: ${text}`);
+  return body;
+};
+
+/** Something of each kind that a store keeps. Returns the key that is needed from then on. */
+async function fill(t: Test, s: Service): Promise<string> {
+  const there = await receiver(t);
+  await ok(s.call('POST', '/v1/accounts/local/grants', { amount: 1000 }));
+  await ok(s.call('POST', '/v1/webhooks', { url: there.url }));
+  await s.run(
+    shell('printf "a\\0b\\342\\200\\250c"', { labels: { team: 'ä', 'x.y': '1' }, task_id: 'nightly' }),
+  );
+  await s.run(shell('exit 3', { retry: { attempts: 2, min_ms: 1 } }), { 'idempotency-key': 'once' });
+  await s.run({ kind: 'operation', name: 'greet' });
+  await s.run({ kind: 'operation', name: 'greet' });
+  const plan = await ok(
+    s.call<{ id: string }>('POST', '/v1/plans', {
+      strategy: { type: 'serial' },
+      steps: [
+        { name: 'one', ...shell('echo 1') },
+        { name: 'two', ...shell('exit 1') },
+        { name: 'three', ...shell('true') },
+      ],
+    }),
+  );
+  await s.finished(plan.id);
+  const key = { user: 'local', scopes: ['submit', 'read', 'cancel', 'admin'], may_run: 'any' };
+  await until('all is told', async () => there.received.length >= 3);
+  await ok(s.call('POST', '/v1/executions', shell('true', { delay_ms: 86_400_000 })));
+  await ok(s.call('PUT', '/v1/schedules/nightly', { cron: '0 3 1 1 *', execution: shell('true') }));
+  await ok(s.call('PUT', '/v1/admin/pauses/operation:greet', { reason: 'moving' }));
+  return (await ok(s.call<{ key: string }>('POST', '/v1/admin/keys', key))).key;
+}
+
+const LISTS = [
+  '/v1/executions?limit=100',
+  '/v1/plans',
+  '/v1/schedules',
+  '/v1/webhooks',
+  '/v1/accounts/local',
+  '/v1/accounts/local/entries',
+  '/v1/admin/keys',
+  '/v1/admin/pauses',
+];
+
+async function looks(s: Service): Promise<Record<string, unknown>> {
+  const seen: Record<string, unknown> = {};
+  const look = async (path: string) => {
+    const text = JSON.stringify(await ok(s.call('GET', path)));
+    seen[path] = JSON.parse(text.replaceAll(/"last_used_at":"[^"]+"/g, '"last_used_at":null'));
+  };
+  for (const path of LISTS) await look(path);
+  const { items } = seen[LISTS[0] as string] as { items: { id: string; phase: string }[] };
+  for (const { id, phase } of items) {
+    await look(`/v1/executions/${id}`);
+    // What waits is followed to its end.
+    if (phase !== 'done') continue;
+    await look(`/v1/executions/${id}/logs?format=ndjson`);
+    await look(`/v1/executions/${id}/events`);
+  }
+  return seen;
+}
+
+async function exported(reading: Promise<StoreReading> | StoreReading): Promise<string> {
+  const one = await reading;
+  let text = '';
+  const head = { version: '1', id: crypto.randomUUID(), at: '2026-01-01T00:00:00Z' };
+  await exportStore(one, head, async (piece) => void (text += piece));
+  await one.close();
+  return text;
+}
+
+async function imported(text: string, filling: Promise<StoreFilling> | StoreFilling, failsAfter = Infinity) {
+  const one = await filling;
+  try {
+    async function* bytes() {
+      // Pieces end in the middle of lines and of characters.
+      const all = Buffer.from(text);
+      for (let at = 0; at < all.length; at += 1001) {
+        if (at > failsAfter) throw new Error('cut off');
+        yield all.subarray(at, at + 1001);
+      }
+    }
+    return await importStore(linesOf(bytes()), one);
+  } finally {
+    await one.close();
+  }
+}
+
+const endOf = (text: string): End => JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as End;
+
+t.test('a store moves to PostgreSQL and back, and every answer is the same', async (t) => {
+  const env = settings(t);
+  const url = await cluster.database();
+  const first = await service(t, env);
+  const auth = bearerOf(await fill(t, first));
+  const as = (s: Service): Service => ({ ...s, ...client(s.url, auth) });
+  const before = await looks(as(first));
+  await first.stop();
+  const dir = env.EXECUTION_DATA_DIR as string;
+  const text = await exported(sqlite.readStore(dir));
+
+  await t.rejects(imported(text, postgres.fillStore(url), text.length / 2), /cut off/);
+  await t.rejects(service(t, { ...env, EXECUTION_DATABASE_URL: url }), /holds part of an export/);
+  t.match(await imported(text, postgres.fillStore(url)), { isKnown: false });
+  t.same(await imported(text, postgres.fillStore(url)), { isKnown: true });
+
+  const second = as(await service(t, { ...env, EXECUTION_DATABASE_URL: url }));
+  t.same(await looks(second), before);
+  const again = await second.call(
+    'POST',
+    '/v1/executions',
+    shell('exit 3', { retry: { attempts: 2, min_ms: 1 } }),
+    { 'idempotency-key': 'once' },
+  );
+  t.equal(again.headers.get('idempotency-replayed'), 'true');
+  await ok(second.call('DELETE', '/v1/admin/pauses/operation:greet'));
+  const { id, revision } = await second.run(shell('echo on'));
+  await until('it is charged', async () => (await second.finished(id)).revision > revision || revision > 2);
+  const after = await looks(second);
+  const back = await exported(postgres.readStore(url));
+  await second.stop();
+
+  const counters = async () => {
+    const database = new Database({ url, connections: 1, name: 'test' });
+    const rows = [
+      await database.read(`SELECT * FROM execd.counters WHERE kind <> 'last' ORDER BY kind, name`),
+      await database.read('SELECT * FROM execd.usages ORDER BY user_id'),
+      await database.read('SELECT * FROM execd.usage_sums ORDER BY name'),
+    ];
+    await database.close();
+    return rows;
+  };
+  const counted = await counters();
+  const database = new Database({ url, connections: 1, name: 'test' });
+  const connection = await database.connect();
+  await connection.send('BEGIN');
+  await recount(connection);
+  await connection.send('COMMIT');
+  await connection.close();
+  await database.close();
+  t.same(await counters(), counted, 'counting again comes to what was counted along the way');
+
+  const other = tempDir(t);
+  await imported(back, sqlite.fillStore(other));
+  t.same(endOf(await exported(sqlite.readStore(other))), endOf(back));
+  const third = as(await service(t, { ...env, EXECUTION_DATA_DIR: other }));
+  const there = await looks(third).catch((error: unknown) => error);
+  t.type(there, Error, 'logs stay in the data directory');
+  t.same(await ok(third.call('GET', LISTS[0] as string)), after[LISTS[0] as string]);
+});
+
+t.test('what is no whole export, or does not fit, is refused by name', async (t) => {
+  const s = await service(t);
+  await s.run(shell('true'));
+  const text = await exported(sqlite.readStore(s.dataDir));
+  await t.rejects(async () => sqlite.fillStore(s.dataDir), /is in use by another execd/);
+  await s.stop();
+  const lines = text.trimEnd().split('\n');
+  const refused = async (given: string, message: RegExp, dir = tempDir(t)) =>
+    t.rejects(imported(given, sqlite.fillStore(dir)), { message });
+  await refused('', /not an export of execd/);
+  await refused('{"step": "x"}\n', /not an export of execd/);
+  await refused(text.replace('"format":1', '"format":2'), /has the format 2; this execd reads the format 1/);
+  await refused(lines.slice(0, -1).join('\n'), /the file ends early/);
+  await refused(lines.slice(0, 3).join('\n').slice(0, -5), /line 3 of the file is not a whole line/);
+  await refused(`${text}{}\n`, /something after the end/);
+  await refused(text.replace('["events",', '["stories",'), /execd knows no table "stories"/);
+  await refused(
+    text.replace('"command\\":\\"true', '"command\\":\\"evil'),
+    /the table executions of the store has other values/,
+  );
+  await refused(
+    lines.filter((line) => !line.includes('"accepted"')).join('\n'),
+    /events of the store has \d+ rows instead of \d+/,
+  );
+  await refused(text, /the store is not empty: it has rows in executions/, s.dataDir);
+  const half = tempDir(t);
+  await t.rejects(imported(text, sqlite.fillStore(half), text.length / 2), /cut off/);
+  await refused(await exported(sqlite.readStore(s.dataDir)), /holds part of another export/, half);
+  const column = text.replace('["labels",{', '["labels",{"x) --":1,');
+  if (column !== text) await refused(column, /is not the name of a column/);
+});
