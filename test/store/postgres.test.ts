@@ -106,6 +106,11 @@ t.test('what cannot be used is refused, and says why', async (t) => {
   await refused(url, /was not made by execd/);
 });
 
+interface Column {
+  table: string;
+  name: string;
+}
+
 t.test(
   'every table is moved to another store, or derived again there, and has the same columns in both',
   async (t) => {
