@@ -126,7 +126,7 @@ t.test(
     const ofPostgres = `SELECT table_name::text AS table, column_name::text AS name FROM information_schema.columns
     WHERE table_schema = 'execd'`;
     const connection = await kept.connect();
-    for (const { table, name } of embedded.prepare(ofEmbedded).all() as Column[])
+    for (const { table, name } of embedded.prepare(ofEmbedded).all() as unknown as Column[])
       of(table).embedded.push(name);
     for (const { table, name } of await connection.query<Column>(ofPostgres)) of(table).postgres.push(name);
     await connection.close();
@@ -140,7 +140,16 @@ t.test(
       'user_blobs',
       'file_use',
     ];
-    derived.push('delivery_lanes', 'sqlite_sequence', 'batches', 'counters', 'usages', 'migrations', 'usage_sums', 'queue_changes');
+    derived.push(
+      'delivery_lanes',
+      'sqlite_sequence',
+      'batches',
+      'counters',
+      'usages',
+      'migrations',
+      'usage_sums',
+      'queue_changes',
+    );
     t.same(
       [...columns.keys()].toSorted(),
       [...TABLES, ...derived].toSorted(),
