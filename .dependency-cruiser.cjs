@@ -119,7 +119,11 @@ module.exports = {
       ['^src/domain/', '^src/config/', '^src/journal/redactor\\.ts$'],
       'The files that the operator writes, read and checked whole.',
     ),
-    room('import', ['^src/domain/'], 'Records of execd 1.0 become executions; whole stores are written to files and read from them.'),
+    room(
+      'import',
+      ['^src/domain/'],
+      'Records of execd 1.0 become executions; whole stores are written to files and read from them.',
+    ),
     room(
       'runners',
       [
@@ -207,14 +211,21 @@ module.exports = {
     },
     room(
       'cli',
-      ['^src/client/', '^src/mcp/stdio\\.ts$', '^src/(bin/(server|keys|import-webhook|transfer)|app/version)\\.ts$'],
+      [
+        '^src/client/',
+        '^src/mcp/stdio\\.ts$',
+        '^src/(bin/(server|keys|import-webhook|transfer)|app/version)\\.ts$',
+      ],
       'The command line speaks to the HTTP API through the client.',
     ),
     {
       name: 'cli-loads-programs-when-they-are-run',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/bin/(server|keys|import-webhook|transfer)\\.ts$', dependencyTypesNot: ['dynamic-import'] },
+      to: {
+        path: '^src/bin/(server|keys|import-webhook|transfer)\\.ts$',
+        dependencyTypesNot: ['dynamic-import'],
+      },
     },
     {
       name: 'http-sees-the-engine-as-a-type',
