@@ -105,6 +105,20 @@ module.exports = {
     },
     room('access', ['^src/domain/', '^src/resilience/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
+    room('tracing', ['^src/domain/', '^src/config/tracing-settings\\.ts$'], 'Traces listen and give out ids.'),
+    {
+      name: 'tracing-is-loaded-when-it-is-on',
+      comment: 'A server without traces starts without what records them.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/tracing/' },
+      to: { path: '^src/tracing/', dependencyTypesNot: ['dynamic-import'] },
+    },
+    {
+      name: 'opentelemetry-in-one-room',
+      severity: 'error',
+      from: { path: '^(src|console)/', pathNot: '^src/tracing/' },
+      to: { path: '^node_modules/@opentelemetry/' },
+    },
     room(
       'webhooks',
       ['^src/domain/', '^src/resilience/'],

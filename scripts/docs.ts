@@ -1,6 +1,7 @@
 // Writes what is generated of the documentation: .env.example, docs/metrics.md, and the table of docs/errors.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { envExample } from '../src/config/load.ts';
+import { TRACING_VARIABLES } from '../src/config/tracing-settings.ts';
 import { type MetricSpec, SUBJECTS } from '../src/observe/metric-catalogue.ts';
 import { CATALOGUE, classOf } from '../src/domain/errors.ts';
 
@@ -36,11 +37,17 @@ export function errorTables(): string {
   ].join('\n');
 }
 
+/** The variables of traces as Markdown. */
+export function tracingTable(): string {
+  const rows = Object.entries(TRACING_VARIABLES).map(([name, about]) => `| \`${name}\` | ${about} |`);
+  return ['| variable | meaning |', '| --- | --- |', ...rows, ''].join('\n');
+}
+
 /** A document with its table replaced by the current one. */
-export function withTables(text: string): string {
+export function withTables(text: string, tables = errorTables()): string {
   const [before = '', rest = ''] = text.split(BEGIN);
   const [, after = ''] = rest.split(END);
-  return before + BEGIN + errorTables() + END + after;
+  return before + BEGIN + tables + END + after;
 }
 
 /** docs/metrics.md, from the catalogue. */
@@ -92,5 +99,7 @@ function exampleOf({ name, type, labels, query }: MetricSpec): string {
 if (import.meta.main) {
   writeFileSync(root('.env.example'), envExample());
   writeFileSync(root('docs/metrics.md'), metricsDocument());
+  const tracing = root('docs/tracing.md');
+  writeFileSync(tracing, withTables(readFileSync(tracing, 'utf8'), tracingTable()));
   writeFileSync(root('docs/errors.md'), withTables(readFileSync(root('docs/errors.md'), 'utf8')));
 }

@@ -171,7 +171,7 @@ class Life {
   }
 
   async #end(): Promise<void> {
-    const { server, metricsServer, engine, listeners, conditions } = this.#whole;
+    const { server, metricsServer, parts, engine, listeners, conditions } = this.#whole;
     this.#ending.abort();
     await this.#warming;
     await engine.drain();
@@ -183,5 +183,6 @@ class Life {
     await server.close();
     await metricsServer.close();
     await listeners.audit.close();
+    await parts.tracing?.close();
   }
 }

@@ -22,7 +22,7 @@ export interface EngineMates {
 
 export function buildEngine(
   { config, log, clock, overrides, places }: Setting,
-  { store, journal, runner, requests, rules, secrets, operations, prices, hasCredits, keys }: Parts,
+  { store, journal, runner, requests, rules, secrets, operations, prices, hasCredits, keys, tracing }: Parts,
   { circuits, conditions, onScheduleRun }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
@@ -44,7 +44,10 @@ export function buildEngine(
     journal: overrides.journal?.(journal) ?? journal,
     policy: engineSettings(config),
     newId: createIdGenerator(() => clock.now()),
-    newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    newTrace: () =>
+      tracing?.newTrace() ?? { traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' },
+    attemptSpan: (runId, attempt) => tracing?.attemptSpan(runId, attempt) ?? traces.spanId(),
+    committed: tracing === null ? undefined : (...commit) => tracing.committed(...commit),
     credits: hasCredits ? creditSource(operations, () => prices.now()) : null,
     chargeWorkers: config.EXECUTION_CHARGE_WORKERS,
     plans: {

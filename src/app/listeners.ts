@@ -39,14 +39,14 @@ export function buildListeners(setting: Setting, parts: Parts, engine: Engine, c
 
 function buildWebhooks(
   { config, log, clock, overrides }: Setting,
-  { store, commit }: Parts,
+  { store, commit, tracing }: Parts,
   engine: Engine,
   circuits: Circuits,
 ) {
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
   const dispatcher = new Dispatcher({
-    ...{ store, commit, sender, clock, log, circuits },
+    ...{ store, commit, sender, clock, log, circuits, tracing },
     random: () => Math.random(),
     toData: toToldWire,
     leads: () => engine.leads(),
@@ -65,7 +65,7 @@ function buildWebhooks(
 
 function buildObservers(
   { config, log, clock, runtime, overrides, places }: Setting,
-  { operations }: Parts,
+  { operations, tracing }: Parts,
   engine: Engine,
   { sse, dispatcher }: { sse: SseClients; dispatcher: Dispatcher },
 ) {
@@ -85,6 +85,7 @@ function buildObservers(
       sizes: sizes.now(),
       memoryRatio: runtime.memoryRatio?.() ?? null,
       operations: operations.all().map(({ name }) => name),
+      tracing: tracing?.stats() ?? null,
     }),
     isReady: () => engine.whyNotReady() === null,
     between: (from, to) => clock.between(from, to),
@@ -98,6 +99,7 @@ function buildObservers(
   engine.listen((event, execution) => handlers.hear(event, execution));
   engine.listen((event, execution) => warmUps.hear(event, execution));
   engine.listen((event, execution) => ratios.onEvent(event, execution));
+  if (tracing !== null) engine.listen((event, execution) => tracing.onEvent(event, execution));
   engine.listenToAccounts((event) => metrics.onAccount(event));
   engine.listenToAccounts(accountLog(log));
   const onScheduleRun: EngineDeps['onScheduleRun'] = (run, schedule) => {

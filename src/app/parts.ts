@@ -40,6 +40,7 @@ import {
 import { isolationOf } from './isolation.ts';
 import { storeOf } from './open-store.ts';
 import { type Places, placesOf } from './places.ts';
+import { tracingOf } from './tracing.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Parts that a test may put in place of the real ones. */
@@ -87,6 +88,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     ...{ clock, dir: places.data, owner: `pid ${runtime.pid}` },
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
   });
+  const tracing = await tracingOf(setting);
   const journal = new FileJournal(places.log);
   const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));
   const { check } = planParts(limitsOf(config), (...evaluation) => thread.evaluate(...evaluation));
@@ -114,7 +116,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     takeRate: (operation, perS) => rates.take(operation, perS),
   });
   return {
-    ...{ hooks, store: usedStore, journal, commands, runner, requests, rules, commit },
+    ...{ hooks, store: usedStore, journal, commands, runner, requests, rules, commit, tracing },
     ...{ ...files, ...access, files: live },
   };
 }

@@ -26,7 +26,7 @@ export async function buildServers(
   const shared = { engine, clock, log, version: VERSION, scrape: metrics };
   const onRefused: Metered['onRefused'] = (type) => metrics.onRefused(type);
   const server = await buildServer({
-    ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks },
+    ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks, tracing: parts.tracing },
     limits: limitsOf(config),
     links: new Links(() => parts.store.linkKey()),
     publicUrl: config.EXECUTION_PUBLIC_URL?.replace(/\/+$/, '') ?? null,

@@ -8,6 +8,7 @@ import type { Journal } from '../domain/ports/journal.ts';
 import type { Replica } from '../domain/ports/replica.ts';
 import type { Command, HttpRunner, Runner } from '../domain/ports/runner.ts';
 import type { Store } from '../domain/ports/store.ts';
+import type { Committed } from './feed/committer.ts';
 import type { Schedule, ScheduleRun, TimesOf } from '../domain/schedules/schedule.ts';
 import type { When } from '../domain/schedules/schedule-schema.ts';
 import type { FilledProcessWork, Secrets } from '../domain/spec/secrets.ts';
@@ -35,6 +36,10 @@ export interface EngineDeps {
   random: () => number;
   newId: () => ExecutionId;
   newTrace: () => Trace;
+  /** Id of the span of what an attempt does. */
+  attemptSpan: (runId: ExecutionId, attempt: number) => string;
+  /** Called with each commit of the store, from and to milliseconds since the epoch; left out: nobody asks. */
+  committed?: Committed | undefined;
   policy: EngineSettings;
   policies: PolicySource;
   /** Shared with whoever else has circuits; kept here over restarts. */

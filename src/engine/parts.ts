@@ -174,7 +174,7 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
     bus.publish(event, execution);
   };
   const committer = new Committer({
-    ...{ store, clock, log, publish, epoch, signal },
+    ...{ store, clock, log, publish, epoch, signal, committed: deps.committed },
     publishAccount: (event) => bus.publishAccount(event),
   });
   const { commit } = committer;
@@ -320,9 +320,9 @@ function running(deps: EngineDeps, parts: Parts): Running {
 
 function runsOf(deps: EngineDeps, parts: Parts, writeBehind: WriteBehind): Runs {
   const { journal, clock, log, standing, live, underWay, waiters, policies, attemptFiles, disks } = parts;
-  const { policy, runner, requests, secrets, isRevoked, random, newTrace, toCommand } = deps;
+  const { policy, runner, requests, secrets, isRevoked, random, attemptSpan, toCommand } = deps;
   return new Runs({
-    ...{ policy, runner, requests, secrets, isRevoked, random, newTrace },
+    ...{ policy, runner, requests, secrets, isRevoked, random, attemptSpan },
     ...{ journal, clock, log, live, underWay, policies, growth: waiters.growth, files: attemptFiles },
     ...{ schedulers: parts.schedulers, writeBehind, rulesNow: deps.rules },
     ...{ isOpen: standing.isOpen, signal: standing.signal },

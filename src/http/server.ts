@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { RefusedError } from '../domain/errors.ts';
 import type { Hooks } from '../domain/operations/hook.ts';
 import type { Clock, Log, Timer } from '../domain/ports/clock.ts';
+import type { Tracing } from '../domain/ports/tracing.ts';
 import type { Webhooks } from '../domain/webhooks/webhooks.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -18,6 +19,7 @@ import {
   toProblem,
 } from './edge/error-handler.ts';
 import { acceptJsonOnly } from './edge/json-body.ts';
+import { traceRequests } from './edge/tracing.ts';
 import { type Audit, audit } from './edge/audit.ts';
 import { gate, type GateOptions, SECURITY_HEADERS } from './edge/gate.ts';
 import { openapi } from './openapi/plugin.ts';
@@ -98,6 +100,8 @@ export interface ServerOptions {
   console: ConsoleOptions | null;
   /** Null: there is no MCP endpoint. */
   mcp: McpRouteOptions['load'] | null;
+  /** Null: no traces are recorded. */
+  tracing: Tracing | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
   /** Path of an execution's log; shown to administrators. */
@@ -144,6 +148,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.clock, options.onRefused));
+  if (options.tracing !== null) traceRequests(app, options.tracing);
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     options.onRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);

@@ -196,6 +196,11 @@ const streams = {
     'execd_log_lines_dropped_total',
     "Lines of execd's own log that were dropped because nobody read them.",
   ),
+  traceSpans: counter(
+    'execd_trace_spans_total',
+    'Spans of traces: exported, failed (the collector did not take them) or dropped (no room).',
+    ['result'],
+  ),
   handlerFailures: counter('execd_event_handler_failures_total', 'Events for which a handler failed.', [
     'handler',
   ]),

@@ -38,6 +38,8 @@ export interface Gauges {
   charges: { failures: number } & CreditTotals;
   /** Lines of the server's own log. */
   logLinesDropped: number;
+  /** Spans; null when no traces are recorded. */
+  tracing: { exported: number; failed: number; dropped: number } | null;
   /** Failed writes to the store. */
   storeFailures: number;
   /** Of all users. */
@@ -322,9 +324,14 @@ async function collect(
   meters.sseBlocked.set(now.streams.blocked);
   raiseTo(meters.sseSent, now.streams.sent);
   raiseTo(meters.logDropped, now.logLinesDropped);
+  meters.traceSpans.reset();
+  for (const [result, count] of Object.entries(now.tracing ?? NO_SPANS))
+    meters.traceSpans.inc({ result }, count);
   meters.sseCut.reset();
   for (const [reason, count] of Object.entries(now.streams.cut)) meters.sseCut.inc({ reason }, count);
 }
+
+const NO_SPANS = { exported: 0, failed: 0, dropped: 0 };
 
 /** Operations whose series begin before their first execution: with more, a scrape would be long. */
 const MOST_BEGUN = 100;

@@ -4,6 +4,7 @@ import type { FinishedExecution } from '../domain/execution/execution.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock, Log, Timer } from '../domain/ports/clock.ts';
+import { type DeliverySpan, traceparentOf, type Tracing } from '../domain/ports/tracing.ts';
 import {
   circuitOfLane,
   type DeliveryState,
@@ -22,12 +23,14 @@ import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resi
 import { signedHeaders, toBody } from './message.ts';
 
 export interface DispatcherDeps {
-  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'stats' | 'feed'>;
+  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'get' | 'stats' | 'feed'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
   clock: Clock;
   log: Log;
   circuits: Circuits;
+  /** Null: no traces are recorded. */
+  tracing: Tracing | null;
   /** Of several dispatchers on one store, one delivers. */
   leads: () => Promise<boolean>;
   /** 0 to 1, for jitter. */
@@ -159,11 +162,15 @@ export class Dispatcher {
   async try(
     { url, secrets, userId }: DueDelivery['webhook'],
     event: { id: string; type: string; subject: string; time: number; data: object },
+    traceparent: string | null = null,
   ): Promise<{ answer: WebhookAnswer; tried: DeliveryTry }> {
     const { clock, sender } = this.#deps;
     const [at, began] = [clock.now(), clock.monotonic()];
     const body = toBody(event, this.#deps.source());
-    const headers = signedHeaders(event.id, body, { secrets, now: at });
+    const headers = {
+      ...signedHeaders(event.id, body, { secrets, now: at }),
+      ...(traceparent === null ? {} : { traceparent }),
+    };
     const answer = await sender.send({ userId, url, headers, body }, this.#stop.signal);
     const tookMs = Math.round(clock.monotonic() - began);
     const error =
@@ -288,7 +295,8 @@ export class Dispatcher {
     if (ended === undefined) return note(null);
     const data = this.#deps.toData(record, ended);
     const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
-    const { answer, tried } = await this.try(webhook, event);
+    const { traceparent, span } = await this.#traceOf(record);
+    const { answer, tried } = await this.try(webhook, event, traceparent);
     // Nobody knows how it went.
     if (this.#stop.signal.aborted && answer.status === null) return note(null);
     note(answer);
@@ -297,6 +305,8 @@ export class Dispatcher {
     const { state, waitMs } = this.#verdict(answer, tries);
     const result = state === 'pending' ? 'retried' : state === 'delivered' ? 'delivered' : 'failed';
     this.#results[result] += 1;
+    const end = { url: webhook.url, webhookId: webhook.id, event: type, tries: tries.length };
+    span?.end({ ...end, status: answer.status, error: tried.error });
     const facts = { webhook_id: webhook.id, subject, event: type, tries: tries.length };
     if (state === 'failed')
       this.#deps.log.warn({ ...facts, because: tried.error }, 'A webhook was not delivered');
@@ -311,6 +321,17 @@ export class Dispatcher {
     const read = () => this.#deps.store.finished(told.userId, told.executionId);
     return (await untilDone(read, this.#retrying('Cannot read a result for a webhook; execd retries')))
       ?.value;
+  }
+
+  /** The trace of what an event is about goes on at the receiver. Without tracing the message has the span that began it. */
+  async #traceOf(told: Told): Promise<{ traceparent: string | null; span: DeliverySpan | null }> {
+    const { store, tracing } = this.#deps;
+    const execution =
+      told.type === 'low_balance' ? null : await store.get(null, told.executionId).catch(() => null);
+    if (execution === null) return { traceparent: null, span: null };
+    const { id, trace } = execution;
+    const span = tracing?.beginDelivery(trace, id) ?? null;
+    return { traceparent: span?.traceparent ?? traceparentOf(trace, trace.parentId), span };
   }
 
   #retrying(message: string): Retrying {

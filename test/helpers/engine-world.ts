@@ -111,6 +111,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     circuits: new Circuits(() => clock.monotonic()),
     newId: createIdGenerator(() => clock.now()),
     newTrace: () => ({ traceId: traces.traceId(), parentId: traces.spanId(), flags: '01' }),
+    attemptSpan: () => traces.spanId(),
     policy: {
       attemptMs: 300_000,
       graceMs: 5000,

@@ -25,6 +25,7 @@ function world(maxConcurrent: number) {
     circuits: new Circuits(() => clock.monotonic()),
     maxConcurrent,
     store: {
+      get: () => Promise.resolve(null),
       feed: { isShared: false },
       stats: () => ({ deliveries: { pending: due.size } }),
       dueLanes: async ({ after, users, lanes: most }: DueLanesQuery): Promise<DueLanes> => {
@@ -40,6 +41,7 @@ function world(maxConcurrent: number) {
         return [...due.values()].filter((one) => laneOfOne(one) === lane).slice(0, limit);
       },
     },
+    tracing: null,
     commit: async (groups: { id: number }[][]) => {
       for (const { id } of groups.flat()) due.delete(id);
       return [];

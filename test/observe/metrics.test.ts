@@ -32,6 +32,7 @@ const NO_GAUGES: Gauges = {
   circuits: [],
   charges: { failures: 0, due: 0, reserved: 0 },
   logLinesDropped: 0,
+  tracing: null,
   storeFailures: 2,
   data: { bytes: 26, maxBytes: 27 },
   kept: { storeBytes: 5, logBytes: 6, logs: 7 },

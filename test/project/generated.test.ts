@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
 import { headOf } from '../../scripts/client-types.ts';
-import { metricsDocument, withTables } from '../../scripts/docs.ts';
+import { metricsDocument, tracingTable, withTables } from '../../scripts/docs.ts';
 import { envExample, loadConfig } from '../../src/config/load.ts';
 import { KINDS, takesProcess } from '../../src/domain/kinds.ts';
 import { VERSION } from '../../src/app/version.ts';
@@ -55,6 +55,10 @@ t.test(
 
 t.test('docs/errors.md lists the catalogue, no more and no less (npm run generate)', async (t) => {
   t.equal(read('docs/errors.md'), withTables(read('docs/errors.md')));
+});
+
+t.test('docs/tracing.md lists every variable (npm run generate)', async (t) => {
+  t.equal(withTables(read('docs/tracing.md'), tracingTable()), read('docs/tracing.md'));
 });
 
 t.test('docs/metrics.md lists every metric (npm run generate)', async (t) => {

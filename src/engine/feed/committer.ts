@@ -9,12 +9,17 @@ import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
+/** From and to milliseconds since the epoch. */
+export type Committed = (results: readonly GroupResult[], from: number, to: number) => void;
+
 export interface CommitterDeps {
   store: Pick<Store, 'commit' | 'probe'>;
   /** Of this engine. */
   epoch(): number | undefined;
   clock: Clock;
   log: Log;
+  /** Left out: nobody asks. */
+  committed?: Committed | undefined;
   publish: Publish;
   publishAccount: PublishAccount;
   /** Ends the probes. */
@@ -52,6 +57,7 @@ export class Committer {
   /** @throws StoreError when nothing was written */
   readonly commit = async (groups: readonly Group[]): Promise<GroupResult[]> => {
     let results: GroupResult[];
+    const from = this.#deps.clock.now();
     try {
       results = await this.#deps.store.commit(groups, this.#deps.epoch());
     } catch (error) {
@@ -59,6 +65,7 @@ export class Committer {
       throw error;
     }
     this.#worked();
+    this.#deps.committed?.(results, from, this.#deps.clock.now());
     if (!this.#isTelling && eventsIn(results) <= PIECE) {
       for (const result of results) for (const tell of this.#newsIn(result)) tell();
       return results;

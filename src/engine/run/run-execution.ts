@@ -3,10 +3,11 @@
 import { hasNoRun, isRequest } from '../../domain/kinds.ts';
 import { hostsInBoth, redirectHosts } from '../../domain/spec/access.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
-import type { Result, RunningExecution, Trace } from '../../domain/execution/execution.ts';
+import type { Result, RunningExecution } from '../../domain/execution/execution.ts';
 import { askedFor, grantedBy, lastAttemptNumber } from '../../domain/execution/execution.ts';
 import { bothOf, type Confinement } from '../../domain/isolation.ts';
 import { judge, type Outcome } from '../../domain/outcome.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
 import type { Journal } from '../../domain/ports/journal.ts';
 import type {
   AttemptListener,
@@ -18,6 +19,7 @@ import type {
   Runner,
 } from '../../domain/ports/runner.ts';
 import type { Group } from '../../domain/ports/group.ts';
+import { traceparentOf } from '../../domain/ports/tracing.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import {
   type FilledProcessWork,
@@ -61,7 +63,8 @@ export interface RunDeps {
   secrets: Secrets;
   isRevoked: (keyId: string) => boolean;
   toCommand(execution: RunningExecution, work: FilledProcessWork, traceparent: string): Command;
-  newTrace(): Trace;
+  /** Id of the span of what an attempt does. */
+  attemptSpan(runId: ExecutionId, attempt: number): string;
   random(): number;
   /** An attempt has ended by what may be the fault of a disk. */
   suspectDisks(): void;
@@ -174,8 +177,8 @@ function start(
 ): RunningAttempt {
   const { timeouts, outputPolicy, work, trace } = execution;
   if (hasNoRun(work)) throw new TypeError('a plan has no attempts');
-  // The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/).
-  const traceparent = `00-${trace.traceId}-${deps.newTrace().parentId}-${trace.flags}`;
+  // What it calls on belongs to the span of this attempt (https://www.w3.org/TR/trace-context/).
+  const traceparent = traceparentOf(trace, deps.attemptSpan(run.name.runId, run.name.attempt));
   const names = secretsIn(work);
   const filled =
     names.length === 0 ? (work as FilledWork) : fillSecrets(work, (name) => deps.secrets.reveal(name));
