@@ -9,6 +9,7 @@ import type { OperationDefaults } from '../domain/operations/operation.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import type { Shares } from '../domain/ports/store.ts';
 import type { Clock } from '../domain/ports/clock.ts';
+import { ofComponent } from '../domain/ports/component-log.ts';
 import { eachLimit, LIMITS, type ResourceLimits } from '../domain/limits.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { EngineSettings } from '../engine/policies/settings.ts';
@@ -31,7 +32,7 @@ export function providerOf(config: Config, clock: Clock, log: Logger): TokenOpti
     jwks: providerKeys(config.EXECUTION_OIDC_JWKS as string),
     userClaim: config.EXECUTION_OIDC_USER_CLAIM,
     scopesClaim: config.EXECUTION_OIDC_SCOPES_CLAIM,
-    ...{ clock, log, fetch: fetchPlain(clock) },
+    ...{ clock, log: ofComponent(log, 'access'), fetch: fetchPlain(clock) },
   };
 }
 

@@ -1,5 +1,6 @@
 // What listens to the engine: webhooks, metrics, handlers of events, logs. None of it speaks back.
 import { createIdGenerator } from '../domain/ids.ts';
+import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Engine, EngineDeps } from '../engine/engine.ts';
 import { SseClients } from '../http/edge/sse.ts';
 import { toToldWire } from '../http/events/event-wire.ts';
@@ -32,7 +33,7 @@ export function buildListeners(setting: Setting, parts: Parts, engine: Engine, c
     dir: `${setting.places.data}/audit`,
     now: () => clock.now(),
     pause: () => clock.sleep(0),
-    log,
+    log: ofComponent(log, 'audit'),
   });
   return { ...webhooks, ...observers, sse, audit };
 }
@@ -46,7 +47,7 @@ function buildWebhooks(
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
   const dispatcher = new Dispatcher({
-    ...{ store, commit, sender, clock, log, circuits, tracing },
+    ...{ store, commit, sender, clock, circuits, tracing, log: ofComponent(log, 'webhook') },
     random: () => Math.random(),
     toData: toToldWire,
     leads: () => engine.leads(),
@@ -92,19 +93,19 @@ function buildObservers(
   });
   const handlers = new EventHandlers(
     [...eventHandlers(config, log, metrics), ...(overrides.handlers ?? [])],
-    log,
+    ofComponent(log, 'events'),
   );
-  const warmUps = new WarmUps(log);
+  const warmUps = new WarmUps(ofComponent(log, 'cache'));
   const ratios = new Ratios();
   engine.listen((event, execution) => handlers.hear(event, execution));
   engine.listen((event, execution) => warmUps.hear(event, execution));
   engine.listen((event, execution) => ratios.onEvent(event, execution));
   if (tracing !== null) engine.listen((event, execution) => tracing.onEvent(event, execution));
   engine.listenToAccounts((event) => metrics.onAccount(event));
-  engine.listenToAccounts(accountLog(log));
+  engine.listenToAccounts(accountLog(ofComponent(log, 'credits')));
   const onScheduleRun: EngineDeps['onScheduleRun'] = (run, schedule) => {
     metrics.onScheduleRun(run.result);
-    logScheduleRun(log, run, schedule);
+    logScheduleRun(ofComponent(log, 'schedule'), run, schedule);
   };
   return { sizes, metrics, warmUps, ratios, onScheduleRun };
 }

@@ -5,6 +5,7 @@ import { KeyRing } from '../access/key-ring.ts';
 import { tokenReader } from '../access/tokens.ts';
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/ports/clock.ts';
+import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { Runner } from '../domain/ports/runner.ts';
@@ -101,7 +102,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     quotas: quotasOf(config),
     tiers: () => runner.status().tiers,
     onChange: (changed) => store.setShares(sharesOf(changed)),
-    log: setting.log,
+    log: ofComponent(setting.log, 'access'),
   });
   store.setShares(sharesOf(rules.current));
   const usedStore = overrides.store?.(store) ?? store;
@@ -112,7 +113,13 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
   ];
   const rates = new SubmitRates(() => clock.monotonic());
   const hooks = createHooks({
-    ...{ operations: files.operations, secrets: files.secrets, conditions, clock, log: setting.log },
+    ...{
+      operations: files.operations,
+      secrets: files.secrets,
+      conditions,
+      clock,
+      log: ofComponent(setting.log, 'hook'),
+    },
     takeRate: (operation, perS) => rates.take(operation, perS),
   });
   return {
@@ -122,9 +129,10 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
 }
 
 async function commandRunner(
-  { config, log, runtime, overrides, clock, systemClock, places }: Setting,
+  { config, runtime, overrides, clock, systemClock, places, ...setting }: Setting,
   valueFiles: () => readonly string[],
 ): Promise<CommandRunner> {
+  const log = ofComponent(setting.log, 'runner');
   const host = overrides.host ?? (await chooseHost(config, runtime.execPath, log));
   return new CommandRunner({
     hostCommand: host.command,
@@ -158,7 +166,7 @@ function operatorFiles({ config, runtime }: Setting, checks: Checks) {
 }
 
 function accessOf({ config, log, clock }: Setting, store: Store, commit: Commit) {
-  const keys = new KeyRing({ store, commit, clock, log });
+  const keys = new KeyRing({ store, commit, clock, log: ofComponent(log, 'access') });
   const tokens =
     config.EXECUTION_OIDC_ISSUER === undefined ? null : tokenReader(providerOf(config, clock, log));
   const authentication = new Authentication({ keys, tokens, clock });

@@ -4,6 +4,7 @@ import { mediaTypeOf } from '../engine/files/media-types.ts';
 import type { FastifyInstance } from 'fastify';
 import { shownSettings } from '../config/load.ts';
 import { isLoopback } from '../config/settings.ts';
+import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Engine } from '../engine/engine.ts';
 import { buildMetricsServer, buildServer } from '../http/server.ts';
 import { consoleOf, limitsOf, operationDefaults } from './from-config.ts';
@@ -23,7 +24,7 @@ export async function buildServers(
   const { config, log, clock, runtime, overrides } = setting;
   const { keys, authentication, operations, rules, journal, hooks } = parts;
   const { metrics, ratios, audit, sse, webhooks, warmUps } = listeners;
-  const shared = { engine, clock, log, version: VERSION, scrape: metrics };
+  const shared = { engine, clock, log: ofComponent(log, 'http'), version: VERSION, scrape: metrics };
   const onRefused: Metered['onRefused'] = (type) => metrics.onRefused(type);
   const server = await buildServer({
     ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks, tracing: parts.tracing },
@@ -45,7 +46,7 @@ export async function buildServers(
     mediaTypeOf,
     settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
-    mcp: config.EXECUTION_MCP ? mcpServing({ clock, log }) : null,
+    mcp: config.EXECUTION_MCP ? mcpServing({ clock, log: ofComponent(log, 'mcp') }) : null,
     operations: {
       operations,
       defaults: operationDefaults(config),

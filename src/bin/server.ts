@@ -8,6 +8,7 @@ import { createClock } from '../app/clock.ts';
 import type { Config } from '../config/load.ts';
 import { humanLine, type StartFacts, startLines } from '../observe/human-log.ts';
 import { LogOutput } from '../observe/log-output.ts';
+import { serviceLogOptions } from '../observe/service-log.ts';
 import { VERSION } from '../app/version.ts';
 
 // Exit codes of sysexits.h.
@@ -85,8 +86,6 @@ function userName(): string {
   }
 }
 
-const REDACTED = ['req.headers.authorization', 'headers.authorization', 'env', 'spec.env', 'spec.stdin'];
-
 /** Opens the log: JSON lines, but lines for people on a terminal. Throws Error when its file cannot be opened. */
 function openConsole(config: Config, pino: typeof Pino): Console {
   const isTerminal = isatty(STDOUT);
@@ -99,10 +98,7 @@ function openConsole(config: Config, pino: typeof Pino): Console {
   });
   const hasColors = isTerminal && process.stdout.hasColors();
   const forPeople = { write: (line: string) => output.write(humanLine(line, hasColors)) };
-  const log = pino(
-    { level, redact: REDACTED, serializers: { err: serializeError } },
-    isTerminal && file === undefined ? forPeople : output,
-  );
+  const log = pino(serviceLogOptions(level), isTerminal && file === undefined ? forPeople : output);
   return { log, output, isTerminal };
 }
 
@@ -116,12 +112,6 @@ function factsOf(config: Config, app: App, address: string): StartFacts {
     isRoot: process.getuid?.() === 0,
     drainS: config.EXECUTION_DRAIN_SECS,
   };
-}
-
-/** Names what went wrong, without the values that an error may carry along. */
-function serializeError(error: Error & { code?: unknown }): object {
-  const { name, message, stack, code, cause } = error;
-  return { name, message, code, stack, cause: cause instanceof Error ? serializeError(cause) : undefined };
 }
 
 /** The first signal drains; the second ends at once, and the next start makes good what that interrupts. */

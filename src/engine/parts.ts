@@ -2,6 +2,7 @@
 // that were built before it. One that comes later it finds in the record when something happens, never while it is built.
 import { POOLS, type Pool, type RunningExecution } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
+import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Signal } from '../domain/ports/feed.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
@@ -164,23 +165,24 @@ export function buildParts(deps: EngineDeps): Parts {
 }
 
 function ground(deps: EngineDeps, parts: Parts): Ground {
-  const { store, journal, clock, log } = deps;
+  const { store, journal, clock } = deps;
+  const log = ofComponent(deps.log, 'execution');
   const standing = new Standing();
   const { signal, epoch } = standing;
-  const bus = new EventBus(log);
+  const bus = new EventBus(ofComponent(log, 'events'));
   const publish: Listener = (event, execution) => {
     parts.reader.own(execution);
     parts.observers.take(execution);
     bus.publish(event, execution);
   };
   const committer = new Committer({
-    ...{ store, clock, log, publish, epoch, signal, committed: deps.committed },
+    ...{ store, clock, log: ofComponent(log, 'store'), publish, epoch, signal, committed: deps.committed },
     publishAccount: (event) => bus.publishAccount(event),
   });
   const { commit } = committer;
   const scheduler = (pool: Pool) =>
     new Scheduler({
-      ...{ pool, slots: deps.policy.slots[pool], store, clock, log, commit },
+      ...{ pool, slots: deps.policy.slots[pool], store, clock, log: ofComponent(log, 'queue'), commit },
       claimant: () => claimantOf(deps),
       run: (execution) => parts.runs.run(execution),
     });
@@ -191,7 +193,7 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
     tell: (signal) =>
       void store.feed
         .signal(epoch() ?? 0, signal)
-        .catch((err: unknown) => log.warn({ err }, 'Cannot reach the other replicas')),
+        .catch((err: unknown) => log.warn({ component: 'store', err }, 'Cannot reach the other replicas')),
     leads: async () => !store.feed.isShared || store.leads(epoch() ?? 0),
     live: new LiveRuns(),
     underWay: new UnderWay(),
@@ -204,17 +206,33 @@ function shared(deps: EngineDeps, { store, clock, log, commit, tell, standing, u
   const cache = new ResultCache(deps.cache, () => clock.now());
   const { isPersistent, cleanupIntervalMs: intervalMs } = deps.cache;
   const track = (work: Promise<unknown>) => underWay.track(work);
-  const storedCache = new StoredCache({ cache, isPersistent, store, log, commit, track });
-  const late = new LateAccepts({ commit, clock, log });
+  const storedCache = new StoredCache({
+    cache,
+    isPersistent,
+    store,
+    log: ofComponent(log, 'cache'),
+    commit,
+    track,
+  });
+  const late = new LateAccepts({ commit, clock, log: ofComponent(log, 'execution') });
   return {
     ...{ policies, cache, storedCache, late, joins: new Joins() },
     keptCircuits: new KeptCircuits({
-      ...{ store, commit, clock, log, circuits, policies, tell, signal: standing.signal },
+      ...{
+        store,
+        commit,
+        clock,
+        log: ofComponent(log, 'circuit'),
+        circuits,
+        policies,
+        tell,
+        signal: standing.signal,
+      },
     }),
     rates: new SubmitRates(() => clock.monotonic()),
     // What has expired leaves the cache, whatever becomes of executions.
     cacheRounds: new Rounds({
-      ...{ clock, log, intervalMs, first: 'later' },
+      ...{ clock, log: ofComponent(log, 'cache'), intervalMs, first: 'later' },
       once: () => storedCache.sweep(),
       failed: 'The cleanup of the cache failed; execd retries at the next interval',
     }),
@@ -257,7 +275,7 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
     }),
     accounts: new Accounts({ store, clock, commit, credits, newId }),
     charges: new Charges({
-      ...{ store, clock, log, commit, workers },
+      ...{ store, clock, log: ofComponent(log, 'credits'), commit, workers },
       lowBalance: () => credits?.lowBalance() ?? null,
     }),
   };
@@ -267,25 +285,54 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
   const { store, journal, clock, log, commit, queries, storedCache, leads, tell } = parts;
   const { blobs, privateFiles, fileBounds, uploadTtlMs } = deps.files;
   const rooms = new FileRooms(store, fileBounds);
-  const keeper = new BlobKeeper({ blobs, store, commit, log });
+  const keeper = new BlobKeeper({ blobs, store, commit, log: ofComponent(log, 'files') });
   const files = new Files({
-    ...{ store, blobs, keeper, clock, log, commit, newId: deps.newId, rooms, uploadTtlMs },
+    ...{
+      store,
+      blobs,
+      keeper,
+      clock,
+      log: ofComponent(log, 'files'),
+      commit,
+      newId: deps.newId,
+      rooms,
+      uploadTtlMs,
+    },
     own: (caller, id) => queries.own(caller, id),
   });
   const removals = new LogRemovals({
-    ...{ store, journal, clock, log, signal: tell },
+    ...{ store, journal, clock, log: ofComponent(log, 'cleanup'), signal: tell },
     onGone: (execution) => storedCache.forgetCut(execution),
-    onRemoved: () => void files.sweep().catch((err: unknown) => log.warn({ err }, 'Cannot remove uploads')),
+    onRemoved: () =>
+      void files
+        .sweep()
+        .catch((err: unknown) => log.warn({ component: 'files', err }, 'Cannot remove uploads')),
   });
   const { retentionMs, failedRetentionMs, maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
   return {
     ...{ files, removals, blobKeeper: keeper },
-    attemptFiles: new AttemptFiles({ store, keeper, privateFiles, clock, log, rooms }),
+    attemptFiles: new AttemptFiles({
+      store,
+      keeper,
+      privateFiles,
+      clock,
+      log: ofComponent(log, 'files'),
+      rooms,
+    }),
     janitor: new Janitor({
-      ...{ store, journal, clock, log, commit, removals, leads, intervalMs: cleanupIntervalMs ?? 0 },
+      ...{
+        store,
+        journal,
+        clock,
+        log: ofComponent(log, 'cleanup'),
+        commit,
+        removals,
+        leads,
+        intervalMs: cleanupIntervalMs ?? 0,
+      },
       ...{ retentionMs, failedRetentionMs, maxRetained, maxDataBytes },
     }),
-    disks: new DiskWatch(deps.disks, clock, log),
+    disks: new DiskWatch(deps.disks, clock, ofComponent(log, 'disk')),
   };
 }
 
@@ -299,14 +346,14 @@ function running(deps: EngineDeps, parts: Parts): Running {
     signal: tell,
     quotasOf: (userId) => rules().quotasOf(userId),
   });
-  const trying = { clock, log, signal: standing.signal };
-  const writeBehind = new WriteBehind({ commit, clock, log, intervalMs });
+  const trying = { clock, log: ofComponent(log, 'timeout'), signal: standing.signal };
+  const writeBehind = new WriteBehind({ commit, clock, log: ofComponent(log, 'store'), intervalMs });
   const fill = () => {
     for (const pool of POOLS) schedulers[pool].fill();
   };
   return {
     ...{ changing, writeBehind, fill },
-    pauses: new Pauses({ store, commit, clock, log, fill }),
+    pauses: new Pauses({ store, commit, clock, log: ofComponent(log, 'queue'), fill }),
     deadlines: new Deadlines(clock, {
       expire: untilStored((execution) => changing.expire(execution), trying),
       due: untilStored(async (execution) => {
@@ -344,9 +391,17 @@ function accepting(deps: EngineDeps, parts: Parts): Accepting {
     beginPlan: (plan: RunningExecution) => plans.begin(plan),
   };
   const intake = intakeOf(deps, parts, plans, ofPlans);
-  const liveWaits = new LiveWaits({ store, clock, log, commit });
+  const liveWaits = new LiveWaits({ store, clock, log: ofComponent(log, 'plan'), commit });
   const fires = new Fires({
-    ...{ store, clock, log, commit, timesOf: times.timesOf, isRevoked, fired: deps.onScheduleRun },
+    ...{
+      store,
+      clock,
+      log: ofComponent(log, 'schedule'),
+      commit,
+      timesOf: times.timesOf,
+      isRevoked,
+      fired: deps.onScheduleRun,
+    },
     submitAll: (caller, submissions) => stored(intake.submitAll(caller, submissions)),
     cancel: (caller, id, reason) => changing.cancel(caller, id, { reason, graceMs: null }),
   });
@@ -357,7 +412,7 @@ function accepting(deps: EngineDeps, parts: Parts): Accepting {
       checkRate: (caller) => intake.checkRate(caller),
       own: (caller, id) => parts.queries.own(caller, id),
     }),
-    starts: new Starts({ store, clock, log, commit, ...ofPlans, queued: fill }),
+    starts: new Starts({ store, clock, log: ofComponent(log, 'schedule'), commit, ...ofPlans, queued: fill }),
     schedules: new Schedules({
       ...{ store, clock, commit, ...times, newId, fires },
       checkOpen() {
@@ -373,7 +428,7 @@ function plansOf(deps: EngineDeps, parts: Parts): Plans {
   const { store, journal, clock, log, commit, standing, waiters, queries, changing, schedulers } = parts;
   const { epoch, isOpen, signal } = standing;
   return new Plans({
-    ...{ store, journal, clock, log, commit, queries, epoch, isOpen, signal },
+    ...{ store, journal, clock, log: ofComponent(log, 'plan'), commit, queries, epoch, isOpen, signal },
     ...{ newId: deps.newId, ...deps.plans, changes: waiters.changes },
     queue: {
       maxQueued: deps.policy.maxQueued,
@@ -428,7 +483,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
     leaseMs === null
       ? null
       : new Leases({
-          ...{ commit, clock, log, leaseMs },
+          ...{ commit, clock, log: ofComponent(log, 'store'), leaseMs },
           lost: () => parts.life.lose(),
           takeOver: () => parts.life.takeOver(),
         });
@@ -448,7 +503,7 @@ function readerOf(
   observers: Observers,
 ): FeedReader {
   return new FeedReader({
-    ...{ store, clock, log, signal: standing.signal },
+    ...{ store, clock, log: ofComponent(log, 'store'), signal: standing.signal },
     observe: (execution) => observers.takeOther(execution),
     touched: (fact) => observers.touched(fact),
     show(batch) {

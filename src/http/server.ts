@@ -19,6 +19,7 @@ import {
   toProblem,
 } from './edge/error-handler.ts';
 import { acceptJsonOnly } from './edge/json-body.ts';
+import { requestIds } from './edge/request-ids.ts';
 import { traceRequests } from './edge/tracing.ts';
 import { type Audit, audit } from './edge/audit.ts';
 import { gate, type GateOptions, SECURITY_HEADERS } from './edge/gate.ts';
@@ -121,6 +122,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const { log, engine, version, limits } = options;
   const app = fastify({
     logger: false,
+    genReqId: requestIds(),
     bodyLimit: BODY_BYTES,
     trustProxy: options.trustProxy.length === 0 ? false : [...options.trustProxy],
     // Bodies are watched by `endSlowBodies`, which knows which of them may take long.
@@ -148,6 +150,10 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(log, options.clock, options.onRefused));
+  app.addHook('onRequest', ({ id }, reply, done) => {
+    reply.header('x-request-id', id);
+    done();
+  });
   if (options.tracing !== null) traceRequests(app, options.tracing);
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';

@@ -11,9 +11,11 @@ import {
   operationOf,
   operationType,
 } from '../domain/execution/execution.ts';
-import { judge, type Outcome } from '../domain/outcome.ts';
+import { hasSteps } from '../domain/kinds.ts';
+import { type Cause, judge, type Outcome } from '../domain/outcome.ts';
 import type { Schedule, ScheduleRun } from '../domain/schedules/schedule.ts';
 import type { Log } from '../domain/ports/clock.ts';
+import type { Component } from '../domain/ports/component-log.ts';
 
 /** A message may hold what a program or a target has written. */
 const MAX_MESSAGE = 500;
@@ -39,7 +41,9 @@ function factsOf(event: LifecycleEvent, execution: Execution): Record<string, un
   const { taskId, plan, spec } = execution;
   const operation = operationOf(execution);
   return {
+    component: (hasSteps(spec) ? 'plan' : 'execution') satisfies Component,
     execution_id: execution.id,
+    trace_id: execution.trace.traceId,
     user_id: execution.userId,
     event: event.type,
     attempt: event.attempt,
@@ -79,18 +83,31 @@ const SHOWN: Readonly<Record<string, string>> = {
   circuit: 'circuit',
 };
 
+const OF_CACHE = { component: 'cache' satisfies Component };
+const OF_RETRY = { component: 'retry' satisfies Component };
+const TIMEOUTS: readonly Cause[] = ['queue_timeout', 'attempt_timeout', 'total_timeout', 'idle_timeout'];
+
+/** An end by a clock or by a circuit is found where others of its kind are. */
+function componentOfEnd({ cause }: Outcome): { component?: Component } {
+  if (TIMEOUTS.includes(cause)) return { component: 'timeout' };
+  return cause === 'circuit_open' ? { component: 'circuit' } : {};
+}
+
 function endLines(log: Log, facts: Record<string, unknown>, execution: FinishedExecution): void {
   const { outcome, status, finishedAt } = execution;
   const { error } = judge(outcome);
   const name = nameOf(execution);
-  const end = { ...facts, ...endFacts(outcome), duration_ms: finishedAt - beganAt(execution) };
+  const end = {
+    ...{ ...facts, ...componentOfEnd(outcome), ...endFacts(outcome) },
+    duration_ms: finishedAt - beganAt(execution),
+  };
   if (outcome.exhausted !== undefined) {
     const { attempts, by } = outcome.exhausted;
-    log.warn({ ...end, attempts, exhausted_by: by }, `Retry count exceeded: ${name}`);
+    log.warn({ ...end, ...OF_RETRY, attempts, exhausted_by: by }, `Retry count exceeded: ${name}`);
   }
   if (leavesResult(execution)) {
     const { key, scope } = execution.cache ?? {};
-    log.debug({ ...facts, cache_key: key, cache_scope: scope }, `Cache stored: ${name}`);
+    log.debug({ ...facts, ...OF_CACHE, cache_key: key, cache_scope: scope }, `Cache stored: ${name}`);
   }
   if (error?.fault === 'system') log.warn(end, `Execution ${status}: ${name}`);
   else log.info(end, `Execution ${status}: ${name}`);
@@ -100,7 +117,10 @@ function cacheLine(log: Log, facts: Record<string, unknown>, execution: Executio
   const { cache } = execution;
   if (cache === null) return;
   const { key, scope, status } = cache;
-  log.debug({ ...facts, cache_key: key, cache_scope: scope }, `Cache ${status}: ${nameOf(execution)}`);
+  log.debug(
+    { ...facts, ...OF_CACHE, cache_key: key, cache_scope: scope },
+    `Cache ${status}: ${nameOf(execution)}`,
+  );
 }
 
 /** The source's words: Retry n/max for OP after Ns: REASON, where n is the attempt that has failed. */
@@ -113,12 +133,19 @@ function retryLine(
   const ended = execution.attempts.filter(({ outcome }) => outcome !== null);
   const outcome = ended.at(-1)?.outcome ?? null;
   if (execution.phase !== 'scheduled_retry' || execution.retry === null || outcome === null)
-    return log.warn(facts, `Retry for ${nameOf(execution)}`);
+    return log.warn({ ...facts, ...OF_RETRY }, `Retry for ${nameOf(execution)}`);
   const waitMs = execution.retryAt - event.at;
   const { attempts: most } = execution.retry;
   const reason = judge(outcome).error?.message.slice(0, MAX_MESSAGE) ?? outcome.cause;
   log.warn(
-    { ...facts, ...endFacts(outcome), attempts: ended.length, max_attempts: most, wait_ms: waitMs },
+    {
+      ...facts,
+      ...OF_RETRY,
+      ...endFacts(outcome),
+      attempts: ended.length,
+      max_attempts: most,
+      wait_ms: waitMs,
+    },
     `Retry ${ended.length}/${most} for ${nameOf(execution)} after ${waitMs / 1000}s: ${reason}`,
   );
 }

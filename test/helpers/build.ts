@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import type { Test } from 'tap';
 import { type App, buildApp, type Overrides } from '../../src/app/build-app.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { serviceLogOptions } from '../../src/observe/service-log.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { checkedHost } from './checked-host.ts';
 import { answerCheck } from './openapi-check.ts';
@@ -72,7 +73,7 @@ export async function service(
   });
   const app = await buildApp(
     config,
-    pino({ level: 'debug' }, sink),
+    pino(serviceLogOptions('debug'), sink),
     { ...RUNTIME, env: ofProcess },
     { ...(await checkedHost(config)), ...overrides },
   );

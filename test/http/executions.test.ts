@@ -185,6 +185,14 @@ t.test('a command gets its input, its directory and a clean environment, and kno
   t.same(Object.keys(env).sort(), names.sort(), 'and nothing of the server');
 });
 
+t.test('a request keeps its id, or gets one', async (t) => {
+  const { call } = await sharedService(t);
+  const idOf = async (given: string) =>
+    (await call('GET', '/v1/me', undefined, { 'x-request-id': given })).headers.get('x-request-id');
+  t.equal(await idOf('job-7/a:b@c'), 'job-7/a:b@c');
+  for (const bad of ['a b', '"', 'x'.repeat(129)]) t.match(await idOf(bad), /^[0-9a-f]{16}$/);
+});
+
 t.test('the trace of the request goes on in the command', async (t) => {
   const { run } = await sharedService(t);
   const trace = '0af7651916cd43dd8448eb211c80319c';

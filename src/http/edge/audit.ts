@@ -83,6 +83,7 @@ function entryOf(request: FastifyRequest, reply: FastifyReply): Record<string, u
     ...(caller !== null && actingUser(caller) !== null ? { for_user: caller.userId } : {}),
     credential: caller?.credential?.id ?? null,
     address: request.ip,
+    request_id: request.id,
     method: request.method,
     route: request.routeOptions.url ?? null,
     ...(id === null ? {} : { id: id.slice(0, 100) }),

@@ -49,7 +49,7 @@ export function errorHandler(log: Log, clock: Pick<Clock, 'monotonic'>, onRefuse
   const refusals = new RefusalLog(log, () => clock.monotonic());
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const refused = tooLarge(error, request) ?? asRefusal(error);
-    const facts = { method: request.method, route: request.routeOptions.url };
+    const facts = { request_id: request.id, method: request.method, route: request.routeOptions.url };
     if (refused.type === 'internal_error') log.error({ err: error, ...facts }, 'A request failed');
     else refusals.write(request, refused);
     onRefused(refused.type);

@@ -38,7 +38,15 @@ export class RefusalLog {
     const { cause, type } = refused;
     const detail = visible(refused.message.slice(0, MAX_DETAIL));
     const facts = {
-      ...{ method, route, user_id: user, type, status: CATALOGUE[type].status, detail },
+      ...{
+        request_id: request.id,
+        method,
+        route,
+        user_id: user,
+        type,
+        status: CATALOGUE[type].status,
+        detail,
+      },
       ...(cause instanceof Error ? { because: cause.message } : {}),
       ...(this.#omitted === 0 ? {} : { omitted: this.#omitted }),
     };
