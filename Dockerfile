@@ -28,6 +28,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/npm-cache \
   npm ci --cache /npm-cache --omit=dev --omit=optional --ignore-scripts
+RUN npm run --silent sbom -- --omit optional > sbom.cdx.json
 
 # ----------------------------------------------------------------------------------------------- runtime
 FROM ${NODE_IMAGE} AS runtime
@@ -49,6 +50,7 @@ RUN groupadd --gid 10001 execd \
 
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=dependencies /app/sbom.cdx.json ./
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/build ./build
 COPY package.json ./

@@ -101,6 +101,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/me': { scope: 'read' },
   'POST /mcp': { scope: 'read', body: { jsonrpc: '2.0', id: 1, method: 'ping' } },
   'GET /v1/stats': { scope: 'read' },
+  'GET /v1/health/summary': { scope: 'read' },
   'GET /metrics': { scope: 'read' },
   'POST /v1/admin/reload': { scope: 'admin' },
   'POST /v1/admin/cleanup': { scope: 'admin' },

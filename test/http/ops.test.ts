@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { VERSION } from '../../src/app/version.ts';
+import { CHECK_NAMES, checksOf } from '../../src/http/ops/health-summary.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { rawRequest, service, sharedService, shell } from '../helpers/build.ts';
 import { until } from '../helpers/processes.ts';
@@ -44,6 +45,23 @@ t.test('probes and health tell what they are for', async (t) => {
   await until('it answers again', async () => (await call('GET', '/readyz')).status === 200);
 });
 
+t.test(
+  'a figure beyond its threshold is not ok, one at it is, and one that there is not is no matter',
+  async (t) => {
+    const none = Object.fromEntries(CHECK_NAMES.map((name) => [name, null])) as Parameters<
+      typeof checksOf
+    >[0];
+    t.ok(Object.values(checksOf(none)).every(({ ok }) => ok));
+    const table = [
+      ...[['cache_hit_ratio', 0.8, true] as const, ['cache_hit_ratio', 0.79, false] as const],
+      ...[['timeout_ratio', 0.05, true] as const, ['timeout_ratio', 0.06, false] as const],
+      ...[['memory_ratio', 0.95, false] as const, ['pauses', 1, false] as const],
+    ];
+    for (const [name, value, ok] of table)
+      t.equal(checksOf({ ...none, [name]: value })[name].ok, ok, `${name} ${value}`);
+  },
+);
+
 t.test('statistics count what is there', async (t) => {
   const { call, run, submit, inPhase } = await service(t, { EXECUTION_MAX_CONCURRENT: '2' });
   await run(shell('true'));
@@ -52,6 +70,17 @@ t.test('statistics count what is there', async (t) => {
   await submit(shell('true'));
   await inPhase(a.id, 'running');
   await inPhase(b.id, 'running');
+  t.match((await call('GET', '/v1/health/summary')).body, {
+    status: 'healthy',
+    version: VERSION,
+    components: { store: { status: 'healthy' } },
+    checks: {
+      cache_hit_ratio: { value: null, threshold: 0.8, bound: 'least', ok: true },
+      timeout_ratio: { value: 0, threshold: 0.05, bound: 'most', ok: true },
+      open_circuits: { value: 0, ok: true },
+    },
+    ...{ failed: [], running: 2, queued: 1 },
+  });
   const { body } = await call('GET', '/v1/stats');
   t.match(body, {
     executions: { pending: 1, running: 2, completed: 1, failed: 1, cancelled: 0, timed_out: 0 },

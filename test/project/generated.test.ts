@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { openapiText } from '../../scripts/openapi.ts';
 import { headOf } from '../../scripts/client-types.ts';
+import { notesOf, released } from '../../scripts/release.ts';
 import { metricsDocument, tracingTable, withTables } from '../../scripts/docs.ts';
 import { envExample, loadConfig } from '../../src/config/load.ts';
 import { KINDS, takesProcess } from '../../src/domain/kinds.ts';
@@ -98,6 +99,38 @@ t.test('packages are pinned exactly, and the lock file names no download address
   t.notMatch(read('package-lock.json'), /"resolved": "http/);
 });
 
+/** What may be used, changed and passed on without conditions on the rest. */
+const LICENCES = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'ISC',
+  'MIT',
+  'Unlicense',
+];
+
+t.test('every package that is shipped has a permissive licence', async (t) => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { dev?: boolean; license?: string }>;
+  };
+  const shipped = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+  t.ok(shipped.length > 100);
+  t.same(
+    shipped.filter(([, { license = '' }]) => !LICENCES.includes(license)).map(([path]) => path),
+    [],
+  );
+});
+
+t.test('a release moves the notes of what is not released under its version', async (t) => {
+  const before = '# Changelog\n\n## Unreleased\n\n- New.\n\n## 0.1.0\n\n- Old.\n';
+  const after = released(before, '0.2.0');
+  t.equal(notesOf(after, '0.2.0'), '- New.\n');
+  t.equal(released(after, '0.2.0'), after);
+  t.throws(() => released(after, '0.3.0'), /no notes under "## Unreleased"/);
+});
+
 t.test('nothing in the project names the machine that it was made on', async (t) => {
   if (!existsSync('.git')) return;
   const files = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).trim().split('\n');
@@ -121,6 +154,12 @@ t.test('the thread of the store and the runner host load no schemas and no serve
   const isHeavy = (source: string) => /node_modules\/(?:zod|fastify)\//.test(source);
   for (const start of ['dist/bin/writer.js', 'dist/runner-host/node/main.js'])
     t.same([...all(start)].flatMap(sources).filter(isHeavy), [], start);
+  const server = [...all('dist/bin/server.js')].flatMap(sources);
+  t.same(
+    server.filter((source) => source.includes('@opentelemetry')),
+    [],
+    'traces are loaded when they are on',
+  );
   t.ok([...all('dist/bin/import.js')].flatMap(sources).some(isHeavy), 'sources are named');
 });
 

@@ -1,35 +1,19 @@
 // Probes, statistics, metrics and maintenance.
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Clock } from '../../domain/ports/clock.ts';
-import type { Engine } from '../../engine/engine.ts';
-import type { SseClients } from '../edge/sse.ts';
+import type { FastifyInstance } from 'fastify';
 import { json } from '../edge/answers.ts';
 import { flushed, health, probe, stats } from './ops-schemas.ts';
 import { removed } from '../cache/cache-schemas.ts';
 import { toCacheStats } from '../cache/cache-wire.ts';
-import { isoTime } from '../edge/times.ts';
+import { healthOf } from './health.ts';
+import { healthSummaryRoute } from './health-summary.ts';
+import type { OpsRoutesOptions, StatsOptions } from './options.ts';
 import type { z } from 'zod';
 
-/** Renders the metrics. */
-export interface Scrape {
-  contentType: string;
-  render(): Promise<string>;
-}
-
-export interface OpsRoutesOptions {
-  engine: Engine;
-  clock: Clock;
-  version: string;
-  scrape: Scrape;
-}
-
-export interface StatsOptions extends OpsRoutesOptions {
-  sse: SseClients;
-  ratios: () => { timeout: number | null; retry: number | null; memory: number | null };
-}
+export type { OpsRoutesOptions, Scrape, StatsOptions } from './options.ts';
 
 export function opsRoutes(app: FastifyInstance, options: StatsOptions): void {
   probeRoutes(app, options);
+  healthSummaryRoute(app, options);
   metricsRoute(app, options, 'read');
   adminRoutes(app, options);
 }
@@ -113,43 +97,11 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
         503: json('A component does not work.', health),
       },
     },
-    handler: async (_request, reply) => sendHealth(reply),
+    handler: async (_request, reply) => {
+      const body = healthOf({ engine, clock, version });
+      return reply.code(body.error === null ? 200 : 503).send(body);
+    },
   });
-
-  function sendHealth(reply: FastifyReply): FastifyReply {
-    const component = (detail: string | null) => ({
-      status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
-      detail,
-    });
-    const { store, runnerHost, hostName, tiers, intake, disks, cache, data } = engine.health();
-    const logs = disks.logs ?? null;
-    const work = disks.work_directories ?? null;
-    const error = store ?? runnerHost ?? intake ?? logs ?? work ?? cache;
-    const body: z.infer<typeof health> = {
-      status: error === null ? 'healthy' : 'unhealthy',
-      timestamp: isoTime(clock.now()),
-      version,
-      cache_size: engine.cacheStats().entries,
-      error,
-      components: {
-        store: component(store),
-        runner_host: { ...component(runnerHost), name: hostName, isolation: [...tiers] },
-        intake: component(intake),
-        cache: component(cache),
-        logs: component(logs),
-        data: {
-          ...component(null),
-          detail:
-            data.bytes > data.maxBytes
-              ? `The data take ${data.bytes} bytes; at most ${data.maxBytes} are to be kept (EXECUTION_MAX_DATA_BYTES). The next cleanup removes the oldest successes first.`
-              : null,
-          ...{ bytes: data.bytes, max_bytes: data.maxBytes },
-        },
-        work_directories: component(work),
-      },
-    };
-    return reply.code(error === null ? 200 : 503).send(body);
-  }
 }
 
 function adminRoutes(app: FastifyInstance, { engine, sse, ratios }: StatsOptions): void {
