@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 f81fc709c73040058d1fdd134f0102dbc939f19402aa007b0fdebff9f7a39dd4.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 8f53b0a226b7e05c74dd3e7c600f4787a5b97894677f1a9aa412e9453fe36ecb.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Run an execution again
-         * @description Submits a new execution with the spec of a finished one; of an operation or a plan, with changed `params`.
+         * @description Submits a new execution with the spec of a finished one.
          *
          *     Requires the scope `submit`.
          */
@@ -1740,6 +1740,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/health/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the health with figures and thresholds
+         * @description Returns the components of `/health`, and ratios, ages and lags beside the thresholds of the alert rules. The status code is 200 whatever the health is.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getHealthSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -2990,13 +3012,6 @@ export interface components {
             /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
             grace_ms?: number;
         };
-        /** @description What changes when it runs again. */
-        AgainRequest: {
-            /** @description Parameters of the operation or the plan that change; the others stay. */
-            params?: {
-                [key: string]: unknown;
-            };
-        };
         WarmRequest: {
             /** @description Specs with a `cache` block, or operations that have one. */
             executions: components["schemas"]["Spec"][];
@@ -3118,7 +3133,7 @@ export interface components {
             trace_id: string;
             /** @description The weakest isolation that its attempts accept. */
             isolation: components["schemas"]["IsolationTier"];
-            /** @description Version of the policy file that allowed it, if there is one; for an operation and the steps of one, `+` and the version of the operation. Null without both. */
+            /** @description Version of the policy file that allowed it; null without a policy file. */
             policy_version: string | null;
             /** @description The administrator who submitted it for its user. */
             submitted_by: string | null;
@@ -4390,19 +4405,6 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
-            /** @description The operation that runs this plan; null for a plan of a request. */
-            operation: {
-                /** @description Its name. */
-                name: string;
-                /** @description Which definition of the operation ran. */
-                version: string;
-                /** @description Its parameters, with their defaults. */
-                params: {
-                    [key: string]: unknown;
-                };
-            } | null;
-            /** @description Version of the policy file, and `+` and that of the operation. Null without both. */
-            policy_version: string | null;
             /** @description The user whom it belongs to. */
             user_id: string;
             /** @description The task_id of the request. */
@@ -5004,9 +5006,7 @@ export interface components {
              * @description What it runs.
              * @enum {string}
              */
-            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "plan";
-            /** @description Names this definition; `policy_version` of its executions ends with it. */
-            version: string;
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http";
             /** @description How other systems start it by signed requests; null: they cannot. */
             hook: {
                 /** @description Where deliveries are sent. */
@@ -5019,10 +5019,10 @@ export interface components {
                 /** @description The user for whom deliveries run the operation. */
                 user: string;
                 /**
-                 * @description Whether the response waits for the end, or is the output.
+                 * @description Whether the response waits for the end.
                  * @enum {string}
                  */
-                answer: "accepted" | "wait" | "raw";
+                answer: "accepted" | "wait";
             } | null;
             policy: components["schemas"]["OperationPolicy"];
         };
@@ -7154,11 +7154,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["AgainRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description It has finished: at once, from the cache, or while `Prefer: wait` waited. */
             200: {
@@ -7200,8 +7196,6 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8158,11 +8152,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["AgainRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8202,8 +8192,6 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8233,11 +8221,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["AgainRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8277,8 +8261,6 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
-            413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -10034,20 +10016,12 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The delivery was skipped, or the execution has finished. With `answer: raw`, the body is the standard output of the execution, as it is written. */
+            /** @description The delivery was skipped, or the execution has finished. */
             200: {
                 headers: {
-                    Location: components["headers"]["Location"];
-                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
-                    "Log-End": components["headers"]["LogEnd"];
-                    "Execution-Id": components["headers"]["ExecutionId"];
-                    "Execution-Status": components["headers"]["ExecutionStatus"];
-                    "Execution-Cause": components["headers"]["ExecutionCause"];
-                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
                     "application/json": components["schemas"]["HookAnswer"];
                 };
             };
@@ -10064,15 +10038,12 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             402: components["responses"]["PaymentRequired"];
             403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
-            502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };
@@ -10475,6 +10446,267 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getHealthSummary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The summary. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * @description `unhealthy` if a component is; `degraded` if a check is not ok; else `healthy`.
+                         * @enum {string}
+                         */
+                        status: "healthy" | "degraded" | "unhealthy";
+                        /**
+                         * Format: date-time
+                         * @description When this was checked.
+                         */
+                        timestamp: string;
+                        /** @description Version of execd. */
+                        version: string;
+                        /** @description Results in the cache. */
+                        cache_size: number;
+                        /** @description Detail of the first unhealthy component. */
+                        error: string | null;
+                        /** @description Components. */
+                        components: {
+                            /** @description A component. */
+                            store: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                            };
+                            /** @description The process that starts commands. */
+                            runner_host: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                                /** @description `native` or `node`. */
+                                name: string;
+                                /** @description Isolation tiers that the server offers; the first one is the default. */
+                                isolation: ("none" | "supervised" | "uid" | "sandbox")[];
+                            };
+                            /** @description A component. */
+                            intake: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                            };
+                            /** @description The cache. Each check writes a value beside the stored results and reads it back. */
+                            cache: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                            };
+                            /** @description The directory of logs. execd writes a probe to it every 5 s, and every second while that fails. */
+                            logs: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                            };
+                            /** @description The size of the data. While it is above its bound, execd removes executions and `detail` names both sizes; the component stays healthy. */
+                            data: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                                /** @description What records and logs take in the data directory, about. */
+                                bytes: number;
+                                /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
+                                max_bytes: number;
+                            };
+                            /** @description The private directories of commands, probed in the same way. */
+                            work_directories: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
+                            };
+                        };
+                        /** @description Ratios since the start of the server, and ages, counts and lags at the moment. */
+                        checks: {
+                            /** @description Cache lookups that found a result. */
+                            cache_hit_ratio: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Executions that timed out, of those that have ended. */
+                            timeout_ratio: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Retries, of all attempts. */
+                            retry_ratio: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Memory of the server, of what its container or machine has. */
+                            memory_ratio: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Age of the oldest queued execution. */
+                            queue_age_seconds: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description How long the oldest attempt has been running. */
+                            oldest_run_seconds: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Age of the oldest counters that are not stored. */
+                            write_behind_lag_seconds: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Targets that execd does not call at the moment. */
+                            open_circuits: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                            /** @description Pauses of the queue, of operations and of concurrency keys. */
+                            pauses: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The figure from which on, or up to which, all is well. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
+                        };
+                        /** @description Names of the checks that are not ok, and of components that do not work. */
+                        failed: string[];
+                        /** @description Attempts that hold a slot. */
+                        running: number;
+                        /** @description Executions that wait. */
+                        queued: number;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -92,6 +92,12 @@ const executions = {
   queueWait: histogram('execd_queue_wait_seconds', 'Time from entering the queue to the claim.', 'fine'),
   spawn: histogram('execd_spawn_seconds', 'Time from the claim to the start of the process.', 'requests'),
   outputBytes: counter('execd_output_bytes_total', 'Bytes that processes wrote.', ['stream']),
+  artifacts: counter('execd_artifacts_total', 'Files that execd kept as artifacts.'),
+  artifactBytes: counter('execd_artifact_bytes_total', 'Bytes of files that execd kept as artifacts.'),
+  artifactProblems: counter(
+    'execd_artifact_problems_total',
+    'Artifacts that were asked for and are not kept: missing, too large, no room.',
+  ),
   truncated: counter('execd_output_truncated_total', 'Attempts whose log lacks some of the output.'),
   leftovers: counter(
     'execd_leftover_processes_total',
@@ -166,6 +172,8 @@ const store = {
   keptBytes: gauge('execd_kept_bytes', 'What the executions of all users keep.', ['what']),
   dataBytes: gauge('execd_data_bytes', 'What records and logs take in the data directory, about.', []),
   dataLimit: gauge('execd_data_limit_bytes', 'The bound EXECUTION_MAX_DATA_BYTES.', []),
+  files: gauge('execd_files', 'Uploads and artifacts that are kept.'),
+  fileBytes: gauge('execd_file_bytes', 'Bytes of uploads and artifacts that are kept.'),
   keptLogs: gauge('execd_kept_logs', 'Logs of attempts that are kept.'),
   diskFree: gauge('execd_disk_free_bytes', 'Free space for the user of execd.', ['disk'], {
     query: 'min by (disk) (execd_disk_free_bytes / execd_disk_size_bytes)',

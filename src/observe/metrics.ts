@@ -44,6 +44,8 @@ export interface Gauges {
   storeFailures: number;
   /** Of all users. */
   kept: { storeBytes: number; logBytes: number; logs: number };
+  /** Uploads and artifacts. */
+  files: { files: number; bytes: number };
   data: { bytes: number; maxBytes: number };
   /** As they were a moment ago: a disk that does not answer holds up no scrape. */
   sizes: { files: Record<string, number>; disks: Record<string, { free: number; size: number }> };
@@ -188,6 +190,13 @@ function onEvents(
     if (execution.attempts.filter((attempt) => attempt.outcome !== null).length > 1) {
       meters.retried.inc({ result: status });
     }
+    const { artifacts } = outcome;
+    // Of a run that several share, whoever asked for the files.
+    if (artifacts !== undefined && execution.runId === execution.id) {
+      meters.artifacts.inc(artifacts.count);
+      meters.artifactBytes.inc(artifacts.bytes);
+      meters.artifactProblems.inc(artifacts.problems.length);
+    }
     if (outcome.cause === 'resource_limit') meters.resourceLimits.inc({ limit: outcome.limit });
     if ('process' in outcome && outcome.process !== null) {
       meters.leftovers.inc(outcome.process.leftoverProcesses);
@@ -276,6 +285,8 @@ async function collect(
   meters.keptBytes.set({ what: 'store' }, storeBytes);
   meters.keptBytes.set({ what: 'logs' }, logBytes);
   meters.keptLogs.set(logs);
+  meters.files.set(now.files.files);
+  meters.fileBytes.set(now.files.bytes);
   meters.dataBytes.set(now.data.bytes);
   meters.dataLimit.set(now.data.maxBytes);
   for (const [file, bytes] of Object.entries(now.sizes.files)) meters.storeBytes.set({ file }, bytes);

@@ -6,6 +6,7 @@ import { type OperationReport, reportOf } from '../../domain/execution/report.ts
 import type { IsolationTier } from '../../domain/isolation.ts';
 import { dataBytesOf, KEPT, type Kept } from '../../domain/kept.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
+import type { FileUse } from '../../domain/ports/files.ts';
 import type { Runner, RunnerStatus } from '../../domain/ports/runner.ts';
 import type { ReportWindow, Store, StoreCounts, StoreStats } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';
@@ -47,6 +48,8 @@ export interface EngineStats {
   storeFailures: number;
   /** Of all users. */
   kept: Record<Kept, number>;
+  /** Uploads and artifacts of all users. */
+  files: FileUse;
 }
 
 /** What is wrong with each part; null where nothing is. */
@@ -108,6 +111,7 @@ export class Status {
       counts,
       storeFailures: committer.failures,
       kept: this.#kept(),
+      files: (await stored(store.fileUse(''))).all,
       queueAgeMs: oldestQueuedAt === null ? 0 : clock.between(oldestQueuedAt, clock.now()),
       oldestRunMs: live.oldestMs(clock),
       concurrency: {
