@@ -1,10 +1,23 @@
-// How figures are measured: in turns with their yardsticks, the best round of each.
+// How figures are measured: in turns with their yardsticks; the ratio of the best rounds, and the spread of the ratios.
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { freePort, scratch, startServer, type Server } from '../test/long/support.ts';
 
-export const ROUNDS = Number(process.argv[2] ?? 3);
-export const SECONDS = 4;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '4' },
+    results: { type: 'string', default: 'bench/results' },
+  },
+});
+export const ROUNDS = Number(values.rounds);
+export const SECONDS = Number(values.seconds);
+/** Sections that are asked for; none: all. */
+export const ASKED: readonly string[] = positionals;
+/** Where the figures are written. */
+export const RESULTS = values.results;
 
 export interface Load {
   connections: number;
@@ -27,21 +40,42 @@ export interface Figure {
   yardstick: () => Promise<number>;
 }
 
+/** A figure that has been measured. */
+export interface Measured {
+  name: string;
+  expected: number | null;
+  ours: number[];
+  yardstick: number[];
+  /** Of the best rounds. */
+  ratio: number;
+  /** Of each round. */
+  ratios: { min: number; median: number; max: number };
+}
+export const measured: Measured[] = [];
+
 export async function measure({ name, expected, ours, yardstick }: Figure): Promise<void> {
   await ours();
   await yardstick();
-  let [best, bestYardstick] = [0, 0];
+  const all: number[] = [];
+  const allOfYardstick: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    best = Math.max(best, await ours());
-    bestYardstick = Math.max(bestYardstick, await yardstick());
+    all.push(await ours());
+    allOfYardstick.push(await yardstick());
   }
+  const [best, bestYardstick] = [Math.max(...all), Math.max(...allOfYardstick)];
   const ratio = best / bestYardstick;
+  const ratios = all.map((one, i) => one / (allOfYardstick[i] ?? NaN)).sort((a, b) => a - b);
+  const [min = NaN, median = NaN, max = NaN] = [ratios[0], ratios[ratios.length >> 1], ratios.at(-1)];
+  measured.push({
+    ...{ name, expected, ours: all, yardstick: allOfYardstick, ratio },
+    ratios: { min, median, max },
+  });
   const verdict =
     expected === null
       ? ''
       : `   expected at least ${expected.toFixed(2)}${ratio < expected ? ': BELOW' : ''}`;
   console.log(
-    `${name.padEnd(62)} ${best.toFixed(0).padStart(6)}/s  ${bestYardstick.toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)}${verdict}`,
+    `${name.padEnd(62)} ${best.toFixed(0).padStart(6)}/s  ${bestYardstick.toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})${verdict}`,
   );
 }
 
