@@ -90,7 +90,10 @@ t.test('steps are below their plan, a call to its target, and what is not sample
   const silent = `1${TRACE.slice(1)}`;
   await s.run(shell('true'), { traceparent: traceparent('00', silent) });
   const steps = [{ name: 'call', kind: 'http', url: `${target}/a?key=secret` }];
-  const { body } = await s.call<PlanWire>('POST', '/v1/plans', { steps });
+  const { body } = await s.call<PlanWire>('POST', '/v1/plans', {
+    strategy: { type: 'serial' },
+    steps,
+  });
   const traceId = body.trace_id;
   const request = await span(to, traceId, named('POST /v1/plans'));
   t.equal(request.parentId, '', 'it begins the trace');
