@@ -105,7 +105,11 @@ module.exports = {
     },
     room('access', ['^src/domain/', '^src/resilience/'], 'Who calls: keys and tokens.'),
     room('observe', ['^src/domain/'], 'Observers listen and never speak back.'),
-    room('tracing', ['^src/domain/', '^src/config/tracing-settings\\.ts$'], 'Traces listen and give out ids.'),
+    room(
+      'tracing',
+      ['^src/domain/', '^src/config/tracing-settings\\.ts$'],
+      'Traces listen and give out ids.',
+    ),
     {
       name: 'tracing-is-loaded-when-it-is-on',
       comment: 'A server without traces starts without what records them.',

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 8f53b0a226b7e05c74dd3e7c600f4787a5b97894677f1a9aa412e9453fe36ecb.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 b15186217498322132b0d89d52645c15fd8552ef3498760ee6363f69a047e065.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Run an execution again
-         * @description Submits a new execution with the spec of a finished one.
+         * @description Submits a new execution with the spec of a finished one; of an operation or a plan, with changed `params`.
          *
          *     Requires the scope `submit`.
          */
@@ -3012,6 +3012,13 @@ export interface components {
             /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
             grace_ms?: number;
         };
+        /** @description What changes when it runs again. */
+        AgainRequest: {
+            /** @description Parameters of the operation or the plan that change; the others stay. */
+            params?: {
+                [key: string]: unknown;
+            };
+        };
         WarmRequest: {
             /** @description Specs with a `cache` block, or operations that have one. */
             executions: components["schemas"]["Spec"][];
@@ -3133,7 +3140,7 @@ export interface components {
             trace_id: string;
             /** @description The weakest isolation that its attempts accept. */
             isolation: components["schemas"]["IsolationTier"];
-            /** @description Version of the policy file that allowed it; null without a policy file. */
+            /** @description Version of the policy file that allowed it, if there is one; for an operation and the steps of one, `+` and the version of the operation. Null without both. */
             policy_version: string | null;
             /** @description The administrator who submitted it for its user. */
             submitted_by: string | null;
@@ -4405,6 +4412,19 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
+            /** @description The operation that runs this plan; null for a plan of a request. */
+            operation: {
+                /** @description Its name. */
+                name: string;
+                /** @description Which definition of the operation ran. */
+                version: string;
+                /** @description Its parameters, with their defaults. */
+                params: {
+                    [key: string]: unknown;
+                };
+            } | null;
+            /** @description Version of the policy file, and `+` and that of the operation. Null without both. */
+            policy_version: string | null;
             /** @description The user whom it belongs to. */
             user_id: string;
             /** @description The task_id of the request. */
@@ -5006,7 +5026,9 @@ export interface components {
              * @description What it runs.
              * @enum {string}
              */
-            kind: "exec" | "shell" | "script" | "aws_cli" | "http";
+            kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "plan";
+            /** @description Names this definition; `policy_version` of its executions ends with it. */
+            version: string;
             /** @description How other systems start it by signed requests; null: they cannot. */
             hook: {
                 /** @description Where deliveries are sent. */
@@ -5019,10 +5041,10 @@ export interface components {
                 /** @description The user for whom deliveries run the operation. */
                 user: string;
                 /**
-                 * @description Whether the response waits for the end.
+                 * @description Whether the response waits for the end, or is the output.
                  * @enum {string}
                  */
-                answer: "accepted" | "wait";
+                answer: "accepted" | "wait" | "raw";
             } | null;
             policy: components["schemas"]["OperationPolicy"];
         };
@@ -7154,7 +7176,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished: at once, from the cache, or while `Prefer: wait` waited. */
             200: {
@@ -7196,6 +7222,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8152,7 +8180,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8192,6 +8224,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8221,7 +8255,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AgainRequest"];
+            };
+        };
         responses: {
             /** @description It has finished while `Prefer: wait` waited. */
             200: {
@@ -8261,6 +8299,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -10016,12 +10056,20 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The delivery was skipped, or the execution has finished. */
+            /** @description The delivery was skipped, or the execution has finished. With `answer: raw`, the body is the standard output of the execution, as it is written. */
             200: {
                 headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Log-End": components["headers"]["LogEnd"];
+                    "Execution-Id": components["headers"]["ExecutionId"];
+                    "Execution-Status": components["headers"]["ExecutionStatus"];
+                    "Execution-Cause": components["headers"]["ExecutionCause"];
+                    "Execution-Exit-Code": components["headers"]["ExecutionExitCode"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/octet-stream": string;
                     "application/json": components["schemas"]["HookAnswer"];
                 };
             };
@@ -10038,12 +10086,15 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             402: components["responses"]["PaymentRequired"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             410: components["responses"]["Gone"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
+            502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };
