@@ -87,15 +87,19 @@ function runAll(steps: Step[], url: string, cwd: string): string[] {
     .map((text) => text.trim());
 }
 
+/** Hooks and their secret. */
+const HOOKS = {
+  EXECUTION_OPERATIONS_FILE: 'operations.yaml',
+  EXECUTION_SECRETS_FILE: 'secrets.yaml',
+  GITHUB_HOOK_SECRET: 'it-is-a-secret',
+};
+
 /** What the examples of a document say they need. */
 const SETTINGS: Record<string, Record<string, string>> = {
   'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
   'docs/operations.md': { EXECUTION_OPERATIONS_FILE: 'plan-operations.yaml' },
-  'docs/hooks.md': {
-    EXECUTION_OPERATIONS_FILE: 'operations.yaml',
-    EXECUTION_SECRETS_FILE: 'secrets.yaml',
-    GITHUB_HOOK_SECRET: 'it-is-a-secret',
-  },
+  'docs/hooks.md': HOOKS,
+  'docs/guides/github-webhooks.md': HOOKS,
 };
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
@@ -127,17 +131,28 @@ interface Started {
 const servers = new Map<string, Promise<Started>>();
 
 /** A server as a reader starts it: its data is in the checkout, by default. */
-function started(settings: Record<string, string>, text = ''): Promise<Started> {
+async function started(settings: Record<string, string>, text = ''): Promise<Started> {
   const by = JSON.stringify(settings);
-  const made = servers.get(by) ?? startIn(withFiles(readersCheckout(ofFile()), text), settings);
-  servers.set(by, made);
-  return made;
+  const made = servers.get(by);
+  if (made === undefined) {
+    const first = startIn(withFiles(readersCheckout(ofFile()), text), settings);
+    servers.set(by, first);
+    return await first;
+  }
+  const { it, dir } = await made;
+  withFiles(dir, text);
+  // A document that shows other files for the same settings: as its reader does, after a change.
+  if ('EXECUTION_OPERATIONS_FILE' in settings) await it.post('/v1/admin/reload', {});
+  return { it, dir };
 }
 
-/** The files that a document shows: blocks whose first line is a comment with a name. */
+/** The files that a document shows: blocks whose first line is a comment with a name, and JSON with the name beside it. */
 function withFiles(dir: string, text: string): string {
-  for (const [, content = '', name = ''] of text.matchAll(/```yaml\n(# (\S+\.yaml)\n[^]*?)```/g))
+  const commented = text.matchAll(/```(?:yaml|js)\n((?:#|\/\/) (\S+\.(?:yaml|mjs))\n[^]*?)```/g);
+  for (const [, content = '', name = ''] of commented)
     writeFileSync(join(dir, name), content, { mode: 0o600 });
+  for (const [, name = '', content = ''] of text.matchAll(/```json (\S+)\n([^]*?)```/g))
+    writeFileSync(join(dir, name), content);
   return dir;
 }
 
@@ -175,14 +190,14 @@ t.test('scripts and programs of a private directory are not part of the checkout
 
 /** The first one counts hits of the cache. The last one makes a key, without which nobody is let in afterwards. */
 const [FIRST, LAST] = ['docs/policies.md', 'docs/api-keys.md'];
-const others = globSync('docs/*.md').filter((file) => file !== FIRST && file !== LAST);
+const others = globSync('docs/**/*.md').filter((file) => file !== FIRST && file !== LAST);
 const documents = [FIRST, 'README.md', ...others, LAST];
 for (const file of documents) {
   const text = readFileSync(file, 'utf8');
   const steps = stepsOf(text);
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
-    const { it, dir } = await started(SETTINGS[file] ?? {}, SETTINGS[file] === undefined ? '' : text);
+    const { it, dir } = await started(SETTINGS[file] ?? {}, text);
     const said = runAll(steps, it.url, dir);
     steps.forEach(({ command, expected }, i) => {
       t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);
@@ -198,7 +213,7 @@ t.test('npm prints no wall of warnings about the versions of Node.js that packag
 t.test('every file, script and setting that the documents name is there', async (t) => {
   const settings = readFileSync('.env.example', 'utf8');
   const others: string[] = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', ...Object.values(ERROR_CODES)];
-  for (const file of ['README.md', ...globSync('docs/*.md')]) {
+  for (const file of ['README.md', ...globSync('docs/**/*.md')]) {
     const text = readFileSync(file, 'utf8');
     for (const [, name = ''] of text.matchAll(/`npm run ([a-z:-]+)`/g))
       t.ok(name in scripts, `${file}: npm run ${name}`);
