@@ -18,7 +18,8 @@ mkdirSync(app);
 const env = { EXECD_CONFIG: join(dir, 'config.json'), XDG_STATE_HOME: dir };
 
 function run(cwd: string, program: string, ...args: string[]) {
-  return execa(program, args, { cwd, env, reject: false, timeout: 300_000 });
+  // A pipe that stays open is input that may come: `execd run` waits for its end.
+  return execa(program, args, { cwd, env, stdin: 'ignore', reject: false, timeout: 300_000 });
 }
 
 const packed = await run(process.cwd(), 'npm', 'pack', '--pack-destination', dir);
