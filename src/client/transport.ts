@@ -139,7 +139,9 @@ export class Transport {
       if (isStream === true || response.body === null) return { response, failure: null };
       const body = await response.arrayBuffer();
       const { status, statusText, headers } = response;
-      return { response: new Response(body, { status, statusText, headers }), failure: null };
+      // Browsers give a 204 an empty stream as its body, and let nobody make such an answer with one.
+      const whole = body.byteLength === 0 ? null : body;
+      return { response: new Response(whole, { status, statusText, headers }), failure: null };
     } catch (error) {
       request.signal.throwIfAborted();
       return { response: null, failure: watchdog.isLate ? watchdog.signal.reason : error };

@@ -340,3 +340,16 @@ t.test('a webhook is taken with its signature only', async (t) => {
   t.throws(() => verifyWebhook(`${body} `, headers, secret), WebhookSignatureError);
   t.throws(() => verifyWebhook(body, {}, secret), WebhookSignatureError);
 });
+
+t.test('an answer without content is taken as a browser gives it: with an empty stream', async (t) => {
+  let calls = 0;
+  const execd = connect({
+    async fetch() {
+      calls += 1;
+      const { body } = new Response('');
+      return Object.defineProperty(new Response(null, { status: 204 }), 'body', { value: body });
+    },
+  });
+  await execd.remove('01a1fc37-169a-7000-b5d6-b0eaa1bf6012');
+  t.equal(calls, 1);
+});
