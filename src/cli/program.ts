@@ -33,8 +33,11 @@ import type { GlobalOptions } from './settings.ts';
 import { PipeClosedError } from './terminal.ts';
 
 /** Runs a command line; answers the exit code. */
-export async function execute(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const session = new Session(env);
+export async function execute(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  session = new Session(env),
+): Promise<number> {
   let code: number = EXIT.ok;
   const program = build(session, (ended) => (code = ended));
   try {

@@ -4,6 +4,7 @@ import { ExecutionFailedError } from './errors.ts';
 import { Attachment, type AttachOptions } from './attach.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
+import { rawLog } from './raw-log.ts';
 import {
   runToEnd,
   type RunOptions,
@@ -32,6 +33,7 @@ import type {
   PatchRequest,
   Plan,
   PlanRequest,
+  RawLogQuery,
   ReportQuery,
   CommandSignal,
   CommandSignalSent,
@@ -217,6 +219,15 @@ export class Execd {
       (await this.#look(id, 1, signal)).phase === 'done';
     const source: LogSource = { transport: this.#transport, outageMs: this.#outageMs, isDone };
     return new LogStream(source, id, options);
+  }
+
+  /**
+   * The log as bytes, or the lines of it that match: fast, for what has ended or may break off.
+   *
+   * @throws ConnectionError when the connection breaks in the middle
+   */
+  rawLog(id: string, query: RawLogQuery & { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void> {
+    return rawLog({ transport: this.#transport, outageMs: this.#outageMs }, id, query);
   }
 
   /** The log until the execution has ended: every byte once, whatever happens to the connection. */

@@ -43,6 +43,7 @@ export type Spec = Schemas['Spec'];
 export type Stats = Schemas['Stats'];
 export type Status = Schemas['Status'];
 export type StepState = Schemas['StepState'];
+export type Usage = Schemas['Usage'];
 export type Webhook = Schemas['Webhook'];
 
 type Query<Name extends keyof operations> = NonNullable<operations[Name]['parameters']['query']>;
@@ -58,4 +59,6 @@ export type EventFilter = Query<'followEvents'>;
 type OfLines = 'q' | 'regex' | 'context' | 'timestamps' | 'download';
 /** How bytes are read. Lines are searched with `api.GET('/v1/executions/{id}/logs')`. */
 export type LogQuery = Omit<Query<'getExecutionLog'>, 'format' | 'follow' | OfLines>;
+/** A log as bytes, or the lines of it that match. */
+export type RawLogQuery = Query<'getExecutionLog'>;
 export type PlanLogQuery = Omit<Query<'getPlanLog'>, 'format' | 'follow'>;

@@ -2,7 +2,8 @@
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { cliAt } from '../helpers/cli.ts';
+import { CLI, cliAt, runProgram } from '../helpers/cli.ts';
+import { until } from '../helpers/processes.ts';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
 interface Case {
@@ -62,6 +63,55 @@ for (const { words, stdin, code } of CASES) {
   const facts = `code ${remote.code} (${expected}), ${remote.out.length} bytes (${out.length}), ${JSON.stringify(remote.err.slice(0, 200))}`;
   check(isSame, `${JSON.stringify(words.join(' ').slice(0, 60))}${isSame ? '' : `: ${facts}`}`);
 }
+// What follows until Ctrl-C, and what draws a screen.
+const followed = await cli(['events', '-f', '--json'], {
+  with: async (child, seen) => {
+    await until('it has seen a start', async () => {
+      await server.submit({ kind: 'exec', program: 'true' });
+      return seen.out.includes('"started"');
+    });
+    child.kill('SIGINT');
+  },
+});
+check(typeof JSON.parse(followed.out.split('\n')[0] ?? '').type === 'string', 'events -f --json');
+const ended = await server.submit({ kind: 'shell', command: 'echo out; echo err >&2; exit 7' });
+const attached = await cli(['attach', ended.id]);
+check(
+  attached.code === 7 && attached.out === 'out\n' && attached.err === 'err\n',
+  'attach follows to the end',
+);
+const top = await runProgram(['script', '-qec', `${process.execPath} ${CLI} top`, '/dev/null'], {
+  env: { ...process.env, ...cli.env },
+  with: async (child, seen) => {
+    await until('the screen is drawn', () => seen.out.includes('Failed last'));
+    child.stdin?.end('\x03');
+  },
+  isOpen: true,
+});
+check(
+  top.out.indexOf('\x1b[?1049h') >= 0 && top.out.indexOf('\x1b[?1049l') > top.out.indexOf('slots'),
+  'top draws a screen, and leaves it as it was',
+);
+
+// 200,000 lines, beside curl: what the start of the program costs is left out.
+const seq = `seq -f '%.0f ${'x'.repeat(240)}' 1 200000`;
+const { id: large } = await server.submit({ kind: 'shell', command: seq, output: { oversized: 'spool' } });
+await server.finished(large);
+const timed = async (command: string) => {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const begun = performance.now();
+    await execa('bash', ['-c', `${command} >/dev/null`], { env: cli.env });
+    times.push(performance.now() - begun);
+  }
+  return times.sort((a, b) => a - b)[2] ?? 0;
+};
+const curl = await timed(`curl -sf '${server.url}/v1/executions/${large}/logs?format=raw'`);
+const start = await timed(`${process.execPath} ${CLI} show ${large}`);
+const logs = await timed(`${process.execPath} ${CLI} logs ${large}`);
+console.log(
+  `      200,000 lines, 49 MB: curl ${curl.toFixed(0)} ms, execd logs ${logs.toFixed(0)} ms, of which ${start.toFixed(0)} ms are its start: ${(curl / Math.max(1, logs - start)).toFixed(2)} of the speed of curl`,
+);
 await server.stop();
 for (const cleanup of cleanups) await cleanup();
 finish();

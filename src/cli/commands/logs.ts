@@ -1,8 +1,8 @@
 // `execd logs` and `execd attach`.
 import type { Command } from 'commander';
 import { isPlan } from '../../client/kinds.ts';
-import { dataOf, given } from '../../client/calls.ts';
-import type { LogOptions } from '../../client/index.ts';
+import { given } from '../../client/calls.ts';
+import { ConnectionError, type Execution, type LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
 import { usage } from '../exits.ts';
@@ -67,7 +67,8 @@ async function attachTo(session: Session, text: string, flags: { interactive?: b
 async function logs(session: Session, text: string, flags: Flags): Promise<void> {
   const { client, terminal, isJson } = session;
   const id = await session.idOf(text);
-  if (isPlan(await client.get(id))) return planLogs(session, id, flags.follow === true);
+  const execution = await client.get(id);
+  if (isPlan(execution)) return planLogs(session, id, flags.follow === true);
   const { stream, follow = false, tail, since, attempt } = flags;
   if (stream !== undefined && stream !== 'stdout' && stream !== 'stderr')
     throw usage(`--stream is ${JSON.stringify(stream)}; it must be stdout or stderr.`);
@@ -80,6 +81,9 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
     ...(since === undefined ? {} : { since: timeOf(since, wallNow()) }),
     ...(attempt === undefined ? {} : { attempt: wholeNumber(attempt) }),
   };
+  const isPart = [tail, since, attempt, flags.timestamps].some((one) => one !== undefined);
+  const only = isPart || isJson ? null : streamOf(execution, stream);
+  if (only !== null) return copyStream(session, execution, only);
   const log = client.logs(id, options);
   if (isJson) {
     for await (const { bytes: _bytes, ...record } of log) await terminal.line(JSON.stringify(record));
@@ -91,6 +95,42 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
       await sink.write(lines.take(of, time, bytes));
     }
   } else await copyLog(session, log);
+}
+
+/** The one stream that is to be copied, of a log that changes no more; null where there are two, whose order matters. */
+function streamOf(
+  { phase, attempts, output }: Execution,
+  wanted: 'stdout' | 'stderr' | undefined,
+): 'stdout' | 'stderr' | null {
+  if (phase !== 'done' || attempts.length !== 1) return null;
+  if (wanted !== undefined) return wanted;
+  if (output.stderr_kept_bytes === 0) return 'stdout';
+  return output.stdout_kept_bytes === 0 ? 'stderr' : null;
+}
+
+/** As bytes, which are read and written several times as fast as records. A log that breaks off is read on as records. */
+async function copyStream(
+  { client, terminal }: Session,
+  { id, output }: Execution,
+  stream: 'stdout' | 'stderr',
+): Promise<void> {
+  const sink = stream === 'stderr' ? terminal.err : terminal.out;
+  let written = 0;
+  try {
+    for await (const bytes of client.rawLog(id, { stream, format: 'raw' })) {
+      await sink.write(bytes);
+      written += bytes.length;
+    }
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+  }
+  if (written === output[`${stream}_kept_bytes`]) return;
+  let skipped = 0;
+  for await (const { bytes } of client.logs(id, { stream })) {
+    const rest = bytes.subarray(Math.max(0, written - skipped));
+    skipped += bytes.length;
+    await sink.write(rest);
+  }
 }
 
 /** Prints the lines that match, as the server finds them. */
@@ -108,9 +148,7 @@ async function search(
     ...(since === undefined ? {} : { since: timeOf(since, wallNow()) }),
     ...(attempt === undefined ? {} : { attempt: wholeNumber(attempt) }),
   };
-  const params = { path: { id }, query };
-  const body = await dataOf(client.api.GET('/v1/executions/{id}/logs', { params, parseAs: 'stream' }));
-  for await (const bytes of body as AsyncIterable<Uint8Array>) await terminal.out.write(bytes);
+  for await (const bytes of client.rawLog(id, query)) await terminal.out.write(bytes);
 }
 
 /** The time of its first byte before each line. */

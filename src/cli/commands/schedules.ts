@@ -116,7 +116,7 @@ async function put(session: Session, name: string, words: string[], flags: PutFl
 
 async function list({ client, terminal, isJson }: Session): Promise<void> {
   const answer = await dataOf(client.api.GET('/v1/schedules'));
-  if (isJson) return terminal.json(answer);
+  if (isJson) return terminal.json(answer.items);
   const columns = [
     { name: 'NAME', value: (one: Schedule) => one.name },
     { name: 'STATE', value: (one: Schedule) => one.state },
@@ -134,7 +134,7 @@ function whenOf({ cron, every_ms: everyMs, at }: Schedule): string {
 
 async function runs({ client, terminal, isJson }: Session, name: string): Promise<void> {
   const answer = await dataOf(client.api.GET('/v1/schedules/{name}/runs', { params: { path: { name } } }));
-  if (isJson) return terminal.json(answer);
+  if (isJson) return terminal.json(answer.items);
   const columns = [
     { name: 'DUE', value: (one: Run) => one.due },
     { name: 'RESULT', value: (one: Run) => one.result },
