@@ -5,7 +5,7 @@ import {
   type Resource,
   type ResourceTemplateType,
 } from '@modelcontextprotocol/server';
-import { type Execd, NotFoundError } from '../client/index.ts';
+import { dataOf, type Execd, NotFoundError } from '../client/index.ts';
 import { wholeLog } from './logs.ts';
 import { logUri } from './results.ts';
 
@@ -48,17 +48,28 @@ export const RESOURCE_TEMPLATES: readonly ResourceTemplateType[] = KINDS.map(
 
 const LISTED = 50;
 
-/** The logs of the newest executions. */
+const SCHEDULES = 'execd://schedules';
+
+/** The logs of the newest executions, and the schedules. */
 export async function listResources(client: Execd, signal: AbortSignal): Promise<Resource[]> {
-  const found: Resource[] = [];
+  const found: Resource[] = [
+    {
+      ...{ uri: SCHEDULES, name: 'schedules', mimeType: 'application/json' },
+      description: 'The schedules of this user: what they start, and when next.',
+    },
+  ];
   for await (const { id, kind, status } of client.list({ limit: LISTED }, { signal })) {
     found.push({ uri: logUri(id), name: `log of ${id}`, description: `${kind}, ${status}`, mimeType: TEXT });
-    if (found.length === LISTED) break;
+    if (found.length > LISTED) break;
   }
   return found;
 }
 
 export async function readResource(client: Execd, uri: string, signal: AbortSignal) {
+  if (uri === SCHEDULES) {
+    const { items } = await dataOf(client.api.GET('/v1/schedules', { signal }));
+    return { contents: [{ uri, mimeType: 'application/json', text: JSON.stringify(items, null, 1) }] };
+  }
   const [, id = '', path = ''] = /^execd:\/\/executions\/([^/?#]+)(\/[a-z]+)?$/.exec(uri) ?? [];
   const kind = KINDS.find((one) => one.path === path);
   if (id === '' || kind === undefined) throw noSuch(uri);
@@ -76,6 +87,6 @@ function noSuch(uri: string): ProtocolError {
   const ways = RESOURCE_TEMPLATES.map(({ uriTemplate }) => uriTemplate).join(', ');
   return new ProtocolError(
     ProtocolErrorCode.InvalidParams,
-    `There is no resource ${uri.slice(0, 200)}. There are ${ways}.`,
+    `There is no resource ${uri.slice(0, 200)}. There are ${SCHEDULES}, ${ways}.`,
   );
 }

@@ -17,6 +17,7 @@ import { listResources, readResource, RESOURCE_TEMPLATES } from './resources.ts'
 import { commandsOf, mayRunOperation, readRights } from './rights.ts';
 import { commandTool, isOperationTool, operationTools, planTool, rerunTool } from './run-tools.ts';
 import type { Call, McpTool } from './tool.ts';
+import { DECIDING_TOOLS, LISTING_APPROVALS } from './wait-tools.ts';
 
 export interface McpWorld {
   client: Execd;
@@ -83,8 +84,9 @@ function pageOf(cursor: string | undefined): number {
 /** The tools that the caller may use. Their operations are read only where they matter. */
 async function toolsOf(client: Execd, signal: AbortSignal, withOperations = true): Promise<McpTool[]> {
   const rights = await readRights(client, signal);
-  const tools: McpTool[] = [...READING_TOOLS];
+  const tools: McpTool[] = [...READING_TOOLS, ...LISTING_APPROVALS];
   if (rights.scopes.has('cancel')) tools.push(...CANCELLING_TOOLS);
+  if (rights.scopes.has('submit')) tools.push(...DECIDING_TOOLS);
   if (!rights.scopes.has('submit') || rights.lists.some((list) => list.length === 0)) return tools;
   const commands = commandsOf(rights);
   if (commands !== 'none') tools.push(commandTool(commands));

@@ -66,15 +66,16 @@ const dataOf = (result: unknown) => (result as CallToolResult).structuredContent
 
 t.test('a key is offered what it may do, and nothing else', async (t) => {
   const s = await world(t);
-  const reading = ['list_executions', 'get_execution', 'wait_execution', 'read_log'];
+  const reading = ['list_executions', 'get_execution', 'wait_execution', 'read_log', 'list_approvals'];
+  const deciding = ['decide_approval', 'send_signal'];
   const runs = ['run_plan', 'rerun'];
   const all = ['op_greet_person', 'op_secret_op'];
   const table: Record<string, string[]> = {
-    ann: [...reading, 'cancel_execution', 'run_command', ...runs, ...all],
+    ann: [...reading, 'cancel_execution', ...deciding, 'run_command', ...runs, ...all],
     reader: reading,
-    bare: [...reading, 'cancel_execution'],
-    greeter: [...reading, ...runs, 'op_greet_person'],
-    echoer: [...reading, 'cancel_execution', 'run_command', ...runs],
+    bare: [...reading, 'cancel_execution', ...deciding],
+    greeter: [...reading, ...deciding, ...runs, 'op_greet_person'],
+    echoer: [...reading, 'cancel_execution', ...deciding, 'run_command', ...runs],
   };
   for (const [key, expected] of Object.entries(table)) {
     const agent = await agentOf(t, s, key);
@@ -302,6 +303,24 @@ t.test('operations, plans, detached runs and reruns', async (t) => {
   );
   t.match(textOf(planned), /ended as failed.*- a: completed \(execution .*- b: failed/s);
   t.match(seen[0], /^Plan .* was accepted\.$/);
+
+  const waits = [
+    { name: 'ok', kind: 'wait', approval: { message: 'Ship it?' } },
+    { name: 'more', kind: 'wait', signal: { name: 'more' } },
+  ];
+  const waiting = { plan: { strategy: { type: 'serial' }, steps: waits }, wait_s: 0 };
+  const { execution_id: plan } = dataOf(await agent.callTool({ name: 'run_plan', arguments: waiting }));
+  const call = async (name: string, args: object) =>
+    agent.callTool({ name, arguments: args as Record<string, unknown> });
+  await until('it waits', async () => textOf(await call('list_approvals', {})) === `${plan} ok: Ship it?`);
+  const decision = { plan_id: plan, step: 'ok', decision: 'approve', comment: 'tests pass' };
+  t.match(dataOf(await call('decide_approval', decision)), { state: 'approved' });
+  t.match(await call('decide_approval', { ...decision, decision: 'reject' }), { isError: true });
+  t.match(await call('send_signal', { plan_id: plan, name: 'less' }), { isError: true });
+  t.notMatch(await call('send_signal', { plan_id: plan, name: 'more', payload: 1 }), { isError: true });
+  t.match(dataOf(await call('wait_execution', { id: plan, wait_s: 20 })), { status: 'completed' });
+  const { contents } = await agent.readResource({ uri: 'execd://schedules' });
+  t.match(contents, [{ text: '[]' }]);
 
   const { execution_id: id } = dataOf(
     await agent.callTool({ name: 'run_command', arguments: { command: 'echo up; sleep 1000', wait_s: 0 } }),
