@@ -20,6 +20,22 @@ const SubmitScreen = lazy(async () => ({
   default: (await import('./submit/submit-screen.tsx')).SubmitScreen,
 }));
 
+const ApprovalsScreen = lazy(async () => ({
+  default: (await import('./waits/approvals-screen.tsx')).ApprovalsScreen,
+}));
+
+const SchedulesScreen = lazy(async () => ({
+  default: (await import('./schedules/schedules-screen.tsx')).SchedulesScreen,
+}));
+
+const ScheduleScreen = lazy(async () => ({
+  default: (await import('./schedules/schedule-screen.tsx')).ScheduleScreen,
+}));
+
+const ScheduleForm = lazy(async () => ({
+  default: (await import('./schedules/schedule-form.tsx')).ScheduleForm,
+}));
+
 const SystemScreen = lazy(async () => ({
   default: (await import('./system/system-screen.tsx')).SystemScreen,
 }));
@@ -51,6 +67,18 @@ function Screens() {
         <PlansScreen />
       </Route>
       <Route path="/plans/:id">{({ id }) => <PlanScreen key={id} id={id} />}</Route>
+      <Route path="/approvals">
+        <ApprovalsScreen />
+      </Route>
+      <Route path="/schedules">
+        <SchedulesScreen />
+      </Route>
+      <Route path="/schedules/new">
+        <ScheduleForm />
+      </Route>
+      <Route path="/schedules/:name">
+        {({ name }) => <ScheduleScreen key={name} name={decodeURIComponent(name)} />}
+      </Route>
       <Route path="/submit">
         <SubmitScreen />
       </Route>

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 b15186217498322132b0d89d52645c15fd8552ef3498760ee6363f69a047e065.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 6f2eb71dbd825beafd73c6a1b2f44d4035be0cad754d225d1c87429d75cebcd2.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1600,6 +1600,28 @@ export interface paths {
          *     Requires the scope `read`.
          */
         get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what you take of the server
+         * @description Returns how many executions of yours run and wait, what you keep, and the limits of that. An administrator gets the same of another user with `Execution-User`.
+         *
+         *     Requires the scope `read`.
+         */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5499,6 +5521,27 @@ export interface components {
                 /** @description When it expires; null: never. */
                 expires_at: string | null;
             } | null;
+        };
+        /** @description What a user takes of the server. */
+        Usage: {
+            /** @description The user. */
+            user_id: string;
+            /** @description What is shared. */
+            items: {
+                /**
+                 * @description `running` and `queued`: executions. `store_bytes`: requests, results and steps of plans. `logs`: one for each attempt.
+                 * @enum {string}
+                 */
+                what: "running" | "queued" | "store_bytes" | "log_bytes" | "logs";
+                /** @description How much of it you take. */
+                used: number;
+                /** @description How much of it you may take; null: no limit of your own. */
+                limit: number | null;
+                /** @description How much of it all users take. */
+                used_by_all: number;
+                /** @description How much of it all users may take; null: no limit. */
+                limit_of_all: number | null;
+            }[];
         };
         /** @description The settings of the server. */
         SettingList: {
@@ -10284,6 +10327,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What you take. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -25,7 +25,7 @@ import type { KeptResults } from './read/kept-results.ts';
 import type { ExecutionView, Queries, WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import type { LiveCommands } from './run/live-commands.ts';
-import type { EngineHealth, EngineStats, Report } from './read/status.ts';
+import type { EngineHealth, EngineStats, Report, Usage } from './read/status.ts';
 import { stored } from './refusals.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { EventStreams } from './streams/event-streams.ts';
@@ -263,6 +263,10 @@ export class Engine {
 
   stats(): Promise<EngineStats> {
     return this.#parts.status.stats();
+  }
+
+  usageOf(userId: string): Usage {
+    return this.#parts.status.usageOf(userId);
   }
 
   health(): EngineHealth {

@@ -489,7 +489,10 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
         });
   return {
     ...{ observers, reader, leases },
-    status: new Status({ ...parts, runner, maxDataBytes, whyClosed: () => standing.whyClosed() }),
+    status: new Status({
+      ...{ ...parts, runner, maxDataBytes, rules: deps.rules, policy: deps.policy },
+      whyClosed: () => standing.whyClosed(),
+    }),
     life: new Life({
       ...{ ...parts, observers, reader, leases, store },
       ...{ runner, requests, replica, random, drainMs },

@@ -31,7 +31,7 @@ import { cacheEntryRoutes } from './cache/cache-entries.ts';
 import { cacheRoutes, circuitRoutes, type WarmUps } from './cache/routes.ts';
 import { executionRoutes } from './executions/routes.ts';
 import { explainRoute } from './explain/route.ts';
-import { meRoute } from './keys/me.ts';
+import { meRoute, usageRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { artifactRoutes } from './files/artifact-routes.ts';
@@ -199,6 +199,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   auditRoutes(app, options);
   keyRoutes(app, { keys: options.keys, clock: options.clock, onRevoked: () => entrance.recheck() });
   meRoute(app, { engine });
+  usageRoute(app, { engine });
   settingsRoute(app, options.settings);
   pauseRoutes(app, engine);
   opsRoutes(app, options);

@@ -99,6 +99,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/operations': { scope: 'read' },
   'GET /v1/operations/:name': { scope: 'read' },
   'GET /v1/me': { scope: 'read' },
+  'GET /v1/me/usage': { scope: 'read' },
   'POST /mcp': { scope: 'read', body: { jsonrpc: '2.0', id: 1, method: 'ping' } },
   'GET /v1/stats': { scope: 'read' },
   'GET /v1/health/summary': { scope: 'read' },

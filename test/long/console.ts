@@ -6,29 +6,18 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { until } from '../helpers/processes.ts';
-import { DESKTOP, linesIn, openBrowser, openTab, PHONE, type Tab } from './console/browser.ts';
+import { DESKTOP, linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
 import { fill, PLAN, type Shown } from './console/data.ts';
-import { check, finish, freePort, megabytes, scratch, type Server, startServer } from './support.ts';
+import { LATER_PARTS } from './console/later-parts.ts';
+import { closed, type Part, type World } from './console/world.ts';
+import { check, finish, freePort, megabytes, scratch, startServer } from './support.ts';
 
 const wanted = process.argv.slice(2);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const MOST_MEMORY = 150e6;
 const MOST_NODES = 6000;
-
-interface World {
-  browser: Browser;
-  server: Server;
-  shown: Shown;
-  /** Opens a page of the console; problems of it are checked when it is closed. */
-  open(path: string, options?: Parameters<typeof openTab>[2]): Promise<Tab>;
-}
-
-async function closed(tab: Tab, what: string): Promise<void> {
-  check(tab.problems.length === 0, `${what}: nothing goes wrong in the page ${tab.problems.join(' | ')}`);
-  await tab.close();
-}
 
 const text = (page: Page, selector: string) => page.locator(selector).first().innerText();
 
@@ -39,7 +28,7 @@ async function shownLines(page: Page): Promise<number> {
   return Number((await text(page, '.log-count')).replaceAll(/\D/g, ''));
 }
 
-const PARTS: Record<string, (world: World) => Promise<void>> = {
+const PARTS: Record<string, Part> = {
   async executions({ open, server }) {
     const tab = await open('/');
     const { page } = tab;
@@ -441,10 +430,12 @@ const PARTS: Record<string, (world: World) => Promise<void>> = {
           await close();
         }
   },
+  // Last: they decide what the screens above have to show.
+  ...LATER_PARTS,
 };
 
 /** Every screen, and what is there when it is ready. */
-function pagesOf({ failed, running, plan }: Shown): [string, string][] {
+function pagesOf({ failed, running, plan, waiting, files, schedule }: Shown): [string, string][] {
   return [
     ['/', '.table-body .row'],
     ['/?plot=1&status=failed', '.scatter canvas'],
@@ -453,6 +444,16 @@ function pagesOf({ failed, running, plan }: Shown): [string, string][] {
     [`/executions/${failed}?tab=events`, '.events li'],
     ['/plans', '.plan-list li'],
     [`/plans/${plan}`, '.step-card'],
+    [`/plans/${waiting}?step=go`, '.approval'],
+    [`/plans/${waiting}?step=frozen`, '.signal-form'],
+    ['/approvals', '.approval'],
+    ['/schedules', '.schedule-list li'],
+    [`/schedules/${schedule}`, 'tbody tr'],
+    [`/schedules/new?from=${schedule}`, '.form'],
+    [`/executions/${files}?tab=files`, '.file-list li'],
+    [`/executions/${failed}?tab=why`, '.why-tab'],
+    ['/system?tab=pauses', '.pause-form'],
+    ['/system?tab=usage', 'tbody tr'],
     ['/submit', '.verdict'],
     ['/submit?kind=plan', '.verdict'],
     ['/system', '.plot canvas'],

@@ -10,6 +10,7 @@ import { Menu } from '../ui/menu.tsx';
 import { Problem } from '../ui/states.tsx';
 import { copyAs, FORMS } from '../words/copy-as.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
+import { SignalMenu } from './live-input.tsx';
 import { executionKey } from './use-execution.ts';
 
 export function Actions({ execution }: { execution: Execution }) {
@@ -34,6 +35,7 @@ export function Actions({ execution }: { execution: Execution }) {
         </Button>
       )}
       {canSubmit && isLive && <Extend execution={execution} />}
+      {canCancel && phase === 'running' && execution.kind !== 'http' && <SignalMenu id={id} />}
       {canSubmit && !isLive && plan === null && (
         <>
           <Button icon="rerun" disabled={rerun.isPending} onClick={() => rerun.mutate()}>
@@ -42,6 +44,13 @@ export function Actions({ execution }: { execution: Execution }) {
           <Button icon="edit" onClick={() => navigate(`/submit?from=${id}`)}>
             Edit and rerun
           </Button>
+          {execution.kind !== 'wait' && (
+            <Button
+              icon="clock"
+              aria-label="Schedule it"
+              onClick={() => navigate(`/schedules/new?execution=${id}`)}
+            />
+          )}
         </>
       )}
       <CopyAs spec={execution.spec} isPlan={false} />

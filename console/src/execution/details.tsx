@@ -6,16 +6,21 @@ import { type Tab, Tabs } from '../ui/tabs.tsx';
 import { bytes, duration, fullTime, whole } from '../words/format.ts';
 import { DeliveriesTab } from './deliveries-tab.tsx';
 import { EventsTab } from './events-tab.tsx';
+import { FilesTab, hasFiles } from './files-tab.tsx';
 import { ResultTab } from './result-tab.tsx';
 import { ResourcesTab } from './resources-tab.tsx';
+import { WhyTab } from './why-tab.tsx';
 
 export function Details({ execution }: { execution: Execution }) {
   const tabs: Tab[] = [
     { id: 'result', label: 'Result', content: () => <ResultTab execution={execution} /> },
+    { id: 'why', label: 'Why', content: () => <WhyTab of={execution} /> },
     { id: 'input', label: 'Input', content: () => <InputTab execution={execution} /> },
     { id: 'resources', label: 'Resources', content: () => <ResourcesTab execution={execution} /> },
     { id: 'events', label: 'Events', content: () => <EventsTab execution={execution} /> },
   ];
+  if (hasFiles(execution))
+    tabs.splice(1, 0, { id: 'files', label: 'Files', content: () => <FilesTab execution={execution} /> });
   if (execution.webhook !== null)
     tabs.push({ id: 'webhook', label: 'Webhook', content: () => <DeliveriesTab execution={execution} /> });
   if (execution.cost !== null)

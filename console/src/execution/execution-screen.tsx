@@ -15,8 +15,10 @@ import { Actions } from './actions.tsx';
 import { CancelPhases } from './cancel-phases.tsx';
 import { Details } from './details.tsx';
 import { LastWords } from './last-words.tsx';
+import { LiveInput } from './live-input.tsx';
 import { Timeline } from './timeline.tsx';
 import { useExecution } from './use-execution.ts';
+import { WaitPanel } from '../waits/wait-panel.tsx';
 
 const TICK_MS = 500;
 
@@ -41,7 +43,14 @@ export function ExecutionScreen({ id }: { id: string }) {
     <div className="screen execution">
       <Header execution={data} />
       <div className="split">
-        <LogViewer id={id} isDone={data.phase === 'done'} />
+        {data.kind === 'wait' ? (
+          <WaitPanel execution={data} />
+        ) : (
+          <div className="log-and-input">
+            <LogViewer id={id} isDone={data.phase === 'done'} />
+            <LiveInput execution={data} />
+          </div>
+        )}
         <Details execution={data} />
       </div>
     </div>
@@ -49,7 +58,17 @@ export function ExecutionScreen({ id }: { id: string }) {
 }
 
 function Header({ execution }: { execution: Execution }) {
-  const { id, status, phase, kind, plan_id: plan, step, rerun_of: rerun, user_id: user } = execution;
+  const {
+    id,
+    status,
+    phase,
+    kind,
+    plan_id: plan,
+    step,
+    rerun_of: rerun,
+    user_id: user,
+    schedule,
+  } = execution;
   const now = useNow(phase === 'done' ? null : TICK_MS);
   return (
     <header className="top">
@@ -81,6 +100,11 @@ function Header({ execution }: { execution: Execution }) {
         {rerun !== null && (
           <span>
             rerun of <Link href={`/executions/${rerun}`}>…{shortId(rerun)}</Link>
+          </span>
+        )}
+        {schedule !== null && (
+          <span>
+            started by <Link href={`/schedules/${encodeURIComponent(schedule.name)}`}>{schedule.name}</Link>
           </span>
         )}
         {Object.entries(execution.labels).map(([name, value]) => (

@@ -13,6 +13,10 @@ const PAGE = 100;
 /** So many of the newest ones are kept before the pages that were read after them. */
 const MOST_NEW = 1000;
 const REFRESH_MS = 1000;
+/** In between, only what is new is read: events say what becomes of the rest. */
+const WHOLE_MS = 15_000;
+/** Executions of the same moment may be listed one after the other. */
+const OVERLAP_MS = 1000;
 /** A text is searched here: so many finds are wanted, among so many executions. */
 const FINDS = 50;
 const MOST_SEARCHED = 2000;
@@ -36,20 +40,34 @@ export function useExecutions(filter: Filter): Executions {
   const queries = useQueryClient();
   const { text, ...asked } = filter;
   const key = ['executions', asked];
-  const read = async (cursor: string | undefined, signal?: AbortSignal): Promise<Page<Execution>> => {
-    const query = { ...apiFilter(filter, Date.now()), limit: PAGE, ...(cursor !== undefined && { cursor }) };
+  const read = async (
+    cursor: string | undefined,
+    { signal, after }: { signal?: AbortSignal; after?: string | undefined } = {},
+  ): Promise<Page<Execution>> => {
+    const query = {
+      ...apiFilter(filter, Date.now()),
+      limit: PAGE,
+      ...(cursor !== undefined && { cursor }),
+      ...(after !== undefined && { created_after: after }),
+    };
     return dataOf(execd.api.GET('/v1/executions', { params: { query }, ...(signal && { signal }) }));
   };
   const list = useInfiniteQuery<Page<Execution>, Error, Pages, unknown[], string | undefined>({
     queryKey: key,
-    queryFn: ({ pageParam, signal }) => read(pageParam, signal),
+    queryFn: ({ pageParam, signal }) => read(pageParam, { signal }),
     initialPageParam: undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchOnWindowFocus: false,
   });
 
+  const wholeAt = useRef(Date.now());
   const refresh = useThrottled(async () => {
-    const { items } = await read(undefined);
+    const newest = queries.getQueryData<Pages>(key)?.pages[0]?.items[0];
+    // What gets a status that is asked for may be old.
+    const isWhole =
+      newest === undefined || asked.status.length > 0 || Date.now() - wholeAt.current > WHOLE_MS;
+    if (isWhole) wholeAt.current = Date.now();
+    const { items } = await read(undefined, isWhole ? {} : { after: justBefore(newest) });
     queries.setQueryData<Pages>(key, (pages) => pages && withNewest(pages, items));
   }, REFRESH_MS);
   useEvents((events) => {
@@ -87,6 +105,9 @@ export function useExecutions(filter: Filter): Executions {
     error: list.error,
   };
 }
+
+const justBefore = ({ timestamps }: Execution): string =>
+  new Date(Date.parse(timestamps.created) - OVERLAP_MS).toISOString();
 
 /** What has changed meanwhile may no longer be among what was asked for. */
 function fits({ status }: Execution, filter: Filter): boolean {

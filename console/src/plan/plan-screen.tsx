@@ -5,10 +5,12 @@ import { Link, useLocation } from 'wouter';
 import { GoneError, NotFoundError } from '../../../src/client/errors.ts';
 import type { Plan, StepState } from '../../../src/client/types.ts';
 import { CancelDialog } from '../execution/cancel-dialog.tsx';
+import { WhyTab } from '../execution/why-tab.tsx';
 import { useNow } from '../live/use-live.ts';
 import { useCan, useExecd } from '../session/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
 import { useQueryParam } from '../ui/query-params.ts';
 import { Empty, Failed, Loading, Problem } from '../ui/states.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
@@ -146,11 +148,13 @@ export function Progress({ counts, label }: { counts: Plan['counts']; label: str
   );
 }
 
-function PlanActions({ plan: { id, phase, status } }: { plan: Plan }) {
+function PlanActions({ plan }: { plan: Plan }) {
+  const { id, phase, status } = plan;
   const execd = useExecd();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const [asks, setAsks] = useState(false);
+  const [asksWhy, setAsksWhy] = useState(false);
   const canCancel = useCan('cancel');
   const canSubmit = useCan('submit');
   const again = useMutation({
@@ -175,6 +179,12 @@ function PlanActions({ plan: { id, phase, status } }: { plan: Plan }) {
         <Button icon="rerun" onClick={() => again.mutate('rerun')}>
           Rerun all
         </Button>
+      )}
+      <Button onClick={() => setAsksWhy(true)}>Why?</Button>
+      {asksWhy && (
+        <Dialog title="Why is it so?" isWide onClose={() => setAsksWhy(false)}>
+          <WhyTab of={plan} />
+        </Dialog>
       )}
       {asks && (
         <CancelDialog

@@ -1,8 +1,10 @@
 // The step that is selected: how it went, and its log.
 import { Link } from 'wouter';
 import type { StepState } from '../../../src/client/types.ts';
+import { useExecution } from '../execution/use-execution.ts';
 import { LogViewer } from '../log/log-viewer.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
+import { WaitPanel } from '../waits/wait-panel.tsx';
 import { duration } from '../words/format.ts';
 
 const SKIPPED: Record<NonNullable<StepState['skip_reason']>, string> = {
@@ -35,8 +37,16 @@ export function StepPanel({ step }: { step: StepState }) {
           {step.depends_on.length === 0 ? 'It has not begun.' : `It waits for ${step.depends_on.join(', ')}.`}
         </p>
       )}
-      {run !== null && step.kind !== 'plan' && <LogViewer key={run} id={run} isDone={phase === 'done'} />}
+      {run !== null && step.kind === 'wait' && <Wait key={run} id={run} />}
+      {run !== null && step.kind !== 'plan' && step.kind !== 'wait' && (
+        <LogViewer key={run} id={run} isDone={phase === 'done'} />
+      )}
       {step.kind === 'plan' && run !== null && <p className="hint">It is a plan of its own.</p>}
     </section>
   );
+}
+
+function Wait({ id }: { id: string }) {
+  const { data } = useExecution(id);
+  return data === undefined ? null : <WaitPanel execution={data} />;
 }

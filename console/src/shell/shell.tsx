@@ -23,6 +23,12 @@ export function Shell({ children }: { children: ReactNode }) {
           <Place to="/plans" pattern={/^\/plans/}>
             Plans
           </Place>
+          <Place to="/schedules" pattern={/^\/schedules/}>
+            Schedules
+          </Place>
+          <Place to="/approvals" pattern={/^\/approvals/}>
+            Approvals
+          </Place>
           <Place to="/system" pattern={/^\/system/}>
             System
           </Place>

@@ -12,6 +12,8 @@ interface Props {
   onChange: (value: Fields) => void;
   /** Names that something else asks for. */
   without?: readonly string[];
+  /** Names that are shown at once, where those that are needed most often are other ones. */
+  first?: readonly string[];
 }
 
 /** What is rarely needed is folded away. */
@@ -29,10 +31,10 @@ const COMMON = [
   'labels',
 ];
 
-export function SchemaForm({ schemas, schema, value, onChange, without = [] }: Props) {
+export function SchemaForm({ schemas, schema, value, onChange, without = [], first = COMMON }: Props) {
   const { properties = {}, required = [] } = schema;
   const names = Object.keys(properties).filter((name) => !without.includes(name));
-  const isFirst = (name: string) => required.includes(name) || COMMON.includes(name) || names.length <= 8;
+  const isFirst = (name: string) => required.includes(name) || first.includes(name) || names.length <= 8;
   const field = (name: string) => (
     <Field
       key={name}

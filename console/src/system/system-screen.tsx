@@ -6,18 +6,22 @@ import { AuditTab } from './audit-tab.tsx';
 import { CacheTab } from './cache-tab.tsx';
 import { CircuitsTab } from './circuits-tab.tsx';
 import { OverviewTab } from './overview-tab.tsx';
+import { PausesTab } from './pauses-tab.tsx';
 import { SettingsTab } from './settings-tab.tsx';
+import { UsageTab } from './usage-tab.tsx';
 
 export function SystemScreen() {
   const isAdmin = useCan('admin');
   const tabs: Tab[] = [
     { id: 'now', label: 'Now', content: () => <OverviewTab /> },
+    { id: 'usage', label: 'Shares', content: () => <UsageTab /> },
     { id: 'cache', label: 'Cache', content: () => <CacheTab /> },
     { id: 'circuits', label: 'Circuits', content: () => <CircuitsTab /> },
     { id: 'credits', label: 'Credits', content: () => <AccountTab /> },
   ];
   if (isAdmin)
     tabs.push(
+      { id: 'pauses', label: 'Pauses', content: () => <PausesTab /> },
       { id: 'audit', label: 'Audit log', content: () => <AuditTab /> },
       { id: 'settings', label: 'Settings', content: () => <SettingsTab /> },
     );

@@ -21,6 +21,8 @@ const PATHS = {
   leave: 'M6.5 3h-3v10h3M8.5 8H14M11.5 5.5 14 8l-2.5 2.5',
   filter: 'M2.5 4h11M4.5 8h7M6.5 12h3',
   back: 'M9.5 3.5 5 8l4.5 4.5',
+  pause: 'M5.5 3.5v9M10.5 3.5v9',
+  play: 'M5 3.2 12.5 8 5 12.8Z',
 } as const;
 export type IconName = keyof typeof PATHS;
 

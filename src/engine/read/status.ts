@@ -1,4 +1,7 @@
 // How the engine is doing: its figures, what is wrong with it, and what executions came to.
+import { keptBounds } from '../accept/kept-quota.ts';
+import type { AccessRules } from '../../domain/access/access-rules.ts';
+import type { EngineSettings } from '../policies/settings.ts';
 import type { Pauses } from '../policies/pauses.ts';
 import type { CreditTotals } from '../../domain/credits/account.ts';
 import type { Pool } from '../../domain/execution/execution.ts';
@@ -64,6 +67,18 @@ export interface EngineHealth {
   data: { bytes: number; maxBytes: number };
 }
 
+/** How much a user takes of something, and may take; and the same for all users. Null is without a bound. */
+export interface Use {
+  own: number;
+  most: number | null;
+  all: number;
+  mostOfAll: number | null;
+}
+
+/** What users share. */
+export const SHARED = ['running', 'queued', ...KEPT] as const;
+export type Usage = Record<(typeof SHARED)[number], Use>;
+
 export interface Report {
   operations: OperationReport[];
   count: number;
@@ -86,6 +101,8 @@ export interface StatusDeps {
   disks: DiskWatch;
   charges: { readonly failures: number };
   maxDataBytes: number;
+  rules: () => AccessRules;
+  policy: Pick<EngineSettings, 'maxQueued' | 'maxKept'>;
   /** Why nothing is accepted; null when it is. */
   whyClosed: () => string | null;
 }
@@ -138,6 +155,26 @@ export class Status {
   #kept(): Record<Kept, number> {
     const keeps = this.#deps.store.keeps('');
     return Object.fromEntries(KEPT.map((what) => [what, keeps[what].total])) as Record<Kept, number>;
+  }
+
+  /** What a user takes, by what is known here. */
+  usageOf(userId: string): Usage {
+    const { store, schedulers, policy } = this.#deps;
+    const rules = this.#deps.rules();
+    const quotas = rules.quotasOf(userId);
+    const { running, waiting } = store.queueUse(userId);
+    const keeps = store.keeps(userId);
+    const bounds = keptBounds(userId, { rules, policy });
+    const slots = schedulers.process.slots + schedulers.http.slots;
+    const kept = KEPT.map((what): [Kept, Use] => {
+      const { own, total } = keeps[what];
+      return [what, { own, most: bounds[what].user, all: total, mostOfAll: bounds[what].all }];
+    });
+    return {
+      running: { own: running.own, most: quotas.running, all: running.total, mostOfAll: slots },
+      queued: { own: waiting.own, most: quotas.queued, all: waiting.total, mostOfAll: policy.maxQueued },
+      ...(Object.fromEntries(kept) as Record<Kept, Use>),
+    };
   }
 
   health(): EngineHealth {

@@ -16,7 +16,18 @@ export interface ConsoleOptions {
 }
 
 /** Its pages below its path; the router of the console knows the same ones. */
-const PAGES = ['executions/:id', 'plans', 'plans/:id', 'submit', 'system'];
+const PAGES = [
+  ...[
+    'executions/:id',
+    'plans',
+    'plans/:id',
+    'approvals',
+    'schedules',
+    'schedules/:name',
+    'submit',
+    'system',
+  ],
+];
 
 /** It may load its own files and call its own server; no page may frame it, and nothing in it runs that is written inline. */
 const CONTENT_POLICY = [

@@ -32,8 +32,34 @@ export const me = z
   })
   .describe('Who you are, and what you may do.');
 
+const count = z.int().min(0);
+const use = z
+  .strictObject({
+    what: z
+      .enum(['running', 'queued', 'store_bytes', 'log_bytes', 'logs'])
+      .describe(
+        '`running` and `queued`: executions. `store_bytes`: requests, results and steps of plans. `logs`: one for each attempt.',
+      ),
+    used: count.describe('How much of it you take.'),
+    limit: count.nullable().describe('How much of it you may take; null: no limit of your own.'),
+    used_by_all: count.describe('How much of it all users take.'),
+    limit_of_all: count.nullable().describe('How much of it all users may take; null: no limit.'),
+  })
+  .describe('Something that users share.');
+export const usage = z
+  .strictObject({
+    user_id: z.string().describe('The user.'),
+    items: z.array(use).describe('What is shared.'),
+  })
+  .describe('What a user takes of the server.');
+
+const WORDS = {
+  ...{ running: 'running', queued: 'queued' },
+  ...{ storeBytes: 'store_bytes', logBytes: 'log_bytes', logs: 'logs' },
+} as const;
+
 interface MeRouteOptions {
-  engine: Pick<Engine, 'policyMayRun'>;
+  engine: Pick<Engine, 'policyMayRun' | 'usageOf'>;
 }
 
 export function meRoute(app: FastifyInstance, { engine }: MeRouteOptions): void {
@@ -49,6 +75,30 @@ export function meRoute(app: FastifyInstance, { engine }: MeRouteOptions): void 
       response: { 200: json('You.', me) },
     },
     handler: async ({ caller }) => toMeWire(caller, engine.policyMayRun(caller.userId)),
+  });
+}
+
+export function usageRoute(app: FastifyInstance, { engine }: MeRouteOptions): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/me/usage',
+    config: { access: 'read' },
+    schema: {
+      operationId: 'getUsage',
+      summary: 'Get what you take of the server',
+      description:
+        'Returns how many executions of yours run and wait, what you keep, and the limits of that. An administrator gets the same of another user with `Execution-User`.',
+      tags: ['keys'],
+      response: { 200: json('What you take.', usage) },
+    },
+    handler: async ({ caller: { userId } }) => {
+      const uses = engine.usageOf(userId);
+      const items = Object.entries(WORDS).map(([name, what]) => {
+        const { own, most, all, mostOfAll } = uses[name as keyof typeof uses];
+        return { what, used: own, limit: most, used_by_all: all, limit_of_all: mostOfAll };
+      });
+      return { user_id: userId, items };
+    },
   });
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { accountComponents } from '../accounts/account-schemas.ts';
 import { keyComponents } from '../keys/key-schemas.ts';
-import { me } from '../keys/me.ts';
+import { me, usage } from '../keys/me.ts';
 import { settingList } from '../ops/settings.ts';
 import { operationComponents, resourceLimits } from '../operations/operation-schemas.ts';
 import { hookComponents } from '../hooks/hook-schemas.ts';
@@ -82,6 +82,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     ...accountComponents,
     ...keyComponents,
     Me: me,
+    Usage: usage,
     SettingList: settingList,
     Stats: stats,
     Slots: slots,

@@ -1,10 +1,16 @@
 // What a server has to show.
 import type { Server } from '../support.ts';
+import { barsAsPng } from './picture.ts';
 
 export interface Shown {
   failed: string;
   running: string;
   plan: string;
+  /** A plan that waits for an approval and for a signal. */
+  waiting: string;
+  /** Has left files. */
+  files: string;
+  schedule: string;
 }
 
 const PLAN_STEPS = [
@@ -31,6 +37,48 @@ export const PLAN = {
   strategy: { type: 'dependency_graph' },
   labels: { team: 'web' },
   steps: PLAN_STEPS,
+};
+
+export const WAITING = {
+  description: 'Ship 2.14 to production',
+  strategy: { type: 'dependency_graph' },
+  steps: [
+    { name: 'canary', kind: 'shell', command: 'echo 1 % of the traffic for 10 min; echo no errors' },
+    {
+      ...{ name: 'go', kind: 'wait', depends_on: ['canary'] },
+      approval: {
+        message: 'Ship 2.14 to all customers?',
+        required: 2,
+        users: ['local', 'bea'],
+        expires_ms: 86_400_000,
+      },
+    },
+    { name: 'frozen', kind: 'wait', signal: { name: 'freeze-over' } },
+    { name: 'ship', kind: 'shell', command: 'echo shipped', depends_on: ['go', 'frozen'] },
+  ],
+};
+
+/** Leaves a text, a picture, something that means harm, and a file that nobody asked for. */
+export const LEAVES_FILES = {
+  kind: 'shell',
+  command: `mkdir out; sort names.txt > out/sorted.txt; cp chart.png out/; head -c 3000 /dev/urandom > out/core.bin
+    echo '<script>window.harmed = 1</script>' | tee out/page.html > out/x.svg; touch left.tmp`,
+  files: [
+    { path: 'names.txt', content: 'mia\nbo\nann\n' },
+    { path: 'chart.png', base64: barsAsPng([30, 55, 48, 80, 96, 70, 104]).toString('base64') },
+  ],
+  artifacts: ['out', 'report.pdf'],
+  labels: { team: 'data' },
+};
+
+export const SCHEDULE = {
+  ...{
+    name: 'nightly-backup',
+    description: 'Dumps the database',
+    cron: '0 2 * * *',
+    timezone: 'Europe/Berlin',
+  },
+  execution: { kind: 'shell', command: 'echo dumped 4.2 GB', labels: { job: 'backup' } },
 };
 
 /** Fails after a hundred lines in colour and a progress bar. */
@@ -67,9 +115,21 @@ export async function fill({ call, submit, finished }: Server): Promise<Shown> {
     for (const [command, more] of runs) await submit({ kind: 'shell', command, ...more });
   const { id: plan } = await call<{ id: string }>('POST', '/v1/plans', PLAN);
   await call('GET', `/v1/plans/${plan}?wait=60`);
+  const { id: waiting } = await call<{ id: string }>('POST', '/v1/plans', WAITING);
+  const { id: files } = await submit(LEAVES_FILES);
+  await finished(files);
+  await call('POST', '/v1/schedules', SCHEDULE);
+  await call('POST', `/v1/schedules/${SCHEDULE.name}/run`);
+  const poll = {
+    name: 'poll',
+    every_ms: 900_000,
+    paused: true,
+    execution: { kind: 'shell', command: 'true' },
+  };
+  await call('POST', '/v1/schedules', poll);
   const { id: failed } = await submit({ kind: 'shell', command: COLOURED, labels: { team: 'web' } });
   await finished(failed);
   const timeouts = { attempt_ms: 600_000 };
   const { id: running } = await submit({ kind: 'shell', command: SLOW, timeouts, task_id: 'nightly' });
-  return { failed, running, plan };
+  return { failed, running, plan, waiting, files, schedule: SCHEDULE.name };
 }

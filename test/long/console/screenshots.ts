@@ -28,6 +28,12 @@ const SCREENS = {
   plan: { path: `/plans/${shown.plan}`, viewport: DESKTOP },
   system: { path: '/system', viewport: DESKTOP },
   submit: { path: '/submit', viewport: DESKTOP },
+  approvals: { path: '/approvals', viewport: DESKTOP },
+  approval: { path: `/plans/${shown.waiting}?step=go`, viewport: PHONE },
+  schedules: { path: '/schedules', viewport: DESKTOP },
+  files: { path: `/executions/${shown.files}?tab=files`, viewport: DESKTOP },
+  why: { path: `/executions/${shown.failed}?tab=why`, viewport: PHONE },
+  pauses: { path: '/system?tab=pauses', viewport: DESKTOP },
 } as const;
 for (const colorScheme of ['light', 'dark'] as const) {
   const tabs = await Promise.all(
