@@ -52,16 +52,15 @@ const SCHEDULES = 'execd://schedules';
 
 /** The logs of the newest executions, and the schedules. */
 export async function listResources(client: Execd, signal: AbortSignal): Promise<Resource[]> {
-  const found: Resource[] = [
-    {
-      ...{ uri: SCHEDULES, name: 'schedules', mimeType: 'application/json' },
-      description: 'The schedules of this user: what they start, and when next.',
-    },
-  ];
+  const found: Resource[] = [];
   for await (const { id, kind, status } of client.list({ limit: LISTED }, { signal })) {
     found.push({ uri: logUri(id), name: `log of ${id}`, description: `${kind}, ${status}`, mimeType: TEXT });
-    if (found.length > LISTED) break;
+    if (found.length === LISTED) break;
   }
+  found.push({
+    ...{ uri: SCHEDULES, name: 'schedules', mimeType: 'application/json' },
+    description: 'The schedules of this user: what they start, and when next.',
+  });
   return found;
 }
 

@@ -309,7 +309,7 @@ t.test('operations, plans, detached runs and reruns', async (t) => {
     { name: 'more', kind: 'wait', signal: { name: 'more' } },
   ];
   const waiting = { plan: { strategy: { type: 'serial' }, steps: waits }, wait_s: 0 };
-  const { execution_id: plan } = dataOf(await agent.callTool({ name: 'run_plan', arguments: waiting }));
+  const { plan_id: plan } = dataOf(await agent.callTool({ name: 'run_plan', arguments: waiting }));
   const call = async (name: string, args: object) =>
     agent.callTool({ name, arguments: args as Record<string, unknown> });
   await until('it waits', async () => textOf(await call('list_approvals', {})) === `${plan} ok: Ship it?`);
