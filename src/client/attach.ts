@@ -1,5 +1,5 @@
 // An execution over a WebSocket: its output, and what its command is told. It is connected again when the connection breaks, and goes
-// on where it was: output by the cursor of the last piece, input from what execd has. Browsers cannot send the key along.
+// on where it was: output by the cursor of the last piece, input from what execd has.
 import { ConnectionError } from './errors.ts';
 import { Backoff, type Transport } from './transport.ts';
 

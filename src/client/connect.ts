@@ -192,7 +192,7 @@ export class Execd {
     return dataOf(this.api.POST('/v1/executions/{id}/signals', { params: { path: { id } }, body }));
   }
 
-  /** Output, input, signals and the size of the terminal of an execution, over one connection. For Node.js and Bun. */
+  /** Output, input, signals and the size of the terminal of an execution, over one connection. */
   attach(id: string, options: AttachOptions = {}): Attachment {
     return new Attachment({ transport: this.#transport, outageMs: this.#outageMs }, id, options);
   }

@@ -114,6 +114,9 @@ export class Transport {
     };
     const address = `${url.replace(/^http/, 'ws')}${path}`;
     if (Object.keys(headers).length === 0) return new WebSocket(address);
+    // Browsers send no headers with a WebSocket: the key goes as a subprotocol.
+    if (key !== undefined && user === undefined && 'document' in globalThis)
+      return new WebSocket(address, ['execd', `execd.key.${key}`]);
     return new (WebSocket as unknown as WebSocketWithHeaders)(address, { headers });
   }
 

@@ -31,6 +31,7 @@ import { cacheEntryRoutes } from './cache/cache-entries.ts';
 import { cacheRoutes, circuitRoutes, type WarmUps } from './cache/routes.ts';
 import { executionRoutes } from './executions/routes.ts';
 import { explainRoute } from './explain/route.ts';
+import { SOCKET_PROTOCOL } from './edge/socket-key.ts';
 import { meRoute, usageRoute } from './keys/me.ts';
 import { keyRoutes, type Keys } from './keys/routes.ts';
 import { eventRoutes } from './events/routes.ts';
@@ -167,7 +168,13 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     done();
   });
   refuseUnknownRoutes(app);
-  await app.register(websocket, { options: { maxPayload: MAX_MESSAGE_BYTES } });
+  await app.register(websocket, {
+    options: {
+      maxPayload: MAX_MESSAGE_BYTES,
+      // The key beside it is no protocol.
+      handleProtocols: (offered) => offered.has(SOCKET_PROTOCOL) && SOCKET_PROTOCOL,
+    },
+  });
   acceptJsonOnly(app, options.bodyBytesOf);
   quotaFields(app, engine);
   const requests = requestSchemas(limits);

@@ -252,3 +252,19 @@ t.test('with the right key every route gets past the gate', async (t) => {
     t.notOk([401, 403, 405, 500].includes(status), `${route}: ${status}`);
   }
 });
+
+t.test('a browser gives its key to a WebSocket as a subprotocol', async (t) => {
+  const { s, id } = await world(t);
+  const opened = (protocols: string[]) =>
+    new Promise<string | null>((resolve) => {
+      const socket = new WebSocket(`${s.url.replace('http', 'ws')}/v1/executions/${id}/attach`, protocols);
+      socket.addEventListener('open', () => {
+        resolve(socket.protocol);
+        socket.close();
+      });
+      socket.addEventListener('error', () => resolve(null));
+    });
+  t.equal(await opened(['execd', `execd.key.${token('ann')}`]), 'execd');
+  const bad = [[], ['execd'], ['execd', 'execd.key.x'], ['execd', `execd.key.${token('bob')}`]];
+  for (const protocols of bad) t.equal(await opened(protocols), null, protocols.join());
+});

@@ -1,10 +1,11 @@
 // One execution: what it is, what happened and why, its log, and everything else that is known of it.
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Link, Redirect } from 'wouter';
 import { GoneError, NotFoundError } from '../../../src/client/errors.ts';
 import type { Execution } from '../../../src/client/types.ts';
 import { LogViewer } from '../log/log-viewer.tsx';
 import { useNow } from '../live/use-live.ts';
+import { useCan } from '../session/session.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
@@ -19,6 +20,9 @@ import { LiveInput } from './live-input.tsx';
 import { Timeline } from './timeline.tsx';
 import { useExecution } from './use-execution.ts';
 import { WaitPanel } from '../waits/wait-panel.tsx';
+
+/** It brings a terminal with it, which few executions have. */
+const Terminal = lazy(async () => ({ default: (await import('./terminal.tsx')).Terminal }));
 
 const TICK_MS = 500;
 
@@ -47,13 +51,25 @@ export function ExecutionScreen({ id }: { id: string }) {
           <WaitPanel execution={data} />
         ) : (
           <div className="log-and-input">
-            <LogViewer id={id} isDone={data.phase === 'done'} />
+            <Output execution={data} />
             <LiveInput execution={data} />
           </div>
         )}
         <Details execution={data} />
       </div>
     </div>
+  );
+}
+
+/** The log; while a command has a terminal, that terminal, for those who may type into it. */
+function Output({ execution: { id, spec, phase, attempts } }: { execution: Execution }) {
+  const canType = useCan('submit');
+  if (!('tty' in spec) || phase === 'done' || attempts.length === 0 || !canType)
+    return <LogViewer id={id} isDone={phase === 'done'} />;
+  return (
+    <Suspense fallback={<Loading what="the terminal" />}>
+      <Terminal id={id} />
+    </Suspense>
   );
 }
 

@@ -8,8 +8,6 @@ import { Menu } from '../ui/menu.tsx';
 import { Problem } from '../ui/states.tsx';
 
 const WAIT_S = 5;
-const INTERRUPT = '\x03';
-const END_OF_FILE = '\x04';
 
 /** What each signal is mostly for. */
 const SIGNALS: readonly (readonly [CommandSignal['signal'], string])[] = [
@@ -25,20 +23,18 @@ const SIGNALS: readonly (readonly [CommandSignal['signal'], string])[] = [
 ];
 
 /** Whether it reads what is sent to it while it runs. */
-function takesInput({ spec }: Execution): 'terminal' | 'pipe' | null {
-  const { tty, stdin } = spec as { tty?: object; stdin?: string | { open?: boolean } };
-  if (tty !== undefined) return 'terminal';
-  return typeof stdin === 'object' && stdin.open === true ? 'pipe' : null;
+function takesInput({ spec }: Execution): boolean {
+  const { stdin } = spec as { stdin?: string | { open?: boolean } };
+  return typeof stdin === 'object' && stdin.open === true;
 }
 
 export function LiveInput({ execution }: { execution: Execution }) {
   const canSubmit = useCan('submit');
-  const takes = takesInput(execution);
-  if (execution.phase !== 'running' || takes === null || !canSubmit) return null;
-  return <InputLine id={execution.id} isTerminal={takes === 'terminal'} />;
+  if (execution.phase !== 'running' || !takesInput(execution) || !canSubmit) return null;
+  return <InputLine id={execution.id} />;
 }
 
-function InputLine({ id, isTerminal }: { id: string; isTerminal: boolean }) {
+function InputLine({ id }: { id: string }) {
   const execd = useExecd();
   const [line, setLine] = useState('');
   const [isClosed, setClosed] = useState(false);
@@ -53,8 +49,7 @@ function InputLine({ id, isTerminal }: { id: string; isTerminal: boolean }) {
       className="live-input"
       onSubmit={(event) => {
         event.preventDefault();
-        // A terminal gets what its Enter key sends.
-        send.mutate({ text: line + (isTerminal ? '\r' : '\n') });
+        send.mutate({ text: `${line}\n` });
         setLine('');
       }}
     >
@@ -72,16 +67,9 @@ function InputLine({ id, isTerminal }: { id: string; isTerminal: boolean }) {
       <Button type="submit" disabled={send.isPending}>
         Send
       </Button>
-      {isTerminal ? (
-        <>
-          <Button onClick={() => send.mutate({ text: INTERRUPT })}>Ctrl-C</Button>
-          <Button onClick={() => send.mutate({ text: END_OF_FILE })}>Ctrl-D</Button>
-        </>
-      ) : (
-        <Button disabled={send.isPending} onClick={() => send.mutate({ text: '', close: true })}>
-          End of input
-        </Button>
-      )}
+      <Button disabled={send.isPending} onClick={() => send.mutate({ text: '', close: true })}>
+        End of input
+      </Button>
       <Problem error={send.error} />
     </form>
   );

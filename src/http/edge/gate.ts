@@ -10,6 +10,7 @@ import { FairShare } from './fair-share.ts';
 import { type Authenticate, OpenRequests } from './open-requests.ts';
 import type { RequestHeader } from './response-headers.ts';
 import { headCheck, type HeadOptions } from './request-head.ts';
+import { authorizationOf } from './socket-key.ts';
 
 export interface GateOptions extends HeadOptions {
   authenticate: Authenticate;
@@ -76,7 +77,7 @@ export function gate(app: FastifyInstance, options: GateOptions): Gate {
     if (refusal !== null) return done(refusal);
     // Unknown routes are answered alike with and without a key.
     if (isOpen(request.routeOptions.config.access) || request.is404) return done();
-    const answer = options.authenticate.callerOf(request.headers.authorization);
+    const answer = options.authenticate.callerOf(authorizationOf(request));
     if (!(answer instanceof Promise)) return done(admit(request, reply, answer, door) ?? undefined);
     answer.then(
       (caller) => done(admit(request, reply, caller, door) ?? undefined),

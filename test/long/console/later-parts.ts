@@ -180,4 +180,32 @@ export const LATER_PARTS: Record<string, Part> = {
     check((await page.getByLabel('A line for its input').count()) === 0, 'what has ended takes no input');
     await closed(tab, 'input');
   },
+
+  async terminal({ open, server }) {
+    const { id } = await server.submit({
+      ...{ kind: 'shell', tty: { cols: 80, rows: 24 } },
+      command: String.raw`stty size; printf '\033[38;2;255;100;0mcolour\033[0m\n'; read -r a; stty size; echo "<$a>"; exit 3`,
+    });
+    const tab = await open(`/executions/${id}`);
+    const { page } = tab;
+    const screen = page.locator('.terminal .xterm-rows');
+    await screen.getByText('colour').waitFor();
+    const color = await page.evaluate(
+      "getComputedStyle([...document.querySelectorAll('.xterm-rows span')].find((one) => one.textContent === 'colour')).color",
+    );
+    check(color === 'rgb(255, 100, 0)', `colours are drawn under the policy of the page: ${String(color)}`);
+    await page.keyboard.type('typed here');
+    await page.keyboard.press('Enter');
+    await page.locator('.top .status', { hasText: 'failed' }).waitFor();
+    const log = await (await fetch(`${server.url}/v1/executions/${id}/logs`)).text();
+    const sizes = log.match(/\d+ \d+/g) ?? [];
+    check(
+      log.includes('<typed here>') && sizes.length === 2,
+      `what is typed arrives: ${sizes.join(', then ')}`,
+    );
+    check(sizes[0] !== sizes[1], 'and the command is told the size of the page');
+    await page.locator('.log-row', { hasText: 'typed here' }).first().waitFor();
+    check(true, 'after its end the log is shown');
+    await closed(tab, 'terminal');
+  },
 };
