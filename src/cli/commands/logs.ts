@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { isPlan } from '../../client/kinds.ts';
 import { given } from '../../client/calls.ts';
+import { Copy } from '../copy.ts';
 import { ConnectionError, type Execution, type LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
@@ -115,15 +116,13 @@ async function copyStream(
   stream: 'stdout' | 'stderr',
 ): Promise<void> {
   const sink = stream === 'stderr' ? terminal.err : terminal.out;
-  let written = 0;
+  const copy = new Copy(sink);
   try {
-    for await (const bytes of client.rawLog(id, { stream, format: 'raw' })) {
-      await sink.write(bytes);
-      written += bytes.length;
-    }
+    for await (const bytes of client.rawLog(id, { stream, format: 'raw' })) await copy.take(bytes);
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
   }
+  const written = await copy.end();
   if (written === output[`${stream}_kept_bytes`]) return;
   let skipped = 0;
   for await (const { bytes } of client.logs(id, { stream })) {
