@@ -252,28 +252,3 @@ t.test('with the right key every route gets past the gate', async (t) => {
     t.notOk([401, 403, 405, 500].includes(status), `${route}: ${status}`);
   }
 });
-
-t.test('a browser gives its key to a WebSocket as a subprotocol', async (t) => {
-  const { s, id } = await world(t);
-  const path = `/v1/executions/${id}/attach`;
-  const upgrade = {
-    ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
-    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-  };
-  const bad: [string, number][] = [
-    ['execd', 401],
-    ['execd, execd.key.x', 401],
-    [`execd, execd.key.${token('bob')}`, 404],
-  ];
-  for (const [offered, status] of bad) {
-    const headers = { ...upgrade, 'sec-websocket-protocol': offered };
-    t.equal((await rawRequest(s.url, { method: 'GET', path, headers })).status, status, offered);
-  }
-  const socket = new WebSocket(`${s.url.replace('http', 'ws')}${path}`, [
-    'execd',
-    `execd.key.${token('ann')}`,
-  ]);
-  // It ends with the execution, which has ended.
-  await new Promise((resolve) => socket.addEventListener('close', resolve));
-  t.equal(socket.protocol, 'execd');
-});

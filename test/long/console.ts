@@ -399,6 +399,15 @@ const PARTS: Record<string, Part> = {
     await page.getByRole('button', { name: 'Log out' }).click();
     await login(all.key);
     await page.getByRole('button', { name: 'Cancel', exact: true }).waitFor();
+    const tty = {
+      kind: 'shell',
+      tty: { cols: 80, rows: 24 },
+      command: 'echo "the key came along"; sleep 300',
+    };
+    const { id } = await server.call<{ id: string }>('POST', '/v1/executions', tty, headers);
+    await page.goto(`${server.url}/executions/${id}`);
+    await page.locator('.xterm-rows').getByText('the key came along').waitFor();
+    check(true, 'a terminal is attached with the key');
     await closed(tab, 'login');
     await server.kill();
   },

@@ -1,41 +1,46 @@
-// The page allows no inline styles (its content security policy), and xterm.js writes some: style elements, and style attributes
-// set as text. It is handed this document, in which both go the way that scripts may go: sheets and properties.
+// The page allows no inline styles (its content security policy), and xterm.js writes some: style elements, and style attributes of
+// spans as text. Both go the way here that scripts may go: sheets and properties.
 
-/** The document, with elements whose styles are not inline. */
-export function pageWithoutInlineStyles(): Document {
-  return new Proxy(document, {
-    get(page, name) {
-      if (name === 'createElement')
-        return (tag: string) => (tag === 'style' ? sheetElement() : quiet(page.createElement(tag)));
-      const value: unknown = Reflect.get(page, name);
-      return typeof value === 'function' ? (value.bind(page) as unknown) : value;
-    },
-  });
+export interface StyledPage {
+  /** The document, for xterm.js: what it makes as style elements are sheets of the page. */
+  page: Document;
+  /** Undoes it all. */
+  end: () => void;
 }
 
-/** A style element whose text becomes a sheet of the page as long as it is in the page. */
-function sheetElement(): HTMLStyleElement {
-  const element = document.createElement('style');
-  const sheet = new CSSStyleSheet();
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  const remove = element.remove.bind(element);
-  element.remove = () => {
-    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);
-    remove();
+export function pageWithoutInlineStyles(): StyledPage {
+  const sheets = new Set<CSSStyleSheet>();
+  const page = new Proxy(document, {
+    get(target, name) {
+      if (name === 'createElement')
+        return (tag: string) => (tag === 'style' ? sheetElement(sheets) : target.createElement(tag));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const spans = HTMLSpanElement.prototype;
+  spans.setAttribute = function setAttribute(name, value) {
+    if (name === 'style') this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
   };
-  return Object.defineProperty(element, 'textContent', {
+  return {
+    page,
+    end() {
+      Reflect.deleteProperty(spans, 'setAttribute');
+      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => !sheets.has(one));
+    },
+  };
+}
+
+/** Stands for a style element: its text becomes a sheet of the page. */
+function sheetElement(sheets: Set<CSSStyleSheet>): HTMLElement {
+  const sheet = new CSSStyleSheet();
+  sheets.add(sheet);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  return Object.defineProperty(document.createElement('template'), 'textContent', {
     get: () => '',
     set(text: string) {
       sheet.replaceSync(text);
     },
   });
-}
-
-function quiet<Kind extends HTMLElement>(element: Kind): Kind {
-  const set = element.setAttribute.bind(element);
-  element.setAttribute = (name, value) => {
-    if (name === 'style') element.style.cssText = value;
-    else set(name, value);
-  };
-  return element;
 }

@@ -17,9 +17,10 @@ export function Terminal({ id }: { id: string }) {
   const [problem, setProblem] = useState('');
   useEffect(() => {
     if (box.current === null) return;
+    const styled = pageWithoutInlineStyles();
     const screen = new Screen({
       ...{ scrollback: SCROLLBACK, theme: THEME, fontSize: 13, screenReaderMode: true },
-      documentOverride: pageWithoutInlineStyles(),
+      documentOverride: styled.page,
     });
     const fit = new FitAddon();
     screen.loadAddon(fit);
@@ -46,6 +47,7 @@ export function Terminal({ id }: { id: string }) {
       gone.abort();
       resized.disconnect();
       screen.dispose();
+      styled.end();
     };
   }, [execd, id]);
   return (
