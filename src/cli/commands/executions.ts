@@ -119,6 +119,12 @@ async function ps(session: Session, flags: PsFlags): Promise<void> {
     if (isJson) return terminal.json(found);
     if (flags.ids === true)
       return found.length === 0 ? undefined : terminal.line(found.map(({ id }) => id).join('\n'));
+    if (found.length === 0 && terminal.err.isTerminal)
+      await terminal.note(
+        flags.all === true || flags.status !== undefined
+          ? 'No execution fits.'
+          : 'Nothing runs or waits. execd ps -a also lists what has ended.',
+      );
     return terminal.line(executionTable(session, found));
   }
   if (!terminal.out.isTerminal)
