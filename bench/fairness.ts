@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionWire } from '../src/http/executions/schemas.ts';
-import { bearer, keysText } from '../test/helpers/keys.ts';
+import { bearer, keysText } from '../test/helpers/key-texts.ts';
 import { freePort, scratch, startServer } from '../test/long/support.ts';
 import { TRUE } from './figures.ts';
 

@@ -4,7 +4,7 @@
 //   npm run build && node bench/plan-neighbours.ts
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bearer, keysText } from '../test/helpers/keys.ts';
+import { bearer, keysText } from '../test/helpers/key-texts.ts';
 import { scratch, type Server } from '../test/long/support.ts';
 import { told, watched } from './watched.ts';
 
