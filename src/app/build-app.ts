@@ -153,6 +153,7 @@ class Life {
     // Only the host can say what works. What is queued begins at `open`, not before.
     refuseFailed(config, parts.commands.failedTiers);
     if (parts.commands.failedTiers.length > 0) loadFiles([parts.rules.file]);
+    await parts.storedOperations.refresh();
     await parts.keys.refresh();
     refuseStrangers(config, parts.needsKey());
     await listeners.webhooks.configure(operator);

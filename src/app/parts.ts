@@ -23,6 +23,7 @@ import type { EventHandler } from '../observe/event-handlers.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
 import type { LiveFile } from '../operator-files/live-files.ts';
 import { type Checks, liveOperations } from '../operator-files/operations-file.ts';
+import { StoredOperations } from '../operator-files/stored-operations.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
@@ -122,8 +123,11 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     },
     takeRate: (operation, perS) => rates.take(operation, perS),
   });
+  const storedOperations = new StoredOperations({
+    ...{ store: usedStore, commit, live: files.operations, clock, log: setting.log },
+  });
   return {
-    ...{ hooks, store: usedStore, journal, commands, runner, requests, rules, commit, tracing },
+    ...{ hooks, storedOperations, store: usedStore, journal, commands, runner, requests, rules, commit, tracing },
     ...{ ...files, ...access, files: live },
   };
 }

@@ -20,7 +20,7 @@ export function reloader(setting: Setting, parts: Parts, engine: Engine): Reload
 
 async function reloadNow(
   { config, log, places }: Setting,
-  { files, commands, operations, rules }: Parts,
+  { files, commands, operations, storedOperations, rules }: Parts,
   engine: Engine,
 ): ReturnType<Reload> {
   const apply = prepareFiles(files);
@@ -30,6 +30,7 @@ async function reloadNow(
     throw new RefusedError('invalid_secrets_file', why);
   }
   apply();
+  await storedOperations.refresh();
   engine.forgetPolicies();
   const counts = operations.counts();
   log.info({ ...counts, policy_version: rules.current.version }, 'Operations, policy and keys reloaded');

@@ -52,6 +52,19 @@ export async function buildServers(
       defaults: operationDefaults(config),
       adaptiveTimeoutMs: (name) => engine.adaptiveTimeoutMs(name),
       reload,
+      stored: {
+        list: () => parts.storedOperations.list(),
+        get: (name) => parts.storedOperations.get(name),
+        async put(name, definition, by) {
+          const put = await parts.storedOperations.put(name, definition, by);
+          engine.forgetPolicies();
+          return put;
+        },
+        async remove(name) {
+          await parts.storedOperations.remove(name);
+          engine.forgetPolicies();
+        },
+      },
     },
     onRequest: (...facts) => metrics.onRequest(...facts),
     logPath: (runId, attempt) => journal.path({ runId, attempt }),

@@ -30,6 +30,11 @@ export interface OperationRegistry extends Operations {
 export interface LiveOperations extends OperationRegistry {
   readonly file: LiveFile;
   counts(): { operations: number; circuits: number };
+  isInFile(name: string): boolean;
+  /** Reads a definition that stands in no file; it can be used when there are no issues. */
+  read(name: string, raw: unknown): { operation: Operation | null; issues: Issue[] };
+  /** Operations beside those of the file, whose own go before. */
+  setStored(operations: readonly Operation[]): void;
 }
 
 /** What is wrong with a hook beyond its form, with paths below the hook. */
@@ -53,7 +58,14 @@ export function liveOperations(
   limits: SpecLimits,
   { hasCredits = false, ...checks }: LiveOptions = {},
 ): LiveOperations {
-  let current: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
+  let ofFile: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
+  let stored: readonly Operation[] = [];
+  let current = ofFile;
+  const use = () => {
+    const others = stored.filter(({ name }) => ofFile.get(name) === undefined);
+    current = others.length === 0 ? ofFile : registryOf([...ofFile.all(), ...others], ofFile.circuits);
+  };
+  const readOne = operationReader(limits, checks);
   return {
     get: (name) => current.get(name),
     all: () => current.all(),
@@ -62,6 +74,16 @@ export function liveOperations(
       return current.circuits;
     },
     counts: () => ({ operations: current.all().length, circuits: current.circuits.length }),
+    isInFile: (name) => ofFile.get(name) !== undefined,
+    read(name, raw) {
+      const { operation, issues } = readOne(name, raw);
+      if (hasCredits || operation?.definition.cost === undefined) return { operation, issues };
+      return { operation, issues: [...issues, { path: ['cost'], message: NO_CREDITS }] };
+    },
+    setStored(operations) {
+      stored = operations;
+      use();
+    },
     file: {
       setting: SETTING,
       path,
@@ -71,18 +93,22 @@ export function liveOperations(
         if ('problems' in read) return read.problems;
         const priced = read.registry.all().filter(({ definition }) => definition.cost !== undefined);
         if (!hasCredits && priced.length > 0) {
-          const message = 'has no effect, because EXECUTION_CREDITS_FILE is not set';
           return priced.map(({ name }) => ({
             path: dotted(['operations', name, 'cost']),
             line: null,
-            message,
+            message: NO_CREDITS,
           }));
         }
-        return () => void (current = read.registry);
+        return () => {
+          ofFile = read.registry;
+          use();
+        };
       },
     },
   };
 }
+
+const NO_CREDITS = 'has no effect, because EXECUTION_CREDITS_FILE is not set';
 
 function noSuchOperation(name: string): CheckedParams {
   return { ok: false, problems: [{ field: '/name', message: `there is no operation ${name}` }] };

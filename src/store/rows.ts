@@ -42,6 +42,8 @@ import type { StopPolicy } from '../domain/stop.ts';
 
 /** What names of circuits begin with in `meta`. */
 export const CIRCUIT = 'circuit:';
+/** The same of operations put by API. */
+export const OPERATION = 'operation:';
 /** The same of pauses. */
 export const PAUSE = 'pause:';
 

@@ -50,7 +50,9 @@ function asking(more: Partial<OperationRoutesOptions> = {}, info: Log['info'] = 
   };
   gate(app, { isLoopback: false, allowedHosts: [], authenticate, clock: fakeClock(), maxConnections: 10 });
   const reload = () => ({ operations: 1, circuits: 0 });
-  operationRoutes(app, { operations, defaults, adaptiveTimeoutMs: () => 1234, reload, ...more });
+  const none = () => Promise.reject(new Error('nothing is put here'));
+  const stored = { list: () => [], get: none as never, put: none, remove: none };
+  operationRoutes(app, { operations, defaults, adaptiveTimeoutMs: () => 1234, reload, stored, ...more });
   return async (method: 'GET' | 'POST', url: string) => {
     const { statusCode: status, body } = await app.inject({ method, url });
     return { status, body: JSON.parse(body) as unknown };

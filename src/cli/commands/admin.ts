@@ -12,6 +12,7 @@ import {
   type Webhook,
 } from '../../client/index.ts';
 import { usage } from '../exits.ts';
+import { inputFile } from '../input-file.ts';
 import { firstOf } from '../options.ts';
 import type { Session } from '../session.ts';
 import { type Column, facts, statusStyle, table } from '../table.ts';
@@ -63,12 +64,36 @@ function pauses(program: Command, session: Session): void {
     });
 }
 
+function changeOperations(program: Command, session: Session): void {
+  const at = (name: string) => ({ params: { path: { name } } });
+  const group = program.command('operation').summary('put and remove operations');
+  group
+    .command('put')
+    .summary('define an operation, or replace one that was put before')
+    .argument('<name>')
+    .argument('<file>', 'its definition as JSON or YAML, as in the operations file; - is standard input')
+    .action(async (name: string, file: string) => {
+      const body = await inputFile<Record<string, unknown>>(file);
+      const one = await dataOf(session.client.api.PUT('/v1/admin/operations/{name}', { ...at(name), body }));
+      await session.terminal.line(`${one.name}: ${one.state}`);
+    });
+  group
+    .command('rm')
+    .summary('remove an operation that was put')
+    .argument('<name>')
+    .action(async (name: string) => {
+      await dataOf(session.client.api.DELETE('/v1/admin/operations/{name}', at(name)));
+      await session.terminal.line(`${name}: removed`);
+    });
+}
+
 async function show<Row>({ terminal, isJson }: Session, columns: Column<Row>[], rows: Row[]): Promise<void> {
   if (isJson) await terminal.json(rows);
   else await terminal.line(table(terminal.out, columns, rows));
 }
 
 function operations(program: Command, session: Session): void {
+  changeOperations(program, session);
   program
     .command('operations')
     .summary('operations that you can run by their name')

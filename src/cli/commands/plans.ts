@@ -1,17 +1,17 @@
 // `execd plan`: run, watch, check and draw plans; `execd redrive`.
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Plan, type PlanRequest } from '../../client/index.ts';
 import { systemClock, wallNow } from '../../client/time.ts';
 import { begun, watched } from '../attach.ts';
 import { signalCommand } from './approvals.ts';
-import { Exit, EXIT, exitOfPlan, usage } from '../exits.ts';
+import { EXIT, exitOfPlan, usage } from '../exits.ts';
 import { firstOf, many } from '../options.ts';
 import { asMermaid, asText, stepsOfFile, stepsOfPlan } from '../plan-graph.ts';
 import { planView } from '../plan-view.ts';
 import { Block } from '../screen.ts';
 import type { Session } from '../session.ts';
 import { statusStyle, table } from '../table.ts';
+import { inputFile } from '../input-file.ts';
 import { age, pairs, plain, shownDuration, wholeNumber } from '../units.ts';
 
 const TICK_MS = 250;
@@ -75,7 +75,7 @@ interface RunFlags {
 async function run(session: Session, file: string | undefined, flags: RunFlags): Promise<number> {
   if (flags.watch !== undefined) return watch(session, await session.idOf(flags.watch));
   if (file === undefined) throw usage('Give the file of a plan, or --watch and the id of one.');
-  const body = await planFile(file);
+  const body = await inputFile<PlanRequest>(file);
   const params = { ...body.params, ...pairs(flags.param ?? [], '--param') };
   const plan = await session.client.plans.submit(
     Object.keys(params).length === 0 ? body : { ...body, params },
@@ -228,7 +228,7 @@ function withStep(step: string, lines: Buffer): string {
 }
 
 async function validate(session: Session, file: string): Promise<number> {
-  const report = await session.client.plans.validate(await planFile(file));
+  const report = await session.client.plans.validate(await inputFile<PlanRequest>(file));
   const { terminal } = session;
   if (session.isJson) await terminal.json(report);
   else if (report.valid)
@@ -243,7 +243,7 @@ async function graph(session: Session, of: string, isMermaid: boolean): Promise<
   const isId = of.startsWith('@') || /^[0-9a-f-]{6,36}$/.test(of);
   const steps = isId
     ? stepsOfPlan(await session.client.plans.get(await session.idOf(of)))
-    : stepsOfFile(await planFile(of));
+    : stepsOfFile(await inputFile<PlanRequest>(of));
   if (session.isJson) return session.terminal.json(steps);
   await session.terminal.line(isMermaid ? asMermaid(steps) : asText(steps));
 }
@@ -268,18 +268,3 @@ async function list({ client, terminal, isJson }: Session, most: number): Promis
 }
 
 /** A plan from a file: JSON, or YAML by its name. */
-async function planFile(path: string): Promise<PlanRequest> {
-  let text: string;
-  try {
-    text = readFileSync(path === '-' ? 0 : path, 'utf8');
-  } catch (error) {
-    throw new Exit(EXIT.usage, `Cannot read ${path}: ${(error as Error).message}`);
-  }
-  try {
-    if (!/\.ya?ml$/.test(path)) return JSON.parse(text) as PlanRequest;
-    const { parse } = await import('yaml');
-    return parse(text) as PlanRequest;
-  } catch (error) {
-    throw new Exit(EXIT.usage, `${path} cannot be read: ${(error as Error).message}`);
-  }
-}

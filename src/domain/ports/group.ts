@@ -21,6 +21,7 @@ import type {
 import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
+import type { StoredOperation } from '../operations/stored.ts';
 import type { Pause } from '../pauses.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { Signal } from '../plans/waits.ts';
@@ -346,6 +347,14 @@ export interface CircuitsPart {
   drop: readonly string[];
 }
 
+/** Operations put by API. */
+export interface OperationsPart {
+  type: 'operations';
+  put: readonly StoredOperation[];
+  /** Names. */
+  drop: readonly string[];
+}
+
 /** What is paused, for the next start. */
 export interface PausesPart {
   type: 'pauses';
@@ -438,6 +447,7 @@ export type Part =
   | DeliverySweepPart
   | CircuitsPart
   | PausesPart
+  | OperationsPart
   | SchedulePart
   | ScheduleRunPart
   | ScheduleRemovePart

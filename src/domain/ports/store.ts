@@ -20,6 +20,7 @@ import type { StoredPhase } from '../execution/lifecycle.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Cause, Outcome } from '../outcome.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
+import type { StoredOperation } from '../operations/stored.ts';
 import type { Pause, Paused } from '../pauses.ts';
 import type { SkipReason } from '../plans/plan-state.ts';
 import type { Signal } from '../plans/waits.ts';
@@ -201,6 +202,8 @@ export interface Store extends AccountReads, FileReads {
   setShares(shares: Omit<Shares, 'paused'>): void;
   /** From now on nothing of this is claimed. */
   setPaused(paused: Paused): void;
+  /** Operations put by API, by name. */
+  operations(): Promise<StoredOperation[]>;
   /** What was paused. */
   pauses(): Promise<Pause[]>;
   /**

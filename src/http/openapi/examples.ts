@@ -53,6 +53,11 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   rerunExecution: only('As it was', {}),
   rerunPlan: only('With another parameter', { params: { version: '1.2.4' } }),
   redrivePlan: only('With another parameter', { params: { version: '1.2.4' } }),
+  putOperation: only('A greeting', {
+    description: 'Greets somebody.',
+    params: { properties: { who: { type: 'string' } }, required: ['who'] },
+    run: { kind: 'exec', program: 'echo', args: ['hello {{who}}'] },
+  }),
   updateExecution: only('More time', { timeouts: { attempt_ms: 600_000 } }),
   cancelExecution: only('With a reason', { reason: 'no longer needed' }),
   signalExecution: only('Reload', { signal: 'SIGHUP', scope: 'main' }),

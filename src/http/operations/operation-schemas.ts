@@ -8,6 +8,7 @@ import { SPEC_KINDS } from '../../domain/kinds.ts';
 import { cache, OVERSIZED, retry } from '../../domain/spec/spec.ts';
 import { shownTimesShape } from '../../domain/spec/times.ts';
 import { count, ms } from '../edge/schemas.ts';
+import { operationDefinition, storedOperation, storedOperationList } from './stored-routes.ts';
 
 /** What applies after all defaults. */
 export const resourceLimits = z
@@ -207,6 +208,9 @@ export const operationComponents = {
   Price: price,
   StopPolicy: stopPolicy,
   OperationList: operationList,
+  OperationDefinition: operationDefinition,
+  StoredOperation: storedOperation,
+  StoredOperationList: storedOperationList,
   Reloaded: reloaded,
 };
 

@@ -17,6 +17,7 @@ import {
   toOperationWire,
 } from './operation-schemas.ts';
 import { json } from '../edge/answers.ts';
+import { storedOperationRoutes, type StoredOperationRoutesOptions } from './stored-routes.ts';
 
 export interface OperationRoutesOptions {
   operations: Operations;
@@ -30,6 +31,8 @@ export interface OperationRoutesOptions {
    * @throws RefusedError `invalid_operations_file`; then nothing has changed
    */
   reload: () => z.infer<typeof reloaded> | Promise<z.infer<typeof reloaded>>;
+  /** Operations put by API. */
+  stored: StoredOperationRoutesOptions;
 }
 
 interface Params {
@@ -37,7 +40,8 @@ interface Params {
 }
 
 export function operationRoutes(app: FastifyInstance, options: OperationRoutesOptions): void {
-  const { operations, defaults, adaptiveTimeoutMs, reload } = options;
+  const { operations, defaults, adaptiveTimeoutMs, reload, stored } = options;
+  storedOperationRoutes(app, stored);
   const toWire = (one: Operation): OperationWire =>
     toOperationWire(one, effectivePolicy(one.definition, defaults), adaptiveTimeoutMs(one.name));
 

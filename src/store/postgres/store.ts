@@ -53,6 +53,7 @@ import {
   readCache,
   readCircuits,
   readEnds,
+  readOperations,
   readPauses,
   ScheduleReader,
 } from './reads/other-reads.ts';
@@ -344,6 +345,7 @@ export class PostgresStore implements Store {
   readonly stepCounts: Store['stepCounts'] = (planId) => this.#reads.stepCounts(planId);
   readonly cacheEntries: Store['cacheEntries'] = (limit) => readCache(this.#reads, limit);
   readonly circuits: Store['circuits'] = () => readCircuits(this.#reads);
+  readonly operations: Store['operations'] = () => readOperations(this.#reads);
   readonly pauses: Store['pauses'] = () => readPauses(this.#reads);
   readonly apiKeys: Store['apiKeys'] = (known) => readApiKeys(this.#reads, known);
   readonly files: Store['files'] = (...of) => this.#files.files(...of);

@@ -24,6 +24,7 @@ export type Order =
   | StopAsked
   | FilesPart
   | ports.CircuitsPart
+  | ports.OperationsPart
   | ports.PausesPart
   | { type: 'trim_schedule_runs'; scheduleId: string; keep: number }
   | { type: 'drop_signals'; subjectId: string }

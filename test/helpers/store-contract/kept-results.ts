@@ -1,6 +1,6 @@
 // Results that are kept for others.
 import type { Test } from 'tap';
-import type { CacheEntry } from '../../../src/domain/ports/group.ts';
+import type { CacheEntry, OperationsPart } from '../../../src/domain/ports/group.ts';
 import { EXIT_0 } from '../records.ts';
 import { type MakeWorld, applied, one } from './given.ts';
 
@@ -32,5 +32,17 @@ export function keptResults(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [circuits(['host:a', 'receiver:ann https://b'])]));
     applied(await one(store, [circuits(['host:a'], ['receiver:ann https://b', 'none'])]));
     t.same(await store.circuits(), [{ name: 'host:a', state: '"host:a"' }]);
+    const operation = (name: string, at: number) => ({
+      name,
+      definition: `{"run":"${name}"}`,
+      by: 'ann',
+      at,
+    });
+    const operations = (put: object[], drop: string[] = []) =>
+      ({ type: 'operations', put, drop }) as OperationsPart;
+    applied(await one(store, [operations([operation('b', 1), operation('a', 2), operation('a.b', 3)])]));
+    applied(await one(store, [operations([operation('a', 4)], ['b', 'none'])]));
+    const again = await world.reopen();
+    t.same(await again.operations(), [operation('a', 4), operation('a.b', 3)]);
   });
 }

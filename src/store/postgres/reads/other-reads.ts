@@ -6,6 +6,7 @@ import type { Window } from '../../../domain/cost.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import type { FileRole, FileUse, OwnedFile } from '../../../domain/ports/files.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
+import type { StoredOperation } from '../../../domain/operations/stored.ts';
 import type { Pause } from '../../../domain/pauses.ts';
 import type { ReportWindow } from '../../../domain/ports/store.ts';
 import type { Schedule, ScheduleRun } from '../../../domain/schedules/schedule.ts';
@@ -16,7 +17,7 @@ import { type LedgerRow, toEntry } from '../../rows.ts';
 import type { WindowRow } from '../../rules/facts.ts';
 import { counted } from '../../rules/money.ts';
 import { type ScheduleRow, type ScheduleRunRow, toSchedule, toScheduleRun } from '../../schedule-rows.ts';
-import { CIRCUIT, PAUSE } from '../../rows.ts';
+import { CIRCUIT, OPERATION, PAUSE } from '../../rows.ts';
 import { bounded, type Reads } from './reads.ts';
 
 export class AccountReader {
@@ -176,6 +177,12 @@ export async function readCircuits(reads: Reads): Promise<KeptState[]> {
   const text = 'SELECT name, value FROM execd.meta WHERE starts_with(name, $1) ORDER BY name';
   const rows = await reads.all<{ name: string; value: string }>(text, CIRCUIT);
   return rows.map(({ name, value }) => ({ name: name.slice(CIRCUIT.length), state: value }));
+}
+
+export async function readOperations(reads: Reads): Promise<StoredOperation[]> {
+  const text = 'SELECT value FROM execd.meta WHERE starts_with(name, $1) ORDER BY name COLLATE "C"';
+  const rows = await reads.all<{ value: string }>(text, OPERATION);
+  return rows.map(({ value }) => JSON.parse(value) as StoredOperation);
 }
 
 export async function readPauses(reads: Reads): Promise<Pause[]> {

@@ -1,4 +1,5 @@
 // Reads of the embedded store, on a connection of their own that cannot write.
+import type { StoredOperation } from '../../../domain/operations/stored.ts';
 import type { Pause } from '../../../domain/pauses.ts';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { ApiKey } from '../../../domain/access/api-key.ts';
@@ -19,7 +20,7 @@ import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toExecution } from '../../rows.ts';
 import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
-import { CIRCUIT, PAUSE } from '../../rows.ts';
+import { CIRCUIT, OPERATION, PAUSE } from '../../rows.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from '../columns.ts';
 import { Statements } from '../statements.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
@@ -128,6 +129,11 @@ export class Reads {
   signals(subjectId: ExecutionId): Signal[] {
     const rows = this.all('SELECT * FROM signals WHERE subject_id = ? ORDER BY at, id', subjectId);
     return (rows as SignalRow[]).map(toSignal);
+  }
+
+  operations(): StoredOperation[] {
+    const text = `SELECT value FROM meta WHERE name GLOB '${OPERATION}*' ORDER BY name`;
+    return (this.all(text) as { value: string }[]).map(({ value }) => JSON.parse(value) as StoredOperation);
   }
 
   pauses(): Pause[] {

@@ -1,4 +1,5 @@
 // The reads of the port that look something up in the tables, and nothing else. Each is answered on the caller's thread.
+import type { StoredOperation } from '../../../domain/operations/stored.ts';
 import type { Pause } from '../../../domain/pauses.ts';
 import type { AwaitingExecution, PendingExecution } from '../../../domain/execution/execution.ts';
 import type { Account, CreditTotals, LedgerEntry } from '../../../domain/credits/account.ts';
@@ -192,6 +193,10 @@ export abstract class TableReads {
 
   async signals(subjectId: ExecutionId): Promise<Signal[]> {
     return this.read((reads) => reads.signals(subjectId));
+  }
+
+  async operations(): Promise<StoredOperation[]> {
+    return this.read((reads) => reads.operations());
   }
 
   async pauses(): Promise<Pause[]> {
