@@ -12,6 +12,7 @@ import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
 import type { Circuits } from '../resilience/circuits.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
+import { Notifier } from '../webhooks/notifier.ts';
 import { WebhookService } from '../webhooks/webhooks.ts';
 import { eventHandlers, webhookSender } from './from-config.ts';
 import type { Parts, Setting } from './parts.ts';
@@ -40,18 +41,29 @@ export function buildListeners(setting: Setting, parts: Parts, engine: Engine, c
 
 function buildWebhooks(
   { config, log, clock, overrides }: Setting,
-  { store, commit, tracing }: Parts,
+  { store, commit, conditions, secrets, tracing }: Parts,
   engine: Engine,
   circuits: Circuits,
 ) {
   const guarded = webhookSender(config, clock);
   const sender = overrides.sender?.(guarded) ?? guarded;
+  const notifier = new Notifier({ conditions, secrets });
+  const source = () => `urn:execd:${engine.instanceId}`;
   const dispatcher = new Dispatcher({
-    ...{ store, commit, sender, clock, circuits, tracing, log: ofComponent(log, 'webhook') },
+    ...{
+      store,
+      commit,
+      sender,
+      notifier,
+      clock,
+      circuits,
+      tracing,
+      source,
+      log: ofComponent(log, 'webhook'),
+    },
     random: () => Math.random(),
     toData: toToldWire,
     leads: () => engine.leads(),
-    source: () => `urn:execd:${engine.instanceId}`,
     maxConcurrent: config.EXECUTION_WEBHOOK_MAX_CONCURRENT,
   });
   const newId = createIdGenerator(() => clock.now());
@@ -60,7 +72,7 @@ function buildWebhooks(
   return {
     sender,
     dispatcher,
-    webhooks: new WebhookService({ store, commit, dispatcher, sender, clock, newId }),
+    webhooks: new WebhookService({ store, commit, dispatcher, notifier, source, sender, clock, newId }),
   };
 }
 

@@ -127,7 +127,19 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     ...{ store: usedStore, commit, live: files.operations, clock, log: setting.log },
   });
   return {
-    ...{ hooks, storedOperations, store: usedStore, journal, commands, runner, requests, rules, commit, tracing },
+    ...{
+      hooks,
+      conditions,
+      storedOperations,
+      store: usedStore,
+      journal,
+      commands,
+      runner,
+      requests,
+      rules,
+      commit,
+    },
+    tracing,
     ...{ ...files, ...access, files: live },
   };
 }

@@ -42,6 +42,8 @@ import type { StopPolicy } from '../domain/stop.ts';
 
 /** What names of circuits begin with in `meta`. */
 export const CIRCUIT = 'circuit:';
+/** The same of what is kept of a webhook. */
+export const SERIES = 'series:';
 /** The same of operations put by API. */
 export const OPERATION = 'operation:';
 /** The same of pauses. */

@@ -10,6 +10,7 @@ import type {
   WebhookFilter,
   WebhookSecret,
 } from '../domain/webhooks/webhooks.ts';
+import type { Notification } from '../domain/webhooks/notification.ts';
 import { laneOf } from '../domain/webhooks/webhooks.ts';
 
 export interface WebhookRow {
@@ -18,7 +19,7 @@ export interface WebhookRow {
   execution_id: string | null;
   url: string;
   description: string | null;
-  /** JSON of `WebhookFilter`. */
+  /** JSON of `WebhookFilter`, and of the notification as `notification`. */
   filter: string;
   with_result: 0 | 1;
   /** JSON of the secrets. */
@@ -26,6 +27,8 @@ export interface WebhookRow {
   disabled: DisabledReason | null;
   created_at: number;
 }
+
+type Chosen = WebhookFilter & { notification?: Notification };
 
 export const WEBHOOK_COLUMNS = [
   ...['id', 'user_id', 'execution_id', 'url', 'description', 'filter', 'with_result', 'secrets'],
@@ -55,16 +58,18 @@ export interface DeliveryRow {
 
 export function toWebhook(row: WebhookRow): Webhook {
   const { id, user_id: userId, execution_id: executionId, url, description, disabled } = row;
-  const filter = JSON.parse(row.filter) as WebhookFilter;
+  const { notification = null, ...filter } = JSON.parse(row.filter) as Chosen;
   const secrets = JSON.parse(row.secrets) as WebhookSecret[];
   const { with_result, created_at: createdAt } = row;
   const of = { id, userId, executionId, url, description, filter, secrets, disabled, createdAt };
-  return { ...of, withResult: with_result === 1 };
+  return { ...of, notification, withResult: with_result === 1 };
 }
 
 export function webhookRow(webhook: Webhook): WebhookRow {
   const { id, userId, executionId, url, description, filter, withResult, secrets, disabled } = webhook;
-  const texts = { filter: JSON.stringify(filter), secrets: JSON.stringify(secrets) };
+  const { notification } = webhook;
+  const chosen: Chosen = notification === null ? filter : { ...filter, notification };
+  const texts = { filter: JSON.stringify(chosen), secrets: JSON.stringify(secrets) };
   return {
     ...{ id, user_id: userId, execution_id: executionId, url, description, ...texts },
     ...{ with_result: withResult ? 1 : 0, disabled, created_at: webhook.createdAt },
@@ -73,7 +78,7 @@ export function webhookRow(webhook: Webhook): WebhookRow {
 
 export function toListener(row: WebhookRow): Listener {
   const { id, user_id: userId, url, created_at: createdAt } = row;
-  const filter = JSON.parse(row.filter) as WebhookFilter;
+  const { notification: _notification, ...filter } = JSON.parse(row.filter) as Chosen;
   return { id, userId, lane: laneOf({ userId, url }), filter, createdAt };
 }
 

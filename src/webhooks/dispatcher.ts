@@ -20,12 +20,16 @@ import {
 import type { Circuits } from '../resilience/circuits.ts';
 import type { CircuitSettings, Ticket } from '../resilience/circuit.ts';
 import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resilience/retrying.ts';
+import type { Notification } from '../domain/webhooks/notification.ts';
+import { courseOf, type Found } from './courses.ts';
 import { signedHeaders, toBody } from './message.ts';
+import { type Made, NotificationError, type Notifier } from './notifier.ts';
 
 export interface DispatcherDeps {
-  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'get' | 'stats' | 'feed'>;
+  store: Pick<Store, 'dueLanes' | 'dueDeliveries' | 'finished' | 'get' | 'series' | 'stats' | 'feed'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   sender: WebhookSender;
+  notifier: Notifier;
   clock: Clock;
   log: Log;
   circuits: Circuits;
@@ -42,8 +46,8 @@ export interface DispatcherDeps {
   maxConcurrent: number;
 }
 
-/** `retried`: it is tried again later; the others are ends. */
-export const DELIVERY_RESULTS = ['delivered', 'retried', 'failed'] as const;
+/** `retried`: it is tried again later; the others are ends. `skipped`: `when` of the webhook is false. */
+export const DELIVERY_RESULTS = ['delivered', 'retried', 'failed', 'skipped'] as const;
 export type DeliveryResult = (typeof DELIVERY_RESULTS)[number];
 
 export interface DispatcherStats {
@@ -92,7 +96,7 @@ interface Flight {
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #flights = new Map<number, Flight>();
-  readonly #results: Record<DeliveryResult, number> = { delivered: 0, retried: 0, failed: 0 };
+  readonly #results: Record<DeliveryResult, number> = { delivered: 0, retried: 0, failed: 0, skipped: 0 };
   readonly #stop = new AbortController();
   #seconds = 0;
   #isOpen = false;
@@ -162,14 +166,15 @@ export class Dispatcher {
   async try(
     { url, secrets, userId }: DueDelivery['webhook'],
     event: { id: string; type: string; subject: string; time: number; data: object },
-    traceparent: string | null = null,
+    { made = null, traceparent = null }: { made?: Made | null; traceparent?: string | null } = {},
   ): Promise<{ answer: WebhookAnswer; tried: DeliveryTry }> {
     const { clock, sender } = this.#deps;
     const [at, began] = [clock.now(), clock.monotonic()];
-    const body = toBody(event, this.#deps.source());
+    const body = made?.body ?? toBody(event, this.#deps.source());
     const headers = {
       ...signedHeaders(event.id, body, { secrets, now: at }),
       ...(traceparent === null ? {} : { traceparent }),
+      ...made?.headers,
     };
     const answer = await sender.send({ userId, url, headers, body }, this.#stop.signal);
     const tookMs = Math.round(clock.monotonic() - began);
@@ -230,7 +235,7 @@ export class Dispatcher {
     if (free <= 0 || circuit?.mayAdmit === false) return;
     let begun = 0;
     for (const one of await this.#deps.store.dueDeliveries(lane, now, free + busy + READ_AHEAD)) {
-      const key = `${one.webhookId} ${subjectOf(one.record)}`;
+      const key = this.#orderOf(one);
       // Of one execution, one after the other: what was told first arrives first, unless it has failed.
       if (begun === free || this.#flights.has(one.id) || keys.has(key) || !this.#isOpen) continue;
       const ticket = circuit?.admit() ?? null;
@@ -295,8 +300,15 @@ export class Dispatcher {
     if (ended === undefined) return note(null);
     const data = this.#deps.toData(record, ended);
     const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
+    const { notification } = webhook;
+    const verdict = notification === null ? null : await this.#judge(one, notification, data);
+    if (verdict === 'stopped') return note(null);
+    if (verdict !== null && 'settle' in verdict) {
+      note(null);
+      return this.#settleUnsent(one, verdict.settle);
+    }
     const { traceparent, span } = await this.#traceOf(record);
-    const { answer, tried } = await this.try(webhook, event, traceparent);
+    const { answer, tried } = await this.try(webhook, event, { made: verdict?.made ?? null, traceparent });
     // Nobody knows how it went.
     if (this.#stop.signal.aborted && answer.status === null) return note(null);
     note(answer);
@@ -313,6 +325,60 @@ export class Dispatcher {
     else this.#deps.log.debug(facts, `Webhook ${result}`);
     const settle = { type: 'delivery', id: one.id, state, tries, waitMs, isRedelivery: false } as const;
     await this.#store([settle, ...this.#disabling(one, answer)]);
+  }
+
+  /** What has the same is delivered one after the other: of an execution, and where the course of the ends before counts. */
+  #orderOf({ webhookId, webhook: { notification }, record }: DueDelivery): string {
+    const isCourse = notification !== null && this.#deps.notifier.readsCourse(notification);
+    return `${webhookId} ${isCourse ? '' : subjectOf(record)}`;
+  }
+
+  /** Whether a webhook sends an event, and what. Its place among the ends is kept before anything is sent. */
+  async #judge(
+    { webhook, record, tries }: DueDelivery,
+    notification: Notification,
+    data: object,
+  ): Promise<Judged | 'stopped'> {
+    const { store, notifier } = this.#deps;
+    let found: Found = NO_COURSE;
+    if (record.type !== 'low_balance' && notifier.readsCourse(notification)) {
+      const read = () => store.series(webhook.id);
+      const kept = await untilDone(
+        read,
+        this.#retrying('Cannot read the course of a webhook; execd retries'),
+      );
+      if (kept === null) return 'stopped';
+      found = courseOf(kept.value, record);
+    }
+    const { course, isCounted, state } = found;
+    const series: Group =
+      state === null ? [] : [{ type: 'series', put: [{ name: webhook.id, state }], drop: [] }];
+    const event = { userId: webhook.userId, data, course };
+    try {
+      // What was begun, or has been overtaken by later ends, was wanted when it was looked at first.
+      const isWanted = tries.length > 0 || isCounted || (await notifier.wants(notification, event));
+      if (!isWanted) return { settle: { state: 'skipped', error: null, series } };
+      const made = notification.template === null ? null : await notifier.make(notification.template, event);
+      if (series.length > 0) await this.#store(series);
+      return { made };
+    } catch (error) {
+      if (!(error instanceof NotificationError)) throw error;
+      return { settle: { state: 'failed', error: error.message, series } };
+    }
+  }
+
+  async #settleUnsent(one: DueDelivery, { state, error, series }: Unsent): Promise<void> {
+    const { clock, log } = this.#deps;
+    this.#results[state] += 1;
+    const tried = error === null ? [] : [{ at: clock.now(), status: null, error, tookMs: 0 }];
+    const facts = { webhook_id: one.webhookId, subject: subjectOf(one.record), event: one.record.type };
+    if (error !== null)
+      log.warn({ ...facts, because: error }, 'A webhook was not delivered: its message cannot be made');
+    const tries = [...one.tries, ...tried];
+    await this.#store([
+      { type: 'delivery', id: one.id, state, tries, waitMs: null, isRedelivery: false },
+      ...series,
+    ]);
   }
 
   /** The execution that an event has ended; null for other events, and when it has been removed; undefined after a stop. */
@@ -364,6 +430,16 @@ export class Dispatcher {
     await untilDone(() => this.#deps.commit([group]), { ...how, triesOnce: true });
   }
 }
+
+interface Unsent {
+  state: 'skipped' | 'failed';
+  /** Null when nothing went wrong. */
+  error: string | null;
+  /** Stored with it. */
+  series: Group;
+}
+type Judged = { made: Made | null } | { settle: Unsent };
+const NO_COURSE: Found = { course: { failures: 0, previous: null }, isCounted: false, state: null };
 
 /** Lanes of each user, beginning with those whose turn it is. */
 function lanesByUser(lanes: readonly string[], turn: number): Map<string, string[]> {

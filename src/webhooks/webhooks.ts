@@ -11,17 +11,24 @@ import {
   type DeliveryTry,
   newSecret,
   OPERATOR,
+  type Preview,
+  type PreviewEvent,
   type Webhook,
   type WebhookRequest,
   type Webhooks,
   type WebhookSender,
 } from '../domain/webhooks/webhooks.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { signedHeaders, toBody } from './message.ts';
+import { type Made, NotificationError, type Notifier } from './notifier.ts';
 
 export interface WebhookServiceDeps {
   store: Pick<Store, 'webhooks' | 'webhook' | 'deliveries' | 'delivery'>;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
   dispatcher: Dispatcher;
+  notifier: Notifier;
+  /** Names the store in a message. */
+  source: () => string;
   sender: Pick<WebhookSender, 'whyNotAllowed'>;
   clock: Clock;
   newId(): string;
@@ -55,19 +62,31 @@ export class WebhookService implements Webhooks {
     const { url, secret, types, withResult } = wanted;
     const webhook: Webhook = {
       ...{ id, userId, executionId: null, url, description: null, disabled: null, createdAt },
-      ...{ filter: { userId: null, types }, withResult, secrets: [{ secret, until: null }] },
+      ...{
+        filter: { userId: null, types },
+        withResult,
+        notification: null,
+        secrets: [{ secret, until: null }],
+      },
     };
     await this.#deps.commit([[{ type: 'webhook', webhook }]]);
   }
 
   async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
-    const { url, description, filter, withResult } = request;
+    const { url, description, filter, withResult, notification } = request;
     const why = this.#deps.sender.whyNotAllowed(url);
     if (why !== null) {
       throw new RefusedError('validation', why, {
         fields: [{ field: '/url', message: 'is not allowed' }],
       });
     }
+    const fields = notification === null ? [] : this.#deps.notifier.problems(notification, userId);
+    if (fields.length > 0)
+      throw new RefusedError(
+        'validation',
+        fields.map(({ field, message }) => `${field}: ${message}`).join('; '),
+        { fields },
+      );
     if ((await stored(this.#deps.store.webhooks(userId))).length >= MAX_STANDING) {
       throw new RefusedError(
         'too_many_webhooks',
@@ -77,7 +96,13 @@ export class WebhookService implements Webhooks {
     const secret = request.secret ?? newSecret();
     const webhook: Webhook = {
       ...{ id: `wh_${this.#deps.newId()}`, userId, executionId: null, url, description },
-      ...{ filter: { ...filter, userId }, withResult, secrets: [{ secret, until: null }], disabled: null },
+      ...{
+        filter: { ...filter, userId },
+        withResult,
+        notification,
+        secrets: [{ secret, until: null }],
+        disabled: null,
+      },
       createdAt: this.#deps.clock.now(),
     };
     await this.#put(webhook);
@@ -95,7 +120,14 @@ export class WebhookService implements Webhooks {
   }
 
   async remove({ userId }: Caller, id: string): Promise<void> {
-    const [result] = await stored(this.#deps.commit([[{ type: 'webhook_remove', userId, webhookId: id }]]));
+    const [result] = await stored(
+      this.#deps.commit([
+        [
+          { type: 'webhook_remove', userId, webhookId: id },
+          { type: 'series', put: [], drop: [id] },
+        ],
+      ]),
+    );
     if (result?.status !== 'applied') throw notFound(id);
   }
 
@@ -125,8 +157,54 @@ export class WebhookService implements Webhooks {
       subject: webhook.id,
       data: { type: 'test' },
     };
-    const { tried } = await this.#deps.dispatcher.try(webhook, { ...event, time: this.#deps.clock.now() });
+    const made = await this.#made(webhook, { event: event.data, course: NO_COURSE }, null);
+    const { tried } = await this.#deps.dispatcher.try(
+      webhook,
+      { ...event, time: this.#deps.clock.now() },
+      { made },
+    );
     return tried;
+  }
+
+  async preview(caller: Caller, id: string, { event, course }: PreviewEvent): Promise<Preview> {
+    const webhook = await this.get(caller, id);
+    const { notification, url, userId, secrets } = webhook;
+    const now = this.#deps.clock.now();
+    const data = event ?? exampleAt(now);
+    const told = {
+      id: 'preview',
+      type: `execution.${String(data.type)}`,
+      subject: webhook.id,
+      time: now,
+      data,
+    };
+    try {
+      const isSent =
+        notification === null || (await this.#deps.notifier.wants(notification, { userId, data, course }));
+      const made = await this.#made(webhook, { event: data, course }, '***');
+      const body = made?.body ?? toBody(told, this.#deps.source());
+      const headers = { ...signedHeaders(told.id, body, { secrets, now }), ...made?.headers };
+      return { isSent, url, headers, body };
+    } catch (error) {
+      if (error instanceof NotificationError) throw notMade(error);
+      throw error;
+    }
+  }
+
+  /** The message of its template; null without one. */
+  async #made(
+    { notification, userId }: Webhook,
+    { event, course }: PreviewEvent,
+    shows: string | null,
+  ): Promise<Made | null> {
+    const template = notification?.template ?? null;
+    if (template === null) return null;
+    try {
+      return await this.#deps.notifier.make(template, { userId, data: event ?? {}, course }, shows);
+    } catch (error) {
+      if (error instanceof NotificationError) throw notMade(error);
+      throw error;
+    }
   }
 
   async deliveries(caller: Caller, id: string, query: DeliveryQuery): Promise<Delivery[]> {
@@ -153,6 +231,32 @@ export class WebhookService implements Webhooks {
     return webhook;
   }
 }
+
+const NO_COURSE = { failures: 0, previous: null };
+
+const notMade = (error: NotificationError): RefusedError =>
+  new RefusedError('validation', error.message, { fields: [{ field: '', message: error.message }] });
+
+/** What a failed command is told as. */
+const exampleAt = (now: number): Record<string, unknown> => ({
+  ...{
+    execution_id: '00000000-0000-7000-8000-000000000000',
+    sequence: 4,
+    type: 'failed',
+    status: 'failed',
+    phase: 'done',
+  },
+  ...{
+    time: new Date(now).toISOString(),
+    attempt: 1,
+    kind: 'shell',
+    operation: 'nightly',
+    task_id: null,
+    labels: {},
+  },
+  ...{ plan_id: null, step: null },
+  error: { code: 'E003', type: 'exit_code', message: 'The command exited with code 1.' },
+});
 
 function notFound(id: string): RefusedError {
   return new RefusedError('webhook_not_found', `There is no webhook ${id.slice(0, 100)}.`);

@@ -85,6 +85,7 @@ const TABLE: Record<string, Row> = {
   'POST /v1/webhooks/:id/enable': { scope: 'submit', foreign: 404 },
   'POST /v1/webhooks/:id/disable': { scope: 'submit', foreign: 404 },
   'POST /v1/webhooks/:id/rotate-secret': { scope: 'submit', foreign: 404 },
+  'POST /v1/webhooks/:id/preview': { scope: 'submit', foreign: 404 },
   'POST /v1/webhooks/:id/test': { scope: 'submit', foreign: 404 },
   'GET /v1/webhooks/:id/deliveries': { scope: 'read', foreign: 404 },
   'POST /v1/webhooks/:id/deliveries/:delivery/redeliver': { scope: 'submit', foreign: 404 },

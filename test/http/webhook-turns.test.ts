@@ -52,6 +52,7 @@ function world(maxConcurrent: number) {
         return url.includes('silent') ? new Promise<never>(() => undefined) : Promise.resolve(OK);
       },
     },
+    notifier: {},
     log: { warn: () => undefined, debug: () => undefined },
     random: () => 0,
     leads: () => Promise.resolve(true),
@@ -62,7 +63,7 @@ function world(maxConcurrent: number) {
   const put = (userId: string, url: string) => {
     const id = due.size + begun.length + 1;
     const record = { type: 'completed', executionId: `e${id}`, sequence: 1, at: 0 };
-    const webhook = { id: `w ${userId} ${url}`, userId, url, secrets: [] };
+    const webhook = { id: `w ${userId} ${url}`, userId, url, secrets: [], notification: null };
     due.set(id, { id, record, webhook, tries: [] } as unknown as DueDelivery);
   };
   const to = (part: string) => begun.filter((url) => url.includes(part)).length;

@@ -160,6 +160,65 @@ t.test('a webhook is told of what it asked for, and of nothing else', async (t) 
     t.equal('result' in body.data, path === '/task', 'results come where they are asked for');
 });
 
+t.test('a webhook sends what its template makes, when its condition says so', async (t) => {
+  const { s, to } = await world(t);
+  const when = 'failures == 2 || (previous == "failed" && event.status == "completed")';
+  const body = '{"text": event.labels.team + ": " + event.status + " " + string(failures)}';
+  const template = { body, headers: { 'x-team': 'ops' } };
+  const asked = { url: to.url, labels: { team: 'web' }, when, template };
+  const wrong = async (more: object) => (await s.call('POST', '/v1/webhooks', { ...asked, ...more })).body;
+  t.match(await wrong({ when: 'steps.a' }), {
+    errors: [{ field: '/when', message: /unknown variable "steps"/ }],
+  });
+  t.match(await wrong({ template: { body: 'event.' } }), { errors: [{ field: '/template/body' }] });
+  const secret = { body, headers: { authorization: { secret: 'none' } } };
+  t.match(await wrong({ template: secret }), {
+    errors: [{ field: '/template/headers', message: /no secret none/ }],
+  });
+  t.match(await wrong({ template: { body, headers: { 'webhook-id': 'x' } } }), {
+    errors: [{ message: /begins with webhook-/ }],
+  });
+  t.match(await wrong({ template: 'irc' }), { errors: [{ field: '/template', message: /must be "slack"/ }] });
+
+  const hook = await subscribe(s, asked);
+  const run = (command: string) =>
+    s.call('POST', '/v1/executions', { ...shell(command), labels: { team: 'web' } }, { prefer: 'wait=60' });
+  const ended = (count: number) =>
+    until(`${count} are looked at`, async () => {
+      const all = await deliveries(s, hook.id);
+      return all.filter(({ state }) => state !== 'pending').length === count;
+    });
+  for (const [i, command] of ['exit 1', 'exit 1', 'exit 1', 'true', 'true'].entries()) {
+    await run(command);
+    await ended(i + 1);
+  }
+  t.same(
+    (await deliveries(s, hook.id)).map(({ state }) => state),
+    ['skipped', 'delivered', 'skipped', 'delivered', 'skipped'],
+  );
+  t.same(
+    to.received.map(({ text }) => JSON.parse(text) as unknown),
+    [{ text: 'web: failed 2' }, { text: 'web: completed 0' }],
+  );
+  const [first] = to.received as [Received];
+  t.match(first.headers, { 'x-team': 'ops', 'content-type': 'application/json; charset=utf-8' });
+  t.ok(verify(hook.secret, first));
+
+  const preview = (more: object = {}) =>
+    s.call<{ body: string }>('POST', `/v1/webhooks/${hook.id}/preview`, more);
+  t.match((await preview({ event: { labels: { team: 'x' }, status: 'failed' }, failures: 2 })).body, {
+    sent: true,
+    body: '{"text":"x: failed 2"}',
+  });
+  t.match((await preview({ event: { labels: { team: 'x' }, status: 'failed' } })).body, { sent: false });
+  t.match(await preview(), { status: 400, body: { detail: /team/ } }, 'the example has no such label');
+
+  const broken = await subscribe(s, { url: to.url, template: { body: 'event.labels.none' } });
+  await run('exit 1');
+  await until('it cannot be made', async () => (await deliveries(s, broken.id))[0]?.state === 'failed');
+  t.match(await deliveries(s, broken.id), [{ tries: [{ status: null, error: /template.body: .*none/ }] }]);
+});
+
 t.test('an execution brings its own webhook along; its secret is told once', async (t) => {
   const { s, to } = await world(t);
   const own = { url: to.url, events: ['started', 'completed'], result: true };

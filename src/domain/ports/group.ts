@@ -347,6 +347,14 @@ export interface CircuitsPart {
   drop: readonly string[];
 }
 
+/** How the ends that webhooks pick have followed each other, by webhook. */
+export interface SeriesPart {
+  type: 'series';
+  put: readonly KeptState[];
+  /** Webhooks. */
+  drop: readonly string[];
+}
+
 /** Operations put by API. */
 export interface OperationsPart {
   type: 'operations';
@@ -448,6 +456,7 @@ export type Part =
   | CircuitsPart
   | PausesPart
   | OperationsPart
+  | SeriesPart
   | SchedulePart
   | ScheduleRunPart
   | ScheduleRemovePart

@@ -314,6 +314,8 @@ export interface Store extends AccountReads, FileReads {
   linkKey(): Promise<string>;
   /** Standing webhooks of a user, oldest first. */
   webhooks(userId: string): Promise<Webhook[]>;
+  /** What was kept of a webhook by `series`; null when nothing was. */
+  series(webhookId: string): Promise<string | null>;
   /** Null when there is none, or when it is not this user's. */
   webhook(userId: string, id: string): Promise<Webhook | null>;
   /** Newest first. */

@@ -6,6 +6,7 @@ import type { EventType, WebhookEventType } from '../event-types.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
 import type { ExecutionId } from '../ids.ts';
 import { FINAL_STATUSES } from '../outcome.ts';
+import type { Course, Notification } from './notification.ts';
 
 /** Signs until `until` (ms since the epoch), or as long as the webhook is there. */
 export interface WebhookSecret {
@@ -29,6 +30,8 @@ export interface Webhook {
   filter: WebhookFilter;
   /** Whether the last event of an execution has its result. */
   withResult: boolean;
+  /** Null: each event is sent, as it is. */
+  notification: Notification | null;
   /** Newest first. */
   secrets: readonly WebhookSecret[];
   disabled: DisabledReason | null;
@@ -62,8 +65,8 @@ export function lowBalanceOf(entry: LedgerEntry): LowBalance | null {
   return { type: 'low_balance', userId, at, position, balance, threshold, executionId };
 }
 
-export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'discarded'] as const;
-/** `failed`: all tries did; `discarded`: its webhook was disabled before. */
+export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'discarded', 'skipped'] as const;
+/** `failed`: all tries did; `discarded`: its webhook was disabled before; `skipped`: `when` of its webhook was false. */
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 /** One try to deliver. */
@@ -162,6 +165,7 @@ export interface WebhookRequest {
   description: string | null;
   filter: Omit<WebhookFilter, 'userId'>;
   withResult: boolean;
+  notification: Notification | null;
   /** Null makes one. */
   secret: string | null;
 }
@@ -184,11 +188,28 @@ export interface Webhooks {
   setEnabled(caller: Caller, id: string, isEnabled: boolean): Promise<Webhook>;
   /** The old secret signs on for a while beside the new one. */
   rotate(caller: Caller, id: string, keepOldMs: number): Promise<{ webhook: Webhook; secret: string }>;
+  /** What would be sent of an event, without sending it. */
+  preview(caller: Caller, id: string, event: PreviewEvent): Promise<Preview>;
   /** Sends something now, once. */
   test(caller: Caller, id: string): Promise<DeliveryTry>;
   /** Newest first. */
   deliveries(caller: Caller, id: string, query: DeliveryQuery): Promise<Delivery[]>;
   redeliver(caller: Caller, id: string, delivery: number): Promise<Delivery>;
+}
+
+/** An event to look at; what is left out is an example. */
+export interface PreviewEvent {
+  event: Readonly<Record<string, unknown>> | null;
+  course: Course;
+}
+
+export interface Preview {
+  /** False when `when` is. */
+  isSent: boolean;
+  url: string;
+  /** Without the values of secrets. */
+  headers: Readonly<Record<string, string>>;
+  body: string;
 }
 
 /** What the receiver said. */

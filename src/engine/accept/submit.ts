@@ -197,7 +197,11 @@ function addWebhook(
   const secret = given ?? newSecret();
   const own: Webhook = {
     ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null },
-    ...{ filter: { userId, types: webhook.events }, withResult: webhook.withResult === true },
+    ...{
+      filter: { userId, types: webhook.events },
+      withResult: webhook.withResult === true,
+      notification: null,
+    },
     ...{ secrets: [{ secret, until: null }], createdAt: clock.now() },
   };
   group.push({ type: 'webhook', webhook: own });

@@ -78,7 +78,14 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
     },
   },
   putSchedule: only('A plan each five minutes, one after the other', { every_ms: 300_000, overlap: 'queue', plan }),
-  createWebhook: only('All ends', { url: 'https://example.com/hooks/execd', events: ['completed', 'failed'] }),
+  createWebhook: {
+    example: { summary: 'All ends', value: { url: 'https://example.com/hooks/execd', events: ['completed', 'failed'] } },
+    slack: {
+      summary: 'A message to Slack when the third in a row has failed',
+      value: { url: 'https://hooks.slack.com/services/T0/B0/x', when: 'failures == 3', template: 'slack' },
+    },
+  },
+  previewWebhook: only('The third failure in a row', { failures: 3, previous: 'failed' }),
   rotateWebhookSecret: only('Both secrets for an hour', { keep_old_s: 3600 }),
   grantCredits: only('A thousand credits', { amount: 1000, note: 'first month' }),
   createKey: only('A key for one user', {

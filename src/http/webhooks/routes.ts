@@ -20,6 +20,9 @@ import {
   deliveryList,
   deliveryParams,
   deliveryTry,
+  preview,
+  previewBody,
+  type PreviewBody,
   rotateSecret,
   type RotateSecret,
   webhook,
@@ -39,6 +42,7 @@ export function webhookRoutes(app: FastifyInstance, { webhooks }: { webhooks: We
   createRoutes(app, webhooks);
   oneRoutes(app, webhooks);
   changeRoutes(app, webhooks);
+  previewRoute(app, webhooks);
   deliveryRoutes(app, webhooks);
 }
 
@@ -174,6 +178,30 @@ function changeRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   });
 }
 
+function previewRoute(app: FastifyInstance, webhooks: Webhooks): void {
+  app.route<One & { Body: PreviewBody }>({
+    method: 'POST',
+    url: '/v1/webhooks/:id/preview',
+    config: { access: 'submit' },
+    schema: {
+      operationId: 'previewWebhook',
+      summary: 'Show what a webhook would send',
+      description: 'Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.',
+      ...one,
+      body: previewBody,
+      response: { 200: json('The message.', preview) },
+    },
+    async handler({ params, body, caller }) {
+      const { event = null, failures, previous } = body;
+      const { isSent, ...message } = await webhooks.preview(caller, params.id, {
+        event,
+        course: { failures, previous },
+      });
+      return { sent: isSent, ...message, headers: { ...message.headers } };
+    },
+  });
+}
+
 function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
   app.route<One & { Querystring: DeliveriesQuery }>({
     method: 'GET',
@@ -233,7 +261,9 @@ function toRequest(body: CreateWebhook): WebhookRequest {
     taskId: body.task_id,
     label,
   };
-  return { url, description, filter, withResult: body.result, secret };
+  const { when = null, template = null } = body;
+  const notification = when === null && template === null ? null : { when, template };
+  return { url, description, filter, withResult: body.result, notification, secret };
 }
 
 function toWire({
@@ -243,6 +273,7 @@ function toWire({
   description,
   filter,
   withResult,
+  notification,
   disabled,
   createdAt,
 }: Webhook): z.infer<typeof webhook> {
@@ -251,6 +282,8 @@ function toWire({
     ...{ id, execution_id: executionId, url, description },
     events: [...(filter.types ?? [])],
     result: withResult,
+    when: notification?.when ?? null,
+    template: notification?.template ?? null,
     kinds: filter.kind === undefined ? null : [...filter.kind],
     operation: filter.operation ?? null,
     task_id: filter.taskId ?? null,

@@ -4,6 +4,7 @@ import { WEBHOOK_EVENT_TYPES } from '../../domain/event-types.ts';
 import { KINDS } from '../../domain/kinds.ts';
 import { httpUrl, labels, operationName, taskId } from '../../domain/spec/spec.ts';
 import { standingWebhookEvents, webhookSecret, withResult } from '../../domain/webhook-schema.ts';
+import { template, when } from '../../domain/webhooks/notification.ts';
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../../domain/webhooks/webhooks.ts';
 import { digits } from '../edge/query.ts';
 import { nextCursor } from '../edge/words.ts';
@@ -21,6 +22,8 @@ export const createWebhook = z
     task_id: taskId.optional().describe('Only this task_id.'),
     labels: labels.optional().describe('Only executions that have all of these labels.'),
     description: z.string().max(1000).optional().describe('A text of your choice.'),
+    when: when.optional(),
+    template: template.optional(),
     secret: webhookSecret
       .optional()
       .describe('Signs the messages. Default: execd creates one and returns it once, in the response.'),
@@ -36,6 +39,10 @@ export const webhook = z
     description: z.string().nullable().describe('The description of the request.'),
     events: z.array(z.enum(WEBHOOK_EVENT_TYPES)).describe('Events that are sent.'),
     result: withResult,
+    when: z.string().nullable().describe('The condition of the request; null: each event is sent.'),
+    template: template
+      .nullable()
+      .describe('The template of the request; null: events are sent as CloudEvents.'),
     kinds: z.array(z.enum(KINDS)).nullable().describe('Only these kinds; null: all.'),
     operation: z.string().nullable().describe('Only this operation; null: all.'),
     task_id: z.string().nullable().describe('Only this task_id; null: all.'),
@@ -87,7 +94,9 @@ export const delivery = z
     type: z.enum(WEBHOOK_EVENT_TYPES).describe('Type of the event.'),
     state: z
       .enum(DELIVERY_STATES)
-      .describe('`failed`: all tries failed. `discarded`: the webhook was disabled first.'),
+      .describe(
+        '`failed`: all tries failed. `discarded`: the webhook was disabled first. `skipped`: `when` was false.',
+      ),
     tries: z.array(deliveryTry).describe('All tries, the first one first.'),
     next_try: time.nullable().describe('When execd tries again; null if it does not.'),
     created: time.describe('When the event happened.'),
@@ -111,6 +120,27 @@ export const deliveriesQuery = z.strictObject({
 });
 export type DeliveriesQuery = z.infer<typeof deliveriesQuery>;
 
+const previewRequest = z
+  .strictObject({
+    event: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('An event, as streams show it. Default: a command that failed.'),
+    failures: z.int().min(0).max(1_000_000).default(1).describe('`failures` of the expressions.'),
+    previous: z.string().max(100).nullable().default(null).describe('`previous` of the expressions.'),
+  })
+  .describe('What to show a message of.');
+export const previewBody = optional(previewRequest, 'WebhookPreviewRequest');
+export type PreviewBody = z.output<typeof previewRequest>;
+export const preview = z
+  .strictObject({
+    sent: z.boolean().describe('Whether it would be sent; false if `when` is false.'),
+    url: z.string().describe('The receiver.'),
+    headers: z.record(z.string(), z.string()).describe('Headers, with `***` in place of secrets.'),
+    body: z.string().describe('The body.'),
+  })
+  .describe('What execd would send.');
+
 /** What stands under its own name in the OpenAPI document. */
 export const webhookComponents = {
   CreateWebhook: createWebhook,
@@ -118,6 +148,8 @@ export const webhookComponents = {
   WebhookWithSecret: webhookWithSecret,
   WebhookList: webhookList,
   RotateSecretRequest: rotateRequest,
+  WebhookPreviewRequest: previewRequest,
+  WebhookPreview: preview,
   DeliveryTry: deliveryTry,
   Delivery: delivery,
   DeliveryList: deliveryList,

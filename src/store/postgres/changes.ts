@@ -5,7 +5,7 @@ import { API_KEY_COLUMNS } from '../key-rows.ts';
 import { SCHEDULE_COLUMNS, SCHEDULE_RUN_COLUMNS } from '../schedule-rows.ts';
 import { SIGNAL_COLUMNS } from '../signal-rows.ts';
 import { WEBHOOK_COLUMNS } from '../webhook-rows.ts';
-import { CIRCUIT, type ExecutionRow, OPERATION, PAUSE } from '../rows.ts';
+import { CIRCUIT, type ExecutionRow, OPERATION, PAUSE, SERIES } from '../rows.ts';
 import { type Facts, type Kind, parts, type Usage } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
@@ -279,6 +279,10 @@ function carryOut(writing: Writing, order: Order, now: number): void {
     case 'circuits':
       for (const { name, state } of order.put) writing.run('putMeta', CIRCUIT + name, state);
       for (const name of order.drop) writing.run('dropMeta', CIRCUIT + name);
+      return;
+    case 'series':
+      for (const { name, state } of order.put) writing.run('putMeta', SERIES + name, state);
+      for (const name of order.drop) writing.run('dropMeta', SERIES + name);
       return;
     case 'operations':
       for (const one of order.put) writing.run('putMeta', OPERATION + one.name, JSON.stringify(one));

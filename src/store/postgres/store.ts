@@ -55,6 +55,7 @@ import {
   readEnds,
   readOperations,
   readPauses,
+  readSeries,
   ScheduleReader,
 } from './reads/other-reads.ts';
 import { readQueuePlace } from './reads/queue-place.ts';
@@ -345,6 +346,7 @@ export class PostgresStore implements Store {
   readonly stepCounts: Store['stepCounts'] = (planId) => this.#reads.stepCounts(planId);
   readonly cacheEntries: Store['cacheEntries'] = (limit) => readCache(this.#reads, limit);
   readonly circuits: Store['circuits'] = () => readCircuits(this.#reads);
+  readonly series: Store['series'] = (webhookId) => readSeries(this.#reads, webhookId);
   readonly operations: Store['operations'] = () => readOperations(this.#reads);
   readonly pauses: Store['pauses'] = () => readPauses(this.#reads);
   readonly apiKeys: Store['apiKeys'] = (known) => readApiKeys(this.#reads, known);

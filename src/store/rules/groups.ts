@@ -1,7 +1,7 @@
 // Carries out groups on a working set: a batch has its facts loaded in two rounds, each of its groups is applied or undone
 // as a whole, and claims come last, when everything else has freed what it frees.
 import type { FilesPart } from '../../domain/ports/files.ts';
-import type { CircuitsPart, OperationsPart, PausesPart } from '../../domain/ports/group.ts';
+import type { CircuitsPart, OperationsPart, PausesPart, SeriesPart } from '../../domain/ports/group.ts';
 import { acceptPart, answersPart, idempotencyPart } from './accepting.ts';
 import { patchPart, removePart } from './changing.ts';
 import {
@@ -27,14 +27,15 @@ import type { WorkingSet } from './working-set.ts';
 /** Parts that are decided by what is there; a claim is decided after all of them. */
 type Decided = Exclude<RulePart, ClaimNext>;
 
-const asOrdered: Rule<Order & (Cache | CircuitsPart | OperationsPart | PausesPart | StopAsked | FilesPart)> =
-  {
-    needs: () => ({}),
-    apply(part, set) {
-      set.order(part);
-      return null;
-    },
-  };
+const asOrdered: Rule<
+  Order & (Cache | CircuitsPart | OperationsPart | PausesPart | SeriesPart | StopAsked | FilesPart)
+> = {
+  needs: () => ({}),
+  apply(part, set) {
+    set.order(part);
+    return null;
+  },
+};
 
 const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   accept: acceptPart,
@@ -72,6 +73,7 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   circuits: asOrdered,
   pauses: asOrdered,
   operations: asOrdered,
+  series: asOrdered,
   stop_asked: asOrdered,
 };
 

@@ -25,6 +25,7 @@ export type Order =
   | FilesPart
   | ports.CircuitsPart
   | ports.OperationsPart
+  | ports.SeriesPart
   | ports.PausesPart
   | { type: 'trim_schedule_runs'; scheduleId: string; keep: number }
   | { type: 'drop_signals'; subjectId: string }

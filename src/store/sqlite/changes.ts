@@ -5,7 +5,15 @@ import { API_KEY_COLUMNS } from '../key-rows.ts';
 import { SCHEDULE_COLUMNS, SCHEDULE_RUN_COLUMNS } from '../schedule-rows.ts';
 import { SIGNAL_COLUMNS } from '../signal-rows.ts';
 import { WEBHOOK_COLUMNS } from '../webhook-rows.ts';
-import { type AttemptRow, CIRCUIT, type EventRow, type LedgerRow, OPERATION, PAUSE } from '../rows.ts';
+import {
+  type AttemptRow,
+  CIRCUIT,
+  type EventRow,
+  type LedgerRow,
+  OPERATION,
+  PAUSE,
+  SERIES,
+} from '../rows.ts';
 import { type Facts, type Kind, parts } from '../rules/facts.ts';
 import type { Cache, Order } from '../rules/orders.ts';
 import type { Changes } from '../rules/working-set.ts';
@@ -143,6 +151,10 @@ export class ChangeWriter {
       case 'circuits':
         for (const { name, state } of order.put) db.run(WRITES.putMeta, CIRCUIT + name, state);
         for (const name of order.drop) db.run(WRITES.dropMeta, CIRCUIT + name);
+        return;
+      case 'series':
+        for (const { name, state } of order.put) db.run(WRITES.putMeta, SERIES + name, state);
+        for (const name of order.drop) db.run(WRITES.dropMeta, SERIES + name);
         return;
       case 'operations':
         for (const one of order.put) db.run(WRITES.putMeta, OPERATION + one.name, JSON.stringify(one));

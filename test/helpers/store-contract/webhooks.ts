@@ -16,6 +16,7 @@ function webhook(more: Partial<Webhook> = {}): Webhook {
       url: 'https://example.com/a',
       description: null,
       withResult: false,
+      notification: null,
     },
     ...{ filter: { userId: 'ann', types: ['completed'] }, disabled: null, createdAt: 1 },
     secrets: [{ secret: 'whsec_x', until: null }],

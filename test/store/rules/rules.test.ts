@@ -154,7 +154,7 @@ t.test('no more deliveries wait than may; one that is disabled or removed discar
   const filter = { userId: 'ann' };
   const webhook = {
     ...{ id: 'w', userId: 'ann', executionId: null, url: 'https://a.test/x', description: null, filter },
-    ...{ withResult: false, secrets: [], disabled: null, createdAt: 1 },
+    ...{ withResult: false, notification: null, secrets: [], disabled: null, createdAt: 1 },
   };
   const set = setOf();
   applyGroup(set, [{ type: 'webhook', webhook }]);

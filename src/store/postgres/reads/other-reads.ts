@@ -17,7 +17,7 @@ import { type LedgerRow, toEntry } from '../../rows.ts';
 import type { WindowRow } from '../../rules/facts.ts';
 import { counted } from '../../rules/money.ts';
 import { type ScheduleRow, type ScheduleRunRow, toSchedule, toScheduleRun } from '../../schedule-rows.ts';
-import { CIRCUIT, OPERATION, PAUSE } from '../../rows.ts';
+import { CIRCUIT, OPERATION, PAUSE, SERIES } from '../../rows.ts';
 import { bounded, type Reads } from './reads.ts';
 
 export class AccountReader {
@@ -177,6 +177,12 @@ export async function readCircuits(reads: Reads): Promise<KeptState[]> {
   const text = 'SELECT name, value FROM execd.meta WHERE starts_with(name, $1) ORDER BY name';
   const rows = await reads.all<{ name: string; value: string }>(text, CIRCUIT);
   return rows.map(({ name, value }) => ({ name: name.slice(CIRCUIT.length), state: value }));
+}
+
+export async function readSeries(reads: Reads, webhookId: string): Promise<string | null> {
+  const text = 'SELECT value FROM execd.meta WHERE name = $1';
+  const [row] = await reads.all<{ value: string }>(text, SERIES + webhookId);
+  return row?.value ?? null;
 }
 
 export async function readOperations(reads: Reads): Promise<StoredOperation[]> {

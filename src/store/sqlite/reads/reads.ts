@@ -20,7 +20,7 @@ import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toExecution } from '../../rows.ts';
 import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
-import { CIRCUIT, OPERATION, PAUSE } from '../../rows.ts';
+import { CIRCUIT, OPERATION, PAUSE, SERIES } from '../../rows.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from '../columns.ts';
 import { Statements } from '../statements.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
@@ -129,6 +129,13 @@ export class Reads {
   signals(subjectId: ExecutionId): Signal[] {
     const rows = this.all('SELECT * FROM signals WHERE subject_id = ? ORDER BY at, id', subjectId);
     return (rows as SignalRow[]).map(toSignal);
+  }
+
+  series(webhookId: string): string | null {
+    const [row] = this.all('SELECT value FROM meta WHERE name = ?', SERIES + webhookId) as {
+      value: string;
+    }[];
+    return row?.value ?? null;
   }
 
   operations(): StoredOperation[] {

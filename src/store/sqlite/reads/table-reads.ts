@@ -195,6 +195,10 @@ export abstract class TableReads {
     return this.read((reads) => reads.signals(subjectId));
   }
 
+  async series(webhookId: string): Promise<string | null> {
+    return this.read((reads) => reads.series(webhookId));
+  }
+
   async operations(): Promise<StoredOperation[]> {
     return this.read((reads) => reads.operations());
   }

@@ -1,0 +1,71 @@
+// What a webhook sends in place of an event as it is, and when: words of a request, kept with the webhook.
+import { z } from 'zod';
+import { MAX_CONDITION } from '../spec/plan.ts';
+import { commonParts } from '../spec/spec.ts';
+
+/** What expressions of a webhook read. */
+export const NOTIFICATION_ROOTS = ['event', 'failures', 'previous'] as const;
+export const READY_TEMPLATES = ['slack', 'discord', 'teams'] as const;
+export type ReadyTemplate = (typeof READY_TEMPLATES)[number];
+
+/** Of a message that a template makes. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+/** What signs a message, or says how it is sent. */
+const OWN_HEADERS = /^(webhook-.*|content-type)$/i;
+
+const expression = z.string().min(1).max(MAX_CONDITION);
+export const when = expression.describe(
+  'CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent.',
+);
+const ownTemplate = z
+  .strictObject({
+    content_type: z
+      .string()
+      .regex(/^[\x21-\x7e][\x20-\x7e]{0,199}$/, 'must be a media type, such as application/json')
+      .optional()
+      .describe('Default: text/plain for a text, else application/json.'),
+    headers: commonParts.HttpHeaders.refine(
+      (all) => Object.keys(all).length <= 20,
+      'must have at most 20 headers',
+    )
+      .refine((all) => !Object.keys(all).some((name) => OWN_HEADERS.test(name)), {
+        error: 'must have neither content-type nor a header that begins with webhook-',
+      })
+      .optional()
+      .describe('Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
+    body: expression.describe(
+      'CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON.',
+    ),
+  })
+  .describe('A message of your own.');
+export const template = z
+  .union([z.enum(READY_TEMPLATES), ownTemplate], {
+    error: 'must be "slack", "discord", "teams", or an object with body',
+  })
+  .describe(
+    'What is sent in place of a CloudEvent: a ready message for Slack, Discord or Teams, or one of your own.',
+  );
+export type Template = z.infer<typeof template>;
+export type OwnTemplate = z.infer<typeof ownTemplate>;
+
+/** How a webhook differs from one that sends each event as it is. */
+export interface Notification {
+  when: string | null;
+  template: Template | null;
+}
+
+/** What is known of the ends before one: those that the same webhook picks, of the same operation or task. */
+export interface Course {
+  /** Ends in a row that failed or timed out, up to this one. */
+  failures: number;
+  /** The status of the end before it; null when there was none. */
+  previous: string | null;
+}
+
+/** Names of the secrets that a template uses. */
+export function secretsOf(template: Template | null): string[] {
+  if (template === null || typeof template === 'string') return [];
+  const values = Object.values(template.headers ?? {});
+  return [...new Set(values.flatMap((value) => (typeof value === 'string' ? [] : [value.secret])))];
+}
