@@ -12,6 +12,7 @@ import type { Listeners } from './listeners.ts';
 import { mcpServing } from './mcp-serving.ts';
 import type { Parts, Setting } from './parts.ts';
 import type { Reload } from './reload.ts';
+import { liveUsage } from '../runners/commands/live-usage.ts';
 import { VERSION } from './version.ts';
 
 export async function buildServers(
@@ -44,6 +45,7 @@ export async function buildServers(
     ratios: () => ({ ...ratios.now(), memory: runtime.memoryRatio?.() ?? null }),
     streamsOutput: config.EXECUTION_STREAM_OUTPUT,
     mediaTypeOf,
+    usageOf: (pid) => liveUsage(pid),
     settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
     mcp: config.EXECUTION_MCP ? mcpServing({ clock, log: ofComponent(log, 'mcp') }) : null,

@@ -84,6 +84,7 @@ export const CATALOGUE = {
   not_found: refused(404, 'There is no such execution or attempt'),
   artifact_not_found: refused(404, 'There is no such artifact'),
   upload_not_found: refused(404, 'There is no such upload'),
+  key_rate_exceeded: refused(429, 'Too many executions with this concurrency key', true),
   operation_in_file: refused(409, 'The operations file defines this operation'),
   too_many_operations: refused(409, 'There are as many operations as execd keeps'),
   operation_not_found: refused(404, 'There is no such operation'),

@@ -64,6 +64,7 @@ import { scheduleRoutes } from './schedules/routes.ts';
 import type { WaitRoutesOptions } from './waits/options.ts';
 import { waitRoutes } from './waits/routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
+import { type ProgressDeps, ProgressReader } from './executions/progress.ts';
 import { requestSchemas } from './executions/schemas.ts';
 import { noBody, noQuery } from './edge/schemas.ts';
 import { lingerAndClose, patientResponse } from './edge/patient-response.ts';
@@ -106,6 +107,8 @@ export interface ServerOptions {
   tracing: Tracing | null;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused: (type: string) => void;
+  /** What the processes below one use now; null when it is not here. */
+  usageOf: ProgressDeps['usageOf'];
   /** Path of an execution's log; shown to administrators. */
   logPath: (runId: string, attempt: number) => string;
 }
@@ -181,7 +184,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const scheduleRequests = scheduleBodies(requests);
   await openapi(app, version, { ...requests, schedules: scheduleRequests });
   refuseWhatIsIgnored(app);
-  executionRoutes(app, { ...options, requests });
+  const reader = new ProgressReader({ engine, clock: options.clock, usageOf: options.usageOf });
+  executionRoutes(app, { ...options, reader, requests });
   runRoute(app, { ...options, requests });
   await liveRoutes(app, options);
   attachRoute(app, options);
@@ -190,7 +194,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   explainRoute(app, { engine });
   reportRoutes(app, { engine, clock: options.clock });
   logRoutes(app, options);
-  planRoutes(app, { engine, requests });
+  planRoutes(app, { engine, reader, requests });
   planLogRoutes(app, options);
   await waitRoutes(app, options);
   eventRoutes(app, options);

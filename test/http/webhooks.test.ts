@@ -464,7 +464,12 @@ t.test('a receiver that hangs holds up nobody else, and is then asked by probes 
     return JSON.stringify(await circuits()).includes('"open"');
   });
   t.match(await circuits(), [{ name: `receiver:local ${slow.url}`, opened: 1 }]);
-  const tried = (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length > 0);
+  let tried: Delivery[] = [];
+  // The circuit knows of a try before the store does.
+  await until('a try is stored', async () => {
+    tried = (await deliveries(s, hanging.id)).filter(({ tries }) => tries.length > 0);
+    return tried.length > 0;
+  });
   t.match(tried[0]?.tries, [{ status: null, error: /did not respond within 60000 ms/ }]);
   await until('an hour has gone by', async () => {
     await clock.advance(20_000);

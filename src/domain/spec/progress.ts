@@ -23,7 +23,10 @@ export const progress = z
           .min(1)
           .max(500)
           .refine(isPattern, 'must be a regular expression')
-          .refine((source) => !NOT_LINEAR.test(source), 'must have neither look-around nor back-references (RE2)')
+          .refine(
+            (source) => !NOT_LINEAR.test(source),
+            'must have neither look-around nor back-references (RE2)',
+          )
           .refine((source) => NAMED.test(source), 'must have a group (?<percent>…) or (?<message>…)')
           .describe('RE2 with a group `percent`, a group `message`, or both.'),
       }),

@@ -8,6 +8,7 @@ import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
 import { limitsShape } from './limits-schema.ts';
+import { progress } from './progress.ts';
 import { scalarsShape } from './scalars.ts';
 import { askedTimesShape } from './times.ts';
 import { quoted } from '../errors.ts';
@@ -376,6 +377,17 @@ export const concurrency = z
       .describe(
         'If as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.',
       ),
+    rate: z
+      .strictObject({
+        limit: z.int().min(1).max(10_000).describe('Most executions that are accepted in `per_ms`.'),
+        per_ms: z
+          .int()
+          .min(100)
+          .max(24 * 3600 * 1000)
+          .describe('Length of the window, milliseconds: 100 ms to a day.'),
+      })
+      .optional()
+      .describe('How many with the same key are accepted in a time; execd rejects more with 429. Default: no limit.'),
   })
   .describe('Limits how many executions with the same key run at a time.');
 export type ConcurrencySpec = z.infer<typeof concurrency>;
@@ -436,6 +448,7 @@ const processShape = {
   tty: tty.optional(),
   files: files.optional(),
   artifacts: artifacts.optional(),
+  progress: progress.optional(),
   ...scalarsShape(),
 };
 
@@ -596,6 +609,7 @@ export const commonParts = {
   TerminalSize: tty,
   Files: files,
   Artifacts: artifacts,
+  Progress: progress,
   Labels: labels,
   Retry: retry,
   RetryOn: retry.shape.retry_on.unwrap(),

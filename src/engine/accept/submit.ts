@@ -125,6 +125,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const again = mayFollow && isRepeated ? deps.hits.again(caller, spec, trace) : null;
   if (again !== null) return { ...again, isReplay: false, webhookSecret: null };
   const execution = accepted(caller, submission, deps);
+  checkKeyRate(execution, submission, deps);
   const beginning = begin(execution, submission, deps);
   const pricing = price(execution, beginning, submission, deps);
   if (beginning.hit !== null && mayFollow && execution.cost === null && execution.webhook === null) {
@@ -161,6 +162,21 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const { id: executionId, runId } = execution;
   const madeSecret = addWebhook(group, execution, submission, deps);
   return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+}
+
+/** @throws RefusedError `key_rate_exceeded` */
+function checkKeyRate(
+  { concurrency }: NewExecution,
+  { spec }: Submission,
+  { rates }: Pick<SubmitDeps, 'rates'>,
+): void {
+  const rate = hasNoRun(spec) ? undefined : spec.concurrency?.rate;
+  if (rate === undefined || concurrency === null) return;
+  const { limit, per_ms: perMs } = rate;
+  const retryAfterS = rates.takeOfKey(concurrency.key, { limit, perMs });
+  if (retryAfterS === null) return;
+  const detail = `At most ${limit} executions with this concurrency key are accepted in ${perMs} ms (concurrency.rate). Try again later.`;
+  throw new RefusedError('key_rate_exceeded', detail, { retryAfterS });
 }
 
 /** What becomes of others with its concurrency key. */

@@ -85,6 +85,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'delay_ms',
     'concurrency',
     'debounce_ms',
+    'progress',
   ],
   ...SCALAR_NAMES,
 ]);

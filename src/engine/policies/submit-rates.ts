@@ -35,6 +35,16 @@ export class SubmitRates {
     return bucket.take() ? null : Math.ceil((1 - tokens) / perS);
   }
 
+  /** The same for a concurrency key: `limit` may come at once, and as many again in `perMs`. */
+  takeOfKey(key: string, { limit, perMs }: { limit: number; perMs: number }): number | null {
+    const name = `key ${key}`;
+    const perS = (limit * 1000) / perMs;
+    const bucket = this.#buckets.get(name) ?? new TokenBucket(limit, this.#nowMs);
+    this.#buckets.set(name, bucket);
+    const tokens = bucket.fill(perS, limit);
+    return bucket.take() ? null : Math.max(1, Math.ceil((1 - tokens) / perS));
+  }
+
   allowance(userId: string, perS: number): SubmitAllowance {
     const { tokens } = this.#filled(userId, perS);
     return {

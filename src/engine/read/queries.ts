@@ -25,6 +25,8 @@ export interface ExecutionView {
   startedAt: number | null;
   /** Bytes written so far by the live attempt; null when there is none here. */
   live: { stdoutBytes: number; stderrBytes: number } | null;
+  /** Of its live attempt; null when there is none here. */
+  pid: number | null;
   /** Null unless it waits in the queue. */
   queue: { position: number | null; reason: QueueReason } | null;
 }
@@ -132,6 +134,7 @@ export class Queries {
       phase: shownPhase(execution, run?.stage ?? null),
       startedAt: run?.startedAt ?? startedAt(execution),
       live: run?.output ?? null,
+      pid: run?.pid ?? null,
       queue: null,
     };
   }
@@ -202,6 +205,7 @@ export class Queries {
       phase: shownPhase(execution, null),
       startedAt: startedAt(execution),
       live: null,
+      pid: null,
       queue: reason === null ? null : { position: isPlaceless ? null : position, reason: IN_QUEUE[reason] },
     };
   }

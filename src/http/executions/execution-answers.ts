@@ -8,6 +8,7 @@ import { acceptedFacts } from '../edge/audit.ts';
 import { preferredWait } from '../edge/request-headers.ts';
 import { MAX_WAIT_S } from '../edge/schemas.ts';
 import { FIRST_LOOK_S } from './accepting.ts';
+import type { ProgressWire } from './progress.ts';
 import { AlikeBodies } from './alike.ts';
 import { execution, type ExecutionWire } from './schemas.ts';
 import { etagOf, toWire } from './wire.ts';
@@ -53,7 +54,7 @@ export class ExecutionAnswers {
   send(
     request: FastifyRequest,
     reply: FastifyReply,
-    view: ExecutionView,
+    view: ExecutionView & { progress?: ProgressWire | null },
     body = this.#bodyOf(request, view),
   ): FastifyReply {
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
@@ -95,7 +96,7 @@ export class ExecutionAnswers {
     );
   }
 
-  #bodyOf({ caller }: FastifyRequest, view: ExecutionView): string {
+  #bodyOf({ caller }: FastifyRequest, view: ExecutionView & { progress?: ProgressWire | null }): string {
     const isAdmin = caller.scopes.has('admin');
     const bodies = isAdmin ? this.#finished.withPath : this.#finished.plain;
     let body = bodies.get(view.execution);

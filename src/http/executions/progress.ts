@@ -14,14 +14,29 @@ import { isoOrNull } from '../edge/times.ts';
 
 export const progress = z
   .strictObject({
-    percent: z.number().min(0).max(100).nullable().describe('How far it is, 0 to 100; null if it has not said.'),
+    percent: z
+      .number()
+      .min(0)
+      .max(100)
+      .nullable()
+      .describe('How far it is, 0 to 100; null if it has not said.'),
     message: z.string().nullable().describe('What it says of it; null if nothing.'),
     metrics: z.record(z.string(), z.number()).describe('Numbers that it reports.'),
     estimated_end: time
       .nullable()
-      .describe('When it will probably end: by earlier runs of the same operation, else by `percent`. Null if nobody can say.'),
-    cpu_ms: z.int().min(0).nullable().describe('CPU time of its processes so far, milliseconds; null if it is not known here.'),
-    memory_bytes: z.int().min(0).nullable().describe('Memory of its processes now, bytes; null if it is not known here.'),
+      .describe(
+        'When it will probably end: by earlier runs of the same operation, else by `percent`. Null if nobody can say.',
+      ),
+    cpu_ms: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('CPU time of its processes so far, milliseconds; null if it is not known here.'),
+    memory_bytes: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('Memory of its processes now, bytes; null if it is not known here.'),
   })
   .describe('How far a command is that runs.');
 export type ProgressWire = z.infer<typeof progress>;
@@ -60,7 +75,11 @@ function readJson(line: string): Said | null {
   } catch {
     return null;
   }
-  const said = { percent: percentOf(value.percent), message: messageOf(value.message), metrics: metricsOf(value.metrics) };
+  const said = {
+    percent: percentOf(value.percent),
+    message: messageOf(value.message),
+    metrics: metricsOf(value.metrics),
+  };
   const isSilent = said.percent === null && said.message === null && Object.keys(said.metrics).length === 0;
   return isSilent ? null : said;
 }
@@ -81,7 +100,11 @@ function readMatch(line: string, source: string, known: Patterns = patterns()): 
   const groups = pattern.namedGroups() as Readonly<Record<string, number>>;
   const group = (name: string) => (Object.hasOwn(groups, name) ? matcher.group(name) : null);
   const percent = group('percent');
-  return { percent: percent === null ? null : percentOf(Number(percent)), message: messageOf(group('message')), metrics: {} };
+  return {
+    percent: percent === null ? null : percentOf(Number(percent)),
+    message: messageOf(group('message')),
+    metrics: {},
+  };
 }
 
 function percentOf(value: unknown): number | null {
@@ -97,8 +120,12 @@ function messageOf(value: unknown): string | null {
 
 function metricsOf(value: unknown): Record<string, number> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
-  const isSound = ([name, one]: [string, unknown]) => METRIC.test(name) && typeof one === 'number' && Number.isFinite(one);
-  return Object.fromEntries(Object.entries(value).filter(isSound).slice(0, MAX_METRICS)) as Record<string, number>;
+  const isSound = ([name, one]: [string, unknown]) =>
+    METRIC.test(name) && typeof one === 'number' && Number.isFinite(one);
+  return Object.fromEntries(Object.entries(value).filter(isSound).slice(0, MAX_METRICS)) as Record<
+    string,
+    number
+  >;
 }
 
 /** The last lines, the newest first. A terminal's line ends with a carriage return too. */
@@ -169,7 +196,12 @@ export class ProgressReader {
     if (log === null) return null;
     try {
       for (const line of lastLines(await endOf(log))) {
-        const said = spec === 'json' ? readLine(line, spec) : line.length > MAX_LINE ? null : readMatch(line, spec.pattern, this.#patterns);
+        const said =
+          spec === 'json'
+            ? readLine(line, spec)
+            : line.length > MAX_LINE
+              ? null
+              : readMatch(line, spec.pattern, this.#patterns);
         if (said !== null) return said;
       }
       return null;

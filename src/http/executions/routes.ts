@@ -11,6 +11,7 @@ import { batchRoute } from './batch-route.ts';
 import { ExecutionAnswers } from './execution-answers.ts';
 import { bulkCancelRoute, listRoute } from './many-routes.ts';
 import { oneExecution, type Params } from './one-execution.ts';
+import type { ProgressReader } from './progress.ts';
 import { execution, getQuery, type RequestSchemas, stepResult } from './schemas.ts';
 import { dryRunRoute, rerunRoute, submitRoute } from './submit-routes.ts';
 import { etagOf, toStepResult } from './wire.ts';
@@ -20,17 +21,20 @@ export interface ExecutionRoutesOptions {
   requests: RequestSchemas;
   logPath: (runId: string, attempt: number) => string;
   clock: Clock;
+  /** How far what runs is. */
+  reader: ProgressReader;
 }
 
 interface RouteOptions {
   engine: Engine;
   requests: RequestSchemas;
   answers: ExecutionAnswers;
+  reader: ProgressReader;
 }
 
 export function executionRoutes(app: FastifyInstance, options: ExecutionRoutesOptions): void {
-  const { engine, requests } = options;
-  const own: RouteOptions = { engine, requests, answers: new ExecutionAnswers(options) };
+  const { engine, requests, reader } = options;
+  const own: RouteOptions = { engine, requests, reader, answers: new ExecutionAnswers(options) };
   // In the order in which the API document shows them.
   submitRoute(app, own);
   dryRunRoute(app, own);
@@ -43,7 +47,7 @@ export function executionRoutes(app: FastifyInstance, options: ExecutionRoutesOp
   removeRoute(app, own);
 }
 
-function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): void {
+function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOptions): void {
   app.route<Params & { Querystring: z.output<typeof getQuery> }>({
     method: 'GET',
     url: '/v1/executions/:id',
@@ -76,7 +80,8 @@ function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): vo
       const etag = etagOf(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
-      return answers.send(request, reply, view);
+      const shown = { ...view, progress: await reader.of(caller, view) };
+      return answers.send(request, reply, shown.progress === null ? view : shown);
     },
   });
 

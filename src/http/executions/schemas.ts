@@ -1,5 +1,6 @@
 // The wire: every body, query and answer as a schema. Requests are validated with them; answers are typed by them, and
 // the OpenAPI document is made of them.
+import { progress } from './progress.ts';
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from '../../domain/cache.ts';
 import { NOT_KEPT, PHASES } from '../../domain/execution/execution.ts';
@@ -164,6 +165,7 @@ export const execution = z
       ),
     output,
     resources: resources.nullable().describe('What the last attempt used; null until it has ended.'),
+    progress: progress.nullable().describe('How far it is; null unless it runs, and in lists.'),
     timestamps: z
       .strictObject({
         created: time.describe('When it was accepted.'),

@@ -1,4 +1,5 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
+import type { ProgressWire } from './progress.ts';
 import { hasNoRun } from '../../domain/kinds.ts';
 import { toWireTimes } from '../../domain/spec/times.ts';
 import type { z } from 'zod';
@@ -92,7 +93,10 @@ function outputOf({ execution, live }: ExecutionView): OutputTotals {
  *
  * @param logPath where the log of the last attempt lies; null to leave it out
  */
-export function toWire(view: ExecutionView, logPath: string | null): ExecutionWire {
+export function toWire(
+  view: ExecutionView & { progress?: ProgressWire | null },
+  logPath: string | null,
+): ExecutionWire {
   const { execution } = view;
   const output = outputOf(view);
   const outcome = isFinished(execution) ? execution.outcome : null;
@@ -138,6 +142,7 @@ export function toWire(view: ExecutionView, logPath: string | null): ExecutionWi
       ...(logPath === null ? {} : { log_path: logPath }),
     },
     resources: toResources(execution.attempts.at(-1)),
+    progress: view.progress ?? null,
     timestamps: timestampsOf(view),
     duration_ms: durationOf(execution),
     queue: view.queue,

@@ -14,6 +14,7 @@ import { waitComponents } from '../waits/wait-schemas.ts';
 import { type ScheduleBodies, scheduleComponents } from '../schedules/schedule-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
 import { againRequest } from '../executions/accepting.ts';
+import { progress } from '../executions/progress.ts';
 import { outcomeComponents } from '../executions/outcome-schemas.ts';
 import { commonParts } from '../../domain/spec/spec.ts';
 import { output, resources, attempt, effectiveTimeouts, cacheUse, warning, execution, appliedPolicy, dryRun, executionList, batchAnswer, stepResult, bulkCancelAnswer, type RequestSchemas } from '../executions/schemas.ts';
@@ -48,6 +49,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     CancelRequest: requests.cancelRequest,
     BulkCancelRequest: requests.bulkCancel,
     AgainRequest: againRequest,
+    ExecutionProgress: progress,
     WarmRequest: requests.warm,
     Execution: execution,
     ExecutionList: executionList,

@@ -91,6 +91,6 @@ function toStep(step: StepView): StepWire {
 }
 
 /** Weak: over what is stored, and how far the steps are. */
-export function planEtag({ plan, counts }: PlanView): string {
-  return `W/"${plan.revision}-${Object.values(counts).join('-')}"`;
+export function planEtag({ plan, counts, progress }: PlanView): string {
+  return `W/"${plan.revision}-${Object.values(counts).join('-')}-${Math.floor(progress * 1000)}"`;
 }

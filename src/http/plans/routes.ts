@@ -11,7 +11,9 @@ import { cursorAfter, readCursor, toFilter } from '../edge/listing.ts';
 import { matchesEtag, readTraceparent } from '../edge/request-headers.ts';
 import { idParams } from '../edge/schemas.ts';
 import { ACCEPT_HEADERS, ACCEPT_REFUSALS, type AgainBody, againBody } from '../executions/accepting.ts';
+import type { ProgressReader } from '../executions/progress.ts';
 import type { RequestSchemas } from '../executions/schemas.ts';
+import { withStepProgress } from './step-progress.ts';
 import { accepted, PlanAnswers } from './plan-answers.ts';
 import { plan, planGetQuery, planList, planListQuery, planReport, planSubmitQuery } from './plan-schemas.ts';
 import { planEtag, toPlanWire } from './plan-wire.ts';
@@ -46,13 +48,14 @@ const accepts = {
 interface RouteOptions {
   engine: Engine;
   answers: PlanAnswers;
+  reader: ProgressReader;
 }
 
 export function planRoutes(
   app: FastifyInstance,
-  { engine, requests }: { engine: Engine; requests: RequestSchemas },
+  { engine, reader, requests }: { engine: Engine; reader: ProgressReader; requests: RequestSchemas },
 ): void {
-  const own: RouteOptions = { engine, answers: new PlanAnswers(engine) };
+  const own: RouteOptions = { engine, reader, answers: new PlanAnswers(engine) };
   // In the order in which the API document shows them.
   submitRoutes(app, own);
   readRoutes(app, own);
@@ -113,7 +116,7 @@ function submitRoutes(app: FastifyInstance, { engine: { plans }, answers }: Rout
   });
 }
 
-function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): void {
+function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOptions): void {
   const { plans } = engine;
   app.route<{ Querystring: z.output<typeof planListQuery> }>({
     method: 'GET',
@@ -163,7 +166,7 @@ function readRoutes(app: FastifyInstance, { engine, answers }: RouteOptions): vo
       await plans.own(caller, params.id);
       if (query.wait !== undefined)
         await engine.wait(caller, params.id, { until: 'finished' }, query.wait * 1000, request.signal);
-      const view = await plans.get(caller, params.id);
+      const view = await withStepProgress(caller, await plans.get(caller, params.id), { engine, reader });
       const etag = planEtag(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();

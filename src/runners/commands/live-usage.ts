@@ -34,9 +34,15 @@ function statOf(pid: number, root: string): LiveUsage | null {
   const text = readOrNull(`${root}/${pid}/stat`);
   if (text === null) return null;
   // The name may hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
   const [user = 0, system = 0, waitedUser = 0, waitedSystem = 0] = fields.slice(11, 15);
-  return { cpuMs: (user + system + waitedUser + waitedSystem) * MS_PER_TICK, memoryBytes: (fields[21] ?? 0) * PAGE_BYTES };
+  return {
+    cpuMs: (user + system + waitedUser + waitedSystem) * MS_PER_TICK,
+    memoryBytes: (fields[21] ?? 0) * PAGE_BYTES,
+  };
 }
 
 /** Also those that its other threads have started. */

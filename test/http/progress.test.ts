@@ -1,0 +1,96 @@
+// How far what runs is: what lines say, whatever they hold, and what a reader sees.
+import t from 'tap';
+import { progress } from '../../src/domain/spec/progress.ts';
+import { lastLines, readLine } from '../../src/http/executions/progress.ts';
+import { liveUsage } from '../../src/runners/commands/live-usage.ts';
+import { service } from '../helpers/build.ts';
+import { until } from '../helpers/processes.ts';
+
+t.test('a line of progress is read as it says, and holds nothing else', async (t) => {
+  const said = (percent: number | null, message: string | null = null, metrics = {}) => ({
+    percent,
+    message,
+    metrics,
+  });
+  const rows: [string, unknown][] = [
+    [
+      '{"percent": 40, "message": "half", "metrics": {"rows": 7, "a b": 1, "x": "y", "n": null}}',
+      said(40, 'half', { rows: 7 }),
+    ],
+    ['{"percent": 400}', said(100)],
+    ['{"percent": -4.5678}', said(0)],
+    ['{"percent": 33.33333}', said(33.33)],
+    ['{"percent": "40"}', null],
+    ['{"percent": 1e999}', null],
+    ['{"message": "a\\u001b[31m\\u202eb\\n"}', said(null, 'a [31m b')],
+    ['{"message": "\\ud800x"}', said(null, '\ufffdx')],
+    ['{"message": {"a": 1}, "metrics": [1]}', null],
+    ['{"__proto__": {"percent": 5}}', null],
+    ['percent 40', null],
+    ['[1]', null],
+    [`{"message": "${'x'.repeat(1900)}"}`, said(null, 'x'.repeat(500))],
+    [`{"message": "${'x'.repeat(2100)}"}`, null],
+  ];
+  for (const [line, expected] of rows) t.same(readLine(line, 'json'), expected, line.slice(0, 60));
+  const pattern = { pattern: '(?<percent>[0-9]+)% (?<message>.*)' };
+  t.same(readLine('at 40% of it', pattern), said(40, 'of it'));
+  t.same(readLine('nothing', pattern), null);
+  t.same(readLine('x', { pattern: '(?<message>x)' }), said(null, 'x'));
+  t.same(lastLines([{ stream: 'stdout', bytes: Buffer.from('1\r2\n3\r\n4') }]), ['', '3', '2', '1'].slice(1));
+  for (const bad of ['(', '(?<percent>a)(?=b)', '(a)\\1(?<percent>b)', 'no group', { pattern: 'x' }.pattern])
+    t.notOk(progress.safeParse({ pattern: bad }).success, bad);
+});
+
+t.test('while a command runs, readers see how far it is, also in its plan', async (t) => {
+  const s = await service(t);
+  const command = 'echo "{\\"percent\\": 50, \\"message\\": \\"half\\"}"; read line';
+  const spec = { kind: 'shell', command, stdin: { open: true }, progress: 'json' };
+  const { id } = (await s.call<{ id: string }>('POST', '/v1/executions', spec)).body;
+  interface Shown {
+    progress: { percent: number | null; message: string | null; memory_bytes: number | null } | null;
+  }
+  let shown: Shown['progress'] = null;
+  await until('it is half done', async () => {
+    shown = (await s.call<Shown>('GET', `/v1/executions/${id}`)).body.progress;
+    return shown?.percent === 50;
+  });
+  t.match(shown, { message: 'half', estimated_end: String, metrics: {} });
+  t.ok((shown as unknown as { memory_bytes: number }).memory_bytes > 0, 'its shell takes memory');
+  const steps = [
+    { name: 'a', ...spec },
+    { name: 'b', kind: 'shell', command: 'true' },
+  ];
+  const plan = (await s.call<{ id: string }>('POST', '/v1/plans', { strategy: { type: 'serial' }, steps }))
+    .body;
+  await until('the plan is a quarter done', async () => {
+    return (await s.call<{ progress: number }>('GET', `/v1/plans/${plan.id}`)).body.progress === 0.25;
+  });
+  await s.call('POST', `/v1/plans/${plan.id}/cancel`);
+  await s.call('POST', `/v1/executions/${id}/cancel`);
+  const ended = await s.call<Shown>('GET', `/v1/executions/${id}?wait=60`);
+  t.equal(ended.body.progress, null);
+  const wrong = await s.call('POST', '/v1/executions', { ...spec, progress: { pattern: '(' } });
+  t.match(wrong, { status: 400, body: { errors: [{ field: '/progress' }] } });
+  await t.test('a key takes as many in a time as its rate says', async (t) => {
+    const submit = (key: string, rate: object = { limit: 2, per_ms: 86_400_000 }) =>
+      s.call('POST', '/v1/executions', {
+        kind: 'exec',
+        program: 'true',
+        concurrency: { key, limit: 9, rate },
+      });
+    for (const key of ['a', 'a', 'b']) t.equal((await submit(key)).status, 202, key);
+    const refused = await submit('a');
+    t.match(refused, {
+      status: 429,
+      body: { type: /key_rate_exceeded$/, detail: /At most 2 .* in 86400000 ms/ },
+    });
+    t.ok(Number(refused.headers.get('retry-after')) > 40_000);
+    t.match((await submit('a', { limit: 2, per_ms: 1 })).body, {
+      errors: [{ field: '/concurrency/rate/per_ms' }],
+    });
+    t.match((await submit('a', { limit: 0, per_ms: 1000 })).body, {
+      errors: [{ field: '/concurrency/rate/limit' }],
+    });
+  });
+  t.equal(liveUsage(2 ** 22 + 1), null, 'a process that is not there uses nothing');
+});
