@@ -59,9 +59,9 @@ export function courseOf(kept: string | null, record: EventRecord): Found {
   const failures = status === 'completed' ? 0 : (line?.failures ?? 0) + 1;
   const previous = line?.status ?? null;
   const ends = [[record.position, failures, previous] as Noted, ...(line?.ends ?? [])].slice(0, MAX_ENDS);
-  const { [series]: _old, ...others } = lines;
-  const names = Object.keys(others);
-  for (const name of names.slice(0, Math.max(0, names.length - MAX_SERIES + 1))) delete others[name];
-  const state = JSON.stringify({ ...others, [series]: { status, failures, ends } });
+  const others = Object.entries(lines).filter(([name]) => name !== series);
+  const state = JSON.stringify(
+    Object.fromEntries([...others.slice(1 - MAX_SERIES), [series, { status, failures, ends }]]),
+  );
   return { course: { failures, previous }, isCounted: false, state };
 }
