@@ -16,7 +16,25 @@ export function keptResults(t: Test, makeWorld: MakeWorld): void {
     const put = ['a', 'b', 'c', 'd'].map((key, i) => entry(key, i));
     applied(await one(world.store, [cache({ put })]));
     applied(await one(world.store, [cache({ put: [entry('a', 9)], drop: ['d ann', 'none'] })]));
+    const operation = (name: string, at: number) => ({
+      name,
+      definition: `{"run":"${name}"}`,
+      by: 'ann',
+      at,
+    });
+    const operations = (put: object[], drop: string[] = []) =>
+      ({ type: 'operations', put, drop }) as OperationsPart;
+    applied(
+      await one(world.store, [operations([operation('b', 1), operation('a', 2), operation('a.b', 3)])]),
+    );
+    applied(await one(world.store, [operations([operation('a', 4)], ['b', 'none'])]));
+    const series = (put: string[], drop: string[] = []) =>
+      ({ type: 'series', put: put.map((name) => ({ name, state: `of ${name}` })), drop }) as const;
+    applied(await one(world.store, [series(['wh_1', 'wh_2'])]));
+    applied(await one(world.store, [series([], ['wh_2', 'none'])]));
     const store = await world.reopen();
+    t.same(await store.operations(), [operation('a', 4), operation('a.b', 3)]);
+    t.same([await store.series('wh_1'), await store.series('wh_2')], ['of wh_1', null]);
     t.same(
       (await store.cacheEntries(10)).map(({ key, storedAt }) => [key, storedAt]),
       [
@@ -32,17 +50,5 @@ export function keptResults(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [circuits(['host:a', 'receiver:ann https://b'])]));
     applied(await one(store, [circuits(['host:a'], ['receiver:ann https://b', 'none'])]));
     t.same(await store.circuits(), [{ name: 'host:a', state: '"host:a"' }]);
-    const operation = (name: string, at: number) => ({
-      name,
-      definition: `{"run":"${name}"}`,
-      by: 'ann',
-      at,
-    });
-    const operations = (put: object[], drop: string[] = []) =>
-      ({ type: 'operations', put, drop }) as OperationsPart;
-    applied(await one(store, [operations([operation('b', 1), operation('a', 2), operation('a.b', 3)])]));
-    applied(await one(store, [operations([operation('a', 4)], ['b', 'none'])]));
-    const again = await world.reopen();
-    t.same(await again.operations(), [operation('a', 4), operation('a.b', 3)]);
   });
 }
