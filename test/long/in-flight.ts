@@ -281,7 +281,7 @@ async function listed(filter: string): Promise<Page['items']> {
   const found: Page['items'] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
     const page: Page = await get<Page>(
-      `${filter}&limit=500${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
+      `${filter}&limit=200${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
     );
     found.push(...page.items);
     cursor = page.next_cursor;
