@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 6f2eb71dbd825beafd73c6a1b2f44d4035be0cad754d225d1c87429d75cebcd2.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 0bbd687a664c6bb67cfe1942ff79db2766d1125227384609a9d6356d73218d24.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1130,6 +1130,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what a webhook would send
+         * @description Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.
+         *
+         *     Requires the scope `submit`.
+         */
+        post: operations["previewWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/webhooks/{id}/deliveries": {
         parameters: {
             query?: never;
@@ -1401,6 +1423,62 @@ export interface paths {
          */
         post: operations["grantCredits"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List operations that were put by API
+         * @description Lists definitions, by name. `GET /v1/operations` lists all operations, also those of the file.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["listStoredOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/operations/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an operation that was put by API
+         * @description Returns the definition as it was put.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["getStoredOperation"];
+        /**
+         * Put an operation
+         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. What was accepted before keeps its definition. A name of the operations file is rejected.
+         *
+         *     Requires the scope `admin`.
+         */
+        put: operations["putOperation"];
+        post?: never;
+        /**
+         * Remove an operation that was put by API
+         * @description What was accepted before goes on. Operations of the file are changed in the file.
+         *
+         *     Requires the scope `admin`.
+         */
+        delete: operations["removeOperation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1953,6 +2031,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -1994,6 +2073,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2040,6 +2120,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2086,6 +2167,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2210,6 +2292,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2256,6 +2339,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2307,6 +2391,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2358,6 +2443,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2501,6 +2587,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2544,6 +2631,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2592,6 +2680,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2640,6 +2729,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2875,6 +2965,11 @@ export interface components {
         }[];
         /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory stands for all in it. */
         Artifacts: string[];
+        /** @description How the command reports progress in lines of its output. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. `{"pattern": …}`: lines that match. The last such line is `progress` of the execution while it runs. */
+        Progress: "json" | {
+            /** @description RE2 with a group `percent`, a group `message`, or both. */
+            pattern: string;
+        };
         /** @description Names and values of your choice. You can list and cancel by them. */
         Labels: {
             [key: string]: string;
@@ -2934,6 +3029,13 @@ export interface components {
              * @enum {string}
              */
             on_conflict?: "queue" | "reject" | "cancel_running" | "replace_queued";
+            /** @description How many with the same key are accepted in a time; execd rejects more with 429. Default: no limit. */
+            rate?: {
+                /** @description Most executions that are accepted in `per_ms`. */
+                limit: number;
+                /** @description Length of the window, milliseconds: 100 ms to a day. */
+                per_ms: number;
+            };
         };
         /** @description A webhook for one execution or plan: execd sends its events to a URL, signed as Standard Webhooks specifies. */
         WebhookTarget: {
@@ -3041,6 +3143,23 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description How far a command is that runs. */
+        ExecutionProgress: {
+            /** @description How far it is, 0 to 100; null if it has not said. */
+            percent: number | null;
+            /** @description What it says of it; null if nothing. */
+            message: string | null;
+            /** @description Numbers that it reports. */
+            metrics: {
+                [key: string]: number;
+            };
+            /** @description When it will probably end: by earlier runs of the same operation, else by `percent`. Null if nobody can say. */
+            estimated_end: string | null;
+            /** @description CPU time of its processes so far, milliseconds; null if it is not known here. */
+            cpu_ms: number | null;
+            /** @description Memory of its processes now, bytes; null if it is not known here. */
+            memory_bytes: number | null;
+        };
         WarmRequest: {
             /** @description Specs with a `cache` block, or operations that have one. */
             executions: components["schemas"]["Spec"][];
@@ -3115,6 +3234,8 @@ export interface components {
             output: components["schemas"]["Output"];
             /** @description What the last attempt used; null until it has ended. */
             resources: components["schemas"]["Resources"] | null;
+            /** @description How far it is; null unless it runs, and in lists. */
+            progress: components["schemas"]["ExecutionProgress"] | null;
             /** @description Times in UTC. */
             timestamps: {
                 /**
@@ -3334,7 +3455,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -3946,6 +4067,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -3996,6 +4118,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -4051,6 +4174,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -4106,6 +4230,7 @@ export interface components {
             tty?: components["schemas"]["TerminalSize"];
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
+            progress?: components["schemas"]["Progress"];
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -5280,6 +5405,40 @@ export interface components {
             /** @description All operations, by name. */
             items: components["schemas"]["Operation"][];
         };
+        /** @description The definition of an operation, as in the operations file: `description`, `params`, `run` and policies. */
+        OperationDefinition: {
+            [key: string]: unknown;
+        };
+        /** @description An operation that was put by API. */
+        StoredOperation: {
+            /** @description Name of the operation. */
+            name: string;
+            definition: components["schemas"]["OperationDefinition"];
+            /** @description The user who put it last. */
+            put_by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            put_at: string;
+            /**
+             * @description `active`: it can run. `shadowed`: the operations file defines this name too, and that definition applies. `invalid`: the settings of the server do not allow it any more.
+             * @enum {string}
+             */
+            state: "active" | "shadowed" | "invalid";
+            /** @description Why it is `invalid`. */
+            problems: {
+                /** @description JSON Pointer into the definition. */
+                field: string;
+                /** @description What is wrong. */
+                message: string;
+            }[];
+        };
+        /** @description Operations that were put by API. */
+        StoredOperationList: {
+            /** @description By name. */
+            items: components["schemas"]["StoredOperation"][];
+        };
         /** @description What was read. */
         Reloaded: {
             /** @description Operations that are defined now. */
@@ -6241,6 +6400,17 @@ export interface components {
             labels?: components["schemas"]["Labels"];
             /** @description A text of your choice. */
             description?: string;
+            /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
+            when?: string;
+            /** @description What is sent in place of a CloudEvent: a ready message for Slack, Discord or Teams, or one of your own. */
+            template?: ("slack" | "discord" | "teams") | {
+                /** @description Default: text/plain for a text, else application/json. */
+                content_type?: string;
+                /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                headers?: components["schemas"]["HttpHeaders"];
+                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                body: string;
+            };
             /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
             secret?: string;
         };
@@ -6258,6 +6428,17 @@ export interface components {
             events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
+            /** @description The condition of the request; null: each event is sent. */
+            when: string | null;
+            /** @description The template of the request; null: events are sent as CloudEvents. */
+            template: (("slack" | "discord" | "teams") | {
+                /** @description Default: text/plain for a text, else application/json. */
+                content_type?: string;
+                /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                headers?: components["schemas"]["HttpHeaders"];
+                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                body: string;
+            }) | null;
             /** @description Only these kinds; null: all. */
             kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[] | null;
             /** @description Only this operation; null: all. */
@@ -6292,6 +6473,17 @@ export interface components {
             events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
+            /** @description The condition of the request; null: each event is sent. */
+            when: string | null;
+            /** @description The template of the request; null: events are sent as CloudEvents. */
+            template: (("slack" | "discord" | "teams") | {
+                /** @description Default: text/plain for a text, else application/json. */
+                content_type?: string;
+                /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                headers?: components["schemas"]["HttpHeaders"];
+                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                body: string;
+            }) | null;
             /** @description Only these kinds; null: all. */
             kinds: ("exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan")[] | null;
             /** @description Only this operation; null: all. */
@@ -6327,6 +6519,36 @@ export interface components {
              */
             keep_old_s: number;
         };
+        /** @description What to show a message of. */
+        WebhookPreviewRequest: {
+            /** @description An event, as streams show it. Default: a command that failed. */
+            event?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description `failures` of the expressions.
+             * @default 1
+             */
+            failures: number;
+            /**
+             * @description `previous` of the expressions.
+             * @default null
+             */
+            previous: string | null;
+        };
+        /** @description What execd would send. */
+        WebhookPreview: {
+            /** @description Whether it would be sent; false if `when` is false. */
+            sent: boolean;
+            /** @description The receiver. */
+            url: string;
+            /** @description Headers, with `***` in place of secrets. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description The body. */
+            body: string;
+        };
         /** @description One try to deliver an event. */
         DeliveryTry: {
             /**
@@ -6355,10 +6577,10 @@ export interface components {
              */
             type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance";
             /**
-             * @description `failed`: all tries failed. `discarded`: the webhook was disabled first.
+             * @description `failed`: all tries failed. `discarded`: the webhook was disabled first. `skipped`: `when` was false.
              * @enum {string}
              */
-            state: "pending" | "delivered" | "failed" | "discarded";
+            state: "pending" | "delivered" | "failed" | "discarded" | "skipped";
             /** @description All tries, the first one first. */
             tries: components["schemas"]["DeliveryTry"][];
             /** @description When execd tries again; null if it does not. */
@@ -6496,6 +6718,8 @@ export interface components {
         /**
          * @description One of these types:
          *
+         *     - `operation_in_file`: The operations file defines this operation
+         *     - `too_many_operations`: There are as many operations as execd keeps
          *     - `run_cancelled`: The run was cancelled before it wrote output
          *     - `upload_incomplete`: The upload does not have all of its bytes
          *     - `upload_offset`: The upload continues at another offset
@@ -6611,6 +6835,7 @@ export interface components {
         /**
          * @description One of these types:
          *
+         *     - `key_rate_exceeded`: Too many executions with this concurrency key
          *     - `queue_full`: The queue is full
          *     - `user_queue_full`: The user has too many waiting executions
          *     - `too_many_submits`: The user submits too often
@@ -9437,11 +9662,51 @@ export interface operations {
             "5XX": components["responses"]["ServerError"];
         };
     };
+    previewWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WebhookPreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPreview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
     listDeliveries: {
         parameters: {
             query?: {
                 /** @description Only deliveries in this state. */
-                state?: "pending" | "delivered" | "failed" | "discarded";
+                state?: "pending" | "delivered" | "failed" | "discarded" | "skipped";
                 /** @description Most items of a page. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
@@ -9987,6 +10252,145 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listStoredOperations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredOperationList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    getStoredOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the operation. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The operation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    putOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the operation. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationDefinition"];
+            };
+        };
+        responses: {
+            /** @description It was replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredOperation"];
+                };
+            };
+            /** @description It is new. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    removeOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description Name of the operation. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

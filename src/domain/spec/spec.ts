@@ -387,7 +387,9 @@ export const concurrency = z
           .describe('Length of the window, milliseconds: 100 ms to a day.'),
       })
       .optional()
-      .describe('How many with the same key are accepted in a time; execd rejects more with 429. Default: no limit.'),
+      .describe(
+        'How many with the same key are accepted in a time; execd rejects more with 429. Default: no limit.',
+      ),
   })
   .describe('Limits how many executions with the same key run at a time.');
 export type ConcurrencySpec = z.infer<typeof concurrency>;
