@@ -13,6 +13,7 @@ import { measureByHand } from './by-hand.ts';
 import { measureLists } from './lists.ts';
 import { measureNative } from './native.ts';
 import { measurePlans } from './plans.ts';
+import { measurePostgres } from './postgres.ts';
 import { writeResults } from './results.ts';
 import { measureTracing } from './tracing.ts';
 import { measureHitRatio } from './zipf.ts';
@@ -125,6 +126,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   ...{ polls, submits, hits, 'hit-ratio': measureHitRatio, 'node-host': nodeHost, native: measureNative },
   ...{ 'by-hand': measureByHand, lists: measureLists, tracing: measureTracing },
   ...{ plans: () => measurePlans(ROUNDS), fairness: measureFairness, busy: measureBusy },
+  ...{ postgres: measurePostgres },
 };
 /** A bench that hangs says nothing. */
 const MOST_MS = 10 * 60_000;

@@ -67,10 +67,16 @@ async function written<T>(
   path: string,
   work: (write: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  if (path === STANDARD)
+  if (path === STANDARD) {
+    // A reader that has gone is what the write says.
+    process.stdout.on('error', () => undefined);
     return work(
-      (text) => new Promise((done, failed) => process.stdout.write(text, (e) => (e ? failed(e) : done()))),
+      (text) =>
+        new Promise((done, failed) =>
+          process.stdout.write(text, (error) => (error ? failed(error) : done())),
+        ),
     );
+  }
   const partial = `${path}.partial`;
   const file: FileHandle = await open(partial, 'w', PRIVATE);
   try {

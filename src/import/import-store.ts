@@ -105,16 +105,30 @@ class Reader {
         throw new NotImported(`line ${this.#place}: there is something after the end of the export`);
       const value = this.#parse(line) as RowLine | End;
       if ('end' in value) {
-        this.#end = value;
+        this.#end = this.#checkedEnd(value);
         continue;
       }
-      const [table, row] = value;
+      const [table, row] = this.#checkedRow(value);
       if (!TABLES.includes(table))
         throw new NotImported(
           `line ${this.#place}: execd knows no table ${JSON.stringify(table)}. Use a newer execd`,
         );
       yield { table, row, size: line.length };
     }
+  }
+
+  #checkedRow(line: RowLine): RowLine {
+    const [, row] = Array.isArray(line) ? (line as Partial<RowLine>) : [];
+    const isValue = (value: unknown) => value === null || ['string', 'number'].includes(typeof value);
+    if (typeof row === 'object' && Object.values(row).every(isValue)) return line;
+    throw new NotImported(`line ${this.#place} of the file is not a row of an export`);
+  }
+
+  #checkedEnd(end: End): End {
+    const { tables, last } = end as Partial<End>;
+    const numbers = [last?.execution, last?.event, last?.entry, last?.delivery];
+    if (typeof tables === 'object' && numbers.every((n) => Number.isSafeInteger(n))) return end;
+    throw new NotImported(`line ${this.#place} of the file is not the end of an export`);
   }
 
   async #next(): Promise<string | null> {

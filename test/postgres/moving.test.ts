@@ -210,6 +210,12 @@ t.test('what is no whole export, or does not fit, is refused by name', async (t)
   await refused(text.replace('"format":1', '"format":2'), /has the format 2; this execd reads the format 1/);
   await refused(lines.slice(0, -1).join('\n'), /the file ends early/);
   await refused(lines.slice(0, 3).join('\n').slice(0, -5), /line 3 of the file is not a whole line/);
+  await refused(
+    text.replace(/\["epochs",\{[^\n]*/, '["epochs",{"epoch":{}}]'),
+    /line 2 of the file is not a row/,
+  );
+  await refused(text.replace(/\["epochs",\{[^\n]*/, '{}'), /line 2 of the file is not a row/);
+  await refused(text.replace(/"last":.*/, '"last":{}}'), /is not the end of an export/);
   await refused(`${text}{}\n`, /something after the end/);
   await refused(text.replace('["events",', '["stories",'), /execd knows no table "stories"/);
   await refused(

@@ -2,10 +2,10 @@
 // says about a port, a user, a path or a time must be what the others say. Where there is kubectl, it renders
 // the example.
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, globSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { Ajv } from 'ajv';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
 import { type Config, loadConfig } from '../../src/config/load.ts';
 import { isLoopback } from '../../src/config/settings.ts';
@@ -422,10 +422,55 @@ t.test('kubectl renders the example', { skip: rendered === null && 'there is no 
   t.equal(made.image, `execd:${VERSION}`);
 });
 
+/** The example with the component for PostgreSQL. */
+function withPostgres(t: Test): Manifest[] {
+  const dir = tempDir(t);
+  const to = (path: string) => relative(realpathSync(dir), realpathSync(path));
+  const file = {
+    ...{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' },
+    ...{ resources: [to(OVERLAY)], components: [to('k8s/components/postgres')] },
+  };
+  writeFileSync(join(dir, 'kustomization.yaml'), JSON.stringify(file));
+  const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', dir], { encoding: 'utf8' });
+  t.equal(status, 0, stderr);
+  return documents(stdout);
+}
+
+t.test(
+  'with PostgreSQL the URL comes from a Secret, and the network lets the pod out to the database alone',
+  { skip: rendered === null && 'there is no kubectl' },
+  async (t) => {
+    const all = withPostgres(t);
+    t.same(judged(all), [], 'as far as the schemas are here');
+    const others = ({ kind }: Manifest) => !['StatefulSet', 'NetworkPolicy'].includes(kind);
+    t.same(all.filter(others), rendered?.filter(others), 'nothing else changes');
+    const { spec: changed } = one('StatefulSet', 'execd', all) as StatefulSet;
+    const [made] = changed.template.spec.containers;
+    const secretKeyRef = { name: 'execd-database', key: 'url' };
+    t.same(made.env, [{ name: 'EXECUTION_DATABASE_URL', valueFrom: { secretKeyRef } }]);
+    t.equal(changed.replicas, 1, 'logs are on its volume');
+    t.same(
+      { ...made, env: undefined },
+      {
+        ...(one('StatefulSet', 'execd', rendered ?? []) as StatefulSet).spec.template.spec.containers[0],
+        env: undefined,
+      },
+    );
+    const { egress } = (one('NetworkPolicy', 'execd', all) as NetworkPolicy).spec;
+    const [names, database, ...more] = egress;
+    t.same(more, []);
+    t.same(names, (one('NetworkPolicy') as NetworkPolicy).spec.egress[0]);
+    t.same(database?.ports, [{ protocol: 'TCP', port: 5432 }]);
+    t.match(database?.to, [{ podSelector: { matchLabels: {} }, namespaceSelector: { matchLabels: {} } }]);
+  },
+);
+
 const SCHEMAS = '../shared/k8s-schemas/k8s-1.36-subset.json';
 const whyUnjudged = existsSync(SCHEMAS) ? false : 'the schemas are not here';
 
-t.test('the manifests fit the schemas of Kubernetes', { skip: whyUnjudged }, async (t) => {
+/** What does not fit the schemas of Kubernetes; empty where they are not here. */
+function judged(manifests: readonly Manifest[]): string[] {
+  if (!existsSync(SCHEMAS)) return [];
   const { definitions } = JSON.parse(read(SCHEMAS)) as { definitions: Record<string, Definition> };
   for (const definition of Object.values(definitions)) {
     // A misspelt field is one that nobody knows.
@@ -434,8 +479,7 @@ t.test('the manifests fit the schemas of Kubernetes', { skip: whyUnjudged }, asy
   }
   const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
   ajv.addSchema({ $id: 'k8s', definitions });
-  const [secret] = documents(read('k8s/secret.example.yaml'));
-  for (const manifest of [...base, ...overlay, ...(rendered ?? []), secret as Manifest]) {
+  return manifests.flatMap((manifest) => {
     const { kind, apiVersion, metadata } = manifest;
     const [name] =
       Object.entries(definitions).find(([, definition]) =>
@@ -444,8 +488,15 @@ t.test('the manifests fit the schemas of Kubernetes', { skip: whyUnjudged }, asy
         ),
       ) ?? [];
     const validate = ajv.getSchema(`k8s#/definitions/${name ?? 'unknown'}`);
-    t.ok(validate?.(manifest), `${kind} ${metadata.name}: ${ajv.errorsText(validate?.errors)}`);
-  }
+    return validate?.(manifest) === true
+      ? []
+      : [`${kind} ${metadata.name}: ${ajv.errorsText(validate?.errors)}`];
+  });
+}
+
+t.test('the manifests fit the schemas of Kubernetes', { skip: whyUnjudged }, async (t) => {
+  const [secret] = documents(read('k8s/secret.example.yaml'));
+  t.same(judged([...base, ...overlay, ...(rendered ?? []), secret as Manifest]), []);
 });
 
 interface Definition {
