@@ -13,7 +13,7 @@ export function writeResults(left: readonly string[]): string {
     ...{ cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory_bytes: totalmem() },
     ...{ kernel: release(), node: process.version, load: loadavg()[0], commit: commitNow() },
   };
-  const path = join(RESULTS, `${now.slice(0, 19).replaceAll(':', '-')}`);
+  const path = join(RESULTS, now.slice(0, 19).replaceAll(':', '-'));
   const run = { at: now, machine, rounds: ROUNDS, seconds: SECONDS, left, figures: measured };
   writeFileSync(`${path}.json`, `${JSON.stringify(run, null, 2)}\n`);
   const facts = Object.entries(machine).map(([name, value]) => `${name} ${value}`);

@@ -19,6 +19,8 @@ export interface ExportingDeps {
 /** How long an end of the server waits for the collector. */
 const LAST_SPANS_MS = 2000;
 const SAMPLED = 1;
+/** Code of an export that the collector has taken. */
+const SUCCESS = 0;
 
 export class Exporting {
   readonly #deps: ExportingDeps;
@@ -67,16 +69,16 @@ export class Exporting {
     await Promise.race([sent.then(() => isDone.abort()), timeUp]);
   }
 
-  /** The exporter, with its ends counted. The processor need not know of failures: it would only report them elsewhere. */
+  /** The exporter, with its ends counted. */
   #watched(): SpanExporter {
     return {
       export: (spans, done) =>
-        this.#exporter.export(spans, ({ code, error }) => {
+        this.#exporter.export(spans, (result) => {
           this.#held -= spans.length;
-          const isSent = code === 0;
+          const isSent = Number(result.code) === SUCCESS;
           this.#stats[isSent ? 'exported' : 'failed'] += spans.length;
-          this.#note(isSent, error);
-          done({ code: 0 });
+          this.#note(isSent, result.error);
+          done(result);
         }),
       shutdown: () => this.#exporter.shutdown(),
       forceFlush: async () => this.#exporter.forceFlush?.(),

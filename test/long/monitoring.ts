@@ -101,7 +101,7 @@ const prometheus = daemon(
 const server = await startServer({
   EXECUTION_DATA_DIR: join(dir, 'data'),
   EXECUTION_PORT: await freePort(),
-  EXECUTION_METRICS_PORT: String(metricsPort),
+  EXECUTION_METRICS_PORT: metricsPort,
   EXECUTION_MAX_CONCURRENT: '2',
 });
 

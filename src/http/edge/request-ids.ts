@@ -6,9 +6,9 @@ import { createTraceIds } from '../../domain/ids.ts';
 const USABLE = /^[\w.:/+=@-]{1,128}$/;
 
 export function requestIds(): (request: Pick<IncomingMessage, 'headers'>) => string {
-  const { spanId } = createTraceIds();
+  const ids = createTraceIds();
   return ({ headers }) => {
     const { 'x-request-id': given } = headers;
-    return typeof given === 'string' && USABLE.test(given) ? given : spanId();
+    return typeof given === 'string' && USABLE.test(given) ? given : ids.spanId();
   };
 }
