@@ -2,6 +2,7 @@
 // processes with a terminal: test/long/local.ts.
 import { spawnSync } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { sharedService, type SharedService } from '../helpers/build.ts';
@@ -26,7 +27,7 @@ async function world(t: Test): Promise<World> {
     t.match(ended, { code: 0, err: '' }, argv.join(' '));
     return ended.out;
   };
-  return { s, env, ok, json: async (...argv) => JSON.parse(await ok(...argv, '--json')) };
+  return { s, env, ok, json: async <T>(...argv: string[]) => JSON.parse(await ok(...argv, '--json')) as T };
 }
 
 t.test('stats and doctor say how the server is, and what to do about what is not well', async (t) => {
@@ -145,18 +146,19 @@ t.test('a log is copied as bytes, and read on where that breaks off', async (t) 
   const whole = spawnSync('sh', ['-c', command]).stdout.toString('latin1');
   t.equal(await ok('logs', id), whole);
   let cuts = 0;
-  const proxy = await httpServer(t, async (request, response) => {
-    const answer = await fetch(`${s.url}${request.url}`);
-    const bytes = Buffer.from(await answer.arrayBuffer());
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const answered = await fetch(`${s.url}${request.url}`);
+    const bytes = Buffer.from(await answered.arrayBuffer());
     const isCut = request.url?.endsWith('/logs?stream=stdout&format=raw') === true;
     if (!isCut) {
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(bytes);
+      response.writeHead(answered.status, { 'content-type': 'application/json' }).end(bytes);
       return;
     }
     cuts += 1;
     response.writeHead(200);
     response.write(bytes.subarray(0, 70_001), () => response.destroy());
-  });
+  };
+  const proxy = await httpServer(t, (request, response) => void answer(request, response));
   const cut = await runHere(['logs', id], { ...env, EXECD_URL: proxy });
   t.match(cut, { code: 0, err: '' });
   t.equal(cut.out, whole);

@@ -43,21 +43,22 @@ async function get(url: string): Promise<string> {
 async function openOne({ url }: Server, signal: AbortSignal): Promise<void> {
   await get(`${url}/v1/me`);
   await get(`${url}/v1/executions?limit=100`);
-  let hasNews = false;
+  const news = { forList: false, forStats: false };
   const events = (async () => {
     const { body } = await fetch(`${url}/v1/events?after=now`, { signal });
     for await (const piece of body as unknown as AsyncIterable<Uint8Array>)
-      if (Buffer.from(piece).includes('data:')) hasNews = true;
+      if (Buffer.from(piece).includes('data:')) Object.assign(news, { forList: true, forStats: true });
   })().catch(() => undefined);
   let [statsAt, listAt, wholeAt] = [0, 0, Date.now()];
   while (!signal.aborted) {
     const now = Date.now();
-    if (now - statsAt >= (hasNews ? BUSY_MS : QUIET_MS)) {
+    if (now - statsAt >= (news.forStats ? BUSY_MS : QUIET_MS)) {
       statsAt = now;
+      news.forStats = false;
       await get(`${url}/v1/stats`);
     }
-    if (hasNews && now - listAt >= REFRESH_MS) {
-      hasNews = false;
+    if (news.forList && now - listAt >= REFRESH_MS) {
+      news.forList = false;
       listAt = now;
       const isWhole = now - wholeAt > WHOLE_MS;
       if (isWhole) wholeAt = now;

@@ -73,7 +73,8 @@ const followed = await cli(['events', '-f', '--json'], {
     child.kill('SIGINT');
   },
 });
-check(typeof JSON.parse(followed.out.split('\n')[0] ?? '').type === 'string', 'events -f --json');
+const [firstEvent = ''] = followed.out.split('\n');
+check(typeof (JSON.parse(firstEvent) as { type?: unknown }).type === 'string', 'events -f --json');
 const ended = await server.submit({ kind: 'shell', command: 'echo out; echo err >&2; exit 7' });
 const attached = await cli(['attach', ended.id]);
 check(
@@ -89,7 +90,7 @@ const top = await runProgram(['script', '-qec', `${process.execPath} ${CLI} top`
   isOpen: true,
 });
 check(
-  top.out.indexOf('\x1b[?1049h') >= 0 && top.out.indexOf('\x1b[?1049l') > top.out.indexOf('slots'),
+  top.out.includes('\x1b[?1049h') && top.out.indexOf('\x1b[?1049l') > top.out.indexOf('slots'),
   'top draws a screen, and leaves it as it was',
 );
 

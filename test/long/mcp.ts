@@ -95,9 +95,9 @@ check(
 );
 const refused = await narrow.agent
   .callTool({ name: 'op_op_8', arguments: {} })
-  .catch((error: Error) => error);
+  .catch((error: unknown) => error);
 check(refused instanceof Error, 'and runs no other');
-const withoutKey = await toolsOf(closed.url).catch((error: Error) => error);
+const withoutKey = await toolsOf(closed.url).catch((error: unknown) => error);
 check(withoutKey instanceof Error, 'nobody lists tools without a key');
 await narrow.agent.close();
 await closed.stop();

@@ -312,7 +312,10 @@ t.test('operations, plans, detached runs and reruns', async (t) => {
   const { plan_id: plan } = dataOf(await agent.callTool({ name: 'run_plan', arguments: waiting }));
   const call = async (name: string, args: object) =>
     agent.callTool({ name, arguments: args as Record<string, unknown> });
-  await until('it waits', async () => textOf(await call('list_approvals', {})) === `${plan} ok: Ship it?`);
+  await until(
+    'it waits',
+    async () => textOf(await call('list_approvals', {})) === `${String(plan)} ok: Ship it?`,
+  );
   const decision = { plan_id: plan, step: 'ok', decision: 'approve', comment: 'tests pass' };
   t.match(dataOf(await call('decide_approval', decision)), { state: 'approved' });
   t.match(await call('decide_approval', { ...decision, decision: 'reject' }), { isError: true });

@@ -24,6 +24,6 @@ export const pictureType = (path: string): string | null =>
 /** Text of bytes; null where they are no text. A character may be cut off at the end. */
 export function textOf(bytes: Uint8Array): string | null {
   const text = new TextDecoder('utf-8').decode(bytes);
-  const bad = [...text.slice(0, -4)].filter((char) => char === '�' || char === '\0').length;
+  const bad = text.slice(0, -4).split(/[\ufffd\0]/).length - 1;
   return bad > text.length / 100 ? null : text;
 }

@@ -36,8 +36,7 @@ export function ScheduleForm() {
   const begin = useQuery({
     queryKey: ['schedule to edit', from, execution],
     queryFn: async (): Promise<Begin> => {
-      if (execution !== null)
-        return { name: '', rules: {}, work: (await execd.get(execution)).spec as Fields };
+      if (execution !== null) return { name: '', rules: {}, work: (await execd.get(execution)).spec };
       if (from === null) return { name: '', rules: {}, work: EXAMPLES.shell };
       return beginOf(
         await dataOf(execd.api.GET('/v1/schedules/{name}', { params: { path: { name: from } } })),
@@ -62,7 +61,7 @@ function beginOf(schedule: components['schemas']['Schedule']): Begin {
   return {
     name,
     rules: { ...others, ...(isOfCron && { timezone }), ...(state === 'paused' && { paused: true }) },
-    work: (execution ?? plan ?? EXAMPLES.shell) as Fields,
+    work: execution ?? plan ?? EXAMPLES.shell,
   };
 }
 
