@@ -1,46 +1,36 @@
 // The page allows no inline styles (its content security policy), and xterm.js writes some: style elements, and style attributes of
-// spans as text. Both go the way here that scripts may go: sheets and properties.
+// spans as text. As long as a terminal is shown, both go the way that scripts may go: sheets and properties.
 
-export interface StyledPage {
-  /** The document, for xterm.js: what it makes as style elements are sheets of the page. */
-  page: Document;
-  /** Undoes it all. */
-  end: () => void;
-}
-
-export function pageWithoutInlineStyles(): StyledPage {
+/** Returns what undoes it. */
+export function withoutInlineStyles(): () => void {
   const sheets = new Set<CSSStyleSheet>();
-  const page = new Proxy(document, {
-    get(target, name) {
-      if (name === 'createElement')
-        return (tag: string) => (tag === 'style' ? sheetElement(sheets) : target.createElement(tag));
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
   const spans = HTMLSpanElement.prototype;
+  const make = document.createElement.bind(document) as (tag: string, options?: unknown) => HTMLElement;
+  document.createElement = ((tag: string, options?: unknown) =>
+    tag === 'style'
+      ? sheetElement(make('template'), sheets)
+      : make(tag, options)) as Document['createElement'];
   spans.setAttribute = function setAttribute(name, value) {
     if (name === 'style') this.style.cssText = value;
     else Element.prototype.setAttribute.call(this, name, value);
   };
-  return {
-    page,
-    end() {
-      Reflect.deleteProperty(spans, 'setAttribute');
-      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => !sheets.has(one));
-    },
+  return () => {
+    Reflect.deleteProperty(document, 'createElement');
+    Reflect.deleteProperty(spans, 'setAttribute');
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => !sheets.has(one));
   };
 }
 
 /** Stands for a style element: its text becomes a sheet of the page. */
-function sheetElement(sheets: Set<CSSStyleSheet>): HTMLElement {
+function sheetElement(element: HTMLElement, sheets: Set<CSSStyleSheet>): HTMLElement {
   const sheet = new CSSStyleSheet();
   sheets.add(sheet);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  return Object.defineProperty(document.createElement('template'), 'textContent', {
+  const text = {
     get: () => '',
-    set(text: string) {
-      sheet.replaceSync(text);
+    set(words: string) {
+      sheet.replaceSync(words);
     },
-  });
+  };
+  return Object.defineProperties(element, { textContent: text, innerText: text, sheet: { value: sheet } });
 }

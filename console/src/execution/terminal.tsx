@@ -5,7 +5,7 @@ import { Terminal as Screen } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import { useEffect, useRef, useState } from 'react';
 import { useExecd } from '../session/session.tsx';
-import { pageWithoutInlineStyles } from './inline-styles.ts';
+import { withoutInlineStyles } from './inline-styles.ts';
 
 const SCROLLBACK = 5000;
 /** As those of the log, on its dark paper. */
@@ -17,10 +17,9 @@ export function Terminal({ id }: { id: string }) {
   const [problem, setProblem] = useState('');
   useEffect(() => {
     if (box.current === null) return;
-    const styled = pageWithoutInlineStyles();
+    const undo = withoutInlineStyles();
     const screen = new Screen({
       ...{ scrollback: SCROLLBACK, theme: THEME, fontSize: 13, screenReaderMode: true },
-      documentOverride: styled.page,
     });
     const fit = new FitAddon();
     screen.loadAddon(fit);
@@ -47,7 +46,7 @@ export function Terminal({ id }: { id: string }) {
       gone.abort();
       resized.disconnect();
       screen.dispose();
-      styled.end();
+      undo();
     };
   }, [execd, id]);
   return (
