@@ -38,6 +38,8 @@ export interface App {
   metricsAddress(): string | null;
   /** Whether a request has to show a key or a token. */
   needsKey(): boolean;
+  /** Resolves when others may have taken over what this server held, and nothing runs here any more: it is to be started again. */
+  readonly gone: Promise<void>;
   /** Resolves when a stop that was begun is stored, or cannot be. */
   stopNoted(): Promise<void>;
   /** Drains, and ends everything in order. A second call waits for the first. */
@@ -64,10 +66,13 @@ export async function buildApp(
   const conditions = new ConditionThread(clock);
   const parts = await buildParts(setting, commit, conditions);
   const circuits = new Circuits(() => clock.monotonic(), ownerOfCircuit);
+  const gone = Promise.withResolvers<void>();
   const engine: Engine = buildEngine(setting, parts, {
     ...{ circuits, conditions },
     onScheduleRun: (run, schedule) => listeners.onScheduleRun(run, schedule),
+    gone: () => gone.resolve(),
   });
+  parts.growth.grew = ({ runId }) => engine.logGrew(runId);
   const listeners: Listeners = buildListeners(setting, parts, engine, circuits);
   const reload = reloader(setting, parts, engine);
   const servers = await buildServers(setting, parts, engine, listeners, reload);
@@ -86,6 +91,7 @@ export async function buildApp(
     },
     metricsAddress: () => life.metricsAddress,
     needsKey: () => parts.needsKey(),
+    gone: gone.promise,
     stopNoted: () => engine.stopNoted,
     stop: () => life.stop(),
   };

@@ -1,5 +1,7 @@
 // The engine, and what it needs that is made for it alone.
 import { filesOf } from './files.ts';
+import { replicaOf } from './open-store.ts';
+import { VERSION } from './version.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
 import { creditSource } from '../engine/credits/credit-source.ts';
 import { Engine, type EngineDeps } from '../engine/engine.ts';
@@ -18,16 +20,19 @@ export interface EngineMates {
   circuits: Circuits;
   conditions: ConditionThread;
   onScheduleRun: EngineDeps['onScheduleRun'];
+  gone: () => void;
 }
 
 export function buildEngine(
   { config, log, clock, overrides, places }: Setting,
   { store, journal, runner, requests, rules, secrets, operations, prices, hasCredits, keys, tracing }: Parts,
-  { circuits, conditions, onScheduleRun }: EngineMates,
+  { circuits, conditions, onScheduleRun, gone }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
+  const replica = replicaOf(config, VERSION);
   return new Engine({
-    ...{ store, secrets, runner, requests, circuits, clock, log },
+    ...{ store, secrets, runner, requests, circuits, clock, log, gone },
+    ...(replica === undefined ? {} : { replica }),
     rules: () => rules.current,
     isRevoked: (id) => keys.isRevoked(id),
     random: () => Math.random(),

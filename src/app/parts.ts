@@ -8,7 +8,8 @@ import type { Clock } from '../domain/ports/clock.ts';
 import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
-import type { Runner } from '../domain/ports/runner.ts';
+import type { AttemptName, Runner } from '../domain/ports/runner.ts';
+import type { SharedLogs } from '../domain/ports/shared-logs.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import { SubmitRates } from '../engine/policies/submit-rates.ts';
@@ -19,6 +20,7 @@ import { planChecks } from '../domain/plans/plan-check.ts';
 import { hookChecker } from '../hooks/check-hook.ts';
 import { createHooks } from '../hooks/hooks.ts';
 import { FileJournal, journalPath } from '../journal/reader.ts';
+import { SharedJournal } from '../journal/shared-journal.ts';
 import type { EventHandler } from '../observe/event-handlers.ts';
 import { liveCredits } from '../operator-files/credits-file.ts';
 import type { LiveFile } from '../operator-files/live-files.ts';
@@ -80,6 +82,11 @@ export function settingOf(config: Config, log: Logger, runtime: Runtime, overrid
   return { config, log, runtime, overrides, clock, systemClock, places: placesOf(config) };
 }
 
+/** Set by whoever wants to know that a log of another server has grown. */
+export interface Growth {
+  grew: (name: AttemptName) => void;
+}
+
 export type Commit = (groups: readonly Group[]) => Promise<GroupResult[]>;
 export type Parts = Awaited<ReturnType<typeof buildParts>>;
 
@@ -91,7 +98,15 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
   });
   const tracing = await tracingOf(setting);
-  const journal = new FileJournal(places.log);
+  const shared = 'logs' in store ? (store.logs as SharedLogs) : null;
+  const growth: Growth = { grew: () => undefined };
+  const journal =
+    shared === null
+      ? new FileJournal(places.log)
+      : new SharedJournal({
+          ...{ dir: places.log, copies: `${places.data}/copies`, logs: shared, clock },
+          grew: (name) => growth.grew(name),
+        });
   const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));
   const { check } = planParts(limitsOf(config), (...evaluation) => thread.evaluate(...evaluation));
   const files = operatorFiles(setting, { checkHook: hookChecker(conditions), checkPlan: planChecks(check) });
@@ -133,6 +148,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
       storedOperations,
       store: usedStore,
       journal,
+      growth,
       commands,
       runner,
       requests,

@@ -14,6 +14,7 @@ import { VERSION } from '../app/version.ts';
 // Exit codes of sysexits.h.
 const EXIT_SOFTWARE = 70;
 const EXIT_CONFIG = 78;
+const EXIT_TEMPFAIL = 75;
 const OLDEST_NODE = 24;
 const STDOUT = 1;
 
@@ -134,6 +135,13 @@ function handleSignals(app: App, { log, output }: Console): void {
       );
     });
   }
+  void app.gone.then(async () => {
+    if (isStopping) return;
+    isStopping = true;
+    log.error({}, 'execd ends, since other servers may have taken over what ran here. Start it again');
+    await app.stop().catch((error: unknown) => log.error({ err: error }, 'Cannot stop in order'));
+    await leave(EXIT_TEMPFAIL, output);
+  });
   process.on('SIGHUP', () => {
     try {
       output.reopen();

@@ -192,7 +192,39 @@ export const SETTINGS = {
     schema: whole(1, 100),
     default: '4',
     unit: 'connections',
-    about: 'Connections to PostgreSQL that read. One more writes.',
+    about: 'Connections to PostgreSQL that read. One more writes, and one more listens.',
+  },
+  EXECUTION_DATABASE_LISTEN_URL: {
+    schema: z
+      .url({
+        protocol: /^postgres(ql)?$/,
+        error: 'must be a URL like postgres://user:password@host:5432/database',
+      })
+      .optional(),
+    default: undefined,
+    unit: 'URL',
+    about:
+      'The same PostgreSQL database, past a pooler in transaction mode, through which no notification comes. Unset: EXECUTION_DATABASE_URL.',
+  },
+  EXECUTION_REPLICA_NAME: {
+    schema: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+        'must be 1 to 63 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
+      )
+      .optional(),
+    default: undefined,
+    unit: 'name',
+    about:
+      'Name of this server among those that share EXECUTION_DATABASE_URL, the same after a restart. Unset: the host name.',
+  },
+  EXECUTION_LEASE_SECS: {
+    schema: whole(10, 3600),
+    default: '30',
+    unit: 'seconds',
+    about:
+      'With EXECUTION_DATABASE_URL: how long other servers wait for one that is silent before they take over what it runs. A server that cannot reach the database ends what it runs shortly before that time is over.',
   },
   EXECUTION_LOG_DIR: {
     schema: path.optional(),

@@ -27,6 +27,8 @@ export interface EngineDeps {
   store: Store;
   /** Left out: the only one on its store. */
   replica?: Replica;
+  /** Called when the lease of the replica is over and nothing runs any more: it is of no use. */
+  gone?: () => void;
   runner: Runner;
   requests: HttpRunner;
   journal: Journal;

@@ -117,6 +117,11 @@ export class Engine {
     return this.#parts.standing.identity?.instanceId ?? '';
   }
 
+  /** The log of a run that is read here has grown elsewhere. */
+  logGrew(runId: ExecutionId): void {
+    this.#parts.waiters.growth.notify(runId);
+  }
+
   /** Whether what is to be done once, by one of all engines on the store, is to be done here. */
   leads(): Promise<boolean> {
     return this.#parts.leads();

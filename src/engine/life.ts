@@ -76,6 +76,8 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   disks: DiskWatch;
   removals: LogRemovals;
   janitor: Janitor;
+  /** Called when the lease of this replica is over and nothing runs any more. */
+  gone: (() => void) | undefined;
   /** Null where nobody else can be on the store. */
   leases: Leases | null;
 }
@@ -98,6 +100,8 @@ export class Life {
     const { changing, observers, keptCircuits, plans, storedCache } = this.#deps;
     const identity = await store.open(replica);
     standing.identity = identity;
+    // However long the start takes, others are told that this replica is there.
+    this.#deps.leases?.start();
     // Before anything is read: what changes meanwhile is heard of.
     await reader.start(identity.epoch);
     await journal.prepare(identity.instanceId);
@@ -117,8 +121,7 @@ export class Life {
   }
 
   #startUpkeep(): void {
-    const { leases, disks, writeBehind, charges, cacheRounds, janitor, cleansUp } = this.#deps;
-    leases?.start();
+    const { disks, writeBehind, charges, cacheRounds, janitor, cleansUp } = this.#deps;
     disks.start();
     writeBehind.start();
     charges.start();
@@ -225,6 +228,7 @@ export class Life {
 
   /** Goes on with what others held whose lease is over. */
   async takeOver(): Promise<void> {
+    if (this.#deps.standing.state !== 'open') return;
     await this.#recover(false);
     await this.#deps.plans.resume();
   }
@@ -232,7 +236,7 @@ export class Life {
   /** Others may have taken over what runs here. */
   lose(): void {
     this.#stopRuns();
-    void this.drain();
+    void this.drain().then(() => this.#deps.gone?.());
   }
 
   #stopRuns(): void {

@@ -353,7 +353,14 @@ function running(deps: EngineDeps, parts: Parts): Running {
   };
   return {
     ...{ changing, writeBehind, fill },
-    pauses: new Pauses({ store, commit, clock, log: ofComponent(log, 'queue'), fill }),
+    pauses: new Pauses({
+      store,
+      commit,
+      clock,
+      log: ofComponent(log, 'queue'),
+      fill,
+      tell: () => tell({ type: 'pauses' }),
+    }),
     deadlines: new Deadlines(clock, {
       expire: untilStored((execution) => changing.expire(execution), trying),
       due: untilStored(async (execution) => {
@@ -495,14 +502,14 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
     }),
     life: new Life({
       ...{ ...parts, observers, reader, leases, store },
-      ...{ runner, requests, replica, random, drainMs },
+      ...{ runner, requests, replica, random, drainMs, gone: deps.gone },
       ...{ graceMs: deps.policy.graceMs, cleansUp: deps.cleanupIntervalMs !== null },
     }),
   };
 }
 
 function readerOf(
-  { store, clock, log, standing, live, streams, bus, keptCircuits, removals }: Parts,
+  { store, clock, log, standing, live, streams, bus, keptCircuits, removals, pauses, fill }: Parts,
   observers: Observers,
 ): FeedReader {
   return new FeedReader({
@@ -517,7 +524,11 @@ function readerOf(
     stop({ runId, request }) {
       if (live.get(runId) !== undefined) live.stop(runId, request);
     },
-    changed: (signal) =>
-      signal.type === 'circuits' ? keptCircuits.takeIn(signal.names) : removals.removeOf(signal.runs),
+    async changed(signal) {
+      if (signal.type === 'circuits') return keptCircuits.takeIn(signal.names);
+      if (signal.type === 'removed') return removals.removeOf(signal.runs);
+      await pauses.start();
+      fill();
+    },
   });
 }

@@ -15,7 +15,8 @@ export interface GatheredGroup {
 export interface GatheringDeps {
   /** One transaction. A group that the database itself refused is answered with its error. */
   readonly write: (groups: readonly GatheredGroup[]) => Promise<(GroupResult | StoreError)[]>;
-  feed: LocalFeed;
+  /** Left out: whoever writes tells of it. */
+  feed?: Pick<LocalFeed, 'tell'>;
   stats: Pick<StoreStats, 'waiting'>;
   /** How much runs. */
   readonly running: () => number;
@@ -88,7 +89,7 @@ export class Gathering {
   #answer(batch: readonly Waiting[], results: (GroupResult | StoreError)[]): void {
     for (const { groups, by, resolve, reject } of batch) {
       const own = results.splice(0, groups.length);
-      this.#deps.feed.tell(by, own.filter((result) => !(result instanceof StoreError)) as GroupResult[]);
+      this.#deps.feed?.tell(by, own.filter((result) => !(result instanceof StoreError)) as GroupResult[]);
       const failure = own.find((result) => result instanceof StoreError);
       if (failure === undefined) resolve(own as GroupResult[]);
       else reject(failure);

@@ -8,6 +8,7 @@ import type { Execution } from '../domain/execution/execution.ts';
 type ReadRange = (from: number, upTo: number) => readonly EventRecord[] | Promise<readonly EventRecord[]>;
 
 export class LocalFeed implements Feed {
+  readonly whyLate = null;
   readonly #listeners = new Map<number, FeedListener>();
   readonly #read: ReadRange;
   #head = 0;
@@ -68,11 +69,11 @@ function* eventsIn(results: readonly GroupResult[]): Generator<[LifecycleEvent, 
   }
 }
 
-function* recordsIn(results: readonly GroupResult[]): Generator<EventRecord> {
+export function* recordsIn(results: readonly GroupResult[]): Generator<EventRecord> {
   for (const [event, execution] of eventsIn(results)) yield toRecord(event, execution);
 }
 
-function* factsIn(results: readonly GroupResult[]): Generator<Fact> {
+export function* factsIn(results: readonly GroupResult[]): Generator<Fact> {
   for (const [event, { userId, runId, plan, revision }] of eventsIn(results)) {
     const { position, executionId, type, phase } = event;
     yield { position, executionId, type, phase, userId, runId, planId: plan?.id ?? null, revision };

@@ -26,7 +26,7 @@ function world(maxConcurrent: number) {
     maxConcurrent,
     store: {
       get: () => Promise.resolve(null),
-      feed: { isShared: false },
+      feed: { isShared: false, whyLate: null },
       stats: () => ({ deliveries: { pending: due.size } }),
       dueLanes: async ({ after, users, lanes: most }: DueLanesQuery): Promise<DueLanes> => {
         const byUser = Map.groupBy(new Set([...due.values()].map(laneOfOne)), userOfLane);

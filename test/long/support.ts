@@ -37,6 +37,7 @@ export interface Server {
   call<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<T>;
   submit(spec: object): Promise<ExecutionWire>;
   finished(id: string): Promise<ExecutionWire>;
+  readonly hasEnded: () => boolean;
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -94,6 +95,7 @@ export async function startServer(env: Record<string, string>, flags: string[] =
         if (execution.phase === 'done') return execution;
       }
     },
+    hasEnded: () => hasEnded,
     async kill() {
       child.kill('SIGKILL');
       await gone();

@@ -40,6 +40,8 @@ export type Signal =
   | { type: 'stop'; runId: ExecutionId; request: StopRequest }
   /** The kept states of these circuits have changed. */
   | { type: 'circuits'; names: readonly string[] }
+  /** What is paused has changed. */
+  | { type: 'pauses' }
   /** The last executions of these runs are removed: whoever has logs of their attempts removes them. */
   | { type: 'removed'; runs: readonly { runId: ExecutionId; attempts: readonly number[] }[] };
 
@@ -57,6 +59,8 @@ export interface FeedListener {
 export interface Feed {
   /** Whether others write to the store as well. Where nobody does, what is known here is all that there is. */
   readonly isShared: boolean;
+  /** Why it hears of others later than it could; null when it does not. */
+  readonly whyLate: string | null;
   /**
    * Tells of everything from now on; returns the position from which on that is. What is read from the store afterwards has
    * everything up to there. A listener never throws.

@@ -60,6 +60,11 @@ export interface Journal {
   /** Where the log lies, for administrators. */
   path(name: AttemptName): string;
   remove(name: AttemptName): Promise<void>;
+  /**
+   * Lets others read the log of an attempt that begins here, until the signal aborts; returns what is to be called when all of
+   * it is written: then all of it can be read. Left out: nobody else reads it.
+   */
+  ship?(name: AttemptName, signal: AbortSignal): () => Promise<void>;
   /** All logs that are there, in batches. */
   all(): AsyncIterable<AttemptName[]>;
 }

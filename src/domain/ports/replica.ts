@@ -8,6 +8,14 @@ export interface Replica {
    * it.
    */
   leaseMs: number | null;
+  /** What others may know of it. */
+  about?: ReplicaFacts;
+}
+
+/** What a replica says of itself. */
+export interface ReplicaFacts {
+  host: string;
+  version: string;
 }
 
 /** The one on a store that nobody else can come to. */

@@ -14,6 +14,8 @@ export interface PausesDeps {
   log: Log;
   /** Claims what may start again. */
   fill: () => void;
+  /** Tells other replicas that something has changed. */
+  tell: () => void;
 }
 
 /** When a client should try again in maintenance, seconds. */
@@ -28,13 +30,14 @@ export class Pauses {
   }
 
   /**
-   * Takes in what was paused before the start.
+   * Takes in what was paused before the start, or by another replica.
    *
    * @throws StoreError
    */
   async start(): Promise<void> {
+    const pauses = await this.#deps.store.pauses();
     this.#pauses.clear();
-    for (const pause of await this.#deps.store.pauses()) this.#pauses.set(pause.name, pause);
+    for (const pause of pauses) this.#pauses.set(pause.name, pause);
     this.#tell();
   }
 
@@ -50,6 +53,7 @@ export class Pauses {
     await commit([[{ type: 'pauses', put: [pause], drop: [] }]]);
     this.#pauses.set(name, pause);
     this.#tell();
+    this.#deps.tell();
     log.info({ paused: name, user: by }, 'Paused by hand');
     return pause;
   }
@@ -61,6 +65,7 @@ export class Pauses {
     await commit([[{ type: 'pauses', put: [], drop: [name] }]]);
     this.#pauses.delete(name);
     this.#tell();
+    this.#deps.tell();
     log.info({ resumed: name }, 'Resumed by hand');
     fill();
     return true;

@@ -64,6 +64,8 @@ export interface EngineHealth {
   intake: string | null;
   disks: ReturnType<DiskWatch['problems']>;
   cache: string | null;
+  /** Not wrong, but slow. */
+  feed: string | null;
   data: { bytes: number; maxBytes: number };
 }
 
@@ -187,6 +189,7 @@ export class Status {
       runnerHost: problem,
       disks: disks.problems(),
       cache: cache.probe(),
+      feed: this.#deps.store.feed.whyLate,
       data: { bytes: dataBytesOf(this.#kept()), maxBytes: maxDataBytes },
       intake: whyClosed(),
     };

@@ -82,9 +82,12 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
   if ('outcome' in pass) {
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome), deps);
   }
+  const name = { runId: execution.runId, attempt: lastAttemptNumber(execution) };
+  const shipped = deps.journal.ship?.(name, deps.signal);
   const attempt = launch(run, execution, deps);
   const { files } = deps;
   const report = withoutJumps(await attempt.ended, deps);
+  await shipped?.();
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
   if (report.type === 'ended' && isOfTheSystem(report.outcome)) deps.suspectDisks();

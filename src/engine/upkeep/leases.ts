@@ -1,7 +1,7 @@
 // Holding on to what this engine has claimed, where others are on the same store: it says now and then that it is there, and takes
 // over what others held who have not said so for too long.
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
-import type { Clock, Log } from '../../domain/ports/clock.ts';
+import type { Clock, Log, Timer } from '../../domain/ports/clock.ts';
 import { Rounds } from './rounds.ts';
 
 export interface LeasesDeps {
@@ -18,17 +18,19 @@ export interface LeasesDeps {
 
 /** Beats in one lease: two may fail. */
 const BEATS = 3;
+/** The part of the lease in which what runs is ended. */
+const MARGIN = 6;
 
 export class Leases {
   readonly #deps: LeasesDeps;
   readonly #rounds: Rounds;
-  #beatAt: number;
+  /** Goes off before others may take over. */
+  #watchdog: Timer | null = null;
   #isLost = false;
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps;
     const { clock, log, leaseMs } = deps;
-    this.#beatAt = clock.monotonic();
     this.#rounds = new Rounds({
       ...{ clock, log, intervalMs: leaseMs / BEATS, first: 'later' },
       once: () => this.#beat(),
@@ -37,11 +39,13 @@ export class Leases {
   }
 
   start(): void {
+    this.#watch(this.#deps.clock.monotonic());
     this.#rounds.start();
   }
 
   /** Gives up what is held: others need not wait for its time to be over. */
   async stop(): Promise<void> {
+    this.#watchdog?.cancel();
     await this.#rounds.stop();
     if (!this.#isLost) await this.#deps.commit([[{ type: 'beat', leaseMs: 0 }]]).catch(() => undefined);
   }
@@ -49,16 +53,19 @@ export class Leases {
   async #beat(): Promise<void> {
     const { clock, leaseMs, commit, takeOver } = this.#deps;
     const now = clock.monotonic();
-    try {
-      const [result] = await commit([[{ type: 'beat', leaseMs }]]);
-      if (result?.status !== 'applied') return this.#lose();
-      this.#beatAt = now;
-    } catch (error) {
-      // The next beat would come too late.
-      if (now - this.#beatAt >= leaseMs - leaseMs / BEATS) this.#lose();
-      throw error;
-    }
+    const [result] = await commit([[{ type: 'beat', leaseMs }]]);
+    if (result?.status !== 'applied') return this.#lose();
+    if (this.#isLost) return;
+    this.#watch(now);
     await takeOver();
+  }
+
+  /** What runs here has to be gone when the lease is over, which began with the last beat or later. */
+  #watch(from: number): void {
+    const { clock, leaseMs } = this.#deps;
+    this.#watchdog?.cancel();
+    const leftMs = from + leaseMs - leaseMs / MARGIN - clock.monotonic();
+    this.#watchdog = clock.timer(Math.max(0, leftMs), () => this.#lose());
   }
 
   #lose(): void {

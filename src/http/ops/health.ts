@@ -13,7 +13,7 @@ export function healthOf({
     status: detail === null ? ('healthy' as const) : ('unhealthy' as const),
     detail,
   });
-  const { store, runnerHost, hostName, tiers, intake, disks, cache, data } = engine.health();
+  const { store, runnerHost, hostName, tiers, intake, disks, cache, data, feed } = engine.health();
   const logs = disks.logs ?? null;
   const work = disks.work_directories ?? null;
   const error = store ?? runnerHost ?? intake ?? logs ?? work ?? cache;
@@ -37,6 +37,7 @@ export function healthOf({
             : null,
         ...{ bytes: data.bytes, max_bytes: data.maxBytes },
       },
+      feed: { ...component(null), detail: feed },
       work_directories: component(work),
     },
   };

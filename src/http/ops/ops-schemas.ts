@@ -128,6 +128,9 @@ export const health = z
           .describe(
             'The size of the data. While it is above its bound, execd removes executions and `detail` names both sizes; the component stays healthy.',
           ),
+        feed: component.describe(
+          'How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy.',
+        ),
         work_directories: component.describe('The private directories of commands, probed in the same way.'),
       })
       .describe('Components.'),

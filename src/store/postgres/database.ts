@@ -5,6 +5,8 @@ import { isAborted, storeError } from './trouble.ts';
 
 export interface DatabaseOptions {
   url: string;
+  /** Where notifications are heard: past a pooler that gives connections to others. Left out: the same. */
+  listenUrl?: string;
   /** Connections that read. */
   connections: number;
   /** Shown by PostgreSQL in its list of connections, and told to another server that tries to open the database. */
@@ -12,7 +14,7 @@ export interface DatabaseOptions {
 }
 
 type Row = pg.QueryResultRow;
-export type Value = string | number | null | readonly (string | number | null)[];
+export type Value = string | number | null | Uint8Array | readonly (string | number | null)[];
 
 const INT8 = 20;
 const TEXT = 25;
@@ -87,7 +89,7 @@ class Names {
 
 function encoded(value: Value): unknown {
   if (typeof value === 'string') return toText(value);
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   return value.map((one) => (typeof one === 'string' ? toText(one) : one));
 }
 
@@ -97,10 +99,12 @@ export class Database {
   readonly #config: pg.ClientConfig;
   readonly #names = new Names();
   readonly #pool: pg.Pool;
+  readonly #listenUrl: string;
 
   /** @throws StoreError for what is no URL of a database */
-  constructor({ url, connections, name }: DatabaseOptions) {
+  constructor({ url, listenUrl = url, connections, name }: DatabaseOptions) {
     this.where = placeOf(url);
+    this.#listenUrl = listenUrl;
     this.#config = {
       ...{ connectionString: url, application_name: name, types: TYPES, keepAlive: true },
       ...{ connectionTimeoutMillis: CONNECT_MS },
@@ -136,9 +140,50 @@ export class Database {
     return connection;
   }
 
+  /** A connection that hears what is said on a channel. */
+  listen(channel: string, hear: (said: string) => void): Promise<Heard> {
+    const connectionString = this.#listenUrl;
+    return listen(new pg.Client({ ...this.#config, connectionString }), channel, hear);
+  }
+
   async close(): Promise<void> {
     if (!this.#pool.ended) await this.#pool.end();
   }
+}
+
+/** A connection that hears notifications. */
+export interface Heard {
+  readonly isLost: boolean;
+  /** Resolves when it is of no use any more. */
+  lost: Promise<void>;
+  close(): Promise<void>;
+}
+
+async function listen(client: pg.Client, channel: string, hear: (said: string) => void): Promise<Heard> {
+  let isLost = false;
+  const lost = new Promise<void>((resolve) => {
+    const lose = () => {
+      isLost = true;
+      resolve();
+    };
+    client.on('error', lose);
+    client.on('end', lose);
+  });
+  client.on('notification', ({ payload }) => hear(payload ?? ''));
+  const close = () => client.end().catch(() => undefined);
+  try {
+    await client.connect();
+    await client.query(`LISTEN ${channel}`);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    get isLost() {
+      return isLost;
+    },
+    ...{ lost, close },
+  };
 }
 
 function placeOf(url: string): string {

@@ -8,11 +8,12 @@ import { WorkingSet } from '../rules/working-set.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import { statementsOf } from './changes.ts';
 import { type Connection, Database } from './database.ts';
+import { isServed } from './entering.ts';
 import { load, NOTHING_LOADED } from './load.ts';
 import { migrate } from './migrate.ts';
 import { ALL_API_KEYS } from './reads/other-reads.ts';
 import { storeError } from './trouble.ts';
-import { LOCK, takeServerLock } from './writer.ts';
+import { LOCK } from './writer.ts';
 
 /**
  * Opens the keys of a database, which is prepared when it is new.
@@ -24,8 +25,7 @@ export async function openKeyTable(url: string, now: () => number): Promise<KeyT
   const database = new Database({ url, connections: 1, name: 'execd keys' });
   try {
     const connection = await database.connect();
-    const isServed = (await takeServerLock(connection)) === null;
-    await migrate(connection, { isServed });
+    await migrate(connection, { isServed: await isServed(connection) });
     return {
       all: async () => (await connection.query<ApiKeyRow>(ALL_API_KEYS)).map(toApiKey),
       change: (part) => change(connection, part, now()),

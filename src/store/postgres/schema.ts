@@ -235,7 +235,17 @@ const SHARED = `
   ALTER TABLE execd.epochs ADD COLUMN about text;
 `;
 
+/** Logs of attempts, where every server can read them. Their bytes are not compressed again and again. */
+const LOGS = `
+  CREATE TABLE execd.log_pieces (
+    run_id text NOT NULL, attempt bigint NOT NULL, file text NOT NULL, at bigint NOT NULL, bytes bytea NOT NULL,
+    PRIMARY KEY (run_id, attempt, file, at)
+  );
+  ALTER TABLE execd.log_pieces ALTER COLUMN bytes SET STORAGE EXTERNAL;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES),
   byBytes(SHARED),
+  byBytes(LOGS),
 ];

@@ -32,7 +32,6 @@ import { HALF_IMPORTED } from '../../domain/ports/transfer.ts';
 import type { QueueUse } from '../../domain/shares.ts';
 import { AnswerSender } from '../answer-sender.ts';
 import { type GatheredGroup, Gathering } from '../gathering.ts';
-import { LocalFeed } from '../local-feed.ts';
 import { Removals } from '../removals.ts';
 import { type GroupFailure, PIECE, Results } from '../results.ts';
 import { toRulePart } from '../rule-parts.ts';
@@ -45,6 +44,10 @@ import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
 import { Figures } from './memory.ts';
 import { migrate } from './migrate.ts';
+import { enter, type Home, refuseOthers } from './entering.ts';
+import { SharedFeed } from './feed.ts';
+import { Listening } from './listening.ts';
+import { PostgresLogs } from './logs.ts';
 import { Listing } from './reads/listing.ts';
 import {
   AccountReader,
@@ -68,6 +71,8 @@ import { LeaseOver, Writer } from './writer.ts';
 export interface PostgresStoreOptions {
   database: Database;
   clock: Pick<Clock, 'now' | 'sleep' | 'monotonic' | 'follow'>;
+  /** Where what this server has on disk lies: one server has it at a time. */
+  home?: Home;
   /** Executions kept in memory for reading. */
   maxInMemory: number;
   /** Deliveries to the webhooks of one user that may wait. */
@@ -78,6 +83,8 @@ export interface PostgresStoreOptions {
 const MOST_LOOKED_AT = 20_000;
 /** Ends of a report that are read at once. */
 const REPORT_PIECE = 1000;
+const NOT_HEARING =
+  'No notification of PostgreSQL arrives, so that execd looks four times a second for what other servers have done. If the connections go through a pooler in transaction mode, set EXECUTION_DATABASE_LISTEN_URL to the database itself';
 /** Parts that go on with what an epoch holds. */
 const HELD = new Set<Part['type'] | undefined>([
   ...(['beat', 'drive', 'progress', 'settle', 'retry', 'requeue'] as const),
@@ -100,7 +107,10 @@ export class PostgresStore implements Store {
   readonly #removals: Removals;
   readonly #gathering: Gathering;
   readonly #answers = new AnswerSender();
-  readonly feed: LocalFeed;
+  readonly feed: SharedFeed;
+  /** Logs of attempts, for all servers. */
+  readonly logs: PostgresLogs;
+  readonly #listening: Listening;
   readonly #stats: Omit<StoreStats, 'queued' | 'deliveries'> = {
     ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
   };
@@ -109,6 +119,7 @@ export class PostgresStore implements Store {
   #shares: Shares = EQUAL_SHARES;
   #isOpen = false;
   #epoch = 0;
+  #leaseMs: number | null = null;
   #instanceId = '';
   #linkKey = '';
   #bootId = '';
@@ -121,14 +132,22 @@ export class PostgresStore implements Store {
     this.#batches = new Batches(options.maxDeliveries);
     const reads = new Reads(this.#database);
     this.#reads = reads;
+    this.logs = new PostgresLogs(database);
     this.#accounts = new AccountReader(reads);
     this.#files = new FileReader(reads);
     this.#schedules = new ScheduleReader(reads);
     this.#webhooks = new WebhookReader(reads);
-    this.feed = new LocalFeed(async (from, upTo) => {
-      const { records } = await reads.eventsAfter({ userId: null }, from, upTo - from);
-      return records.filter(({ position }) => position <= upTo);
+    this.feed = new SharedFeed({
+      database,
+      signal: (by, signal) => this.#signal(by, JSON.stringify(signal)),
+      async records(from, upTo) {
+        const { records } = await reads.eventsAfter({ userId: null }, from, upTo - from);
+        return records.filter(({ position }) => position <= upTo);
+      },
+      whyLate: () => (this.#listening.isHearing ? null : NOT_HEARING),
+      changed: (userIds) => this.#figures.read(database, userIds),
     });
+    this.#listening = new Listening({ database, clock, wake: () => void this.feed.wake() });
     this.#results = new Results(maxInMemory, () => clock.sleep(0), false);
     this.#removals = new Removals(() => this.#figures.users, {
       endedBefore: (...place) => reads.endedBefore(...place),
@@ -137,7 +156,7 @@ export class PostgresStore implements Store {
       pause: () => Promise.resolve(),
     });
     this.#gathering = new Gathering({
-      ...{ feed: this.feed, stats: this.#stats, most: MOST_GROUPS },
+      ...{ stats: this.#stats, most: MOST_GROUPS },
       sleep: (ms, signal) => clock.sleep(ms, signal),
       write: (groups) => this.#write(groups),
       running: () => this.#figures.of('running'),
@@ -150,40 +169,55 @@ export class PostgresStore implements Store {
     let connection: Connection | null = null;
     try {
       connection = await this.#database.connect();
-      await this.#writer.takeOver(connection);
+      if (replica.leaseMs === null) await this.#writer.takeOver(connection);
+      else await this.#writer.share(connection);
       await migrate(connection);
       if ((await importMark(connection))?.isDone === false) throw new StoreError(HALF_IMPORTED);
+      if (replica.leaseMs === null) await refuseOthers(connection);
       this.#writer.begin(connection);
       this.#instanceId = await kept(connection, 'instance_id', crypto.randomUUID());
       this.#linkKey = await kept(connection, 'link_key', randomBytes(32).toString('hex'));
       await this.#figures.read(this.#database, null);
-      this.feed.begin((await this.#reads.eventEnds(null)).last);
+      await this.feed.begin(replica.leaseMs !== null);
     } catch (error) {
       await connection?.close();
       await this.#database.close();
       throw storeError('Cannot open the database', error, this.#database.where);
     }
     this.#isOpen = true;
+    this.#leaseMs = replica.leaseMs;
     this.#share(this.#shares);
-    const identity = await this.#enter(replica);
-    this.#epoch = identity.epoch;
-    return identity;
+    try {
+      const identity = await this.#enter(replica);
+      this.#epoch = identity.epoch;
+      if (replica.leaseMs !== null) await this.#listening.start();
+      return identity;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
-  async #enter({ name, leaseMs }: Replica): Promise<StoreIdentity> {
-    const { epoch } = await this.#writer.commit(async (connection, { now }) => {
-      await connection.query(
-        'UPDATE execd.epochs SET until = 0 WHERE replica = $1 AND until IS DISTINCT FROM 0',
-        [name],
-      );
-      const text =
-        'INSERT INTO execd.epochs (boot_id, opened_at, replica, until) VALUES ($1, $2, $3, $4) RETURNING epoch';
-      const until = leaseMs === null ? null : now + leaseMs;
-      const [row] = await connection.query<{ epoch: number }>(text, [this.#bootId, now, name, until]);
-      return { epoch: row?.epoch as number, written: Promise.resolve() };
-    });
+  async #enter(replica: Replica): Promise<StoreIdentity> {
+    const home = replica.leaseMs === null ? null : (this.#options.home?.take() ?? null);
+    const { epoch } = await this.#writer.commit((connection, { now }) =>
+      enter(connection, { replica, home, bootId: this.#bootId, isShared: this.#leaseMs !== null, now }),
+    );
     const instanceId = this.#instanceId;
-    return { instanceId, mark: markOf(instanceId, { name, leaseMs }), epoch };
+    return { instanceId, mark: markOf(instanceId, replica), epoch };
+  }
+
+  async #signal(by: number, signal: string): Promise<void> {
+    await this.#writer.commit(
+      () => Promise.resolve({ written: Promise.resolve(), signal }),
+      () => ({ by, known: null }),
+    );
+    await this.feed.wake();
+  }
+
+  /** Whether others may be taken over from: after the database was away, everybody has a lease to say that it is there. */
+  get #isSteady(): boolean {
+    return this.#leaseMs === null || this.#writer.steadyMs >= this.#leaseMs;
   }
 
   setPaused(paused: Paused): void {
@@ -226,13 +260,15 @@ export class PostgresStore implements Store {
     const results: (GroupResult | StoreError)[] = [];
     for (const [i, { group }] of groups.entries())
       results.push(await this.#results.of(group, replies[i] as GroupReply | GroupFailure, now));
+    const { number, upTo } = carried;
+    if (number !== undefined && upTo !== undefined) {
+      const told = results.filter((result) => !(result instanceof StoreError)) as GroupResult[];
+      this.feed.own({ number, by, upTo, results: told });
+    } else await this.feed.wake();
     return results;
   }
 
-  async #carryOut(
-    groups: readonly RuleGroup[],
-    by: number,
-  ): Promise<{ replies: (GroupReply | GroupFailure)[]; now: number }> {
+  async #carryOut(groups: readonly RuleGroup[], by: number): Promise<CarriedOut> {
     try {
       const done = await this.#writer.commit(
         (connection, begun) => this.#batches.apply(connection, groups, begun),
@@ -247,7 +283,7 @@ export class PostgresStore implements Store {
       if (groups.length === 1) return { replies: [{ status: 'failed', message }], now: 0 };
     }
     // One group among them broke the transaction: each gets its own, so that only that one fails.
-    const all: { replies: (GroupReply | GroupFailure)[]; now: number } = { replies: [], now: 0 };
+    const all: CarriedOut = { replies: [], now: 0 };
     for (const group of groups) {
       const { replies, now } = await this.#carryOut([group], by);
       all.replies.push(...replies);
@@ -263,6 +299,10 @@ export class PostgresStore implements Store {
   }
 
   async get(userId: string | null, id: ExecutionId): Promise<Execution | null> {
+    if (this.feed.isShared) {
+      const read = await this.#reads.get(id);
+      return read !== null && (userId === null || read.userId === userId) ? read : null;
+    }
     const { cache } = this.#results;
     let execution = cache.get(id) ?? null;
     if (execution === null) {
@@ -309,7 +349,8 @@ export class PostgresStore implements Store {
   readonly keyUse: Store['keyUse'] = (key) => this.#reads.keyUse(key);
 
   async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
-    return this.#reads.interrupted(by, this.#bootId, this.#options.clock.now());
+    const interrupted = await this.#reads.interrupted(by, this.#bootId, this.#options.clock.now());
+    return this.#isSteady ? interrupted : interrupted.filter(({ isOwn }) => isOwn);
   }
   readonly leads: Store['leads'] = (by) => this.#reads.leads(by, this.#options.clock.now());
 
@@ -318,6 +359,7 @@ export class PostgresStore implements Store {
     return pending.filter((execution) => execution.status === 'pending');
   }
   async livePlans(by = this.#epoch): Promise<RunningExecution[]> {
+    if (!this.#isSteady) return [];
     const plans = await this.#reads.livePlans(by, this.#options.clock.now());
     return plans.filter((plan) => plan.status === 'running');
   }
@@ -428,9 +470,20 @@ export class PostgresStore implements Store {
   async close(): Promise<void> {
     await this.#gathering.ended();
     this.#isOpen = false;
+    await this.#listening.stop();
+    await this.feed.close();
     await this.#writer.close();
     await this.#database.close();
+    this.#options.home?.leave();
   }
+}
+
+interface CarriedOut {
+  replies: (GroupReply | GroupFailure)[];
+  now: number;
+  /** Of one transaction, and the position of its last event; left out: there were several. */
+  number?: number;
+  upTo?: number;
 }
 
 /** What is made once, with the store. */

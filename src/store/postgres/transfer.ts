@@ -17,11 +17,12 @@ import type { ExecutionRow } from '../rows.ts';
 import { executionStatements } from './changes.ts';
 import { EXECUTION_ROWS } from './columns.ts';
 import { type Connection, Database, type Value } from './database.ts';
+import { isServed } from './entering.ts';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './schema.ts';
 import { recount } from './recount.ts';
 import { storeError } from './trouble.ts';
-import { LOCK, takeServerLock } from './writer.ts';
+import { LOCK } from './writer.ts';
 
 /** Rows that are read at once. */
 const PIECE = 500;
@@ -65,7 +66,7 @@ export async function readStore(url: string): Promise<StoreReading> {
 /** @throws StoreError when a server uses the database, or it cannot be used */
 export async function fillStore(url: string): Promise<StoreFilling> {
   return opened(url, 'execd import store', async (connection, close) => {
-    if ((await takeServerLock(connection)) === null)
+    if (await isServed(connection))
       throw new StoreError('The database is in use by an execd server. Stop it first');
     await migrate(connection);
     return new Filling(connection, close);

@@ -14,6 +14,9 @@ const LOCKS = 0x65786563;
 const BATCH_LOCK = 1;
 const SERVER_LOCK = 2;
 
+/** Where others hear that there is a new transaction. */
+export const CHANNEL = 'execd';
+
 /** How often a transaction is carried out again that was undone for want of luck. */
 const MOST_TRIES = 5;
 /** How long it is known of a transaction that it was committed, ms. */
@@ -40,7 +43,9 @@ const STAND = `SELECT coalesce(b.number, 0) + 1 AS number, coalesce(b.at, 0) AS 
 const QUEUE_CHANGES = 'SELECT number, changes FROM execd.queue_changes WHERE number > $1 ORDER BY number';
 const NOTE_QUEUE = 'INSERT INTO execd.queue_changes (number, changes) VALUES ($1, $2)';
 const FORGET_QUEUE = 'DELETE FROM execd.queue_changes WHERE number <= $1';
-const NOTE = 'INSERT INTO execd.batches (id, at, number, epoch, up_to) VALUES ($1, $2, $3, $4, $5)';
+const NOTE =
+  'INSERT INTO execd.batches (id, at, number, epoch, up_to, signal) VALUES ($1, $2, $3, $4, $5, $6)';
+const NOTIFY = 'SELECT pg_notify($1, $2)';
 const FORGET = 'DELETE FROM execd.batches WHERE at < $1';
 const IS_KNOWN = 'SELECT 1 AS found FROM execd.batches WHERE id = $1';
 
@@ -82,6 +87,8 @@ export interface Work {
   /** Position of the last event; left out: it has changed nothing that others have to hear of. */
   upTo?: number;
   queueChanges?: readonly QueueChange[];
+  /** JSON of what others are asked for. */
+  signal?: string;
 }
 
 const NOBODY: Maker = { by: null, known: null };
@@ -94,6 +101,7 @@ export class Writer {
   #pid = 0;
   /** Whether no other server may use the database. */
   #isAlone = false;
+  #connectedAt = -Infinity;
   #line: Promise<unknown> = Promise.resolve();
   #forgottenAt = 0;
   /** Why nothing is written any more. */
@@ -117,13 +125,37 @@ export class Writer {
     for (let tries = 1; !(await this.#takeServerLock(connection)); tries++) {
       // One that was killed is there until the server of the database has noticed.
       if (tries < TAKEOVER_TRIES) await this.#options.clock.sleep(TAKEOVER_MS);
-      else throw new StoreError(`The database is in use by another execd (${await holderOf(connection)})`);
+      else
+        throw new StoreError(
+          `The database is in use by another execd (${(await holderOf(connection)) ?? 'unknown'})`,
+        );
+    }
+  }
+
+  /** @throws StoreError when a server has the database that shares it with nobody */
+  async share(connection: Connection): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const holder = await holderOf(connection);
+      if (holder === null) return;
+      // A command may be making keys.
+      if (tries < TAKEOVER_TRIES) await this.#options.clock.sleep(TAKEOVER_MS);
+      else
+        throw new StoreError(
+          `The database is in use by an execd that shares it with no other one (${holder})`,
+        );
     }
   }
 
   /** Begins to write, once the tables are there. */
   begin(connection: Connection): void {
     this.#connection = connection;
+    this.#connectedAt = this.#options.clock.monotonic();
+  }
+
+  /** For how long the database has been there, as far as this server knows, ms. */
+  get steadyMs(): number {
+    if (this.#connection === null || this.#connection.lost !== null) return 0;
+    return this.#options.clock.monotonic() - this.#connectedAt;
   }
 
   /** One transaction, carried out once, under the lock of all that write. */
@@ -186,16 +218,19 @@ export class Writer {
     { id, by, begun, done }: { id: string; by: number | null; begun: Begun; done: Work },
   ): Promise<void> {
     const { now, number } = begun;
-    const { written, upTo = null, queueChanges = [] } = done;
+    const { written, upTo = null, queueChanges = [], signal = null } = done;
     const isTime = now - this.#forgottenAt > KNOWN_MS / 6;
-    const [, , , , , { command }] = await Promise.all([
+    const [, , , , , , { command }] = await Promise.all([
       written,
-      connection.query(NOTE, [id, now, number, by ?? 0, upTo]),
+      connection.query(NOTE, [id, now, number, by ?? 0, upTo, signal]),
       connection.query(NOTE_QUEUE, [number, JSON.stringify(queueChanges)]),
       number % QUEUE_CHANGES_KEPT === 0
         ? connection.query(FORGET_QUEUE, [number - QUEUE_CHANGES_KEPT])
         : null,
       isTime ? connection.query(FORGET, [now - KNOWN_MS]) : null,
+      this.#isAlone || (upTo === null && signal === null)
+        ? null
+        : connection.query(NOTIFY, [CHANNEL, String(number)]),
       connection.send('COMMIT'),
     ]);
     if (command !== 'COMMIT') throw new Error(`PostgreSQL answered ${command} to COMMIT`);
@@ -278,7 +313,7 @@ export class Writer {
         await connection.query(`SELECT pg_terminate_backend($1::bigint::int)`, [this.#pid]);
         throw new StoreError('the lock of the server is held by the connection before, or by another execd');
       }
-      this.#connection = connection;
+      this.begin(connection);
       return connection;
     } catch (error) {
       await connection.close();
@@ -312,8 +347,8 @@ export async function takeServerLock(connection: Connection): Promise<number | n
   return row?.got === true ? row.pid : null;
 }
 
-async function holderOf(connection: Connection): Promise<string> {
+async function holderOf(connection: Connection): Promise<string | null> {
   const [holder] = await connection.query<{ name: string; address: string | null; pid: number }>(HOLDER);
-  if (holder === undefined) return 'unknown';
+  if (holder === undefined) return null;
   return `${holder.name || 'no name'}${holder.address === null ? '' : ` at ${holder.address}`}, backend ${holder.pid}`;
 }
