@@ -39,7 +39,7 @@ export interface App {
   /** Whether a request has to show a key or a token. */
   needsKey(): boolean;
   /** Resolves when others may have taken over what this server held, and nothing runs here any more: it is to be started again. */
-  readonly gone: Promise<void>;
+  readonly gone: Promise<unknown>;
   /** Resolves when a stop that was begun is stored, or cannot be. */
   stopNoted(): Promise<void>;
   /** Drains, and ends everything in order. A second call waits for the first. */
@@ -66,11 +66,11 @@ export async function buildApp(
   const conditions = new ConditionThread(clock);
   const parts = await buildParts(setting, commit, conditions);
   const circuits = new Circuits(() => clock.monotonic(), ownerOfCircuit);
-  const gone = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<null>();
   const engine: Engine = buildEngine(setting, parts, {
     ...{ circuits, conditions },
     onScheduleRun: (run, schedule) => listeners.onScheduleRun(run, schedule),
-    gone: () => gone.resolve(),
+    gone: () => gone.resolve(null),
   });
   parts.growth.grew = ({ runId }) => engine.logGrew(runId);
   const listeners: Listeners = buildListeners(setting, parts, engine, circuits);

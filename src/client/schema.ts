@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 0bbd687a664c6bb67cfe1942ff79db2766d1125227384609a9d6356d73218d24.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 960bb6991a141f7f77a3e2846ed44274af691259a797b4e8422c15b80d198584.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5921,6 +5921,16 @@ export interface components {
                     /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
                     max_bytes: number;
                 };
+                /** @description How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy. */
+                feed: {
+                    /**
+                     * @description Whether the component works.
+                     * @enum {string}
+                     */
+                    status: "healthy" | "unhealthy";
+                    /** @description Why it does not; null if it does. */
+                    detail: string | null;
+                };
                 /** @description The private directories of commands, probed in the same way. */
                 work_directories: {
                     /**
@@ -11080,6 +11090,16 @@ export interface operations {
                                 bytes: number;
                                 /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
                                 max_bytes: number;
+                            };
+                            /** @description How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy. */
+                            feed: {
+                                /**
+                                 * @description Whether the component works.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "unhealthy";
+                                /** @description Why it does not; null if it does. */
+                                detail: string | null;
                             };
                             /** @description The private directories of commands, probed in the same way. */
                             work_directories: {

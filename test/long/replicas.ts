@@ -162,7 +162,9 @@ check(
   ends.every(({ status }) => status === 'completed'),
   'all have completed: what was lost was retried',
 );
-const ran = readFileSync(side, 'utf8').split('\n').filter((line) => line !== '');
+const ran = readFileSync(side, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '');
 check(new Set(ran).size === ran.length, 'no attempt has run twice');
 const told = new Set(ends.flatMap(({ id, attempts }) => attempts.map(({ number }) => `${id} ${number}`)));
 check(
