@@ -149,6 +149,7 @@ t.test(
       'migrations',
       'usage_sums',
       'queue_changes',
+      'log_pieces',
     );
     t.same(
       [...columns.keys()].toSorted(),
