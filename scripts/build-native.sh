@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 
 sources=src/runner-host/native
 target=build/runner-host
+static=-static
 flags='-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong'
 optional=no
 for option; do
@@ -16,6 +17,7 @@ for option; do
     --if-possible) optional=yes ;;
     --sanitize)
       target=build/runner-host-sanitized
+      static=
       flags='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
       ;;
     *) echo "build-native.sh: there is no option $option" >&2 && exit 64 ;;
@@ -38,7 +40,11 @@ command -v "$compiler" >/dev/null || give_up "there is no compiler \"$compiler\"
 echo 'Building the native runner host (some seconds) …' >&2
 mkdir -p build
 # Moved into its place when it is whole: a server may be starting the old one.
-# shellcheck disable=SC2086
-"$compiler" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -pthread $flags \
-  -o "$target.$$" "$sources"/*.c || { rm -f "$target.$$" && give_up 'it does not compile here'; }
+# Without libraries where that can be had: it starts in sandboxes whose root directory has others, or none.
+compile() {
+  # shellcheck disable=SC2086
+  "$compiler" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -pthread $flags "$@" -o "$target.$$" "$sources"/*.c
+}
+{ [ -n "$static" ] && compile "$static" 2>/dev/null; } || compile ||
+  { rm -f "$target.$$" && give_up 'it does not compile here'; }
 mv "$target.$$" "$target"

@@ -25,13 +25,13 @@ export interface EngineMates {
 
 export function buildEngine(
   { config, log, clock, overrides, places }: Setting,
-  { store, journal, runner, requests, rules, secrets, operations, prices, hasCredits, keys, tracing }: Parts,
+  { store, journal, runner, requests, rules, secrets, roots, operations, prices, hasCredits, keys, tracing }: Parts,
   { circuits, conditions, onScheduleRun, gone }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
   const replica = replicaOf(config, VERSION);
   return new Engine({
-    ...{ store, secrets, runner, requests, circuits, clock, log, gone },
+    ...{ store, secrets, roots, runner, requests, circuits, clock, log, gone },
     ...(replica === undefined ? {} : { replica }),
     rules: () => rules.current,
     isRevoked: (id) => keys.isRevoked(id),
@@ -69,6 +69,6 @@ export function buildEngine(
     maxRetained: config.EXECUTION_MAX_RETAINED,
     maxDataBytes: config.EXECUTION_MAX_DATA_BYTES,
     toCommand: (execution, work, { epoch, traceparent }) =>
-      toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent }),
+      toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent, roots }),
   });
 }

@@ -39,6 +39,7 @@ export function hiddenPlaces(config: Config, dirs: Directories, valueFiles: read
     config.EXECUTION_POLICY_FILE,
     config.EXECUTION_OPERATIONS_FILE,
     config.EXECUTION_CREDITS_FILE,
+    config.EXECUTION_ROOTS_FILE,
     config.EXECUTION_LOG_FILE,
     ENV_FILE,
   ];

@@ -27,6 +27,7 @@ import type { LiveFile } from '../operator-files/live-files.ts';
 import { type Checks, liveOperations } from '../operator-files/operations-file.ts';
 import { StoredOperations } from '../operator-files/stored-operations.ts';
 import { liveRules } from '../operator-files/policy-file.ts';
+import { liveRoots } from '../operator-files/roots-file.ts';
 import { liveSecrets } from '../operator-files/secrets-file.ts';
 import { CommandRunner } from '../runners/commands/command.ts';
 import { keysOf } from './access-files.ts';
@@ -41,7 +42,7 @@ import {
   scratchRoot,
   sharesOf,
 } from './from-config.ts';
-import { isolationOf } from './isolation.ts';
+import { hiddenPlaces, isolationOf } from './isolation.ts';
 import { storeOf } from './open-store.ts';
 import { type Places, placesOf } from './places.ts';
 import { tracingOf } from './tracing.ts';
@@ -125,7 +126,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
   const access = accessOf(setting, usedStore, commit);
   const live: LiveFile[] = [
     keysOf(config.EXECUTION_API_KEYS_FILE ?? null, access.keys),
-    ...[rules.file, files.secrets.file, files.prices.file, files.operations.file],
+    ...[rules.file, files.secrets.file, files.prices.file, files.operations.file, files.roots.file],
   ];
   const rates = new SubmitRates(() => clock.monotonic());
   const hooks = createHooks({
@@ -181,13 +182,17 @@ async function commandRunner(
   });
 }
 
-function operatorFiles({ config, runtime }: Setting, checks: Checks) {
+function operatorFiles({ config, runtime, places }: Setting, checks: Checks) {
   const hasCredits = config.EXECUTION_CREDITS_FILE !== undefined;
   return {
     secrets: liveSecrets({
       path: config.EXECUTION_SECRETS_FILE ?? null,
       env: runtime.env ?? {},
       isRedacting: config.EXECUTION_REDACT_SECRETS,
+    }),
+    roots: liveRoots({
+      path: config.EXECUTION_ROOTS_FILE ?? null,
+      closed: () => hiddenPlaces(config, places, []),
     }),
     prices: liveCredits(config.EXECUTION_CREDITS_FILE ?? null),
     operations: liveOperations(config.EXECUTION_OPERATIONS_FILE ?? null, limitsOf(config), {

@@ -26,6 +26,9 @@ export interface RunFlags {
   memory?: string;
   cpu?: string;
   processes?: string;
+  root?: string;
+  isolation?: string;
+  network?: boolean;
   retry?: string;
   retrySafe?: boolean;
   cache?: string | true;
@@ -85,6 +88,9 @@ function outputOf({ kind, output }: Fields, { maxOutput }: RunFlags): Fields | u
 function ofProcess(flags: RunFlags, env: NodeJS.ProcessEnv): Fields {
   return {
     cwd: flags.cwd === undefined ? undefined : resolve(flags.cwd),
+    root: flags.root,
+    isolation: flags.isolation,
+    network: flags.network === false ? false : undefined,
     env: group({ ...envFiles(flags.envFile ?? []), ...envOf(flags.env ?? [], env) }),
     limits: group({
       memory_bytes: optional(flags.memory, sizeBytes),

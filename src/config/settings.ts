@@ -507,6 +507,13 @@ export const SETTINGS = {
     about:
       'Give commands in a sandbox the network of this machine, unless a template of the policy file sets it.',
   },
+  EXECUTION_ROOTS_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about:
+      'Roots file: root directories that requests can name for their sandbox (docs/untrusted-python.md). JSON or YAML. Unset: none.',
+  },
   EXECUTION_SANDBOX_HIDE: {
     schema: z
       .string()

@@ -138,6 +138,7 @@ export const CATALOGUE = {
   range_not_satisfiable: refused(416, 'The range is outside the log'),
   invalid_operations_file: refused(422, 'The operations file is invalid'),
   invalid_credits_file: refused(422, 'The credits file is invalid'),
+  invalid_roots_file: refused(422, 'The roots file is invalid'),
   invalid_keys_file: refused(422, 'The keys file is invalid'),
   invalid_secrets_file: refused(422, 'The secrets file is invalid'),
   invalid_policy_file: refused(422, 'The policy file is invalid'),

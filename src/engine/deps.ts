@@ -11,6 +11,7 @@ import type { Store } from '../domain/ports/store.ts';
 import type { Committed } from './feed/committer.ts';
 import type { Schedule, ScheduleRun, TimesOf } from '../domain/schedules/schedule.ts';
 import type { When } from '../domain/schedules/schedule-schema.ts';
+import type { Roots } from '../domain/spec/sandbox.ts';
 import type { FilledProcessWork, Secrets } from '../domain/spec/secrets.ts';
 import type { Circuits } from '../resilience/circuits.ts';
 import type { SubmitDeps } from './accept/submission.ts';
@@ -66,6 +67,7 @@ export interface EngineDeps {
   /** The rules that apply now. */
   rules: () => AccessRules;
   secrets: Secrets;
+  roots: Roots;
   /** Whether an API key has been revoked. */
   isRevoked: (keyId: string) => boolean;
   /** Due times of schedules. */

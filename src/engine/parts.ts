@@ -455,9 +455,9 @@ function intakeOf(
 ): Intake {
   const { store, clock, commit, standing, schedulers, policies, cache, joins, hits, rates } = parts;
   const { files, runs, underWay, queries, changing } = parts;
-  const { policy, resolve, planOf, rules, secrets, isRevoked, credits, newId, newTrace, runner } = deps;
+  const { policy, resolve, planOf, rules, secrets, roots, isRevoked, credits, newId, newTrace, runner } = deps;
   return new Intake({
-    ...{ policy, resolve, planOf, secrets, isRevoked, credits, newId, newTrace },
+    ...{ policy, resolve, planOf, secrets, roots, isRevoked, credits, newId, newTrace },
     ...{ store, clock, commit, schedulers, policies, cache, joins, hits, rates, files, ...ofPlans },
     // They change while the server runs.
     get rules() {

@@ -139,6 +139,8 @@ export interface Start {
   owner: string;
   /** In the order of `SCALAR_FIELDS`; -1: as the system has it. */
   scalars: number[];
+  /** The directory that a sandbox has as its root directory; empty: that of this machine. */
+  root: string;
 }
 
 /** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
@@ -573,6 +575,7 @@ const FRAMES = [
     limits: optional(limits),
     owner: string,
     scalars: list(i64),
+    root: string,
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

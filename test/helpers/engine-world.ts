@@ -10,6 +10,7 @@ import type { Store } from '../../src/domain/ports/store.ts';
 import type { Journal } from '../../src/domain/ports/journal.ts';
 import type { Log } from '../../src/domain/ports/clock.ts';
 import { NO_OPERATIONS } from '../../src/domain/operations/operation.ts';
+import { NO_ROOTS } from '../../src/domain/spec/sandbox.ts';
 import { NO_SECRETS } from '../../src/domain/spec/secrets.ts';
 import type { Spec } from '../../src/domain/spec/spec.ts';
 import { cronProblem, timesOf } from '../../src/expressions/cron.ts';
@@ -104,6 +105,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     planOf: () => null,
     files: filesIn(dir),
     secrets: NO_SECRETS,
+    roots: NO_ROOTS,
     isRevoked: () => false,
     rules: () => accessRules(null, NO_QUOTAS),
     cache: { maxEntries: 100, maxBytes: 10_000_000, isPersistent: false, cleanupIntervalMs: 300_000 },
@@ -157,6 +159,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       script: null,
       scriptFile: null,
       scalars: {},
+      root: null,
       stdin: null,
       tty: null,
     }),

@@ -49,6 +49,7 @@ export interface RawStart {
   limits?: Partial<Record<(typeof LIMIT_FIELDS)[number], number>> | undefined;
   owner?: string;
   scalars?: number[];
+  root?: string;
 }
 
 export interface RawHello {
@@ -106,6 +107,7 @@ export const raw = {
           : Buffer.concat([u8(1), ...LIMIT_FIELDS.map((name) => i64(s.limits?.[name] ?? -1))]),
         str(s.owner ?? ''),
         ...[u32(s.scalars?.length ?? 0), ...(s.scalars ?? []).map(i64)],
+        str(s.root ?? ''),
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>

@@ -53,6 +53,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     redact: fc.array(bytes),
     owner: text,
     scalars: fc.array(size),
+    root: text,
     limits: fc.option(
       fc.record({
         cpuS: limit,
@@ -154,6 +155,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     limits: { cpuS: 1, memoryBytes: 2 ** 40, processes: 3, fileBytes: 0, openFiles: 5, diskBytes: -1 },
     owner: 'u',
     scalars: [1, -1],
+    root: '/r',
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));

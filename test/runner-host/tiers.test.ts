@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -19,6 +20,7 @@ import { Host, hostContract, type TierUnderTest } from '../helpers/host-contract
 import { until, withArgument } from '../helpers/processes.ts';
 import { raw, type RawStart } from '../helpers/raw-frames.ts';
 import { isLongRun } from '../helpers/rounds.ts';
+import { makeSmallRoot } from '../helpers/small-root.ts';
 import { tempDir } from '../helpers/temp.ts';
 import { dirOutsideTmp, TIERS_UNDER_TEST, whyNot } from '../helpers/tiers.ts';
 
@@ -601,5 +603,53 @@ t.test('a tier that a host cannot give is refused, and nothing runs', async (t) 
     t.match(reply, { ref, reason: 'isolation_unavailable' }, `${command.join(' ')} ${tier.isolation}`);
     t.notOk(existsSync(join(host.dir, 'executed')));
     await until('nothing is left', () => readdirSync(host.dir).every((name) => !name.startsWith('private-')));
+  }
+});
+
+// ---------------------------------------------------------------------------------------------- another root
+
+at('sandbox', 'with another root directory it sees that one and nothing of this machine', async (t, tier) => {
+  const host = await greeted(t, tier);
+  const outside = dirOutsideTmp(t);
+  writeFileSync(join(outside, 'secret'), 'of the machine\n', { mode: 0o644 });
+  const place = join(outside, 'root');
+  mkdirSync(place);
+  const root = makeSmallRoot(place);
+  // What somebody who packs an image could try.
+  symlinkSync(outside, join(root, 'escape'));
+  symlinkSync('../../../../../../../..' + outside, join(root, 'opt/climb'));
+  execFileSync('mkfifo', [join(root, 'pipe')]);
+  const inRoot = (command: string, more: Partial<RawStart> = {}) =>
+    said(host, command, { ...more, program: '/bin/sh', root });
+  const seen = (await inRoot('cat /etc/os-release; ls /')).split('\n');
+  const own = readdirSync(root).filter((name) => name !== 'pipe');
+  const all = new Set([...own, 'dev', 'proc', 'run', 'tmp']);
+  t.strictSame(seen.sort(), ['NAME=small', ...all].sort(), 'its files, and what each sandbox has');
+  const tries: [string, RegExp][] = [
+    [`cat ${outside}/secret`, /No such file/],
+    ['cat /escape/secret /opt/climb/secret', /No such file[^]*No such file/],
+    ['cat /proc/1/root/etc/hostname /proc/1/environ', /No such file|denied/],
+    [': > /etc/new', /Read-only|cannot create/],
+    [': > /new', /Read-only|cannot create|denied/],
+    [': > /usr/bin/cat', /Read-only|cannot create|denied/],
+    ['mknod /tmp/sda b 8 0', /not permitted|denied/],
+    ['mount -t tmpfs none /opt', /permission denied|must be superuser|not permitted|only root/i],
+    ['ls /dev', /^(?![^]*sda)/],
+    ['dd if=/dev/zero of=/tmp/full bs=1048576 count=300', /No space left/],
+    ['echo home > file && cat file && echo tmp > /tmp/a && cat /tmp/a', /^home\ntmp$/],
+    ['sleep 0 & wait; id -u', new RegExp(`^${process.getuid?.() === 0 ? 65534 : process.getuid?.()}$`)],
+  ];
+  for (const [command, expected] of tries) t.match(await inRoot(command), expected, command);
+  t.notMatch(await inRoot('cat /proc/self/mountinfo'), new RegExp(`${outside}/secret`));
+  t.equal(await said(host, 'echo on', { program: '/bin/sh', root }), 'on', 'one execution leaves nothing to the next');
+  t.equal(await inRoot('ls /tmp'), '');
+  const refusals: [Partial<RawStart>, object][] = [
+    [{ root: 'python' }, { reason: 'isolation_unavailable', message: /no root directory python/ }],
+    [{ root: join(outside, 'none') }, { reason: 'isolation_unavailable', message: /none cannot be read: No such/ }],
+    [{ root, program: '/usr/bin/python3' }, { reason: 'program_not_found' }],
+  ];
+  for (const [more, refusal] of refusals) {
+    const ref = host.start('true', { program: '/bin/sh', ...more });
+    t.match(await host.next('start_failed', (one) => one.ref === ref), refusal);
   }
 });

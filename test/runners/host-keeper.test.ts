@@ -89,6 +89,7 @@ function attempt(dir: string, runId: string, command: string): AttemptStart {
         script: null,
         scriptFile: null,
         scalars: {},
+        root: null,
         stdin: null,
         tty: null,
       },

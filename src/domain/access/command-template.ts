@@ -5,6 +5,7 @@ import { quoted } from '../errors.ts';
 import { NO_LIMITS } from '../limits.ts';
 import { limitsShape } from '../spec/limits-schema.ts';
 import { ISOLATION_TIERS } from '../isolation.ts';
+import { rootName } from '../spec/sandbox.ts';
 import { type Spec, WEEK_MS } from '../spec/spec.ts';
 
 const MAX_VALUE = 1000;
@@ -77,6 +78,12 @@ export const template = z.strictObject({
     .max(100)
     .default([])
     .describe('directories in which it may run; default: its private one'),
+  roots: z
+    .array(rootName)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('root directories: it must run in a sandbox with one of these; default: with none'),
   stdin: z.boolean().default(true),
   isolation: z.enum(ISOLATION_TIERS).default('none').describe('at least this tier'),
   network: z.boolean().optional().describe('whether it has the network in its sandbox'),
@@ -101,6 +108,11 @@ export function whyNotFitting(one: CommandTemplate, spec: Spec): string | null {
   if (name !== undefined) return `the environment variable ${quoted(name)} is not allowed`;
   if (spec.cwd !== undefined && !isWithin(spec.cwd, one.cwd))
     return `the working directory ${quoted(spec.cwd)} is not allowed`;
+  const { root } = spec;
+  if (root === undefined && one.roots !== undefined)
+    return `root is missing; it must be ${one.roots.join(' or ')}`;
+  if (root !== undefined && one.roots?.includes(root) !== true)
+    return `the root directory ${quoted(root)} is not allowed`;
   if (spec.stdin !== undefined && !one.stdin) return 'standard input is not allowed';
   if (spec.tty !== undefined && !one.stdin) return 'a terminal is not allowed, because standard input is not';
   return one.args === 'any' ? null : whyNotArguments(one.args, spec.args ?? []);

@@ -32,6 +32,8 @@ export interface Command {
   /** A terminal as its input and output; null: there is none. */
   tty: TerminalSize | null;
   scalars: Scalars;
+  /** The directory that its sandbox has as its root directory; null: that of this machine. */
+  root: string | null;
   /** The private directory is there already, and whoever has made it removes it. */
   hasGivenDir?: boolean;
 }

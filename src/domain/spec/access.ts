@@ -153,8 +153,12 @@ function findProgram(
   for (const grant of grants) {
     if ('program' in grant && grant.program === spec.program) {
       const name = Object.keys(spec.env ?? {}).find((name) => !grant.env.includes(name));
-      if (name === undefined) return { grant };
-      why = `${whose} may not set the environment variable ${quoted(name)} for ${spec.program}.`;
+      // In another root directory it is another program.
+      if (name === undefined && spec.root === undefined) return { grant };
+      if (name === undefined)
+        why = `${whose} may run ${spec.program} only without root; a template with roots allows it.`;
+      else
+        why = `${whose} may not set the environment variable ${quoted(name)} for ${spec.program}.`;
     } else if ('template' in grant) {
       const misfit = fits(grant.template, spec);
       if (misfit === null) return { grant };

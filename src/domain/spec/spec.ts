@@ -9,6 +9,7 @@ import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
 import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
+import { sandboxShape } from './sandbox.ts';
 import { scalarsShape } from './scalars.ts';
 import { askedTimesShape } from './times.ts';
 import { quoted } from '../errors.ts';
@@ -451,6 +452,7 @@ const processShape = {
   files: files.optional(),
   artifacts: artifacts.optional(),
   progress: progress.optional(),
+  ...sandboxShape,
   ...scalarsShape(),
 };
 

@@ -4,8 +4,9 @@ import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { askedFor, type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
-import { type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
+import { bothOf, type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
+import { askedConfinement } from '../../domain/spec/sandbox.ts';
 import { secretsIn } from '../../domain/spec/secrets.ts';
 import type { AnySpec } from '../../domain/spec/any.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
@@ -50,12 +51,13 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   const access = { ...accessOf(caller, decision, deps), ...submission.granted, ...ofOwn };
   const plan = submission.plan ?? null;
   const startAt = startOf(spec, deps.clock.now());
-  const confined = confinement(resolved.work, decision.confinement, deps);
+  const asked = { work: resolved.work, spec, allowed: decision.confinement };
+  const confined = confinement(caller, asked, deps);
   const schedule = submission.schedule?.of ?? null;
   const from = { caller, access, ...confined, trace, rerunOf, schedule, redriveOf: null, plan, startAt };
-  const { concurrency: asked } = resolved;
-  const key = asked?.isOwn === true ? ownKey(caller.userId, asked.key) : asked?.key;
-  const concurrency = asked === null || key === undefined ? null : { key, limit: asked.limit };
+  const { concurrency: limited } = resolved;
+  const key = limited?.isOwn === true ? ownKey(caller.userId, limited.key) : limited?.key;
+  const concurrency = limited === null || key === undefined ? null : { key, limit: limited.limit };
   const acceptance = { id: deps.newId(), spec, ...resolved, concurrency, adaptiveMs, ...from };
   const execution = newExecution(acceptance, deps.policy);
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
@@ -86,16 +88,36 @@ export function startOf(
   });
 }
 
-/** How its attempts are to be isolated. A request is made by the server itself. */
+/**
+ * How its attempts are to be isolated. A request is made by the server itself.
+ *
+ * @throws RefusedError `validation` for what the request asks for and this server, or the policy, does not give
+ */
 function confinement(
-  work: Work,
-  { isolation, hasNetwork }: Confinement,
-  { policy, tiers }: Pick<SubmitDeps, 'policy' | 'tiers'>,
+  { userId }: Pick<Caller, 'userId'>,
+  { work, spec, allowed }: { work: Work; spec: Spec; allowed: Confinement },
+  { policy, tiers, roots }: Pick<SubmitDeps, 'policy' | 'tiers' | 'roots'>,
 ): { isolation: IsolationTier; hasNetwork: boolean } {
   if (!takesProcess(work)) return NO_PROCESS;
+  const { isolation, hasNetwork } = bothOf(allowed, askedConfinement(work));
+  const found = tierFor(isolation, tiers());
+  if (found === null && isolation !== allowed.isolation)
+    throw unfit('isolation', `is ${isolation}; this server offers ${tiers().join(', ')}`);
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  if (work.root !== undefined && roots.pathOf(work.root, { userId, operation }) === null)
+    throw unfit('root', `is ${work.root}, which is not a root directory of this server for this user`);
   // Where none is strong enough any more, the runner refuses.
-  const tier = tierFor(isolation, tiers()) ?? isolation;
-  return { isolation: tier, hasNetwork: tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork) };
+  const tier = found ?? isolation;
+  const isOn = tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork);
+  if (work.network !== undefined && tier !== 'sandbox')
+    throw unfit('network', 'requires isolation: sandbox, or root');
+  if (work.network === true && !isOn)
+    throw unfit('network', 'is true; the policy, or EXECUTION_SANDBOX_NETWORK, allows no network');
+  return { isolation: tier, hasNetwork: isOn };
+}
+
+function unfit(field: string, message: string): RefusedError {
+  return new RefusedError('validation', `/${field}: ${message}`, { fields: [{ field: `/${field}`, message }] });
 }
 
 const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;

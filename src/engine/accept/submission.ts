@@ -26,6 +26,7 @@ import type { Inputs } from '../files/files.ts';
 import type { Hits } from './hits.ts';
 import type { ResultCache } from '../policies/cache.ts';
 import type { Joins } from '../policies/joins.ts';
+import type { Roots } from '../../domain/spec/sandbox.ts';
 import type { Resolved } from '../policies/operations.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { SubmitRates } from '../policies/submit-rates.ts';
@@ -109,6 +110,7 @@ export interface SubmitDeps {
   resolve(spec: Spec): Resolved;
   /** The plan that an operation runs; null for one that runs something else. Throws RefusedError. */
   planOf(spec: OperationSpec): PlanSpec | null;
+  roots: Roots;
   /** The isolation tiers that the runner offers. */
   tiers(): readonly IsolationTier[];
   /** What users may run, and how much. */

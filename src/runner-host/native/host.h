@@ -142,6 +142,8 @@ struct start {
   char *owner;
   /** Negative: as the system has it. */
   int64_t scalars[SCALARS];
+  /** The directory that a sandbox has as its root; empty: that of this machine. */
+  char *root;
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
   /** Lines of the environment that did not come with the frame. */
@@ -479,6 +481,13 @@ void hidden_free(struct hidden *hidden);
 void sockets_find(struct strings *sockets);
 /** Whether a path is a directory, or below it. */
 bool is_below(const char *path, const char *dir);
+
+/** The arguments of bwrap for another root directory (roots.c). NULL, or what is wrong, malloc'ed. */
+char *root_add(struct strings *args, const char *root, const char *private_dir);
+/** Whether a sandbox with this root has a place of its own there. */
+bool root_has_place(const char *root, const char *place);
+/** How names of hosts are looked up on this machine. */
+void root_add_names(struct strings *args, const char *root);
 
 struct sandbox {
   /** Why it cannot be made, malloc'ed; NULL where the system says it. */

@@ -138,25 +138,46 @@ static void hide_closed(struct hidden *hidden, const char *private_dir) {
   }
 }
 
-static struct strings arguments(const struct start *start, struct hidden *hidden, uid_t uid) {
+/** What a sandbox has as its root directory. */
+struct base {
+  /** A directory; empty: that of this machine. */
+  const char *root;
+  const char *private_dir;
+};
+
+/** The root directory of this machine, or another one (roots.c). NULL, or what is wrong. */
+static char *add_base(struct strings *args, struct base base, bool is_root) {
+  char *problem = NULL;
+  bool is_own = base.root[0] == 0;
+  if (is_own) ADD(args, "--ro-bind", "/", "/");
+  else problem = root_add(args, base.root, base.private_dir);
+  ADD(args, "--dev", "/dev", "--proc", "/proc");
+  if (!is_root) ADD(args, "--remount-ro", "/proc");
+  for (const char *const *place = sandbox_places; *place != NULL; place++)
+    if (is_own ? is_directory(*place) : root_has_place(base.root, *place))
+      ADD(args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", *place);
+  ADD(args, "--remount-ro", "/dev");
+  return problem;
+}
+
+static struct strings arguments(const struct start *start, struct hidden *hidden, uid_t uid, char **problem) {
   bool is_root = geteuid() == 0;
   struct strings args = {NULL, 0};
   char *private_dir = real_place(start->private_dir);
-  if (is_root) hide_closed(hidden, private_dir);
+  // Of this machine, nothing is in another root that could be hidden.
+  if (start->root[0] != 0) hidden_free(hidden);
+  else if (is_root) hide_closed(hidden, private_dir);
   add_rights(&args, is_root);
   if (!start->has_network) ADD(&args, "--unshare-net");
-  ADD(&args, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc");
-  if (!is_root) ADD(&args, "--remount-ro", "/proc");
-  for (const char *const *place = sandbox_places; *place != NULL; place++)
-    if (is_directory(*place)) ADD(&args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", *place);
-  ADD(&args, "--remount-ro", "/dev");
+  *problem = add_base(&args, (struct base){start->root, private_dir}, is_root);
   // Where /etc/resolv.conf often leads.
   static const char *const names[] = {"/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf",
                                       "/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"};
   for (size_t i = 0; start->has_network && i < sizeof names / sizeof *names; i++)
     ADD(&args, "--ro-bind-try", names[i], names[i]);
+  if (start->has_network && start->root[0] != 0) root_add_names(&args, start->root);
   add_hidden(&args, hidden);
-  if (!is_root) add_sockets(&args, hidden);
+  if (!is_root && start->root[0] == 0) add_sockets(&args, hidden);
   add_ways(&args, hidden, private_dir);
   char *boundary = boundary_file(private_dir);
   ADD(&args, "--bind", private_dir, private_dir, "--ro-bind-try", boundary, boundary);
@@ -168,6 +189,7 @@ static struct strings arguments(const struct start *start, struct hidden *hidden
     free(script);
   }
   close_hidden(&args, hidden);
+  if (start->root[0] != 0) ADD(&args, "--remount-ro", "/");
   // By its descriptor: neither its place nor the way there have to be in the sandbox.
   ADD(&args, "--chdir", "/", "--", "/proc/self/fd/5", "--init");
   if (uid != 0) ADD(&args, uid_name(uid));
@@ -262,7 +284,7 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
   }
   if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
   if (spawned.exec_errno == 0) {
-    struct strings args = arguments(start, &hidden, options->uid);
+    struct strings args = arguments(start, &hidden, options->uid, &sandbox->problem);
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
@@ -270,7 +292,8 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
     outer_options.passed = passed;
     outer_options.has_terminal = false;
     if (is_root) outer_options.uid = 0;
-    spawned = spawn_process(&outer, bwrap, &outer_options);
+    if (sandbox->problem == NULL) spawned = spawn_process(&outer, bwrap, &outer_options);
+    else spawned.exec_errno = EACCES;
     strings_free(&args);
   }
   hidden_free(&hidden);

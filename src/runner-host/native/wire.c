@@ -148,6 +148,7 @@ static void read_start(struct reader *reader, struct start *start) {
     int64_t value = read_i64(reader);
     if (i < known) start->scalars[i] = value;
   }
+  start->root = read_string(reader);
 }
 
 static bool has_variable(const struct start *start, const char *line) {

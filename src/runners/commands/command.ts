@@ -275,6 +275,7 @@ export class CommandRunner implements Runner {
         ttyCols: start.command.tty?.cols,
         ttyRows: start.command.tty?.rows,
       }),
+      root: start.command.root ?? '',
     });
   }
 

@@ -127,7 +127,7 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
       programField: 'program',
       args: ['-c', SCRIPTS[tier], 'sh', ...guarded(tier, means, hidden)],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      ...{ cwd: null, privateDir, script: null, scriptFile: null, stdin: null, tty: null, scalars: {} },
+      ...{ cwd: null, privateDir, script: null, scriptFile: null, stdin: null, tty: null, scalars: {}, root: null },
     },
     ...{ keepBytes: 0, failOnLimit: false, attemptMs: CHECK_MS, idleMs: null, redact: [] },
     stop: { signal: 'SIGTERM', graceMs: 0, scope: 'all' },

@@ -3,6 +3,7 @@ import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { Command } from '../../domain/ports/runner.ts';
 import type { FilledProcessWork } from '../../domain/spec/secrets.ts';
+import type { Roots } from '../../domain/spec/sandbox.ts';
 import { scriptFileName, takesMark } from './script-file.ts';
 
 /** Work that takes a process, with its secrets in their places. */
@@ -14,6 +15,7 @@ export interface CommandOptions {
   workDir: string;
   /** The span of this attempt: a child of the request's (https://www.w3.org/TR/trace-context/). */
   traceparent: string;
+  roots: Roots;
 }
 
 /** Builds the command of the last claimed attempt of an execution, which does this work. */
@@ -22,7 +24,7 @@ export function toCommand(
   work: FilledProcessWork,
   options: CommandOptions,
 ): Command {
-  const { path, workDir, traceparent } = options;
+  const { path, workDir, traceparent, roots } = options;
   const attempt = lastAttemptNumber(execution);
   const privateDir = `${workDir}/${execution.runId}.${attempt}`;
   const script = scriptOf(work, privateDir);
@@ -49,8 +51,16 @@ export function toCommand(
     stdin: stdinOf(work),
     tty: work.tty ?? null,
     scalars: work,
+    root: rootOf(execution, work, roots),
     hasGivenDir: work.files !== undefined || work.artifacts !== undefined,
   };
+}
+
+/** One that has gone since keeps its name, which is no path: the host refuses it. */
+function rootOf({ spec, userId }: RunningExecution, { root }: FilledProcessWork, roots: Roots): string | null {
+  if (root === undefined) return null;
+  const operation = spec.kind === 'operation' ? spec.name : null;
+  return roots.pathOf(root, { userId, operation }) ?? root;
 }
 
 /** The file beside the private directory that a script of the request is written into; null where there is none. */

@@ -1,0 +1,47 @@
+// What a request asks for of the isolation of its process. It is never weaker than what the policy asks for.
+import { z } from 'zod';
+import { type Confinement, ISOLATION_TIERS, NOT_CONFINED, stronger } from '../isolation.ts';
+
+export const rootName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'must be 1 to 100 of a-z 0-9 _ . - and begin with a letter');
+
+export const sandboxShape = {
+  isolation: z
+    .enum(ISOLATION_TIERS)
+    .optional()
+    .describe('The least isolation of its process. Default, and never less: as the policy has it.'),
+  network: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`.',
+    ),
+  root: rootName
+    .optional()
+    .describe(
+      'Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`.',
+    ),
+};
+
+interface Asked {
+  isolation?: Confinement['isolation'] | undefined;
+  network?: boolean | undefined;
+  root?: string | undefined;
+}
+
+export function askedConfinement({ isolation = 'none', network, root }: Asked): Confinement {
+  return {
+    isolation: stronger(isolation, root === undefined ? NOT_CONFINED.isolation : 'sandbox'),
+    // That it may have it is for the policy to say.
+    hasNetwork: network === false ? false : null,
+  };
+}
+
+/** The root directories that there are. */
+export interface Roots {
+  /** Null where there is none of this name for the user, or for the operation. */
+  pathOf(name: string, whose: { userId: string; operation: string | null }): string | null;
+}
+
+export const NO_ROOTS: Roots = Object.freeze({ pathOf: () => null });
