@@ -69,6 +69,11 @@ export function buildEngine(
     maxRetained: config.EXECUTION_MAX_RETAINED,
     maxDataBytes: config.EXECUTION_MAX_DATA_BYTES,
     toCommand: (execution, work, { epoch, traceparent }) =>
-      toCommand(execution, work, { path: config.EXECUTION_PATH, workDir: places.work(epoch), traceparent, roots }),
+      toCommand(execution, work, {
+        path: config.EXECUTION_PATH,
+        workDir: places.work(epoch),
+        traceparent,
+        roots,
+      }),
   });
 }

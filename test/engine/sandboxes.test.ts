@@ -21,7 +21,9 @@ users:
 t.test('a request may ask for more isolation than the policy does, and for no less', async (t) => {
   const w = await engineWorld(t, {
     deps: {
-      roots: { pathOf: (name, { userId }) => (name !== 'other' && userId === 'local' ? `/roots/${name}` : null) },
+      roots: {
+        pathOf: (name, { userId }) => (name !== 'other' && userId === 'local' ? `/roots/${name}` : null),
+      },
       rules: () => {
         const read = parsePolicy(POLICY, ['supervised', 'sandbox']);
         if ('problems' in read) throw new Error(JSON.stringify(read.problems));
@@ -60,53 +62,56 @@ t.test('a request may ask for more isolation than the policy does, and for no le
   });
 });
 
-t.test('the roots file names directories that show nothing of the server, for those who may use them', (t) => {
-  const dir = tempDir(t);
-  chmodSync(dir, 0o755);
-  const place = (name: string, mode = 0o755) => {
-    mkdirSync(join(dir, name));
-    chmodSync(join(dir, name), mode);
-    return join(dir, name);
-  };
-  const good = place('good');
-  place('data');
-  symlinkSync(good, join(dir, 'link'));
-  writeFileSync(join(dir, 'file'), '');
-  const file = join(dir, 'roots.json');
-  const problemsOf = (roots: object, closed = [join(dir, 'data')]) => {
-    writeFileSync(file, JSON.stringify({ roots }));
-    const read = readRootsFile(file, closed);
-    return 'problems' in read ? read.problems.map(({ path, message }) => `${path}: ${message}`) : [];
-  };
-  const wrong: [object, RegExp][] = [
-    [{ path: join(dir, 'none') }, /roots.r.path: .*cannot be read: ENOENT/],
-    [{ path: join(dir, 'file') }, /is not a directory/],
-    [{ path: '/' }, /is the root directory of this machine/],
-    [{ path: dir }, /contains .*data of execd/],
-    [{ path: place('open', 0o777) }, /every user of this machine can change/],
-    [{ path: place('closed', 0o700) }, /commands cannot read/],
-    [{ path: 'relative' }, /must be an absolute path/],
-    [{ path: good, more: 1 }, /more/],
-  ];
-  for (const [root, message] of wrong) t.match(problemsOf({ r: root }).join(), message);
-  t.match(problemsOf({ 'A b': { path: good } }).join(), /must be 1 to 100/);
-  const roots = {
-    all: { path: join(dir, 'link'), users: 'any' },
-    some: { path: good, users: ['ann'], operations: ['op'] },
-    none: { path: good },
-  };
-  t.strictSame(problemsOf(roots), []);
-  const live = liveRoots({ path: file, closed: () => [] });
-  const apply = live.file.prepare();
-  t.type(apply, 'function');
-  (apply as () => void)();
-  const pathOf = (name: string, userId: string, operation: string | null = null) =>
-    live.pathOf(name, { userId, operation });
-  t.strictSame(
-    [pathOf('all', 'bob'), pathOf('some', 'ann'), pathOf('some', 'bob'), pathOf('some', 'bob', 'op')],
-    [good, good, null, good],
-    'links are followed once',
-  );
-  t.strictSame([pathOf('none', 'ann'), pathOf('gone', 'ann')], [null, null]);
-  t.end();
-});
+t.test(
+  'the roots file names directories that show nothing of the server, for those who may use them',
+  (t) => {
+    const dir = tempDir(t);
+    chmodSync(dir, 0o755);
+    const place = (name: string, mode = 0o755) => {
+      mkdirSync(join(dir, name));
+      chmodSync(join(dir, name), mode);
+      return join(dir, name);
+    };
+    const good = place('good');
+    place('data');
+    symlinkSync(good, join(dir, 'link'));
+    writeFileSync(join(dir, 'file'), '');
+    const file = join(dir, 'roots.json');
+    const problemsOf = (roots: object, closed = [join(dir, 'data')]) => {
+      writeFileSync(file, JSON.stringify({ roots }));
+      const read = readRootsFile(file, closed);
+      return 'problems' in read ? read.problems.map(({ path, message }) => `${path}: ${message}`) : [];
+    };
+    const wrong: [object, RegExp][] = [
+      [{ path: join(dir, 'none') }, /roots.r.path: .*cannot be read: ENOENT/],
+      [{ path: join(dir, 'file') }, /is not a directory/],
+      [{ path: '/' }, /is the root directory of this machine/],
+      [{ path: dir }, /contains .*data of execd/],
+      [{ path: place('open', 0o777) }, /every user of this machine can change/],
+      [{ path: place('closed', 0o700) }, /commands cannot read/],
+      [{ path: 'relative' }, /must be an absolute path/],
+      [{ path: good, more: 1 }, /more/],
+    ];
+    for (const [root, message] of wrong) t.match(problemsOf({ r: root }).join(), message);
+    t.match(problemsOf({ 'A b': { path: good } }).join(), /must be 1 to 100/);
+    const roots = {
+      all: { path: join(dir, 'link'), users: 'any' },
+      some: { path: good, users: ['ann'], operations: ['op'] },
+      none: { path: good },
+    };
+    t.strictSame(problemsOf(roots), []);
+    const live = liveRoots({ path: file, closed: () => [] });
+    const apply = live.file.prepare();
+    t.type(apply, 'function');
+    (apply as () => void)();
+    const pathOf = (name: string, userId: string, operation: string | null = null) =>
+      live.pathOf(name, { userId, operation });
+    t.strictSame(
+      [pathOf('all', 'bob'), pathOf('some', 'ann'), pathOf('some', 'bob'), pathOf('some', 'bob', 'op')],
+      [good, good, null, good],
+      'links are followed once',
+    );
+    t.strictSame([pathOf('none', 'ann'), pathOf('gone', 'ann')], [null, null]);
+    t.end();
+  },
+);

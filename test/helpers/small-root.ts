@@ -7,8 +7,14 @@ const TOOLS = ['sh', 'cat', 'ls', 'dd', 'id', 'readlink', 'mkdir', 'ln', 'sleep'
 
 /** Makes it in a directory that is there. */
 export function makeSmallRoot(dir: string): string {
-  const found = TOOLS.map((tool) => execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim());
-  const linked = execFileSync('ldd', found.map((path) => realpathSync(path)), { encoding: 'utf8' });
+  const found = TOOLS.map((tool) =>
+    execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim(),
+  );
+  const linked = execFileSync(
+    'ldd',
+    found.map((path) => realpathSync(path)),
+    { encoding: 'utf8' },
+  );
   const libraries = new Set(linked.match(/\/\S+\.so\S*/g)?.map((path) => path.replace(/:$/, '')));
   const copy = (from: string, to: string) => {
     mkdirSync(dirname(to), { recursive: true, mode: 0o755 });

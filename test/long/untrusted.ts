@@ -1,7 +1,15 @@
 // The recipe of docs/untrusted-python.md as it stands: its files, its commands and what it says they print, with a root directory
 // that is made of the Python of this machine.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
@@ -63,7 +71,7 @@ const script = steps
   .map(({ command }) => `${command.replaceAll('localhost:8080', new URL(server.url).host)}\necho '${MARK}'`)
   .join('\n');
 const said = execFileSync('bash', ['-c', script], {
-  encoding: 'utf8',
+  ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 300_000 },
   env: {
     ...{ PATH: `${join(dir, 'path')}:${process.env.PATH}`, EXECD_URL: server.url },
     ...{ XDG_STATE_HOME: dir, XDG_CONFIG_HOME: dir },
@@ -71,7 +79,10 @@ const said = execFileSync('bash', ['-c', script], {
 }).split(`${MARK}\n`);
 steps.forEach(({ command, expected }, i) => {
   const got = (said[i] ?? '').trim();
-  check(got === expected, `${command.split('\n')[0]}${got === expected ? '' : `\n${got}\ninstead of\n${expected}`}`);
+  check(
+    got === expected,
+    `${command.split('\n')[0]}${got === expected ? '' : `\n${got}\ninstead of\n${expected}`}`,
+  );
 });
 await server.stop();
 finish();

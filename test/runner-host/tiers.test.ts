@@ -641,11 +641,22 @@ at('sandbox', 'with another root directory it sees that one and nothing of this 
   ];
   for (const [command, expected] of tries) t.match(await inRoot(command), expected, command);
   t.notMatch(await inRoot('cat /proc/self/mountinfo'), new RegExp(`${outside}/secret`));
-  t.equal(await said(host, 'echo on', { program: '/bin/sh', root }), 'on', 'one execution leaves nothing to the next');
+  t.equal(
+    await said(host, 'echo on', { program: '/bin/sh', root }),
+    'on',
+    'one execution leaves nothing to the next',
+  );
   t.equal(await inRoot('ls /tmp'), '');
+  const bomb = await host.run('f() { f | f & }; f; sleep 60', {
+    ...{ program: '/bin/sh', root, limits: { processes: 20 } },
+  });
+  t.match(bomb, { cause: 'resource_limit', limit: 'processes' }, 'a fork bomb is over soon');
   const refusals: [Partial<RawStart>, object][] = [
     [{ root: 'python' }, { reason: 'isolation_unavailable', message: /no root directory python/ }],
-    [{ root: join(outside, 'none') }, { reason: 'isolation_unavailable', message: /none cannot be read: No such/ }],
+    [
+      { root: join(outside, 'none') },
+      { reason: 'isolation_unavailable', message: /none cannot be read: No such/ },
+    ],
     [{ root, program: '/usr/bin/python3' }, { reason: 'program_not_found' }],
   ];
   for (const [more, refusal] of refusals) {

@@ -157,8 +157,7 @@ function findProgram(
       if (name === undefined && spec.root === undefined) return { grant };
       if (name === undefined)
         why = `${whose} may run ${spec.program} only without root; a template with roots allows it.`;
-      else
-        why = `${whose} may not set the environment variable ${quoted(name)} for ${spec.program}.`;
+      else why = `${whose} may not set the environment variable ${quoted(name)} for ${spec.program}.`;
     } else if ('template' in grant) {
       const misfit = fits(grant.template, spec);
       if (misfit === null) return { grant };

@@ -117,7 +117,9 @@ function confinement(
 }
 
 function unfit(field: string, message: string): RefusedError {
-  return new RefusedError('validation', `/${field}: ${message}`, { fields: [{ field: `/${field}`, message }] });
+  return new RefusedError('validation', `/${field}: ${message}`, {
+    fields: [{ field: `/${field}`, message }],
+  });
 }
 
 const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;

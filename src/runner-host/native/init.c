@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,7 +88,24 @@ static void settle(void) {
   refuse((struct refusal){ISOLATION_UNAVAILABLE, path});
 }
 
+/** Above the limit, so that threads and what is being reaped have room; the host looks for the limit itself. */
+#define MOST_PROCESSES(limit) ((rlim_t)(limit) * 4 + 256)
+
+/**
+ * A user has a count of its own in each user namespace (since Linux 5.14): here it holds what forks faster than the host looks.
+ * Where the kernel counts a user once for all, it would count other commands, too.
+ */
+static void bound_processes(void) {
+  struct utsname name;
+  int major = 0, minor = 0;
+  bool is_own = uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 && major * 100 + minor >= 514;
+  int64_t limit = start->limits[LIMIT_PROCESSES];
+  if (!is_own || limit < 0 || limit > INT32_MAX) return;
+  setrlimit(RLIMIT_NPROC, &(struct rlimit){MOST_PROCESSES(limit), MOST_PROCESSES(limit)});
+}
+
 static void start_command(void) {
+  bound_processes();
   char *file = NULL;
   struct refusal refusal;
   struct spawn_options options = {.stdio = {STDIO, STDIO + 1, STDIO + 2}, .has_terminal = start->scalars[TTY_COLS] > 0};

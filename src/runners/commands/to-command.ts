@@ -57,7 +57,11 @@ export function toCommand(
 }
 
 /** One that has gone since keeps its name, which is no path: the host refuses it. */
-function rootOf({ spec, userId }: RunningExecution, { root }: FilledProcessWork, roots: Roots): string | null {
+function rootOf(
+  { spec, userId }: RunningExecution,
+  { root }: FilledProcessWork,
+  roots: Roots,
+): string | null {
   if (root === undefined) return null;
   const operation = spec.kind === 'operation' ? spec.name : null;
   return roots.pathOf(root, { userId, operation }) ?? root;
