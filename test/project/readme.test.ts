@@ -190,7 +190,9 @@ t.test('scripts and programs of a private directory are not part of the checkout
 
 /** The first one counts hits of the cache. The last one makes a key, without which nobody is let in afterwards. */
 const [FIRST, LAST] = ['docs/policies.md', 'docs/api-keys.md'];
-const others = globSync('docs/**/*.md').filter((file) => file !== FIRST && file !== LAST);
+/** Needs a root directory, and runs what is hostile: test/long/untrusted.ts. */
+const APART = 'docs/untrusted-python.md';
+const others = globSync('docs/**/*.md').filter((file) => ![FIRST, LAST, APART].includes(file));
 const documents = [FIRST, 'README.md', ...others, LAST];
 for (const file of documents) {
   const text = readFileSync(file, 'utf8');
