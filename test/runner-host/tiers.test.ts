@@ -628,7 +628,7 @@ at('sandbox', 'with another root directory it sees that one and nothing of this 
   const tries: [string, RegExp][] = [
     [`cat ${outside}/secret`, /No such file/],
     ['cat /escape/secret /opt/climb/secret', /No such file[^]*No such file/],
-    ['cat /proc/1/root/etc/hostname /proc/1/environ', /No such file|denied/],
+    ['cat /proc/1/environ; cd /proc/1/root', /denied[^]*(denied|can't cd)/],
     [': > /etc/new', /Read-only|cannot create/],
     [': > /new', /Read-only|cannot create|denied/],
     [': > /usr/bin/cat', /Read-only|cannot create|denied/],
