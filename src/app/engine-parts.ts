@@ -25,7 +25,20 @@ export interface EngineMates {
 
 export function buildEngine(
   { config, log, clock, overrides, places }: Setting,
-  { store, journal, runner, requests, rules, secrets, roots, operations, prices, hasCredits, keys, tracing }: Parts,
+  {
+    store,
+    journal,
+    runner,
+    requests,
+    rules,
+    secrets,
+    roots,
+    operations,
+    prices,
+    hasCredits,
+    keys,
+    tracing,
+  }: Parts,
   { circuits, conditions, onScheduleRun, gone }: EngineMates,
 ): Engine {
   const traces = createTraceIds();

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 960bb6991a141f7f77a3e2846ed44274af691259a797b4e8422c15b80d198584.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 352abc31f410bf7486e7be38960b90cfc01a76f50aa9d54e7e7351aef74f3028.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2032,6 +2032,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2074,6 +2083,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2121,6 +2139,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2168,6 +2195,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2293,6 +2329,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2340,6 +2385,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2392,6 +2446,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2444,6 +2507,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2588,6 +2660,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2632,6 +2713,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2681,6 +2771,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -2730,6 +2829,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -3455,7 +3563,7 @@ export interface components {
          * @description What went wrong. docs/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_roots_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -4068,6 +4176,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -4119,6 +4236,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -4175,6 +4301,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -4231,6 +4366,15 @@ export interface components {
             files?: components["schemas"]["Files"];
             artifacts?: components["schemas"]["Artifacts"];
             progress?: components["schemas"]["Progress"];
+            /**
+             * @description The least isolation of its process. Default, and never less: as the policy has it.
+             * @enum {string}
+             */
+            isolation?: "none" | "supervised" | "uid" | "sandbox";
+            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            network?: boolean;
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
@@ -6826,6 +6970,7 @@ export interface components {
          *
          *     - `invalid_operations_file`: The operations file is invalid
          *     - `invalid_credits_file`: The credits file is invalid
+         *     - `invalid_roots_file`: The roots file is invalid
          *     - `invalid_keys_file`: The keys file is invalid
          *     - `invalid_secrets_file`: The secrets file is invalid
          *     - `invalid_policy_file`: The policy file is invalid

@@ -455,7 +455,8 @@ function intakeOf(
 ): Intake {
   const { store, clock, commit, standing, schedulers, policies, cache, joins, hits, rates } = parts;
   const { files, runs, underWay, queries, changing } = parts;
-  const { policy, resolve, planOf, rules, secrets, roots, isRevoked, credits, newId, newTrace, runner } = deps;
+  const { policy, resolve, planOf, rules, secrets, roots, isRevoked, credits, newId, newTrace, runner } =
+    deps;
   return new Intake({
     ...{ policy, resolve, planOf, secrets, roots, isRevoked, credits, newId, newTrace },
     ...{ store, clock, commit, schedulers, policies, cache, joins, hits, rates, files, ...ofPlans },
