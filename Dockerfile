@@ -1,6 +1,6 @@
 # The service as an image. The last stage is the service; `--target tools` adds what commands often need.
 #
-#   docker build -t execd .                        how to run it: docs/deploy.md
+#   docker build -t execd .                        how to run it: docs/operate/deploy.md
 #   docker build -t execd-tools --target tools .
 
 # A Debian with a C library and coreutils, because users' commands need them. A release may pin it by digest.
@@ -33,7 +33,7 @@ RUN npm run --silent sbom -- --omit optional > sbom.cdx.json
 # ----------------------------------------------------------------------------------------------- runtime
 FROM ${NODE_IMAGE} AS runtime
 
-# No bubblewrap: a container does not let it make namespaces (docs/isolation.md).
+# No bubblewrap: a container does not let it make namespaces (docs/operate/isolation.md).
 # tini reaps the orphans of users' commands, which Node as process 1 would leave as zombies.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \

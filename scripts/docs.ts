@@ -1,4 +1,4 @@
-// Writes what is generated of the documentation: .env.example, docs/metrics.md, and the table of docs/errors.md.
+// Writes what is generated of the documentation: .env.example, docs/reference/metrics.md, and the table of docs/reference/errors.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { envExample } from '../src/config/load.ts';
 import { TRACING_VARIABLES } from '../src/config/tracing-settings.ts';
@@ -50,7 +50,7 @@ export function withTables(text: string, tables = errorTables()): string {
   return before + BEGIN + tables + END + after;
 }
 
-/** docs/metrics.md, from the catalogue. */
+/** docs/reference/metrics.md, from the catalogue. */
 export function metricsDocument(): string {
   const sections = Object.entries(SUBJECTS).map(([subject, metrics]) => {
     const rows = Object.values(metrics as Record<string, MetricSpec>).map((one) => {
@@ -98,8 +98,8 @@ function exampleOf({ name, type, labels, query }: MetricSpec): string {
 
 if (import.meta.main) {
   writeFileSync(root('.env.example'), envExample());
-  writeFileSync(root('docs/metrics.md'), metricsDocument());
-  const tracing = root('docs/tracing.md');
+  writeFileSync(root('docs/reference/metrics.md'), metricsDocument());
+  const tracing = root('docs/operate/tracing.md');
   writeFileSync(tracing, withTables(readFileSync(tracing, 'utf8'), tracingTable()));
-  writeFileSync(root('docs/errors.md'), withTables(readFileSync(root('docs/errors.md'), 'utf8')));
+  writeFileSync(root('docs/reference/errors.md'), withTables(readFileSync(root('docs/reference/errors.md'), 'utf8')));
 }

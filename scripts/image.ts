@@ -1,4 +1,4 @@
-// Builds the image and proves what docs/deploy.md says of it, in containers as locked down as in Kubernetes.
+// Builds the image and proves what docs/operate/deploy.md says of it, in containers as locked down as in Kubernetes.
 // For root on Debian; needs npm on the PATH, and installs by apt what else is missing. All that it makes lies
 // in one directory, which is gone afterwards.
 //

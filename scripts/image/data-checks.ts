@@ -5,7 +5,7 @@ import type { Containers } from './containers.ts';
 import { type Service, within } from './service.ts';
 import { stdoutOf } from './service-checks.ts';
 
-/** As docs/deploy.md has it. */
+/** As docs/operate/deploy.md has it. */
 const BACKUP = `const { backup, DatabaseSync } = require("node:sqlite");
 backup(new DatabaseSync("/data/execd.db", { readOnly: true }), "/data/backup.db");`;
 const READ_BACKUP = `const copy = new (require("node:sqlite").DatabaseSync)("/data/backup.db");

@@ -1,4 +1,4 @@
-// What docs/deploy.md says of a service that runs: who may ask, what its commands can do, and what it survives.
+// What docs/operate/deploy.md says of a service that runs: who may ask, what its commands can do, and what it survives.
 import { deepEqual, equal, match } from 'node:assert/strict';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import type { Check } from './checks.ts';

@@ -302,7 +302,7 @@ const BURN_ALERTS = Object.entries(SLIS).flatMap(([sli, { bad, all, what }]) =>
 export const ALERTS: readonly Alert[] = [...SERVER, ...QUEUE, ...STORE, ...RATIOS, ...BURN_ALERTS];
 
 /** Where the section of each alert is. */
-const RUNBOOK = 'docs/monitoring.md';
+const RUNBOOK = 'docs/operate/monitoring.md';
 
 /** The groups, as Prometheus reads them. */
 export function ruleGroups(): { groups: object[] } {

@@ -25,7 +25,7 @@ const USAGE = `npm run import -- FILE [--user USER] [--as-of-now] [--dry-run]
   --as-of-now  every record counts as ended now, also for its retention
   --dry-run    only says what would become of the records
 
-Stop execd first. docs/from-other-systems.md describes the records.
+Stop execd first. docs/guides/from-other-systems.md describes the records.
 `;
 
 class UsageError extends Error {}

@@ -1,4 +1,4 @@
-// How the command line ends. docs/cli.md has the same table.
+// How the command line ends. docs/reference/cli.md has the same table.
 import { constants } from 'node:os';
 import type { Execution, Plan } from '../client/index.ts';
 

@@ -31,7 +31,7 @@ export const SETTINGS = {
     schema: z.string().min(1),
     default: '127.0.0.1',
     unit: 'address',
-    about: 'Address to listen on. Any address but loopback requires API keys or tokens (docs/api-keys.md).',
+    about: 'Address to listen on. Any address but loopback requires API keys or tokens (docs/operate/api-keys.md).',
   },
   EXECUTION_PORT: {
     schema: whole(0, 65_535),
@@ -88,13 +88,13 @@ export const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'File with API keys, in addition to those of the store (docs/api-keys.md). Reloaded on SIGHUP. Without any key, execd listens on loopback only, and everyone on this machine is the user "local".',
+      'File with API keys, in addition to those of the store (docs/operate/api-keys.md). Reloaded on SIGHUP. Without any key, execd listens on loopback only, and everyone on this machine is the user "local".',
   },
   EXECUTION_CONSOLE: {
     schema: flag,
     default: 'true',
     unit: 'true | false',
-    about: 'Serve the web console (docs/console.md). It shows nothing that the key of its user may not see.',
+    about: 'Serve the web console (docs/reference/console.md). It shows nothing that the key of its user may not see.',
   },
   EXECUTION_CONSOLE_PATH: {
     schema: z
@@ -114,7 +114,7 @@ export const SETTINGS = {
     default: 'true',
     unit: 'true | false',
     about:
-      'Serve POST /mcp, by which AI agents use execd with the rights of their key (Model Context Protocol; docs/mcp.md).',
+      'Serve POST /mcp, by which AI agents use execd with the rights of their key (Model Context Protocol; docs/reference/mcp.md).',
   },
   EXECUTION_OIDC_ISSUER: {
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
@@ -154,14 +154,14 @@ export const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'Policy file: who may run what, and how much (docs/policy-file.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: may_run of each key decides.',
+      'Policy file: who may run what, and how much (docs/operate/policy-file.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: may_run of each key decides.',
   },
   EXECUTION_SECRETS_FILE: {
     schema: path.optional(),
     default: undefined,
     unit: 'path',
     about:
-      'Secrets file: secrets that requests may name (docs/secrets.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: no secrets.',
+      'Secrets file: secrets that requests may name (docs/operate/secrets.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: no secrets.',
   },
   EXECUTION_REDACT_SECRETS: {
     schema: flag,
@@ -186,7 +186,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'URL',
     about:
-      'Keep the store in this PostgreSQL database (docs/postgres.md). Logs and files stay in the data directory. Unset: the embedded store in the data directory.',
+      'Keep the store in this PostgreSQL database (docs/operate/postgres.md). Logs and files stay in the data directory. Unset: the embedded store in the data directory.',
   },
   EXECUTION_DATABASE_CONNECTIONS: {
     schema: whole(1, 100),
@@ -455,7 +455,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'Operations file (docs/operations.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload.',
+      'Operations file (docs/concepts/operations.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload.',
   },
   EXECUTION_RUNNER_HOST: {
     schema: z.enum(['auto', 'native', 'node']),
@@ -476,7 +476,7 @@ export const SETTINGS = {
     default: 'auto',
     unit: 'auto | none | supervised | uid | sandbox',
     about:
-      'Weakest isolation of commands (docs/isolation.md). auto: supervised with the native host, else none.',
+      'Weakest isolation of commands (docs/operate/isolation.md). auto: supervised with the native host, else none.',
   },
   EXECUTION_UIDS: {
     schema: z
@@ -512,7 +512,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'Roots file: root directories that requests can name for their sandbox (docs/untrusted-python.md). JSON or YAML. Unset: none.',
+      'Roots file: root directories that requests can name for their sandbox (docs/guides/untrusted-python.md). JSON or YAML. Unset: none.',
   },
   EXECUTION_SANDBOX_HIDE: {
     schema: z
@@ -522,14 +522,14 @@ export const SETTINGS = {
     default: '',
     unit: 'paths, comma-separated',
     about:
-      'More files and directories that commands in a sandbox cannot see, in addition to the data directory and the files of the operator (docs/isolation.md).',
+      'More files and directories that commands in a sandbox cannot see, in addition to the data directory and the files of the operator (docs/operate/isolation.md).',
   },
   EXECUTION_CREDITS_FILE: {
     schema: path.optional(),
     default: undefined,
     unit: 'path',
     about:
-      'Credits file: prices of executions (docs/credits.md). JSON or YAML. Unset: credits are off and everything is free.',
+      'Credits file: prices of executions (docs/operate/credits.md). JSON or YAML. Unset: credits are off and everything is free.',
   },
   EXECUTION_CHARGE_WORKERS: {
     schema: whole(1, 64),
@@ -580,7 +580,7 @@ export const SETTINGS = {
     schema: whole(1, 1_000_000),
     default: '10000',
     unit: 'connections',
-    about: 'Most open streams of events (docs/events.md). execd rejects more with 429.',
+    about: 'Most open streams of events (docs/reference/events.md). execd rejects more with 429.',
   },
   EXECUTION_EVENT_HANDLERS: {
     schema: z
@@ -598,7 +598,7 @@ export const SETTINGS = {
     schema: httpUrl.optional(),
     default: undefined,
     unit: 'URL',
-    about: 'URL to which the handler "webhook" sends events (docs/webhooks.md).',
+    about: 'URL to which the handler "webhook" sends events (docs/reference/webhooks.md).',
   },
   EXECUTION_EVENT_WEBHOOK_SECRET_FILE: {
     schema: path.optional(),
@@ -654,7 +654,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'seconds',
     about:
-      'Most CPU time of all processes of an execution (docs/executions.md): the default and the maximum of limits.cpu_s. Unset: no limit.',
+      'Most CPU time of all processes of an execution (docs/concepts/executions.md): the default and the maximum of limits.cpu_s. Unset: no limit.',
   },
   EXECUTION_LIMIT_MEMORY_BYTES: {
     schema: whole(1024 * 1024, 1024 * GIB).optional(),

@@ -15,7 +15,7 @@ export interface TracingSettings {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Every variable that execd reads, and what it is for: docs/tracing.md lists them. */
+/** Every variable that execd reads, and what it is for: docs/operate/tracing.md lists them. */
 export const TRACING_VARIABLES = {
   OTEL_SDK_DISABLED: 'true switches traces off, whatever else is set.',
   OTEL_TRACES_EXPORTER: '"otlp" switches traces on; "none" switches them off.',

@@ -1,5 +1,5 @@
 // The catalogue: every error that a client can meet, as a refused request (with an HTTP status) or as the end of
-// an execution (without one). Nothing else may be answered. docs/errors.md lists the same rows; a test compares.
+// an execution (without one). Nothing else may be answered. docs/reference/errors.md lists the same rows; a test compares.
 
 export const ERROR_CODES = {
   E001: 'VALIDATION_ERROR',

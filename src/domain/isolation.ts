@@ -1,4 +1,4 @@
-// Isolation tiers: how far a command is kept from the server, from other commands and from the machine. docs/isolation.md
+// Isolation tiers: how far a command is kept from the server, from other commands and from the machine. docs/operate/isolation.md
 // says what each of them keeps apart.
 
 /** From the weakest to the strongest. */

@@ -17,8 +17,8 @@ export interface StartFacts {
 export function startLines(facts: StartFacts): string {
   const { version, address, metricsAddress, dataDir, needsKey, isRoot, drainS } = facts;
   const access = needsKey
-    ? 'each request needs an API key or a token (docs/api-keys.md)'
-    : `no API keys: every user of this machine can run commands${isRoot ? ' as root' : ''} (docs/api-keys.md)`;
+    ? 'each request needs an API key or a token (docs/operate/api-keys.md)'
+    : `no API keys: every user of this machine can run commands${isRoot ? ' as root' : ''} (docs/operate/api-keys.md)`;
   const rows: [string, string][] = [
     ['API', `${address}/v1`],
     ['Docs', `${address}/docs`],

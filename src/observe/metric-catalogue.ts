@@ -1,4 +1,4 @@
-// Every metric of execd: its name, type, labels and meaning, and how it is asked for. docs/metrics.md is made of it. Labels are closed
+// Every metric of execd: its name, type, labels and meaning, and how it is asked for. docs/reference/metrics.md is made of it. Labels are closed
 // sets or names that the operator gives, never a user, an id or a command. Names without the prefix are those of the source systems.
 
 export interface MetricSpec<L extends string = string> {

@@ -1,4 +1,4 @@
-// The control protocol between server and runner host, pure: frames to values and back. docs/runner-protocol.md is its
+// The control protocol between server and runner host, pure: frames to values and back. docs/internals/runner-protocol.md is its
 // description for other implementations; every host must pass test/helpers/host-contract.ts.
 //
 //   frame  = u32 length of the rest · u8 version · u8 type · body          (big-endian)
@@ -32,7 +32,7 @@ export type Signal = (typeof SIGNALS)[number];
 export const STOP_SCOPES = ['all', 'main'] as const;
 export type StopScope = (typeof STOP_SCOPES)[number];
 
-/** How far a command is kept from everything else, from the weakest to the strongest; docs/isolation.md. */
+/** How far a command is kept from everything else, from the weakest to the strongest; docs/operate/isolation.md. */
 export const TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
 export type Tier = (typeof TIERS)[number];
 

@@ -182,7 +182,7 @@ fault('setuid binary, file capabilities', async (t, it) => {
   const isNative =
     (await it.get<{ runner_host: { name: string } }>('/v1/stats')).runner_host.name === 'native';
   const end = await it.run('grep NoNewPrivs /proc/self/status');
-  // The Node host cannot (docs/runner-hosts.md).
+  // The Node host cannot (docs/operate/runner-hosts.md).
   t.match(stdoutOf(end), isNative ? /NoNewPrivs:\s+1/ : /NoNewPrivs:\s+0/);
 });
 

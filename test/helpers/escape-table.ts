@@ -1,4 +1,4 @@
-// The table of docs/isolation.md that says what gets away from a cancel: read, and written (npm run generate:escapes).
+// The table of docs/operate/isolation.md that says what gets away from a cancel: read, and written (npm run generate:escapes).
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { escapes, whatGetsAway } from './escapes.ts';
@@ -62,10 +62,10 @@ if (import.meta.main) {
         new Map(found.map(({ name, gotAway }) => [name, gotAway || before?.get(name) === true])),
       );
     }
-    const text = readFileSync('docs/isolation.md', 'utf8');
+    const text = readFileSync('docs/operate/isolation.md', 'utf8');
     const [head = '', rest = ''] = text.split(BEGIN);
     writeFileSync(
-      'docs/isolation.md',
+      'docs/operate/isolation.md',
       `${head}${BEGIN}\n${escapeTable(table)}\n\n${END}${rest.split(END)[1]}`,
     );
     t.pass('written');

@@ -1,4 +1,4 @@
-// The control protocol as docs/runner-protocol.md describes it, written a second time on purpose: the contract suite of
+// The control protocol as docs/internals/runner-protocol.md describes it, written a second time on purpose: the contract suite of
 // runner hosts shares no code with any host.
 import { Buffer } from 'node:buffer';
 

@@ -39,7 +39,7 @@ await recipe('go', ['go', 'version'], (file) => ['go', 'run', file], {
 await server.stop();
 finish();
 
-/** Runs the program of docs/clients.md in a language, where the machine has it. */
+/** Runs the program of docs/reference/clients.md in a language, where the machine has it. */
 async function recipe(
   language: string,
   probe: [string, ...string[]],
@@ -49,7 +49,7 @@ async function recipe(
   const [tool, ...args] = probe;
   if ((await execa(tool, args, { reject: false })).failed)
     return console.log(`skip  the recipe for ${language}: \`${probe.join(' ')}\` fails here`);
-  const document = readFileSync('docs/clients.md', 'utf8');
+  const document = readFileSync('docs/reference/clients.md', 'utf8');
   const source = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(document)?.[1] ?? '';
   const path = join(scratch(), file);
   writeFileSync(path, source);

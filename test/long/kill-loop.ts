@@ -1,5 +1,5 @@
 // Rounds of kill -9 at a random moment under load: of the server, of its runner host, or of a server that is just starting.
-// After each round all guarantees of docs/guarantees.md that a crash could break are checked; side effects are the proof of
+// After each round all guarantees of docs/concepts/guarantees.md that a crash could break are checked; side effects are the proof of
 // what has run. The report says what there was.
 //
 //   npm run test:kill-loop -- 20           so many rounds (50), each of them a second or two

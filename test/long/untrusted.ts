@@ -1,4 +1,4 @@
-// The recipe of docs/untrusted-python.md as it stands: its files, its commands and what it says they print, with a root directory
+// The recipe of docs/guides/untrusted-python.md as it stands: its files, its commands and what it says they print, with a root directory
 // that is made of the Python of this machine.
 import { execFileSync } from 'node:child_process';
 import {
@@ -13,7 +13,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
-const DOCUMENT = readFileSync('docs/untrusted-python.md', 'utf8');
+const DOCUMENT = readFileSync('docs/guides/untrusted-python.md', 'utf8');
 
 /** A root directory with a shell, Python, its library and what both are linked with. */
 function makeRoot(root: string): void {

@@ -54,16 +54,16 @@ t.test(
   },
 );
 
-t.test('docs/errors.md lists the catalogue, no more and no less (npm run generate)', async (t) => {
-  t.equal(read('docs/errors.md'), withTables(read('docs/errors.md')));
+t.test('docs/reference/errors.md lists the catalogue, no more and no less (npm run generate)', async (t) => {
+  t.equal(read('docs/reference/errors.md'), withTables(read('docs/reference/errors.md')));
 });
 
-t.test('docs/tracing.md lists every variable (npm run generate)', async (t) => {
-  t.equal(withTables(read('docs/tracing.md'), tracingTable()), read('docs/tracing.md'));
+t.test('docs/operate/tracing.md lists every variable (npm run generate)', async (t) => {
+  t.equal(withTables(read('docs/operate/tracing.md'), tracingTable()), read('docs/operate/tracing.md'));
 });
 
-t.test('docs/metrics.md lists every metric (npm run generate)', async (t) => {
-  t.equal(read('docs/metrics.md'), metricsDocument());
+t.test('docs/reference/metrics.md lists every metric (npm run generate)', async (t) => {
+  t.equal(read('docs/reference/metrics.md'), metricsDocument());
 });
 
 t.test('.env.example is what the code says (npm run generate), and is itself a configuration', async (t) => {

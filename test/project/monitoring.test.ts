@@ -41,7 +41,7 @@ t.test('rules and dashboards ask for metrics that there are, and each alert has 
       t.ok(known || ofNode.test(one) || one === 'histogram_quantile' || one === 'predict_linear', one);
     }
   }
-  const document = read('docs/monitoring.md');
+  const document = read('docs/operate/monitoring.md');
   for (const { name } of ALERTS) t.ok(document.includes(`\n### ${name}\n`), name);
   for (const { panels } of DASHBOARDS)
     t.ok(panels.length <= 6 && panels.every((one) => one.queries.length <= 5));

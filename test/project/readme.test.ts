@@ -96,9 +96,9 @@ const HOOKS = {
 
 /** What the examples of a document say they need. */
 const SETTINGS: Record<string, Record<string, string>> = {
-  'docs/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
-  'docs/operations.md': { EXECUTION_OPERATIONS_FILE: 'plan-operations.yaml' },
-  'docs/hooks.md': HOOKS,
+  'docs/operate/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
+  'docs/concepts/operations.md': { EXECUTION_OPERATIONS_FILE: 'plan-operations.yaml' },
+  'docs/reference/hooks.md': HOOKS,
   'docs/guides/github-webhooks.md': HOOKS,
 };
 
@@ -189,9 +189,9 @@ t.test('scripts and programs of a private directory are not part of the checkout
 });
 
 /** The first one counts hits of the cache. The last one makes a key, without which nobody is let in afterwards. */
-const [FIRST, LAST] = ['docs/policies.md', 'docs/api-keys.md'];
+const [FIRST, LAST] = ['docs/concepts/policies.md', 'docs/operate/api-keys.md'];
 /** Needs a root directory, and runs what is hostile: test/long/untrusted.ts. */
-const APART = 'docs/untrusted-python.md';
+const APART = 'docs/guides/untrusted-python.md';
 const others = globSync('docs/**/*.md').filter((file) => ![FIRST, LAST, APART].includes(file));
 const documents = [FIRST, 'README.md', ...others, LAST];
 for (const file of documents) {

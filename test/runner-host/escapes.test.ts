@@ -1,14 +1,14 @@
-// What gets away from a cancel at each isolation tier: the table of docs/isolation.md, cell by cell.
+// What gets away from a cancel at each isolation tier: the table of docs/operate/isolation.md, cell by cell.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { ESCAPE_TIERS, escapeTable, tableOf } from '../helpers/escape-table.ts';
 import { isLongRun } from '../helpers/rounds.ts';
 import { whatGetsAway } from '../helpers/escapes.ts';
 
-const table = tableOf(readFileSync('docs/isolation.md', 'utf8'));
+const table = tableOf(readFileSync('docs/operate/isolation.md', 'utf8'));
 
 for (const { name, command, tier, column, whyNot } of isLongRun ? ESCAPE_TIERS : []) {
-  t.test(`the escapes at the tier ${name} end as docs/isolation.md says`, async (t) => {
+  t.test(`the escapes at the tier ${name} end as docs/operate/isolation.md says`, async (t) => {
     if (whyNot !== null) return void t.pass(`not tried: ${whyNot}`);
     const found = await whatGetsAway(t, command, tier);
     t.same(
@@ -19,5 +19,5 @@ for (const { name, command, tier, column, whyNot } of isLongRun ? ESCAPE_TIERS :
 }
 
 t.test('the table is written as its producer writes it', async (t) => {
-  t.ok(readFileSync('docs/isolation.md', 'utf8').includes(escapeTable(table)));
+  t.ok(readFileSync('docs/operate/isolation.md', 'utf8').includes(escapeTable(table)));
 });

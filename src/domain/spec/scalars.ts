@@ -1,5 +1,5 @@
 // Numbers that a spec says of its process and that go to the runner host as they are: a line here, its use in each host, and
-// nothing in between (docs/architecture.md shows which files).
+// nothing in between (docs/concepts/architecture.md shows which files).
 import { z } from 'zod';
 
 interface ScalarWords {

@@ -1,5 +1,5 @@
 // The clocks of an execution: how each is asked for, kept and shown. A line here and its effect, and nothing in between
-// (docs/architecture.md shows which files). Those of the wire end in `_ms`.
+// (docs/concepts/architecture.md shows which files). Those of the wire end in `_ms`.
 import { z } from 'zod';
 
 interface TimeWords {

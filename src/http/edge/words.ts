@@ -7,7 +7,7 @@ import { KINDS } from '../../domain/kinds.ts';
 
 export const errorType = z
   .enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]])
-  .describe('What went wrong. docs/errors.md lists all types.');
+  .describe('What went wrong. docs/reference/errors.md lists all types.');
 export const errorCode = z
   .enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES])
   .describe('Coarse code of the error.');

@@ -34,7 +34,7 @@ export function attachRoute(app: FastifyInstance, options: AttachRouteOptions): 
       operationId: 'attachExecution',
       summary: 'Attach to an execution by WebSocket',
       description:
-        'Sends output as it is written, and takes input, signals and terminal sizes. docs/live.md has the messages. Input requires the scope `submit`, signals the scope `cancel`.',
+        'Sends output as it is written, and takes input, signals and terminal sizes. docs/reference/live.md has the messages. Input requires the scope `submit`, signals the scope `cancel`.',
       querystring: attachQuery,
       response: {
         101: { description: 'The connection is a WebSocket from here on.' },

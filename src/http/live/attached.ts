@@ -144,7 +144,7 @@ export class Attached {
   async #obey(data: Buffer, isBinary: boolean): Promise<void> {
     const message = isBinary ? inputOf(data) : messageOf(data);
     if (message === null)
-      return this.#socket.close(CLOSE.unusable, 'not a message of this route: see docs/live.md');
+      return this.#socket.close(CLOSE.unusable, 'not a message of this route: see docs/reference/live.md');
     if ('bytes' in message) return this.#feed(message);
     if (message.type === 'close_input')
       return this.#feed({ bytes: [], offset: message.offset, isLast: true });

@@ -16,7 +16,7 @@ interface Check {
   limit: { least: number } | { most: number };
 }
 
-/** The thresholds of the alert rules (docs/monitoring.md). */
+/** The thresholds of the alert rules (docs/operate/monitoring.md). */
 const CHECKS = {
   cache_hit_ratio: { about: 'Cache lookups that found a result.', limit: { least: 0.8 } },
   timeout_ratio: { about: 'Executions that timed out, of those that have ended.', limit: { most: 0.05 } },

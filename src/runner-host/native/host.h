@@ -1,4 +1,4 @@
-// The native runner host: what its parts share. docs/runner-protocol.md says what a host does; README.md beside this file
+// The native runner host: what its parts share. docs/internals/runner-protocol.md says what a host does; README.md beside this file
 // says how this one is built. One thread, the loop, owns all attempts; the other threads do what may block (start.c,
 // journal.c, dirs.c), and hand back what they have finished through the mailbox.
 #ifndef EXECD_HOST_H

@@ -1,5 +1,5 @@
 // The runner host for Linux: a small process that starts the users' processes, so that the server never forks. It reads
-// frames from its standard input and writes frames to its standard output (docs/runner-protocol.md). When the server is
+// frames from its standard input and writes frames to its standard output (docs/internals/runner-protocol.md). When the server is
 // gone, it kills everything that it has started and ends.
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// Frames to values and back (docs/runner-protocol.md). Pure: this file calls nothing of the system, so that it can be fed
+// Frames to values and back (docs/internals/runner-protocol.md). Pure: this file calls nothing of the system, so that it can be fed
 // with noise alone (test/native/fuzz-frames.c).
 #include <signal.h>
 #include <stdio.h>

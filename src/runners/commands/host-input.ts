@@ -3,7 +3,7 @@
 import type { LiveInput } from '../../domain/ports/runner.ts';
 import type { InputTaken } from '../../runner-host/protocol.ts';
 
-/** What may be on its way at a time; docs/runner-protocol.md. */
+/** What may be on its way at a time; docs/internals/runner-protocol.md. */
 const WINDOW_BYTES = 256 * 1024;
 
 export class HostInput implements LiveInput {
