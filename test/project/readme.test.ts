@@ -212,18 +212,31 @@ t.test('npm prints no wall of warnings about the versions of Node.js that packag
   t.equal(stdout.trim(), 'error');
 });
 
-t.test('every file, script and setting that the documents name is there', async (t) => {
+/** The headings of a document, as links name them. */
+function headingsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8').replaceAll(/```[^]*?```/g, '');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+t.test('every file, script, setting and heading that the documents name is there', async (t) => {
   const settings = readFileSync('.env.example', 'utf8');
   const others: string[] = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', ...Object.values(ERROR_CODES)];
-  for (const file of ['README.md', ...globSync('docs/**/*.md')]) {
+  for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/**/*.md')]) {
     const text = readFileSync(file, 'utf8');
     for (const [, name = ''] of text.matchAll(/`npm run ([a-z:-]+)`/g))
       t.ok(name in scripts, `${file}: npm run ${name}`);
     for (const [, path = ''] of text.matchAll(/`((?:src|test|docs|scripts|bench|k8s)\/[\w./-]+)`/g)) {
       t.ok(globSync(path).length > 0, `${file}: ${path}`);
     }
-    for (const [, path = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
-      t.ok(globSync(join(file, '..', path)).length > 0, `${file}: ${path}`);
+    for (const [, path = '', heading] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = path === '' ? file : join(file, '..', path);
+      t.ok(existsSync(target), `${file}: ${path}`);
+      if (heading !== undefined) t.ok(headingsOf(target).includes(heading), `${file}: ${path}#${heading}`);
     }
     for (const [name] of text.matchAll(/\bEXECUTION_[A-Z_]+[A-Z]\b/g)) {
       t.ok(others.includes(name) || settings.includes(`${name}=`), `${file}: ${name}`);
