@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 352abc31f410bf7486e7be38960b90cfc01a76f50aa9d54e7e7351aef74f3028.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 7efbfc841cb7e84ba85b570db9c8c5c32262f3899b72c712e60040279da97379.
 export interface paths {
     "/v1/executions": {
         parameters: {
