@@ -101,5 +101,8 @@ if (import.meta.main) {
   writeFileSync(root('docs/reference/metrics.md'), metricsDocument());
   const tracing = root('docs/operate/tracing.md');
   writeFileSync(tracing, withTables(readFileSync(tracing, 'utf8'), tracingTable()));
-  writeFileSync(root('docs/reference/errors.md'), withTables(readFileSync(root('docs/reference/errors.md'), 'utf8')));
+  writeFileSync(
+    root('docs/reference/errors.md'),
+    withTables(readFileSync(root('docs/reference/errors.md'), 'utf8')),
+  );
 }

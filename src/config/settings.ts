@@ -31,7 +31,8 @@ export const SETTINGS = {
     schema: z.string().min(1),
     default: '127.0.0.1',
     unit: 'address',
-    about: 'Address to listen on. Any address but loopback requires API keys or tokens (docs/operate/api-keys.md).',
+    about:
+      'Address to listen on. Any address but loopback requires API keys or tokens (docs/operate/api-keys.md).',
   },
   EXECUTION_PORT: {
     schema: whole(0, 65_535),
@@ -94,7 +95,8 @@ export const SETTINGS = {
     schema: flag,
     default: 'true',
     unit: 'true | false',
-    about: 'Serve the web console (docs/reference/console.md). It shows nothing that the key of its user may not see.',
+    about:
+      'Serve the web console (docs/reference/console.md). It shows nothing that the key of its user may not see.',
   },
   EXECUTION_CONSOLE_PATH: {
     schema: z

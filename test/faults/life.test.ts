@@ -65,7 +65,10 @@ for (const [how, command] of ESCAPES) {
       t.match(await it.cancel(id), { status: 'cancelled', outcome: { process: { survivors: 0 } } });
       t.same(withArgument(own), []);
     },
-    { skip: how !== 'a daemon' && !isNative && 'the Node host does not find it (docs/operate/runner-hosts.md)' },
+    {
+      skip:
+        how !== 'a daemon' && !isNative && 'the Node host does not find it (docs/operate/runner-hosts.md)',
+    },
   );
 }
 

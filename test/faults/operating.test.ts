@@ -71,7 +71,12 @@ t.test('weak/default/example key, key shorter than 32 bytes, world-readable key 
   writeFileSync(file, '{"keys": []}');
   await refusal(t, withFile, /must have at least one key/);
   // A short secret has not the form of a key, whatever hash stands in the file; and nothing that is shipped is one.
-  for (const shipped of [...globSync('docs/**/*.md'), 'README.md', '.env.example', ...globSync('k8s/**/*.yaml')])
+  for (const shipped of [
+    ...globSync('docs/**/*.md'),
+    'README.md',
+    '.env.example',
+    ...globSync('k8s/**/*.yaml'),
+  ])
     t.notMatch(readFileSync(shipped, 'utf8'), /ek_[A-Za-z0-9-]+_[A-Za-z0-9_-]{32}/, shipped);
 });
 
