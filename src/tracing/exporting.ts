@@ -75,7 +75,8 @@ export class Exporting {
       export: (spans, done) =>
         this.#exporter.export(spans, (result) => {
           this.#held -= spans.length;
-          const isSent = Number(result.code) === SUCCESS;
+          const code: number = result.code;
+          const isSent = code === SUCCESS;
           this.#stats[isSent ? 'exported' : 'failed'] += spans.length;
           this.#note(isSent, result.error);
           done(result);

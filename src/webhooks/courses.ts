@@ -51,9 +51,12 @@ export function courseOf(kept: string | null, record: EventRecord): Found {
     };
   }
   const last = line?.ends[0]?.[0] ?? -1;
-  if (line !== null && record.position <= last) {
-    const [, failures, previous] =
-      line.ends.find(([position]) => position <= record.position) ?? (line.ends.at(-1) as Noted);
+  const noted =
+    record.position > last
+      ? undefined
+      : (line?.ends.find(([position]) => position <= record.position) ?? line?.ends.at(-1));
+  if (noted !== undefined) {
+    const [, failures, previous] = noted;
     return { course: { failures, previous }, isCounted: true, state: null };
   }
   const failures = status === 'completed' ? 0 : (line?.failures ?? 0) + 1;

@@ -216,7 +216,7 @@ t.test('a signed delivery runs the operation for the user of its hook, once for 
     });
     const alone = await s.call(
       'POST',
-      `/v1/executions/${seen.body.id}/rerun`,
+      `/v1/executions/${String(seen.body.id)}/rerun`,
       { params: { ref: 'v9' } },
       { ...asBot, prefer: 'wait=60' },
     );

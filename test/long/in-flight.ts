@@ -201,7 +201,7 @@ async function throughFiles(name: string): Promise<void> {
     });
     const content = response?.ok === true ? await response.arrayBuffer().catch(() => null) : null;
     if (content !== null) got = createHash('sha256').update(new Uint8Array(content)).digest('hex');
-    else if (response !== null && response.status === 404) got = 'none';
+    else if (response?.status === 404) got = 'none';
     else await sleep(50);
   }
   if (status !== 'completed' || got !== digest)

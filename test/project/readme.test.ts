@@ -137,7 +137,7 @@ async function started(settings: Record<string, string>, text = ''): Promise<Sta
   if (made === undefined) {
     const first = startIn(withFiles(readersCheckout(ofFile()), text), settings);
     servers.set(by, first);
-    return await first;
+    return first;
   }
   const { it, dir } = await made;
   withFiles(dir, text);

@@ -43,4 +43,10 @@ export function DeliveriesTab({ execution: { id, webhook } }: { execution: Execu
   );
 }
 
-const TONES = { pending: 'pending', delivered: 'completed', failed: 'failed', discarded: 'skipped' } as const;
+const TONES = {
+  pending: 'pending',
+  delivered: 'completed',
+  failed: 'failed',
+  discarded: 'skipped',
+  skipped: 'skipped',
+} as const;

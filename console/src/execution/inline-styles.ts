@@ -5,11 +5,12 @@
 export function withoutInlineStyles(): () => void {
   const sheets = new Set<CSSStyleSheet>();
   const spans = HTMLSpanElement.prototype;
-  const make = document.createElement.bind(document) as (tag: string, options?: unknown) => HTMLElement;
-  document.createElement = ((tag: string, options?: unknown) =>
+  const make = Reflect.get(document, 'createElement') as (tag: string, options?: unknown) => HTMLElement;
+  const createElement = (tag: string, options?: unknown) =>
     tag === 'style'
-      ? sheetElement(make('template'), sheets)
-      : make(tag, options)) as Document['createElement'];
+      ? sheetElement(make.call(document, 'template'), sheets)
+      : make.call(document, tag, options);
+  Object.assign(document, { createElement });
   spans.setAttribute = function setAttribute(name, value) {
     if (name === 'style') this.style.cssText = value;
     else Element.prototype.setAttribute.call(this, name, value);

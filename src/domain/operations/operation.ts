@@ -460,7 +460,7 @@ export function requestAgain(
   { operation, task_id, labels, priority, timeouts, webhook }: PlanSpec & { operation: object },
   params: Readonly<Record<string, unknown>>,
 ): OperationSpec {
-  const { name, params: before } = operation as NonNullable<PlanSpec['operation']>;
+  const { name, params: before } = operation;
   const request = { kind: 'operation', name, params: { ...before, ...params } } as const;
   return present({ ...request, task_id, labels, priority, timeouts, webhook }) as OperationSpec;
 }

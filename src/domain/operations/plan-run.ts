@@ -107,7 +107,7 @@ export function fillPlan(
   const plan = { strategy: SERIAL, ...(value as object) } as unknown as FilledPlan;
   const variables = escaped(environmentOf(template, params)) as Record<string, string>;
   if (Object.keys(variables).length === 0) return { plan };
-  return { plan: withVariables(plan as unknown as JsonSchema, variables) as unknown as FilledPlan };
+  return { plan: withVariables(plan, variables) as unknown as FilledPlan };
 }
 
 function withVariables(plan: JsonSchema, variables: Readonly<Record<string, string>>): JsonSchema {

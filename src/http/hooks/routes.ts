@@ -157,7 +157,7 @@ async function answer(
     if (answer.type === 'raw') return await answerRaw(request, reply, submitted, options);
     const ended = answer.type === 'wait' && leave !== null;
     const shown = ended ? await atEnd(request, execution, answer.s, options) : execution;
-    return reply.code(isFinished(shown) ? 200 : 202).send(toRunAnswer(shown, isReplay));
+    return await reply.code(isFinished(shown) ? 200 : 202).send(toRunAnswer(shown, isReplay));
   } finally {
     leave?.();
   }

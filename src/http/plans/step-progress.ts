@@ -38,7 +38,7 @@ export async function withStepProgress(
 
 async function partOf(caller: Caller, id: string, { engine, reader }: StepProgressDeps): Promise<number> {
   try {
-    const { percent } = await reader.said(caller, await engine.get(caller, id as never));
+    const { percent } = await reader.said(caller, await engine.get(caller, id));
     return (percent ?? 0) / 100;
   } catch (error) {
     if (error instanceof RefusedError) return 0;

@@ -52,9 +52,10 @@ export class Listening {
   async #look(): Promise<void> {
     const { clock, wake } = this.#deps;
     const { signal } = this.#ending;
-    while (!signal.aborted) {
+    for (;;) {
       await clock.sleep(this.#isHearing ? LOOK_MS : POLL_MS, signal).catch(() => undefined);
-      if (!signal.aborted) wake();
+      if (signal.aborted) return;
+      wake();
     }
   }
 
@@ -63,13 +64,13 @@ export class Listening {
     const { clock } = this.#deps;
     const { signal } = this.#ending;
     const how = { clock, signal, backoff: GROWING, failed: () => undefined };
-    while (!signal.aborted) {
+    for (;;) {
       const lost = this.#connection?.lost ?? Promise.resolve();
       const rest = new AbortController();
       const isOver = AbortSignal.any([signal, rest.signal]);
       await Promise.race([lost, clock.sleep(CHECK_MS, isOver).catch(() => undefined)]);
       rest.abort();
-      if (signal.aborted) break;
+      if (signal.aborted) return;
       if (this.#connection?.isLost === false) await this.#check().catch(() => (this.#isHearing = false));
       else await untilDone(() => this.#connect(), how);
     }

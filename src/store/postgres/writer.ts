@@ -154,7 +154,7 @@ export class Writer {
 
   /** For how long the database has been there, as far as this server knows, ms. */
   get steadyMs(): number {
-    if (this.#connection === null || this.#connection.lost !== null) return 0;
+    if (this.#connection?.lost !== null) return 0;
     return this.#options.clock.monotonic() - this.#connectedAt;
   }
 
