@@ -1,6 +1,6 @@
 // The engine, and what it needs that is made for it alone.
 import { filesOf } from './files.ts';
-import { replicaOf } from './open-store.ts';
+import { factsOf, replicaOf } from './open-store.ts';
 import { VERSION } from './version.ts';
 import { createIdGenerator, createTraceIds } from '../domain/ids.ts';
 import { creditSource } from '../engine/credits/credit-source.ts';
@@ -42,9 +42,10 @@ export function buildEngine(
   { circuits, conditions, onScheduleRun, gone }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
-  const replica = replicaOf(config, VERSION);
+  const facts = factsOf(config, VERSION);
+  const replica = replicaOf(config, facts);
   return new Engine({
-    ...{ store, secrets, roots, runner, requests, circuits, clock, log, gone },
+    ...{ facts, store, secrets, roots, runner, requests, circuits, clock, log, gone },
     ...(replica === undefined ? {} : { replica }),
     rules: () => rules.current,
     isRevoked: (id) => keys.isRevoked(id),

@@ -124,7 +124,7 @@ export function engineSettings(config: Config): EngineSettings {
     resultBytes: config.EXECUTION_RESULT_BYTES,
     limits: resourcesOf(config),
     onLimit: config.EXECUTION_ON_LIMIT,
-    slots: { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP },
+    slots: slotsOf(config),
     hasNetwork: config.EXECUTION_SANDBOX_NETWORK,
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
     cacheEntryBytes: mostBytesOf(config.EXECUTION_CACHE_MAX_BYTES),
@@ -138,6 +138,12 @@ export function engineSettings(config: Config): EngineSettings {
     },
   };
 }
+
+/** How many attempts may run at a time. */
+export const slotsOf = (config: Config): EngineSettings['slots'] => ({
+  process: config.EXECUTION_MAX_CONCURRENT,
+  http: config.EXECUTION_MAX_CONCURRENT_HTTP,
+});
 
 /** What processes may use. */
 function resourcesOf(config: Config): ResourceLimits {

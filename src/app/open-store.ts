@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { Replica } from '../domain/ports/replica.ts';
+import type { Replica, ReplicaFacts } from '../domain/ports/replica.ts';
+import { slotsOf } from './from-config.ts';
 import { takeLock } from '../store/sqlite/lock.ts';
 import { SqliteStore } from '../store/sqlite/store.ts';
 
@@ -42,11 +43,17 @@ export async function storeOf(config: Config, options: StoreOptions): Promise<St
 }
 
 /** The server among those that share a database; undefined where it is alone on its store. */
-export function replicaOf(config: Config, version: string): Replica | undefined {
+export function replicaOf(config: Config, about: ReplicaFacts): Replica | undefined {
   if (config.EXECUTION_DATABASE_URL === undefined) return undefined;
-  const host = hostname();
+  const { host } = about;
   const name = config.EXECUTION_REPLICA_NAME ?? (host.replaceAll(/[^A-Za-z0-9._-]+|^[._-]+/g, '') || 'execd');
-  return { name, leaseMs: config.EXECUTION_LEASE_SECS * 1000, about: { host, version } };
+  return { name, leaseMs: config.EXECUTION_LEASE_SECS * 1000, about };
+}
+
+/** What others may know of this server. */
+export function factsOf(config: Config, version: string): ReplicaFacts {
+  const { process, http } = slotsOf(config);
+  return { host: hostname(), version, slots: { process, http } };
 }
 
 /** The data directory: one server has it at a time, and knows it again by its id. */

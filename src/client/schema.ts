@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 7efbfc841cb7e84ba85b570db9c8c5c32262f3899b72c712e60040279da97379.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 0b6baef1b3dd8ab9880de0a637e5ac6fd1af6714c09b0cd21f32b82929db3e72.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1775,6 +1775,28 @@ export interface paths {
          *     Requires the scope `admin`.
          */
         delete: operations["resume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the servers and what they run
+         * @description Lists the servers that share the PostgreSQL database and whose lease is not over. With the embedded store there is one.
+         *
+         *     Requires the scope `admin`.
+         */
+        get: operations["listRunners"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -5215,6 +5237,45 @@ export interface components {
         PauseList: {
             /** @description The oldest first. */
             items: components["schemas"]["Pause"][];
+        };
+        /** @description Slots of a server. */
+        RunnerSlots: {
+            /** @description How many attempts may run at a time; null if the server does not say. */
+            max: number | null;
+            /** @description How many attempts run. */
+            running: number;
+            /** @description Ids of what runs, the oldest first, at most 100. */
+            executions: string[];
+        };
+        /** @description A server. */
+        Runner: {
+            /** @description `EXECUTION_REPLICA_NAME`, or the host name; `only` with the embedded store. */
+            name: string;
+            /** @description Whether this server sends the response. */
+            self: boolean;
+            /** @description Its host name; null if the server does not say. */
+            host: string | null;
+            /** @description Its version; null if the server does not say. */
+            version: string | null;
+            /**
+             * Format: date-time
+             * @description When it started.
+             */
+            since: string;
+            /** @description Until when others leave its work to it; it renews that. Null with the embedded store. */
+            lease_until: string | null;
+            /** @description What it runs. */
+            slots: {
+                /** @description For commands. */
+                process: components["schemas"]["RunnerSlots"];
+                /** @description For HTTP calls. */
+                http: components["schemas"]["RunnerSlots"];
+            };
+        };
+        /** @description Servers. */
+        RunnerList: {
+            /** @description The one that has been there longest first. */
+            items: components["schemas"]["Runner"][];
         };
         /** @description Statistics of the cache since the start of the server. */
         CacheStats: {
@@ -11043,6 +11104,34 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    listRunners: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The servers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

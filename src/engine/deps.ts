@@ -5,7 +5,7 @@ import type { ExecutionId } from '../domain/ids.ts';
 import type { Blobs, PrivateFiles } from '../domain/ports/blobs.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Journal } from '../domain/ports/journal.ts';
-import type { Replica } from '../domain/ports/replica.ts';
+import type { Replica, ReplicaFacts } from '../domain/ports/replica.ts';
 import type { Command, HttpRunner, Runner } from '../domain/ports/runner.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Committed } from './feed/committer.ts';
@@ -28,6 +28,8 @@ export interface EngineDeps {
   store: Store;
   /** Left out: the only one on its store. */
   replica?: Replica;
+  /** What others may know of it. */
+  facts?: ReplicaFacts;
   /** Called when the lease of the replica is over and nothing runs any more: it is of no use. */
   gone?: () => void;
   runner: Runner;

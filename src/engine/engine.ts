@@ -25,6 +25,7 @@ import type { KeptResults } from './read/kept-results.ts';
 import type { ExecutionView, Queries, WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import type { LiveCommands } from './run/live-commands.ts';
+import type { Runners } from './read/runners.ts';
 import type { EngineHealth, EngineStats, Report, Usage } from './read/status.ts';
 import { stored } from './refusals.ts';
 import type { Schedules } from './schedules/schedules.ts';
@@ -72,6 +73,8 @@ export class Engine {
   readonly waits: Waits;
   /** What is paused. */
   readonly pauses: Pauses;
+  /** The servers on the store. */
+  readonly runners: Runners;
 
   constructor(deps: EngineDeps) {
     const parts = buildParts(deps);
@@ -81,6 +84,7 @@ export class Engine {
     this.schedules = parts.schedules;
     this.waits = parts.waits;
     this.pauses = parts.pauses;
+    this.runners = parts.runners;
     this.streams = parts.streams;
     this.commands = parts.commands;
     this.kept = parts.kept;

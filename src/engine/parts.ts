@@ -36,6 +36,7 @@ import { SubmitRates } from './policies/submit-rates.ts';
 import { Changes } from './read/changes.ts';
 import { KeptResults } from './read/kept-results.ts';
 import { Queries } from './read/queries.ts';
+import { Runners } from './read/runners.ts';
 import { Status } from './read/status.ts';
 import { stored } from './refusals.ts';
 import { Deadlines, untilStored } from './run/deadlines.ts';
@@ -139,6 +140,7 @@ interface Accepting {
 }
 
 interface Whole {
+  runners: Runners;
   status: Status;
   observers: Observers;
   reader: FeedReader;
@@ -497,6 +499,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
         });
   return {
     ...{ observers, reader, leases },
+    runners: new Runners({ store, epoch: standing.epoch, facts: deps.facts }),
     status: new Status({
       ...{ ...parts, runner, maxDataBytes, rules: deps.rules, policy: deps.policy },
       whyClosed: () => standing.whyClosed(),

@@ -55,6 +55,7 @@ import {
   type StatsOptions,
 } from './ops/routes.ts';
 import { pauseRoutes } from './ops/pauses.ts';
+import { runnerRoutes } from './ops/runners.ts';
 import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
@@ -213,6 +214,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   usageRoute(app, { engine });
   settingsRoute(app, options.settings);
   pauseRoutes(app, engine);
+  runnerRoutes(app, engine);
   opsRoutes(app, options);
   if (options.mcp !== null) mcpRoute(app, { ...options, load: options.mcp });
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);

@@ -66,6 +66,7 @@ const TABLE: Record<string, Row> = {
   'GET /v1/admin/operations/:name': { scope: 'admin' },
   'PUT /v1/admin/operations/:name': { scope: 'admin', body: { run: { kind: 'exec', program: 'true' } } },
   'DELETE /v1/admin/operations/:name': { scope: 'admin' },
+  'GET /v1/runners': { scope: 'admin' },
   'GET /v1/admin/pauses': { scope: 'admin' },
   'PUT /v1/admin/pauses/:what': { scope: 'admin' },
   'DELETE /v1/admin/pauses/:what': { scope: 'admin' },

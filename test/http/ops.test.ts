@@ -90,6 +90,20 @@ t.test('statistics count what is there', async (t) => {
     queue: { depth: 1 },
     runner_host: { name: /^(native|node)$/, restarts: 0, ready: true },
   });
+  const runs = [a.id, b.id].toSorted();
+  t.match(await call('GET', '/v1/runners'), {
+    body: {
+      items: [
+        {
+          ...{ name: 'only', self: true, version: VERSION, host: /./, lease_until: null },
+          slots: {
+            process: { max: 2, running: 2, executions: runs },
+            http: { running: 0, executions: { length: 0 } },
+          },
+        },
+      ],
+    },
+  });
   t.match(await call('GET', '/v1/executions?phase=running'), {
     body: { items: [{ id: b.id }, { id: a.id }] },
   });

@@ -9,6 +9,7 @@ import {
   type Operation,
   type Pause,
   paginate,
+  type Runner,
   type Webhook,
 } from '../../client/index.ts';
 import { usage } from '../exits.ts';
@@ -25,6 +26,7 @@ export function adminCommands(program: Command, session: Session): void {
   accounts(program, session);
   webhooks(program, session);
   pauses(program, session);
+  runners(program, session);
 }
 
 function pauses(program: Command, session: Session): void {
@@ -61,6 +63,26 @@ function pauses(program: Command, session: Session): void {
     .action(async (what: string) => {
       await dataOf(session.client.api.DELETE('/v1/admin/pauses/{what}', at(what)));
       await session.terminal.line(`${what}: resumed`);
+    });
+}
+
+function runners(program: Command, session: Session): void {
+  program
+    .command('runners')
+    .summary('servers that share the store, and what they run')
+    .action(async () => {
+      const { items } = await dataOf(session.client.api.GET('/v1/runners'));
+      const used = ({ max, running }: Runner['slots']['process']) => `${running}/${max ?? '?'}`;
+      const columns: Column<Runner>[] = [
+        { name: 'NAME', value: ({ name }) => name },
+        { name: 'COMMANDS', value: ({ slots }) => used(slots.process), isRight: true },
+        { name: 'HTTP', value: ({ slots }) => used(slots.http), isRight: true },
+        { name: 'SINCE', value: ({ since }) => since },
+        { name: 'LEASE', value: (one) => one.lease_until ?? '-' },
+        { name: 'VERSION', value: ({ version }) => version ?? '?' },
+        { name: 'HOST', value: ({ host }) => host ?? '?', isOpen: true },
+      ];
+      return show(session, columns, items);
     });
 }
 

@@ -1,4 +1,7 @@
 // Servers on a store: who they are, and how long what they hold is theirs.
+import type { Pool } from '../execution/execution.ts';
+import type { ExecutionId } from '../ids.ts';
+
 /** A server on a store. */
 export interface Replica {
   /** Its own among those on the store, and the same after a restart. */
@@ -16,6 +19,28 @@ export interface Replica {
 export interface ReplicaFacts {
   host: string;
   version: string;
+  /** How many attempts may run there at a time. */
+  slots: Record<Pool, number>;
+}
+
+/** Attempts that a replica runs. */
+export interface RunningThere {
+  count: number;
+  /** Some of them, the oldest first. */
+  runs: ExecutionId[];
+}
+
+/** A replica whose lease is not over. */
+export interface ReplicaView {
+  name: string;
+  epoch: number;
+  /** When this start of it has opened the store. */
+  since: number;
+  /** When its lease is over; null where it has none. */
+  until: number | null;
+  /** What it says of itself; what one of another version does not say is missing. */
+  about: Partial<ReplicaFacts>;
+  running: Record<Pool, RunningThere>;
 }
 
 /** The one on a store that nobody else can come to. */

@@ -35,7 +35,7 @@ import type {
   Webhook,
 } from '../webhooks/webhooks.ts';
 import type { Feed } from './feed.ts';
-import type { Replica, StoreIdentity } from './replica.ts';
+import type { Replica, ReplicaView, StoreIdentity } from './replica.ts';
 import type { CacheEntry, Group, GroupResult, KeptState } from './group.ts';
 
 /** Part of a listing. It may hold fewer than were asked for, or none, while there are more: looking for them is bounded. */
@@ -213,6 +213,8 @@ export interface Store extends AccountReads, FileReads {
    * @param by whoever asks; left out: the only replica
    */
   interrupted(by?: number): Promise<InterruptedAttempt[]>;
+  /** All replicas whose lease is not over, the longest there first. */
+  replicas(): Promise<ReplicaView[]>;
   /** Whether this epoch is the oldest that is not over: one of all replicas does what is to be done once. */
   leads(by: number): Promise<boolean>;
   /**

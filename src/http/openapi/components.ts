@@ -10,6 +10,7 @@ import { wordComponents } from '../edge/words.ts';
 import { byKind } from '../edge/kinds.ts';
 import { explainComponents } from '../explain/explain-schemas.ts';
 import { pauseComponents } from '../ops/pauses.ts';
+import { runnerComponents } from '../ops/runners.ts';
 import { waitComponents } from '../waits/wait-schemas.ts';
 import { type ScheduleBodies, scheduleComponents } from '../schedules/schedule-schemas.ts';
 import { planComponents } from '../plans/plan-schemas.ts';
@@ -75,6 +76,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     ...scheduleComponents(requests.schedules),
     ...waitComponents(),
     ...pauseComponents(),
+    ...runnerComponents(),
     CacheStats: cacheStats,
     CacheEntry: cacheEntry,
     Circuit: circuit,

@@ -352,6 +352,7 @@ export class PostgresStore implements Store {
     const interrupted = await this.#reads.interrupted(by, this.#bootId, this.#options.clock.now());
     return this.#isSteady ? interrupted : interrupted.filter(({ isOwn }) => isOwn);
   }
+  readonly replicas: Store['replicas'] = () => this.#reads.replicas(this.#options.clock.now());
   readonly leads: Store['leads'] = (by) => this.#reads.leads(by, this.#options.clock.now());
 
   async pendingToFollow(): Promise<PendingExecution[]> {

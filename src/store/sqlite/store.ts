@@ -20,7 +20,13 @@ import type {
   StoreCounts,
   StoreStats,
 } from '../../domain/ports/store.ts';
-import { markOf, ONLY, type Replica, type StoreIdentity } from '../../domain/ports/replica.ts';
+import {
+  markOf,
+  ONLY,
+  type Replica,
+  type ReplicaView,
+  type StoreIdentity,
+} from '../../domain/ports/replica.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import type { KeptUse } from '../../domain/kept.ts';
@@ -159,6 +165,10 @@ export class SqliteStore extends TableReads implements Store {
 
   async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
     return this.read((reads) => reads.interrupted(by, this.#bootId, this.#options.now()));
+  }
+
+  async replicas(): Promise<ReplicaView[]> {
+    return this.read((reads) => reads.replicas(this.#options.now()));
   }
 
   async leads(by: number): Promise<boolean> {

@@ -88,6 +88,12 @@ export function leases(t: Test, makeWorld: MakeWorld): void {
     t.same(await seen(second), [[], []]);
     t.match(await store.commit([drive], second), [{ status: 'stale' }]);
     t.match(await store.commit([beat], second), [{ status: 'stale' }], 'it has been silent for too long');
+    const named = (await store.replicas()).filter(({ name }) => name !== 'only');
+    const none = { count: 0, runs: [] };
+    t.match(named, [
+      { name: 'a', epoch: first, until: Number, running: { process: { count: 1, runs: [id] }, http: none } },
+    ]);
+    t.equal(named.length, 1, 'the one whose lease is over is not there');
     const { epoch: third } = await store.open({ name: 'b', leaseMs: 1000 });
     t.same(
       [await store.leads(first), await store.leads(third)],

@@ -2,6 +2,7 @@
 import type { Attempt, Execution } from '../../../domain/execution/execution.ts';
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
+import type { ReplicaView } from '../../../domain/ports/replica.ts';
 import type { DueStart, EventPage, InterruptedAttempt, StepRecord } from '../../../domain/ports/store.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
 import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
@@ -15,6 +16,7 @@ import {
   toExecution,
   toStep,
 } from '../../rows.ts';
+import { type ReplicaRow, runningThere, type RunningThereRow, toReplicas } from '../../replica-rows.ts';
 import { ATTEMPT_COLUMNS, EXECUTION_ROWS } from '../columns.ts';
 import type { Database, Value } from '../database.ts';
 import { HAS_FAILED, IS_ANSWER } from '../schema.ts';
@@ -102,6 +104,16 @@ export class Reads {
   async leads(by: number, now: number): Promise<boolean> {
     const text = 'SELECT min(epoch) AS first FROM execd.epochs WHERE until IS NULL OR until > $1';
     return (await this.one<{ first: number | null }>(text, now))?.first === by;
+  }
+
+  async replicas(now: number): Promise<ReplicaView[]> {
+    const text = `SELECT epoch, replica, opened_at, until, about FROM execd.epochs
+      WHERE until IS NULL OR until > $1 ORDER BY epoch`;
+    const [replicas, running] = await Promise.all([
+      this.all<ReplicaRow>(text, now),
+      this.all<RunningThereRow>(runningThere('execd.')),
+    ]);
+    return toReplicas(replicas, running);
   }
 
   async events(id: ExecutionId, afterSequence: number, limit: number): Promise<EventRecord[]> {

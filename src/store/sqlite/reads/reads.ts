@@ -6,6 +6,7 @@ import type { ApiKey } from '../../../domain/access/api-key.ts';
 import type { Execution } from '../../../domain/execution/execution.ts';
 import { readJson } from '../../../domain/exact-json.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
+import type { ReplicaView } from '../../../domain/ports/replica.ts';
 import type { Signal } from '../../../domain/plans/waits.ts';
 import { type SignalRow, toSignal } from '../../signal-rows.ts';
 import type { DueStart, InterruptedAttempt, ListFilter } from '../../../domain/ports/store.ts';
@@ -23,6 +24,7 @@ import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
 import { CIRCUIT, OPERATION, PAUSE, SERIES } from '../../rows.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from '../columns.ts';
 import { Statements } from '../statements.ts';
+import { type ReplicaRow, runningThere, type RunningThereRow, toReplicas } from '../../replica-rows.ts';
 import { type ApiKeyRow, toApiKey } from '../../key-rows.ts';
 import { ALL_API_KEYS, API_KEYS_VERSION } from '../api-keys.ts';
 
@@ -82,6 +84,13 @@ export class Reads {
   leads(by: number, now: number): boolean {
     const text = 'SELECT min(epoch) AS first FROM epochs WHERE until IS NULL OR until > ?';
     return (this.one(text, now) as { first: number | null }).first === by;
+  }
+
+  replicas(now: number): ReplicaView[] {
+    const text = `SELECT epoch, replica, opened_at, until, NULL AS about FROM epochs
+      WHERE until IS NULL OR until > ? ORDER BY epoch`;
+    const running = this.all(runningThere('')) as RunningThereRow[];
+    return toReplicas(this.all(text, now) as ReplicaRow[], running);
   }
 
   #epoch(epoch: number): { boot_id: string; replica: string; until: number | null } | undefined {
