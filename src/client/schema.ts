@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 0b6baef1b3dd8ab9880de0a637e5ac6fd1af6714c09b0cd21f32b82929db3e72.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 cd635e46633aa5ae3b777172c8e6bfb354550afb6c49ceecf74883c1f0558c16.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2059,9 +2059,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2110,9 +2110,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2166,9 +2166,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2222,9 +2222,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2356,9 +2356,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2412,9 +2412,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2473,9 +2473,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2534,9 +2534,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2687,9 +2687,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2740,9 +2740,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2798,9 +2798,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2856,9 +2856,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4203,9 +4203,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4263,9 +4263,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4328,9 +4328,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4393,9 +4393,9 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`. */
+            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;

@@ -15,12 +15,12 @@ export const sandboxShape = {
     .boolean()
     .optional()
     .describe(
-      'Whether it has the network of the server in a sandbox, if the policy allows it. Requires `isolation: sandbox` or `root`.',
+      'Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`.',
     ),
   root: rootName
     .optional()
     .describe(
-      'Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees the files of that directory, read-only, and no others. Implies `isolation: sandbox`.',
+      'Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`.',
     ),
 };
 
