@@ -180,7 +180,18 @@ export function limitsOf(config: Config): SpecLimits {
 }
 
 /** How long ended executions are kept. What failed is never kept for less than what did not. */
-export function retentionOf(config: Config): { retentionMs: number; failedRetentionMs: number } {
+export function retentionOf(config: Config): Retention {
   const { EXECUTION_RETENTION_SECS: ended, EXECUTION_FAILED_RETENTION_SECS: failed } = config;
-  return { retentionMs: ended * 1000, failedRetentionMs: Math.max(ended, failed) * 1000 };
+  const { EXECUTION_LOG_RETENTION_SECS: logs = Infinity } = config;
+  return {
+    retentionMs: ended * 1000,
+    failedRetentionMs: Math.max(ended, failed) * 1000,
+    logRetentionMs: logs < ended ? logs * 1000 : null,
+  };
+}
+
+interface Retention {
+  retentionMs: number;
+  failedRetentionMs: number;
+  logRetentionMs: number | null;
 }

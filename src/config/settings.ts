@@ -718,6 +718,13 @@ export const SETTINGS = {
     about:
       'The same for an execution that failed, timed out or was lost, and for a plan with such a step. If it is less than EXECUTION_RETENTION_SECS, that applies.',
   },
+  EXECUTION_LOG_RETENTION_SECS: {
+    schema: whole(60, 3650 * DAY).optional(),
+    default: undefined,
+    unit: 'seconds',
+    about:
+      'How long the log of an execution that completed or was cancelled is kept after its end, and the logs of all steps of a plan that completed, if that is less than EXECUTION_RETENTION_SECS. Without it, a log goes with its execution.',
+  },
   EXECUTION_MAX_DATA_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),
     default: String(20 * GIB),

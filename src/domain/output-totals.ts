@@ -13,6 +13,8 @@ export interface OutputTotals {
   records: number;
   /** True when the log does not keep all that was written. */
   truncated: boolean;
+  /** The log was removed before its execution, for its age. */
+  logRemoved?: true;
 }
 
 export const NO_OUTPUT: OutputTotals = Object.freeze({

@@ -88,6 +88,8 @@ export interface EngineDeps {
   retentionMs: number;
   /** Of what failed or timed out; not less. */
   failedRetentionMs: number;
+  /** Of the logs of what completed or was cancelled, less than `retentionMs`; null: they go with it. */
+  logRetentionMs: number | null;
   maxDataBytes: number;
   maxRetained: number;
   toCommand: (

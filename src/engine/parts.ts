@@ -310,7 +310,8 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
         .sweep()
         .catch((err: unknown) => log.warn({ component: 'files', err }, 'Cannot remove uploads')),
   });
-  const { retentionMs, failedRetentionMs, maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
+  const { retentionMs, failedRetentionMs, logRetentionMs } = deps;
+  const { maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
   return {
     ...{ files, removals, blobKeeper: keeper },
     attemptFiles: new AttemptFiles({
@@ -332,7 +333,7 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
         leads,
         intervalMs: cleanupIntervalMs ?? 0,
       },
-      ...{ retentionMs, failedRetentionMs, maxRetained, maxDataBytes },
+      ...{ retentionMs, failedRetentionMs, logRetentionMs, maxRetained, maxDataBytes },
     }),
     disks: new DiskWatch(deps.disks, clock, ofComponent(log, 'disk')),
   };

@@ -1,7 +1,7 @@
 // Which finished executions go: those that are too old, and those of the users who keep most where too much is kept.
 import type { ExecutionId } from '../domain/ids.ts';
 import { dataBytesOf } from '../domain/kept.ts';
-import type { Ages } from '../domain/ports/store.ts';
+import type { Ages, EndPlace, LogEnds } from '../domain/ports/store.ts';
 import { surplusOf } from '../domain/shares.ts';
 import { hasSteps, type Kind } from '../domain/kinds.ts';
 import type { Usages } from './usages.ts';
@@ -9,12 +9,6 @@ import type { Usages } from './usages.ts';
 export interface Ended {
   id: ExecutionId;
   kind: Kind;
-}
-
-/** A place among the ends. */
-export interface EndPlace {
-  finishedAt: number;
-  id: string;
 }
 
 export type OldEnd = Ended & EndPlace;
@@ -27,6 +21,8 @@ export interface EndReads {
   hasFailedStep(planId: ExecutionId): Promise<boolean>;
   /** What a user can spare: answers of the cache, which ran nothing, then what did not fail, then the rest; the oldest ends first. */
   leastWanted(userId: string, endedBefore: number, limit: number): Promise<Ended[]>;
+  /** Whether an execution, or a step of a plan, has a log that is kept. */
+  hasLogs(ended: Ended): Promise<boolean>;
   /** Lets others have their turn. */
   pause(): Promise<void>;
 }
@@ -73,6 +69,18 @@ export class Removals {
       });
     const old = await this.#toCut(cuts(total - keepBytes), youngAfter, limit);
     return old.length > 0 ? old : this.#toCut(cuts(total - 2 * keepBytes), Infinity, limit);
+  }
+
+  async withLogs(before: number, after: EndPlace | null, limit: number): Promise<LogEnds> {
+    const piece = await this.#reads.endedBefore(false, before, after ?? FIRST, limit);
+    const found: Ended[] = [];
+    for (const { id, kind } of piece) {
+      if (!(await this.#reads.hasLogs({ id, kind }))) continue;
+      if (hasSteps({ kind }) && (await this.#reads.hasFailedStep(id))) continue;
+      found.push({ id, kind });
+    }
+    const last = piece.at(-1);
+    return { found, next: last === undefined ? null : { finishedAt: last.finishedAt, id: last.id } };
   }
 
   async #old({ finishedBefore, failedBefore }: Ages, limit: number): Promise<Ended[]> {

@@ -147,6 +147,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     disks: [],
     retentionMs: 3_600_000,
     failedRetentionMs: 3_600_000,
+    logRetentionMs: null,
     maxRetained: 1000,
     maxDataBytes: 1e12,
     toCommand: () => ({

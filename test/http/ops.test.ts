@@ -214,6 +214,7 @@ t.test('retention removes by age since the end and by count, with logs and never
     {
       ...{ EXECUTION_RETENTION_SECS: '100', EXECUTION_FAILED_RETENTION_SECS: '150' },
       ...{ EXECUTION_MAX_RETAINED: '3', EXECUTION_AUTO_CLEANUP: 'false' },
+      EXECUTION_LOG_RETENTION_SECS: '60',
     },
     { clock },
   );
@@ -225,6 +226,14 @@ t.test('retention removes by age since the end and by count, with logs and never
   await clock.advance(99_000);
   const young = await s.run(shell('echo young'));
   t.same(await cleanup(), { removed: 0 });
+  t.notOk(existsSync(old.output.log_path ?? ''), 'its log goes earlier, that of a failure does not');
+  t.ok(existsSync(failed.output.log_path ?? ''));
+  t.match(await s.call('GET', `/v1/executions/${old.id}/logs`), {
+    ...{ status: 410, body: { detail: /removed the log of attempt 1 .*EXECUTION_LOG_RETENTION_SECS/ } },
+  });
+  const after = await s.call('GET', `/v1/executions/${old.id}`);
+  t.match(after.body, { result: { stdout: 'old\n' } });
+  t.notMatch(after.body, { output: { log_path: String } });
   await clock.advance(2000);
   t.same(await cleanup(), { removed: 1 });
   t.equal((await s.call('GET', `/v1/executions/${old.id}`)).status, 404);

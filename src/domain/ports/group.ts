@@ -237,6 +237,15 @@ export interface RemovePart {
   executionId: ExecutionId;
 }
 
+/**
+ * The logs of an execution that has completed or was cancelled are removed before it; those of all steps of a plan that has
+ * completed. A run that others share keeps its log. Only those whose logs are to be removed count as touched.
+ */
+export interface DropLogsPart {
+  type: 'drop_logs';
+  executionId: ExecutionId;
+}
+
 /** Whose the entry is: only they can read it by its key or remove it. Null shares it with everybody. */
 export interface CacheEntry {
   key: string;
@@ -445,6 +454,7 @@ export type Part =
   | ApiKeysPart
   | PatchPart
   | RemovePart
+  | DropLogsPart
   | ProgressPart
   | GrantPart
   | ChargePart

@@ -186,6 +186,18 @@ export class StoreError extends Error {
 }
 
 /** What is too old to be kept. A plan in which a step failed or timed out counts as failed, however it ended. */
+/** A place among the ends. */
+export interface EndPlace {
+  finishedAt: number;
+  id: string;
+}
+
+export interface LogEnds {
+  found: { id: ExecutionId; kind: Kind }[];
+  /** Where to go on; null: there are no more ends. */
+  next: EndPlace | null;
+}
+
 export interface Ages {
   /** What ended before, and neither failed nor timed out. */
   finishedBefore: number;
@@ -272,13 +284,18 @@ export interface Store extends AccountReads, FileReads {
     limit: number,
     youngAfter: number,
   ): Promise<{ id: ExecutionId; kind: Kind }[]>;
+  /**
+   * Executions, steps left aside, that ended before, have neither failed nor timed out, and have logs; of a plan, those of its
+   * steps. The oldest ends first, as far as a piece of all ends behind a place has them.
+   */
+  withLogs(before: number, after: EndPlace | null, limit: number): Promise<LogEnds>;
   /** Executions whose start time has come, the earliest first, after one of them. */
   dueStarts(now: number, after: DueStart | null, limit: number): Promise<DueStart[]>;
   /** The earliest start time that waits; null when there is none. */
   nextStart(): Promise<number | null>;
   /** The last ends of a window, newest first, at most `limit` of them; `isComplete` when these are all. */
   ends(window: ReportWindow, limit: number): Promise<{ ends: EndFacts[]; isComplete: boolean }>;
-  /** Which of these runs the store knows no attempt of. */
+  /** Which of these runs have no log to keep: the store knows no attempt of theirs, or their logs were removed. */
   missing(runIds: readonly ExecutionId[]): Promise<ExecutionId[]>;
   /** Plans that have not ended and that nobody else drives, whose epoch is not over. */
   livePlans(by?: number): Promise<RunningExecution[]>;

@@ -15,16 +15,22 @@ export function withLog<T extends Execution>(execution: T): T {
 }
 
 /** A log that was there is not there any more. */
-export function logGone({ id, cache }: Execution, attempt: number): RefusedError {
+export function logGone({ id, cache, attempts }: Execution, attempt: number): RefusedError {
   const madeBy = cache?.status === 'hit' ? cache.madeBy : undefined;
   if (madeBy !== undefined) return new MadeLogGone(id, madeBy.runId);
+  const output = attempts.find(({ number }) => number === attempt)?.output;
+  if (output?.logRemoved === true)
+    return new RefusedError(
+      'log_read_failed',
+      `execd has removed the log of attempt ${attempt} of ${id} for its age (EXECUTION_LOG_RETENTION_SECS). The execution and its result are still there.`,
+    );
   return new RefusedError('log_read_failed', `The log of attempt ${attempt} of ${id} is gone.`);
 }
 
-/** The log of a run that has made the result of another execution is gone with that run. */
+/** The log of a run that has made the result of another execution is gone. */
 export class MadeLogGone extends RefusedError {
   constructor(id: ExecutionId, runId: ExecutionId) {
-    const detail = `The result of ${id} comes from the cache. execd has removed the run that made it, ${runId}, and its log. To make the result again, with a log, set cache.mode to "refresh".`;
+    const detail = `The result of ${id} comes from the cache. execd has removed the log of the run that made it, ${runId}. To make the result again, with a log, set cache.mode to "refresh".`;
     super('log_read_failed', detail);
   }
 }

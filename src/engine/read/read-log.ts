@@ -1,8 +1,8 @@
 // Reading and following logs: what is there is replayed, then what comes is followed, across the attempts of the
 // execution, until it has finished. Nothing is buffered: the reader pulls, the log stays where it is.
-import { RefusedError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Attempt, Execution } from '../../domain/execution/execution.ts';
+import { logGone } from './log-source.ts';
 import { isFinished } from '../../domain/execution/execution.ts';
 import type { AttemptLog, Journal, LogRecord, LogStart, StreamName } from '../../domain/ports/journal.ts';
 import type { AttemptName } from '../../domain/ports/runner.ts';
@@ -178,7 +178,7 @@ class Reading {
       const attempt = this.#execution.attempts.find(({ number }) => number === name.attempt);
       const { stdoutKeptBytes = 0, stderrKeptBytes = 0 } = attempt?.output ?? {};
       if (isOver && stdoutKeptBytes + stderrKeptBytes > 0) {
-        throw new RefusedError('log_read_failed', `The log of attempt ${name.attempt} was removed.`);
+        throw logGone(this.#execution, name.attempt);
       }
       if (isOver || !this.#query.follow || !(yield* this.#wait())) return null;
     }

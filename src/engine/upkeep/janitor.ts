@@ -9,6 +9,7 @@ import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { LogRemovals } from './log-removals.ts';
 import { Rounds } from './rounds.ts';
+import { OldLogs } from './old-logs.ts';
 import { Steadiness } from './steadiness.ts';
 
 export interface JanitorDeps {
@@ -20,6 +21,8 @@ export interface JanitorDeps {
   retentionMs: number;
   /** Of what failed or timed out; not less. */
   failedRetentionMs: number;
+  /** Of the logs of what completed or was cancelled, less than `retentionMs`; null: they go with it. */
+  logRetentionMs: number | null;
   maxRetained: number;
   /** Bytes of all records and logs. */
   maxDataBytes: number;
@@ -50,6 +53,7 @@ interface How {
 export class Janitor {
   readonly #deps: JanitorDeps;
   readonly #steadiness: Steadiness;
+  readonly #oldLogs: OldLogs;
   readonly #rounds: Rounds;
   readonly #stop = new AbortController();
   /** Looking for logs without executions, after the start. */
@@ -60,6 +64,7 @@ export class Janitor {
   constructor(deps: JanitorDeps) {
     this.#deps = deps;
     this.#steadiness = new Steadiness(deps.clock);
+    this.#oldLogs = new OldLogs(deps);
     const { clock, log, intervalMs } = deps;
     this.#rounds = new Rounds({
       ...{ clock, log, intervalMs, first: 'at_once' },
@@ -117,6 +122,7 @@ export class Janitor {
       removed += gone;
       if (gone === 0 || this.#stop.signal.aborted) break;
     }
+    if (byAge) await this.#oldLogs.sweep(clock.now(), this.#stop.signal);
     if (byAge) await store.expireKeys(clock.now());
     await this.#deps.commit([
       [{ type: 'delivery_sweep', finishedBefore: before(retentionMs), limit: DELIVERIES }],

@@ -103,9 +103,8 @@ export class ExecutionAnswers {
     if (body === undefined) {
       const { runId, attempts } = view.execution;
       const last = attempts.at(-1);
-      body = JSON.stringify(
-        toWire(view, isAdmin && last !== undefined ? this.#deps.logPath(runId, last.number) : null),
-      );
+      const hasLog = last !== undefined && last.output.logRemoved !== true;
+      body = JSON.stringify(toWire(view, isAdmin && hasLog ? this.#deps.logPath(runId, last.number) : null));
       // A hit is mostly answered once: remembering each one costs more than it spares.
       if (isFinished(view.execution) && view.execution.cache?.status !== 'hit')
         bodies.set(view.execution, body);

@@ -64,5 +64,6 @@ const LOG_BYTES = `SELECT coalesce(
       (SELECT user_id FROM execd.executions WHERE run_id = a.run_id AND run_id <> id LIMIT 1)) AS user_id,
     sum(coalesce((output::json ->> 'stdoutKeptBytes')::bigint, 0)
       + coalesce((output::json ->> 'stderrKeptBytes')::bigint, 0)) AS bytes, count(*) AS n
-  FROM execd.attempts a WHERE outcome IS NOT NULL AND output IS NOT NULL GROUP BY 1`;
+  FROM execd.attempts a WHERE outcome IS NOT NULL AND output IS NOT NULL
+    AND output::json ->> 'logRemoved' IS NULL GROUP BY 1`;
 const PENDING = `SELECT user_id, count(*) AS n FROM execd.deliveries WHERE state = 'pending' GROUP BY user_id`;

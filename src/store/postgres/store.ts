@@ -152,6 +152,7 @@ export class PostgresStore implements Store {
     this.#removals = new Removals(() => this.#figures.users, {
       endedBefore: (...place) => reads.endedBefore(...place),
       hasFailedStep: (planId) => reads.hasFailedStep(planId),
+      hasLogs: ({ id }) => reads.hasLogs(id),
       leastWanted: (...of) => reads.leastWanted(...of),
       pause: () => Promise.resolve(),
     });
@@ -367,6 +368,7 @@ export class PostgresStore implements Store {
 
   readonly expired: Store['expired'] = (...of) => this.#removals.expired(...of);
   readonly aboveBytes: Store['aboveBytes'] = (...of) => this.#removals.aboveBytes(...of);
+  readonly withLogs: Store['withLogs'] = (...of) => this.#removals.withLogs(...of);
   readonly dueStarts: Store['dueStarts'] = (...of) => this.#reads.dueStarts(...of);
   readonly nextStart: Store['nextStart'] = () => this.#reads.nextStart();
 

@@ -28,7 +28,7 @@ export const patchPart: Rule<ports.PatchPart> = {
   },
 };
 
-export const removePart: Rule<ports.RemovePart> = {
+const treeNeeds: Pick<Rule<ports.RemovePart | ports.DropLogsPart>, 'needs' | 'more'> = {
   needs: ({ executionId }) => ({ executions: [executionId], wholeTrees: [executionId] }),
   more({ executionId }, set) {
     const row = set.execution(executionId);
@@ -37,6 +37,10 @@ export const removePart: Rule<ports.RemovePart> = {
     const runs = rows.map(({ run_id: runId }) => runId);
     return { attempts: runs, sharers: runs, executions: runs, users: rows.map((one) => one.user_id) };
   },
+};
+
+export const removePart: Rule<ports.RemovePart> = {
+  ...treeNeeds,
   apply({ executionId, userId }, set, work) {
     const row = userId === null ? set.execution(executionId) : ownExecution(set, executionId, userId);
     if (row === null) return NOT_FOUND;
@@ -68,6 +72,33 @@ function remove(set: WorkingSet, row: ExecutionRow, last: RowWithAttempts, work:
   }
   work.touched.push(last);
   recount(set, row, null);
+}
+
+export const dropLogsPart: Rule<ports.DropLogsPart> = {
+  ...treeNeeds,
+  apply({ executionId }, set, work) {
+    const row = set.execution(executionId);
+    if (row === null) return NOT_FOUND;
+    // A plan that was cancelled can go on in another one, which may read what its steps have written.
+    const isDue = row.status === 'completed' || (row.status === 'cancelled' && !hasSteps(row));
+    if (!isDue) return STALE;
+    for (const one of [row, ...wholeTree(set, row)]) dropLogs(set, one, work);
+    return null;
+  },
+};
+
+function dropLogs(set: WorkingSet, row: ExecutionRow, work: Work): void {
+  const before = set.get('attempts', row.run_id);
+  const { logBytes, logs } = logsOf(before);
+  if (logs === 0 || set.isShared(row.run_id, row.id)) return;
+  const attempts = before.map((one) => ({ ...one, output: withoutLog(one.output) }));
+  set.put('attempts', row.run_id, attempts);
+  addUsage(set, row.user_id, { logBytes: -logBytes, logs: -logs });
+  work.touched.push(withAttempts(set, row));
+}
+
+function withoutLog(output: string | null): string | null {
+  return output === null ? null : JSON.stringify({ ...(JSON.parse(output) as object), logRemoved: true });
 }
 
 /** All that belongs to a plan. */

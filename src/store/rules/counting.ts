@@ -1,6 +1,7 @@
 // How many executions there are of each sort, of all users and of each. Goes with every change of an execution.
 import { MAX_OPEN_KEYS } from '../../domain/execution/execution.ts';
 import { KEPT, type KeptUse } from '../../domain/kept.ts';
+import type { OutputTotals } from '../../domain/output-totals.ts';
 import { mayTake, type Taken } from '../../domain/shares.ts';
 import type { AttemptRow, ExecutionRow } from '../rows.ts';
 import type { CountName, Usage } from './facts.ts';
@@ -156,12 +157,12 @@ const endBytesOf = ({ outcome, result }: ExecutionRow): number =>
 
 /** What the logs of attempts keep. */
 export function logsOf(attempts: readonly AttemptRow[]): Pick<Usage, 'logBytes' | 'logs'> {
-  const kept = attempts.filter(({ outcome, output }) => outcome !== null && output !== null);
-  return { logBytes: kept.reduce((sum, { output }) => sum + keptBytes(output), 0), logs: kept.length };
+  const kept = attempts
+    .filter(({ outcome, output }) => outcome !== null && output !== null)
+    .map(({ output }) => JSON.parse(output as string) as Partial<OutputTotals>)
+    .filter(({ logRemoved }) => logRemoved !== true);
+  return { logBytes: kept.reduce((sum, output) => sum + keptBytes(output), 0), logs: kept.length };
 }
 
-function keptBytes(output: string | null): number {
-  if (output === null) return 0;
-  const { stdoutKeptBytes, stderrKeptBytes } = JSON.parse(output) as Record<string, number | undefined>;
-  return (stdoutKeptBytes ?? 0) + (stderrKeptBytes ?? 0);
-}
+const keptBytes = ({ stdoutKeptBytes = 0, stderrKeptBytes = 0 }: Partial<OutputTotals>): number =>
+  stdoutKeptBytes + stderrKeptBytes;

@@ -3,7 +3,7 @@
 import type { FilesPart } from '../../domain/ports/files.ts';
 import type { CircuitsPart, OperationsPart, PausesPart, SeriesPart } from '../../domain/ports/group.ts';
 import { acceptPart, answersPart, idempotencyPart } from './accepting.ts';
-import { patchPart, removePart } from './changing.ts';
+import { dropLogsPart, patchPart, removePart } from './changing.ts';
 import {
   deliveryPart,
   deliverySweepPart,
@@ -52,6 +52,7 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   expire: expirePart,
   patch: patchPart,
   remove: removePart,
+  drop_logs: dropLogsPart,
   progress: progressPart,
   grant: grantPart,
   charge: chargePart,

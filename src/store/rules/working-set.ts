@@ -129,12 +129,12 @@ export class WorkingSet {
     return rows.filter((row) => row.run_id === runId && row.id !== runId && row.phase !== 'done');
   }
 
-  /** Whether another one refers to the run. */
-  isShared(runId: string): boolean {
-    if (this.get('executions', runId) !== null) return true;
+  /** Whether an execution refers to the run, besides this one. */
+  isShared(runId: string, besides: string | null = null): boolean {
+    if (runId !== besides && this.get('executions', runId) !== null) return true;
     const ids = new Set([...this.get('sharers', runId), ...(this.#ofRun.get(runId) ?? [])]);
     const known = this.#known.executions;
-    return [...ids].some((id) => !known.has(id) || known.get(id)?.run_id === runId);
+    return [...ids].some((id) => id !== besides && (!known.has(id) || known.get(id)?.run_id === runId));
   }
 
   /** Those that wait or run with a concurrency key, oldest first. */

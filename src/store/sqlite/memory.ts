@@ -48,7 +48,7 @@ const LOG_BYTES = `
       (SELECT user_id FROM executions WHERE id = a.run_id),
       (SELECT user_id FROM executions WHERE run_id = a.run_id AND run_id <> id LIMIT 1)) AS user_id,
     sum((output ->> 'stdoutKeptBytes') + (output ->> 'stderrKeptBytes')) AS bytes, count(*) AS n
-  FROM attempts a WHERE outcome IS NOT NULL AND output IS NOT NULL GROUP BY 1`;
+  FROM attempts a WHERE outcome IS NOT NULL AND output IS NOT NULL AND output ->> 'logRemoved' IS NULL GROUP BY 1`;
 const STANDING =
   'SELECT * FROM webhooks WHERE execution_id IS NULL AND disabled IS NULL ORDER BY created_at, id';
 const PENDING = `SELECT user_id, count(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY user_id`;

@@ -102,6 +102,7 @@ export class SqliteStore extends TableReads implements Store {
     this.#removals = new Removals(() => this.#users, {
       endedBefore: async (...place) => this.read((reads) => reads.endedBefore(...place)),
       hasFailedStep: async (planId) => this.read((reads) => reads.plans.hasFailedStep(planId)),
+      hasLogs: async ({ id }) => this.read((reads) => reads.plans.hasLogs(id)),
       leastWanted: async (...of) => this.read((reads) => reads.leastWanted(...of)),
       pause: () => this.#long.turn(),
     });
@@ -217,6 +218,10 @@ export class SqliteStore extends TableReads implements Store {
 
   aboveBytes(...of: Parameters<Store['aboveBytes']>): ReturnType<Store['aboveBytes']> {
     return this.#removals.aboveBytes(...of);
+  }
+
+  withLogs(...of: Parameters<Store['withLogs']>): ReturnType<Store['withLogs']> {
+    return this.#removals.withLogs(...of);
   }
 
   async livePlans(by = this.#epoch): Promise<RunningExecution[]> {

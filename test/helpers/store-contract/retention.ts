@@ -31,6 +31,43 @@ export function retention(t: Test, makeWorld: MakeWorld): void {
   });
 
   t.test(
+    'logs of what succeeded go before it: no more counted or kept; once, and not those of failures',
+    async (t) => {
+      const { store, clock } = await makeWorld(t);
+      const drop = async (id: string) =>
+        applied(await one(store, [{ type: 'drop_logs', executionId: id }])).map((one) => one.id);
+      clock.now = 1000;
+      const [good, bad] = [await givenRunning(store), await givenRunning(store)];
+      t.match(await one(store, [{ type: 'drop_logs', executionId: good }]), { status: 'stale' }, 'it lives');
+      applied(await one(store, [settle(good, 1)]));
+      applied(await one(store, [settle(bad, 1, { outcome: { ...EXIT_0, exitCode: 1 } as Outcome })]));
+      const before = mapKept(store.keeps('ann'));
+      t.equal(before.logs, 2);
+      t.same(
+        (await store.withLogs(1001, null, 10)).found.map(({ id }) => id),
+        [good],
+      );
+      t.same((await store.withLogs(1000, null, 10)).found, [], 'it is not old enough');
+      t.same(await drop(good), [good]);
+      t.same(await drop(good), [], 'once');
+      t.match(await one(store, [{ type: 'drop_logs', executionId: bad }]), { status: 'stale' });
+      const { found, next } = await store.withLogs(1001, null, 10);
+      t.same(found, []);
+      t.same(next?.id, good);
+      t.same((await store.withLogs(1001, next, 10)).next, null);
+      t.equal(mapKept(store.keeps('ann')).logs, 1);
+      t.same(
+        await store.missing([good, bad]),
+        [good],
+        'a log that a crash has left is removed at the next start',
+      );
+      t.equal((await store.get(null, good))?.attempts[0]?.output.logRemoved, true);
+      applied(await one(store, [remove(good)]));
+      t.equal(mapKept(store.keeps('ann')).logs, 1, 'it is not taken off twice');
+    },
+  );
+
+  t.test(
     'what has expired is what ended too long ago, and the oldest ends above the count, never what lives',
     async (t) => {
       const { store, clock } = await makeWorld(t);

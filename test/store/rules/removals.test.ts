@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type EndPlace, type OldEnd, Removals } from '../../../src/store/removals.ts';
+import type { EndPlace } from '../../../src/domain/ports/store.ts';
+import { type OldEnd, Removals } from '../../../src/store/removals.ts';
 import { Usages } from '../../../src/store/usages.ts';
 
 /** Ends in the order of their times; what is odd is a plan. */
@@ -23,6 +24,7 @@ function world(many: number, isKept: (id: string) => boolean) {
       return isKept(id);
     },
     leastWanted: async () => [],
+    hasLogs: async () => true,
     pause: async () => undefined,
   });
   /** One round: all that is found is removed. */

@@ -3,9 +3,15 @@ import type { Attempt, Execution } from '../../../domain/execution/execution.ts'
 import { type EventFilter, type EventRecord, matches } from '../../../domain/execution/events.ts';
 import type { ExecutionId } from '../../../domain/ids.ts';
 import type { ReplicaView } from '../../../domain/ports/replica.ts';
-import type { DueStart, EventPage, InterruptedAttempt, StepRecord } from '../../../domain/ports/store.ts';
+import type {
+  DueStart,
+  EndPlace,
+  EventPage,
+  InterruptedAttempt,
+  StepRecord,
+} from '../../../domain/ports/store.ts';
 import { ASIDE } from '../../../domain/spec/plan.ts';
-import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
+import type { Ended, OldEnd } from '../../removals.ts';
 import {
   type AttemptRow,
   type EventFactsRow,
@@ -208,6 +214,18 @@ export class Reads {
     return (await this.one<{ found: boolean }>(text, planId))?.found === true;
   }
 
+  /** Whether an execution has a log that is kept, or of a plan a step of it, or of a plan in it. */
+  async hasLogs(id: ExecutionId): Promise<boolean> {
+    const kept = `JOIN execd.attempts a ON a.run_id = e.run_id
+      WHERE a.outcome IS NOT NULL AND a.output IS NOT NULL AND a.output::json ->> 'logRemoved' IS NULL`;
+    const text = `WITH RECURSIVE plans (id) AS (
+        SELECT $1::text COLLATE "C" UNION ALL
+        SELECT child.id FROM plans JOIN execd.executions child ON child.plan_id = plans.id AND child.kind = 'plan')
+      SELECT EXISTS (SELECT 1 FROM execd.executions e ${kept} AND e.id = $1)
+        OR EXISTS (SELECT 1 FROM plans JOIN execd.executions e ON e.plan_id = plans.id ${kept}) AS found`;
+    return (await this.one<{ found: boolean }>(text, id))?.found === true;
+  }
+
   async leastWanted(userId: string, endedBefore: number, limit: number): Promise<Ended[]> {
     const found: Ended[] = [];
     for (const [isAnswer, hasFailed] of [
@@ -269,7 +287,7 @@ export class Reads {
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
     const text = `SELECT k.id FROM unnest($1::text[]) WITH ORDINALITY AS k (id, n)
-      WHERE NOT EXISTS (SELECT 1 FROM execd.attempts a WHERE a.run_id = k.id) ORDER BY k.n`;
+      WHERE NOT EXISTS (SELECT 1 FROM execd.attempts a WHERE a.run_id = k.id AND a.output::json ->> 'logRemoved' IS NULL) ORDER BY k.n`;
     return (await this.all<{ id: ExecutionId }>(text, ids)).map(({ id }) => id);
   }
 

@@ -25,6 +25,18 @@ export class PlanReads {
     return (this.#db.one(text, planId) as { found: number }).found === 1;
   }
 
+  /** Whether an execution has a log that is kept, or of a plan a step of it, or of a plan in it. */
+  hasLogs(id: ExecutionId): boolean {
+    const kept = `JOIN attempts a ON a.run_id = e.run_id
+      WHERE a.outcome IS NOT NULL AND a.output IS NOT NULL AND a.output ->> 'logRemoved' IS NULL`;
+    const text = `WITH RECURSIVE plans (id) AS (
+        SELECT ? UNION ALL
+        SELECT child.id FROM plans JOIN executions child ON child.plan_id = plans.id AND child.kind = 'plan')
+      SELECT EXISTS (SELECT 1 FROM executions e ${kept} AND e.id = ?)
+        OR EXISTS (SELECT 1 FROM plans JOIN executions e ON e.plan_id = plans.id ${kept}) AS found`;
+    return (this.#db.one(text, id, id) as { found: number }).found === 1;
+  }
+
   steps(planId: ExecutionId): StepRecord[] {
     const begun = `SELECT step, id, kind, phase, status, created_at,
         (SELECT min(started_at) FROM attempts a WHERE a.run_id = e.run_id) AS started_at, finished_at, attempt,

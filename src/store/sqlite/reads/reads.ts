@@ -9,7 +9,7 @@ import type { ExecutionId } from '../../../domain/ids.ts';
 import type { ReplicaView } from '../../../domain/ports/replica.ts';
 import type { Signal } from '../../../domain/plans/waits.ts';
 import { type SignalRow, toSignal } from '../../signal-rows.ts';
-import type { DueStart, InterruptedAttempt, ListFilter } from '../../../domain/ports/store.ts';
+import type { DueStart, EndPlace, InterruptedAttempt, ListFilter } from '../../../domain/ports/store.ts';
 import type { CacheEntry, KeptState } from '../../../domain/ports/group.ts';
 import type { AttemptRow, ExecutionRow } from '../../rows.ts';
 import { EventReads } from './event-reads.ts';
@@ -20,7 +20,7 @@ import { PlanReads } from './plan-reads.ts';
 import { ScheduleReads } from './schedule-reads.ts';
 import { WebhookReads } from './webhook-reads.ts';
 import { toAttempt, toExecution } from '../../rows.ts';
-import type { Ended, EndPlace, OldEnd } from '../../removals.ts';
+import type { Ended, OldEnd } from '../../removals.ts';
 import { CIRCUIT, OPERATION, PAUSE, SERIES } from '../../rows.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from '../columns.ts';
 import { Statements } from '../statements.ts';
@@ -226,7 +226,8 @@ export class Reads {
   }
 
   missing(ids: readonly ExecutionId[]): ExecutionId[] {
-    return ids.filter((id) => this.one('SELECT 1 FROM attempts WHERE run_id = ? LIMIT 1', id) === undefined);
+    const text = `SELECT 1 FROM attempts WHERE run_id = ? AND output ->> 'logRemoved' IS NULL LIMIT 1`;
+    return ids.filter((id) => this.one(text, id) === undefined);
   }
 
   #execution(row: ExecutionRow): Execution {
