@@ -140,10 +140,10 @@ export function engineSettings(config: Config): EngineSettings {
 }
 
 /** How many attempts may run at a time. */
-export const slotsOf = (config: Config): EngineSettings['slots'] => ({
-  process: config.EXECUTION_MAX_CONCURRENT,
-  http: config.EXECUTION_MAX_CONCURRENT_HTTP,
-});
+export const slotsOf = (config: Config): EngineSettings['slots'] =>
+  config.EXECUTION_ROLE === 'api'
+    ? { process: 0, http: 0 }
+    : { process: config.EXECUTION_MAX_CONCURRENT, http: config.EXECUTION_MAX_CONCURRENT_HTTP };
 
 /** What processes may use. */
 function resourcesOf(config: Config): ResourceLimits {

@@ -53,7 +53,7 @@ export function replicaOf(config: Config, about: ReplicaFacts): Replica | undefi
 /** What others may know of this server. */
 export function factsOf(config: Config, version: string): ReplicaFacts {
   const { process, http } = slotsOf(config);
-  return { host: hostname(), version, slots: { process, http } };
+  return { role: config.EXECUTION_ROLE, host: hostname(), version, slots: { process, http } };
 }
 
 /** The data directory: one server has it at a time, and knows it again by its id. */

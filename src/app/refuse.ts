@@ -34,8 +34,11 @@ export function refuseRoot(config: Config, uid: number | undefined, log: Logger)
 }
 
 /** @throws ConfigError when others could reach a server that asks nobody who they are */
-export function refuseStrangers({ EXECUTION_HOST: host }: Config, isAsking: boolean): void {
-  if (isLoopback(host) || isAsking) return;
+export function refuseStrangers(
+  { EXECUTION_HOST: host, EXECUTION_ROLE: role }: Config,
+  isAsking: boolean,
+): void {
+  if (isLoopback(host) || isAsking || role === 'runner') return;
   throw new ConfigError([
     `EXECUTION_HOST: ${host} is not a loopback address, and there are no API keys: anyone who can reach it could run ` +
       'commands. Create a key first (npm run keys -- create), or set EXECUTION_API_KEYS_FILE',

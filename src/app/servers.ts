@@ -27,6 +27,10 @@ export async function buildServers(
   const { metrics, ratios, audit, sse, webhooks, warmUps } = listeners;
   const shared = { engine, clock, log: ofComponent(log, 'http'), version: VERSION, scrape: metrics };
   const onRefused: Metered['onRefused'] = (type) => metrics.onRefused(type);
+  const metricsServer = buildMetricsServer({ ...shared, onRefused });
+  // Whoever only runs serves on its port what is served on the metrics port.
+  if (config.EXECUTION_ROLE === 'runner')
+    return { server: buildMetricsServer({ ...shared, onRefused }), metricsServer };
   const server = await buildServer({
     ...{ ...shared, keys, audit, sse, webhooks, warmUps, onRefused, hooks, tracing: parts.tracing },
     limits: limitsOf(config),
@@ -71,7 +75,7 @@ export async function buildServers(
     onRequest: (...facts) => metrics.onRequest(...facts),
     logPath: (runId, attempt) => journal.path({ runId, attempt }),
   });
-  return { server, metricsServer: buildMetricsServer({ ...shared, onRefused }) };
+  return { server, metricsServer };
 }
 
 type Metered = Pick<Listeners['metrics'], 'onRefused'>;

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 cd635e46633aa5ae3b777172c8e6bfb354550afb6c49ceecf74883c1f0558c16.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 91e8c567b12005c02e96add37d0d3d1084d0b55ab7f181bb8910a0f0c756e9f0.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5257,6 +5257,8 @@ export interface components {
             host: string | null;
             /** @description Its version; null if the server does not say. */
             version: string | null;
+            /** @description `EXECUTION_ROLE`; null if the server does not say. */
+            role: ("all" | "api" | "runner") | null;
             /**
              * Format: date-time
              * @description When it started.

@@ -126,6 +126,11 @@ function contradictions(config: Config): string[] {
     problems.push(
       'EXECUTION_ISOLATION: must not be none with the native host, which isolates at least as supervised',
     );
+  const { EXECUTION_ROLE: role } = config;
+  if (role !== 'all' && config.EXECUTION_DATABASE_URL === undefined)
+    problems.push(
+      `EXECUTION_ROLE: ${role} requires EXECUTION_DATABASE_URL, because the embedded store has one server; set EXECUTION_ROLE=all`,
+    );
   const { EXECUTION_PORT: port, EXECUTION_METRICS_PORT: metricsPort } = config;
   if (port !== 0 && port === metricsPort) {
     problems.push('EXECUTION_METRICS_PORT: must not be the same as EXECUTION_PORT');

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { MAX_RESULT_BYTES } from '../domain/output-totals.ts';
+import { ROLES } from '../domain/ports/replica.ts';
 import { httpUrl } from '../domain/spec/spec.ts';
 import { MOST_GRACE_MS } from '../domain/stop.ts';
 import { standingWebhookEvents } from '../domain/webhook-schema.ts';
@@ -220,6 +221,13 @@ export const SETTINGS = {
     unit: 'name',
     about:
       'Name of this server among those that share EXECUTION_DATABASE_URL, the same after a restart. Unset: the host name.',
+  },
+  EXECUTION_ROLE: {
+    schema: z.enum(ROLES),
+    default: 'all',
+    unit: ROLES.join(' | '),
+    about:
+      'What this server does: all; api serves the API and runs nothing; runner runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
   },
   EXECUTION_LEASE_SECS: {
     schema: whole(10, 3600),

@@ -83,7 +83,7 @@ t.test('what an administrator does: pauses, operations, cache, circuits, account
   t.equal(await ok('resume', 'key:one'), 'key:one: resumed\n');
   t.match(await runHere(['pause', 'nonsense'], env), { code: 1, err: /nonsense/ });
   t.match(await json('runners'), [{ name: 'only', self: true, slots: { process: { running: 0 } } }]);
-  t.match(await ok('runners'), /^NAME .*\nonly +0\/\d+ +0\/\d+ /);
+  t.match(await ok('runners'), /^NAME .*\nonly +all +0\/\d+ +0\/\d+ /);
   t.match(await json('operations'), []);
   const { id } = await s.submit({ kind: 'exec', program: 'true', cache: { ttl_s: 60 } });
   await s.finished(id);

@@ -95,7 +95,7 @@ t.test('statistics count what is there', async (t) => {
     body: {
       items: [
         {
-          ...{ name: 'only', self: true, version: VERSION, host: /./, lease_until: null },
+          ...{ name: 'only', self: true, role: 'all', version: VERSION, host: /./, lease_until: null },
           slots: {
             process: { max: 2, running: 2, executions: runs },
             http: { running: 0, executions: { length: 0 } },

@@ -29,6 +29,9 @@ t.test('without any setting the defaults are those of the documents', async (t) 
     EXECUTION_API_KEYS_FILE: undefined,
   });
   t.throws(() => Object.assign(loadConfig({}), { EXECUTION_PORT: 1 }), 'it is frozen');
+  const alone = /^EXECUTION_ROLE: api requires EXECUTION_DATABASE_URL/;
+  t.throws(() => loadConfig({ EXECUTION_ROLE: 'api' }), { message: alone });
+  t.throws(() => loadConfig({ EXECUTION_ROLE: 'worker' }), { message: /^EXECUTION_ROLE: .*"?all"?/ });
 });
 
 t.test(

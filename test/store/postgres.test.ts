@@ -271,3 +271,36 @@ t.test(
     t.match(await s.finished(id), { status: 'completed', attempts: { length: 1 } });
   },
 );
+
+t.test('one server takes in and runs nothing, another one runs and takes in nothing', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const as = (role: 'api' | 'runner') =>
+    service(t, {
+      ...{ EXECUTION_DATABASE_URL: contractUrl, EXECUTION_ROLE: role, EXECUTION_REPLICA_NAME: role },
+      EXECUTION_MAX_CONCURRENT: '2',
+    });
+  const api = await as('api');
+  const first = await api.submit({ kind: 'shell', command: 'echo hello', on_limit: 'reject' });
+  t.match(first, { phase: 'queued', queue: { reason: 'no_free_slot' } }, 'nobody is there to run it');
+  const rejected = { kind: 'exec', program: 'true', on_limit: 'reject' };
+  t.match(await api.call('POST', '/v1/executions', rejected), { status: 429 }, 'something waits already');
+  const runner = await as('runner');
+  t.match(await api.finished(first.id), { status: 'completed' });
+  t.equal((await api.call('GET', `/v1/executions/${first.id}/logs?format=raw`)).text, 'hello\n');
+  t.match(await api.run({ kind: 'exec', program: 'true', on_limit: 'reject' }), { status: 'completed' });
+  const held = await api.submit({ kind: 'exec', program: 'sleep', args: ['60'] });
+  await api.inPhase(held.id, 'running');
+  const { items } = (await api.call<{ items: object[] }>('GET', '/v1/runners')).body;
+  t.match(items, [
+    { name: 'api', role: 'api', self: true, lease_until: /Z$/, slots: { process: { max: 0, running: 0 } } },
+    {
+      ...{ name: 'runner', role: 'runner', self: false },
+      slots: { process: { max: 2, running: 1, executions: [held.id] }, http: { running: 0 } },
+    },
+  ]);
+  const status = async (path: string) => (await fetch(runner.url + path)).status;
+  t.same(await Promise.all(['/readyz', '/health', '/metrics'].map(status)), [200, 200, 200]);
+  t.same(await Promise.all(['/v1/executions', '/v1/runners', '/docs'].map(status)), [404, 404, 404]);
+  await api.call('POST', `/v1/executions/${held.id}/cancel`);
+  t.match(await api.finished(held.id), { status: 'cancelled' });
+});

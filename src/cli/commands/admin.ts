@@ -75,6 +75,7 @@ function runners(program: Command, session: Session): void {
       const used = ({ max, running }: Runner['slots']['process']) => `${running}/${max ?? '?'}`;
       const columns: Column<Runner>[] = [
         { name: 'NAME', value: ({ name }) => name },
+        { name: 'ROLE', value: ({ role }) => role ?? '?' },
         { name: 'COMMANDS', value: ({ slots }) => used(slots.process), isRight: true },
         { name: 'HTTP', value: ({ slots }) => used(slots.http), isRight: true },
         { name: 'SINCE', value: ({ since }) => since },

@@ -15,8 +15,13 @@ export interface Replica {
   about?: ReplicaFacts;
 }
 
+/** What a server does: all; it serves the API and runs nothing; it runs executions and serves no API. */
+export const ROLES = ['all', 'api', 'runner'] as const;
+export type Role = (typeof ROLES)[number];
+
 /** What a replica says of itself. */
 export interface ReplicaFacts {
+  role: Role;
   host: string;
   version: string;
   /** How many attempts may run there at a time. */

@@ -8,7 +8,7 @@ import { poolOf } from '../../domain/execution/execution.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { mayTake } from '../../domain/shares.ts';
 import { insufficientCredits, stored } from '../refusals.ts';
-import { joinKey, mostJoined, onLimitOf, price } from './submit.ts';
+import { joinKey, mostJoined, mustStart, onLimitOf, price } from './submit.ts';
 import { limitReached, queueFull } from './no-room.ts';
 import { accepted } from './accepted.ts';
 import type { Submission, SubmitDeps } from './submission.ts';
@@ -65,7 +65,7 @@ function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | Refu
   const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
   if (scheduler.hasRoom) return 'running';
   const { maxQueued } = deps.policy;
-  if (onLimitOf(execution, deps.policy) === 'reject') return limitReached(scheduler);
+  if (mustStart(execution, scheduler, deps.policy)) return limitReached(scheduler);
   return mayTake(deps.store.queueUse(userId).waiting, 1, maxQueued)
     ? 'queued'
     : queueFull(scheduler, maxQueued);

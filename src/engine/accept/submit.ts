@@ -145,7 +145,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   }
   const { joins, end } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
-  const mayWait = joins || onLimitOf(execution, deps.policy) === 'queue';
+  const mayWait = joins || !mustStart(execution, scheduler, deps.policy);
   // Who takes a plan in takes in its steps.
   const maxQueued = execution.plan !== null ? Infinity : deps.policy.maxQueued;
   const claim = slot === null ? null : deps.claimant();
@@ -236,6 +236,15 @@ export function onLimitOf({ work, plan, startAt }: NewExecution, policy: EngineS
   return work.on_limit ?? policy.onLimit;
 }
 
+/** Whether an execution is rejected if it gets no slot. */
+export function mustStart(
+  execution: NewExecution,
+  { mayStartElsewhere }: Pick<Scheduler, 'mayStartElsewhere'>,
+  policy: EngineSettings,
+): boolean {
+  return onLimitOf(execution, policy) === 'reject' && !mayStartElsewhere;
+}
+
 /** Sets what an execution costs; answers how it is counted. */
 export function price(
   execution: NewExecution,
@@ -290,7 +299,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   const outcome = deps.policies.refusal(execution);
   if (outcome !== null) return { ...idle, end: { outcome, result: null } };
   const hasSlot = scheduler.tryReserve();
-  const isRejected = !hasSlot && onLimitOf(execution, deps.policy) === 'reject';
+  const isRejected = !hasSlot && mustStart(execution, scheduler, deps.policy);
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
   const { cache, userId, runId } = execution;

@@ -67,7 +67,9 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
   user_limit: ({ userId }, { user }) =>
     `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may (quotas.running of the policy file).`,
   no_free_slot: (_execution, { pool, place }) =>
-    `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
+    pool.slots === 0
+      ? `It waits for a slot of another server: this one runs nothing (EXECUTION_ROLE). ${aheadWords(place)}`
+      : `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
   turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
 };
 

@@ -86,6 +86,11 @@ export class Scheduler {
     return this.#isOpen && this.free > 0 && this.#queued === 0;
   }
 
+  /** Whether a new execution would get a slot of another server, as far as is known: this one has none, and nothing waits. */
+  get mayStartElsewhere(): boolean {
+    return this.#isOpen && this.#deps.slots === 0 && this.#queued === 0;
+  }
+
   release(): void {
     this.#inUse -= 1;
     this.fill();

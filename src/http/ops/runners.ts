@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { POOLS } from '../../domain/execution/execution.ts';
+import { ROLES } from '../../domain/ports/replica.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { RunnerView } from '../../engine/read/runners.ts';
 import { json } from '../edge/answers.ts';
@@ -21,6 +22,7 @@ const runner = z
     self: z.boolean().describe('Whether this server sends the response.'),
     host: z.string().nullable().describe('Its host name; null if the server does not say.'),
     version: z.string().nullable().describe('Its version; null if the server does not say.'),
+    role: z.enum(ROLES).nullable().describe('`EXECUTION_ROLE`; null if the server does not say.'),
     since: time.describe('When it started.'),
     lease_until: time
       .nullable()
@@ -70,7 +72,7 @@ function toWire({ about, running, ...view }: RunnerView): z.infer<typeof runner>
     }),
   ) as z.infer<typeof runner>['slots'];
   return {
-    ...{ name, self, host: about.host ?? null, version: about.version ?? null },
+    ...{ name, self, host: about.host ?? null, version: about.version ?? null, role: about.role ?? null },
     ...{ since: isoTime(since), lease_until: until === null ? null : isoTime(until), slots },
   };
 }
