@@ -175,11 +175,22 @@ t.test('files count by their bytes in the cache, wherever they come from', async
 t.test('an artifact of a step is a file of the next step', async (t) => {
   const s = await sharedService(t);
   const artifact = { execution: '${steps.build.execution_id}', path: 'dist.tgz' };
+  const short = '${steps.build.artifacts["dist.tgz"]}';
+  const missing = '${steps.build.artifacts["no.tgz"]}';
   const { body: plan } = await s.call<{ id: string }>('POST', '/v1/plans', {
     strategy: { type: 'serial' },
     steps: [
       { name: 'build', ...shell('echo built >dist.tgz', { artifacts: ['*.tgz'] }) },
-      { name: 'test', ...shell('cat in.tgz', { files: [{ path: 'in.tgz', artifact }] }) },
+      {
+        name: 'test',
+        ...shell('cat in.tgz again.tgz', {
+          files: [
+            { path: 'in.tgz', artifact },
+            { path: 'again.tgz', artifact: short },
+          ],
+        }),
+      },
+      { name: 'none', ...shell('true', { files: [{ path: 'in', artifact: missing }] }) },
     ],
   });
   await until('the plan has ended', async () => {
@@ -187,7 +198,8 @@ t.test('an artifact of a step is a file of the next step', async (t) => {
     return body.status !== 'running' && body.status !== 'pending';
   });
   const { body: ended } = await s.call<{ steps: { execution_id: string }[] }>('GET', `/v1/plans/${plan.id}`);
-  t.match(await s.finished(ended.steps[1]?.execution_id ?? ''), { result: { stdout: 'built\n' } });
+  t.match(await s.finished(ended.steps[1]?.execution_id ?? ''), { result: { stdout: 'built\nbuilt\n' } });
+  t.match(ended.steps[2], { status: 'failed', error: { type: 'reference_unresolved', message: /no\.tgz/ } });
 });
 
 t.test('paths that lead elsewhere, and files without one source, are refused', async (t) => {

@@ -29,7 +29,7 @@ import { weigh } from '../../domain/json.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
 import type { WaitSpec } from '../../domain/spec/wait.ts';
 import { type Compiled, compileAll, type ExpressionDeps, rootsOf, workOut } from './expressions.ts';
-import { type Fact, pick, type StepValue, ValueError } from './values.ts';
+import { type Fact, FACTS, pick, type StepValue, ValueError } from './values.ts';
 
 export type Prepared = { spec: Spec | PlanSpec | WaitSpec } | { mark: StepMark };
 
@@ -94,7 +94,7 @@ const failed = (step: string, outcome: Outcome): Prepared => ({
 
 /** Facts that an expression may be about. */
 function factsOf(source: string): ReadonlySet<Fact> {
-  return new Set((['stdout', 'stderr', 'outputs'] as const).filter((fact) => source.includes(fact)));
+  return new Set(FACTS.filter((fact) => source.includes(fact)));
 }
 
 async function isTrue(source: string, scope: Record<string, unknown>, deps: PrepareDeps): Promise<boolean> {
@@ -290,7 +290,7 @@ function sizeOf(value: unknown): number {
   return typeof value === 'string' ? value.length : JSON.stringify(value).length;
 }
 
-const isFact = (name: unknown): name is Fact => name === 'stdout' || name === 'stderr' || name === 'outputs';
+const isFact = (name: unknown): name is Fact => (FACTS as readonly unknown[]).includes(name);
 
 /** The roots of references, with what they lead to. */
 async function lookUp(

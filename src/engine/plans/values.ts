@@ -25,7 +25,8 @@ export interface EndedStep {
 }
 
 /** What is asked of a step. */
-export type Fact = 'stdout' | 'stderr' | 'outputs';
+export const FACTS = ['stdout', 'stderr', 'outputs', 'artifacts'] as const;
+export type Fact = (typeof FACTS)[number];
 export type StepValue = Record<string, unknown>;
 
 /** Bytes of output that a reference reads at most: beyond that it has no value. */
@@ -35,7 +36,7 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 export class ValueError extends Error {}
 
 export interface ValuesDeps extends ExpressionDeps {
-  store: Pick<Store, 'get'>;
+  store: Pick<Store, 'get' | 'files'>;
   journal: Journal;
 }
 
@@ -68,6 +69,7 @@ export async function stepValue(
     if (root === 'stdout' || root === 'stderr') wanted.add(root);
   for (const stream of ['stdout', 'stderr'] as const)
     if (wanted.has(stream)) value[stream] = await textOf(execution, stream, deps.journal);
+  if (wanted.has('artifacts')) value.artifacts = await artifactsOf(execution, deps.store);
   if (facts.has('outputs') && hasSteps(step)) value.outputs = value.result;
   if (outputs !== null) {
     const known: StepValue = { ...value, ...round };
@@ -85,6 +87,12 @@ export const pick = (value: Readonly<Record<string, unknown>>, names: readonly s
 function errorOf(outcome: Outcome): { code: string; type: string; message: string } | null {
   const { error } = judge(outcome);
   return error === null ? null : { code: error.code, type: error.type, message: error.message };
+}
+
+/** What its artifacts are called as files of another step. */
+async function artifactsOf({ id, runId }: FinishedExecution, store: ValuesDeps['store']): Promise<StepValue> {
+  const files = await store.files(runId, 'artifact');
+  return Object.fromEntries(files.map(({ path }) => [path, { execution: id, path }]));
 }
 
 /** What a step has written, whole. */
