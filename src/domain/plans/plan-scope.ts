@@ -27,7 +27,18 @@ const MAX_REFERENCES = 10_000;
 
 /** What a step can be asked for. */
 const STEP_FACTS: ReadonlySet<unknown> = new Set([
-  ...['result', 'stdout', 'stderr', 'exit_code', 'status', 'outputs', 'artifacts', 'execution_id', 'error', 'value'],
+  ...[
+    'result',
+    'stdout',
+    'stderr',
+    'exit_code',
+    'status',
+    'outputs',
+    'artifacts',
+    'execution_id',
+    'error',
+    'value',
+  ],
 ]);
 const OWN_ROOTS = ['result', 'stdout', 'stderr', 'exit_code'];
 
