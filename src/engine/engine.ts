@@ -40,6 +40,7 @@ export type { PlanLogItem } from './plans/plan-log.ts';
 export type { PlanResults, StepOutcome } from './plans/plan-results.ts';
 export type { PlanView, StepView } from './plans/plan-view.ts';
 export type { LogCursor, LogEnd, LogItem, LogQuery } from './read/read-log.ts';
+export type { RunnerView } from './read/runners.ts';
 export type { CacheStats } from './policies/cache.ts';
 export type { CircuitView } from '../resilience/circuit.ts';
 export type { Submission, Submitted } from './accept/submission.ts';
