@@ -164,6 +164,6 @@ t.test('in a terminal the first lines are for people; Ctrl-C ends it', async (t)
   t.notMatch(said, '{"level"');
   child.stdin.write('\x03');
   await until('it has ended', () => code !== null);
-  t.match(said, /\d\d:\d\d:\d\d Stopped\r\n$/);
+  t.match(said, /\d\d:\d\d:\d\d Stopped \(component=server\)\r\n$/);
   t.equal(code, 0);
 });
