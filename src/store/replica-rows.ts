@@ -37,7 +37,7 @@ export function toReplicas(replicas: ReplicaRow[], running: readonly RunningTher
   return replicas.map(({ epoch, replica: name, opened_at: since, until, about }) => {
     const of = (pool: Pool) => {
       const rows = running.filter((row) => row.epoch === epoch && row.pool === pool);
-      return { count: rows[0]?.n ?? 0, runs: rows.map(({ run_id: id }) => id as ExecutionId) };
+      return { count: rows[0]?.n ?? 0, runs: rows.map(({ run_id: id }) => id) };
     };
     const counts = Object.fromEntries(POOLS.map((pool) => [pool, of(pool)])) as ReplicaView['running'];
     const facts = JSON.parse(about ?? '{}') as Partial<ReplicaFacts>;

@@ -46,7 +46,7 @@ makeRoot(root);
 for (const [, content = '', name = ''] of DOCUMENT.matchAll(/```yaml\n(# (\S+\.yaml)\n[^]*?)```/g))
   writeFileSync(join(dir, name), content.replace('/srv/roots/python', root), { mode: 0o600 });
 const server = await startServer({
-  EXECUTION_PORT: String(await freePort()),
+  EXECUTION_PORT: await freePort(),
   EXECUTION_DATA_DIR: join(dir, 'data'),
   EXECUTION_ROOTS_FILE: join(dir, 'roots.yaml'),
   EXECUTION_POLICY_FILE: join(dir, 'policy.yaml'),
