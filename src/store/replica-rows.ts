@@ -1,6 +1,5 @@
 // Who is on the store, and what runs there, as both databases answer it.
 import { type Pool, POOLS } from '../domain/execution/execution.ts';
-import type { ExecutionId } from '../domain/ids.ts';
 import type { ReplicaFacts, ReplicaView } from '../domain/ports/replica.ts';
 
 export interface ReplicaRow {
