@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 91e8c567b12005c02e96add37d0d3d1084d0b55ab7f181bb8910a0f0c756e9f0.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 95f7f5cdd91e8a2ce1bfaf63ac6456ebd1f2d2e080a7b0ab6f60d7523e75ab8a.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1161,7 +1161,7 @@ export interface paths {
         };
         /**
          * List the deliveries of a webhook, newest first
-         * @description Lists each event that was sent, or is waiting to be sent, with all tries.
+         * @description Lists each event that was sent, or is waiting to be sent, with all attempts.
          *
          *     Requires the scope `read`.
          */
@@ -3796,7 +3796,7 @@ export interface components {
             words: string;
             /** @description Executions before it; null if it is not in the queue. */
             position: number | null;
-            /** @description The same by why they are before it. */
+            /** @description The executions before it, by the reason. */
             ahead: {
                 /** @description Of a higher priority. */
                 higher_priority: number;

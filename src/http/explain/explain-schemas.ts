@@ -34,7 +34,7 @@ const waiting = z
         others: count.describe('Of other users, who have their turns before.'),
       })
       .nullable()
-      .describe('The same by why they are before it.'),
+      .describe('The executions before it, by the reason.'),
     pool: z
       .strictObject({
         name: z.enum(POOLS).describe('Processes or HTTP calls.'),

@@ -210,7 +210,7 @@ function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     schema: {
       operationId: 'listDeliveries',
       summary: 'List the deliveries of a webhook, newest first',
-      description: 'Lists each event that was sent, or is waiting to be sent, with all tries.',
+      description: 'Lists each event that was sent, or is waiting to be sent, with all attempts.',
       tags,
       params: idParams,
       querystring: deliveriesQuery,
