@@ -202,9 +202,9 @@ t.test('a start that cannot be is refused with every reason, and exit code 78', 
       'several settings at once',
       {
         ...{ EXECUTION_PORT: 'x', EXECUTION_LOG_LEVEL: 'loud' },
-        ...{ EXECUTION_MAX_CONCURENT: '5', EXECUTION_ROLE: 'api' },
+        ...{ EXECUTION_MAX_CONCURENT: '5', EXECUTION_COLOUR: 'red' },
       },
-      /^(?=[^]*EXECUTION_PORT)(?=[^]*EXECUTION_LOG_LEVEL)(?=[^]*EXECUTION_MAX_CONCURENT: there is no such setting)[^]*EXECUTION_ROLE/,
+      /^(?=[^]*EXECUTION_PORT)(?=[^]*EXECUTION_LOG_LEVEL)(?=[^]*EXECUTION_MAX_CONCURENT: there is no such setting)[^]*EXECUTION_COLOUR/,
     ],
     [
       'a log file that cannot be opened',
