@@ -97,7 +97,7 @@ export function ScheduleActions({ schedule: { name, state } }: { schedule: Sched
           onClick={() => act.mutate(state === 'paused' ? 'resume' : 'pause')}
         />
       )}
-      <Button aria-label={`Run ${name} now`} disabled={act.isPending} onClick={() => act.mutate('run')}>
+      <Button aria-label={`Run now: ${name}`} disabled={act.isPending} onClick={() => act.mutate('run')}>
         Run now
       </Button>
     </span>

@@ -52,7 +52,7 @@ export const LATER_PARTS: Record<string, Part> = {
     check(true, 'a schedule is resumed');
     await page.getByRole('link', { name: 'poll' }).click();
     await page.getByText('None was due yet').waitFor();
-    await page.getByRole('button', { name: 'Run poll now' }).click();
+    await page.getByRole('button', { name: 'Run now: poll' }).click();
     await page.getByText('by hand').waitFor();
     check(true, 'and run now, which its history shows');
     await page.getByRole('button', { name: 'Edit' }).click();
