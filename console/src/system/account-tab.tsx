@@ -69,7 +69,7 @@ function Account({ user }: { user: string }) {
       />
       {ledger.isSuccess && entries.length === 0 && <p className="hint">The account has no entries.</p>}
       {entries.length > 0 && (
-        <table>
+        <table tabIndex={0}>
           <thead>
             <tr>
               <th>Time</th>

@@ -47,7 +47,7 @@ export function AuditTab() {
       {data === undefined && error === null && <Loading what="the audit log" />}
       {data?.length === 0 && <p className="hint">Nothing was changed or refused on this day.</p>}
       {data !== undefined && data.length > 0 && (
-        <table>
+        <table tabIndex={0}>
           <thead>
             <tr>
               <th>Time</th>

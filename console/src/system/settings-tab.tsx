@@ -28,7 +28,7 @@ export function SettingsTab() {
           Only those that are set
         </Button>
       </div>
-      <table>
+      <table tabIndex={0}>
         <thead>
           <tr>
             <th>Setting</th>

@@ -62,7 +62,7 @@ function Shares({ user, isOther }: { user: string; isOther: boolean }) {
   if (data === undefined) return <Loading what="what is used" />;
   return (
     <>
-      <table>
+      <table tabIndex={0}>
         <thead>
           <tr>
             <th>What</th>
