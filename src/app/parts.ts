@@ -9,7 +9,6 @@ import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { AttemptName, Runner } from '../domain/ports/runner.ts';
-import type { SharedLogs } from '../domain/ports/shared-logs.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import { SubmitRates } from '../engine/policies/submit-rates.ts';
@@ -99,13 +98,13 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     maxInMemory: config.EXECUTION_MAX_IN_MEMORY,
   });
   const tracing = await tracingOf(setting);
-  const shared = 'logs' in store ? (store.logs as SharedLogs) : null;
+  const { logs } = store;
   const growth: Growth = { grew: () => undefined };
   const journal =
-    shared === null
+    logs === undefined
       ? new FileJournal(places.log)
       : new SharedJournal({
-          ...{ dir: places.log, copies: `${places.data}/copies`, logs: shared, clock },
+          ...{ dir: places.log, copies: `${places.data}/copies`, logs, clock },
           grew: (name) => growth.grew(name),
         });
   const conditions = celConditions((...evaluation) => thread.evaluate(...evaluation));

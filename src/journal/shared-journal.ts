@@ -2,6 +2,7 @@
 // read them; those of others are fetched from there, as far as somebody reads them, into files of the same format.
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
 import type { AttemptName } from '../domain/ports/runner.ts';
 import type { Clock } from '../domain/ports/clock.ts';
@@ -19,11 +20,12 @@ export interface SharedJournalDeps {
   grew: (name: AttemptName) => void;
 }
 
-/** How often what was written is shipped, and how often it is looked whether others have shipped something. */
+/** How often it ships what was written, and how often it looks for what others have shipped. */
 const SHIP_MS = 200;
 const LOOK_MS = 100;
-/** How long it is looked for a log that has not begun, after somebody has asked for it. */
+/** How long it looks for a log that has not begun, after somebody has asked for it. */
 const WANTED_MS = 60_000;
+const MOST_WANTED = 10_000;
 /** After a failure at the end. */
 const AGAIN_MS = 500;
 /** Of one piece. */
@@ -48,8 +50,8 @@ export class SharedJournal implements Journal {
   readonly #own: FileJournal;
   readonly #others: FileJournal;
   readonly #copies = new Map<string, Copy>();
-  /** Until when it is looked for them. */
-  readonly #wanted = new Map<string, { name: AttemptName; until: number }>();
+  /** Logs that have not begun; beyond the bound, those that were asked for first are left out. */
+  readonly #wanted = new LRUCache<string, { name: AttemptName; until: number }>({ max: MOST_WANTED });
   #isLooking = false;
 
   constructor(deps: SharedJournalDeps) {

@@ -54,13 +54,13 @@ function InputLine({ id }: { id: string }) {
       }}
     >
       <label className="sr-only" htmlFor="live-line">
-        A line for its input
+        Input
       </label>
       <input
         id="live-line"
         autoComplete="off"
         spellCheck={false}
-        placeholder="A line for its input"
+        placeholder="Type a line of input"
         value={line}
         onChange={({ target }) => setLine(target.value)}
       />

@@ -1,4 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { SharedLogs } from './shared-logs.ts';
 import type { FileReads } from './files.ts';
 import type { KeptUse } from '../kept.ts';
 import type { AccountReads } from '../credits/account.ts';
@@ -208,6 +209,8 @@ export interface Ages {
 export interface Store extends AccountReads, FileReads {
   /** Tells of everything that is committed, whoever does it. */
   readonly feed: Feed;
+  /** Where every server can read logs; left out: a store of one server. */
+  readonly logs?: SharedLogs;
   /** Left out: the only replica. Each replica opens for itself. */
   open(replica?: Replica): Promise<StoreIdentity>;
   /** From now on users share the slots so; until then all alike. May be called before `open`. */

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { operationOf } from '../../domain/execution/execution.ts';
+import type { ExecutionId } from '../../domain/ids.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { AttemptLog, LogRecord } from '../../domain/ports/journal.ts';
 import type { Caller } from '../../domain/spec/access.ts';
@@ -62,9 +63,9 @@ const METRIC = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** What a line says of progress; null when it says nothing. */
-export function readLine(line: string, spec: ProgressSpec): Said | null {
+export function readLine(line: string, spec: ProgressSpec, known: Patterns = patterns()): Said | null {
   if (line.length > MAX_LINE) return null;
-  return spec === 'json' ? readJson(line) : readMatch(line, spec.pattern);
+  return spec === 'json' ? readJson(line) : readMatch(line, spec.pattern, known);
 }
 
 function readJson(line: string): Said | null {
@@ -87,7 +88,7 @@ function readJson(line: string): Said | null {
 const patterns = () => new LRUCache<string, RE2JS>({ max: 100 });
 type Patterns = ReturnType<typeof patterns>;
 
-function readMatch(line: string, source: string, known: Patterns = patterns()): Said | null {
+function readMatch(line: string, source: string, known: Patterns): Said | null {
   let pattern = known.get(source);
   try {
     pattern ??= RE2JS.compile(source);
@@ -191,17 +192,12 @@ export class ProgressReader {
     return said;
   }
 
-  async #read(caller: Caller, id: string, spec: ProgressSpec): Promise<Said | null> {
-    const log = await this.#deps.engine.openLog(caller, id as never, null).catch(() => null);
+  async #read(caller: Caller, id: ExecutionId, spec: ProgressSpec): Promise<Said | null> {
+    const log = await this.#deps.engine.openLog(caller, id, null).catch(() => null);
     if (log === null) return null;
     try {
       for (const line of lastLines(await endOf(log))) {
-        const said =
-          spec === 'json'
-            ? readLine(line, spec)
-            : line.length > MAX_LINE
-              ? null
-              : readMatch(line, spec.pattern, this.#patterns);
+        const said = readLine(line, spec, this.#patterns);
         if (said !== null) return said;
       }
       return null;

@@ -12,7 +12,7 @@ export interface ListeningDeps {
   wake: () => void;
 }
 
-/** How often it is looked anyway, and where nothing is heard. */
+/** How often it looks although notifications come, and where none come. */
 const LOOK_MS = 1000;
 const POLL_MS = 250;
 /** How long a notification to oneself may take, and how often it is sent. */
