@@ -6,13 +6,12 @@ import type { PlanDraft } from '../domain/spec/plan.ts';
 import { dotted, type Issue, issuesOf } from '../domain/issues.ts';
 import {
   type CheckedParams,
-  type CircuitDefinition,
   definitionReader,
   NO_OPERATIONS,
   type Operation,
   type Operations,
-  operationsFileSchema,
 } from '../domain/operations/operation.ts';
+import { type CircuitDefinition, operationsFileSchema } from '../domain/operations/definition.ts';
 import type { Hook } from '../domain/operations/hook.ts';
 import type { SpecLimits } from '../domain/spec/spec.ts';
 import type { LiveFile } from './live-files.ts';

@@ -4,12 +4,12 @@ import { SCALAR_NAMES } from '../../domain/spec/scalars.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { Spec, Work } from '../../domain/spec/spec.ts';
 import {
-  type BreakerSettings,
   type Operations,
   type OperationSpec,
   resolveOperation,
   resolvePlan,
 } from '../../domain/operations/operation.ts';
+import type { BreakerSettings } from '../../domain/operations/definition.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { SpecSettings } from './settings.ts';
 import type { Trip } from '../../resilience/breakers.ts';
