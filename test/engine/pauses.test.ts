@@ -4,7 +4,7 @@ import type { Spec } from '../../src/domain/spec/spec.ts';
 import { resolveSpec } from '../../src/engine/policies/operations.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
 import { registryOf } from '../helpers/operations.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 import { EXIT_0 } from '../helpers/records.ts';
 
 const run = { kind: 'exec', program: '/bin/true' };
@@ -17,7 +17,7 @@ async function end(world: EngineWorld, id: string): Promise<void> {
   const attempt = world.runner.live.find(({ start }) => start.runId === id);
   attempt?.begin();
   attempt?.end(EXIT_0);
-  await until('it has ended', async () => (await world.get(id)).phase === 'done');
+  await heard('it has ended', async () => (await world.get(id)).phase === 'done');
 }
 
 t.test('a paused queue claims nothing, and goes on where it was; also after a restart', async (t) => {
@@ -39,7 +39,7 @@ t.test('a paused queue claims nothing, and goes on where it was; also after a re
   t.match(after.engine.pauses.list(), [{ name: 'queue', by: 'root' }]);
   t.equal((await after.get(waits.id)).phase, 'queued');
   t.equal(await after.engine.pauses.resume('queue'), true);
-  await until('it runs', () => live(after).includes(waits.id));
+  await heard('it runs', () => live(after).includes(waits.id));
   t.equal(await after.engine.pauses.resume('queue'), false);
 });
 
@@ -53,19 +53,19 @@ t.test('a paused operation or key is passed over; others behind it run', async (
   const quick = await Promise.all([1, 2, 3].map(() => world.submit(operation('quick'))));
   const other = await world.submit({ concurrency: { key: 'other', limit: 5 } });
   for (const { id } of [...quick, other]) {
-    await until('it runs', () => live(world).includes(id));
+    await heard('it runs', () => live(world).includes(id));
     await end(world, id);
   }
   t.equal(world.runner.live.length, 0);
   t.match((await world.engine.explain(LOCAL_CALLER, keyed.id)).waiting, { reason: 'paused' });
   await world.engine.pauses.resume('operation:slow');
   for (const { id } of slow) {
-    await until('it runs', () => live(world).includes(id));
+    await heard('it runs', () => live(world).includes(id));
     await end(world, id);
   }
   t.equal((await world.get(keyed.id)).phase, 'queued');
   await world.engine.pauses.resume('key:user:local:db');
-  await until('it runs', () => live(world).includes(keyed.id));
+  await heard('it runs', () => live(world).includes(keyed.id));
 });
 
 t.test('maintenance refuses what is new, and goes on with what was accepted', async (t) => {
@@ -85,10 +85,10 @@ t.test('maintenance refuses what is new, and goes on with what was accepted', as
     message: /an upgrade/,
   });
   for (const _ of [1, 2]) {
-    await until('a step runs', () => world.runner.live.length === 1);
+    await heard('a step runs', () => world.runner.live.length === 1);
     await end(world, live(world)[0] as string);
   }
-  await until('the plan has ended', async () => (await world.get(plan.execution.id)).status === 'completed');
+  await heard('the plan has ended', async () => (await world.get(plan.execution.id)).status === 'completed');
   await world.engine.pauses.resume('maintenance');
   t.match(await world.submit(), { status: 'running' });
 });

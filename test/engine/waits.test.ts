@@ -5,7 +5,7 @@ import { endOfWait, type Signal } from '../../src/domain/plans/waits.ts';
 import type { PlanDraft } from '../../src/domain/spec/plan.ts';
 import { payloadProblem, schemaProblem } from '../../src/expressions/payload-schemas.ts';
 import { engineWorld, type EngineWorld } from '../helpers/engine-world.ts';
-import { until } from '../helpers/processes.ts';
+import { heard } from '../helpers/heard.ts';
 
 const HOUR = 3_600_000;
 const refusal = (type: string) => ({ type }) as unknown as Error;
@@ -21,7 +21,7 @@ async function submit(world: EngineWorld, steps: unknown[], type = 'serial'): Pr
 
 async function stepOf(world: EngineWorld, planId: string, step: string): Promise<Execution> {
   let found: Execution | null = null;
-  await until(`${step} is there`, async () => {
+  await heard(`${step} is there`, async () => {
     const id = await world.store.stepId(planId, step);
     found = id === null ? null : await world.store.get(null, id);
     return found !== null;
@@ -30,7 +30,7 @@ async function stepOf(world: EngineWorld, planId: string, step: string): Promise
 }
 
 async function ended(world: EngineWorld, id: string): Promise<Execution> {
-  await until('it has ended', async () => {
+  await heard('it has ended', async () => {
     const execution = await world.store.get(null, id);
     return execution !== null && isFinished(execution);
   });
@@ -150,11 +150,11 @@ t.test('signals: kept until a step waits, taken once, for all that wait then', a
   t.equal(world.runner.live.length, 0, 'a wait holds no slot');
   const third = await stepOf(world, id, 'third');
   t.match(third, { status: 'pending', phase: 'awaiting', spec: { delay_ms: 2000 } });
-  await until('it is counted', async () => (await world.store.counts()).awaiting === 1);
+  await heard('it is counted', async () => (await world.store.counts()).awaiting === 1);
   await world.clock.advance(2000);
   t.match(await ended(world, id), { status: 'completed' });
   await t.rejects(send(world, id, 'go', 1, 'late'), refusal('execution_finished'));
-  await until('nothing is counted', async () => (await world.store.counts()).awaiting === 0);
+  await heard('nothing is counted', async () => (await world.store.counts()).awaiting === 0);
   const both = await submit(
     world,
     [
@@ -220,7 +220,7 @@ t.test('approvals: who decides, how often, and what comes of it', async (t: Test
   const decide = (user: string, decision: 'approve' | 'reject', step = 'ok') =>
     world.engine.waits.decide(as(user), id, step, { decision, comment: null });
   t.match(await world.engine.waits.approval(as('bob'), id, 'ok'), { approval: { message: `ship ${id}?` } });
-  await until('it is among those that bob can decide', async () =>
+  await heard('it is among those that bob can decide', async () =>
     (await world.engine.waits.open(as('bob'))).some(({ wait: { id: one } }) => one === ok.id),
   );
   t.equal((await world.engine.waits.open(ann)).length, 0, 'her own plan is not hers to decide');
