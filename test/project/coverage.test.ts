@@ -1,9 +1,9 @@
-// docs/internals/coverage.md promises tests, settings, routes and metrics: each of them has to be there.
+// test/project/coverage.md promises tests, settings, routes and metrics: each of them has to be there.
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
-const text = read('docs/internals/coverage.md');
+const text = read('test/project/coverage.md');
 /** Cells of all rows, without the headings. */
 const rows = text
   .split('\n')
