@@ -176,6 +176,10 @@ export const CATALOGUE = {
     ...refused(503, 'The identity provider does not respond', true),
     code: 'E003',
   },
+  runner_silent: {
+    ...refused(503, 'The server that runs the execution does not respond', true),
+    code: 'E003',
+  },
   store_unavailable: refused(503, 'The store cannot be written', true),
   // ends of executions
   denied: end('E003', 'user', false, 'The policy no longer allows the execution'),

@@ -18,6 +18,8 @@ import type { KeptCircuits } from './policies/kept-circuits.ts';
 import type { Pauses } from './policies/pauses.ts';
 import type { StoredCache } from './policies/stored-cache.ts';
 import type { Changes } from './read/changes.ts';
+import type { Answering } from './run/answering.ts';
+import type { Asking } from './run/asking.ts';
 import type { Deadlines } from './run/deadlines.ts';
 import type { LiveRuns } from './run/live-runs.ts';
 import { recover, type RecoveryDeps } from './run/recovery.ts';
@@ -80,6 +82,8 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   gone: (() => void) | undefined;
   /** Null where nobody else can be on the store. */
   leases: Leases | null;
+  asking: Asking | null;
+  answering: Answering | null;
 }
 
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */
@@ -107,6 +111,7 @@ export class Life {
     await journal.prepare(identity.instanceId);
     await runner.start(identity);
     await this.#recover(true);
+    this.#deps.answering?.start();
     await blobKeeper.start(store.feed.isShared);
     // Whoever was to read them here is gone. Readers of other engines may be there.
     if (!store.feed.isShared) await changing.cancelUnread(await store.pendingToFollow());
@@ -221,6 +226,8 @@ export class Life {
     await cacheRounds.stop();
     await charges.stop();
     await leases?.stop();
+    this.#deps.asking?.close();
+    await this.#deps.answering?.close();
     await runner.stop();
     await requests.close();
     await store.close();

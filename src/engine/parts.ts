@@ -39,6 +39,8 @@ import { Queries } from './read/queries.ts';
 import { Runners } from './read/runners.ts';
 import { Status } from './read/status.ts';
 import { stored } from './refusals.ts';
+import { Answering } from './run/answering.ts';
+import { Asking } from './run/asking.ts';
 import { Deadlines, untilStored } from './run/deadlines.ts';
 import { LiveCommands } from './run/live-commands.ts';
 import { LiveRuns } from './run/live-runs.ts';
@@ -103,6 +105,9 @@ interface Reading {
   streams: EventStreams;
   /** What clients do to commands that run. */
   commands: LiveCommands;
+  /** Between servers, about such commands; null where there is one server. */
+  asking: Asking | null;
+  answering: Answering | null;
   kept: KeptResults;
   accounts: Accounts;
   charges: Charges;
@@ -251,6 +256,7 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   const { waiters, schedulers } = parts;
   const { credits, newId, rules, chargeWorkers: workers } = deps;
   const blocks = new LogBlocks(journal);
+  const { asking, answering } = betweenServers(parts);
   const queries = new Queries({
     ...{ store, journal, followed: blocks, clock, live, late, ...waiters },
     waiting: {
@@ -261,9 +267,10 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   return {
     queries,
     commands: new LiveCommands({
-      ...{ clock, live, growth: waiters.growth },
+      ...{ clock, live, growth: waiters.growth, epoch: standing.epoch, asking },
       own: (caller, id) => queries.own(caller, id),
     }),
+    ...{ asking, answering },
     streams: new EventStreams({
       ...{ store, journal, blocks, clock, growth: waiters.growth },
       own: (caller, id) => queries.own(caller, id),
@@ -280,6 +287,19 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
       ...{ store, clock, log: ofComponent(log, 'credits'), commit, workers },
       lowBalance: () => credits?.lowBalance() ?? null,
     }),
+  };
+}
+
+function betweenServers({ store: { asks }, ...parts }: Parts): {
+  asking: Asking | null;
+  answering: Answering | null;
+} {
+  if (asks === undefined) return { asking: null, answering: null };
+  const { clock, live, waiters, standing } = parts;
+  const shared = { asks, clock, log: ofComponent(parts.log, 'execution'), epoch: standing.epoch };
+  return {
+    asking: new Asking(shared),
+    answering: new Answering({ ...shared, live, growth: waiters.growth }),
   };
 }
 

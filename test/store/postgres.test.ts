@@ -150,6 +150,8 @@ t.test(
       'usage_sums',
       'queue_changes',
       'log_pieces',
+      'asks',
+      'answers',
     );
     t.same(
       [...columns.keys()].toSorted(),

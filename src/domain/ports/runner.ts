@@ -118,14 +118,17 @@ export interface LiveInput {
   readonly offset: number;
   /** False when it has been closed, or nobody reads it any more. */
   readonly isOpen: boolean;
+  /** Bytes that it takes now. */
+  readonly room: number;
   /**
    * Takes in as many of these bytes as fit, without those before `offset`.
    *
+   * @param at where they begin; null: at the offset, whatever it is by then
    * @returns how many bytes from `at` on are taken in now; null when they begin beyond the offset
    */
-  add(bytes: Uint8Array, at: number): number | null;
-  /** Nothing more comes. */
-  close(): void;
+  add(bytes: Uint8Array, at: number | null): number | null | Promise<number | null>;
+  /** Nothing comes behind `at`; it stays open while bytes are there from behind it. Null: nothing comes any more. */
+  close(at: number | null): void | Promise<void>;
   /** Resolves when there is room, or it is closed; rejects when the signal aborts. */
   whenRoom(signal: AbortSignal): Promise<void>;
 }
@@ -136,9 +139,9 @@ export interface LiveCommand {
   input: LiveInput | null;
   hasTerminal: boolean;
   /** Sends a signal; what becomes of the command shows in its end. */
-  signal(signal: Signal, scope: StopScope): void;
+  signal(signal: Signal, scope: StopScope): void | Promise<void>;
   /** Nothing where there is no terminal. */
-  resize(size: TerminalSize): void;
+  resize(size: TerminalSize): void | Promise<void>;
 }
 
 export interface RunningAttempt {

@@ -1,4 +1,5 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
+import type { Asks } from './asks.ts';
 import type { SharedLogs } from './shared-logs.ts';
 import type { FileReads } from './files.ts';
 import type { KeptUse } from '../kept.ts';
@@ -211,6 +212,8 @@ export interface Store extends AccountReads, FileReads {
   readonly feed: Feed;
   /** Where every server can read logs; left out: a store of one server. */
   readonly logs?: SharedLogs;
+  /** By which servers reach commands that run at others; left out: a store of one server. */
+  readonly asks?: Asks;
   /** Left out: the only replica. Each replica opens for itself. */
   open(replica?: Replica): Promise<StoreIdentity>;
   /** From now on users share the slots so; until then all alike. May be called before `open`. */

@@ -6,7 +6,8 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { LiveCommand, LiveInput, TerminalSize } from '../../domain/ports/runner.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { Signal, StopScope } from '../../domain/stop.ts';
-import type { Waiters } from '../feed/waiters.ts';
+import type { Waiters, Watch } from '../feed/waiters.ts';
+import type { Asking } from './asking.ts';
 import type { LiveRuns } from './live-runs.ts';
 
 export interface LiveCommandsDeps {
@@ -15,6 +16,10 @@ export interface LiveCommandsDeps {
   /** Woken when a live attempt has moved on. */
   growth: Waiters;
   own(caller: Caller, id: ExecutionId): Promise<Execution>;
+  /** Of this engine. */
+  epoch: () => number | undefined;
+  /** By which commands at other servers are reached; null where there are none. */
+  asking: Pick<Asking, 'find'> | null;
 }
 
 /** A command that runs. */
@@ -45,6 +50,10 @@ export interface Patience {
   signal: AbortSignal;
 }
 
+/** How soon it looks again for a command at a server that has not answered. */
+const AGAIN_MS = 250;
+const NOTHING = new Uint8Array();
+
 export class LiveCommands {
   readonly #deps: LiveCommandsDeps;
 
@@ -69,11 +78,45 @@ export class LiveCommands {
         const run = live.get(execution.runId);
         if (run?.stage === 'running' && run.attempt?.command != null)
           return { command: run.attempt.command, attempt: run.name.attempt };
-        const leftMs = endsAt - clock.monotonic();
-        if (leftMs <= 0 || !(await watch.next(leftMs, signal))) throw notRunning(id, waitMs);
+        const leftMs = Math.max(0, endsAt - clock.monotonic());
+        const isThere = this.#isElsewhere(execution);
+        const handle = isThere ? await this.#elsewhere(execution, leftMs, watch, signal) : null;
+        if (handle !== null) return handle;
+        if (leftMs <= 0 || !(await watch.next(isThere ? Math.min(leftMs, AGAIN_MS) : leftMs, signal)))
+          throw notRunning(id, waitMs);
       }
     } finally {
       watch.close();
+    }
+  }
+
+  #isElsewhere(execution: Execution): boolean {
+    const { asking, epoch } = this.#deps;
+    return asking !== null && execution.status === 'running' && execution.attempts.at(-1)?.epoch !== epoch();
+  }
+
+  /** The command at the server that has it, unless something happens to the execution first. */
+  async #elsewhere(
+    { id, runId, userId, attempts }: Execution,
+    waitMs: number,
+    watch: Watch,
+    signal: AbortSignal,
+  ): Promise<LiveHandle | null> {
+    const over = new AbortController();
+    const attempt = attempts.at(-1)?.number ?? 0;
+    const looking = AbortSignal.any([signal, over.signal]);
+    const asker = { id, userId, signal };
+    const found = (async () => {
+      // It outlives the look for it.
+      const command = await this.#deps.asking?.find({ runId, attempt }, { waitMs, signal: looking }, asker);
+      return command == null ? null : { command, attempt };
+    })();
+    const moved = waitMs === 0 ? found : watch.next(waitMs, looking).then(() => null);
+    try {
+      return await Promise.race([found, moved]);
+    } finally {
+      over.abort();
+      void found.catch(() => undefined);
     }
   }
 
@@ -85,7 +128,7 @@ export class LiveCommands {
     patience: Patience,
   ): Promise<LiveHandle> {
     const handle = await this.running(caller, id, patience);
-    handle.command.signal(signal, scope);
+    await handle.command.signal(signal, scope);
     return handle;
   }
 
@@ -97,7 +140,7 @@ export class LiveCommands {
         'no_terminal',
         `The execution ${id} has no terminal. Submit it with tty to give it one.`,
       );
-    handle.command.resize(size);
+    await handle.command.resize(size);
     return handle;
   }
 
@@ -117,14 +160,14 @@ export class LiveCommands {
     const { input } = command;
     if (input === null)
       throw closed(`The execution ${id} takes no input while it runs. Submit it with stdin {"open": true}.`);
-    if (part.offset !== null && part.offset > input.offset) throw gap(part.offset, input);
     let at = part.offset;
+    if (at !== null && (await input.add(NOTHING, at)) === null) throw gap(at, input);
     for await (const bytes of part.bytes) {
       await this.#take(id, input, bytes, at, patience);
       if (at !== null) at += bytes.length;
     }
     // The end comes behind all bytes before it, also when it is said again.
-    if (part.isLast && (at === null || at >= input.offset)) input.close();
+    if (part.isLast) await input.close(at);
     return { attempt, offset: input.offset, isOpen: input.isOpen };
   }
 
@@ -137,9 +180,8 @@ export class LiveCommands {
   ): Promise<void> {
     let [rest, at] = [bytes, offset];
     while (rest.length > 0) {
-      const from = at ?? input.offset;
-      const taken = input.add(rest, from);
-      if (taken === null) throw gap(from, input);
+      const taken = await input.add(rest, at);
+      if (taken === null) throw gap(at ?? 0, input);
       rest = rest.subarray(taken);
       if (at !== null) at += taken;
       if (rest.length === 0) return;

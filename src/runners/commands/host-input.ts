@@ -26,25 +26,30 @@ export class HostInput implements LiveInput {
     return !this.#isClosed;
   }
 
-  add(bytes: Uint8Array, at: number): number | null {
-    const known = this.#sent - at;
+  get room(): number {
+    return this.#hasBegun ? WINDOW_BYTES - (this.#sent - this.#taken) : 0;
+  }
+
+  add(bytes: Uint8Array, at: number | null): number | null {
+    const known = at === null ? 0 : this.#sent - at;
     if (known < 0) return null;
-    const fresh = bytes.subarray(known, known + this.#room());
+    const before = this.#sent;
+    const fresh = bytes.subarray(known, known + this.room);
     if (fresh.length > 0 && !this.#isClosed) {
       this.#send(fresh, false);
       this.#sent += fresh.length;
     }
-    return Math.min(bytes.length, this.#sent - at);
+    return Math.min(bytes.length, this.#sent - (at ?? before));
   }
 
-  close(): void {
-    if (this.#isClosed) return;
+  close(at: number | null): void {
+    if (this.#isClosed || (at !== null && at < this.#sent)) return;
     this.#send(new Uint8Array(), true);
     this.ended();
   }
 
   async whenRoom(signal: AbortSignal): Promise<void> {
-    while (!this.#isClosed && this.#room() === 0) {
+    while (!this.#isClosed && this.room === 0) {
       signal.throwIfAborted();
       await new Promise<void>((resolve) => {
         const wake = () => {
@@ -75,10 +80,6 @@ export class HostInput implements LiveInput {
   ended(): void {
     this.#isClosed = true;
     this.#wake();
-  }
-
-  #room(): number {
-    return this.#hasBegun ? WINDOW_BYTES - (this.#sent - this.#taken) : 0;
   }
 
   #wake(): void {

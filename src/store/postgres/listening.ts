@@ -3,6 +3,7 @@
 import { GROWING, untilDone } from '../../resilience/retrying.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Database, Heard } from './database.ts';
+import { ASKED } from './asks.ts';
 import { CHANNEL } from './writer.ts';
 
 export interface ListeningDeps {
@@ -10,6 +11,8 @@ export interface ListeningDeps {
   clock: Pick<Clock, 'sleep'>;
   /** There may be something new. */
   wake: () => void;
+  /** An epoch may have been asked for something, or answered; null: whichever. */
+  asked: (epoch: number | null) => void;
 }
 
 /** How often it looks although notifications come, and where none come. */
@@ -50,12 +53,13 @@ export class Listening {
   }
 
   async #look(): Promise<void> {
-    const { clock, wake } = this.#deps;
+    const { clock, wake, asked } = this.#deps;
     const { signal } = this.#ending;
     for (;;) {
       await clock.sleep(this.#isHearing ? LOOK_MS : POLL_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       wake();
+      asked(null);
     }
   }
 
@@ -82,11 +86,14 @@ export class Listening {
     this.#connection = null;
     this.#connection = await this.#deps.database.listen(CHANNEL, (said) => {
       this.#echoes.get(said)?.();
-      this.#deps.wake();
+      const [kind, epoch] = said.split(' ');
+      if (kind === ASKED) this.#deps.asked(Number(epoch));
+      else this.#deps.wake();
     });
     await this.#check();
     // What was said before is not said again.
     this.#deps.wake();
+    this.#deps.asked(null);
   }
 
   async #check(): Promise<void> {

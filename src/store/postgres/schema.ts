@@ -244,8 +244,23 @@ const LOGS = `
   ALTER TABLE execd.log_pieces ALTER COLUMN bytes SET STORAGE EXTERNAL;
 `;
 
+/** What servers ask of each other lives for a moment, and is lost with a crash of the database. */
+const ASKS = `
+  CREATE UNLOGGED TABLE execd.asks (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, by_epoch bigint NOT NULL, to_epoch bigint NOT NULL,
+    run_id text NOT NULL, attempt bigint NOT NULL, ask text NOT NULL, bytes bytea, at bigint NOT NULL
+  ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+  ALTER TABLE execd.asks ALTER COLUMN bytes SET STORAGE EXTERNAL;
+  CREATE INDEX asks_by_epoch ON execd.asks (to_epoch, id);
+  CREATE UNLOGGED TABLE execd.answers (
+    id bigint PRIMARY KEY, to_epoch bigint NOT NULL, answer text NOT NULL, at bigint NOT NULL
+  ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+  CREATE INDEX answers_by_epoch ON execd.answers (to_epoch);
+`;
+
 export const MIGRATIONS: readonly string[] = [
   byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES),
   byBytes(SHARED),
   byBytes(LOGS),
+  byBytes(ASKS),
 ];

@@ -39,6 +39,7 @@ import type { GroupReply } from '../rules/parts.ts';
 import type { EndsPlace } from '../end-rows.ts';
 import { type SignalRow, toSignal } from '../signal-rows.ts';
 import { EQUAL_SHARES, sharedOtherwise } from '../shares.ts';
+import { PostgresAsks } from './asks.ts';
 import { Batches, type RuleGroup } from './batches.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
@@ -110,6 +111,8 @@ export class PostgresStore implements Store {
   readonly feed: SharedFeed;
   /** Logs of attempts, for all servers. */
   readonly logs: PostgresLogs;
+  /** What servers ask of each other. */
+  readonly asks: PostgresAsks;
   readonly #listening: Listening;
   readonly #stats: Omit<StoreStats, 'queued' | 'deliveries'> = {
     ...{ commits: 0, groups: 0, waiting: 0, commitSeconds: 0 },
@@ -133,6 +136,7 @@ export class PostgresStore implements Store {
     const reads = new Reads(this.#database);
     this.#reads = reads;
     this.logs = new PostgresLogs(database);
+    this.asks = new PostgresAsks(database, () => clock.monotonic());
     this.#accounts = new AccountReader(reads);
     this.#files = new FileReader(reads);
     this.#schedules = new ScheduleReader(reads);
@@ -147,7 +151,12 @@ export class PostgresStore implements Store {
       whyLate: () => (this.#listening.isHearing ? null : NOT_HEARING),
       changed: (userIds) => this.#figures.read(database, userIds),
     });
-    this.#listening = new Listening({ database, clock, wake: () => void this.feed.wake() });
+    this.#listening = new Listening({
+      ...{ database, clock, wake: () => void this.feed.wake() },
+      asked: (epoch) => {
+        if (epoch === null || epoch === this.#epoch) this.asks.wake();
+      },
+    });
     this.#results = new Results(maxInMemory, () => clock.sleep(0), false);
     this.#removals = new Removals(() => this.#figures.users, {
       endedBefore: (...place) => reads.endedBefore(...place),
