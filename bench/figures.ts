@@ -10,12 +10,15 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
     results: { type: 'string', default: 'bench/results' },
+    before: { type: 'string' },
   },
 });
 export const ROUNDS = Number(values.rounds);
 export const SECONDS = Number(values.seconds);
 /** Sections that are asked for; none: all. */
 export const ASKED: readonly string[] = positionals;
+/** A checkout of another commit, built, that this one is measured beside. */
+export const BEFORE = values.before;
 /** Where the figures are written. */
 export const RESULTS = values.results;
 
@@ -82,12 +85,9 @@ export async function measure({ name, expected, ours, yardstick }: Figure): Prom
 export const json = { 'content-type': 'application/json' };
 export const TRUE = { kind: 'exec', program: '/bin/true', args: [] };
 
-export const start = async (more: Record<string, string>): Promise<Server> => {
-  return startServer({
-    EXECUTION_DATA_DIR: join(scratch(), 'data'),
-    EXECUTION_PORT: await freePort(),
-    ...more,
-  });
+export const start = async (more: Record<string, string>, dir = '.'): Promise<Server> => {
+  const port = await freePort();
+  return startServer({ EXECUTION_DATA_DIR: join(scratch(), 'data'), EXECUTION_PORT: port, ...more }, [], dir);
 };
 
 /** Executions of /bin/true, one request each, answered at their end; so many at a time. */

@@ -4,11 +4,24 @@
 //   npm run bench                                      all sections, at most ten minutes
 //   npm run bench -- polls hits                        some of them
 //   npm run bench -- tracing --rounds 5 --seconds 2    rounds of each figure, and seconds of each round
+//   npm run bench -- before --before DIR               beside another checkout, built
 import { execa } from 'execa';
 import { until } from '../test/helpers/processes.ts';
+import { measureBefore } from './before.ts';
 import { measureBusy } from './busy.ts';
 import { measureFairness } from './fairness.ts';
-import { ASKED, json, measure, perSecond, ROUNDS, runsPerSecond, SECONDS, start, TRUE } from './figures.ts';
+import {
+  ASKED,
+  BEFORE,
+  json,
+  measure,
+  perSecond,
+  ROUNDS,
+  runsPerSecond,
+  SECONDS,
+  start,
+  TRUE,
+} from './figures.ts';
 import { measureByHand } from './by-hand.ts';
 import { measureLists } from './lists.ts';
 import { measureNative } from './native.ts';
@@ -127,6 +140,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   ...{ 'by-hand': measureByHand, lists: measureLists, tracing: measureTracing },
   ...{ plans: () => measurePlans(ROUNDS), fairness: measureFairness, busy: measureBusy },
   ...{ postgres: measurePostgres },
+  ...(BEFORE === undefined ? {} : { before: measureBefore.bind(null, BEFORE) }),
 };
 /** A bench that hangs says nothing. */
 const MOST_MS = 10 * 60_000;

@@ -43,8 +43,14 @@ export interface Server {
 }
 
 /** Starts the built server; `flags` are for Node. */
-export async function startServer(env: Record<string, string>, flags: string[] = []): Promise<Server> {
+/** @param cwd a checkout that is built */
+export async function startServer(
+  env: Record<string, string>,
+  flags: string[] = [],
+  cwd = '.',
+): Promise<Server> {
   const child = execa(process.execPath, [...flags, 'dist/bin/server.js'], {
+    cwd,
     ...{ extendEnv: false, buffer: false, reject: false, killSignal: 'SIGKILL' },
     ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
     env: { PATH: process.env.PATH, EXECUTION_PORT: '0', EXECUTION_LOG_LEVEL: 'warn', ...env },
