@@ -8,9 +8,9 @@
 // The stand-in has the Debian and the Node of the official image: it proves the Dockerfile, not the base.
 import { build, buildStandIn, installMissing } from './image/build.ts';
 import { Report } from './image/checks.ts';
-import { type Containers, makeContainers, output } from './image/containers.ts';
+import { type Containers, makeContainers } from './image/containers.ts';
 import { dataChecks } from './image/data-checks.ts';
-import { imageChecks, manifestsCheck, toolsCheck } from './image/image-checks.ts';
+import { imageChecks, toolsCheck } from './image/image-checks.ts';
 import { commandChecks, requestChecks, survivalChecks } from './image/service-checks.ts';
 import { IMAGE, Service } from './image/service.ts';
 
@@ -31,12 +31,6 @@ async function runChecks(containers: Containers): Promise<boolean> {
   await report.run([...commandChecks(service), ...survivalChecks(containers, service)]);
   await report.run(dataChecks(containers, service));
   await report.check(toolsCheck(containers));
-  const hasKubectl = await output('kubectl', ['version', '--client']).then(
-    () => true,
-    () => false,
-  );
-  if (hasKubectl) await report.check(manifestsCheck);
-  else say('kubectl is not there: the manifests are checked by test/project/k8s.test.ts alone');
   return report.finish();
 }
 

@@ -3,7 +3,7 @@
 //
 //   npm run release -- 0.2.0
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
@@ -32,6 +32,10 @@ async function release(version: string): Promise<void> {
   if (changed !== '') throw new Error(`Commit or remove these files first:\n${changed}`);
   rewrite('CHANGELOG.md', (text) => released(text, version));
   rewrite('src/app/version.ts', (text) => text.replace(/VERSION = '[^']+'/, `VERSION = '${version}'`));
+  for (const file of globSync('k8s/overlays/**/kustomization.yaml'))
+    rewrite(file, (text) => text.replace(/newTag: \S+/, `newTag: ${version}`));
+  for (const file of globSync('test/fixtures/kubernetes/rendered/*.yaml'))
+    rewrite(file, (text) => text.replace(/image: execd:\S+/, `image: execd:${version}`));
   await execa('npm', ['version', version, '--no-git-tag-version', '--allow-same-version']);
   const inherit = { stdio: 'inherit' } as const;
   await execa('npm', ['run', 'generate'], inherit);

@@ -90,6 +90,13 @@ async function unpack(archive: string, to: string, ...only: string[]): Promise<v
   await rm(archive);
 }
 
+/** What the labels say of a build. */
+export const BUILD_FACTS = {
+  version: '1.2.3',
+  revision: '0123456789abcdef0123456789abcdef01234567',
+  created: '2026-01-02T03:04:05Z',
+};
+
 /** The project's Dockerfile. The build trusts the certificates that this machine trusts. */
 export async function build({ dir, buildah }: Containers, tag: string, ...more: string[]): Promise<void> {
   const base = process.env.NODE_IMAGE ?? '';
@@ -100,6 +107,7 @@ export async function build({ dir, buildah }: Containers, tag: string, ...more: 
     options.push('-v', `${CA}:/run/build-ca.crt:ro`, '-v', `${dir}/npmrc:/usr/local/etc/npmrc:ro`);
   }
   if (base === '') options.push('--pull-never');
-  const args = ['--build-arg', `NODE_IMAGE=${base || STAND_IN}`, '--build-arg', 'VERSION=1.2.3'];
+  const facts = Object.entries(BUILD_FACTS).map(([name, value]) => `${name.toUpperCase()}=${value}`);
+  const args = [`NODE_IMAGE=${base || STAND_IN}`, ...facts].flatMap((one) => ['--build-arg', one]);
   await buildah('bud', ...options, ...args, ...more, '-t', tag, '.');
 }

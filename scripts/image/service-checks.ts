@@ -1,5 +1,5 @@
 // What docs/operate/deploy.md says of a service that runs: who may ask, what its commands can do, and what it survives.
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import type { Check } from './checks.ts';
 import type { Containers } from './containers.ts';
@@ -31,6 +31,16 @@ export function requestChecks(containers: Containers, service: Service): Check[]
       async holds() {
         const main = await service.statusOf(service.url('/metrics'));
         deepEqual([await service.statusOf(service.metricsUrl), main], [200, 401]);
+      },
+    },
+    {
+      title: 'the console is in the image',
+      async holds() {
+        const page = await (await fetch(service.url('/'), { headers: { accept: 'text/html' } })).text();
+        match(page, /<div id="root">/);
+        const [asset] = /assets\/[\w.-]+\.js/.exec(page) ?? [];
+        ok(asset, page);
+        equal(await service.statusOf(service.url(`/${asset}`)), 200);
       },
     },
     {

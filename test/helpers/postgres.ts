@@ -42,7 +42,7 @@ const ACCESS = 'local all locked scram-sha-256\nlocal all all trust\n';
 const EMPTY = `DO $$ DECLARE t text; BEGIN
   FOR t IN SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('execd') AND relkind = 'r'
     AND relname NOT IN ('migrations', 'meta') LOOP EXECUTE format('DELETE FROM execd.%I', t); END LOOP;
-  IF to_regclass('execd.meta') IS NOT NULL THEN DELETE FROM execd.meta WHERE name NOT IN ('program', 'instance_id'); END IF;
+  IF to_regclass('execd.meta') IS NOT NULL THEN DELETE FROM execd.meta WHERE name NOT IN ('program', 'instance_id', 'fits_since'); END IF;
 END $$`;
 
 export interface Cluster {

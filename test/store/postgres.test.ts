@@ -4,10 +4,12 @@ import t, { type Test } from 'tap';
 import { mintKey } from '../../src/access/mint.ts';
 import { createClock } from '../../src/app/clock.ts';
 import type { KeyRequest } from '../../src/domain/access/api-key-schema.ts';
+import type { ReplicaFacts } from '../../src/domain/ports/replica.ts';
 import { OWN_COLUMNS, TABLES } from '../../src/domain/ports/transfer.ts';
 import { openKeyTable } from '../../src/store/postgres/key-table.ts';
 import { Database } from '../../src/store/postgres/database.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
+import { FITS_SINCE, MIGRATIONS as STEPS } from '../../src/store/postgres/schema.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { PostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts';
 import { service } from '../helpers/build.ts';
@@ -101,9 +103,59 @@ t.test('what cannot be used is refused, and says why', async (t) => {
   await cluster.run('DELETE FROM execd.migrations WHERE step = 1000; DROP TABLE execd.cache', name);
   await refused(url, /lacks the tables cache: it was restored only in part/);
   await cluster.run('INSERT INTO execd.migrations SELECT max(step) + 1 FROM execd.migrations', name);
+  await cluster.run(`UPDATE execd.meta SET value = '1000' WHERE name = 'fits_since'`, name);
   await refused(url, /has schema \d+ of execd, but this program knows only \d+\. Use a newer execd/);
   await cluster.run(`UPDATE execd.meta SET value = 'other' WHERE name = 'program'`, name);
   await refused(url, /was not made by execd/);
+});
+
+/** A version of execd with two steps more, of which the first one only adds. */
+const NEWER = ['CREATE TABLE execd.later (x bigint)', 'ALTER TABLE execd.cache RENAME TO results'];
+
+t.test('a schema that only adds comes while older servers run, and they start again on it', async (t) => {
+  const url = await cluster.database();
+  const replica = (name: string) => ({
+    name,
+    leaseMs: 30_000,
+    about: { role: 'all', host: name } as ReplicaFacts,
+  });
+  const old = new PostgresStore(options(url));
+  t.teardown(() => old.close());
+  await old.open(replica('old'));
+  const { length: known } = STEPS;
+  const to = async (steps: readonly string[], fitsSince: number, name: string | null = null) => {
+    const connection = await new Database({ url, connections: 1, name: 'newer' }).connect();
+    try {
+      const migrations = [...STEPS, ...steps];
+      await migrate(connection, { migrations, fitsSince, replica: name, isServed: true });
+    } finally {
+      await connection.close();
+    }
+  };
+  await to(NEWER.slice(0, 1), known);
+  t.ok(await old.counts(), 'the old one works');
+  const again = new PostgresStore(options(url));
+  t.teardown(() => again.close());
+  await again.open(replica('again'));
+  t.ok(await again.counts(), 'another old one starts');
+  await t.rejects(to(NEWER, known + 2), {
+    name: 'StoreError',
+    message: /^Servers of an older version use the database \(old, again\), .*\. Stop them first$/,
+  });
+  await cluster.run(`UPDATE execd.epochs SET until = 0 WHERE replica = 'again'`, database(url));
+  await to(NEWER, known + 2, 'old');
+  await old.close();
+  await t.rejects(new PostgresStore(options(url)).open(replica('late')), {
+    message: /has schema \d+ of execd, but this program knows only \d+\. Use a newer execd/,
+  });
+});
+
+t.test('steps that servers of the version before live with take nothing away', async (t) => {
+  t.ok(FITS_SINCE >= 1 && FITS_SINCE <= STEPS.length);
+  for (const step of STEPS.slice(FITS_SINCE)) {
+    t.notMatch(step, /\b(DROP|RENAME|DELETE FROM|TRUNCATE)\b|ALTER COLUMN \w+ (TYPE|SET NOT NULL)/i);
+    for (const [column] of step.matchAll(/ADD COLUMN[^,;]*NOT NULL[^,;]*/gi)) t.match(column, /DEFAULT/i);
+  }
 });
 
 interface Column {

@@ -33,7 +33,7 @@ export type Table = keyof typeof TRANSFERRED;
 export const TABLES = Object.keys(TRANSFERRED) as Table[];
 
 /** Of `meta`: what every store has of its own. Versions of the schema, and who writes. */
-export const OWN_META: readonly string[] = ['program', 'server', 'import'];
+export const OWN_META: readonly string[] = ['program', 'server', 'import', 'fits_since'];
 /** What a store knows of the servers that use it, and what only they need. */
 export const OWN_COLUMNS: Partial<Record<Table, string>> = { epochs: 'about' };
 /** What a new store has in it although nothing was ever stored. */

@@ -2,6 +2,7 @@
 import { StoreError } from '../../domain/ports/store.ts';
 import type { Replica } from '../../domain/ports/replica.ts';
 import type { Connection } from './database.ts';
+import { MIGRATIONS } from './schema.ts';
 import { takeServerLock } from './writer.ts';
 
 /** The data directory of a server. */
@@ -28,6 +29,8 @@ interface Entering {
 /** What an epoch says of its server, beside what the replica says of itself. */
 export interface EpochAbout {
   home: string | null;
+  /** The newest schema that its program knows. */
+  schema: number;
 }
 
 interface LiveRow {
@@ -61,7 +64,7 @@ export async function enter(
   const over = live.filter((one) => (isShared && one.until === null) || namesakes.includes(one));
   await connection.query(END, [over.map(({ epoch }) => epoch)]);
   const until = leaseMs === null ? null : now + leaseMs;
-  const facts = JSON.stringify({ ...about, home } satisfies EpochAbout);
+  const facts = JSON.stringify({ ...about, home, schema: MIGRATIONS.length } satisfies EpochAbout);
   const [row] = await connection.query<{ epoch: number }>(BEGIN, [bootId, now, name, until, facts]);
   return { epoch: row?.epoch as number, written: Promise.resolve() };
 }

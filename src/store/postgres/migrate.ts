@@ -2,7 +2,7 @@
 // failure leaves the database as it was.
 import { StoreError } from '../../domain/ports/store.ts';
 import type { Connection } from './database.ts';
-import { MIGRATIONS } from './schema.ts';
+import { FITS_SINCE, MIGRATIONS } from './schema.ts';
 import { OLDEST } from './trouble.ts';
 
 /** Of all programs that migrate the same database: one at a time. */
@@ -29,39 +29,82 @@ interface State {
   usable: boolean;
 }
 
+const FITS = `SELECT value FROM execd.meta WHERE name = 'fits_since'`;
+const PUT_FITS = `INSERT INTO execd.meta (name, value) VALUES ('fits_since', $1)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+/** Servers with a lease, and, if $2, one that has the database for itself. The first schema has no column for what they say. */
+const SERVERS = `SELECT replica, to_jsonb(e)->>'about' AS about FROM execd.epochs e WHERE replica IS DISTINCT FROM $1
+  AND (until > (extract(epoch FROM clock_timestamp()) * 1000)::bigint OR ($2::bigint = 1 AND until IS NULL)) ORDER BY epoch`;
+
+interface Migration {
+  migrations?: readonly string[];
+  /** The oldest schema whose programs work with the newest one. */
+  fitsSince?: number;
+  /** Name of the server that starts; its own earlier start does not count. */
+  replica?: string | null;
+  /** A server has the database for itself, or may have. */
+  isServed?: boolean;
+}
+
 /**
- * @param isServed a server uses the database, and would not know what is new
- * @throws StoreError when the database cannot be used as it is; any other error of the database
+ * Brings the database to the schema of this program. One that is newer stays as it is, if this program works with it.
+ *
+ * @throws StoreError when the database cannot be used as it is, or servers use it that could not work with the new schema; any
+ *   other error of the database
  */
-export async function migrate(
-  connection: Connection,
-  { migrations = MIGRATIONS, isServed = false }: { migrations?: readonly string[]; isServed?: boolean } = {},
-): Promise<void> {
+export async function migrate(connection: Connection, options: Migration = {}): Promise<void> {
+  const { migrations = MIGRATIONS, fitsSince = FITS_SINCE } = options;
   await checkServer(connection);
   await connection.send('BEGIN');
   try {
     await connection.send(LOCK);
     const [state] = (await connection.query<State>(STATE)) as [State];
     const known = await stepsOf(connection, state);
-    if (known > migrations.length)
-      throw new StoreError(
-        `The database has schema ${known} of execd, but this program knows only ${migrations.length}. Use a newer execd`,
-      );
-    if (isServed && known < migrations.length)
-      throw new StoreError(
-        'The server that uses the database is of another version. Use the command of that version',
-      );
+    if (known > migrations.length) await checkFits(connection, known, migrations.length);
     if (known > 0) await checkTables(connection, migrations.slice(0, known));
+    if (known > 0 && known < migrations.length)
+      await checkServers(connection, known, { ...options, fitsSince });
     if (!state.schema || !state.meta) await connection.send(BEGINNING);
     for (let step = known; step < migrations.length; step++) {
       await connection.send(migrations[step] as string);
       await connection.query('INSERT INTO execd.migrations (step) VALUES ($1)', [step + 1]);
     }
+    if (known < migrations.length) await connection.query(PUT_FITS, [String(fitsSince)]);
     await connection.send('COMMIT');
   } catch (error) {
     await connection.send('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** @throws StoreError when a program that knows `own` steps cannot work with a database that has `known` */
+async function checkFits(connection: Connection, known: number, own: number): Promise<void> {
+  const [fits] = await connection.query<{ value: string }>(FITS);
+  if (Number(fits?.value ?? known) <= own) return;
+  throw new StoreError(
+    `The database has schema ${known} of execd, but this program knows only ${own}. Use a newer execd`,
+  );
+}
+
+/** @throws StoreError when other servers run whose schema is too old for the new one */
+async function checkServers(
+  connection: Connection,
+  known: number,
+  { fitsSince = FITS_SINCE, replica = null, isServed = false }: Migration,
+): Promise<void> {
+  const servers = await connection.query<{ replica: string; about: string | null }>(SERVERS, [
+    replica,
+    isServed ? 1 : 0,
+  ]);
+  const old = servers.filter(({ about }) => {
+    const { schema = known } = JSON.parse(about ?? '{}') as { schema?: number };
+    return schema < fitsSince;
+  });
+  if (old.length === 0) return;
+  const names = old.map((one) => one.replica).join(', ');
+  throw new StoreError(
+    `Servers of an older version use the database (${names}), and cannot work with the schema of this one. Stop them first`,
+  );
 }
 
 async function checkServer(connection: Connection): Promise<void> {

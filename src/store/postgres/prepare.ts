@@ -7,7 +7,7 @@ import { opened } from './transfer.ts';
 const KNOWN = `SELECT CASE WHEN to_regclass('execd.migrations') IS NULL THEN 0 ELSE 1 END AS there`;
 const STEPS = 'SELECT count(*) AS n FROM execd.migrations';
 
-/** @throws StoreError when the database cannot be used, or a server of another version uses it */
+/** @throws StoreError when the database cannot be used, or servers use it that could not work with the schema of this version */
 export function prepare(url: string): Promise<{ from: number; to: number }> {
   return opened(url, 'execd migrate', async (connection, close) => {
     const [known] = await connection.query<{ there: number }>(KNOWN);

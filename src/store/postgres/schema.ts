@@ -264,3 +264,10 @@ export const MIGRATIONS: readonly string[] = [
   byBytes(LOGS),
   byBytes(ASKS),
 ];
+
+/**
+ * The oldest schema whose programs work with a database of this one. A step that only adds to what is there (tables, indexes,
+ * columns with a default that older programs need not know) leaves it as it is, so that a new version is rolled out while servers
+ * of the one before run. Any other step sets it to its own number.
+ */
+export const FITS_SINCE = 3;

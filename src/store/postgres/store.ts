@@ -181,7 +181,7 @@ export class PostgresStore implements Store {
       connection = await this.#database.connect();
       if (replica.leaseMs === null) await this.#writer.takeOver(connection);
       else await this.#writer.share(connection);
-      await migrate(connection);
+      await migrate(connection, { replica: replica.name });
       if ((await importMark(connection))?.isDone === false) throw new StoreError(HALF_IMPORTED);
       if (replica.leaseMs === null) await refuseOthers(connection);
       this.#writer.begin(connection);
