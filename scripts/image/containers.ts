@@ -30,7 +30,8 @@ export async function makeContainers(): Promise<Containers> {
   await writeFile(join(dir, 'containers.conf'), await settings(dir));
   const storage = ['--root', join(dir, 'storage'), '--runroot', join(dir, 'run')];
   const env = { CONTAINERS_CONF: join(dir, 'containers.conf') };
-  const podman: Run = (...args) => output('podman', [...storage, ...args], { env });
+  // Not here: it leaves a file where it runs when memory is short.
+  const podman: Run = (...args) => output('podman', [...storage, ...args], { env, cwd: dir });
   const buildah: Run = (...args) => output('buildah', [...storage, ...args], { env });
   return { dir, podman, buildah, remove: () => removeAll(dir, podman, buildah) };
 }
