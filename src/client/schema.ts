@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 9fb664778bd2d98d13a1c2ab78cfa4ade851bf17d19f5c0e94d7a0883ae1fb85.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 fac113c1a0d46bb9c7b5b0717d57e3fa7915b2424cdb77ef99ff5576b3910817.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2061,7 +2061,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2112,7 +2112,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2168,7 +2168,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2224,7 +2224,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2358,7 +2358,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2414,7 +2414,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2475,7 +2475,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2536,7 +2536,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2689,7 +2689,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2742,7 +2742,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2800,7 +2800,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -2858,7 +2858,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4205,7 +4205,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4265,7 +4265,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4330,7 +4330,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;
@@ -4395,7 +4395,7 @@ export interface components {
             isolation?: "none" | "supervised" | "uid" | "sandbox";
             /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
             network?: boolean;
-            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`. */
+            /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
             nice?: number;

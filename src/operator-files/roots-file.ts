@@ -11,6 +11,8 @@ import type { LiveFile } from './live-files.ts';
 import { inOrder, parseYaml, type Read, readGuarded } from './read-yaml.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
+/** Of what one sandbox may write into its root directory, in memory. */
+const [MIN_LAYER_BYTES, MAX_LAYER_BYTES] = [1024 * 1024, 2 ** 40];
 
 const rootsFile = z.strictObject({
   roots: z
@@ -20,6 +22,7 @@ const rootsFile = z.strictObject({
         path: z.string().regex(/^\//, 'must be an absolute path'),
         users: z.union([z.literal('any'), z.array(userId).max(10_000)]).default([]),
         operations: z.array(operationName).max(10_000).default([]),
+        writable_bytes: z.int().min(MIN_LAYER_BYTES).max(MAX_LAYER_BYTES).optional(),
       }),
     )
     .default({}),
@@ -40,9 +43,10 @@ export interface RootsOptions {
 export function liveRoots({ path, closed }: RootsOptions): LiveRoots {
   let current: ReadonlyMap<string, Root> = new Map();
   return {
-    pathOf(name, whose) {
+    find(name, whose) {
       const root = current.get(name);
-      return root !== undefined && mayUse(root, whose) ? root.path : null;
+      if (root === undefined || !mayUse(root, whose)) return null;
+      return { path: root.path, writableBytes: root.writable_bytes ?? null };
     },
     file: {
       setting: 'EXECUTION_ROOTS_FILE',
@@ -56,7 +60,7 @@ export function liveRoots({ path, closed }: RootsOptions): LiveRoots {
   };
 }
 
-function mayUse({ users, operations }: Root, whose: Parameters<Roots['pathOf']>[1]): boolean {
+function mayUse({ users, operations }: Root, whose: Parameters<Roots['find']>[1]): boolean {
   if (users === 'any' || users.includes(whose.userId)) return true;
   return whose.operation !== null && operations.includes(whose.operation);
 }

@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 7;
+export const VERSION = 8;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -141,6 +141,8 @@ export interface Start {
   scalars: number[];
   /** The directory that a sandbox has as its root directory; empty: that of this machine. */
   root: string;
+  /** What may be written into that directory, to a layer in memory; 0: nothing. */
+  layerBytes: number;
 }
 
 /** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
@@ -576,6 +578,7 @@ const FRAMES = [
     owner: string,
     scalars: list(i64),
     root: string,
+    layerBytes: i64,
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

@@ -22,7 +22,8 @@ t.test('a request may ask for more isolation than the policy does, and for no le
   const w = await engineWorld(t, {
     deps: {
       roots: {
-        pathOf: (name, { userId }) => (name !== 'other' && userId === 'local' ? `/roots/${name}` : null),
+        find: (name, { userId }) =>
+          name !== 'other' && userId === 'local' ? { path: `/roots/${name}`, writableBytes: null } : null,
       },
       rules: () => {
         const read = parsePolicy(POLICY, ['supervised', 'sandbox']);
@@ -91,12 +92,13 @@ t.test(
       [{ path: place('closed', 0o700) }, /commands cannot read/],
       [{ path: 'relative' }, /must be an absolute path/],
       [{ path: good, more: 1 }, /more/],
+      [{ path: good, writable_bytes: 1000 }, /writable_bytes: .*1048576/],
     ];
     for (const [root, message] of wrong) t.match(problemsOf({ r: root }).join(), message);
     t.match(problemsOf({ 'A b': { path: good } }).join(), /must be 1 to 100/);
     const roots = {
       all: { path: join(dir, 'link'), users: 'any' },
-      some: { path: good, users: ['ann'], operations: ['op'] },
+      some: { path: good, users: ['ann'], operations: ['op'], writable_bytes: 2_000_000 },
       none: { path: good },
     };
     t.strictSame(problemsOf(roots), []);
@@ -105,11 +107,15 @@ t.test(
     t.type(apply, 'function');
     (apply as () => void)();
     const pathOf = (name: string, userId: string, operation: string | null = null) =>
-      live.pathOf(name, { userId, operation });
+      live.find(name, { userId, operation })?.path ?? null;
     t.strictSame(
       [pathOf('all', 'bob'), pathOf('some', 'ann'), pathOf('some', 'bob'), pathOf('some', 'bob', 'op')],
       [good, good, null, good],
       'links are followed once',
+    );
+    t.strictSame(
+      ['all', 'some'].map((name) => live.find(name, { userId: 'ann', operation: null })?.writableBytes),
+      [null, 2_000_000],
     );
     t.strictSame([pathOf('none', 'ann'), pathOf('gone', 'ann')], [null, null]);
     t.end();

@@ -3,7 +3,22 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-const TOOLS = ['sh', 'cat', 'ls', 'dd', 'id', 'readlink', 'mkdir', 'ln', 'sleep', 'mknod', 'mount'];
+const TOOLS = [
+  'sh',
+  'cat',
+  'ls',
+  'dd',
+  'id',
+  'readlink',
+  'mkdir',
+  'ln',
+  'sleep',
+  'mknod',
+  'mount',
+  'rm',
+  'mv',
+  'stat',
+];
 
 /** Makes it in a directory that is there. */
 export function makeSmallRoot(dir: string): string {

@@ -44,7 +44,7 @@ chmodSync(dir, 0o755);
 const root = join(dir, 'roots', 'python');
 makeRoot(root);
 for (const [, content = '', name = ''] of DOCUMENT.matchAll(/```yaml\n(# (\S+\.yaml)\n[^]*?)```/g))
-  writeFileSync(join(dir, name), content.replace('/srv/roots/python', root), { mode: 0o600 });
+  writeFileSync(join(dir, name), content.replaceAll('/srv/roots/python', root), { mode: 0o600 });
 const server = await startServer({
   EXECUTION_PORT: await freePort(),
   EXECUTION_DATA_DIR: join(dir, 'data'),

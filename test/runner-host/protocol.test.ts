@@ -54,6 +54,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     owner: text,
     scalars: fc.array(size),
     root: text,
+    layerBytes: size,
     limits: fc.option(
       fc.record({
         cpuS: limit,
@@ -156,6 +157,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     owner: 'u',
     scalars: [1, -1],
     root: '/r',
+    layerBytes: 5,
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));

@@ -664,3 +664,61 @@ at('sandbox', 'with another root directory it sees that one and nothing of this 
     t.match(await host.next('start_failed', (one) => one.ref === ref), refusal);
   }
 });
+
+for (const who of ['root', 'another user'])
+  at('sandbox', `a host that is ${who} lets a command write into a root directory, to a layer`, async (t) => {
+    const other = ordinary(t);
+    const isOther = who !== 'root';
+    const host = await new Host(t, isOther ? other.command : NATIVE, isOther ? other : sandbox).greet();
+    const root = makeSmallRoot(dirOutsideTmp(t));
+    mkdirSync(join(root, 'opt/lib/old'), { recursive: true, mode: 0o755 });
+    writeFileSync(join(root, 'opt/lib/old/file'), 'old\n');
+    writeFileSync(join(root, 'etc/secret'), 'of the image\n', { mode: 0o600 });
+    symlinkSync('/etc', join(root, 'home'));
+    if (isOther)
+      execFileSync('chown', ['-hR', `${1_000_000_000 + process.pid}:${1_000_000_000 + process.pid}`, root]);
+    const files = () =>
+      execFileSync('find', [root, '-printf', '%p %i %s %T@ %C@ %U\n'], { encoding: 'utf8' });
+    const before = files();
+    const layered = (command: string, more: Partial<RawStart> = {}) =>
+      said(host, command, { ...more, program: '/bin/sh', root, layerBytes: 8 << 20 });
+    const tries: [string, RegExp][] = [
+      ['echo new > /etc/os-release && cat /etc/os-release', /^new$/],
+      ['echo a > /a && mkdir /srv /opt/x && cat /a && ls /opt', /^a\nlib\nx$/],
+      ['rm -r /opt/lib && mkdir -p /opt/lib/new && ls /opt/lib', /^new$/],
+      ['mv /opt/lib /opt/moved && cat /opt/moved/old/file', /^old$/],
+      ['rm /usr/bin/cat && cat /etc/os-release', /not found/],
+      ['cat /etc/os-release; ls /opt; ls /a', /^NAME=small\nlib\n[^]*a': No such[^]*$/],
+      ['cat /etc/secret; stat -c %u /etc; id -u', /^of the image\n(\d+)\n\1$/],
+      ['echo home > file && cat file && echo tmp > /tmp/a && cat /tmp/a; ls /tmp', /^home\ntmp\na$/],
+      ['dd if=/dev/zero of=/full bs=1048576 count=9', /No space left/],
+      ['i=0; while true > /opt/$i; do i=$((i+1)); done 2> /tmp/e; echo $i', /^1\d{4}$/],
+      ['ls -a /.execd; cat /proc/1/environ; cd /proc/1/root', /No such file[^]*denied[^]*(denied|can't cd)/],
+      ['mount -t tmpfs none /opt', /permission denied|must be superuser|not permitted|only root/i],
+      [
+        'cat < /proc/sys/kernel/ostype; : > /proc/sys/user/max_user_namespaces',
+        /^Linux[^]*(Read-only|denied)/,
+      ],
+      [
+        'while read l; do case $l in Cap[PEA]*) echo ${l#*:};; esac; done < /proc/self/status',
+        /^(0{16}\s*){3}$/,
+      ],
+    ];
+    for (const [command, expected] of tries) t.match(await layered(command), expected, command);
+    t.equal(files(), before, 'no file of the root directory has changed');
+    const over = await host.run('dd if=/dev/zero of=/opt/full bs=1048576 count=30; sleep 60', {
+      ...{ program: '/bin/sh', root, layerBytes: 64 << 20, limits: { memoryBytes: 20 << 20 } },
+    });
+    t.match(over, { cause: 'resource_limit', limit: 'memory_bytes' }, 'what lies in the layer is its memory');
+    const readOnly = await said(host, ': > /opt/new', { program: '/bin/sh', root });
+    t.match(readOnly, /Read-only|cannot create/, 'and without a layer it is read-only');
+  });
+
+at('sandbox, uid', 'with a layer the files of a root directory are those of its user', async (t, tier) => {
+  const host = await greeted(t, tier);
+  const root = makeSmallRoot(dirOutsideTmp(t));
+  const end = await said(host, 'id -u; stat -c %u /etc; echo 1 > /etc/new && stat -c %u /etc/new', {
+    ...{ program: '/bin/sh', root, layerBytes: 8 << 20 },
+  });
+  t.match(end, /^(\d{4,})\n\1\n\1$/);
+});

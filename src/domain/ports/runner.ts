@@ -33,9 +33,15 @@ export interface Command {
   tty: TerminalSize | null;
   scalars: Scalars;
   /** The directory that its sandbox has as its root directory; null: that of this machine. */
-  root: string | null;
+  root: RootDirectory | null;
   /** The private directory is there already, and whoever has made it removes it. */
   hasGivenDir?: boolean;
+}
+
+export interface RootDirectory {
+  path: string;
+  /** What may be written into it, to a layer in memory that is gone with the sandbox; null: nothing. */
+  writableBytes: number | null;
 }
 
 export interface TerminalSize {

@@ -20,7 +20,7 @@ export const sandboxShape = {
   root: rootName
     .optional()
     .describe(
-      'Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory, read-only. Implies `isolation: sandbox`.',
+      'Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`.',
     ),
 };
 
@@ -40,8 +40,11 @@ export function askedConfinement({ isolation = 'none', network, root }: Asked): 
 
 /** The root directories that there are. */
 export interface Roots {
-  /** Null where there is none of this name for the user, or for the operation. */
-  pathOf(name: string, whose: { userId: string; operation: string | null }): string | null;
+  /** Null where there is none of this name for the user, or for the operation. `writableBytes`: null for read-only. */
+  find(
+    name: string,
+    whose: { userId: string; operation: string | null },
+  ): { path: string; writableBytes: number | null } | null;
 }
 
-export const NO_ROOTS: Roots = Object.freeze({ pathOf: () => null });
+export const NO_ROOTS: Roots = Object.freeze({ find: () => null });

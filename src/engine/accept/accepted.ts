@@ -104,7 +104,7 @@ function confinement(
   if (found === null && isolation !== allowed.isolation)
     throw unfit('isolation', `is ${isolation}; this server offers ${tiers().join(', ')}`);
   const operation = spec.kind === 'operation' ? spec.name : null;
-  if (work.root !== undefined && roots.pathOf(work.root, { userId, operation }) === null)
+  if (work.root !== undefined && roots.find(work.root, { userId, operation }) === null)
     throw unfit('root', `is ${work.root}, which is not a root directory of this server for this user`);
   // Where none is strong enough any more, the runner refuses.
   const tier = found ?? isolation;

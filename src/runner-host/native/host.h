@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "7"
+#define PROTOCOL_VERSION "8"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -144,6 +144,8 @@ struct start {
   int64_t scalars[SCALARS];
   /** The directory that a sandbox has as its root; empty: that of this machine. */
   char *root;
+  /** What may be written into that directory, to a layer in memory; 0: nothing. */
+  int64_t layer_bytes;
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
   /** Lines of the environment that did not come with the frame. */
@@ -504,13 +506,25 @@ extern const char *const sandbox_places[];
 struct sandbox_extra {
   /** The user that it is to become, having done what is left to do; 0: it is what it is to be. */
   uid_t uid;
-  /** That are to be covered. */
-  struct strings sockets;
+  /** What may be written into its root directory; 0: nothing. */
+  int64_t layer_bytes;
+  /** That are to be covered; and what is to be put into a root directory that can be written to. */
+  struct strings sockets, places;
 };
-/** A user namespace (settle.c) whose users are those of this host's. -1 with errno. For the starter alone. */
-int userns_make(void);
-/** Finishes a sandbox from within. Returns NULL, or why it cannot, malloc'ed. */
-char *sandbox_settle(const struct sandbox_extra *extra);
+/**
+ * A user namespace (settle.c) whose users are those of this host's; `swapped`, which is not 0, changes places with root.
+ * -1 with errno. For the starter alone.
+ */
+int userns_make(uid_t swapped);
+/** Finishes a sandbox from within. `lower`: its root directory, see layer_lower. NULL, or why it cannot, malloc'ed. */
+char *sandbox_settle(const struct sandbox_extra *extra, int lower);
+
+/** A root directory (layer.c) whose files of root are a user's: a mount that is nowhere yet. -1 with errno. */
+int layer_lower(const char *root, uid_t uid);
+/** The arguments of bwrap for one that can be written to; where the host is not root, with its files. */
+void layer_add(struct strings *args, const char *root, bool is_root);
+/** Makes it the root directory. `lower`: -1 where the host is not root. NULL, or what is wrong, malloc'ed. */
+char *layer_enter(const struct sandbox_extra *extra, int lower);
 /** The user of commands in the sandboxes of a host that is root and has no users for them: "nobody". */
 #define SANDBOX_USER 65534
 

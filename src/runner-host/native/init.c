@@ -18,7 +18,7 @@
 #include "host.h"
 
 /** Where sandbox_spawn puts them. */
-enum { CONTROL = 3, FRAME, SELF, STDIO, EXTRA = STDIO + 3, USERNS };
+enum { CONTROL = 3, FRAME, SELF, STDIO, EXTRA = STDIO + 3, USERNS, LOWER };
 #define START_TYPE 2
 #define MAX_MESSAGE 4000
 
@@ -76,13 +76,21 @@ static void settle(void) {
   FILE *file = fdopen(EXTRA, "re");
   if (file == NULL || fread(&extra.uid, sizeof extra.uid, 1, file) != 1) _exit(1);
   char *at = NULL;
-  for (size_t size = 0; getdelim(&at, &size, 0, file) > 0;) strings_add(&extra.sockets, must_copy(at));
+  // Places come first, up to an empty one.
+  struct strings *into = &extra.places;
+  for (size_t size = 0; getdelim(&at, &size, 0, file) > 0;) {
+    if (at[0] == 0) into = &extra.sockets;
+    else strings_add(into, must_copy(at));
+  }
   free(at);
   fclose(file);
-  if (extra.uid == 0) return;
+  extra.layer_bytes = start->layer_bytes;
+  bool is_left = extra.uid != 0 || extra.layer_bytes > 0;
+  char *problem = is_left ? sandbox_settle(&extra, extra.uid != 0 ? LOWER : -1) : NULL;
   close(USERNS);
-  char *problem = sandbox_settle(&extra);
+  close(LOWER);
   strings_free(&extra.sockets);
+  strings_free(&extra.places);
   if (problem == NULL) return;
   snprintf(path, sizeof path, "%s%s.", what, problem);
   refuse((struct refusal){ISOLATION_UNAVAILABLE, path});
@@ -164,15 +172,15 @@ int sandbox_init(const char *user) {
   // It has the user of the command, which must not look into it or trace it.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   close(SELF);
-  for (int fd = CONTROL; fd <= USERNS; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (int fd = CONTROL; fd <= LOWER; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
   sigset_t children;
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   sigprocmask(SIG_SETMASK, &children, NULL);
   struct pollfd sources[] = {{signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}, {CONTROL, POLLIN, 0}};
   if (sources[0].fd < 0) _exit(1);
-  settle();
   read_frame();
+  settle();
   if (user != NULL) start_add_user(start, user);
   start_command();
   for (;;) {

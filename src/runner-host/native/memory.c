@@ -51,17 +51,20 @@ static int64_t memfds_of(pid_t pid) {
   return bytes;
 }
 
-/** As its first process sees them. */
-static int64_t places_of(pid_t first) {
-  int64_t bytes = 0;
-  for (const char *const *place = sandbox_places; *place != NULL; place++) {
-    char path[64];
-    struct statfs fs;
-    struct stat stat_;
-    snprintf(path, sizeof path, "/proc/%d/root%s", (int)first, *place);
-    if (lstat(path, &stat_) < 0 || !S_ISDIR(stat_.st_mode) || statfs(path, &fs) < 0) continue;
-    bytes += (int64_t)(fs.f_blocks - fs.f_bfree) * fs.f_bsize + (int64_t)(fs.f_files - fs.f_ffree) * INODE_BYTES;
-  }
+/** What a place in memory holds, as the first process of a sandbox sees it. */
+static int64_t place_bytes(pid_t first, const char *place) {
+  char path[64];
+  struct statfs fs;
+  struct stat stat_;
+  snprintf(path, sizeof path, "/proc/%d/root%s", (int)first, place);
+  if (lstat(path, &stat_) < 0 || !S_ISDIR(stat_.st_mode) || statfs(path, &fs) < 0) return 0;
+  return (int64_t)(fs.f_blocks - fs.f_bfree) * fs.f_bsize + (int64_t)(fs.f_files - fs.f_ffree) * INODE_BYTES;
+}
+
+/** An overlay says of itself what its layer holds. */
+static int64_t places_of(pid_t first, bool has_layer) {
+  int64_t bytes = has_layer ? place_bytes(first, "/") : 0;
+  for (const char *const *place = sandbox_places; *place != NULL; place++) bytes += place_bytes(first, *place);
   return bytes;
 }
 
@@ -70,7 +73,7 @@ int64_t memory_held(const struct attempt *attempt, const struct process *process
   counted_count = 0;
   for (size_t i = 0; i < count; i++) {
     if (!holds_sandbox(attempt, &processes[i])) bytes += memfds_of(processes[i].pid);
-    else if (processes[i].pid != attempt->spawned.pid) bytes += places_of(processes[i].pid);
+    else if (processes[i].pid != attempt->spawned.pid) bytes += places_of(processes[i].pid, attempt->start->layer_bytes > 0);
   }
   return bytes;
 }

@@ -112,18 +112,25 @@ static char *boundary_file(const char *private_dir) {
   return must_format("%.*s/package.json", end == NULL ? 0 : (int)(end - private_dir), private_dir);
 }
 
-/** The namespaces, and what the first process may do in them. */
-static void add_rights(struct strings *args, bool is_root) {
-  ADD(args, "bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
-  ADD(args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
-  if (!is_root) ADD(args, "--unshare-user", "--disable-userns");
-  // What is left to do within, see settle.c.
-  static const char *const needed[] = {"SYS_ADMIN", "SYS_RESOURCE", "SETUID", "SETGID", "SETPCAP", NULL};
-  if (is_root) ADD(args, "--userns", USERNS_FD);
-  for (const char *const *one = needed; is_root && *one != NULL; one++) {
+static void add_capabilities(struct strings *args, const char *const names[]) {
+  for (const char *const *one = names; *one != NULL; one++) {
     strings_add(args, must_copy("--cap-add"));
     strings_add(args, must_format("CAP_%s", *one));
   }
+}
+
+/** The namespaces, and what the first process may do in them. */
+static void add_rights(struct strings *args, bool is_root, bool has_layer) {
+  ADD(args, "bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+  ADD(args, "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
+  if (is_root) ADD(args, "--userns", USERNS_FD);
+  else ADD(args, "--unshare-user");
+  if (!is_root && !has_layer) ADD(args, "--disable-userns");
+  // What is left to do within, see settle.c; and what a layer takes of the process that makes it.
+  static const char *const needed[] = {"SYS_ADMIN", "SYS_RESOURCE", "SETUID", "SETGID", "SETPCAP", NULL};
+  static const char *const for_layer[] = {"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "SETFCAP", NULL};
+  if (is_root || has_layer) add_capabilities(args, needed);
+  if (has_layer) add_capabilities(args, for_layer);
 }
 
 /** Hides the directories above the private one that the user of the command could not pass through, with all in them. */
@@ -143,6 +150,7 @@ struct base {
   /** A directory; empty: that of this machine. */
   const char *root;
   const char *private_dir;
+  bool has_layer;
 };
 
 /** The root directory of this machine, or another one (roots.c). NULL, or what is wrong. */
@@ -150,9 +158,10 @@ static char *add_base(struct strings *args, struct base base, bool is_root) {
   char *problem = NULL;
   bool is_own = base.root[0] == 0;
   if (is_own) ADD(args, "--ro-bind", "/", "/");
+  else if (base.has_layer) layer_add(args, base.root, is_root);
   else problem = root_add(args, base.root, base.private_dir);
   ADD(args, "--dev", "/dev", "--proc", "/proc");
-  if (!is_root) ADD(args, "--remount-ro", "/proc");
+  if (!is_root && !base.has_layer) ADD(args, "--remount-ro", "/proc");
   for (const char *const *place = sandbox_places; *place != NULL; place++)
     if (is_own ? is_directory(*place) : root_has_place(base.root, *place))
       ADD(args, "--perms", "1777", "--size", TMP_BYTES, "--tmpfs", *place);
@@ -160,16 +169,26 @@ static char *add_base(struct strings *args, struct base base, bool is_root) {
   return problem;
 }
 
-static struct strings arguments(const struct start *start, struct hidden *hidden, uid_t uid, char **problem) {
-  bool is_root = geteuid() == 0;
+/** What lies in another root directory that can be written to; the first process of the sandbox puts it there. */
+static void note_places(struct strings *places, const struct start *start, const char *private_dir, const char *boundary) {
+  static const char *const all[] = {"/dev", "/proc", "/tmp", "/run", NULL};
+  add_all(places, all);
+  if (root_has_place(start->root, "/var/tmp")) ADD(places, "/var/tmp");
+  if (start->has_network) ADD(places, "/etc/resolv.conf");
+  ADD(places, private_dir, boundary);
+}
+
+static struct strings arguments(const struct start *start, struct hidden *hidden, uid_t uid, struct strings *places,
+                                char **problem) {
+  bool is_root = geteuid() == 0, has_layer = start->layer_bytes > 0;
   struct strings args = {NULL, 0};
   char *private_dir = real_place(start->private_dir);
   // Of this machine, nothing is in another root that could be hidden.
   if (start->root[0] != 0) hidden_free(hidden);
   else if (is_root) hide_closed(hidden, private_dir);
-  add_rights(&args, is_root);
+  add_rights(&args, is_root, has_layer);
   if (!start->has_network) ADD(&args, "--unshare-net");
-  *problem = add_base(&args, (struct base){start->root, private_dir}, is_root);
+  *problem = add_base(&args, (struct base){start->root, private_dir, has_layer}, is_root);
   // Where /etc/resolv.conf often leads.
   static const char *const names[] = {"/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf",
                                       "/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"};
@@ -181,15 +200,17 @@ static struct strings arguments(const struct start *start, struct hidden *hidden
   add_ways(&args, hidden, private_dir);
   char *boundary = boundary_file(private_dir);
   ADD(&args, "--bind", private_dir, private_dir, "--ro-bind-try", boundary, boundary);
+  if (has_layer) note_places(places, start, private_dir, boundary);
   free(private_dir);
   free(boundary);
   if (start->script_path != NULL) {
     char *script = real_place(start->script_path);
     ADD(&args, "--ro-bind", script, script);
+    if (has_layer) ADD(places, script);
     free(script);
   }
   close_hidden(&args, hidden);
-  if (start->root[0] != 0) ADD(&args, "--remount-ro", "/");
+  if (start->root[0] != 0 && !has_layer) ADD(&args, "--remount-ro", "/");
   // By its descriptor: neither its place nor the way there have to be in the sandbox.
   ADD(&args, "--chdir", "/", "--", "/proc/self/fd/5", "--init");
   if (uid != 0) ADD(&args, uid_name(uid));
@@ -232,59 +253,73 @@ static int frame_file(const struct start *start) {
   return fd < 0 ? -1 : rewound(fd, write_all(fd, start->frame.data, start->frame.length));
 }
 
-/** What the first process is told beside it. */
-static int extra_file(uid_t uid) {
+static bool write_strings(int fd, const struct strings *strings) {
+  for (uint32_t i = 0; i < strings->count; i++)
+    if (!write_all(fd, strings->items[i], strlen(strings->items[i]) + 1)) return false;
+  return true;
+}
+
+/** What the first process is told beside it: its user, places, an empty one, sockets. */
+static int extra_file(uid_t uid, const struct strings *places) {
   int fd = safe(memfd_create("extra", MFD_CLOEXEC));
   if (fd < 0) return -1;
   struct strings sockets = {NULL, 0};
   if (uid != 0) sockets_find(&sockets);
-  bool is_written = write_all(fd, &uid, sizeof uid);
-  for (uint32_t i = 0; is_written && i < sockets.count; i++)
-    is_written = write_all(fd, sockets.items[i], strlen(sockets.items[i]) + 1);
+  bool is_written =
+      write_all(fd, &uid, sizeof uid) && write_strings(fd, places) && write_all(fd, "", 1) && write_strings(fd, &sockets);
   strings_free(&sockets);
   return rewound(fd, is_written);
 }
 
-/** What the first process of a sandbox gets, from descriptor 3 on: see init.c. */
-#define PASSED 8
+/** What the first process of a sandbox gets, from descriptor 3 on: see init.c. What it has no use for leads nowhere. */
+enum { GIVEN_CONTROL, GIVEN_FRAME, GIVEN_SELF, GIVEN_STDIO, GIVEN_EXTRA = GIVEN_STDIO + 3, GIVEN_USERNS, GIVEN_LOWER, PASSED };
 
 /** False, with errno, where something of it cannot be had. */
-static bool pass_on(const struct start *start, const struct spawn_options *options, int control, uid_t uid,
-                    int passed[PASSED + 1]) {
+static bool pass_on(const struct start *start, const struct spawn_options *options, int control, int passed[PASSED + 1]) {
   errno = EMFILE;
   int all[] = {safe(control),
                frame_file(start),
                safe(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
                safe(dup(options->stdio[0])),
                safe(dup(options->stdio[1])),
-               safe(dup(options->stdio[2])),
-               extra_file(uid),
-               -1};
+               safe(dup(options->stdio[2]))};
   memcpy(passed, all, sizeof all);
-  passed[PASSED] = -1;
   bool is_whole = true;
-  for (size_t i = 0; i < PASSED - 1; i++) is_whole &= passed[i] >= 0;
+  for (int i = 0; i < GIVEN_EXTRA; i++) is_whole &= passed[i] >= 0;
+  for (int i = GIVEN_EXTRA; i < PASSED; i++) passed[i] = -1;
+  passed[PASSED] = -1;
   return is_whole;
 }
 
-struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox) {
-  struct spawned spawned = {.pid_fd = -1};
-  bool is_root = geteuid() == 0;
-  int ends[2] = {-1, -1}, nowhere = safe(open("/dev/null", O_RDWR | O_CLOEXEC)), passed[PASSED + 1];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) ends[0] = ends[1] = -1;
-  sandbox->control = ends[0];
-  sandbox->said = safe(memfd_create("said", MFD_CLOEXEC));
-  bool is_whole = pass_on(start, options, ends[1], is_root ? options->uid : 0, passed);
-  if (!is_whole || nowhere < 0 || sandbox->said < 0) spawned.exec_errno = errno;
+/** What only a host that is root can give. NULL, or what is wrong, malloc'ed. */
+static char *pass_on_as_root(const struct start *start, uid_t uid, int passed[PASSED + 1]) {
+  passed[GIVEN_USERNS] = safe(userns_make(0));
+  if (passed[GIVEN_USERNS] < 0) return must_format("the user namespace could not be created: %s", strerror(errno));
+  if (start->layer_bytes <= 0 || start->root[0] == 0) return NULL;
+  passed[GIVEN_LOWER] = safe(layer_lower(start->root, uid));
+  if (passed[GIVEN_LOWER] >= 0) return NULL;
+  return must_format("the files of %s could not be given to the user %u (%s); a root directory that can be written to takes an "
+                     "idmapped mount of its file system",
+                     start->root, (unsigned)uid, strerror(errno));
+}
+
+/** Starts bwrap with all that it is told, once that is known. */
+static struct spawned spawn_bwrap(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox,
+                                  int nowhere, int passed[PASSED + 1]) {
+  struct spawned spawned = {.pid_fd = -1, .exec_errno = EACCES};
+  struct strings places = {NULL, 0}, args = {NULL, 0};
   struct hidden hidden = {0};
-  sandbox->problem = spawned.exec_errno == 0 ? hidden_now(&hidden) : NULL;
-  if (is_root && spawned.exec_errno == 0 && sandbox->problem == NULL) {
-    passed[PASSED - 1] = safe(userns_make());
-    if (passed[PASSED - 1] < 0) sandbox->problem = must_format("the user namespace could not be created: %s", strerror(errno));
+  bool is_root = geteuid() == 0;
+  sandbox->problem = hidden_now(&hidden);
+  if (sandbox->problem == NULL && is_root) sandbox->problem = pass_on_as_root(start, options->uid, passed);
+  if (sandbox->problem == NULL) args = arguments(start, &hidden, options->uid, &places, &sandbox->problem);
+  if (sandbox->problem == NULL) {
+    passed[GIVEN_EXTRA] = extra_file(is_root ? options->uid : 0, &places);
+    if (passed[GIVEN_EXTRA] < 0) sandbox->problem = must_copy(strerror(errno));
   }
-  if (sandbox->problem != NULL) spawned.exec_errno = EACCES;
-  if (spawned.exec_errno == 0) {
-    struct strings args = arguments(start, &hidden, options->uid, &sandbox->problem);
+  for (int i = 0; i < PASSED; i++)
+    if (passed[i] < 0) passed[i] = safe(dup(nowhere));
+  if (sandbox->problem == NULL) {
     char *env[] = {start->marker, NULL};
     struct start outer = {.args = args, .env = {env, 1}, .cwd = "/", .limits = UNLIMITED};
     struct spawn_options outer_options = *options;
@@ -292,11 +327,24 @@ struct spawned sandbox_spawn(const struct start *start, const struct spawn_optio
     outer_options.passed = passed;
     outer_options.has_terminal = false;
     if (is_root) outer_options.uid = 0;
-    if (sandbox->problem == NULL) spawned = spawn_process(&outer, bwrap, &outer_options);
-    else spawned.exec_errno = EACCES;
-    strings_free(&args);
+    spawned = spawn_process(&outer, bwrap, &outer_options);
   }
+  strings_free(&args);
+  strings_free(&places);
   hidden_free(&hidden);
+  return spawned;
+}
+
+struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox) {
+  struct spawned spawned = {.pid_fd = -1};
+  int ends[2] = {-1, -1}, nowhere = safe(open("/dev/null", O_RDWR | O_CLOEXEC)), passed[PASSED + 1];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) ends[0] = ends[1] = -1;
+  sandbox->control = ends[0];
+  sandbox->problem = NULL;
+  sandbox->said = safe(memfd_create("said", MFD_CLOEXEC));
+  bool is_whole = pass_on(start, options, ends[1], passed);
+  if (is_whole && nowhere >= 0 && sandbox->said >= 0) spawned = spawn_bwrap(start, options, sandbox, nowhere, passed);
+  else spawned.exec_errno = errno;
   for (size_t i = 0; i < PASSED; i++)
     if (passed[i] >= 0) close(passed[i]);
   if (nowhere >= 0) close(nowhere);

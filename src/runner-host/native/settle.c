@@ -35,37 +35,53 @@ __attribute__((no_sanitize("address", "undefined"))) static int idle_main(void *
   return 0;
 }
 
-/** All users, or groups, of this process's namespace, each as itself. Returns 0 or an errno. */
-static int map_all(pid_t pid, const char *file) {
-  char *own = must_format("/proc/self/%s", file), *path = must_format("/proc/%d/%s", (int)pid, file);
+/** All users, or groups, of this process's namespace, each as itself; malloc'ed. NULL with errno. */
+static char *same_users(const char *file) {
+  char *own = must_format("/proc/self/%s", file), *text = must_copy("");
   FILE *from = fopen(own, "re");
-  int to = open(path, O_WRONLY | O_CLOEXEC);
-  int error = from == NULL || to < 0 ? errno : 0;
-  char *text = must_copy("");
+  free(own);
   unsigned long first, count;
-  while (error == 0 && fscanf(from, "%lu %*u %lu", &first, &count) == 2) {
+  while (from != NULL && fscanf(from, "%lu %*u %lu", &first, &count) == 2) {
     char *longer = must_format("%s%lu %lu %lu\n", text, first, first, count);
     free(text);
     text = longer;
   }
-  // In one piece: the kernel takes a single write.
-  if (error == 0 && write(to, text, strlen(text)) < 0) error = errno;
   if (from != NULL) fclose(from);
+  else free(text);
+  return from == NULL ? NULL : text;
+}
+
+/** The users of the machine, one of them in the place of root and root in its. */
+static char *swapped_users(uid_t one) {
+  unsigned user = (unsigned)one;
+  char *between = user == 1 ? must_copy("") : must_format("1 1 %u\n", user - 1);
+  char *text = must_format("0 %u 1\n%s%u 0 1\n%u %u %u\n", user, between, user, user + 1, user + 1, UINT32_MAX - user - 1);
+  free(between);
+  return text;
+}
+
+/** Returns 0 or an errno. */
+static int map_users(pid_t pid, const char *file, uid_t swapped) {
+  char *text = swapped == 0 ? same_users(file) : swapped_users(swapped);
+  if (text == NULL) return errno;
+  char *path = must_format("/proc/%d/%s", (int)pid, file);
+  int to = open(path, O_WRONLY | O_CLOEXEC);
+  // In one piece: the kernel takes a single write.
+  int error = to < 0 || write(to, text, strlen(text)) < 0 ? errno : 0;
   if (to >= 0) close(to);
   free(text);
-  free(own);
   free(path);
   return error;
 }
 
-int userns_make(void) {
+int userns_make(uid_t swapped) {
   static _Thread_local _Alignas(64) uint8_t stack[STACK_BYTES];
   pid_t host = getpid();
   // Without a signal at its end: nobody but this thread waits for it.
   pid_t pid = clone(idle_main, stack + STACK_BYTES, CLONE_VM | CLONE_NEWUSER, &host);
   if (pid < 0) return -1;
-  int error = map_all(pid, "uid_map");
-  if (error == 0) error = map_all(pid, "gid_map");
+  int error = map_users(pid, "uid_map", swapped);
+  if (error == 0) error = map_users(pid, "gid_map", swapped);
   char *path = must_format("/proc/%d/ns/user", (int)pid);
   int fd = error == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (error == 0 && fd < 0) error = errno;
@@ -122,11 +138,13 @@ static char *close_proc(void) {
   return mount(NULL, "/proc", NULL, flags, NULL) < 0 ? failed("/proc") : NULL;
 }
 
+/** `uid`: 0 where this is the user of the command already. */
 static char *become(uid_t uid) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
   for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;) capability += 1;
-  if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+  bool is_other = uid != 0;
+  if ((is_other && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)) ||
       syscall(SYS_capset, &header, none) < 0) {
     char *what = must_format("the user %u", (unsigned)uid);
     char *problem = failed(what);
@@ -139,9 +157,11 @@ static char *become(uid_t uid) {
   return NULL;
 }
 
-char *sandbox_settle(const struct sandbox_extra *extra) {
-  char *problem = bound_files();
-  if (problem == NULL) problem = cover_sockets(&extra->sockets);
+char *sandbox_settle(const struct sandbox_extra *extra, int lower) {
+  bool is_root = extra->uid != 0;
+  char *problem = is_root ? bound_files() : NULL;
+  if (problem == NULL && is_root) problem = cover_sockets(&extra->sockets);
+  if (problem == NULL && extra->layer_bytes > 0) problem = layer_enter(extra, lower);
   if (problem == NULL) problem = forbid_namespaces();
   if (problem == NULL) problem = close_proc();
   return problem != NULL ? problem : become(extra->uid);

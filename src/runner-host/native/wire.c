@@ -149,6 +149,7 @@ static void read_start(struct reader *reader, struct start *start) {
     if (i < known) start->scalars[i] = value;
   }
   start->root = read_string(reader);
+  start->layer_bytes = read_i64(reader);
 }
 
 static bool has_variable(const struct start *start, const char *line) {

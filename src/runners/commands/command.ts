@@ -280,7 +280,8 @@ export class CommandRunner implements Runner {
         ttyCols: start.command.tty?.cols,
         ttyRows: start.command.tty?.rows,
       }),
-      root: start.command.root ?? '',
+      root: start.command.root?.path ?? '',
+      layerBytes: start.command.root?.writableBytes ?? 0,
     });
   }
 

@@ -61,10 +61,10 @@ function rootOf(
   { spec, userId }: RunningExecution,
   { root }: FilledProcessWork,
   roots: Roots,
-): string | null {
+): Command['root'] {
   if (root === undefined) return null;
   const operation = spec.kind === 'operation' ? spec.name : null;
-  return roots.pathOf(root, { userId, operation }) ?? root;
+  return roots.find(root, { userId, operation }) ?? { path: root, writableBytes: null };
 }
 
 /** The file beside the private directory that a script of the request is written into; null where there is none. */
