@@ -215,8 +215,12 @@ async function judgeLog(server: Server, { id, status, attempts }: ExecutionWire)
 
 /** Nothing of the servers before is alive once the next one is ready. */
 function judgeOrphans(): void {
-  // The running server has the greatest number.
-  const own = `${work}${Math.max(...readdirSync(work).map(Number))}/`;
+  // The running server has the greatest number; what has none is there for a moment, to see that the disk takes it.
+  const own = `${work}${Math.max(
+    ...readdirSync(work)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number),
+  )}/`;
   for (const [pid, environment] of environments()) {
     if (!environment.includes(work) || environment.includes(own)) continue;
     wrong('G4', `process ${pid} has outlived its server: ${environment.replaceAll('\0', ' ')}`);
