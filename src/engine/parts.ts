@@ -322,13 +322,12 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
     },
     own: (caller, id) => queries.own(caller, id),
   });
+  const sweepUploads = () =>
+    files.sweep().catch((err: unknown) => log.warn({ component: 'files', err }, 'Cannot remove uploads'));
   const removals = new LogRemovals({
     ...{ store, journal, clock, log: ofComponent(log, 'cleanup'), signal: tell },
     onGone: (execution) => storedCache.forgetCut(execution),
-    onRemoved: () =>
-      void files
-        .sweep()
-        .catch((err: unknown) => log.warn({ component: 'files', err }, 'Cannot remove uploads')),
+    onRemoved: () => void sweepUploads(),
   });
   const { retentionMs, failedRetentionMs, logRetentionMs } = deps;
   const { maxRetained, maxDataBytes, cleanupIntervalMs } = deps;
@@ -350,6 +349,7 @@ function keeping(deps: EngineDeps, parts: Parts): Keeping {
         log: ofComponent(log, 'cleanup'),
         commit,
         removals,
+        sweepUploads,
         leads,
         intervalMs: cleanupIntervalMs ?? 0,
       },

@@ -133,3 +133,14 @@ t.test('what is removed is removed, also where its log cannot be: that goes late
   await world.clock.advance(5000);
   await t.resolves(done, 'and not for ever');
 });
+
+t.test('an upload that nobody used goes when its time is over, also where no execution goes', async (t) => {
+  const world = await engineWorld(t, { deps });
+  const bytes = async function* () {
+    yield Buffer.from('hello');
+  };
+  const { ownerId } = await world.engine.files.upload(LOCAL_CALLER, bytes(), null);
+  await pass(world, 2 * HOUR);
+  await heard('its record is gone', async () => (await world.store.file(ownerId, 'upload', '')) === null);
+  await heard('and so are its bytes', async () => (await world.store.knownBlobs()).length === 0);
+});

@@ -28,6 +28,8 @@ export interface JanitorDeps {
   maxDataBytes: number;
   intervalMs: number;
   removals: LogRemovals;
+  /** Removes uploads whose time is over. Never rejects. */
+  sweepUploads(): Promise<void>;
   /** Of several engines on one store, one sweeps by itself. */
   leads(): Promise<boolean>;
 }
@@ -124,6 +126,8 @@ export class Janitor {
     }
     if (byAge) await this.#oldLogs.sweep(clock.now(), this.#stop.signal);
     if (byAge) await store.expireKeys(clock.now());
+    // Also where no execution goes.
+    if (byAge) await this.#deps.sweepUploads();
     await this.#deps.commit([
       [{ type: 'delivery_sweep', finishedBefore: before(retentionMs), limit: DELIVERIES }],
     ]);
