@@ -156,7 +156,7 @@ class Life {
       log.warn({}, `${name} is not a setting of execd and is ignored. Set ${setting} instead`);
     await engine.start();
     listeners.sizes.now();
-    // Only the host can say what works. What is queued begins at `open`, not before.
+    // Only the host can say what works. Queued work begins at `open`, not before.
     refuseFailed(config, parts.commands.failedTiers);
     if (parts.commands.failedTiers.length > 0) loadFiles([parts.rules.file]);
     await parts.storedOperations.refresh();

@@ -56,12 +56,12 @@ export async function watched<Ended extends { status: string }>(
     return ended.status === 'cancelled' && interrupts.hasCome ? interrupts.exitCode : code;
   } catch (error) {
     if (interrupts.detached.aborted) {
-      await terminal.error(`${id} goes on. To follow it again: ${comeBack}`, 'yellow');
+      await terminal.error(`${id} continues. To follow it again: ${comeBack}`, 'yellow');
       return interrupts.exitCode;
     }
     if (error instanceof PipeClosedError) {
       // What writes into a closed pipe here is ended by SIGPIPE.
-      await cancel('the reader of its output has gone');
+      await cancel('the reader of its output has ended');
       return EXIT.brokenPipe;
     }
     if (error instanceof ConnectionError)

@@ -91,7 +91,7 @@ export async function attachTerminal(session: Session, id: string): Promise<numb
     cancel: (reason) => client.cancel(id, { reason }),
     async tell(ended) {
       if (left.signal.aborted && ended.phase !== 'done')
-        await terminal.note(`\r\n${id} goes on. To come back: execd attach ${id}`, 'yellow');
+        await terminal.note(`\r\n${id} continues. To come back: execd attach ${id}`, 'yellow');
       return left.signal.aborted ? 0 : exitOf(ended);
     },
     comeBack: `execd attach ${id}`,

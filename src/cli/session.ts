@@ -54,7 +54,7 @@ export class Session {
     const isAnswer = reason instanceof ProblemError;
     const what = isAnswer ? `${url} is busy` : `lost the connection to ${url}`;
     void this.terminal.note(
-      `${what} (${reasonOf(reason)}); execd retries. Running executions go on.`,
+      `${what} (${reasonOf(reason)}); execd retries. Running executions continue.`,
       'yellow',
     );
   }

@@ -90,7 +90,7 @@ function foreignProblem(status: number, body: unknown): Problem {
   return {
     ...{ type: 'about:blank', title: `HTTP status ${status}`, status },
     ...{ code: 'E003', class: 'execution', fault: 'system', retryable: status >= 500 },
-    detail: `The server answered ${status}, and not as execd does: ${(text ?? '').slice(0, SHOWN_CHARS)}`,
+    detail: `The server returned ${status}, and not a response of execd: ${(text ?? '').slice(0, SHOWN_CHARS)}`,
   };
 }
 

@@ -118,7 +118,7 @@ export class LogStream implements AsyncIterable<LogChunk> {
     const before = attemptOf(cursor) === attemptOf(this.#cursor) ? offsetOf(this.#cursor) : 0;
     const begin = offsetOf(cursor) - length;
     if (begin === before) return;
-    throw new LogMismatchError(`The log goes on at byte ${begin}, not at byte ${before}.`, null);
+    throw new LogMismatchError(`The log continues at byte ${begin}, not at byte ${before}.`, null);
   }
 
   #hasAllStreams(): boolean {

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 fac113c1a0d46bb9c7b5b0717d57e3fa7915b2424cdb77ef99ff5576b3910817.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 44b7783219cbc2e4d76c4e68dbc3b4c5de8c77dff732d8768f6b5caf2fa3594d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -81,7 +81,7 @@ export interface paths {
         };
         /**
          * Get an execution
-         * @description Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is up, the response is the execution as it is then.
+         * @description Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is over, the response is the current execution.
          *
          *     Requires the scope `read`.
          */
@@ -391,7 +391,7 @@ export interface paths {
         head?: never;
         /**
          * Add bytes to an upload
-         * @description Adds the bytes of the body at an offset. What has arrived of a request that breaks off is kept: `received` says where to continue. Bytes that you send again replace what is there. The upload is complete when it has all of its bytes.
+         * @description Adds the bytes of the body at an offset. execd keeps the received bytes of a request that breaks off: `received` is the place to continue at. Bytes that you send again replace what is there. The upload is complete when it has all of its bytes.
          *
          *     Requires the scope `submit`.
          */
@@ -481,7 +481,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a plan
-         * @description execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.
+         * @description execd checks the whole plan, stores it before it responds, and runs its steps by the strategy. Each step is an execution of its own.
          *
          *     Requires the scope `submit`.
          */
@@ -523,7 +523,7 @@ export interface paths {
         };
         /**
          * Get a plan and the state of its steps
-         * @description Responds at once, or with `wait` when the plan has finished. When the time is up, the response is the plan as it is then.
+         * @description Responds at once, or with `wait` when the plan has finished. When the time is over, the response is the current plan.
          *
          *     Requires the scope `read`.
          */
@@ -735,7 +735,7 @@ export interface paths {
         put?: never;
         /**
          * Create links for a decision
-         * @description Returns two links for a chat message or a mail. Whoever opens one and presses its button decides as you, without an API key. A user decides once, so the first use counts.
+         * @description Returns two links for a chat message or a mail. Anyone who opens one and presses its button decides as you, without an API key. A user decides once, so the first use counts.
          *
          *     Requires the scope `submit`.
          */
@@ -888,7 +888,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a schedule and its history
-         * @description What it has started goes on.
+         * @description Work that it has started continues.
          *
          *     Requires the scope `submit`.
          */
@@ -931,7 +931,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a schedule
-         * @description It starts nothing until you resume it. What runs goes on. Due times meanwhile are not made up for.
+         * @description It starts nothing until you resume it. Running work continues. execd does not serve the due times of the pause later.
          *
          *     Requires the scope `submit`.
          */
@@ -953,7 +953,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a schedule
-         * @description It goes on with its next due time.
+         * @description It continues with its next due time.
          *
          *     Requires the scope `submit`.
          */
@@ -975,7 +975,7 @@ export interface paths {
         put?: never;
         /**
          * Run a schedule now
-         * @description Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times stay as they are.
+         * @description Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.
          *
          *     Requires the scope `submit`.
          */
@@ -1466,7 +1466,7 @@ export interface paths {
         get: operations["getStoredOperation"];
         /**
          * Put an operation
-         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. What was accepted before keeps its definition. A name of the operations file is rejected.
+         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. A name of the operations file is rejected.
          *
          *     Requires the scope `admin`.
          */
@@ -1474,7 +1474,7 @@ export interface paths {
         post?: never;
         /**
          * Remove an operation that was put by API
-         * @description What was accepted before goes on. Operations of the file are changed in the file.
+         * @description Accepted executions continue. Change operations of the file in the file.
          *
          *     Requires the scope `admin`.
          */
@@ -1561,7 +1561,7 @@ export interface paths {
         put?: never;
         /**
          * Deliver to the hook of an operation
-         * @description Runs an operation as its hook says. The signature of the request is its credential: the operations file says which. An operation without a hook, one that does not exist, and a wrong signature have the same answer.
+         * @description Runs an operation by its hook in the operations file. The signature of the request is its credential. An operation without a hook, one that does not exist, and a wrong signature have the same response.
          */
         post: operations["deliverToHook"];
         delete?: never;
@@ -1762,7 +1762,7 @@ export interface paths {
         get?: never;
         /**
          * Pause the queue, an operation or a key, or begin maintenance
-         * @description Nothing of it starts from now on. What runs goes on, and what is submitted waits. In maintenance, execd goes on with what it has accepted and rejects new work with 503.
+         * @description Nothing of it starts from now on. Running work continues, and new work waits. In maintenance, execd continues accepted work and rejects new work with 503.
          *
          *     Requires the scope `admin`.
          */
@@ -1770,7 +1770,7 @@ export interface paths {
         post?: never;
         /**
          * Resume the queue, an operation or a key, or end maintenance
-         * @description What waits starts as slots are free.
+         * @description Waiting work starts as slots are free.
          *
          *     Requires the scope `admin`.
          */
@@ -1871,7 +1871,7 @@ export interface paths {
         };
         /**
          * Get the health with figures and thresholds
-         * @description Returns the components of `/health`, and ratios, ages and lags beside the thresholds of the alert rules. The status code is 200 whatever the health is.
+         * @description Returns the components of `/health`, and ratios, ages and lags beside the thresholds of the alert rules. The status code is always 200.
          *
          *     Requires the scope `read`.
          */
@@ -2385,7 +2385,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2441,7 +2441,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2502,7 +2502,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2563,7 +2563,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2616,7 +2616,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2656,7 +2656,7 @@ export interface components {
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
             delay_ms?: number;
             /**
-             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.
+             * @description If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.
              * @enum {string}
              */
             on_disconnect?: "cancel" | "continue";
@@ -2985,7 +2985,7 @@ export interface components {
             /** @description Longest time without output, milliseconds. Default: no limit. */
             idle_ms?: number;
         };
-        /** @description What execd keeps of the output. */
+        /** @description The part of the output that execd keeps. */
         OutputOptions: {
             /** @description Most bytes of output that the log keeps, both streams together. Default: EXECUTION_MAX_OUTPUT_BYTES. */
             max_bytes?: number;
@@ -3020,7 +3020,7 @@ export interface components {
         /** @description How execd ends the processes. */
         StopOptions: {
             /**
-             * @description The signal that asks the processes to end. Default: SIGTERM.
+             * @description The first signal to the processes, before SIGKILL. Default: SIGTERM.
              * @enum {string}
              */
             signal?: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2";
@@ -3072,7 +3072,7 @@ export interface components {
         };
         /** @description Files that execd places in the private directory before the start. */
         Files: {
-            /** @description Where to place it: a path below the private directory. */
+            /** @description The place of the file: a path below the private directory. */
             path: string;
             /** @description The content, as text. */
             content?: string;
@@ -3093,7 +3093,7 @@ export interface components {
             /** @description Permissions, octal. Default: `0644`. */
             mode?: string;
         }[];
-        /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory stands for all in it. */
+        /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory includes everything in it. */
         Artifacts: string[];
         /** @description How the command reports progress in lines of its output. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. `{"pattern": …}`: lines that match. The last such line is `progress` of the execution while it runs. */
         Progress: "json" | {
@@ -3139,7 +3139,7 @@ export interface components {
             /** @description How long the result is kept, seconds. 0 keeps it until it is evicted. */
             ttl_s?: number;
             /**
-             * @description Who shares the result. Default: `task` if task_id is given, else `user`.
+             * @description The users who share the result. Default: `task` if task_id is given, else `user`.
              * @enum {string}
              */
             scope?: "task" | "user" | "global";
@@ -3266,7 +3266,7 @@ export interface components {
             /** @description Time until SIGKILL, milliseconds. Default: stop.grace_ms of the execution. A later cancel can shorten it. */
             grace_ms?: number;
         };
-        /** @description What changes when it runs again. */
+        /** @description The changes of the new run. */
         AgainRequest: {
             /** @description Parameters of the operation or the plan that change; the others stay. */
             params?: {
@@ -3275,15 +3275,15 @@ export interface components {
         };
         /** @description How far a command is that runs. */
         ExecutionProgress: {
-            /** @description How far it is, 0 to 100; null if it has not said. */
+            /** @description The progress, 0 to 100; null if it is unknown. */
             percent: number | null;
-            /** @description What it says of it; null if nothing. */
+            /** @description The message of the last progress line; null if there is none. */
             message: string | null;
             /** @description Numbers that it reports. */
             metrics: {
                 [key: string]: number;
             };
-            /** @description When it will probably end: by earlier runs of the same operation, else by `percent`. Null if nobody can say. */
+            /** @description When it will probably end: by earlier runs of the same operation, else by `percent`. Null if it is unknown. */
             estimated_end: string | null;
             /** @description CPU time of its processes so far, milliseconds; null if it is not known here. */
             cpu_ms: number | null;
@@ -3357,12 +3357,12 @@ export interface components {
             outcome: components["schemas"]["Outcome"] | null;
             /** @description Why it did not complete; null if it has, or has not ended. */
             error: components["schemas"]["ExecutionError"] | null;
-            /** @description What the status does not show. */
+            /** @description Problems that the status does not show. */
             warnings: components["schemas"]["Warning"][];
             /** @description With `output.parse`: the parsed output. Otherwise for a command `{"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}`: the end of each stream, its size, and whether the text lacks some of it. For an HTTP call `{"status", "headers", "url", "body"}`. Null until the end. */
             result: unknown;
             output: components["schemas"]["Output"];
-            /** @description What the last attempt used; null until it has ended. */
+            /** @description The resources that the last attempt used; null until it has ended. */
             resources: components["schemas"]["Resources"] | null;
             /** @description How far it is; null unless it runs, and in lists. */
             progress: components["schemas"]["ExecutionProgress"] | null;
@@ -3373,7 +3373,7 @@ export interface components {
                  * @description When it was accepted.
                  */
                 created: string;
-                /** @description When it was asked to start, for `start_at` and `delay_ms`; null: as soon as possible. */
+                /** @description The requested start time, of `start_at` or `delay_ms`; null: as soon as possible. */
                 start_at: string | null;
                 /**
                  * Format: date-time
@@ -3387,7 +3387,7 @@ export interface components {
             };
             /** @description Time from the start of the first attempt to the end of the last one, milliseconds; null until the end, and if nothing was started. */
             duration_ms: number | null;
-            /** @description Where it waits; null if it does not. */
+            /** @description Its place in the queue, and the reason; null if it does not wait. */
             queue: {
                 /** @description Executions before it. */
                 position: number | null;
@@ -3455,14 +3455,14 @@ export interface components {
             /** @description Message of the error; null if there is none. */
             error_message: string | null;
         };
-        /** @description What a bulk cancel did. */
+        /** @description The counts of a bulk cancel. */
         BulkCancelAnswer: {
             /** @description Executions that ended at once. */
             cancelled: number;
             /** @description Executions that execd is stopping. */
             canceling: number;
         };
-        /** @description What would happen to a request now. Nothing is stored. */
+        /** @description The effect of a request now. execd stores nothing. */
         DryRun: {
             /**
              * @description Always true.
@@ -3478,7 +3478,7 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /** @description Name of the operation; null for other kinds. */
             operation: string | null;
-            /** @description What would apply; null if the request is invalid. */
+            /** @description The policy that would apply; null if the request is invalid. */
             policy: components["schemas"]["AppliedPolicy"] | null;
             /** @description How it would use the cache; null if it would not. */
             cache: components["schemas"]["CacheUse"] | null;
@@ -3511,12 +3511,12 @@ export interface components {
             } | null;
             /** @description Whether an interrupted attempt is retried. */
             retry_safe: boolean;
-            /** @description What execd keeps of the output. */
+            /** @description The part of the output that execd keeps. */
             output: {
                 /** @description Most bytes of output that the log keeps. */
                 max_bytes: number;
                 /**
-                 * @description What happens to more.
+                 * @description The effect of more output.
                  * @enum {string}
                  */
                 oversized: "truncate" | "fail" | "spool";
@@ -3527,7 +3527,7 @@ export interface components {
             };
             /** @description Limit of the operation; null: none. */
             concurrency: {
-                /** @description What shares the limit. */
+                /** @description The scope of the limit. */
                 key: string;
                 /** @description Executions at a time. */
                 limit: number;
@@ -3535,7 +3535,7 @@ export interface components {
             /** @description Higher runs earlier. */
             priority: number;
             /**
-             * @description What happens if no slot is free.
+             * @description The effect if no slot is free.
              * @enum {string}
              */
             on_limit: "queue" | "reject";
@@ -3572,7 +3572,7 @@ export interface components {
          */
         Status: "pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out";
         /**
-         * @description What runs.
+         * @description The kind of the work.
          * @enum {string}
          */
         Kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan";
@@ -3582,7 +3582,7 @@ export interface components {
          */
         IsolationTier: "none" | "supervised" | "uid" | "sandbox";
         /**
-         * @description What went wrong. docs/reference/errors.md lists all types.
+         * @description The type of the problem. docs/reference/errors.md lists all types.
          * @enum {string}
          */
         ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_roots_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "runner_silent" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
@@ -3597,7 +3597,7 @@ export interface components {
          */
         ErrorClass: "client" | "timeout" | "execution" | "system";
         /**
-         * @description Whose fault it is. `user`: the request or the command. `system`: execd or what it depends on.
+         * @description The side at fault. `user`: the request or the command. `system`: execd or one of its dependencies.
          * @enum {string}
          */
         Fault: "user" | "system";
@@ -3648,7 +3648,7 @@ export interface components {
             stdout_bytes: number;
             /** @description Bytes that were written to standard error. */
             stderr_bytes: number;
-            /** @description What it used; null until it has ended. */
+            /** @description The resources that it used; null until it has ended. */
             resources: components["schemas"]["Resources"] | null;
         };
         /** @description How an attempt or an execution ended. */
@@ -3668,7 +3668,7 @@ export interface components {
             failed?: number;
             /** @description For a plan: the first steps that failed. */
             steps?: string[];
-            /** @description What happened, in words. */
+            /** @description The end as a sentence. */
             message?: string | null;
             /** @description For `lost`: what interrupted the attempt. */
             detail?: string;
@@ -3749,13 +3749,13 @@ export interface components {
             class: components["schemas"]["ErrorClass"];
             type: components["schemas"]["ErrorType"];
             fault: components["schemas"]["Fault"];
-            /** @description What happened, in words. */
+            /** @description The end as a sentence. */
             message: string;
             details: components["schemas"]["Outcome"];
             /** @description Whether another attempt can succeed. */
             retryable: boolean;
         };
-        /** @description Why an execution is as it is. */
+        /** @description Why an execution waits, or why it ended. */
         Explanation: {
             /** @description Id of the execution. */
             id: string;
@@ -3778,7 +3778,7 @@ export interface components {
             attempts: components["schemas"]["WhyRetried"][];
             /** @description The cache; null if it does not use it. */
             cache: components["schemas"]["WhyMissed"] | null;
-            /** @description What a rerun would do now; null until the end. */
+            /** @description The effect of a rerun now; null until the end. */
             rerun: components["schemas"]["WhatOnRerun"] | null;
             /** @description For a plan: at most 100 steps that did not complete, failed ones first. Null otherwise. */
             steps: components["schemas"]["StepWhy"][] | null;
@@ -3821,7 +3821,7 @@ export interface components {
             };
             /** @description Its concurrency key; null without one. */
             concurrency: {
-                /** @description What shares the limit. */
+                /** @description The scope of the limit. */
                 key: string;
                 /** @description Executions at a time. */
                 limit: number;
@@ -3849,7 +3849,7 @@ export interface components {
                  */
                 at: string;
             } | null;
-            /** @description About how long until it starts, milliseconds; null if execd cannot say. */
+            /** @description The estimated time until it starts, milliseconds; null if it cannot be estimated. */
             estimate_ms: number | null;
         };
         /** @description Why it ended as it did. */
@@ -3865,9 +3865,9 @@ export interface components {
                 type: components["schemas"]["ErrorType"];
                 fault: components["schemas"]["Fault"];
             } | null;
-            /** @description What happened, in words. */
+            /** @description The end as a sentence. */
             message: string;
-            /** @description What that means, and what usually causes it; null if the message says all. */
+            /** @description The meaning and the usual cause; null if the message has both. */
             meaning: string | null;
             /** @description The clock or limit that ended it; null: none did. */
             limit: {
@@ -3886,16 +3886,16 @@ export interface components {
             /** @description The last lines that it wrote, if it did not complete. */
             last_output: {
                 /**
-                 * @description Where it was written.
+                 * @description The stream of the line.
                  * @enum {string}
                  */
                 stream: "stdout" | "stderr";
                 /** @description At most 10 lines; control characters are escaped. */
                 text: string;
             } | null;
-            /** @description What its last attempt used. */
+            /** @description The resources that its last attempt used. */
             resources: components["schemas"]["Resources"] | null;
-            /** @description Where its last attempt ran; null if it had none. */
+            /** @description The runner of its last attempt; null if it had none. */
             host: {
                 /** @description Name of the runner host. */
                 runner: string;
@@ -3903,7 +3903,7 @@ export interface components {
                 attempt: number;
                 isolation: components["schemas"]["IsolationTier"];
             } | null;
-            /** @description What you can do about it. */
+            /** @description The remedy. */
             advice: string[];
         };
         /** @description An attempt, and whether it was retried. */
@@ -3923,7 +3923,7 @@ export interface components {
             /** @description Time until the next attempt was claimed, milliseconds. */
             wait_ms: number | null;
         };
-        /** @description What it found in the cache, or why it found nothing. */
+        /** @description The result of the cache lookup, and its reason. */
         WhyMissed: {
             /** @description Its cache key. */
             key: string;
@@ -3956,7 +3956,7 @@ export interface components {
                 there: string | null;
             }[];
         };
-        /** @description What a rerun would do now. */
+        /** @description The effect of a rerun now. */
         WhatOnRerun: {
             /** @description Whether execd would accept it now. */
             accepted: boolean;
@@ -3985,7 +3985,7 @@ export interface components {
             /** @description Whether it failed before all others. They often failed because of it. */
             first: boolean;
         };
-        /** @description What has ended in a window of time. */
+        /** @description The executions that ended in a window of time. */
         OperationsReport: {
             /**
              * Format: date-time
@@ -4004,7 +4004,7 @@ export interface components {
             /** @description Each operation or kind, the most frequent first. */
             operations: components["schemas"]["OperationReport"][];
         };
-        /** @description What an operation came to. */
+        /** @description The figures of an operation. */
         OperationReport: {
             /** @description Name of the operation, or the kind of what is none. */
             type: string;
@@ -4069,7 +4069,7 @@ export interface components {
             /** @description Whether the log lacks some of the output. */
             truncated: boolean;
             /**
-             * @description What happens to output beyond max_bytes.
+             * @description The effect of output beyond max_bytes.
              * @enum {string}
              */
             strategy: "truncate" | "fail" | "spool";
@@ -4080,7 +4080,7 @@ export interface components {
             /** @description Path of the log file. Only administrators see it. */
             log_path?: string;
         };
-        /** @description What an attempt used. */
+        /** @description The resources of an attempt. */
         Resources: {
             /** @description CPU time of all processes, milliseconds; null if not measured. */
             cpu_ms: number | null;
@@ -4096,7 +4096,7 @@ export interface components {
             mode: "read_write" | "read" | "write" | "refresh" | "bypass";
             /** @description The cache key. */
             key: string | null;
-            /** @description Who shares the result. */
+            /** @description The users who share the result. */
             scope: ("task" | "user" | "global") | null;
             /** @description How long the result is kept, seconds; null: until it is evicted. */
             ttl_s: number | null;
@@ -4115,11 +4115,11 @@ export interface components {
         /** @description Something that the status does not show. */
         Warning: {
             /**
-             * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: files that you asked for are not kept. `files_left`: the command left files that `artifacts` does not name.
+             * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: requested files were not kept. `files_left`: the command left files that `artifacts` does not name.
              * @enum {string}
              */
             code: "output_incomplete" | "processes_left" | "artifacts_missing" | "files_left";
-            /** @description What happened, in words. */
+            /** @description The end as a sentence. */
             message: string;
         };
         /** @description An error, as RFC 9457 specifies. */
@@ -4133,7 +4133,7 @@ export interface components {
             code: components["schemas"]["ErrorCode"];
             class: components["schemas"]["ErrorClass"];
             fault: components["schemas"]["Fault"];
-            /** @description What is wrong with this request, and what to do. */
+            /** @description The fault of this request, and the remedy. */
             detail: string;
             /** @description Whether the same request can succeed later, unchanged. */
             retryable: boolean;
@@ -4146,7 +4146,7 @@ export interface components {
         FieldProblem: {
             /** @description JSON Pointer into the body, `?NAME` of a query parameter, or the name of a header. */
             field: string;
-            /** @description What is wrong with the value, and what is allowed. */
+            /** @description The fault of the value, and the allowed values. */
             message: string;
         };
         PlanRequest: {
@@ -4232,7 +4232,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4292,7 +4292,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4357,7 +4357,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4422,7 +4422,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4479,7 +4479,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4523,7 +4523,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4563,7 +4563,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`. */
             outputs?: components["schemas"]["Outputs"];
@@ -4608,7 +4608,7 @@ export interface components {
             run_if?: "success" | "failure" | "always";
             /** @description CEL expression. If it is false, the step is skipped. */
             when?: string;
-            /** @description If the step fails, the plan and the steps after it go on as if it had completed. Default: false. */
+            /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
             /** @description Run the step once for each item, with `${item}` and `${index}`. */
             foreach?: components["schemas"]["ForEach"];
@@ -4685,18 +4685,18 @@ export interface components {
         };
         /** @description Wait for a decision. One rejection ends the wait, and the step fails. */
         WaitApproval: {
-            /** @description What is to be decided, for those who decide. */
+            /** @description The question for those who decide. */
             message?: string;
             /** @description Users who may decide. Default: the user of the plan. Administrators may always decide. */
             users?: string[];
             /** @description Approvals that are needed. Default: 1. */
             required?: number;
-            /** @description Whether the user of the plan, and whoever submitted it, may not decide. Default: false. */
+            /** @description Whether the user of the plan and its submitter may not decide. Default: false. */
             four_eyes?: boolean;
             /** @description Longest wait, milliseconds. Default: no limit. */
             expires_ms?: number;
             /**
-             * @description What counts if the time is up. Default: `reject`.
+             * @description The decision if the time is over. Default: `reject`.
              * @enum {string}
              */
             on_expiry?: "approve" | "reject";
@@ -4792,7 +4792,7 @@ export interface components {
             duration_ms: number;
             /** @description Times in UTC. */
             timestamps: {
-                /** @description When it was asked to start; null: at once. */
+                /** @description The requested start time; null: at once. */
                 start_at: string | null;
                 /**
                  * Format: date-time
@@ -4834,7 +4834,7 @@ export interface components {
             /** @description Name of the step. */
             name: string;
             /**
-             * @description What it runs. A loop is a plan with a step for each round.
+             * @description The kind of the step. A loop is a plan with a step for each round.
              * @enum {string}
              */
             kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "operation" | "wait" | "plan";
@@ -4875,7 +4875,7 @@ export interface components {
             problems: {
                 /** @description JSON Pointer into the plan. */
                 field: string;
-                /** @description What is wrong with the value, and what is allowed. */
+                /** @description The fault of the value, and the allowed values. */
                 message: string;
             }[];
             /** @description Names of steps by level: each level depends only on earlier levels. Null if the dependencies form a cycle. */
@@ -4932,9 +4932,9 @@ export interface components {
              * @default false
              */
             paused: boolean;
-            /** @description What to run: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
+            /** @description The work: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
             execution?: components["schemas"]["Spec"];
-            /** @description What to run: a plan as for `POST /v1/plans`. */
+            /** @description The work: a plan as for `POST /v1/plans`. */
             plan?: components["schemas"]["PlanRequest"];
         };
         /** @description A schedule: what to run, and when. */
@@ -4986,9 +4986,9 @@ export interface components {
              * @default false
              */
             paused: boolean;
-            /** @description What to run: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
+            /** @description The work: a spec as for `POST /v1/executions`. Give either `execution` or `plan`. */
             execution?: components["schemas"]["Spec"];
-            /** @description What to run: a plan as for `POST /v1/plans`. */
+            /** @description The work: a plan as for `POST /v1/plans`. */
             plan?: components["schemas"]["PlanRequest"];
         };
         /** @description A schedule. */
@@ -5013,12 +5013,12 @@ export interface components {
             /** @description Time zone of `cron`. */
             timezone: string;
             /**
-             * @description What happens if the run before has not ended.
+             * @description The effect if the run before has not ended.
              * @enum {string}
              */
             overlap: "skip" | "queue" | "cancel_previous" | "allow";
             /**
-             * @description What happens with due times at which execd was down or late.
+             * @description The effect of due times at which execd was down or late.
              * @enum {string}
              */
             misfire: "skip" | "once" | "catch_up";
@@ -5040,7 +5040,7 @@ export interface components {
             runs: number;
             /** @description Due times that wait for the end of the run before. */
             waiting: number;
-            /** @description What it runs, without secrets of webhooks. */
+            /** @description Its work, without secrets of webhooks. */
             execution: {
                 [key: string]: unknown;
             } | null;
@@ -5066,11 +5066,11 @@ export interface components {
             /** @description Your schedules, by name. */
             items: components["schemas"]["Schedule"][];
         };
-        /** @description What became of one due time. */
+        /** @description The result of one due time. */
         ScheduleRun: {
             /**
              * Format: date-time
-             * @description The due time; of a run by hand, when it was asked for.
+             * @description The due time; of a run by hand, the time of the request.
              */
             due: string;
             /**
@@ -5089,10 +5089,10 @@ export interface components {
             error: components["schemas"]["ErrorType"] | null;
             /** @description The same in words, or what was missed. */
             detail: string | null;
-            /** @description Whether a request asked for it. */
+            /** @description Whether it is a run by hand. */
             by_hand: boolean;
         };
-        /** @description What became of due times. */
+        /** @description The results of due times. */
         ScheduleRunList: {
             /** @description The latest 100 due times, the latest first. */
             items: components["schemas"]["ScheduleRun"][];
@@ -5138,10 +5138,10 @@ export interface components {
             comment?: string;
         };
         Decision: {
-            /** @description Who decided. */
+            /** @description The user who decided. */
             user: string;
             /**
-             * @description What they decided.
+             * @description The decision.
              * @enum {string}
              */
             decision: "approve" | "reject";
@@ -5166,7 +5166,7 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "approved" | "rejected" | "ended";
-            /** @description What is to be decided. */
+            /** @description The question. */
             message: string | null;
             /** @description The description of the plan. */
             description: string | null;
@@ -5181,7 +5181,7 @@ export interface components {
             /** @description When its time is up; null: never. */
             expires_at: string | null;
             /**
-             * @description What counts then.
+             * @description The decision at the expiry.
              * @enum {string}
              */
             on_expiry: "approve" | "reject";
@@ -5198,7 +5198,7 @@ export interface components {
             /** @description How long they can be used, seconds. Default: a day. They end with the approval at the latest. */
             expires_s?: number;
         };
-        /** @description Links by which whoever has them decides once, as the user who asked for them. */
+        /** @description Links that decide once, as the user who requested them, for anyone who has them. */
         DecisionLinks: {
             /** @description Opens a page with a button that approves. */
             approve: string;
@@ -5217,30 +5217,30 @@ export interface components {
             /** @description Why, for those who wait. */
             reason?: string;
         };
-        /** @description Something that is paused. */
+        /** @description A pause. */
         Pause: {
-            /** @description What is paused. */
+            /** @description The paused thing, as in the path. */
             what: string;
-            /** @description Of a concurrency key: whose it is; else null. */
+            /** @description The user of a concurrency key; else null. */
             user_id: string | null;
-            /** @description Why; null if nobody said. */
+            /** @description The reason; null if none was given. */
             reason: string | null;
-            /** @description Who paused it. */
+            /** @description The user who paused it. */
             by: string;
             /**
              * Format: date-time
-             * @description Since when.
+             * @description The time of the pause.
              */
             since: string;
         };
-        /** @description What is paused. */
+        /** @description The current pauses. */
         PauseList: {
             /** @description The oldest first. */
             items: components["schemas"]["Pause"][];
         };
         /** @description Slots of a server. */
         RunnerSlots: {
-            /** @description How many attempts may run at a time; null if the server does not say. */
+            /** @description How many attempts may run at a time; null if it is unknown. */
             max: number | null;
             /** @description How many attempts run. */
             running: number;
@@ -5253,11 +5253,11 @@ export interface components {
             name: string;
             /** @description Whether this server sends the response. */
             self: boolean;
-            /** @description Its host name; null if the server does not say. */
+            /** @description Its host name; null if it is unknown. */
             host: string | null;
-            /** @description Its version; null if the server does not say. */
+            /** @description Its version; null if it is unknown. */
             version: string | null;
-            /** @description `EXECUTION_ROLE`; null if the server does not say. */
+            /** @description `EXECUTION_ROLE`; null if it is unknown. */
             role: ("all" | "api" | "runner") | null;
             /**
              * Format: date-time
@@ -5266,7 +5266,7 @@ export interface components {
             since: string;
             /** @description Until when others leave its work to it; it renews that. Null with the embedded store. */
             lease_until: string | null;
-            /** @description What it runs. */
+            /** @description Its slots and running executions. */
             slots: {
                 /** @description For commands. */
                 process: components["schemas"]["RunnerSlots"];
@@ -5276,7 +5276,7 @@ export interface components {
         };
         /** @description Servers. */
         RunnerList: {
-            /** @description The one that has been there longest first. */
+            /** @description The longest running first. */
             items: components["schemas"]["Runner"][];
         };
         /** @description Statistics of the cache since the start of the server. */
@@ -5320,7 +5320,7 @@ export interface components {
             run_id: string | null;
             /** @description The result. */
             result: unknown;
-            /** @description What that execution wrote; null for a value that was put into the cache. */
+            /** @description The output of that execution; null for a value that was put into the cache. */
             output: {
                 /** @description Bytes that were written to standard output. */
                 stdout_bytes: number;
@@ -5343,7 +5343,7 @@ export interface components {
         };
         /** @description A circuit breaker. */
         Circuit: {
-            /** @description What the circuit protects. */
+            /** @description The name: the kind and the target. */
             name: string;
             /**
              * @description `closed`: calls pass. `open`: calls fail at once. `half_open`: a probe passes. `isolated`: calls fail at once until the circuit is reset.
@@ -5370,14 +5370,14 @@ export interface components {
         Operation: {
             /** @description Name of the operation. */
             name: string;
-            /** @description What it does, in the words of the operator. */
+            /** @description The description by the operator. */
             description: string;
             /** @description JSON Schema (2020-12) of the parameters. */
             params: {
                 [key: string]: unknown;
             };
             /**
-             * @description What it runs.
+             * @description The kind and its fields.
              * @enum {string}
              */
             kind: "exec" | "shell" | "script" | "aws_cli" | "http" | "plan";
@@ -5385,7 +5385,7 @@ export interface components {
             version: string;
             /** @description How other systems start it by signed requests; null: they cannot. */
             hook: {
-                /** @description Where deliveries are sent. */
+                /** @description The path for deliveries. */
                 path: string;
                 /**
                  * @description How deliveries are signed.
@@ -5462,7 +5462,7 @@ export interface components {
             circuit: components["schemas"]["Breaker"] | null;
             /** @description Most executions at a time; null: no limit of its own. */
             concurrency: number | null;
-            /** @description Null: no cache unless the request asks for it. */
+            /** @description Null: no cache unless the request has a cache block. */
             cache: {
                 /**
                  * @description How executions use the cache.
@@ -5471,7 +5471,7 @@ export interface components {
                 mode: "read_write" | "read" | "write" | "refresh" | "bypass";
                 /** @description How long a result is kept, seconds; 0: until it is evicted. */
                 ttl_s: number;
-                /** @description Who shares a result; null: `task` if task_id is given, else `user`. */
+                /** @description The users who share a result; null: `task` if task_id is given, else `user`. */
                 scope: ("task" | "user" | "global") | null;
                 /** @description Fields that are not part of the cache key. */
                 key_exclude: string[];
@@ -5483,16 +5483,16 @@ export interface components {
             /** @description Higher runs earlier. */
             priority: number;
             /**
-             * @description What happens if no slot is free.
+             * @description The effect if no slot is free.
              * @enum {string}
              */
             on_limit: "queue" | "reject";
-            /** @description What execd keeps of the output. */
+            /** @description The part of the output that execd keeps. */
             output: {
                 /** @description Most bytes of output that the log keeps. */
                 max_bytes: number;
                 /**
-                 * @description What happens to more.
+                 * @description The effect of more output.
                  * @enum {string}
                  */
                 oversized: "truncate" | "fail" | "spool";
@@ -5578,7 +5578,7 @@ export interface components {
             per_second: number;
             /** @description Credits for each million bytes of output that the log keeps. */
             per_mb: number;
-            /** @description Credits that are added to one in so many executions of a user within a window. */
+            /** @description More credits for one in so many executions of a user within a window. */
             every?: {
                 /** @description One in so many executions. */
                 executions: number;
@@ -5595,7 +5595,7 @@ export interface components {
         /** @description How execd ends the processes. */
         StopPolicy: {
             /**
-             * @description The signal that asks the processes to end.
+             * @description The first signal to the processes, before SIGKILL.
              * @enum {string}
              */
             signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2";
@@ -5637,7 +5637,7 @@ export interface components {
             problems: {
                 /** @description JSON Pointer into the definition. */
                 field: string;
-                /** @description What is wrong. */
+                /** @description The fault. */
                 message: string;
             }[];
         };
@@ -5646,14 +5646,14 @@ export interface components {
             /** @description By name. */
             items: components["schemas"]["StoredOperation"][];
         };
-        /** @description What was read. */
+        /** @description The number of definitions. */
         Reloaded: {
             /** @description Operations that are defined now. */
             operations: number;
             /** @description Circuits that are defined now. */
             circuits: number;
         };
-        /** @description What became of a delivery. */
+        /** @description The result of a delivery. */
         HookAnswer: {
             /**
              * @description `accepted`: an execution was accepted. `replayed`: an earlier delivery with the same id started it. `skipped`: `when` of the hook is false. `challenge`: the answer to the URL check of Slack.
@@ -5669,11 +5669,11 @@ export interface components {
             /** @description The text that Slack has sent. */
             challenge?: string;
         };
-        /** @description What an execution costs, credits. */
+        /** @description The cost of an execution, credits. */
         Cost: {
             /** @description The most that it can cost. */
             reserved: number;
-            /** @description What it cost; null until it is charged, shortly after its end. */
+            /** @description The charged credits; null until it is charged, shortly after its end. */
             charged: number | null;
             /** @description Part of the reservation that was returned. */
             refunded: number | null;
@@ -5681,7 +5681,7 @@ export interface components {
             balance_after: number | null;
             /** @description Balance of the account when the execution was accepted. */
             balance: number | null;
-            /** @description What was left then for further executions: the balance minus all that is reserved. */
+            /** @description The credits that were left then for further executions: the balance minus all reservations. */
             available: number | null;
         };
         /** @description The credits of a user. */
@@ -5710,7 +5710,7 @@ export interface components {
             balance_after: number;
             /** @description The execution; null for a grant. */
             execution_id: string | null;
-            /** @description What was reserved for the execution. */
+            /** @description The credits reserved for the execution. */
             reserved: number | null;
             /** @description Part of the reservation that was returned. */
             refunded: number | null;
@@ -5747,9 +5747,9 @@ export interface components {
             id: string;
             /** @description The user whom it belongs to. */
             user: string;
-            /** @description What the key may do. */
+            /** @description The rights of the key on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
-            /** @description What the key may run. */
+            /** @description The work that the key may run. */
             may_run: components["schemas"]["MayRun"];
             /** @description The description of the request. */
             description: string | null;
@@ -5782,9 +5782,9 @@ export interface components {
             id: string;
             /** @description The user whom it belongs to. */
             user: string;
-            /** @description What the key may do. */
+            /** @description The rights of the key on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
-            /** @description What the key may run. */
+            /** @description The work that the key may run. */
             may_run: components["schemas"]["MayRun"];
             /** @description The description of the request. */
             description: string | null;
@@ -5822,12 +5822,12 @@ export interface components {
         ApiKeyRequest: {
             /** @description Id of the key. Default: a random one. */
             id?: string;
-            /** @description The user whom the key belongs to. */
+            /** @description The user of the key. */
             user: string;
-            /** @description What the key may do. */
+            /** @description The rights of the key on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
             /**
-             * @description What the key may run.
+             * @description The work that the key may run.
              * @default policy
              */
             may_run: components["schemas"]["MayRun"];
@@ -5863,22 +5863,22 @@ export interface components {
             /** @description A host for kind `http`, at any port. */
             host: string;
         };
-        /** @description Who you are, and what you may do. */
+        /** @description Your user and your rights. */
         Me: {
             /** @description The user whose executions you see and submit. */
             user_id: string;
             /** @description The administrator who acts for this user; null if you act for yourself. */
             acting_user: string | null;
-            /** @description What you may do. */
+            /** @description Your rights on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
-            /** @description What your key or token allows to run; `policy`: what the policy file allows. */
+            /** @description The work that your key or token allows; `policy`: what the policy file allows. */
             may_run: components["schemas"]["MayRun"];
-            /** @description What the policy file allows to you, beside `may_run`; null on a server without a policy file. */
+            /** @description The work that the policy file allows you, beside `may_run`; null on a server without a policy file. */
             policy_may_run: ("any" | components["schemas"]["Grant"][]) | null;
             /** @description Null on a server without keys, which has one user: `local`. */
             credential: {
                 /**
-                 * @description What the request has shown.
+                 * @description The kind of credential of the request.
                  * @enum {string}
                  */
                 type: "key" | "token";
@@ -5888,11 +5888,11 @@ export interface components {
                 expires_at: string | null;
             } | null;
         };
-        /** @description What a user takes of the server. */
+        /** @description The use of the server by a user. */
         Usage: {
             /** @description The user. */
             user_id: string;
-            /** @description What is shared. */
+            /** @description The shared resource. */
             items: {
                 /**
                  * @description `running` and `queued`: executions. `store_bytes`: requests, results and steps of plans. `logs`: one for each attempt.
@@ -5921,7 +5921,7 @@ export interface components {
                 is_set: boolean;
                 /** @description Its unit. */
                 unit: string;
-                /** @description What it is for. */
+                /** @description The meaning of the setting. */
                 about: string;
             }[];
         };
@@ -6123,12 +6123,12 @@ export interface components {
                     status: "healthy" | "unhealthy";
                     /** @description Why it does not; null if it does. */
                     detail: string | null;
-                    /** @description What records and logs take in the data directory, about. */
+                    /** @description Bytes of records and logs in the data directory, roughly. */
                     bytes: number;
                     /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
                     max_bytes: number;
                 };
-                /** @description How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy. */
+                /** @description How this server learns of changes by other servers on the same database. `detail` is the reason for a delay; the component stays healthy. */
                 feed: {
                     /**
                      * @description Whether the component works.
@@ -6200,7 +6200,7 @@ export interface components {
             /** @description Bytes of all. */
             bytes: number;
         };
-        /** @description What became of the files of the last attempt. */
+        /** @description The files of the last attempt, kept and left. */
         FilesEnd: {
             /** @description The first 200 artifacts; the others are listed by their route. */
             readonly items: components["schemas"]["Artifact"][];
@@ -6208,7 +6208,7 @@ export interface components {
             count: number;
             /** @description Bytes of all. */
             bytes: number;
-            /** @description What was asked for and is not kept. */
+            /** @description Requested artifacts that execd did not keep. */
             readonly problems: {
                 /** @description The path or pattern. */
                 path: string;
@@ -6260,17 +6260,17 @@ export interface components {
              */
             signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTSTP" | "SIGWINCH" | "SIGALRM";
             /**
-             * @description Who gets it.
+             * @description The processes that get it.
              * @enum {string}
              */
             scope: "all" | "main";
         };
-        /** @description What was removed. */
+        /** @description The number of removed entries. */
         Removed: {
             /** @description How many were removed. */
             removed: number;
         };
-        /** @description What was stored. */
+        /** @description The stored counters. */
         Flushed: {
             /** @description How many counters were stored. */
             flushed: number;
@@ -6282,7 +6282,7 @@ export interface components {
             /** @description Number of the event within the execution: from 1, without gaps. */
             sequence: number;
             /**
-             * @description What happened.
+             * @description The type of the event.
              * @enum {string}
              */
             type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
@@ -6314,7 +6314,7 @@ export interface components {
             outcome?: components["schemas"]["Outcome"];
             /** @description In the last event: why the execution did not complete; null if it has. */
             error?: components["schemas"]["ExecutionError"] | null;
-            /** @description In the last event, where you asked for it: the result, as the execution has it. */
+            /** @description In the last event, with `result=true`: the result of the execution. */
             result?: unknown;
             /** @description In the last event: output of all attempts together. */
             output?: {
@@ -6619,13 +6619,13 @@ export interface components {
             description?: string;
             /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
             when?: string;
-            /** @description What is sent in place of a CloudEvent: a ready message for Slack, Discord or Teams, or one of your own. */
+            /** @description The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own. */
             template?: ("slack" | "discord" | "teams") | {
                 /** @description Default: text/plain for a text, else application/json. */
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             };
             /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
@@ -6653,7 +6653,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             }) | null;
             /** @description Only these kinds; null: all. */
@@ -6698,7 +6698,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON. */
+                /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             }) | null;
             /** @description Only these kinds; null: all. */
@@ -6736,7 +6736,7 @@ export interface components {
              */
             keep_old_s: number;
         };
-        /** @description What to show a message of. */
+        /** @description The event for the message. */
         WebhookPreviewRequest: {
             /** @description An event, as streams show it. Default: a command that failed. */
             event?: {
@@ -6753,7 +6753,7 @@ export interface components {
              */
             previous: string | null;
         };
-        /** @description What execd would send. */
+        /** @description The message that execd would send. */
         WebhookPreview: {
             /** @description Whether it would be sent; false if `when` is false. */
             sent: boolean;
@@ -6816,7 +6816,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description execd rejects the request. `type` and `detail` say why. */
+        /** @description execd rejects the request. `type` and `detail` have the reason. */
         ClientError: {
             headers: {
                 [name: string]: unknown;
@@ -7339,7 +7339,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What would happen. */
+            /** @description The effect of the request. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7814,7 +7814,7 @@ export interface operations {
     sendExecutionInput: {
         parameters: {
             query?: {
-                /** @description Where the bytes of the body begin in the input. execd skips bytes that it has. Default: behind them. */
+                /** @description The place of the first byte of the body in the input. execd skips bytes that it has. Default: after these. */
                 offset?: number;
                 /** @description Whether the input ends after these bytes. */
                 close?: boolean;
@@ -8148,7 +8148,7 @@ export interface operations {
     appendUpload: {
         parameters: {
             query?: {
-                /** @description Where the bytes of the body begin in the upload. */
+                /** @description The place of the first byte of the body in the upload. */
                 offset?: number;
             };
             header?: {
@@ -9586,7 +9586,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What became of it. */
+            /** @description The result of the due time. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -10686,7 +10686,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What is defined now. */
+            /** @description The current definitions. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10971,7 +10971,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What you take. */
+            /** @description Your use. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11179,7 +11179,7 @@ export interface operations {
                     "application/json": components["schemas"]["Probe"];
                 };
             };
-            /** @description It does not; `reason` says why. */
+            /** @description It does not; `reason` has the reason. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11323,12 +11323,12 @@ export interface operations {
                                 status: "healthy" | "unhealthy";
                                 /** @description Why it does not; null if it does. */
                                 detail: string | null;
-                                /** @description What records and logs take in the data directory, about. */
+                                /** @description Bytes of records and logs in the data directory, roughly. */
                                 bytes: number;
                                 /** @description The bound, EXECUTION_MAX_DATA_BYTES. */
                                 max_bytes: number;
                             };
-                            /** @description How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy. */
+                            /** @description How this server learns of changes by other servers on the same database. `detail` is the reason for a delay; the component stays healthy. */
                             feed: {
                                 /**
                                  * @description Whether the component works.
@@ -11626,7 +11626,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The receiver is gone: execd disables the webhook. */
+            /** @description The receiver no longer exists: execd disables the webhook. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -11676,7 +11676,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The receiver is gone: execd disables the webhook. */
+            /** @description The receiver no longer exists: execd disables the webhook. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -11726,7 +11726,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The receiver is gone: execd disables the webhook. */
+            /** @description The receiver no longer exists: execd disables the webhook. */
             410: {
                 headers: {
                     [name: string]: unknown;

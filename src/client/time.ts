@@ -65,7 +65,7 @@ export class Watchdog {
     try {
       for (;;) {
         const left = this.#fedAt + this.#ms - this.#clock.now();
-        if (left <= 0) return this.#late.abort(new Error(`No answer for ${this.#ms} ms.`));
+        if (left <= 0) return this.#late.abort(new Error(`No response for ${this.#ms} ms.`));
         await this.#clock.sleep(left, signal);
       }
     } catch {

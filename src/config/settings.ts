@@ -59,7 +59,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'URL',
     about:
-      'Where users reach execd, for links in messages, such as https://execd.example.com. Unset: the address that the request came to.',
+      'The address of execd for users, for links in messages, such as https://execd.example.com. Unset: the address that the request came to.',
   },
   EXECUTION_TRUST_PROXY: {
     schema: z
@@ -157,7 +157,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'path',
     about:
-      'Policy file: who may run what, and how much (docs/operate/policy-file.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: may_run of each key decides.',
+      'Policy file: rights and quotas of users (docs/operate/policy-file.md). JSON or YAML. Reloaded on SIGHUP and POST /v1/admin/reload. Unset: may_run of each key decides.',
   },
   EXECUTION_SECRETS_FILE: {
     schema: path.optional(),
@@ -227,7 +227,7 @@ export const SETTINGS = {
     default: 'all',
     unit: ROLES.join(' | '),
     about:
-      'What this server does: all; api serves the API and runs nothing; runner runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
+      'The role of this server: all; api serves the API and runs nothing; runner runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
   },
   EXECUTION_LEASE_SECS: {
     schema: whole(10, 3600),
@@ -390,7 +390,7 @@ export const SETTINGS = {
     schema: z.enum(['queue', 'reject']),
     default: 'queue',
     unit: 'queue | reject',
-    about: 'What happens if no slot is free, unless the request sets on_limit.',
+    about: 'The default of on_limit: the effect if no slot is free.',
   },
   EXECUTION_DEFAULT_TIMEOUT: {
     schema: whole(1, 7 * DAY),
@@ -458,7 +458,7 @@ export const SETTINGS = {
     schema: whole(1, DAY),
     default: '300',
     unit: 'seconds',
-    about: 'How often results whose time is over leave the memory. They are never returned, whatever it is.',
+    about: 'How often execd removes expired results from memory. execd never returns them.',
   },
   EXECUTION_OPERATIONS_FILE: {
     schema: path.optional(),
@@ -571,7 +571,7 @@ export const SETTINGS = {
     schema: z.enum(['truncate', 'fail', 'spool']),
     default: 'truncate',
     unit: 'truncate | fail | spool',
-    about: 'What happens to more output, unless the request sets output.oversized.',
+    about: 'The default of output.oversized: the effect of more output.',
   },
   EXECUTION_RESULT_BYTES: {
     schema: whole(0, MAX_RESULT_BYTES),
@@ -602,7 +602,7 @@ export const SETTINGS = {
     default: 'logging,metrics',
     unit: 'none, or of logging, metrics, webhook; comma-separated',
     about:
-      'Where events go: the log, the metrics, and a webhook of the operator for all users. Without metrics, /metrics counts no executions.',
+      'The receivers of events: the log, the metrics, and a webhook of the operator for all users. Without metrics, /metrics counts no executions.',
   },
   EXECUTION_EVENT_WEBHOOK_URL: {
     schema: httpUrl.optional(),
@@ -745,7 +745,7 @@ export const SETTINGS = {
     default: String(32 * GIB),
     unit: 'bytes',
     about:
-      'Most bytes that the executions of all users keep in the store. Above it execd accepts nothing new from users who keep more than an equal part; at twice the bound, from nobody.',
+      'Most bytes that the executions of all users keep in the store. Above it execd accepts nothing new from users who keep more than an equal part; at twice the bound, from no user.',
   },
   EXECUTION_MAX_LOG_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),
@@ -771,7 +771,7 @@ export const SETTINGS = {
     default: '1000',
     unit: 'executions',
     about:
-      'Most executions that are kept in memory. It bounds memory only: execd reads the others from the store.',
+      'Most executions that execd keeps in memory. It bounds memory only: execd reads the others from the store.',
   },
   EXECUTION_SYNC_INTERVAL_MS: {
     schema: whole(10, 5000),

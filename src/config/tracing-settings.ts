@@ -17,11 +17,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Every variable that execd reads, and what it is for: docs/operate/tracing.md lists them. */
 export const TRACING_VARIABLES = {
-  OTEL_SDK_DISABLED: 'true switches traces off, whatever else is set.',
+  OTEL_SDK_DISABLED: 'true switches traces off.',
   OTEL_TRACES_EXPORTER: '"otlp" switches traces on; "none" switches them off.',
   OTEL_EXPORTER_OTLP_ENDPOINT:
     'URL of the collector, which switches traces on. execd adds /v1/traces. Default: http://localhost:4318.',
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'The same for traces alone. execd uses it as it is.',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'The same for traces alone. execd adds nothing to it.',
   OTEL_EXPORTER_OTLP_PROTOCOL: 'Only http/protobuf, which is the default.',
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'The same for traces alone.',
   OTEL_EXPORTER_OTLP_HEADERS: 'Headers of each request to the collector: name=value, comma-separated.',

@@ -185,7 +185,7 @@ export const CATALOGUE = {
   denied: end('E003', 'user', false, 'The policy no longer allows the execution'),
   exit_code: end('E003', 'user', true, 'The command exited with a non-zero code'),
   signal: end('E003', 'user', true, 'A signal ended the command'),
-  output_not_json: end('E003', 'user', false, 'The output is not JSON, although the request asks for it'),
+  output_not_json: end('E003', 'user', false, 'The output is not JSON, although the request requires JSON'),
   output_too_large: end('E003', 'user', false, 'The output is too large to be parsed'),
   program_not_found: end('E003', 'user', false, 'The program does not exist'),
   program_not_executable: end('E003', 'user', false, 'The program is not an executable file'),

@@ -45,7 +45,7 @@ export function stopSchema(maxGraceMs?: number) {
     signal: z
       .enum(STOP_SIGNALS)
       .optional()
-      .describe('The signal that asks the processes to end. Default: SIGTERM.'),
+      .describe('The first signal to the processes, before SIGKILL. Default: SIGTERM.'),
     grace_ms: graceSchema(maxGraceMs).describe(
       'Time between this signal and SIGKILL, milliseconds. Default: EXECUTION_KILL_GRACE_MS.',
     ),

@@ -159,7 +159,7 @@ export class Life {
     const { clock, log, commit } = this.#deps;
     const isNoted = new AbortController();
     const note = commit([[{ type: 'stop_asked' }]])
-      .catch((error: unknown) => log.warn({ err: error }, 'Cannot store that execd was asked to stop'))
+      .catch((error: unknown) => log.warn({ err: error }, 'Cannot store the stop of execd'))
       .then(() => isNoted.abort());
     await Promise.race([note, clock.sleep(NOTE_MS, isNoted.signal).catch(() => undefined)]);
   }

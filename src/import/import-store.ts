@@ -111,7 +111,7 @@ class Reader {
       const [table, row] = this.#checkedRow(value);
       if (!TABLES.includes(table))
         throw new NotImported(
-          `line ${this.#place}: execd knows no table ${JSON.stringify(table)}. Use a newer execd`,
+          `line ${this.#place}: execd has no table ${JSON.stringify(table)}. Use a newer execd`,
         );
       yield { table, row, size: line.length };
     }

@@ -94,7 +94,7 @@ function statusOf(
   const now = status === 'success' ? 'completed' : status === 'error' ? 'failed' : status;
   if (isDone !== null && isDone !== (now === 'completed'))
     return {
-      wrong: `/status: is ${JSON.stringify(status)}, but the record also says completed: ${String(isDone)}`,
+      wrong: `/status: is ${JSON.stringify(status)}, but the record also has completed: ${String(isDone)}`,
     };
   return now;
 }

@@ -322,7 +322,7 @@ class FileLog implements AttemptLog {
     while (filled < length) {
       const reading = this.#log.read(buffer, filled, length - filled, offset + filled);
       const { bytesRead } = await this.#readable(reading);
-      if (bytesRead === 0) throw new JournalError(`the log ${this.#path} is shorter than its index says`);
+      if (bytesRead === 0) throw new JournalError(`the log ${this.#path} is shorter than its index`);
       filled += bytesRead;
     }
     return buffer;

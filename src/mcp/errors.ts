@@ -7,7 +7,7 @@ import { failed } from './tool.ts';
 export function toResult(error: unknown): CallToolResult | null {
   if (error instanceof ProblemError) return failed(wordsOf(error), { problem: error.problem });
   if (error instanceof ConnectionError)
-    return failed(`${error.message}. Executions that were accepted go on; call again later.`);
+    return failed(`${error.message}. Accepted executions continue; call again later.`);
   if (error instanceof ExecdError) return failed(error.message);
   return null;
 }
@@ -26,7 +26,7 @@ function adviceFor(status: number, retryAfterMs: number | null, isRetryable: boo
     case 401:
       return 'Ask the user for a valid API key.';
     case 403:
-      return 'This key may not do that; calling again does not help. Use another tool, or ask the user for a key that may.';
+      return 'This key does not allow that; calling again does not help. Use another tool, or ask the user for a key that may.';
     case 404:
       return 'Take the id from the result of a call, or from list_executions.';
     case 410:

@@ -26,7 +26,12 @@ const KINDS: readonly Kind[] = [
     read: async (client, id, signal) => ({ text: JSON.stringify(await client.get(id, { signal }), null, 1) }),
   },
   {
-    ...{ path: '/log', name: 'log', description: 'What an execution wrote, both streams.', mimeType: TEXT },
+    ...{
+      path: '/log',
+      name: 'log',
+      description: 'The output of an execution, both streams.',
+      mimeType: TEXT,
+    },
     read: (client, id, signal) => wholeLog(client, id, 'all', signal),
   },
   {

@@ -13,7 +13,7 @@ const waitS = z
   .max(86_400)
   .optional()
   .describe(
-    'Wait at most so many seconds for the end, then return its id while it goes on; 0: return at once. Default: wait until it ends.',
+    'Wait at most so many seconds for the end, then return its id while it continues; 0: return at once. Default: wait until it ends.',
   );
 const env = z.record(z.string(), z.string()).optional().describe('Environment variables.');
 const shared = {

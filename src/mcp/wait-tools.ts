@@ -31,7 +31,7 @@ const decideTool = tool({
   title: 'Approve or reject',
   description:
     'Approves or rejects a step of a plan that waits for an approval, as this user. A decision cannot be changed. ' +
-    'Decide only if you were asked to.',
+    'Decide only if the user requested it.',
   input: z.strictObject({
     plan_id: plan,
     step: z.string().min(1).describe('Name of the step.'),

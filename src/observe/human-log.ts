@@ -25,7 +25,7 @@ export function startLines(facts: StartFacts): string {
     ...(metricsAddress === null ? [] : ([['Metrics', `${metricsAddress}/metrics`]] as [string, string][])),
     ['Data', dataDir],
     ['Access', access],
-    ['Stop', `Ctrl-C; running commands may go on for ${drainS} s. A second Ctrl-C ends them at once`],
+    ['Stop', `Ctrl-C; running commands may continue for ${drainS} s. A second Ctrl-C ends them at once`],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);

@@ -70,7 +70,7 @@ const attempts = {
   scheduled: gauge('execd_scheduled_retries', 'Executions that wait for a retry.'),
   delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
   awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
-  paused: gauge('execd_paused', 'Pauses in force: queue, operations, concurrency keys, maintenance.'),
+  paused: gauge('execd_paused', 'Pauses now: queue, operations, concurrency keys, maintenance.'),
   scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
     'result',
   ]),
@@ -96,7 +96,7 @@ const executions = {
   artifactBytes: counter('execd_artifact_bytes_total', 'Bytes of files that execd kept as artifacts.'),
   artifactProblems: counter(
     'execd_artifact_problems_total',
-    'Artifacts that were asked for and are not kept: missing, too large, no room.',
+    'Requested artifacts that were not kept: missing, too large, no room.',
   ),
   truncated: counter('execd_output_truncated_total', 'Attempts whose log lacks some of the output.'),
   leftovers: counter(
@@ -169,8 +169,8 @@ const store = {
   ),
   storeErrors: counter('execd_store_errors_total', 'Failed writes to the store.'),
   storeBytes: gauge('execd_store_bytes', 'Size of the files of the store.', ['file']),
-  keptBytes: gauge('execd_kept_bytes', 'What the executions of all users keep.', ['what']),
-  dataBytes: gauge('execd_data_bytes', 'What records and logs take in the data directory, about.', []),
+  keptBytes: gauge('execd_kept_bytes', 'Bytes that the executions of all users keep.', ['what']),
+  dataBytes: gauge('execd_data_bytes', 'Bytes of records and logs in the data directory, roughly.', []),
   dataLimit: gauge('execd_data_limit_bytes', 'The bound EXECUTION_MAX_DATA_BYTES.', []),
   files: gauge('execd_files', 'Uploads and artifacts that are kept.'),
   fileBytes: gauge('execd_file_bytes', 'Bytes of uploads and artifacts that are kept.'),
@@ -202,7 +202,7 @@ const streams = {
   sseCut: counter('execd_sse_clients_cut_total', 'Streams that execd closed early.', ['reason']),
   logDropped: counter(
     'execd_log_lines_dropped_total',
-    "Lines of execd's own log that were dropped because nobody read them.",
+    "Lines of execd's own log that were dropped because no reader took them.",
   ),
   traceSpans: counter(
     'execd_trace_spans_total',

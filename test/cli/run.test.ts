@@ -107,7 +107,7 @@ t.test('a signal cancels, and waits for the proof; a second one leaves it alone'
   });
   t.match(await once, { code: 130, out: 'ready\nbye\n', err: /SIGINT: cancelling / });
   const left = await twice;
-  t.match(left, { code: 143, err: /(\S+) goes on\. To follow it again: execd attach / });
+  t.match(left, { code: 143, err: /(\S+) continues\. To follow it again: execd attach / });
   const id = /execd attach (\S+)/.exec(left.err)?.[1] ?? '';
   const { phase } = (await s.call<{ phase: string }>('GET', `/v1/executions/${id}`)).body;
   t.equal(phase, 'canceling');

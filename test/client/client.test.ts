@@ -306,7 +306,7 @@ t.test('a log that is not the one that the server has is noticed', async (t) => 
   });
   const end = { end: true, complete: true, stdout_kept_bytes: 3, stderr_kept_bytes: 0, cursor: '1.3' };
   const logs: [string, object[]][] = [
-    ['goes on at byte 2, not at byte 1', [record(1, 'a'), record(3, 'c'), end]],
+    ['continues at byte 2, not at byte 1', [record(1, 'a'), record(3, 'c'), end]],
     ['has 3 bytes of stdout; 2 came', [record(1, 'a'), record(2, 'b'), end]],
   ];
   for (const [message, lines] of logs) {

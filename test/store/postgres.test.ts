@@ -104,7 +104,7 @@ t.test('what cannot be used is refused, and says why', async (t) => {
   await refused(url, /lacks the tables cache: it was restored only in part/);
   await cluster.run('INSERT INTO execd.migrations SELECT max(step) + 1 FROM execd.migrations', name);
   await cluster.run(`UPDATE execd.meta SET value = '1000' WHERE name = 'fits_since'`, name);
-  await refused(url, /has schema \d+ of execd, but this program knows only \d+\. Use a newer execd/);
+  await refused(url, /has schema \d+ of execd, but this program supports only \d+\. Use a newer execd/);
   await cluster.run(`UPDATE execd.meta SET value = 'other' WHERE name = 'program'`, name);
   await refused(url, /was not made by execd/);
 });
@@ -146,7 +146,7 @@ t.test('a schema that only adds comes while older servers run, and they start ag
   await to(NEWER, known + 2, 'old');
   await old.close();
   await t.rejects(new PostgresStore(options(url)).open(replica('late')), {
-    message: /has schema \d+ of execd, but this program knows only \d+\. Use a newer execd/,
+    message: /has schema \d+ of execd, but this program supports only \d+\. Use a newer execd/,
   });
 });
 

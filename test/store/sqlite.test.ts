@@ -182,7 +182,7 @@ t.test('a store of a newer program is not touched', async (t) => {
   const before = readFileSync(file);
   const store = new SqliteStore({ dir, now: () => 0, maxInMemory: 1, owner: '', maxDeliveries: 1000 });
   await t.rejects(store.open(), {
-    message: /schema \d+, but this program knows only \d+: use a newer execd/,
+    message: /schema \d+, but this program supports only \d+: use a newer execd/,
   });
   t.ok(readFileSync(file).equals(before));
 });

@@ -58,7 +58,7 @@ function pauses(program: Command, session: Session): void {
     });
   program
     .command('resume')
-    .summary('resume what is paused, or end maintenance')
+    .summary('resume paused work, or end maintenance')
     .argument('<what>', 'queue, maintenance, operation:NAME or key:KEY')
     .action(async (what: string) => {
       await dataOf(session.client.api.DELETE('/v1/admin/pauses/{what}', at(what)));

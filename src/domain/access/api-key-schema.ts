@@ -13,9 +13,9 @@ export const scopes = z
 export const keyRequest = z
   .strictObject({
     id: keyId.optional().describe('Id of the key. Default: a random one.'),
-    user: userId.describe('The user whom the key belongs to.'),
-    scopes: scopes.describe('What the key may do.'),
-    may_run: mayRun.default('policy').describe('What the key may run.'),
+    user: userId.describe('The user of the key.'),
+    scopes: scopes.describe('The rights of the key on the API.'),
+    may_run: mayRun.default('policy').describe('The work that the key may run.'),
     expires_at: z.iso.datetime({ offset: true }).optional().describe('When it expires. Default: never.'),
     description: z.string().max(200).optional().describe('A text of your choice.'),
   })

@@ -198,7 +198,7 @@ export function operationSchema(limits: SpecLimits) {
         context.addIssue({
           code: 'custom',
           path,
-          message: 'must be left out: a plan has none; say it in its steps',
+          message: 'must be left out: a plan has none; set it in its steps',
         });
     })
     .refine(({ cache, cacheable }) => cache === undefined || cacheable !== false, {

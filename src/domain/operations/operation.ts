@@ -203,7 +203,7 @@ export function resolvePlan(operations: Operations, request: OperationSpec): Pla
       .filter((name) => name !== 'total_ms')
       .map((name) => `timeouts/${name}`),
   ];
-  const message = `must be left out: the operation ${request.name} is a plan, whose steps say it`;
+  const message = `must be left out, because the operation ${request.name} is a plan; set it in its steps`;
   if (unfit.length > 0) throw refuse(unfit.map((name) => ({ field: `/${name}`, message })));
   const params = checkedParams(operation, request);
   const made = fillPlan(operation.template, params);

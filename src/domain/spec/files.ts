@@ -32,7 +32,7 @@ const SOURCES = ['content', 'base64', 'upload', 'artifact'] as const;
 
 const file = z
   .strictObject({
-    path: filePath.describe('Where to place it: a path below the private directory.'),
+    path: filePath.describe('The place of the file: a path below the private directory.'),
     content: z
       .string()
       .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (send binary as base64)')
@@ -94,5 +94,5 @@ export const artifacts = z
   .min(1)
   .max(100)
   .describe(
-    'Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory stands for all in it.',
+    'Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory includes everything in it.',
   );

@@ -69,7 +69,7 @@ const stepShape = {
     .boolean()
     .optional()
     .describe(
-      'If the step fails, the plan and the steps after it go on as if it had completed. Default: false.',
+      'If the step fails, the plan and the steps after it continue as if it had completed. Default: false.',
     ),
   outputs: outputs.optional().describe('Values of the step for other steps: `${steps.NAME.outputs.OUTPUT}`.'),
   foreach: z

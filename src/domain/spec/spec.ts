@@ -303,7 +303,7 @@ export const cache = z
     scope: z
       .enum(CACHE_SCOPES)
       .optional()
-      .describe('Who shares the result. Default: `task` if task_id is given, else `user`.'),
+      .describe('The users who share the result. Default: `task` if task_id is given, else `user`.'),
     key_exclude: z
       .array(z.string().min(1).max(255))
       .max(100)
@@ -324,7 +324,7 @@ const isLostRetrySafe = (spec: {
 export function specParts(limits: SpecLimits) {
   return {
     timeouts: timeoutsSchema(limits).describe('Time limits.'),
-    output: outputSchema(limits).describe('What execd keeps of the output.'),
+    output: outputSchema(limits).describe('The part of the output that execd keeps.'),
     limits: resourceLimits(limits).describe('Limits on what the processes use.'),
     stop: stopSchema(limits.maxGraceMs).describe('How execd ends the processes.'),
   };
@@ -841,7 +841,7 @@ export function runRequestSchema(
     .enum(ON_DISCONNECT)
     .optional()
     .describe(
-      'If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it goes on, and its log can be read.',
+      'If the client disconnects before the end. `cancel`: execd cancels the execution. `continue` (default): it continues, and its log can be read.',
     );
   return buildSchema(parts, { on_disconnect: onDisconnect });
 }

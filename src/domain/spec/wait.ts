@@ -37,7 +37,7 @@ const signal = z
 
 const approval = z
   .strictObject({
-    message: osString.min(1).max(4000).optional().describe('What is to be decided, for those who decide.'),
+    message: osString.min(1).max(4000).optional().describe('The question for those who decide.'),
     users: z
       .array(userId)
       .min(1)
@@ -48,9 +48,9 @@ const approval = z
     four_eyes: z
       .boolean()
       .optional()
-      .describe('Whether the user of the plan, and whoever submitted it, may not decide. Default: false.'),
+      .describe('Whether the user of the plan and its submitter may not decide. Default: false.'),
     expires_ms: expiry.describe('Longest wait, milliseconds. Default: no limit.'),
-    on_expiry: z.enum(ON_EXPIRY).optional().describe('What counts if the time is up. Default: `reject`.'),
+    on_expiry: z.enum(ON_EXPIRY).optional().describe('The decision if the time is over. Default: `reject`.'),
   })
   .refine(({ users, required = 1 }) => users === undefined || required <= users.length, {
     path: ['required'],

@@ -35,7 +35,7 @@ const ownTemplate = z
       .optional()
       .describe('Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
     body: expression.describe(
-      'CEL over `event`, `failures` and `previous`: the body. A text is sent as it is, all else as JSON.',
+      'CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON.',
     ),
   })
   .describe('A message of your own.');
@@ -44,7 +44,7 @@ export const template = z
     error: 'must be "slack", "discord", "teams", or an object with body',
   })
   .describe(
-    'What is sent in place of a CloudEvent: a ready message for Slack, Discord or Teams, or one of your own.',
+    'The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own.',
   );
 export type Template = z.infer<typeof template>;
 export type OwnTemplate = z.infer<typeof ownTemplate>;

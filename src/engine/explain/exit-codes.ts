@@ -35,7 +35,7 @@ const USUAL_CAUSE: Readonly<Record<string, string>> = {
   SIGILL: 'The program contains an instruction that this processor does not have.',
   SIGFPE: 'The program divided by zero.',
   SIGPIPE: 'The program wrote to a pipe that nothing reads any more.',
-  SIGTERM: 'Another process asked the program to end.',
+  SIGTERM: 'Another process sent the program a signal to end.',
   SIGINT: 'Another process interrupted the program.',
   SIGHUP: 'The terminal or the connection of the program was closed.',
   SIGXCPU: 'The program used more CPU time than a limit of the machine allows (ulimit -t).',
@@ -44,20 +44,20 @@ const USUAL_CAUSE: Readonly<Record<string, string>> = {
 };
 
 const SHELL_CODES: Readonly<Record<number, string>> = {
-  1: 'Code 1 is the general error of most programs. The end of the output usually says more.',
+  1: 'Code 1 is the general error of most programs. The end of the output usually has the reason.',
   2: 'Most programs use code 2 for wrong options or arguments.',
-  126: 'Code 126 says that a shell found the command but could not execute it. Check its permissions and its first line.',
-  127: 'Code 127 says that a shell did not find the command. Check its name, PATH, and that it is installed.',
+  126: 'Code 126 means that a shell found the command but could not execute it. Check its permissions and its first line.',
+  127: 'Code 127 means that a shell did not find the command. Check its name, PATH, and that it is installed.',
   255: 'Code 255 is an exit code out of range, or for ssh a failed connection.',
 };
 
 const AWS_CODES: Readonly<Record<number, string>> = {
-  1: 'Code 1 of the AWS CLI says that at least one transfer of an s3 command failed.',
-  2: 'Code 2 of the AWS CLI says that an s3 command skipped files, or that the command could not be parsed.',
-  130: 'Code 130 of the AWS CLI says that it was interrupted.',
-  252: 'Code 252 of the AWS CLI says that the command is wrong: a parameter is unknown, missing or invalid.',
-  253: 'Code 253 of the AWS CLI says that its configuration or its credentials are missing or invalid.',
-  254: 'Code 254 of the AWS CLI says that AWS received the request and returned an error.',
+  1: 'Code 1 of the AWS CLI means that at least one transfer of an s3 command failed.',
+  2: 'Code 2 of the AWS CLI means that an s3 command skipped files, or that the command could not be parsed.',
+  130: 'Code 130 of the AWS CLI means that it was interrupted.',
+  252: 'Code 252 of the AWS CLI means that the command is wrong: a parameter is unknown, missing or invalid.',
+  253: 'Code 253 of the AWS CLI means that its configuration or its credentials are missing or invalid.',
+  254: 'Code 254 of the AWS CLI means that AWS received the request and returned an error.',
   255: 'Code 255 of the AWS CLI is its general error.',
 };
 

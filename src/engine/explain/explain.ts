@@ -136,12 +136,12 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
   return { refusal, begins, mayHelp, words: `${first} ${second}`.trim() };
 }
 
-const MAY_HELP = 'It can end differently: the cause may be gone.';
+const MAY_HELP = 'It can end differently: the cause may no longer exist.';
 const SAME_AGAIN =
   'Unless you change the request, or what it works on, it will probably end in the same way.';
 const BEGINS: Record<WouldBegin, string> = {
   hit: 'It would get a stored result from the cache, and run nothing.',
-  joined: 'It would join the run of an execution that asks for the same.',
+  joined: 'It would join the run of an identical execution.',
   running: 'It would start at once.',
   queued: 'It would wait in the queue.',
   scheduled: 'It would wait for its start time.',

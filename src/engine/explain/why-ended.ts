@@ -96,7 +96,7 @@ function meaningOf({ outcome, spec, work }: FinishedExecution, end: ProcessEnd |
       break;
     case 'lost':
       sentences.push(
-        'execd cannot know how far the command came. It retries lost attempts only with "retry_safe": true.',
+        'The progress of the command is unknown. execd retries lost attempts only with "retry_safe": true.',
       );
       break;
     case 'circuit_open':
@@ -241,7 +241,7 @@ function spawnAdvice(reason: Extract<Outcome, { cause: 'spawn_failed' }>['reason
     case 'resources_unavailable':
       return 'The machine has no processes or no memory left. Run fewer executions at a time.';
     case 'isolation_unavailable':
-      return 'This server does not offer the isolation that the policy asks for (execd doctor).';
+      return 'This server does not offer the isolation that the policy requires (execd doctor).';
     default:
       return 'Read the message: it names the cause.';
   }

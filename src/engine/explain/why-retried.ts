@@ -67,12 +67,12 @@ const WORDS: Record<NotRetried, (execution: Execution) => string> = {
   one_attempt: () => 'retry.attempts is 1.',
   attempts_used: ({ retry }) => `All attempts are used: retry.attempts is ${retry?.attempts ?? 1}.`,
   budget_used: () =>
-    'The retry budget of the operation is used up: too many of its executions needed retries of late.',
+    'The retry budget of the operation is used up: too many of its executions needed retries lately.',
   cancelled: () => 'A cancelled execution is not retried.',
   clock_over: () =>
     'timeouts.total_ms and timeouts.queue_ms limit the whole execution, so nothing is retried after them.',
   circuit_open: () => 'The circuit was open when the next attempt was to start.',
-  not_retry_safe: () => 'The attempt was lost, and the request does not say "retry_safe": true.',
+  not_retry_safe: () => 'The attempt was lost, and the request does not have "retry_safe": true.',
   not_in_retry_on: () => 'retry.retry_on does not name this cause.',
   not_helped: () =>
     'The same attempt would end in the same way, so execd does not retry it. To retry it anyway, name it in retry.retry_on.',

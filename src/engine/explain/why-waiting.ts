@@ -57,7 +57,7 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
   ...{ signal: waitWords, approval: waitWords, time: waitWords },
   paused: (_execution, { pause }) => pausedWords(pause),
   start_time: ({ startAt }) =>
-    `It was asked to start at ${new Date(startAt ?? 0).toISOString()} (start_at or delay_ms).`,
+    `Its start time is ${new Date(startAt ?? 0).toISOString()} (start_at or delay_ms).`,
   retry_time: ({ attempts }) =>
     `Attempt ${attempts.at(-1)?.number ?? 1} failed; the next one waits until the retry time.`,
   shutting_down: () =>

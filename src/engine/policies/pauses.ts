@@ -94,7 +94,7 @@ export class Pauses {
     const pause = this.#pauses.get('maintenance');
     if (pause === undefined) return;
     const why = pause.reason === null ? '' : `: ${pause.reason}`;
-    const detail = `execd is in maintenance${why}. It answers reads, goes on with what it has accepted, and accepts nothing new.`;
+    const detail = `execd is in maintenance${why}. It serves reads, continues accepted work, and rejects new work.`;
     throw new RefusedError('maintenance', detail, { retryAfterS: RETRY_S });
   }
 

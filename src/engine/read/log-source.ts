@@ -24,7 +24,7 @@ export function logGone({ id, cache, attempts }: Execution, attempt: number): Re
       'log_read_failed',
       `execd has removed the log of attempt ${attempt} of ${id} for its age (EXECUTION_LOG_RETENTION_SECS). The execution and its result are still there.`,
     );
-  return new RefusedError('log_read_failed', `The log of attempt ${attempt} of ${id} is gone.`);
+  return new RefusedError('log_read_failed', `The log of attempt ${attempt} of ${id} was removed.`);
 }
 
 /** The log of a run that has made the result of another execution is gone. */

@@ -43,7 +43,7 @@ export class Answering {
     if (this.#ending.signal.aborted) return;
     this.#isDue = true;
     this.#taking ??= this.#takeAll()
-      .catch((err: unknown) => this.#deps.log.debug({ err }, 'Cannot read what other servers ask for'))
+      .catch((err: unknown) => this.#deps.log.debug({ err }, 'Cannot read the requests of other servers'))
       .finally(() => (this.#taking = null));
   }
 
@@ -64,10 +64,7 @@ export class Answering {
     try {
       await asks.answer(taken, await this.#do(taken));
     } catch (err) {
-      log.warn(
-        { err, run_id: taken.name.runId },
-        'Cannot answer another server that asks for a command here',
-      );
+      log.warn({ err, run_id: taken.name.runId }, 'Cannot respond to another server about a command here');
     }
   }
 

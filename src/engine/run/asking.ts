@@ -142,7 +142,7 @@ export class Asking {
       if (signal.aborted)
         asks
           .takeBack(id)
-          .catch((err: unknown) => log.debug({ err }, 'Cannot take back what another server was asked for'));
+          .catch((err: unknown) => log.debug({ err }, 'Cannot withdraw a request to another server'));
     }
   }
 
@@ -235,6 +235,6 @@ class AskedInput implements LiveInput {
 }
 
 function silent(id: ExecutionId): RefusedError {
-  const detail = `The server that runs ${id} does not respond, so that execd cannot know whether the command got this. Look at the execution, and send it again if it did not.`;
+  const detail = `The server that runs ${id} does not respond. The command may or may not have received this: read the execution, and send it again if it did not.`;
   return new RefusedError('runner_silent', detail, { retryAfterS: 5 });
 }

@@ -131,7 +131,7 @@ export class Fires {
     const [answer] = await this.#deps.submitAll(callerOf(schedule), [
       { ...submission, schedule: { of, parts: started } },
     ]);
-    return answer ?? new RefusedError('internal_error', 'There was no answer.');
+    return answer ?? new RefusedError('internal_error', 'There was no response.');
   }
 
   #noteRevoked(schedule: Schedule, runs: readonly ScheduleRun[], dueAt: number): Promise<ScheduleRun | null> {

@@ -241,7 +241,7 @@ export class Waits {
     }
     throw new RefusedError(
       'wait_over',
-      'The approval is over: it was decided, its time was up, or its plan has ended.',
+      'The approval is over: it was decided, its time was over, or its plan has ended.',
     );
   }
 

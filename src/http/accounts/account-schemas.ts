@@ -10,15 +10,19 @@ const credits = z.int();
 export const cost = z
   .strictObject({
     reserved: count.describe('The most that it can cost.'),
-    charged: count.nullable().describe('What it cost; null until it is charged, shortly after its end.'),
+    charged: count
+      .nullable()
+      .describe('The charged credits; null until it is charged, shortly after its end.'),
     refunded: count.nullable().describe('Part of the reservation that was returned.'),
     balance_after: credits.nullable().describe('Balance of the account after the charge.'),
     balance: credits.nullable().describe('Balance of the account when the execution was accepted.'),
     available: credits
       .nullable()
-      .describe('What was left then for further executions: the balance minus all that is reserved.'),
+      .describe(
+        'The credits that were left then for further executions: the balance minus all reservations.',
+      ),
   })
-  .describe('What an execution costs, credits.');
+  .describe('The cost of an execution, credits.');
 
 export const account = z
   .strictObject({
@@ -36,7 +40,7 @@ export const ledgerEntry = z
     amount: credits.describe('Change of the balance.'),
     balance_after: credits.describe('Balance after the entry.'),
     execution_id: z.string().nullable().describe('The execution; null for a grant.'),
-    reserved: count.nullable().describe('What was reserved for the execution.'),
+    reserved: count.nullable().describe('The credits reserved for the execution.'),
     refunded: count.nullable().describe('Part of the reservation that was returned.'),
     grant_id: z.string().nullable().describe('Id of the grant; null for an execution.'),
     note: z.string().nullable().describe('The note of the grant.'),

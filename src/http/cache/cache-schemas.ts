@@ -19,7 +19,7 @@ export const cacheEntry = z
     output: z
       .strictObject({ ...written, ...kept })
       .nullable()
-      .describe('What that execution wrote; null for a value that was put into the cache.'),
+      .describe('The output of that execution; null for a value that was put into the cache.'),
     stored_at: time.describe('When it was stored.'),
     age_s: z.number().describe('Age, seconds.'),
     ttl_s: z.number().nullable().describe('Time left, seconds; null: until it is evicted.'),
@@ -99,7 +99,7 @@ export const cacheStats = z
 
 export const circuit = z
   .strictObject({
-    name: z.string().describe('What the circuit protects.'),
+    name: z.string().describe('The name: the kind and the target.'),
     state: z
       .enum(['closed', 'open', 'half_open', 'isolated'])
       .describe(
@@ -117,7 +117,7 @@ export const circuitList = z
   .describe('Circuits.');
 export const removed = z
   .strictObject({ removed: count.describe('How many were removed.') })
-  .describe('What was removed.');
+  .describe('The number of removed entries.');
 
 export const keyParams = z.strictObject({ key: z.string().max(200).describe('A cache key.') });
 export const circuitParams = z.strictObject({

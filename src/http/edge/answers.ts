@@ -53,7 +53,10 @@ const PROBLEM = { 'application/problem+json': { schema: { $ref: '#/components/sc
 /** A refusal of each status, with the types that have it; and one for whatever else there is. */
 export function refusalComponents(): Record<string, object> {
   const responses: Record<string, object> = {
-    ClientError: { description: 'execd rejects the request. `type` and `detail` say why.', content: PROBLEM },
+    ClientError: {
+      description: 'execd rejects the request. `type` and `detail` have the reason.',
+      content: PROBLEM,
+    },
     ServerError: { description: 'execd failed to handle the request.', content: PROBLEM },
   };
   for (const [status, name] of Object.entries(NAMES)) {

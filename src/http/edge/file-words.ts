@@ -27,7 +27,7 @@ export const filesEnd = z
         }),
       )
       .readonly()
-      .describe('What was asked for and is not kept.'),
+      .describe('Requested artifacts that execd did not keep.'),
     left: z
       .strictObject({
         count: count.describe('How many.'),
@@ -38,4 +38,4 @@ export const filesEnd = z
         'Files that the command left in the private directory, that `artifacts` does not name, and that execd removed.',
       ),
   })
-  .describe('What became of the files of the last attempt.');
+  .describe('The files of the last attempt, kept and left.');

@@ -16,7 +16,7 @@ export const fieldProblem = z
     field: z
       .string()
       .describe('JSON Pointer into the body, `?NAME` of a query parameter, or the name of a header.'),
-    message: z.string().describe('What is wrong with the value, and what is allowed.'),
+    message: z.string().describe('The fault of the value, and the allowed values.'),
   })
   .describe('A field that is wrong.');
 
@@ -28,7 +28,7 @@ export const problem = z
     code: errorCode,
     class: errorClass,
     fault,
-    detail: z.string().describe('What is wrong with this request, and what to do.'),
+    detail: z.string().describe('The fault of this request, and the remedy.'),
     retryable: z.boolean().describe('Whether the same request can succeed later, unchanged.'),
     errors: z.array(fieldProblem).optional().describe('For `validation`: each field that is wrong.'),
     oldest: z

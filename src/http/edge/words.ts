@@ -7,18 +7,20 @@ import { KINDS } from '../../domain/kinds.ts';
 
 export const errorType = z
   .enum(Object.keys(CATALOGUE) as [ErrorType, ...ErrorType[]])
-  .describe('What went wrong. docs/reference/errors.md lists all types.');
+  .describe('The type of the problem. docs/reference/errors.md lists all types.');
 export const errorCode = z
   .enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES])
   .describe('Coarse code of the error.');
 export const errorClass = z.enum(['client', 'timeout', 'execution', 'system']).describe('Class of the code.');
 export const fault = z
   .enum(['user', 'system'])
-  .describe('Whose fault it is. `user`: the request or the command. `system`: execd or what it depends on.');
+  .describe(
+    'The side at fault. `user`: the request or the command. `system`: execd or one of its dependencies.',
+  );
 export const status = z
   .enum(STATUSES)
   .describe('`completed`, `failed`, `cancelled` and `timed_out` are terminal.');
-export const kind = z.enum(KINDS).describe('What runs.');
+export const kind = z.enum(KINDS).describe('The kind of the work.');
 export const isolationTier = z
   .enum(ISOLATION_TIERS)
   .describe('Isolation of processes, from the weakest tier to the strongest.');

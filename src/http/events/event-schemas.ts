@@ -14,7 +14,7 @@ export const event = z
   .strictObject({
     execution_id: z.string().describe('The execution or plan.'),
     sequence: z.int().min(1).describe('Number of the event within the execution: from 1, without gaps.'),
-    type: z.enum(EVENT_TYPES).describe('What happened.'),
+    type: z.enum(EVENT_TYPES).describe('The type of the event.'),
     time: time.describe('When it happened.'),
     status: status.describe('Status after the event.'),
     phase: z
@@ -35,7 +35,7 @@ export const event = z
     result: z
       .unknown()
       .optional()
-      .describe('In the last event, where you asked for it: the result, as the execution has it.'),
+      .describe('In the last event, with `result=true`: the result of the execution.'),
     output: z
       .strictObject({
         ...written,

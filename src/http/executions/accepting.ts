@@ -16,6 +16,6 @@ export const againRequest = z
       .optional()
       .describe('Parameters of the operation or the plan that change; the others stay.'),
   })
-  .describe('What changes when it runs again.');
+  .describe('The changes of the new run.');
 export const againBody = optional(againRequest, 'AgainRequest');
 export type AgainBody = z.output<typeof againRequest>;

@@ -44,7 +44,7 @@ export const outcome = z
       .describe('For `cancelled`: the reason of the request. For failed starts and calls: their error type.'),
     failed: count.optional().describe('For a plan: number of steps that failed.'),
     steps: z.array(z.string()).optional().describe('For a plan: the first steps that failed.'),
-    message: z.string().nullable().optional().describe('What happened, in words.'),
+    message: z.string().nullable().optional().describe('The end as a sentence.'),
     detail: z.string().optional().describe('For `lost`: what interrupted the attempt.'),
     limit_ms: ms.optional().describe('For timeouts: the limit that was exceeded, milliseconds.'),
     limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
@@ -82,7 +82,7 @@ export const executionError = z
     class: errorClass,
     type: errorType,
     fault,
-    message: z.string().describe('What happened, in words.'),
+    message: z.string().describe('The end as a sentence.'),
     details: outcome,
     retryable: z.boolean().describe('Whether another attempt can succeed.'),
   })

@@ -15,18 +15,13 @@ import { isoOrNull } from '../edge/times.ts';
 
 export const progress = z
   .strictObject({
-    percent: z
-      .number()
-      .min(0)
-      .max(100)
-      .nullable()
-      .describe('How far it is, 0 to 100; null if it has not said.'),
-    message: z.string().nullable().describe('What it says of it; null if nothing.'),
+    percent: z.number().min(0).max(100).nullable().describe('The progress, 0 to 100; null if it is unknown.'),
+    message: z.string().nullable().describe('The message of the last progress line; null if there is none.'),
     metrics: z.record(z.string(), z.number()).describe('Numbers that it reports.'),
     estimated_end: time
       .nullable()
       .describe(
-        'When it will probably end: by earlier runs of the same operation, else by `percent`. Null if nobody can say.',
+        'When it will probably end: by earlier runs of the same operation, else by `percent`. Null if it is unknown.',
       ),
     cpu_ms: z
       .int()

@@ -57,7 +57,7 @@ function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOpti
       operationId: 'getExecution',
       summary: 'Get an execution',
       description:
-        'Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is up, the response is the execution as it is then.',
+        'Responds at once, or with `wait` when the execution has finished, or when its revision is greater than `after_revision`. When the time is over, the response is the current execution.',
       querystring: getQuery,
       response: {
         200: json('The execution.', execution, { headers: ['ETag'] }),

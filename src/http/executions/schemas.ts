@@ -41,7 +41,7 @@ export const output = z
     ...written,
     ...kept,
     truncated: z.boolean().describe('Whether the log lacks some of the output.'),
-    strategy: z.enum(OVERSIZED).describe('What happens to output beyond max_bytes.'),
+    strategy: z.enum(OVERSIZED).describe('The effect of output beyond max_bytes.'),
     max_bytes: count.describe('Most bytes of output that the log keeps.'),
     result_bytes: count.describe(
       'Most bytes of each stream, or of the body of an HTTP response, that the result holds.',
@@ -55,7 +55,7 @@ export const resources = z
     cpu_ms: ms.nullable().describe('CPU time of all processes, milliseconds; null if not measured.'),
     max_rss_bytes: count.nullable().describe('Peak memory, bytes; null if not measured.'),
   })
-  .describe('What an attempt used.');
+  .describe('The resources of an attempt.');
 
 export const attempt = z
   .strictObject({
@@ -66,7 +66,7 @@ export const attempt = z
     ended_at: time.nullable().describe('When it ended.'),
     outcome: outcome.nullable().describe('How it ended; null while it runs.'),
     ...written,
-    resources: resources.nullable().describe('What it used; null until it has ended.'),
+    resources: resources.nullable().describe('The resources that it used; null until it has ended.'),
   })
   .describe('One attempt.');
 
@@ -78,7 +78,7 @@ export const cacheUse = z
   .strictObject({
     mode: z.enum(CACHE_MODES).describe('How the execution uses the cache.'),
     key: z.string().nullable().describe('The cache key.'),
-    scope: z.enum(CACHE_SCOPES).nullable().describe('Who shares the result.'),
+    scope: z.enum(CACHE_SCOPES).nullable().describe('The users who share the result.'),
     ttl_s: z.number().nullable().describe('How long the result is kept, seconds; null: until it is evicted.'),
     status: z
       .enum(['hit', 'joined', 'miss', 'stored', 'bypass'])
@@ -106,9 +106,9 @@ export const warning = z
     code: z
       .enum(WARNINGS)
       .describe(
-        '`output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: files that you asked for are not kept. `files_left`: the command left files that `artifacts` does not name.',
+        '`output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: requested files were not kept. `files_left`: the command left files that `artifacts` does not name.',
       ),
-    message: z.string().describe('What happened, in words.'),
+    message: z.string().describe('The end as a sentence.'),
   })
   .describe('Something that the status does not show.');
 export const execution = z
@@ -157,21 +157,23 @@ export const execution = z
     attempts: z.array(attempt).describe('All attempts, the first one first.'),
     outcome: outcome.nullable().describe('How it ended; null until then.'),
     error: executionError.nullable().describe('Why it did not complete; null if it has, or has not ended.'),
-    warnings: z.array(warning).describe('What the status does not show.'),
+    warnings: z.array(warning).describe('Problems that the status does not show.'),
     result: z
       .unknown()
       .describe(
         'With `output.parse`: the parsed output. Otherwise for a command `{"stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_truncated", "stderr_truncated"}`: the end of each stream, its size, and whether the text lacks some of it. For an HTTP call `{"status", "headers", "url", "body"}`. Null until the end.',
       ),
     output,
-    resources: resources.nullable().describe('What the last attempt used; null until it has ended.'),
+    resources: resources
+      .nullable()
+      .describe('The resources that the last attempt used; null until it has ended.'),
     progress: progress.nullable().describe('How far it is; null unless it runs, and in lists.'),
     timestamps: z
       .strictObject({
         created: time.describe('When it was accepted.'),
         start_at: time
           .nullable()
-          .describe('When it was asked to start, for `start_at` and `delay_ms`; null: as soon as possible.'),
+          .describe('The requested start time, of `start_at` or `delay_ms`; null: as soon as possible.'),
         queued: time.describe('When it last entered the queue.'),
         started: time.nullable().describe('When its last attempt started.'),
         finished: time.nullable().describe('When it ended.'),
@@ -193,7 +195,7 @@ export const execution = z
           .describe('Why it waits.'),
       })
       .nullable()
-      .describe('Where it waits; null if it does not.'),
+      .describe('Its place in the queue, and the reason; null if it does not wait.'),
     cancel: cancelShown,
     webhook: ownWebhook,
     trace_id: z.string().describe('W3C trace id.'),
@@ -227,13 +229,13 @@ export const appliedPolicy = z
     output: outputPolicy,
     concurrency: z
       .strictObject({
-        key: z.string().describe('What shares the limit.'),
+        key: z.string().describe('The scope of the limit.'),
         limit: count.describe('Executions at a time.'),
       })
       .nullable()
       .describe('Limit of the operation; null: none.'),
     priority: z.int().describe('Higher runs earlier.'),
-    on_limit: z.enum(['queue', 'reject']).describe('What happens if no slot is free.'),
+    on_limit: z.enum(['queue', 'reject']).describe('The effect if no slot is free.'),
   })
   .describe('The policy that applies after all defaults.');
 
@@ -248,7 +250,7 @@ export const dryRun = z
       .describe('How it would begin. `refused_by_circuit`: it would fail at once.'),
     kind,
     operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
-    policy: appliedPolicy.nullable().describe('What would apply; null if the request is invalid.'),
+    policy: appliedPolicy.nullable().describe('The policy that would apply; null if the request is invalid.'),
     cache: cacheUse.nullable().describe('How it would use the cache; null if it would not.'),
     cost: z
       .strictObject({
@@ -258,7 +260,7 @@ export const dryRun = z
       .nullable()
       .describe('Credits; null if it is free.'),
   })
-  .describe('What would happen to a request now. Nothing is stored.');
+  .describe('The effect of a request now. execd stores nothing.');
 
 export const executionList = z
   .strictObject({
@@ -302,7 +304,7 @@ export const bulkCancelAnswer = z
     cancelled: count.describe('Executions that ended at once.'),
     canceling: count.describe('Executions that execd is stopping.'),
   })
-  .describe('What a bulk cancel did.');
+  .describe('The counts of a bulk cancel.');
 export const submitQuery = z.strictObject({
   dry_run: z
     .unknown()

@@ -65,7 +65,7 @@ export function dryRunRoute(app: FastifyInstance, { engine, requests }: SubmitRo
         'Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. Nothing is stored and nothing runs.',
       tags: ['executions'],
       body: requests.spec,
-      response: { 200: json('What would happen.', dryRun) },
+      response: { 200: json('The effect of the request.', dryRun) },
     },
     async handler(request, reply) {
       if (request.headers['idempotency-key'] !== undefined) {

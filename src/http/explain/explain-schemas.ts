@@ -45,7 +45,7 @@ const waiting = z
       .describe('The slots that it needs one of.'),
     concurrency: z
       .strictObject({
-        key: z.string().describe('What shares the limit.'),
+        key: z.string().describe('The scope of the limit.'),
         limit: count.describe('Executions at a time.'),
         running: count.describe('Executions that run with this key.'),
       })
@@ -68,7 +68,7 @@ const waiting = z
       .describe('The clock that ends it if it still waits then; null: none.'),
     estimate_ms: ms
       .nullable()
-      .describe('About how long until it starts, milliseconds; null if execd cannot say.'),
+      .describe('The estimated time until it starts, milliseconds; null if it cannot be estimated.'),
   })
   .describe('Why it waits.');
 
@@ -79,11 +79,8 @@ const ending = z
       .strictObject({ code: errorCode, type: errorType, fault })
       .nullable()
       .describe('The error; null if it completed.'),
-    message: z.string().describe('What happened, in words.'),
-    meaning: z
-      .string()
-      .nullable()
-      .describe('What that means, and what usually causes it; null if the message says all.'),
+    message: z.string().describe('The end as a sentence.'),
+    meaning: z.string().nullable().describe('The meaning and the usual cause; null if the message has both.'),
     limit: z
       .strictObject({
         name: z.string().describe('The clock or limit, such as `timeouts.attempt_ms`.'),
@@ -95,12 +92,12 @@ const ending = z
     process: processEnd.nullable().describe('How its processes ended; null if none was started.'),
     last_output: z
       .strictObject({
-        stream: z.enum(['stdout', 'stderr']).describe('Where it was written.'),
+        stream: z.enum(['stdout', 'stderr']).describe('The stream of the line.'),
         text: z.string().describe('At most 10 lines; control characters are escaped.'),
       })
       .nullable()
       .describe('The last lines that it wrote, if it did not complete.'),
-    resources: resources.nullable().describe('What its last attempt used.'),
+    resources: resources.nullable().describe('The resources that its last attempt used.'),
     host: z
       .strictObject({
         runner: z.string().describe('Name of the runner host.'),
@@ -108,8 +105,8 @@ const ending = z
         isolation: isolationTier,
       })
       .nullable()
-      .describe('Where its last attempt ran; null if it had none.'),
-    advice: z.array(z.string()).describe('What you can do about it.'),
+      .describe('The runner of its last attempt; null if it had none.'),
+    advice: z.array(z.string()).describe('The remedy.'),
   })
   .describe('Why it ended as it did.');
 
@@ -147,7 +144,7 @@ const cacheWhy = z
       )
       .describe('For `other_key`: the fields in which the keys differ, at most 20.'),
   })
-  .describe('What it found in the cache, or why it found nothing.');
+  .describe('The result of the cache lookup, and its reason.');
 
 const rerun = z
   .strictObject({
@@ -160,7 +157,7 @@ const rerun = z
     may_help: z.boolean().describe('Whether it can end differently without a change.'),
     words,
   })
-  .describe('What a rerun would do now.');
+  .describe('The effect of a rerun now.');
 
 const stepWhy = z
   .strictObject({
@@ -184,14 +181,14 @@ export const explanation = z
     end: ending.nullable().describe('Why it ended as it did; null until the end.'),
     attempts: z.array(attemptWhy).describe('All attempts, the first one first.'),
     cache: cacheWhy.nullable().describe('The cache; null if it does not use it.'),
-    rerun: rerun.nullable().describe('What a rerun would do now; null until the end.'),
+    rerun: rerun.nullable().describe('The effect of a rerun now; null until the end.'),
     steps: z
       .array(stepWhy)
       .nullable()
       .describe('For a plan: at most 100 steps that did not complete, failed ones first. Null otherwise.'),
     steps_left_out: count.describe('For a plan: how many more there are.'),
   })
-  .describe('Why an execution is as it is.');
+  .describe('Why an execution waits, or why it ended.');
 export type ExplanationWire = z.infer<typeof explanation>;
 
 export const explainComponents = {

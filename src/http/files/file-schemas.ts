@@ -19,7 +19,11 @@ export const uploadQuery = z.strictObject({
   sha256,
 });
 export const appendQuery = z.strictObject({
-  offset: digits(0, Number.MAX_SAFE_INTEGER, 'Where the bytes of the body begin in the upload.').default(0),
+  offset: digits(
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'The place of the first byte of the body in the upload.',
+  ).default(0),
 });
 
 /** A body of bytes, which no schema looks at. */

@@ -20,7 +20,7 @@ export const hookAnswer = z
       .describe('Exit code of its command; null before the end, or if there is none.'),
     challenge: z.string().optional().describe('The text that Slack has sent.'),
   })
-  .describe('What became of a delivery.');
+  .describe('The result of a delivery.');
 export type HookAnswer = z.infer<typeof hookAnswer>;
 export const hookComponents = { HookAnswer: hookAnswer };
 

@@ -52,12 +52,12 @@ export async function hookRoutes(app: FastifyInstance, options: HookRoutesOption
         operationId: 'deliverToHook',
         summary: 'Deliver to the hook of an operation',
         description:
-          'Runs an operation as its hook says. The signature of the request is its credential: the operations file says which. An operation without a hook, one that does not exist, and a wrong signature have the same answer.',
+          'Runs an operation by its hook in the operations file. The signature of the request is its credential. An operation without a hook, one that does not exist, and a wrong signature have the same response.',
         tags: ['operations'],
         params,
         body: z
           .unknown()
-          .describe('What the sender sends, up to 1 MiB. execd verifies its bytes before it reads them.'),
+          .describe('The body of the sender, up to 1 MiB. execd verifies its bytes before it reads them.'),
         response: {
           200: {
             ...RAW_ANSWER,

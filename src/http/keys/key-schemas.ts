@@ -11,8 +11,8 @@ export const apiKey = z
   .strictObject({
     id: z.string().describe('Id of the key.'),
     user: z.string().describe('The user whom it belongs to.'),
-    scopes: z.array(z.enum(SCOPES)).describe('What the key may do.'),
-    may_run: mayRun.describe('What the key may run.'),
+    scopes: z.array(z.enum(SCOPES)).describe('The rights of the key on the API.'),
+    may_run: mayRun.describe('The work that the key may run.'),
     description: z.string().nullable().describe('The description of the request.'),
     source: z.enum(['store', 'file']).describe('`file`: the key is in the keys file; change it there.'),
     status: z.enum(['active', 'expired', 'revoked']).describe('Only an active key is accepted.'),

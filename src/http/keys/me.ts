@@ -8,7 +8,7 @@ import { time } from '../edge/schemas.ts';
 
 const credential = z
   .strictObject({
-    type: z.enum(['key', 'token']).describe('What the request has shown.'),
+    type: z.enum(['key', 'token']).describe('The kind of credential of the request.'),
     id: z.string().nullable().describe('Id of the key, or `jti` of the token; null if the token has none.'),
     expires_at: time.nullable().describe('When it expires; null: never.'),
   })
@@ -20,17 +20,19 @@ export const me = z
       .string()
       .nullable()
       .describe('The administrator who acts for this user; null if you act for yourself.'),
-    scopes: z.array(z.enum(SCOPES)).describe('What you may do.'),
-    may_run: mayRun.describe('What your key or token allows to run; `policy`: what the policy file allows.'),
+    scopes: z.array(z.enum(SCOPES)).describe('Your rights on the API.'),
+    may_run: mayRun.describe(
+      'The work that your key or token allows; `policy`: what the policy file allows.',
+    ),
     policy_may_run: z
       .union([z.literal('any'), z.array(grant)])
       .nullable()
       .describe(
-        'What the policy file allows to you, beside `may_run`; null on a server without a policy file.',
+        'The work that the policy file allows you, beside `may_run`; null on a server without a policy file.',
       ),
     credential: credential.nullable().describe('Null on a server without keys, which has one user: `local`.'),
   })
-  .describe('Who you are, and what you may do.');
+  .describe('Your user and your rights.');
 
 const count = z.int().min(0);
 const use = z
@@ -49,9 +51,9 @@ const use = z
 export const usage = z
   .strictObject({
     user_id: z.string().describe('The user.'),
-    items: z.array(use).describe('What is shared.'),
+    items: z.array(use).describe('The shared resource.'),
   })
-  .describe('What a user takes of the server.');
+  .describe('The use of the server by a user.');
 
 const WORDS = {
   ...{ running: 'running', queued: 'queued' },
@@ -89,7 +91,7 @@ export function usageRoute(app: FastifyInstance, { engine }: MeRouteOptions): vo
       description:
         'Returns how many executions of yours run and wait, what you keep, and the limits of that. An administrator gets the same of another user with `Execution-User`.',
       tags: ['keys'],
-      response: { 200: json('What you take.', usage) },
+      response: { 200: json('Your use.', usage) },
     },
     handler: async ({ caller: { userId } }) => {
       const uses = engine.usageOf(userId);

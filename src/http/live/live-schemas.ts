@@ -17,7 +17,7 @@ export const inputQuery = z.strictObject({
   offset: digits(
     0,
     Number.MAX_SAFE_INTEGER,
-    'Where the bytes of the body begin in the input. execd skips bytes that it has. Default: behind them.',
+    'The place of the first byte of the body in the input. execd skips bytes that it has. Default: after these.',
   ).optional(),
   close: flag().default(false).describe('Whether the input ends after these bytes.'),
   wait,
@@ -45,7 +45,7 @@ export const signalSent = z
     execution_id: z.string().describe('The execution.'),
     attempt: z.int().describe('The attempt that it was sent to.'),
     signal: z.enum(SIGNALS).describe('The signal.'),
-    scope: z.enum(STOP_SCOPES).describe('Who gets it.'),
+    scope: z.enum(STOP_SCOPES).describe('The processes that get it.'),
   })
   .describe('A signal that was sent.');
 

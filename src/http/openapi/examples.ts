@@ -54,7 +54,7 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   rerunPlan: only('With another parameter', { params: { version: '1.2.4' } }),
   redrivePlan: only('With another parameter', { params: { version: '1.2.4' } }),
   putOperation: only('A greeting', {
-    description: 'Greets somebody.',
+    description: 'Prints a greeting.',
     params: { properties: { who: { type: 'string' } }, required: ['who'] },
     run: { kind: 'exec', program: 'echo', args: ['hello {{who}}'] },
   }),

@@ -14,7 +14,7 @@ const RESPONSES = {
   '2XX': { description: 'Delivered.' },
   '4XX': { description: 'Not delivered: execd tries again later, up to 8 times within about 28 hours.' },
   '5XX': { description: 'Not delivered: execd tries again later. It respects `Retry-After`.' },
-  410: { description: 'The receiver is gone: execd disables the webhook.' },
+  410: { description: 'The receiver no longer exists: execd disables the webhook.' },
 };
 
 function message(operationId: string, schema: string, texts: { summary: string; description: string }): object {

@@ -18,7 +18,7 @@ export const resourceLimits = z
 /** What applies after all defaults. */
 const stopPolicy = z
   .strictObject({
-    signal: z.enum(STOP_SIGNALS).describe('The signal that asks the processes to end.'),
+    signal: z.enum(STOP_SIGNALS).describe('The first signal to the processes, before SIGKILL.'),
     grace_ms: ms.describe('Time between this signal and SIGKILL, milliseconds.'),
     scope: z
       .enum(STOP_SCOPES)
@@ -32,11 +32,11 @@ export const stop = stopPolicy.nullable().describe('How execd ends the processes
 export const outputPolicy = z
   .strictObject({
     max_bytes: count.describe('Most bytes of output that the log keeps.'),
-    oversized: z.enum(OVERSIZED).describe('What happens to more.'),
+    oversized: z.enum(OVERSIZED).describe('The effect of more output.'),
     result_bytes: count.describe('Most bytes of each stream that the result holds.'),
     parse: z.literal('json').nullable().describe('How the output is parsed.'),
   })
-  .describe('What execd keeps of the output.');
+  .describe('The part of the output that execd keeps.');
 
 const timeouts = z.strictObject(shownTimesShape(ms)).describe('Time limits.');
 
@@ -103,7 +103,7 @@ const price = z
         credits: count.describe('Credits that are added.'),
       })
       .optional()
-      .describe('Credits that are added to one in so many executions of a user within a window.'),
+      .describe('More credits for one in so many executions of a user within a window.'),
     hit: count.describe('Credits for a cache hit.'),
     joined: count.describe('Credits for sharing the run of another execution.'),
   })
@@ -146,15 +146,15 @@ export const operationPolicy = z
         scope: cache.shape.scope
           .unwrap()
           .nullable()
-          .describe('Who shares a result; null: `task` if task_id is given, else `user`.'),
+          .describe('The users who share a result; null: `task` if task_id is given, else `user`.'),
         key_exclude: z.array(z.string()).describe('Fields that are not part of the cache key.'),
         salt: z.string().nullable().describe('Part of the cache key.'),
       })
       .nullable()
-      .describe('Null: no cache unless the request asks for it.'),
+      .describe('Null: no cache unless the request has a cache block.'),
     cacheable: z.boolean().describe('Whether a request may use the cache.'),
     priority: z.int().describe('Higher runs earlier.'),
-    on_limit: z.enum(['queue', 'reject']).describe('What happens if no slot is free.'),
+    on_limit: z.enum(['queue', 'reject']).describe('The effect if no slot is free.'),
     output: outputPolicy,
     labels: z.record(z.string(), z.string()).describe('Labels that its executions get.'),
     cost: price.nullable().describe('Price; null: the price of the kind that it runs.'),
@@ -164,16 +164,16 @@ export const operationPolicy = z
 export const operation = z
   .strictObject({
     name: z.string().describe('Name of the operation.'),
-    description: z.string().describe('What it does, in the words of the operator.'),
+    description: z.string().describe('The description by the operator.'),
     params: z.record(z.string(), z.unknown()).describe('JSON Schema (2020-12) of the parameters.'),
     kind: z
       .enum([...SPEC_KINDS, 'plan'])
       .exclude(['operation'])
-      .describe('What it runs.'),
+      .describe('The kind and its fields.'),
     version: z.string().describe('Names this definition; `policy_version` of its executions ends with it.'),
     hook: z
       .strictObject({
-        path: z.string().describe('Where deliveries are sent.'),
+        path: z.string().describe('The path for deliveries.'),
         scheme: z.enum(HOOK_SCHEMES).describe('How deliveries are signed.'),
         user: z.string().describe('The user for whom deliveries run the operation.'),
         answer: z
@@ -195,7 +195,7 @@ export const reloaded = z
     operations: count.describe('Operations that are defined now.'),
     circuits: count.describe('Circuits that are defined now.'),
   })
-  .describe('What was read.');
+  .describe('The number of definitions.');
 export const nameParams = z.strictObject({ name: z.string().max(100).describe('Name of the operation.') });
 
 /** What stands under its own name in the OpenAPI document. */

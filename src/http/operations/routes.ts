@@ -90,7 +90,7 @@ export function operationRoutes(app: FastifyInstance, options: OperationRoutesOp
       description:
         'Reads the operations file and the other files of the operator again. If one of them is invalid, nothing changes.',
       tags: ['admin'],
-      response: { 200: json('What is defined now.', reloaded) },
+      response: { 200: json('The current definitions.', reloaded) },
     },
     handler: async () => reload(),
   });

@@ -46,7 +46,7 @@ export const storedOperation = z
       .array(
         z.strictObject({
           field: z.string().describe('JSON Pointer into the definition.'),
-          message: z.string().describe('What is wrong.'),
+          message: z.string().describe('The fault.'),
         }),
       )
       .describe('Why it is `invalid`.'),
@@ -110,7 +110,7 @@ export function storedOperationRoutes(app: FastifyInstance, stored: StoredOperat
       operationId: 'putOperation',
       summary: 'Put an operation',
       description:
-        'Defines an operation, or replaces the one of this name. It is kept over restarts. What was accepted before keeps its definition. A name of the operations file is rejected.',
+        'Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. A name of the operations file is rejected.',
       tags,
       params: nameParams,
       body: operationDefinition,
@@ -134,7 +134,7 @@ export function storedOperationRoutes(app: FastifyInstance, stored: StoredOperat
     schema: {
       operationId: 'removeOperation',
       summary: 'Remove an operation that was put by API',
-      description: 'What was accepted before goes on. Operations of the file are changed in the file.',
+      description: 'Accepted executions continue. Change operations of the file in the file.',
       tags,
       params: nameParams,
       response: { 204: { description: 'Removed.' } },

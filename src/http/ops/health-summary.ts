@@ -74,7 +74,7 @@ export function healthSummaryRoute(app: FastifyInstance, options: StatsOptions):
       operationId: 'getHealthSummary',
       summary: 'Get the health with figures and thresholds',
       description:
-        'Returns the components of `/health`, and ratios, ages and lags beside the thresholds of the alert rules. The status code is 200 whatever the health is.',
+        'Returns the components of `/health`, and ratios, ages and lags beside the thresholds of the alert rules. The status code is always 200.',
       tags: ['server'],
       response: { 200: json('The summary.', healthSummary) },
     },

@@ -122,14 +122,14 @@ export const health = z
         ),
         data: component
           .extend({
-            bytes: count.describe('What records and logs take in the data directory, about.'),
+            bytes: count.describe('Bytes of records and logs in the data directory, roughly.'),
             max_bytes: count.describe('The bound, EXECUTION_MAX_DATA_BYTES.'),
           })
           .describe(
             'The size of the data. While it is above its bound, execd removes executions and `detail` names both sizes; the component stays healthy.',
           ),
         feed: component.describe(
-          'How this server hears of others on the same database. `detail` says why it hears of them later than it could; the component stays healthy.',
+          'How this server learns of changes by other servers on the same database. `detail` is the reason for a delay; the component stays healthy.',
         ),
         work_directories: component.describe('The private directories of commands, probed in the same way.'),
       })
@@ -145,4 +145,4 @@ export const probe = z
   .describe('Result of a probe.');
 export const flushed = z
   .strictObject({ flushed: count.describe('How many counters were stored.') })
-  .describe('What was stored.');
+  .describe('The stored counters.');

@@ -29,16 +29,16 @@ const pauseRequest = z
 const pauseBody = optional(pauseRequest, 'PauseRequest');
 const pause = z
   .strictObject({
-    what: z.string().describe('What is paused.'),
-    user_id: z.string().nullable().describe('Of a concurrency key: whose it is; else null.'),
-    reason: z.string().nullable().describe('Why; null if nobody said.'),
-    by: z.string().describe('Who paused it.'),
-    since: time.describe('Since when.'),
+    what: z.string().describe('The paused thing, as in the path.'),
+    user_id: z.string().nullable().describe('The user of a concurrency key; else null.'),
+    reason: z.string().nullable().describe('The reason; null if none was given.'),
+    by: z.string().describe('The user who paused it.'),
+    since: time.describe('The time of the pause.'),
   })
-  .describe('Something that is paused.');
+  .describe('A pause.');
 const pauseList = z
   .strictObject({ items: z.array(pause).describe('The oldest first.') })
-  .describe('What is paused.');
+  .describe('The current pauses.');
 
 /** What stands under its own name in the OpenAPI document. */
 export const pauseComponents = (): Record<string, z.ZodType> => ({
@@ -71,7 +71,7 @@ export function pauseRoutes(app: FastifyInstance, { pauses }: Pick<Engine, 'paus
       operationId: 'pause',
       summary: 'Pause the queue, an operation or a key, or begin maintenance',
       description:
-        'Nothing of it starts from now on. What runs goes on, and what is submitted waits. In maintenance, execd goes on with what it has accepted and rejects new work with 503.',
+        'Nothing of it starts from now on. Running work continues, and new work waits. In maintenance, execd continues accepted work and rejects new work with 503.',
       tags,
       params,
       body: pauseBody,
@@ -92,7 +92,7 @@ export function pauseRoutes(app: FastifyInstance, { pauses }: Pick<Engine, 'paus
     schema: {
       operationId: 'resume',
       summary: 'Resume the queue, an operation or a key, or end maintenance',
-      description: 'What waits starts as slots are free.',
+      description: 'Waiting work starts as slots are free.',
       tags,
       params,
       response: { 204: { description: 'Resumed.' } },

@@ -73,7 +73,7 @@ function probeRoutes(app: FastifyInstance, { engine, clock, version }: OpsRoutes
       tags,
       response: {
         200: json('The server accepts executions.', probe),
-        503: json('It does not; `reason` says why.', probe),
+        503: json('It does not; `reason` has the reason.', probe),
       },
     },
     handler: async (_request, reply) => {

@@ -10,7 +10,7 @@ import { isoTime } from '../edge/times.ts';
 
 const runnerSlots = z
   .strictObject({
-    max: count.nullable().describe('How many attempts may run at a time; null if the server does not say.'),
+    max: count.nullable().describe('How many attempts may run at a time; null if it is unknown.'),
     running: count.describe('How many attempts run.'),
     executions: z.array(z.string()).describe('Ids of what runs, the oldest first, at most 100.'),
   })
@@ -19,9 +19,9 @@ const runner = z
   .strictObject({
     name: z.string().describe('`EXECUTION_REPLICA_NAME`, or the host name; `only` with the embedded store.'),
     self: z.boolean().describe('Whether this server sends the response.'),
-    host: z.string().nullable().describe('Its host name; null if the server does not say.'),
-    version: z.string().nullable().describe('Its version; null if the server does not say.'),
-    role: z.enum(ROLES).nullable().describe('`EXECUTION_ROLE`; null if the server does not say.'),
+    host: z.string().nullable().describe('Its host name; null if it is unknown.'),
+    version: z.string().nullable().describe('Its version; null if it is unknown.'),
+    role: z.enum(ROLES).nullable().describe('`EXECUTION_ROLE`; null if it is unknown.'),
     since: time.describe('When it started.'),
     lease_until: time
       .nullable()
@@ -31,11 +31,11 @@ const runner = z
         process: runnerSlots.describe('For commands.'),
         http: runnerSlots.describe('For HTTP calls.'),
       })
-      .describe('What it runs.'),
+      .describe('Its slots and running executions.'),
   })
   .describe('A server.');
 const runnerList = z
-  .strictObject({ items: z.array(runner).describe('The one that has been there longest first.') })
+  .strictObject({ items: z.array(runner).describe('The longest running first.') })
   .describe('Servers.');
 
 /** What stands under its own name in the OpenAPI document. */

@@ -12,7 +12,7 @@ const setting = z
       .describe('Its value, after the default; null: it is unset and has no default.'),
     is_set: z.boolean().describe('Whether it differs from its default.'),
     unit: z.string().describe('Its unit.'),
-    about: z.string().describe('What it is for.'),
+    about: z.string().describe('The meaning of the setting.'),
   })
   .describe('A setting.');
 export const settingList = z

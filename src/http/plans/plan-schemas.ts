@@ -37,7 +37,7 @@ const endError = executionError
 const planStep = z
   .strictObject({
     name: z.string().describe('Name of the step.'),
-    kind: z.enum(KINDS).describe('What it runs. A loop is a plan with a step for each round.'),
+    kind: z.enum(KINDS).describe('The kind of the step. A loop is a plan with a step for each round.'),
     status: z.enum(STEP_STATUSES).describe('Status of the step.'),
     phase: z.enum(STEP_PHASES).describe('Finer than the status.'),
     execution_id: z.string().nullable().describe('Its execution; null until it begins, or if it is skipped.'),
@@ -109,7 +109,7 @@ export const plan = z
     duration_ms: ms.describe('How long it has taken, milliseconds.'),
     timestamps: z
       .strictObject({
-        start_at: time.nullable().describe('When it was asked to start; null: at once.'),
+        start_at: time.nullable().describe('The requested start time; null: at once.'),
         created: time.describe('When it was accepted.'),
         finished: time.nullable().describe('When it ended.'),
       })
@@ -144,7 +144,7 @@ export const planReport = z
       .array(
         z.strictObject({
           field: z.string().describe('JSON Pointer into the plan.'),
-          message: z.string().describe('What is wrong with the value, and what is allowed.'),
+          message: z.string().describe('The fault of the value, and the allowed values.'),
         }),
       )
       .describe('Every problem of the plan.'),

@@ -81,7 +81,7 @@ function submitRoutes(app: FastifyInstance, { engine: { plans }, answers }: Rout
       operationId: 'submitPlan',
       summary: 'Submit a plan',
       description:
-        'execd checks the whole plan, stores it before it responds, and runs its steps as the strategy says. Each step is an execution of its own.',
+        'execd checks the whole plan, stores it before it responds, and runs its steps by the strategy. Each step is an execution of its own.',
       tags: ['plans'],
       querystring: planSubmitQuery,
       body: planRequest,
@@ -154,7 +154,7 @@ function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOpti
       operationId: 'getPlan',
       summary: 'Get a plan and the state of its steps',
       description:
-        'Responds at once, or with `wait` when the plan has finished. When the time is up, the response is the plan as it is then.',
+        'Responds at once, or with `wait` when the plan has finished. When the time is over, the response is the current plan.',
       querystring: planGetQuery,
       response: {
         200: json('The plan.', plan, { headers: ['ETag'] }),

@@ -60,7 +60,7 @@ const operationReport = z
       )
       .describe('Why executions did not complete, the most frequent first.'),
   })
-  .describe('What an operation came to.');
+  .describe('The figures of an operation.');
 
 const operationsReport = z
   .strictObject({
@@ -72,7 +72,7 @@ const operationsReport = z
       .describe('Whether these are all. A report counts at most the last 50,000 that ended in the window.'),
     operations: z.array(operationReport).describe('Each operation or kind, the most frequent first.'),
   })
-  .describe('What has ended in a window of time.');
+  .describe('The executions that ended in a window of time.');
 
 export const reportComponents = {
   OperationsReport: operationsReport,

@@ -145,12 +145,12 @@ const ACTIONS = {
     operationId: 'pauseSchedule',
     summary: 'Pause a schedule',
     description:
-      'It starts nothing until you resume it. What runs goes on. Due times meanwhile are not made up for.',
+      'It starts nothing until you resume it. Running work continues. execd does not serve the due times of the pause later.',
   },
   resume: {
     operationId: 'resumeSchedule',
     summary: 'Resume a schedule',
-    description: 'It goes on with its next due time.',
+    description: 'It continues with its next due time.',
   },
 } as const;
 
@@ -176,9 +176,9 @@ function changeRoutes(app: FastifyInstance, { schedules }: Engine): void {
       operationId: 'runSchedule',
       summary: 'Run a schedule now',
       description:
-        'Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times stay as they are.',
+        'Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.',
       ...one,
-      response: { 202: json('What became of it.', scheduleRun) },
+      response: { 202: json('The result of the due time.', scheduleRun) },
     },
     async handler(request, reply) {
       request.auditFacts = { schedule: request.params.name };
@@ -194,7 +194,7 @@ function changeRoutes(app: FastifyInstance, { schedules }: Engine): void {
     schema: {
       operationId: 'deleteSchedule',
       summary: 'Remove a schedule and its history',
-      description: 'What it has started goes on.',
+      description: 'Work that it has started continues.',
       ...one,
       response: { 204: { description: 'Removed.' } },
     },

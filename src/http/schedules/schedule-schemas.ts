@@ -18,13 +18,13 @@ export function scheduleBodies({ spec }: { spec: ReturnType<typeof specSchema> }
   const shape = {
     ...scheduleShape,
     execution: spec
-      .refine(hasNoStart, 'must have no start_at and no delay_ms: the schedule says when it starts')
+      .refine(hasNoStart, 'must have no start_at and no delay_ms: the schedule sets the start')
       .optional()
-      .describe('What to run: a spec as for `POST /v1/executions`. Give either `execution` or `plan`.'),
+      .describe('The work: a spec as for `POST /v1/executions`. Give either `execution` or `plan`.'),
     plan: planRequest
-      .refine(hasNoStart, 'must have no start_at and no delay_ms: the schedule says when it starts')
+      .refine(hasNoStart, 'must have no start_at and no delay_ms: the schedule sets the start')
       .optional()
-      .describe('What to run: a plan as for `POST /v1/plans`.'),
+      .describe('The work: a plan as for `POST /v1/plans`.'),
   };
   const checked = <T extends z.ZodRawShape>(whole: z.ZodObject<T>) =>
     whole
@@ -70,8 +70,8 @@ export const schedule = z
     every_ms: ms.nullable().describe('Interval, milliseconds.'),
     at: time.nullable().describe('Once, at this time.'),
     timezone: z.string().describe('Time zone of `cron`.'),
-    overlap: z.enum(OVERLAPS).describe('What happens if the run before has not ended.'),
-    misfire: z.enum(MISFIRES).describe('What happens with due times at which execd was down or late.'),
+    overlap: z.enum(OVERLAPS).describe('The effect if the run before has not ended.'),
+    misfire: z.enum(MISFIRES).describe('The effect of due times at which execd was down or late.'),
     max_catch_up: count.describe('With `catch_up`: most missed due times that are made up for.'),
     jitter_ms: ms.describe('Each start is late by a part of this, milliseconds.'),
     max_runs: count.nullable().describe('Ends after this many runs; null: no limit.'),
@@ -86,7 +86,7 @@ export const schedule = z
     execution: z
       .record(z.string(), z.unknown())
       .nullable()
-      .describe('What it runs, without secrets of webhooks.'),
+      .describe('Its work, without secrets of webhooks.'),
     plan: z.record(z.string(), z.unknown()).nullable().describe('The plan that it runs.'),
     user_id: z.string().describe('The user for whom it runs.'),
     created: time.describe('When it was created.'),
@@ -100,7 +100,7 @@ export const scheduleList = z
 
 export const scheduleRun = z
   .strictObject({
-    due: time.describe('The due time; of a run by hand, when it was asked for.'),
+    due: time.describe('The due time; of a run by hand, the time of the request.'),
     decided: time.describe('When execd dealt with it.'),
     result: z
       .enum(RUN_RESULTS)
@@ -110,12 +110,12 @@ export const scheduleRun = z
     id: z.string().nullable().describe('The execution or plan.'),
     error: errorType.nullable().describe('Why it was refused.'),
     detail: z.string().nullable().describe('The same in words, or what was missed.'),
-    by_hand: z.boolean().describe('Whether a request asked for it.'),
+    by_hand: z.boolean().describe('Whether it is a run by hand.'),
   })
-  .describe('What became of one due time.');
+  .describe('The result of one due time.');
 export const scheduleRunList = z
   .strictObject({ items: z.array(scheduleRun).describe('The latest 100 due times, the latest first.') })
-  .describe('What became of due times.');
+  .describe('The results of due times.');
 
 /** What stands under its own name in the OpenAPI document. */
 export function scheduleComponents(schedules: ScheduleBodies): Record<string, z.ZodType> {

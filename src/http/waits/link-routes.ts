@@ -28,7 +28,7 @@ export async function linkRoutes(
     const claims = await links.read(token);
     if (claims === null || claims.expiresAt <= clock.now()) {
       const why = claims === null ? 'not valid' : 'expired';
-      throw new RefusedError('link_invalid', `The link is ${why}. Ask whoever sent it for a new one.`);
+      throw new RefusedError('link_invalid', `The link is ${why}. Request a new one.`);
     }
     return { claims, view: await waits.approvalOf(claims) };
   };

@@ -159,7 +159,7 @@ function decisionRoutes(
       operationId: 'createDecisionLinks',
       summary: 'Create links for a decision',
       description:
-        'Returns two links for a chat message or a mail. Whoever opens one and presses its button decides as you, without an API key. A user decides once, so the first use counts.',
+        'Returns two links for a chat message or a mail. Anyone who opens one and presses its button decides as you, without an API key. A user decides once, so the first use counts.',
       tags,
       params: approvalParams,
       body: linksBody,

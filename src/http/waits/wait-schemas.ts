@@ -56,8 +56,8 @@ export type DecisionRequest = z.output<typeof decisionRequest>;
 
 export const APPROVAL_STATES = ['waiting', 'approved', 'rejected', 'ended'] as const;
 const decision = z.strictObject({
-  user: z.string().describe('Who decided.'),
-  decision: z.enum(DECISIONS).describe('What they decided.'),
+  user: z.string().describe('The user who decided.'),
+  decision: z.enum(DECISIONS).describe('The decision.'),
   comment: z.string().nullable().describe('Why; null if they gave no comment.'),
   time: time.describe('When.'),
 });
@@ -69,14 +69,14 @@ export const approvalShown = z
     state: z
       .enum(APPROVAL_STATES)
       .describe('`waiting`: it needs decisions. `ended`: its plan was cancelled before there were enough.'),
-    message: z.string().nullable().describe('What is to be decided.'),
+    message: z.string().nullable().describe('The question.'),
     description: z.string().nullable().describe('The description of the plan.'),
     user_id: z.string().describe('The user of the plan.'),
     users: z.array(z.string()).nullable().describe('Users who may decide; null: the user of the plan.'),
     required: count.describe('Approvals that are needed.'),
     four_eyes: z.boolean().describe('Whether the user of the plan may not decide.'),
     expires_at: time.nullable().describe('When its time is up; null: never.'),
-    on_expiry: z.enum(ON_EXPIRY).describe('What counts then.'),
+    on_expiry: z.enum(ON_EXPIRY).describe('The decision at the expiry.'),
     decisions: z.array(decision).describe('Decisions so far, the oldest first.'),
   })
   .describe('An approval that a step of a plan waits for.');
@@ -108,7 +108,7 @@ export const linksShown = z
     user: z.string().describe('The user as whom they decide: you.'),
     expires: time.describe('When they expire.'),
   })
-  .describe('Links by which whoever has them decides once, as the user who asked for them.');
+  .describe('Links that decide once, as the user who requested them, for anyone who has them.');
 
 /** What stands under its own name in the OpenAPI document. */
 export function waitComponents(): Record<string, z.ZodType> {

@@ -129,7 +129,7 @@ const previewRequest = z
     failures: z.int().min(0).max(1_000_000).default(1).describe('`failures` of the expressions.'),
     previous: z.string().max(100).nullable().default(null).describe('`previous` of the expressions.'),
   })
-  .describe('What to show a message of.');
+  .describe('The event for the message.');
 export const previewBody = optional(previewRequest, 'WebhookPreviewRequest');
 export type PreviewBody = z.output<typeof previewRequest>;
 export const preview = z
@@ -139,7 +139,7 @@ export const preview = z
     headers: z.record(z.string(), z.string()).describe('Headers, with `***` in place of secrets.'),
     body: z.string().describe('The body.'),
   })
-  .describe('What execd would send.');
+  .describe('The message that execd would send.');
 
 /** What stands under its own name in the OpenAPI document. */
 export const webhookComponents = {

@@ -50,7 +50,7 @@ const flat = (rule: Rule): Rule[] => ('and' in rule ? rule.and.flatMap(flat) : [
 /** A proof that execd takes: where there is none, or one that can be guessed, senders need a new secret. */
 function sound(proof: Proof | null, say: Say): Proof {
   if (proof === null) {
-    const message = `runs the command for everybody; execd wants proof of each delivery: ${BY_URL}, which is new`;
+    const message = `runs the command for every sender; execd requires proof of each delivery: ${BY_URL}, which is new`;
     say('change', FIELD, message);
     return { hook: { scheme: 'token', query: 'token' }, secret: null };
   }
@@ -131,7 +131,7 @@ function matchOf(match: Match, parsed: ReadonlySet<string>, say: Say): string {
   const test = type === 'value' ? equals(found, value) : matches(found, regex);
   if (test === null)
     return problem(
-      `the pattern ${text(regex)} has syntax of Go that execd does not have; write it anew in CEL`,
+      `the pattern ${text(regex)} has syntax of Go that execd does not support; rewrite it in CEL`,
     );
   return found.guard === null ? test : `(${found.guard} && ${test})`;
 }

@@ -47,7 +47,7 @@ export function valueOf({ source, name = '' }: Reference, parsed: ReadonlySet<st
     case 'request':
       return name.toLowerCase() === 'method'
         ? { text: 'POST' }
-        : { problem: `expressions do not see ${name}; let the command do without it` };
+        : { problem: `expressions do not see ${name}; remove it from the command` };
     default:
       return { problem: REMEDIES[source] ?? `${text(source)} is not a source; use header, url or payload` };
   }

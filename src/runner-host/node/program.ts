@@ -130,7 +130,7 @@ function whyNoAccess(file: string): string {
   }
   if ((mode & 0o111) === 0) {
     const shown = mode.toString(8).padStart(4, '0');
-    return `${said}. Nobody may execute it (mode ${shown}): use chmod +x, or give it to an interpreter`;
+    return `${said}. No user may execute it (mode ${shown}): use chmod +x, or give it to an interpreter`;
   }
   const interpreter = interpreterOf(file);
   if (interpreter !== null && isDenied(interpreter))

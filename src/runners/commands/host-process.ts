@@ -68,7 +68,7 @@ export class HostProcess {
     const [program, ...args] = options.command;
     this.#child = begin(program, args, options.instance);
     this.#ready = new Promise((resolve, reject) => {
-      const timer = options.clock.timer(READY_MS, () => this.kill('it did not answer'));
+      const timer = options.clock.timer(READY_MS, () => this.kill('it did not respond'));
       this.#listen((frame) => {
         timer.cancel();
         resolve(frame);

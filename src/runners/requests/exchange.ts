@@ -137,7 +137,7 @@ export class Exchange {
       this.#fail(
         new RequestError(
           'invalid_response',
-          `${this.#name} switched to another protocol, which the request did not ask for.`,
+          `${this.#name} switched to another protocol, which the request did not allow.`,
         ),
       );
     });

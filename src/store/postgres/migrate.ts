@@ -82,7 +82,7 @@ async function checkFits(connection: Connection, known: number, own: number): Pr
   const [fits] = await connection.query<{ value: string }>(FITS);
   if (Number(fits?.value ?? known) <= own) return;
   throw new StoreError(
-    `The database has schema ${known} of execd, but this program knows only ${own}. Use a newer execd`,
+    `The database has schema ${known} of execd, but this program supports only ${own}. Use a newer execd`,
   );
 }
 

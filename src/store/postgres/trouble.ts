@@ -36,7 +36,7 @@ const REASONS: Readonly<Record<string, (where: string) => string>> = {
   EAI_AGAIN: (where) => `the name of the host ${where} cannot be looked up now`,
   ENOENT: (where) => `there is no socket ${where}`,
   EACCES: (where) => `execd may not open the socket ${where}`,
-  ETIMEDOUT: (where) => `${where} does not answer`,
+  ETIMEDOUT: (where) => `${where} does not respond`,
   '28P01': () => 'PostgreSQL rejects the password of the user. Check EXECUTION_DATABASE_URL',
   28000: () =>
     'PostgreSQL does not let this user in from here. Check the user in EXECUTION_DATABASE_URL, and pg_hba.conf',

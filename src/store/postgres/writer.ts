@@ -294,7 +294,7 @@ export class Writer {
     if (this.#connection?.lost === null) return this.#connection;
     await this.#drop();
     const ticket = this.#circuit.admit();
-    if ('waitMs' in ticket) throw new StoreError('Cannot write to the database: it does not answer');
+    if ('waitMs' in ticket) throw new StoreError('Cannot write to the database: it does not respond');
     try {
       const connection = await this.#reconnect();
       this.#circuit.record(ticket, 'success');

@@ -121,5 +121,5 @@ export function applyGroup(set: WorkingSet, group: readonly RulePart[]): GroupRe
 }
 
 function misplaced(): Undone {
-  throw new TypeError('a claim stands alone in its group');
+  throw new TypeError('a claim is alone in its group');
 }

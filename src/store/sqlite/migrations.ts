@@ -480,7 +480,7 @@ export function migrate(db: DatabaseSync, file: string, migrations = MIGRATIONS)
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > migrations.length) {
     throw new StoreError(
-      `the store ${file} has schema ${version}, but this program knows only ${migrations.length}: use a newer execd`,
+      `the store ${file} has schema ${version}, but this program supports only ${migrations.length}: use a newer execd`,
     );
   }
   if (version > 0 && version < migrations.length) {
