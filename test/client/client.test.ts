@@ -288,7 +288,7 @@ t.test(
     t.ok(error instanceof ConnectionError);
     t.match((error as Error).message, new RegExp(`^Cannot reach execd at ${url}: .*ECONNREFUSED`));
     const other = await httpServer(t, (_request, response) => response.writeHead(418).end('<h1>teapot</h1>'));
-    await t.rejects(connect({ url: other }).get('x'), { message: /answered 418.*teapot/, status: 418 });
+    await t.rejects(connect({ url: other }).get('x'), { message: /returned 418.*teapot/, status: 418 });
     const abort = new AbortController();
     const silent = await httpServer(t, () => abort.abort(new Error('gone')));
     await t.rejects(connect({ url: silent }).get('x', { signal: abort.signal }), { message: 'gone' });

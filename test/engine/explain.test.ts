@@ -255,7 +255,7 @@ t.test('what has ended says what a rerun would do, and another user learns nothi
   await heard('it has ended', async () => (await engine.get(LOCAL_CALLER, id)).phase === 'done');
   const found = await engine.explain(LOCAL_CALLER, id);
   t.match(found, {
-    summary: /^It failed\. The command exited with code 127\. Code 127 says/,
+    summary: /^It failed\. The command exited with code 127\. Code 127 means/,
     waiting: null,
     rerun: { refusal: null, begins: 'running', words: /^It would start at once\./ },
   });

@@ -36,7 +36,7 @@ t.test('proofs of senders become schemes; a rule without one needs a token', asy
     [is('secret', SECRET), { scheme: 'token', query: 'token' }, 'no secret in the body'],
     [is('token', '42', 'url'), { scheme: 'token', query: 'token' }, 'fewer than 6 bytes'],
     [{ match: { type: 'ip-whitelist', 'ip-range': '10.0.0.0/8' } }, { scheme: 'token' }, 'only 10.0.0.0/8'],
-    [null, { scheme: 'token', query: 'token' }, 'for everybody'],
+    [null, { scheme: 'token', query: 'token' }, 'for every sender'],
     [{ and: [is('token', 'not-the-proof'), signed()] }, { scheme: 'github', when: /not-the-proof/ }],
   ];
   for (const [rule, expected, change] of proofs) {
