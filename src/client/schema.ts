@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 44b7783219cbc2e4d76c4e68dbc3b4c5de8c77dff732d8768f6b5caf2fa3594d.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 43034e9b19397277d5e559b1b1e37153cfc25bbc23f22ebe37e6432afa4ef098.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2082,7 +2082,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2133,7 +2133,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2189,7 +2189,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2245,7 +2245,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2293,7 +2293,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2328,7 +2328,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2379,7 +2379,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2435,7 +2435,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2496,7 +2496,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2557,7 +2557,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2610,7 +2610,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2650,7 +2650,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2710,7 +2710,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2763,7 +2763,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2821,7 +2821,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2879,7 +2879,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2929,7 +2929,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -2966,7 +2966,7 @@ export interface components {
             debounce_ms?: number;
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -3155,7 +3155,7 @@ export interface components {
             /** @description Most of them that run at a time. Default: 1. */
             limit?: number;
             /**
-             * @description If as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.
+             * @description The effect if as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.
              * @enum {string}
              */
             on_conflict?: "queue" | "reject" | "cancel_running" | "replace_queued";
@@ -3670,7 +3670,7 @@ export interface components {
             steps?: string[];
             /** @description The end as a sentence. */
             message?: string | null;
-            /** @description For `lost`: what interrupted the attempt. */
+            /** @description For `lost`: the cause of the interruption. */
             detail?: string;
             /** @description For timeouts: the limit that was exceeded, milliseconds. */
             limit_ms?: number;
@@ -4174,7 +4174,7 @@ export interface components {
             webhook?: components["schemas"]["WebhookTarget"];
             /**
              * Format: date-time
-             * @description When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
+             * @description The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.
              */
             start_at?: string;
             /** @description How long to wait before the start, milliseconds. Give either `start_at` or `delay_ms`. */
@@ -4899,7 +4899,7 @@ export interface components {
             /** @description A text of your choice. */
             description?: string;
             /**
-             * @description If the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
+             * @description The effect if the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
              * @default skip
              * @enum {string}
              */
@@ -4953,7 +4953,7 @@ export interface components {
             /** @description A text of your choice. */
             description?: string;
             /**
-             * @description If the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
+             * @description The effect if the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.
              * @default skip
              * @enum {string}
              */

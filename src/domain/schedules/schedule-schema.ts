@@ -67,7 +67,7 @@ export const scheduleShape = {
     .enum(OVERLAPS)
     .default('skip')
     .describe(
-      'If the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.',
+      'The effect if the run before has not ended. `skip` (default): skip this one. `queue`: start when it has ended. `cancel_previous`: cancel it, then start. `allow`: start at once.',
     ),
   misfire: z
     .enum(MISFIRES)

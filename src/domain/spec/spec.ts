@@ -337,7 +337,7 @@ export const startShape = {
     .datetime({ offset: true, error: 'must be a time such as 2030-01-31T09:00:00Z, with Z or an offset' })
     .optional()
     .describe(
-      'When to start, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.',
+      'The start time, at most 366 days ahead. Until then the execution is `pending` in phase `scheduled`. A time in the past starts it at once.',
     ),
   delay_ms: z
     .int()
@@ -376,7 +376,7 @@ export const concurrency = z
       .enum(ON_CONFLICT)
       .optional()
       .describe(
-        'If as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.',
+        'The effect if as many run. `queue` (default): wait. `reject`: respond with 429. `cancel_running`: cancel the oldest that run. `replace_queued`: cancel those that wait, whether or not as many run, and wait in their place.',
       ),
     rate: z
       .strictObject({

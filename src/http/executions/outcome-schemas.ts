@@ -45,7 +45,7 @@ export const outcome = z
     failed: count.optional().describe('For a plan: number of steps that failed.'),
     steps: z.array(z.string()).optional().describe('For a plan: the first steps that failed.'),
     message: z.string().nullable().optional().describe('The end as a sentence.'),
-    detail: z.string().optional().describe('For `lost`: what interrupted the attempt.'),
+    detail: z.string().optional().describe('For `lost`: the cause of the interruption.'),
     limit_ms: ms.optional().describe('For timeouts: the limit that was exceeded, milliseconds.'),
     limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
     limit: z.enum(LIMIT_NAMES).optional().describe('For `resource_limit`: which limit was exceeded.'),
