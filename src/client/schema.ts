@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 43034e9b19397277d5e559b1b1e37153cfc25bbc23f22ebe37e6432afa4ef098.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 031b5773fce66d7820837df73893b24a3bebe70e81708eb685a367e6aeab7ad6.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2063,7 +2063,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2114,7 +2114,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2170,7 +2170,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2226,7 +2226,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2360,7 +2360,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2416,7 +2416,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2477,7 +2477,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2538,7 +2538,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2691,7 +2691,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2744,7 +2744,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2802,7 +2802,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -2860,7 +2860,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -3982,7 +3982,7 @@ export interface components {
             execution_id: string | null;
             /** @description The same in words. */
             words: string;
-            /** @description Whether it failed before all others. They often failed because of it. */
+            /** @description Whether it failed before all others. The first failure often causes the others. */
             first: boolean;
         };
         /** @description The executions that ended in a window of time. */
@@ -4207,7 +4207,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -4267,7 +4267,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -4332,7 +4332,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];
@@ -4397,7 +4397,7 @@ export interface components {
             network?: boolean;
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
-            /** @description How far its processes give way to others for CPU time, as nice(1) has it. Default: 0. */
+            /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
             nice?: number;
             limits?: components["schemas"]["ResourceLimits"];
             stop?: components["schemas"]["StopOptions"];

@@ -472,7 +472,7 @@ export const SETTINGS = {
     default: 'auto',
     unit: 'auto | native | node',
     about:
-      'Which runner host starts commands. native: the native host (npm run build:native). node: the Node host. auto: native if it was built and works, else node.',
+      'The runner host that starts commands. native: the native host (npm run build:native). node: the Node host. auto: native if it was built and works, else node.',
   },
   EXECUTION_RUNNER_SILENCE_SECS: {
     schema: whole(15, 3600),

@@ -26,7 +26,7 @@ function adviceFor(status: number, retryAfterMs: number | null, isRetryable: boo
     case 401:
       return 'Ask the user for a valid API key.';
     case 403:
-      return 'This key does not allow that; calling again does not help. Use another tool, or ask the user for a key that may.';
+      return 'This key does not allow that; calling again does not help. Use another tool, or ask the user for a key that allows it.';
     case 404:
       return 'Take the id from the result of a call, or from list_executions.';
     case 410:

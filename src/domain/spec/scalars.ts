@@ -12,7 +12,8 @@ export const SCALARS = {
   nice: {
     least: 0,
     most: 19,
-    about: 'How far its processes give way to others for CPU time, as nice(1) has it. Default: 0.',
+    about:
+      'The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0.',
   },
 } as const satisfies Record<string, ScalarWords>;
 

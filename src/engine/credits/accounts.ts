@@ -96,7 +96,7 @@ export class Accounts {
     if (result?.status === 'applied' && result.entries?.[0] !== undefined) {
       return { entry: result.entries[0], isReplay: false };
     }
-    if (result?.status !== 'refused') throw new TypeError('the store did not take a grant');
+    if (result?.status !== 'refused') throw new TypeError('the store rejected a grant');
     switch (result.reason) {
       case 'no_credit':
         throw insufficientCredits(result);

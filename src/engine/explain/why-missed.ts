@@ -38,7 +38,7 @@ export function whyMissed(execution: Execution, earlier: readonly Execution[]): 
     };
   }
   if (cache.mode === 'write' || cache.mode === 'refresh') {
-    const words = `cache.mode is "${cache.mode}", so execd looked nothing up.`;
+    const words = `cache.mode is "${cache.mode}", so execd did not search the cache.`;
     return { ...none, reason: 'not_looked_up', words };
   }
   const keyed = earlier.filter((one) => one.cache !== null && one.id !== execution.id);

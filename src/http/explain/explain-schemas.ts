@@ -165,7 +165,9 @@ const stepWhy = z
     status: z.enum([...status.options, 'skipped']).describe('Status of the step.'),
     execution_id: z.string().nullable().describe('Its execution; null if it has none.'),
     words,
-    first: z.boolean().describe('Whether it failed before all others. They often failed because of it.'),
+    first: z
+      .boolean()
+      .describe('Whether it failed before all others. The first failure often causes the others.'),
   })
   .describe('A step that did not complete.');
 
