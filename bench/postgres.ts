@@ -1,19 +1,13 @@
 // Executions per second of a server with its store in PostgreSQL, beside one with the embedded store. Both are durable: what is
 // answered is on the disk.
-import { startCluster } from '../test/helpers/postgres.ts';
+import { startDurable } from './durable.ts';
 import { measure, runsPerSecond, start } from './figures.ts';
 
-/** As PostgreSQL is set up for real; the tests do without. */
-const DURABLE = [
-  ...['fsync=on', 'full_page_writes=on', 'wal_level=replica', 'max_wal_size=2GB'],
-  ...['shared_buffers=128MB', 'autovacuum=on'],
-];
 /** Callers at a time; each waits for the end of its execution. */
 const CALLERS = [1, 16, 64, 256];
 
 export async function measurePostgres(): Promise<void> {
-  const undo: (() => unknown)[] = [];
-  const cluster = await startCluster({ teardown: (one) => void undo.unshift(one) }, DURABLE);
+  const { cluster, stop } = await startDurable();
   try {
     const remote = await start({ EXECUTION_DATABASE_URL: await cluster.database() });
     const embedded = await start({});
@@ -27,6 +21,6 @@ export async function measurePostgres(): Promise<void> {
     await remote.stop();
     await embedded.stop();
   } finally {
-    for (const one of undo) await one();
+    await stop();
   }
 }

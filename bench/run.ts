@@ -28,6 +28,7 @@ import { measureNative } from './native.ts';
 import { measurePlans } from './plans.ts';
 import { measurePostgres } from './postgres.ts';
 import { writeResults } from './results.ts';
+import { measureTail } from './tail.ts';
 import { measureTracing } from './tracing.ts';
 import { measureHitRatio } from './zipf.ts';
 
@@ -139,7 +140,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   ...{ polls, submits, hits, 'hit-ratio': measureHitRatio, 'node-host': nodeHost, native: measureNative },
   ...{ 'by-hand': measureByHand, lists: measureLists, tracing: measureTracing },
   ...{ plans: () => measurePlans(ROUNDS), fairness: measureFairness, busy: measureBusy },
-  ...{ postgres: measurePostgres },
+  ...{ postgres: measurePostgres, tail: measureTail },
   ...(BEFORE === undefined ? {} : { before: measureBefore.bind(null, BEFORE) }),
 };
 /** A bench that hangs says nothing. */

@@ -3,12 +3,13 @@
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { AttemptLog, Journal } from '../domain/ports/journal.ts';
+import type { AttemptLog, Journal, Shipping } from '../domain/ports/journal.ts';
 import type { AttemptName } from '../domain/ports/runner.ts';
 import type { Clock } from '../domain/ports/clock.ts';
-import type { LogFile, LogPiece, SharedLogs } from '../domain/ports/shared-logs.ts';
-import { INDEX_ENDING, LOG_ENDING, NEW_LOG_ENDING } from './journal-format.ts';
+import type { LogFile, LogNews, LogPiece, SharedLogs } from '../domain/ports/shared-logs.ts';
+import { INDEX_ENDING, LOG_ENDING } from './journal-format.ts';
 import { FileJournal, journalPath } from './reader.ts';
+import { LogShipping } from './shipping.ts';
 
 export interface SharedJournalDeps {
   /** Directory of the own logs, and one for those of others, which is emptied at the start. */
@@ -20,22 +21,14 @@ export interface SharedJournalDeps {
   grew: (name: AttemptName) => void;
 }
 
-/** How often it ships what was written, and how often it looks for what others have shipped. */
-const SHIP_MS = 200;
+/** How often it looks for what others have shipped: what they tell may be lost. */
 const LOOK_MS = 100;
+/** How often it says which logs of others are followed here, and how long that holds there. */
+const TELL_MS = 2000;
+const FOLLOWED_MS = 10_000;
 /** How long it looks for a log that has not begun, after somebody has asked for it. */
 const WANTED_MS = 60_000;
 const MOST_WANTED = 10_000;
-/** After a failure at the end. */
-const AGAIN_MS = 500;
-/** Of one piece. */
-const PIECE_BYTES = 256 * 1024;
-
-const FILES = ['log', 'index'] as const;
-const ENDINGS: Record<LogFile, readonly string[]> = {
-  log: [LOG_ENDING, NEW_LOG_ENDING],
-  index: [INDEX_ENDING],
-};
 
 interface Copy {
   name: AttemptName;
@@ -52,10 +45,19 @@ export class SharedJournal implements Journal {
   readonly #copies = new Map<string, Copy>();
   /** Logs that have not begun; beyond the bound, those that were asked for first are left out. */
   readonly #wanted = new LRUCache<string, { name: AttemptName; until: number }>({ max: MOST_WANTED });
+  /** Logs that are shipped. */
+  readonly #shipping = new Map<string, LogShipping>();
+  /** Until when logs are followed elsewhere, also such that have not begun. */
+  readonly #followed = new LRUCache<string, number>({ max: MOST_WANTED });
+  /** When it was last said of a log that it is followed here. */
+  readonly #toldAt = new LRUCache<string, number>({ max: MOST_WANTED });
+  readonly #news: NewsSender;
   #isLooking = false;
 
   constructor(deps: SharedJournalDeps) {
     this.#deps = deps;
+    this.#news = new NewsSender(deps.logs);
+    deps.logs.listen((news) => this.#hear(news));
     this.#own = new FileJournal(deps.dir);
     this.#others = new FileJournal(deps.copies);
   }
@@ -110,44 +112,28 @@ export class SharedJournal implements Journal {
     return this.#own.all();
   }
 
-  ship(name: AttemptName, signal: AbortSignal): () => Promise<void> {
-    const { clock } = this.#deps;
-    const sizes = { log: 0, index: 0 };
-    const over = new AbortController();
-    const ship = () =>
-      this.#shipMore(name, sizes).then(
-        () => true,
-        () => false,
-      );
-    const shipped = (async () => {
-      while (!over.signal.aborted && !signal.aborted) {
-        await ship();
-        await clock.sleep(SHIP_MS, over.signal).catch(() => undefined);
-      }
-    })();
-    return async () => {
-      over.abort();
-      await shipped;
-      // Whoever hears of the end can read all of it.
-      while (!(await ship()) && !signal.aborted) await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
-    };
+  ship(name: AttemptName, signal: AbortSignal): Shipping {
+    const { clock, logs, dir } = this.#deps;
+    const key = keyOf(name);
+    const shipping = new LogShipping({
+      ...{ name, logs, clock, signal, path: journalPath(dir, name) },
+      isFollowed: () => (this.#followed.get(key) ?? -Infinity) > clock.monotonic(),
+      shipped: () => this.#news.tell('grown', name),
+      ended: () => this.#shipping.delete(key),
+    });
+    this.#shipping.set(key, shipping);
+    return shipping;
   }
 
-  /** Ships what has been written since. What the index covers is there before it is. */
-  async #shipMore(name: AttemptName, sizes: Record<LogFile, number>): Promise<void> {
-    const path = journalPath(this.#deps.dir, name);
-    const ends: Record<LogFile, number> = {
-      index: await sizeOf(path, 'index'),
-      log: await sizeOf(path, 'log'),
-    };
-    if (ends.index === 0) return;
-    for (const file of FILES) {
-      while (sizes[file] < ends[file]) {
-        const piece = await pieceOf(path, file, sizes[file], ends[file]);
-        if (piece === null) return;
-        await this.#deps.logs.append(name, file, piece);
-        sizes[file] += piece.bytes.length;
-      }
+  /** Another server, or this one, says something of logs. */
+  #hear({ type, names }: LogNews): void {
+    const { clock, grew } = this.#deps;
+    for (const name of names) {
+      const key = keyOf(name);
+      if (type === 'followed') {
+        this.#followed.set(key, clock.monotonic() + FOLLOWED_MS);
+        this.#shipping.get(key)?.followed();
+      } else if (this.#wanted.delete(key) || this.#copies.has(key)) grew(name);
     }
   }
 
@@ -164,10 +150,10 @@ export class SharedJournal implements Journal {
     // The index first, but written last: it covers nothing then that is not here.
     const index = await allFrom(logs, name, 'index', sizes.index);
     if (index.length === 0 && sizes.index > 0) return false;
-    for (;;) {
-      const pieces = await logs.read(name, 'log', sizes.log);
-      if (pieces.length === 0) break;
-      for (const piece of pieces) sizes.log += await write(path + LOG_ENDING, piece);
+    for (let isAll = false; !isAll;) {
+      const read = await logs.read(name, 'log', sizes.log);
+      for (const piece of read.pieces) sizes.log += await write(path + LOG_ENDING, piece);
+      isAll = read.isAll;
     }
     if (sizes.log === 0) await write(path + LOG_ENDING, { at: 0, bytes: new Uint8Array() });
     for (const piece of index) sizes.index += await write(path + INDEX_ENDING, piece);
@@ -215,6 +201,17 @@ export class SharedJournal implements Journal {
     void this.#lookOn().finally(() => (this.#isLooking = false));
   }
 
+  /** A log that is read once is closed before this comes to it. */
+  #tellFollowed(names: readonly AttemptName[]): void {
+    const now = this.#deps.clock.monotonic();
+    for (const name of names) {
+      const key = keyOf(name);
+      if (now < (this.#toldAt.get(key) ?? -Infinity) + TELL_MS) continue;
+      this.#toldAt.set(key, now);
+      this.#news.tell('followed', name);
+    }
+  }
+
   async #lookOn(): Promise<void> {
     const { clock, logs, grew } = this.#deps;
     while (this.#copies.size + this.#wanted.size > 0) {
@@ -223,8 +220,10 @@ export class SharedJournal implements Journal {
       for (const [key, { until }] of this.#wanted) if (until < clock.monotonic()) this.#wanted.delete(key);
       const copies = [...this.#copies.values()].map(({ name, sizes }) => ({ name, size: sizes.index }));
       const wanted = [...this.#wanted.values()].map(({ name }) => ({ name, size: 0 }));
-      if (copies.length + wanted.length === 0) continue;
-      const grown = await logs.grown([...copies, ...wanted]).catch(() => []);
+      const known = [...copies, ...wanted];
+      if (known.length === 0) continue;
+      this.#tellFollowed(known.map(({ name }) => name));
+      const grown = await logs.grown(known).catch(() => []);
       for (const name of grown) {
         this.#wanted.delete(keyOf(name));
         grew(name);
@@ -233,37 +232,37 @@ export class SharedJournal implements Journal {
   }
 }
 
+/** Tells others of logs. While something is being sent, what comes is gathered. */
+class NewsSender {
+  readonly #logs: Pick<SharedLogs, 'tell'>;
+  readonly #next = { followed: new Map<string, AttemptName>(), grown: new Map<string, AttemptName>() };
+  #isSending = false;
+
+  constructor(logs: Pick<SharedLogs, 'tell'>) {
+    this.#logs = logs;
+  }
+
+  tell(type: LogNews['type'], name: AttemptName): void {
+    this.#next[type].set(keyOf(name), name);
+    if (this.#isSending) return;
+    this.#isSending = true;
+    void this.#send().finally(() => (this.#isSending = false));
+  }
+
+  async #send(): Promise<void> {
+    const { followed, grown } = this.#next;
+    while (followed.size + grown.size > 0) {
+      for (const type of ['followed', 'grown'] as const) {
+        const names = [...this.#next[type].values()];
+        this.#next[type].clear();
+        // What is lost is found by those who look.
+        if (names.length > 0) await this.#logs.tell({ type, names }).catch(() => undefined);
+      }
+    }
+  }
+}
+
 const keyOf = ({ runId, attempt }: AttemptName): string => `${runId}.${attempt}`;
-
-async function fileOf(path: string, file: LogFile) {
-  for (const ending of ENDINGS[file]) {
-    const handle = await open(path + ending, 'r').catch(() => null);
-    if (handle !== null) return handle;
-  }
-  return null;
-}
-
-async function sizeOf(path: string, file: LogFile): Promise<number> {
-  const handle = await fileOf(path, file);
-  if (handle === null) return 0;
-  try {
-    return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
-}
-
-async function pieceOf(path: string, file: LogFile, at: number, end: number): Promise<LogPiece | null> {
-  const handle = await fileOf(path, file);
-  if (handle === null) return null;
-  try {
-    const bytes = Buffer.alloc(Math.min(PIECE_BYTES, end - at));
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, at);
-    return bytesRead === 0 ? null : { at, bytes: bytes.subarray(0, bytesRead) };
-  } finally {
-    await handle.close();
-  }
-}
 
 async function allFrom(
   logs: SharedLogs,
@@ -273,9 +272,9 @@ async function allFrom(
 ): Promise<LogPiece[]> {
   const all: LogPiece[] = [];
   for (let at = from; ;) {
-    const pieces = await logs.read(name, file, at);
-    if (pieces.length === 0) return all;
+    const { pieces, isAll } = await logs.read(name, file, at);
     all.push(...pieces);
+    if (isAll) return all;
     const last = pieces.at(-1) as LogPiece;
     at = last.at + last.bytes.length;
   }

@@ -39,6 +39,14 @@ export interface AttemptLog {
   close(): Promise<void>;
 }
 
+/** How the log of an attempt comes to where others read it. */
+export interface Shipping {
+  /** There is more of it. */
+  grew(): void;
+  /** All of it is written; resolves when all of it can be read. */
+  finish(): Promise<void>;
+}
+
 /** A log that is there cannot be read: its disk fails, or it is not what its index says. */
 export class JournalError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -60,11 +68,8 @@ export interface Journal {
   /** Where the log lies, for administrators. */
   path(name: AttemptName): string;
   remove(name: AttemptName): Promise<void>;
-  /**
-   * Lets others read the log of an attempt that begins here, until the signal aborts; returns what is to be called when all of
-   * it is written: then all of it can be read. Left out: nobody else reads it.
-   */
-  ship?(name: AttemptName, signal: AbortSignal): () => Promise<void>;
+  /** Lets others read the log of an attempt that begins here, until the signal aborts. Left out: nobody else reads it. */
+  ship?(name: AttemptName, signal: AbortSignal): Shipping;
   /** All logs that are there, in batches. */
   all(): AsyncIterable<AttemptName[]>;
 }

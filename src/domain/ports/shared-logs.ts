@@ -9,13 +9,30 @@ export interface LogPiece {
   bytes: Uint8Array;
 }
 
+export interface NamedPiece extends LogPiece {
+  file: LogFile;
+}
+
+/**
+ * What servers tell each other of logs: that somebody follows one, so that its owner ships it without delay, and that one which
+ * is followed has grown. It may be lost; then readers learn of the growth when they look.
+ */
+export interface LogNews {
+  type: 'followed' | 'grown';
+  names: readonly AttemptName[];
+}
+
 export interface SharedLogs {
-  /** Adds a piece; one that is there already stays. Rejects with `StoreError`. */
-  append(name: AttemptName, file: LogFile, piece: LogPiece): Promise<void>;
-  /** Some of the pieces from a place in a file on, in their order. */
-  read(name: AttemptName, file: LogFile, from: number): Promise<LogPiece[]>;
+  /** Adds pieces, all of them or none; those that are there already stay. Rejects with `StoreError`. */
+  append(name: AttemptName, pieces: readonly NamedPiece[]): Promise<void>;
+  /** Pieces from a place in a file on, in their order; `isAll` says that there are no more for now. */
+  read(name: AttemptName, file: LogFile, from: number): Promise<{ pieces: LogPiece[]; isAll: boolean }>;
   has(name: AttemptName): Promise<boolean>;
   /** Of these, those that have more bytes in their index than is known. */
   grown(known: readonly { name: AttemptName; size: number }[]): Promise<AttemptName[]>;
   remove(name: AttemptName): Promise<void>;
+  /** Tells all servers, this one too. Rejects with `StoreError`. */
+  tell(news: LogNews): Promise<void>;
+  /** Calls `hear` with what servers tell. */
+  listen(hear: (news: LogNews) => void): void;
 }

@@ -244,6 +244,8 @@ export interface Store extends AccountReads, FileReads {
   commit(groups: readonly Group[], by?: number): Promise<GroupResult[]>;
   /** Null when there is none, or when it is not this user's. Null as user is the service itself. */
   get(userId: string | null, id: ExecutionId): Promise<Execution | null>;
+  /** Those of these that there are, in any order, read at once. */
+  getMany(ids: readonly ExecutionId[]): Promise<Execution[]>;
   /** One that has ended, as soon as any read shows its end (`get` may be a moment behind); null when there is none. */
   finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null>;
   /** Newest first, at most `limit` of them. `after` is the `next` of the page before. */

@@ -10,8 +10,11 @@ import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 type StopSignal = Extract<Signal, { type: 'stop' }>;
 
+/** Executions that are read at once. */
+const MOST_READ = 200;
+
 export interface FeedReaderDeps {
-  store: Pick<Store, 'feed' | 'get'>;
+  store: Pick<Store, 'feed' | 'getMany'>;
   clock: Clock;
   log: Log;
   /** Takes in the newest state of an execution that somebody else has changed. */
@@ -32,6 +35,9 @@ export interface FeedReaderDeps {
 
 export class FeedReader implements FeedListener {
   readonly #deps: FeedReaderDeps;
+  /** Executions that others have changed, to be read when what is read before is done. */
+  readonly #due = new Set<ExecutionId>();
+  #isDue = false;
   /** Executions that are being read, with the revision that was observed meanwhile. */
   readonly #reading = new Map<ExecutionId, number>();
   /** What is read, one after the other. */
@@ -60,12 +66,13 @@ export class FeedReader implements FeedListener {
   batch(batch: FeedBatch): void {
     this.#deps.show(batch);
     if (batch.by === this.#epoch) return;
-    const ids = new Set<ExecutionId>();
     for (const fact of batch.facts()) {
-      ids.add(fact.executionId);
+      this.#due.add(fact.executionId);
       this.#deps.touched(fact);
     }
-    for (const id of ids) this.#next('Cannot read what has changed; execd retries', () => this.#take(id));
+    if (this.#isDue || this.#due.size === 0) return;
+    this.#isDue = true;
+    this.#next('Cannot read what has changed; execd retries', () => this.#takeDue());
   }
 
   gap(upTo: number): void {
@@ -88,14 +95,26 @@ export class FeedReader implements FeedListener {
     this.#work = this.#work.then(() => untilDone(act, how));
   }
 
-  async #take(id: ExecutionId): Promise<void> {
-    this.#reading.set(id, 0);
+  /** Many at once: each is read once, however often it has changed meanwhile. */
+  async #takeDue(): Promise<void> {
+    while (this.#due.size > 0) await this.#take([...this.#due].slice(0, MOST_READ));
+    this.#isDue = false;
+  }
+
+  async #take(ids: readonly ExecutionId[]): Promise<void> {
+    for (const id of ids) {
+      this.#due.delete(id);
+      this.#reading.set(id, 0);
+    }
     try {
-      const execution = await this.#deps.store.get(null, id);
-      const seen = this.#reading.get(id) ?? 0;
-      if (execution !== null && execution.revision >= seen) this.#deps.observe(execution);
+      for (const execution of await this.#deps.store.getMany(ids)) {
+        if (execution.revision >= (this.#reading.get(execution.id) ?? 0)) this.#deps.observe(execution);
+      }
+    } catch (error) {
+      for (const id of ids) this.#due.add(id);
+      throw error;
     } finally {
-      this.#reading.delete(id);
+      for (const id of ids) this.#reading.delete(id);
     }
   }
 }

@@ -83,11 +83,11 @@ export async function runExecution(execution: RunningExecution, deps: RunDeps): 
     return settle(run, execution, async (now) => refusedGroup(now, pass.outcome), deps);
   }
   const name = { runId: execution.runId, attempt: lastAttemptNumber(execution) };
-  const shipped = deps.journal.ship?.(name, deps.signal);
-  const attempt = launch(run, execution, deps);
+  const shipping = deps.journal.ship?.(name, deps.signal);
+  const attempt = launch(run, execution, { ...deps, grew: () => shipping?.grew() });
   const { files } = deps;
   const report = withoutJumps(await attempt.ended, deps);
-  await shipped?.();
+  await shipping?.finish();
   run.stage = 'ended';
   const lastedMs = deps.clock.monotonic() - began;
   if (report.type === 'ended' && isOfTheSystem(report.outcome)) deps.suspectDisks();
@@ -155,7 +155,11 @@ export async function giveBack(execution: RunningExecution, deps: RunDeps): Prom
   await settle(run, execution, ending(run, execution, ended, deps), deps);
 }
 
-function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): RunningAttempt {
+function launch(
+  run: LiveRun,
+  execution: RunningExecution,
+  deps: RunDeps & { grew: () => void },
+): RunningAttempt {
   const attempt = start(run, execution, deps, {
     started(pid, at) {
       Object.assign(run, { stage: 'running', pid, startedAt: at });
@@ -163,6 +167,7 @@ function launch(run: LiveRun, execution: RunningExecution, deps: RunDeps): Runni
     },
     growth({ stdoutBytes, stderrBytes }) {
       run.output = { stdoutBytes, stderrBytes };
+      deps.grew();
       noteProgress(run, deps, false);
     },
   });

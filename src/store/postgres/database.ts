@@ -140,10 +140,10 @@ export class Database {
     return connection;
   }
 
-  /** A connection that hears what is said on a channel. */
-  listen(channel: string, hear: (said: string) => void): Promise<Heard> {
+  /** A connection that hears what is said on channels. */
+  listen(channels: Readonly<Record<string, (said: string) => void>>): Promise<Heard> {
     const connectionString = this.#listenUrl;
-    return listen(new pg.Client({ ...this.#config, connectionString }), channel, hear);
+    return listen(new pg.Client({ ...this.#config, connectionString }), channels);
   }
 
   async close(): Promise<void> {
@@ -159,7 +159,10 @@ export interface Heard {
   close(): Promise<void>;
 }
 
-async function listen(client: pg.Client, channel: string, hear: (said: string) => void): Promise<Heard> {
+async function listen(
+  client: pg.Client,
+  channels: Readonly<Record<string, (said: string) => void>>,
+): Promise<Heard> {
   let isLost = false;
   const lost = new Promise<void>((resolve) => {
     const lose = () => {
@@ -169,11 +172,15 @@ async function listen(client: pg.Client, channel: string, hear: (said: string) =
     client.on('error', lose);
     client.on('end', lose);
   });
-  client.on('notification', ({ payload }) => hear(payload ?? ''));
+  client.on('notification', ({ channel, payload }) => channels[channel]?.(payload ?? ''));
   const close = () => client.end().catch(() => undefined);
   try {
     await client.connect();
-    await client.query(`LISTEN ${channel}`);
+    await client.query(
+      Object.keys(channels)
+        .map((channel) => `LISTEN ${channel}`)
+        .join('; '),
+    );
   } catch (error) {
     await close();
     throw error;

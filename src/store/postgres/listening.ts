@@ -13,6 +13,8 @@ export interface ListeningDeps {
   wake: () => void;
   /** An epoch may have been asked for something, or answered; null: whichever. */
   asked: (epoch: number | null) => void;
+  /** What is said on other channels. */
+  others: Readonly<Record<string, (said: string) => void>>;
 }
 
 /** How often it looks although notifications come, and where none come. */
@@ -84,12 +86,13 @@ export class Listening {
     this.#isHearing = false;
     await this.#connection?.close();
     this.#connection = null;
-    this.#connection = await this.#deps.database.listen(CHANNEL, (said) => {
+    const hear = (said: string) => {
       this.#echoes.get(said)?.();
       const [kind, epoch] = said.split(' ');
       if (kind === ASKED) this.#deps.asked(Number(epoch));
       else this.#deps.wake();
-    });
+    };
+    this.#connection = await this.#deps.database.listen({ [CHANNEL]: hear, ...this.#deps.others });
     await this.#check();
     // What was said before is not said again.
     this.#deps.wake();

@@ -48,7 +48,7 @@ import { migrate } from './migrate.ts';
 import { enter, type Home, refuseOthers } from './entering.ts';
 import { SharedFeed } from './feed.ts';
 import { Listening } from './listening.ts';
-import { PostgresLogs } from './logs.ts';
+import { LOG_CHANNEL, PostgresLogs } from './logs.ts';
 import { Listing } from './reads/listing.ts';
 import {
   AccountReader,
@@ -156,6 +156,7 @@ export class PostgresStore implements Store {
       asked: (epoch) => {
         if (epoch === null || epoch === this.#epoch) this.asks.wake();
       },
+      others: { [LOG_CHANNEL]: (said) => this.logs.heard(said) },
     });
     this.#results = new Results(maxInMemory, () => clock.sleep(0), false);
     this.#removals = new Removals(() => this.#figures.users, {
@@ -322,6 +323,10 @@ export class PostgresStore implements Store {
       if (execution !== null) cache.set(id, execution);
     }
     return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
+  }
+
+  getMany(ids: readonly ExecutionId[]): Promise<Execution[]> {
+    return this.#reads.executions('WHERE e.id = ANY($1)', ids);
   }
 
   async finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null> {

@@ -190,6 +190,11 @@ export class SqliteStore extends TableReads implements Store {
     return execution !== null && (userId === null || execution.userId === userId) ? execution : null;
   }
 
+  async getMany(ids: readonly ExecutionId[]): Promise<Execution[]> {
+    const executions = await Promise.all(ids.map((id) => this.get(null, id)));
+    return executions.filter((execution) => execution !== null);
+  }
+
   async finished(userId: string, id: ExecutionId): Promise<FinishedExecution | null> {
     const execution = this.read((reads) => reads.get(id));
     return execution !== null && isFinished(execution) && execution.userId === userId ? execution : null;

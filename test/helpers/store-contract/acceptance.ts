@@ -83,6 +83,8 @@ export function acceptance(t: Test, makeWorld: MakeWorld): void {
       ['applied', 'refused', 'applied', 'refused'],
     );
     t.equal(await store.get('ann', b.id), null);
+    const found = await store.getMany([c.id, b.id, a.id]);
+    t.same(found.map(({ id }) => id).sort(), [a.id, c.id].sort(), 'read at once');
     t.equal((await store.counts()).pending, 2);
     const again = await one(store, [key(b.id, { key: 'x' }), accept(b)]);
     t.equal(again.status, 'applied', 'the refused group has left no key');
