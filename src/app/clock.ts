@@ -51,7 +51,7 @@ export function createClock(
   };
   const between = (from: number, to: number): number => {
     now();
-    return Math.max(0, offsets.length === 1 ? to - from : placeOf(to) - placeOf(from));
+    return Math.max(0, offsets.length === 1 ? to - from : Math.round(placeOf(to) - placeOf(from)));
   };
   return { now, monotonic, between, follow, ...timers };
 }

@@ -43,7 +43,7 @@ export function buildEngine(
 ): Engine {
   const traces = createTraceIds();
   const facts = factsOf(config, VERSION);
-  const replica = replicaOf(config, facts);
+  const replica = overrides.replica ?? replicaOf(config, facts);
   return new Engine({
     ...{ facts, store, secrets, roots, runner, requests, circuits, clock, log, gone },
     ...(replica === undefined ? {} : { replica }),

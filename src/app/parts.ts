@@ -9,6 +9,7 @@ import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { AttemptName, Runner } from '../domain/ports/runner.ts';
+import type { Replica } from '../domain/ports/replica.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
 import { SubmitRates } from '../engine/policies/submit-rates.ts';
@@ -55,6 +56,8 @@ export interface Overrides {
   /** The runner host, chosen and checked before. */
   host?: ChosenHost;
   store?: (real: Store) => Store;
+  /** Among the servers that share a database; left out: that of the settings. */
+  replica?: Replica;
   runner?: (real: Runner) => Runner;
   journal?: (real: Journal) => Journal;
   sender?: (real: WebhookSender) => WebhookSender;

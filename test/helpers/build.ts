@@ -7,13 +7,14 @@ import { pino } from 'pino';
 import type { Test } from 'tap';
 import { type App, buildApp, type Overrides } from '../../src/app/build-app.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { ONLY } from '../../src/domain/ports/replica.ts';
 import { serviceLogOptions } from '../../src/observe/service-log.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { checkedHost } from './checked-host.ts';
 import { answerCheck } from './openapi-check.ts';
 import { type Lifetime, ofFile } from './scope.ts';
 import { until, withEnvironment } from './processes.ts';
-import { storeOf } from './store-of.ts';
+import { isOnPostgres, storeOf } from './store-of.ts';
 import { tempDir } from './temp.ts';
 
 export interface Answer<Body = unknown> {
@@ -54,6 +55,10 @@ export interface Service extends SharedService {
 
 export const RUNTIME = { execPath: process.execPath, pid: process.pid };
 
+/** No lease lives through a test that moves time on by days: its server has the database for itself. */
+const aloneWith = ({ clock }: Overrides): Overrides =>
+  isOnPostgres && clock !== undefined ? { replica: ONLY } : {};
+
 export async function service(
   t: Lifetime,
   env: Record<string, string> = {},
@@ -75,7 +80,7 @@ export async function service(
     config,
     pino(serviceLogOptions('debug'), sink),
     { ...RUNTIME, env: ofProcess },
-    { ...(await checkedHost(config)), ...overrides },
+    { ...(await checkedHost(config)), ...aloneWith(overrides), ...overrides },
   );
   let hasStopped = false;
   const stop = async () => {

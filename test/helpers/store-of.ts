@@ -7,6 +7,9 @@ import type { Lifetime } from './scope.ts';
 /** URL of the cluster: without the name of a database. */
 export const CLUSTER_VARIABLE = 'TEST_POSTGRES_URL';
 
+/** Whether the services of the tests have their stores in PostgreSQL. */
+export const isOnPostgres = process.env[CLUSTER_VARIABLE] !== undefined;
+
 /** Those whose databases have been made. */
 const made = new Set<string>();
 

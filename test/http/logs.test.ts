@@ -15,6 +15,7 @@ import {
 } from '../helpers/build.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { until } from '../helpers/processes.ts';
+import { isOnPostgres } from '../helpers/store-of.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 interface Line {
@@ -432,7 +433,9 @@ t.test('a log that is gone is a 410, an attempt that there is not a 404', async 
   rmSync(output.log_path ?? '');
   for (const query of ['', '?follow=true', '?format=ndjson', '?attempt=1']) {
     const answer = await s.call('GET', `/v1/executions/${id}/logs${query}`);
-    t.match(answer, { status: 410, body: { type: 'urn:execd:error:log_read_failed' } });
+    // A database that servers share has another copy.
+    if (isOnPostgres) t.match(answer, { status: 200 });
+    else t.match(answer, { status: 410, body: { type: 'urn:execd:error:log_read_failed' } });
   }
 });
 

@@ -9,7 +9,7 @@ import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 export interface SchedulerDeps {
   pool: Pool;
   slots: number;
-  store: Pick<Store, 'stats' | 'feed'>;
+  store: Pick<Store, 'stats'>;
   clock: Clock;
   log: Log;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
@@ -167,9 +167,8 @@ export class Scheduler {
   /** How many to claim, with so many slots about to be free. */
   #wanted(freed: number): number {
     if (!this.#isOpen) return 0;
-    // What others have put into the queue is not counted here: the store is asked.
-    const queued = this.#deps.store.feed.isShared ? Infinity : this.#queued;
-    return Math.max(0, Math.min(this.free + freed, queued));
+    // What others put into the queue is counted here as soon as the feed tells of it, and then this is asked again.
+    return Math.max(0, Math.min(this.free + freed, this.#queued));
   }
 
   #claimGroup(limit: number): Group {

@@ -33,10 +33,13 @@ export class Figures {
 
   /** Takes in what a transaction has come to here. */
   follow({ before, after }: Changes, number: number): void {
-    this.#number = number;
-    for (const name of COUNTS) this.#counts.set(name, after.counts.get(name) ?? this.of(name));
     const dropped = before.counts?.get('dropped');
-    if (dropped !== undefined) this.#dropped += this.of('dropped') - dropped;
+    if (dropped !== undefined) this.#dropped += (after.counts.get('dropped') ?? dropped) - dropped;
+    // What has been read since may be of a later transaction, which somebody else has made.
+    if (number > this.#number) {
+      this.#number = number;
+      for (const name of COUNTS) this.#counts.set(name, after.counts.get(name) ?? this.of(name));
+    }
     for (const userId of before.users?.keys() ?? [])
       this.users.set(userId, after.users.get(userId) ?? NO_USAGE);
   }
@@ -56,10 +59,13 @@ export class Figures {
     ]);
     const [row] = rows as [{ number: number; counts: string }];
     const { number, counts }: Read = { number: row.number, counts: JSON.parse(row.counts) as Read['counts'] };
-    // What was committed here meanwhile is newer, and the next that is heard of is read again.
-    if (this.#number > before || number < this.#number) return;
+    // What was committed here meanwhile may be newer.
+    if (number < this.#number) return;
+    const isAlone = this.#number === before;
     this.#number = number;
     for (const name of COUNTS) this.#counts.set(name, counts[name] ?? 0);
+    // Usages are read beside it: the next that is heard of is read again.
+    if (!isAlone) return;
     const found = new Map(usages.map((usage) => [usage.user_id, toUsage(usage)]));
     for (const userId of userIds ?? found.keys()) this.users.set(userId, found.get(userId) ?? NO_USAGE);
   }
