@@ -9,6 +9,7 @@ import { execa } from 'execa';
 import { until } from '../test/helpers/processes.ts';
 import { measureBefore } from './before.ts';
 import { measureBusy } from './busy.ts';
+import { measureDispatch } from './dispatch.ts';
 import { measureFairness } from './fairness.ts';
 import {
   ASKED,
@@ -28,6 +29,7 @@ import { measureNative } from './native.ts';
 import { measurePlans } from './plans.ts';
 import { measurePostgres } from './postgres.ts';
 import { writeResults } from './results.ts';
+import { measureServers } from './servers.ts';
 import { measureTail } from './tail.ts';
 import { measureTracing } from './tracing.ts';
 import { measureHitRatio } from './zipf.ts';
@@ -140,7 +142,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   ...{ polls, submits, hits, 'hit-ratio': measureHitRatio, 'node-host': nodeHost, native: measureNative },
   ...{ 'by-hand': measureByHand, lists: measureLists, tracing: measureTracing },
   ...{ plans: () => measurePlans(ROUNDS), fairness: measureFairness, busy: measureBusy },
-  ...{ postgres: measurePostgres, tail: measureTail },
+  ...{ postgres: measurePostgres, tail: measureTail, dispatch: measureDispatch, servers: measureServers },
   ...(BEFORE === undefined ? {} : { before: measureBefore.bind(null, BEFORE) }),
 };
 /** A bench that hangs says nothing. */

@@ -45,6 +45,9 @@ const EMPTY = `DO $$ DECLARE t text; BEGIN
   IF to_regclass('execd.meta') IS NOT NULL THEN DELETE FROM execd.meta WHERE name NOT IN ('program', 'instance_id', 'fits_since'); END IF;
 END $$`;
 
+const WRITTEN = `SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes,
+  (SELECT sum(xact_commit) FROM pg_stat_database) AS transactions`;
+
 export interface Cluster {
   /** Of a new, empty database. */
   database(user?: string): Promise<string>;
@@ -54,6 +57,10 @@ export interface Cluster {
   socket: string;
   /** URL of a database of the cluster. */
   url(database: string, user?: string): string;
+  /** Of its first process. */
+  pid(): number;
+  /** Bytes that it has written to its log so far, and transactions. */
+  written(): Promise<{ bytes: number; transactions: number }>;
   /** Runs statements as the owner of the cluster. */
   run(sql: string, database?: string): Promise<void>;
   /** Stops it at once, as a crash does. */
@@ -159,6 +166,16 @@ export async function startCluster(t: Lifetime, settings: readonly string[] = []
   let emptier: pg.Client | null = null;
   return {
     ...{ url, run, socket: home },
+    pid: () => server.pid ?? 0,
+    async written() {
+      const client = await connected(url('postgres'));
+      try {
+        const { rows } = await client.query<{ bytes: string; transactions: string }>(WRITTEN);
+        return { bytes: Number(rows[0]?.bytes), transactions: Number(rows[0]?.transactions) };
+      } finally {
+        await client.end();
+      }
+    },
     async database(user) {
       const name = `test${++databases}`;
       await run(`CREATE DATABASE ${name} TEMPLATE template0 STRATEGY file_copy`);

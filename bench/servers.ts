@@ -1,0 +1,106 @@
+// Several servers on one PostgreSQL: how long an execution waits from its acceptance to the start of its process, what it costs,
+// and what servers cost that have nothing to do. Each server is a process of its own, as it is shipped.
+import { join } from 'node:path';
+import type { ExecutionWire } from '../src/http/executions/schemas.ts';
+import type { Cluster } from '../test/helpers/postgres.ts';
+import { freePort, scratch, type Server, startServer } from '../test/long/support.ts';
+import { cpuOfTree } from './cpu.ts';
+import { startDurable } from './durable.ts';
+import { SECONDS, TRUE } from './figures.ts';
+import { quantile } from './quantile.ts';
+
+/** What the servers do, in each case. */
+const CASES: readonly (readonly ('all' | 'api' | 'runner')[])[] = [
+  ['all'],
+  ['all', 'all'],
+  ['all', 'all', 'all', 'all'],
+  ['api', 'runner'],
+];
+/** Callers at a time, each of which waits for the end of its execution, at one server after the other. */
+const CALLERS = 8;
+const SLOTS = '8';
+
+export async function measureServers(): Promise<void> {
+  for (const roles of CASES) {
+    const { cluster, stop } = await startDurable();
+    const servers: Server[] = [];
+    try {
+      const url = await cluster.database();
+      for (const [i, role] of roles.entries()) servers.push(await startAt(url, `server-${i}`, role));
+      const asked = servers.filter((_, i) => roles[i] !== 'runner');
+      await load(asked, 1);
+      const name = roles.join(' ');
+      const idle = await costs(cluster, servers, () => rest(SECONDS * 1000));
+      console.log(
+        `${name}, idle: each second ${per(idle, SECONDS)} and ${(idle.transactions / SECONDS).toFixed(1)} transactions`,
+      );
+      const starts: number[] = [];
+      const busy = await costs(
+        cluster,
+        servers,
+        async () => void starts.push(...(await load(asked, SECONDS))),
+      );
+      const [p50, p99] = [quantile(starts, 0.5), quantile(starts, 0.99)];
+      console.log(
+        `${name}, busy: ${starts.length} executions, accepted to started p50 ${p50} ms, p99 ${p99} ms; each ${per(busy, starts.length)} and ${(busy.transactions / starts.length).toFixed(1)} transactions`,
+      );
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+      await stop();
+    }
+  }
+}
+
+const startAt = async (url: string, name: string, role: string): Promise<Server> =>
+  startServer({
+    ...{ EXECUTION_DATABASE_URL: url, EXECUTION_REPLICA_NAME: name, EXECUTION_PORT: await freePort() },
+    ...{ EXECUTION_DATA_DIR: join(scratch(), name), EXECUTION_MAX_CONCURRENT: SLOTS, EXECUTION_ROLE: role },
+  });
+
+/** Runs executions for a while; answers how long each waited for its start, milliseconds. */
+async function load(servers: readonly Server[], seconds: number): Promise<number[]> {
+  const until = performance.now() + seconds * 1000;
+  const waits: number[] = [];
+  let next = 0;
+  const caller = async () => {
+    while (performance.now() < until) {
+      const server = servers[next++ % servers.length] as Server;
+      const done = await server.call<ExecutionWire>('POST', '/v1/executions', TRUE, { prefer: 'wait=60' });
+      const { created, started } = done.timestamps;
+      if (started === null) throw new Error(`${done.id} has not been started`);
+      waits.push(Date.parse(started) - Date.parse(created));
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return waits;
+}
+
+interface Costs {
+  /** Milliseconds of processor time. */
+  postgres: number;
+  servers: number;
+  bytes: number;
+  transactions: number;
+}
+
+async function costs(cluster: Cluster, servers: readonly Server[], act: () => Promise<void>): Promise<Costs> {
+  const now = async (): Promise<Costs> => ({
+    postgres: cpuOfTree(cluster.pid()),
+    servers: servers.reduce((sum, { pid }) => sum + cpuOfTree(pid), 0),
+    ...(await cluster.written()),
+  });
+  const before = await now();
+  await act();
+  const after = await now();
+  return {
+    postgres: after.postgres - before.postgres,
+    servers: after.servers - before.servers,
+    bytes: after.bytes - before.bytes,
+    transactions: after.transactions - before.transactions,
+  };
+}
+
+const per = ({ postgres, servers, bytes }: Costs, n: number): string =>
+  `${(postgres / n).toFixed(2)} ms of PostgreSQL, ${(servers / n).toFixed(2)} ms of the servers, ${(bytes / n / 1000).toFixed(1)} kB written`;
+
+const rest = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
