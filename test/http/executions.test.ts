@@ -5,6 +5,7 @@ import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { service, sharedService, shell } from '../helpers/build.ts';
 import { until, withEnvironment, withLimit } from '../helpers/processes.ts';
+import { isOnPostgres } from '../helpers/store-of.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const ONE_SLOT = { EXECUTION_MAX_CONCURRENT: '1' };
@@ -569,7 +570,8 @@ t.test('a thousand in one batch take few commits, and all run', async (t) => {
     executions,
   });
   t.ok(body.items.every(({ status }) => status === 202));
-  t.ok((await stats()) - before <= 5);
+  // A transaction of PostgreSQL has 256 of them at most, and its server renews a lease besides.
+  t.ok((await stats()) - before <= (isOnPostgres ? 10 : 5));
 });
 
 t.test('a rerun is a new execution of the same spec', async (t) => {
