@@ -14,6 +14,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { eventCommands } from './commands/events.ts';
 import { executionCommands } from './commands/executions.ts';
 import { explainCommand } from './commands/explain.ts';
+import { fileCommands } from './commands/files.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/logs.ts';
@@ -68,6 +69,7 @@ export function build(session: Session, end: (code: number) => void): Command {
   explainCommand(program, session);
   reportCommand(program, session);
   logCommands(program, session, end);
+  fileCommands(program, session);
   planCommands(program, session, end);
   approvalCommands(program, session);
   scheduleCommands(program, session);

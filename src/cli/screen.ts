@@ -43,6 +43,13 @@ export class Block {
     this.#drawn = shown.length;
   }
 
+  /** Takes away what is drawn. */
+  async clear(): Promise<void> {
+    if (this.#drawn > 0)
+      await this.#sink.write(`\r\x1b[${this.#drawn}A${CLEAR_BELOW}`).catch(() => undefined);
+    await this.end();
+  }
+
   /** Leaves what is drawn where it is. */
   async end(): Promise<void> {
     if (this.#isHidden) await this.#sink.write(SHOW_CURSOR).catch(() => undefined);

@@ -2,6 +2,8 @@
 import { type Api, createApi, dataOf, given, paginate, urlOf } from './calls.ts';
 import { ExecutionFailedError } from './errors.ts';
 import { Attachment, type AttachOptions } from './attach.ts';
+import { Download, type DownloadOptions } from './downloads.ts';
+import type { Source } from './connections.ts';
 import { type Message, messages } from './events.ts';
 import { type LogOptions, type LogSource, LogStream } from './logs.ts';
 import { rawLog } from './raw-log.ts';
@@ -18,7 +20,9 @@ import {
 import { Plans } from './plans.ts';
 import { type ClientClock, systemClock } from './time.ts';
 import { type Retry, Transport } from './transport.ts';
+import { upload, type UploadData, type UploadOptions } from './uploads.ts';
 import type {
+  Artifact,
   BulkCancelRequest,
   CancelRequest,
   DryRun,
@@ -38,6 +42,7 @@ import type {
   CommandSignal,
   CommandSignalSent,
   Spec,
+  Upload,
 } from './types.ts';
 
 export interface ConnectOptions {
@@ -74,6 +79,7 @@ export class Execd {
   readonly plans: Plans;
   readonly #transport: Transport;
   readonly #outageMs: number;
+  readonly #failsWhenRefused: boolean;
 
   constructor(options: ConnectOptions) {
     const { url = DEFAULT_URL, apiKey, user, onRetry, clock = systemClock } = options;
@@ -82,6 +88,7 @@ export class Execd {
     const { fetch = (request: Request) => globalThis.fetch(request) } = options;
     this.#transport = new Transport({ url: url.replace(/\/+$/, ''), apiKey, user, onRetry, clock, fetch });
     this.#outageMs = outageMs;
+    this.#failsWhenRefused = failsWhenRefused;
     this.api = createApi(this.#transport, { retryMs, outageMs, failsWhenRefused });
     this.plans = new Plans({ api: this.api, transport: this.#transport, outageMs });
   }
@@ -211,6 +218,37 @@ export class Execd {
 
   async remove(id: string): Promise<void> {
     await dataOf(this.api.DELETE('/v1/executions/{id}', { params: { path: { id } } }));
+  }
+
+  /**
+   * Sends a file, for `files[].upload` of a request. A Blob, bytes, and a stream whose size is given go on after a connection that
+   * broke.
+   *
+   * @throws DigestMismatchError when other bytes have arrived than were sent
+   */
+  async upload(data: UploadData, options: UploadOptions = {}): Promise<Upload> {
+    return upload(this.#files, data, options);
+  }
+
+  /** The artifacts of an execution, by path. */
+  async artifacts(id: string, { signal }: { signal?: AbortSignal } = {}): Promise<Artifact[]> {
+    const params = { path: { id } };
+    const { items } = await dataOf(
+      this.api.GET('/v1/executions/{id}/artifacts', { params, ...given({ signal }) }),
+    );
+    return items;
+  }
+
+  /** The bytes of an artifact, also over connections that break. They are read when they are asked for. */
+  download(execution: string, path: string, options: DownloadOptions = {}): Download {
+    return new Download(this.#files, execution, path, options);
+  }
+
+  get #files(): Source {
+    return {
+      ...{ transport: this.#transport, outageMs: this.#outageMs },
+      failsWhenRefused: this.#failsWhenRefused,
+    };
   }
 
   /** The log as it is now; with `follow`, until the execution has ended. */

@@ -11,6 +11,8 @@ export interface Source {
   transport: Transport;
   /** For how long a server may be away. */
   outageMs: number;
+  /** Fail at once when nobody listens at the first call. */
+  failsWhenRefused?: boolean;
 }
 
 /** What makes a stream break off although the connection is sound. */
@@ -33,13 +35,13 @@ type Body = ReadableStream<Uint8Array> | null;
  * @throws ProblemError when the answer is an error
  */
 export async function* connection<Item, End>(
-  { transport, outageMs }: Source,
+  { transport, outageMs, failsWhenRefused = false }: Source,
   {
     url,
     headers = {},
     signal,
   }: { url: URL; headers?: Record<string, string>; signal: AbortSignal | undefined },
-  read: (body: Body, feed: () => void) => AsyncGenerator<Item, End | null>,
+  read: (body: Body, feed: () => void, response: Response) => AsyncGenerator<Item, End | null>,
 ): AsyncGenerator<Item, Closed<End>> {
   const watchdog = new Watchdog(transport.clock, SILENCE_MS);
   const signals = [signal, watchdog.signal].filter((one) => one !== undefined);
@@ -49,11 +51,12 @@ export async function* connection<Item, End>(
       retryMs: outageMs,
       timeoutMs: SILENCE_MS,
       isStream: true,
+      failsWhenRefused,
     });
     const isEmpty = response.status === 204;
     if (!response.ok || (response.body === null && !isEmpty))
       throw problemError(response, await bodyOf(response));
-    const end = yield* read(isEmpty ? null : response.body, () => watchdog.feed());
+    const end = yield* read(isEmpty ? null : response.body, () => watchdog.feed(), response);
     const what = end === null ? 'the connection ended in the middle' : 'the server ended the stream';
     return { end, reason: new Error(what), isSilent: false };
   } catch (error) {

@@ -161,6 +161,23 @@ export class PlanFailedError extends ExecdError {
   }
 }
 
+/** Other bytes have come than were sent: a file was changed on its way. */
+export class DigestMismatchError extends ExecdError {
+  override name = 'DigestMismatchError';
+  /** SHA-256 digest that the bytes should have. */
+  readonly expected: string;
+  /** The one that they have; null where there is none. */
+  readonly actual: string | null;
+
+  constructor(what: string, expected: string, actual: string | null) {
+    super(
+      `${what}: the bytes have the SHA-256 digest ${actual ?? '(none)'}; it should be ${expected}. Send or get them again.`,
+    );
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
 /** The log that was received is not the log that execd has: bytes are missing, or came twice. */
 export class LogMismatchError extends ExecdError {
   override name = 'LogMismatchError';

@@ -2,6 +2,7 @@
 export type { AttachMessage, Attachment, AttachOptions } from './attach.ts';
 export { type Api, dataOf, type Page, paginate } from './calls.ts';
 export { connect, type ConnectOptions, type Execd } from './connect.ts';
+export type { Download, DownloadOptions } from './downloads.ts';
 export * from './errors.ts';
 export type { Message } from './events.ts';
 export type { LogChunk, LogOptions, LogStream } from './logs.ts';
@@ -11,6 +12,7 @@ export type { Plans } from './plans.ts';
 export type { ClientClock } from './time.ts';
 export type { Retry } from './transport.ts';
 export type * from './types.ts';
+export type { UploadData, UploadOptions } from './uploads.ts';
 export {
   verifyWebhook,
   type WebhookHeaders,

@@ -38,6 +38,10 @@ export interface SendOptions {
   isStream?: boolean;
   /** Fail at once when nobody listens there, unless somebody has before: for the first request of a program. */
   failsWhenRefused?: boolean;
+  /** Its body can be read only once: it is never sent again. */
+  isOnce?: boolean;
+  /** It does no harm when it comes twice, whatever its method: it is sent again after these statuses, and after a broken connection. */
+  passing?: readonly number[];
   /** Ends the tries, but not one that is under way. */
   lastTry?: AbortSignal | undefined;
 }
@@ -90,12 +94,15 @@ export class Transport {
     const backoff = new Backoff();
     const begunAt = clock.now();
     for (let tries = 1; ; tries++) {
-      const { response, failure } = await this.#try(request.clone(), options);
+      const { response, failure } = await this.#try(
+        options.isOnce === true ? request : request.clone(),
+        options,
+      );
       this.#hasReached ||= response !== null;
-      if (response !== null && !PASSING.includes(response.status)) return response;
+      if (response !== null && !(options.passing ?? PASSING).includes(response.status)) return response;
       const delayMs = (response === null ? null : retryAfterMs(response)) ?? backoff.nextMs();
       const isOver = clock.now() - begunAt + delayMs > options.retryMs;
-      if (isOver || !isRepeatable(request) || (!this.#hasReached && isRefused(failure, options))) {
+      if (isOver || !isRepeatable(request, options) || (!this.#hasReached && isRefused(failure, options))) {
         if (response !== null) return response;
         throw new ConnectionError(this.#options.url, failure);
       }
@@ -158,7 +165,8 @@ function isRefused(failure: unknown, { failsWhenRefused }: SendOptions): boolean
   return failsWhenRefused === true && NOBODY_LISTENS.includes(systemCodeOf(failure) ?? '');
 }
 
-function isRepeatable({ method, headers, url }: Request): boolean {
+function isRepeatable({ method, headers, url }: Request, { isOnce, passing }: SendOptions): boolean {
+  if (isOnce === true || passing !== undefined) return isOnce !== true;
   const isSafe = method !== 'POST' && method !== 'PATCH';
   return isSafe || headers.has('idempotency-key') || SAFE_POSTS.test(new URL(url).pathname);
 }

@@ -6,6 +6,7 @@ export type { components, operations, paths } from './schema.ts';
 type Schemas = components['schemas'];
 
 export type Account = Schemas['Account'];
+export type Artifact = Schemas['Artifact'];
 export type ApiKey = Schemas['ApiKey'];
 export type BulkCancelRequest = Schemas['BulkCancelRequest'];
 export type CacheEntry = Schemas['CacheEntry'];
@@ -44,6 +45,7 @@ export type Spec = Schemas['Spec'];
 export type Stats = Schemas['Stats'];
 export type Status = Schemas['Status'];
 export type StepState = Schemas['StepState'];
+export type Upload = Schemas['Upload'];
 export type Usage = Schemas['Usage'];
 export type Webhook = Schemas['Webhook'];
 

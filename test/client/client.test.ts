@@ -1,7 +1,7 @@
 // The client against a real server, some of it through a proxy that cuts connections.
 import { once } from 'node:events';
-import { connect as connectTcp, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import {
   connect,
@@ -20,6 +20,7 @@ import {
   WebhookSignatureError,
 } from '../../src/client/index.ts';
 import { sharedService, shell as anyShell } from '../helpers/build.ts';
+import { cuttingProxy, noWaits } from '../helpers/cutting-proxy.ts';
 import { closedPort, httpServer } from '../helpers/http-world.ts';
 import { until } from '../helpers/processes.ts';
 
@@ -31,61 +32,6 @@ const shell = (command: string, more: object = {}) => ({
 
 async function client(t: Test, options: ConnectOptions = {}): Promise<Execd> {
   return connect({ url: (await sharedService(t)).url, ...options });
-}
-
-/** A clock whose waits take no time, so that a retry costs none. */
-const noWaits = () => {
-  const slept: number[] = [];
-  return {
-    slept,
-    now: () => performance.now(),
-    sleep: async (ms: number, signal?: AbortSignal) => {
-      signal?.throwIfAborted();
-      // Watchdogs wait for long, and are left to it.
-      if (ms >= 20_000)
-        return new Promise<void>((_, reject) =>
-          signal?.addEventListener('abort', () => reject(signal.reason as Error)),
-        );
-      slept.push(ms);
-      await new Promise((resolve) => setImmediate(resolve));
-    },
-  };
-};
-
-/** Cuts each connection after some bytes of what the server sends; the first ones early, later ones less so. */
-async function cuttingProxy(
-  t: Test,
-  target: string,
-  cuts: number,
-): Promise<{ url: string; made: () => number }> {
-  const { hostname, port } = new URL(target);
-  let made = 0;
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    const upstream = connectTcp(Number(port), hostname);
-    for (const one of [socket, upstream]) {
-      sockets.add(one);
-      one.on('error', () => undefined).on('close', () => sockets.delete(one));
-    }
-    socket.pipe(upstream);
-    let left = made++ < cuts ? 350 + made * 30 : Infinity;
-    upstream.on('data', (bytes: Buffer) => {
-      socket.write(bytes.subarray(0, left));
-      left -= bytes.length;
-      if (left > 0) return;
-      socket.resetAndDestroy();
-      upstream.destroy();
-    });
-    upstream.on('close', () => socket.end());
-    socket.on('close', () => upstream.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, made: () => made };
 }
 
 async function collect(log: AsyncIterable<LogChunk>): Promise<{ stdout: string; stderr: string }> {
@@ -156,7 +102,7 @@ t.test('a log comes byte for byte, by stream, from a place on, and with its tota
 
 t.test('connections that break cost no byte and double none, of logs, events and waits', async (t) => {
   const { url } = await sharedService(t);
-  const cut = await cuttingProxy(t, url, 60);
+  const cut = await cuttingProxy(t, url, { cuts: 60 });
   const clock = noWaits();
   const execd = connect({ url: cut.url, clock });
   const spec = shell('for i in $(seq 300); do echo line $i; echo err $i >&2; done');
@@ -182,7 +128,7 @@ t.test('connections that break cost no byte and double none, of logs, events and
     strategy: { type: 'parallel' },
     steps: ['a', 'b'].map((name) => ({ ...shell(`for i in $(seq 50); do echo ${name} $i; done`), name })),
   });
-  const again = connect({ url: (await cuttingProxy(t, url, 8)).url, clock });
+  const again = connect({ url: (await cuttingProxy(t, url, { cuts: 8 })).url, clock });
   const seen: Record<string, string> = { a: '', b: '' };
   for await (const { step, text } of again.plans.logs(plan.id, { follow: true })) seen[step] += text ?? '';
   for (const name of ['a', 'b'])
@@ -192,7 +138,7 @@ t.test('connections that break cost no byte and double none, of logs, events and
 t.test('a stream of all events goes on where it was cut, also before its first event', async (t) => {
   const { url } = await sharedService(t);
   const clock = noWaits();
-  const cut = await cuttingProxy(t, url, 1);
+  const cut = await cuttingProxy(t, url, { cuts: 1 });
   const direct = connect({ url });
   const execd = connect({ url: cut.url, clock });
   const abort = new AbortController();

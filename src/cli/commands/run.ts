@@ -2,15 +2,18 @@
 import type { Command } from 'commander';
 import { namesProcess } from '../../client/kinds.ts';
 import { ConnectionError, ProblemError, type Spec } from '../../client/index.ts';
+import { fetchAll } from './files.ts';
 import { attach, begun } from '../attach.ts';
 import { Exit, EXIT, usage } from '../exits.ts';
 import { many } from '../options.ts';
 import { type RunFlags, specOf } from '../run-spec.ts';
+import { addFiles, type FileFlags } from '../run-files.ts';
 import type { Session } from '../session.ts';
 import { attachTerminal, hasTerminal, passInput, terminalSize } from '../live.ts';
+import { plain } from '../units.ts';
 import { asStdin, isPiped, readAll } from '../stdin.ts';
 
-interface Flags extends RunFlags {
+interface Flags extends RunFlags, FileFlags {
   detach?: boolean;
   dryRun?: boolean;
   stdin: boolean;
@@ -25,6 +28,8 @@ Examples:
   $ execd run -c 'ls | wc -l'                   runs a line of bash
   $ execd run -w . -e CI=1 -- npm test          in this directory (of the server's machine), with a variable
   $ git diff | execd run -- wc -l               with input
+  $ execd run --file build.sh --artifact 'dist/**' --download . -- ./build.sh
+                                                with a file; its results are in ./dist afterwards
   $ execd run -T -- bash                        in this terminal
   $ execd run -d -t 2h -l team=web -- ./build   returns at once, and prints the id
   $ execd run --operation deploy -p env=prod    runs an operation by its name
@@ -76,6 +81,10 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('--at <time>', 'start then, as 2030-01-31T09:00:00Z')
     .option('--delay <duration>', 'start after so long')
     .option('--reject', 'reject instead of waiting for a slot')
+    .option('--file <local[:path]>', 'a file that goes along, by its name or as PATH; repeatable', many)
+    .option('--artifact <glob>', 'files to keep after the end; repeatable', many)
+    .option('--download <dir>', 'write the artifacts below this directory after the end')
+    .option('--force', 'with --download: replace files that exist')
     .option('--idempotency-key <key>', 'run a command only once with this key')
     .option('--dry-run', 'show what would happen without running it')
     .addHelpText('after', EXAMPLES)
@@ -85,6 +94,8 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
 async function run(session: Session, words: string[], flags: Flags): Promise<number> {
   const { terminal, client } = session;
   const spec = specOf(words, flags, terminal.env);
+  checkDownload(flags);
+  await addFiles(session, spec, flags, flags.dryRun === true);
   if (flags.dryRun === true) return dryRun(session, spec);
   const isTerminal = flags.tty === true;
   if (isTerminal && !hasTerminal()) throw usage('--tty needs a terminal as standard input and output.');
@@ -100,9 +111,29 @@ async function run(session: Session, words: string[], flags: Flags): Promise<num
     throw refused(error);
   });
   session.isBack();
-  if (isTerminal) return begun(session, execution, flags.detach === true, attachTerminal);
   const passed = flags.interactive === true ? passInput : undefined;
-  return begun(session, execution, flags.detach === true, (of, id) => attach(of, id, passed));
+  const code = isTerminal
+    ? await begun(session, execution, flags.detach === true, attachTerminal)
+    : await begun(session, execution, flags.detach === true, (of, id) => attach(of, id, passed));
+  await fetchArtifacts(session, execution.id, flags);
+  return code;
+}
+
+function checkDownload({ download, artifact, force, detach, operation, spec }: Flags): void {
+  if (force === true && download === undefined) throw usage('--force is for --download.');
+  if (download === undefined) return;
+  if (detach === true)
+    throw usage('--download waits for the end; with --detach, use `execd download --all ID` afterwards.');
+  if (artifact === undefined && operation === undefined && spec === undefined)
+    throw usage('--download needs --artifact, which names the files to keep.');
+}
+
+/** Writes what the command has left, however it ended; nothing while it goes on. */
+async function fetchArtifacts(session: Session, id: string, { download: dir, force }: Flags): Promise<void> {
+  if (dir === undefined || (await session.client.get(id)).phase !== 'done') return;
+  const artifacts = await session.client.artifacts(id);
+  const written = await fetchAll(session, id, artifacts, { dir, replaces: force === true });
+  for (const { file } of written) await session.terminal.note(`wrote ${plain(file)}`);
 }
 
 function takesStdin(spec: Spec): boolean {
