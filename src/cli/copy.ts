@@ -5,6 +5,8 @@ import type { Sink } from './terminal.ts';
 /** What may wait; then reading waits for writing. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
+const NOTHING = new Uint8Array();
+
 export class Copy {
   readonly #sink: Pick<Sink, 'write'>;
   #waiting: Uint8Array[] = [];
@@ -36,7 +38,8 @@ export class Copy {
   async #write(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const bytes = Buffer.concat(this.#waiting);
+        const [first = NOTHING] = this.#waiting;
+        const bytes = this.#waiting.length === 1 ? first : Buffer.concat(this.#waiting);
         this.#waiting = [];
         this.#waitingBytes = 0;
         await this.#sink.write(bytes);

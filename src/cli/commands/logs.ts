@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import { isPlan } from '../../client/kinds.ts';
 import { given } from '../../client/calls.ts';
 import { Copy } from '../copy.ts';
-import { ConnectionError, type Execution, type LogOptions } from '../../client/index.ts';
+import type { Execution, LogOptions } from '../../client/index.ts';
 import { wallNow } from '../../client/time.ts';
 import { attach, copyLog } from '../attach.ts';
 import { usage } from '../exits.ts';
 import { attachTerminal, hasTerminal, passInput } from '../live.ts';
+import { readBytes } from '../raw-bytes.ts';
 import type { Session } from '../session.ts';
 import { timeOf, wholeNumber } from '../units.ts';
 import { planLogs } from './plans.ts';
@@ -111,17 +112,15 @@ function streamOf(
 
 /** As bytes, which are read and written several times as fast as records. A log that breaks off is read on as records. */
 async function copyStream(
-  { client, terminal }: Session,
+  { client, terminal, place }: Session,
   { id, output }: Execution,
   stream: 'stdout' | 'stderr',
 ): Promise<void> {
   const sink = stream === 'stderr' ? terminal.err : terminal.out;
   const copy = new Copy(sink);
-  try {
-    for await (const bytes of client.rawLog(id, { stream, format: 'raw' })) await copy.take(bytes);
-  } catch (error) {
-    if (!(error instanceof ConnectionError)) throw error;
-  }
+  await readBytes(place, `/v1/executions/${id}/logs?stream=${stream}&format=raw`, (bytes) =>
+    copy.take(bytes),
+  );
   const written = await copy.end();
   if (written === output[`${stream}_kept_bytes`]) return;
   let skipped = 0;
