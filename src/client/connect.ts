@@ -265,7 +265,8 @@ export class Execd {
    * @throws ConnectionError when the connection breaks in the middle
    */
   rawLog(id: string, query: RawLogQuery & { signal?: AbortSignal } = {}): AsyncGenerator<Uint8Array, void> {
-    return rawLog({ transport: this.#transport, outageMs: this.#outageMs }, id, query);
+    const path = `/v1/executions/${encodeURIComponent(id)}/logs`;
+    return rawLog({ transport: this.#transport, outageMs: this.#outageMs }, path, query);
   }
 
   /** The log until the execution has ended: every byte once, whatever happens to the connection. */

@@ -2,6 +2,7 @@
 import { type Api, dataOf, given, paginate, urlOf } from './calls.ts';
 import { PlanFailedError } from './errors.ts';
 import { type Message, messages } from './events.ts';
+import { rawLog } from './raw-log.ts';
 import type { LogSource } from './logs.ts';
 import { planLog, type PlanLogChunk, type PlanLogOptions } from './plan-logs.ts';
 import {
@@ -26,6 +27,7 @@ import type {
   PlanReport,
   PlanRequest,
   Signal,
+  RawPlanLogQuery,
 } from './types.ts';
 
 export interface PlansOptions {
@@ -139,6 +141,19 @@ export class Plans {
       (await this.#look(id, 1, signal)).phase === 'done';
     const source: LogSource = { transport, outageMs, isDone };
     return planLog(source, id, options);
+  }
+
+  /**
+   * The logs of all steps as the server writes them, or the lines of them that match.
+   *
+   * @throws ConnectionError when the connection breaks in the middle
+   */
+  rawLog(
+    id: string,
+    query: RawPlanLogQuery & { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array, void> {
+    const { transport, outageMs } = this.#options;
+    return rawLog({ transport, outageMs }, `/v1/plans/${encodeURIComponent(id)}/logs`, query);
   }
 
   /** Events of the plan and of its steps, until the plan has ended. */

@@ -3,15 +3,15 @@
 import { urlOf } from './calls.ts';
 import { connection, type Source } from './connections.ts';
 import { ConnectionError } from './errors.ts';
-import type { RawLogQuery } from './types.ts';
+import type { RawLogQuery, RawPlanLogQuery } from './types.ts';
 
 /** @throws ConnectionError when the connection breaks in the middle */
 export async function* rawLog(
   source: Source,
-  id: string,
-  { signal, ...query }: RawLogQuery & { signal?: AbortSignal },
+  path: string,
+  { signal, ...query }: (RawLogQuery | RawPlanLogQuery) & { signal?: AbortSignal },
 ): AsyncGenerator<Uint8Array, void> {
-  const url = urlOf(source.transport.url, `/v1/executions/${encodeURIComponent(id)}/logs`, query);
+  const url = urlOf(source.transport.url, path, query);
   const { end, reason } = yield* connection(source, { url, signal }, piecesOf);
   if (end === null) throw new ConnectionError(source.transport.url, reason);
 }

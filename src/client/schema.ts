@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 031b5773fce66d7820837df73893b24a3bebe70e81708eb685a367e6aeab7ad6.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 8fedd5b9fdefea7ec353f2883a4a8e1abf358329520a0169915617141045f50d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -617,7 +617,7 @@ export interface paths {
         };
         /**
          * Read or follow the logs of all steps of a plan
-         * @description Returns the output of all steps. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.
+         * @description Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.
          *
          *     Requires the scope `read`.
          */
@@ -6419,7 +6419,7 @@ export interface components {
             /** @description Position at the end. */
             cursor: string;
         };
-        /** @description A piece of output of a step. */
+        /** @description A piece of output of a step; with `q` or `regex` a line. */
         PlanLogRecord: {
             /** @description Name of the step. */
             step: string;
@@ -6443,6 +6443,8 @@ export interface components {
             base64?: string;
             /** @description Position after this record, for the parameter `cursor`. */
             cursor: string;
+            /** @description With `q` or `regex`: whether this line matches, or is context. Not in other logs. */
+            match?: boolean;
         };
         /** @description The end of the log of a plan. */
         PlanLogEnd: {
@@ -8281,7 +8283,7 @@ export interface operations {
                 tail?: number;
                 /** @description Only lines that contain this text, in lower or upper case. For `text` and `ndjson`. */
                 q?: string;
-                /** @description Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false` and a `cursor` to continue at. */
+                /** @description Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false`; the end of the log of an execution has a `cursor` to continue at. */
                 regex?: string;
                 /** @description With `q` or `regex`: lines before and after each match. */
                 context?: number;
@@ -8806,6 +8808,12 @@ export interface operations {
                 follow?: boolean;
                 /** @description Only this step. */
                 step?: string;
+                /** @description Only lines that contain this text, in lower or upper case. For `text` and `ndjson`. */
+                q?: string;
+                /** @description Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false`; the end of the log of an execution has a `cursor` to continue at. */
+                regex?: string;
+                /** @description With `q` or `regex`: lines before and after each match. */
+                context?: number;
             };
             header?: {
                 /** @description Act for this user. Requires the scope `admin`. */

@@ -64,4 +64,6 @@ type OfLines = 'q' | 'regex' | 'context' | 'timestamps' | 'download';
 export type LogQuery = Omit<Query<'getExecutionLog'>, 'format' | 'follow' | OfLines>;
 /** A log as bytes, or the lines of it that match. */
 export type RawLogQuery = Query<'getExecutionLog'>;
-export type PlanLogQuery = Omit<Query<'getPlanLog'>, 'format' | 'follow'>;
+export type PlanLogQuery = Omit<Query<'getPlanLog'>, 'format' | 'follow' | OfLines>;
+/** The lines of the logs of a plan that match, as text or as lines of JSON. */
+export type RawPlanLogQuery = Query<'getPlanLog'>;

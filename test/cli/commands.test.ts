@@ -124,7 +124,7 @@ t.test('approvals are listed and decided, signals sent, plans redriven', async (
   const steps = [
     { name: 'go', kind: 'wait', approval: { message: 'Ship it?' } },
     { name: 'more', kind: 'wait', signal: { name: 'more' } },
-    { name: 'check', kind: 'exec', program: 'false' },
+    { name: 'check', kind: 'shell', command: 'echo looking >&2; false' },
   ];
   writeFileSync(file, JSON.stringify({ strategy: { type: 'serial' }, steps }));
   const plan = (await ok('plan', 'run', '--detach', file)).trim();
@@ -135,6 +135,9 @@ t.test('approvals are listed and decided, signals sent, plans redriven', async (
   t.match(await runHere(['reject', plan, 'go'], env), { code: 1 });
   await ok('plan', 'signal', plan, 'more', '--payload', '{"by": 1}');
   t.match(await runHere(['wait', plan], env), { code: 1 });
+  t.match(await ok('logs', plan, '--regex', '^lo+king$', '--stream', 'stderr'), '[check] looking\n');
+  t.equal(await ok('logs', plan, '--search', 'looking', '--step', 'go'), '');
+  t.match(await runHere(['logs', plan, '--tail', '3'], env), { code: 64, err: /--step chooses a step/ });
   const again = (await ok('redrive', '--detach', plan)).trim();
   await runHere(['wait', again], env);
   t.match(await json('show', again), { status: 'failed' });

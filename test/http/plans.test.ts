@@ -269,6 +269,29 @@ t.test('plans', async (t) => {
       { step: 'b', stream: 'stdout', text: 'no end' },
       { end: true, complete: true, steps: 1, stdout_bytes: 6 },
     ]);
+    const search = async (query: string) =>
+      (await world.call<string>('GET', `/v1/plans/${body.id}/logs?${query}`)).text;
+    t.equal(await search('q=NO'), '[b] no end\n');
+    const found = await search('regex=%5E(second%7Cround%20%5Cd)%24&follow=true');
+    t.same(found.split('\n').sort(), ['', '[a] second', '[loop/loop[0]] round 0', '[loop/loop[1]] round 1']);
+    t.equal(await search('q=second&context=1&step=a&stream=stderr'), '[a] second\n');
+    const near = (await search('q=first&context=1&step=a&format=ndjson')).split('\n').slice(0, 2);
+    t.match(
+      near.map((line) => JSON.parse(line) as object),
+      [
+        { step: 'a', text: 'first\n', match: true },
+        { step: 'a', text: 'second\n', match: false },
+      ],
+    );
+    for (const [query, field] of [
+      ['q=a&regex=a', '?regex'],
+      ['regex=(', '?regex'],
+      ['context=1', '?context'],
+    ])
+      t.match(await world.call('GET', `/v1/plans/${body.id}/logs?${query}`), {
+        status: 400,
+        body: { errors: [{ field }] },
+      });
   });
 
   t.test(

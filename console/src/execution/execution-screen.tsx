@@ -17,6 +17,7 @@ import { CancelPhases } from './cancel-phases.tsx';
 import { Details } from './details.tsx';
 import { LastWords } from './last-words.tsx';
 import { LiveInput } from './live-input.tsx';
+import { RunProgress } from './run-progress.tsx';
 import { Timeline } from './timeline.tsx';
 import { useExecution } from './use-execution.ts';
 import { WaitPanel } from '../waits/wait-panel.tsx';
@@ -99,6 +100,7 @@ function Header({ execution }: { execution: Execution }) {
       {phase === 'canceling' || execution.cancel !== null ? (
         <CancelPhases execution={execution} now={now} />
       ) : null}
+      {execution.progress !== null && <RunProgress of={execution.progress} now={now} />}
       <LastWords execution={execution} />
       <Timeline execution={execution} now={now} />
       <p className="facts">

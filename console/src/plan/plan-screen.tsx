@@ -17,6 +17,7 @@ import { StatusMark } from '../ui/status-mark.tsx';
 import { duration, plural, shortId } from '../words/format.ts';
 import { Gantt } from './gantt.tsx';
 import { PlanGraph } from './plan-graph.tsx';
+import { PlanSearch } from './plan-search.tsx';
 import { StepPanel } from './step-panel.tsx';
 import { planKey, usePlan } from './use-plan.ts';
 
@@ -45,6 +46,7 @@ function ShownPlan({ plan }: { plan: Plan }) {
   const now = useNow(plan.phase === 'done' ? null : TICK_MS);
   const [chosen, choose] = useQueryParam('step');
   const [only, setOnly] = useQueryParam('only');
+  const [searches, setSearches] = useState(false);
   const all = plan.steps ?? [];
   const steps = only === 'failed' ? all.filter(({ status }) => BAD.includes(status)) : all;
   const selected = all.find(({ name }) => name === chosen) ?? firstOf(all);
@@ -62,6 +64,9 @@ function ShownPlan({ plan }: { plan: Plan }) {
           <PlanGraph steps={all} shown={steps} selected={selected?.name ?? null} onSelect={choose} />
           <div className="gantt-tools">
             <h2>Steps over time</h2>
+            <Button look="quiet" icon="search" onClick={() => setSearches(true)}>
+              Search logs
+            </Button>
             <Button
               look="quiet"
               icon="filter"
@@ -75,6 +80,17 @@ function ShownPlan({ plan }: { plan: Plan }) {
         </div>
         {selected !== undefined && <StepPanel step={selected} />}
       </div>
+      {searches && (
+        <PlanSearch
+          id={plan.id}
+          onStep={(step) => {
+            // A step of a plan among the steps is shown there.
+            choose(step.split('/')[0] ?? step);
+            setSearches(false);
+          }}
+          onClose={() => setSearches(false)}
+        />
+      )}
     </div>
   );
 }
@@ -101,6 +117,12 @@ function PlanHeader({ plan, now }: { plan: Plan; now: number }) {
       <p className={`why tone-${status}`} aria-live="polite">
         {plan.error?.message ?? sentence(plan, took)}
       </p>
+      {phase !== 'done' && (
+        <p className="run-progress">
+          <progress max={1} value={progress} aria-label="Progress" />
+          <strong>{Math.round(progress * 100)} %</strong>
+        </p>
+      )}
       <Progress
         counts={counts}
         label={`${Math.round(progress * 100)} % of ${plural(counts.total, 'step')}`}

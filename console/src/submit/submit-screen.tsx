@@ -37,7 +37,9 @@ export function SubmitScreen() {
   if (before.error !== null) return <Failed error={before.error} />;
   if (from !== null && before.data === undefined) return <Loading what="the request" />;
   const kind = KINDS.find((one) => one === params.get('kind')) ?? 'shell';
-  return <Editor key={from} first={before.data?.spec ?? EXAMPLES[kind]} />;
+  const operation = params.get('operation');
+  const example = operation === null ? EXAMPLES[kind] : { kind: 'operation', name: operation };
+  return <Editor key={from ?? operation} first={before.data?.spec ?? example} />;
 }
 
 function Editor({ first }: { first: Fields }) {

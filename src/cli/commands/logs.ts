@@ -23,6 +23,7 @@ interface Flags {
   search?: string;
   regex?: string;
   context?: string;
+  step?: string;
 }
 
 const EXAMPLES = `
@@ -31,7 +32,8 @@ Examples:
   $ execd logs -f 01a1fc37          from the beginning, then what comes
   $ execd logs --tail 20 --stream stderr 01a1fc37
   $ execd logs --search error -C 2 @last
-  $ execd logs -t PLAN_ID           all steps of a plan, each line with its step
+  $ execd logs PLAN_ID              all steps of a plan, each line with its step
+  $ execd logs --regex 'time(d )?out' PLAN_ID
 `;
 
 export function logCommands(program: Command, session: Session, end: (code: number) => void): void {
@@ -48,6 +50,7 @@ export function logCommands(program: Command, session: Session, end: (code: numb
     .option('--search <text>', 'only lines that contain a text, in lower or upper case')
     .option('--regex <pattern>', 'only lines that match a regular expression (RE2)')
     .option('-C, --context <lines>', 'with --search or --regex: lines before and after each match')
+    .option('--step <name>', 'of a plan: one step only')
     .addHelpText('after', EXAMPLES)
     .action((id: string, flags: Flags) => logs(session, id, flags));
   program
@@ -70,12 +73,18 @@ async function logs(session: Session, text: string, flags: Flags): Promise<void>
   const { client, terminal, isJson } = session;
   const id = await session.idOf(text);
   const execution = await client.get(id);
-  if (isPlan(execution)) return planLogs(session, id, flags.follow === true);
   const { stream, follow = false, tail, since, attempt } = flags;
   if (stream !== undefined && stream !== 'stdout' && stream !== 'stderr')
     throw usage(`--stream is ${JSON.stringify(stream)}; it must be stdout or stderr.`);
+  const isOfPlan = isPlan(execution);
+  if (isOfPlan && [tail, since, attempt].some((one) => one !== undefined))
+    throw usage(
+      '--tail, --since and --attempt are for the log of an execution; --step chooses a step of a plan.',
+    );
+  if (!isOfPlan && flags.step !== undefined) throw usage('--step is for the log of a plan.');
   if (flags.search !== undefined || flags.regex !== undefined)
-    return search(session, id, { ...flags, stream, follow });
+    return search(session, id, { ...flags, stream, follow, isOfPlan });
+  if (isOfPlan) return planLogs(session, id, given({ follow, stream, step: flags.step }));
   const options: LogOptions = {
     follow,
     ...(stream === undefined ? {} : { stream }),
@@ -135,13 +144,22 @@ async function copyStream(
 async function search(
   { client, terminal, isJson }: Session,
   id: string,
-  flags: Omit<Flags, 'stream'> & { stream: 'stdout' | 'stderr' | undefined },
+  flags: Omit<Flags, 'stream'> & { stream: 'stdout' | 'stderr' | undefined; isOfPlan: boolean },
 ): Promise<void> {
   const { search: q, regex, context, stream, follow, attempt, since, tail, timestamps } = flags;
-  const query = {
+  const common = {
     ...given({ q, regex, stream, follow }),
-    ...(isJson ? { format: 'ndjson' as const } : given({ timestamps })),
+    ...(isJson ? { format: 'ndjson' as const } : {}),
     ...(context === undefined ? {} : { context: wholeNumber(context) }),
+  };
+  if (flags.isOfPlan) {
+    const found = client.plans.rawLog(id, { ...common, ...given({ step: flags.step }) });
+    for await (const bytes of found) await terminal.out.write(bytes);
+    return;
+  }
+  const query = {
+    ...common,
+    ...(isJson ? {} : given({ timestamps })),
     ...(tail === undefined ? {} : { tail: wholeNumber(tail) }),
     ...(since === undefined ? {} : { since: timeOf(since, wallNow()) }),
     ...(attempt === undefined ? {} : { attempt: wholeNumber(attempt) }),

@@ -1,6 +1,6 @@
 // `execd plan`: run, watch, check and draw plans; `execd redrive`.
 import type { Command } from 'commander';
-import { type Plan, type PlanRequest } from '../../client/index.ts';
+import { type Plan, type PlanLogOptions, type PlanRequest } from '../../client/index.ts';
 import { systemClock, wallNow } from '../../client/time.ts';
 import { begun, watched } from '../attach.ts';
 import { signalCommand } from './approvals.ts';
@@ -197,10 +197,10 @@ export async function showPlan({ terminal, client, isJson }: Session, id: string
 export async function planLogs(
   { terminal, client, isJson }: Session,
   id: string,
-  follow: boolean,
+  options: PlanLogOptions,
 ): Promise<void> {
   const open = new Map<string, { stream: 'stdout' | 'stderr'; step: string; text: Buffer }>();
-  for await (const { bytes, ...record } of client.plans.logs(id, { follow })) {
+  for await (const { bytes, ...record } of client.plans.logs(id, options)) {
     if (isJson) {
       await terminal.line(JSON.stringify(record));
       continue;

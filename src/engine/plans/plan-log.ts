@@ -9,12 +9,17 @@ import { MadeLogGone } from '../read/log-source.ts';
 import type { LogItem, LogQuery } from '../read/read-log.ts';
 import type { Waiters } from '../feed/waiters.ts';
 
-export interface PlanLogQuery {
+export interface PlanLogQuery<Shown extends Item> {
   stream: StreamName | 'all';
   follow: boolean;
   /** Null is all of them. */
   step: string | null;
+  /** What is shown of the log of each step: all of it, or what a search finds. */
+  shown: (items: AsyncIterable<LogItem>) => AsyncIterable<Shown>;
 }
+
+/** An item of a log, whatever it shows; the end has the totals. */
+export type Item = LogItem | { type: 'match' } | { type: 'gap' };
 
 export interface PlanLogEnd {
   type: 'end';
@@ -25,8 +30,8 @@ export interface PlanLogEnd {
   stdoutBytes: number;
   stderrBytes: number;
 }
-export type PlanLogItem =
-  | { type: 'record'; step: string; item: Extract<LogItem, { type: 'record' }> }
+export type PlanLogItem<Shown extends Item> =
+  | { type: 'record'; step: string; item: Exclude<Shown, { type: 'waiting' | 'end' }> }
   | Extract<LogItem, { type: 'waiting' }>
   | PlanLogEnd;
 
@@ -47,13 +52,13 @@ const AT_A_TIME = 64;
 /** A follower looks again after this time even if nobody woke it. */
 const RECHECK_MS = 30_000;
 
-export async function* readPlanLog(
+export async function* readPlanLog<Shown extends Item>(
   caller: Caller,
   planId: ExecutionId,
-  query: PlanLogQuery,
+  query: PlanLogQuery<Shown>,
   signal: AbortSignal,
   deps: PlanLogDeps,
-): AsyncGenerator<PlanLogItem, void, undefined> {
+): AsyncGenerator<PlanLogItem<Shown>, void, undefined> {
   const watch = deps.changes.watch(planId);
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
@@ -65,7 +70,7 @@ export async function* readPlanLog(
     stdoutBytes: 0,
     stderrBytes: 0,
   };
-  const readers = new Readers(query.follow ? AT_A_TIME : 1);
+  const readers = new Readers<Shown>(query.follow ? AT_A_TIME : 1);
   try {
     const seen = new Set<ExecutionId>();
     for (;;) {
@@ -80,16 +85,20 @@ export async function* readPlanLog(
           follow: query.follow,
           limitBytes: null,
         };
-        readers.add(step, () => deps.readLog(caller, executionId, logQuery, both).catch(withoutLog));
+        readers.add(step, async () => {
+          const items = await deps.readLog(caller, executionId, logQuery, both).catch(withoutLog);
+          return query.shown(items);
+        });
       }
       const news = isOver || !query.follow ? null : watch.next(RECHECK_MS, both);
       if (news !== null && readers.isIdle) yield { type: 'waiting' };
       for (;;) {
         const next = await readers.next(news);
         if (next === 'news' || next === null) break;
-        if (next.item.type === 'record') yield { type: 'record', step: next.step, item: next.item };
-        else if (next.item.type === 'end') addTo(end, next.item);
-        if (next.item.type !== 'record' && news !== null) yield { type: 'waiting' };
+        const { step, item } = next;
+        if (isEnd(item)) addTo(end, item);
+        else if (isShown(item)) yield { type: 'record', step, item };
+        if (!isShown(item) && news !== null) yield { type: 'waiting' };
       }
       if (news === null || !(await news)) {
         end.complete &&= isOver;
@@ -121,7 +130,14 @@ async function* withoutLog(error: unknown): AsyncGenerator<LogItem, void, undefi
   };
 }
 
-function addTo(end: PlanLogEnd, item: Extract<LogItem, { type: 'end' }>): void {
+type End = Extract<LogItem, { type: 'end' }>;
+const isEnd = (item: Item): item is End => item.type === 'end';
+
+function isShown<Shown extends Item>(item: Shown): item is Exclude<Shown, { type: 'waiting' | 'end' }> {
+  return item.type !== 'waiting' && item.type !== 'end';
+}
+
+function addTo(end: PlanLogEnd, item: End): void {
   end.complete &&= item.complete;
   end.records += item.records;
   end.stdoutBytes += item.stdoutBytes;
@@ -145,16 +161,16 @@ async function stepsOf(
   return found;
 }
 
-interface Read {
+interface Read<Shown> {
   step: string;
-  item: LogItem;
+  item: Shown;
 }
 
 /** Reads from many logs, a bounded number at a time: of each one item is held until it is taken. */
-class Readers {
+class Readers<Shown> {
   readonly #most: number;
-  readonly #waiting: { step: string; open: () => Promise<AsyncGenerator<LogItem, void, undefined>> }[] = [];
-  readonly #ready: { read: Read; taken: () => void }[] = [];
+  readonly #waiting: { step: string; open: () => Promise<AsyncIterable<Shown>> }[] = [];
+  readonly #ready: { read: Read<Shown>; taken: () => void }[] = [];
   #active = 0;
   #wake: (() => void) | null = null;
   #isClosed = false;
@@ -169,13 +185,13 @@ class Readers {
     return this.#active === 0;
   }
 
-  add(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): void {
+  add(step: string, open: () => Promise<AsyncIterable<Shown>>): void {
     this.#waiting.push({ step, open });
     this.#fill();
   }
 
   /** The next item; null when all have been read to their end; `news` when there is none before that comes. */
-  async next(news: Promise<unknown> | null): Promise<Read | 'news' | null> {
+  async next(news: Promise<unknown> | null): Promise<Read<Shown> | 'news' | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure.error;
       const ready = this.#ready.shift();
@@ -206,7 +222,7 @@ class Readers {
     }
   }
 
-  async #read(step: string, open: () => Promise<AsyncGenerator<LogItem, void, undefined>>): Promise<void> {
+  async #read(step: string, open: () => Promise<AsyncIterable<Shown>>): Promise<void> {
     try {
       for await (const item of await open()) {
         // To leave the loop closes the log.

@@ -25,7 +25,7 @@ import { stored } from '../refusals.ts';
 import type { AgainOptions, Redrive, Submission, Submitted } from '../accept/submission.ts';
 import { SharedThread } from '../shared-thread.ts';
 import type { Waiters } from '../feed/waiters.ts';
-import { type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
+import { type Item, type PlanLogItem, type PlanLogQuery, readPlanLog } from './plan-log.ts';
 import { type PlanResults, readResults } from './plan-results.ts';
 import { PlanRun, type PlanRunDeps } from './plan-run.ts';
 import type { LivePlan } from './prepare.ts';
@@ -270,12 +270,12 @@ export class Plans {
   }
 
   /** The logs of its steps; the last item is the end. */
-  readLog(
+  readLog<Shown extends Item>(
     caller: Caller,
     id: ExecutionId,
-    query: PlanLogQuery,
+    query: PlanLogQuery<Shown>,
     signal: AbortSignal,
-  ): AsyncGenerator<PlanLogItem, void, undefined> {
+  ): AsyncGenerator<PlanLogItem<Shown>, void, undefined> {
     const { store, changes, queries } = this.#deps;
     return readPlanLog(caller, id, query, signal, {
       ...{ store, changes },

@@ -87,21 +87,21 @@ const logEnd = z
   })
   .describe('The end of a log.');
 
+const found = {
+  match: z
+    .boolean()
+    .optional()
+    .describe('With `q` or `regex`: whether this line matches, or is context. Not in other logs.'),
+};
 const logRecord = z
-  .strictObject({
-    ...piece,
-    match: z
-      .boolean()
-      .optional()
-      .describe('With `q` or `regex`: whether this line matches, or is context. Not in other logs.'),
-  })
+  .strictObject({ ...piece, ...found })
   .describe('A piece of output; with `q` or `regex` a line.');
 const outputEvent = z
   .strictObject({ execution_id: z.string().describe('The execution.'), ...piece })
   .describe('A piece of output in a stream of events: the data of a message `output`.');
 const planLogRecord = z
-  .strictObject({ step: z.string().describe('Name of the step.'), ...piece })
-  .describe('A piece of output of a step.');
+  .strictObject({ step: z.string().describe('Name of the step.'), ...piece, ...found })
+  .describe('A piece of output of a step; with `q` or `regex` a line.');
 const planLogEnd = z
   .strictObject({
     end: z.literal(true).describe('Always true: this is the last object.'),

@@ -29,9 +29,7 @@ export async function* formatted(
       if (format === 'text') yield { bytes: decoder.decode() };
       yield { end };
     } else if (format === 'ndjson') {
-      const wire =
-        item.type === 'match' ? { ...toRecordWire(item.item), match: item.isMatch } : toRecordWire(item);
-      yield { bytes: `${JSON.stringify(wire)}\n` };
+      yield { bytes: `${JSON.stringify(toFoundWire(item))}\n` };
     } else {
       const { record } = item.type === 'match' ? item.item : item;
       if (format === 'raw') yield { bytes: record.bytes };
@@ -47,6 +45,9 @@ function lineOf({ bytes, time }: RecordOf, timestamps: boolean): string {
   return `${timestamps ? `${isoTime(time)} ` : ''}${text}${text.endsWith('\n') ? '' : '\n'}`;
 }
 type RecordOf = (LogItem & { type: 'record' })['record'];
+
+export const toFoundWire = (item: Extract<Found, { type: 'record' | 'match' }>): object =>
+  item.type === 'match' ? { ...toRecordWire(item.item), match: item.isMatch } : toRecordWire(item);
 
 export function toRecordWire({ attempt, record, cursor }: LogItem & { type: 'record' }): object {
   const { seq, stream, time, bytes } = record;

@@ -1,6 +1,7 @@
 // Queries of logs.
 import { z } from 'zod';
 import { digits, flag, instant } from '../edge/query.ts';
+import { searchQuery } from '../edge/search-query.ts';
 
 /** Where to go on reading a log: attempt and offset. */
 export const LOG_CURSOR = /^\d{1,7}\.\d{1,15}$/;
@@ -29,21 +30,7 @@ export const logsQuery = z.strictObject({
     .describe('Continue after this position: the `cursor` of the last record that you have.'),
   since: instant.optional().describe('Only output that was written at or after this time.'),
   tail: digits(0, 10_000_000, 'Only the last lines of the last attempt.').optional(),
-  q: z
-    .string()
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe('Only lines that contain this text, in lower or upper case. For `text` and `ndjson`.'),
-  regex: z
-    .string()
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe(
-      'Only lines that match this regular expression of RE2. For `text` and `ndjson`. A search that takes too long ends with `complete: false` and a `cursor` to continue at.',
-    ),
-  context: digits(0, 100, 'With `q` or `regex`: lines before and after each match.').default(0),
+  ...searchQuery,
   timestamps: flag().default(false).describe('With `text`: begin each line with the time of its beginning.'),
   download: flag()
     .default(false)

@@ -4,17 +4,11 @@ import { RE2JS, RE2JSException } from 're2js';
 import { RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { LogItem } from '../../engine/engine.ts';
-import type { RecordItem } from './log-lines.ts';
+import type { SearchQuery } from '../edge/search-query.ts';
+import { linesOf, type RecordItem } from './log-lines.ts';
 
 /** A line of an answer; null for a gap between lines that are not neighbours. */
 export type Found = LogItem | { type: 'match'; item: RecordItem; isMatch: boolean } | { type: 'gap' };
-
-export interface Search {
-  q?: string | undefined;
-  regex?: string | undefined;
-  /** Lines before and after each match. */
-  context: number;
-}
 
 type Matches = (line: string) => boolean;
 
@@ -26,7 +20,7 @@ const SLICE_MS = 20;
 const MOST_HELD = 1024 * 1024;
 
 /** @throws RefusedError `validation` when the pattern cannot be used */
-export function matcherOf({ q, regex }: Search): Matches {
+function matcherOf({ q, regex }: SearchQuery): Matches {
   if (regex === undefined) {
     const wanted = (q ?? '').toLowerCase();
     return (line) => line.toLowerCase().includes(wanted);
@@ -41,17 +35,25 @@ export function matcherOf({ q, regex }: Search): Matches {
   }
 }
 
-/** The lines that match, each with its context. */
-export async function* found(
+/**
+ * A search: the lines of a log that match, each with its context. Several logs may go through it, which share its time.
+ *
+ * @throws RefusedError `validation` when the pattern cannot be used
+ */
+export function searchOf(
+  query: SearchQuery,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+): (items: AsyncIterable<LogItem>) => AsyncGenerator<Found> {
+  const matches = matcherOf(query);
+  const turn = new Turn(clock);
+  return (items) => found(linesOf(items), { matches, context: query.context, turn });
+}
+
+async function* found(
   lines: AsyncIterable<LogItem>,
-  {
-    matches,
-    context,
-    clock,
-  }: { matches: Matches; context: number; clock: Pick<Clock, 'monotonic' | 'sleep'> },
+  { matches, context, turn }: { matches: Matches; context: number; turn: Turn },
 ): AsyncGenerator<Found> {
   const decoder = new TextDecoder();
-  const turn = new Turn(clock);
   const before = new Before(context);
   let after = 0;
   let hasShown = false;

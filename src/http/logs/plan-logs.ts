@@ -6,7 +6,9 @@ import { type PlanLogsQuery, planLogsQuery } from '../plans/plan-schemas.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
 import { NOTHING_YET, type Piece, pump, sendHead } from '../edge/pump.ts';
-import { toRecordWire } from './log-formats.ts';
+import { checkQuery, isSearch, searchProblems } from '../edge/search-query.ts';
+import { toFoundWire } from './log-formats.ts';
+import { type Found, searchOf } from './log-search.ts';
 import type { z } from 'zod';
 import { clientGone } from '../edge/client-gone.ts';
 
@@ -18,7 +20,7 @@ export function planLogRoutes(
   app: FastifyInstance,
   options: { engine: Engine; clock: Clock; log: Log },
 ): void {
-  const { engine } = options;
+  const { engine, clock } = options;
   app.route<{ Params: z.infer<typeof idParams>; Querystring: PlanLogsQuery }>({
     method: 'GET',
     url: '/v1/plans/:id/logs',
@@ -27,7 +29,7 @@ export function planLogRoutes(
       operationId: 'getPlanLog',
       summary: 'Read or follow the logs of all steps of a plan',
       description:
-        'Returns the output of all steps. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.',
+        'Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.',
       tags: ['plans'],
       params: idParams,
       querystring: planLogsQuery,
@@ -44,9 +46,11 @@ export function planLogRoutes(
     },
     async handler(request, reply) {
       const { params, query, caller } = request;
+      checkQuery(searchProblems(query));
+      const shown = isSearch(query) ? searchOf(query, clock) : (items: AsyncIterable<Found>) => items;
       await engine.plans.own(caller, params.id);
       const isHead = request.method === 'HEAD';
-      const logQuery = { stream: query.stream, follow: query.follow, step: query.step ?? null };
+      const logQuery = { stream: query.stream, follow: query.follow, step: query.step ?? null, shown };
       const hasTrailer = !isHead && request.raw.httpVersion !== '1.0';
       const head = {
         'content-type': CONTENT_TYPES[query.format],
@@ -61,7 +65,7 @@ export function planLogRoutes(
 }
 
 async function* formatted(
-  items: AsyncIterable<PlanLogItem>,
+  items: AsyncIterable<PlanLogItem<Found>>,
   format: PlanLogsQuery['format'],
 ): AsyncGenerator<Piece> {
   const lines = new Lines();
@@ -76,8 +80,14 @@ async function* formatted(
       });
       if (format === 'ndjson') yield { bytes: `${end}\n` };
       yield { end };
+    } else if (one.item.type === 'gap') {
+      if (format === 'text') yield { bytes: '--\n' };
     } else if (format === 'ndjson') {
-      yield { bytes: `${JSON.stringify({ step: one.step, ...toRecordWire(one.item) })}\n` };
+      yield { bytes: `${JSON.stringify({ step: one.step, ...toFoundWire(one.item) })}\n` };
+    } else if (one.item.type === 'match') {
+      // The last line of a log may have no end.
+      const { stream, bytes } = one.item.item.record;
+      yield { bytes: lines.take(one.step, stream, bytes) + lines.rest() };
     } else {
       const { stream, bytes } = one.item.record;
       yield { bytes: lines.take(one.step, stream, bytes) };
@@ -110,8 +120,8 @@ class Lines {
 
   /** Lines that have no end. */
   rest(): string {
-    return [...this.#open.values()]
-      .map(({ step, text }) => (text === '' ? '' : `[${step}] ${text}\n`))
-      .join('');
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    return open.map(({ step, text }) => (text === '' ? '' : `[${step}] ${text}\n`)).join('');
   }
 }

@@ -10,12 +10,13 @@ import { afterFirst, type Piece, pump, sendHead } from '../edge/pump.ts';
 import { streamed } from '../events/event-schemas.ts';
 import { LOG_CURSOR, type LogsQuery, logsQuery } from './log-schemas.ts';
 import { idParams } from '../edge/schemas.ts';
+import { checkQuery, isSearch, searchProblems } from '../edge/search-query.ts';
 import { frameOf, type SseClients } from '../edge/sse.ts';
 import { notStreamed, resumeHeader, stream } from '../events/routes.ts';
 import type { z } from 'zod';
 import { cursorText, formatted, toEndWire, toRecordWire, withWholeCharacters } from './log-formats.ts';
 import { linesOf } from './log-lines.ts';
-import { type Found, found, matcherOf } from './log-search.ts';
+import { type Found, searchOf } from './log-search.ts';
 import { clientGone } from '../edge/client-gone.ts';
 
 export interface LogRoutesOptions {
@@ -187,15 +188,14 @@ interface LogsRoute {
 type LogsRequest = FastifyRequest<LogsRoute>;
 
 /** @throws RefusedError when lines are asked for in a form that has none, or two searches at once */
-function checkLineQuery({ format, q, regex, context, timestamps, download }: LogsQuery): void {
-  const isSearch = q !== undefined || regex !== undefined;
-  const problems: [string, string, boolean][] = [
-    ['?regex', 'must be left out if q is given', q !== undefined && regex !== undefined],
-    ['?context', 'requires q or regex', context > 0 && !isSearch],
+function checkLineQuery(query: LogsQuery): void {
+  const { format, timestamps, download } = query;
+  checkQuery([
+    ...searchProblems(query),
     [
       '?format',
       'must be text or ndjson if q or regex is given',
-      isSearch && (format === 'raw' || format === 'sse'),
+      isSearch(query) && (format === 'raw' || format === 'sse'),
     ],
     [
       '?timestamps',
@@ -203,19 +203,13 @@ function checkLineQuery({ format, q, regex, context, timestamps, download }: Log
       timestamps && format !== 'text',
     ],
     ['?download', 'must be left out with format=sse', download && format === 'sse'],
-  ];
-  const fields = problems.filter(([, , isWrong]) => isWrong).map(([field, message]) => ({ field, message }));
-  const [first] = fields;
-  if (first !== undefined)
-    throw new RefusedError('validation', `${first.field}: ${first.message}`, { fields });
+  ]);
 }
 
 /** What of the log is asked for: all of it, its lines, or those that match. */
 function toSearch(query: LogsQuery, clock: Clock): (items: AsyncIterable<LogItem>) => AsyncIterable<Found> {
-  const { q, regex, context, timestamps } = query;
-  if (q === undefined && regex === undefined) return timestamps ? linesOf : (items) => items;
-  const matches = matcherOf({ q, regex, context });
-  return (items) => found(linesOf(items), { matches, context, clock });
+  if (!isSearch(query)) return query.timestamps ? linesOf : (items) => items;
+  return searchOf(query, clock);
 }
 
 function toLogQuery(query: LogsQuery): LogQuery {

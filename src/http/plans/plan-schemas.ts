@@ -9,6 +9,7 @@ import { KINDS } from '../../domain/kinds.ts';
 import { type SpecLimits, type SpecParts } from '../../domain/spec/spec.ts';
 import { byKind } from '../edge/kinds.ts';
 import { flag, digits } from '../edge/query.ts';
+import { searchQuery } from '../edge/search-query.ts';
 import { cancelShown, labelsShown, nextCursor, scheduleShown, status } from '../edge/words.ts';
 import { filterShape, CURSOR, wait, time, count, ms } from '../edge/schemas.ts';
 
@@ -165,6 +166,7 @@ export const planLogsQuery = z.strictObject({
     .describe('`text`: lines with the name of the step. `ndjson`: one JSON object for each piece.'),
   follow: flag().default(false).describe('Continue until the end, while output is being written.'),
   step: z.string().min(1).max(200).optional().describe('Only this step.'),
+  ...searchQuery,
 });
 export type PlanLogsQuery = z.infer<typeof planLogsQuery>;
 
