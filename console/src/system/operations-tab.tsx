@@ -21,7 +21,7 @@ const EXAMPLE = {
     required: ['name'],
     additionalProperties: false,
   },
-  run: { kind: 'exec', program: 'echo', args: ['hello', '{name}'] },
+  run: { kind: 'exec', program: 'echo', args: ['hello', '{{name}}'] },
 };
 const VERSION_CHARS = 12;
 
