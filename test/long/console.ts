@@ -11,6 +11,7 @@ import { until } from '../helpers/processes.ts';
 import { DESKTOP, linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
 import { fill, PLAN, type Shown } from './console/data.ts';
 import { LATER_PARTS } from './console/later-parts.ts';
+import { SYSTEM_PARTS } from './console/system-parts.ts';
 import { closed, type Part, type World } from './console/world.ts';
 import { check, finish, freePort, megabytes, scratch, startServer } from './support.ts';
 
@@ -441,6 +442,7 @@ const PARTS: Record<string, Part> = {
   },
   // Last: they decide what the screens above have to show.
   ...LATER_PARTS,
+  ...SYSTEM_PARTS,
 };
 
 /** Every screen, and what is there when it is ready. */
@@ -463,6 +465,9 @@ function pagesOf({ failed, running, plan, waiting, files, schedule }: Shown): [s
     [`/executions/${failed}?tab=why`, '.why-tab'],
     ['/system?tab=pauses', '.pause-form'],
     ['/system?tab=usage', 'tbody tr'],
+    ['/system?tab=operations', '.tab-tools'],
+    ['/system?tab=webhooks', '.tab-tools'],
+    ['/system?tab=runners', 'tbody tr'],
     ['/submit', '.verdict'],
     ['/submit?kind=plan', '.verdict'],
     ['/system', '.plot canvas'],
@@ -494,4 +499,6 @@ if (browser === null) {
   await browser.close();
   await server.kill();
   finish();
+  // A part that has failed leaves its own servers: they end with this process.
+  process.exit();
 }

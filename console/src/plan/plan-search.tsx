@@ -92,9 +92,9 @@ function Found({ of: { lines, isCut, isComplete }, onStep }: { of: Finds; onStep
             key={`${step} ${attempt} ${stream} ${cursor}`}
             className={stream === 'stderr' ? 'is-stderr' : ''}
           >
-            <button type="button" className="link" onClick={() => onStep(step)}>
+            <Button look="quiet" onClick={() => onStep(step)}>
               {step}
-            </button>
+            </Button>
             <time dateTime={time}>{timeOfDay(time)}</time>
             <code>{text.slice(0, MOST_CHARS).trimEnd()}</code>
           </li>

@@ -82,7 +82,10 @@ export function WebhookPreview({ of: { id, url }, onClose }: { of: Webhook; onCl
               {data.sent ? (
                 <span className="tag tone-completed">would be sent</span>
               ) : (
-                <span className="tag tone-cancelled">would be skipped: `when` is false</span>
+                <>
+                  <span className="tag tone-cancelled">would be skipped</span>{' '}
+                  <span className="hint">its condition is false</span>
+                </>
               )}
             </p>
             <pre className="preview-message" tabIndex={0}>
