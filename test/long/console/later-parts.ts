@@ -164,20 +164,23 @@ export const LATER_PARTS: Record<string, Part> = {
     });
     const tab = await open(`/executions/${id}`);
     const { page } = tab;
-    await page.getByLabel('A line for its input').fill('12');
+    await page.getByPlaceholder('Type a line of input').fill('12');
     await page.keyboard.press('Enter');
     await page.getByText('12 squared is 144').first().waitFor();
     check(true, 'a line reaches the command');
     await page.getByRole('button', { name: 'Signal' }).click();
     await page.getByRole('button', { name: /^SIGHUP/ }).click();
-    await page.getByLabel('A line for its input').fill('3');
+    await page.getByPlaceholder('Type a line of input').fill('3');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await page.getByText('reloaded').first().waitFor();
     check(true, 'and a signal');
     await page.getByRole('button', { name: 'End of input' }).click();
     await page.getByText('bye').first().waitFor();
     await page.locator('.top .status', { hasText: 'completed' }).waitFor();
-    check((await page.getByLabel('A line for its input').count()) === 0, 'what has ended takes no input');
+    check(
+      (await page.getByPlaceholder('Type a line of input').count()) === 0,
+      'what has ended takes no input',
+    );
     await closed(tab, 'input');
   },
 

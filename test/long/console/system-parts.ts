@@ -9,8 +9,8 @@ export const SYSTEM_PARTS: Record<string, Part> = {
     const { page } = tab;
     await page.getByText('There is no operation').waitFor();
     await page.getByRole('button', { name: 'New operation' }).click();
-    await page.getByLabel('Name').fill('greet');
-    const definition = page.getByLabel('Definition');
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('greet');
+    const definition = page.getByRole('textbox', { name: /^Definition/ });
     const example = await definition.inputValue();
     await definition.fill(example.slice(0, -1));
     await page.getByText(/^Line \d+, column/).waitFor();
@@ -52,7 +52,7 @@ export const SYSTEM_PARTS: Record<string, Part> = {
     await page.getByRole('button', { name: 'New webhook' }).click();
     await page.getByLabel('Receiver').fill('https://hooks.example.com/one');
     await page.getByLabel('Only when').fill('failures >=');
-    await page.getByLabel('Message').selectOption('slack');
+    await page.getByLabel('Message', { exact: true }).selectOption('slack');
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('dialog').getByRole('alert').waitFor();
     await page.getByLabel('Only when').fill('failures >= 3');
