@@ -28,6 +28,13 @@ const NAMED = 20;
 const MOST_SEEN = 200_000;
 const MOST_DEPTH = 64;
 const PIECE = 256 * 1024;
+/** Files that are taken in at once: each waits for the disk, and the disk writes what waits together. */
+const AT_ONCE = 8;
+
+interface Taken {
+  blob: { digest: string; size: number };
+  mode: number;
+}
 
 export interface PrivateFilesOptions {
   blobs: Pick<Blobs, 'put' | 'read'>;
@@ -63,7 +70,11 @@ export class FilePrivateFiles implements PrivateFiles {
     const root = await realpath(dir);
     const result: Collected = { files: [], problems: [], left: { count: 0, bytes: 0, paths: [] } };
     const matched = new Set<string>();
-    let bytes = 0;
+    // In the order of the walk, whichever is taken in first.
+    const taken: { path: string; what: Taken | string }[] = [];
+    const room = { bytes: wanted.most.bytes };
+    const underWay = new Set<Promise<void>>();
+    let count = 0;
     for await (const entry of walk(root, result.problems)) {
       const pattern = wanted.patterns.find((one) => isWanted(entry.path, one));
       if (pattern !== undefined) matched.add(pattern);
@@ -72,20 +83,30 @@ export class FilePrivateFiles implements PrivateFiles {
           await this.#leave(root, entry.path, result);
         continue;
       }
-      if (result.files.length >= wanted.most.files) {
+      // One that is under way may yet turn out not to be kept.
+      if (count >= wanted.most.files) await Promise.all(underWay);
+      if (count >= wanted.most.files) {
         result.problems.push({
           path: entry.path,
           reason: `there are more than ${wanted.most.files} artifacts`,
         });
         break;
       }
-      const taken = await this.#take(root, entry, { ...wanted, most: wanted.most.bytes - bytes });
-      if (typeof taken === 'string') result.problems.push({ path: entry.path, reason: taken });
-      else {
-        bytes += taken.blob.size;
-        result.files.push({ path: entry.path, ...taken });
-      }
+      const one: (typeof taken)[number] = { path: entry.path, what: '' };
+      taken.push(one);
+      count += 1;
+      const work = this.#take(root, entry, { ...wanted, room }).then((what) => {
+        one.what = what;
+        if (typeof what === 'string') count -= 1;
+        underWay.delete(work);
+      });
+      underWay.add(work);
+      if (underWay.size >= AT_ONCE) await Promise.race(underWay);
     }
+    await Promise.all(underWay);
+    for (const { path, what } of taken)
+      if (typeof what === 'string') result.problems.push({ path, reason: what });
+      else result.files.push({ path, ...what });
     for (const pattern of wanted.patterns)
       if (!matched.has(pattern)) result.problems.push({ path: pattern, reason: 'nothing matches it' });
     return result;
@@ -95,9 +116,10 @@ export class FilePrivateFiles implements PrivateFiles {
   async #take(
     root: string,
     { path, isFile }: Entry,
-    { most, reserve, hold }: { most: number; reserve: Wanted['reserve']; hold: Hold },
-  ): Promise<{ blob: { digest: string; size: number }; mode: number } | string> {
+    { room, reserve, hold }: { room: { bytes: number }; reserve: Wanted['reserve']; hold: Hold },
+  ): Promise<Taken | string> {
     if (!isFile) return 'it is not a plain file';
+    let reserved = 0;
     let file: FileHandle;
     try {
       file = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -110,20 +132,24 @@ export class FilePrivateFiles implements PrivateFiles {
       if ((await readlink(`/proc/self/fd/${file.fd}`)) !== join(root, path)) return 'it was moved';
       const { isOfCommands, blobs } = this.#options;
       if (isOfCommands !== null && !isOfCommands(before.uid)) return 'it belongs to another user';
-      if (before.size > most) return tooLarge(before.size, most);
-      const room = await reserve(before.size);
-      if (before.size > room) return tooLarge(before.size, room);
+      if (before.size > room.bytes) return tooLarge(before.size, room.bytes);
+      reserved = before.size;
+      room.bytes -= reserved;
+      const left = await reserve(before.size);
+      if (before.size > left) return tooLarge(before.size, left);
       const blob = await blobs.put(pieces(file), before.size, hold);
       const after = await file.stat();
       if (blob.size !== before.size || after.mtimeMs !== before.mtimeMs)
         return 'it changed while execd read it';
+      reserved = 0;
       return { blob, mode: before.mode & 0o777 };
     } catch (error) {
       if (error instanceof TooLargeError) return 'it changed while execd read it';
       const { code, message } = error as NodeJS.ErrnoException;
       return `execd cannot keep it (${code ?? message})`;
     } finally {
-      await file.close();
+      room.bytes += reserved;
+      await file.close().catch(() => undefined);
     }
   }
 
