@@ -224,7 +224,7 @@ async function dueAtOnce(server: Server): Promise<void> {
     }),
   );
   const isRight = ends.every(({ status, fires }) => status === 'completed' && fires === 1);
-  const started = ends.map(({ timestamps }) => Date.parse(timestamps.started_at)).sort((a, b) => a - b);
+  const started = ends.map(({ timestamps }) => Date.parse(timestamps.started)).sort((a, b) => a - b);
   const [earliest, last] = [started[0] as number, started.at(-1) as number];
   check(isRight && new Set(ends.map(({ id }) => id)).size === SCHEDULES, 'each of them has run once');
   check(earliest >= due, 'none of them early');
@@ -237,7 +237,7 @@ interface OfSchedule {
   id: string;
   status: string;
   phase: string;
-  timestamps: { started_at: string };
+  timestamps: { started: string };
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
