@@ -515,6 +515,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
       ? null
       : new Leases({
           ...{ commit, clock, log: ofComponent(log, 'store'), leaseMs },
+          holds: (until, graceMs) => runner.lease(until, graceMs),
           lost: () => parts.life.lose(),
           takeOver: () => parts.life.takeOver(),
         });

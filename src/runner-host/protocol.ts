@@ -231,7 +231,30 @@ export interface Resize {
   rows: number;
 }
 
-export type ToHost = Hello | Start | Stop | Deadline | Sweep | Hide | Ping | Input | SendSignal | Resize;
+/**
+ * How long what the host runs may go on. Afterwards others may do the same work, so that the host ends it, whatever has
+ * become of the server. Each one takes the place of the one before; without any, there is no end.
+ */
+export interface Lease {
+  type: 'lease';
+  /** Milliseconds of CLOCK_MONOTONIC, which all processes of a machine have in common. */
+  until: number;
+  /** From then on until SIGKILL, at most. */
+  graceMs: number;
+}
+
+export type ToHost =
+  | Hello
+  | Start
+  | Stop
+  | Deadline
+  | Sweep
+  | Hide
+  | Ping
+  | Input
+  | SendSignal
+  | Resize
+  | Lease;
 
 export interface Ready {
   type: 'ready';
@@ -588,6 +611,7 @@ const FRAMES = [
   fields<Input>(0x08, 'input', { ref: u32, data: bytes, isLast: bool }),
   fields<SendSignal>(0x09, 'signal', { ref: u32, signal: oneOf(SIGNALS), scope: oneOf(STOP_SCOPES) }),
   fields<Resize>(0x0a, 'resize', { ref: u32, cols: u32, rows: u32 }),
+  fields<Lease>(0x0b, 'lease', { until: i64, graceMs: u32 }),
   fields<Ready>(0x81, 'ready', { name: string, pid: u32 }),
   fields<Started>(0x82, 'started', { ref: u32, pid: u32, at: i64 }),
   fields<StartFailed>(0x83, 'start_failed', { ref: u32, reason: oneOf(START_FAILURES), message: string }),

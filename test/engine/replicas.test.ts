@@ -292,6 +292,16 @@ t.test('what a replica held is taken over when its lease is over, and not before
   await heard('its step waits', async () => (await worker.store.steps(plan.id)).length === 1);
   t.same([await worker.engine.leads(), await front.engine.leads()], [true, false]);
 
+  const { clock } = worker;
+  await heard(
+    'the host has been told how long it may run',
+    () => (worker.runner.leased?.until ?? 0) > clock.monotonic(),
+  );
+  const leasedBefore = front.runner.leased;
+  t.ok(
+    (leasedBefore?.until ?? Infinity) + (leasedBefore?.graceMs ?? 0) < clock.monotonic() + LEASE_MS,
+    'less than the lease',
+  );
   isCut = true;
   for (let i = 0; i < 12; i++) {
     await worker.clock.advance(LEASE_MS / 6);
@@ -299,6 +309,8 @@ t.test('what a replica held is taken over when its lease is over, and not before
     await worker.store.commit([]);
   }
   t.match(front.engine.health().intake, /shutting down/, 'whoever cannot renew its lease stops');
+  t.same(front.runner.leased, leasedBefore, 'nor does its host get more time');
+  t.ok((worker.runner.leased?.until ?? 0) > clock.monotonic(), 'that of the other one does');
   begun.end();
   attempt.end();
   await heard('the step runs', () => worker.runner.live.length === 1);

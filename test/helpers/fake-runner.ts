@@ -35,6 +35,8 @@ export interface FakeRunner extends Omit<Runner, 'run'> {
   /** How many were live at the same time, at most. */
   most: number;
   swept: AttemptName[];
+  /** How long what it runs may go on; null: without an end. */
+  leased: { until: number; graceMs: number } | null;
   /** Called with each new attempt. */
   onRun: (attempt: FakeAttempt) => void;
 }
@@ -44,10 +46,12 @@ export function fakeRunner(): FakeRunner {
     live: [],
     most: 0,
     swept: [],
+    leased: null,
     onRun: () => undefined,
     start: async () => undefined,
     discard: () => undefined,
     stop: async () => undefined,
+    lease: (until, graceMs) => void (runner.leased = { until, graceMs }),
     status: (): RunnerStatus => ({
       name: 'fake',
       pid: 1,

@@ -313,6 +313,7 @@ export function hostContract(t: Test, command: readonly [string, ...string[]], t
   disks(t, greeted);
   endings(t, greeted, command);
   live(t, greeted);
+  leases(t, greeted);
 }
 
 /** The host that the tests share; one of its own for a test that says what is to be different, or that ends it. */
@@ -1401,6 +1402,64 @@ function drains(t: Test, greeted: Greeted): void {
       limits: { processes: 8 },
     });
     t.match(end, { cause: 'exited', exitCode: 6, forced: true, survivors: 0, outputLost: true });
+  });
+}
+
+/** The clock that a server and its host have in common, milliseconds. */
+const monotonicMs = () => Math.floor(Number(process.hrtime.bigint()) / 1e6);
+const FAR_MS = 3_600_000;
+
+function leases(t: Test, greeted: Greeted): void {
+  t.test('what runs ends when the lease of its server is over, and nothing starts any more', async (t) => {
+    const host = await greeted(t, OWN);
+    host.write(raw.lease(monotonicMs() + FAR_MS, 0));
+    const polite = host.start('trap "echo told; exit 3" TERM; echo up; while :; do sleep 0.05; done');
+    const deaf = host.start('trap "" TERM; setsid sleep 100 & echo up; while :; do sleep 0.05; done', {
+      graceMs: FAR_MS,
+    });
+    // Its server waits for it, with a grace that others would not wait for.
+    const stopped = host.start('trap "" INT; echo up; while :; do sleep 0.05; done', {
+      stopSignal: 'SIGINT',
+    });
+    for (const ref of [polite, deaf, stopped]) await host.next('growth', (reply) => reply.ref === ref);
+    host.write(raw.stop(stopped, 'cancelled', FAR_MS));
+    host.write(raw.ping(1));
+    await host.next('pong');
+    t.equal(host.left('exited'), 0, 'while it lasts, nothing ends');
+    // The host hears nothing more of its server than this.
+    host.write(raw.lease(monotonicMs() + 1, 2000));
+    t.match(await host.exited(polite), { cause: 'shutdown', isStarted: true, exitCode: 3, forced: false });
+    t.match(host.log(polite), 'told');
+    t.match(await host.exited(deaf), { cause: 'shutdown', signal: 'SIGKILL', forced: true, survivors: 0 });
+    t.match(await host.exited(stopped), { cause: 'cancelled', forced: true, survivors: 0 });
+    t.same(withEnvironment(`${host.instance}/run/`), []);
+    const late = host.start(`touch ${host.dir}/executed`);
+    t.match(await host.exited(late), { cause: 'shutdown', isStarted: false });
+    t.notOk(existsSync(join(host.dir, 'executed')));
+    host.write(raw.lease(monotonicMs() + FAR_MS, 0));
+    t.match(
+      await host.run('exit 4'),
+      { cause: 'exited', exitCode: 4 },
+      'with another lease, all is as before',
+    );
+  });
+
+  t.test('a host that was frozen beyond the lease kills at once when it wakes', async (t) => {
+    const host = await greeted(t, OWN);
+    const ref = host.start('trap "" TERM; setsid sleep 100 & echo up; while :; do sleep 0.05; done', {
+      graceMs: FAR_MS,
+    });
+    await host.next('growth');
+    process.kill(host.pid, 'SIGSTOP');
+    await until('it is frozen', () => /\) T /.test(readFileSync(`/proc/${host.pid}/stat`, 'latin1')));
+    // What its server, frozen as well, had sent before: it lies in the pipe, and is over since.
+    host.write(raw.lease(monotonicMs() - FAR_MS, 60_000));
+    const late = host.start(`touch ${host.dir}/executed`);
+    process.kill(host.pid, 'SIGCONT');
+    t.match(await host.exited(ref), { cause: 'shutdown', signal: 'SIGKILL', forced: true, survivors: 0 });
+    t.match(await host.exited(late), { cause: 'shutdown', isStarted: false });
+    t.notOk(existsSync(join(host.dir, 'executed')));
+    t.same(withEnvironment(`${host.instance}/run/`), []);
   });
 }
 

@@ -126,6 +126,7 @@ export const raw = {
     rawFrame(0x09, Buffer.concat([u32(ref), u8(SIGNAL[signal]), u8(STOP_SCOPE[scope])])),
   resize: (ref: number, cols: number, rows: number) =>
     rawFrame(0x0a, Buffer.concat([u32(ref), u32(cols), u32(rows)])),
+  lease: (until: number, graceMs: number) => rawFrame(0x0b, Buffer.concat([i64(until), u32(graceMs)])),
 };
 
 class Cursor {

@@ -111,6 +111,35 @@ check(
     check(log === whole, `its log is followed at ${i}: ${log.length} bytes`);
 }
 
+// --------------------------------------------------------------------------- frozen longer than its lease
+{
+  // The second attempt looks whether the first one, which ignores SIGTERM, lives.
+  const proof = join(dir, 'proof');
+  const command = `if [ -e ${proof} ]; then
+      read pid < ${proof}; kill -0 $pid 2>/dev/null && echo beside it; echo again; exit 0
+    fi
+    trap '' TERM; sleep 1000 & echo $$ > ${proof}; while :; do sleep 0.1; done`;
+  const { id } = await any().submit({ ...specOf(0), kind: 'shell', command });
+  await until('it runs', () => existsSync(proof) && readFileSync(proof, 'utf8') !== '');
+  type Runners = { items: { name: string; slots: { process: { executions: string[] } } }[] };
+  const { items } = await any().call<Runners>('GET', '/v1/runners');
+  const at = items.find(({ slots }) => slots.process.executions.includes(id))?.name ?? '';
+  const i = Number(at.replace('replica-', ''));
+  const frozen = servers[i] as Server;
+  servers[i] = null;
+  process.kill(frozen.pid, 'SIGSTOP');
+  const end = await any().finished(id);
+  check(
+    end.status === 'completed' && end.attempts.length === 2,
+    `what ran at ${at}, which is frozen, was retried`,
+  );
+  const log = await (await fetch(`${any().url}/v1/executions/${id}/logs?format=raw`)).text();
+  check(log === 'again\n', `its first attempt had ended before the second began: ${JSON.stringify(log)}`);
+  process.kill(frozen.pid, 'SIGCONT');
+  await until('it ends by itself', () => frozen.hasEnded(), 60_000);
+  servers[i] = await startServer(envOf(i));
+}
+
 // ------------------------------------------------------------------------------------------ with faults
 const accepted: string[] = [];
 const load = inFlight(

@@ -57,6 +57,10 @@ static void hide(void *context, struct strings hidden) {
   for (uint32_t i = 0; i < hidden.count; i++) add(context, hidden.items[i]);
 }
 
+static void lease(void *context, int64_t until_ms, uint32_t grace_ms) {
+  ((struct seen *)context)->sum += (uint64_t)until_ms + grace_ms;
+}
+
 static void ping(void *context, uint32_t id) { ((struct seen *)context)->sum += id; }
 
 static void input(void *context, uint32_t ref, struct bytes bytes, bool is_last) {
@@ -75,7 +79,7 @@ static void resize(void *context, uint32_t ref, uint32_t cols, uint32_t rows) {
 
 static struct seen feed(const uint8_t *data, size_t size, size_t piece) {
   struct seen seen = {0, 0};
-  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide, ping, input, signal_, resize};
+  struct listener listener = {&seen, hello, start, stop, deadline, sweep_, hide, ping, input, signal_, resize, lease};
   struct decoder decoder = {NULL, 0, 0};
   const char *error = NULL;
   for (size_t at = 0; at < size && error == NULL; at += piece) {

@@ -26,6 +26,7 @@ const seeds = {
   input: raw.input(1, 'typed', true),
   signal: raw.signal(1, 'SIGHUP', 'main'),
   resize: raw.resize(1, 80, 24),
+  lease: raw.lease(1, 2),
   ping: raw.ping(1),
   sweep: raw.sweep(1, ['EXECD_RUN=i/r/1'], ['/path']),
   hide: raw.hide(['/etc/secret', '/srv']),

@@ -136,6 +136,20 @@ t.test('a host that is stopped is noticed, gets no new work, and goes on when it
   t.match(it.runner.status(), { isReady: true, problem: null, restarts: 0, pid });
 });
 
+t.test('a host that follows another one has its lease', async (t) => {
+  const it = await world(t);
+  const lost = { type: 'ended', outcome: { cause: 'lost' }, end: { startedAt: null } };
+  it.runner.lease(createClock().monotonic() + 1000, 0);
+  // The clock of this test has just begun: to the host, this second is long over.
+  t.match(await it.report('exit 0'), lost);
+  process.kill(it.hostPid(), 'SIGKILL');
+  await until('it is missed', () => !it.runner.status().isReady);
+  const next = it.report('exit 0');
+  await it.beats(1);
+  t.match(await next, lost);
+  t.equal(it.runner.status().restarts, 1);
+});
+
 t.test('a host that stays silent is replaced, and its attempts are told as lost', async (t) => {
   const it = await world(t);
   const pid = it.hostPid();

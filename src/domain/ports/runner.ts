@@ -209,6 +209,11 @@ export interface Runner {
   /** Removes a private directory that was given to an attempt, whatever is in it. */
   discard(path: string): void;
   run(start: AttemptStart, listener: AttemptListener): RunningAttempt;
+  /**
+   * What it runs is to have ended at `until` on the monotonic clock of the server and `graceMs` later at the latest, also
+   * when this process is frozen by then. Each call takes the place of the one before; without any, there is no end.
+   */
+  lease(until: number, graceMs: number): void;
   status(): RunnerStatus;
   /** Ends the host and with it everything that it still runs. */
   stop(): Promise<void>;

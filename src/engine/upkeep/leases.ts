@@ -10,6 +10,8 @@ export interface LeasesDeps {
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   clock: Clock;
   log: Log;
+  /** What runs here is to have ended by then, on the monotonic clock, and `graceMs` later at the latest. */
+  holds: (until: number, graceMs: number) => void;
   /** The lease was over: others may have taken over what ran here, so that it is to be stopped. Called once. */
   lost: () => void;
   /** Takes over from those whose lease is over. */
@@ -20,6 +22,8 @@ export interface LeasesDeps {
 const BEATS = 3;
 /** The part of the lease in which what runs is ended. */
 const MARGIN = 6;
+/** What has not ended at the end of this part of the margin is killed. */
+const GRACE = 1 / 2;
 
 export class Leases {
   readonly #deps: LeasesDeps;
@@ -62,10 +66,13 @@ export class Leases {
 
   /** What runs here has to be gone when the lease is over, which began with the last beat or later. */
   #watch(from: number): void {
-    const { clock, leaseMs } = this.#deps;
+    const { clock, leaseMs, holds } = this.#deps;
     this.#watchdog?.cancel();
-    const leftMs = from + leaseMs - leaseMs / MARGIN - clock.monotonic();
-    this.#watchdog = clock.timer(Math.max(0, leftMs), () => this.#lose());
+    const marginMs = leaseMs / MARGIN;
+    const until = from + leaseMs - marginMs;
+    this.#watchdog = clock.timer(Math.max(0, until - clock.monotonic()), () => this.#lose());
+    // This process may be frozen by then.
+    holds(until, marginMs * GRACE);
   }
 
   #lose(): void {

@@ -271,10 +271,10 @@ void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace
   end(attempt, END_CANCELLED + cause);
 }
 
-void attempts_stop_all(void) {
+void attempts_stop_all(uint32_t grace_ms) {
   for (size_t i = 0; i < BUCKETS; i++)
     for (struct attempt *attempt = table[i]; attempt != NULL; attempt = attempt->next_in_table)
-      attempt_stop(attempt, STOP_SHUTDOWN, 0);
+      attempt_stop(attempt, STOP_SHUTDOWN, grace_ms);
 }
 
 /** The leader has ended. If it has done so by itself, no clock and no cancel comes first any more. */

@@ -166,6 +166,8 @@ struct listener {
   void (*input)(void *context, uint32_t ref, struct bytes bytes, bool is_last);
   void (*signal)(void *context, uint32_t ref, int number, enum stop_scope scope);
   void (*resize)(void *context, uint32_t ref, uint32_t cols, uint32_t rows);
+  /** Milliseconds of CLOCK_MONOTONIC, and from then on. */
+  void (*lease)(void *context, int64_t until_ms, uint32_t grace_ms);
 };
 
 /** Bytes of a stream that are not a whole frame yet. */
@@ -748,7 +750,7 @@ void attempts_prepare(void);
 void attempt_stop(struct attempt *attempt, enum stop_cause cause, uint32_t grace_ms);
 /** Whether the new limits are in force. */
 bool attempt_extend(struct attempt *attempt, int64_t attempt_ms, int64_t idle_ms);
-void attempts_stop_all(void);
+void attempts_stop_all(uint32_t grace_ms);
 size_t attempts_live(void);
 /** Starts that were given up and have not come back from the system. */
 size_t attempts_hanging(void);

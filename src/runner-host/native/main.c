@@ -40,7 +40,7 @@ static void end(int code) {
   is_ending = true;
   exit_code = code;
   loop_remove(&input);
-  attempts_stop_all();
+  attempts_stop_all(0);
 }
 
 /** The server is gone when nobody takes what is written. */
@@ -69,10 +69,39 @@ static bool is_greeted(void) {
   return instance != NULL;
 }
 
+// ------------------------------------------------------------------------------------------ the lease
+
+/** How long what runs here is the server's alone: the server may be frozen, and say nothing. 0: there is no end. */
+static int64_t lease_until_ns;
+static uint32_t lease_grace_ms;
+static struct timer lease_timer;
+
+static bool is_lease_over(void) { return lease_until_ns != 0 && now_ns() >= lease_until_ns; }
+
+/** Late where this process was frozen, too. */
+static void on_lease_timer(void *arg) {
+  (void)arg;
+  int64_t left_ms = lease_grace_ms - (now_ns() - lease_until_ns) / MS;
+  attempts_stop_all(left_ms > 0 ? (uint32_t)left_ms : 0);
+}
+
+static void on_lease(void *context, int64_t until_ms, uint32_t grace_ms) {
+  (void)context;
+  if (!is_greeted()) return;
+  // What lies further away than the clock can count is as good as one that it can, and 0 would be no end.
+  lease_until_ns = until_ms > INT64_MAX / MS ? INT64_MAX : until_ms < 1 ? 1 : until_ms * MS;
+  lease_grace_ms = grace_ms;
+  timer_set(&lease_timer, lease_until_ns);
+}
+
+// ------------------------------------------------------------------------------------------ what the server says
+
 static void on_start(void *context, struct start *start) {
   (void)context;
   if (is_greeted() && protocol_error == NULL && attempt_find(start->ref) == NULL) {
+    uint32_t ref = start->ref;
     attempt_submit(start);
+    if (is_lease_over()) attempt_stop(attempt_find(ref), STOP_SHUTDOWN, 0);
     return;
   }
   if (protocol_error == NULL) protocol_error = "an attempt has been started already";
@@ -135,7 +164,8 @@ static const struct listener listener = {.hello = on_hello,
                                          .ping = on_ping,
                                          .input = on_input_frame,
                                          .signal = on_signal_frame,
-                                         .resize = on_resize};
+                                         .resize = on_resize,
+                                         .lease = on_lease};
 
 static void on_input(struct source *source) {
   for (size_t total = 0; total < MAX_TURN_BYTES && !is_ending;) {
@@ -296,6 +326,7 @@ int main(int count, char **args) {
   loop_add(&input);
   workers_prepare();
   growth_timer.fn = on_growth_timer;
+  lease_timer.fn = on_lease_timer;
   trim_timer.fn = on_trim_timer;
   run();
   finish();

@@ -10,7 +10,7 @@
 #define VERSION (PROTOCOL_VERSION[0] - '0')
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
-enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING, INPUT, SIGNAL, RESIZE };
+enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING, INPUT, SIGNAL, RESIZE, LEASE };
 enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET, INPUT_TAKEN };
 
 // ------------------------------------------------------------------------------------------ reading
@@ -305,6 +305,14 @@ static const char *on_resize(struct reader *reader, const struct listener *liste
   return error;
 }
 
+static const char *on_lease(struct reader *reader, const struct listener *listener) {
+  int64_t until_ms = read_i64(reader);
+  uint32_t grace_ms = read_u32(reader);
+  const char *error = finish(reader);
+  if (error == NULL) listener->lease(listener->context, until_ms, grace_ms);
+  return error;
+}
+
 static const char *on_frame(uint8_t *frame, size_t length, const struct listener *listener) {
   struct reader reader = {.at = frame + 2, .end = frame + length};
   const char *error;
@@ -344,6 +352,8 @@ static const char *on_frame(uint8_t *frame, size_t length, const struct listener
       return on_signal(&reader, listener);
     case RESIZE:
       return on_resize(&reader, listener);
+    case LEASE:
+      return on_lease(&reader, listener);
     default:
       return frame[1] >= READY && frame[1] <= INPUT_TAKEN ? "a frame is one that only a host sends"
                                                        : "a frame has an unknown type";

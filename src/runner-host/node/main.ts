@@ -4,6 +4,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Attempt, type HostContext } from './attempt.ts';
+import { HostLease } from './host-lease.ts';
 import { limitSelf, LimitWatch } from './limits.ts';
 import { PipePool } from './pipes.ts';
 import { Mounts } from './slow-disks.ts';
@@ -32,6 +33,7 @@ const attempts = new Map<number, Attempt>();
 const grown = new Set<Attempt>();
 const decoder = new Decoder();
 const privateDirs = new PrivateDirs();
+const lease = new HostLease((graceMs) => stopAll(graceMs));
 let instance = '';
 let host: HostContext | null = null;
 let growthTimer: NodeJS.Timeout | null = null;
@@ -50,6 +52,7 @@ function onFrame(frame: Frame): void {
         throw new ProtocolError(`the attempt ${frame.ref} has been started already`);
       const attempt = new Attempt(frame, host);
       attempts.set(frame.ref, attempt);
+      if (lease.isOver) attempt.stop({ cause: 'shutdown', graceMs: 0 });
       // The server may stop it in the same breath: its run begins when all that has arrived has been read.
       setImmediate(
         () => void attempt.run().finally(() => ended(attempt, frame.privateDir, frame.script?.path)),
@@ -77,6 +80,8 @@ function onFrame(frame: Frame): void {
     case 'resize':
       // There are no terminals here.
       return;
+    case 'lease':
+      return lease.renew(frame);
     case 'ping':
       return send({ type: 'pong', id: frame.id });
     default:
@@ -138,12 +143,16 @@ async function sweep({ id, markers, paths }: Sweep): Promise<void> {
   }
 }
 
+function stopAll(graceMs: number): void {
+  for (const attempt of attempts.values()) attempt.stop({ cause: 'shutdown', graceMs });
+}
+
 /** Ends everything, and then the host itself. */
 async function end(exitCode: number): Promise<void> {
   if (isEnding) return;
   isEnding = true;
   input.destroy();
-  for (const attempt of attempts.values()) attempt.stop({ cause: 'shutdown', graceMs: 0 });
+  stopAll(0);
   while (attempts.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await privateDirs.close();
   output.end(() => process.exit(exitCode));

@@ -19,6 +19,7 @@ import { LIMIT_NAMES, type ResourceLimits } from '../../domain/limits.ts';
 import { type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import type { LostDetail } from '../../domain/outcome.ts';
 import {
+  type Lease,
   type Limits,
   type StopFrameCause,
   type ToServer,
@@ -90,6 +91,8 @@ export class CommandRunner implements Runner {
   #hidden: readonly string[] = [];
   #identity: StoreIdentity | null = null;
   #nextRef = 1;
+  /** How long what hosts run may go on, on the clock that they read; null: without an end. */
+  #lease: Lease | null = null;
   /** Of the host that runs. */
   #scratchDir = '';
 
@@ -202,6 +205,15 @@ export class CommandRunner implements Runner {
         resize: (size) => live.host?.send({ type: 'resize', ref, ...size }),
       },
     };
+  }
+
+  lease(until: number, graceMs: number): void {
+    const { clock, hostClock } = this.#options;
+    // In this order: if this process is frozen between them, the time of the host ends too early, and not too late.
+    const now = hostClock.monotonic();
+    const leftMs = until - clock.monotonic();
+    this.#lease = { type: 'lease', until: Math.floor(now + leftMs), graceMs: Math.floor(graceMs) };
+    this.#keeper.send(this.#lease);
   }
 
   status(): RunnerStatus {
@@ -377,7 +389,7 @@ export class CommandRunner implements Runner {
     const isNew = mkdirSync(this.#workDir(), { recursive: true, mode: 0o700 }) !== undefined;
     if (isNew) setPackageBoundary(this.#workDir());
     this.#scratchDir = `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity.epoch}-${number}`;
-    return new HostProcess({
+    const host = new HostProcess({
       command: this.#options.hostCommand,
       instance: this.#identity.mark,
       scratchDir: this.#scratchDir,
@@ -387,6 +399,8 @@ export class CommandRunner implements Runner {
       events,
       openFiles: this.#options.openFiles,
     });
+    if (this.#lease !== null) host.send(this.#lease);
+    return host;
   }
 
   #sendWaiting(): void {

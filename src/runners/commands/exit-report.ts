@@ -74,7 +74,7 @@ function exitOutcome(frame: Exited, { start, stop }: Asked): Outcome {
     case 'cancelled':
     case 'total_timeout':
     case 'shutdown':
-      // Nobody here has asked for it: the host itself was told to end.
+      // Nobody here has asked for it: the host itself was told to end, or the lease was over before this process knew.
       return stopOutcome(stop ?? { cause: 'lost', detail: 'runner_host_died' }, process);
     case 'journal_failed':
       return { cause: 'internal', message: frame.message, process };
