@@ -13,6 +13,10 @@ import { check, finish, freePort, inFlight, scratch, type Server, startServer } 
 const EXECUTIONS = Number(process.argv[2] ?? 300);
 const FAULTS = Number(process.argv[3] ?? 4);
 const SEED = Number(process.argv[4] ?? Date.now() % 1_000_000);
+interface RunnerList {
+  items: { name: string; slots: { process: { executions: string[] } } }[];
+}
+
 const SERVERS = 3;
 const LEASE_S = 10;
 
@@ -121,8 +125,7 @@ check(
     trap '' TERM; sleep 1000 & echo $$ > ${proof}; while :; do sleep 0.1; done`;
   const { id } = await any().submit({ ...specOf(0), kind: 'shell', command });
   await until('it runs', () => existsSync(proof) && readFileSync(proof, 'utf8') !== '');
-  type Runners = { items: { name: string; slots: { process: { executions: string[] } } }[] };
-  const { items } = await any().call<Runners>('GET', '/v1/runners');
+  const { items } = await any().call<RunnerList>('GET', '/v1/runners');
   const at = items.find(({ slots }) => slots.process.executions.includes(id))?.name ?? '';
   const i = Number(at.replace('replica-', ''));
   const frozen = servers[i] as Server;
