@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 8fedd5b9fdefea7ec353f2883a4a8e1abf358329520a0169915617141045f50d.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 813ff3308eb38177262df706f88c1199122b6dca30f3de430765187c7ed28e7e.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1802,6 +1802,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runners/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a server start nothing new
+         * @description The server starts nothing new from now on, within a second if it is not the one that responds, and also after a restart. What runs there goes on, what waits starts on others, and the server still serves the API. A server that is drained already gets the new reason.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["drainRunner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runners/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a drained server start work again
+         * @description The server starts what waits, as its slots are free.
+         *
+         *     Requires the scope `admin`.
+         */
+        post: operations["resumeRunner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -3585,7 +3629,7 @@ export interface components {
          * @description The type of the problem. docs/reference/errors.md lists all types.
          * @enum {string}
          */
-        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_roots_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "runner_silent" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
+        ErrorType: "validation" | "malformed_json" | "invalid_utf8" | "too_deep" | "too_many_members" | "invalid_cursor" | "invalid_range" | "invalid_idempotency_key" | "unknown_operation" | "unknown_secret" | "malformed_request" | "unauthorized" | "hook_refused" | "insufficient_credits" | "forbidden" | "command_not_allowed" | "host_not_allowed" | "origin_not_allowed" | "invalid_event_id" | "output_not_streamed" | "not_found" | "artifact_not_found" | "upload_not_found" | "key_rate_exceeded" | "operation_in_file" | "too_many_operations" | "operation_not_found" | "webhook_not_found" | "schedule_not_found" | "delivery_not_found" | "pause_not_found" | "runner_not_found" | "cache_entry_not_found" | "account_not_found" | "key_not_found" | "circuit_not_found" | "route_not_found" | "method_not_allowed" | "request_timeout" | "run_cancelled" | "upload_incomplete" | "upload_offset" | "approval_not_found" | "signal_not_awaited" | "wait_over" | "already_decided" | "too_many_signals" | "not_an_approver" | "link_invalid" | "step_of_plan" | "plan_completed" | "execution_finished" | "webhook_disabled" | "schedule_exists" | "schedule_ended" | "too_many_schedules" | "too_many_webhooks" | "cache_off" | "execution_not_finished" | "execution_not_running" | "input_closed" | "input_offset" | "input_not_read" | "no_terminal" | "key_exists" | "key_in_file" | "key_unusable" | "too_many_keys" | "execution_removed" | "log_read_failed" | "events_gone" | "cache_value_too_large" | "body_too_large" | "unsupported_media_type" | "unsupported_encoding" | "range_not_satisfiable" | "invalid_operations_file" | "invalid_credits_file" | "invalid_roots_file" | "invalid_keys_file" | "invalid_secrets_file" | "invalid_policy_file" | "digest_mismatch" | "idempotency_key_reused" | "hook_failed" | "run_failed" | "queue_full" | "user_queue_full" | "too_many_submits" | "too_many_deliveries" | "store_quota_exceeded" | "log_quota_exceeded" | "concurrency_key_busy" | "too_many_open_keys" | "file_quota_exceeded" | "limit_reached" | "too_many_streams" | "too_many_open_requests" | "websocket_required" | "headers_too_large" | "internal_error" | "log_unreadable" | "run_broken" | "run_timed_out" | "shutting_down" | "maintenance" | "identity_unavailable" | "runner_silent" | "store_unavailable" | "denied" | "exit_code" | "signal" | "output_not_json" | "output_too_large" | "program_not_found" | "program_not_executable" | "files_not_placed" | "program_busy" | "interpreter_not_found" | "cwd_not_found" | "cwd_not_directory" | "cwd_not_accessible" | "arguments_too_long" | "resources_unavailable" | "journal_write_failed" | "spawn_error" | "limit_unavailable" | "isolation_unavailable" | "terminal_unavailable" | "http_status" | "http_unavailable" | "egress_denied" | "dns_failed" | "connect_failed" | "tls_failed" | "connection_lost" | "invalid_response" | "too_many_redirects" | "step_failed" | "no_credit" | "rejected" | "wait_expired" | "step_refused" | "reference_unresolved" | "condition_failed" | "items_unusable" | "loop_limit" | "outputs_unresolved" | "circuit_open" | "retry_exhausted" | "queue_timeout" | "attempt_timeout" | "total_timeout" | "idle_timeout" | "output_limit" | "resource_limit" | "cancelled" | "lost" | "internal" | "imported";
         /**
          * @description Coarse code of the error.
          * @enum {string}
@@ -5247,6 +5291,23 @@ export interface components {
             /** @description Ids of what runs, the oldest first, at most 100. */
             executions: string[];
         };
+        /** @description A server that starts nothing new. */
+        RunnerDrain: {
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description Who drained it. */
+            by: string;
+            /** @description Why; null if nobody said. */
+            reason: string | null;
+        };
+        /** @description A drain of a server. */
+        DrainRequest: {
+            /** @description Why, for those who wait. */
+            reason?: string;
+        };
         /** @description A server. */
         Runner: {
             /** @description `EXECUTION_REPLICA_NAME`, or the host name; `only` with the embedded store. */
@@ -5266,6 +5327,8 @@ export interface components {
             since: string;
             /** @description Until when others leave its work to it; it renews that. Null with the embedded store. */
             lease_until: string | null;
+            /** @description Since when it is drained; null if it is not. */
+            drain: components["schemas"]["RunnerDrain"] | null;
             /** @description Its slots and running executions. */
             slots: {
                 /** @description For commands. */
@@ -6917,6 +6980,7 @@ export interface components {
          *     - `schedule_not_found`: There is no such schedule
          *     - `delivery_not_found`: There is no such delivery
          *     - `pause_not_found`: It is not paused
+         *     - `runner_not_found`: There is no such server, or it is not drained
          *     - `cache_entry_not_found`: The cache has no result with this key
          *     - `account_not_found`: There is no such account
          *     - `key_not_found`: There is no such API key
@@ -11143,6 +11207,74 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    drainRunner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The `name` of the server in the list. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainRequest"];
+            };
+        };
+        responses: {
+            /** @description The drain. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerDrain"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            "4XX": components["responses"]["ClientError"];
+            "5XX": components["responses"]["ServerError"];
+        };
+    };
+    resumeRunner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Act for this user. Requires the scope `admin`. */
+                "Execution-User"?: components["parameters"]["ExecutionUser"];
+            };
+            path: {
+                /** @description The `name` of the server in the list. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Resumed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             "4XX": components["responses"]["ClientError"];
             "5XX": components["responses"]["ServerError"];
         };

@@ -92,6 +92,7 @@ export const CATALOGUE = {
   schedule_not_found: refused(404, 'There is no such schedule'),
   delivery_not_found: refused(404, 'There is no such delivery'),
   pause_not_found: refused(404, 'It is not paused'),
+  runner_not_found: refused(404, 'There is no such server, or it is not drained'),
   cache_entry_not_found: refused(404, 'The cache has no result with this key'),
   account_not_found: refused(404, 'There is no such account'),
   key_not_found: refused(404, 'There is no such API key'),

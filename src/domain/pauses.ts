@@ -1,7 +1,7 @@
-// What an administrator has paused: the queue, an operation, a concurrency key; or everything new, for maintenance.
+// What an administrator has paused: the queue, an operation, a concurrency key, a server; or everything new, for maintenance.
 
 export interface Pause {
-  /** `queue`, `maintenance`, `operation:` and a name, or `key:` and a concurrency key as it is stored. */
+  /** `queue`, `maintenance`, `operation:` and a name, `key:` and a concurrency key as it is stored, or `runner:` and the name of a server. */
   name: string;
   /** The user who asked for it. */
   by: string;
@@ -20,6 +20,8 @@ export interface Paused {
 
 export const OPERATION = 'operation:';
 export const KEY = 'key:';
+/** A server that is drained: it starts nothing, and others go on. */
+export const RUNNER = 'runner:';
 
 export function pausedOf(names: readonly string[]): Paused {
   const after = (prefix: string) =>

@@ -7,6 +7,7 @@ import type { Signal } from '../domain/ports/feed.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
 import type { Listener } from './feed/event-bus.ts';
+import { ONLY } from '../domain/ports/replica.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { AccessRules } from '../domain/access/access-rules.ts';
 import { Hits } from './accept/hits.ts';
@@ -262,6 +263,7 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
     waiting: {
       ...{ store, rules, isOpen: standing.isOpen, schedulers },
       pauseOf: (execution) => parts.pauses.of(execution),
+      ownDrain: () => parts.pauses.ownDrain,
     },
   });
   return {
@@ -377,6 +379,10 @@ function running(deps: EngineDeps, parts: Parts): Running {
   return {
     ...{ changing, writeBehind, fill },
     pauses: new Pauses({
+      ownName: deps.replica?.name ?? ONLY.name,
+      hold(isDrained) {
+        for (const pool of POOLS) schedulers[pool].hold(isDrained);
+      },
       store,
       commit,
       clock,
@@ -521,7 +527,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
         });
   return {
     ...{ observers, reader, leases },
-    runners: new Runners({ store, epoch: standing.epoch, facts: deps.facts }),
+    runners: new Runners({ store, epoch: standing.epoch, facts: deps.facts, pauses: parts.pauses }),
     status: new Status({
       ...{ ...parts, runner, maxDataBytes, rules: deps.rules, policy: deps.policy },
       whyClosed: () => standing.whyClosed(),

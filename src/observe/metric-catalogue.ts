@@ -71,6 +71,7 @@ const attempts = {
   delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
   awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
   paused: gauge('execd_paused', 'Pauses now: queue, operations, concurrency keys, maintenance.'),
+  drained: gauge('execd_drained', '1 if this server is drained by the API: it starts nothing new.'),
   scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
     'result',
   ]),

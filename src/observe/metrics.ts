@@ -17,6 +17,8 @@ export interface Gauges {
   counts: StoreCounts;
   /** How much is paused. */
   pauses: number;
+  /** Whether this server is drained. */
+  isDrained: boolean;
   queueAgeMs: number;
   oldestRunMs: number;
   concurrency: Record<Pool, { max: number; running: number }>;
@@ -274,6 +276,7 @@ async function collect(
   meters.delayed.set(now.counts.delayed);
   meters.awaiting.set(now.counts.awaiting);
   meters.paused.set(now.pauses);
+  meters.drained.set(now.isDrained ? 1 : 0);
   const { pending, running, finished: ends } = now.counts;
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
     meters.executions.set({ status }, count);

@@ -43,6 +43,42 @@ t.test('a paused queue claims nothing, and goes on where it was; also after a re
   t.equal(await after.engine.pauses.resume('queue'), false);
 });
 
+t.test(
+  'a drained server starts nothing, ends what runs, and goes on when it is resumed; also after a restart',
+  async (t) => {
+    const world = await engineWorld(t);
+    const runs = await world.submit();
+    await world.engine.runners.drain('only', 'root', 'an upgrade');
+    const waits = await world.submit();
+    t.match(waits, { phase: 'queued' });
+    await end(world, runs.id);
+    t.equal(world.runner.live.length, 0, 'nothing takes the slot that is free');
+    t.match((await world.engine.explain(LOCAL_CALLER, waits.id)).waiting, {
+      ...{ reason: 'no_free_slot', estimateMs: null },
+      words: /this one is drained by root since .* \(an upgrade\)\. It is the next one/,
+    });
+    await t.rejects(world.submit({ on_limit: 'reject' }), { type: 'limit_reached', message: /./ });
+    t.match(
+      [await world.engine.runners.list(), world.engine.pauses.list()],
+      [[{ name: 'only', drain: { by: 'root', reason: 'an upgrade' } }], { length: 0 }],
+    );
+    t.match(await world.engine.stats(), { isDrained: true, pauses: 0 });
+    t.match(world.engine.health(), { intake: null }, 'it still accepts');
+    await t.rejects(world.engine.runners.drain('one', 'root', null), {
+      ...{ type: 'runner_not_found', message: 'There is no server "one"; there are "only".' },
+    });
+    await world.engine.close();
+    const after = await engineWorld(t, { dir: world.dir, clock: world.clock });
+    t.match(await after.get(waits.id), { phase: 'queued' });
+    await after.engine.runners.resume('only');
+    await heard('it runs', () => live(after).includes(waits.id));
+    await t.rejects(after.engine.runners.resume('only'), {
+      type: 'runner_not_found',
+      message: /not drained/,
+    });
+  },
+);
+
 t.test('a paused operation or key is passed over; others behind it run', async (t) => {
   const world = await engineWorld(t, { slots: 2, deps });
   await world.engine.pauses.pause('operation:slow', 'root', null);

@@ -144,6 +144,39 @@ t.test('what one engine does, the other one hears', async (t) => {
     t.match(await waiting, { execution: { status: 'completed', outcome: { cause: 'steps_ended' } } });
   });
 
+  await t.test(
+    'one that is drained by another one leaves what comes to others, and takes it again later',
+    async (t) => {
+      const held = await front.submit();
+      const attempt = await attemptOf(on, held);
+      attempt.begin();
+      await front.engine.runners.drain('worker', 'root', null);
+      const drains = async ({ engine }: EngineWorld) =>
+        (await engine.runners.list()).map(({ name, drain }) => [name, drain?.by ?? null]);
+      await heard('it is told', async () => (await drains(worker)).some(([, by]) => by === 'root'));
+      t.same(await drains(front), await drains(worker));
+      const waits = await front.submit();
+      const beside = { store: worker.store, dir: worker.dir, clock: worker.clock };
+      const other = await engineWorld(t, {
+        slots: 1,
+        beside,
+        deps: { replica: { name: 'other', leaseMs: null } },
+      });
+      await heard('the other one runs it', () => other.runner.live[0]?.start.runId === waits.runId);
+      const next = await front.submit();
+      attempt.end();
+      t.match(await waitFor(front, held.id), { execution: { status: 'completed' } }, 'what ran goes on');
+      t.equal(worker.runner.live.length, 0);
+      await front.engine.runners.resume('worker');
+      await attemptOf(on, next);
+      await end(on, next);
+      other.runner.live[0]?.begin();
+      other.runner.live[0]?.end();
+      t.match(await waitFor(front, waits.id), { execution: { status: 'completed' } });
+      await other.engine.close();
+    },
+  );
+
   await t.test('a limit is kept when the one that set it is gone', async (t) => {
     const busy = [await front.submit(), await front.submit()];
     for (const one of busy) await attemptOf(on, one);

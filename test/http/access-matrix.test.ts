@@ -67,6 +67,8 @@ const TABLE: Record<string, Row> = {
   'PUT /v1/admin/operations/:name': { scope: 'admin', body: { run: { kind: 'exec', program: 'true' } } },
   'DELETE /v1/admin/operations/:name': { scope: 'admin' },
   'GET /v1/runners': { scope: 'admin' },
+  'POST /v1/runners/:name/drain': { scope: 'admin' },
+  'POST /v1/runners/:name/resume': { scope: 'admin' },
   'GET /v1/admin/pauses': { scope: 'admin' },
   'PUT /v1/admin/pauses/:what': { scope: 'admin' },
   'DELETE /v1/admin/pauses/:what': { scope: 'admin' },

@@ -96,7 +96,7 @@ t.test('statistics count what is there', async (t) => {
     body: {
       items: [
         {
-          ...{ self: true, role: 'all', version: VERSION, host: /./ },
+          ...{ self: true, role: 'all', version: VERSION, host: /./, drain: null },
           ...(isOnPostgres ? { name: /./, lease_until: /Z$/ } : { name: 'only', lease_until: null }),
           slots: {
             process: { max: 2, running: 2, executions: runs },

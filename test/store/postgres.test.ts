@@ -358,3 +358,62 @@ t.test('one server takes in and runs nothing, another one runs and takes in noth
   await api.call('POST', `/v1/executions/${held.id}/cancel`);
   t.match(await api.finished(held.id), { status: 'cancelled' });
 });
+
+t.test('servers whose clocks are two minutes apart go by the time of the database', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const LEASE_S = 30;
+  const at = (name: string, offsetMs: number, role: 'api' | 'all') =>
+    service(
+      t,
+      {
+        ...{ EXECUTION_DATABASE_URL: contractUrl, EXECUTION_ROLE: role, EXECUTION_REPLICA_NAME: name },
+        EXECUTION_LEASE_SECS: String(LEASE_S),
+      },
+      { clock: createClock(() => Date.now() + offsetMs) },
+    );
+  const before = Date.now();
+  const [fast, slow] = [await at('fast', 60_000, 'api'), await at('slow', -60_000, 'all')];
+  for (const s of [fast, slow]) {
+    const { items } = (
+      await s.call<{ items: { since: string; lease_until: string }[] }>('GET', '/v1/runners')
+    ).body;
+    t.equal(items.length, 2, 'to neither is the lease of the other one over');
+    for (const { since, lease_until } of items) {
+      t.ok(before - 5000 < Date.parse(since) && Date.parse(since) < Date.now() + 5000, since);
+      t.ok(Date.parse(lease_until) < Date.now() + LEASE_S * 1000 + 5000, lease_until);
+    }
+  }
+  for (const s of [fast, slow]) {
+    const { id } = await s.submit({
+      kind: 'shell',
+      command: 'echo ran',
+      delay_ms: 200,
+      timeouts: { queue_ms: 30_000 },
+    });
+    const end = await fast.finished(id);
+    t.match(end, { status: 'completed', attempts: { length: 1 } });
+    const { created, start_at, started, finished } = end.timestamps;
+    const times = [created, start_at, started, finished].map((time) => Date.parse(time ?? ''));
+    t.same(times, times.toSorted(), 'in their order');
+    t.ok(
+      before - 5000 < (times[0] ?? 0) && (times[3] ?? 0) < Date.now() + 5000,
+      'and in the time of the database',
+    );
+  }
+  for (const s of [fast, slow]) t.equal((await s.call('GET', '/readyz')).status, 200);
+});
+
+t.test('a second server under a name that is in use is refused, until the first one has gone', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const env = { EXECUTION_DATABASE_URL: contractUrl, EXECUTION_REPLICA_NAME: 'one' };
+  const first = await service(t, env);
+  await t.rejects(service(t, env), {
+    message:
+      /The replica name "one" is in use by another execd on \S+, whose lease lasts for \d+ s more\. Give this one another name/,
+  });
+  const { id } = await first.submit({ kind: 'exec', program: 'true' });
+  t.match(await first.finished(id), { status: 'completed' }, 'the first one goes on');
+  await first.stop();
+  const second = await service(t, env);
+  t.match(await second.finished(id), { status: 'completed' }, 'its lease was given back');
+});

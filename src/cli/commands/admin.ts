@@ -67,7 +67,8 @@ function pauses(program: Command, session: Session): void {
 }
 
 function runners(program: Command, session: Session): void {
-  program
+  const at = (name: string) => ({ params: { path: { name } } });
+  const group = program
     .command('runners')
     .summary('servers that share the store, and what they run')
     .action(async () => {
@@ -78,12 +79,31 @@ function runners(program: Command, session: Session): void {
         { name: 'ROLE', value: ({ role }) => role ?? '?' },
         { name: 'COMMANDS', value: ({ slots }) => used(slots.process), isRight: true },
         { name: 'HTTP', value: ({ slots }) => used(slots.http), isRight: true },
+        { name: 'DRAINED', value: ({ drain }) => (drain === null ? '-' : drain.since) },
         { name: 'SINCE', value: ({ since }) => since },
         { name: 'LEASE', value: (one) => one.lease_until ?? '-' },
         { name: 'VERSION', value: ({ version }) => version ?? '?' },
         { name: 'HOST', value: ({ host }) => host ?? '?', isOpen: true },
       ];
       return show(session, columns, items);
+    });
+  group
+    .command('drain')
+    .summary('let a server start nothing new; what runs there goes on')
+    .argument('<name>', 'as execd runners lists it')
+    .option('-m, --reason <text>', 'why')
+    .action(async (name: string, { reason }: { reason?: string }) => {
+      const body = reason === undefined ? {} : { reason };
+      await dataOf(session.client.api.POST('/v1/runners/{name}/drain', { ...at(name), body }));
+      await session.terminal.line(`${name}: drained`);
+    });
+  group
+    .command('resume')
+    .summary('let a drained server start work again')
+    .argument('<name>')
+    .action(async (name: string) => {
+      await dataOf(session.client.api.POST('/v1/runners/{name}/resume', at(name)));
+      await session.terminal.line(`${name}: resumed`);
     });
 }
 

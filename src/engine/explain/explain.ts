@@ -56,7 +56,7 @@ export interface WhatOnRerun {
 }
 
 export interface ExplainDeps {
-  pauses: Pick<Pauses, 'of'>;
+  pauses: Pick<Pauses, 'of' | 'ownDrain'>;
   store: Store;
   clock: Clock;
   policies: Policies;
@@ -98,6 +98,7 @@ async function waitingOf(execution: PendingExecution, deps: ExplainDeps): Promis
     ...deps,
     isOpen: standing.isOpen,
     pauseOf: (one) => deps.pauses.of(one),
+    ownDrain: () => deps.pauses.ownDrain,
   });
   return whyWaiting(execution, {
     ...bounds,

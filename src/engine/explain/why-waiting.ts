@@ -15,7 +15,7 @@ export interface QueueFacts extends Bounds {
   circuit: CircuitView | null;
 }
 
-export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunning' | 'pause'> {
+export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunning' | 'pause' | 'drain'> {
   reason: WaitingFor;
   words: string;
   position: number | null;
@@ -66,9 +66,9 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
     `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may.`,
   user_limit: ({ userId }, { user }) =>
     `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may (quotas.running of the policy file).`,
-  no_free_slot: (_execution, { pool, place }) =>
-    pool.slots === 0
-      ? `It waits for a slot of another server: this one runs nothing (EXECUTION_ROLE). ${aheadWords(place)}`
+  no_free_slot: (_execution, { pool, place, drain }) =>
+    pool.slots === 0 || drain !== null
+      ? `It waits for a slot of another server: ${drain === null ? 'this one runs nothing (EXECUTION_ROLE)' : drainWords(drain)}. ${aheadWords(place)}`
       : `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
   turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
 };
@@ -81,6 +81,11 @@ function pausedWords(pause: Pause | null): string {
       ? 'The queue'
       : `The ${name.startsWith(KEY) ? 'concurrency key' : name.replace(':', ' ')}`;
   return `${what} is paused by ${by} since ${new Date(since).toISOString()}${reason === null ? '' : `: ${reason}`}.`;
+}
+
+function drainWords({ by, reason, since }: Pause): string {
+  const why = reason === null ? '' : ` (${reason})`;
+  return `this one is drained by ${by} since ${new Date(since).toISOString()}${why}`;
 }
 
 function aheadWords(place: QueuePlace | null): string {
@@ -107,14 +112,14 @@ function circuitWords(circuit: CircuitView | null): string {
 
 /** From the mean duration of the attempts of late: rough, and only where slots or the limit of the user decide. */
 function estimate(reason: WaitingFor, execution: PendingExecution, facts: QueueFacts): number | null {
-  const { pool, place, user, now } = facts;
+  const { pool, place, user, now, drain } = facts;
   if (execution.phase === 'awaiting') {
     const endsAt = reason === 'time' ? waitEndsAt(execution) : null;
     return endsAt === null ? null : Math.max(0, endsAt - now);
   }
   if (execution.phase === 'scheduled') return Math.max(0, execution.startAt - now);
   if (execution.phase === 'scheduled_retry') return Math.max(0, execution.retryAt - now);
-  if (pool.meanMs === null || place === null) return null;
+  if (pool.meanMs === null || place === null || pool.slots === 0 || drain !== null) return null;
   switch (reason) {
     case 'no_free_slot':
       return Math.round((pool.meanMs * (place.higher + place.own + place.others + 1)) / pool.slots);

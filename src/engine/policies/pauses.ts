@@ -2,7 +2,7 @@
 import { RefusedError } from '../../domain/errors.ts';
 import { type Execution, operationOf } from '../../domain/execution/execution.ts';
 import { hasNoRun } from '../../domain/kinds.ts';
-import { KEY, OPERATION, type Pause, pausedOf } from '../../domain/pauses.ts';
+import { KEY, OPERATION, type Pause, pausedOf, RUNNER } from '../../domain/pauses.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Store } from '../../domain/ports/store.ts';
@@ -12,6 +12,10 @@ export interface PausesDeps {
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
   clock: Clock;
   log: Log;
+  /** The name of this server. */
+  ownName: string;
+  /** Whether this server is drained, after each change. */
+  hold: (isDrained: boolean) => void;
   /** Claims what may start again. */
   fill: () => void;
   /** Tells other replicas that something has changed. */
@@ -41,8 +45,20 @@ export class Pauses {
     this.#tell();
   }
 
+  /** All but the drains of servers. */
   list(): Pause[] {
-    return [...this.#pauses.values()].sort((a, b) => a.since - b.since);
+    const all = [...this.#pauses.values()].filter(({ name }) => !name.startsWith(RUNNER));
+    return all.sort((a, b) => a.since - b.since);
+  }
+
+  /** Since when a server is drained, and why; null when it is not. */
+  drainOf(runner: string): Pause | null {
+    return this.#pauses.get(RUNNER + runner) ?? null;
+  }
+
+  /** The same of this server. */
+  get ownDrain(): Pause | null {
+    return this.drainOf(this.#deps.ownName);
   }
 
   /** A pause that is there already gets the new reason. */
@@ -100,5 +116,6 @@ export class Pauses {
 
   #tell(): void {
     this.#deps.store.setPaused(pausedOf([...this.#pauses.keys()]));
+    this.#deps.hold(this.ownDrain !== null);
   }
 }

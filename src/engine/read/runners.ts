@@ -1,6 +1,9 @@
-// The servers on the store, and what runs on each of them.
+// The servers on the store, and what runs on each of them; and who is to start nothing there.
+import { quoted, RefusedError } from '../../domain/errors.ts';
+import { type Pause, RUNNER } from '../../domain/pauses.ts';
 import type { ReplicaFacts, ReplicaView } from '../../domain/ports/replica.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import type { Pauses } from '../policies/pauses.ts';
 import { stored } from '../refusals.ts';
 
 export interface RunnersDeps {
@@ -8,11 +11,14 @@ export interface RunnersDeps {
   epoch: () => number | undefined;
   /** What this server says of itself. */
   facts: ReplicaFacts | undefined;
+  pauses: Pick<Pauses, 'pause' | 'resume' | 'drainOf'>;
 }
 
 export interface RunnerView extends ReplicaView {
   /** Whether it is this server. */
   isSelf: boolean;
+  /** Since when it is drained; null when it is not. */
+  drain: Pause | null;
 }
 
 export class Runners {
@@ -24,11 +30,34 @@ export class Runners {
 
   /** Those whose lease is not over, the longest there first. */
   async list(): Promise<RunnerView[]> {
-    const { store, epoch, facts } = this.#deps;
+    const { store, epoch, facts, pauses } = this.#deps;
     const replicas = await stored(store.replicas());
     return replicas.map((replica) => {
       const isSelf = replica.epoch === epoch();
-      return { ...replica, isSelf, about: isSelf ? { ...replica.about, ...facts } : replica.about };
+      const about = isSelf ? { ...replica.about, ...facts } : replica.about;
+      return { ...replica, isSelf, about, drain: pauses.drainOf(replica.name) };
     });
+  }
+
+  /**
+   * Lets a server start nothing new, until it is resumed: also after a restart. What runs there goes on.
+   *
+   * @throws RefusedError `runner_not_found` when no server of that name is there
+   */
+  async drain(name: string, by: string, reason: string | null): Promise<Pause> {
+    const all = await this.list();
+    if (all.some((one) => one.name === name)) return this.#deps.pauses.pause(RUNNER + name, by, reason);
+    const names = all.map((one) => quoted(one.name)).join(', ');
+    throw new RefusedError('runner_not_found', `There is no server ${quoted(name)}; there are ${names}.`);
+  }
+
+  /**
+   * Lets a drained server start work again. It need not be there.
+   *
+   * @throws RefusedError `runner_not_found` when it is not drained
+   */
+  async resume(name: string): Promise<void> {
+    if (await this.#deps.pauses.resume(RUNNER + name)) return;
+    throw new RefusedError('runner_not_found', `The server ${quoted(name)} is not drained.`);
   }
 }

@@ -34,6 +34,8 @@ export interface Concurrency {
 export interface EngineStats {
   /** How much is paused. */
   pauses: number;
+  /** Whether this server is drained. */
+  isDrained: boolean;
   counts: StoreCounts;
   /** Age of the oldest queued execution, milliseconds; 0 when none waits. */
   queueAgeMs: number;
@@ -88,7 +90,7 @@ export interface Report {
 }
 
 export interface StatusDeps {
-  pauses: Pick<Pauses, 'list'>;
+  pauses: Pick<Pauses, 'list' | 'ownDrain'>;
   store: Store;
   runner: Runner;
   clock: Clock;
@@ -138,6 +140,7 @@ export class Status {
         http: this.#concurrency('http', storeStats),
       },
       pauses: this.#deps.pauses.list().length,
+      isDrained: this.#deps.pauses.ownDrain !== null,
       writeBehind: writeBehind.stats(),
       store: storeStats,
       runner: runner.status(),

@@ -15,6 +15,7 @@ export interface WaitingDeps {
   rules: () => Pick<AccessRules, 'quotasOf'>;
   isOpen: () => boolean;
   pauseOf: (execution: PendingExecution) => Pause | null;
+  ownDrain: () => Pause | null;
 }
 
 /** What an execution may wait for, as it is now. */
@@ -26,18 +27,21 @@ export interface Bounds {
   user: { running: number; limit: number | null };
   /** What holds it back in the queue. */
   pause: Pause | null;
+  /** Why this server starts nothing; null when it does. */
+  drain: Pause | null;
 }
 
 /** @throws RefusedError when the store cannot be read */
 export async function boundsOf(
   execution: PendingExecution,
-  { store, schedulers, rules, isOpen, pauseOf }: WaitingDeps,
+  { store, schedulers, rules, isOpen, pauseOf, ownDrain }: WaitingDeps,
 ): Promise<Bounds> {
   const { userId, concurrency } = execution;
   const { pool: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
   return {
     isOpen: isOpen(),
     pause: pauseOf(execution),
+    drain: ownDrain(),
     pool: { name, slots, running, meanMs },
     keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
     user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
@@ -55,5 +59,5 @@ export function waitingFor(execution: PendingExecution, bounds: Bounds): Waiting
   if (bounds.pause !== null) return 'paused';
   if (concurrency !== null && (keyRunning ?? 0) >= concurrency.limit) return 'concurrency_limit';
   if (user.limit !== null && user.running >= user.limit) return 'user_limit';
-  return pool.running >= pool.slots ? 'no_free_slot' : 'turn';
+  return pool.running >= pool.slots || bounds.drain !== null ? 'no_free_slot' : 'turn';
 }

@@ -25,6 +25,8 @@ export class Scheduler {
   readonly #deps: SchedulerDeps;
   #inUse = 0;
   #isOpen = false;
+  /** Nothing new is to start here. */
+  #isHeld = false;
   readonly #closing = new AbortController();
   #isFilling = false;
   /** Something has changed since the last claim was sent. */
@@ -67,6 +69,11 @@ export class Scheduler {
     this.fill();
   }
 
+  /** Claims nothing from now on, or, when that is over, again from the next `fill` on. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+  }
+
   /** Claims nothing any more; returns when a claim that was under way has come back and been handed to `run`. */
   async close(): Promise<void> {
     this.#isOpen = false;
@@ -83,12 +90,13 @@ export class Scheduler {
 
   /** Whether a new execution would get a slot at once. */
   get hasRoom(): boolean {
-    return this.#isOpen && this.free > 0 && this.#queued === 0;
+    return this.#isOpen && !this.#isHeld && this.free > 0 && this.#queued === 0;
   }
 
   /** Whether a new execution would get a slot of another server, as far as is known: this one has none, and nothing waits. */
   get mayStartElsewhere(): boolean {
-    return this.#isOpen && this.#deps.slots === 0 && this.#queued === 0;
+    const runsNothing = this.#deps.slots === 0 || (this.#isHeld && this.#deps.store.feed.isShared);
+    return this.#isOpen && runsNothing && this.#queued === 0;
   }
 
   release(): void {
@@ -166,7 +174,7 @@ export class Scheduler {
 
   /** How many to claim, with so many slots about to be free. */
   #wanted(freed: number): number {
-    if (!this.#isOpen) return 0;
+    if (!this.#isOpen || this.#isHeld) return 0;
     // What others put into the queue is counted here as soon as the feed tells of it, and then this is asked again.
     return Math.max(0, Math.min(this.free + freed, this.#queued));
   }

@@ -1,11 +1,14 @@
-// The servers that share a store: who is there, and what runs on each of them.
+// The servers that share a store: who is there, what runs on each of them, and who is drained.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { POOLS } from '../../domain/execution/execution.ts';
 import { ROLES } from '../../domain/ports/replica.ts';
 import type { Engine, RunnerView } from '../../engine/engine.ts';
+import type { Pause } from '../../domain/pauses.ts';
+import { actingUser } from '../../domain/spec/access.ts';
+import { osString } from '../../domain/spec/spec.ts';
 import { json } from '../edge/answers.ts';
-import { count, time } from '../edge/schemas.ts';
+import { count, optional, time } from '../edge/schemas.ts';
 import { isoTime } from '../edge/times.ts';
 
 const runnerSlots = z
@@ -15,6 +18,20 @@ const runnerSlots = z
     executions: z.array(z.string()).describe('Ids of what runs, the oldest first, at most 100.'),
   })
   .describe('Slots of a server.');
+const runnerDrain = z
+  .strictObject({
+    since: time.describe('Since when.'),
+    by: z.string().describe('Who drained it.'),
+    reason: z.string().nullable().describe('Why; null if nobody said.'),
+  })
+  .describe('A server that starts nothing new.');
+const drainRequest = z
+  .strictObject({ reason: osString.min(1).max(1000).optional().describe('Why, for those who wait.') })
+  .describe('A drain of a server.');
+const drainBody = optional(drainRequest, 'DrainRequest');
+const params = z.strictObject({
+  name: z.string().min(1).max(255).describe('The `name` of the server in the list.'),
+});
 const runner = z
   .strictObject({
     name: z.string().describe('`EXECUTION_REPLICA_NAME`, or the host name; `only` with the embedded store.'),
@@ -26,6 +43,7 @@ const runner = z
     lease_until: time
       .nullable()
       .describe('Until when others leave its work to it; it renews that. Null with the embedded store.'),
+    drain: runnerDrain.nullable().describe('Since when it is drained; null if it is not.'),
     slots: z
       .strictObject({
         process: runnerSlots.describe('For commands.'),
@@ -41,6 +59,8 @@ const runnerList = z
 /** What stands under its own name in the OpenAPI document. */
 export const runnerComponents = (): Record<string, z.ZodType> => ({
   RunnerSlots: runnerSlots,
+  RunnerDrain: runnerDrain,
+  DrainRequest: drainRequest,
   Runner: runner,
   RunnerList: runnerList,
 });
@@ -60,9 +80,57 @@ export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'ru
     },
     handler: async () => ({ items: (await runners.list()).map(toWire) }),
   });
+
+  app.route<{ Params: z.infer<typeof params>; Body: z.output<typeof drainRequest> }>({
+    method: 'POST',
+    url: '/v1/runners/:name/drain',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'drainRunner',
+      summary: 'Let a server start nothing new',
+      description:
+        'The server starts nothing new from now on, within a second if it is not the one that responds, and also after a restart. What runs there goes on, what waits starts on others, and the server still serves the API. A server that is drained already gets the new reason.',
+      tags: ['admin'],
+      params,
+      body: drainBody,
+      response: { 200: json('The drain.', runnerDrain) },
+    },
+    async handler(request) {
+      const { caller, body } = request;
+      const { name } = request.params;
+      request.auditFacts = { drained: name, ...(body.reason === undefined ? {} : { why: body.reason }) };
+      return drainToWire(await runners.drain(name, actingUser(caller) ?? caller.userId, body.reason ?? null));
+    },
+  });
+
+  app.route<{ Params: z.infer<typeof params> }>({
+    method: 'POST',
+    url: '/v1/runners/:name/resume',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'resumeRunner',
+      summary: 'Let a drained server start work again',
+      description: 'The server starts what waits, as its slots are free.',
+      tags: ['admin'],
+      params,
+      response: { 204: { description: 'Resumed.' } },
+    },
+    async handler(request, reply) {
+      const { name } = request.params;
+      request.auditFacts = { resumed: `runner:${name}` };
+      await runners.resume(name);
+      return reply.code(204).send();
+    },
+  });
 }
 
-function toWire({ about, running, ...view }: RunnerView): z.infer<typeof runner> {
+const drainToWire = ({ since, by, reason }: Pause): z.infer<typeof runnerDrain> => ({
+  since: isoTime(since),
+  by,
+  reason,
+});
+
+function toWire({ about, running, drain, ...view }: RunnerView): z.infer<typeof runner> {
   const { name, isSelf: self, since, until } = view;
   const slots = Object.fromEntries(
     POOLS.map((pool) => {
@@ -72,6 +140,7 @@ function toWire({ about, running, ...view }: RunnerView): z.infer<typeof runner>
   ) as z.infer<typeof runner>['slots'];
   return {
     ...{ name, self, host: about.host ?? null, version: about.version ?? null, role: about.role ?? null },
-    ...{ since: isoTime(since), lease_until: until === null ? null : isoTime(until), slots },
+    ...{ since: isoTime(since), lease_until: until === null ? null : isoTime(until) },
+    ...{ drain: drain === null ? null : drainToWire(drain), slots },
   };
 }
