@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 813ff3308eb38177262df706f88c1199122b6dca30f3de430765187c7ed28e7e.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 0dc2f3de13de3a192490aa23d73e6973362aa7391dd9ac9d41b5f617abb7b62b.
 export interface paths {
     "/v1/executions": {
         parameters: {

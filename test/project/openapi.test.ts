@@ -99,8 +99,8 @@ const NEEDED: Record<string, { path: string; body: object }> = {
     body: { user: 'local', scopes: ['submit', 'read', 'cancel', 'admin'], may_run: 'any' },
   },
 };
-/** Once there is a key, nobody is let in without one. */
-const LAST = ['rotateKey', 'createKey'];
+/** Once the server is drained, nothing starts; once there is a key, nobody is let in without one. */
+const LAST = ['drainRunner', 'rotateKey', 'createKey'];
 /** Works only with a credits file. */
 const GRANT = 'grantCredits';
 
@@ -120,6 +120,7 @@ t.test('every body has examples, and they work against a server with default set
         .replace('{key}', 'a'.repeat(64))
         .replace('{step}', 'ok')
         .replace('{what}', 'operation:nightly')
+        .replace('/runners/{name}', '/runners/only')
         .replace('{name}', path.includes('signals') ? 'go' : 'nightly');
       const needed = Object.entries(NEEDED).find(([prefix]) => path.startsWith(prefix))?.[1];
       if (needed !== undefined) {

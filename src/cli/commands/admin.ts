@@ -68,9 +68,10 @@ function pauses(program: Command, session: Session): void {
 
 function runners(program: Command, session: Session): void {
   const at = (name: string) => ({ params: { path: { name } } });
-  const group = program
-    .command('runners')
-    .summary('servers that share the store, and what they run')
+  const group = program.command('runners').summary('servers that share the store, and what they run');
+  group
+    .command('list', { isDefault: true })
+    .summary('the servers, and what they run')
     .action(async () => {
       const { items } = await dataOf(session.client.api.GET('/v1/runners'));
       const used = ({ max, running }: Runner['slots']['process']) => `${running}/${max ?? '?'}`;

@@ -70,6 +70,7 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   decide: only('An approval with a comment', { decision: 'approve', comment: 'looks good' }),
   createDecisionLinks: only('Links for an hour', { expires_s: 3600 }),
   pause: only('With a reason', { reason: 'the database is being moved' }),
+  drainRunner: only('With a reason', { reason: 'a kernel update' }),
   cancelPlan: only('With a reason', { reason: 'no longer needed' }),
   createSchedule: {
     nightly: {
