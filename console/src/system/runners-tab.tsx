@@ -42,14 +42,22 @@ export function RunnersTab() {
         </tr>
       </thead>
       <tbody>
-        {data.items.map(({ name, self, host, role, version, since, slots, lease_until: lease }) => (
+        {data.items.map(({ name, self, host, role, version, since, slots, drain, lease_until: lease }) => (
           <tr key={name}>
             <td>
               <code>{name}</code>
               {self && <span className="hint"> this server</span>}
               {host !== null && host !== name && <span className="hint"> on {host}</span>}
             </td>
-            <td>{role === null ? '–' : ROLES[role]}</td>
+            <td>
+              {role === null ? '–' : ROLES[role]}
+              {drain !== null && (
+                <span className="hint" title={drain.reason ?? undefined}>
+                  {' '}
+                  drained by {drain.by}
+                </span>
+              )}
+            </td>
             <td>
               <Slots {...slots.process} />
             </td>
