@@ -284,6 +284,15 @@ module.exports = {
       to: { path: '^node_modules/cockatiel/' },
     },
     {
+      name: 'nodemailer-with-the-first-mail',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: {
+        path: '^node_modules/nodemailer/',
+        dependencyTypesNot: ['dynamic-import', 'type-only', 'type-import'],
+      },
+    },
+    {
       name: 'sqlite-in-one-room',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/store/sqlite/' },

@@ -38,6 +38,7 @@ export function buildEngine(
     hasCredits,
     keys,
     tracing,
+    webhookProblems,
   }: Parts,
   { circuits, conditions, onScheduleRun, gone }: EngineMates,
 ): Engine {
@@ -48,6 +49,7 @@ export function buildEngine(
     ...{ facts, store, secrets, roots, runner, requests, circuits, clock, log, gone },
     ...(replica === undefined ? {} : { replica }),
     rules: () => rules.current,
+    webhookProblems,
     isRevoked: (id) => keys.isRevoked(id),
     random: () => Math.random(),
     files: filesOf(config),

@@ -25,6 +25,7 @@ function secretFiles(config: Config, valueFiles: readonly string[]): string[] {
     config.EXECUTION_API_KEYS_FILE,
     config.EXECUTION_SECRETS_FILE,
     config.EXECUTION_EVENT_WEBHOOK_SECRET_FILE,
+    config.EXECUTION_MAIL_PASSWORD_FILE,
     ...valueFiles,
   ];
   return files.filter((path) => path !== undefined).map((path) => resolve(path));

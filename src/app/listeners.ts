@@ -12,9 +12,8 @@ import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
 import type { Circuits } from '../resilience/circuits.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
-import { Notifier } from '../webhooks/notifier.ts';
 import { WebhookService } from '../webhooks/webhooks.ts';
-import { eventHandlers, webhookSender } from './from-config.ts';
+import { eventHandlers } from './from-config.ts';
 import type { Parts, Setting } from './parts.ts';
 import { SizeWatch } from './sizes.ts';
 import { VERSION } from './version.ts';
@@ -40,14 +39,11 @@ export function buildListeners(setting: Setting, parts: Parts, engine: Engine, c
 }
 
 function buildWebhooks(
-  { config, log, clock, overrides }: Setting,
-  { store, commit, conditions, secrets, tracing }: Parts,
+  { config, log, clock }: Setting,
+  { store, commit, notifier, sender, webhookProblems, tracing }: Parts,
   engine: Engine,
   circuits: Circuits,
 ) {
-  const guarded = webhookSender(config, clock);
-  const sender = overrides.sender?.(guarded) ?? guarded;
-  const notifier = new Notifier({ conditions, secrets });
   const source = () => `urn:execd:${engine.instanceId}`;
   const dispatcher = new Dispatcher({
     ...{
@@ -72,7 +68,16 @@ function buildWebhooks(
   return {
     sender,
     dispatcher,
-    webhooks: new WebhookService({ store, commit, dispatcher, notifier, source, sender, clock, newId }),
+    webhooks: new WebhookService({
+      store,
+      commit,
+      dispatcher,
+      notifier,
+      source,
+      problems: webhookProblems,
+      clock,
+      newId,
+    }),
   };
 }
 

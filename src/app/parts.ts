@@ -11,7 +11,10 @@ import type { Journal } from '../domain/ports/journal.ts';
 import type { AttemptName, Runner } from '../domain/ports/runner.ts';
 import type { Replica } from '../domain/ports/replica.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { WebhookSender } from '../domain/webhooks/webhooks.ts';
+import { Notifier } from '../webhooks/notifier.ts';
+import { byScheme, webhookProblems } from '../webhooks/receivers.ts';
+import { mailSender } from './mail.ts';
+import type { AskedWebhook, WebhookSender } from '../domain/webhooks/webhooks.ts';
 import { SubmitRates } from '../engine/policies/submit-rates.ts';
 import type { ConditionThread } from '../expressions/condition-thread.ts';
 import { celConditions } from '../expressions/conditions.ts';
@@ -39,6 +42,7 @@ import {
   providerOf,
   quotasOf,
   requestRunner,
+  webhookSender,
   scratchRoot,
   sharesOf,
 } from './from-config.ts';
@@ -130,6 +134,10 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
     keysOf(config.EXECUTION_API_KEYS_FILE ?? null, access.keys),
     ...[rules.file, files.secrets.file, files.prices.file, files.operations.file, files.roots.file],
   ];
+  const notifier = new Notifier({ conditions, secrets: files.secrets });
+  const mail = mailSender(config, clock, ofComponent(setting.log, 'webhook'));
+  const guarded = byScheme(webhookSender(config, clock), mail);
+  const sender = overrides.sender?.(guarded) ?? guarded;
   const rates = new SubmitRates(() => clock.monotonic());
   const hooks = createHooks({
     ...{
@@ -157,7 +165,11 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
       requests,
       rules,
       commit,
+      notifier,
+      sender,
     },
+    webhookProblems: (asked: AskedWebhook, userId: string) =>
+      webhookProblems(asked, userId, { sender, notifier }),
     tracing,
     ...{ ...files, ...access, files: live },
   };

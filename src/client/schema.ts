@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 0dc2f3de13de3a192490aa23d73e6973362aa7391dd9ac9d41b5f617abb7b62b.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 30a79b314606762ddd0952013209de3d4f6bea9bdd817091c48c0d73588eb834.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2308,7 +2308,6 @@ export interface components {
             method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
             /** @description An absolute http or https URL. */
             url: string;
-            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
             headers?: components["schemas"]["HttpHeaders"];
             /** @description Query parameters that are added to the URL. A list repeats the parameter. */
             query?: components["schemas"]["HttpQuery"];
@@ -2625,7 +2624,6 @@ export interface components {
             method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
             /** @description An absolute http or https URL. */
             url: string;
-            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
             headers?: components["schemas"]["HttpHeaders"];
             /** @description Query parameters that are added to the URL. A list repeats the parameter. */
             query?: components["schemas"]["HttpQuery"];
@@ -2944,7 +2942,6 @@ export interface components {
             method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
             /** @description An absolute http or https URL. */
             url: string;
-            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
             headers?: components["schemas"]["HttpHeaders"];
             /** @description Query parameters that are added to the URL. A list repeats the parameter. */
             query?: components["schemas"]["HttpQuery"];
@@ -3213,12 +3210,25 @@ export interface components {
         };
         /** @description A webhook for one execution or plan: execd sends its events to a URL, signed as Standard Webhooks specifies. */
         WebhookTarget: {
-            /** @description Receiver: an http or https URL. */
+            /** @description Receiver: an http or https URL, or `mailto:` and up to 10 addresses with commas between them. */
             url: string;
             /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
             events?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result?: boolean;
+            /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
+            when?: string;
+            /** @description The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own. */
+            template?: ("slack" | "discord" | "teams") | {
+                /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
+                content_type?: string;
+                /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                headers?: components["schemas"]["HttpHeaders"];
+                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                subject?: string;
+                /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
+                body: string;
+            };
             /** @description Signs the messages. Default: execd creates one and returns it once, in the response. */
             secret?: string;
         };
@@ -3229,6 +3239,7 @@ export interface components {
         };
         /** @description Arguments. */
         Arguments: string[];
+        /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
         HttpHeaders: {
             [key: string]: string | {
                 /** @description Name of a secret of the server. */
@@ -3450,6 +3461,19 @@ export interface components {
                 events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
+                /** @description The condition of the request; null: each event is sent. */
+                when: string | null;
+                /** @description The template of the request; null: events are sent as CloudEvents. */
+                template: (("slack" | "discord" | "teams") | {
+                    /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
+                    content_type?: string;
+                    /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                    headers?: components["schemas"]["HttpHeaders"];
+                    /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                    subject?: string;
+                    /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
+                    body: string;
+                }) | null;
                 /** @description The secret that execd created. Only in the response to the submission. */
                 secret?: string;
             } | null;
@@ -4488,7 +4512,6 @@ export interface components {
             method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
             /** @description An absolute http or https URL. */
             url: string;
-            /** @description Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
             headers?: components["schemas"]["HttpHeaders"];
             /** @description Query parameters that are added to the URL. A list repeats the parameter. */
             query?: components["schemas"]["HttpQuery"];
@@ -4855,6 +4878,19 @@ export interface components {
                 events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
+                /** @description The condition of the request; null: each event is sent. */
+                when: string | null;
+                /** @description The template of the request; null: events are sent as CloudEvents. */
+                template: (("slack" | "discord" | "teams") | {
+                    /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
+                    content_type?: string;
+                    /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
+                    headers?: components["schemas"]["HttpHeaders"];
+                    /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                    subject?: string;
+                    /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
+                    body: string;
+                }) | null;
                 /** @description The secret that execd created. Only in the response to the submission. */
                 secret?: string;
             } | null;
@@ -6655,7 +6691,7 @@ export interface components {
         };
         /** @description A request for a webhook. */
         CreateWebhook: {
-            /** @description Receiver: an http or https URL. */
+            /** @description Receiver: an http or https URL, or `mailto:` and up to 10 addresses with commas between them. */
             url: string;
             /**
              * @description Events to send. Default: completed, failed, cancelled, timed_out.
@@ -6686,10 +6722,12 @@ export interface components {
             when?: string;
             /** @description The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own. */
             template?: ("slack" | "discord" | "teams") | {
-                /** @description Default: text/plain for a text, else application/json. */
+                /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
+                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             };
@@ -6714,10 +6752,12 @@ export interface components {
             when: string | null;
             /** @description The template of the request; null: events are sent as CloudEvents. */
             template: (("slack" | "discord" | "teams") | {
-                /** @description Default: text/plain for a text, else application/json. */
+                /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
+                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             }) | null;
@@ -6759,10 +6799,12 @@ export interface components {
             when: string | null;
             /** @description The template of the request; null: events are sent as CloudEvents. */
             template: (("slack" | "discord" | "teams") | {
-                /** @description Default: text/plain for a text, else application/json. */
+                /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
+                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
             }) | null;
@@ -6785,8 +6827,8 @@ export interface components {
              * @description When it was created.
              */
             created: string;
-            /** @description The secret. It is shown only once, here. */
-            secret: string;
+            /** @description The secret. It is shown only once, here. Null for mail, which is not signed. */
+            secret: string | null;
         };
         /** @description Webhooks. */
         WebhookList: {

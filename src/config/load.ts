@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { fieldMessage } from '../domain/field-messages.ts';
 import { nearestNames } from '../domain/nearest-names.ts';
+import { serverOf } from '../domain/spec/mail.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 
 type SettingName = keyof typeof SETTINGS;
@@ -89,6 +90,25 @@ function textOf(value: unknown): string | null {
   return url === null ? value : url.origin;
 }
 
+function mailProblems(config: Config): string[] {
+  const { EXECUTION_MAIL_URL: url, EXECUTION_MAIL_PASSWORD_FILE: password } = config;
+  if (url === undefined) return [];
+  const problems: string[] = [];
+  if (config.EXECUTION_MAIL_FROM === undefined)
+    problems.push(
+      'EXECUTION_MAIL_FROM: is required by EXECUTION_MAIL_URL; set it to the address of the sender',
+    );
+  if (config.EXECUTION_MAIL_DOMAINS.length === 0)
+    problems.push(
+      'EXECUTION_MAIL_DOMAINS: is required by EXECUTION_MAIL_URL; set it to the domains of recipients, or to *',
+    );
+  if ((serverOf(url)?.username === '') !== (password === undefined))
+    problems.push(
+      'EXECUTION_MAIL_PASSWORD_FILE: must be set if EXECUTION_MAIL_URL has a user, and only then',
+    );
+  return problems;
+}
+
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
   if (config.EXECUTION_DEFAULT_TIMEOUT > config.EXECUTION_MAX_TIMEOUT) {
@@ -109,6 +129,7 @@ function contradictions(config: Config): string[] {
         problems.push(`${name}: is required by the handler "webhook" (EXECUTION_EVENT_HANDLERS)`);
     }
   }
+  problems.push(...mailProblems(config));
   const { EXECUTION_ISOLATION: isolation, EXECUTION_UIDS: uids } = config;
   if (isolation === 'uid' && uids === undefined)
     problems.push('EXECUTION_UIDS: is required by the isolation tier uid (EXECUTION_ISOLATION)');

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { MAX_RESULT_BYTES } from '../domain/output-totals.ts';
 import { ROLES } from '../domain/ports/replica.ts';
-import { httpUrl } from '../domain/spec/spec.ts';
+import { httpUrl } from '../domain/spec/http-url.ts';
 import { MOST_GRACE_MS } from '../domain/stop.ts';
+import { isDomain, senderOf, serverOf } from '../domain/spec/mail.ts';
 import { standingWebhookEvents } from '../domain/webhook-schema.ts';
 
 const whole = (min: number, max: number) =>
@@ -16,6 +17,13 @@ const whole = (min: number, max: number) =>
     .pipe(z.int().min(min).max(max));
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 const path = z.string().min(1, 'must not be empty');
+
+const mailServer = z
+  .string()
+  .refine(
+    (text) => serverOf(text) !== null,
+    'must be smtp:// or smtps://, a user and @ if the server wants one, a host, and a port if you want; the password goes into EXECUTION_MAIL_PASSWORD_FILE',
+  );
 
 const commaSeparated = (text: string): string[] =>
   text
@@ -645,6 +653,46 @@ export const SETTINGS = {
     default: '100000',
     unit: 'deliveries',
     about: 'Most deliveries of one user that wait. execd drops and counts more.',
+  },
+  EXECUTION_MAIL_URL: {
+    schema: mailServer.optional(),
+    default: undefined,
+    unit: 'smtp or smtps URL',
+    about:
+      'Mail server to which webhooks send mail, such as smtp://execd@mail.example.com:587 (docs/reference/webhooks.md). smtp uses STARTTLS if the server offers it, and always with a password. Unset: no mail.',
+  },
+  EXECUTION_MAIL_PASSWORD_FILE: {
+    schema: path.optional(),
+    default: undefined,
+    unit: 'path',
+    about: 'File with the password for the user of EXECUTION_MAIL_URL. Read for each mail.',
+  },
+  EXECUTION_MAIL_FROM: {
+    schema: z
+      .string()
+      .refine((text) => senderOf(text) !== null, 'must be an address, or a name and an address in <>')
+      .optional(),
+    default: undefined,
+    unit: 'address',
+    about: 'Sender of the mail: an address, or a name and an address, such as execd <execd@example.com>.',
+  },
+  EXECUTION_MAIL_DOMAINS: {
+    schema: z
+      .string()
+      .transform((text) => commaSeparated(text.toLowerCase()))
+      .refine(
+        (all) => all.every((one) => one === '*' || isDomain(one)),
+        'must be domains, such as example.com, or *',
+      ),
+    default: '',
+    unit: 'domains, comma-separated, or *',
+    about: 'Domains of addresses to which webhooks may send mail; subdomains count as others. *: all.',
+  },
+  EXECUTION_MAIL_PER_HOUR: {
+    schema: whole(1, 1_000_000),
+    default: '100',
+    unit: 'recipients',
+    about: 'Most recipients of mail of one user in an hour. More mail waits.',
   },
   EXECUTION_SPOOL_MAX_BYTES: {
     schema: whole(0, 1024 * GIB),

@@ -69,6 +69,7 @@ export interface EngineDeps {
   /** The rules that apply now. */
   rules: () => AccessRules;
   secrets: Secrets;
+  webhookProblems: SubmitDeps['webhookProblems'];
   roots: Roots;
   /** Whether an API key has been revoked. */
   isRevoked: (keyId: string) => boolean;

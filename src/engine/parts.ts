@@ -486,8 +486,9 @@ function intakeOf(
   const { files, runs, underWay, queries, changing } = parts;
   const { policy, resolve, planOf, rules, secrets, roots, isRevoked, credits, newId, newTrace, runner } =
     deps;
+  const { webhookProblems } = deps;
   return new Intake({
-    ...{ policy, resolve, planOf, secrets, roots, isRevoked, credits, newId, newTrace },
+    ...{ policy, resolve, planOf, secrets, roots, isRevoked, credits, newId, newTrace, webhookProblems },
     ...{ store, clock, commit, schedulers, policies, cache, joins, hits, rates, files, ...ofPlans },
     // They change while the server runs.
     get rules() {

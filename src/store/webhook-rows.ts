@@ -10,7 +10,7 @@ import type {
   WebhookFilter,
   WebhookSecret,
 } from '../domain/webhooks/webhooks.ts';
-import type { Notification } from '../domain/webhooks/notification.ts';
+import type { Notification } from '../domain/spec/notification.ts';
 import { laneOf } from '../domain/webhooks/webhooks.ts';
 
 export interface WebhookRow {

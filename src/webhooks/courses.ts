@@ -2,7 +2,7 @@
 // store, changed once for each end, and what it was for the last few ends is known for their retries.
 import type { EventRecord } from '../domain/execution/events.ts';
 import { statusAfter } from '../domain/execution/events.ts';
-import type { Course } from '../domain/webhooks/notification.ts';
+import type { Course } from '../domain/spec/notification.ts';
 
 /** Position of an end, and its course. */
 type Noted = [position: number, failures: number, previous: string | null];

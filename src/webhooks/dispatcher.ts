@@ -20,9 +20,10 @@ import {
 import type { Circuits } from '../resilience/circuits.ts';
 import type { CircuitSettings, Ticket } from '../resilience/circuit.ts';
 import { EACH_SECOND, type Retrying, untilDone, waitAfter, Waits } from '../resilience/retrying.ts';
-import type { Notification } from '../domain/webhooks/notification.ts';
+import { isMail } from '../domain/spec/mail.ts';
+import type { Notification } from '../domain/spec/notification.ts';
 import { courseOf, type Found } from './courses.ts';
-import { signedHeaders, toBody } from './message.ts';
+import { ownHeaders, toBody } from './message.ts';
 import { type Made, NotificationError, type Notifier } from './notifier.ts';
 
 export interface DispatcherDeps {
@@ -164,15 +165,16 @@ export class Dispatcher {
 
   /** Sends one message once; answers how it went. */
   async try(
-    { url, secrets, userId }: DueDelivery['webhook'],
+    webhook: DueDelivery['webhook'],
     event: { id: string; type: string; subject: string; time: number; data: object },
     { made = null, traceparent = null }: { made?: Made | null; traceparent?: string | null } = {},
   ): Promise<{ answer: WebhookAnswer; tried: DeliveryTry }> {
     const { clock, sender } = this.#deps;
+    const { url, userId } = webhook;
     const [at, began] = [clock.now(), clock.monotonic()];
     const body = made?.body ?? toBody(event, this.#deps.source());
     const headers = {
-      ...signedHeaders(event.id, body, { secrets, now: at }),
+      ...ownHeaders(webhook, event, { body, now: at }),
       ...(traceparent === null ? {} : { traceparent }),
       ...made?.headers,
     };
@@ -229,7 +231,10 @@ export class Dispatcher {
 
   async #beginIn(lane: string, user: string, now: number): Promise<void> {
     const circuit = this.#deps.circuits.find(circuitOfLane(lane));
-    if (circuit !== null && circuit.waitMs !== null) return this.#hold(lane, now, circuit.waitMs);
+    if (circuit !== null && circuit.waitMs !== null)
+      return this.#hold(lane, now, circuit.waitMs, 'the receiver has failed');
+    const shareMs = this.#deps.sender.waitMs(lane);
+    if (shareMs > 0) return this.#hold(lane, now, shareMs, 'the user has sent as much mail as one may');
     const [busy, keys] = this.#inLane(lane);
     const free = Math.min(MAX_PER_LANE - busy, this.#roomOf(user));
     if (free <= 0 || circuit?.mayAdmit === false) return;
@@ -250,10 +255,10 @@ export class Dispatcher {
     }
   }
 
-  /** What is due waits with its receiver, until that may be asked again. */
-  async #hold(lane: string, now: number, waitMs: number): Promise<void> {
+  /** What is due waits with its receiver, until that may be asked again. @param why it waits, for the one that waits too long */
+  async #hold(lane: string, now: number, waitMs: number, why: string): Promise<void> {
     const wholeMs = Math.ceil(waitMs);
-    const error = `execd did not try: the receiver has failed for ${MAX_HELD_MS / HOUR} hours`;
+    const error = `execd did not try: ${why} for ${MAX_HELD_MS / HOUR} hours`;
     const lastTry: DeliveryTry = { at: now, status: null, error, tookMs: 0 };
     const part = { type: 'hold_lane', lane, waitMs: wholeMs, mostHeldMs: MAX_HELD_MS, lastTry } as const;
     await this.#deps.commit([[part]]);
@@ -301,7 +306,8 @@ export class Dispatcher {
     const data = this.#deps.toData(record, ended);
     const event = { id: eventIdOf(record), type: `${about}.${type}`, subject, time, data };
     const { notification } = webhook;
-    const verdict = notification === null ? null : await this.#judge(one, notification, data);
+    const isMade = notification !== null || isMail(webhook.url);
+    const verdict = isMade ? await this.#judge(one, data) : null;
     if (verdict === 'stopped') return note(null);
     if (verdict !== null && 'settle' in verdict) {
       note(null);
@@ -334,14 +340,14 @@ export class Dispatcher {
   }
 
   /** Whether a webhook sends an event, and what. Its place among the ends is kept before anything is sent. */
-  async #judge(
-    { webhook, record, tries }: DueDelivery,
-    notification: Notification,
-    data: object,
-  ): Promise<Judged | 'stopped'> {
+  async #judge({ webhook, record, tries }: DueDelivery, data: object): Promise<Judged | 'stopped'> {
     const { store, notifier } = this.#deps;
+    const notification = webhook.notification ?? EACH_EVENT;
     let found: Found = NO_COURSE;
-    if (record.type !== 'low_balance' && notifier.readsCourse(notification)) {
+    if (record.type !== 'low_balance' && webhook.executionId !== null) {
+      // It has one end, which follows no other.
+      found = { ...NO_COURSE, course: courseOf(null, record).course };
+    } else if (record.type !== 'low_balance' && notifier.readsCourse(notification)) {
       const read = () => store.series(webhook.id);
       const kept = await untilDone(
         read,
@@ -358,7 +364,7 @@ export class Dispatcher {
       // What was begun, or has been overtaken by later ends, was wanted when it was looked at first.
       const isWanted = tries.length > 0 || isCounted || (await notifier.wants(notification, event));
       if (!isWanted) return { settle: { state: 'skipped', error: null, series } };
-      const made = notification.template === null ? null : await notifier.make(notification.template, event);
+      const made = await notifier.make(webhook, event);
       if (series.length > 0) await this.#store(series);
       return { made };
     } catch (error) {
@@ -412,7 +418,7 @@ export class Dispatcher {
   ): { state: DeliveryState; waitMs: number | null } {
     if (isSuccess(answer)) return { state: 'delivered', waitMs: null };
     const wait = waitAfter(tries.length, WAITS_MS);
-    if (wait === null || answer.status === GONE) return { state: 'failed', waitMs: null };
+    if (wait === null || answer.status === GONE || isLast(answer)) return { state: 'failed', waitMs: null };
     const waitMs = wait * (1 - JITTER / 2 + JITTER * this.#deps.random());
     return { state: 'pending', waitMs: Math.ceil(Math.max(waitMs, answer.retryAfterMs ?? 0)) };
   }
@@ -439,6 +445,7 @@ interface Unsent {
   series: Group;
 }
 type Judged = { made: Made | null } | { settle: Unsent };
+const EACH_EVENT: Notification = { when: null, template: null };
 const NO_COURSE: Found = { course: { failures: 0, previous: null }, isCounted: false, state: null };
 
 /** Lanes of each user, beginning with those whose turn it is. */
@@ -457,9 +464,14 @@ const GONE = 410;
 const OVERLOADED = [408, 429];
 
 /** Whether a receiver is there, whatever it thinks of what it was sent. */
-function isAlive({ status }: WebhookAnswer): boolean {
+function isAlive(answer: WebhookAnswer): boolean {
+  const { status } = answer;
+  if (isLast(answer)) return true;
   return status !== null && status < 500 && !OVERLOADED.includes(status);
 }
+
+/** Whether another try would not help. */
+const isLast = (answer: WebhookAnswer): boolean => 'isLast' in answer && answer.isLast;
 
 function isSuccess({ status }: WebhookAnswer): boolean {
   return status !== null && status >= 200 && status < 300;

@@ -1,7 +1,8 @@
 // What is sent to a webhook: an event as CloudEvents has it (https://github.com/cloudevents/spec, 1.0), signed as Standard
 // Webhooks has it (https://www.standardwebhooks.com).
 import { createHmac } from 'node:crypto';
-import type { WebhookSecret } from '../domain/webhooks/webhooks.ts';
+import { isMail } from '../domain/spec/mail.ts';
+import type { Webhook, WebhookSecret } from '../domain/webhooks/webhooks.ts';
 
 export interface CloudEvent {
   id: string;
@@ -45,4 +46,14 @@ export function signedHeaders(
     'webhook-timestamp': String(timestamp),
     'webhook-signature': signatures.join(' '),
   };
+}
+
+/** What says which message it is, to the receiver of a webhook: a signature, or the id of a mail. */
+export function ownHeaders(
+  { id: webhookId, url, secrets }: Pick<Webhook, 'id' | 'url' | 'secrets'>,
+  event: Pick<CloudEvent, 'id'>,
+  { body, now }: { body: string; now: number },
+): Record<string, string> {
+  if (isMail(url)) return { 'message-id': `${event.id}.${webhookId}` };
+  return signedHeaders(event.id, body, { secrets, now });
 }

@@ -10,8 +10,12 @@ import {
   type Notification,
   NOTIFICATION_ROOTS,
   type OwnTemplate,
+  type Template,
   secretsOf,
-} from '../domain/webhooks/notification.ts';
+} from '../domain/spec/notification.ts';
+import { isMail, recipientsOf } from '../domain/spec/mail.ts';
+import type { Webhook } from '../domain/webhooks/webhooks.ts';
+import { asSubject, plainText, subjectLine } from './mail-message.ts';
 import { readyBody } from './ready.ts';
 
 export interface NotifierDeps {
@@ -53,8 +57,12 @@ export class Notifier {
       }
     };
     if (when !== null) check('/when', () => conditions.compile(when, NOTIFICATION_ROOTS));
-    if (template !== null && typeof template !== 'string')
-      check('/template/body', () => conditions.compileValue(template.body, NOTIFICATION_ROOTS));
+    if (template !== null && typeof template !== 'string') {
+      const { body, subject } = template;
+      check('/template/body', () => conditions.compileValue(body, NOTIFICATION_ROOTS));
+      if (subject !== undefined)
+        check('/template/subject', () => conditions.compileValue(subject, NOTIFICATION_ROOTS));
+    }
     const missing = secrets.whyNot({ names: secretsOf(template), userId, operation: null });
     if (missing !== null)
       problems.push({ field: '/template/headers', message: `there is no secret ${missing} for this user` });
@@ -64,12 +72,13 @@ export class Notifier {
   /** Whether what it sends depends on the ends before. */
   readsCourse({ when, template }: Notification): boolean {
     const roots = when === null ? [] : this.#deps.conditions.compile(when, NOTIFICATION_ROOTS).roots;
+    const rootsOf = (source: string) => this.#deps.conditions.compileValue(source, NOTIFICATION_ROOTS).roots;
     const own =
       template === null
         ? []
         : typeof template === 'string'
           ? ['failures']
-          : this.#deps.conditions.compileValue(template.body, NOTIFICATION_ROOTS).roots;
+          : [template.body, template.subject ?? 'null'].flatMap(rootsOf);
     return [...roots, ...own].some((root) => root !== 'event');
   }
 
@@ -81,32 +90,56 @@ export class Notifier {
   }
 
   /**
-   * The message of a template.
+   * The message of a template, or a mail.
    *
    * @param shows in place of the values of secrets; null: these themselves
+   * @returns null for a webhook that sends each event as it is
    * @throws NotificationError
    */
   async make(
-    template: NonNullable<Notification['template']>,
+    { url, notification }: Pick<Webhook, 'url' | 'notification'>,
     event: NotifiedEvent,
     shows: string | null = null,
-  ): Promise<Made> {
+  ): Promise<Made | null> {
+    const template = notification?.template ?? null;
+    if (isMail(url)) return this.#mail(recipientsOf(url), template, event);
+    if (template === null) return null;
     if (typeof template === 'string') {
       const body = JSON.stringify(readyBody(template, event.data, event.course));
       return { headers: { 'content-type': JSON_TYPE }, body };
     }
-    const expression = this.#deps.conditions.compileValue(template.body, NOTIFICATION_ROOTS);
-    const value = await evaluated('template.body', template.body, () =>
+    const { body, type } = await this.#body(template, event);
+    return { headers: { ...this.#headers(template, event.userId, shows), 'content-type': type }, body };
+  }
+
+  async #body(template: OwnTemplate, event: NotifiedEvent): Promise<{ body: string; type: string }> {
+    const value = await this.#value('template.body', template.body, event);
+    const body = typeof value === 'string' ? value : writeJson(value ?? null);
+    bounded(body);
+    return { body, type: template.content_type ?? (typeof value === 'string' ? TEXT_TYPE : JSON_TYPE) };
+  }
+
+  /** A ready template is refused for mail, where a webhook is made. */
+  async #mail(to: readonly string[], template: Template | null, event: NotifiedEvent): Promise<Made> {
+    const { data, course } = event;
+    const own = typeof template === 'object' ? template : null;
+    const subject =
+      own?.subject === undefined ? null : await this.#value('template.subject', own.subject, event);
+    const about = { to: to.join(', '), subject: asSubject(textOf(subject)) || subjectLine(data, course) };
+    if (own === null) {
+      const body = plainText(data, course);
+      bounded(body);
+      return { headers: { ...about, 'content-type': TEXT_TYPE }, body };
+    }
+    const { body } = await this.#body(own, event);
+    return { headers: { ...about, 'content-type': own.content_type ?? TEXT_TYPE }, body };
+  }
+
+  #value(place: string, source: string, event: NotifiedEvent): Promise<unknown> {
+    const expression = this.#deps.conditions.compileValue(source, NOTIFICATION_ROOTS);
+    return evaluated(place, source, () =>
       expression.evaluate(scopeOf(event, expression.roots), event.userId),
     );
-    const body = typeof value === 'string' ? value : writeJson(value ?? null);
-    const bytes = Buffer.byteLength(body);
-    if (bytes > MAX_MESSAGE_BYTES)
-      throw new NotificationError(
-        `template.body is ${bytes} bytes; at most ${MAX_MESSAGE_BYTES} are allowed`,
-      );
-    const type = template.content_type ?? (typeof value === 'string' ? TEXT_TYPE : JSON_TYPE);
-    return { headers: { ...this.#headers(template, event.userId, shows), 'content-type': type }, body };
   }
 
   #headers(template: OwnTemplate, userId: string, shows: string | null): Record<string, string> {
@@ -119,6 +152,17 @@ export class Notifier {
     });
     return Object.fromEntries(headers);
   }
+}
+
+/** Null is no text. */
+const textOf = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? '' : writeJson(value ?? null);
+
+/** @throws NotificationError */
+function bounded(body: string): void {
+  const bytes = Buffer.byteLength(body);
+  if (bytes > MAX_MESSAGE_BYTES)
+    throw new NotificationError(`template.body is ${bytes} bytes; at most ${MAX_MESSAGE_BYTES} are allowed`);
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';

@@ -1,6 +1,6 @@
 // Ready messages for chats: one line that says what ended how, and why. What it holds of a command or a user is text there: no
 // mention, no link, no formatting.
-import type { Course, ReadyTemplate } from '../domain/webhooks/notification.ts';
+import type { Course, ReadyTemplate } from '../domain/spec/notification.ts';
 
 interface Said {
   type?: unknown;

@@ -1,11 +1,12 @@
 // What clients do with webhooks: make, show, try, turn off and on, give a new secret, remove, and look at deliveries.
 import type { Caller } from '../domain/spec/access.ts';
-import { RefusedError } from '../domain/errors.ts';
+import { type FieldProblem, RefusedError } from '../domain/errors.ts';
 import type { Store } from '../domain/ports/store.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import { StoreError } from '../domain/ports/store.ts';
 import {
+  type AskedWebhook,
   type Delivery,
   type DeliveryQuery,
   type DeliveryTry,
@@ -16,10 +17,10 @@ import {
   type Webhook,
   type WebhookRequest,
   type Webhooks,
-  type WebhookSender,
 } from '../domain/webhooks/webhooks.ts';
+import { isMail } from '../domain/spec/mail.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { signedHeaders, toBody } from './message.ts';
+import { ownHeaders, toBody } from './message.ts';
 import { type Made, NotificationError, type Notifier } from './notifier.ts';
 
 export interface WebhookServiceDeps {
@@ -29,7 +30,8 @@ export interface WebhookServiceDeps {
   notifier: Notifier;
   /** Names the store in a message. */
   source: () => string;
-  sender: Pick<WebhookSender, 'whyNotAllowed'>;
+  /** What is wrong with one that is asked for; empty when nothing is. */
+  problems: (asked: AskedWebhook, userId: string) => FieldProblem[];
   clock: Clock;
   newId(): string;
 }
@@ -72,15 +74,12 @@ export class WebhookService implements Webhooks {
     await this.#deps.commit([[{ type: 'webhook', webhook }]]);
   }
 
-  async create({ userId }: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }> {
+  async create(
+    { userId }: Caller,
+    request: WebhookRequest,
+  ): Promise<{ webhook: Webhook; secret: string | null }> {
     const { url, description, filter, withResult, notification } = request;
-    const why = this.#deps.sender.whyNotAllowed(url);
-    if (why !== null) {
-      throw new RefusedError('validation', why, {
-        fields: [{ field: '/url', message: 'is not allowed' }],
-      });
-    }
-    const fields = notification === null ? [] : this.#deps.notifier.problems(notification, userId);
+    const fields = this.#deps.problems({ url, secret: request.secret, ...notification }, userId);
     if (fields.length > 0)
       throw new RefusedError(
         'validation',
@@ -93,14 +92,14 @@ export class WebhookService implements Webhooks {
         `The user has ${MAX_STANDING} webhooks, the maximum. Remove one first.`,
       );
     }
-    const secret = request.secret ?? newSecret();
+    const secret = isMail(url) ? null : (request.secret ?? newSecret());
     const webhook: Webhook = {
       ...{ id: `wh_${this.#deps.newId()}`, userId, executionId: null, url, description },
       ...{
         filter: { ...filter, userId },
         withResult,
         notification,
-        secrets: [{ secret, until: null }],
+        secrets: secret === null ? [] : [{ secret, until: null }],
         disabled: null,
       },
       createdAt: this.#deps.clock.now(),
@@ -139,6 +138,8 @@ export class WebhookService implements Webhooks {
 
   async rotate(caller: Caller, id: string, keepOldMs: number): Promise<{ webhook: Webhook; secret: string }> {
     const before = await this.get(caller, id);
+    if (isMail(before.url))
+      throw new RefusedError('validation', 'Mail is not signed: this webhook has no secret.');
     const now = this.#deps.clock.now();
     const secret = newSecret();
     const old = before.secrets[0];
@@ -168,7 +169,7 @@ export class WebhookService implements Webhooks {
 
   async preview(caller: Caller, id: string, { event, course }: PreviewEvent): Promise<Preview> {
     const webhook = await this.get(caller, id);
-    const { notification, url, userId, secrets } = webhook;
+    const { notification, url, userId } = webhook;
     const now = this.#deps.clock.now();
     const data = event ?? exampleAt(now);
     const told = {
@@ -183,7 +184,7 @@ export class WebhookService implements Webhooks {
         notification === null || (await this.#deps.notifier.wants(notification, { userId, data, course }));
       const made = await this.#made(webhook, { event: data, course }, '***');
       const body = made?.body ?? toBody(told, this.#deps.source());
-      const headers = { ...signedHeaders(told.id, body, { secrets, now }), ...made?.headers };
+      const headers = { ...ownHeaders(webhook, told, { body, now }), ...made?.headers };
       return { isSent, url, headers, body };
     } catch (error) {
       if (error instanceof NotificationError) throw notMade(error);
@@ -191,16 +192,11 @@ export class WebhookService implements Webhooks {
     }
   }
 
-  /** The message of its template; null without one. */
-  async #made(
-    { notification, userId }: Webhook,
-    { event, course }: PreviewEvent,
-    shows: string | null,
-  ): Promise<Made | null> {
-    const template = notification?.template ?? null;
-    if (template === null) return null;
+  /** The message of its template, or a mail; null without both. */
+  async #made(webhook: Webhook, { event, course }: PreviewEvent, shows: string | null): Promise<Made | null> {
+    const { userId } = webhook;
     try {
-      return await this.#deps.notifier.make(template, { userId, data: event ?? {}, course }, shows);
+      return await this.#deps.notifier.make(webhook, { userId, data: event ?? {}, course }, shows);
     } catch (error) {
       if (error instanceof NotificationError) throw notMade(error);
       throw error;

@@ -105,6 +105,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     planOf: () => null,
     files: filesIn(dir),
     secrets: NO_SECRETS,
+    webhookProblems: () => [],
     roots: NO_ROOTS,
     isRevoked: () => false,
     rules: () => accessRules(null, NO_QUOTAS),

@@ -47,6 +47,7 @@ function world(maxConcurrent: number) {
       return [];
     },
     sender: {
+      waitMs: () => 0,
       send: ({ url }: { url: string }) => {
         begun.push(url);
         return url.includes('silent') ? new Promise<never>(() => undefined) : Promise.resolve(OK);

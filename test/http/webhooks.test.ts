@@ -239,13 +239,41 @@ t.test('an execution brings its own webhook along; its secret is told once', asy
   t.same(ended?.result, (await s.finished(first.id)).result);
   const again = await s.submit(spec, key);
   t.equal(again.id, first.id);
-  t.same(again.webhook, own);
+  t.same(again.webhook, { ...own, when: null, template: null });
   const { text } = await s.call('GET', `/v1/executions/${first.id}`);
   t.notMatch(text, /whsec_/);
   t.match((await s.call('GET', `/v1/webhooks/${first.id}`)).body, { execution_id: first.id, url: to.url });
   t.same((await s.call('GET', '/v1/webhooks')).body, { items: [] }, 'it is not a standing one');
   await until('both are noted', async () => (await deliveries(s, first.id, '?state=delivered')).length === 2);
   t.equal((await s.call('DELETE', `/v1/webhooks/${first.id}`)).status, 404);
+});
+
+t.test('the webhook of one execution or plan has its own condition and message', async (t) => {
+  const { s, to } = await world(t);
+  const body = '{"ended": event.status, "failures": failures, "previous": previous}';
+  const webhook = { url: to.url, when: 'event.status == "failed"', template: { body } };
+  const good = await s.run(shell('true', { webhook }));
+  t.match(good.webhook, { when: webhook.when, template: { body } });
+  await until('it is skipped', async () => (await deliveries(s, good.id))[0]?.state === 'skipped');
+  const whole = { strategy: { type: 'serial' }, steps: [{ name: 'a', kind: 'shell', command: 'exit 1' }] };
+  const plan = await s.call<{ id: string; webhook: object }>('POST', '/v1/plans', { ...whole, webhook });
+  t.match(plan.body.webhook, { when: webhook.when, template: { body } });
+  await isReceived(to, 1);
+  t.same(to.received[0]?.body, { ended: 'failed', failures: 1, previous: null });
+  const wrong = { url: to.url, when: 'steps.a.ok', template: { body, headers: { a: { secret: 'none' } } } };
+  for (const [path, spec] of [
+    ['/v1/executions', shell('true')],
+    ['/v1/plans', whole],
+  ] as const)
+    t.match(await s.call('POST', path, { ...spec, webhook: wrong }), {
+      status: 400,
+      body: {
+        errors: [
+          { field: '/webhook/when', message: /unknown variable "steps"/ },
+          { field: '/webhook/template/headers', message: /no secret none/ },
+        ],
+      },
+    });
 });
 
 t.test("a client's own secret signs, is never shown, and signs for a rerun too", async (t) => {

@@ -58,7 +58,7 @@ export function WebhookForm({ onClose }: { onClose: () => void }) {
           <input
             required
             type="url"
-            placeholder="https://"
+            placeholder="https:// or mailto:"
             value={url}
             onChange={({ target }) => setUrl(target.value)}
           />
@@ -128,18 +128,26 @@ function Created({
   of: { url, secret },
   onClose,
 }: {
-  of: Webhook & { secret: string };
+  of: Webhook & { secret: string | null };
   onClose: () => void;
 }) {
   return (
     <Dialog title="The webhook is created" onClose={onClose}>
-      <p>
-        Messages to <code>{url}</code> are signed with this secret. It is not shown again.
-      </p>
-      <p className="notice">
-        <code className="is-long">{secret}</code>
-        <CopyButton text={secret} label="Copy the secret" />
-      </p>
+      {secret === null ? (
+        <p>
+          Mail to <code>{url}</code> is not signed.
+        </p>
+      ) : (
+        <>
+          <p>
+            Messages to <code>{url}</code> are signed with this secret. It is not shown again.
+          </p>
+          <p className="notice">
+            <code className="is-long">{secret}</code>
+            <CopyButton text={secret} label="Copy the secret" />
+          </p>
+        </>
+      )}
       <div className="actions">
         <Button look="main" onClick={onClose}>
           Done

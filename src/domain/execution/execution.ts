@@ -15,6 +15,7 @@ import type { OutputTotals } from '../output-totals.ts';
 import type { AnySpec, AnyWork } from '../spec/any.ts';
 import type { OversizedStrategy } from '../spec/spec.ts';
 import type { StopPolicy } from '../stop.ts';
+import type { Notification } from '../spec/notification.ts';
 
 export { NO_OUTPUT, type OutputTotals } from '../output-totals.ts';
 
@@ -161,6 +162,14 @@ export interface StepOf {
 /** Concurrency keys of users with which something waits or runs. */
 export const MAX_OPEN_KEYS = 10_000;
 
+/** The webhook that a request brings along. */
+export interface OwnWebhook {
+  url: string;
+  events: readonly EventType[];
+  withResult?: boolean;
+  notification?: Notification;
+}
+
 /** The key of a user's own choice, as it is stored: no other user has it, and no operation. */
 export const ownKey = (userId: string, key: string): string => `user:${userId}:${key}`;
 
@@ -213,7 +222,7 @@ interface Facts {
   hasNetwork: boolean;
   access: ExecutionAccess;
   /** Who is told of its events, besides standing webhooks. */
-  webhook: { url: string; events: readonly EventType[]; withResult?: boolean } | null;
+  webhook: OwnWebhook | null;
   /** Whether it ends when the client that reads its output goes; undefined for all but runs that are streamed. */
   onDisconnect?: 'cancel';
   /** Grows by one with every durable group that touches the execution. */

@@ -2,6 +2,9 @@
 // its bytes, so that a body within its limit could take a second of everybody's time.
 import { z } from 'zod';
 
+/** Characters of an expression in CEL. */
+export const MAX_CONDITION = 4096;
+
 /** Nobody needs to be told of more. */
 const MAX_PROBLEMS = 100;
 

@@ -2,7 +2,7 @@
 // in place of values, which `plan-check.ts` makes sure of.
 import { z } from 'zod';
 import { hasSteps, isWait, type Kind, type StepsKind } from '../kinds.ts';
-import { boundedRecord } from './bounded.ts';
+import { boundedRecord, MAX_CONDITION } from './bounded.ts';
 import { ExactNumber } from '../exact-number.ts';
 import {
   idempotencyKey,
@@ -28,8 +28,6 @@ export const MAX_DEPENDENCIES = 200_000;
 export const MAX_PLAN_DEPTH = 5;
 /** Rounds of a loop. */
 export const MAX_ROUNDS = 10_000;
-/** Characters of a condition. */
-export const MAX_CONDITION = 4096;
 
 /** Ends the name of a plan that a redrive has set aside until the step of that name begins. No name of a step has it. */
 export const ASIDE = '~kept';

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { type ProcessKind, type RequestKind } from '../kinds.ts';
 import { artifacts, files, NO_CACHE } from './files.ts';
 import { boundedList, boundedRecord } from './bounded.ts';
+import { httpHeaders } from './headers.ts';
+import { httpUrl } from './http-url.ts';
 import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
@@ -17,6 +19,8 @@ import { CAUSES, type Cause } from '../outcome.ts';
 import { MAX_RESULT_BYTES } from '../output-totals.ts';
 import { secretRef } from '../secret-ref.ts';
 import { stopSchema } from '../stop.ts';
+import { receiverUrl } from './receiver-url.ts';
+import { template, when } from './notification.ts';
 
 /** The largest single argument that Linux accepts, without its closing NUL (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
@@ -456,32 +460,6 @@ const processShape = {
   ...scalarsShape(),
 };
 
-// RFC 9110 §5.1 and §5.5; what the connection is made of (§7.6.1) belongs to the service.
-const headerName = z
-  .string()
-  .regex(
-    /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/,
-    'must be a header name: letters, digits and -, at most 200 characters',
-  )
-  .refine((name) => !CONNECTION_HEADERS.has(name.toLowerCase()), 'must be left out: execd sets this header')
-  .refine((name) => !name.toLowerCase().startsWith('execution-'), 'must be left out: execd sets this header');
-const headerValue = z
-  .string()
-  .max(8192)
-  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not contain control characters or characters above U+00FF');
-const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
-  ...[
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-    'keep-alive',
-    'proxy-authorization',
-    'proxy-connection',
-  ],
-  ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'],
-]);
-
 /** A host as a grant or a list names it. */
 export const hostName = z
   .string()
@@ -491,31 +469,14 @@ export const hostName = z
     'must be a host name in lower case without a port, or an IPv6 address in brackets',
   );
 
-export const httpUrl = z
-  .string()
-  .max(8192)
-  .superRefine((text, context) => {
-    const problem = urlProblem(text);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  });
-
-/** Null for a URL that can be asked. */
-function urlProblem(text: string): string | null {
-  // The WHATWG parser would drop these silently.
-  if (/[\0-\x20\x7f\\]/.test(text)) return 'must not contain white space, control characters or a backslash';
-  const url = URL.parse(text);
-  if (url === null) return 'must be an absolute URL';
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must be an http or https URL';
-  if (url.username !== '' || url.password !== '') return 'must not contain a user or password';
-  return url.hash === '' ? null : 'must not contain a fragment';
-}
-
 /** Who is told of the execution, signed as Standard Webhooks has it. */
 export const webhook = z
   .strictObject({
-    url: httpUrl.describe('Receiver: an http or https URL.'),
+    url: receiverUrl,
     events: webhookEvents.optional(),
     result: withResult.optional(),
+    when: when.optional(),
+    template: template.optional(),
     secret: webhookSecret
       .optional()
       .describe('Signs the messages. Default: execd creates one and returns it once, in the response.'),
@@ -532,18 +493,7 @@ const httpShape = {
   kind: z.literal('http').describe('An HTTP call.'),
   method: z.enum(HTTP_METHODS).optional().describe('Default: GET.'),
   url: httpUrl.describe('An absolute http or https URL.'),
-  headers: boundedRecord(
-    headerName,
-    z.union([
-      headerValue,
-      secretRef.extend({
-        prefix: headerValue.max(200).optional().describe('A text before the secret, for example `Bearer `.'),
-      }),
-    ]),
-    { most: 1000, what: 'headers' },
-  )
-    .optional()
-    .describe('Request headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
+  headers: httpHeaders.optional(),
   query: boundedRecord(z.string(), z.union([queryValue, boundedList(queryValue, 1000)]), {
     most: 1000,
     what: 'names',
@@ -622,7 +572,7 @@ export const commonParts = {
   WebhookTarget: webhook,
   SecretRef: secretRef,
   Arguments: argumentList,
-  HttpHeaders: httpShape.headers.unwrap(),
+  HttpHeaders: httpHeaders,
   HttpQuery: httpShape.query.unwrap(),
   HttpBody: httpShape.body.unwrap(),
   HttpExpect: httpShape.expect.unwrap(),

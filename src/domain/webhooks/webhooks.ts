@@ -6,7 +6,8 @@ import type { EventType, WebhookEventType } from '../event-types.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
 import type { ExecutionId } from '../ids.ts';
 import { FINAL_STATUSES } from '../outcome.ts';
-import type { Course, Notification } from './notification.ts';
+import { isMail, MAIL_SCHEME } from '../spec/mail.ts';
+import type { Course, Notification, Template } from '../spec/notification.ts';
 
 /** Signs until `until` (ms since the epoch), or as long as the webhook is there. */
 export interface WebhookSecret {
@@ -101,9 +102,9 @@ export const OPERATOR = { id: 'operator', userId: '' } as const;
 /** What is told when nothing else is said: the ends. */
 export const DEFAULT_EVENTS: readonly EventType[] = FINAL_STATUSES;
 
-/** Deliveries to one receiver of one user: they share their connections, and hold up nobody else. */
+/** Deliveries to one receiver of one user, or by mail: they share their connections, and hold up nobody else. */
 export function laneOf({ userId, url }: Pick<Webhook, 'userId' | 'url'>): string {
-  return `${userId} ${new URL(url).origin}`;
+  return `${userId} ${isMail(url) ? MAIL_SCHEME : new URL(url).origin}`;
 }
 
 /** The name of the circuit of a lane. */
@@ -137,6 +138,11 @@ export interface DueLanes {
   nextAt: number | null;
 }
 
+/** Whether a lane is that of the mail of its user. */
+export function isMailLane(lane: string): boolean {
+  return lane.endsWith(` ${MAIL_SCHEME}`);
+}
+
 /** The user of a lane; empty for the operator. */
 export function userOfLane(lane: string): string {
   return lane.slice(0, lane.indexOf(' '));
@@ -157,6 +163,14 @@ const SECRET_BYTES = 32;
 export function newSecret(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
   return `whsec_${btoa(String.fromCharCode(...bytes))}`;
+}
+
+/** What a request says of where a webhook sends what. */
+export interface AskedWebhook {
+  url: string;
+  when?: string | null | undefined;
+  template?: Template | null | undefined;
+  secret?: string | null | undefined;
 }
 
 /** What a client asks a webhook for. */
@@ -180,7 +194,7 @@ export interface DeliveryQuery {
 /** What clients can do with webhooks. Each throws RefusedError. */
 export interface Webhooks {
   /** The secret is told here, and never again. */
-  create(caller: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string }>;
+  create(caller: Caller, request: WebhookRequest): Promise<{ webhook: Webhook; secret: string | null }>;
   /** Standing ones, oldest first. */
   list(caller: Caller): Promise<Webhook[]>;
   get(caller: Caller, id: string): Promise<Webhook>;
@@ -215,7 +229,9 @@ export interface Preview {
 /** What the receiver said. */
 export type WebhookAnswer =
   | { status: number; retryAfterMs: number | null; error: null }
-  | { status: null; retryAfterMs: null; error: string };
+  | { status: null; retryAfterMs: null; error: string }
+  /** Of a mail server, with its code, or without one: `isLast` if another try would not help. */
+  | { status: number | null; retryAfterMs: null; error: string | null; isLast: boolean };
 
 /** One message to one receiver. */
 export interface WebhookMessage {
@@ -232,5 +248,7 @@ export interface WebhookSender {
   send(message: WebhookMessage, signal: AbortSignal): Promise<WebhookAnswer>;
   /** Why a URL can be no receiver, as far as the URL itself tells; null when it can. */
   whyNotAllowed(url: string): string | null;
+  /** How long a lane has to wait because its user has sent as much as they may, milliseconds; 0 when they may send. */
+  waitMs(lane: string): number;
   close(): void;
 }

@@ -24,6 +24,18 @@ function withoutSecret<T extends AnySpec>(spec: T): T {
   return { ...spec, webhook };
 }
 
+/** @throws RefusedError `validation` for a webhook that cannot be told of anything */
+function checkWebhook({ userId }: Caller, { webhook }: AnySpec, deps: SubmitDeps): void {
+  const problems = webhook === undefined ? [] : deps.webhookProblems(webhook, userId);
+  if (problems.length === 0) return;
+  const fields = problems.map(({ field, message }) => ({ field: `/webhook${field}`, message }));
+  throw new RefusedError(
+    'validation',
+    fields.map(({ field, message }) => `${field}: ${message}`).join('; '),
+    { fields },
+  );
+}
+
 /**
  * The record of a new execution, before it is known how it begins.
  *
@@ -32,6 +44,7 @@ function withoutSecret<T extends AnySpec>(spec: T): T {
 export function accepted(caller: Caller, submission: Submission, deps: SubmitDeps): NewExecution {
   const { rerunOf } = submission;
   const spec = withoutSecret(submission.spec);
+  checkWebhook(caller, submission.spec, deps);
   if (hasNoRun(spec)) return acceptedPlan(caller, { ...submission, spec }, deps);
   const decision = deps.rules.decide(caller, askedFor(spec, submission.granted?.operation));
   if ('why' in decision) throw new RefusedError('command_not_allowed', decision.why);

@@ -1,6 +1,6 @@
 // What is submitted, what comes of it, and what accepting it needs.
 import type { AccessRules } from '../../domain/access/access-rules.ts';
-import { RefusedError } from '../../domain/errors.ts';
+import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import type {
   Execution,
   ExecutionAccess,
@@ -21,6 +21,7 @@ import type { ChangedParams } from '../../domain/operations/again.ts';
 import type { OperationSpec } from '../../domain/operations/operation.ts';
 import type { PlanSpec } from '../../domain/spec/plan.ts';
 import type { Spec } from '../../domain/spec/spec.ts';
+import type { AskedWebhook } from '../../domain/webhooks/webhooks.ts';
 import type { CreditSource } from '../credits/credit-source.ts';
 import type { Inputs } from '../files/files.ts';
 import type { Hits } from './hits.ts';
@@ -106,6 +107,8 @@ export interface SubmitDeps {
   store: Store;
   schedulers: Record<Pool, Scheduler>;
   policies: Policies;
+  /** What is wrong with the webhook that a request brings along; empty when nothing is. */
+  webhookProblems(webhook: AskedWebhook, userId: string): FieldProblem[];
   /** What a spec asks for: itself, or what its operation makes of it. Throws RefusedError. */
   resolve(spec: Spec): Resolved;
   /** The plan that an operation runs; null for one that runs something else. Throws RefusedError. */

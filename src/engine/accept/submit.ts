@@ -16,6 +16,7 @@ import type {
 import type { AnySpec } from '../../domain/spec/any.ts';
 import { resultBytesOf } from '../../domain/execution/result-text.ts';
 import { keepsTooMuch, keptBounds, quotaExceeded } from './kept-quota.ts';
+import { isMail } from '../../domain/spec/mail.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
 import { type EngineSettings, KEY_LIFETIME_MS, whyRevoked } from '../policies/settings.ts';
 import { insufficientCredits } from '../refusals.ts';
@@ -210,15 +211,15 @@ function addWebhook(
   const { id, userId, webhook } = execution;
   if (webhook === null) return null;
   const given = submission.spec.webhook?.secret ?? submission.webhookSecret ?? null;
-  const secret = given ?? newSecret();
+  const secret = isMail(webhook.url) ? null : (given ?? newSecret());
   const own: Webhook = {
     ...{ id, userId, executionId: id, url: webhook.url, description: null, disabled: null },
     ...{
       filter: { userId, types: webhook.events },
       withResult: webhook.withResult === true,
-      notification: null,
+      notification: webhook.notification ?? null,
     },
-    ...{ secrets: [{ secret, until: null }], createdAt: clock.now() },
+    ...{ secrets: secret === null ? [] : [{ secret, until: null }], createdAt: clock.now() },
   };
   group.push({ type: 'webhook', webhook: own });
   return given === null ? secret : null;

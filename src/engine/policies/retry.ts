@@ -4,7 +4,7 @@ import type { Execution, RetryPolicy } from '../../domain/execution/execution.ts
 import type { Exhausted, Outcome } from '../../domain/outcome.ts';
 import { isTransientStatus, judge } from '../../domain/outcome.ts';
 import { RETRY_DEFAULTS, type RetrySpec } from '../../domain/spec/spec.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '../../resilience/token-bucket.ts';
 
 /** What holds where a `retry` block says nothing. */
 export interface RetryDefaults {

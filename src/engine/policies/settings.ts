@@ -24,6 +24,7 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type { ScheduleOf } from '../../domain/execution/execution.ts';
 import type { AnySpec, AnyWork } from '../../domain/spec/any.ts';
 import type { OversizedStrategy, Spec } from '../../domain/spec/spec.ts';
+import { notificationOf } from '../../domain/spec/notification.ts';
 import { DEFAULT_EVENTS } from '../../domain/webhooks/webhooks.ts';
 import { cacheUse } from './cache-key.ts';
 import { type RetryDefaults, resolveRetry } from './retry.ts';
@@ -154,6 +155,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
   // What is observed moves the limit of the attempts, but makes no other result.
   const asked = within(resolveTimeouts(settings, policy, null), access);
   const { policyVersion, hosts = null } = access;
+  const notification = notificationOf(spec.webhook ?? {});
   const subject = {
     userId,
     taskId,
@@ -202,6 +204,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
             url: spec.webhook.url,
             events: spec.webhook.events ?? DEFAULT_EVENTS,
             withResult: spec.webhook.result === true,
+            ...(notification === null ? {} : { notification }),
           },
     startAt,
     status: 'pending',

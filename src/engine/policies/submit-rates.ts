@@ -1,7 +1,7 @@
 // How often each user may submit: a bucket of tokens that fills by the second. As many as one second brings may come at
 // once, so that a page of requests is not turned away whole.
 import { LRUCache } from 'lru-cache';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '../../resilience/token-bucket.ts';
 
 /** What is left to a user. */
 export interface SubmitAllowance {

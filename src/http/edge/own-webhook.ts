@@ -1,12 +1,17 @@
 // The webhook that an execution or a plan brought along, as it is shown.
 import { z } from 'zod';
 import { webhookEvents, withResult } from '../../domain/webhook-schema.ts';
+import { template } from '../../domain/spec/notification.ts';
 
 export const ownWebhook = z
   .strictObject({
     url: z.string().describe('The receiver.'),
     events: webhookEvents,
     result: withResult,
+    when: z.string().nullable().describe('The condition of the request; null: each event is sent.'),
+    template: template
+      .nullable()
+      .describe('The template of the request; null: events are sent as CloudEvents.'),
     secret: z
       .string()
       .optional()

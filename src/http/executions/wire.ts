@@ -223,8 +223,9 @@ function toDetails(outcome: Outcome): OutcomeWire {
 /** Without its secret. */
 export function toWebhook({ webhook }: Execution): ExecutionWire['webhook'] {
   if (webhook === null) return null;
-  const { url, events, withResult = false } = webhook;
-  return { url, events: [...events], result: withResult };
+  const { url, events, withResult = false, notification = null } = webhook;
+  const { when = null, template = null } = notification ?? {};
+  return { url, events: [...events], result: withResult, when, template };
 }
 
 export function toCancel(execution: Execution): ExecutionWire['cancel'] {

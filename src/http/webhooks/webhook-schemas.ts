@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { WEBHOOK_EVENT_TYPES } from '../../domain/event-types.ts';
 import { KINDS } from '../../domain/kinds.ts';
-import { httpUrl, labels, operationName, taskId } from '../../domain/spec/spec.ts';
+import { labels, operationName, taskId } from '../../domain/spec/spec.ts';
 import { standingWebhookEvents, webhookSecret, withResult } from '../../domain/webhook-schema.ts';
-import { template, when } from '../../domain/webhooks/notification.ts';
+import { receiverUrl } from '../../domain/spec/receiver-url.ts';
+import { template, when } from '../../domain/spec/notification.ts';
 import { DEFAULT_EVENTS, DELIVERY_STATES } from '../../domain/webhooks/webhooks.ts';
 import { digits } from '../edge/query.ts';
 import { nextCursor } from '../edge/words.ts';
@@ -14,7 +15,7 @@ const DAY_S = 86_400;
 
 export const createWebhook = z
   .strictObject({
-    url: httpUrl.describe('Receiver: an http or https URL.'),
+    url: receiverUrl,
     events: standingWebhookEvents.default([...DEFAULT_EVENTS]),
     result: withResult.default(false),
     kinds: z.array(z.enum(KINDS)).min(1).max(50).optional().describe('Only these kinds. Default: all.'),
@@ -58,7 +59,12 @@ export const webhook = z
   })
   .describe('A webhook.');
 export const webhookWithSecret = webhook
-  .extend({ secret: z.string().describe('The secret. It is shown only once, here.') })
+  .extend({
+    secret: z
+      .string()
+      .nullable()
+      .describe('The secret. It is shown only once, here. Null for mail, which is not signed.'),
+  })
   .describe('A webhook with its secret.');
 export const webhookList = z
   .strictObject({ items: z.array(webhook).describe('Your webhooks, oldest first.') })

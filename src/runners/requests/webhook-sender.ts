@@ -50,6 +50,11 @@ export class GuardedSender implements WebhookSender {
     }
   }
 
+  /** Users have no share of it. */
+  waitMs(): number {
+    return 0;
+  }
+
   send({ userId, url, headers, body }: WebhookMessage, signal: AbortSignal): Promise<WebhookAnswer> {
     const { clock, timeoutMs } = this.#options;
     return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 // What a webhook sends in place of an event as it is, and when: words of a request, kept with the webhook.
 import { z } from 'zod';
-import { MAX_CONDITION } from '../spec/plan.ts';
-import { commonParts } from '../spec/spec.ts';
+import { MAX_CONDITION } from './bounded.ts';
+import { httpHeaders } from './headers.ts';
 
 /** What expressions of a webhook read. */
 export const NOTIFICATION_ROOTS = ['event', 'failures', 'previous'] as const;
@@ -24,16 +24,17 @@ const ownTemplate = z
       .string()
       .regex(/^[\x21-\x7e][\x20-\x7e]{0,199}$/, 'must be a media type, such as application/json')
       .optional()
-      .describe('Default: text/plain for a text, else application/json.'),
-    headers: commonParts.HttpHeaders.refine(
-      (all) => Object.keys(all).length <= 20,
-      'must have at most 20 headers',
-    )
+      .describe('Default: text/plain for a text, else application/json. For mail: text/plain or text/html.'),
+    headers: httpHeaders
+      .refine((all) => Object.keys(all).length <= 20, 'must have at most 20 headers')
       .refine((all) => !Object.keys(all).some((name) => OWN_HEADERS.test(name)), {
         error: 'must have neither content-type nor a header that begins with webhook-',
       })
       .optional()
       .describe('Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
+    subject: expression
+      .optional()
+      .describe('For mail: CEL of the same; the subject, a text. Default: what a ready message says.'),
     body: expression.describe(
       'CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON.',
     ),
@@ -53,6 +54,17 @@ export type OwnTemplate = z.infer<typeof ownTemplate>;
 export interface Notification {
   when: string | null;
   template: Template | null;
+}
+
+/** How a webhook is asked to differ; null when it is not. */
+export function notificationOf({
+  when = null,
+  template = null,
+}: {
+  when?: string | null | undefined;
+  template?: Template | null | undefined;
+}): Notification | null {
+  return when === null && template === null ? null : { when, template };
 }
 
 /** What is known of the ends before one: those that the same webhook picks, of the same operation or task. */
