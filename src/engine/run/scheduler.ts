@@ -9,7 +9,7 @@ import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 export interface SchedulerDeps {
   pool: Pool;
   slots: number;
-  store: Pick<Store, 'stats'>;
+  store: Pick<Store, 'stats' | 'feed'>;
   clock: Clock;
   log: Log;
   commit(groups: readonly Group[]): Promise<GroupResult[]>;
